@@ -1,0 +1,26 @@
+"""Drive LlamaIndex's MilvusVectorStore, blocking and asyncio, from Locust."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loadgen.plugin import plug
+    from loadgen.users import AsyncUser, SyncUser
+
+__all__ = ["AsyncUser", "SyncUser", "plug"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Import the users and the plugin on first use, so that `loadgen serve` never loads Locust."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from loadgen.runtime.patching import ensure_unpatched
+
+    ensure_unpatched()
+    if name == "plug":
+        from loadgen.plugin import plug
+
+        return plug
+    from loadgen import users
+
+    return getattr(users, name)

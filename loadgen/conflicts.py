@@ -1,0 +1,100 @@
+"""Settings that are each well-formed and yet cannot go together."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from loadgen.faults import Fault
+
+if TYPE_CHECKING:
+    from loadgen.settings import Settings
+
+SCHEMES = ("http", "https", "tcp", "unix")
+FILES = ("ca_file", "client_cert_file", "client_key_file", "server_cert_file")
+MUTUAL = ("ca_file", "client_cert_file", "client_key_file")
+
+
+def find_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
+    """Every such fault, each with the names of the settings it looks at."""
+    found = [*_address(settings), *_files(settings), *_sizes(settings), *_times(settings)]
+    return [(fault, names) for fault, names in found]
+
+
+def _address(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
+    if not settings.host:
+        return []
+    way_out = "Give an address such as http://127.0.0.1:19530, or none to start a server."
+    scheme = settings.host.partition(":")[0].lower()
+    shown = without_secret(settings.host)
+    if settings.host.endswith(".db"):
+        problem = "would run Milvus Lite inside the load generator, which falsifies every figure"
+        return [(Fault("host", shown, problem, "Use --embedded lite."), ("host",))]
+    if scheme not in SCHEMES:
+        return [(Fault("host", shown, f"is no address that starts with {', '.join(SCHEMES)}", way_out), ("host",))]
+    try:
+        parts = urlsplit(settings.host)
+        complete = scheme == "unix" or bool(parts.hostname)
+        _ = parts.port
+    except ValueError as error:
+        return [(Fault("host", shown, f"is no address ({error})", way_out), ("host",))]
+    return [] if complete else [(Fault("host", shown, "names no host", way_out), ("host",))]
+
+
+def without_secret(address: str) -> str:
+    """The address with a password in it masked: http://user:***@host."""
+    head, mark, tail = address.rpartition("@")
+    scheme, colon, _ = head.partition("://")
+    return f"{scheme}{colon}***@{tail}" if mark else address
+
+
+def _files(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
+    found = []
+    for name in FILES:
+        path = getattr(settings, name)
+        if path and not Path(path).is_file():
+            found.append((Fault(name, path, "is no file", "Give the path of a PEM file."), (name,)))
+    given = [name for name in MUTUAL if getattr(settings, name)]
+    for name in MUTUAL if given else ():
+        if name not in given:
+            others = ", ".join(f"--{other.replace('_', '-')}" for other in given)
+            fault = Fault(name, "", f"is missing beside {others}", "Mutual TLS needs all three files.")
+            found.append((fault, MUTUAL))
+    return found
+
+
+def _sizes(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
+    found = []
+    if settings.top_k > settings.rows:
+        fault = Fault(
+            "top_k", str(settings.top_k), f"is more than the {settings.rows} rows", "Lower --top-k or raise --rows."
+        )
+        found.append((fault, ("top_k", "rows")))
+    if settings.clusters > settings.rows and settings.clusters != type(settings).model_fields["clusters"].default:
+        fault = Fault(
+            "clusters", str(settings.clusters), f"are more than the {settings.rows} rows", "Lower --clusters."
+        )
+        found.append((fault, ("clusters", "rows")))
+    ef = settings.search_params.get("ef")
+    if settings.index_type == "HNSW" and isinstance(ef, int) and ef < settings.top_k:
+        fault = Fault(
+            "search_params", f"ef={ef}", f"is below top_k {settings.top_k}", f"Set ef to {settings.top_k} or more."
+        )
+        found.append((fault, ("search_params", "top_k", "index_type")))
+    if settings.index_type == "AUTOINDEX" and settings.index_params:
+        fault = Fault(
+            "index_params", str(settings.index_params), "do not go with AUTOINDEX", "Leave them out or name an index."
+        )
+        found.append((fault, ("index_params", "index_type")))
+    return found
+
+
+def _times(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
+    if settings.warmup_seconds <= settings.phase_seconds:
+        return []
+    fault = Fault(
+        "warmup_seconds",
+        f"{settings.warmup_seconds:g}",
+        f"is longer than a phase of {settings.phase_seconds:g} s",
+        "Lower --warmup-seconds or raise --phase-seconds.",
+    )
+    return [(fault, ("warmup_seconds", "phase_seconds"))]

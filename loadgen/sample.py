@@ -1,0 +1,61 @@
+"""What happened: one finished operation, and the words for how it ended."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """How the operations of a user are called."""
+
+    SYNC = "sync"
+    """Blocking calls on OS threads."""
+    ASYNC = "async"
+    """Coroutines on one event loop."""
+
+
+class Outcome(StrEnum):
+    """How an operation ended: a closed set, safe as a label."""
+
+    OK = "ok"
+    EMPTY = "empty"
+    """Answered, but a search found no row."""
+    TIMEOUT = "timeout"
+    """No answer within the deadline."""
+    THROTTLED = "throttled"
+    """The server refused for its rate or memory limits."""
+    UNAVAILABLE = "unavailable"
+    """No connection, or the server is not ready."""
+    REJECTED = "rejected"
+    """The server or the client called the request wrong or forbidden."""
+    FAILED = "failed"
+    """Anything else, an operation that the end of the run cut off included."""
+
+    @property
+    def is_failure(self) -> bool:
+        """True where no usable answer came; `empty` is an answer."""
+        return self not in (Outcome.OK, Outcome.EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One finished operation. Times are seconds of `time.perf_counter()` in the process that called."""
+
+    mode: Mode
+    operation: str
+    scheduled: float
+    started: float
+    finished: float
+    outcome: Outcome
+    rows: int
+    """Hits of a search, nodes of an insert, documents named to a delete."""
+    error: BaseException | None = None
+
+    @property
+    def service_seconds(self) -> float:
+        """What the call took."""
+        return self.finished - self.started
+
+    @property
+    def response_seconds(self) -> float:
+        """What a user felt: counted from the scheduled start."""
+        return self.finished - self.scheduled
