@@ -9,18 +9,19 @@ from loadgen.faults import Fault
 if TYPE_CHECKING:
     from loadgen.settings import Settings
 
+Conflict = tuple[Fault, tuple[str, ...]]
+"""A fault between settings, and the names of the settings it looks at."""
 SCHEMES = ("http", "https", "tcp", "unix")
 FILES = ("ca_file", "client_cert_file", "client_key_file", "server_cert_file")
 MUTUAL = ("ca_file", "client_cert_file", "client_key_file")
 
 
-def find_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
+def find_conflicts(settings: "Settings") -> list[Conflict]:
     """Every such fault, each with the names of the settings it looks at."""
-    found = [*_address(settings), *_files(settings), *_sizes(settings), *_times(settings)]
-    return [(fault, names) for fault, names in found]
+    return [*_address(settings), *_files(settings), *_sizes(settings), *_times(settings)]
 
 
-def _address(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
+def _address(settings: "Settings") -> list[Conflict]:
     if not settings.host:
         return []
     way_out = "Give an address such as http://127.0.0.1:19530, or none to start a server."
@@ -47,8 +48,8 @@ def without_secret(address: str) -> str:
     return f"{scheme}{colon}***@{tail}" if mark else address
 
 
-def _files(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
-    found = []
+def _files(settings: "Settings") -> list[Conflict]:
+    found: list[Conflict] = []
     for name in FILES:
         path = getattr(settings, name)
         if path and not Path(path).is_file():
@@ -62,8 +63,8 @@ def _files(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
     return found
 
 
-def _sizes(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
-    found = []
+def _sizes(settings: "Settings") -> list[Conflict]:
+    found: list[Conflict] = []
     if settings.top_k > settings.rows:
         fault = Fault(
             "top_k", str(settings.top_k), f"is more than the {settings.rows} rows", "Lower --top-k or raise --rows."
@@ -88,7 +89,7 @@ def _sizes(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
     return found
 
 
-def _times(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
+def _times(settings: "Settings") -> list[Conflict]:
     if settings.warmup_seconds <= settings.phase_seconds:
         return []
     fault = Fault(

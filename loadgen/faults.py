@@ -13,7 +13,7 @@ class Fault(NamedTuple):
     way_out: str
 
     def __str__(self) -> str:
-        """One line: `--top-k 20000: is above 16384. Choose 1 to 16384.`"""
+        """One line, such as: `--top-k 20000: is above 16384. Choose 1 to 16384.`."""
         flag = f"--{self.setting.replace('_', '-')}"
         given = f" {self.value}" if self.value else ""
         return f"{flag}{given}: {self.problem}. {self.way_out}"

@@ -26,6 +26,11 @@ class Phase:
     operations: int = 0
 
     @property
+    def users(self) -> int:
+        """Users that Locust spawns for it: a burst is run by one."""
+        return 1 if self.operations else self.concurrency
+
+    @property
     def label(self) -> str:
         """What a log line calls this phase."""
         if self.operations:
@@ -72,7 +77,5 @@ def burst_phases(styles: tuple[str, ...], counts: tuple[int, ...]) -> tuple[Phas
             for style in styles:
                 flight = {"sync": 1, "threads": min(count, THREADS_AT_MOST), "async": count}[style]
                 mode = Mode.ASYNC if style == "async" else Mode.SYNC
-                phases.append(
-                    Phase(len(phases), mode, flight, style=style, operation=operation, operations=count)
-                )
+                phases.append(Phase(len(phases), mode, flight, style=style, operation=operation, operations=count))
     return tuple(phases)

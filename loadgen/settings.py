@@ -1,13 +1,17 @@
-"""What was asked for: one frozen model. Each field is a flag, a `LOADGEN_*` variable and a key of Locust's config file."""
+"""What was asked for: one frozen model. Each field is a flag, a `LOADGEN_*` variable and a key of a config file."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
+from loadgen.conflicts import find_conflicts
 from loadgen.faults import Fault, SettingsError
 
+WHOLE_NUMBERS = "Give whole numbers with commas"
 METRICS = ("COSINE", "IP", "L2")
 CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually")
 INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
@@ -85,12 +89,14 @@ class Settings(BaseModel):
 
     # The server
     host: str = setting("", "address of Milvus or Zilliz Cloud (Locust's own --host); none starts an embedded server")
-    token: SecretStr = setting(SecretStr(""), "token, or user:password; better in LOADGEN_TOKEN than on the command line")
+    token: SecretStr = setting(
+        SecretStr(""), "token, or user:password; better in LOADGEN_TOKEN than on the command line"
+    )
     database: str = setting("", "database; empty is the server's default")
     embedded: Literal["auto", "milvus", "lite"] = setting(
         "auto", "server started where --host is not given: the real Milvus standalone (extra 'server') or Milvus Lite"
     )
-    connections: int = setting(1, "gRPC connections for each mode in each process; users take turns on them", ge=1, le=1024)
+    connections: int = setting(1, "gRPC connections of each mode in each process; users take turns", ge=1, le=1024)
     deadline: float = setting(30.0, "an operation not answered by then is a timeout", unit="s", gt=0, le=600)
     retries: int = setting(0, "retries of a failed RPC inside pymilvus; they count as latency", ge=0, le=75)
     ca_file: str = setting("", "PEM file of the certificate authority, for mutual TLS")
@@ -101,9 +107,11 @@ class Settings(BaseModel):
 
     # The collection
     collection: str = setting(
-        "loadgen", "collection to use", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$",
+        "loadgen",
+        "collection to use",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$",
         way_out="Use letters, digits and underscores, not a digit first",
-    )  # fmt: skip
+    )
     dim: int = setting(768, "dimension of the vectors", ge=2, le=32_768)
     metric: Metric = setting("COSINE", "similarity metric")
     index_type: Index = setting("HNSW", "index type")
@@ -114,7 +122,7 @@ class Settings(BaseModel):
         {}, "search parameters, ef=64 or JSON; empty takes this tool's for the index type"
     )
     consistency: Consistency = setting("Bounded", "consistency level of the collection")
-    output_fields: Words = setting((), "fields that a search returns, with commas; empty is all of them, vector included")
+    output_fields: Words = setting((), "fields a search returns, with commas; empty is all, vector included")
     upsert: bool = setting(False, "insert with upsert, as MilvusVectorStore(upsert_mode=True) does")
     fresh: bool = setting(False, "drop this tool's collection and load it anew")
     overwrite: bool = setting(False, "allow to drop a collection that this tool has not made")
@@ -123,7 +131,7 @@ class Settings(BaseModel):
     rows: int = setting(10_000, "rows in the collection before the load starts", ge=1)
     seed: int = setting(1, "seed of the data and the queries", ge=0, le=2**63 - 1)
     clusters: int = setting(64, "clusters that the vectors are drawn from", ge=1)
-    spread: float = setting(0.3, "size of a cluster, as a part of the distance from the origin to its centre", gt=0, le=10)
+    spread: float = setting(0.3, "size of a cluster, as a part of its centre's length", gt=0, le=10)
     queries: int = setting(1_000, "different queries, made before the clock starts", ge=1, le=1_000_000)
     batch_size: int = setting(100, "nodes in one RPC of an insert or of the loading", ge=1, le=100_000)
     load_in_flight: int = setting(4, "batches under way at once while loading", ge=1, le=256)
@@ -138,10 +146,14 @@ class Settings(BaseModel):
     mode: Literal["compare", "sync", "async"] = setting(
         "compare", "both modes one after another at each concurrency, or one mode with Locust's own -u, -r and -t"
     )
-    concurrency: Counts = setting((1, 8, 32), "users in each phase of a compare run, with commas", way_out="Give whole numbers with commas, such as 1,8,32")  # fmt: skip  # noqa: E501
+    concurrency: Counts = setting(
+        (1, 8, 32), "users in each phase of a compare run, with commas", way_out=f"{WHOLE_NUMBERS}, such as 1,8,32"
+    )
     phase_seconds: float = setting(10.0, "measured length of a phase", unit="s", gt=0, le=86_400)
     warmup_seconds: float = setting(2.0, "load before the measured part of a phase", unit="s", ge=0, le=86_400)
-    burst: Counts = setting((10, 100, 1_000), "operations in each burst of burst.py, with commas", way_out="Give whole numbers with commas, such as 10,100,1000")  # fmt: skip  # noqa: E501
+    burst: Counts = setting(
+        (10, 100, 1_000), "operations in each burst, with commas", way_out=f"{WHOLE_NUMBERS}, such as 10,100,1000"
+    )
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> Self:
@@ -158,16 +170,10 @@ class Settings(BaseModel):
             wrong = {str(item["loc"][0]) for item in error.errors()}
             faults = [_fault(name, values.get(name), error, cls) for name in values if name in wrong]
             settings = cls.model_validate({name: value for name, value in values.items() if name not in wrong})
-        faults += [fault for fault, names in settings.conflicts() if not wrong & set(names)]
+        faults += [fault for fault, names in find_conflicts(settings) if not wrong & set(names)]
         if faults:
             raise SettingsError(faults)
         return settings
-
-    def conflicts(self) -> list[tuple[Fault, tuple[str, ...]]]:
-        """Faults between settings that are each well-formed, with the settings each one looks at."""
-        from loadgen.conflicts import find_conflicts  # floor 0 as well; apart, so that this file stays one thing
-
-        return find_conflicts(self)
 
     @property
     def index_config(self) -> dict[str, Any]:
@@ -184,12 +190,25 @@ class Settings(BaseModel):
 
 
 def _fault(name: str, value: object, error: ValidationError, model: type[BaseModel]) -> Fault:
-    """The first thing that pydantic found wrong with one setting, in our words."""
+    """Say in our words what pydantic found wrong with one setting first."""
     item = next(item for item in error.errors() if item["loc"][0] == name)
     field = model.model_fields.get(name)
     extra = field.json_schema_extra if field and isinstance(field.json_schema_extra, dict) else {}
     allowed = item.get("ctx", {}).get("expected")
-    way_out = str(extra.get("way_out") or "") or (f"Choose {allowed}" if allowed else "See --help")
+    way_out = str(extra.get("way_out") or "") or (f"Choose {allowed}" if allowed else _bounds(field))
     problem = item["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     shown = "" if isinstance(value, SecretStr) or name == "token" else str(value)
     return Fault(name, shown, problem[:1].lower() + problem[1:], way_out + ".")
+
+
+def _bounds(field: FieldInfo | None) -> str:
+    """Name the range of a number: `Choose a number from 1 to 256`."""
+    limits = {
+        name: value
+        for mark in (field.metadata if field else ())
+        if is_dataclass(mark) and not isinstance(mark, type)
+        for name, value in asdict(mark).items()
+    }
+    words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
+    named = " ".join(f"{words[name]} {limits[name]:,}" for name in words if name in limits)
+    return f"Choose a number {named}" if named else "See --help"

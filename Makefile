@@ -1,0 +1,79 @@
+# Everything a person does here. Nothing needs root; all of it stays inside this folder.
+
+PYTHON ?= python3
+EXTRAS := server,uvloop,dev
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCKING := build/lock
+
+# What `make demo` measures: about 90 s. DEMO_FLAGS goes to both runs, such as DEMO_FLAGS="--host http://127.0.0.1:19530".
+DEMO_SEARCH ?= --concurrency 1,8,32 --phase-seconds 10 --warmup-seconds 2
+DEMO_BURST ?= --burst 10,100
+DEMO_FLAGS ?= --only-summary
+PYTEST_FLAGS ?=
+BENCH_FLAGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help env demo test unit check format bench lock build clean distclean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+env: $(READY) ## the Python environment in .venv
+
+# The file is written last: an installation that broke off is taken up again by the next `make`.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "milvus-loadgen needs Python 3.11 or newer as $(PYTHON). Name another: make PYTHON=python3.12 ..." >&2; \
+		exit 1; }
+	@echo "Installing into $(VENV); this takes a minute or two."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+demo: $(READY) ## measure sync against async on a Milvus of your own, in about 90 s
+	$(BIN)/locust -f locustfiles/search.py --headless $(DEMO_SEARCH) $(DEMO_FLAGS)
+	$(BIN)/locust -f locustfiles/burst.py --headless $(DEMO_BURST) $(DEMO_FLAGS)
+
+test: $(READY) ## all tests, those against real servers too
+	$(BIN)/pytest $(PYTEST_FLAGS)
+
+unit: $(READY) ## the tests without network, in seconds
+	$(BIN)/pytest tests/unit $(PYTEST_FLAGS)
+
+check: $(READY) ## style, types and the floors of the house
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## put the code into the house's style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY) ## compare the tool with bare loops over the same calls
+	$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
+
+# From an environment of its own, so that nothing installed by hand gets in. `pip list` knows names and versions only.
+lock: ## choose the newest versions that pyproject.toml allows, for constraints.txt
+	rm -rf $(LOCKING)
+	$(PYTHON) -m venv $(LOCKING)
+	$(LOCKING)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	$(LOCKING)/bin/python -m pip list --format=freeze --exclude-editable --exclude pip \
+		--disable-pip-version-check > $(LOCKING)/names
+	LC_ALL=C sort -f $(LOCKING)/names > $(LOCKING)/constraints.txt
+	mv $(LOCKING)/constraints.txt constraints.txt
+	rm -rf $(LOCKING)
+
+build: $(READY) ## wheel and source archive, in dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+
+clean: ## remove what was built and cached; run records and .venv stay
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find loadgen locustfiles tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## remove .venv too
+	rm -rf $(VENV)

@@ -1,0 +1,52 @@
+"""The asyncio twin: `aquery`, `async_add` and `adelete` of MilvusVectorStore."""
+
+from collections.abc import Callable
+
+from llama_index.core.schema import BaseNode
+from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryResult
+from llama_index.vector_stores.milvus import MilvusVectorStore
+
+from loadgen.clients.base import Client
+from loadgen.sample import Mode, Sample
+
+
+class AsyncClient(Client):
+    """One user's client. A failed operation is a sample with its outcome, and None here; nothing is raised."""
+
+    mode = Mode.ASYNC
+
+    def __init__(self, store: MilvusVectorStore, emit: Callable[[Sample], None]) -> None:
+        super().__init__(emit)
+        self._store = store
+
+    async def search(self, query: VectorStoreQuery) -> VectorStoreQueryResult | None:
+        """Find the nearest neighbours; the sample's rows are the hits."""
+        token = self._begin("search")
+        try:
+            result = await self._store.aquery(query)
+        except BaseException as error:  # noqa: BLE001
+            self._failed(token, error)
+            return None
+        self._end(token, len(result.ids or ()))
+        return result
+
+    async def insert(self, nodes: list[BaseNode]) -> list[str] | None:
+        """Add nodes; the sample's rows are the nodes. Returns their ids."""
+        token = self._begin("insert")
+        try:
+            ids: list[str] = await self._store.async_add(nodes)
+        except BaseException as error:  # noqa: BLE001
+            self._failed(token, error)
+            return None
+        self._end(token, len(ids))
+        return ids
+
+    async def delete(self, ref_doc_id: str) -> None:
+        """Delete the nodes of one document; the store does not tell how many, so the sample's rows are 1."""
+        token = self._begin("delete")
+        try:
+            await self._store.adelete(ref_doc_id)
+        except BaseException as error:  # noqa: BLE001
+            self._failed(token, error)
+        else:
+            self._end(token, 1)

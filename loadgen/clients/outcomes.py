@@ -1,0 +1,71 @@
+"""Foreign exceptions mapped to our outcomes, once, at the wall."""
+
+import asyncio
+import re
+
+import grpc
+from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
+
+from loadgen.sample import Outcome
+
+_BY_STATUS = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: Outcome.TIMEOUT,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Outcome.THROTTLED,
+    grpc.StatusCode.UNAVAILABLE: Outcome.UNAVAILABLE,
+    grpc.StatusCode.UNAUTHENTICATED: Outcome.REJECTED,
+    grpc.StatusCode.PERMISSION_DENIED: Outcome.REJECTED,
+    grpc.StatusCode.INVALID_ARGUMENT: Outcome.REJECTED,
+    grpc.StatusCode.ALREADY_EXISTS: Outcome.REJECTED,
+    grpc.StatusCode.NOT_FOUND: Outcome.REJECTED,
+    grpc.StatusCode.UNIMPLEMENTED: Outcome.REJECTED,
+}
+_BY_CODE = {
+    2: Outcome.UNAVAILABLE,  # service unavailable; pymilvus uses it for a refused connection as well
+    3: Outcome.THROTTLED,  # memory limit exceeded
+    4: Outcome.THROTTLED,  # too many requests
+    7: Outcome.THROTTLED,  # disk limit exceeded
+    8: Outcome.THROTTLED,  # rate limit
+    9: Outcome.THROTTLED,  # quota exceeded
+    10: Outcome.REJECTED,  # not implemented
+    100: Outcome.REJECTED,  # collection not found
+    101: Outcome.UNAVAILABLE,  # collection not loaded
+    103: Outcome.UNAVAILABLE,  # collection not fully loaded
+    1100: Outcome.REJECTED,  # invalid parameter
+    1400: Outcome.REJECTED,  # not authenticated
+    1401: Outcome.REJECTED,  # not permitted
+}
+"""Error codes of Milvus 2.3 and later (`pkg/util/merr` in its sources)."""
+_BY_TYPE: tuple[tuple[type[BaseException], Outcome], ...] = (
+    (ParamError, Outcome.REJECTED),
+    (DataNotMatchException, Outcome.REJECTED),
+    (TimeoutError, Outcome.TIMEOUT),
+    (asyncio.CancelledError, Outcome.FAILED),
+    (ConnectionError, Outcome.UNAVAILABLE),
+    (ValueError, Outcome.REJECTED),
+    (TypeError, Outcome.REJECTED),
+    (NotImplementedError, Outcome.REJECTED),
+)
+LONGEST_TEXT = 160
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """The outcome that an exception of pymilvus, grpc, LlamaIndex or Python stands for."""
+    code = getattr(error, "code", None)
+    code = code() if callable(code) else code
+    if isinstance(code, grpc.StatusCode):
+        return _BY_STATUS.get(code, Outcome.FAILED)
+    for kind, outcome in _BY_TYPE:
+        if isinstance(error, kind):
+            return outcome
+    if isinstance(error, MilvusException):
+        return _BY_CODE.get(int(code) if isinstance(code, int) else -1, Outcome.FAILED)
+    return Outcome.FAILED
+
+
+def describe(error: BaseException) -> str:
+    """One short line about an exception, free of numbers that differ each time, fit for a table of failures."""
+    details = getattr(error, "details", None)
+    text = str(details() if callable(details) else getattr(error, "message", "") or error) or type(error).__name__
+    text = re.sub(r"^\[\w+\] Retry (run out of|timeout:) .*?(message=|, )", "", text, flags=re.DOTALL)
+    text = re.sub(r"\b(0x[0-9a-f]+|[0-9a-f]{12,}|\d{6,})\b", "*", text.split("\n", 1)[0])
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

@@ -1,0 +1,145 @@
+"""What the samples of each phase add up to: mergeable histograms, on each worker and, merged, on the master."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from hdrh.histogram import HdrHistogram
+
+from loadgen.phase import Phase
+from loadgen.sample import Mode, Outcome, Sample
+
+LOWEST, HIGHEST, DIGITS = 1, 600_000_000, 3
+"""Histograms count microseconds from 1 us to 10 minutes, with three digits."""
+MICROSECONDS = 1_000_000
+
+
+def new_histogram() -> HdrHistogram:
+    """An empty histogram of microseconds."""
+    return HdrHistogram(LOWEST, HIGHEST, DIGITS)
+
+
+@dataclass(slots=True)
+class Tally:
+    """All operations of one kind in one phase."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    rows: int = 0
+    service: HdrHistogram = field(default_factory=new_histogram)
+    """Service times in microseconds of answered operations and of timeouts, which a user has waited for as well."""
+
+    def add(self, sample: Sample) -> None:
+        """Count one sample."""
+        self.outcomes[sample.outcome] += 1
+        self.rows += sample.rows
+        if not sample.outcome.is_failure or sample.outcome is Outcome.TIMEOUT:
+            self.service.record_value(min(max(LOWEST, round(sample.service_seconds * MICROSECONDS)), HIGHEST))
+
+    @property
+    def operations(self) -> int:
+        """All finished operations, failures included."""
+        return sum(self.outcomes.values())
+
+    @property
+    def failures(self) -> int:
+        """Operations without a usable answer."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.is_failure)
+
+    def percentile(self, percent: float) -> float:
+        """Seconds that so many per cent of the operations took at most; nan where there is none."""
+        if not self.service.get_total_count():
+            return math.nan
+        return float(self.service.get_value_at_percentile(percent)) / MICROSECONDS
+
+
+@dataclass(slots=True)
+class Window:
+    """The time in which finished operations count for a phase, on this process's clock."""
+
+    phase: Phase
+    start: float
+    end: float = math.inf
+    tallies: dict[tuple[Mode, str], Tally] = field(default_factory=dict)
+    seconds: float = 0.0
+    """Measured length: told by the process that counted, merged as the longest."""
+    told_seconds: float = 0.0
+    """What the last report said of it."""
+
+    def add(self, sample: Sample) -> None:
+        """Count one sample that finished in this window."""
+        key = (sample.mode, sample.operation)
+        if key not in self.tallies:
+            self.tallies[key] = Tally()
+        self.tallies[key].add(sample)
+
+
+class Ledger:
+    """The windows of a run. It is used on the hub alone, so it has no lock."""
+
+    def __init__(self) -> None:
+        self.windows: dict[int, Window] = {}
+        self._current: Window | None = None
+        self._previous: Window | None = None
+
+    def reset(self) -> None:
+        """Forget everything: another run begins."""
+        self.windows.clear()
+        self._current = self._previous = None
+
+    def open(self, phase: Phase, start: float, end: float = math.inf) -> None:
+        """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is."""
+        window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
+        self._previous, self._current = self._current, window
+        self.windows[phase.number] = window
+
+    def close(self, end: float | None = None) -> None:
+        """End an open window now or at `end`; a window whose end was known beforehand stays as it is."""
+        window = self._current
+        if window is None or math.isfinite(window.end):
+            return
+        window.end = perf_counter() if end is None else end
+        window.seconds = window.end - window.start
+
+    def __call__(self, samples: Sequence[Sample]) -> None:
+        """Sink of samples: each counts in the phase in which it finished, or in none."""
+        for sample in samples:
+            for window in (self._current, self._previous):
+                if window is not None and window.start <= sample.finished < window.end:
+                    window.add(sample)
+                    break
+
+    def take_report(self) -> list[dict[str, Any]]:
+        """What was counted since the last report, as plain values; the tallies start again from zero."""
+        report = []
+        for window in self.windows.values():
+            tallies, window.tallies = window.tallies, {}
+            entries = [_entry(mode, operation, tally) for (mode, operation), tally in tallies.items()]
+            if entries or window.seconds != window.told_seconds:
+                window.told_seconds = window.seconds
+                report.append({"phase": window.phase.as_message(), "seconds": window.seconds, "tallies": entries})
+        return report
+
+    def merge(self, report: Iterable[Mapping[str, Any]]) -> None:
+        """Add a worker's report."""
+        for part in report:
+            phase = Phase.from_message(part["phase"])
+            window = self.windows.setdefault(phase.number, Window(phase, 0.0))
+            window.seconds = max(window.seconds, float(part["seconds"]))
+            for entry in part["tallies"]:
+                tally = window.tallies.setdefault((Mode(entry["mode"]), entry["operation"]), Tally())
+                tally.outcomes.update({Outcome(name): count for name, count in entry["outcomes"].items()})
+                tally.rows += entry["rows"]
+                tally.service.decode_and_add(entry["service"])
+
+
+def _entry(mode: Mode, operation: str, tally: Tally) -> dict[str, Any]:
+    return {
+        "mode": str(mode),
+        "operation": operation,
+        "outcomes": {str(outcome): count for outcome, count in tally.outcomes.items()},
+        "rows": tally.rows,
+        "service": tally.service.encode(),
+    }

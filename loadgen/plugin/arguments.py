@@ -1,0 +1,68 @@
+"""Settings as Locust arguments: flag, `LOADGEN_*` variable, key of a config file, field of the web UI."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import SecretStr
+
+from loadgen.settings import Settings
+
+MASK = "********"
+LOCUSTS_OWN = "host"
+"""The one setting that Locust itself has as a flag and a field."""
+
+
+class Offered(list[str]):
+    """Choices to show in help and page. It refuses nothing: the model does that, with all other faults at once."""
+
+    def __contains__(self, item: object) -> bool:
+        """Accept everything."""
+        return True
+
+
+def add_arguments(parser: Any, defaults: Mapping[str, object]) -> None:
+    """Add every setting to Locust's parser, with a locustfile's own defaults. Raises ValueError for an unknown one."""
+    unknown = set(defaults) - set(Settings.model_fields)
+    if unknown:
+        raise ValueError(f"plug() got settings that do not exist: {', '.join(sorted(unknown))}")
+    for name, field in Settings.model_fields.items():
+        default = defaults.get(name, field.default)
+        if name == LOCUSTS_OWN:
+            parser.set_defaults(host=os.environ.get("LOADGEN_HOST") or default or None)
+            continue
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        unit = f" [{extra['unit']}]" if extra.get("unit") else ""
+        options: dict[str, Any] = {"dest": name, "env_var": f"LOADGEN_{name.upper()}", "help": _escape(f"{field.description}{unit}")}  # fmt: skip  # noqa: E501
+        if field.annotation is bool:
+            options |= {"action": "store_true", "default": bool(default)}
+        else:
+            options |= {"default": as_text(default), "metavar": "<text>"}
+            choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+            if choices:
+                options |= {"choices": Offered(choices), "metavar": "|".join(choices)}
+        parser.add_argument(f"--{name.replace('_', '-')}", is_secret=field.annotation is SecretStr, **options)
+
+
+def as_text(value: object) -> str:
+    """A value as a person would type it: (1, 8) is 1,8 and {"M": 16} is M=16."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={part}" for key, part in value.items())
+    if isinstance(value, tuple | list):
+        return ",".join(str(part) for part in value)
+    return str(value)
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def read_settings(options: Any, host: str | None) -> Settings:
+    """The settings in Locust's parsed options. Raises SettingsError with all faults, RuntimeError if there are none."""
+    values = vars(options)
+    if "top_k" not in values:
+        raise RuntimeError("Locust's parser has none of loadgen's settings: see the log above for what failed")
+    given = {name: values[name] for name in Settings.model_fields if name in values}
+    return Settings.parse(given | {"host": host or ""})

@@ -1,0 +1,50 @@
+"""Which users play in a run, and in which phases."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from loadgen.faults import Fault, SettingsError
+from loadgen.phase import Phase, burst_phases, timed_phases
+from loadgen.sample import Mode
+from loadgen.settings import Settings
+from loadgen.users import LoadUser
+
+STYLES = ("sync", "threads", "async")
+
+
+def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
+    """The user classes of the asked mode, and the plan; no phases where Locust's own -u, -r and -t rule.
+
+    Raises SettingsError where a class cannot run in this process or a mode has no users.
+    """
+    faults = [_foreign(kind) for kind in everyone if not issubclass(kind, LoadUser)]
+    if faults:
+        raise SettingsError(faults)
+    modes = tuple(Mode) if settings.mode == "compare" else (Mode(settings.mode),)
+    chosen = [kind for kind in everyone if kind.mode in modes]
+    absent = [mode for mode in modes if not any(kind.mode is mode for kind in chosen)]
+    bursts = [kind for kind in chosen if kind.style]
+    if absent:
+        raise SettingsError([_absent(settings, mode) for mode in absent])
+    if bursts and len(bursts) < len(chosen):
+        raise SettingsError([_mixed(kind) for kind in chosen if not kind.style])
+    if bursts:
+        styles = tuple(style for style in STYLES if any(kind.style == style for kind in bursts))
+        return chosen, burst_phases(styles, settings.burst)
+    if settings.mode != "compare":
+        return chosen, ()
+    return chosen, timed_phases(modes, settings.concurrency, settings.phase_seconds, settings.warmup_seconds)
+
+
+def _foreign(kind: type[Any]) -> Fault:
+    problem = "is neither an AsyncUser nor a SyncUser, and Locust's greenlet users would block this process"
+    return Fault("user-classes", kind.__name__, problem, "Derive it from loadgen.AsyncUser or loadgen.SyncUser.")
+
+
+def _absent(settings: Settings, mode: Mode) -> Fault:
+    name = f"{mode.value.capitalize()}User"
+    return Fault("mode", settings.mode, f"has no {name} to run", f"Add a {name} to the locustfile, or name its mode.")
+
+
+def _mixed(kind: type[Any]) -> Fault:
+    return Fault("user-classes", kind.__name__, "is no burst, beside others that are", "Run them apart.")

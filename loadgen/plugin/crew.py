@@ -1,0 +1,85 @@
+"""What happens in a process that has users: told by the lead, on the spot or by a message."""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+import gevent
+
+from loadgen.phase import Phase
+from loadgen.users import Station
+from loadgen.users.base import DRAIN_SECONDS
+
+CALL, ANSWER = "loadgen_call", "loadgen_answer"
+"""Locust message types between master and workers."""
+LOOK = 0.01
+"""Seconds between two looks at a condition."""
+
+
+class Crew:
+    """One in each process with users. Every method is an order that the lead may give; all run on the hub."""
+
+    def __init__(self, environment: Any, station: Station) -> None:
+        self._environment = environment
+        self._station = station
+        self._orders: Mapping[str, Callable[..., Any]] = {
+            "reset": self.reset,
+            "announce": self.announce,
+            "count_users": self.count_users,
+            "open_window": self.open_window,
+            "is_over": self.is_over,
+            "drain": self.drain,
+            "stop": self.stop,
+        }
+
+    def obey(self, order: str, message: Mapping[str, Any]) -> Any:
+        """Carry out an order by its name; the answer is a plain value."""
+        return self._orders[order](**message)
+
+    def answer(self, environment: Any, msg: Any, **_: Any) -> None:
+        """Listener on a worker: carry out the master's order and send the answer back."""
+        answer = self.obey(msg.data["order"], msg.data["message"])
+        environment.runner.send_message(ANSWER, {"number": msg.data["number"], "answer": answer})
+
+    def reset(self) -> None:
+        """Begin another run."""
+        self._station.ledger.reset()
+        self._station.settled.clear()
+        self._station.over.clear()
+        self._station.phase = None
+
+    def announce(self, phase: Mapping[str, Any]) -> None:
+        """Tell the users to come which phase they belong to."""
+        self._station.phase = Phase.from_message(phase)
+
+    def count_users(self) -> int:
+        """Users that are past their on_start and not yet ending."""
+        return len(self._station.settled)
+
+    def open_window(self, phase: Mapping[str, Any]) -> None:
+        """Begin the warm-up now; what finishes after it, for as long as the phase lasts, counts."""
+        coming = Phase.from_message(phase)
+        start = perf_counter() + coming.warmup_seconds
+        end = start + coming.seconds if coming.seconds else float("inf")
+        self._station.ledger.open(coming, start, end)
+
+    def is_over(self, number: int) -> bool:
+        """True where the burst of that number has run here."""
+        return number in self._station.over
+
+    def drain(self) -> None:
+        """Wait until no user is left, then have every sample delivered, and sent where there is a master."""
+        runner = self._environment.runner
+        deadline = perf_counter() + DRAIN_SECONDS + 5
+        while runner.user_count and perf_counter() < deadline:
+            gevent.sleep(LOOK)
+        self._station.ledger.close()
+        self._station.queue.flush()
+        if hasattr(runner, "_send_stats"):
+            runner._send_stats()  # noqa: SLF001 - Locust sends it every 3 s only, and waits 0.5 s for the last one
+
+    def stop(self) -> None:
+        """Stop the users, each after its operation under way, and deliver everything."""
+        self._station.ledger.close()
+        self._environment.runner.stop()
+        self.drain()

@@ -1,0 +1,227 @@
+"""All listeners of one Locust process, and the objects that they share."""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import gevent
+from locust.exception import StopTest
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from loadgen.faults import SettingsError
+from loadgen.ledger import Ledger
+from loadgen.phase import Phase
+from loadgen.plugin.arguments import MASK, add_arguments, read_settings
+from loadgen.plugin.casting import cast
+from loadgen.plugin.crew import ANSWER, CALL, Crew
+from loadgen.plugin.lead import Lead
+from loadgen.plugin.page import dress_page
+from loadgen.plugin.request_event import RequestEvent
+from loadgen.plugin.supply import Supply
+from loadgen.plugin.surroundings import leave, repair_locust_main
+from loadgen.runtime.hub import HubQueue
+from loadgen.runtime.loop import LoopThread
+from loadgen.sample import Mode, Sample
+from loadgen.server import ServerError
+from loadgen.settings import Settings
+from loadgen.shapes import PhaseShape
+from loadgen.store import StoreError
+from loadgen.tables import print_tables
+from loadgen.users import Station
+
+FAILED = "loadgen_failed"
+"""Locust message type: a worker cannot take part, and why."""
+CANNOT_START = 2
+"""Exit code for wrong settings and for what could not start."""
+UNREADY = (SettingsError, ServerError, StoreError)
+
+logger = logging.getLogger("loadgen")
+
+
+class Plugin:
+    """One for each process; `plug` makes it and hangs it on Locust's events."""
+
+    def __init__(self, events: Any) -> None:
+        self._events = events
+        self._defaults: dict[str, object] = {}
+        self._supply = Supply()
+        self._prepared: Settings | None = None
+        self._secret = ""
+        self._ended = False
+        events.init_command_line_parser.add_listener(self._on_parser)
+        events.init.add_listener(self._on_init)
+
+    def take_defaults(self, defaults: dict[str, object]) -> None:
+        """Add a locustfile's defaults. Raises ValueError where two files contradict each other."""
+        for name, value in defaults.items():
+            if self._defaults.setdefault(name, value) != value:
+                raise ValueError(f"two locustfiles set {name}: {self._defaults[name]!r} and {value!r}")
+
+    # Before the run
+
+    def _on_parser(self, parser: Any, **_: Any) -> None:
+        add_arguments(parser, self._defaults)
+
+    def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+        repair_locust_main()
+        self._environment = environment
+        self._everyone = list(environment.user_classes)
+        self._sinks = (Ledger(), RequestEvent(environment.events))
+        queue = HubQueue(self._deliver)
+        self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
+        self._crew = Crew(environment, self._station)
+        self._lead = Lead(environment, self._crew)
+        self._listen(environment.events, runner)
+        if isinstance(runner, WorkerRunner):
+            return
+        settings = self._read()
+        logger.info("Async users run on %s", self._station.loop.name)
+        options = environment.parsed_options
+        if web_ui is not None:
+            dress_page(web_ui, environment, self._arrange_for)
+        if options.headless or options.autostart:
+            self._prepare_or_leave(settings)
+
+    def _listen(self, events: Any, runner: Any) -> None:
+        """After Locust's own listeners, so that in reverse order (quitting) ours come first."""
+        events.test_start.add_listener(self._on_test_start)
+        events.test_stopping.add_listener(self._on_test_stopping)
+        events.test_stop.add_listener(self._on_test_stop)
+        events.quitting.add_listener(self._on_quitting)
+        events.quit.add_listener(self._on_quit)
+        events.report_to_master.add_listener(self._on_report_to_master)
+        events.worker_report.add_listener(self._on_worker_report)
+        if isinstance(runner, WorkerRunner):
+            runner.register_message(CALL, self._crew.answer, concurrent=True)
+        elif isinstance(runner, MasterRunner):
+            runner.register_message(ANSWER, self._lead.listen)
+            runner.register_message(FAILED, self._on_worker_failed)
+
+    def _settings(self) -> Settings:
+        """The settings as they stand now: from the command line, the page or the master. Raises SettingsError."""
+        options = self._environment.parsed_options
+        if getattr(options, "token", "") == MASK:  # a page that shows only the mask sends the mask back
+            options.token = self._secret
+        return read_settings(options, self._environment.host)
+
+    def _read(self) -> Settings:
+        """The settings with the cast that they ask for; ends the process where they are wrong."""
+        try:
+            settings = self._settings()
+            self._secret = self._environment.parsed_options.token
+            self._arrange(settings)
+        except (SettingsError, RuntimeError) as error:
+            leave(str(error), CANNOT_START)
+        return settings
+
+    def _arrange(self, settings: Settings) -> None:
+        """Choose the users and the plan of phases. Raises SettingsError."""
+        environment = self._environment
+        environment.user_classes, phases = cast(self._everyone, settings)
+        environment.shape_class = PhaseShape(phases, self._lead) if phases else None
+        if phases:
+            environment.shape_class.runner = environment.runner
+
+    def _arrange_for(self, mode: str) -> None:
+        """Before a start from the web page, whose form may ask for another mode. Raises SettingsError."""
+        settings = self._settings()
+        self._arrange(settings.model_copy(update={"mode": mode}))
+
+    def _prepare_or_leave(self, settings: Settings) -> None:
+        try:
+            self._prepare(settings)
+        except UNREADY as error:
+            leave(str(error), CANNOT_START)
+        except KeyboardInterrupt:
+            leave("Interrupted before the run began.", 130)
+
+    def _prepare(self, settings: Settings) -> None:
+        self._prepared = self._supply.prepare(settings)
+        self._environment.host = self._prepared.host
+        if isinstance(self._environment.runner, LocalRunner):
+            self._open(self._prepared)
+
+    def _open(self, settings: Settings) -> None:
+        modes = {kind.mode for kind in self._everyone} & _modes(settings)
+        worker = max(0, self._environment.runner.worker_index)
+        self._supply.open(self._station, settings, sorted(modes), worker)
+
+    # The run
+
+    def _on_test_start(self, environment: Any, **_: Any) -> None:
+        runner = environment.runner
+        try:
+            settings = self._settings()
+            if isinstance(runner, WorkerRunner):
+                self._open(settings)
+                return
+            if self._prepared is None:
+                self._prepare(settings)
+        except UNREADY as error:
+            self._refuse(error)
+        self._prepared = None  # the next start looks again
+        self._lead.reset()
+        if environment.shape_class is None:
+            self._lead.open(Phase(0, Mode(settings.mode), environment.parsed_options.num_users or 1))
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        runner = self._environment.runner
+        self._environment.process_exit_code = CANNOT_START
+        if isinstance(runner, WorkerRunner):
+            runner.send_message(FAILED, {"why": str(error)})
+            gevent.spawn_later(1, runner.quit)
+        raise StopTest(str(error))
+
+    def _on_worker_failed(self, environment: Any, msg: Any, **_: Any) -> None:
+        logger.error("Worker %s cannot take part: %s", msg.node_id, msg.data["why"])
+        environment.process_exit_code = CANNOT_START
+        gevent.spawn(environment.runner.quit)
+
+    def _deliver(self, samples: Sequence[Sample]) -> None:
+        for sink in self._sinks:
+            sink(samples)
+
+    def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
+        data["loadgen"] = self._sinks[0].take_report()
+
+    def _on_worker_report(self, data: dict[str, Any], **_: Any) -> None:
+        self._sinks[0].merge(data.get("loadgen", ()))
+
+    # The end
+
+    def _on_test_stopping(self, environment: Any, **_: Any) -> None:
+        if isinstance(environment.runner, MasterRunner):
+            self._lead.stop()
+        else:
+            self._station.ledger.close()
+
+    def _on_test_stop(self, environment: Any, **_: Any) -> None:
+        self._station.queue.flush()
+        if environment.shape_class is not None:
+            environment.shape_class.rewind()
+
+    def _on_quitting(self, environment: Any, **_: Any) -> None:
+        runner = environment.runner
+        if isinstance(runner, MasterRunner):
+            return
+        runner.stop()
+        self._station.queue.flush()
+        if isinstance(runner, WorkerRunner):
+            with contextlib.suppress(Exception):  # the master may be gone
+                runner._send_stats()  # noqa: SLF001 - Locust sends a last report only when the master asks it to quit
+
+    def _on_quit(self, **_: Any) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        if not isinstance(self._environment.runner, WorkerRunner):
+            print_tables(self._sinks[0].windows.values())
+        with contextlib.suppress(Exception):
+            self._supply.close(self._station)
+        self._station.loop.stop()
+        self._supply.stop_server()
+
+
+def _modes(settings: Settings) -> set[Mode]:
+    return set(Mode) if settings.mode == "compare" else {Mode(settings.mode)}

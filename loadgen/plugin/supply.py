@@ -1,0 +1,91 @@
+"""What a process needs before its users: the embedded server, the prepared collection, open stores, made queries."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from loadgen.runtime.hub import run_in_thread
+from loadgen.sample import Mode
+from loadgen.server import EmbeddedServer, start_server
+from loadgen.settings import Settings
+from loadgen.store import (
+    aclose_stores,
+    close_stores,
+    open_stores,
+    prepare,
+    to_node,
+    to_query,
+    warm_stores,
+)
+from loadgen.users import Station
+from loadgen.workload import Dataset, InsertStream
+
+logger = logging.getLogger("loadgen")
+
+
+class Nodes:
+    """New nodes for inserts, made from rows that were never inserted before."""
+
+    def __init__(self, stream: InsertStream) -> None:
+        self._stream = stream
+
+    def take(self, number: int) -> list[Any]:
+        """So many new nodes."""
+        return [to_node(next(self._stream)) for _ in range(number)]
+
+
+class Supply:
+    """The server and the stores of one process. Every method blocks its greenlet, never the hub."""
+
+    def __init__(self) -> None:
+        self._server: EmbeddedServer | None = None
+
+    def prepare(self, settings: Settings) -> Settings:
+        """Start a server where no address is given, and make sure that the collection holds exactly the data.
+
+        Returns the settings with the address. Raises SettingsError, ServerError, StoreError.
+        """
+
+        def work() -> Settings:
+            if not settings.host and (self._server is None or not self._server.running):
+                self._server = start_server(settings.embedded, tell=logger.info)
+            address = settings.host or (self._server.uri if self._server else "")
+            addressed = settings.model_copy(update={"host": address})
+            prepared = prepare(addressed, Dataset(addressed), logger.info)
+            logger.info("The collection is ready: %s", prepared)
+            return addressed
+
+        return run_in_thread(work)
+
+    def open(self, station: Station, settings: Settings, modes: Iterable[Mode], worker: int) -> None:
+        """Open the stores of these modes and make the queries. Raises SettingsError, StoreError."""
+        self.close(station)
+
+        def work() -> None:
+            dataset = Dataset(settings)
+            station.settings = settings
+            station.queries = [to_query(vector, settings) for vector in dataset.queries()]
+            station.nodes = Nodes(InsertStream(dataset, worker))
+            station.stores = {mode: open_stores(settings, mode) for mode in modes}
+            if Mode.ASYNC in station.stores:
+                station.loop.call(warm_stores(station.stores[Mode.ASYNC])).result(timeout=15)
+
+        run_in_thread(work)
+
+    def close(self, station: Station) -> None:
+        """Close all stores."""
+
+        def work() -> None:
+            for mode, stores in station.stores.items():
+                if mode is Mode.ASYNC:
+                    station.loop.call(aclose_stores(stores)).result(timeout=5)
+                close_stores(stores)
+            station.stores = {}
+
+        run_in_thread(work)
+
+    def stop_server(self) -> None:
+        """End the embedded server, if there is one."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None

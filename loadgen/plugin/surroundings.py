@@ -1,0 +1,50 @@
+"""What Locust's own process needs where gevent has not patched it."""
+
+import os
+import sys
+import time
+from types import ModuleType
+from typing import Any
+
+import gevent
+import gevent.os
+import locust.main
+
+
+class _Instead:
+    """A module with some of its functions replaced, for the eyes of one other module."""
+
+    def __init__(self, module: ModuleType, **replaced: Any) -> None:
+        self._module = module
+        self.__dict__.update(replaced)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the module's own."""
+        return getattr(self._module, name)
+
+
+def repair_locust_main() -> None:
+    """Let Locust's main module wait and reap children the way its hub needs it; nobody else's `time` or `os` changes.
+
+    Unpatched, its `time.sleep` while it waits for workers would stall the hub, so that no worker is ever seen, and its
+    `os.waitpid` would ask for children that gevent has already reaped. Idempotent.
+    """
+    locust.main.time = _Instead(time, sleep=_sleep)
+    locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
+
+
+def _sleep(seconds: float) -> None:
+    """Sleep on the hub; Ctrl-C while Locust waits for its workers ends the process without a traceback."""
+    try:
+        gevent.sleep(seconds)
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted before the run began.\n")
+        sys.exit(130)
+
+
+def leave(message: str, code: int = 2) -> None:
+    """Print one message without a traceback and end the process."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{message}\n")
+    sys.stderr.flush()
+    sys.exit(code)

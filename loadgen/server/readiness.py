@@ -1,0 +1,47 @@
+"""Whether a server answers: asked over RPC, with no retry and no log line of its own."""
+
+import time
+from collections.abc import Callable
+
+PAUSE = 0.05
+RPC_DEADLINE = 2.0
+OPTIONS = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 300),
+)
+
+
+def wait_for_answer(address: str, alive: Callable[[], bool], seconds: float) -> bool:
+    """Ask `address` (host:port) until an RPC answers (True), `alive` says no or `seconds` have passed (False)."""
+    import grpc
+
+    # One stub over a channel that retries quickly, not MilvusClient: that logs a traceback for each attempt.
+    from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
+
+    end = time.perf_counter() + seconds
+    with grpc.insecure_channel(address, options=OPTIONS) as channel:
+        stub = milvus_pb2_grpc.MilvusServiceStub(channel)
+        while alive() and time.perf_counter() < end:
+            try:
+                listed = stub.ShowCollections(milvus_pb2.ShowCollectionsRequest(), timeout=RPC_DEADLINE)
+                if not (listed.status.code or listed.status.error_code) and _is_healthy(stub):
+                    return True
+            except grpc.RpcError:
+                pass
+            time.sleep(PAUSE)
+    return False
+
+
+def _is_healthy(stub: object) -> bool:
+    """All parts of the server work together; one that does not know the question is as healthy as it gets."""
+    import grpc
+    from pymilvus.grpc_gen import milvus_pb2
+
+    try:
+        answer = stub.CheckHealth(milvus_pb2.CheckHealthRequest(), timeout=RPC_DEADLINE)  # type: ignore[attr-defined]
+    except grpc.RpcError as error:
+        return bool(error.code() is grpc.StatusCode.UNIMPLEMENTED)
+    return bool(answer.isHealthy or answer.status.code or answer.status.error_code)

@@ -1,0 +1,97 @@
+"""Prepare a data folder for the real Milvus standalone, then become it: `python -m loadgen.server.standalone`."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from loadgen.server.unpacking import locate_cache, provide_programs
+
+PORTS = (
+    "proxy",
+    "proxy_internal",
+    "etcd",
+    "root_coord",
+    "query_coord",
+    "query_node",
+    "index_coord",
+    "index_node",
+    "data_coord",
+    "data_node",
+    "etcd_peer",
+    "metrics",
+)
+"""What Milvus listens on. The wheel's own configuration knows all but the last two."""
+OWN_PORTS = PORTS[:10]
+COMPONENTS = ("rootCoord", "proxy", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode")
+"""Parts that would talk to each other over the machine's outer address, which a laptop may lose during a run."""
+CHANGES = {
+    **{f"{component}.ip": "127.0.0.1" for component in COMPONENTS},
+    "log.level": "warn",  # at `info` it writes some 70 lines a second while idle
+    "log.file.rootPath": "",  # standard output has the same lines
+}
+
+
+def write_etcd(path: Path, ports: dict[str, int]) -> None:
+    """Give the etcd inside Milvus ports of its own.
+
+    Milvus takes `etcd_port` only to reach an etcd elsewhere; the one inside listens on 2379 and 2380 unless a file of
+    its own says otherwise. The gateway is for `sessions`. A crash of the machine may cost the data: it is a test's.
+    """
+    client, peer = (f"http://127.0.0.1:{ports[name]}" for name in ("etcd", "etcd_peer"))
+    chosen = {
+        "listen-client-urls": client,
+        "advertise-client-urls": client,
+        "listen-peer-urls": peer,
+        "initial-advertise-peer-urls": peer,
+        "initial-cluster": f"default={peer}",
+        "enable-grpc-gateway": True,
+        "unsafe-no-fsync": True,
+    }
+    path.write_text(json.dumps(chosen), encoding="utf-8")
+
+
+def prepare(data: Path, ports: dict[str, int]) -> tuple[Path, dict[str, str]]:
+    """Write the configuration below `data`; the program to run and its environment variables."""
+    import milvus
+
+    programs = provide_programs(Path(milvus.__file__).parent / "data" / "bin", locate_cache(), data / "bin")
+    config = milvus.MilvusServerConfig(data_dir=str(data))
+    for name in OWN_PORTS:
+        config.set(f"{name}_port", ports[name])
+    for key, value in CHANGES.items():
+        config.set(key, value)
+    # Not resolve(), which would look for free ports anew and find those that are kept for this server taken.
+    config.resolve_storage()
+    config.write_config()
+    etcd = data / "configs" / "etcd.yaml"
+    write_etcd(etcd, ports)
+    libraries = "DYLD_LIBRARY_PATH" if sys.platform == "darwin" else "LD_LIBRARY_PATH"
+    added = {
+        "DEPLOY_MODE": "STANDALONE",
+        "METRICS_PORT": str(ports["metrics"]),
+        "MILVUS_RUN_DIR": str(data / "run"),
+        "ETCD_CONFIG_PATH": str(etcd),
+        libraries: ":".join(filter(None, (str(programs), os.environ.get(libraries)))),
+    }
+    return programs / "milvus", {**os.environ, **added}
+
+
+def main() -> None:
+    """Prepare, then replace this process by Milvus, so that the guardian's child is the server itself."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--ports", required=True, help="in the order of PORTS, with commas")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half unpacked is removed
+    ports = dict(zip(PORTS, map(int, given.ports.split(",")), strict=True))
+    given.data.mkdir(parents=True, exist_ok=True)
+    program, environment = prepare(given.data, ports)
+    os.chdir(given.data)
+    os.execve(program, [str(program), "run", "standalone"], environment)  # noqa: S606 - no shell is wanted
+
+
+if __name__ == "__main__":
+    main()

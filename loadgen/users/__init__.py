@@ -1,0 +1,8 @@
+"""Locust users that live wholly on their own runtime: a coroutine on the event loop, or an OS thread."""
+
+from loadgen.users.async_user import AsyncUser
+from loadgen.users.base import LoadUser
+from loadgen.users.station import Station
+from loadgen.users.sync_user import SyncUser
+
+__all__ = ["AsyncUser", "LoadUser", "Station", "SyncUser"]

@@ -1,0 +1,91 @@
+"""The asyncio user: the whole of it is one coroutine on the event loop of its process."""
+
+import asyncio
+import inspect
+from typing import Any
+
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING
+
+from loadgen.clients import AsyncClient
+from loadgen.sample import Mode
+from loadgen.users.base import LoadUser
+from loadgen.users.life import life
+
+
+class AsyncUser(LoadUser):
+    """Write tasks, on_start and on_stop as `async def`; `await self.client.search(self.next_query())` is one sample."""
+
+    abstract = True
+    mode = Mode.ASYNC
+    client: AsyncClient
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self.client = AsyncClient(self.station.store_for(self.mode, self.number), self.station.queue.put)
+        self._task: asyncio.Task[None] | None = None
+        self._pause: asyncio.Future[None] | None = None
+
+    def begin(self) -> None:
+        """Start the coroutine on the loop."""
+        self.station.loop.call(self._live())
+
+    async def _live(self) -> None:
+        self._task = asyncio.current_task()
+        steps = life(self)
+        answer: Any = None
+        error: BaseException | None = None
+        try:
+            while True:
+                step = steps.send(answer) if error is None else steps.throw(error)
+                answer = error = None
+                try:
+                    answer = step()
+                    if inspect.isawaitable(answer):
+                        answer = await answer
+                except BaseException as raised:  # noqa: BLE001 - the life decides what it means
+                    error = raised
+        except StopIteration:
+            pass
+        finally:
+            self.report_end()
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep on the loop; zero seconds still let the others run."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        loop = asyncio.get_running_loop()
+        self._pause = loop.create_future()
+        timer = loop.call_later(seconds, _finish, self._pause)
+        try:
+            if self._state != LOCUST_STATE_STOPPING:
+                await self._pause
+        finally:
+            timer.cancel()
+            self._pause = None
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+
+    def wake(self, now: bool) -> None:
+        """End the pause; with `now`, cancel a task that waits for something else than an operation."""
+        self.station.loop.post(self._wake_here, now)
+
+    def _wake_here(self, now: bool) -> None:
+        if self._pause is not None:
+            _finish(self._pause)
+        elif now and not self.client.in_flight:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def abandon(self) -> None:
+        """Cancel the operation under way; the client makes a failed sample of it."""
+        self.station.loop.post(self._cancel)
+
+
+def _finish(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)

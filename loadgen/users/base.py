@@ -1,0 +1,196 @@
+"""What async and sync users share: how Locust starts and stops them, and what their tasks may use."""
+
+import logging
+import traceback
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from time import perf_counter
+from typing import Any, ClassVar
+
+from gevent import GreenletExit
+from gevent.event import Event
+from locust import User
+from locust.exception import RescheduleTaskImmediately, StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
+
+from loadgen.clients.base import Client
+from loadgen.phase import Phase
+from loadgen.sample import Mode
+from loadgen.users.station import STRIDE, Station
+
+DRAIN_SECONDS = 3.0
+"""How long an operation under way may go on when its user is stopped at once; then it counts as failed."""
+DOCUMENTS = 10_000
+"""Documents that a user remembers to delete at most."""
+ERROR_KINDS = 100
+"""Kinds of exception in tasks that are told with their traceback; the rest is counted."""
+
+logger = logging.getLogger(__name__)
+
+
+class LoadUser(User):  # type: ignore[misc]
+    """A Locust user whose tasks run off the hub. On the hub stands only a greenlet that waits for its end."""
+
+    abstract = True
+    mode: ClassVar[Mode]
+    style: ClassVar[str] = ""
+    """For bursts: `sync`, `threads` or `async`; empty for users that go on until they are stopped."""
+    client: Client
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        station = getattr(environment, "loadgen", None)
+        if not isinstance(station, Station):
+            raise RuntimeError(  # noqa: TRY004 - a plug is missing, not a type wrong
+                f"{type(self).__name__} needs loadgen: call `plug(events)` in the locustfile"
+            )
+        self.station = station
+        self.number = next(station.user_numbers)
+        self._next_query = self.number * STRIDE
+        self._documents: deque[str] = deque(maxlen=DOCUMENTS)
+        self._ended = Event()
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase that is running, where there is a plan of phases."""
+        return self.station.phase
+
+    def next_query(self) -> Any:
+        """The next of the queries made beforehand; each user goes round them from a place of its own."""
+        queries = self.station.queries
+        self._next_query += 1
+        return queries[self._next_query % len(queries)]
+
+    def next_nodes(self) -> list[Any]:
+        """New nodes for one insert, `nodes_per_insert` of them; their ids were never used before."""
+        nodes = self.station.new_nodes()
+        self._documents.extend(node.ref_doc_id for node in nodes)
+        return nodes
+
+    def next_document(self) -> str:
+        """The document that this user was given longest ago to insert; where there is none, another task is taken."""
+        if not self._documents:
+            raise RescheduleTaskImmediately
+        return self._documents.popleft()
+
+    @property
+    def in_flight(self) -> int:
+        """Operations that the phase wants under way at once."""
+        return self.phase.concurrency if self.phase else 1
+
+    @contextmanager
+    def burst(self) -> Iterator[list[Callable[[], Any]]]:
+        """The operations of the phase, made before the clock starts; the phase lasts as long as the `with` block.
+
+        After the block the user stops. Raises StopUser at once where the phase is no burst of this user's style.
+        """
+        phase = self.phase
+        if phase is None or phase.style != self.style:
+            raise StopUser
+        calls: dict[str, Callable[[], Callable[[], Any]]] = {
+            "search": lambda: partial(self.client.search, self.next_query()),  # type: ignore[attr-defined]
+            "insert": lambda: partial(self.client.insert, self.next_nodes()),  # type: ignore[attr-defined]
+        }
+        queue, ledger = self.station.queue, self.station.ledger
+        try:
+            operations = [calls[phase.operation]() for _ in range(phase.operations)]
+            queue.put(partial(ledger.open, phase, perf_counter()))
+            yield operations
+        except Exception as error:  # noqa: BLE001 - counted as any task's, and the burst is over
+            self.report_error(error)
+        finally:
+            queue.put(partial(ledger.close, perf_counter()))
+            queue.put(partial(self.station.over.add, phase.number))
+        raise StopUser
+
+    # What Locust calls on the hub
+
+    def start(self, group: Any) -> Any:
+        """Begin the user's life on its own runtime; the greenlet that Locust keeps only waits for its end."""
+        self._state = LOCUST_STATE_RUNNING
+        self._group = group
+        self._greenlet = group.spawn(_watch, self)
+        return self._greenlet
+
+    def stop(self, force: bool = False) -> bool:
+        """End after the task under way, or with `force` after the operation under way (3 s at most).
+
+        An operation that was sent is never lost: it is answered and counted, or counted as failed.
+        """
+        self._state = LOCUST_STATE_STOPPING
+        if force:
+            self.client.close()
+        self.wake(now=force)
+        if not force:
+            return False
+        if not self._ended.wait(DRAIN_SECONDS):
+            self.abandon()
+            self._ended.wait(1.0)
+        self._greenlet.join(1.0)
+        self._group.killone(self._greenlet)
+        return True
+
+    # What the runtimes do differently
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Start living on the user's own runtime. Called on the hub."""
+
+    @abstractmethod
+    def wake(self, now: bool) -> None:
+        """End a pause; with `now`, end also what is neither a pause nor an operation, where that is possible."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Give up an operation that does not come back. Called on the hub."""
+
+    @abstractmethod
+    def pause(self, seconds: float) -> Any:
+        """Wait between two tasks; ends early when the user is stopped."""
+
+    # What a life tells the hub
+
+    def settle(self) -> None:
+        """Tell that on_start is over: from here on the user is there."""
+        self.station.queue.put(partial(self.station.settled.add, self.number))
+
+    def leave(self) -> None:
+        """Tell that the user is no longer there; its on_stop may go on."""
+        self.station.queue.put(partial(self.station.settled.discard, self.number))
+
+    def report_end(self) -> None:
+        """Tell, after the user's last sample, that its life is over."""
+        self.leave()
+        self.station.queue.put(self._ended.set)
+
+    def report_error(self, error: BaseException) -> None:
+        """Have an exception of a task counted by Locust, and logged: the first of a kind with its traceback."""
+        self.station.queue.put(partial(_count_error, self, error))
+
+
+def _watch(user: LoadUser) -> None:
+    """Wait on the hub for a user's end. Locust reads the user from this greenlet's first argument."""
+    try:
+        user.begin()
+        user._ended.wait()  # noqa: SLF001
+    except GreenletExit:
+        if not user._ended.is_set():  # noqa: SLF001 - Locust's stop timeout is over
+            user.client.close()
+            user.abandon()
+            user._ended.wait(1.0)  # noqa: SLF001
+
+
+def _count_error(user: LoadUser, error: BaseException) -> None:
+    user.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    kind = (type(error).__name__, last[0].filename if last else "", last[0].lineno if last else 0)
+    seen = user.station.error_kinds
+    if kind not in seen and len(seen) < ERROR_KINDS:
+        seen[kind] = 0
+        text = "".join(traceback.format_exception(error))
+        logger.error("%s raised in a task; others like it are only counted\n%s", type(user).__name__, text)
+    if kind in seen:
+        seen[kind] += 1

@@ -1,0 +1,104 @@
+"""The life of a user as a list of steps: which task comes next, what an exception in it means, when it waits.
+
+The steps are the same for a coroutine and for a thread; whoever takes them (`AsyncUser`, `SyncUser`) calls each one,
+awaits what it returns where it can, and sends back what came of it.
+"""
+
+import inspect
+import logging
+from asyncio import CancelledError
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from locust.user.task import LOCUST_STATE_STOPPING, DefaultTaskSet, TaskSet
+
+from loadgen.clients import ClosedError
+
+if TYPE_CHECKING:
+    from loadgen.users.base import LoadUser
+
+Step = Callable[[], Any]
+Steps = Generator[Step, Any, None]
+ENDS = (StopUser, StopTest, ClosedError, CancelledError)
+"""What ends a user in good order."""
+
+logger = logging.getLogger(__name__)
+
+
+def life(user: "LoadUser") -> Steps:
+    """on_start, tasks, on_stop, as Locust's `User.run` orders them. Raises nothing."""
+    try:
+        yield user.on_start
+        user.settle()
+        yield from tasks(DefaultTaskSet(user), user)
+    except ENDS:
+        user.leave()
+        yield from _leave(user, user)
+    except Exception as error:  # noqa: BLE001 - told, and this user is over
+        user.report_error(error)
+
+
+def tasks(taskset: TaskSet, user: "LoadUser") -> Steps:
+    """The tasks of a user or of a task set within it, as Locust's `TaskSet.run` orders them, until one ends it.
+
+    Locust's task set chooses the task (weights, sequences, Markov chains are its own); only the calls and waits are
+    ours, because Locust's would block the event loop or the hub.
+    """
+    nested = not isinstance(taskset, DefaultTaskSet)
+    try:
+        if nested:
+            yield taskset.on_start
+        while True:
+            at_once = yield from _turn(taskset, user)
+            if not at_once:
+                yield partial(user.pause, taskset.wait_time())
+    except InterruptTaskSet as error:
+        yield from _leave(taskset, user)
+        raise (RescheduleTaskImmediately if error.reschedule else RescheduleTask)(error.reschedule) from error
+    except ENDS:
+        if nested:
+            yield from _leave(taskset, user)
+        raise
+
+
+def _turn(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, bool]:
+    """One task; True where the next one follows without a wait."""
+    try:
+        yield from _one_task(taskset, user)
+    except RescheduleTaskImmediately:
+        return True
+    except RescheduleTask:
+        return False
+    except (InterruptTaskSet, *ENDS):
+        raise
+    except Exception as error:
+        if not user.environment.catch_exceptions:
+            raise
+        user.report_error(error)
+    return False
+
+
+def _one_task(taskset: TaskSet, user: "LoadUser") -> Steps:
+    if user._state == LOCUST_STATE_STOPPING:  # noqa: SLF001 - Locust's own word for it
+        raise StopUser
+    subject = user if isinstance(taskset, DefaultTaskSet) else taskset
+    if not taskset._task_queue:  # noqa: SLF001
+        taskset.schedule_task(taskset.get_next_task())
+    task = taskset._task_queue.popleft()  # noqa: SLF001
+    if inspect.isclass(task) and issubclass(task, TaskSet):
+        yield from tasks(task(subject), user)  # type: ignore[call-arg]
+    elif getattr(task, "__self__", None) is taskset:
+        yield task
+    else:
+        yield partial(task, subject)
+
+
+def _leave(holder: Any, user: "LoadUser") -> Steps:
+    try:
+        yield holder.on_stop
+    except ENDS:
+        return
+    except Exception as error:  # noqa: BLE001 - as in Locust: told, and the user goes on ending
+        user.report_error(error)

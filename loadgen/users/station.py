@@ -1,0 +1,58 @@
+"""What one process offers to its users: stores, queries, the current phase, and the way of their samples."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Protocol
+
+from loadgen.ledger import Ledger
+from loadgen.phase import Phase
+from loadgen.runtime.hub import HubQueue
+from loadgen.runtime.loop import LoopThread
+from loadgen.sample import Mode
+from loadgen.settings import Settings
+
+STRIDE = 97
+"""How far apart in the queries two neighbouring users start; a prime, so that they do not soon meet."""
+
+
+class NodeSource(Protocol):
+    """Makes nodes that were never inserted before; safe from several threads."""
+
+    def take(self, number: int) -> list[Any]:
+        """So many new nodes."""
+
+
+@dataclass(slots=True)
+class Station:
+    """Made once in a process, before its first user; the plugin fills it, users read it."""
+
+    settings: Settings
+    queue: HubQueue
+    ledger: Ledger
+    loop: LoopThread
+    stores: Mapping[Mode, list[Any]] = field(default_factory=dict)
+    queries: list[Any] = field(default_factory=list)
+    nodes: NodeSource | None = None
+    phase: Phase | None = None
+    user_numbers: Iterator[int] = field(default_factory=count)
+    settled: set[int] = field(default_factory=set)
+    """Numbers of the users that are past their on_start. Touched on the hub alone."""
+
+    over: set[int] = field(default_factory=set)
+    """Numbers of the bursts that have run in this process. Touched on the hub alone."""
+    error_kinds: dict[tuple[str, str, int | None], int] = field(default_factory=dict)
+    """Exceptions in tasks by type, file and line; touched on the hub alone, and bounded."""
+
+    def store_for(self, mode: Mode, user_number: int) -> Any:
+        """The store that this user shares with every `connections`-th other. Raises RuntimeError before `open`."""
+        stores = self.stores.get(mode)
+        if not stores:
+            raise RuntimeError(f"no {mode} store is open in this process: the run has not started")
+        return stores[user_number % len(stores)]
+
+    def new_nodes(self) -> list[Any]:
+        """Nodes for one insert operation. Raises RuntimeError before the stores are open."""
+        if self.nodes is None:
+            raise RuntimeError("no data is prepared in this process: the run has not started")
+        return self.nodes.take(self.settings.nodes_per_insert)

@@ -1,0 +1,63 @@
+"""The blocking user: the whole of it is one OS thread, as in a threaded service."""
+
+import threading
+from typing import Any
+
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING
+
+from loadgen.clients import SyncClient
+from loadgen.sample import Mode
+from loadgen.users.base import LoadUser
+from loadgen.users.life import life
+
+
+class SyncUser(LoadUser):
+    """Write tasks, on_start and on_stop as plain `def`; `self.client.search(self.next_query())` is one sample."""
+
+    abstract = True
+    mode = Mode.SYNC
+    client: SyncClient
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self.client = SyncClient(self.station.store_for(self.mode, self.number), self.station.queue.put)
+        self._woken = threading.Event()
+
+    def begin(self) -> None:
+        """Start the thread. Raises RuntimeError where the system gives no more threads."""
+        threading.Thread(target=self._live, name=f"loadgen-user-{self.number}", daemon=True).start()
+
+    def _live(self) -> None:
+        steps = life(self)
+        answer: Any = None
+        error: BaseException | None = None
+        try:
+            while True:
+                step = steps.send(answer) if error is None else steps.throw(error)
+                answer = error = None
+                try:
+                    answer = step()
+                except BaseException as raised:  # noqa: BLE001 - the life decides what it means
+                    error = raised
+        except StopIteration:
+            pass
+        finally:
+            self.report_end()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep on the thread."""
+        if seconds <= 0:
+            return
+        self._woken.wait(seconds)
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+
+    def wake(self, now: bool) -> None:  # noqa: ARG002 - a thread cannot be ended from outside
+        """End the pause."""
+        self._woken.set()
+
+    def abandon(self) -> None:
+        """Count the operation under way as failed and leave its thread to end when the answer comes."""
+        self.client.abandon()
+        self.report_end()

@@ -1,0 +1,220 @@
+"""The laws of the house that no linter knows."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import loadgen
+
+HOUSE = Path(__file__).parents[2]
+MODULES = sorted((HOUSE / "loadgen").rglob("*.py"))
+LOCUSTFILES = sorted((HOUSE / "locustfiles").glob("*.py"))
+PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+]+)")
+EXTRAS = ("server", "uvloop", "dev")
+LIBRARIES = ("locust", "gevent", "pymilvus", "llama_index", "prometheus_client", "uvloop", "numpy", "asyncio")
+
+
+def project() -> dict[str, Any]:
+    table: dict[str, Any] = tomllib.loads((HOUSE / "pyproject.toml").read_text())["project"]
+    return table
+
+
+def requirements() -> list[Requirement]:
+    """What `pip install '.[server,uvloop,dev]'` is asked for here; lines for other platforms are left out."""
+    extras = project()["optional-dependencies"]
+    lines = [*project()["dependencies"], *(line for extra in EXTRAS for line in extras[extra])]
+    return [found for found in map(Requirement, lines) if found.marker is None or found.marker.evaluate()]
+
+
+def pins() -> dict[str, Version]:
+    lines = (HOUSE / "constraints.txt").read_text().splitlines()
+    return {canonicalize_name(pin[1]): Version(pin[2]) for line in lines if (pin := PIN.fullmatch(line))}
+
+
+def needed() -> set[str]:
+    """Names of all that is installed for the requirements, those that they require included."""
+    found: set[tuple[str, str]] = set()
+    waiting = [(found.name, extra) for found in requirements() for extra in ("", *found.extras)]
+    while waiting:
+        name, extra = waiting.pop()
+        key = (canonicalize_name(name), extra)
+        if key in found:
+            continue
+        found.add(key)
+        for line in requires(name) or ():
+            wanted = Requirement(line)
+            if wanted.marker is None or wanted.marker.evaluate({"extra": extra}):
+                waiting += [(wanted.name, part) for part in ("", *wanted.extras)]
+    return {name for name, _ in found}
+
+
+def told_by(code: str, **environment: str) -> Any:
+    """What a fresh interpreter prints as JSON."""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=HOUSE, env={**os.environ, **environment}, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_a_module_has_at_most_300_lines_and_its_functions_40(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 300
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    bodies = [node for node in ast.walk(ast.parse(text)) if isinstance(node, functions)]
+    lengths = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in bodies}
+    assert {name: length for name, length in lengths.items() if length > 40} == {}
+
+
+def test_the_four_locustfiles_have_at_most_40_lines() -> None:
+    lengths = {path.name: len(path.read_text().splitlines()) for path in LOCUSTFILES}
+    assert {"search.py", "insert.py", "mixed.py", "burst.py"} <= set(lengths)
+    assert {name: length for name, length in lengths.items() if length > 40} == {}
+
+
+def test_the_version_is_the_same_in_the_project_file_and_in_the_package() -> None:
+    assert loadgen.__version__ == project()["version"]
+
+
+def test_the_license_text_is_the_one_that_the_project_file_names() -> None:
+    assert project()["license"] == "Apache-2.0"
+    text = (HOUSE / "LICENSE").read_text()
+    assert text.split()[:4] == ["Apache", "License", "Version", "2.0,"]
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_the_changelog_says_what_is_unreleased() -> None:
+    _, mark, rest = (HOUSE / "CHANGELOG.md").read_text().partition("\n## [Unreleased]\n")
+    assert mark, "there is no section [Unreleased]"
+    unreleased = rest.partition("\n## ")[0]
+    assert [line for line in unreleased.splitlines() if re.fullmatch(r"- \S.*", line)] != []
+
+
+def test_constraints_are_names_and_versions_only_each_name_once_and_in_order() -> None:
+    lines = (HOUSE / "constraints.txt").read_text().splitlines()
+    assert [line for line in lines if not PIN.fullmatch(line)] == []
+    assert len(pins()) == len(lines)
+    assert lines == sorted(lines, key=str.upper)
+
+
+def test_every_requirement_of_the_project_file_allows_the_constrained_version() -> None:
+    chosen = pins()
+    missing = [found.name for found in requirements() if canonicalize_name(found.name) not in chosen]
+    assert missing == [], "run `make lock`"
+    wrong = [str(found) for found in requirements() if chosen[canonicalize_name(found.name)] not in found.specifier]
+    assert wrong == [], "run `make lock`"
+
+
+def test_constraints_name_all_that_gets_installed_and_nothing_else() -> None:
+    try:
+        names = needed()
+    except PackageNotFoundError as absent:
+        pytest.fail(f"{absent.name} is not installed: run `make env`")
+    assert set(pins()) == names, "run `make lock`"
+
+
+def test_importing_the_package_imports_no_library() -> None:
+    code = "import json, sys, loadgen; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    assert set(LIBRARIES) & set(told_by(code)) == set()
+
+
+def test_importing_every_module_starts_no_thread_no_process_and_takes_no_signal() -> None:
+    code = """
+import importlib, json, pkgutil, signal, threading
+import locust, psutil, pymilvus, llama_index.vector_stores.milvus, gevent.monkey
+
+def state():
+    handlers = {number.name: repr(signal.getsignal(number)) for number in signal.Signals}
+    children = [child.pid for child in psutil.Process().children()]
+    return [handlers, sorted(thread.name for thread in threading.enumerate()), children]
+
+before = state()
+import loadgen
+names = [found.name for found in pkgutil.walk_packages(loadgen.__path__, "loadgen.")]
+for name in names:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+print(json.dumps({"names": names, "before": before, "after": state()}))
+"""
+    told = told_by(code, LOCUST_SKIP_MONKEY_PATCH="1")
+    assert "loadgen.settings" in told["names"]
+    assert told["after"] == told["before"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_no_module_comes_in_by_the_front_door(path: Path) -> None:
+    """`from loadgen import AsyncUser` is for locustfiles; inside it would be an import upwards."""
+    imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    names = {alias.name for node in imports if node.module == "loadgen" and not node.level for alias in node.names}
+    assert names & set(loadgen.__all__) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "law", "said"),
+    [
+        ("settings.py", "import loadgen.runtime", "Imports point down only", "loadgen.settings -> loadgen.runtime"),
+        ("runtime/hub.py", "import loadgen.store", "Imports point down only", "loadgen.runtime.hub -> loadgen.store"),
+        ("clients/base.py", "import loadgen.users", "Imports point down only", "loadgen.clients.base -> loadgen.users"),
+        ("odds_and_ends.py", "", "Imports point down only", "- loadgen.odds_and_ends"),
+        (
+            "clients/base.py",
+            "import locust.stats",
+            "Only users, shapes and plugin know Locust",
+            "loadgen.clients.base -> locust",
+        ),
+        (
+            "clients/base.py",
+            "from gevent import spawn",
+            "Only runtime, and the modules that know Locust, know gevent",
+            "loadgen.clients.base -> gevent",
+        ),
+        (
+            "runtime/hub.py",
+            "import llama_index.core",
+            "Only store and clients know LlamaIndex",
+            "loadgen.runtime.hub -> llama_index",
+        ),
+        (
+            "runtime/hub.py",
+            "from pymilvus import MilvusClient",
+            "Only store, clients and server know pymilvus",
+            "loadgen.runtime.hub -> pymilvus",
+        ),
+        (
+            "clients/base.py",
+            "import milvus_lite",
+            "Only server knows the embedded servers",
+            "loadgen.clients.base -> milvus_lite",
+        ),
+        (
+            "ledger.py",
+            "import prometheus_client",
+            "Only exporter knows prometheus_client",
+            "loadgen.ledger -> prometheus_client",
+        ),
+    ],
+)
+def test_an_import_against_a_law_breaks_it(module: str, line: str, law: str, said: str, tmp_path: Path) -> None:
+    shutil.copytree(HOUSE / "loadgen", tmp_path / "loadgen", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HOUSE / ".importlinter", tmp_path)
+    with (tmp_path / "loadgen" / module).open("a") as file:
+        file.write(f"\n{line}\n")
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert law in re.findall(r"^(.*) BROKEN", done.stdout, re.MULTILINE)
+    assert said in done.stdout
