@@ -66,6 +66,6 @@ def describe(error: BaseException) -> str:
     """One short line about an exception, free of numbers that differ each time, fit for a table of failures."""
     details = getattr(error, "details", None)
     text = str(details() if callable(details) else getattr(error, "message", "") or error) or type(error).__name__
-    text = re.sub(r"^\[\w+\] Retry (run out of|timeout:) .*?(message=|, )", "", text, flags=re.DOTALL)
+    text = re.sub(r"^\[\w+\] Retry (run out of|timeout:)[^,]*, (message=)?", "", text)
     text = re.sub(r"\b(0x[0-9a-f]+|[0-9a-f]{12,}|\d{6,})\b", "*", text.split("\n", 1)[0])
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

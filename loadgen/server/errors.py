@@ -16,6 +16,10 @@ class RefusedError(ServerError):
     """What was asked for cannot be had (busy port, folder not writable, wheel missing); nothing was started."""
 
 
+class PortTakenError(ServerError):
+    """Somebody else took a port of the server's between its choice and the start."""
+
+
 def describe_failure(what: str, log: Path) -> str:
     """`what`, the log's path, and the lines of the log that matter most."""
     lines = pick_lines(log)

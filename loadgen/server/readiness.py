@@ -27,21 +27,10 @@ def wait_for_answer(address: str, alive: Callable[[], bool], seconds: float) -> 
         while alive() and time.perf_counter() < end:
             try:
                 listed = stub.ShowCollections(milvus_pb2.ShowCollectionsRequest(), timeout=RPC_DEADLINE)
-                if not (listed.status.code or listed.status.error_code) and _is_healthy(stub):
+                healthy = stub.CheckHealth(milvus_pb2.CheckHealthRequest(), timeout=RPC_DEADLINE).isHealthy
+                if healthy and not (listed.status.code or listed.status.error_code):
                     return True
             except grpc.RpcError:
                 pass
             time.sleep(PAUSE)
     return False
-
-
-def _is_healthy(stub: object) -> bool:
-    """All parts of the server work together; one that does not know the question is as healthy as it gets."""
-    import grpc
-    from pymilvus.grpc_gen import milvus_pb2
-
-    try:
-        answer = stub.CheckHealth(milvus_pb2.CheckHealthRequest(), timeout=RPC_DEADLINE)  # type: ignore[attr-defined]
-    except grpc.RpcError as error:
-        return bool(error.code() is grpc.StatusCode.UNIMPLEMENTED)
-    return bool(answer.isHealthy or answer.status.code or answer.status.error_code)

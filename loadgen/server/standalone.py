@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from loadgen.server.unpacking import locate_cache, provide_programs
+from loadgen.server.unpacking import locate_cache, locate_packed, provide_programs
 
 PORTS = (
     "proxy",
@@ -57,7 +57,7 @@ def prepare(data: Path, ports: dict[str, int]) -> tuple[Path, dict[str, str]]:
     """Write the configuration below `data`; the program to run and its environment variables."""
     import milvus
 
-    programs = provide_programs(Path(milvus.__file__).parent / "data" / "bin", locate_cache(), data / "bin")
+    programs = provide_programs(locate_packed(), locate_cache(), data / "bin")
     config = milvus.MilvusServerConfig(data_dir=str(data))
     for name in OWN_PORTS:
         config.set(f"{name}_port", ports[name])

@@ -1,6 +1,7 @@
 """The programs inside the `milvus` wheel: unpacked once for each user, not once for each server."""
 
 import contextlib
+import importlib.util
 import lzma
 import os
 import platform
@@ -13,6 +14,19 @@ from pathlib import Path
 SUFFIX = ".lzma"
 ABANDONED = 3600.0
 """Seconds after which a half-unpacked folder belongs to nobody."""
+
+
+def locate_packed() -> Path:
+    """The folder in the installed wheel; `milvus` is not imported, only found."""
+    found = importlib.util.find_spec("milvus")
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError("No module named 'milvus'", name="milvus")
+    return Path(found.submodule_search_locations[0]) / "data" / "bin"
+
+
+def is_unpacked() -> bool:
+    """Whether a start will find the programs in the cache."""
+    return is_complete(locate_cache(), locate_packed())
 
 
 def locate_cache() -> Path:

@@ -1,0 +1,118 @@
+"""The command `loadgen`: what a person types beside `locust`."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Never
+
+from loadgen import __version__
+
+if TYPE_CHECKING:
+    from loadgen.server import EmbeddedServer
+
+MILVUS_PORT = 19530
+HIGHEST_PORT = 65_535
+DONE, DIED, REFUSED = 0, 1, 2
+Command = Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, with exit code 2."""
+
+    def error(self, message: str) -> Never:
+        """Leave out the usage, which `--help` shows."""
+        self.exit(REFUSED, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    parser = Parser(prog="loadgen", description="What goes with `locust -f locustfiles/search.py`.")
+    parser.add_argument("--version", action="version", version=f"milvus-loadgen {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    add_serve(commands)
+    given = parser.parse_args(arguments)
+    command: Command = given.command
+    return command(given)
+
+
+def add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """`loadgen serve` and its flags."""
+    text = "start a Milvus to stay, for several runs; Ctrl-C ends it"
+    parser = commands.add_parser("serve", help=text, description=text)
+    parser.add_argument(
+        "--embedded",
+        default=os.environ.get("LOADGEN_EMBEDDED") or "auto",
+        metavar="KIND",
+        help="auto, milvus (the real standalone) or lite; also LOADGEN_EMBEDDED [default: auto]",
+    )
+    parser.add_argument(
+        "--port", type=_port, default=MILVUS_PORT, help="port for clients, 0 for a free one [default: %(default)s]"
+    )
+    parser.add_argument("--data", type=Path, help="folder that keeps the data; without it they go with the server")
+    parser.set_defaults(command=serve)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
+def serve(given: argparse.Namespace) -> int:
+    """Keep a server in the foreground until Ctrl-C or SIGTERM: 0; 1 if it ends by itself, 2 if it cannot be had."""
+    from loadgen.server import RefusedError, ServerError, start_server
+
+    server: EmbeddedServer | None = None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        server = start_server(given.embedded, data=given.data, port=given.port, tell=_say)
+        _announce(server)
+        while server.running:
+            time.sleep(0.2)
+        _complain(f"the server has ended by itself; its log is {server.log}")
+    except KeyboardInterrupt:
+        _say("Stopping.")
+        return DONE
+    except RefusedError as error:
+        _complain(str(error))
+        return REFUSED
+    except ServerError as error:
+        _complain(str(error))
+    finally:
+        if server is not None:
+            server.stop()
+    return DIED
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> Never:
+    """End once; a second Ctrl-C does not disturb the end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _announce(server: "EmbeddedServer") -> None:
+    _say(f"Milvus answers at {server.uri}")
+    if server.metrics_uri:
+        _say(f"Its metrics:      {server.metrics_uri}")
+    _say(f"Its log:          {server.log}")
+    _say(f"Next, in another terminal:\n  locust -f locustfiles/search.py --host {server.uri}")
+    _say("Ctrl-C ends it.")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - this is a command
+
+
+def _complain(line: str) -> None:
+    print(f"loadgen serve: {line}", file=sys.stderr, flush=True)  # noqa: T201 - this is a command
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""The collection as the server shows it, seen by the one who prepares."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pymilvus import MilvusClient
+from pymilvus.client.types import LoadState
+
+from loadgen.settings import Settings
+from loadgen.store.arguments import connection_arguments
+from loadgen.store.errors import StoreError
+from loadgen.store.manifest import read_manifest
+from loadgen.workload import FINGERPRINT_KEY
+
+INDEX = "embedding"
+"""LlamaIndex names the index after the field."""
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A collection that is there already."""
+
+    manifest: dict[str, Any] | None
+    """None: somebody else's."""
+    dim: int
+    """Of its first vector field; 0 where it has none."""
+
+
+class Collection:
+    """One collection over a connection of its own. Its methods block, for at most `limit` seconds each."""
+
+    def __init__(self, settings: Settings, limit: float) -> None:
+        self.name = settings.collection
+        self.limit = limit
+        self._client = MilvusClient(**connection_arguments(settings, limit))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def look(self) -> Found | None:
+        """What is there under this name, if anything."""
+        if not self._client.has_collection(self.name):
+            return None
+        described = self._client.describe_collection(self.name)
+        dims = [field["params"]["dim"] for field in described["fields"] if "dim" in field.get("params", {})]
+        return Found(read_manifest(described.get("properties") or {}), int(dims[0]) if dims else 0)
+
+    def drop(self) -> None:
+        """Drop it, and wait until the server does not know it any more."""
+        self._client.drop_collection(self.name)
+        self._wait_for("the collection to be dropped", lambda: not self._client.has_collection(self.name))
+
+    def has_index(self) -> bool:
+        """Whether an index was accepted."""
+        return bool(self._client.list_indexes(self.name))
+
+    def count(self, fingerprint: str = "") -> int:
+        """Rows there at this moment (Strong consistency): all, or those of one dataset."""
+        wanted = f"{FINGERPRINT_KEY} == {json.dumps(fingerprint)}" if fingerprint else ""
+        found = self._client.query(
+            self.name, filter=wanted, output_fields=["count(*)"], consistency_level="Strong", timeout=self.limit
+        )
+        return int(found[0]["count(*)"])
+
+    def settle(self, rows: int) -> str:
+        """Wait until the rows are sealed, indexed, loaded and found; return the index type that the server names.
+
+        Raises StoreError that says what was waited for, or what the server said to the index.
+        """
+        self._client.flush(self.name, timeout=self.limit)
+        self._wait_for("the index", self._is_indexed)
+        self.load()
+        self._wait_for(f"{rows:,} rows to be found", lambda: self.count() >= rows)
+        return str(self._client.describe_index(self.name, INDEX)["index_type"])
+
+    def load(self) -> None:
+        """Have it loaded for searches, also where somebody released it."""
+        if self._client.get_load_state(self.name)["state"] != LoadState.Loaded:
+            self._client.load_collection(self.name, timeout=self.limit)
+        self._wait_for(
+            "the collection to be loaded",
+            lambda: self._client.get_load_state(self.name)["state"] == LoadState.Loaded,
+        )
+
+    def _is_indexed(self) -> bool:
+        told = self._client.describe_index(self.name, INDEX) or {}
+        if told.get("state") == "Failed":
+            raise StoreError(f"the index failed: {told.get('index_state_fail_reason', 'no reason given')}")
+        return int(told.get("pending_index_rows", 0)) == 0 and told.get("state", "Finished") == "Finished"
+
+    def _wait_for(self, what: str, reached: Callable[[], bool]) -> None:
+        end = time.perf_counter() + self.limit
+        while not reached():
+            if time.perf_counter() > end:
+                raise StoreError(f"waited {self.limit:.0f} s for {what} in collection '{self.name}'")
+            time.sleep(POLL_SECONDS)

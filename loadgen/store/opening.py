@@ -1,0 +1,96 @@
+"""Stores opened on a prepared collection. Nothing here creates, drops or alters."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from llama_index.vector_stores.milvus import MilvusVectorStore
+from llama_index.vector_stores.milvus.base import IndexManagement
+from pymilvus import MilvusClient
+from pymilvus.exceptions import MilvusException
+
+from loadgen.conflicts import without_secret
+from loadgen.sample import Mode
+from loadgen.settings import Settings
+from loadgen.store.arguments import connection_arguments, quiet_client_log, store_arguments
+from loadgen.store.errors import StoreError, server_words
+
+RETRIED = ("search", "query", "insert", "upsert", "delete")
+"""What the store calls on its client; each takes `retry_times` and keeps it from the request."""
+
+
+def open_stores(settings: Settings, mode: Mode) -> list[MilvusVectorStore]:
+    """Open `connections` stores, each with one TCP connection. Blocks: call it on an OS thread.
+
+    An async store connects when it is first awaited (`warm_stores`), and its blocking client is closed already, so
+    that both modes have the same number of connections. Raises StoreError.
+    """
+    quiet_client_log()
+    stores: list[MilvusVectorStore] = []
+    try:
+        _require_collection(settings)
+        for _ in range(settings.connections):
+            stores.append(_open_store(settings, mode))  # noqa: PERF401 those open so far are closed on a failure
+    except (MilvusException, ValueError) as error:
+        close_stores(stores)
+        shown = without_secret(settings.host)
+        raise StoreError(f"cannot open collection '{settings.collection}' on {shown}: {server_words(error)}") from error
+    return stores
+
+
+def close_stores(stores: Iterable[MilvusVectorStore]) -> None:
+    """Close the blocking clients; a second time does nothing."""
+    for store in stores:
+        store.client.close()
+
+
+async def aclose_stores(stores: Iterable[MilvusVectorStore]) -> None:
+    """Close the async clients, on the loop that used them."""
+    for store in stores:
+        if store.aclient is not None:
+            await store.aclient.close()
+
+
+async def warm_stores(stores: Sequence[MilvusVectorStore]) -> None:
+    """Connect the async clients on the running loop, and let them learn the schema that an insert needs."""
+    await asyncio.gather(*(store.aclient.describe_collection(store.collection_name) for store in stores))
+
+
+def warm_sync_stores(stores: Iterable[MilvusVectorStore]) -> None:
+    """Do what `warm_stores` does, for the blocking clients."""
+    for store in stores:
+        store.client.describe_collection(store.collection_name)
+
+
+def limit_retries(client: Any, retries: int) -> None:
+    """Let the operations of a blocking or async client be tried again at most so many times.
+
+    With 0 a throttled answer is an exception at once, where pymilvus would wait and try 75 times.
+    """
+    for name in RETRIED:
+        setattr(client, name, partial(getattr(client, name), retry_times=retries))
+
+
+def _require_collection(settings: Settings) -> None:
+    client = MilvusClient(**connection_arguments(settings, settings.deadline))
+    try:
+        if not client.has_collection(settings.collection):
+            raise StoreError(
+                f"there is no collection '{settings.collection}' on {without_secret(settings.host)}: "
+                "the master or the local runner has to prepare it first"
+            )
+    finally:
+        client.close()
+
+
+def _open_store(settings: Settings, mode: Mode) -> MilvusVectorStore:
+    # Without a dimension the constructor cannot create a collection, and unvalidated it creates no index.
+    untouching = {"dim": None, "index_management": IndexManagement.NO_VALIDATION}
+    store = MilvusVectorStore(**(store_arguments(settings, mode) | untouching))
+    if mode is Mode.ASYNC:
+        store.client.close()
+        limit_retries(store.aclient, settings.retries)
+    else:
+        limit_retries(store.client, settings.retries)
+    return store

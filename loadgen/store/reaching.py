@@ -1,0 +1,108 @@
+"""Whether a Milvus answers at the address, takes the token and knows the database: known within ten seconds."""
+
+import threading
+from dataclasses import dataclass
+
+import grpc
+from pymilvus import MilvusClient
+from pymilvus.exceptions import MilvusException
+
+from loadgen.conflicts import without_secret
+from loadgen.faults import Fault, SettingsError
+from loadgen.settings import Settings
+from loadgen.store.arguments import connection_arguments, quiet_client_log
+from loadgen.store.errors import server_words
+
+CONNECT_SECONDS = 6.0
+CALL_SECONDS = 3.0
+ALL_SECONDS = 9.0
+REFUSALS = ("auth check failure", "unauthenticated", "invalid token", "permission deny", "permission denied")
+"""What servers of several versions say to a wrong token, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What answered."""
+
+    version: str
+    """The server's own word, such as `v2.3.5-lite` (the standalone that pip installs) or `milvus_lite-3.2.2`."""
+    kind: str
+    """`milvus`, `lite` (Milvus Lite) or `zilliz` (Zilliz Cloud)."""
+
+    def __str__(self) -> str:
+        """For a log line."""
+        return f"{self.kind} {self.version}"
+
+
+def check_server(settings: Settings) -> ServerInfo:
+    """Ask the server for its version and its collections. Blocks for at most ten seconds.
+
+    Raises SettingsError with a fault on `host`, `token` or `database`.
+    """
+    quiet_client_log()
+    answer: list[ServerInfo | BaseException] = []
+
+    def ask() -> None:
+        try:
+            answer.append(_ask(settings))
+        except BaseException as error:  # noqa: BLE001 it is raised again where it can be seen
+            answer.append(error)
+
+    # A thread of its own, as not every wait inside the client has a limit: resolving a name has none.
+    asking = threading.Thread(target=ask, name="loadgen-check", daemon=True)
+    asking.start()
+    asking.join(ALL_SECONDS)
+    if not answer:
+        raise SettingsError([_host_fault(settings, f"did not answer within {ALL_SECONDS:g} s")])
+    if isinstance(answer[0], ServerInfo):
+        return answer[0]
+    if isinstance(answer[0], MilvusException | grpc.RpcError | OSError | ValueError):
+        raise SettingsError([_fault_of(settings, answer[0])]) from answer[0]
+    raise answer[0]
+
+
+def _ask(settings: Settings) -> ServerInfo:
+    client = MilvusClient(**connection_arguments(settings, CALL_SECONDS), timeout=CONNECT_SECONDS)
+    try:
+        version = str(client.get_server_version(timeout=CALL_SECONDS))
+        client.list_collections(timeout=CALL_SECONDS)  # the version is told to anybody
+        kind = "lite" if version.startswith("milvus_lite") else str(client.get_server_type())
+    finally:
+        client.close()
+    return ServerInfo(version, kind)
+
+
+def _fault_of(settings: Settings, error: BaseException) -> Fault:
+    words = server_words(error)
+    status, details = _status_of(error)
+    told = f"{words} {details}".lower()
+    unauthenticated = status in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+    if unauthenticated or any(refusal in told for refusal in REFUSALS):
+        problem = "is refused by the server" if settings.token.get_secret_value() else "is wanted by the server"
+        return Fault("token", "", problem, "Set LOADGEN_TOKEN to the token, or to user:password.")
+    if settings.database and "database" in told:
+        way_out = "Create it first, or leave --database out for the default one."
+        return Fault("database", settings.database, f"cannot be used ({words})", way_out)
+    if status is grpc.StatusCode.DEADLINE_EXCEEDED or "timeout" in told:
+        return _host_fault(settings, f"accepts a connection but did not answer within {CONNECT_SECONDS:g} s")
+    if status is grpc.StatusCode.UNAVAILABLE:
+        return _host_fault(settings, f"cannot be reached ({details.rpartition('; last error: ')[2] or words})")
+    return _host_fault(settings, f"does not answer as a Milvus does ({details or words})")
+
+
+def _status_of(error: BaseException) -> tuple[grpc.StatusCode | None, str]:
+    """The gRPC status at the bottom of an exception, with its details."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, grpc.RpcError) and hasattr(cause, "code"):
+            return cause.code(), str(cause.details() or "")
+        cause = cause.__cause__
+    return None, ""
+
+
+def _host_fault(settings: Settings, problem: str) -> Fault:
+    tls = any((settings.ca_file, settings.server_cert_file, settings.host.lower().startswith("https:")))
+    way_out = "Start Milvus there, give another address, or none to start a server."
+    if tls:
+        way_out += " With TLS, check the certificate files and --server-name as well."
+    return Fault("host", without_secret(settings.host), problem, way_out)

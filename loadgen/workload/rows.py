@@ -1,0 +1,46 @@
+"""One row of the collection, and the ids that no two rows share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+FINGERPRINT_KEY = "loadgen"
+"""The metadata key that tells what a row belongs to: a dataset's fingerprint, or `INSERTED`."""
+INSERTED = "inserted"
+ID_DIGITS = 16
+ID_SPACE = 10**ID_DIGITS
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What becomes one node.
+
+    The vector is a list, as `TextNode` refuses a numpy array, and one `tolist` for a whole block is the cheapest way
+    to make many. Do not change it: rows of an `InsertStream` share their vectors.
+    """
+
+    row_id: str
+    """16 digits."""
+    text: str
+    vector: list[float]
+    """Unit length, `dim` floats."""
+    source: str
+    """The document that the row is a part of."""
+    metadata: dict[str, str | int]
+
+
+class RowIds:
+    """A bijection from row numbers 0 ... 10**16 - 1 to ids of 16 digits, one for each seed.
+
+    `number * step + offset` modulo 10**16 maps no two numbers to one id as long as the step is coprime to 10.
+    """
+
+    def __init__(self, seed: int, stream: int) -> None:
+        generator = np.random.default_rng([seed, stream])
+        step, offset = (int(drawn) for drawn in generator.integers(0, ID_SPACE, size=2))
+        self._step = step - step % 10 + 7
+        self._offset = offset
+
+    def __call__(self, number: int) -> str:
+        """The id of a row number."""
+        return f"{(number * self._step + self._offset) % ID_SPACE:016d}"

@@ -1,0 +1,5 @@
+"""Tests run in a process that Locust leaves alone, as its own commands do."""
+
+from loadgen.runtime.patching import ensure_unpatched
+
+ensure_unpatched()

@@ -1,0 +1,67 @@
+"""What the tests of the embedded server share: a table to write, processes to watch."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+from pymilvus import MilvusClient
+
+ROWS = [{"id": number, "vector": [float(number), 1.0, 0.5, 0.25]} for number in range(20)]
+
+
+@contextmanager
+def client_of(uri: str) -> Iterator[Any]:
+    client = MilvusClient(uri=uri, timeout=30, dedicated=True)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def fill(client: Any, name: str) -> None:
+    """A loaded collection with 20 rows."""
+    client.create_collection(name, dimension=4, metric_type="L2", consistency_level="Strong")
+    assert client.insert(name, ROWS)["insert_count"] == len(ROWS)
+
+
+def count(client: Any, name: str) -> int:
+    found: int = client.query(name, filter="", output_fields=["count(*)"], consistency_level="Strong")[0]["count(*)"]
+    return found
+
+
+def nearest(client: Any, name: str) -> int:
+    """The id nearest to the vector of row 7."""
+    found: int = client.search(name, [ROWS[7]["vector"]], limit=1, consistency_level="Strong")[0][0]["id"]
+    return found
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return condition()
+
+
+def processes_below(pid: int | None = None) -> list[psutil.Process]:
+    """The guardian and the server that a process has started; the guardian comes first."""
+    found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+    return [process for process in found if "-c" not in process.cmdline()[:2]]
+
+
+def are_gone(processes: list[psutil.Process]) -> bool:
+    return not any(alive(process) for process in processes)
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def listening_ports(process: psutil.Process) -> set[int]:
+    return {found.laddr.port for found in process.net_connections("tcp") if found.status == psutil.CONN_LISTEN}

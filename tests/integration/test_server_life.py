@@ -1,0 +1,223 @@
+"""Embedded servers of both kinds: they answer, they keep apart, and they end with whoever started them."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+from urllib.request import urlopen
+
+import psutil
+import pytest
+
+from loadgen.server import EmbeddedServer, RefusedError, ServerError, start_server
+from loadgen.server.sessions import forget_sessions
+from tests.integration.server_support import (
+    are_gone,
+    client_of,
+    count,
+    fill,
+    listening_ports,
+    nearest,
+    processes_below,
+    wait_until,
+)
+
+Kind = Literal["milvus", "lite"]
+Start = Callable[..., EmbeddedServer]
+OPEN_FILES = Path("/proc/self/fd")
+RUN = """
+import os, sys, threading, time
+from loadgen.server import start_server
+found = []
+thread = threading.Thread(target=lambda: found.append(start_server(sys.argv[1], tell=lambda line: None)))
+thread.start(); thread.join()
+if len(sys.argv) > 2 and os.fork() == 0:
+    print(found[0].running, flush=True); found[0].stop(); time.sleep(60); os._exit(0)
+time.sleep(1); print(found[0].running, found[0].log, flush=True); time.sleep(60)
+"""
+"""A run that starts a server from a thread that ends, and, with a second argument, forks a child that goes on."""
+
+
+@pytest.fixture(params=["milvus", "lite"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    if request.param == "milvus":
+        pytest.importorskip("milvus")
+    found: Kind = request.param
+    return found
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """`start_server`, and an end for whatever it started."""
+    servers: list[EmbeddedServer] = []
+
+    def begin(kind: Kind, *, data: Path | None = None) -> EmbeddedServer:
+        servers.append(start_server(kind, data=data, tell=lambda _: None))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        server.stop()
+
+
+def server_of(guardians: list[psutil.Process]) -> psutil.Process:
+    """The server itself, the last in the line of children."""
+    return guardians[-1]
+
+
+def test_a_server_that_is_ready_serves_at_once_and_leaves_nothing_behind(kind: Kind) -> None:
+    heard: list[str] = []
+    before = set(processes_below())
+    server = start_server(kind, tell=heard.append)
+    try:
+        processes = [process for process in processes_below() if process not in before]
+        assert len(processes) == 2
+        assert server.kind == kind
+        assert server.running
+        assert str(server.log.parent) in heard[0]
+        with client_of(server.uri) as client:
+            fill(client, "ready")
+            assert (count(client, "ready"), nearest(client, "ready")) == (20, 7)
+        if server.metrics_uri:
+            with urlopen(server.metrics_uri) as answer:
+                assert b"milvus_proxy_req_count{" in answer.read()
+        assert (server.metrics_uri is None) == (kind == "lite")
+    finally:
+        server.stop()
+    assert are_gone(processes)
+    assert not server.log.parent.exists()
+    assert not server.running
+    server.stop()
+
+
+def test_two_servers_that_start_at_once_do_not_meet(kind: Kind, start: Start) -> None:
+    before = set(processes_below())
+    with ThreadPoolExecutor(2) as pool:
+        servers = list(pool.map(start, [kind, kind]))
+    for number, server in enumerate(servers):
+        with client_of(server.uri) as client:
+            fill(client, f"of_{number}")
+            assert client.list_collections() == [f"of_{number}"]
+    processes = [process for process in processes_below() if process not in before]
+    ports = [listening_ports(process) for process in processes if listening_ports(process)]
+    assert [len(found) for found in ports] == [11 if kind == "milvus" else 1] * 2
+    assert not ports[0] & ports[1]
+
+
+def test_a_run_that_is_killed_leaves_no_server_behind(kind: Kind) -> None:
+    with subprocess.Popen([sys.executable, "-c", RUN, kind], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        running, log = run.stdout.readline().split()
+        processes = processes_below(run.pid)
+        assert (running, len(processes), Path(log).exists()) == ("True", 2, True)
+        run.kill()
+    assert wait_until(lambda: are_gone(processes), 10)
+    assert not Path(log).parent.exists()
+
+
+def test_a_forked_child_of_a_killed_run_neither_keeps_nor_stops_the_server() -> None:
+    with subprocess.Popen([sys.executable, "-c", RUN, "lite", "fork"], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        assert run.stdout.readline().split() == ["False"]
+        running, log = run.stdout.readline().split()
+        assert running == "True"
+        below = psutil.Process(run.pid).children(recursive=True)
+        child = next(process for process in below if RUN in process.cmdline())
+        servers = [process for process in below if process != child]
+        run.kill()
+        assert wait_until(lambda: are_gone(servers), 10)
+        assert child.is_running()
+        child.kill()
+    assert not Path(log).parent.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_server_whose_guardian_is_killed_dies_with_it(kind: Kind, start: Start) -> None:
+    before = set(processes_below())
+    server = start(kind)
+    processes = [process for process in processes_below() if process not in before]
+    processes[0].kill()
+    assert wait_until(lambda: are_gone(processes), 10)
+    assert not server.running
+    server.stop()
+    shutil.rmtree(server.log.parent)
+
+
+def test_a_server_that_dies_is_noticed_and_leaves_its_log(kind: Kind, start: Start) -> None:
+    before = set(processes_below())
+    server = start(kind)
+    processes = [process for process in processes_below() if process not in before]
+    server_of(processes).send_signal(signal.SIGKILL)
+    assert wait_until(lambda: not server.running, 10)
+    assert are_gone(processes)
+    assert server.log.read_text().splitlines()[-1] == "The server ended by itself, signal 9"
+    server.stop()
+    shutil.rmtree(server.log.parent)
+
+
+def test_data_that_stays_is_there_again_also_after_a_kill(kind: Kind, start: Start, tmp_path: Path) -> None:
+    before = set(processes_below())
+    first = start(kind, data=tmp_path)
+    with client_of(first.uri) as client:
+        fill(client, "kept")
+        client.flush("kept")
+    processes = [process for process in processes_below() if process not in before]
+    server_of(processes).send_signal(signal.SIGKILL)
+    assert wait_until(lambda: not first.running, 10)
+    second = start(kind, data=tmp_path)
+    with client_of(second.uri) as client:
+        client.load_collection("kept")
+        assert (count(client, "kept"), nearest(client, "kept")) == (20, 7)
+    second.stop()
+    assert second.log.is_file()
+
+
+def test_only_sessions_of_an_earlier_server_are_forgotten(start: Start, tmp_path: Path) -> None:
+    pytest.importorskip("milvus")
+    before = set(processes_below())
+    start("milvus", data=tmp_path)
+    own = listening_ports(server_of([process for process in processes_below() if process not in before]))
+    etcd = json.loads((tmp_path / "milvus" / "configs" / "etcd.yaml").read_text())
+    port = int(etcd["listen-client-urls"].rpartition(":")[2])
+    assert port in own
+    assert forget_sessions(port, own) == 0
+    assert forget_sessions(port, ()) >= 6
+    assert forget_sessions(port, ()) == 0
+
+
+def test_a_server_that_cannot_start_names_its_log_and_its_reason(kind: Kind, tmp_path: Path) -> None:
+    blocked = tmp_path / ("lite" if kind == "lite" else "milvus/data/etcd.data")
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.write_text("no folder")
+    before = set(processes_below())
+    with pytest.raises(ServerError) as caught:
+        start_server(kind, data=tmp_path, tell=lambda _: None)
+    first, *lines = str(caught.value).splitlines()
+    assert "ended while it started" in first
+    assert str(tmp_path / "server.log") in first
+    assert any("not a directory" in line or "File exists" in line for line in lines)
+    assert set(processes_below()) == before
+
+
+def test_data_in_use_by_a_server_is_refused_to_a_second(start: Start, tmp_path: Path) -> None:
+    server = start("lite", data=tmp_path)
+    with pytest.raises(RefusedError, match="in use by another server"):
+        start("lite", data=tmp_path)
+    server.stop()
+    assert start("lite", data=tmp_path).running
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts files in /proc")
+def test_a_stopped_server_leaves_no_pipe_open_in_the_run(start: Start) -> None:
+    def pipes() -> int:
+        return sum(str(path.readlink()).startswith("pipe:") for path in OPEN_FILES.iterdir() if path.is_symlink())
+
+    server = start("lite")
+    with_server = pipes()
+    server.stop()
+    assert pipes() == with_server - 1

@@ -1,0 +1,142 @@
+"""Every setting is a flag, a LOADGEN_* variable and a key of Locust's config file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments, ui_extra_args_dict
+from pydantic import SecretStr
+
+from loadgen.plugin.arguments import add_arguments, as_text, read_settings
+from loadgen.settings import Settings
+
+OTHERS: dict[str, tuple[str, object]] = {
+    "token": ("root:secret", SecretStr("root:secret")),
+    "database": ("other", "other"),
+    "embedded": ("lite", "lite"),
+    "connections": ("4", 4),
+    "deadline": ("2.5", 2.5),
+    "retries": ("3", 3),
+    "ca_file": (__file__, __file__),
+    "client_cert_file": (__file__, __file__),
+    "client_key_file": (__file__, __file__),
+    "server_cert_file": (__file__, __file__),
+    "server_name": ("milvus", "milvus"),
+    "collection": ("other", "other"),
+    "dim": ("64", 64),
+    "metric": ("L2", "L2"),
+    "index_type": ("IVF_FLAT", "IVF_FLAT"),
+    "index_params": ("nlist=64", {"nlist": 64}),
+    "search_params": ("nprobe=8", {"nprobe": 8}),
+    "consistency": ("Strong", "Strong"),
+    "output_fields": ("text,doc_id", ("text", "doc_id")),
+    "rows": ("500", 500),
+    "seed": ("7", 7),
+    "clusters": ("8", 8),
+    "spread": ("0.5", 0.5),
+    "queries": ("50", 50),
+    "batch_size": ("20", 20),
+    "load_in_flight": ("2", 2),
+    "top_k": ("5", 5),
+    "nodes_per_insert": ("3", 3),
+    "mode": ("async", "async"),
+    "concurrency": ("2,4", (2, 4)),
+    "phase_seconds": ("3", 3.0),
+    "warmup_seconds": ("1", 1.0),
+    "burst": ("10,20", (10, 20)),
+}
+"""For each setting a value other than its default, as text and as the model has it."""
+SWITCHES = ("upsert", "fresh", "overwrite")
+
+
+def make_parser(**defaults: object) -> Any:
+    parser = get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    add_arguments(parser, defaults)
+    return parser
+
+
+def read(arguments: list[str], **defaults: object) -> Settings:
+    options = make_parser(**defaults).parse_args(arguments)
+    return read_settings(options, options.host)
+
+
+def expected() -> Settings:
+    return Settings.model_validate({name: value for name, (_, value) in OTHERS.items()} | dict.fromkeys(SWITCHES, True))
+
+
+def test_the_table_of_this_test_has_every_setting() -> None:
+    assert {*OTHERS, *SWITCHES, "host"} == set(Settings.model_fields)
+    defaults = Settings()
+    assert all(getattr(defaults, name) != value for name, (_, value) in OTHERS.items())
+
+
+def test_without_arguments_all_settings_have_their_defaults() -> None:
+    assert read([]) == Settings()
+
+
+def test_every_setting_is_a_flag() -> None:
+    flags = [part for name, (text, _) in OTHERS.items() for part in (f"--{name.replace('_', '-')}", text)]
+    assert read([*flags, *(f"--{name}" for name in SWITCHES)]) == expected()
+
+
+def test_every_setting_is_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, (text, _) in OTHERS.items():
+        monkeypatch.setenv(f"LOADGEN_{name.upper()}", text)
+    for name in SWITCHES:
+        monkeypatch.setenv(f"LOADGEN_{name.upper()}", "true")
+    monkeypatch.setenv("LOADGEN_HOST", "http://127.0.0.1:1")
+    assert read([]) == expected().model_copy(update={"host": "http://127.0.0.1:1"})
+
+
+def test_every_setting_is_a_key_of_a_config_file(tmp_path: Path) -> None:
+    lines = [f"{name.replace('_', '-')} = {text}" for name, (text, _) in OTHERS.items()]
+    file = tmp_path / "run.conf"
+    file.write_text("\n".join([*lines, *(f"{name} = true" for name in SWITCHES), "host = http://127.0.0.1:1"]))
+    assert read(["--config", str(file)]) == expected().model_copy(update={"host": "http://127.0.0.1:1"})
+
+
+def test_a_locustfiles_own_defaults_hold_until_somebody_says_otherwise() -> None:
+    own = {"top_k": 3, "consistency": "Strong", "index_type": "FLAT", "rows": 1000}
+    settings = read([], **own)
+    assert (settings.top_k, settings.consistency, settings.index_type, settings.rows) == (3, "Strong", "FLAT", 1000)
+    assert read(["--top-k", "7"], **own).top_k == 7
+
+
+def test_an_unknown_default_of_a_locustfile_is_refused() -> None:
+    with pytest.raises(ValueError, match="topk"):
+        make_parser(topk=3)
+
+
+def test_the_help_has_each_flag_with_its_text_and_unit_and_never_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOADGEN_TOKEN", "root:secret")
+    text = make_parser().format_help()
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')}" in text
+    assert "secret" not in text
+    assert "[s]" in text
+
+
+def test_a_field_with_choices_offers_them_and_leaves_refusing_to_the_model() -> None:
+    actions = {action.dest: action for action in make_parser()._actions}
+    assert list(actions["metric"].choices) == ["COSINE", "IP", "L2"]
+    assert list(actions["mode"].choices) == ["compare", "sync", "async"]
+    assert make_parser().parse_args(["--metric", "HAMMING"]).metric == "HAMMING"
+
+
+def test_values_are_written_as_a_person_types_them() -> None:
+    assert [as_text(value) for value in ((1, 8), {"M": 16, "ef": 2}, 2.5, "x", ())] == [
+        "1,8",
+        "M=16,ef=2",
+        "2.5",
+        "x",
+        "",
+    ]
+
+
+def test_parsed_options_without_our_settings_are_an_error_and_not_a_run_with_defaults() -> None:
+    parser = get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    with pytest.raises(RuntimeError, match="none of loadgen's settings"):
+        read_settings(parser.parse_args([]), None)
+    assert "rows" not in ui_extra_args_dict([]), "this test's parser leaves Locust's global events alone"

@@ -1,0 +1,96 @@
+"""Samples are counted in the phase in which they finish, and merged without loss."""
+
+import math
+
+import msgpack
+import pytest
+
+from loadgen.ledger import Ledger
+from loadgen.phase import Phase
+from loadgen.sample import Mode, Outcome, Sample
+
+PHASES = [Phase(number, mode, 8, seconds=10) for number, mode in enumerate((Mode.SYNC, Mode.ASYNC))]
+
+
+def sample(finished: float, took: float = 0.01, outcome: Outcome = Outcome.OK, mode: Mode = Mode.SYNC) -> Sample:
+    return Sample(mode, "search", finished - took, finished - took, finished, outcome, 10)
+
+
+def test_only_what_finishes_within_the_window_counts() -> None:
+    ledger = Ledger()
+    ledger([sample(99.0)])
+    ledger.open(PHASES[0], 100.0, 110.0)
+    ledger([sample(99.999), sample(100.0), sample(105.0), sample(109.999), sample(110.0)])
+    window = ledger.windows[0]
+    assert window.tallies[Mode.SYNC, "search"].operations == 3
+    assert window.tallies[Mode.SYNC, "search"].rows == 30
+    assert window.seconds == 10
+
+
+def test_a_sample_that_arrives_after_the_next_phase_began_counts_in_its_own() -> None:
+    ledger = Ledger()
+    ledger.open(PHASES[0], 100.0, 110.0)
+    ledger.open(PHASES[1], 112.0, 122.0)
+    ledger([sample(109.0), sample(111.0), sample(113.0, mode=Mode.ASYNC)])
+    assert ledger.windows[0].tallies[Mode.SYNC, "search"].operations == 1
+    assert ledger.windows[1].tallies[Mode.ASYNC, "search"].operations == 1
+
+
+def test_an_open_window_is_as_long_as_until_its_close() -> None:
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.ASYNC, 10, style="async", operation="search", operations=2), 100.0)
+    ledger([sample(100.5, mode=Mode.ASYNC), sample(101.0, mode=Mode.ASYNC)])
+    ledger.close(101.25)
+    ledger.close(200.0)
+    assert ledger.windows[0].seconds == 1.25
+
+
+def test_percentiles_are_exact_to_three_digits_and_leave_out_only_refusals() -> None:
+    ledger = Ledger()
+    ledger.open(PHASES[0], 0.0, 1e6)
+    ledger([sample(1000.0 + number, took=number / 1000) for number in range(1, 1001)])
+    ledger([sample(3000.0, took=30.0, outcome=Outcome.TIMEOUT), sample(3000.0, took=1e-4, outcome=Outcome.UNAVAILABLE)])
+    tally = ledger.windows[0].tallies[Mode.SYNC, "search"]
+    assert tally.percentile(50) == pytest.approx(0.501, rel=2e-3)
+    assert tally.percentile(99) == pytest.approx(0.991, rel=2e-3)
+    assert tally.percentile(100) == pytest.approx(30.0, rel=2e-3)
+    assert (tally.operations, tally.failures) == (1002, 2)
+
+
+def test_nothing_counted_has_no_percentile() -> None:
+    ledger = Ledger()
+    ledger.open(PHASES[0], 0.0, 10.0)
+    ledger([sample(1.0, outcome=Outcome.FAILED)])
+    assert math.isnan(ledger.windows[0].tallies[Mode.SYNC, "search"].percentile(50))
+
+
+def test_reports_of_two_workers_add_up_to_what_one_process_would_have_counted() -> None:
+    alone, master = Ledger(), Ledger()
+    workers = [Ledger(), Ledger()]
+    for ledger in (alone, *workers):
+        ledger.open(PHASES[0], 0.0, 1e6)
+    for number in range(1, 601):
+        one = sample(10.0 + number, took=number / 500, outcome=Outcome.TIMEOUT if number % 7 == 0 else Outcome.OK)
+        alone([one])
+        workers[number % 2]([one])
+        if number % 150 == 0:
+            for worker in workers:
+                master.merge(msgpack.unpackb(msgpack.packb(worker.take_report())))
+    for worker in workers:
+        assert worker.take_report() == []
+    mine, merged = (ledger.windows[0].tallies[Mode.SYNC, "search"] for ledger in (alone, master))
+    assert merged.outcomes == mine.outcomes
+    assert merged.rows == mine.rows
+    assert [merged.percentile(p) for p in (1, 50, 90, 99, 100)] == [mine.percentile(p) for p in (1, 50, 90, 99, 100)]
+    assert master.windows[0].seconds == alone.windows[0].seconds
+
+
+def test_the_length_of_a_burst_reaches_the_master_also_when_its_samples_went_before() -> None:
+    worker, master = Ledger(), Ledger()
+    worker.open(Phase(4, Mode.SYNC, 1, style="sync", operation="search", operations=1), 10.0)
+    worker([sample(10.5)])
+    master.merge(worker.take_report())
+    worker.close(10.75)
+    master.merge(worker.take_report())
+    assert master.windows[4].seconds == 0.75
+    assert master.windows[4].tallies[Mode.SYNC, "search"].operations == 1

@@ -1,0 +1,44 @@
+"""The plan of a run."""
+
+import pytest
+
+from loadgen.phase import Phase, burst_phases, timed_phases
+from loadgen.sample import Mode
+
+BOTH_MODES = (Mode.SYNC, Mode.ASYNC)
+
+
+def test_modes_follow_each_other_at_each_concurrency_and_turn_round() -> None:
+    plan = timed_phases(BOTH_MODES, (1, 8, 32), 10, 2)
+    assert [(phase.concurrency, phase.mode.value) for phase in plan] == [
+        (1, "sync"), (1, "async"), (8, "async"), (8, "sync"), (32, "sync"), (32, "async"),
+    ]  # fmt: skip
+    assert [phase.number for phase in plan] == list(range(6))
+    assert {(phase.seconds, phase.warmup_seconds, phase.users == phase.concurrency) for phase in plan} == {
+        (10, 2, True)
+    }
+
+
+def test_the_bursts_are_the_twelve_cells_of_the_tutorial_and_a_third_style() -> None:
+    plan = burst_phases(("sync", "threads", "async"), (10, 100, 1000))
+    cells = {(phase.operation, phase.style, phase.operations): phase for phase in plan}
+    assert len(cells) == len(plan) == 18
+    assert [phase.operation for phase in plan] == ["search"] * 9 + ["insert"] * 9
+    assert {style: cells["search", style, 1000].concurrency for style in ("sync", "threads", "async")} == {
+        "sync": 1, "threads": 64, "async": 1000,
+    }  # fmt: skip
+    assert cells["search", "threads", 10].concurrency == 10
+    assert {phase.users for phase in plan} == {1}
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [
+        Phase(3, Mode.ASYNC, 8, seconds=2.5, warmup_seconds=0.5),
+        Phase(0, Mode.SYNC, 64, style="threads", operation="insert", operations=100),
+    ],
+)
+def test_a_phase_survives_the_way_to_a_worker(phase: Phase) -> None:
+    message = phase.as_message()
+    assert all(type(value) in (int, float, str) for value in message.values())
+    assert Phase.from_message(message | {"from_a_newer_master": 1}) == phase

@@ -1,0 +1,118 @@
+"""Settings are read from text, and every fault is told at once with its way out."""
+
+from pathlib import Path
+
+import pytest
+
+from loadgen.conflicts import without_secret
+from loadgen.faults import SettingsError
+from loadgen.settings import Settings
+
+
+def faults(**given: object) -> dict[str, str]:
+    with pytest.raises(SettingsError) as caught:
+        Settings.parse(given)
+    return {fault.setting: str(fault) for fault in caught.value.faults}
+
+
+def test_the_defaults_are_those_of_the_search_locustfile() -> None:
+    settings = Settings.parse({})
+    assert (settings.dim, settings.metric, settings.index_type) == (768, "COSINE", "HNSW")
+    assert (settings.top_k, settings.consistency) == (10, "Bounded")
+    assert (settings.mode, settings.concurrency) == ("compare", (1, 8, 32))
+    assert settings.index_config == {"index_type": "HNSW", "M": 16, "efConstruction": 200}
+    assert settings.search_config == {"ef": 64}
+
+
+def test_text_from_a_command_line_becomes_values() -> None:
+    settings = Settings.parse(
+        {
+            "concurrency": "1, 8,64",
+            "index_params": "M=8,efConstruction=100",
+            "search_params": '{"ef": 128}',
+            "output_fields": "text, doc_id",
+            "metric": "cosine",
+            "index_type": "hnsw",
+            "consistency": "strong",
+            "deadline": "2.5",
+            "upsert": True,
+        }
+    )
+    assert settings.concurrency == (1, 8, 64)
+    assert settings.index_config == {"index_type": "HNSW", "M": 8, "efConstruction": 100}
+    assert settings.search_config == {"ef": 128}
+    assert settings.output_fields == ("text", "doc_id")
+    assert (settings.metric, settings.index_type, settings.consistency) == ("COSINE", "HNSW", "Strong")
+    assert settings.deadline == 2.5
+    assert settings.upsert is True
+
+
+def test_hnsw_searches_at_least_as_wide_as_top_k() -> None:
+    assert Settings.parse({"top_k": "200"}).search_config == {"ef": 200}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("metric", "HAMMING", "Choose 'COSINE', 'IP' or 'L2'."),
+        ("index_type", "BTREE", "'HNSW', 'FLAT'"),
+        ("consistency", "Weak", "'Strong', 'Session', 'Bounded' or 'Eventually'"),
+        ("top_k", "16385", "Choose 1 to 16384"),
+        ("top_k", "0", "Choose 1 to 16384"),
+        ("rows", "-5", "Choose a number from 1."),
+        ("dim", "one", "Choose a number from 2 to 32,768."),
+        ("concurrency", "1,x", "Give whole numbers with commas"),
+        ("concurrency", "", "Give whole numbers with commas"),
+        ("concurrency", "0", "Give whole numbers with commas"),
+        ("phase_seconds", "0", "Choose a number above 0"),
+        ("deadline", "-1", "Choose a number above 0"),
+        ("index_params", "M", "neither JSON nor key=value pairs"),
+        ("index_params", "{broken", "no JSON object"),
+        ("mode", "both", "'compare', 'sync' or 'async'"),
+        ("collection", "1st", "not a digit first"),
+        ("host", "127.0.0.1:19530", "Give an address such as"),
+        ("host", "./milvus.db", "Use --embedded lite"),
+        ("host", "http://", "names no host"),
+        ("host", "http://a:b:c", "is no address"),
+        ("ca_file", "/no/such.pem", "is no file"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_setting_and_a_way_out(name: str, value: str, told: str) -> None:
+    found = faults(**{name: value})
+    flag = f"--{name.replace('_', '-')}"
+    assert found[name].startswith(f"{flag} {value}".rstrip())
+    assert told in found[name]
+
+
+def test_all_faults_are_told_at_once_also_those_between_settings(tmp_path: Path) -> None:
+    found = faults(
+        metric="no", top_k="50", rows="20", warmup_seconds="9", phase_seconds="3", client_key_file=str(tmp_path)
+    )
+    assert set(found) == {
+        "metric", "top_k", "warmup_seconds", "client_key_file", "ca_file", "client_cert_file",
+    }  # fmt: skip
+    assert "more than the 20 rows" in found["top_k"]
+    assert "longer than a phase of 3 s" in found["warmup_seconds"]
+
+
+def test_search_parameters_that_contradict_top_k_are_told() -> None:
+    assert "ef=5" in faults(search_params="ef=5")["search_params"]
+    assert "AUTOINDEX" in faults(index_type="AUTOINDEX", index_params="M=4")["index_params"]
+
+
+def test_the_token_is_shown_nowhere() -> None:
+    settings = Settings.parse({"token": "root:secret"})
+    assert "secret" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert settings.token.get_secret_value() == "root:secret"
+    with pytest.raises(SettingsError) as caught:
+        Settings.parse({"token": "root:secret", "host": "ftp://root:secret@there", "dim": "x"})
+    assert "secret" not in str(caught.value)
+
+
+def test_a_password_in_an_address_is_masked() -> None:
+    assert without_secret("http://root:secret@there:19530") == "http://***@there:19530"
+    assert without_secret("http://there:19530") == "http://there:19530"
+
+
+def test_an_unknown_setting_is_refused() -> None:
+    assert "topk" in faults(topk="5")

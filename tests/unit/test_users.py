@@ -1,0 +1,304 @@
+"""Async and sync users behave as Locust's own users do, and lose no operation."""
+
+import threading
+from typing import Any, ClassVar
+
+import pytest
+from locust import SequentialTaskSet, TaskSet, constant, tag, task
+from locust.exception import StopUser
+
+from loadgen.sample import Mode, Outcome
+from loadgen.users import AsyncUser, SyncUser
+from tests.unit.stage import CountingStore, stage
+
+
+class AsyncSearch(AsyncUser):
+    @task
+    async def search(self) -> None:
+        await self.client.search(self.next_query())
+
+
+class SyncSearch(SyncUser):
+    @task
+    def search(self) -> None:
+        self.client.search(self.next_query())
+
+
+BOTH = pytest.mark.parametrize("kind", [AsyncSearch, SyncSearch])
+
+
+@BOTH
+def test_every_operation_that_the_store_was_asked_becomes_one_sample_and_one_request_event(kind: type[Any]) -> None:
+    store = CountingStore()
+    with stage(kind, store=store) as on:
+        on.start(8)
+        on.wait_until(lambda: store.calls >= 200, "200 operations")
+        on.stop()
+        assert len(on.samples) == store.calls
+        assert len(on.requests) == store.calls
+        assert on.environment.stats.get("search", kind.mode.value).num_requests == store.calls
+        assert {sample.outcome for sample in on.samples} == {Outcome.OK}
+        assert all(sample.mode is kind.mode and sample.rows == 1 for sample in on.samples)
+
+
+@BOTH
+def test_the_request_event_has_unrounded_milliseconds(kind: type[Any]) -> None:
+    with stage(kind) as on:
+        on.start(1)
+        on.wait_until(lambda: len(on.requests) >= 5, "5 operations")
+        on.stop()
+        for sample, event in zip(on.samples, on.requests, strict=True):
+            assert event["response_time"] == (sample.finished - sample.started) * 1000
+            assert event["request_type"] == kind.mode.value
+            assert event["name"] == "search"
+            assert event["response_length"] == 1
+
+
+def test_all_async_users_share_one_thread_and_each_sync_user_has_its_own() -> None:
+    for kind, threads in ((AsyncSearch, 1), (SyncSearch, 5)):
+        store = CountingStore()
+        with stage(kind, store=store) as on:
+            on.start(5)
+            on.wait_until(lambda store=store: store.calls >= 50, "50 operations")  # type: ignore[misc]
+            on.stop()
+            assert len(store.threads) == threads
+            assert threading.get_ident() not in store.threads
+
+
+@pytest.mark.parametrize(("kind", "users"), [(AsyncSearch, 2000), (SyncSearch, 500)])
+def test_many_users_start_run_and_stop(kind: type[Any], users: int) -> None:
+    store = CountingStore(seconds=0.2)
+    with stage(kind, store=store) as on:
+        on.start(users)
+        on.wait_until(lambda: len(on.station.settled) == users, f"{users} users", within=60)
+        on.wait_until(lambda: store.calls >= users, "an operation of each")
+        on.stop()
+        assert on.runner.user_count == 0
+        assert not on.station.settled
+        assert len(on.samples) == store.calls
+        assert {sample.outcome for sample in on.samples} == {Outcome.OK}
+
+
+@BOTH
+def test_an_operation_under_way_at_the_stop_is_finished_and_counted(kind: type[Any]) -> None:
+    gate = threading.Event()
+    store = CountingStore(gate=gate)
+    with stage(kind, store=store) as on:
+        on.start(4)
+        on.wait_until(lambda: store.calls == 4, "4 operations under way")
+        threading.Timer(0.3, gate.set).start()
+        on.stop()
+        assert [sample.outcome for sample in on.samples] == [Outcome.OK] * 4
+        assert store.calls == 4
+
+
+@BOTH
+def test_an_operation_that_never_comes_back_is_counted_as_failed(kind: type[Any]) -> None:
+    gate = threading.Event()
+    with stage(kind, store=CountingStore(gate=gate)) as on:
+        on.start(3)
+        on.wait_until(
+            lambda: sum(user.args[0].client.in_flight for user in on.runner.user_greenlets) == 3, "3 under way"
+        )
+        on.stop()
+        gate.set()
+        assert [sample.outcome for sample in on.samples] == [Outcome.FAILED] * 3
+        assert on.runner.user_count == 0
+        assert sum(error.occurrences for error in on.environment.stats.errors.values()) == 3
+
+
+class Diary:
+    """Takes part in both forms of the user below."""
+
+    lines: ClassVar[list[str]]
+
+
+class AsyncLife(AsyncUser):
+    wait_time = constant(60)
+    diary: ClassVar[list[str]] = []
+
+    async def on_start(self) -> None:
+        self.diary.append("start")
+
+    async def on_stop(self) -> None:
+        self.diary.append("stop")
+
+    @task
+    async def work(self) -> None:
+        self.diary.append("task")
+
+
+class SyncLife(SyncUser):
+    wait_time = constant(60)
+    diary: ClassVar[list[str]] = []
+
+    def on_start(self) -> None:
+        self.diary.append("start")
+
+    def on_stop(self) -> None:
+        self.diary.append("stop")
+
+    @task
+    def work(self) -> None:
+        self.diary.append("task")
+
+
+@pytest.mark.parametrize("kind", [AsyncLife, SyncLife])
+def test_a_stop_ends_the_pause_and_calls_on_stop(kind: type[Any]) -> None:
+    kind.diary.clear()
+    with stage(kind) as on:
+        on.start(1)
+        on.wait_until(lambda: kind.diary == ["start", "task"], "one task")
+        on.stop()
+        assert kind.diary == ["start", "task", "stop"]
+        assert on.runner.user_count == 0
+
+
+class AsyncFaulty(AsyncUser):
+    turns = 0
+
+    @task
+    async def work(self) -> None:
+        self.turns += 1
+        if self.turns == 4:
+            raise StopUser
+        raise ValueError("a fault of the task")
+
+
+class SyncFaulty(SyncUser):
+    turns = 0
+
+    @task
+    def work(self) -> None:
+        self.turns += 1
+        if self.turns == 4:
+            raise StopUser
+        raise ValueError("a fault of the task")
+
+
+@pytest.mark.parametrize("kind", [AsyncFaulty, SyncFaulty])
+def test_a_task_that_raises_is_counted_told_once_and_the_user_goes_on(
+    kind: type[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with stage(kind) as on:
+        on.start(2)
+        on.wait_until(lambda: on.runner.user_count == 0, "both users to raise StopUser")
+        on.stop()
+        assert [row["count"] for row in on.runner.exceptions.values()] == [6]
+        assert list(on.station.error_kinds.values()) == [6]
+    told = [record for record in caplog.records if "a fault of the task" in record.getMessage()]
+    assert len(told) == 1
+    assert "Traceback" in told[0].getMessage()
+
+
+class Steps(SequentialTaskSet):
+    @task
+    async def first(self) -> None:
+        self.user.diary.append("first")
+
+    @task
+    async def second(self) -> None:
+        self.user.diary.append("second")
+
+    @task
+    def leave(self) -> None:
+        self.user.diary.append("leave")
+        self.interrupt(reschedule=False)
+
+    async def on_start(self) -> None:
+        self.user.diary.append("in")
+
+    async def on_stop(self) -> None:
+        self.user.diary.append("out")
+
+
+class AsyncNested(AsyncUser):
+    tasks: ClassVar[list[type[TaskSet]]] = [Steps]
+    diary: ClassVar[list[str]] = []
+
+
+def test_a_nested_task_set_runs_in_its_order_and_can_be_left() -> None:
+    AsyncNested.diary.clear()
+    with stage(AsyncNested) as on:
+        on.start(1)
+        on.wait_until(lambda: len(AsyncNested.diary) >= 10, "two rounds")
+        on.stop()
+    assert AsyncNested.diary[:10] == ["in", "first", "second", "leave", "out"] * 2
+
+
+class SyncWeighted(SyncUser):
+    drawn: ClassVar[dict[str, int]] = {"often": 0, "seldom": 0, "never": 0}
+
+    @task(9)
+    def often(self) -> None:
+        self.drawn["often"] += 1
+
+    @task(1)
+    def seldom(self) -> None:
+        self.drawn["seldom"] += 1
+
+    @tag("unwanted")
+    @task(5)
+    def never(self) -> None:
+        self.drawn["never"] += 1
+
+
+def test_weights_and_tags_choose_the_tasks() -> None:
+    SyncWeighted.drawn.update(often=0, seldom=0, never=0)
+    with stage(SyncWeighted) as on:
+        on.environment.exclude_tags = ["unwanted"]
+        on.start(1)
+        on.wait_until(lambda: sum(SyncWeighted.drawn.values()) >= 2000, "2,000 tasks")
+        on.stop()
+    drawn = SyncWeighted.drawn
+    assert drawn["never"] == 0
+    assert 0.85 < drawn["often"] / (drawn["often"] + drawn["seldom"]) < 0.95
+
+
+class Fixed(AsyncSearch):
+    fixed_count = 2
+
+
+class Rest(AsyncSearch):
+    weight = 3
+
+
+def test_fixed_count_and_host_are_locusts_own() -> None:
+    with stage(Fixed, Rest) as on:
+        on.environment.host = "http://127.0.0.1:1"
+        on.start(7)
+        on.wait_until(lambda: len(on.station.settled) == 7, "7 users")
+        assert on.runner.user_classes_count == {"Fixed": 2, "Rest": 5}
+        assert {user.args[0].host for user in on.runner.user_greenlets} == {"http://127.0.0.1:1"}
+        on.stop()
+
+
+class SlowTask(SyncUser):
+    done: ClassVar[list[Mode]] = []
+
+    @task
+    def work(self) -> None:
+        for _ in range(3):
+            self.client.search(self.next_query())
+        self.done.append(self.mode)
+
+
+def test_a_stop_timeout_lets_the_whole_task_finish() -> None:
+    SlowTask.done.clear()
+    gate = threading.Event()
+    store = CountingStore(gate=gate)
+    with stage(SlowTask, store=store) as on:
+        on.environment.stop_timeout = 15
+        on.start(1)
+        on.wait_until(lambda: store.calls == 1, "the first operation")
+        threading.Timer(0.2, gate.set).start()
+        on.stop()
+        assert SlowTask.done == [Mode.SYNC]
+        assert len(on.samples) == store.calls == 3
+
+
+def test_a_user_without_the_plugin_says_what_is_missing() -> None:
+    from locust.env import Environment
+
+    with pytest.raises(RuntimeError, match=r"plug\(events\)"):
+        AsyncSearch(Environment(user_classes=[AsyncSearch]))
