@@ -13,6 +13,9 @@ Tick = tuple[int, float, list[Any]]
 class Conductor(Protocol):
     """What has to happen around a phase, in every process that has users."""
 
+    def reset(self) -> None:
+        """Forget an earlier run, in every process."""
+
     def begin(self, phase: Phase) -> list[Any]:
         """Tell all processes which phase comes; returns the user classes that it needs."""
 
@@ -44,6 +47,7 @@ class PhaseShape(LoadTestShape):  # type: ignore[misc]
         return next(self._ticks, None)
 
     def _walk(self) -> Iterator[Tick]:
+        self._conductor.reset()
         for phase in self._phases:
             classes = self._conductor.begin(phase)
             yield phase.users, float(phase.users), classes

@@ -14,7 +14,7 @@ class OneAfterAnother(SyncUser):
     style = "sync"  # one operation in flight, as in the tutorial
 
     @task
-    def run(self) -> None:
+    def all_of_them(self) -> None:
         with self.burst() as operations:
             [operation() for operation in operations]
 
@@ -23,7 +23,7 @@ class OnThreads(SyncUser):
     style = "threads"  # what the tutorial lacks: 64 threads at most
 
     @task
-    def run(self) -> None:
+    def all_of_them(self) -> None:
         with self.burst() as operations, ThreadPoolExecutor(self.in_flight) as threads:
             list(threads.map(lambda operation: operation(), operations))
 
@@ -32,6 +32,6 @@ class WithGather(AsyncUser):
     style = "async"  # all operations in flight
 
     @task
-    async def run(self) -> None:
+    async def all_of_them(self) -> None:
         with self.burst() as operations:
             await asyncio.gather(*(operation() for operation in operations))

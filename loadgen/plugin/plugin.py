@@ -161,8 +161,8 @@ class Plugin:
         except UNREADY as error:
             self._refuse(error)
         self._prepared = None  # the next start looks again
-        self._lead.reset()
         if environment.shape_class is None:
+            self._lead.reset()
             self._lead.open(Phase(0, Mode(settings.mode), environment.parsed_options.num_users or 1))
 
     def _refuse(self, error: Exception) -> NoReturn:

@@ -29,6 +29,8 @@ def repair_locust_main() -> None:
     Unpatched, its `time.sleep` while it waits for workers would stall the hub, so that no worker is ever seen, and its
     `os.waitpid` would ask for children that gevent has already reaped. Idempotent.
     """
+    hub = gevent.get_hub()
+    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # Ctrl-C is told by Locust, not printed by the hub as well
     locust.main.time = _Instead(time, sleep=_sleep)
     locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
 

@@ -14,8 +14,8 @@ from typing import Literal
 
 from loadgen.server.errors import PortTakenError, RefusedError, ServerError, describe_failure
 from loadgen.server.folder import Folder, open_folder
-from loadgen.server.guardian import GRACE, KEEP
 from loadgen.server.kinds import NAMES, PYTHON, Kind, Launch, choose_kind, count_ports, plan_launch
+from loadgen.server.line import GRACE, KEEP
 from loadgen.server.ports import reserve_ports
 from loadgen.server.readiness import wait_for_answer
 from loadgen.server.sessions import forget_sessions

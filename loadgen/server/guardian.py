@@ -2,7 +2,7 @@
 
 `python -m loadgen.server.guardian --line FD --log FILE ... -- COMMAND` starts the command and waits for the end of the
 line: a pipe whose other end only the run holds, so that the system closes it even when the run is killed with SIGKILL.
-The standard library is all it imports, so that it stands before the server does.
+It imports nothing heavy, so that it stands before the server does.
 """
 
 import argparse
@@ -18,12 +18,10 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from loadgen.server.line import GRACE, KEEP
+
 PR_SET_PDEATHSIG = 1
 PAUSE = 0.2
-GRACE = 4.0
-"""Seconds from SIGTERM to SIGKILL."""
-KEEP = b"k"
-"""Written by a run that wants to keep the folder, as its log tells why there is no server."""
 
 
 def main() -> int:

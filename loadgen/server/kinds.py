@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from loadgen.server.errors import RefusedError
-from loadgen.server.standalone import PORTS
+from loadgen.server.ports import PORTS
 
 Kind = Literal["milvus", "lite"]
 KINDS = ("auto", "milvus", "lite")

@@ -9,6 +9,21 @@ from typing import Self
 from loadgen.server.errors import RefusedError
 
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - the socket never listens; Milvus binds its ports on every address
+PORTS = (
+    "proxy",
+    "proxy_internal",
+    "etcd",
+    "root_coord",
+    "query_coord",
+    "query_node",
+    "index_coord",
+    "index_node",
+    "data_coord",
+    "data_node",
+    "etcd_peer",
+    "metrics",
+)
+"""What the Milvus standalone listens on."""
 KEEPS = sys.platform == "linux"
 
 

@@ -7,27 +7,15 @@ import signal
 import sys
 from pathlib import Path
 
+from loadgen.server.ports import PORTS
 from loadgen.server.unpacking import locate_cache, locate_packed, provide_programs
 
-PORTS = (
-    "proxy",
-    "proxy_internal",
-    "etcd",
-    "root_coord",
-    "query_coord",
-    "query_node",
-    "index_coord",
-    "index_node",
-    "data_coord",
-    "data_node",
-    "etcd_peer",
-    "metrics",
-)
-"""What Milvus listens on. The wheel's own configuration knows all but the last two."""
 OWN_PORTS = PORTS[:10]
+"""Those that the configuration in the wheel has a place for."""
 COMPONENTS = ("rootCoord", "proxy", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode")
 """Parts that would talk to each other over the machine's outer address, which a laptop may lose during a run."""
 CHANGES = {
+    "common.gracefulStopTimeout": 1,  # seconds; by itself it would wait for its collections to move elsewhere
     **{f"{component}.ip": "127.0.0.1" for component in COMPONENTS},
     "log.level": "warn",  # at `info` it writes some 70 lines a second while idle
     "log.file.rootPath": "",  # standard output has the same lines

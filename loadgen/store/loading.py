@@ -10,6 +10,7 @@ from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.settings import Settings
 from loadgen.store.nodes import to_node
+from loadgen.store.opening import aclose_stores, warm_stores
 from loadgen.workload import Dataset
 
 TELL_SECONDS = 1.0
@@ -34,6 +35,7 @@ class Loading:
         started = perf_counter()
         telling = asyncio.create_task(self._tell(tell, started))
         try:
+            await warm_stores([self._store])
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._make())
                 for _ in range(self._in_flight):
@@ -42,7 +44,7 @@ class Loading:
             raise errors.exceptions[0] from None
         finally:
             telling.cancel()
-            await self._store.aclient.close()
+            await aclose_stores([self._store])
 
     async def _make(self) -> None:
         loop = asyncio.get_running_loop()

@@ -10,14 +10,15 @@ from loadgen.workload import Row
 
 
 def to_node(row: Row) -> TextNode:
-    """The row as a node that knows its document."""
-    return TextNode(
+    """The row as a node that knows its document; it shares the row's vector and metadata."""
+    node = TextNode(
         id_=row.row_id,
         text=row.text,
-        embedding=row.vector,
         metadata=row.metadata,
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=row.source)},
     )
+    node.embedding = row.vector  # after the constructor, which would look at each float
+    return node
 
 
 def to_query(vector: npt.NDArray[np.float32], settings: Settings) -> VectorStoreQuery:

@@ -53,7 +53,11 @@ async def aclose_stores(stores: Iterable[MilvusVectorStore]) -> None:
 
 
 async def warm_stores(stores: Sequence[MilvusVectorStore]) -> None:
-    """Connect the async clients on the running loop, and let them learn the schema that an insert needs."""
+    """Connect the async clients on the running loop, and let them learn the schema that an insert needs.
+
+    Without it the first operations of a store, when they come together, would each open a connection, and pymilvus
+    would lose all but one of them.
+    """
     await asyncio.gather(*(store.aclient.describe_collection(store.collection_name) for store in stores))
 
 

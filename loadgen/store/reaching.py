@@ -1,5 +1,6 @@
 """Whether a Milvus answers at the address, takes the token and knows the database: known within ten seconds."""
 
+import re
 import threading
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ CALL_SECONDS = 3.0
 ALL_SECONDS = 9.0
 REFUSALS = ("auth check failure", "unauthenticated", "invalid token", "permission deny", "permission denied")
 """What servers of several versions say to a wrong token, in lower case."""
+DEEPEST = 20
+"""Causes looked at: pymilvus raises exceptions from themselves, so that the chain may have no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +89,18 @@ def _fault_of(settings: Settings, error: BaseException) -> Fault:
     if status is grpc.StatusCode.DEADLINE_EXCEEDED or "timeout" in told:
         return _host_fault(settings, f"accepts a connection but did not answer within {CONNECT_SECONDS:g} s")
     if status is grpc.StatusCode.UNAVAILABLE:
-        return _host_fault(settings, f"cannot be reached ({details.rpartition('; last error: ')[2] or words})")
+        last = re.sub(r"^[A-Z_]+: ", "", details.rpartition("; last error: ")[2])
+        return _host_fault(settings, f"cannot be reached ({last or words})")
     return _host_fault(settings, f"does not answer as a Milvus does ({details or words})")
 
 
 def _status_of(error: BaseException) -> tuple[grpc.StatusCode | None, str]:
     """The gRPC status at the bottom of an exception, with its details."""
     cause: BaseException | None = error
-    while cause is not None:
+    for _ in range(DEEPEST):
         if isinstance(cause, grpc.RpcError) and hasattr(cause, "code"):
             return cause.code(), str(cause.details() or "")
-        cause = cause.__cause__
+        cause = cause.__cause__ if cause else None
     return None, ""
 
 

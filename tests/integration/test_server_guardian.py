@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadgen.server.guardian import GRACE, KEEP
+from loadgen.server.line import GRACE, KEEP
 from tests.integration.server_support import are_gone, wait_until
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"

@@ -1,8 +1,10 @@
 """Embedded servers of both kinds: they answer, they keep apart, and they end with whoever started them."""
 
+import contextlib
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ import psutil
 import pytest
 
 from loadgen.server import EmbeddedServer, RefusedError, ServerError, start_server
+from loadgen.server.ports import Reservation, reserve_ports
 from loadgen.server.sessions import forget_sessions
 from tests.integration.server_support import (
     are_gone,
@@ -84,7 +87,7 @@ def test_a_server_that_is_ready_serves_at_once_and_leaves_nothing_behind(kind: K
             fill(client, "ready")
             assert (count(client, "ready"), nearest(client, "ready")) == (20, 7)
         if server.metrics_uri:
-            with urlopen(server.metrics_uri) as answer:
+            with urlopen(server.metrics_uri) as answer:  # noqa: S310 - a server of this test's own
                 assert b"milvus_proxy_req_count{" in answer.read()
         assert (server.metrics_uri is None) == (kind == "lite")
     finally:
@@ -180,14 +183,15 @@ def test_data_that_stays_is_there_again_also_after_a_kill(kind: Kind, start: Sta
 def test_only_sessions_of_an_earlier_server_are_forgotten(start: Start, tmp_path: Path) -> None:
     pytest.importorskip("milvus")
     before = set(processes_below())
-    start("milvus", data=tmp_path)
+    server = start("milvus", data=tmp_path)
     own = listening_ports(server_of([process for process in processes_below() if process not in before]))
     etcd = json.loads((tmp_path / "milvus" / "configs" / "etcd.yaml").read_text())
     port = int(etcd["listen-client-urls"].rpartition(":")[2])
     assert port in own
     assert forget_sessions(port, own) == 0
-    assert forget_sessions(port, ()) >= 6
-    assert forget_sessions(port, ()) == 0
+    with contextlib.suppress(OSError):  # it may be gone before the last one is
+        assert forget_sessions(port, ()) > 0
+    assert wait_until(lambda: not server.running, 10), "a server whose sessions are gone gives up"
 
 
 def test_a_server_that_cannot_start_names_its_log_and_its_reason(kind: Kind, tmp_path: Path) -> None:
@@ -200,8 +204,31 @@ def test_a_server_that_cannot_start_names_its_log_and_its_reason(kind: Kind, tmp
     first, *lines = str(caught.value).splitlines()
     assert "ended while it started" in first
     assert str(tmp_path / "server.log") in first
-    assert any("not a directory" in line or "File exists" in line for line in lines)
+    assert any(("File exists" if kind == "lite" else "panic: ") in line for line in lines)
     assert set(processes_below()) == before
+
+
+def test_a_port_that_somebody_takes_meanwhile_costs_a_second_try(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch, start: Start
+) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("0.0.0.0", 0))  # noqa: S104 - it never accepts
+        stranger.listen()
+        taken = stranger.getsockname()[1]
+        tries: list[Reservation] = []
+
+        def reserve(first: int, count: int) -> Reservation:
+            found = reserve_ports(first, count)
+            free = found.numbers[: count - 1]
+            numbers = found.numbers if tries else (*free[:3], taken, *free[3:])
+            tries.append(Reservation(numbers, found.sockets))
+            return tries[-1]
+
+        monkeypatch.setattr("loadgen.server.embedded.reserve_ports", reserve)
+        server = start(kind)
+    assert [taken in found.numbers for found in tries] == [True, False]
+    with client_of(server.uri) as client:
+        assert client.list_collections() == []
 
 
 def test_data_in_use_by_a_server_is_refused_to_a_second(start: Start, tmp_path: Path) -> None:

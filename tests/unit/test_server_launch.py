@@ -11,6 +11,7 @@ from loadgen.server import standalone
 from loadgen.server.errors import RefusedError
 from loadgen.server.folder import open_folder
 from loadgen.server.kinds import choose_kind, count_ports, plan_launch
+from loadgen.server.ports import PORTS as NAMES
 
 PORTS = tuple(range(40_001, 40_013))
 
@@ -62,7 +63,7 @@ def test_the_configuration_of_milvus_has_no_port_of_its_own_choice(
 ) -> None:
     pytest.importorskip("milvus")
     monkeypatch.setattr(standalone, "provide_programs", lambda *_: tmp_path / "programs")
-    program, environment = standalone.prepare(tmp_path, dict(zip(standalone.PORTS, PORTS, strict=True)))
+    program, environment = standalone.prepare(tmp_path, dict(zip(NAMES, PORTS, strict=True)))
     assert program == tmp_path / "programs" / "milvus"
     assert environment["METRICS_PORT"] == "40012"
     written = (tmp_path / "configs" / "milvus.yaml").read_text()
