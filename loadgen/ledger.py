@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any
 
 from hdrh.histogram import HdrHistogram
@@ -95,13 +94,17 @@ class Ledger:
         self._previous, self._current = self._current, window
         self.windows[phase.number] = window
 
-    def close(self, end: float | None = None) -> None:
-        """End an open window now or at `end`; a window whose end was known beforehand stays as it is."""
+    def close(self, end: float) -> None:
+        """End the window at `end`, unless it was over before: an open one, or a timed one that is broken off."""
         window = self._current
-        if window is None or math.isfinite(window.end):
-            return
-        window.end = perf_counter() if end is None else end
-        window.seconds = window.end - window.start
+        if window is not None and end < window.end:
+            window.end = max(end, window.start)
+            window.seconds = window.end - window.start
+
+    def cut(self, end: float) -> None:
+        """Break off a timed phase; an open window waits for its last operations and for `close`."""
+        if self._current is not None and math.isfinite(self._current.end):
+            self.close(end)
 
     def __call__(self, samples: Sequence[Sample]) -> None:
         """Sink of samples: each counts in the phase in which it finished, or in none."""
@@ -111,15 +114,19 @@ class Ledger:
                     window.add(sample)
                     break
 
-    def take_report(self) -> list[dict[str, Any]]:
-        """What was counted since the last report, as plain values; the tallies start again from zero."""
+    def take_report(self, now: float) -> list[dict[str, Any]]:
+        """What was counted since the last report, as plain values; the tallies start again from zero.
+
+        The length of a window is told once it is over: until then a Ctrl-C may still make it shorter.
+        """
         report = []
         for window in self.windows.values():
             tallies, window.tallies = window.tallies, {}
             entries = [_entry(mode, operation, tally) for (mode, operation), tally in tallies.items()]
-            if entries or window.seconds != window.told_seconds:
-                window.told_seconds = window.seconds
-                report.append({"phase": window.phase.as_message(), "seconds": window.seconds, "tallies": entries})
+            seconds = window.seconds if now >= window.end else 0.0
+            if entries or seconds != window.told_seconds:
+                window.told_seconds = seconds
+                report.append({"phase": window.phase.as_message(), "seconds": seconds, "tallies": entries})
         return report
 
     def merge(self, report: Iterable[Mapping[str, Any]]) -> None:

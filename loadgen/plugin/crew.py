@@ -73,13 +73,12 @@ class Crew:
         deadline = perf_counter() + DRAIN_SECONDS + 5
         while runner.user_count and perf_counter() < deadline:
             gevent.sleep(LOOK)
-        self._station.ledger.close()
+        self._station.ledger.close(perf_counter())
         self._station.queue.flush()
         if hasattr(runner, "_send_stats"):
             runner._send_stats()  # noqa: SLF001 - Locust sends it every 3 s only, and waits 0.5 s for the last one
 
     def stop(self) -> None:
         """Stop the users, each after its operation under way, and deliver everything."""
-        self._station.ledger.close()
         self._environment.runner.stop()
         self.drain()

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any, NoReturn
 
 import gevent
@@ -183,7 +184,7 @@ class Plugin:
             sink(samples)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        data["loadgen"] = self._sinks[0].take_report()
+        data["loadgen"] = self._sinks[0].take_report(perf_counter())
 
     def _on_worker_report(self, data: dict[str, Any], **_: Any) -> None:
         self._sinks[0].merge(data.get("loadgen", ()))
@@ -194,10 +195,11 @@ class Plugin:
         if isinstance(environment.runner, MasterRunner):
             self._lead.stop()
         else:
-            self._station.ledger.close()
+            self._station.ledger.cut(perf_counter())
 
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
         self._station.queue.flush()
+        self._station.ledger.close(perf_counter())
         if environment.shape_class is not None:
             environment.shape_class.rewind()
 

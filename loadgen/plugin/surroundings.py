@@ -1,6 +1,7 @@
 """What Locust's own process needs where gevent has not patched it."""
 
 import os
+import signal
 import sys
 import time
 from types import ModuleType
@@ -29,10 +30,17 @@ def repair_locust_main() -> None:
     Unpatched, its `time.sleep` while it waits for workers would stall the hub, so that no worker is ever seen, and its
     `os.waitpid` would ask for children that gevent has already reaped. Idempotent.
     """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        gevent.signal_handler(signal.SIGINT, _interrupt)
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # Ctrl-C is told by Locust, not printed by the hub as well
     locust.main.time = _Instead(time, sleep=_sleep)
     locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
+
+
+def _interrupt() -> None:
+    """Carry Ctrl-C to the main greenlet: left to Python it would hit whichever greenlet happens to run, and kill it."""
+    raise KeyboardInterrupt
 
 
 def _sleep(seconds: float) -> None:

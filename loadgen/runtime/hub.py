@@ -1,6 +1,7 @@
 """The way to Locust's hub: finished samples in small batches, and calls in their order between them."""
 
 import contextlib
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,6 +11,8 @@ import gevent
 from gevent.event import Event
 
 from loadgen.sample import Sample
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 BATCH = 32
@@ -61,7 +64,10 @@ class HubQueue:
             self._idle.clear()
             self._awake = False  # before the look: what is put from here on wakes us again
             while self._items:
-                self._deliver_some()
+                try:
+                    self._deliver_some()
+                except Exception:
+                    logger.exception("A listener failed; the samples after it go on")
                 gevent.sleep(0)
             self._idle.set()
             gevent.sleep(PAUSE)

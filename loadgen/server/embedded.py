@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -15,7 +17,7 @@ from typing import Literal
 from loadgen.server.errors import PortTakenError, RefusedError, ServerError, describe_failure
 from loadgen.server.folder import Folder, open_folder
 from loadgen.server.kinds import NAMES, PYTHON, Kind, Launch, choose_kind, count_ports, plan_launch
-from loadgen.server.line import GRACE, KEEP
+from loadgen.server.line import END, GRACE, KEEP
 from loadgen.server.ports import reserve_ports
 from loadgen.server.readiness import wait_for_answer
 from loadgen.server.sessions import forget_sessions
@@ -41,7 +43,9 @@ class EmbeddedServer:
         self.uri = f"http://127.0.0.1:{port}"
         self.metrics_uri = f"http://127.0.0.1:{launch.metrics_port}/metrics" if launch.metrics_port else None
         self._lock = threading.Lock()
-        self._guardian, line = _start_guardian(folder, launch)
+        # In a thread of its own: with gevent's `os.close`, Popen in a thread that has a hub waits for itself for ever.
+        with ThreadPoolExecutor(1) as pool:
+            self._guardian, line = pool.submit(_start_guardian, folder, launch).result()
         self._line: int | None = line
         os.register_at_fork(after_in_child=partial(_leave_in_child, weakref.ref(self)))
 
@@ -57,10 +61,12 @@ class EmbeddedServer:
             if line is None:
                 return
             with contextlib.suppress(OSError):
-                os.write(line, KEEP if keep else b"")
+                os.write(line, KEEP + END if keep else END)
             os.close(line)
-            with contextlib.suppress(subprocess.TimeoutExpired):  # the server is gone; a big folder takes longer
-                self._guardian.wait(GRACE + 0.5)
+            pause = threading.Event()  # time.sleep may be gevent's, which leaves a hub in each thread that calls it
+            end = time.perf_counter() + GRACE + 0.5  # by then the server is gone, if not yet a big folder
+            while self._guardian.poll() is None and time.perf_counter() < end:
+                pause.wait(0.02)
 
     def leave(self) -> None:
         """In a forked child: the server is the parent's affair."""

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from loadgen.server.line import GRACE, KEEP
+from loadgen.server.line import END, GRACE, KEEP
 
 PR_SET_PDEATHSIG = 1
 PAUSE = 0.2
@@ -44,7 +44,7 @@ def main() -> int:
         if select.select([given.line], [], [], PAUSE)[0]:
             said = os.read(given.line, 1)
             keep = keep or said == KEEP
-            if not said:
+            if said in (END, b""):
                 break
     by_itself = process.poll() is not None
     end_group(process)

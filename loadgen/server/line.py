@@ -2,5 +2,7 @@
 
 GRACE = 4.0
 """Seconds from SIGTERM to SIGKILL, once the line has ended."""
-KEEP = b"k"
-"""Written by a run that wants to keep a temporary folder, as its log tells why there is no server."""
+KEEP, END = b"k", b"e"
+"""Written by a run that ends its server, and, before, if a temporary folder shall stay as its log tells a failure.
+
+The end of the line means the same as END; but with gevent's `os.close` a line may end late."""

@@ -1,5 +1,6 @@
 """Whether a server answers: asked over RPC, with no retry and no log line of its own."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ def wait_for_answer(address: str, alive: Callable[[], bool], seconds: float) -> 
     from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
     end = time.perf_counter() + seconds
+    pause = threading.Event()  # time.sleep may be gevent's, which leaves a hub in each thread that calls it
     with grpc.insecure_channel(address, options=OPTIONS) as channel:
         stub = milvus_pb2_grpc.MilvusServiceStub(channel)
         while alive() and time.perf_counter() < end:
@@ -32,5 +34,5 @@ def wait_for_answer(address: str, alive: Callable[[], bool], seconds: float) -> 
                     return True
             except grpc.RpcError:
                 pass
-            time.sleep(PAUSE)
+            pause.wait(PAUSE)
     return False

@@ -122,16 +122,16 @@ def _is_usable(found: Found, collection: Collection, settings: Settings, dataset
 
 
 def _load(collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> None:
-    store = _create(collection, settings, dataset)
-    loading = Loading(store, dataset, settings)
-    started = perf_counter()
-    try:
-        asyncio.run(loading.run(tell))
-    except (MilvusException, grpc.RpcError) as error:
-        raise StoreError(f"loading stopped after {loading.loaded:,} rows: {server_words(error)}") from error
-    finally:
-        store.client.close()
-    seconds = perf_counter() - started
+    with Loading(dataset, settings) as loading:
+        store = _create(collection, settings, dataset)
+        started = perf_counter()
+        try:
+            asyncio.run(loading.run(store, tell))
+        except (MilvusException, grpc.RpcError) as error:
+            raise StoreError(f"loading stopped after {loading.loaded:,} rows: {server_words(error)}") from error
+        finally:
+            store.client.close()
+        seconds = perf_counter() - started
     tell(
         f"loaded {dataset.size:,} rows in {seconds:.1f} s, {dataset.size / seconds:,.0f} rows/s; waiting for the index"
     )

@@ -45,6 +45,27 @@ def test_an_open_window_is_as_long_as_until_its_close() -> None:
     assert ledger.windows[0].seconds == 1.25
 
 
+def test_a_timed_phase_that_is_broken_off_is_as_long_as_it_ran() -> None:
+    worker, master = Ledger(), Ledger()
+    worker.open(PHASES[0], 100.0, 110.0)
+    worker([sample(101.0)])
+    master.merge(worker.take_report(103.0))
+    worker.cut(104.0)
+    worker([sample(105.0)])
+    master.merge(worker.take_report(106.0))
+    worker.close(109.0)
+    assert worker.windows[0].seconds == master.windows[0].seconds == 4
+    assert master.windows[0].tallies[Mode.SYNC, "search"].operations == 1
+
+
+def test_a_phase_broken_off_in_its_warm_up_has_no_length() -> None:
+    ledger = Ledger()
+    ledger.open(PHASES[0], 100.0, 110.0)
+    ledger.cut(99.0)
+    ledger([sample(101.0)])
+    assert (ledger.windows[0].seconds, ledger.windows[0].tallies) == (0, {})
+
+
 def test_percentiles_are_exact_to_three_digits_and_leave_out_only_refusals() -> None:
     ledger = Ledger()
     ledger.open(PHASES[0], 0.0, 1e6)
@@ -75,9 +96,9 @@ def test_reports_of_two_workers_add_up_to_what_one_process_would_have_counted() 
         workers[number % 2]([one])
         if number % 150 == 0:
             for worker in workers:
-                master.merge(msgpack.unpackb(msgpack.packb(worker.take_report())))
+                master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(2e6))))
     for worker in workers:
-        assert worker.take_report() == []
+        assert worker.take_report(2e6) == []
     mine, merged = (ledger.windows[0].tallies[Mode.SYNC, "search"] for ledger in (alone, master))
     assert merged.outcomes == mine.outcomes
     assert merged.rows == mine.rows
@@ -89,8 +110,8 @@ def test_the_length_of_a_burst_reaches_the_master_also_when_its_samples_went_bef
     worker, master = Ledger(), Ledger()
     worker.open(Phase(4, Mode.SYNC, 1, style="sync", operation="search", operations=1), 10.0)
     worker([sample(10.5)])
-    master.merge(worker.take_report())
+    master.merge(worker.take_report(10.6))
     worker.close(10.75)
-    master.merge(worker.take_report())
+    master.merge(worker.take_report(10.8))
     assert master.windows[4].seconds == 0.75
     assert master.windows[4].tallies[Mode.SYNC, "search"].operations == 1

@@ -1,0 +1,43 @@
+"""Servers that the integration tests share: one real standalone and one Milvus Lite, started once."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from loadgen.server import EmbeddedServer, start_server
+
+
+@pytest.fixture(scope="session")
+def milvus() -> Iterator[EmbeddedServer]:
+    """The real standalone."""
+    server = start_server("milvus", tell=print)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def lite() -> Iterator[EmbeddedServer]:
+    """Milvus Lite, over TCP."""
+    server = start_server("lite", tell=print)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def milvus_uri(milvus: EmbeddedServer) -> str:
+    return milvus.uri
+
+
+@pytest.fixture(scope="session")
+def lite_uri(lite: EmbeddedServer) -> str:
+    return lite.uri
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,101 @@
+"""The `locust` command as a person runs it, and what its server was asked meanwhile."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from loadgen.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+LOCUST = str(Path(sys.executable).parent / "locust")
+SPY = str(Path(__file__).with_name("spy.py"))
+SMALL = ("--rows", "300", "--dim", "16", "--clusters", "8", "--queries", "50")
+"""Data that is loaded in a moment."""
+
+
+@dataclass
+class Run:
+    """One process of a `locust` command."""
+
+    process: "subprocess.Popen[str]"
+    spy: Path
+    out: str = ""
+    err: str = ""
+    code: int | None = None
+    told: dict[str, Any] = field(default_factory=dict)
+
+    def finish(self, timeout: float = 120) -> "Run":
+        """Wait for its end and read what it told."""
+        try:
+            self.out, self.err = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.out, self.err = self.process.communicate()
+            raise AssertionError(f"no end within {timeout} s\n{self.out}\n{self.err}") from None
+        self.code = self.process.returncode
+        self.told = json.loads(self.spy.read_text()) if self.spy.exists() else {}
+        return self
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C: the terminal sends it to the whole process group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """Operations in all windows, by mode and name."""
+        total: Counter[str] = Counter()
+        for window in self.told["windows"]:
+            total.update(window["counts"])
+        return dict(total)
+
+    def assert_good(self) -> None:
+        """It ended by itself, without a traceback, with exit code 0."""
+        assert self.code == 0, f"{self.out}\n{self.err}"
+        assert "Traceback" not in self.out + self.err, self.err
+
+
+def start_locust(folder: Path, *arguments: str, files: str = "search.py", name: str = "run", **variables: str) -> Run:
+    """Start a command in an empty folder, with nothing set beforehand and in a process group of its own."""
+    folder.mkdir(exist_ok=True)
+    spy = folder / f"{name}.json"
+    paths = "-" if files == "-" else ",".join(str(ROOT / "locustfiles" / file) for file in files.split(",")) + f",{SPY}"
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
+    process = subprocess.Popen(
+        [LOCUST, "-f", paths, *arguments],
+        cwd=folder,
+        env=clean | {"LOADGEN_SPY": str(spy), "NO_COLOR": "1"} | variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    return Run(process, spy)
+
+
+def run_locust(folder: Path, *arguments: str, files: str = "search.py", timeout: float = 120) -> Run:
+    """Run a headless command to its end."""
+    return start_locust(folder, "--headless", "--only-summary", *arguments, files=files).finish(timeout)
+
+
+def requests_seen(metrics_uri: str) -> Counter[str]:
+    """RPCs that the standalone's proxy has executed, by their names, from its own metrics endpoint."""
+    with urlopen(metrics_uri, timeout=10) as answer:  # noqa: S310 - an address on this machine
+        text = answer.read().decode()
+    found: Counter[str] = Counter()
+    for name, count in re.findall(r'milvus_proxy_req_count\{function_name="(\w+)",[^}]*status="total"\} (\d+)', text):
+        found[name] += int(count)
+    return found
+
+
+def settings_of(uri: str, **given: object) -> Settings:
+    """The settings that `SMALL` gives."""
+    return Settings.parse({"host": uri, "rows": 300, "dim": 16, "clusters": 8, "queries": 50} | given)

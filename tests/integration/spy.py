@@ -1,0 +1,34 @@
+"""A second locustfile: at the end it writes what the run counted, for the tests to read. It has no users."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from locust import events
+
+
+@events.init.add_listener
+def _watch(environment: Any, **_: Any) -> None:
+    if environment.parsed_options.worker:
+        return
+    target = Path(os.environ["LOADGEN_SPY"])
+    environment.events.quit.add_listener(lambda **event: target.write_text(_told(environment, event["exit_code"])))
+
+
+def _told(environment: Any, code: int) -> str:
+    stats = {f"{entry.method} {entry.name}": entry.num_requests for entry in environment.stats.entries.values()}
+    failures = {f"{entry.method} {entry.name}": entry.num_failures for entry in environment.stats.entries.values()}
+    windows = [
+        {
+            "phase": window.phase.as_message(),
+            "seconds": window.seconds,
+            "counts": {f"{mode} {name}": tally.operations for (mode, name), tally in window.tallies.items()},
+            "outcomes": {
+                f"{mode} {name}": {str(outcome): number for outcome, number in tally.outcomes.items()}
+                for (mode, name), tally in window.tallies.items()
+            },
+        }
+        for window in environment.loadgen.ledger.windows.values()
+    ]
+    return json.dumps({"code": code, "stats": stats, "failures": failures, "windows": windows})

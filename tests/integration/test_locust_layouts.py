@@ -1,0 +1,110 @@
+"""Every process layout of the real `locust` command, against the real standalone: the counts are what it was sent."""
+
+from pathlib import Path
+
+import pytest
+
+from loadgen.server import EmbeddedServer
+from tests.integration.locust_command import SMALL, requests_seen, run_locust, start_locust
+
+PHASES = ("--concurrency", "1,4", "--phase-seconds", "2", "--warmup-seconds", "0.5")
+
+
+def searches(server: EmbeddedServer) -> int:
+    assert server.metrics_uri
+    return requests_seen(server.metrics_uri)["Search"]
+
+
+def test_one_process_compares_both_modes_and_counts_what_the_server_was_sent(
+    milvus: EmbeddedServer, tmp_path: Path
+) -> None:
+    before = searches(milvus)
+    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", "layout_one", *SMALL, *PHASES)
+    run.assert_good()
+    sent = searches(milvus) - before
+    assert sent == sum(run.told["stats"].values())
+    assert set(run.told["stats"]) == {"sync search", "async search"}
+    assert [(window["phase"]["concurrency"], window["phase"]["mode"]) for window in run.told["windows"]] == [
+        (1, "sync"), (1, "async"), (4, "async"), (4, "sync"),
+    ]  # fmt: skip
+    for window in run.told["windows"]:
+        assert window["seconds"] == 2
+        assert list(window["counts"]) == [f"{window['phase']['mode']} search"], "no other phase's operations"
+        assert window["outcomes"][f"{window['phase']['mode']} search"] == {"ok": sum(window["counts"].values())}
+    assert 0 < sum(run.counted.values()) < sent, "the warm-up is sent and not counted"
+    assert "ratio async/sync" in run.out
+    assert "Async users run on" in run.err
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_one_mode_takes_locusts_own_users_rate_and_time(milvus: EmbeddedServer, tmp_path: Path, mode: str) -> None:
+    before = searches(milvus)
+    flags = ("--mode", mode, "-u", "6", "-r", "3", "-t", "4s")
+    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", "layout_one", *SMALL, *flags)
+    run.assert_good()
+    assert searches(milvus) - before == run.told["stats"][f"{mode} search"] == run.counted[f"{mode} search"]
+    assert list(run.told["stats"]) == [f"{mode} search"]
+    assert "Ramping to 6 users at a rate of 3.00 per second" in run.err
+    assert 3.5 < run.told["windows"][0]["seconds"] < 6
+
+
+@pytest.mark.parametrize("arguments", [PHASES, ("--mode", "async", "-u", "4", "-r", "4", "-t", "4s")])
+def test_two_forked_workers_lose_no_operation(
+    milvus: EmbeddedServer, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    before = searches(milvus)
+    run = run_locust(
+        tmp_path, "--host", milvus.uri, "--collection", "layout_one", *SMALL, *arguments, "--processes", "2"
+    )
+    run.assert_good()
+    assert searches(milvus) - before == sum(run.told["stats"].values())
+    assert min(run.counted.values()) > 0
+
+
+def test_a_master_and_two_workers_one_of_which_takes_the_locustfile_from_it(
+    milvus: EmbeddedServer, tmp_path: Path, free_port: int
+) -> None:
+    before = searches(milvus)
+    port = str(free_port)
+    waiting = ("--headless", "--only-summary", "--master", "--master-bind-port", port, "--expect-workers", "2")
+    data = ("--host", milvus.uri, "--collection", "layout_one", *SMALL, *PHASES)
+    master = start_locust(tmp_path / "master", *waiting, *data)
+    workers = [
+        start_locust(tmp_path / f"worker{number}", "--worker", "--master-port", port, files=files)
+        for number, files in enumerate(("search.py", "-"))
+    ]
+    master.finish().assert_good()
+    for worker in workers:
+        worker.finish(30).assert_good()
+    assert searches(milvus) - before == sum(master.told["stats"].values())
+    assert {tuple(window["counts"]) for window in master.told["windows"]} == {("sync search",), ("async search",)}
+    assert [window["seconds"] for window in master.told["windows"]] == [2] * 4
+
+
+@pytest.mark.parametrize("layout", [(), ("--processes", "2")])
+def test_ctrl_c_ends_within_five_seconds_with_the_figures_and_no_traceback(
+    milvus: EmbeddedServer, tmp_path: Path, layout: tuple[str, ...]
+) -> None:
+    before = searches(milvus)
+    flags = ("--collection", "layout_one", *SMALL, "--concurrency", "4", "--phase-seconds", "60", *layout)
+    run = start_locust(tmp_path, "--headless", "--host", milvus.uri, *flags)
+    assert run.process.stderr
+    for line in run.process.stderr:
+        if "All users spawned" in line and "(4 total users)" in line:
+            break
+    run.interrupt()
+    run.finish(5 if not layout else 10).assert_good()
+    assert searches(milvus) - before == sum(run.told["stats"].values())
+    assert "Sync and async, phase by phase" in run.out or not run.counted
+
+
+def test_a_second_run_uses_the_collection_again_and_fresh_loads_it_anew(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    assert milvus.metrics_uri
+    flags = ("--host", milvus.uri, "--collection", "layout_again", *SMALL, "--mode", "sync", "-t", "1s")
+    run_locust(tmp_path, *flags).assert_good()
+    inserts = [requests_seen(milvus.metrics_uri)["Insert"]]
+    for more in ((), ("--fresh",)):
+        run_locust(tmp_path, *flags, *more).assert_good()
+        inserts.append(requests_seen(milvus.metrics_uri)["Insert"])
+    assert inserts[1] == inserts[0]
+    assert inserts[2] == inserts[1] + 3, "300 rows in batches of 100"
