@@ -14,7 +14,7 @@ from llama_index.vector_stores.milvus import MilvusVectorStore
 from pymilvus import MilvusClient
 
 from loadgen.server import standalone
-from loadgen.server.ports import reserve_ports
+from loadgen.server.ports import PORTS, reserve_ports
 from loadgen.settings import Settings
 from loadgen.store import Prepared, prepare
 from loadgen.workload import Dataset
@@ -99,8 +99,8 @@ def frozen(pid: int) -> Iterator[None]:
 @contextlib.contextmanager
 def guarded_milvus(data: Path) -> Iterator[str]:
     """The address of a real standalone that wants a token: root:Milvus."""
-    with reserve_ports(0, len(standalone.PORTS)) as ports:
-        numbers = dict(zip(standalone.PORTS, ports.numbers, strict=True))
+    with reserve_ports(0, len(PORTS)) as ports:
+        numbers = dict(zip(PORTS, ports.numbers, strict=True))
         program, environment = standalone.prepare(data, numbers)
         config = data / "configs" / "milvus.yaml"
         text = config.read_text()

@@ -151,7 +151,7 @@ def test_as_many_rows_of_other_data_are_not_taken_for_ours(uri: str) -> None:
 
 
 def test_dropping_and_loading_again_and_again_works(milvus_uri: str) -> None:
-    for turn in range(4):
+    for turn in range(3):
         given = {"dim": 8 if turn % 2 else 16, "rows": 200, "fresh": True}
         assert prepare_for(settings_for(milvus_uri, NAME, **given)).rows == 200
     with client_of(milvus_uri) as client:

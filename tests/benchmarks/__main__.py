@@ -1,0 +1,143 @@
+"""`python -m tests.benchmarks`: what this tool costs, beside bare loops over the same calls, in about five minutes.
+
+Searches go to a server that answers at once with the replies of a real Milvus, so that only the client is measured. The
+bare loops and the tool take turns, each time in a new process (bare, tool, tool, bare, ...), with the same cells in the
+same order in each: a machine that drifts hits both. Nothing here fails for being slow: it is told, and judged by people.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+
+from loadgen.runtime.loop import new_event_loop
+from loadgen.server import start_server
+from loadgen.server.replay import ReplayServer
+from loadgen.settings import Settings
+from loadgen.store import prepare
+from loadgen.workload import Dataset
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.loading import compare_loading
+from tests.benchmarks.table import pair_up, show, show_loading
+
+HERE = Path(__file__).parent
+HOUSE = HERE.parents[1]
+WIDTH = 120
+
+
+def parse() -> argparse.Namespace:
+    """Flags."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of one window [default: %(default)s]")
+    parser.add_argument("--warmup", type=float, default=1.0, help="seconds before each window [default: %(default)s]")
+    parser.add_argument("--rounds", type=int, default=4, help="pairs of runs [default: %(default)s]")
+    parser.add_argument("--users", default="8,64", help="numbers of users, with commas [default: %(default)s]")
+    parser.add_argument("--only", choices=("search", "loading"), help="leave the other one out")
+    parser.add_argument("--rows", type=int, default=5_000, help="rows to load [default: %(default)s]")
+    parser.add_argument("--host", help="a real Milvus, http://127.0.0.1:19530; none starts one")
+    return parser.parse_args()
+
+
+def run_variant(variant: str, settings: Settings) -> list[Figures]:
+    """One process with all cells. Raises RuntimeError with its output where it fails."""
+    if variant == "bare":
+        command = ["-m", "tests.benchmarks.bare", settings.model_dump_json(exclude={"token"})]
+    else:
+        command = [
+            *("-m", "locust", "-f", str(HERE / "locustfile.py"), "--headless", "--only-summary"),
+            *("--host", settings.host, "--collection", settings.collection, "--rows", str(settings.rows)),
+            *("--concurrency", ",".join(map(str, settings.concurrency))),
+            *("--phase-seconds", str(settings.phase_seconds), "--warmup-seconds", str(settings.warmup_seconds)),
+        ]
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=HOUSE,
+        env={key: value for key, value in os.environ.items() if not key.startswith(("LOCUST_", "LOADGEN_"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    figures = Figures.heard(done.stdout)
+    if done.returncode or len(figures) != 2 * len(settings.concurrency):
+        raise RuntimeError(f"the {variant} run failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
+    return figures
+
+
+def compare_search(settings: Settings, rounds: int) -> dict[str, list[Figures]]:
+    """The cells of every run of each variant, in their order."""
+    found: dict[str, list[Figures]] = {"bare": [], "tool": []}
+    for number in range(rounds):
+        for variant in ("bare", "tool") if number % 2 == 0 else ("tool", "bare"):
+            figures = run_variant(variant, settings)
+            found[variant] += figures
+            rates = ", ".join(f"{one.mode} {one.users}: {one.rate:,.0f}/s" for one in figures)
+            say(f"round {number + 1}, {variant}: {rates}")
+    return found
+
+
+def say(line: str) -> None:
+    """Tell how far it is."""
+    print(line, flush=True)
+
+
+def describe_machine() -> str:
+    """What the figures depend on."""
+    loop, name = new_event_loop()
+    loop.close()
+    libraries = ", ".join(f"{library} {version(library)}" for library in ("grpcio", "pymilvus", "locust"))
+    load = ", ".join(f"{load:.1f}" for load in os.getloadavg())
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{os.cpu_count()} cores, load average {load}; {python}, loop {name}, {libraries}"
+
+
+def main() -> None:
+    """Measure, then print the tables."""
+    given = parse()
+    console = Console(width=WIDTH)
+    begun = time.perf_counter()
+    before = describe_machine()
+    say(before)
+    settings = Settings.parse(
+        {
+            "collection": "loadgen_bench",
+            "rows": 2_000,
+            "concurrency": given.users,
+            "phase_seconds": given.seconds,
+            "warmup_seconds": given.warmup,
+        }
+    )
+    with ExitStack() as stack:
+        host = given.host
+        if host is None:
+            server = start_server("milvus", tell=say)
+            stack.callback(server.stop)
+            host = server.uri
+        real = settings.model_copy(update={"host": host})
+        rates = []
+        if given.only != "search":
+            loading = real.model_copy(update={"collection": "loadgen_bench_loading", "rows": given.rows})
+            rates = compare_loading(loading, given.rounds)
+            say("loading: " + ", ".join(f"bare {bare:,.0f}, tool {tool:,.0f} rows/s" for bare, tool in rates))
+        found: dict[str, list[Figures]] = {}
+        if given.only != "loading":
+            say(str(prepare(real, Dataset(real), say)))
+            replay = stack.enter_context(ReplayServer(host))
+            found = compare_search(settings.model_copy(update={"host": replay.uri}), given.rounds)
+    if found:
+        show(pair_up(found["bare"], found["tool"]), console)
+    if rates:
+        show_loading(rates, console)
+    say(f"Before: {before}")
+    say(f"After:  {describe_machine()}")
+    say(f"{time.perf_counter() - begun:.0f} s, {given.rounds} rounds, windows of {given.seconds:g} s.")
+
+
+if __name__ == "__main__":
+    main()

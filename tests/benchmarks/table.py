@@ -1,0 +1,105 @@
+"""The tool beside the bare loop: medians, ratios of neighbouring runs, and whether each target is reached."""
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.figures import Figures
+
+RATE_AT_LEAST = 0.95
+CPU_AT_MOST = 1.05
+P99_AT_MOST, P99_SECONDS = 1.20, 0.002
+"""p99 within 20 % or 2 ms of the bare loop's, whichever is more."""
+LOADING_AT_LEAST = 0.9
+Pair = tuple[Figures, Figures]
+"""The bare loop's window and the tool's, one after the other."""
+
+
+def pair_up(bare: Sequence[Figures], tool: Sequence[Figures]) -> dict[tuple[str, int], list[Pair]]:
+    """The pairs of each mode and number of users, from runs in the order in which they were made."""
+    pairs: dict[tuple[str, int], list[Pair]] = {}
+    for one, other in zip(bare, tool, strict=True):
+        if (one.mode, one.users) != (other.mode, other.users):
+            raise ValueError(f"{one} and {other} are no pair")
+        pairs.setdefault((one.mode, one.users), []).append((one, other))
+    return pairs
+
+
+def ratios(pairs: Sequence[Pair], value: Callable[[Figures], float]) -> list[float]:
+    """Tool to bare, pair by pair, in ascending order."""
+    return sorted(value(tool) / value(bare) for bare, tool in pairs)
+
+
+def is_p99_near(pairs: Sequence[Pair]) -> bool:
+    """Whether the tool's p99, the median over the pairs, is within 20 % or 2 ms of the bare loop's."""
+    excess = median(tool.p99 - bare.p99 for bare, tool in pairs)
+    return median(ratios(pairs, lambda found: found.p99)) <= P99_AT_MOST or excess <= P99_SECONDS
+
+
+def verdict(reached: bool) -> str:
+    """The word for a target."""
+    return "reached" if reached else "MISSED"
+
+
+def show(pairs: dict[tuple[str, int], list[Pair]], console: Console) -> None:
+    """Print what the windows were, then the ratios with their targets."""
+    console.print(_figures_table(pairs))
+    console.print(_ratio_table(pairs))
+
+
+def _figures_table(pairs: dict[tuple[str, int], list[Pair]]) -> Table:
+    table = Table(title="What was measured (medians over the rounds)")
+    for name in ("mode", "users", "variant", "operations/s", "p50 ms", "p99 ms", "CPU ms/operation", "failures"):
+        table.add_column(name, justify="left" if name in ("mode", "variant") else "right")
+    for (mode, users), cell in sorted(pairs.items()):
+        for runs in zip(*cell, strict=True):
+            seen = (
+                f"{median(run.rate for run in runs):,.0f}",
+                f"{median(run.p50 for run in runs) * 1000:,.2f}",
+                f"{median(run.p99 for run in runs) * 1000:,.2f}",
+                f"{median(run.cpu_per_operation for run in runs) * 1000:,.3f}",
+                f"{sum(run.failures for run in runs):,}",
+            )
+            table.add_row(mode, str(users), runs[0].variant, *seen)
+        table.add_section()
+    return table
+
+
+def _ratio_table(pairs: dict[tuple[str, int], list[Pair]]) -> Table:
+    table = Table(title="Tool to bare loop (medians of neighbouring runs, lowest to highest in brackets)")
+    for name in ("mode", "users", "what", "ratio", "target", "verdict"):
+        table.add_column(name, justify="right" if name in ("users", "ratio") else "left")
+    for (mode, users), cell in sorted(pairs.items()):
+        rate = ratios(cell, lambda found: found.rate)
+        cpu = ratios(cell, lambda found: found.cpu_per_operation)
+        p99 = ratios(cell, lambda found: found.p99)
+        excess = median(tool.p99 - bare.p99 for bare, tool in cell) * 1000
+        reached = (median(rate) >= RATE_AT_LEAST, median(cpu) <= CPU_AT_MOST, is_p99_near(cell))
+        within = f"at most {P99_AT_MOST:.2f} or {P99_SECONDS * 1000:+.0f} ms (here {excess:+.1f} ms)"
+        rows = (
+            ("operations/s", rate, f"at least {RATE_AT_LEAST:.2f}"),
+            ("CPU/operation", cpu, f"at most {CPU_AT_MOST:.2f}"),
+            ("p99", p99, within),
+        )
+        for (what, found, target), good in zip(rows, reached, strict=True):
+            table.add_row(mode, str(users), what, _spread(found), target, verdict(good))
+        table.add_section()
+    return table
+
+
+def show_loading(rates: Sequence[tuple[float, float]], console: Console) -> None:
+    """Print the loading's ratio."""
+    found = sorted(tool / bare for bare, tool in rates)
+    table = Table(title="Loading into a real Milvus (medians over the rounds)")
+    for name in ("bare rows/s", "tool rows/s", "ratio", "target", "verdict"):
+        table.add_column(name, justify="left" if name in ("target", "verdict") else "right")
+    bare, tool = (f"{median(side):,.0f}" for side in zip(*rates, strict=True))
+    reached = verdict(median(found) >= LOADING_AT_LEAST)
+    table.add_row(bare, tool, _spread(found), f"at least {LOADING_AT_LEAST:.2f}", reached)
+    console.print(table)
+
+
+def _spread(found: Sequence[float]) -> str:
+    return f"{median(found):.3f} ({found[0]:.2f}-{found[-1]:.2f})"

@@ -1,0 +1,130 @@
+"""Bad input is told at once and nothing is sent; what goes wrong later is counted and told."""
+
+import signal
+import socket
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from pymilvus import DataType, MilvusClient
+
+from loadgen.server import EmbeddedServer, start_server
+from tests.integration.locust_command import SMALL, requests_seen, run_locust, start_locust
+from tests.integration.server_support import are_gone, wait_until
+
+
+def test_every_fault_is_told_in_one_message_before_any_load(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    assert milvus.metrics_uri
+    before = requests_seen(milvus.metrics_uri)
+    faults = {
+        "--metric": "HAMMING", "--index-type": "BTREE", "--consistency": "Weak", "--top-k": "16385", "--rows": "-1",
+        "--concurrency": "some", "--phase-seconds": "0", "--ca-file": "/no/such.pem",
+    }  # fmt: skip
+    run = run_locust(tmp_path, "--host", milvus.uri, *(part for pair in faults.items() for part in pair))
+    assert run.code == 2
+    assert "Traceback" not in run.err + run.out
+    for flag, value in faults.items():
+        assert f"  {flag} {value}: " in run.err
+    assert requests_seen(milvus.metrics_uri) == before
+
+
+def test_a_mistyped_flag_is_told_with_what_was_meant(tmp_path: Path) -> None:
+    run = run_locust(tmp_path, "--concurency", "3")
+    assert run.code == 2
+    assert "Did you mean '--concurrency'?" in run.err
+
+
+def test_a_closed_port_is_told_with_its_address(tmp_path: Path, free_port: int) -> None:
+    run = run_locust(tmp_path, "--host", f"http://127.0.0.1:{free_port}", timeout=40)
+    assert run.code == 2
+    assert f"--host http://127.0.0.1:{free_port}: cannot be reached" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_a_silent_server_is_known_within_ten_seconds(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(50)
+        run = run_locust(tmp_path, "--host", f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=40)
+    assert run.code == 2
+    assert "--host http://127.0.0.1:" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_another_dimension_and_somebody_elses_collection_are_refused(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    client = MilvusClient(uri=milvus.uri, dedicated=True)
+    schema = client.create_schema(auto_id=False)
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=24)
+    client.create_collection("faults_foreign", schema=schema)
+    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", "faults_foreign", *SMALL)
+    assert run.code == 2
+    assert "--collection faults_foreign" in run.err
+    assert "--overwrite" in run.err
+    assert "24" in run.err
+    assert client.describe_collection("faults_foreign")["fields"][1]["params"]["dim"] == 24
+    client.close()
+
+
+def test_a_password_is_in_nothing_that_is_printed(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    flags = ("--headless", "--host", milvus.uri, "--collection", "faults_token", *SMALL, "--mode", "sync", "-t", "1s")
+    run = start_locust(tmp_path, *flags, LOADGEN_TOKEN="root:Verborgen").finish()
+    run.assert_good()
+    assert "Verborgen" not in run.out + run.err + (tmp_path / "run.json").read_text()
+
+
+def test_a_wrong_number_of_modes_is_refused(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    run = run_locust(tmp_path, "--host", milvus.uri, "SyncSearch")
+    assert run.code == 2
+    assert "--mode compare: has no AsyncUser to run" in run.err
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_server_that_dies_in_the_middle_makes_failures_and_no_hang(tmp_path: Path, mode: str) -> None:
+    server = start_server("lite", tell=print)
+    try:
+        flags = ("--host", server.uri, *SMALL, "--mode", mode, "-u", "3", "-r", "3", "-t", "8s", "--deadline", "2")
+        run = start_locust(tmp_path, "--headless", "--only-summary", *flags)
+        assert run.process.stderr
+        for line in run.process.stderr:
+            if "All users spawned" in line:
+                break
+        time.sleep(1.5)
+        server.stop()
+        run.finish(60)
+    finally:
+        server.stop()
+    assert run.code == 1, "failures end with Locust's own exit code for them"
+    assert "Traceback" not in run.err
+    outcomes = run.told["windows"][0]["outcomes"][f"{mode} search"]
+    assert outcomes["ok"] > 0
+    assert outcomes.get("unavailable", 0) + outcomes.get("timeout", 0) > 0
+    assert sum(outcomes.values()) == run.told["stats"][f"{mode} search"]
+    assert sum(run.told["failures"].values()) == sum(n for name, n in outcomes.items() if name != "ok")
+
+
+def test_a_run_that_is_killed_leaves_no_server(tmp_path: Path) -> None:
+    run = start_locust(tmp_path, "--headless", "--embedded", "lite", *SMALL, "--mode", "sync", "-t", "60s")
+    assert run.process.stderr
+    for line in run.process.stderr:
+        if "All users spawned" in line:
+            break
+    below = psutil.Process(run.process.pid).children(recursive=True)
+    assert below, "the embedded server"
+    run.process.send_signal(signal.SIGKILL)
+    run.process.communicate(timeout=30)
+    assert wait_until(lambda: are_gone(below), 15)
+
+
+def test_ctrl_c_while_the_data_loads_ends_without_a_traceback(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    run = start_locust(tmp_path, "--headless", "--host", milvus.uri, "--collection", "faults_early", "--rows", "60000")
+    assert run.process.stderr
+    for line in run.process.stderr:
+        if "loading" in line:
+            break
+    run.interrupt()
+    run.finish(10)
+    assert run.code == 130
+    assert "Traceback" not in run.err
+    assert "Interrupted before the run began" in run.err
