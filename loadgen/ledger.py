@@ -85,7 +85,7 @@ class Ledger:
 
     def reset(self) -> None:
         """Forget everything: another run begins."""
-        self.windows.clear()
+        self.windows = {}
         self._current = self._previous = None
 
     def open(self, phase: Phase, start: float, end: float = math.inf) -> None:

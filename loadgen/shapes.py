@@ -22,7 +22,7 @@ class Conductor(Protocol):
     def measure(self, phase: Phase) -> None:
         """Wait until all users are there, let the clock run, and return when the phase is over."""
 
-    def finish(self, phase: Phase) -> None:
+    def finish(self) -> None:
         """Wait until no user is left and all that was counted has arrived."""
 
 
@@ -42,6 +42,11 @@ class PhaseShape(LoadTestShape):  # type: ignore[misc]
         """Begin with the first phase at the next tick."""
         self._ticks = self._walk()
 
+    @property
+    def length(self) -> int:
+        """Number of phases."""
+        return len(self._phases)
+
     def tick(self) -> Tick | None:
         """Users, spawn rate and classes of what comes next; None after the last phase. Blocks the calling greenlet."""
         return next(self._ticks, None)
@@ -53,4 +58,4 @@ class PhaseShape(LoadTestShape):  # type: ignore[misc]
             yield phase.users, float(phase.users), classes
             self._conductor.measure(phase)
             yield 0, float(phase.users), classes
-            self._conductor.finish(phase)
+            self._conductor.finish()

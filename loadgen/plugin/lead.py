@@ -17,7 +17,7 @@ USERS_WITHIN = 120.0
 ANSWER_WITHIN = 15.0
 """Seconds for a worker to carry out an order, its users' last operations included."""
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("loadgen")
 
 
 class Lead:
@@ -36,7 +36,7 @@ class Lead:
 
     def begin(self, phase: Phase) -> list[Any]:
         """Announce a phase; returns the user classes of its mode and style."""
-        logger.info("Phase %d: %s", phase.number + 1, phase.label)
+        logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
         self._tell("announce", phase=phase.as_message())
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
@@ -51,10 +51,9 @@ class Lead:
         self._tell("open_window", phase=phase.as_message())
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
-    def finish(self, phase: Phase) -> None:
+    def finish(self) -> None:
         """Wait until the phase's users are gone and all they did is counted here."""
         self._tell("drain")
-        logger.info("Phase %d is over", phase.number + 1)
 
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""

@@ -2,7 +2,8 @@
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ from loadgen.plugin.lead import Lead
 from loadgen.plugin.page import dress_page
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.supply import Supply
-from loadgen.plugin.surroundings import leave, repair_locust_main
+from loadgen.plugin.surroundings import leave, quiet_phases, repair_locust_main
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.sample import Mode, Sample
@@ -50,6 +51,7 @@ class Plugin:
         self._prepared: Settings | None = None
         self._secret = ""
         self._ended = False
+        self._printed: object = None
         events.init_command_line_parser.add_listener(self._on_parser)
         events.init.add_listener(self._on_init)
 
@@ -80,7 +82,7 @@ class Plugin:
         logger.info("Async users run on %s", self._station.loop.name)
         options = environment.parsed_options
         if web_ui is not None:
-            dress_page(web_ui, environment, self._arrange_for)
+            dress_page(web_ui, self._arrange_asked)
         if options.headless or options.autostart:
             self._prepare_or_leave(settings)
 
@@ -99,12 +101,12 @@ class Plugin:
             runner.register_message(ANSWER, self._lead.listen)
             runner.register_message(FAILED, self._on_worker_failed)
 
-    def _settings(self) -> Settings:
+    def _settings(self, options: Any = None, host: Any = None) -> Settings:
         """The settings as they stand now: from the command line, the page or the master. Raises SettingsError."""
-        options = self._environment.parsed_options
+        options = options or self._environment.parsed_options
         if getattr(options, "token", "") == MASK:  # a page that shows only the mask sends the mask back
             options.token = self._secret
-        return read_settings(options, self._environment.host)
+        return read_settings(options, host or self._environment.host)
 
     def _read(self) -> Settings:
         """The settings with the cast that they ask for; ends the process where they are wrong."""
@@ -123,11 +125,12 @@ class Plugin:
         environment.shape_class = PhaseShape(phases, self._lead) if phases else None
         if phases:
             environment.shape_class.runner = environment.runner
+            quiet_phases()
 
-    def _arrange_for(self, mode: str) -> None:
-        """Before a start from the web page, whose form may ask for another mode. Raises SettingsError."""
-        settings = self._settings()
-        self._arrange(settings.model_copy(update={"mode": mode}))
+    def _arrange_asked(self, asked: Mapping[str, object]) -> None:
+        """Before a start from the web page: check and arrange what its form asks for. Raises SettingsError."""
+        options = Namespace(**(vars(self._environment.parsed_options) | asked))
+        self._arrange(self._settings(options, asked.get("host", self._environment.host)))
 
     def _prepare_or_leave(self, settings: Settings) -> None:
         try:
@@ -162,6 +165,7 @@ class Plugin:
         except UNREADY as error:
             self._refuse(error)
         self._prepared = None  # the next start looks again
+        environment.process_exit_code = None
         if environment.shape_class is None:
             self._lead.reset()
             self._lead.open(Phase(0, Mode(settings.mode), environment.parsed_options.num_users or 1))
@@ -200,6 +204,8 @@ class Plugin:
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
         self._station.queue.flush()
         self._station.ledger.close(perf_counter())
+        if environment.web_ui is not None:
+            self._print()
         if environment.shape_class is not None:
             environment.shape_class.rewind()
 
@@ -217,12 +223,18 @@ class Plugin:
         if self._ended:
             return
         self._ended = True
-        if not isinstance(self._environment.runner, WorkerRunner):
-            print_tables(self._sinks[0].windows.values())
+        self._print()
         with contextlib.suppress(Exception):
             self._supply.close(self._station)
         self._station.loop.stop()
         self._supply.stop_server()
+
+    def _print(self) -> None:
+        """Print the tables of a run once: with a page at the run's end, else as the very last lines."""
+        ledger = self._sinks[0]
+        if not isinstance(self._environment.runner, WorkerRunner) and self._printed is not ledger.windows:
+            self._printed = ledger.windows
+            print_tables(ledger.windows.values())
 
 
 def _modes(settings: Settings) -> set[Mode]:

@@ -1,5 +1,6 @@
 """What Locust's own process needs where gevent has not patched it."""
 
+import logging
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import gevent
 import gevent.os
 import locust.main
+from locust.exception import StopTest
 
 
 class _Instead:
@@ -33,9 +35,26 @@ def repair_locust_main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         gevent.signal_handler(signal.SIGINT, _interrupt)
     hub = gevent.get_hub()
-    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # Ctrl-C is told by Locust, not printed by the hub as well
+    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt, StopTest)  # Locust tells of both; the hub need not
     locust.main.time = _Instead(time, sleep=_sleep)
     locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
+
+
+def quiet_phases() -> None:
+    """Leave out the five lines that Locust logs for each phase of a plan; one of ours says it. Idempotent."""
+    logger = logging.getLogger("locust.runners")
+    if not any(isinstance(found, _NoRamping) for found in logger.filters):
+        logger.addFilter(_NoRamping())
+
+
+class _NoRamping(logging.Filter):
+    """Drops the lines about spawning; warnings stay."""
+
+    STARTS = ("Ramping to", "All users spawned", "Shape ", "Sending spawn jobs")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """True for what is to be shown."""
+        return record.levelno > logging.INFO or not record.getMessage().startswith(self.STARTS)
 
 
 def _interrupt() -> None:

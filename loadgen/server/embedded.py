@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from loadgen.server.errors import PortTakenError, RefusedError, ServerError, describe_failure
-from loadgen.server.folder import Folder, open_folder
+from loadgen.server.folder import Folder, locate_mark, open_folder
 from loadgen.server.kinds import NAMES, PYTHON, Kind, Launch, choose_kind, count_ports, plan_launch
 from loadgen.server.line import END, GRACE, KEEP
 from loadgen.server.ports import reserve_ports
@@ -122,6 +122,7 @@ def _start_once(kind: Kind, folder: Folder, port: int, tell: Callable[[str], Non
         server = EmbeddedServer(kind, folder, launch, ports.numbers[0])
         try:
             _await_answer(server, launch, ports.numbers)
+            locate_mark(folder.path / kind).touch()
         except BaseException as error:
             server.stop(keep=isinstance(error, ServerError))  # not if it was called off
             raise

@@ -11,6 +11,11 @@ from loadgen.server.errors import RefusedError
 PREFIX = "milvus-loadgen-"
 
 
+def locate_mark(data: Path) -> Path:
+    """The file beside one kind's data that says that a server has answered from them, so that they may matter."""
+    return data.with_name(f"{data.name}.answered")
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A folder that one server at a time uses: `lock` is a file descriptor that holds it. Absolute path."""

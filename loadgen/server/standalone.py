@@ -3,10 +3,12 @@
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
+from loadgen.server.folder import locate_mark
 from loadgen.server.ports import PORTS
 from loadgen.server.unpacking import locate_cache, locate_packed, provide_programs
 
@@ -75,6 +77,8 @@ def main() -> None:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half unpacked is removed
     ports = dict(zip(PORTS, map(int, given.ports.split(",")), strict=True))
+    if not locate_mark(given.data).exists():  # the etcd of a first start that broke off never comes up again
+        shutil.rmtree(given.data / "data", ignore_errors=True)
     given.data.mkdir(parents=True, exist_ok=True)
     program, environment = prepare(given.data, ports)
     os.chdir(given.data)

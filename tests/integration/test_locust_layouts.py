@@ -1,5 +1,6 @@
 """Every process layout of the real `locust` command, against the real standalone: the counts are what it was sent."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -90,12 +91,14 @@ def test_ctrl_c_ends_within_five_seconds_with_the_figures_and_no_traceback(
     run = start_locust(tmp_path, "--headless", "--host", milvus.uri, *flags)
     assert run.process.stderr
     for line in run.process.stderr:
-        if "All users spawned" in line and "(4 total users)" in line:
+        if "Phase 1 of 2: sync, 4 users" in line:
             break
+    time.sleep(2)
     run.interrupt()
     run.finish(5 if not layout else 10).assert_good()
     assert searches(milvus) - before == sum(run.told["stats"].values())
     assert "Sync and async, phase by phase" in run.out or not run.counted
+    assert all(window["seconds"] < 5 for window in run.told["windows"]), "the phase is as long as it ran"
 
 
 def test_a_second_run_uses_the_collection_again_and_fresh_loads_it_anew(milvus: EmbeddedServer, tmp_path: Path) -> None:
