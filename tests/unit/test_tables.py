@@ -24,10 +24,8 @@ def printed(ledger: Ledger) -> list[list[str]]:
     """The cells of all rows."""
     out = StringIO()
     print_tables(ledger.windows.values(), Console(file=out, width=160))
-    return [
-        [cell.strip() for cell in line.strip("│┃ \n").replace("┃", "│").split("│")]
-        for line in out.getvalue().splitlines()
-    ]
+    lines = (line.strip().replace("┃", "│") for line in out.getvalue().splitlines())
+    return [[cell.strip() for cell in line[1:-1].split("│")] for line in lines]
 
 
 def test_a_compare_run_has_a_row_for_each_mode_and_the_ratio_of_what_was_answered() -> None:
