@@ -96,7 +96,7 @@ def _burst_table(windows: Sequence[Window]) -> Table:
     table.add_column("operations", justify="right")
     for style in styles:
         table.add_column(columns[style], justify="right")
-    table.add_column("async/threads", justify="right")
+    table.add_column("thr. / gather", justify="right")
     table.add_column("failures", justify="right")
     cells = {(w.phase.operation, w.phase.operations, w.phase.style): w for w in windows}
     for operation, number in dict.fromkeys((w.phase.operation, w.phase.operations) for w in windows):

@@ -50,12 +50,21 @@ def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:
     }
     if settings.database:
         arguments["db_name"] = settings.database
-    files = {name: getattr(settings, field) for field, name in TLS_FILES.items() if getattr(settings, field)}
+    files = _tls_files(settings)
     if files or settings.host.lower().startswith("https:"):
         arguments |= files | {"secure": True}
     if settings.server_name:
         arguments["server_name"] = settings.server_name
     return arguments
+
+
+def _tls_files(settings: Settings) -> dict[str, str]:
+    """The certificate files that are given, by pymilvus's names."""
+    files = {name: getattr(settings, field) for field, name in TLS_FILES.items() if getattr(settings, field)}
+    if "ca_pem_path" in files and "server_pem_path" in files:
+        # Beside it pymilvus would leave the client's files out; trusted alone, it is stricter than its authority.
+        files["ca_pem_path"] = files.pop("server_pem_path")
+    return files
 
 
 def _service_config(deadline: float) -> str:

@@ -19,6 +19,8 @@ CALL_SECONDS = 3.0
 ALL_SECONDS = 9.0
 REFUSALS = ("auth check failure", "unauthenticated", "invalid token", "permission deny", "permission denied")
 """What servers of several versions say to a wrong token, in lower case."""
+UNCONNECTED = "failed to connect to all addresses"
+"""What gRPC says where no server was reached, so that nothing beside it is a server's word."""
 DEEPEST = 20
 """Causes looked at: pymilvus raises exceptions from themselves, so that the chain may have no end."""
 
@@ -80,7 +82,8 @@ def _fault_of(settings: Settings, error: BaseException) -> Fault:
     status, details = _status_of(error)
     told = f"{words} {details}".lower()
     unauthenticated = status in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
-    if unauthenticated or any(refusal in told for refusal in REFUSALS):
+    # gRPC calls a certificate for another name "UNAUTHENTICATED" as well
+    if unauthenticated or (UNCONNECTED not in told and any(refusal in told for refusal in REFUSALS)):
         problem = "is refused by the server" if settings.token.get_secret_value() else "is wanted by the server"
         return Fault("token", "", problem, "Set LOADGEN_TOKEN to the token, or to user:password.")
     if settings.database and "database" in told:
@@ -89,7 +92,7 @@ def _fault_of(settings: Settings, error: BaseException) -> Fault:
     if status is grpc.StatusCode.DEADLINE_EXCEEDED or "timeout" in told:
         return _host_fault(settings, f"accepts a connection but did not answer within {CONNECT_SECONDS:g} s")
     if status is grpc.StatusCode.UNAVAILABLE:
-        last = re.sub(r"^[A-Z_]+: ", "", details.rpartition("; last error: ")[2])
+        last = re.sub(r"^[A-Z_]+: ", "", details.rpartition("; last error: ")[2]).rstrip(".")
         return _host_fault(settings, f"cannot be reached ({last or words})")
     return _host_fault(settings, f"does not answer as a Milvus does ({details or words})")
 
@@ -109,4 +112,6 @@ def _host_fault(settings: Settings, problem: str) -> Fault:
     way_out = "Start Milvus there, give another address, or none to start a server."
     if tls:
         way_out += " With TLS, check the certificate files and --server-name as well."
+    elif "Socket closed" in problem:
+        way_out += " If it speaks TLS, write https:// and name the certificate files."
     return Fault("host", without_secret(settings.host), problem, way_out)

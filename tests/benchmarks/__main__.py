@@ -1,8 +1,8 @@
 """`python -m tests.benchmarks`: what this tool costs, beside bare loops over the same calls, in about five minutes.
 
-Searches go to a server that answers at once with the replies of a real Milvus, so that only the client is measured. The
-bare loops and the tool take turns, each time in a new process (bare, tool, tool, bare, ...), with the same cells in the
-same order in each: a machine that drifts hits both. Nothing here fails for being slow: it is told, and judged by people.
+Searches go to a server that answers at once with the replies of a real Milvus, so that only the client is measured.
+The bare loops and the tool take turns, each time in a new process (bare, tool, tool, bare, ...), with the same cells in
+the same order in each: a machine that drifts hits both. Nothing here fails for being slow: the figures are for people.
 """
 
 import argparse

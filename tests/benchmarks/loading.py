@@ -1,4 +1,4 @@
-"""Loading: this tool's against a bare loop of `async_add` batches in flight, both into a new collection of a real Milvus.
+"""Loading: this tool's against a bare loop of `async_add` batches in flight, into a new collection of a real Milvus.
 
 The clock runs from before the collection is created until the last batch is answered. What the tool does first, asking
 the server who it is and whether the collection is there, is in its time too.

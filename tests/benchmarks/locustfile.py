@@ -12,7 +12,7 @@ from loadgen.ledger import Window
 from loadgen.users import Station
 from tests.benchmarks.figures import Figures
 
-plug(events)
+plug(events)  # type: ignore[operator]
 LOOK = 0.05
 
 

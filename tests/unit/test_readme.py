@@ -1,0 +1,31 @@
+"""The README names what there is."""
+
+import re
+from pathlib import Path
+
+from loadgen.plugin.arguments import as_text
+from loadgen.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_setting_is_in_the_reference_with_its_default_and_help() -> None:
+    for name, field in Settings.model_fields.items():
+        default = "off" if field.annotation is bool else f"`{as_text(field.default)}`" if as_text(field.default) else ""
+        row = re.search(rf"^\| `--{name.replace('_', '-')}` \| (.*?) \| (.*) \|$", README, re.MULTILINE)
+        assert row, name
+        assert row[1].startswith(default)
+        assert row[2] == field.description
+
+
+def test_every_flag_in_the_text_exists() -> None:
+    ours = {f"--{name.replace('_', '-')}" for name in Settings.model_fields}
+    locusts = {"--headless", "--processes", "--master", "--worker", "--expect-workers", "--host"}
+    assert set(re.findall(r"`?(--[a-z][a-z-]+)", README)) <= ours | locusts
+
+
+def test_both_commands_stand_in_the_first_screen() -> None:
+    first = "\n".join(README.splitlines()[:40])
+    assert "make demo" in first
+    assert "make test" in first
