@@ -13,6 +13,11 @@ from loadgen.users.base import LoadUser
 from loadgen.users.life import life
 
 
+YIELD_EVERY = 16
+"""Tasks without a wait after which a user lets the others run. After each it would stand behind all of them between two
+operations, which no sample shows (p50 15 % too low at 64 users); never, a task that awaits nothing would stop the loop."""
+
+
 class AsyncUser(LoadUser):
     """Write tasks, on_start and on_stop as `async def`; `await self.client.search(self.next_query())` is one sample."""
 
@@ -24,6 +29,7 @@ class AsyncUser(LoadUser):
         super().__init__(environment)
         self.client = AsyncClient(self.station.store_for(self.mode, self.number), self.station.queue.put)
         self._task: asyncio.Task[None] | None = None
+        self._unpaused = 0
         self._pause: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
@@ -51,9 +57,11 @@ class AsyncUser(LoadUser):
             self.report_end()
 
     async def pause(self, seconds: float) -> None:
-        """Sleep on the loop; zero seconds still let the others run."""
+        """Sleep on the loop; now and then also zero seconds let the others run."""
         if seconds <= 0:
-            await asyncio.sleep(0)
+            self._unpaused += 1
+            if self._unpaused % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
             return
         loop = asyncio.get_running_loop()
         self._pause = loop.create_future()

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
+from pymilvus import MilvusClient
 from rich.console import Console
 
 from loadgen.runtime.loop import new_event_loop
@@ -82,6 +83,13 @@ def compare_search(settings: Settings, rounds: int) -> dict[str, list[Figures]]:
     return found
 
 
+def drop(settings: Settings) -> None:
+    """Leave nothing on a server that stays."""
+    client = MilvusClient(settings.host, dedicated=True)
+    client.drop_collection(settings.collection)
+    client.close()
+
+
 def say(line: str) -> None:
     """Tell how far it is."""
     print(line, flush=True)
@@ -113,6 +121,8 @@ def main() -> None:
             "warmup_seconds": given.warmup,
         }
     )
+    rates: list[tuple[float, float]] = []
+    found: dict[str, list[Figures]] = {}
     with ExitStack() as stack:
         host = given.host
         if host is None:
@@ -120,13 +130,12 @@ def main() -> None:
             stack.callback(server.stop)
             host = server.uri
         real = settings.model_copy(update={"host": host})
-        rates = []
         if given.only != "search":
             loading = real.model_copy(update={"collection": "loadgen_bench_loading", "rows": given.rows})
             rates = compare_loading(loading, given.rounds)
             say("loading: " + ", ".join(f"bare {bare:,.0f}, tool {tool:,.0f} rows/s" for bare, tool in rates))
-        found: dict[str, list[Figures]] = {}
         if given.only != "loading":
+            stack.callback(drop, real)
             say(str(prepare(real, Dataset(real), say)))
             replay = stack.enter_context(ReplayServer(host))
             found = compare_search(settings.model_copy(update={"host": replay.uri}), given.rounds)

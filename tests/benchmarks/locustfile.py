@@ -12,7 +12,7 @@ from loadgen.ledger import Window
 from loadgen.users import Station
 from tests.benchmarks.figures import Figures
 
-plug(events)  # type: ignore[operator]
+plug(events)
 LOOK = 0.05
 
 
