@@ -37,6 +37,12 @@ class Tally:
         if not sample.outcome.is_failure or sample.outcome is Outcome.TIMEOUT:
             self.service.record_value(min(max(LOWEST, round(sample.service_seconds * MICROSECONDS)), HIGHEST))
 
+    def merge(self, other: "Tally") -> None:
+        """Add what another tally counted."""
+        self.outcomes.update(other.outcomes)
+        self.rows += other.rows
+        self.service.add(other.service)
+
     @property
     def operations(self) -> int:
         """All finished operations, failures included."""

@@ -50,19 +50,18 @@ class Phase:
 
 
 def timed_phases(
-    modes: tuple[Mode, ...], concurrency: tuple[int, ...], seconds: float, warmup_seconds: float
+    modes: tuple[Mode, ...], concurrency: tuple[int, ...], rounds: int, length: tuple[float, float]
 ) -> tuple[Phase, ...]:
-    """The phases of a compare run: at each concurrency, the modes one after another.
+    """The phases of a compare run: so many rounds of both modes at each concurrency; `length` is (seconds, warm-up).
 
-    The order of the modes turns round from level to level (sync, async, async, sync, ...), so that drift of the machine
-    or the server does not always hit the same mode.
+    The order of the modes turns round from round to round (sync, async, async, sync), so that a steady drift of the
+    machine or the server hits both modes alike.
     """
-    phases: list[Phase] = []
-    for level, users in enumerate(concurrency):
-        ordered = modes if level % 2 == 0 else modes[::-1]
-        for mode in ordered:
-            phases.append(Phase(len(phases), mode, users, seconds, warmup_seconds))
-    return tuple(phases)
+    seconds, warmup_seconds = length
+    ordered = [
+        (users, mode) for users in concurrency for turn in range(rounds) for mode in modes[:: 1 - 2 * (turn % 2)]
+    ]
+    return tuple(Phase(number, mode, users, seconds, warmup_seconds) for number, (users, mode) in enumerate(ordered))
 
 
 THREADS_AT_MOST = 64

@@ -66,21 +66,23 @@ def _timed_table(windows: Sequence[Window]) -> Table:
 
 
 def _add_pair(table: Table, level: int, operation: str, windows: Sequence[Window]) -> None:
-    rates: dict[Mode, float] = {}
     found: dict[Mode, Tally] = {}
-    for window in windows:
-        for (mode, name), tally in window.tallies.items():
-            if name == operation and window.seconds > 0:
-                rates[mode] = (tally.operations - tally.failures) / window.seconds
-                found[mode] = tally
-    for mode in (Mode.SYNC, Mode.ASYNC):
-        if mode not in found:
-            continue
+    rates: dict[Mode, float] = {}
+    for mode in Mode:
+        of_mode = [window for window in windows if window.phase.mode is mode and window.seconds > 0]
+        tallies = [window.tallies[mode, operation] for window in of_mode if (mode, operation) in window.tallies]
+        if tallies:
+            found[mode] = Tally()
+            for tally in tallies:
+                found[mode].merge(tally)
+            seconds = sum(window.seconds for window in of_mode)
+            rates[mode] = (found[mode].operations - found[mode].failures) / seconds
+    for mode, tally in found.items():
         ratio = ""
         if mode is Mode.ASYNC and rates.get(Mode.SYNC):
             ratio = f"{rates[Mode.ASYNC] / rates[Mode.SYNC]:.2f}"
-        times = [_milliseconds(found[mode].percentile(percent)) for percent in (50, 95, 99)]
-        row = [str(level), operation, mode.value, f"{rates[mode]:,.1f}", *times, f"{found[mode].failures:,}", ratio]
+        times = [_milliseconds(tally.percentile(percent)) for percent in (50, 95, 99)]
+        row = [str(level), operation, mode.value, f"{rates[mode]:,.1f}", *times, f"{tally.failures:,}", ratio]
         table.add_row(*row)
 
 

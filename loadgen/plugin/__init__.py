@@ -1,5 +1,5 @@
 """All of Locust's listeners, wired to one run."""
 
-from loadgen.plugin.plug import plug
+from loadgen.plugin.door import plug
 
 __all__ = ["plug"]

@@ -33,7 +33,8 @@ def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[A
         return chosen, burst_phases(styles, settings.burst)
     if settings.mode != "compare":
         return chosen, ()
-    return chosen, timed_phases(modes, settings.concurrency, settings.phase_seconds, settings.warmup_seconds)
+    length = (settings.phase_seconds, settings.warmup_seconds)
+    return chosen, timed_phases(modes, settings.concurrency, settings.rounds, length)
 
 
 def _foreign(kind: type[Any]) -> Fault:

@@ -12,10 +12,10 @@ from loadgen.sample import Mode
 from loadgen.users.base import LoadUser
 from loadgen.users.life import life
 
-
 YIELD_EVERY = 16
-"""Tasks without a wait after which a user lets the others run. After each it would stand behind all of them between two
-operations, which no sample shows (p50 15 % too low at 64 users); never, a task that awaits nothing would stop the loop."""
+"""Tasks without a wait after which a user lets the others run. After each task it would stand behind all others between
+two operations, which no sample shows (p50 15 % too low at 64 users); never, a task without await would stop the loop.
+"""
 
 
 class AsyncUser(LoadUser):

@@ -54,7 +54,7 @@ def run_variant(variant: str, settings: Settings) -> list[Figures]:
         command = [
             *("-m", "locust", "-f", str(HERE / "locustfile.py"), "--headless", "--only-summary"),
             *("--host", settings.host, "--collection", settings.collection, "--rows", str(settings.rows)),
-            *("--concurrency", ",".join(map(str, settings.concurrency))),
+            *("--concurrency", ",".join(map(str, settings.concurrency)), "--rounds", str(settings.rounds)),
             *("--phase-seconds", str(settings.phase_seconds), "--warmup-seconds", str(settings.warmup_seconds)),
         ]
     done = subprocess.run(
@@ -66,7 +66,7 @@ def run_variant(variant: str, settings: Settings) -> list[Figures]:
         check=False,
     )
     figures = Figures.heard(done.stdout)
-    if done.returncode or len(figures) != 2 * len(settings.concurrency):
+    if done.returncode or len(figures) != 2 * len(settings.concurrency) * settings.rounds:
         raise RuntimeError(f"the {variant} run failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
     return figures
 
@@ -117,6 +117,7 @@ def main() -> None:
             "collection": "loadgen_bench",
             "rows": 2_000,
             "concurrency": given.users,
+            "rounds": 1,
             "phase_seconds": given.seconds,
             "warmup_seconds": given.warmup,
         }

@@ -98,8 +98,8 @@ def main() -> None:
     sync, asynchronous = open_stores(settings, Mode.SYNC), open_stores(settings, Mode.ASYNC)
     warm_sync_stores(sync)
     loop.run_until_complete(warm_stores(asynchronous))
-    phases = timed_phases(tuple(Mode), settings.concurrency, settings.phase_seconds, settings.warmup_seconds)
-    for phase in phases:
+    length = (settings.phase_seconds, settings.warmup_seconds)
+    for phase in timed_phases(tuple(Mode), settings.concurrency, settings.rounds, length):
         start = perf_counter() + phase.warmup_seconds
         cell = Cell(phase.mode, phase.users, start, start + phase.seconds)
         if phase.mode is Mode.SYNC:

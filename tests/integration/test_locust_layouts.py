@@ -8,7 +8,7 @@ import pytest
 from loadgen.server import EmbeddedServer
 from tests.integration.locust_command import SMALL, requests_seen, run_locust, start_locust
 
-PHASES = ("--concurrency", "1,4", "--phase-seconds", "2", "--warmup-seconds", "0.5")
+PHASES = ("--concurrency", "1,4", "--rounds", "1", "--phase-seconds", "2", "--warmup-seconds", "0.5")
 
 
 def searches(server: EmbeddedServer) -> int:
@@ -26,7 +26,7 @@ def test_one_process_compares_both_modes_and_counts_what_the_server_was_sent(
     assert sent == sum(run.told["stats"].values())
     assert set(run.told["stats"]) == {"sync search", "async search"}
     assert [(window["phase"]["concurrency"], window["phase"]["mode"]) for window in run.told["windows"]] == [
-        (1, "sync"), (1, "async"), (4, "async"), (4, "sync"),
+        (1, "sync"), (1, "async"), (4, "sync"), (4, "async"),
     ]  # fmt: skip
     for window in run.told["windows"]:
         assert window["seconds"] == 2
@@ -91,7 +91,7 @@ def test_ctrl_c_ends_within_five_seconds_with_the_figures_and_no_traceback(
     run = start_locust(tmp_path, "--headless", "--host", milvus.uri, *flags)
     assert run.process.stderr
     for line in run.process.stderr:
-        if "Phase 1 of 2: sync, 4 users" in line:
+        if "Phase 1 of 4: sync, 4 users" in line:
             break
     time.sleep(2)
     run.interrupt()

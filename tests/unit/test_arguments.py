@@ -41,6 +41,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "nodes_per_insert": ("3", 3),
     "mode": ("async", "async"),
     "concurrency": ("2,4", (2, 4)),
+    "rounds": ("4", 4),
     "phase_seconds": ("3", 3.0),
     "warmup_seconds": ("1", 1.0),
     "burst": ("10,20", (10, 20)),

@@ -23,10 +23,12 @@ def sample(number: int) -> Sample:
 def test_samples_of_many_threads_arrive_all_in_their_order_and_in_small_batches() -> None:
     batches: list[list[Sample]] = []
     queue = HubQueue(lambda samples: batches.append(list(samples)))
-    threads = [
-        threading.Thread(target=lambda first=first: [queue.put(sample(first + n)) for n in range(2_000)])  # type: ignore[misc]
-        for first in range(0, 8_000, 2_000)
-    ]
+
+    def put_many(first: int) -> None:
+        for number in range(first, first + 2_000):
+            queue.put(sample(number))
+
+    threads = [threading.Thread(target=put_many, args=(first,)) for first in range(0, 8_000, 2_000)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):

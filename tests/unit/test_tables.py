@@ -37,6 +37,14 @@ def test_a_compare_run_has_a_row_for_each_mode_and_the_ratio_of_what_was_answere
     assert ["8", "search", "async", "75.0", "5.00", "100.03", "100.03", "0", "1.50"] in rows
 
 
+def test_the_rounds_of_one_concurrency_are_added_up() -> None:
+    ledger = Ledger()
+    for number, (mode, times) in enumerate([("sync", 20), ("async", 30), ("async", 50), ("sync", 60)]):
+        count(ledger, Phase(number, Mode(mode), 8, seconds=2), [0.010] * times)
+    rates = {row[2]: (row[3], row[-1]) for row in printed(ledger) if len(row) > 5 and row[0] == "8"}
+    assert rates == {"sync": ("20.0", ""), "async": ("20.0", "1.00")}
+
+
 @pytest.mark.parametrize("style", ["sync", "threads", "async"])
 def test_a_burst_shows_its_seconds_beside_the_tutorials(style: str) -> None:
     ledger = Ledger()

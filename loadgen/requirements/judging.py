@@ -1,0 +1,178 @@
+"""Requirements held against a run record: each is met or missed, with the value that decided.
+
+Times are response times, from the scheduled start: what a user felt. Every phase a requirement looks at has to meet it by
+itself, each round too, and the worst is told; only a count of failures is summed. An arrival that was dropped is a
+failure; which operation it would have been is not known, so it counts for each operation of its phase.
+"""
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from loadgen.record import Comparison, OperationRecord, PhaseRecord, RunRecord
+from loadgen.requirements.parsing import PER_CENT, TIME_UNITS, TIMES, FailureLimit, Requirement
+
+NOTHING = "nothing measured"
+COMPARATORS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Judgement(NamedTuple):
+    """One requirement, judged."""
+
+    text: str
+    met: bool
+    measured: str
+    """The worst value with its unit, or why there is none."""
+    where: str
+    """The phase it comes from, such as `async, 32 users`."""
+
+    def __str__(self) -> str:
+        """One line, such as: `met: search async p99 < 50 ms: 41.2 ms (async, 32 users)`."""
+        return f"{'met' if self.met else 'MISSED'}: {self.text}: {self.measured} ({self.where})"
+
+
+class Reading(NamedTuple):
+    """What one phase, comparison or sum says; without a value there is nothing to be judged on."""
+
+    where: str
+    value: float | None
+    shown: str = NOTHING
+
+
+def judge(
+    record: RunRecord, requirements: Iterable[Requirement], max_failures: FailureLimit | None = None
+) -> list[Judgement]:
+    """Judge all, in their order, the failures of the whole run last."""
+    judgements = [_judge_one(record, requirement) for requirement in requirements]
+    if max_failures is not None:
+        judgements.append(_judge_failures(record, max_failures))
+    return judgements
+
+
+def _judge_one(record: RunRecord, wanted: Requirement) -> Judgement:
+    readings = _compared(record, wanted) if wanted.figure == "ratio" else _measured(record, wanted)
+    if not readings:
+        return Judgement(wanted.text, met=False, measured=NOTHING, where=_sought(wanted))
+    worst = _pick_worst(readings, wanted.comparator)
+    met = worst.value is not None and COMPARATORS[wanted.comparator](worst.value, wanted.limit)
+    return Judgement(wanted.text, met, worst.shown, worst.where)
+
+
+def _pick_worst(readings: Sequence[Reading], comparator: str) -> Reading:
+    """One without a value, else the one that is farthest from meeting."""
+    values = {reading: reading.value for reading in readings if reading.value is not None}
+    if len(values) < len(set(readings)):
+        return next(reading for reading in readings if reading.value is None)
+    return (max if comparator.startswith("<") else min)(values, key=lambda reading: values[reading])
+
+
+def _measured(record: RunRecord, wanted: Requirement) -> list[Reading]:
+    phases = [phase for phase in record.phases if _is_sought(phase, wanted)]
+    pairs = [(phase, found) for phase in phases for found in phase.operations if found.operation == wanted.operation]
+    covered = {_place(phase) for phase, _ in pairs}
+    missing = [Reading(place, None) for place in dict.fromkeys(map(_place, phases)) if place not in covered]
+    if pairs and wanted.is_total and not missing:
+        return [_total(pairs)]
+    return missing + [_read(phase, found, wanted) for phase, found in pairs]
+
+
+def _total(pairs: Sequence[tuple[PhaseRecord, OperationRecord]]) -> Reading:
+    dropped = sum(phase.dropped for phase, _ in pairs)
+    failures = sum(found.failures for _, found in pairs) + dropped
+    where = _place(pairs[0][0]) if len(pairs) == 1 else f"over {len(pairs)} phases"
+    return Reading(where, failures, f"{failures:,}{_dropped(dropped)}")
+
+
+def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Reading:
+    where = _place(phase) + (", generator saturated" if phase.generator.saturated else "")
+    if wanted.figure in TIMES:
+        seconds: float | None = getattr(found.response_seconds, wanted.figure.replace(".", "_"))
+        shown = NOTHING if seconds is None else f"{seconds * TIME_UNITS[wanted.unit]:.6g} {wanted.unit}"
+        return Reading(where, seconds, shown)
+    if wanted.figure == "throughput":
+        rate = found.throughput
+        return Reading(where, rate, NOTHING if rate is None else f"{rate:.6g}/s")
+    if wanted.figure == "recall":
+        return Reading(where, found.recall, _shown_recall(found.recall, wanted.unit))
+    return _share(where, found.failures, found.count, phase.dropped)
+
+
+def _share(where: str, failures: int, count: int, dropped: int) -> Reading:
+    """The part of all operations that failed, dropped arrivals included on both sides."""
+    failed, asked = failures + dropped, count + dropped
+    if not asked:
+        return Reading(where, None)
+    return Reading(
+        where, failed / asked, f"{PER_CENT * failed / asked:.6g} % ({failed:,} of {asked:,}{_dropped(dropped)})"
+    )
+
+
+def _shown_recall(recall: float | None, unit: str) -> str:
+    if recall is None:
+        return NOTHING
+    return f"{recall * PER_CENT:.6g} %" if unit else f"{recall:.6g}"
+
+
+def _dropped(count: int) -> str:
+    return f", {count:,} of them dropped" if count else ""
+
+
+def _compared(record: RunRecord, wanted: Requirement) -> list[Reading]:
+    found = [
+        comparison
+        for comparison in record.comparisons
+        if comparison.operation == wanted.operation and _is_level(comparison, wanted)
+    ]
+    covered = {_level(comparison) for comparison in found}
+    levels = dict.fromkeys(_level(phase) for phase in record.phases if _is_level(phase, wanted))
+    missing = [Reading(level, None, "not compared") for level in levels if level not in covered]
+    return missing + [_read_ratio(comparison) for comparison in found]
+
+
+def _read_ratio(comparison: Comparison) -> Reading:
+    ratio = comparison.throughput_ratio
+    if comparison.verdict == "invalid" or ratio.estimate is None:
+        reasons = "; ".join(comparison.reasons)
+        return Reading(_level(comparison), None, f"invalid: {reasons}" if reasons else "invalid")
+    shown = f"{ratio.estimate:.6g}"
+    if ratio.low is not None and ratio.high is not None:
+        shown += f" [{ratio.low:.6g} to {ratio.high:.6g}]"
+    return Reading(_level(comparison), ratio.estimate, shown)
+
+
+def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
+    operations = [found for phase in record.phases for found in phase.operations]
+    dropped = sum(phase.dropped for phase in record.phases)
+    failures = sum(found.failures for found in operations)
+    reading = _share("all phases", failures, sum(found.count for found in operations), dropped)
+    value = reading.value if most.is_share or reading.value is None else failures + dropped
+    met = value is not None and value <= most.limit
+    return Judgement(f"at most {most.text} failures", met, reading.shown, reading.where)
+
+
+def _is_sought(phase: PhaseRecord, wanted: Requirement) -> bool:
+    return wanted.mode in (None, phase.mode) and _is_level(phase, wanted)
+
+
+def _is_level(part: PhaseRecord | Comparison, wanted: Requirement) -> bool:
+    return wanted.concurrency in (None, part.concurrency) and wanted.rate in (None, part.rate)
+
+
+def _level(part: PhaseRecord | Comparison) -> str:
+    if part.rate is not None:
+        return f"{part.rate:g}/s"
+    return f"{part.concurrency} user{'' if part.concurrency == 1 else 's'}"
+
+
+def _place(phase: PhaseRecord) -> str:
+    return f"{phase.mode}, {_level(phase)}"
+
+
+def _sought(wanted: Requirement) -> str:
+    level = f"{wanted.rate:g}/s" if wanted.rate else f"{wanted.concurrency} users" if wanted.concurrency else "any load"
+    return f"no {wanted.operation} of {wanted.mode or 'any mode'} at {level}"

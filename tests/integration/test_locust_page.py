@@ -1,0 +1,221 @@
+"""The web page of the real `locust` command, driven through HTTP as a browser drives it."""
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+from loadgen.server import EmbeddedServer
+from loadgen.settings import Settings
+from tests.integration.locust_command import SMALL, Run, requests_seen, start_locust
+
+PASSWORD = "Verborgen"
+MASK = "********"
+COLLECTION = ("--collection", "page", *SMALL)
+PHASES = ("--concurrency", "1,3", "--phase-seconds", "1", "--warmup-seconds", "0.2")
+PAGES = ("/", "/logs", "/stats/report", "/stats/requests", "/exceptions", "/tasks")
+CACHED = 2.2
+"""Seconds after which Locust's `/stats/requests` looks anew."""
+
+
+@dataclass
+class Page:
+    """A `locust` command that serves its page."""
+
+    run: Run
+    uri: str
+
+    def read(self, path: str = "/") -> str:
+        with urlopen(self.uri + path, timeout=10) as answer:  # noqa: S310 - an address on this machine
+            return str(answer.read().decode())
+
+    def post(self, path: str, form: dict[str, str]) -> dict[str, Any]:
+        with urlopen(self.uri + path, urlencode(form).encode(), timeout=10) as answer:  # noqa: S310
+            answered: dict[str, Any] = json.loads(answer.read())
+            return answered
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What the page is drawn from."""
+        found = re.search(r"window\.templateArgs = (\{.*\})", self.read())
+        assert found, "the page has no data"
+        shown: dict[str, Any] = json.loads(found[1])
+        return shown
+
+    def form(self, **changed: str) -> dict[str, str]:
+        """The form as a browser sends it: every field as it is shown, but for what a person has changed."""
+        fields = {name: _as_sent(field["default_value"]) for name, field in self.shown["extra_options"].items()}
+        return {"host": self.shown["host"], "user_count": "1", "spawn_rate": "1", "run_time": ""} | fields | changed
+
+    def start(self, **changed: str) -> dict[str, Any]:
+        return self.post("/swarm", self.form(**changed))
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.read("/stats/requests"))
+        return told
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Operations by mode, as the page's table has them; waits for Locust to look anew."""
+        time.sleep(CACHED)
+        return {row["method"]: row["num_requests"] for row in self.stats["stats"] if row["name"] != "Aggregated"}
+
+    def await_stats(self, condition: Callable[[dict[str, Any]], bool], seconds: float = 40) -> dict[str, Any]:
+        end = time.perf_counter() + seconds
+        while not condition(told := self.stats):
+            assert time.perf_counter() < end, told
+            time.sleep(0.2)
+        return told
+
+    def stop(self) -> None:
+        assert self.post("/stop", {})["success"] is True
+        self.await_stats(lambda told: told["state"] == "stopped" and not told["user_count"], 10)
+
+
+def _as_sent(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+@contextlib.contextmanager
+def served(milvus: EmbeddedServer, folder: Path, port: int, *arguments: str) -> Iterator[Page]:
+    """A command with a page that has just begun to answer; it is gone afterwards, also where a test fails."""
+    where = ("--host", milvus.uri, "--web-host", "127.0.0.1", "--web-port", str(port))
+    run = start_locust(folder, *where, *COLLECTION, *PHASES, *arguments, LOADGEN_TOKEN=f"root:{PASSWORD}")
+    page = Page(run, f"http://127.0.0.1:{port}")
+    end = time.perf_counter() + 30
+    try:
+        while True:
+            assert run.process.poll() is None, run.finish().err
+            with contextlib.suppress(URLError, ConnectionError):
+                page.read()
+                break
+            assert time.perf_counter() < end, "no page"
+            time.sleep(0.1)
+        yield page
+    finally:
+        if run.process.poll() is None:
+            run.process.kill()
+            run.process.communicate()
+
+
+def searches(server: EmbeddedServer) -> int:
+    assert server.metrics_uri
+    return requests_seen(server.metrics_uri)["Search"]
+
+
+def leave(page: Page) -> Run:
+    """Press Ctrl-C: the end comes within five seconds, with exit code 0 and no traceback."""
+    page.run.interrupt()
+    page.run.finish(5).assert_good()
+    assert PASSWORD not in page.run.out + page.run.err
+    return page.run
+
+
+def test_every_setting_is_a_field_with_help_and_the_token_is_nowhere(
+    milvus: EmbeddedServer, tmp_path: Path, free_port: int
+) -> None:
+    with served(milvus, tmp_path, free_port) as page:
+        shown = page.shown
+        assert set(shown["extra_options"]) == set(Settings.model_fields) - {"host"}
+        for name, field in Settings.model_fields.items():
+            if name != "host":
+                assert str(field.description) in shown["extra_options"][name]["help_text"]
+        assert shown["host"] == milvus.uri
+        assert shown["extra_options"]["rows"]["default_value"] == "300", "what the command line says"
+        assert shown["extra_options"]["phase_seconds"]["help_text"].endswith("[s]")
+        assert shown["extra_options"]["mode"]["choices"] == ["compare", "sync", "async"]
+        token = shown["extra_options"]["token"]
+        assert (token["default_value"], token["is_secret"]) == (MASK, True)
+        assert [path for path in PAGES if PASSWORD in page.read(path)] == []
+        leave(page)
+
+
+def test_the_number_of_users_can_be_given_for_a_run_in_one_mode(
+    milvus: EmbeddedServer, tmp_path: Path, free_port: int
+) -> None:
+    with served(milvus, tmp_path, free_port) as page:
+        assert page.shown["hide_common_options"] is False, "else a browser disables users and spawn rate"
+
+
+def test_a_wrong_form_is_answered_with_its_faults_sends_nothing_and_can_be_corrected(
+    milvus: EmbeddedServer, tmp_path: Path, free_port: int
+) -> None:
+    assert milvus.metrics_uri
+    with served(milvus, tmp_path, free_port) as page:
+        before = requests_seen(milvus.metrics_uri)
+        answer = page.start(metric="HAMMING", top_k="0", token=f"root:{PASSWORD}x")
+        assert answer["success"] is False
+        for fault in ("--metric HAMMING: should be", "--top-k 0: "):
+            assert fault in answer["message"]
+        assert PASSWORD not in answer["message"]
+        assert (page.stats["state"], page.stats["user_count"]) == ("ready", 0)
+        assert requests_seen(milvus.metrics_uri) == before
+        assert page.start(concurrency="2")["success"] is True
+        page.await_stats(lambda told: told["state"] == "stopped")
+        counted = page.counts
+        assert counted == page.counts
+        assert sum(counted.values()) == requests_seen(milvus.metrics_uri)["Search"] - before["Search"]
+        assert set(counted) == {"sync", "async"}
+        leave(page)
+
+
+def test_a_compare_run_and_then_runs_in_one_mode_from_the_form(
+    milvus: EmbeddedServer, tmp_path: Path, free_port: int
+) -> None:
+    with served(milvus, tmp_path, free_port) as page:
+        before = searches(milvus)
+        assert page.start()["success"] is True
+        page.await_stats(lambda told: told["state"] == "stopped")
+        counted = page.counts
+        assert (set(counted), sum(counted.values())) == ({"sync", "async"}, searches(milvus) - before)
+        for users in ("3", "2"):
+            before = searches(milvus)
+            assert page.start(mode="async", user_count=users, spawn_rate=users)["success"] is True
+            page.await_stats(lambda told, users=int(users): (told["state"], told["user_count"]) == ("running", users))
+            page.stop()
+            assert page.counts == {"async": searches(milvus) - before}
+        before = searches(milvus)
+        assert page.start(mode="sync", user_count="2", spawn_rate="2")["success"] is True
+        page.await_stats(lambda told: told["user_count"] == 2 and told["stats"][-1]["num_requests"] > 0)
+        run = leave(page)
+        assert run.told["stats"] == {"sync search": searches(milvus) - before}
+        assert [window["phase"]["mode"] for window in run.told["windows"]] == ["sync"], "of the last run only"
+        assert run.counted == run.told["stats"]
+        assert run.out.count("Sync and async, phase by phase") == 4, "one table for each run"
+
+
+def test_ctrl_c_in_the_middle_of_a_compare_run_prints_its_table(
+    milvus: EmbeddedServer, tmp_path: Path, free_port: int
+) -> None:
+    with served(milvus, tmp_path, free_port, "--phase-seconds", "60") as page:
+        before = searches(milvus)
+        assert page.start()["success"] is True
+        page.await_stats(lambda told: told["user_count"] == 1 and told["stats"][-1]["num_requests"] > 0)
+        run = leave(page)
+        assert run.told["stats"] == {"sync search": searches(milvus) - before}
+        assert run.out.count("Sync and async, phase by phase") == 1
+
+
+def test_autostart_and_autoquit_end_a_compare_run_by_themselves(
+    milvus: EmbeddedServer, tmp_path: Path, free_port: int
+) -> None:
+    before = searches(milvus)
+    with served(milvus, tmp_path, free_port, "--autostart", "--autoquit", "1") as page:
+        page.run.finish(60).assert_good()
+        run = page.run
+    assert sum(run.told["stats"].values()) == searches(milvus) - before
+    assert [(window["phase"]["concurrency"], window["phase"]["mode"]) for window in run.told["windows"]] == [
+        (1, "sync"), (1, "async"), (3, "async"), (3, "sync"),
+    ]  # fmt: skip
+    assert [window["seconds"] for window in run.told["windows"]] == [1] * 4
+    assert run.out.count("Sync and async, phase by phase") == 1
