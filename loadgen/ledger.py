@@ -8,6 +8,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
+from loadgen.health import Beat, Health
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 
@@ -68,6 +69,7 @@ class Window:
     start: float
     end: float = math.inf
     tallies: dict[tuple[Mode, str], Tally] = field(default_factory=dict)
+    health: Health = field(default_factory=Health)
     seconds: float = 0.0
     """Measured length: told by the process that counted, merged as the longest."""
     told_seconds: float = 0.0
@@ -120,6 +122,12 @@ class Ledger:
                     window.add(sample)
                     break
 
+    def beat(self, beat: Beat) -> None:
+        """Count one look at this process, for the phase that it lies in."""
+        window = self._current
+        if window is not None and window.start <= beat.at - beat.wall and beat.at < window.end:
+            window.health.add(beat)
+
     def take_report(self, now: float) -> list[dict[str, Any]]:
         """What was counted since the last report, as plain values; the tallies start again from zero.
 
@@ -130,17 +138,20 @@ class Ledger:
             tallies, window.tallies = window.tallies, {}
             entries = [_entry(mode, operation, tally) for (mode, operation), tally in tallies.items()]
             seconds = window.seconds if now >= window.end else 0.0
-            if entries or seconds != window.told_seconds:
+            if entries or window.health.cpu or seconds != window.told_seconds:
                 window.told_seconds = seconds
-                report.append({"phase": window.phase.as_message(), "seconds": seconds, "tallies": entries})
+                health, window.health = window.health.as_message(), Health()
+                told = {"phase": window.phase.as_message(), "seconds": seconds, "tallies": entries, "health": health}
+                report.append(told)
         return report
 
-    def merge(self, report: Iterable[Mapping[str, Any]]) -> None:
-        """Add a worker's report."""
+    def merge(self, report: Iterable[Mapping[str, Any]], worker: str) -> None:
+        """Add the report of a worker, named by its id."""
         for part in report:
             phase = Phase.from_message(part["phase"])
             window = self.windows.setdefault(phase.number, Window(phase, 0.0))
             window.seconds = max(window.seconds, float(part["seconds"]))
+            window.health.merge(part["health"], worker)
             for entry in part["tallies"]:
                 tally = window.tallies.setdefault((Mode(entry["mode"]), entry["operation"]), Tally())
                 tally.outcomes.update({Outcome(name): count for name, count in entry["outcomes"].items()})

@@ -37,6 +37,8 @@ def print_tables(windows: Iterable[Window], console: Console | None = None) -> N
     timed = [window for window in counted if not window.phase.operations]
     if timed:
         out.print(_timed_table(timed))
+        for line in _warnings(timed):
+            out.print(line, style="bold yellow")
         out.print(
             "Percentiles are of answered operations and timeouts, in milliseconds, unrounded before this table. "
             "Ratio: operations/s async to sync, without an interval."
@@ -47,6 +49,15 @@ def print_tables(windows: Iterable[Window], console: Console | None = None) -> N
             "The tutorial compares the columns 'one after another' and 'async gather': 1 in flight with all in flight. "
             "The fair neighbour of 'async gather' is 'threads', at most 64 in flight."
         )
+
+
+def _warnings(windows: Sequence[Window]) -> list[str]:
+    """One line for each phase in which the generator itself was the limit."""
+    return [
+        f"Phase {window.phase.number + 1} ({window.phase.label}) shows the tool, not the server: {limit}."
+        for window in windows
+        for limit in window.health.limits()
+    ]
 
 
 def _timed_table(windows: Sequence[Window]) -> Table:

@@ -24,6 +24,7 @@ from loadgen.plugin.supply import Supply
 from loadgen.plugin.surroundings import leave, quiet_phases, repair_locust_main
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
+from loadgen.runtime.pulse import Pulse
 from loadgen.sample import Mode, Sample
 from loadgen.server import ServerError
 from loadgen.settings import Settings
@@ -73,6 +74,7 @@ class Plugin:
         self._sinks = (Ledger(), RequestEvent(environment.events))
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
+        self._pulse = Pulse(self._station.loop, self._sinks[0].beat, lambda: _in_flight(runner))
         self._crew = Crew(environment, self._station)
         self._lead = Lead(environment, self._crew)
         self._listen(environment.events, runner)
@@ -190,8 +192,8 @@ class Plugin:
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
         data["loadgen"] = self._sinks[0].take_report(perf_counter())
 
-    def _on_worker_report(self, data: dict[str, Any], **_: Any) -> None:
-        self._sinks[0].merge(data.get("loadgen", ()))
+    def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        self._sinks[0].merge(data.get("loadgen", ()), client_id)
 
     # The end
 
@@ -226,6 +228,7 @@ class Plugin:
         self._print()
         with contextlib.suppress(Exception):
             self._supply.close(self._station)
+        self._pulse.stop()
         self._station.loop.stop()
         self._supply.stop_server()
 
@@ -235,6 +238,11 @@ class Plugin:
         if not isinstance(self._environment.runner, WorkerRunner) and self._printed is not ledger.windows:
             self._printed = ledger.windows
             print_tables(ledger.windows.values())
+
+
+def _in_flight(runner: Any) -> int:
+    """Operations under way in this process."""
+    return sum(greenlet.args[0].client.in_flight for greenlet in runner.user_greenlets if greenlet.args)
 
 
 def _modes(settings: Settings) -> set[Mode]:

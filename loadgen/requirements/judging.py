@@ -1,7 +1,7 @@
 """Requirements held against a run record: each is met or missed, with the value that decided.
 
-Times are response times, from the scheduled start: what a user felt. Every phase a requirement looks at has to meet it by
-itself, each round too, and the worst is told; only a count of failures is summed. An arrival that was dropped is a
+Times are response times, from the scheduled start: what a user felt. Every phase a requirement looks at has to meet it
+by itself, each round too, and the worst is told; only a count of failures is summed. An arrival that was dropped is a
 failure; which operation it would have been is not known, so it counts for each operation of its phase.
 """
 
@@ -65,10 +65,9 @@ def _judge_one(record: RunRecord, wanted: Requirement) -> Judgement:
 
 def _pick_worst(readings: Sequence[Reading], comparator: str) -> Reading:
     """One without a value, else the one that is farthest from meeting."""
-    values = {reading: reading.value for reading in readings if reading.value is not None}
-    if len(values) < len(set(readings)):
-        return next(reading for reading in readings if reading.value is None)
-    return (max if comparator.startswith("<") else min)(values, key=lambda reading: values[reading])
+    choose = max if comparator.startswith("<") else min
+    without = (reading for reading in readings if reading.value is None)
+    return next(without, None) or choose(readings, key=lambda reading: reading.value or 0.0)
 
 
 def _measured(record: RunRecord, wanted: Requirement) -> list[Reading]:
@@ -89,7 +88,7 @@ def _total(pairs: Sequence[tuple[PhaseRecord, OperationRecord]]) -> Reading:
 
 
 def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Reading:
-    where = _place(phase) + (", generator saturated" if phase.generator.saturated else "")
+    where = _place(phase) + _troubles(phase)
     if wanted.figure in TIMES:
         seconds: float | None = getattr(found.response_seconds, wanted.figure.replace(".", "_"))
         shown = NOTHING if seconds is None else f"{seconds * TIME_UNITS[wanted.unit]:.6g} {wanted.unit}"
@@ -171,6 +170,11 @@ def _level(part: PhaseRecord | Comparison) -> str:
 
 def _place(phase: PhaseRecord) -> str:
     return f"{phase.mode}, {_level(phase)}"
+
+
+def _troubles(phase: PhaseRecord) -> str:
+    lost = f", {phase.workers_lost} lost of its workers" if phase.workers_lost else ""
+    return lost + (", generator saturated" if phase.generator.saturated else "")
 
 
 def _sought(wanted: Requirement) -> str:

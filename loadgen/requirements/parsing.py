@@ -30,7 +30,7 @@ EXAMPLES = {
     "recall": "search recall >= 0.95",
     "ratio": "search ratio > 1.2 at 32",
 }
-FORM = re.compile(r"(?P<what>[^<>=]*?)\s*(?P<comparator><=|>=|<|>)(?!=)\s*(?P<limit>.*?)(?:\s+at\s+(?P<level>.*))?")
+FORM = re.compile(r"(?P<what>[^<>=]*?)\s*(?P<comparator><=|>=|<|>)(?!=)\s*(?P<limit>.*?)(?:\s+at\b\s*(?P<level>.*))?")
 QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>\S*)")
 
 
@@ -115,7 +115,7 @@ def _read_what(text: str, what: str) -> tuple[str, Mode | None, str]:
 def _read_limit(text: str, figure: str, limit: str) -> tuple[float, str]:
     parts = QUANTITY.fullmatch(limit)
     if parts is None:
-        _refuse(text, f"has no number of 0 or more: '{limit}'", figure)
+        _refuse(text, f"has no limit of 0 or more, with its unit: '{limit}'", figure)
     unit = parts["unit"].lower().replace("µ", "u").replace("μ", "u")
     allowed = tuple(TIME_UNITS) if figure in TIMES else UNITS[figure]
     if unit not in allowed:

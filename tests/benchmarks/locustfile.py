@@ -32,13 +32,13 @@ class Costs:
     """CPU seconds of this process in each window, read on the hub at its start and its end."""
 
     def __init__(self, station: Station) -> None:
-        self._windows = station.ledger.windows
+        self._ledger = station.ledger  # its windows are other ones in each run
         self.seconds: dict[int, float] = {}
         gevent.spawn(self._watch)
 
     def _watch(self) -> None:
         while True:
-            for number, window in list(self._windows.items()):
+            for number, window in list(self._ledger.windows.items()):
                 if number not in self.seconds:
                     self.seconds[number] = self._cost(window)
             gevent.sleep(LOOK)
@@ -52,7 +52,7 @@ class Costs:
 
     def tell(self, **_: Any) -> None:
         """Print the figures of every window."""
-        for number, window in sorted(self._windows.items()):
+        for number, window in sorted(self._ledger.windows.items()):
             for (mode, _operation), tally in window.tallies.items():
                 Figures(
                     variant="tool",

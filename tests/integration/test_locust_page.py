@@ -4,7 +4,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from tests.integration.locust_command import SMALL, Run, requests_seen, start_lo
 PASSWORD = "Verborgen"
 MASK = "********"
 COLLECTION = ("--collection", "page", *SMALL)
-PHASES = ("--concurrency", "1,3", "--phase-seconds", "1", "--warmup-seconds", "0.2")
+PHASES = ("--concurrency", "1,3", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.1")
 PAGES = ("/", "/logs", "/stats/report", "/stats/requests", "/exceptions", "/tasks")
+SOME_SECONDS = 1.0
 CACHED = 2.2
 """Seconds after which Locust's `/stats/requests` looks anew."""
 
@@ -31,6 +32,8 @@ class Page:
 
     run: Run
     uri: str
+    counted: float = 0.0
+    """When the table was read last."""
 
     def read(self, path: str = "/") -> str:
         with urlopen(self.uri + path, timeout=10) as answer:  # noqa: S310 - an address on this machine
@@ -58,26 +61,24 @@ class Page:
         return self.post("/swarm", self.form(**changed))
 
     @property
-    def stats(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.read("/stats/requests"))
-        return told
+    def state(self) -> tuple[str, int]:
+        """Locust's state and the number of its users."""
+        shown = self.shown
+        return shown["state"], shown["user_count"]
+
+    def await_state(self, state: str, users: int) -> None:
+        end = time.perf_counter() + 40
+        while (seen := self.state) != (state, users):
+            assert time.perf_counter() < end, seen
+            time.sleep(0.1)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Operations by mode, as the page's table has them; waits for Locust to look anew."""
-        time.sleep(CACHED)
-        return {row["method"]: row["num_requests"] for row in self.stats["stats"] if row["name"] != "Aggregated"}
-
-    def await_stats(self, condition: Callable[[dict[str, Any]], bool], seconds: float = 40) -> dict[str, Any]:
-        end = time.perf_counter() + seconds
-        while not condition(told := self.stats):
-            assert time.perf_counter() < end, told
-            time.sleep(0.2)
-        return told
-
-    def stop(self) -> None:
-        assert self.post("/stop", {})["success"] is True
-        self.await_stats(lambda told: told["state"] == "stopped" and not told["user_count"], 10)
+        """Operations by mode, as the page's table has them."""
+        time.sleep(max(0.0, self.counted + CACHED - time.perf_counter()))
+        rows = json.loads(self.read("/stats/requests"))["stats"]
+        self.counted = time.perf_counter()
+        return {row["method"]: row["num_requests"] for row in rows if row["name"] != "Aggregated"}
 
 
 def _as_sent(value: object) -> str:
@@ -158,12 +159,11 @@ def test_a_wrong_form_is_answered_with_its_faults_sends_nothing_and_can_be_corre
         for fault in ("--metric HAMMING: should be", "--top-k 0: "):
             assert fault in answer["message"]
         assert PASSWORD not in answer["message"]
-        assert (page.stats["state"], page.stats["user_count"]) == ("ready", 0)
+        assert page.state == ("ready", 0)
         assert requests_seen(milvus.metrics_uri) == before
         assert page.start(concurrency="2")["success"] is True
-        page.await_stats(lambda told: told["state"] == "stopped")
+        page.await_state("stopped", 0)
         counted = page.counts
-        assert counted == page.counts
         assert sum(counted.values()) == requests_seen(milvus.metrics_uri)["Search"] - before["Search"]
         assert set(counted) == {"sync", "async"}
         leave(page)
@@ -175,18 +175,21 @@ def test_a_compare_run_and_then_runs_in_one_mode_from_the_form(
     with served(milvus, tmp_path, free_port) as page:
         before = searches(milvus)
         assert page.start()["success"] is True
-        page.await_stats(lambda told: told["state"] == "stopped")
+        page.await_state("stopped", 0)
         counted = page.counts
         assert (set(counted), sum(counted.values())) == ({"sync", "async"}, searches(milvus) - before)
         for users in ("3", "2"):
             before = searches(milvus)
             assert page.start(mode="async", user_count=users, spawn_rate=users)["success"] is True
-            page.await_stats(lambda told, users=int(users): (told["state"], told["user_count"]) == ("running", users))
-            page.stop()
+            page.await_state("running", int(users))
+            time.sleep(SOME_SECONDS)
+            assert page.post("/stop", {})["success"] is True
+            page.await_state("stopped", 0)
             assert page.counts == {"async": searches(milvus) - before}
         before = searches(milvus)
         assert page.start(mode="sync", user_count="2", spawn_rate="2")["success"] is True
-        page.await_stats(lambda told: told["user_count"] == 2 and told["stats"][-1]["num_requests"] > 0)
+        page.await_state("running", 2)
+        time.sleep(SOME_SECONDS)
         run = leave(page)
         assert run.told["stats"] == {"sync search": searches(milvus) - before}
         assert [window["phase"]["mode"] for window in run.told["windows"]] == ["sync"], "of the last run only"
@@ -200,7 +203,8 @@ def test_ctrl_c_in_the_middle_of_a_compare_run_prints_its_table(
     with served(milvus, tmp_path, free_port, "--phase-seconds", "60") as page:
         before = searches(milvus)
         assert page.start()["success"] is True
-        page.await_stats(lambda told: told["user_count"] == 1 and told["stats"][-1]["num_requests"] > 0)
+        page.await_state("running", 1)
+        time.sleep(SOME_SECONDS)
         run = leave(page)
         assert run.told["stats"] == {"sync search": searches(milvus) - before}
         assert run.out.count("Sync and async, phase by phase") == 1
@@ -214,8 +218,9 @@ def test_autostart_and_autoquit_end_a_compare_run_by_themselves(
         page.run.finish(60).assert_good()
         run = page.run
     assert sum(run.told["stats"].values()) == searches(milvus) - before
-    assert [(window["phase"]["concurrency"], window["phase"]["mode"]) for window in run.told["windows"]] == [
-        (1, "sync"), (1, "async"), (3, "async"), (3, "sync"),
-    ]  # fmt: skip
-    assert [window["seconds"] for window in run.told["windows"]] == [1] * 4
+    windows = run.told["windows"]
+    phases = {(window["phase"]["concurrency"], window["phase"]["mode"]) for window in windows}
+    assert phases == {(1, "sync"), (1, "async"), (3, "sync"), (3, "async")}
+    assert [window["seconds"] for window in windows] == [0.5] * 4
+    assert all(sum(window["counts"].values()) > 0 for window in windows)
     assert run.out.count("Sync and async, phase by phase") == 1

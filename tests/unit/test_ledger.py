@@ -49,10 +49,10 @@ def test_a_timed_phase_that_is_broken_off_is_as_long_as_it_ran() -> None:
     worker, master = Ledger(), Ledger()
     worker.open(PHASES[0], 100.0, 110.0)
     worker([sample(101.0)])
-    master.merge(worker.take_report(103.0))
+    master.merge(worker.take_report(103.0), "one")
     worker.cut(104.0)
     worker([sample(105.0)])
-    master.merge(worker.take_report(106.0))
+    master.merge(worker.take_report(106.0), "one")
     worker.close(109.0)
     assert worker.windows[0].seconds == master.windows[0].seconds == 4
     assert master.windows[0].tallies[Mode.SYNC, "search"].operations == 1
@@ -96,7 +96,7 @@ def test_reports_of_two_workers_add_up_to_what_one_process_would_have_counted() 
         workers[number % 2]([one])
         if number % 150 == 0:
             for worker in workers:
-                master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(2e6))))
+                master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(2e6))), "one")
     for worker in workers:
         assert worker.take_report(2e6) == []
     mine, merged = (ledger.windows[0].tallies[Mode.SYNC, "search"] for ledger in (alone, master))
@@ -110,8 +110,8 @@ def test_the_length_of_a_burst_reaches_the_master_also_when_its_samples_went_bef
     worker, master = Ledger(), Ledger()
     worker.open(Phase(4, Mode.SYNC, 1, style="sync", operation="search", operations=1), 10.0)
     worker([sample(10.5)])
-    master.merge(worker.take_report(10.6))
+    master.merge(worker.take_report(10.6), "one")
     worker.close(10.75)
-    master.merge(worker.take_report(10.8))
+    master.merge(worker.take_report(10.8), "one")
     assert master.windows[4].seconds == 0.75
     assert master.windows[4].tallies[Mode.SYNC, "search"].operations == 1

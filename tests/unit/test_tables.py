@@ -5,6 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from loadgen.health import Beat
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
@@ -62,6 +63,18 @@ def test_the_fair_quotient_of_a_burst_is_threads_to_gather() -> None:
         count(ledger, phase, [0.1] * 10, failed=number, seconds=seconds)
     row = next(row for row in printed(ledger) if row[:2] == ["insert", "10"])
     assert row == ["insert", "10", "30.000 (0.56)", "3.000", "2.000 (0.19)", "1.50", "3"]
+
+
+def test_a_phase_in_which_the_tool_was_the_limit_is_told() -> None:
+    ledger = Ledger()
+    count(ledger, Phase(0, Mode.ASYNC, 8, seconds=2), [0.010] * 10)
+    ledger.windows[0].health.add(Beat(1.0, 0.97, 1.0, 0.0, 0.0, 8))
+    out = StringIO()
+    print_tables(ledger.windows.values(), Console(file=out, width=160))
+    assert (
+        "Phase 1 (async, 8 users) shows the tool, not the server: the load generator used 97% of its core"
+        in out.getvalue()
+    )
 
 
 def test_a_run_that_counted_nothing_prints_nothing() -> None:

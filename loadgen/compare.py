@@ -1,0 +1,275 @@
+"""Is async faster? Ratios of the paired phases of one level and one operation, their certainty, and the crossover.
+
+The scheme is a bootstrap on two floors. All statistics are logarithms, one for each phase (throughput, p50, p99).
+
+1. *Within a phase* slices are drawn with replacement in circular blocks of consecutive slices (Kuensch 1989, The
+   jackknife and the bootstrap for general stationary observations; circular: Politis & Romano 1992), because a slow
+   second is followed by a slow second. A block has n^(1/3) slices, rounded up, the growth that is best for a variance
+   (Hall, Horowitz & Jing 1995): 3 of 10. Every replicate holds all phases of the level, so pairs stay together.
+2. *Between phases*: the slices of one phase share its luck (a connection, a neighbour on the machine), which no
+   resampling of slices can see; alone it gives intervals far too narrow. So the ratio is the coefficient of the mode
+   in the least-squares line `level + mode + drift x time` through the phases, and the scatter about that line, less
+   what the slices explain, is the noise between phases. Few phases tell it badly: it is moderated by a prior (Smyth
+   2004, the moderated t). Each replicate gets a draw of Student's t on that scale (Efron & Tibshirani 1993, ch. 9 and
+   12). In the order sync, async, async, sync linear drift cancels.
+
+Two phases of each mode leave one degree of freedom to the scatter: the interval then rests mostly on the prior. Four
+of each leave five. Drift that swings in step with the modes cannot be told from an effect by any scheme.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import takewhile
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.sample import Mode
+
+Floats = NDArray[np.float64]
+
+SHORTEST, LONGEST, WIDTH = 1e-6, 600.0, 1.02
+"""Slices count times from 1 us to 10 minutes in buckets 2 % wide, so that a quantile is less than 1 % off."""
+PER_LOG = 1 / math.log(WIDTH)
+OFFSET = -math.log(SHORTEST) * PER_LOG
+LAST_BUCKET = int(math.log(LONGEST) * PER_LOG + OFFSET)
+SLICES_AT_LEAST = 5
+"""Of a phase: two blocks."""
+PHASES_AT_LEAST = 2
+"""Of each mode: one alone cannot tell an effect from drift."""
+REPLICATES = 2_000
+QUANTILES = (0.5, 0.99)
+
+
+@dataclass(slots=True)
+class SliceTally:
+    """What was answered in one slice (0.5 to 1 s) of a phase, of one operation. An empty slice is a slice, too."""
+
+    seconds: float
+    """Length of the slice."""
+    operations: int = 0
+    """Answered ones: they are the throughput."""
+    buckets: dict[int, int] = field(default_factory=dict)
+    """Number of times by bucket; bucket i begins at SHORTEST x WIDTH^i seconds."""
+
+    def add(self, seconds: float, answered: bool = True) -> None:
+        """Count one operation that took so long; one that is not `answered` (a timeout) only adds its time."""
+        bucket = int(math.log(seconds) * PER_LOG + OFFSET) if SHORTEST < seconds < LONGEST else 0
+        if seconds >= LONGEST:
+            bucket = LAST_BUCKET
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+        if answered:
+            self.operations += 1
+
+    def merge(self, other: Self) -> None:
+        """Add another worker's tally of the same slice: the operations add up, the seconds are the same ones."""
+        self.seconds = max(self.seconds, other.seconds)
+        self.operations += other.operations
+        for bucket, count in other.buckets.items():
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + count
+
+    def as_message(self) -> dict[str, Any]:
+        """Plain values for msgpack or JSON."""
+        numbers = {"buckets": list(self.buckets), "counts": list(self.buckets.values())}
+        return {"seconds": self.seconds, "operations": self.operations} | numbers
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """The inverse of `as_message`."""
+        buckets = dict(zip(message["buckets"], message["counts"], strict=True))
+        return cls(message["seconds"], message["operations"], buckets)
+
+
+@dataclass(frozen=True, slots=True)
+class SlicedPhase:
+    """The slices of one phase, merged over workers, in the order of time."""
+
+    mode: Mode
+    slices: tuple[SliceTally, ...]
+
+    @property
+    def operations(self) -> int:
+        """All answered ones."""
+        return sum(piece.operations for piece in self.slices)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseNoise:
+    """What is believed of the scatter between phases of the same kind before any is seen."""
+
+    relative: float = 0.05
+    """Standard deviation of a phase: 5 % is what shared machines show."""
+    degrees: float = 6.0
+    """As many degrees of freedom as this belief is worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Async to sync, with a 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+class Verdict(StrEnum):
+    """Who has the higher throughput, in the words of the run record."""
+
+    ASYNC = "async"
+    SYNC = "sync"
+    NO_DIFFERENCE = "no difference"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One operation at one level. Ratios are None where a phase answered nothing or a mode is missing."""
+
+    throughput: Ratio | None
+    p50: Ratio | None
+    p99: Ratio | None
+    async_share: float
+    """Share of the replicates in which async has the higher throughput; nan without a ratio."""
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    """Why it is invalid, else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossover:
+    """The level from which async wins, there and at every higher one that was measured."""
+
+    level: float
+    certainty: float
+    """Probability that async is ahead at all of these levels: the product of their bootstrap shares."""
+    below: Verdict | None
+    """The verdict at the next lower level; None where `level` is the lowest that was measured."""
+
+    def __str__(self) -> str:
+        """Such as: `async wins from 8 on (certainty 99.5 %); at the level below: sync`."""
+        share = f"{min(self.certainty, 0.999):.1%}".replace("%", " %")
+        rest = "the lowest level measured" if self.below is None else f"at the level below: {self.below}"
+        return f"async wins from {self.level:g} on (certainty {share}); {rest}"
+
+
+def compare_phases(
+    phases: Sequence[SlicedPhase],
+    rng: np.random.Generator,
+    reasons: Sequence[str] = (),
+    prior: PhaseNoise | None = None,
+    replicates: int = REPLICATES,
+) -> Comparison:
+    """Compare the phases of one level and one operation, given in the order in which they ran.
+
+    `reasons` are what the caller knows against the comparison (saturated, other recall, data or connections); with any
+    of them the ratios are told and the verdict is invalid. Raises ValueError for a slice that has no length.
+    """
+    if any(piece.seconds <= 0 for phase in phases for piece in phase.slices):
+        raise ValueError("a slice must have more than 0 seconds")
+    found = [*reasons, *_find_reasons(phases)]
+    if {phase.mode for phase in phases if phase.slices} != set(Mode) or not all(phase.operations for phase in phases):
+        return Comparison(None, None, None, math.nan, Verdict.INVALID, tuple(found))
+    drawn = np.stack([_resample(phase, rng, replicates) for phase in phases], axis=1)
+    chances = _spread(phases, drawn, rng, prior or PhaseNoise())
+    throughput, p50, p99 = (_interval(each) for each in chances)
+    share = float(np.mean(chances[0, 1:] > 0))
+    return Comparison(throughput, p50, p99, share, judge(throughput, found), tuple(found))
+
+
+def judge(throughput: Ratio | None, reasons: Sequence[str] = ()) -> Verdict:
+    """Name the winner; the words follow the interval."""
+    if throughput is None or reasons:
+        return Verdict.INVALID
+    if throughput.low > 1:
+        return Verdict.ASYNC
+    return Verdict.SYNC if throughput.high < 1 else Verdict.NO_DIFFERENCE
+
+
+def find_crossover(levels: Mapping[float, Comparison]) -> Crossover | None:
+    """The first concurrency (the key) from which async wins and goes on winning; None where it loses the highest."""
+    downwards = sorted(levels, reverse=True)
+    won = list(takewhile(lambda level: levels[level].verdict is Verdict.ASYNC, downwards))
+    if not won:
+        return None
+    below = levels[downwards[len(won)]].verdict if len(won) < len(downwards) else None
+    return Crossover(won[-1], math.prod(levels[level].async_share for level in won), below)
+
+
+def _find_reasons(phases: Sequence[SlicedPhase]) -> list[str]:
+    found: list[str] = []
+    for mode in Mode:
+        own = [phase for phase in phases if phase.mode is mode]
+        fewest = min((len(phase.slices) for phase in own), default=0)
+        if not any(phase.operations for phase in own):
+            found.append(f"{mode} answered no operation")
+        elif not all(phase.operations for phase in own):
+            found.append(f"the throughput of {mode} was zero in a phase")
+        if len(own) < PHASES_AT_LEAST:
+            found.append(f"too few phases: {mode} has {len(own)} of {PHASES_AT_LEAST}")
+        elif fewest < SLICES_AT_LEAST:
+            found.append(f"too few slices: a phase of {mode} has {fewest} of {SLICES_AT_LEAST}")
+    return found
+
+
+def _resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> Floats:
+    """Logarithms of throughput, p50 and p99 of one phase: (1 + replicates, 3), the first row as it was measured."""
+    slices = len(phase.slices)
+    length = math.ceil(round(slices ** (1 / 3), 9))
+    starts = rng.integers(0, slices, (replicates, math.ceil(slices / length)))
+    chosen = ((starts[:, :, None] + np.arange(length)) % slices).reshape(replicates, -1)[:, :slices]
+    cells = chosen + slices * np.arange(replicates)[:, None]
+    times = np.bincount(cells.ravel(), minlength=replicates * slices).reshape(replicates, slices)
+    weights = np.vstack([np.ones(slices), times]).astype(np.float64)
+    # Half an operation where a replicate drew empty slices only: a logarithm needs something.
+    answered = np.maximum(weights @ np.array([piece.operations for piece in phase.slices]), 0.5)
+    rates = np.log(answered / (weights @ np.array([piece.seconds for piece in phase.slices])))
+    return np.column_stack([rates, _find_quantiles(phase, weights)])
+
+
+def _find_quantiles(phase: SlicedPhase, weights: Floats) -> Floats:
+    """Logarithms of p50 and p99, in rows as `weights` (rows, slices); between the edges of a bucket they are even."""
+    used = sorted({bucket for piece in phase.slices for bucket in piece.buckets})
+    table = np.array([[piece.buckets.get(bucket, 0) for bucket in used] for piece in phase.slices], dtype=np.float64)
+    summed = np.cumsum(weights @ table, axis=1)
+    # A replicate of empty slices has no times: it gets those of the phase.
+    summed[summed[:, -1] == 0] = summed[0]
+    rows = np.arange(len(summed))
+    columns: list[Floats] = []
+    for quantile in QUANTILES:
+        rank = quantile * summed[:, -1]
+        at = np.argmax(summed >= rank[:, None], axis=1)
+        before = np.where(at > 0, summed[rows, at - 1], 0.0)
+        part = (rank - before) / (summed[rows, at] - before)
+        columns.append((np.array(used)[at] + part - OFFSET) / PER_LOG)
+    return np.column_stack(columns)
+
+
+def _spread(phases: Sequence[SlicedPhase], drawn: Floats, rng: np.random.Generator, prior: PhaseNoise) -> Floats:
+    """Logarithms of the three ratios, (3, 1 + replicates), from `drawn`: (1 + replicates, phases, 3)."""
+    count = len(phases)
+    time = np.arange(count) - (count - 1) / 2
+    line = np.column_stack([np.ones(count), [phase.mode is Mode.ASYNC for phase in phases], time])
+    # Three phases or fewer leave nothing to measure the drift by.
+    line = line if count > line.shape[1] else line[:, :2]
+    solution = np.linalg.pinv(line)
+    mode = solution[1]
+    measured, replicates = drawn[0], drawn[1:]
+    degrees = count - line.shape[1]
+    scatter = np.sum((measured - line @ (solution @ measured)) ** 2, axis=0)
+    explained = degrees * np.mean(np.var(replicates, axis=0), axis=0)
+    believed = prior.degrees * prior.relative**2
+    noise = (np.maximum(scatter - explained, 0.0) + believed) / (degrees + prior.degrees)
+    luck = rng.standard_t(degrees + prior.degrees, (len(replicates), len(noise)))
+    ratios: Floats = np.einsum("p,rps->sr", mode, drawn)
+    ratios[:, 1:] += (luck * np.sqrt(noise * (mode @ mode))).T
+    return ratios
+
+
+def _interval(chances: Floats) -> Ratio:
+    """The ratio of logarithms whose first is the measured one and whose others are replicates."""
+    low, high = np.quantile(chances[1:], (0.025, 0.975))
+    estimate = chances[0]
+    return Ratio(math.exp(estimate), math.exp(min(low, estimate)), math.exp(max(high, estimate)))

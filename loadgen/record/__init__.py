@@ -1,0 +1,46 @@
+"""What is kept of a run: one JSON file, its schema, and how it is written and read."""
+
+from loadgen.record.manifest import (
+    Machine,
+    describe_machine,
+    mask_command_line,
+    package_versions,
+    settings_without_secrets,
+)
+from loadgen.record.model import (
+    SCHEMA_VERSION,
+    Comparison,
+    Durations,
+    Generator,
+    Manifest,
+    OperationRecord,
+    PhaseRecord,
+    Ratio,
+    RunRecord,
+    new_run_id,
+    schema,
+)
+from loadgen.record.writing import RecordError, check_folder, read_record, write_record
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Comparison",
+    "Durations",
+    "Generator",
+    "Machine",
+    "Manifest",
+    "OperationRecord",
+    "PhaseRecord",
+    "Ratio",
+    "RecordError",
+    "RunRecord",
+    "check_folder",
+    "describe_machine",
+    "mask_command_line",
+    "new_run_id",
+    "package_versions",
+    "read_record",
+    "schema",
+    "settings_without_secrets",
+    "write_record",
+]

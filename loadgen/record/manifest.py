@@ -1,0 +1,112 @@
+"""What stands in a manifest about the machine, the packages and the command; nothing secret gets through here."""
+
+import os
+import platform
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, JsonValue, SecretStr
+
+from loadgen.conflicts import without_secret
+
+MASK = "***"
+MASKED_FLAG = "--token"
+SHORTEST = "--to"
+"""argparse takes abbreviations: the shortest that is no other flag of Locust's."""
+FLAG = re.compile(r"--[a-z][a-z-]*=|-H")
+CPUINFO = Path("/proc/cpuinfo")
+CPU_LINE = re.compile(r"^(?:model name|Model|Hardware|cpu model)\s*:\s*(\S.*?)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where the load came from: values for the manifest's keys of the same names."""
+
+    cpu_model: str
+    cpu_count: int
+    """Cores that this process may use."""
+    memory_bytes: int | None
+    """Physical memory; None where the system does not tell."""
+    python: str
+
+
+def describe_machine(cpuinfo: Path = CPUINFO) -> Machine:
+    """The machine that this process runs on."""
+    implementation, number = platform.python_implementation(), platform.python_version()
+    return Machine(_cpu_model(cpuinfo), _cpu_count(), _memory_bytes(), f"{implementation} {number}")
+
+
+def _cpu_model(cpuinfo: Path) -> str:
+    try:
+        found = CPU_LINE.search(cpuinfo.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        found = None
+    return found[1] if found else platform.processor() or platform.machine() or "unknown"
+
+
+def _cpu_count() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no such call
+        return os.cpu_count() or 1
+
+
+def _memory_bytes() -> int | None:
+    try:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+    return size if size > 0 else None
+
+
+def package_versions(names: Iterable[str]) -> dict[str, str]:
+    """Version of each of these distributions, in their order; those that are not installed are left out."""
+    found: dict[str, str] = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def settings_without_secrets(settings: BaseModel) -> dict[str, JsonValue]:
+    """Plain values of all settings; secret ones are left out, a password in the address is masked."""
+    secret = {name for name, field in type(settings).model_fields.items() if field.annotation is SecretStr}
+    values: dict[str, JsonValue] = settings.model_dump(mode="json", exclude=secret)
+    host = values.get("host")
+    return values | {"host": _mask_password(host)} if isinstance(host, str) else values
+
+
+def mask_command_line(arguments: Sequence[str]) -> str:
+    """The command as one line for a shell; the token, and all that could be a password before an @, are masked."""
+    shown: list[str] = []
+    before = ""
+    for argument in arguments:
+        flag, mark, _ = argument.partition("=")
+        if _is_secret(before):
+            shown.append(MASK)
+        elif mark and _is_secret(flag):
+            shown.append(f"{flag}={MASK}")
+        else:
+            shown.append(_mask_password(argument))
+        before = "" if _is_secret(before) else argument
+    return shlex.join(shown)
+
+
+def _is_secret(flag: str) -> bool:
+    return len(flag) >= len(SHORTEST) and MASKED_FLAG.startswith(flag)
+
+
+def _mask_password(text: str) -> str:
+    """Mask what stands before the last @, but for a flag and a scheme: `--host=http://root:secret@there` too."""
+    if "@" not in text:
+        return text
+    if "://" in text:
+        return without_secret(text)
+    flag = FLAG.match(text)
+    return f"{flag[0] if flag else ''}{MASK}@{text.rpartition('@')[2]}"

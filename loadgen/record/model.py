@@ -1,0 +1,217 @@
+"""What is kept of a run. Every key is always there; null stands for "not measured", also for not-a-number.
+
+Times are seconds and rates are per second, unless a name says otherwise. Ratios are async to sync.
+"""
+
+import json
+import math
+from datetime import UTC, datetime
+from random import Random
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+
+from loadgen.sample import Mode, Outcome
+
+SCHEMA_VERSION = 1
+"""Goes up with every change of the keys or of what they mean."""
+NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
+Count = Annotated[int, Field(ge=0)]
+Figure = float | None
+Share = Annotated[float, Field(ge=0, le=1)] | None
+
+
+def without_nan(value: object) -> Any:
+    """The same value with None for each float in it, at any depth, that is not finite: JSON has no such number."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: without_nan(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(part) for part in value]
+    return value
+
+
+class Part(BaseModel):
+    """A frozen piece of a record that knows no other keys than its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _finite(cls, value: object) -> object:
+        return without_nan(value)
+
+
+class Durations(Part):
+    """How long the operations of one kind took: answered ones and timeouts. Seconds; null where there were none."""
+
+    mean: Figure
+    p50: Figure
+    p90: Figure
+    p95: Figure
+    p99: Figure
+    p99_9: Figure
+    max: Figure
+    histogram: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+    """All of them: an HDR histogram of microseconds (V2, compressed), base64."""
+
+
+class OperationRecord(Part):
+    """All operations of one kind that finished in a phase."""
+
+    operation: str
+    outcomes: dict[Outcome, Count]
+    """How many ended so; an outcome that did not occur may be missing."""
+    throughput: Figure
+    """Answered operations per second: ok and empty ones."""
+    service_seconds: Durations
+    """From the real start of each operation."""
+    response_seconds: Durations
+    """From its scheduled start: what a user felt. In the closed model the same as the service time."""
+    recall: Share
+    """Mean part (0 to 1) of the exact nearest neighbours that the checked searches found."""
+
+    @property
+    def count(self) -> int:
+        """All finished operations, failures included."""
+        return sum(self.outcomes.values())
+
+    @property
+    def failures(self) -> int:
+        """Operations without a usable answer."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.is_failure)
+
+
+class Generator(Part):
+    """How hard the load generator itself worked: of several processes, the worst."""
+
+    cpu_ratio: Figure
+    """CPU time of the process to wall time: 1 is one core."""
+    loop_lag_p99_seconds: Figure
+    """Lateness of the event loop that async operations run on."""
+    hub_lag_p99_seconds: Figure
+    """Lateness of Locust's hub."""
+    saturated: bool
+    """True where the generator, not the server, was the limit."""
+
+
+class PhaseRecord(Part):
+    """One measured window: one mode at one concurrency, or at one rate of arrivals."""
+
+    mode: Mode
+    model: Literal["closed", "constant", "poisson"]
+    """`closed`: users who wait for their answer. The others: arrivals in equal or in exponential distances."""
+    concurrency: Count | None
+    """Users of all workers; null in an open model."""
+    rate: Annotated[float, Field(gt=0)] | None
+    """Arrivals per second of all workers; null in the closed model."""
+    seconds: Annotated[float, Field(ge=0)]
+    """Measured length, warm-up not included."""
+    dropped: Count
+    """Arrivals that found no place within the wait allowed to them, and were never sent."""
+    workers_lost: Count
+    """Workers that left while it ran: above 0, the load was not what was asked for."""
+    operations: tuple[OperationRecord, ...]
+    generator: Generator
+
+    @model_validator(mode="after")
+    def _has_its_level(self) -> Self:
+        if (self.model == "closed") != (self.concurrency is not None) or (self.model != "closed") != bool(self.rate):
+            raise ValueError("needs a concurrency and no rate in the closed model, a rate and no concurrency else")
+        return self
+
+
+class Ratio(Part):
+    """Async to sync, with its 95 % interval; null where it could not be had."""
+
+    estimate: Figure
+    low: Figure
+    high: Figure
+
+
+class Comparison(Part):
+    """Sync and async at one concurrency or rate."""
+
+    operation: str
+    concurrency: Count | None
+    """Users; null where arrivals were compared."""
+    rate: Annotated[float, Field(gt=0)] | None
+    """Arrivals per second; null where users were compared."""
+    throughput_ratio: Ratio
+    p50_ratio: Ratio
+    """Of response times, as p99_ratio: below 1, async answers sooner."""
+    p99_ratio: Ratio
+    verdict: Literal["async", "sync", "no difference", "invalid"]
+    """The mode with the higher throughput, where the interval excludes 1."""
+    reasons: tuple[str, ...]
+    """Why it is invalid, or what to know about it."""
+
+    @model_validator(mode="after")
+    def _has_one_level(self) -> Self:
+        if (self.concurrency is None) == (self.rate is None):
+            raise ValueError("needs either a concurrency or a rate")
+        return self
+
+
+class Manifest(Part):
+    """What was measured, with what, and where. No secret is in it."""
+
+    settings: dict[str, JsonValue]
+    """All settings but the secret ones; times in seconds."""
+    packages: dict[str, str]
+    """Version of each package involved that is installed."""
+    server_version: str
+    server_type: str
+    """Such as `milvus`, `lite` or `zilliz`."""
+    rows: Count
+    """Rows in the collection before the load."""
+    index: dict[str, JsonValue]
+    """`index_type` and its parameters."""
+    seed: Count
+    workers: Count
+    """Processes that made load: 1 where the run had no workers."""
+    cpu_model: str
+    cpu_count: Count
+    """Cores that the process may use; of the master or single process, as all that follows."""
+    memory_bytes: Count | None
+    python: str
+    command_line: str
+    """As typed, with secrets masked."""
+
+
+class RunRecord(Part):
+    """All phases of one run."""
+
+    schema_version: Literal[1]
+    run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    started_at: AwareDatetime
+    manifest: Manifest
+    phases: tuple[PhaseRecord, ...]
+    """In the order in which they ran."""
+    comparisons: tuple[Comparison, ...]
+    """Empty until the run is over, and where only one mode ran."""
+
+    def with_phase(self, phase: PhaseRecord) -> Self:
+        """The same run, one phase later."""
+        return self.model_copy(update={"phases": (*self.phases, phase)})
+
+    def with_comparisons(self, comparisons: tuple[Comparison, ...]) -> Self:
+        """The same run, compared."""
+        return self.model_copy(update={"comparisons": comparisons})
+
+
+def new_run_id(now: datetime, random: Random) -> str:
+    """A name that sorts by time (UTC) and can be read out: 20261122-193000-k3f9."""
+    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{''.join(random.choices(NOT_LOOK_ALIKES, k=4))}"
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema (2020-12) of a record file."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return head | RunRecord.model_json_schema(mode="serialization")
+
+
+def schema_text() -> str:
+    """What is in schema.json: `python -m loadgen.record` writes it."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

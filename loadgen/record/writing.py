@@ -1,0 +1,123 @@
+"""Run records in a folder: written whole or not at all, and read with an error that says what to do."""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from loadgen.faults import Fault
+from loadgen.record.model import SCHEMA_VERSION, RunRecord
+
+TOLD = 5
+"""Mistakes of one file that are told; the rest is counted."""
+WRITER = "milvus-loadgen"
+
+
+class RecordError(ValueError):
+    """A run record cannot be read: which file, why, and what to do."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {problem}")
+
+
+def check_folder(folder: str | Path) -> Fault | None:
+    """Make the folder and write to it, before any load; the fault says why records cannot be kept there."""
+    way_out = "Name a folder that you may write to, such as --record runs."
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as probe:
+            probe.write(b"{}")
+            probe.flush()
+    except (FileExistsError, NotADirectoryError):
+        return Fault("record", str(folder), "is or lies below a file, not a folder", way_out)
+    except OSError as error:
+        return Fault("record", str(folder), f"cannot be written to ({error.strerror or error})", way_out)
+    return None
+
+
+def write_record(folder: str | Path, record: RunRecord) -> Path:
+    """Write `<run id>.json`, in place of an earlier state of the same run; returns its path.
+
+    Until the new file is whole and on disk the old one stays. Raises OSError where it cannot be written.
+    """
+    path = Path(folder) / f"{record.run_id}.json"
+    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    unfinished = path.with_name(f".{path.name}.tmp")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+    return path
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the rename itself on disk, where the file system can."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def read_record(path: str | Path) -> RunRecord:
+    """The record in a file. Raises RecordError: missing, no JSON, another schema version, keys missing or wrong."""
+    path = Path(path)
+    values = _read_json(path)
+    if not isinstance(values, dict) or "schema_version" not in values:
+        raise RecordError(path, "is no run record: it has no key 'schema_version'. Give a file that a run wrote.")
+    found = values["schema_version"]
+    if type(found) is not int or found != SCHEMA_VERSION:
+        raise RecordError(path, _other_version(found, values))
+    try:
+        return RunRecord.model_validate(values)
+    except ValidationError as error:
+        raise RecordError(path, f"is no whole run record: {_mistakes(error)}. Measure again.") from None
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except FileNotFoundError:
+        raise RecordError(path, "does not exist. Give the path of a record, such as runs/<run id>.json.") from None
+    except OSError as error:
+        raise RecordError(path, f"cannot be read ({error.strerror or error}).") from None
+    except (ValueError, RecursionError) as error:
+        raise RecordError(path, f"is no JSON ({error}). Give a file that a run wrote.") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number in JSON")
+
+
+def _other_version(found: object, values: dict[str, Any]) -> str:
+    manifest = values.get("manifest")
+    packages = manifest.get("packages") if isinstance(manifest, dict) else None
+    release = packages.get(WRITER) if isinstance(packages, dict) else None
+    writer = f"{WRITER} {release}" if release else f"the {WRITER} that wrote it"
+    return (
+        f"has schema version {json.dumps(found)}, this {WRITER} reads version {SCHEMA_VERSION}. "
+        f"Read it with {writer}, or measure again."
+    )
+
+
+def _mistakes(error: ValidationError) -> str:
+    told = []
+    for item in error.errors(include_url=False, include_input=False)[:TOLD]:
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")
+        problem = "is missing" if item["type"] == "missing" else f"- {item['msg'].removeprefix('Value error, ')}"
+        told.append(f"{place} {problem}")
+    more = error.error_count() - len(told)
+    return "; ".join(told) + (f"; and {more} more" if more else "")

@@ -1,0 +1,89 @@
+"""Run records to write, read and judge."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from loadgen.record import (
+    Comparison,
+    Durations,
+    Generator,
+    Manifest,
+    OperationRecord,
+    PhaseRecord,
+    Ratio,
+    RunRecord,
+)
+from loadgen.sample import Mode, Outcome
+
+HISTOGRAM = "HISTFAAAAB542pNpmSzMwMDAxAABzFCaEUoz2X+AsQA/awKA"
+
+
+def durations(**given: float | None) -> Durations:
+    names = ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
+    values: dict[str, Any] = dict.fromkeys(names, 0.01) | given
+    return Durations(**values, histogram=HISTOGRAM)
+
+
+def operation(
+    name: str = "search", outcomes: Mapping[Outcome, int] | None = None, response: Durations | None = None, **given: Any
+) -> OperationRecord:
+    counts = {Outcome.OK: 100} if outcomes is None else dict(outcomes)
+    values = {"throughput": 200.0, "recall": 0.97} | given
+    return OperationRecord(
+        operation=name,
+        outcomes=counts,
+        service_seconds=durations(mean=0.009),
+        response_seconds=response or durations(),
+        **values,
+    )
+
+
+def phase(mode: str, concurrency: int | None = 8, *operations: OperationRecord, **given: Any) -> PhaseRecord:
+    saturated = given.pop("saturated", False)
+    values = {"model": "closed", "rate": None, "seconds": 10.0, "dropped": 0, "workers_lost": 0} | given
+    generator = Generator(cpu_ratio=0.5, loop_lag_p99_seconds=0.001, hub_lag_p99_seconds=0.002, saturated=saturated)
+    return PhaseRecord(
+        mode=Mode(mode), concurrency=concurrency, operations=operations or (operation(),), generator=generator, **values
+    )
+
+
+def comparison(concurrency: int | None = 8, estimate: float | None = 1.3, **given: Any) -> Comparison:
+    same = Ratio(estimate=1.0, low=0.9, high=1.1)
+    values = {"operation": "search", "rate": None, "verdict": "async", "reasons": ()} | given
+    return Comparison(
+        concurrency=concurrency,
+        throughput_ratio=Ratio(estimate=estimate, low=1.2, high=1.4),
+        p50_ratio=same,
+        p99_ratio=same,
+        **values,
+    )
+
+
+def manifest(**given: Any) -> Manifest:
+    values: dict[str, Any] = {
+        "settings": {"dim": 768, "concurrency": [1, 8]},
+        "packages": {"milvus-loadgen": "0.1.0", "locust": "2.47.0"},
+        "server_version": "2.3.5",
+        "server_type": "milvus",
+        "rows": 10_000,
+        "index": {"index_type": "HNSW", "M": 16},
+        "seed": 1,
+        "workers": 1,
+        "cpu_model": "Some CPU",
+        "cpu_count": 2,
+        "memory_bytes": 8 << 30,
+        "python": "CPython 3.11.7",
+        "command_line": "locust -f search.py",
+    }
+    return Manifest(**values | given)
+
+
+def record(*phases: PhaseRecord, comparisons: tuple[Comparison, ...] = (), **given: Any) -> RunRecord:
+    values: dict[str, Any] = {
+        "schema_version": 1,
+        "run_id": "20261122-193000-k3f9",
+        "started_at": datetime(2026, 11, 22, 19, 30, tzinfo=UTC),
+        "manifest": manifest(),
+    }
+    return RunRecord(**values | given, phases=phases, comparisons=comparisons)

@@ -1,0 +1,182 @@
+"""A record file is whole or not there, and a wrong one is told clearly."""
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadgen.record import RecordError, check_folder, read_record, write_record
+from loadgen.sample import Outcome
+from tests.unit.record_support import comparison, operation, phase, record
+
+NAME = "20261122-193000-k3f9.json"
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    given = record(phase("sync"), phase("async", 8, operation(recall=None)), comparisons=(comparison(),))
+    path = write_record(tmp_path, given)
+    assert path == tmp_path / NAME
+    assert read_record(path) == given
+    assert [found.name for found in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_record_is_written_again_after_every_phase(tmp_path: Path) -> None:
+    grown = record()
+    for mode in ("sync", "async", "async"):
+        grown = grown.with_phase(phase(mode))
+        write_record(tmp_path, grown)
+    assert [found.mode for found in read_record(tmp_path / NAME).phases] == ["sync", "async", "async"]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("call", ["replace", "fsync"])
+def test_a_crash_before_the_rename_leaves_the_old_file_whole(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = record(phase("sync"))
+    write_record(tmp_path, old)
+    seen: list[str] = []
+
+    def crash(*_: Any, **__: Any) -> None:
+        seen.append((tmp_path / f".{NAME}.tmp").read_text())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, call, crash)
+    with pytest.raises(OSError, match="No space left"):
+        write_record(tmp_path, old.with_phase(phase("async")))
+    monkeypatch.undo()
+    assert [len(json.loads(text)["phases"]) for text in seen] == [2], "the new file was not whole before the rename"
+    assert read_record(tmp_path / NAME) == old
+    assert [found.name for found in tmp_path.iterdir()] == [NAME]
+
+
+def test_what_a_killed_run_left_half_written_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / f".{NAME}.tmp").write_text('{"schema_ver')
+    path = write_record(tmp_path, record())
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+    assert read_record(path) == record()
+
+
+def test_a_record_is_as_readable_as_any_file_of_this_user(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.touch()
+    assert stat.S_IMODE(write_record(tmp_path, record()).stat().st_mode) == stat.S_IMODE(other.stat().st_mode)
+
+
+def test_a_folder_is_made_and_left_empty(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "runs"
+    assert check_folder(folder) is None
+    assert list(folder.iterdir()) == []
+    assert check_folder(str(folder)) is None
+
+
+@pytest.mark.parametrize("below", ["", "runs"])
+def test_a_file_in_the_place_of_the_folder_is_a_fault(below: str, tmp_path: Path) -> None:
+    place = tmp_path / "runs"
+    place.touch()
+    fault = check_folder(place / below)
+    assert fault is not None
+    assert str(fault) == (
+        f"--record {place / below}: is or lies below a file, not a folder. "
+        "Name a folder that you may write to, such as --record runs."
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to_is_a_fault(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    fault = check_folder(tmp_path)
+    assert fault is not None
+    assert (fault.setting, fault.problem) == ("record", "cannot be written to (Permission denied)")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a file system that refuses even root")
+@pytest.mark.parametrize("folder", ["/proc", "/proc/runs"])
+def test_a_folder_that_takes_no_file_is_a_fault(folder: str) -> None:
+    fault = check_folder(folder)
+    assert fault is not None
+    assert fault.setting == "record"
+    assert fault.value == folder
+    assert fault.problem.startswith("cannot be written to (")
+
+
+def error_of(path: Path) -> str:
+    with pytest.raises(RecordError) as caught:
+        read_record(path)
+    assert caught.value.path == path
+    assert str(caught.value).startswith(f"{path}: ")
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    assert error_of(tmp_path / "none.json").startswith("does not exist. Give the path of a record")
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(tmp_path: Path) -> None:
+    assert error_of(tmp_path) == "cannot be read (Is a directory)."
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"schema_version": NaN}', "\xff", "[" * 100_000])
+def test_what_is_no_json_is_told(text: str, tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(text.encode("latin-1"))
+    assert error_of(path).startswith("is no JSON (")
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "3", '{"phases": []}'])
+def test_json_of_another_kind_is_told(text: str, tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_text(text)
+    assert error_of(path).startswith("is no run record: it has no key 'schema_version'.")
+
+
+def changed(folder: Path, **values: Any) -> Path:
+    """A record file with other values on top; None removes a key."""
+    path = write_record(folder, record(phase("sync", 8, operation(outcomes={Outcome.OK: 1}))))
+    old = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in (old | values).items() if value is not None}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("found", "shown"), [(2, "2"), (0, "0"), ("1", '"1"'), (True, "true"), (1.0, "1.0"), ([], "[]")]
+)
+def test_another_schema_version_is_told_with_both_versions_and_a_way_out(
+    found: object, shown: str, tmp_path: Path
+) -> None:
+    path = changed(tmp_path, schema_version=found, manifest={"packages": {"milvus-loadgen": "0.9.1"}})
+    assert error_of(path) == (
+        f"has schema version {shown}, this milvus-loadgen reads version 1. "
+        "Read it with milvus-loadgen 0.9.1, or measure again."
+    )
+
+
+@pytest.mark.parametrize("manifest", [{}, [], {"packages": 3}])
+def test_another_schema_version_is_told_also_where_its_writer_is_unknown(manifest: object, tmp_path: Path) -> None:
+    told = error_of(changed(tmp_path, schema_version=2, manifest=manifest))
+    assert told.endswith("Read it with the milvus-loadgen that wrote it, or measure again.")
+
+
+def test_missing_wrong_and_unknown_keys_are_told_with_their_places(tmp_path: Path) -> None:
+    path = changed(tmp_path, run_id=None, extra=1)
+    values = json.loads(path.read_text())
+    del values["phases"][0]["operations"][0]["recall"]
+    values["phases"][0]["seconds"] = "long"
+    path.write_text(json.dumps(values))
+    told = error_of(path)
+    assert told.startswith("is no whole run record: ")
+    assert "run_id is missing" in told
+    assert "phases[0].operations[0].recall is missing" in told
+    assert "phases[0].seconds - Input should be a valid number" in told
+    assert "extra - Extra inputs are not permitted" in told
+    assert "more" not in told
+
+
+def test_of_many_mistakes_five_are_told_and_the_rest_counted(tmp_path: Path) -> None:
+    told = error_of(changed(tmp_path, manifest={}))
+    assert told.count("is missing") == 5
+    assert "; and 8 more" in told

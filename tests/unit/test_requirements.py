@@ -1,0 +1,268 @@
+"""Requirements: read from text, judged on a record."""
+
+from typing import Any
+
+import pytest
+
+from loadgen.faults import SettingsError
+from loadgen.record import RunRecord
+from loadgen.requirements import judge, parse_max_failures, parse_requirement, parse_requirements
+from loadgen.sample import Mode, Outcome
+from tests.unit.record_support import comparison, durations, operation, phase, record
+
+
+@pytest.mark.parametrize(
+    ("text", "operation", "mode", "figure", "comparator", "limit"),
+    [
+        ("search async p99 < 50 ms", "search", Mode.ASYNC, "p99", "<", 0.05),
+        ("search sync mean<=1.5s", "search", Mode.SYNC, "mean", "<=", 1.5),
+        ("search p99.9 < 700 us", "search", None, "p99.9", "<", 0.0007),
+        ("search any p99_9 < 700 µs", "search", None, "p99.9", "<", 0.0007),
+        ("delete any MAX > .5 ms", "delete", None, "max", ">", 0.0005),
+        ("search async throughput >= 200 /s", "search", Mode.ASYNC, "throughput", ">=", 200.0),
+        ("search throughput >= 200", "search", None, "throughput", ">=", 200.0),
+        ("insert failures < 0.3%", "insert", None, "failures", "<", 0.003),
+        ("insert failures <= 10", "insert", None, "failures", "<=", 10.0),
+        ("search recall >= 0.95", "search", None, "recall", ">=", 0.95),
+        ("search recall >= 95 %", "search", None, "recall", ">=", 0.95),
+        ("search ratio > 1.2", "search", None, "ratio", ">", 1.2),
+        ("my-step p50 < 1 s", "my-step", None, "p50", "<", 1.0),
+    ],
+)
+def test_a_requirement_is_read(  # noqa: PLR0913, PLR0917 - the columns of a table
+    text: str, operation: str, mode: Mode | None, figure: str, comparator: str, limit: float
+) -> None:
+    found = parse_requirement(f" {text} ")
+    assert (found.operation, found.mode, found.figure, found.comparator) == (operation, mode, figure, comparator)
+    assert found.limit == limit
+    assert (found.text, found.concurrency, found.rate) == (text, None, None)
+
+
+def test_a_requirement_may_name_a_concurrency_or_a_rate() -> None:
+    assert parse_requirement("search p99 < 50ms at 32").concurrency == 32
+    at_rate = parse_requirement("search p99 < 50 ms at 12.5/s")
+    assert (at_rate.concurrency, at_rate.rate) == (None, 12.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "example"),
+    [
+        ("", "has no comparison", "search async p99 < 50 ms"),
+        ("search p99", "has no comparison", "search async p99 < 50 ms"),
+        ("search p99 = 50 ms", "has no comparison", "search async p99 < 50 ms"),
+        ("search p99 <== 50 ms", "has no comparison", "search async p99 < 50 ms"),
+        ("p99 < 50 ms", "does not start with an operation", "search async p99 < 50 ms"),
+        ("search big async p99 < 50 ms", "does not start with an operation", "search async p99 < 50 ms"),
+        ("search p98 < 50 ms", "'p98' is none of mean, p50, p90, p95, p99, p99.9, max, throughput", "async p99"),
+        ("search fast p99 < 50 ms", "'fast' is none of sync, async, any", "search async p99 < 50 ms"),
+        ("search async ratio > 1", "gives a mode to a ratio", "search ratio > 1.2 at 32"),
+        ("search p99 < 50", "has no unit for p99: use us, ms, s", "search async p99 < 50 ms"),
+        ("search p99 < 50 min", "'min' is no unit for p99: use us, ms, s", "search async p99 < 50 ms"),
+        ("search p99 < 50 %", "'%' is no unit for p99", "search async p99 < 50 ms"),
+        ("search throughput > 5 ms", "'ms' is no unit for throughput: use /s, none", "throughput >= 200 /s"),
+        ("search ratio > 20 %", "'%' is no unit for ratio: use none", "search ratio > 1.2"),
+        ("search p99 < -5 ms", "has no limit of 0 or more, with its unit: '-5 ms'", "search async p99 < 50 ms"),
+        ("search p99 < fast", "has no limit of 0 or more, with its unit: 'fast'", "search async p99 < 50 ms"),
+        ("search p99 < nan ms", "has no limit of 0 or more", "search async p99 < 50 ms"),
+        ("insert failures < 0.01", "has no whole count: '0.01'; a share needs a %", "insert failures < 1 %"),
+        ("search recall > 95", "has a recall above 1", "search recall >= 0.95"),
+        ("search p99 < 5 ms at", "has no users or rate after 'at': ''", "search async p99 < 50 ms"),
+        ("search p99 < 5 ms at many", "has no users or rate after 'at': 'many'", "search async p99 < 50 ms"),
+        ("search p99 < 5 ms at 0", "has no users or rate after 'at': '0'", "search async p99 < 50 ms"),
+        ("search p99 < 5 ms at 1.5", "has no users or rate after 'at': '1.5'", "search async p99 < 50 ms"),
+        ("search p99 < 5 ms at 0/s", "has no users or rate after 'at': '0/s'", "search async p99 < 50 ms"),
+    ],
+)
+def test_a_requirement_that_cannot_be_read_is_told_with_an_example(text: str, problem: str, example: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_requirement(text)
+    [fault] = caught.value.faults
+    assert str(fault).startswith(f'--require "{text}": ')
+    assert problem in fault.problem
+    assert example in fault.way_out
+    quoted = fault.way_out.split('"')[1]
+    assert parse_requirement(quoted).text == quoted
+
+
+def test_all_requirements_that_cannot_be_read_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_requirements(["search p99 < 5", "search p99 < 5 ms", "nonsense"])
+    assert [fault.value for fault in caught.value.faults] == ['"search p99 < 5"', '"nonsense"']
+    assert [found.limit for found in parse_requirements(["search p99 < 5 ms", "search p50 < 1 s"])] == [0.005, 1.0]
+
+
+BOTH = record(
+    phase("sync", 8, operation(response=durations(p99=0.040), throughput=150.0, recall=0.97)),
+    phase("async", 8, operation(response=durations(p99=0.050), throughput=250.0, recall=0.96)),
+    phase("async", 32, operation(response=durations(p99=0.080), throughput=400.0, recall=0.98)),
+    phase("sync", 32, operation(response=durations(p99=0.090), throughput=140.0, recall=0.99)),
+    comparisons=(comparison(8, 1.3), comparison(32, 1.25)),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "met", "measured", "where"),
+    [
+        ("search async p99 < 50 ms at 8", False, "50 ms", "async, 8 users"),
+        ("search async p99 <= 50 ms at 8", True, "50 ms", "async, 8 users"),
+        ("search async p99 > 50 ms at 8", False, "50 ms", "async, 8 users"),
+        ("search async p99 >= 50 ms at 8", True, "50 ms", "async, 8 users"),
+        ("search async p99 < 50001 us at 8", True, "50000 us", "async, 8 users"),
+        ("search async p99 <= 0.08 s", True, "0.08 s", "async, 32 users"),
+        ("search async p99 <= 79.999 ms", False, "80 ms", "async, 32 users"),
+        ("search async p99 >= 60 ms", False, "50 ms", "async, 8 users"),
+        ("search p99 < 85 ms", False, "90 ms", "sync, 32 users"),
+        ("search any p99 < 51 ms at 8", True, "50 ms", "async, 8 users"),
+        ("search sync mean < 10 ms", False, "10 ms", "sync, 8 users"),
+        ("search throughput >= 140 /s", True, "140/s", "sync, 32 users"),
+        ("search throughput > 140 /s", False, "140/s", "sync, 32 users"),
+        ("search async throughput > 249 /s", True, "250/s", "async, 8 users"),
+        ("search recall >= 0.96", True, "0.96", "async, 8 users"),
+        ("search recall > 96 %", False, "96 %", "async, 8 users"),
+        ("search ratio >= 1.25", True, "1.25 [1.2 to 1.4]", "32 users"),
+        ("search ratio > 1.25", False, "1.25 [1.2 to 1.4]", "32 users"),
+        ("search ratio > 1.25 at 8", True, "1.3 [1.2 to 1.4]", "8 users"),
+        ("search ratio < 1.3", False, "1.3 [1.2 to 1.4]", "8 users"),
+    ],
+)
+def test_the_worst_phase_decides_and_is_told(text: str, met: bool, measured: str, where: str) -> None:
+    [found] = judge(BOTH, [parse_requirement(text)])
+    assert found == (text, met, measured, where)
+    assert str(found) == f"{'met' if met else 'MISSED'}: {text}: {measured} ({where})"
+
+
+@pytest.mark.parametrize(
+    ("text", "measured", "where"),
+    [
+        ("insert p99 < 1 s", "nothing measured", "sync, 8 users"),
+        ("insert failures <= 5", "nothing measured", "sync, 8 users"),
+        ("insert ratio > 0", "not compared", "8 users"),
+        ("search p99 < 1 s at 64", "nothing measured", "no search of any mode at 64 users"),
+        ("search async p99 < 1 s at 200/s", "nothing measured", "no search of async at 200/s"),
+        ("search ratio > 0 at 64", "nothing measured", "no search of any mode at 64 users"),
+    ],
+)
+def test_a_requirement_with_nothing_to_be_judged_on_is_missed(text: str, measured: str, where: str) -> None:
+    [found] = judge(BOTH, [parse_requirement(text)])
+    assert found == (text, False, measured, where)
+
+
+def test_a_run_without_phases_meets_nothing() -> None:
+    texts = ["search p99 < 1 s", "search failures < 1 %", "search ratio > 0"]
+    found = judge(record(), parse_requirements(texts), parse_max_failures("100%"))
+    assert [judgement.met for judgement in found] == [False] * 4
+    assert found[0].where == "no search of any mode at any load"
+    assert found[3] == ("at most 100% failures", False, "nothing measured", "all phases")
+
+
+NO_TIMES: dict[str, float | None] = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "p99_9", "max"))
+
+
+@pytest.mark.parametrize(
+    "text", ["search async p99 < 1 s", "search async p99 > 0 s", "search async throughput > 0", "search recall > 0"]
+)
+def test_a_level_at_which_nothing_was_answered_is_missed_whatever_the_others_say(text: str) -> None:
+    hung = operation(outcomes={Outcome.TIMEOUT: 9}, response=durations(**NO_TIMES), throughput=None, recall=None)
+    [found] = judge(record(phase("async", 8), phase("async", 32, hung)), [parse_requirement(text)])
+    assert (found.met, found.measured, found.where) == (False, "nothing measured", "async, 32 users")
+
+
+def test_a_phase_of_other_operations_at_the_same_level_is_no_gap() -> None:
+    mixed = record(phase("async", 8, operation("insert")), phase("async", 8, operation("search")))
+    [found] = judge(mixed, [parse_requirement("search p99 < 1 s")])
+    assert (found.met, found.where) == (True, "async, 8 users")
+
+
+def test_each_round_is_judged_by_itself() -> None:
+    rounds = record(*(phase("async", 8, operation(response=durations(p99=p99))) for p99 in (0.02, 0.06, 0.03)))
+    assert judge(rounds, [parse_requirement("search p99 < 50 ms")])[0][1:3] == (False, "60 ms")
+    assert judge(rounds, [parse_requirement("search p99 < 61 ms")])[0][1:3] == (True, "60 ms")
+
+
+def test_times_are_response_times() -> None:
+    waited = operation(response=durations(mean=0.8))
+    assert waited.service_seconds.mean == 0.009
+    [found] = judge(record(phase("async", 8, waited)), [parse_requirement("search mean < 10 ms")])
+    assert (found.met, found.measured) == (False, "800 ms")
+
+
+def failing(*failures: int, **given: Any) -> RunRecord:
+    """Phases of 1,000 searches each, so many of which failed."""
+    return record(
+        *(
+            phase(mode, 8, operation(outcomes={Outcome.OK: 1_000 - count, Outcome.THROTTLED: count}), **given)
+            for mode, count in zip(("sync", "async") * 3, failures, strict=False)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "met", "measured", "where"),
+    [
+        ("search failures <= 1 %", True, "1 % (10 of 1,000)", "async, 8 users"),
+        ("search failures < 1 %", False, "1 % (10 of 1,000)", "async, 8 users"),
+        ("search sync failures < 0.31 %", True, "0.3 % (3 of 1,000)", "sync, 8 users"),
+        ("search sync failures <= 0.3 %", True, "0.3 % (3 of 1,000)", "sync, 8 users"),
+        ("search failures <= 13", True, "13", "over 2 phases"),
+        ("search failures < 13", False, "13", "over 2 phases"),
+        ("search async failures <= 9", False, "10", "async, 8 users"),
+    ],
+)
+def test_failures_are_judged_as_a_share_of_each_phase_or_as_a_count_of_all(
+    text: str, met: bool, measured: str, where: str
+) -> None:
+    [found] = judge(failing(3, 10), [parse_requirement(text)])
+    assert found == (text, met, measured, where)
+
+
+@pytest.mark.parametrize(
+    ("limit", "met"), [("0.65%", True), ("0.649%", False), ("0.66 %", True), ("13", True), ("12", False), ("0", False)]
+)
+def test_a_run_may_have_so_many_failures_over_all_phases(limit: str, met: bool) -> None:
+    [found] = judge(failing(3, 10), [], parse_max_failures(limit))
+    assert found == (f"at most {limit} failures", met, "0.65 % (13 of 2,000)", "all phases")
+
+
+def test_dropped_arrivals_are_failures() -> None:
+    dropping = record(phase("async", None, operation(), model="poisson", rate=200.0, dropped=25))
+    texts = ["search failures < 20 %", "search failures <= 25", "search p99 < 1 s at 200/s"]
+    share, count, time, most = judge(dropping, parse_requirements(texts), parse_max_failures("24"))
+    assert share[1:] == (False, "20 % (25 of 125, 25 of them dropped)", "async, 200/s")
+    assert count[1:] == (True, "25, 25 of them dropped", "async, 200/s")
+    assert time[1:] == (True, "0.01 s", "async, 200/s")
+    assert most.met is False
+
+
+def test_no_failures_are_zero_per_cent() -> None:
+    [found] = judge(failing(0), [], parse_max_failures("0"))
+    assert found[1:3] == (True, "0 % (0 of 1,000)")
+
+
+@pytest.mark.parametrize("text", ["", "some", "-1", "1.5", "101%", "5 ms", "nan"])
+def test_a_failure_limit_that_cannot_be_read_is_told(text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_max_failures(text)
+    [fault] = caught.value.faults
+    assert (fault.setting, fault.value) == ("max_failures", text)
+    assert "Write for example 1% or 10." in str(fault)
+
+
+def test_an_invalid_comparison_meets_no_ratio_and_says_why() -> None:
+    reasons = ("the load generator used 98 % of its core: add workers", "recall differs")
+    invalid = comparison(32, 2.0, verdict="invalid", reasons=reasons)
+    compared = record(phase("sync"), phase("async"), phase("async", 32), comparisons=(comparison(8, 1.3), invalid))
+    everywhere, at_8 = judge(compared, parse_requirements(["search ratio > 1.1", "search ratio > 1.1 at 8"]))
+    assert everywhere[1:] == (False, f"invalid: {reasons[0]}; {reasons[1]}", "32 users")
+    assert at_8.met is True
+
+
+def test_a_level_that_was_not_compared_misses_the_ratio() -> None:
+    compared = record(phase("sync", 8), phase("async", 8), phase("sync", 1), comparisons=(comparison(8, 1.3),))
+    [found] = judge(compared, [parse_requirement("search ratio > 1.1")])
+    assert found[1:] == (False, "not compared", "1 user")
+
+
+def test_trouble_in_the_deciding_phase_is_told_beside_its_value() -> None:
+    troubled = record(phase("async", 8, saturated=True, workers_lost=2))
+    [found] = judge(troubled, [parse_requirement("search p99 < 5 ms")])
+    assert found.where == "async, 8 users, 2 lost of its workers, generator saturated"
