@@ -19,68 +19,22 @@ of each leave five. Drift that swings in step with the modes cannot be told from
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.sample import Mode
+from loadgen.slices import OFFSET, PER_LOG, SLICES_AT_LEAST, SliceTally
 
 Floats = NDArray[np.float64]
 
-SHORTEST, LONGEST, WIDTH = 1e-6, 600.0, 1.02
-"""Slices count times from 1 us to 10 minutes in buckets 2 % wide, so that a quantile is less than 1 % off."""
-PER_LOG = 1 / math.log(WIDTH)
-OFFSET = -math.log(SHORTEST) * PER_LOG
-LAST_BUCKET = int(math.log(LONGEST) * PER_LOG + OFFSET)
-SLICES_AT_LEAST = 5
-"""Of a phase: two blocks."""
 PHASES_AT_LEAST = 2
 """Of each mode: one alone cannot tell an effect from drift."""
 REPLICATES = 2_000
 QUANTILES = (0.5, 0.99)
-
-
-@dataclass(slots=True)
-class SliceTally:
-    """What was answered in one slice (0.5 to 1 s) of a phase, of one operation. An empty slice is a slice, too."""
-
-    seconds: float
-    """Length of the slice."""
-    operations: int = 0
-    """Answered ones: they are the throughput."""
-    buckets: dict[int, int] = field(default_factory=dict)
-    """Number of times by bucket; bucket i begins at SHORTEST x WIDTH^i seconds."""
-
-    def add(self, seconds: float, answered: bool = True) -> None:
-        """Count one operation that took so long; one that is not `answered` (a timeout) only adds its time."""
-        bucket = int(math.log(seconds) * PER_LOG + OFFSET) if SHORTEST < seconds < LONGEST else 0
-        if seconds >= LONGEST:
-            bucket = LAST_BUCKET
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
-        if answered:
-            self.operations += 1
-
-    def merge(self, other: Self) -> None:
-        """Add another worker's tally of the same slice: the operations add up, the seconds are the same ones."""
-        self.seconds = max(self.seconds, other.seconds)
-        self.operations += other.operations
-        for bucket, count in other.buckets.items():
-            self.buckets[bucket] = self.buckets.get(bucket, 0) + count
-
-    def as_message(self) -> dict[str, Any]:
-        """Plain values for msgpack or JSON."""
-        numbers = {"buckets": list(self.buckets), "counts": list(self.buckets.values())}
-        return {"seconds": self.seconds, "operations": self.operations} | numbers
-
-    @classmethod
-    def from_message(cls, message: Mapping[str, Any]) -> Self:
-        """The inverse of `as_message`."""
-        buckets = dict(zip(message["buckets"], message["counts"], strict=True))
-        return cls(message["seconds"], message["operations"], buckets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +56,8 @@ class PhaseNoise:
 
     relative: float = 0.05
     """Standard deviation of a phase: 5 % is what shared machines show."""
-    degrees: float = 6.0
-    """As many degrees of freedom as this belief is worth."""
+    degrees: float = 4.0
+    """As many degrees of freedom as this belief is worth: two phases of each mode alone would leave one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +180,18 @@ def _resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> 
     # Half an operation where a replicate drew empty slices only: a logarithm needs something.
     answered = np.maximum(weights @ np.array([piece.operations for piece in phase.slices]), 0.5)
     rates = np.log(answered / (weights @ np.array([piece.seconds for piece in phase.slices])))
-    return np.column_stack([rates, _find_quantiles(phase, weights)])
+    drawn = np.column_stack([rates, _find_quantiles(phase, weights)])
+    # Overlapping blocks scatter about the mean of their own slices, and so show 1 - length / slices of the variance.
+    drawn[1:] += (drawn[1:] - drawn[0]) * (math.sqrt(slices / max(slices - length, 1)) - 1)
+    return drawn
 
 
 def _find_quantiles(phase: SlicedPhase, weights: Floats) -> Floats:
     """Logarithms of p50 and p99, in rows as `weights` (rows, slices); between the edges of a bucket they are even."""
-    used = sorted({bucket for piece in phase.slices for bucket in piece.buckets})
-    table = np.array([[piece.buckets.get(bucket, 0) for bucket in used] for piece in phase.slices], dtype=np.float64)
+    used = np.array(sorted(set().union(*(piece.buckets for piece in phase.slices))))
+    table = np.zeros((len(phase.slices), len(used)))
+    for row, piece in zip(table, phase.slices, strict=True):
+        row[np.searchsorted(used, list(piece.buckets))] = list(piece.buckets.values())
     summed = np.cumsum(weights @ table, axis=1)
     # A replicate of empty slices has no times: it gets those of the phase.
     summed[summed[:, -1] == 0] = summed[0]
@@ -243,7 +202,7 @@ def _find_quantiles(phase: SlicedPhase, weights: Floats) -> Floats:
         at = np.argmax(summed >= rank[:, None], axis=1)
         before = np.where(at > 0, summed[rows, at - 1], 0.0)
         part = (rank - before) / (summed[rows, at] - before)
-        columns.append((np.array(used)[at] + part - OFFSET) / PER_LOG)
+        columns.append((used[at] + part - OFFSET) / PER_LOG)
     return np.column_stack(columns)
 
 

@@ -45,7 +45,7 @@ def without_secret(address: str) -> str:
     """The address with a password in it masked: http://user:***@host."""
     head, mark, tail = address.rpartition("@")
     scheme, colon, _ = head.partition("://")
-    return f"{scheme}{colon}***@{tail}" if mark else address
+    return f"{scheme + colon if colon else ''}***@{tail}" if mark else address
 
 
 def _files(settings: "Settings") -> list[Conflict]:

@@ -11,6 +11,7 @@ from hdrh.histogram import HdrHistogram
 from loadgen.health import Beat, Health
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
+from loadgen.slices import SliceTally, count_slices
 
 LOWEST, HIGHEST, DIGITS = 1, 600_000_000, 3
 """Histograms count microseconds from 1 us to 10 minutes, with three digits."""
@@ -70,6 +71,9 @@ class Window:
     end: float = math.inf
     tallies: dict[tuple[Mode, str], Tally] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
+    slices: dict[str, list[SliceTally]] = field(default_factory=dict)
+    """For each operation of a timed phase, its pieces in the order of time."""
+    workers_lost: int = 0
     seconds: float = 0.0
     """Measured length: told by the process that counted, merged as the longest."""
     told_seconds: float = 0.0
@@ -81,6 +85,29 @@ class Window:
         if key not in self.tallies:
             self.tallies[key] = Tally()
         self.tallies[key].add(sample)
+        if self.phase.seconds:
+            self._slice(sample)
+
+    def _slice(self, sample: Sample) -> None:
+        if sample.outcome.is_failure and sample.outcome is not Outcome.TIMEOUT:
+            return
+        pieces = self.slices.get(sample.operation)
+        if pieces is None:
+            pieces = self.slices[sample.operation] = self.new_slices()
+        piece = int((sample.finished - self.start) / self.phase.seconds * len(pieces))
+        pieces[min(piece, len(pieces) - 1)].add(sample.response_seconds, not sample.outcome.is_failure)
+
+    def new_slices(self) -> list[SliceTally]:
+        """Empty pieces of equal length for the whole phase."""
+        number = count_slices(self.phase.seconds)
+        return [SliceTally(self.phase.seconds / number) for _ in range(number)]
+
+    def merge_slices(self, message: Mapping[str, Any]) -> None:
+        """Add a worker's pieces; those without an operation are not sent."""
+        for operation, pieces in message.items():
+            mine = self.slices.setdefault(operation, self.new_slices())
+            for number, piece in pieces:
+                mine[number].merge(SliceTally.from_message(piece))
 
 
 class Ledger:
@@ -141,8 +168,9 @@ class Ledger:
             if entries or window.health.cpu or seconds != window.told_seconds:
                 window.told_seconds = seconds
                 health, window.health = window.health.as_message(), Health()
-                told = {"phase": window.phase.as_message(), "seconds": seconds, "tallies": entries, "health": health}
-                report.append(told)
+                slices, window.slices = _told_slices(window.slices), {}
+                told = {"phase": window.phase.as_message(), "seconds": seconds, "tallies": entries}
+                report.append(told | {"health": health, "slices": slices})
         return report
 
     def merge(self, report: Iterable[Mapping[str, Any]], worker: str) -> None:
@@ -152,6 +180,7 @@ class Ledger:
             window = self.windows.setdefault(phase.number, Window(phase, 0.0))
             window.seconds = max(window.seconds, float(part["seconds"]))
             window.health.merge(part["health"], worker)
+            window.merge_slices(part["slices"])
             for entry in part["tallies"]:
                 tally = window.tallies.setdefault((Mode(entry["mode"]), entry["operation"]), Tally())
                 tally.outcomes.update({Outcome(name): count for name, count in entry["outcomes"].items()})
@@ -166,4 +195,11 @@ def _entry(mode: Mode, operation: str, tally: Tally) -> dict[str, Any]:
         "outcomes": {str(outcome): count for outcome, count in tally.outcomes.items()},
         "rows": tally.rows,
         "service": tally.service.encode(),
+    }
+
+
+def _told_slices(slices: Mapping[str, Sequence[SliceTally]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:
+    return {
+        operation: [(number, piece.as_message()) for number, piece in enumerate(pieces) if piece.buckets]
+        for operation, pieces in slices.items()
     }

@@ -60,6 +60,12 @@ def _words(given: object) -> object:
     return _numbers(given)
 
 
+def _texts(given: object) -> object:
+    """Read one text, or several with semicolons between them."""
+    parts = given.split(";") if isinstance(given, str) else given
+    return [str(part).strip() for part in parts if str(part).strip()] if isinstance(parts, list | tuple) else parts
+
+
 def _spelling(names: tuple[str, ...]) -> BeforeValidator:
     """Accept a name in any case: `cosine` is COSINE."""
     known = {name.lower(): name for name in names}
@@ -69,6 +75,7 @@ def _spelling(names: tuple[str, ...]) -> BeforeValidator:
 Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_numbers), Field(min_length=1)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Metric = Annotated[Literal["COSINE", "IP", "L2"], _spelling(METRICS)]
 Index = Annotated[
     Literal["HNSW", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN", "DISKANN", "AUTOINDEX"],
@@ -155,6 +162,11 @@ class Settings(BaseModel):
     burst: Counts = setting(
         (10, 100, 1_000), "operations in each burst, with commas", way_out=f"{WHOLE_NUMBERS}, such as 10,100,1000"
     )
+
+    # The result
+    record: str = setting("runs", "folder for the run record; empty keeps none")
+    require: Texts = setting((), "what the run has to reach, such as 'search async p99 < 50 ms'; may be repeated")
+    max_failures: str = setting("", "failed operations that still count as success, such as 1% or 10; empty: none")
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> Self:

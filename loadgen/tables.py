@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from loadgen.ledger import Tally, Window
+from loadgen.compare import Comparison
+from loadgen.ledger import Window
+from loadgen.levels import Level, find_crossovers
 from loadgen.sample import Mode
 
 SEED_SECONDS: dict[tuple[str, str, int], float] = {
@@ -27,74 +29,70 @@ SEED_SECONDS: dict[tuple[str, str, int], float] = {
 WIDTH_WITHOUT_TERMINAL = 120
 
 
-def print_tables(windows: Iterable[Window], console: Console | None = None) -> None:
-    """Print what the windows of a run show; nothing where nothing was counted."""
-    counted = sorted((window for window in windows if window.tallies), key=lambda window: window.phase.number)
+def print_tables(windows: Iterable[Window], levels: Sequence[Level], console: Console | None = None) -> None:
+    """Print what a run shows: its levels, then its bursts; nothing where nothing was counted."""
     out = console or Console()
     if console is None and not out.is_terminal:
         out = Console(width=WIDTH_WITHOUT_TERMINAL)
-    bursts = [window for window in counted if window.phase.operations]
-    timed = [window for window in counted if not window.phase.operations]
-    if timed:
-        out.print(_timed_table(timed))
-        for line in _warnings(timed):
-            out.print(line, style="bold yellow")
+    bursts = [window for window in windows if window.phase.operations and window.tallies]
+    if levels:
+        out.print(_level_table(levels))
+        for line in _words(levels):
+            out.print(line)
         out.print(
-            "Percentiles are of answered operations and timeouts, in milliseconds, unrounded before this table. "
-            "Ratio: operations/s async to sync, without an interval."
+            "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval."
         )
     if bursts:
-        out.print(_burst_table(bursts))
+        out.print(_burst_table(sorted(bursts, key=lambda window: window.phase.number)))
         out.print(
             "The tutorial compares the columns 'one after another' and 'async gather': 1 in flight with all in flight. "
             "The fair neighbour of 'async gather' is 'threads', at most 64 in flight."
         )
 
 
-def _warnings(windows: Sequence[Window]) -> list[str]:
-    """One line for each phase in which the generator itself was the limit."""
-    return [
-        f"Phase {window.phase.number + 1} ({window.phase.label}) shows the tool, not the server: {limit}."
-        for window in windows
-        for limit in window.health.limits()
-    ]
-
-
-def _timed_table(windows: Sequence[Window]) -> Table:
-    table = Table(title="Sync and async, phase by phase")
-    for name in ("concurrency", "operation", "mode"):
-        table.add_column(name, justify="left" if name != "concurrency" else "right")
-    for name in ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures", "ratio async/sync"):
+def _level_table(levels: Sequence[Level]) -> Table:
+    table = Table(title="Sync and async, level by level")
+    table.add_column("users", justify="right")
+    table.add_column("operation")
+    table.add_column("mode")
+    for name in ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures", "ratio (95 %)"):
         table.add_column(name, justify="right")
-    levels = list(dict.fromkeys(window.phase.concurrency for window in windows))
+    table.add_column("verdict")
     for level in levels:
-        of_level = [window for window in windows if window.phase.concurrency == level]
-        operations = sorted({operation for window in of_level for _, operation in window.tallies})
-        for operation in operations:
-            _add_pair(table, level, operation, of_level)
+        _add_level(table, level)
         table.add_section()
     return table
 
 
-def _add_pair(table: Table, level: int, operation: str, windows: Sequence[Window]) -> None:
-    found: dict[Mode, Tally] = {}
-    rates: dict[Mode, float] = {}
+def _add_level(table: Table, level: Level) -> None:
     for mode in Mode:
-        of_mode = [window for window in windows if window.phase.mode is mode and window.seconds > 0]
-        tallies = [window.tallies[mode, operation] for window in of_mode if (mode, operation) in window.tallies]
-        if tallies:
-            found[mode] = Tally()
-            for tally in tallies:
-                found[mode].merge(tally)
-            seconds = sum(window.seconds for window in of_mode)
-            rates[mode] = (found[mode].operations - found[mode].failures) / seconds
-    for mode, tally in found.items():
-        ratio = ""
-        if mode is Mode.ASYNC and rates.get(Mode.SYNC):
-            ratio = f"{rates[Mode.ASYNC] / rates[Mode.SYNC]:.2f}"
+        tally = level.tally(mode)
+        if tally is None:
+            continue
         times = [_milliseconds(tally.percentile(percent)) for percent in (50, 95, 99)]
-        row = [str(level), operation, mode.value, f"{rates[mode]:,.1f}", *times, f"{tally.failures:,}", ratio]
-        table.add_row(*row)
+        figures = [f"{level.throughput(mode):,.1f}", *times, f"{tally.failures:,}"]
+        compared = _compared(level.comparison) if mode is Mode.ASYNC else ("", "")
+        table.add_row(f"{level.concurrency:,}", level.operation, mode.value, *figures, *compared)
+
+
+def _compared(comparison: Comparison | None) -> tuple[str, str]:
+    """The ratio with its interval, and the verdict."""
+    if comparison is None:
+        return "", ""
+    ratio = comparison.throughput
+    return f"{ratio.estimate:.2f} ({ratio.low:.2f}-{ratio.high:.2f})" if ratio else "-", str(comparison.verdict)
+
+
+def _words(levels: Sequence[Level]) -> list[str]:
+    """Why a comparison is invalid, and from where on async wins."""
+    lines = [
+        f"No verdict for {level.operation} at {level.concurrency}: {'; '.join(level.comparison.reasons)}."
+        for level in levels
+        if level.comparison is not None and level.comparison.reasons
+    ]
+    for operation, crossover in find_crossovers(levels).items():
+        lines.append(f"{operation}: {crossover or 'async does not win at the highest concurrency measured'}.")
+    return lines
 
 
 def _milliseconds(seconds: float) -> str:

@@ -36,6 +36,8 @@ def add_arguments(parser: Any, defaults: Mapping[str, object]) -> None:
         options: dict[str, Any] = {"dest": name, "env_var": f"LOADGEN_{name.upper()}", "help": _escape(f"{field.description}{unit}")}  # fmt: skip  # noqa: E501
         if field.annotation is bool:
             options |= {"action": "store_true", "default": bool(default)}
+        elif name == "require":
+            options |= {"action": "append", "default": list(default) if isinstance(default, tuple) else []}
         else:
             options |= {"default": as_text(default), "metavar": "<text>"}
             choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import gevent
 
+from loadgen.ledger import Window
 from loadgen.phase import Phase
 from loadgen.users import Station
 from loadgen.users.base import DRAIN_SECONDS
@@ -51,6 +52,10 @@ class Crew:
     def announce(self, phase: Mapping[str, Any]) -> None:
         """Tell the users to come which phase they belong to."""
         self._station.phase = Phase.from_message(phase)
+
+    def window(self, phase: Phase) -> Window | None:
+        """What this process knows of a phase; on the master: of all workers."""
+        return self._station.ledger.windows.get(phase.number)
 
     def count_users(self) -> int:
         """Users that are past their on_start and not yet ending."""

@@ -1,6 +1,7 @@
 """Who conducts the phases: the local runner, or the master with all its workers."""
 
 import logging
+from collections.abc import Callable
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -23,8 +24,11 @@ logger = logging.getLogger("loadgen")
 class Lead:
     """Gives each order to all crews and waits for their answers; it is the conductor of a `PhaseShape`."""
 
-    def __init__(self, environment: Any, crew: Crew) -> None:
+    def __init__(self, environment: Any, crew: Crew, after_phase: Callable[[], None]) -> None:
         self._environment = environment
+        self._after_phase = after_phase
+        self._phase: Phase | None = None
+        self._workers: set[str] = set()
         self._crew = crew
         self._numbers = count(1)
         self._answers: dict[int, dict[str, Any]] = {}
@@ -38,6 +42,7 @@ class Lead:
         """Announce a phase; returns the user classes of its mode and style."""
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
         self._tell("announce", phase=phase.as_message())
+        self._phase, self._workers = phase, _answering(self._environment.runner)
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 
@@ -54,6 +59,18 @@ class Lead:
     def finish(self) -> None:
         """Wait until the phase's users are gone and all they did is counted here."""
         self._tell("drain")
+        self._count_lost()
+        self._after_phase()
+
+    def _count_lost(self) -> None:
+        """Mark the phase with the workers that were there at its begin and have gone."""
+        runner = self._environment.runner
+        if isinstance(runner, MasterRunner) and self._phase is not None:
+            lost = self._workers - _answering(runner)
+            window = self._crew.window(self._phase)
+            if lost and window is not None:
+                window.workers_lost = len(lost)
+                logger.warning("Phase %d lost %d workers", self._phase.number + 1, len(lost))
 
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
@@ -86,7 +103,7 @@ class Lead:
             return [self._crew.obey(order, message)]
         number = next(self._numbers)
         answers = self._answers[number] = {}
-        called = {client.id for client in runner.clients.ready + runner.clients.spawning + runner.clients.running}
+        called = _answering(runner)
         for worker in called:
             runner.send_message(CALL, {"number": number, "order": order, "message": message}, client_id=worker)
         deadline = perf_counter() + ANSWER_WITHIN
@@ -95,3 +112,10 @@ class Lead:
         if missing:
             logger.warning("No answer to %r from %d of %d workers", order, len(missing), len(called))
         return list(self._answers.pop(number).values())
+
+
+def _answering(runner: Any) -> set[str]:
+    """Ids of the workers that are there; none where there is no master."""
+    if not isinstance(runner, MasterRunner):
+        return set()
+    return {client.id for client in runner.clients.ready + runner.clients.spawning + runner.clients.running}

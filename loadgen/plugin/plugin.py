@@ -17,6 +17,7 @@ from loadgen.phase import Phase
 from loadgen.plugin.arguments import MASK, add_arguments, read_settings
 from loadgen.plugin.casting import cast
 from loadgen.plugin.crew import ANSWER, CALL, Crew
+from loadgen.plugin.ending import Ending, find_faults
 from loadgen.plugin.lead import Lead
 from loadgen.plugin.page import dress_page
 from loadgen.plugin.request_event import RequestEvent
@@ -30,7 +31,6 @@ from loadgen.server import ServerError
 from loadgen.settings import Settings
 from loadgen.shapes import PhaseShape
 from loadgen.store import StoreError
-from loadgen.tables import print_tables
 from loadgen.users import Station
 
 FAILED = "loadgen_failed"
@@ -52,7 +52,6 @@ class Plugin:
         self._prepared: Settings | None = None
         self._secret = ""
         self._ended = False
-        self._printed: object = None
         events.init_command_line_parser.add_listener(self._on_parser)
         events.init.add_listener(self._on_init)
 
@@ -76,7 +75,8 @@ class Plugin:
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
         self._pulse = Pulse(self._station.loop, self._sinks[0].beat, lambda: _in_flight(runner))
         self._crew = Crew(environment, self._station)
-        self._lead = Lead(environment, self._crew)
+        self._ending = Ending(self._sinks[0])
+        self._lead = Lead(environment, self._crew, self._ending.keep)
         self._listen(environment.events, runner)
         if isinstance(runner, WorkerRunner):
             return
@@ -113,8 +113,8 @@ class Plugin:
     def _read(self) -> Settings:
         """The settings with the cast that they ask for; ends the process where they are wrong."""
         try:
-            settings = self._settings()
             self._secret = self._environment.parsed_options.token
+            settings = self._settings()
             self._arrange(settings)
         except (SettingsError, RuntimeError) as error:
             leave(str(error), CANNOT_START)
@@ -123,6 +123,8 @@ class Plugin:
     def _arrange(self, settings: Settings) -> None:
         """Choose the users and the plan of phases. Raises SettingsError."""
         environment = self._environment
+        if faults := find_faults(settings):
+            raise SettingsError(faults)
         environment.user_classes, phases = cast(self._everyone, settings)
         environment.shape_class = PhaseShape(phases, self._lead) if phases else None
         if phases:
@@ -166,11 +168,19 @@ class Plugin:
                 self._prepare(settings)
         except UNREADY as error:
             self._refuse(error)
+        self._begin(settings)
         self._prepared = None  # the next start looks again
         environment.process_exit_code = None
         if environment.shape_class is None:
             self._lead.reset()
             self._lead.open(Phase(0, Mode(settings.mode), environment.parsed_options.num_users or 1))
+
+    def _begin(self, settings: Settings) -> None:
+        """Keep a record of this run from here on."""
+        runner = self._environment.runner
+        workers = len(runner.clients) if isinstance(runner, MasterRunner) else 1
+        if self._supply.answered is not None:
+            self._ending.begin(settings, self._supply.answered, workers)
 
     def _refuse(self, error: Exception) -> NoReturn:
         runner = self._environment.runner
@@ -207,16 +217,19 @@ class Plugin:
         self._station.queue.flush()
         self._station.ledger.close(perf_counter())
         if environment.web_ui is not None:
-            self._print()
+            self._ending.conclude(environment)
+            self._ending.tell()
         if environment.shape_class is not None:
             environment.shape_class.rewind()
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         runner = environment.runner
         if isinstance(runner, MasterRunner):
-            return
-        runner.stop()
+            runner.stop(send_stop_to_client=False)  # as its quit does, which comes after this
+        else:
+            runner.stop()
         self._station.queue.flush()
+        self._ending.conclude(environment)
         if isinstance(runner, WorkerRunner):
             with contextlib.suppress(Exception):  # the master may be gone
                 runner._send_stats()  # noqa: SLF001 - Locust sends a last report only when the master asks it to quit
@@ -225,19 +238,12 @@ class Plugin:
         if self._ended:
             return
         self._ended = True
-        self._print()
+        self._ending.tell()
         with contextlib.suppress(Exception):
             self._supply.close(self._station)
         self._pulse.stop()
         self._station.loop.stop()
         self._supply.stop_server()
-
-    def _print(self) -> None:
-        """Print the tables of a run once: with a page at the run's end, else as the very last lines."""
-        ledger = self._sinks[0]
-        if not isinstance(self._environment.runner, WorkerRunner) and self._printed is not ledger.windows:
-            self._printed = ledger.windows
-            print_tables(ledger.windows.values())
 
 
 def _in_flight(runner: Any) -> int:

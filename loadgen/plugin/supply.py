@@ -9,6 +9,7 @@ from loadgen.sample import Mode
 from loadgen.server import EmbeddedServer, start_server
 from loadgen.settings import Settings
 from loadgen.store import (
+    ServerInfo,
     aclose_stores,
     close_stores,
     open_stores,
@@ -39,6 +40,8 @@ class Supply:
 
     def __init__(self) -> None:
         self._server: EmbeddedServer | None = None
+        self.answered: ServerInfo | None = None
+        """What the server said it is, once the collection is prepared."""
 
     def prepare(self, settings: Settings) -> Settings:
         """Start a server where no address is given, and make sure that the collection holds exactly the data.
@@ -52,6 +55,7 @@ class Supply:
             address = settings.host or (self._server.uri if self._server else "")
             addressed = settings.model_copy(update={"host": address})
             prepared = prepare(addressed, Dataset(addressed), logger.info)
+            self.answered = prepared.server
             logger.info("The collection is ready: %s", prepared)
             return addressed
 

@@ -33,7 +33,7 @@ def test_one_process_compares_both_modes_and_counts_what_the_server_was_sent(
         assert list(window["counts"]) == [f"{window['phase']['mode']} search"], "no other phase's operations"
         assert window["outcomes"][f"{window['phase']['mode']} search"] == {"ok": sum(window["counts"].values())}
     assert 0 < sum(run.counted.values()) < sent, "the warm-up is sent and not counted"
-    assert "ratio async/sync" in run.out
+    assert "ratio (95 %)" in run.out
     assert "Async users run on" in run.err
 
 
@@ -97,7 +97,7 @@ def test_ctrl_c_ends_within_five_seconds_with_the_figures_and_no_traceback(
     run.interrupt()
     run.finish(5 if not layout else 10).assert_good()
     assert searches(milvus) - before == sum(run.told["stats"].values())
-    assert "Sync and async, phase by phase" in run.out or not run.counted
+    assert "Sync and async, level by level" in run.out or not run.counted
     assert all(window["seconds"] < 5 for window in run.told["windows"]), "the phase is as long as it ran"
 
 

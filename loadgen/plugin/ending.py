@@ -1,0 +1,84 @@
+"""How a run ends: its levels compared, its record kept, its requirements judged, its tables printed."""
+
+import sys
+from typing import Any
+
+from loadgen.faults import Fault, SettingsError
+from loadgen.ledger import Ledger
+from loadgen.levels import Level, find_levels
+from loadgen.plugin.recording import Recorder
+from loadgen.record import check_folder
+from loadgen.requirements import FailureLimit, Judgement, judge, parse_max_failures, parse_requirements
+from loadgen.settings import Settings
+from loadgen.store import ServerInfo
+from loadgen.tables import print_tables
+
+MISSED = 1
+"""Exit code where a requirement was missed or too many operations failed."""
+
+
+def find_faults(settings: Settings) -> list[Fault]:
+    """What is wrong with the settings of the result: the folder and the requirements."""
+    faults: list[Fault] = []
+    if settings.record and (fault := check_folder(settings.record)):
+        faults.append(fault)
+    try:
+        parse_requirements(settings.require)
+    except SettingsError as error:
+        faults += error.faults
+    try:
+        _limit(settings)
+    except SettingsError as error:
+        faults += error.faults
+    return faults
+
+
+def _limit(settings: Settings) -> FailureLimit | None:
+    return parse_max_failures(settings.max_failures) if settings.max_failures else None
+
+
+class Ending:
+    """One for each process that leads; every run begins it anew."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._settings = Settings()
+        self._recorder: Recorder | None = None
+        self._levels: list[Level] = []
+        self._judgements: list[Judgement] = []
+        self._told = True
+
+    def begin(self, settings: Settings, server: ServerInfo, workers: int) -> None:
+        """Another run, on a server that has answered, with so many processes that make load."""
+        self._settings = settings
+        self._recorder = Recorder(settings, server, workers)
+        self._told = False
+
+    def keep(self) -> None:
+        """A phase is over: write the record."""
+        if self._recorder is not None:
+            self._recorder.keep(self._ledger.windows.values())
+
+    def conclude(self, environment: Any) -> None:
+        """The run is over: compare, write, judge. Sets Locust's exit code where there was something to judge."""
+        if self._recorder is None or self._told:
+            return
+        settings = self._settings
+        self._levels = find_levels(self._ledger.windows.values(), settings.seed)
+        self._recorder.keep(self._ledger.windows.values(), self._levels)
+        wanted = parse_requirements(settings.require)
+        self._judgements = judge(self._recorder.record, wanted, _limit(settings))
+        if self._judgements and environment.process_exit_code is None:
+            environment.process_exit_code = 0 if all(found.met for found in self._judgements) else MISSED
+
+    def tell(self) -> None:
+        """Print what the run showed, once."""
+        if self._recorder is None or self._told:
+            return
+        self._told = True
+        print_tables(list(self._ledger.windows.values()), self._levels)
+        lines = [str(found) for found in self._judgements]
+        if self._recorder.path is not None:
+            lines.append(f"Run record: {self._recorder.path}")
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()

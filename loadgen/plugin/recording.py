@@ -1,0 +1,155 @@
+"""The run record of one run: what was measured, kept after every phase."""
+
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from random import SystemRandom
+
+from loadgen import compare
+from loadgen.ledger import MICROSECONDS, Tally, Window
+from loadgen.levels import Level
+from loadgen.record import (
+    SCHEMA_VERSION,
+    Comparison,
+    Durations,
+    Generator,
+    Manifest,
+    OperationRecord,
+    PhaseRecord,
+    Ratio,
+    RunRecord,
+    describe_machine,
+    mask_command_line,
+    new_run_id,
+    package_versions,
+    settings_without_secrets,
+    write_record,
+)
+from loadgen.settings import Settings
+from loadgen.store import ServerInfo
+
+PACKAGES = (
+    "milvus-loadgen", "locust", "gevent", "grpcio", "pymilvus", "llama-index-core", "llama-index-vector-stores-milvus",
+    "numpy", "hdrhistogram", "uvloop", "milvus", "milvus-lite",
+)  # fmt: skip
+
+logger = logging.getLogger("loadgen")
+
+
+class Recorder:
+    """Writes `<run id>.json` again after every phase; one for each run, on the master or the local runner."""
+
+    def __init__(self, settings: Settings, server: ServerInfo, workers: int) -> None:
+        self._folder = settings.record
+        self.path: Path | None = None
+        now = datetime.now(UTC)
+        self.record = RunRecord(
+            schema_version=SCHEMA_VERSION,
+            run_id=new_run_id(now, SystemRandom()),
+            started_at=now,
+            manifest=_manifest(settings, server, workers),
+            phases=(),
+            comparisons=(),
+        )
+
+    def keep(self, windows: Iterable[Window], levels: Sequence[Level] = ()) -> None:
+        """Write all phases measured so far. A folder that fails now is told; the run goes on."""
+        measured = sorted((w for w in windows if w.tallies and w.seconds > 0), key=lambda w: w.phase.number)
+        phases = tuple(_phase(window) for window in measured)
+        comparisons = tuple(one for level in levels if (one := _comparison(level)) is not None)
+        self.record = self.record.model_copy(update={"phases": phases, "comparisons": comparisons})
+        if not self._folder or not phases:
+            return
+        try:
+            self.path = write_record(self._folder, self.record)
+        except OSError as error:
+            logger.error("The run record cannot be written to %s: %s", self._folder, error)  # noqa: TRY400
+
+
+def _manifest(settings: Settings, server: ServerInfo, workers: int) -> Manifest:
+    machine = describe_machine()
+    return Manifest(
+        settings=settings_without_secrets(settings),
+        packages=package_versions(PACKAGES),
+        server_version=server.version,
+        server_type=server.kind,
+        rows=settings.rows,
+        index=settings.index_config,
+        seed=settings.seed,
+        workers=workers,
+        cpu_model=machine.cpu_model,
+        cpu_count=machine.cpu_count,
+        memory_bytes=machine.memory_bytes,
+        python=machine.python,
+        command_line=mask_command_line(sys.argv),
+    )
+
+
+def _phase(window: Window) -> PhaseRecord:
+    health = window.health
+    return PhaseRecord(
+        mode=window.phase.mode,
+        model="closed",
+        concurrency=window.phase.concurrency,
+        rate=None,
+        seconds=window.seconds,
+        dropped=0,
+        workers_lost=window.workers_lost,
+        operations=tuple(_operation(name, tally, window) for (_, name), tally in sorted(window.tallies.items())),
+        generator=Generator(
+            cpu_ratio=health.cpu_ratio,
+            loop_lag_p99_seconds=health.loop_lag_p99,
+            hub_lag_p99_seconds=health.hub_lag_p99,
+            saturated=bool(health.limits()),
+        ),
+    )
+
+
+def _operation(name: str, tally: Tally, window: Window) -> OperationRecord:
+    durations = _durations(tally)
+    return OperationRecord(
+        operation=name,
+        outcomes=dict(tally.outcomes),
+        throughput=(tally.operations - tally.failures) / window.seconds,
+        service_seconds=durations,
+        response_seconds=durations,  # closed model: an operation is due when it starts
+        recall=None,
+    )
+
+
+def _durations(tally: Tally) -> Durations:
+    histogram, known = tally.service, bool(tally.service.get_total_count())
+    return Durations(
+        mean=histogram.get_mean_value() / MICROSECONDS if known else None,
+        p50=tally.percentile(50),
+        p90=tally.percentile(90),
+        p95=tally.percentile(95),
+        p99=tally.percentile(99),
+        p99_9=tally.percentile(99.9),
+        max=histogram.get_max_value() / MICROSECONDS if known else None,
+        histogram=histogram.encode(),
+    )
+
+
+def _comparison(level: Level) -> Comparison | None:
+    found = level.comparison
+    if found is None:
+        return None
+    return Comparison(
+        operation=level.operation,
+        concurrency=level.concurrency,
+        rate=None,
+        throughput_ratio=_ratio(found.throughput),
+        p50_ratio=_ratio(found.p50),
+        p99_ratio=_ratio(found.p99),
+        verdict=found.verdict.value,
+        reasons=found.reasons,
+    )
+
+
+def _ratio(found: compare.Ratio | None) -> Ratio:
+    if found is None:
+        return Ratio(estimate=None, low=None, high=None)
+    return Ratio.model_validate(found, from_attributes=True)

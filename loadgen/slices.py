@@ -1,0 +1,57 @@
+"""What was answered in short pieces of a phase, small enough to be sent and fine enough for quantiles."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+SHORTEST, LONGEST, WIDTH = 1e-6, 600.0, 1.02
+"""Slices count times from 1 us to 10 minutes in buckets 2 % wide, so that a quantile is less than 1 % off."""
+PER_LOG = 1 / math.log(WIDTH)
+OFFSET = -math.log(SHORTEST) * PER_LOG
+LAST_BUCKET = int(math.log(LONGEST) * PER_LOG + OFFSET)
+SLICES_AT_LEAST = 5
+
+
+def count_slices(seconds: float) -> int:
+    """Pieces that a phase of so many seconds is cut into: of about 1 s, of 0.5 s where it is shorter than 10 s."""
+    return max(SLICES_AT_LEAST, round(seconds if seconds >= 10 else 2 * seconds))  # noqa: PLR2004 - said above
+
+
+@dataclass(slots=True)
+class SliceTally:
+    """What was answered in one slice (0.5 to 1 s) of a phase, of one operation. An empty slice is a slice, too."""
+
+    seconds: float
+    """Length of the slice."""
+    operations: int = 0
+    """Answered ones: they are the throughput."""
+    buckets: dict[int, int] = field(default_factory=dict)
+    """Number of times by bucket; bucket i begins at SHORTEST x WIDTH^i seconds."""
+
+    def add(self, seconds: float, answered: bool = True) -> None:
+        """Count one operation that took so long; one that is not `answered` (a timeout) only adds its time."""
+        bucket = int(math.log(seconds) * PER_LOG + OFFSET) if SHORTEST < seconds < LONGEST else 0
+        if seconds >= LONGEST:
+            bucket = LAST_BUCKET
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+        if answered:
+            self.operations += 1
+
+    def merge(self, other: Self) -> None:
+        """Add another worker's tally of the same slice: the operations add up, the seconds are the same ones."""
+        self.seconds = max(self.seconds, other.seconds)
+        self.operations += other.operations
+        for bucket, count in other.buckets.items():
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + count
+
+    def as_message(self) -> dict[str, Any]:
+        """Plain values for msgpack or JSON."""
+        numbers = {"buckets": list(self.buckets), "counts": list(self.buckets.values())}
+        return {"seconds": self.seconds, "operations": self.operations} | numbers
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """The inverse of `as_message`."""
+        buckets = dict(zip(message["buckets"], message["counts"], strict=True))
+        return cls(message["seconds"], message["operations"], buckets)
