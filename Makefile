@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 LOCKING := build/lock
 
 # What `make demo` measures: about 90 s. DEMO_FLAGS goes to both runs, such as DEMO_FLAGS="--host http://127.0.0.1:19530".
-DEMO_SEARCH ?= --concurrency 1,8,32 --phase-seconds 5 --warmup-seconds 1
+DEMO_SEARCH ?= --concurrency 1,8,32 --rounds 1 --phase-seconds 5 --warmup-seconds 1
 DEMO_BURST ?= --burst 10,100
 DEMO_FLAGS ?= --only-summary
 PYTEST_FLAGS ?=

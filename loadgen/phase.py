@@ -52,15 +52,12 @@ class Phase:
 def timed_phases(
     modes: tuple[Mode, ...], concurrency: tuple[int, ...], rounds: int, length: tuple[float, float]
 ) -> tuple[Phase, ...]:
-    """The phases of a compare run: so many rounds of both modes at each concurrency; `length` is (seconds, warm-up).
+    """The phases of a compare run: so many rounds at each concurrency; `length` is (seconds, warm-up).
 
-    The order of the modes turns round from round to round (sync, async, async, sync), so that a steady drift of the
-    machine or the server hits both modes alike.
+    A round is sync, async, async, sync: a steady drift of the machine or the server hits both modes alike.
     """
     seconds, warmup_seconds = length
-    ordered = [
-        (users, mode) for users in concurrency for turn in range(rounds) for mode in modes[:: 1 - 2 * (turn % 2)]
-    ]
+    ordered = [(users, mode) for users in concurrency for _ in range(rounds) for mode in (*modes, *modes[::-1])]
     return tuple(Phase(number, mode, users, seconds, warmup_seconds) for number, (users, mode) in enumerate(ordered))
 
 

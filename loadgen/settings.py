@@ -156,7 +156,7 @@ class Settings(BaseModel):
     concurrency: Counts = setting(
         (1, 8, 32), "users in each phase of a compare run, with commas", way_out=f"{WHOLE_NUMBERS}, such as 1,8,32"
     )
-    rounds: int = setting(2, "times that both modes are measured at each concurrency, in turned order", ge=1, le=1_000)
+    rounds: int = setting(2, "rounds of sync, async, async, sync at each concurrency", ge=1, le=1_000)
     phase_seconds: float = setting(10.0, "measured length of a phase", unit="s", gt=0, le=86_400)
     warmup_seconds: float = setting(2.0, "load before the measured part of a phase", unit="s", ge=0, le=86_400)
     burst: Counts = setting(

@@ -41,8 +41,8 @@ class Lead:
     def begin(self, phase: Phase) -> list[Any]:
         """Announce a phase; returns the user classes of its mode and style."""
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
-        self._tell("announce", phase=phase.as_message())
         self._phase, self._workers = phase, _answering(self._environment.runner)
+        self._tell("announce", phase=phase.as_message())
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 
@@ -107,7 +107,7 @@ class Lead:
         for worker in called:
             runner.send_message(CALL, {"number": number, "order": order, "message": message}, client_id=worker)
         deadline = perf_counter() + ANSWER_WITHIN
-        while (missing := called & set(runner.clients) - set(answers)) and perf_counter() < deadline:
+        while (missing := called & _answering(runner) - set(answers)) and perf_counter() < deadline:
             gevent.sleep(LOOK)
         if missing:
             logger.warning("No answer to %r from %d of %d workers", order, len(missing), len(called))

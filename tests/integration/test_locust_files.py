@@ -13,7 +13,7 @@ from loadgen.store import close_stores, open_stores, to_query
 from loadgen.workload import INSERTED, Dataset
 from tests.integration.locust_command import SMALL, run_locust, settings_of
 
-SHORT = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "1.5", "--warmup-seconds", "0.5")
+SHORT = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.5")
 
 
 def rows(uri: str, collection: str, where: str = "") -> int:

@@ -36,10 +36,7 @@ def test_a_compare_run_has_both_modes_at_each_concurrency() -> None:
     classes, phases = cast([Asynchronous, Blocking], Settings(concurrency=(2, 4), rounds=1))
     assert classes == [Asynchronous, Blocking]
     assert [(phase.mode.value, phase.users) for phase in phases] == [
-        ("sync", 2),
-        ("async", 2),
-        ("sync", 4),
-        ("async", 4),
+        (mode, users) for users in (2, 4) for mode in ("sync", "async", "async", "sync")
     ]
 
 

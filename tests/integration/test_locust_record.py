@@ -1,0 +1,136 @@
+"""The record of a run agrees with what was printed and sent, and requirements decide the exit code."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadgen.record import read_record
+from loadgen.server import EmbeddedServer
+from tests.integration.locust_command import SMALL, Run, run_locust, start_locust
+
+PHASES = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "3", "--warmup-seconds", "0.5")
+
+
+def only_record(folder: Path) -> Path:
+    files = list((folder / "runs").glob("[!.]*.json"))
+    assert len(files) == 1
+    return files[0]
+
+
+def assert_agrees(run: Run, folder: Path) -> dict[str, Any]:
+    """The record's counts are the ledger's, phase by phase."""
+    path = only_record(folder)
+    record = read_record(path)
+    assert f"Run record: runs/{path.name}" in run.out
+    assert record.run_id == path.stem
+    kept = [{f"{phase.mode} {one.operation}": one.count for one in phase.operations} for phase in record.phases]
+    assert kept == [window["counts"] for window in run.told["windows"]]
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+@pytest.mark.parametrize("layout", [(), ("--processes", "2")])
+def test_a_compare_run_keeps_its_phases_and_its_verdict(
+    milvus: EmbeddedServer, tmp_path: Path, layout: tuple[str, ...]
+) -> None:
+    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", "record_one", *SMALL, *PHASES, *layout)
+    run.assert_good()
+    record = assert_agrees(run, tmp_path)
+    assert [phase["mode"] for phase in record["phases"]] == ["sync", "async", "async", "sync"]
+    for phase in record["phases"]:
+        assert (phase["model"], phase["concurrency"], phase["seconds"], phase["workers_lost"]) == ("closed", 2, 3, 0)
+        assert 0 < phase["generator"]["cpu_ratio"] < 3
+        one = phase["operations"][0]
+        assert one["throughput"] == pytest.approx(sum(one["outcomes"].values()) / 3)
+        times = one["service_seconds"]
+        assert 0 < times["p50"] <= times["p90"] <= times["p95"] <= times["p99"] <= times["p99_9"] <= times["max"]
+    (comparison,) = record["comparisons"]
+    ratio = comparison["throughput_ratio"]
+    assert ratio["low"] <= ratio["estimate"] <= ratio["high"]
+    assert f"{ratio['estimate']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" in run.out
+    assert comparison["verdict"] in run.out
+    manifest = record["manifest"]
+    assert manifest["server_type"] == "milvus"
+    assert manifest["rows"] == 300
+    assert manifest["workers"] == (2 if layout else 1)
+    assert manifest["packages"]["pymilvus"].startswith("2.6")
+
+
+def test_a_crash_costs_at_most_the_phase_that_ran(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    flags = ("--headless", "--host", milvus.uri, "--collection", "record_one", *SMALL, *PHASES)
+    run = start_locust(tmp_path, *flags)
+    assert run.process.stderr
+    for line in run.process.stderr:
+        if "Phase 3 of 4" in line:
+            break
+    run.process.kill()
+    run.process.communicate(timeout=30)
+    record = read_record(only_record(tmp_path))
+    assert [phase.mode.value for phase in record.phases] == ["sync", "async"]
+    assert record.comparisons == ()
+
+
+def test_a_lost_worker_marks_its_phase_and_the_run_goes_on(
+    milvus: EmbeddedServer, tmp_path: Path, free_port: int
+) -> None:
+    port = str(free_port)
+    flags = (
+        "--collection",
+        "record_one",
+        *SMALL,
+        "--concurrency",
+        "4",
+        "--rounds",
+        "1",
+        "--phase-seconds",
+        "6",
+        "--warmup-seconds",
+        "0.5",
+    )
+    waiting = ("--headless", "--master", "--master-bind-port", port, "--expect-workers", "2")
+    master = start_locust(tmp_path / "master", "--host", milvus.uri, *flags, *waiting)
+    workers = [start_locust(tmp_path / f"worker{n}", "--worker", "--master-port", port) for n in range(2)]
+    assert master.process.stderr
+    for line in master.process.stderr:
+        if "Phase 1 of 4" in line:
+            break
+    time.sleep(3)
+    workers[0].process.kill()
+    workers[0].process.communicate(timeout=30)
+    master.finish(150)
+    workers[1].finish(30)
+    record = read_record(only_record(tmp_path / "master"))
+    assert len(record.phases) == 4
+    assert record.phases[0].workers_lost == 1
+    assert [phase.workers_lost for phase in record.phases[1:]] == [0, 0, 0]
+    assert record.comparisons[0].verdict == "invalid"
+    assert any("lost 1 worker" in reason for reason in record.comparisons[0].reasons)
+
+
+@pytest.mark.parametrize(
+    ("requirements", "code", "told"),
+    [
+        (("--require", "search async p99 < 30 s", "--max-failures", "1%"), 0, "met: search async p99 < 30 s"),
+        (("--require", "search async throughput > 1000000/s"), 1, "MISSED: search async throughput > 1000000/s"),
+    ],
+)
+def test_requirements_are_told_and_decide_the_exit_code(
+    milvus: EmbeddedServer, tmp_path: Path, requirements: tuple[str, ...], code: int, told: str
+) -> None:
+    flags = ("--host", milvus.uri, "--collection", "record_one", *SMALL, "--mode", "async", "-t", "3s", "-u", "2")
+    run = run_locust(tmp_path, *flags, *requirements)
+    assert run.code == code, run.err
+    assert told in run.out
+
+
+def test_a_wrong_requirement_and_an_unwritable_folder_are_told_together_before_the_load(tmp_path: Path) -> None:
+    place = tmp_path / "taken"
+    place.touch()
+    run = run_locust(tmp_path, "--record", str(place), "--require", "search p42 < 1", "--max-failures", "some")
+    assert run.code == 2
+    for flag in (f"--record {place}", '--require "search p42 < 1"', "--max-failures some"):
+        assert flag in run.err
+    assert "Traceback" not in run.err
