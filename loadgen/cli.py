@@ -1,6 +1,7 @@
 """The command `loadgen`: what a person types beside `locust`."""
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"milvus-loadgen {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_serve(commands)
+    add_settings(commands)
     given = parser.parse_args(arguments)
     command: Command = given.command
     return command(given)
@@ -55,6 +57,30 @@ def add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     parser.add_argument("--data", type=Path, help="folder that keeps the data; without it they go with the server")
     parser.set_defaults(command=serve)
+
+
+def add_settings(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """`loadgen settings`, which has no flags."""
+    text = "list every setting of a run: locust's own --help cannot, it does not read the locustfile"
+    commands.add_parser("settings", help=text, description=text).set_defaults(command=list_settings)
+
+
+def list_settings(_given: argparse.Namespace) -> int:
+    """Print each setting as a flag with its default and its help."""
+    from loadgen.settings import Settings, as_text
+
+    lines = []
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        default = as_text(field.default)
+        unit = f" {extra['unit']}" if extra.get("unit") else ""
+        shown = f" [{default}{unit}]" if default and field.annotation is not bool else ""
+        lines.append(f"--{name.replace('_', '-')}{shown}\n    {field.description}\n")
+    lines.append("Each is also a variable LOADGEN_<NAME>, a key of Locust's config file and a field of its page.\n")
+    with contextlib.suppress(BrokenPipeError):  # a pager that was left
+        sys.stdout.write("".join(lines))
+        sys.stdout.flush()
+    return 0
 
 
 def _port(text: str) -> int:

@@ -225,3 +225,14 @@ def _bounds(field: FieldInfo | None) -> str:
     words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
     named = " ".join(f"{words[name]} {limits[name]:,}" for name in words if name in limits)
     return f"Choose a number {named}" if named else "See --help"
+
+
+def as_text(value: object) -> str:
+    """A value as a person would type it: (1, 8) is 1,8 and {"M": 16} is M=16."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={part}" for key, part in value.items())
+    if isinstance(value, tuple | list):
+        return ",".join(str(part) for part in value)
+    return str(value)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -26,14 +27,12 @@ SEED_SECONDS: dict[tuple[str, str, int], float] = {
     ("search", "sync", 1_000): 308.80,
 }
 """What the Milvus tutorial "RAG with LlamaIndex and the Milvus async API" prints, on its machine and its server."""
-WIDTH_WITHOUT_TERMINAL = 120
+WIDTH_WITHOUT_TERMINAL = 132
 
 
-def print_tables(windows: Iterable[Window], levels: Sequence[Level], console: Console | None = None) -> None:
+def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextIO) -> None:
     """Print what a run shows: its levels, then its bursts; nothing where nothing was counted."""
-    out = console or Console()
-    if console is None and not out.is_terminal:
-        out = Console(width=WIDTH_WITHOUT_TERMINAL)
+    out = Console(file=file) if file.isatty() else Console(file=file, width=WIDTH_WITHOUT_TERMINAL)
     bursts = [window for window in windows if window.phase.operations and window.tallies]
     if levels:
         out.print(_level_table(levels))

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import SecretStr
 
-from loadgen.settings import Settings
+from loadgen.settings import Settings, as_text
 
 MASK = "********"
 LOCUSTS_OWN = "host"
@@ -37,24 +37,16 @@ def add_arguments(parser: Any, defaults: Mapping[str, object]) -> None:
         if field.annotation is bool:
             options |= {"action": "store_true", "default": bool(default)}
         elif name == "require":
-            options |= {"action": "append", "default": list(default) if isinstance(default, tuple) else []}
+            options |= {
+                "action": "append",
+                "default": list(default) if isinstance(default, tuple) and default else None,
+            }
         else:
             options |= {"default": as_text(default), "metavar": "<text>"}
             choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
             if choices:
                 options |= {"choices": Offered(choices), "metavar": "|".join(choices)}
         parser.add_argument(f"--{name.replace('_', '-')}", is_secret=field.annotation is SecretStr, **options)
-
-
-def as_text(value: object) -> str:
-    """A value as a person would type it: (1, 8) is 1,8 and {"M": 16} is M=16."""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, Mapping):
-        return ",".join(f"{key}={part}" for key, part in value.items())
-    if isinstance(value, tuple | list):
-        return ",".join(str(part) for part in value)
-    return str(value)
 
 
 def _escape(text: str) -> str:

@@ -1,5 +1,6 @@
 """What happens in a process that has users: told by the lead, on the spot or by a message."""
 
+import logging
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
@@ -13,6 +14,8 @@ from loadgen.users.base import DRAIN_SECONDS
 
 CALL, ANSWER = "loadgen_call", "loadgen_answer"
 """Locust message types between master and workers."""
+logger = logging.getLogger("loadgen")
+
 LOOK = 0.01
 """Seconds between two looks at a condition."""
 
@@ -79,7 +82,8 @@ class Crew:
         while runner.user_count and perf_counter() < deadline:
             gevent.sleep(LOOK)
         self._station.ledger.close(perf_counter())
-        self._station.queue.flush()
+        if not self._station.queue.flush():
+            logger.error("Samples were still arriving when they were to be counted: the figures lack some")
         if hasattr(runner, "_send_stats"):
             runner._send_stats()  # noqa: SLF001 - Locust sends it every 3 s only, and waits 0.5 s for the last one
 

@@ -1,7 +1,6 @@
 """How a run ends: its levels compared, its record kept, its requirements judged, its tables printed."""
 
-import sys
-from typing import Any
+from typing import Any, TextIO
 
 from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Ledger
@@ -71,14 +70,14 @@ class Ending:
         if self._judgements and environment.process_exit_code is None:
             environment.process_exit_code = 0 if all(found.met for found in self._judgements) else MISSED
 
-    def tell(self) -> None:
+    def tell(self, out: TextIO) -> None:
         """Print what the run showed, once."""
         if self._recorder is None or self._told:
             return
         self._told = True
-        print_tables(list(self._ledger.windows.values()), self._levels)
+        print_tables(list(self._ledger.windows.values()), self._levels, out)
         lines = [str(found) for found in self._judgements]
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
-        sys.stdout.flush()
+        out.write("".join(f"{line}\n" for line in lines))
+        out.flush()

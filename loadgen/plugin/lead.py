@@ -91,7 +91,8 @@ class Lead:
         there = 0
         while perf_counter() < deadline:
             there = sum(self._tell("count_users"))
-            if there == phase.users:
+            lost = self._workers - _answering(self._environment.runner)
+            if there == phase.users or (lost and there == self._environment.runner.user_count):
                 return
             gevent.sleep(LOOK)
         raise StopTest(f"only {there} of {phase.users} users were there after {USERS_WITHIN:g} s: see the log above")

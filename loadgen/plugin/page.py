@@ -20,9 +20,12 @@ def dress_page(web_ui: Any, arrange: Callable[[Mapping[str, object]], object]) -
 
     def update_template_args() -> None:
         original()
-        option = web_ui.template_args.get("extra_options", {}).get("token")
-        if option and option["default_value"]:
-            option["default_value"] = MASK
+        arguments = web_ui.template_args
+        arguments["hide_common_options"] = False  # the form may ask for a mode that takes Locust's own users and rate
+        for name, option in arguments.get("extra_options", {}).items():
+            option["help_text"] = (option["help_text"] or "").replace("%%", "%")
+            if name == "token" and option["default_value"]:
+                option["default_value"] = MASK
 
     def before_swarm() -> Any:
         if request.method != "POST" or not request.path.endswith("/swarm"):

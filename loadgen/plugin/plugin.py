@@ -2,16 +2,17 @@
 
 import contextlib
 import logging
+import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import gevent
 from locust.exception import StopTest
-from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner, MasterRunner, WorkerRunner
 
-from loadgen.faults import SettingsError
+from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.plugin.arguments import MASK, add_arguments, read_settings
@@ -108,12 +109,12 @@ class Plugin:
         options = options or self._environment.parsed_options
         if getattr(options, "token", "") == MASK:  # a page that shows only the mask sends the mask back
             options.token = self._secret
+        self._secret = getattr(options, "token", "")
         return read_settings(options, host or self._environment.host)
 
     def _read(self) -> Settings:
         """The settings with the cast that they ask for; ends the process where they are wrong."""
         try:
-            self._secret = self._environment.parsed_options.token
             settings = self._settings()
             self._arrange(settings)
         except (SettingsError, RuntimeError) as error:
@@ -123,7 +124,11 @@ class Plugin:
     def _arrange(self, settings: Settings) -> None:
         """Choose the users and the plan of phases. Raises SettingsError."""
         environment = self._environment
-        if faults := find_faults(settings):
+        faults = find_faults(settings)
+        if environment.parsed_options.class_picker:
+            way_out = "Name the classes at the end of the command line instead."
+            faults.append(Fault("class_picker", "", "does not go with a plan of phases", way_out))
+        if faults:
             raise SettingsError(faults)
         environment.user_classes, phases = cast(self._everyone, settings)
         environment.shape_class = PhaseShape(phases, self._lead) if phases else None
@@ -133,7 +138,11 @@ class Plugin:
 
     def _arrange_asked(self, asked: Mapping[str, object]) -> None:
         """Before a start from the web page: check and arrange what its form asks for. Raises SettingsError."""
-        options = Namespace(**(vars(self._environment.parsed_options) | asked))
+        environment = self._environment
+        options = Namespace(**(vars(environment.parsed_options) | asked))
+        busy = environment.runner.state in (STATE_SPAWNING, STATE_RUNNING)
+        if environment.runner.shape_greenlet or (busy and options.mode != environment.parsed_options.mode):
+            raise SettingsError([Fault("mode", str(options.mode), "comes while a run is under way", "Stop it first.")])
         self._arrange(self._settings(options, asked.get("host", self._environment.host)))
 
     def _prepare_or_leave(self, settings: Settings) -> None:
@@ -142,13 +151,15 @@ class Plugin:
         except UNREADY as error:
             leave(str(error), CANNOT_START)
         except KeyboardInterrupt:
+            self._supply.wait_for_shield()
             leave("Interrupted before the run began.", 130)
 
     def _prepare(self, settings: Settings) -> None:
-        self._prepared = self._supply.prepare(settings)
-        self._environment.host = self._prepared.host
+        addressed = self._supply.prepare(settings)
+        self._environment.host = addressed.host
         if isinstance(self._environment.runner, LocalRunner):
-            self._open(self._prepared)
+            self._open(addressed)
+        self._prepared = addressed
 
     def _open(self, settings: Settings) -> None:
         modes = {kind.mode for kind in self._everyone} & _modes(settings)
@@ -166,10 +177,10 @@ class Plugin:
                 return
             if self._prepared is None:
                 self._prepare(settings)
+            self._prepared = None  # the next start looks again
         except UNREADY as error:
             self._refuse(error)
         self._begin(settings)
-        self._prepared = None  # the next start looks again
         environment.process_exit_code = None
         if environment.shape_class is None:
             self._lead.reset()
@@ -218,7 +229,7 @@ class Plugin:
         self._station.ledger.close(perf_counter())
         if environment.web_ui is not None:
             self._ending.conclude(environment)
-            self._ending.tell()
+            self._ending.tell(self._out())
         if environment.shape_class is not None:
             environment.shape_class.rewind()
 
@@ -238,12 +249,18 @@ class Plugin:
         if self._ended:
             return
         self._ended = True
-        self._ending.tell()
+        self._ending.tell(self._out())
+        if death := self._supply.find_death():
+            logger.error(death)
         with contextlib.suppress(Exception):
             self._supply.close(self._station)
         self._pulse.stop()
         self._station.loop.stop()
         self._supply.stop_server()
+
+    def _out(self) -> TextIO:
+        """Where the tables go: standard output, unless Locust's `--json` has that to itself."""
+        return sys.stderr if self._environment.parsed_options.json else sys.stdout
 
 
 def _in_flight(runner: Any) -> int:

@@ -1,6 +1,7 @@
 """What a process needs before its users: the embedded server, the prepared collection, open stores, made queries."""
 
 import logging
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ from loadgen.store import (
     to_node,
     to_query,
     warm_stores,
+    warm_sync_stores,
 )
 from loadgen.users import Station
 from loadgen.workload import Dataset, InsertStream
@@ -40,6 +42,7 @@ class Supply:
 
     def __init__(self) -> None:
         self._server: EmbeddedServer | None = None
+        self._shield = threading.Lock()
         self.answered: ServerInfo | None = None
         """What the server said it is, once the collection is prepared."""
 
@@ -54,7 +57,7 @@ class Supply:
                 self._server = start_server(settings.embedded, tell=logger.info)
             address = settings.host or (self._server.uri if self._server else "")
             addressed = settings.model_copy(update={"host": address})
-            prepared = prepare(addressed, Dataset(addressed), logger.info)
+            prepared = prepare(addressed, Dataset(addressed), logger.info, self._shield)
             self.answered = prepared.server
             logger.info("The collection is ready: %s", prepared)
             return addressed
@@ -71,6 +74,7 @@ class Supply:
             station.queries = [to_query(vector, settings) for vector in dataset.queries()]
             station.nodes = Nodes(InsertStream(dataset, worker))
             station.stores = {mode: open_stores(settings, mode) for mode in modes}
+            warm_sync_stores(station.stores.get(Mode.SYNC, ()))
             if Mode.ASYNC in station.stores:
                 station.loop.call(warm_stores(station.stores[Mode.ASYNC])).result(timeout=15)
 
@@ -87,6 +91,17 @@ class Supply:
             station.stores = {}
 
         run_in_thread(work)
+
+    def wait_for_shield(self) -> None:
+        """Before the process ends early: let a collection that is just being made get its manifest, 4 s at most."""
+        self._shield.acquire(timeout=4)
+
+    def find_death(self) -> str:
+        """What to tell of an embedded server that has ended by itself; empty where there is none."""
+        if self._server is None or self._server.running:
+            return ""
+        self._server.stop(keep=True)
+        return f"The embedded server ended by itself; its log is {self._server.log}"
 
     def stop_server(self) -> None:
         """End the embedded server, if there is one."""

@@ -4,11 +4,13 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 
 import grpc
 from llama_index.vector_stores.milvus import MilvusVectorStore
+from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus.exceptions import MilvusException
 
 from loadgen.conflicts import without_secret
@@ -48,12 +50,16 @@ class Prepared:
         return f"{self.rows:,} rows {how} in {self.seconds:.1f} s, index {self.index}, {self.server}"
 
 
-def prepare(settings: Settings, dataset: Dataset, tell: Tell) -> Prepared:
+def prepare(
+    settings: Settings, dataset: Dataset, tell: Tell, shield: AbstractContextManager[object] | None = None
+) -> Prepared:
     """See to it that the collection holds exactly the dataset, and that all of it is found by a search.
 
     Blocks, for as long as the loading takes: call it on an OS thread without a running event loop. `tell` takes a line
-    about once a second while rows are loaded, from that thread. Raises SettingsError with every fault found, the
-    collection untouched; StoreError where the server does not do what it should.
+    about once a second while rows are loaded, from that thread. `shield` is held while the collection is made, which
+    would look like nobody's until its manifest is written: who wants to end the process waits for it. Raises
+    SettingsError with every fault found, the collection untouched; StoreError where the server does not do what it
+    should.
     """
     started = perf_counter()
     server = check_server(settings)
@@ -66,7 +72,7 @@ def prepare(settings: Settings, dataset: Dataset, tell: Tell) -> Prepared:
             if found is not None and not reused:
                 collection.drop()
             if not reused:
-                _load(collection, settings, dataset, tell)
+                _load(collection, settings, dataset, (tell, shield or nullcontext()))
             index = collection.settle(dataset.size)
             _require_exactly(collection, dataset)
     except (MilvusException, grpc.RpcError) as error:
@@ -121,9 +127,13 @@ def _is_usable(found: Found, collection: Collection, settings: Settings, dataset
     return False
 
 
-def _load(collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> None:
+def _load(
+    collection: Collection, settings: Settings, dataset: Dataset, outside: tuple[Tell, AbstractContextManager[object]]
+) -> None:
+    tell, shield = outside
     with Loading(dataset, settings) as loading:
-        store = _create(collection, settings, dataset)
+        with shield:
+            store = _create(collection, settings, dataset)
         started = perf_counter()
         try:
             asyncio.run(loading.run(store, tell))
@@ -138,19 +148,27 @@ def _load(collection: Collection, settings: Settings, dataset: Dataset, tell: Te
 
 
 def _create(collection: Collection, settings: Settings, dataset: Dataset) -> MilvusVectorStore:
-    """Let LlamaIndex make the collection; one whose index is refused is dropped again."""
+    """Let LlamaIndex make the collection, then the index; one whose index is refused is dropped again.
+
+    In two steps, because the constructor would write the manifest last, after seconds of indexing and loading: a
+    process killed meanwhile would leave a collection that nobody owns.
+    """
     manifest = json.dumps(make_manifest(settings, dataset))
     arguments = store_arguments(settings, Mode.ASYNC) | connection_arguments(settings, collection.limit)
+    bare = {"upsert_mode": False, "index_management": IndexManagement.NO_VALIDATION}
+    store = MilvusVectorStore(**(arguments | bare), collection_properties={MANIFEST_KEY: manifest})
     try:
-        return MilvusVectorStore(**(arguments | {"upsert_mode": False}), collection_properties={MANIFEST_KEY: manifest})
+        index = store._add_dense_index_params(store.client.prepare_index_params())  # noqa: SLF001 - LlamaIndex's own
+        store.client.create_index(settings.collection, index)
+        store.client.load_collection(settings.collection)
     except MilvusException as error:
-        if collection.look() is None:  # not even the collection was accepted
-            raise
+        store.client.close()
         has_index = collection.has_index()
         collection.drop()
         if has_index:
             raise
         raise SettingsError([_refused_index(settings, server_words(error))]) from error
+    return store
 
 
 def _refused_index(settings: Settings, words: str) -> Fault:

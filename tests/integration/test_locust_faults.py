@@ -117,6 +117,35 @@ def test_a_run_that_is_killed_leaves_no_server(tmp_path: Path) -> None:
     assert wait_until(lambda: are_gone(below), 15)
 
 
+def test_an_embedded_server_that_dies_is_told_with_its_log(tmp_path: Path) -> None:
+    flags = ("--headless", "--embedded", "lite", *SMALL, "--mode", "sync", "-t", "6s")
+    run = start_locust(tmp_path, *flags)
+    assert run.process.stderr
+    for line in run.process.stderr:
+        if "All users spawned" in line:
+            break
+    for process in psutil.Process(run.process.pid).children(recursive=True):
+        process.kill()
+    run.finish(60)
+    assert run.code == 1
+    told = next(line for line in run.err.splitlines() if "The embedded server ended by itself; its log is " in line)
+    assert Path(told.rpartition(" is ")[2]).exists()
+
+
+def test_ctrl_c_while_the_collection_is_made_leaves_one_that_the_next_run_knows(
+    milvus: EmbeddedServer, tmp_path: Path
+) -> None:
+    flags = ("--headless", "--host", milvus.uri, "--collection", "faults_made", *SMALL, "--mode", "sync", "-t", "1s")
+    client = MilvusClient(uri=milvus.uri, dedicated=True)
+    run = start_locust(tmp_path, *flags)
+    assert wait_until(lambda: bool(client.has_collection("faults_made")), 30)
+    run.interrupt()
+    run.finish(10)
+    assert run.code == 130
+    assert start_locust(tmp_path / "again", *flags).finish().code == 0
+    client.close()
+
+
 def test_ctrl_c_while_the_data_loads_ends_without_a_traceback(milvus: EmbeddedServer, tmp_path: Path) -> None:
     run = start_locust(tmp_path, "--headless", "--host", milvus.uri, "--collection", "faults_early", "--rows", "60000")
     assert run.process.stderr

@@ -3,7 +3,6 @@
 from io import StringIO
 
 import pytest
-from rich.console import Console
 
 from loadgen.health import Beat
 from loadgen.ledger import Ledger
@@ -25,7 +24,7 @@ def count(ledger: Ledger, phase: Phase, times: list[float], failed: int = 0, sec
 def lines(ledger: Ledger) -> list[str]:
     out = StringIO()
     windows = list(ledger.windows.values())
-    print_tables(windows, find_levels(windows, seed=1), Console(file=out, width=160))
+    print_tables(windows, find_levels(windows, seed=1), out)
     return out.getvalue().splitlines()
 
 
@@ -112,5 +111,5 @@ def test_a_phase_in_which_the_tool_was_the_limit_makes_its_comparison_invalid() 
 
 def test_a_run_that_counted_nothing_prints_nothing() -> None:
     out = StringIO()
-    print_tables([], [], Console(file=out))
+    print_tables([], [], out)
     assert out.getvalue() == ""
