@@ -1,7 +1,9 @@
 """Settings as Locust arguments: flag, `LOADGEN_*` variable, key of a config file, field of the web UI."""
 
+import difflib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import SecretStr
@@ -47,6 +49,22 @@ def add_arguments(parser: Any, defaults: Mapping[str, object]) -> None:
             if choices:
                 options |= {"choices": Offered(choices), "metavar": "|".join(choices)}
         parser.add_argument(f"--{name.replace('_', '-')}", is_secret=field.annotation is SecretStr, **options)
+
+
+def find_unknown(names: Iterable[str]) -> list[str]:
+    """Warnings about `LOADGEN_*` variables that are no setting, such as a mistyped one.
+
+    What Kubernetes sets for a Service called loadgen (LOADGEN_PORT, LOADGEN_SERVICE_HOST, ...) is passed over.
+    """
+    known = [f"LOADGEN_{name.upper()}" for name in Settings.model_fields]
+    warnings = []
+    for name in sorted(names):
+        if not name.startswith("LOADGEN_") or name in known or re.search(r"_(PORT|SERVICE)(_|$)", name):
+            continue
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        warnings.append(f"The variable {name} is no setting and is ignored{hint}")
+    return warnings
 
 
 def _escape(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner, MasterRun
 from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
-from loadgen.plugin.arguments import MASK, add_arguments, read_settings
+from loadgen.plugin.arguments import MASK, add_arguments, find_unknown, read_settings
 from loadgen.plugin.casting import cast
 from loadgen.plugin.crew import ANSWER, CALL, Crew
 from loadgen.plugin.ending import Ending, find_faults
@@ -82,6 +83,8 @@ class Plugin:
         if isinstance(runner, WorkerRunner):
             return
         settings = self._read()
+        for warning in find_unknown(os.environ):
+            logger.warning(warning)
         logger.info("Async users run on %s", self._station.loop.name)
         options = environment.parsed_options
         if web_ui is not None:

@@ -1,6 +1,7 @@
 """What Locust's own process needs where gevent has not patched it."""
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -33,7 +34,7 @@ def repair_locust_main() -> None:
     `os.waitpid` would ask for children that gevent has already reaped. Idempotent.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        gevent.signal_handler(signal.SIGINT, _interrupt)
+        gevent.signal_handler(signal.SIGINT, _Interrupt())
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt, StopTest)  # Locust tells of both; the hub need not
     locust.main.time = _Instead(time, sleep=_sleep)
@@ -57,9 +58,23 @@ class _NoRamping(logging.Filter):
         return record.levelno > logging.INFO or not record.getMessage().startswith(self.STARTS)
 
 
-def _interrupt() -> None:
-    """Carry Ctrl-C to the main greenlet: left to Python it would hit whichever greenlet happens to run, and kill it."""
-    raise KeyboardInterrupt
+class _Interrupt:
+    """Carries Ctrl-C to the main greenlet: left to Python it would hit whichever greenlet happens to run, and kill it.
+
+    Once: a second one while the users finish would cost the tables. After `PATIENCE` seconds it counts again.
+    """
+
+    PATIENCE = 10.0
+
+    def __init__(self) -> None:
+        self._since = -math.inf
+
+    def __call__(self) -> None:
+        """Raise KeyboardInterrupt, which gevent hands on."""
+        now = time.monotonic()
+        if now - self._since >= self.PATIENCE:
+            self._since = now
+            raise KeyboardInterrupt
 
 
 def _sleep(seconds: float) -> None:

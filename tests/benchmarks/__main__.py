@@ -33,12 +33,16 @@ HOUSE = HERE.parents[1]
 WIDTH = 120
 
 
+CELLS = 4
+"""Windows at each number of users: sync, async, async, sync."""
+
+
 def parse() -> argparse.Namespace:
     """Flags."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=4.0, help="length of one window [default: %(default)s]")
     parser.add_argument("--warmup", type=float, default=1.0, help="seconds before each window [default: %(default)s]")
-    parser.add_argument("--rounds", type=int, default=4, help="pairs of runs [default: %(default)s]")
+    parser.add_argument("--rounds", type=int, default=2, help="pairs of runs [default: %(default)s]")
     parser.add_argument("--users", default="8,64", help="numbers of users, with commas [default: %(default)s]")
     parser.add_argument("--only", choices=("search", "loading"), help="leave the other one out")
     parser.add_argument("--rows", type=int, default=5_000, help="rows to load [default: %(default)s]")
@@ -66,7 +70,7 @@ def run_variant(variant: str, settings: Settings) -> list[Figures]:
         check=False,
     )
     figures = Figures.heard(done.stdout)
-    if done.returncode or len(figures) != 2 * len(settings.concurrency) * settings.rounds:
+    if done.returncode or len(figures) != CELLS * len(settings.concurrency) * settings.rounds:
         raise RuntimeError(f"the {variant} run failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
     return figures
 

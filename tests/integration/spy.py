@@ -12,7 +12,7 @@ from locust import events
 def _watch(environment: Any, **_: Any) -> None:
     if environment.parsed_options.worker:
         return
-    target = Path(os.environ["LOADGEN_SPY"])
+    target = Path(os.environ["SPY_FILE"])
     environment.events.quit.add_listener(lambda **event: target.write_text(_told(environment, event["exit_code"])))
 
 

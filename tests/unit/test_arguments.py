@@ -7,7 +7,7 @@ import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments, ui_extra_args_dict
 from pydantic import SecretStr
 
-from loadgen.plugin.arguments import add_arguments, read_settings
+from loadgen.plugin.arguments import add_arguments, find_unknown, read_settings
 from loadgen.settings import Settings, as_text
 
 OTHERS: dict[str, tuple[str, object]] = {
@@ -135,6 +135,14 @@ def test_values_are_written_as_a_person_types_them() -> None:
         "2.5",
         "x",
         "",
+    ]
+
+
+def test_a_mistyped_variable_is_told_with_what_was_meant_and_those_of_kubernetes_are_not() -> None:
+    names = ["LOADGEN_PHASE_SECOND", "LOADGEN_TOP_K", "LOADGEN_PORT", "LOADGEN_SERVICE_HOST", "LOADGEN_XYZ", "PATH"]
+    assert find_unknown(names) == [
+        "The variable LOADGEN_PHASE_SECOND is no setting and is ignored; did you mean LOADGEN_PHASE_SECONDS?",
+        "The variable LOADGEN_XYZ is no setting and is ignored",
     ]
 
 
