@@ -12,6 +12,8 @@ DEMO_SEARCH ?= --concurrency 1,8,32 --rounds 1 --phase-seconds 5 --warmup-second
 DEMO_BURST ?= --burst 10,100
 DEMO_FLAGS ?= --only-summary
 PYTEST_FLAGS ?=
+# Most of the tests' time is spent waiting for servers and for phases to pass; each process starts servers of its own.
+PYTEST_PROCESSES ?= 2
 BENCH_FLAGS ?=
 
 .DEFAULT_GOAL := help
@@ -38,7 +40,7 @@ demo: $(READY) ## measure sync against async on a Milvus of your own, in about 9
 	$(BIN)/locust -f locustfiles/burst.py --headless $(DEMO_BURST) $(DEMO_FLAGS)
 
 test: $(READY) ## all tests, those against real servers too
-	$(BIN)/pytest $(PYTEST_FLAGS)
+	$(BIN)/pytest -n $(PYTEST_PROCESSES) --dist loadfile $(PYTEST_FLAGS)
 
 unit: $(READY) ## the tests without network, in seconds
 	$(BIN)/pytest tests/unit $(PYTEST_FLAGS)
