@@ -61,7 +61,7 @@ def find_unknown(names: Iterable[str]) -> list[str]:
     for name in sorted(names):
         if not name.startswith("LOADGEN_") or name in known or re.search(r"_(PORT|SERVICE)(_|$)", name):
             continue
-        close = difflib.get_close_matches(name, known, n=1)
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
         hint = f"; did you mean {close[0]}?" if close else ""
         warnings.append(f"The variable {name} is no setting and is ignored{hint}")
     return warnings

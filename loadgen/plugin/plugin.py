@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -237,6 +238,8 @@ class Plugin:
             environment.shape_class.rewind()
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends in seconds; another Ctrl-C would only cost the figures
+        self._station.closed = True
         runner = environment.runner
         if isinstance(runner, MasterRunner):
             runner.stop(send_stop_to_client=False)  # as its quit does, which comes after this

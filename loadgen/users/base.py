@@ -173,6 +173,9 @@ class LoadUser(User):  # type: ignore[misc]
 
 def _watch(user: LoadUser) -> None:
     """Wait on the hub for a user's end. Locust reads the user from this greenlet's first argument."""
+    if user.station.closed:
+        user._ended.set()  # noqa: SLF001
+        return
     try:
         user.begin()
         user._ended.wait()  # noqa: SLF001

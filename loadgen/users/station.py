@@ -35,6 +35,8 @@ class Station:
     queries: list[Any] = field(default_factory=list)
     nodes: NodeSource | None = None
     phase: Phase | None = None
+    closed: bool = False
+    """The process is ending: users that Locust still spawns, for a worker that quit first, do nothing."""
     user_numbers: Iterator[int] = field(default_factory=count)
     settled: set[int] = field(default_factory=set)
     """Numbers of the users that are past their on_start. Touched on the hub alone."""

@@ -302,3 +302,14 @@ def test_a_user_without_the_plugin_says_what_is_missing() -> None:
 
     with pytest.raises(RuntimeError, match=r"plug\(events\)"):
         AsyncSearch(Environment(user_classes=[AsyncSearch]))
+
+
+@BOTH
+def test_a_user_that_is_spawned_while_the_process_ends_does_nothing(kind: type[Any]) -> None:
+    store = CountingStore()
+    with stage(kind, store=store) as on:
+        on.station.closed = True
+        on.start(3)
+        on.wait_until(lambda: on.runner.user_count == 0, "all three to be over")
+        on.stop()
+        assert (store.calls, on.samples) == (0, [])
