@@ -95,10 +95,9 @@ def test_ctrl_c_ends_within_five_seconds_with_the_figures_and_no_traceback(
             break
     time.sleep(2)
     run.interrupt()
-    if not layout:
-        time.sleep(0.2)
-        run.interrupt()  # an impatient second one costs nothing
-    run.finish(5 if not layout else 10).assert_good()
+    time.sleep(0.2)
+    run.interrupt()  # an impatient second one costs nothing
+    run.finish(5).assert_good()
     assert searches(milvus) - before == sum(run.told["stats"].values())
     assert "Sync and async, level by level" in run.out or not run.counted
     assert all(window["seconds"] < 5 for window in run.told["windows"]), "the phase is as long as it ran"

@@ -1,7 +1,6 @@
 """TLS towards a real standalone: with the right certificates everything works, a wrong one is told at once."""
 
 import asyncio
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -20,8 +19,6 @@ from loadgen.workload import Dataset
 from tests.integration.locust_command import SMALL, run_locust
 from tests.integration.store_support import prepare_for, settings_for
 from tests.integration.tls_support import MUTUAL, NAME, ONE_WAY, Certificates, make_certificates, tls_milvus
-
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by `openssl`")
 
 ROWS = 300
 
