@@ -1,5 +1,6 @@
 """What Locust's own process needs where gevent has not patched it."""
 
+import contextlib
 import logging
 import math
 import os
@@ -7,11 +8,12 @@ import signal
 import sys
 import time
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 import gevent.os
 import locust.main
+import psutil
 from locust.exception import StopTest
 
 
@@ -82,13 +84,27 @@ def _sleep(seconds: float) -> None:
     try:
         gevent.sleep(seconds)
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted before the run began.\n")
-        sys.exit(130)
+        leave("Interrupted before the run began.", 130)
 
 
-def leave(message: str, code: int = 2) -> None:
-    """Print one message without a traceback and end the process."""
+def leave(message: str, code: int = 2) -> NoReturn:
+    """Print one message without a traceback and end the process at once.
+
+    Threads may still load rows. An orderly end of the interpreter would stop them within native code, which now and
+    then aborts the process (SIGABRT in place of the exit code). The embedded server ends with the process anyway.
+    """
     sys.stdout.flush()
     sys.stderr.write(f"{message}\n")
     sys.stderr.flush()
-    sys.exit(code)
+    logging.shutdown()
+    _end_twins()
+    os._exit(code)
+
+
+def _end_twins() -> None:
+    """End the processes that Locust's --processes has forked from this one; its own `kill_workers` overlooks them."""
+    this = psutil.Process()
+    for child in this.children():
+        with contextlib.suppress(psutil.Error):
+            if child.cmdline() == this.cmdline():
+                child.terminate()

@@ -1,5 +1,6 @@
 """Bad input is told at once and nothing is sent; what goes wrong later is counted and told."""
 
+import os
 import signal
 import socket
 import time
@@ -27,6 +28,22 @@ def test_every_fault_is_told_in_one_message_before_any_load(milvus: EmbeddedServ
     for flag, value in faults.items():
         assert f"  {flag} {value}: " in run.err
     assert requests_seen(milvus.metrics_uri) == before
+
+
+def test_a_wrong_setting_leaves_no_forked_worker_behind(tmp_path: Path) -> None:
+    run = start_locust(tmp_path, "--headless", "--processes", "2", "--rows", "-4").finish(30)
+    assert run.code == 2
+    assert "--rows -4" in run.err
+    family = [process for process in psutil.process_iter() if _group(process) == run.process.pid]
+    assert wait_until(lambda: are_gone(family), 5)
+
+
+def _group(process: psutil.Process) -> int:
+    """The group of a process, 0 if it has just gone."""
+    try:
+        return os.getpgid(process.pid)
+    except ProcessLookupError:
+        return 0
 
 
 def test_a_mistyped_flag_is_told_with_what_was_meant(tmp_path: Path) -> None:
