@@ -76,7 +76,15 @@ class ExporterCollector(Collector):
         )
         for mode, number in self._exporter.dropped.items():
             dropped.add_metric([mode.value, self._exporter.client], number)
-        yield from (operations, rows, dropped)
+        active = CounterMetricFamily(
+            "loadgen_active_seconds",
+            "Time in which phases of this mode had users here; operations over it are a throughput [seconds]",
+            labels=("mode", "client"),
+            unit="seconds",
+        )
+        for mode, seconds in self._exporter.active.items():
+            active.add_metric([mode.value, self._exporter.client], seconds)
+        yield from (operations, rows, dropped, active)
 
     def _durations(self) -> Iterator[Metric]:
         service = HistogramMetricFamily(

@@ -203,6 +203,26 @@ def test_arrivals_and_recall_are_told_by_mode() -> None:
     assert registry.get_sample_value("loadgen_recall_ratio_bucket", both | {"le": "0.9"}) == 1
 
 
+def test_active_time_is_that_in_which_a_phase_has_users() -> None:
+    users = 0
+    exporter = Exporter("llamaindex", lambda: users)
+    registry = new_registry(exporter)
+    beat = Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1)
+    exporter.beat(beat)
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
+    exporter.beat(beat)
+    users = 8
+    exporter.beat(beat)
+    exporter.enter(Phase(1, Mode.ASYNC, 8), RUN)
+    exporter.beat(beat)
+    exporter.beat(beat)
+    exporter.leave()
+    exporter.beat(beat)
+    for mode, seconds in (("sync", 0.25), ("async", 0.5)):
+        labels = {"mode": mode, "client": "llamaindex"}
+        assert registry.get_sample_value("loadgen_active_seconds_total", labels) == seconds
+
+
 def test_a_master_tells_of_phases_and_of_itself_and_counts_nothing_that_its_workers_count() -> None:
     exporter, registry = make(users=None)
     exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
@@ -216,7 +236,7 @@ def test_every_family_has_a_help_that_ends_with_its_unit() -> None:
     exporter, registry = make()
     exporter([sample()])
     families = [one for one in registry.collect() if one.name.startswith("loadgen_")]
-    assert len(families) == 14
+    assert len(families) == 15
     for family in families:
         assert family.documentation.endswith("]"), family.name
         assert family.documentation[0].isupper()
