@@ -12,6 +12,7 @@ from locust.runners import MasterRunner
 
 from loadgen.phase import Phase
 from loadgen.plugin.crew import CALL, LOOK, Crew
+from loadgen.plugin.progress import Progress
 
 USERS_WITHIN = 120.0
 """Seconds for all users of a phase to be past their on_start."""
@@ -24,8 +25,9 @@ logger = logging.getLogger("loadgen")
 class Lead:
     """Gives each order to all crews and waits for their answers; it is the conductor of a `PhaseShape`."""
 
-    def __init__(self, environment: Any, crew: Crew, after_phase: Callable[[], None]) -> None:
+    def __init__(self, environment: Any, crew: Crew, progress: Progress, after_phase: Callable[[], None]) -> None:
         self._environment = environment
+        self._progress = progress
         self._after_phase = after_phase
         self._phase: Phase | None = None
         self._workers: set[str] = set()
@@ -41,6 +43,7 @@ class Lead:
     def begin(self, phase: Phase) -> list[Any]:
         """Announce a phase; returns the user classes of its mode and style."""
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
+        self._progress.begin(phase, self._environment.shape_class.phases)
         self._phase, self._workers = phase, _answering(self._environment.runner)
         self._tell("announce", phase=phase.as_message())
         classes = self._environment.user_classes
@@ -49,17 +52,21 @@ class Lead:
     def measure(self, phase: Phase) -> None:
         """Let a phase run to its end. Raises StopTest where its users do not come."""
         if phase.operations:
+            self._progress.open(phase)
             while not any(self._tell("is_over", number=phase.number)):
                 gevent.sleep(LOOK)
             return
         self._wait_for_users(phase)
         self._tell("open_window", phase=phase.as_message())
+        self._progress.open(phase)
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
     def finish(self) -> None:
         """Wait until the phase's users are gone and all they did is counted here."""
         self._tell("drain")
         self._count_lost()
+        if self._phase is not None:
+            self._progress.finish(self._crew.window(self._phase))
         self._after_phase()
 
     def _count_lost(self) -> None:
@@ -75,6 +82,7 @@ class Lead:
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
         self._tell("open_window", phase=phase.as_message())
+        self._progress.open(phase, self._environment.parsed_options.run_time or 0.0)
 
     def stop(self) -> None:
         """Stop all users and collect everything."""

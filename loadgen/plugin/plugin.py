@@ -20,9 +20,11 @@ from loadgen.phase import Phase
 from loadgen.plugin.arguments import MASK, add_arguments, find_unknown, read_settings
 from loadgen.plugin.casting import cast
 from loadgen.plugin.crew import ANSWER, CALL, Crew
+from loadgen.plugin.display import Display
 from loadgen.plugin.ending import Ending, find_faults
 from loadgen.plugin.lead import Lead
 from loadgen.plugin.page import dress_page
+from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.supply import Supply
 from loadgen.plugin.surroundings import leave, quiet_phases, repair_locust_main
@@ -51,7 +53,8 @@ class Plugin:
     def __init__(self, events: Any) -> None:
         self._events = events
         self._defaults: dict[str, object] = {}
-        self._supply = Supply()
+        self._progress = Progress()
+        self._supply = Supply(self._progress.tell)
         self._prepared: Settings | None = None
         self._secret = ""
         self._ended = False
@@ -79,7 +82,9 @@ class Plugin:
         self._pulse = Pulse(self._station.loop, self._sinks[0].beat, lambda: _in_flight(runner))
         self._crew = Crew(environment, self._station)
         self._ending = Ending(self._sinks[0])
-        self._lead = Lead(environment, self._crew, self._ending.keep)
+        self._display = Display(self._progress.look, sys.stderr)
+        self._progress.follow(self._sinks[0])
+        self._lead = Lead(environment, self._crew, self._progress, self._ending.keep)
         self._listen(environment.events, runner)
         if isinstance(runner, WorkerRunner):
             return
@@ -87,6 +92,7 @@ class Plugin:
         for warning in find_unknown(os.environ):
             logger.warning(warning)
         logger.info("Async users run on %s", self._station.loop.name)
+        self._display.start()
         options = environment.parsed_options
         if web_ui is not None:
             dress_page(web_ui, self._arrange_asked)
@@ -153,13 +159,18 @@ class Plugin:
         try:
             self._prepare(settings)
         except UNREADY as error:
+            self._display.stop()
             leave(str(error), CANNOT_START)
         except KeyboardInterrupt:
             self._supply.wait_for_shield()
+            self._display.stop()
             leave("Interrupted before the run began.", 130)
 
     def _prepare(self, settings: Settings) -> None:
-        addressed = self._supply.prepare(settings)
+        try:
+            addressed = self._supply.prepare(settings)
+        finally:
+            self._progress.rest()
         self._environment.host = addressed.host
         if isinstance(self._environment.runner, LocalRunner):
             self._open(addressed)
@@ -229,6 +240,7 @@ class Plugin:
             self._station.ledger.cut(perf_counter())
 
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
+        self._progress.rest()
         self._station.queue.flush()
         self._station.ledger.close(perf_counter())
         if environment.web_ui is not None:
@@ -240,6 +252,7 @@ class Plugin:
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends in seconds; another Ctrl-C would only cost the figures
         self._station.closed = True
+        self._display.stop()
         runner = environment.runner
         if isinstance(runner, MasterRunner):
             runner.stop(send_stop_to_client=False)  # as its quit does, which comes after this
