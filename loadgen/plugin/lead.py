@@ -19,13 +19,15 @@ USERS_WITHIN = 120.0
 ANSWER_WITHIN = 15.0
 """Seconds for a worker to carry out an order, its users' last operations included."""
 
+AfterPhase = Callable[[Phase | None], None]
+
 logger = logging.getLogger("loadgen")
 
 
 class Lead:
     """Gives each order to all crews and waits for their answers; it is the conductor of a `PhaseShape`."""
 
-    def __init__(self, environment: Any, crew: Crew, progress: Progress, after_phase: Callable[[], None]) -> None:
+    def __init__(self, environment: Any, crew: Crew, progress: Progress, after_phase: AfterPhase) -> None:
         self._environment = environment
         self._progress = progress
         self._after_phase = after_phase
@@ -67,7 +69,7 @@ class Lead:
         self._count_lost()
         if self._phase is not None:
             self._progress.finish(self._crew.window(self._phase))
-        self._after_phase()
+        self._after_phase(self._phase)
 
     def _count_lost(self) -> None:
         """Mark the phase with the workers that were there at its begin and have gone."""

@@ -20,8 +20,8 @@ from loadgen.phase import Phase
 from loadgen.plugin.arguments import MASK, add_arguments, find_unknown, read_settings
 from loadgen.plugin.casting import cast
 from loadgen.plugin.crew import ANSWER, CALL, Crew
-from loadgen.plugin.display import Display
 from loadgen.plugin.ending import Ending, find_faults
+from loadgen.plugin.front import Front
 from loadgen.plugin.lead import Lead
 from loadgen.plugin.page import dress_page
 from loadgen.plugin.progress import Progress
@@ -82,9 +82,8 @@ class Plugin:
         self._pulse = Pulse(self._station.loop, self._sinks[0].beat, lambda: _in_flight(runner))
         self._crew = Crew(environment, self._station)
         self._ending = Ending(self._sinks[0])
-        self._display = Display(self._progress.look, sys.stderr)
-        self._progress.follow(self._sinks[0])
-        self._lead = Lead(environment, self._crew, self._progress, self._ending.keep)
+        self._front = Front(environment, self._progress, self._sinks[0], self._ending)
+        self._lead = Lead(environment, self._crew, self._progress, self._front.after_phase)
         self._listen(environment.events, runner)
         if isinstance(runner, WorkerRunner):
             return
@@ -92,7 +91,7 @@ class Plugin:
         for warning in find_unknown(os.environ):
             logger.warning(warning)
         logger.info("Async users run on %s", self._station.loop.name)
-        self._display.start()
+        self._front.open()
         options = environment.parsed_options
         if web_ui is not None:
             dress_page(web_ui, self._arrange_asked)
@@ -159,11 +158,11 @@ class Plugin:
         try:
             self._prepare(settings)
         except UNREADY as error:
-            self._display.stop()
+            self._front.close()
             leave(str(error), CANNOT_START)
         except KeyboardInterrupt:
             self._supply.wait_for_shield()
-            self._display.stop()
+            self._front.close()
             leave("Interrupted before the run began.", 130)
 
     def _prepare(self, settings: Settings) -> None:
@@ -207,6 +206,7 @@ class Plugin:
         workers = len(runner.clients) if isinstance(runner, MasterRunner) else 1
         if self._supply.answered is not None:
             self._ending.begin(settings, self._supply.answered, workers)
+            self._front.begin()
 
     def _refuse(self, error: Exception) -> NoReturn:
         runner = self._environment.runner
@@ -245,6 +245,7 @@ class Plugin:
         self._station.ledger.close(perf_counter())
         if environment.web_ui is not None:
             self._ending.conclude(environment)
+            self._front.conclude()
             self._ending.tell(self._out())
         if environment.shape_class is not None:
             environment.shape_class.rewind()
@@ -252,7 +253,7 @@ class Plugin:
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends in seconds; another Ctrl-C would only cost the figures
         self._station.closed = True
-        self._display.stop()
+        self._front.close()
         runner = environment.runner
         if isinstance(runner, MasterRunner):
             runner.stop(send_stop_to_client=False)  # as its quit does, which comes after this

@@ -133,6 +133,16 @@ class Progress:
             return Now("loading", line.loaded, line.rows, "rows", Figures(line.rate, "rows"), left)
         return Now(line) if line else None
 
+    def counted_seconds(self, window: Window) -> float | None:
+        """How long operations have been counted in a window that is under way; None for any other."""
+        if self._phase is None or self._phase.number != window.phase.number or not self._opened:
+            return None
+        operations = sum(tally.operations for tally in window.tallies.values())
+        if operations != self._counted[0]:
+            self._counted = (operations, self._clock())
+        seconds = self._counted[1] - self._opened - self._phase.warmup_seconds
+        return max(0.0, min(seconds, self._phase.seconds or seconds))
+
     def _look_at_phase(self, phase: Phase) -> Now:
         name = f"phase {phase.number + 1} of {len(self._plan)}: {phase.label}" if self._plan[1:] else phase.label
         if not self._opened:
@@ -160,13 +170,8 @@ class Progress:
     def _measure(self, phase: Phase) -> Figures | None:
         """On a master the clock of the figures stands still until the next report of a worker."""
         window = self._ledger.windows.get(phase.number) if self._ledger else None
-        if window is None:
-            return None
-        operations = sum(tally.operations for tally in window.tallies.values())
-        if operations != self._counted[0]:
-            self._counted = (operations, self._clock())
-        until = self._counted[1] - self._opened - phase.warmup_seconds
-        return measure(window, min(until, phase.seconds or until)) if operations else None
+        seconds = None if window is None else self.counted_seconds(window)
+        return measure(window, seconds) if window is not None and seconds and window.tallies else None
 
     def _left(self, phase: Phase, passed: float) -> float:
         """Seconds until the last phase is over; nan where one of them has no length."""
