@@ -47,6 +47,11 @@ class PhaseShape(LoadTestShape):  # type: ignore[misc]
         """Number of phases."""
         return len(self._phases)
 
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The whole plan."""
+        return self._phases
+
     def tick(self) -> Tick | None:
         """Users, spawn rate and classes of what comes next; None after the last phase. Blocks the calling greenlet."""
         return next(self._ticks, None)

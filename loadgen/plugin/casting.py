@@ -49,3 +49,8 @@ def _absent(settings: Settings, mode: Mode) -> Fault:
 
 def _mixed(kind: type[Any]) -> Fault:
     return Fault("user-classes", kind.__name__, "is no burst, beside others that are", "Run them apart.")
+
+
+def modes_of(settings: Settings) -> set[Mode]:
+    """The modes that a run of these settings has."""
+    return set(Mode) if settings.mode == "compare" else {Mode(settings.mode)}

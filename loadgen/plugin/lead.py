@@ -12,11 +12,14 @@ from locust.runners import MasterRunner
 
 from loadgen.phase import Phase
 from loadgen.plugin.crew import CALL, LOOK, Crew
+from loadgen.plugin.progress import Progress
 
 USERS_WITHIN = 120.0
 """Seconds for all users of a phase to be past their on_start."""
 ANSWER_WITHIN = 15.0
 """Seconds for a worker to carry out an order, its users' last operations included."""
+
+AfterPhase = Callable[[Phase | None], None]
 
 logger = logging.getLogger("loadgen")
 
@@ -24,8 +27,9 @@ logger = logging.getLogger("loadgen")
 class Lead:
     """Gives each order to all crews and waits for their answers; it is the conductor of a `PhaseShape`."""
 
-    def __init__(self, environment: Any, crew: Crew, after_phase: Callable[[], None]) -> None:
+    def __init__(self, environment: Any, crew: Crew, progress: Progress, after_phase: AfterPhase) -> None:
         self._environment = environment
+        self._progress = progress
         self._after_phase = after_phase
         self._phase: Phase | None = None
         self._workers: set[str] = set()
@@ -43,6 +47,7 @@ class Lead:
     def begin(self, phase: Phase) -> list[Any]:
         """Announce a phase; returns the user classes of its mode and style."""
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
+        self._progress.begin(phase, self._environment.shape_class.phases)
         self._phase, self._workers = phase, _answering(self._environment.runner)
         self._crew.exporter.enter(phase, self.run)  # a master gives orders to its workers only
         self._tell("announce", phase=phase.as_message(), run=self.run)
@@ -52,11 +57,13 @@ class Lead:
     def measure(self, phase: Phase) -> None:
         """Let a phase run to its end. Raises StopTest where its users do not come."""
         if phase.operations:
+            self._progress.open(phase)
             while not any(self._tell("is_over", number=phase.number)):
                 gevent.sleep(LOOK)
             return
         self._wait_for_users(phase)
         self._tell("open_window", phase=phase.as_message(), run=self.run)
+        self._progress.open(phase)
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
     def finish(self) -> None:
@@ -64,7 +71,9 @@ class Lead:
         self._tell("drain")
         self._crew.exporter.leave()
         self._count_lost()
-        self._after_phase()
+        if self._phase is not None:
+            self._progress.finish(self._crew.window(self._phase))
+        self._after_phase(self._phase)
 
     def _count_lost(self) -> None:
         """Mark the phase with the workers that were there at its begin and have gone."""
@@ -80,6 +89,7 @@ class Lead:
         """Count for this phase until `stop`."""
         self._crew.exporter.enter(phase, self.run)
         self._tell("open_window", phase=phase.as_message(), run=self.run)
+        self._progress.open(phase, self._environment.parsed_options.run_time or 0.0)
 
     def stop(self) -> None:
         """Stop all users and collect everything."""
