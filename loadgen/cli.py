@@ -12,6 +12,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Never
 
 from loadgen import __version__
+from loadgen.commands.prepare import add_prepare
+from loadgen.commands.wait import add_wait
 
 if TYPE_CHECKING:
     from loadgen.server import EmbeddedServer
@@ -37,7 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_serve(commands)
     add_settings(commands)
-    given = parser.parse_args(arguments)
+    add_prepare(commands)
+    add_wait(commands)
+    given, rest = parser.parse_known_args(arguments)
+    if rest and not hasattr(given, "takes_rest"):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    given.rest = rest
     command: Command = given.command
     return command(given)
 

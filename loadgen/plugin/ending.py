@@ -7,7 +7,7 @@ from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Ledger
 from loadgen.levels import Level, find_levels
 from loadgen.plugin.recording import Recorder
-from loadgen.record import check_folder
+from loadgen.record import as_block, check_folder
 from loadgen.requirements import FailureLimit, Judgement, judge, parse_max_failures, parse_requirements
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
@@ -100,4 +100,6 @@ class Ending:
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")
         out.write("".join(f"{line}\n" for line in lines))
+        if self._settings.print_record:
+            out.write(as_block(self._recorder.record))
         out.flush()

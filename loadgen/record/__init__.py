@@ -20,7 +20,7 @@ from loadgen.record.model import (
     new_run_id,
     schema,
 )
-from loadgen.record.writing import RecordError, check_folder, read_record, write_record
+from loadgen.record.writing import RecordError, as_block, check_folder, read_record, write_record
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -34,6 +34,7 @@ __all__ = [
     "Ratio",
     "RecordError",
     "RunRecord",
+    "as_block",
     "check_folder",
     "describe_machine",
     "mask_command_line",

@@ -54,7 +54,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "metrics_linger": ("2.5", 2.5),
 }
 """For each setting a value other than its default, as text and as the model has it."""
-SWITCHES = ("upsert", "fresh", "overwrite")
+SWITCHES = ("upsert", "fresh", "overwrite", "print_record")
 
 
 def make_parser(**defaults: object) -> Any:
@@ -85,7 +85,7 @@ def test_without_arguments_all_settings_have_their_defaults() -> None:
 
 def test_every_setting_is_a_flag() -> None:
     flags = [part for name, (text, _) in OTHERS.items() for part in (f"--{name.replace('_', '-')}", text)]
-    assert read([*flags, *(f"--{name}" for name in SWITCHES)]) == expected()
+    assert read([*flags, *(f"--{name.replace('_', '-')}" for name in SWITCHES)]) == expected()
 
 
 def test_every_setting_is_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,9 @@ def test_every_setting_is_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_setting_is_a_key_of_a_config_file(tmp_path: Path) -> None:
     lines = [f"{name.replace('_', '-')} = {text}" for name, (text, _) in OTHERS.items()]
     file = tmp_path / "run.conf"
-    file.write_text("\n".join([*lines, *(f"{name} = true" for name in SWITCHES), "host = http://127.0.0.1:1"]))
+    file.write_text(
+        "\n".join([*lines, *(f"{name.replace('_', '-')} = true" for name in SWITCHES), "host = http://127.0.0.1:1"])
+    )
     assert read(["--config", str(file)]) == expected().model_copy(update={"host": "http://127.0.0.1:1"})
 
 
