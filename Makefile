@@ -15,13 +15,15 @@ PYTEST_FLAGS ?=
 # Most of the tests' time is spent waiting for servers and for phases to pass; each process starts servers of its own.
 PYTEST_PROCESSES ?= 2
 BENCH_FLAGS ?=
+IMAGE ?= localhost/milvus-loadgen:0.1.0
+BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v buildah),buildah build,docker build))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check format chart-schema bench lock build clean distclean
+.PHONY: help env demo test unit check format chart-schema bench lock image image-test build clean distclean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 env: $(READY) ## the Python environment in .venv
 
@@ -71,6 +73,13 @@ lock: ## choose the newest versions that pyproject.toml allows, for constraints.
 	LC_ALL=C sort -f $(LOCKING)/names > $(LOCKING)/constraints.txt
 	mv $(LOCKING)/constraints.txt constraints.txt
 	rm -rf $(LOCKING)
+
+# BASE_IMAGE=... names another base, IMAGE_FLAGS goes to the builder.
+image: ## the container image, with docker, podman or buildah
+	$(BUILDER) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) $(IMAGE_FLAGS) --tag $(IMAGE) .
+
+image-test: $(READY) ## run the chart in containers of that image, with podman
+	IMAGE=$(IMAGE) $(BIN)/pytest tests/integration/test_image.py
 
 build: $(READY) ## wheel and source archive, in dist/
 	rm -rf dist

@@ -71,7 +71,7 @@ spec:
 
 {{/* What changes with it starts a Deployment's pods anew, and cannot pass unseen by a Job of the same name. */}}
 {{- define "milvus-loadgen.checksum" -}}
-{{- list (include "milvus-loadgen.config" .) (toYaml .Values.locustfile.inline) .Values.milvus.token.value | toJson | sha256sum }}
+{{- list (include "milvus-loadgen.config" .) (toYaml .Values.locustfile.inline) .Values.milvus.token.value | toJson | sha256sum | trunc 40 }}
 {{- end }}
 
 {{- define "milvus-loadgen.locustfile" -}}
