@@ -5,6 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
 SHORTEST, LONGEST, WIDTH = 1e-6, 600.0, 1.02
 """Slices count times from 1 us to 10 minutes in buckets 2 % wide, so that a quantile is less than 1 % off."""
 PER_LOG = 1 / math.log(WIDTH)
@@ -16,6 +21,13 @@ SLICES_AT_LEAST = 5
 def count_slices(seconds: float) -> int:
     """Pieces that a phase of so many seconds is cut into: of about 1 s, of 0.5 s where it is shorter than 10 s."""
     return max(SLICES_AT_LEAST, round(seconds if seconds >= 10 else 2 * seconds))  # noqa: PLR2004 - said above
+
+
+def find_buckets(seconds: Floats) -> NDArray[np.int64]:
+    """The bucket of each time, as `SliceTally.add` has it."""
+    inside = np.clip(seconds, SHORTEST, LONGEST)
+    buckets = (np.log(inside) * PER_LOG + OFFSET).astype(np.int64)
+    return np.where(seconds >= LONGEST, LAST_BUCKET, np.where(seconds <= SHORTEST, 0, buckets))
 
 
 @dataclass(slots=True)
@@ -34,6 +46,10 @@ class SliceTally:
         bucket = int(math.log(seconds) * PER_LOG + OFFSET) if SHORTEST < seconds < LONGEST else 0
         if seconds >= LONGEST:
             bucket = LAST_BUCKET
+        self.count(bucket, answered)
+
+    def count(self, bucket: int, answered: bool = True) -> None:
+        """Count one operation whose bucket is known; one that is not `answered` (a timeout) only adds its time."""
         self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
         if answered:
             self.operations += 1

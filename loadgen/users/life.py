@@ -27,6 +27,40 @@ ENDS = (StopUser, StopTest, ClosedError, CancelledError)
 logger = logging.getLogger(__name__)
 
 
+def walk(steps: Steps) -> None:
+    """Take steps on this thread, to the end."""
+    answer: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            step = steps.send(answer) if error is None else steps.throw(error)
+        except StopIteration:
+            return
+        answer = error = None
+        try:
+            answer = step()
+        except BaseException as raised:  # noqa: BLE001 - whoever made the steps decides what it means
+            error = raised
+
+
+async def awalk(steps: Steps) -> None:
+    """Take steps on this loop, to the end; a step may be awaitable."""
+    answer: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            step = steps.send(answer) if error is None else steps.throw(error)
+        except StopIteration:
+            return
+        answer = error = None
+        try:
+            answer = step()
+            if inspect.isawaitable(answer):
+                answer = await answer
+        except BaseException as raised:  # noqa: BLE001 - whoever made the steps decides what it means
+            error = raised
+
+
 def life(user: "LoadUser") -> Steps:
     """on_start, tasks, on_stop, as Locust's `User.run` orders them. Raises nothing."""
     try:
