@@ -10,8 +10,8 @@ from hdrh.histogram import HdrHistogram
 
 from loadgen.health import Beat, Health
 from loadgen.phase import Phase
-from loadgen.sample import Mode, Sample
-from loadgen.slices import SliceTally, count_slices, find_buckets
+from loadgen.sample import Mode, Outcome, Sample
+from loadgen.slices import SliceTally, add_times, count_slices
 from loadgen.tally import HIGHEST, LOWEST, MICROSECONDS, Tally, new_histogram
 
 __all__ = ["MICROSECONDS", "Ledger", "Tally", "Window"]
@@ -92,25 +92,21 @@ class Window:
 
     def _add_up(self) -> None:
         samples, self._pending = self._pending, []
-        groups: dict[tuple[Mode, str], list[Sample]] = {}
-        for sample in samples:
-            groups.setdefault((sample.mode, sample.operation), []).append(sample)
-        for key, group in groups.items():
-            self._tallies.setdefault(key, Tally()).add_all(group)
+        for (mode, operation), group in _by_kind(samples).items():
+            self._tallies.setdefault((mode, operation), Tally()).add_all(group)
             if self.phase.seconds:
-                self._slice(key[1], group)
+                self._slice(operation, group)
 
     def _slice(self, operation: str, samples: Sequence[Sample]) -> None:
-        """Answered operations and timeouts, whose times count and which are no throughput."""
-        kept = [sample for sample in samples if not sample.outcome.is_failure or sample.outcome.name == "TIMEOUT"]
-        if not kept:
-            return
-        pieces = self._slices.setdefault(operation, self.new_slices())
-        finished = np.array([sample.finished for sample in kept])
-        buckets = find_buckets(finished - np.array([sample.scheduled for sample in kept]))
-        places = ((finished - self.start) / self.phase.seconds * len(pieces)).astype(np.int64)
-        for number, bucket, sample in zip(places.tolist(), buckets.tolist(), kept, strict=True):
-            pieces[min(number, len(pieces) - 1)].count(bucket, answered=not sample.outcome.is_failure)
+        """Answered operations, and timeouts, whose times count and which are no throughput."""
+        answered = [one for one in samples if one.outcome is Outcome.OK or one.outcome is Outcome.EMPTY]
+        timeouts = [one for one in samples if one.outcome is Outcome.TIMEOUT]
+        for some, is_answer in ((answered, True), (timeouts, False)):
+            if some:
+                pieces = self._slices.setdefault(operation, self.new_slices())
+                finished = np.array([sample.finished for sample in some])
+                scheduled = np.array([sample.scheduled for sample in some])
+                add_times(pieces, (finished - self.start) / self.phase.seconds, finished - scheduled, is_answer)
 
     def new_slices(self) -> list[SliceTally]:
         """Empty pieces of equal length for the whole phase."""
@@ -129,7 +125,9 @@ class Window:
             "health": self.health.as_message() if self.health.cpu or self.health.has_pace else {},
             "flow": self.flow.as_message(),
         }
-        self._tallies, self._slices, self.health, self.flow = {}, {}, Health(), Flow()
+        self._tallies, self._slices = {}, {}
+        self.health = Health() if told["health"] else self.health
+        self.flow = Flow() if told["flow"] else self.flow
         return told
 
     def merge(self, message: Mapping[str, Any], worker: str) -> None:
@@ -244,6 +242,16 @@ class Ledger:
             window = self.windows.setdefault(phase.number, Window(phase, 0.0))
             window.seconds = max(window.seconds, float(part["seconds"]))
             window.merge(part, worker)
+
+
+def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:
+    groups: dict[tuple[Mode, str], list[Sample]] = {}
+    rest = list(samples)
+    while rest:
+        mode, operation = rest[0].mode, rest[0].operation
+        groups[mode, operation] = [one for one in rest if one.mode is mode and one.operation == operation]
+        rest = [one for one in rest if one.mode is not mode or one.operation != operation]
+    return groups
 
 
 def _told_slices(slices: Mapping[str, Sequence[SliceTally]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:

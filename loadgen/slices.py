@@ -1,7 +1,7 @@
 """What was answered in short pieces of a phase, small enough to be sent and fine enough for quantiles."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -23,13 +23,6 @@ def count_slices(seconds: float) -> int:
     return max(SLICES_AT_LEAST, round(seconds if seconds >= 10 else 2 * seconds))  # noqa: PLR2004 - said above
 
 
-def find_buckets(seconds: Floats) -> NDArray[np.int64]:
-    """The bucket of each time, as `SliceTally.add` has it."""
-    inside = np.clip(seconds, SHORTEST, LONGEST)
-    buckets = (np.log(inside) * PER_LOG + OFFSET).astype(np.int64)
-    return np.where(seconds >= LONGEST, LAST_BUCKET, np.where(seconds <= SHORTEST, 0, buckets))
-
-
 @dataclass(slots=True)
 class SliceTally:
     """What was answered in one slice (0.5 to 1 s) of a phase, of one operation. An empty slice is a slice, too."""
@@ -46,13 +39,13 @@ class SliceTally:
         bucket = int(math.log(seconds) * PER_LOG + OFFSET) if SHORTEST < seconds < LONGEST else 0
         if seconds >= LONGEST:
             bucket = LAST_BUCKET
-        self.count(bucket, answered)
+        self.count(bucket, 1, answered)
 
-    def count(self, bucket: int, answered: bool = True) -> None:
-        """Count one operation whose bucket is known; one that is not `answered` (a timeout) only adds its time."""
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+    def count(self, bucket: int, number: int, answered: bool = True) -> None:
+        """Count operations whose bucket is known; those that are not `answered` only add their times."""
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + number
         if answered:
-            self.operations += 1
+            self.operations += number
 
     def merge(self, other: Self) -> None:
         """Add another worker's tally of the same slice: the operations add up, the seconds are the same ones."""
@@ -71,3 +64,14 @@ class SliceTally:
         """The inverse of `as_message`."""
         buckets = dict(zip(message["buckets"], message["counts"], strict=True))
         return cls(message["seconds"], message["operations"], buckets)
+
+
+def add_times(pieces: Sequence[SliceTally], places: Floats, seconds: Floats, answered: bool) -> None:
+    """Count many operations at once: where each ended (0 to 1 of the whole), and what it took."""
+    buckets = (np.log(np.clip(seconds, SHORTEST, LONGEST)) * PER_LOG + OFFSET).astype(np.int64)
+    buckets = np.where(seconds >= LONGEST, LAST_BUCKET, np.where(seconds <= SHORTEST, 0, buckets))
+    numbers = np.minimum((places * len(pieces)).astype(np.int64), len(pieces) - 1)
+    cells, counts = np.unique(numbers * (LAST_BUCKET + 1) + buckets, return_counts=True)
+    for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
+        number, bucket = divmod(cell, LAST_BUCKET + 1)
+        pieces[number].count(bucket, count, answered)
