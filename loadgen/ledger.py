@@ -14,7 +14,7 @@ from loadgen.sample import Mode, Outcome, Sample
 from loadgen.slices import SliceTally, add_times, count_slices
 from loadgen.tally import HIGHEST, LOWEST, MICROSECONDS, Tally, new_histogram
 
-__all__ = ["MICROSECONDS", "Ledger", "Tally", "Window"]
+__all__ = ["MICROSECONDS", "Ledger", "Tally", "Window", "new_histogram"]
 
 AT_ONCE = 256
 """Samples that are added up at once: many together cost a fifth of one by one."""

@@ -1,9 +1,9 @@
 """When arrivals are due: offsets in seconds from the start of a phase. Pure arithmetic, no clock; seeded.
 
 A rate is split over n processes. *Constant*: arrival k of all is due at k / rate, and process i gets the arrivals
-i, i + n, i + 2n, ... (stripes), so that the merged gaps are all equal. *Poisson*: each process draws its own exponential
-gaps of rate / n; independent Poisson streams add up to one of the full rate (superposition; Kingman 1993, Poisson
-processes, section 2.2).
+i, i + n, i + 2n, ... (stripes), so that the merged gaps are all equal. *Poisson*: each process draws its own
+exponential gaps of rate / n; independent Poisson streams add up to one of the full rate (superposition; Kingman 1993,
+Poisson processes, section 2.2).
 
 When a process joins or leaves, all go on with another share from one moment on. Constant stripes keep the grid of the
 whole phase; a Poisson stream has no memory, so a new one simply begins.

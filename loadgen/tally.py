@@ -109,7 +109,9 @@ def _read_histogram(encoded: str | None) -> Counter[int]:
     histogram = new_histogram()
     histogram.decode_and_add(encoded)
     found = histogram.get_recorded_iterator()
-    return Counter({histogram.get_lowest_equivalent_value(one.value_iterated_to): one.count_at_value_iterated_to for one in found})
+    return Counter(
+        {histogram.get_lowest_equivalent_value(one.value_iterated_to): one.count_at_value_iterated_to for one in found}
+    )
 
 
 @dataclass(slots=True)
@@ -187,6 +189,14 @@ def percentile(histogram: HdrHistogram, percent: float) -> float:
     if not histogram.get_total_count():
         return math.nan
     return float(histogram.get_value_at_percentile(percent)) / MICROSECONDS
+
+
+def count_above(histogram: HdrHistogram, seconds: float) -> int:
+    """How many of its times were longer, to the histogram's three digits."""
+    limit = seconds * MICROSECONDS
+    return sum(
+        one.count_at_value_iterated_to for one in histogram.get_recorded_iterator() if one.value_iterated_to > limit
+    )
 
 
 def _sum_up(histograms: Iterable[HdrHistogram]) -> HdrHistogram:

@@ -9,15 +9,13 @@ import gevent
 
 from loadgen.ledger import Window
 from loadgen.phase import Phase
+from loadgen.plugin.arrivals import LOOK, Arrivals
 from loadgen.users import Station
 from loadgen.users.base import DRAIN_SECONDS
 
 CALL, ANSWER = "loadgen_call", "loadgen_answer"
 """Locust message types between master and workers."""
 logger = logging.getLogger("loadgen")
-
-LOOK = 0.01
-"""Seconds between two looks at a condition."""
 
 
 class Crew:
@@ -26,10 +24,13 @@ class Crew:
     def __init__(self, environment: Any, station: Station) -> None:
         self._environment = environment
         self._station = station
+        self.arrivals = Arrivals(environment, station)
         self._orders: Mapping[str, Callable[..., Any]] = {
             "reset": self.reset,
             "announce": self.announce,
             "count_users": self.count_users,
+            "count_missing": self.count_missing,
+            "turn": self.arrivals.turn,
             "open_window": self.open_window,
             "is_over": self.is_over,
             "drain": self.drain,
@@ -64,23 +65,36 @@ class Crew:
         """Users that are past their on_start and not yet ending."""
         return len(self._station.settled)
 
-    def open_window(self, phase: Mapping[str, Any]) -> None:
-        """Begin the warm-up now; what finishes after it, for as long as the phase lasts, counts."""
-        coming = Phase.from_message(phase)
-        start = perf_counter() + coming.warmup_seconds
+    def count_missing(self, phase: Mapping[str, Any]) -> int:
+        """Places for arrivals that are not ready yet."""
+        return self.arrivals.count_missing(Phase.from_message(phase))
+
+    def open_window(
+        self, phase: Mapping[str, Any], turn: Mapping[str, Any] | None = None, elapsed: float = 0.0
+    ) -> None:
+        """Begin the warm-up, now or so long ago; what finishes after it, for as long as the phase lasts, counts.
+
+        In the open model arrivals come from now on, `turn` says which of them come here.
+        """
+        coming = self._station.phase = Phase.from_message(phase)
+        begun = perf_counter() - elapsed
+        start = begun + coming.warmup_seconds
         end = start + coming.seconds if coming.seconds else float("inf")
         self._station.ledger.open(coming, start, end)
+        if turn is not None:
+            self.arrivals.begin(begun, turn)
 
     def is_over(self, number: int) -> bool:
         """True where the burst of that number has run here."""
         return number in self._station.over
 
     def drain(self) -> None:
-        """Wait until no user is left, then have every sample delivered, and sent where there is a master."""
+        """Wait until no user and no arrival is left, then have every sample delivered, and sent to a master."""
         runner = self._environment.runner
         deadline = perf_counter() + DRAIN_SECONDS + 5
         while runner.user_count and perf_counter() < deadline:
             gevent.sleep(LOOK)
+        self.arrivals.finish()
         self._station.ledger.close(perf_counter())
         if not self._station.queue.flush():
             logger.error("Samples were still arriving when they were to be counted: the figures lack some")

@@ -76,8 +76,9 @@ class Plugin:
         self._sinks = (Ledger(), RequestEvent(environment.events))
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
-        self._pulse = Pulse(self._station.loop, self._sinks[0].beat, lambda: _in_flight(runner))
         self._crew = Crew(environment, self._station)
+        in_flight = lambda: _in_flight(runner) + self._crew.arrivals.in_flight  # noqa: E731
+        self._pulse = Pulse(self._station.loop, self._sinks[0].beat, in_flight)
         self._ending = Ending(self._sinks[0])
         self._lead = Lead(environment, self._crew, self._ending.keep)
         self._listen(environment.events, runner)
@@ -227,6 +228,7 @@ class Plugin:
             self._lead.stop()
         else:
             self._station.ledger.cut(perf_counter())
+            self._crew.arrivals.finish()
 
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
         self._station.queue.flush()

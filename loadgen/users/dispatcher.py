@@ -57,7 +57,7 @@ class Dispatcher:
         self._places: Places[Seat] = Places(settings.max_wait, partial(_tell_drop, station))
         self._seats: list[Seat] = []
         for number in range(settings.max_in_flight):
-            draw = partial(self._lots.draw, Random(f"{settings.seed}/{phase.number}/{number}"))  # noqa: S311 - repeatable
+            draw = partial(self._lots.draw, Random(f"{settings.seed}/{phase.number}/{number}"))
             users = [kind(environment) for kind in classes]
             self._seats.append(SEATS[phase.mode](users, self._places, draw, partial(_tell_drop, station)))
         self._turns: deque[Turn] = deque()
@@ -119,7 +119,7 @@ class Dispatcher:
             seat.abandon()
 
     def _keep(self, start: float) -> None:
-        random = Random(f"{self._pace.seed}/{self._pace.phase}/{self._turns[0].share.index}")  # noqa: S311 - repeatable
+        random = Random(f"{self._pace.seed}/{self._pace.phase}/{self._turns[0].share.index}")
         counts_from, ends = self._phase.warmup_seconds, self._phase.warmup_seconds + self._phase.seconds
         done = -1.0
         stream, due = self._switch(done)

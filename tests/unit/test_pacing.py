@@ -73,9 +73,7 @@ def test_another_split_of_constant_arrivals_loses_and_doubles_none(moment: float
 
 
 def test_another_split_of_poisson_arrivals_keeps_the_law_and_the_rate() -> None:
-    early = [
-        due for index in range(2) for due in takewhile(lambda due: due < 10.0, offsets(POISSON, Share(index, 2)))
-    ]
+    early = [due for index in range(2) for due in takewhile(lambda due: due < 10.0, offsets(POISSON, Share(index, 2)))]
     late = [
         due
         for index in range(3)
