@@ -25,7 +25,7 @@ class Row:
     phase: int
     label: str
     mode: str
-    users: int
+    users: str
     operation: str
     throughput: float
     p50: float
@@ -97,7 +97,7 @@ def _measure(window: Window, seconds: float, live: bool) -> list[Row]:
             phase=phase.number + 1,
             label=phase.label,
             mode=str(mode),
-            users=phase.concurrency,
+            users=f"{phase.rate:g}/s" if phase.is_open else f"{phase.concurrency:,}",
             operation=operation,
             throughput=(tally.operations - tally.failures) / seconds if seconds > 0 else math.nan,
             p50=tally.percentile(50),
@@ -127,7 +127,7 @@ def level_rows(levels: Sequence[Level]) -> list[dict[str, Any]]:
     """Level by level: both modes' figures (seconds), the ratios async to sync, the verdict and why there is none."""
     rows: list[dict[str, Any]] = []
     for number, level in enumerate(levels):
-        row: dict[str, Any] = {"name": f"{number:04}", "users": level.concurrency, "operation": level.operation}
+        row: dict[str, Any] = {"name": f"{number:04}", "users": level.label, "operation": level.operation}
         for mode in Mode:
             tally = level.tally(mode)
             row[f"{mode}_throughput"] = level.throughput(mode) if tally else math.nan

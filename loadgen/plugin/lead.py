@@ -1,7 +1,7 @@
 """Who conducts the phases: the local runner, or the master with all its workers."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -11,7 +11,8 @@ from locust.exception import StopTest
 from locust.runners import MasterRunner
 
 from loadgen.phase import Phase
-from loadgen.plugin.crew import CALL, LOOK, Crew
+from loadgen.plugin.arrivals import LOOK, Splitting, tell_flow
+from loadgen.plugin.crew import CALL, Crew
 from loadgen.plugin.progress import Progress
 
 USERS_WITHIN = 120.0
@@ -61,6 +62,9 @@ class Lead:
             while not any(self._tell("is_over", number=phase.number)):
                 gevent.sleep(LOOK)
             return
+        if phase.is_open:
+            Splitting(self, phase, self.run).measure(lambda: self._progress.open(phase))
+            return
         self._wait_for_users(phase)
         self._tell("open_window", phase=phase.as_message(), run=self.run)
         self._progress.open(phase)
@@ -71,8 +75,9 @@ class Lead:
         self._tell("drain")
         self._crew.exporter.leave()
         self._count_lost()
-        if self._phase is not None:
-            self._progress.finish(self._crew.window(self._phase))
+        if self._phase is not None and (window := self._crew.window(self._phase)) is not None:
+            self._progress.finish(window)
+            tell_flow(window)
         self._after_phase(self._phase)
 
     def _count_lost(self) -> None:
@@ -112,22 +117,31 @@ class Lead:
             gevent.sleep(LOOK)
         raise StopTest(f"only {there} of {phase.users} users were there after {USERS_WITHIN:g} s: see the log above")
 
+    def find_there(self) -> set[str]:
+        """Ids of the workers that are there; where there is no master, "" for this process."""
+        runner = self._environment.runner
+        return _answering(runner) if isinstance(runner, MasterRunner) else {""}
+
     def _tell(self, order: str, **message: Any) -> list[Any]:
         """The answers of all crews; a worker that leaves or is silent for too long is missing from them."""
+        return list(self.tell_each(order, dict.fromkeys(self.find_there(), message)).values())
+
+    def tell_each(self, order: str, messages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Give an order with a message of its own to each worker; the answers of those that gave one."""
         runner = self._environment.runner
         if not isinstance(runner, MasterRunner):
-            return [self._crew.obey(order, message)]
+            return {name: self._crew.obey(order, message) for name, message in messages.items()}
         number = next(self._numbers)
         answers = self._answers[number] = {}
-        called = _answering(runner)
-        for worker in called:
+        called = set(messages)
+        for worker, message in messages.items():
             runner.send_message(CALL, {"number": number, "order": order, "message": message}, client_id=worker)
         deadline = perf_counter() + ANSWER_WITHIN
         while (missing := called & _answering(runner) - set(answers)) and perf_counter() < deadline:
             gevent.sleep(LOOK)
         if missing:
             logger.warning("No answer to %r from %d of %d workers", order, len(missing), len(called))
-        return list(self._answers.pop(number).values())
+        return self._answers.pop(number)
 
 
 def _answering(runner: Any) -> set[str]:

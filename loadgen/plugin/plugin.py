@@ -29,7 +29,7 @@ from loadgen.plugin.page import dress_page
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.supply import Supply
-from loadgen.plugin.surroundings import count_in_flight, leave, quiet_phases, repair_locust_main
+from loadgen.plugin.surroundings import leave, quiet_phases, repair_locust_main
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
@@ -82,8 +82,9 @@ class Plugin:
         self._metering = Metering(runner)
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
-        self._pulse = Pulse(self._station.loop, self._beat, lambda: count_in_flight(runner))
         self._crew = Crew(environment, self._station, self._metering.exporter)
+        self._station.on_drop = self._metering.exporter.count_dropped
+        self._pulse = Pulse(self._station.loop, self._beat, self._crew.count_in_flight)
         self._ending = Ending(self._sinks[0])
         self._front = Front(environment, self._progress, self._sinks[0], self._ending)
         self._lead = Lead(environment, self._crew, self._progress, self._front.after_phase)
@@ -247,6 +248,7 @@ class Plugin:
             self._lead.stop()
         else:
             self._station.ledger.cut(perf_counter())
+            self._crew.arrivals.finish()
 
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
         self._progress.rest()

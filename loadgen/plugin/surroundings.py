@@ -108,8 +108,3 @@ def _end_twins() -> None:
         with contextlib.suppress(psutil.Error):
             if child.cmdline() == this.cmdline():
                 child.terminate()
-
-
-def count_in_flight(runner: Any) -> int:
-    """Operations under way in this process."""
-    return sum(greenlet.args[0].client.in_flight for greenlet in runner.user_greenlets if greenlet.args)

@@ -143,7 +143,7 @@ class Comparison(Part):
     """Of response times, as p99_ratio: below 1, async answers sooner."""
     p99_ratio: Ratio
     verdict: Literal["async", "sync", "no difference", "invalid"]
-    """The mode with the higher throughput, where the interval excludes 1."""
+    """The mode with the higher throughput (arrivals: the lower p99 or no drops), where the interval excludes 1."""
     reasons: tuple[str, ...]
     """Why it is invalid, or what to know about it."""
 

@@ -78,7 +78,7 @@ function phaseRow(phase, highest) {
   const first = make("th", { textContent: phase.live ? `${phase.phase} (under way)` : `${phase.phase}`, scope: "row" });
   const cell = (text, className = "number") => make("td", { textContent: text, className });
   return make("tr", { className: `${phase.mode}${phase.live ? " live" : ""}` }, first, cell(phase.mode, ""),
-    cell(number(phase.users, 0), ""), cell(phase.operation, ""), cell(number(phase.throughput, 1)),
+    cell(phase.users, ""), cell(phase.operation, ""), cell(number(phase.throughput, 1)),
     make("td", { className: "bars" }, bar), cell(milliseconds(phase.p50)), cell(milliseconds(phase.p99)),
     cell(number(phase.failures, 0)));
 }
