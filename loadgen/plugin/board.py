@@ -155,7 +155,8 @@ def table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         ratio = Ratio(**row["ratio_throughput"]) if row.get("ratio_throughput") else None
         figures = {name: _shown(name, row[name]) for name in row if name.startswith(("sync_", "async_"))}
-        named = {name: row[name] for name in ("name", "users", "operation", "verdict")}
+        named = {name: row[name] for name in ("name", "users", "operation")}
+        named["verdict"] = f"{row['verdict']} wins" if row["verdict"] in set(Mode) else row["verdict"]
         words = f"{ratio.estimate:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "-"
         shown.append(named | figures | {"ratio": words})
     return shown

@@ -38,9 +38,10 @@ class Front:
         """Keep the record, and compare where a page is to show it: now, while nobody is measured."""
         self._ending.keep()
         shape = self._environment.shape_class
-        if self._environment.web_ui is not None and phase is not None and shape is not None:
-            if is_comparable(phase, shape.phases):
-                run_in_thread(lambda: self._board.take(self._ending.compare()))
+        if self._environment.web_ui is None or phase is None or shape is None:
+            return
+        if is_comparable(phase, shape.phases):
+            run_in_thread(lambda: self._board.take(self._ending.compare()))
 
     def conclude(self) -> None:
         """A run is over: show what its end has compared."""

@@ -20,6 +20,7 @@ from loadgen.phase import Phase
 from loadgen.plugin.arguments import MASK, add_arguments, find_unknown, read_settings
 from loadgen.plugin.casting import cast
 from loadgen.plugin.crew import ANSWER, CALL, Crew
+from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending, find_faults
 from loadgen.plugin.front import Front
 from loadgen.plugin.lead import Lead
@@ -53,6 +54,7 @@ class Plugin:
     def __init__(self, events: Any) -> None:
         self._events = events
         self._defaults: dict[str, object] = {}
+        self._doubts = Doubts()
         self._progress = Progress()
         self._supply = Supply(self._progress.tell)
         self._prepared: Settings | None = None
@@ -70,7 +72,7 @@ class Plugin:
     # Before the run
 
     def _on_parser(self, parser: Any, **_: Any) -> None:
-        add_arguments(parser, self._defaults)
+        add_arguments(parser, self._defaults, self._doubts)
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         repair_locust_main()
@@ -86,6 +88,7 @@ class Plugin:
         self._lead = Lead(environment, self._crew, self._progress, self._front.after_phase)
         self._listen(environment.events, runner)
         if isinstance(runner, WorkerRunner):
+            self._doubts.warn()
             return
         settings = self._read()
         for warning in find_unknown(os.environ):
@@ -125,8 +128,11 @@ class Plugin:
         """The settings with the cast that they ask for; ends the process where they are wrong."""
         try:
             settings = self._settings()
+            self._doubts.check()
             self._arrange(settings)
-        except (SettingsError, RuntimeError) as error:
+        except SettingsError as error:
+            leave(self._doubts.join(error), CANNOT_START)
+        except RuntimeError as error:
             leave(str(error), CANNOT_START)
         return settings
 
