@@ -115,7 +115,8 @@ def is_comparable(phase: Phase, plan: Sequence[Phase]) -> bool:
         return False
     of_level = [one for one in plan[: phase.number + 1] if _level(one) == _level(phase)]
     counts = Counter(one.mode for one in of_level)
-    return len(set(counts.values())) == 1 and len(counts) == len(Mode) and min(counts.values()) >= PHASES_AT_LEAST
+    often = set(counts.values())
+    return len(counts) == len(Mode) and len(often) == 1 and often.pop() % PHASES_AT_LEAST == 0
 
 
 def _level(phase: Phase) -> Phase:

@@ -1,4 +1,4 @@
-"""Settings that Locust's parser would refuse by itself, one at a time and before all others: kept, to be told at once."""
+"""Settings that Locust's parser would refuse by itself, one by one and before all others: kept, to be told at once."""
 
 import difflib
 import logging
