@@ -115,7 +115,8 @@ def is_comparable(phase: Phase, plan: Sequence[Phase]) -> bool:
         return False
     of_level = [one for one in plan[: phase.number + 1] if _level(one) == _level(phase)]
     counts = Counter(one.mode for one in of_level)
-    return len(set(counts.values())) == 1 and len(counts) == len(Mode) and min(counts.values()) >= PHASES_AT_LEAST
+    often = set(counts.values())
+    return len(counts) == len(Mode) and len(often) == 1 and often.pop() % PHASES_AT_LEAST == 0
 
 
 def _level(phase: Phase) -> Phase:
@@ -155,7 +156,8 @@ def table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         ratio = Ratio(**row["ratio_throughput"]) if row.get("ratio_throughput") else None
         figures = {name: _shown(name, row[name]) for name in row if name.startswith(("sync_", "async_"))}
-        named = {name: row[name] for name in ("name", "users", "operation", "verdict")}
+        named = {name: row[name] for name in ("name", "users", "operation")}
+        named["verdict"] = f"{row['verdict']} wins" if row["verdict"] in set(Mode) else row["verdict"]
         words = f"{ratio.estimate:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "-"
         shown.append(named | figures | {"ratio": words})
     return shown

@@ -42,7 +42,8 @@ def dress_page(web_ui: Any, arrange: Callable[[Mapping[str, object]], object]) -
             return {"success": False, "message": str(error)}
         return None
 
-    web_ui.app.json.sort_keys = False  # the fields come as the model has them, and not by the alphabet
+    # The fields come in the model's order, group by group; Jinja would sort them by the alphabet.
+    web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     web_ui.update_template_args = update_template_args
     web_ui.app.before_request(before_swarm)
 

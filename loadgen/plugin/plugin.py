@@ -21,6 +21,7 @@ from loadgen.phase import Phase
 from loadgen.plugin.arguments import MASK, add_arguments, find_unknown, read_settings
 from loadgen.plugin.casting import cast, modes_of
 from loadgen.plugin.crew import ANSWER, CALL, Crew
+from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending, find_faults
 from loadgen.plugin.front import Front
 from loadgen.plugin.lead import Lead
@@ -55,6 +56,7 @@ class Plugin:
     def __init__(self, events: Any) -> None:
         self._events = events
         self._defaults: dict[str, object] = {}
+        self._doubts = Doubts()
         self._progress = Progress()
         self._supply = Supply(self._progress.tell)
         self._prepared: Settings | None = None
@@ -72,7 +74,7 @@ class Plugin:
     # Before the run
 
     def _on_parser(self, parser: Any, **_: Any) -> None:
-        add_arguments(parser, self._defaults)
+        add_arguments(parser, self._defaults, self._doubts)
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         repair_locust_main()
@@ -92,6 +94,7 @@ class Plugin:
         settings = None if isinstance(runner, WorkerRunner) else self._read()
         self._sinks += self._metering.open(environment.parsed_options)
         if settings is None:
+            self._doubts.warn()
             return
         for warning in find_unknown(os.environ):
             logger.warning(warning)
@@ -130,8 +133,11 @@ class Plugin:
         """The settings with the cast that they ask for; ends the process where they are wrong."""
         try:
             settings = self._settings()
+            self._doubts.check()
             self._arrange(settings)
-        except (SettingsError, RuntimeError) as error:
+        except SettingsError as error:
+            leave(self._doubts.join(error), CANNOT_START)
+        except RuntimeError as error:
             leave(str(error), CANNOT_START)
         return settings
 
