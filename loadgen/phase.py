@@ -1,7 +1,7 @@
 """One measured window of a run, and the plan of all of them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from loadgen.sample import Mode
@@ -24,6 +24,8 @@ class Phase:
     """For a burst: `sync` (one after another), `threads` or `async` (`asyncio.gather`)."""
     operation: str = ""
     operations: int = 0
+    started_at: float = 0.0
+    """Unix time at which its measured part begins, by the clock of the lead; 0 in a plan."""
 
     @property
     def users(self) -> int:
@@ -36,6 +38,10 @@ class Phase:
         if self.operations:
             return f"{self.operation} x {self.operations}, {self.style}, {self.concurrency} in flight"
         return f"{self.mode}, {self.concurrency} users"
+
+    def starting(self, now: float) -> Self:
+        """The same phase, whose warm-up begins at this Unix time."""
+        return replace(self, started_at=now + self.warmup_seconds)
 
     def as_message(self) -> dict[str, Any]:
         """Plain values for Locust's message between master and workers."""

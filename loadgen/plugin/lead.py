@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from itertools import count
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import gevent
@@ -42,7 +42,7 @@ class Lead:
         """Announce a phase; returns the user classes of its mode and style."""
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
         self._phase, self._workers = phase, _answering(self._environment.runner)
-        self._tell("announce", phase=phase.as_message())
+        self._tell("announce", phase=phase.starting(time()).as_message())
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 
@@ -53,7 +53,7 @@ class Lead:
                 gevent.sleep(LOOK)
             return
         self._wait_for_users(phase)
-        self._tell("open_window", phase=phase.as_message())
+        self._tell("open_window", phase=phase.starting(time()).as_message())
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
     def finish(self) -> None:
@@ -74,7 +74,7 @@ class Lead:
 
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
-        self._tell("open_window", phase=phase.as_message())
+        self._tell("open_window", phase=phase.starting(time()).as_message())
 
     def stop(self) -> None:
         """Stop all users and collect everything."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loadgen.record import (
+    SCHEMA_VERSION,
     Comparison,
     Durations,
     Generator,
@@ -29,7 +30,7 @@ def operation(
     name: str = "search", outcomes: Mapping[Outcome, int] | None = None, response: Durations | None = None, **given: Any
 ) -> OperationRecord:
     counts = {Outcome.OK: 100} if outcomes is None else dict(outcomes)
-    values = {"throughput": 200.0, "recall": 0.97} | given
+    values: dict[str, Any] = {"throughput": 200.0, "recall": 0.97, "slices": ()} | given
     return OperationRecord(
         operation=name,
         outcomes=counts,
@@ -41,7 +42,7 @@ def operation(
 
 def phase(mode: str, concurrency: int | None = 8, *operations: OperationRecord, **given: Any) -> PhaseRecord:
     saturated = given.pop("saturated", False)
-    values = {"model": "closed", "rate": None, "seconds": 10.0, "dropped": 0, "workers_lost": 0} | given
+    values = {"model": "closed", "style": "", "started_at": None, "rate": None, "seconds": 10.0, "dropped": 0, "workers_lost": 0} | given
     generator = Generator(cpu_ratio=0.5, loop_lag_p99_seconds=0.001, hub_lag_p99_seconds=0.002, saturated=saturated)
     return PhaseRecord(
         mode=Mode(mode), concurrency=concurrency, operations=operations or (operation(),), generator=generator, **values
@@ -50,7 +51,7 @@ def phase(mode: str, concurrency: int | None = 8, *operations: OperationRecord, 
 
 def comparison(concurrency: int | None = 8, estimate: float | None = 1.3, **given: Any) -> Comparison:
     same = Ratio(estimate=1.0, low=0.9, high=1.1)
-    values = {"operation": "search", "rate": None, "verdict": "async", "reasons": ()} | given
+    values = {"operation": "search", "rate": None, "verdict": "async", "async_share": 0.99, "reasons": ()} | given
     return Comparison(
         concurrency=concurrency,
         throughput_ratio=Ratio(estimate=estimate, low=1.2, high=1.4),
@@ -81,7 +82,7 @@ def manifest(**given: Any) -> Manifest:
 
 def record(*phases: PhaseRecord, comparisons: tuple[Comparison, ...] = (), **given: Any) -> RunRecord:
     values: dict[str, Any] = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "run_id": "20261122-193000-k3f9",
         "started_at": datetime(2026, 11, 22, 19, 30, tzinfo=UTC),
         "manifest": manifest(),
