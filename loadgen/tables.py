@@ -9,7 +9,7 @@ from rich.table import Table
 
 from loadgen.compare import Comparison
 from loadgen.ledger import Window
-from loadgen.levels import Level, find_crossovers
+from loadgen.levels import Level
 from loadgen.sample import Mode
 
 SEED_SECONDS: dict[tuple[str, str, int], float] = {
@@ -36,8 +36,6 @@ def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextI
     bursts = [window for window in windows if window.phase.operations and window.tallies]
     if levels:
         out.print(_level_table(levels))
-        for line in _words(levels):
-            out.print(line)
         out.print(
             "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval."
         )
@@ -80,18 +78,6 @@ def _compared(comparison: Comparison | None) -> tuple[str, str]:
         return "", ""
     ratio = comparison.throughput
     return f"{ratio.estimate:.2f} ({ratio.low:.2f}-{ratio.high:.2f})" if ratio else "-", str(comparison.verdict)
-
-
-def _words(levels: Sequence[Level]) -> list[str]:
-    """Why a comparison is invalid, and from where on async wins."""
-    lines = [
-        f"No verdict for {level.operation} at {level.concurrency}: {'; '.join(level.comparison.reasons)}."
-        for level in levels
-        if level.comparison is not None and level.comparison.reasons
-    ]
-    for operation, crossover in find_crossovers(levels).items():
-        lines.append(f"{operation}: {crossover or 'async does not win at the highest concurrency measured'}.")
-    return lines
 
 
 def _milliseconds(seconds: float) -> str:
