@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Never
 
 from loadgen import __version__
 from loadgen.report.command import add_report
+from loadgen.report.compare_command import add_compare
 
 if TYPE_CHECKING:
     from loadgen.server import EmbeddedServer
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_serve(commands)
     add_settings(commands)
     add_report(commands)
+    add_compare(commands)
     given = parser.parse_args(arguments)
     command: Command = given.command
     return command(given)

@@ -42,7 +42,8 @@ def operation(
 
 def phase(mode: str, concurrency: int | None = 8, *operations: OperationRecord, **given: Any) -> PhaseRecord:
     saturated = given.pop("saturated", False)
-    values = {"model": "closed", "style": "", "started_at": None, "rate": None, "seconds": 10.0, "dropped": 0, "workers_lost": 0} | given
+    head: dict[str, Any] = {"model": "closed", "style": "", "started_at": None}
+    values = head | {"rate": None, "seconds": 10.0, "dropped": 0, "workers_lost": 0} | given
     generator = Generator(cpu_ratio=0.5, loop_lag_p99_seconds=0.001, hub_lag_p99_seconds=0.002, saturated=saturated)
     return PhaseRecord(
         mode=Mode(mode), concurrency=concurrency, operations=operations or (operation(),), generator=generator, **values
