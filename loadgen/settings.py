@@ -12,6 +12,7 @@ from loadgen.conflicts import find_conflicts
 from loadgen.faults import Fault, SettingsError
 
 WHOLE_NUMBERS = "Give whole numbers with commas"
+HIGHEST_PORT = 65_535
 METRICS = ("COSINE", "IP", "L2")
 CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually")
 INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
@@ -66,6 +67,16 @@ def _texts(given: object) -> object:
     return [str(part).strip() for part in parts if str(part).strip()] if isinstance(parts, list | tuple) else parts
 
 
+def _port(given: object) -> object:
+    """Read a port as text, or `off`; configuration files in YAML turn an unquoted off into false."""
+    text = str(given).strip().lower()
+    if text in ("off", "false"):
+        return "off"
+    if not (text.isdecimal() and int(text) <= HIGHEST_PORT):
+        raise ValueError(f"is neither a port up to {HIGHEST_PORT} nor off")
+    return int(text)
+
+
 def _spelling(names: tuple[str, ...]) -> BeforeValidator:
     """Accept a name in any case: `cosine` is COSINE."""
     known = {name.lower(): name for name in names}
@@ -76,6 +87,7 @@ Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_numbers), Field(min_length=1)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Port = Annotated[int | Literal["off"], BeforeValidator(_port)]
 Metric = Annotated[Literal["COSINE", "IP", "L2"], _spelling(METRICS)]
 Index = Annotated[
     Literal["HNSW", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN", "DISKANN", "AUTOINDEX"],
@@ -170,6 +182,20 @@ class Settings(BaseModel):
     )
     require: Texts = setting((), "what the run has to reach, such as 'search async p99 < 50 ms'; may be repeated")
     max_failures: str = setting("", "failed operations that still count as success, such as 1% or 10; empty: none")
+
+    # The metrics
+    metrics_port: Port = setting(
+        9646,
+        "port of /metrics for Prometheus, the next free one where it is taken; 0 takes any, off serves none",
+        way_out="Give a port, 0 or off",
+    )
+    metrics_bind: str = setting("127.0.0.1", "address that /metrics is served on; 0.0.0.0 for all of this machine's")
+    metrics_targets: str = setting(
+        "", "JSON file that tells a Prometheus on this machine the processes to scrape (its file discovery)"
+    )
+    metrics_linger: float = setting(
+        0.0, "how long /metrics stays after the run, for a last scrape; Ctrl-C ends it", unit="s", ge=0, le=3_600
+    )
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> Self:

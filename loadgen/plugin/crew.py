@@ -7,6 +7,7 @@ from typing import Any
 
 import gevent
 
+from loadgen.exporter import Exporter
 from loadgen.ledger import Window
 from loadgen.phase import Phase
 from loadgen.users import Station
@@ -23,9 +24,10 @@ LOOK = 0.01
 class Crew:
     """One in each process with users. Every method is an order that the lead may give; all run on the hub."""
 
-    def __init__(self, environment: Any, station: Station) -> None:
+    def __init__(self, environment: Any, station: Station, exporter: Exporter) -> None:
         self._environment = environment
         self._station = station
+        self.exporter = exporter
         self._orders: Mapping[str, Callable[..., Any]] = {
             "reset": self.reset,
             "announce": self.announce,
@@ -52,9 +54,10 @@ class Crew:
         self._station.over.clear()
         self._station.phase = None
 
-    def announce(self, phase: Mapping[str, Any]) -> None:
-        """Tell the users to come which phase they belong to."""
+    def announce(self, phase: Mapping[str, Any], run: Mapping[str, str]) -> None:
+        """Tell the users to come which phase they belong to, and the exporter of which run it is."""
         self._station.phase = Phase.from_message(phase)
+        self.exporter.enter(self._station.phase, run)
 
     def window(self, phase: Phase) -> Window | None:
         """What this process knows of a phase; on the master: of all workers."""
@@ -64,9 +67,10 @@ class Crew:
         """Users that are past their on_start and not yet ending."""
         return len(self._station.settled)
 
-    def open_window(self, phase: Mapping[str, Any]) -> None:
+    def open_window(self, phase: Mapping[str, Any], run: Mapping[str, str]) -> None:
         """Begin the warm-up now; what finishes after it, for as long as the phase lasts, counts."""
         coming = Phase.from_message(phase)
+        self.exporter.enter(coming, run)
         start = perf_counter() + coming.warmup_seconds
         end = start + coming.seconds if coming.seconds else float("inf")
         self._station.ledger.open(coming, start, end)
@@ -81,6 +85,7 @@ class Crew:
         deadline = perf_counter() + DRAIN_SECONDS + 5
         while runner.user_count and perf_counter() < deadline:
             gevent.sleep(LOOK)
+        self.exporter.leave()
         self._station.ledger.close(perf_counter())
         if not self._station.queue.flush():
             logger.error("Samples were still arriving when they were to be counted: the figures lack some")

@@ -51,11 +51,15 @@ class Ending:
         self._judgements: list[Judgement] = []
         self._told = True
 
-    def begin(self, settings: Settings, server: ServerInfo, workers: int) -> None:
-        """Another run, on a server that has answered, with so many processes that make load."""
+    def begin(self, settings: Settings, server: ServerInfo, workers: int) -> dict[str, str]:
+        """Another run, on a server that has answered, with so many processes that make load.
+
+        Returns what the metrics name it by: `run_id` and `server`.
+        """
         self._settings = settings
         self._recorder = Recorder(settings, server, workers)
         self._told = False
+        return {"run_id": self._recorder.record.run_id, "server": str(server)}
 
     def keep(self) -> None:
         """A phase is over: write the record."""

@@ -30,6 +30,8 @@ class Lead:
         self._phase: Phase | None = None
         self._workers: set[str] = set()
         self._crew = crew
+        self.run: dict[str, str] = {}
+        """Of the run that this leads: its `run_id` and its `server`, told to every exporter."""
         self._numbers = count(1)
         self._answers: dict[int, dict[str, Any]] = {}
 
@@ -42,7 +44,8 @@ class Lead:
         """Announce a phase; returns the user classes of its mode and style."""
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
         self._phase, self._workers = phase, _answering(self._environment.runner)
-        self._tell("announce", phase=phase.starting(time()).as_message())
+        self._crew.exporter.enter(phase, self.run)  # a master gives orders to its workers only
+        self._tell("announce", phase=phase.starting(time()).as_message(), run=self.run)
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 
@@ -53,12 +56,13 @@ class Lead:
                 gevent.sleep(LOOK)
             return
         self._wait_for_users(phase)
-        self._tell("open_window", phase=phase.starting(time()).as_message())
+        self._tell("open_window", phase=phase.starting(time()).as_message(), run=self.run)
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
     def finish(self) -> None:
         """Wait until the phase's users are gone and all they did is counted here."""
         self._tell("drain")
+        self._crew.exporter.leave()
         self._count_lost()
         self._after_phase()
 
@@ -74,7 +78,8 @@ class Lead:
 
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
-        self._tell("open_window", phase=phase.starting(time()).as_message())
+        self._crew.exporter.enter(phase, self.run)
+        self._tell("open_window", phase=phase.starting(time()).as_message(), run=self.run)
 
     def stop(self) -> None:
         """Stop all users and collect everything."""

@@ -15,6 +15,7 @@ from locust.exception import StopTest
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner, MasterRunner, WorkerRunner
 
 from loadgen.faults import Fault, SettingsError
+from loadgen.health import Beat
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.plugin.arguments import MASK, add_arguments, find_unknown, read_settings
@@ -22,6 +23,7 @@ from loadgen.plugin.casting import cast
 from loadgen.plugin.crew import ANSWER, CALL, Crew
 from loadgen.plugin.ending import Ending, find_faults
 from loadgen.plugin.lead import Lead
+from loadgen.plugin.metering import Metering
 from loadgen.plugin.page import dress_page
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.supply import Supply
@@ -74,17 +76,19 @@ class Plugin:
         repair_locust_main(self._interrupt)
         self._environment = environment
         self._everyone = list(environment.user_classes)
-        self._sinks = (Ledger(), RequestEvent(environment.events))
+        self._sinks: tuple[Any, ...] = (Ledger(), RequestEvent(environment.events))
+        self._metering = Metering(runner)
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
-        self._pulse = Pulse(self._station.loop, self._sinks[0].beat, lambda: _in_flight(runner))
-        self._crew = Crew(environment, self._station)
+        self._pulse = Pulse(self._station.loop, self._beat, lambda: _in_flight(runner))
+        self._crew = Crew(environment, self._station, self._metering.exporter)
         self._ending = Ending(self._sinks[0])
         self._lead = Lead(environment, self._crew, self._ending.keep)
         self._listen(environment.events, runner)
-        if isinstance(runner, WorkerRunner):
+        settings = None if isinstance(runner, WorkerRunner) else self._read()
+        self._sinks += self._metering.open(environment.parsed_options)
+        if settings is None:
             return
-        settings = self._read()
         for warning in find_unknown(os.environ):
             logger.warning(warning)
         logger.info("Async users run on %s", self._station.loop.name)
@@ -177,6 +181,7 @@ class Plugin:
         runner = environment.runner
         try:
             settings = self._settings()
+            self._metering.exporter.begin(settings)
             if isinstance(runner, WorkerRunner):
                 self._open(settings)
                 return
@@ -196,7 +201,7 @@ class Plugin:
         runner = self._environment.runner
         workers = len(runner.clients) if isinstance(runner, MasterRunner) else 1
         if self._supply.answered is not None:
-            self._ending.begin(settings, self._supply.answered, workers)
+            self._lead.run = self._ending.begin(settings, self._supply.answered, workers)
 
     def _refuse(self, error: Exception) -> NoReturn:
         runner = self._environment.runner
@@ -215,6 +220,10 @@ class Plugin:
         for sink in self._sinks:
             sink(samples)
 
+    def _beat(self, beat: Beat) -> None:
+        self._station.ledger.beat(beat)
+        self._metering.exporter.beat(beat)
+
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
         data["loadgen"] = self._sinks[0].take_report(perf_counter())
 
@@ -232,6 +241,7 @@ class Plugin:
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
         self._station.queue.flush()
         self._station.ledger.close(perf_counter())
+        self._metering.exporter.leave()
         if environment.web_ui is not None:
             self._ending.conclude(environment)
             self._ending.tell(self._out())
@@ -264,6 +274,7 @@ class Plugin:
         self._pulse.stop()
         self._station.loop.stop()
         self._supply.stop_server()
+        self._metering.close()
 
     def _out(self) -> TextIO:
         """Where the tables go: standard output, unless Locust's `--json` has that to itself."""

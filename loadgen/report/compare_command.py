@@ -42,12 +42,13 @@ def compare(given: argparse.Namespace) -> int:
     """Print what changed: 0 without a regression, 1 with one, 2 where the records cannot be compared."""
     from loadgen.record import RecordError, read_record
     from loadgen.report.comparing import find_difference, to_json, to_markdown, to_text
-    from loadgen.results.changes import WORK, find_refusals
+    from loadgen.results.changes import ARRIVALS, WORK, find_refusals
     from loadgen.results.regressions import Word
 
-    unknown = sorted(set(given.changed) - set(WORK))
+    known = (*WORK, *ARRIVALS)
+    unknown = sorted(set(given.changed) - set(known))
     if unknown:
-        return _refuse([f"--changed {name} is none of {', '.join(WORK)}" for name in unknown])
+        return _refuse([f"--changed {name} is none of {', '.join(known)}" for name in unknown])
     try:
         old, new = read_record(given.old), read_record(given.new)
     except RecordError as error:

@@ -14,7 +14,12 @@ WORK = (
     "output_fields", "upsert",
 )  # fmt: skip
 """Settings that say what one operation has to do: with others, it is another operation."""
-PLAN = ("record", "report", "require", "max_failures", "fresh", "overwrite", "collection", "rounds", "concurrency")
+ARRIVALS = ("max_in_flight", "max_wait")
+"""The same, for arrivals at a rate."""
+PLAN = (
+    "record", "report", "require", "max_failures", "fresh", "overwrite", "collection", "rounds", "concurrency", "rate",
+    "arrival", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
+)  # fmt: skip
 """Settings that do not change what one operation costs."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -78,8 +83,10 @@ def _is_local(address: str) -> bool:
 
 def find_refusals(old: RunRecord, new: RunRecord, allowed: Collection[str]) -> Iterator[str]:
     """Why the two cannot be compared, each with its way out; `allowed` are settings that differ on purpose."""
+    is_open = any(phase.model != "closed" for record in (old, new) for phase in record.phases)
+    work = (*WORK, *ARRIVALS) if is_open else WORK
     for change in find_changes(old, new):
-        if change.kind == "setting" and change.name in WORK and change.name not in allowed:
+        if change.kind == "setting" and change.name in work and change.name not in allowed:
             yield (
                 f"{change.name} is {change.old} in OLD and {change.new} in NEW, so an operation is not the same work. "
                 f"Measure with the same, or say that this is the change to look at: --changed {change.name}"

@@ -4,7 +4,6 @@ The steps are the same for a coroutine and for a thread; whoever takes them (`As
 awaits what it returns where it can, and sends back what came of it.
 """
 
-import inspect
 import logging
 from asyncio import CancelledError
 from collections.abc import Callable, Generator
@@ -52,8 +51,8 @@ def tasks(taskset: TaskSet, user: "LoadUser") -> Steps:
             yield taskset.on_start
         while True:
             at_once = yield from _turn(taskset, user)
-            if not at_once:
-                yield partial(user.pause, taskset.wait_time())
+            if not at_once and user.has_to_pause(seconds := taskset.wait_time()):
+                yield partial(user.pause, seconds)
     except InterruptTaskSet as error:
         yield from _leave(taskset, user)
         raise (RescheduleTaskImmediately if error.reschedule else RescheduleTask)(error.reschedule) from error
@@ -65,8 +64,15 @@ def tasks(taskset: TaskSet, user: "LoadUser") -> Steps:
 
 def _turn(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, bool]:
     """One task; True where the next one follows without a wait."""
+    subject = user if isinstance(taskset, DefaultTaskSet) else taskset
     try:
-        yield from _one_task(taskset, user)
+        task = _next_task(taskset, user)
+        if isinstance(task, type):
+            yield from tasks(task(subject), user)
+        elif getattr(task, "__self__", None) is taskset:
+            yield task
+        else:
+            yield partial(task, subject)
     except RescheduleTaskImmediately:
         return True
     except RescheduleTask:
@@ -80,19 +86,14 @@ def _turn(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, bool]:
     return False
 
 
-def _one_task(taskset: TaskSet, user: "LoadUser") -> Steps:
+def _next_task(taskset: TaskSet, user: "LoadUser") -> Any:
+    """A function, or the class of a nested task set."""
     if user._state == LOCUST_STATE_STOPPING:  # noqa: SLF001 - Locust's own word for it
         raise StopUser
-    subject = user if isinstance(taskset, DefaultTaskSet) else taskset
-    if not taskset._task_queue:  # noqa: SLF001
+    queue = taskset._task_queue  # noqa: SLF001
+    if not queue:
         taskset.schedule_task(taskset.get_next_task())
-    task = taskset._task_queue.popleft()  # noqa: SLF001
-    if inspect.isclass(task) and issubclass(task, TaskSet):
-        yield from tasks(task(subject), user)  # type: ignore[call-arg]
-    elif getattr(task, "__self__", None) is taskset:
-        yield task
-    else:
-        yield partial(task, subject)
+    return queue.popleft()
 
 
 def _leave(holder: Any, user: "LoadUser") -> Steps:

@@ -45,10 +45,12 @@ class SyncUser(LoadUser):
         finally:
             self.report_end()
 
+    def has_to_pause(self, seconds: float) -> bool:
+        """True where there is something to wait for: the system lets threads take turns."""
+        return seconds > 0
+
     def pause(self, seconds: float) -> None:
         """Sleep on the thread."""
-        if seconds <= 0:
-            return
         self._woken.wait(seconds)
         if self._state == LOCUST_STATE_STOPPING:
             raise StopUser

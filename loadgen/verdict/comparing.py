@@ -35,7 +35,10 @@ def _say_group(verdict: Verdict, group: Compared, crossover: Crossover | None, *
             return f"at {where} there is no difference that this run could show"
         return f"no difference that this run could show at {where}{_say_bounds(ratios, is_open=is_open)}"
     place = _say_place(verdict, group, crossover)
-    return _say_open(verdict, ratios, place) if is_open else _say_closed(verdict, ratios, place)
+    if not is_open:
+        return _say_closed(verdict, ratios, place)
+    decided = [reason for one in group.values() for reason in one.reasons]
+    return f"{verdict} wins {place} ({'; '.join(decided)})" if decided else _say_open(verdict, ratios, place)
 
 
 def _say_closed(verdict: Verdict, ratios: Sequence[Ratio], place: str) -> str:

@@ -18,8 +18,6 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
         if one.verdict == "invalid":
             where = place_of(one.concurrency, one.rate)
             yield f"No verdict for {one.operation} at {where}: {'; '.join(one.reasons) or 'no reason was kept'}."
-        elif one.reasons:
-            yield f"{one.operation} at {place_of(one.concurrency, one.rate)}: {'; '.join(one.reasons)}."
     yield from _failures(record)
     yield from _dropped(record)
     lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]

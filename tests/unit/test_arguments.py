@@ -49,6 +49,10 @@ OTHERS: dict[str, tuple[str, object]] = {
     "report": ("markdown", "markdown"),
     "require": ("search async p99 < 50 ms", ("search async p99 < 50 ms",)),
     "max_failures": ("1%", "1%"),
+    "metrics_port": ("9700", 9700),
+    "metrics_bind": ("0.0.0.0", "0.0.0.0"),  # noqa: S104
+    "metrics_targets": ("targets.json", "targets.json"),
+    "metrics_linger": ("2.5", 2.5),
 }
 """For each setting a value other than its default, as text and as the model has it."""
 SWITCHES = ("upsert", "fresh", "overwrite")
