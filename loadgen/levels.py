@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadgen.compare import Comparison, Crossover, SlicedPhase, compare_phases, find_crossover
+from loadgen.compare import Comparison, SlicedPhase, compare_phases
 from loadgen.ledger import Tally, Window
 from loadgen.sample import Mode
 
@@ -53,17 +53,6 @@ def find_levels(windows: Iterable[Window], seed: int) -> list[Level]:
         operations = sorted({operation for window in of_level for _, operation in window.tallies})
         levels += [Level(concurrency, name, of_level, _compare(of_level, name, rng)) for name in operations]
     return levels
-
-
-def find_crossovers(levels: Sequence[Level]) -> dict[str, Crossover | None]:
-    """For each operation the concurrency from which async wins; nothing where fewer than two levels were compared."""
-    found: dict[str, Crossover | None] = {}
-    for operation in dict.fromkeys(level.operation for level in levels):
-        compared = {level.concurrency: level.comparison for level in levels if level.operation == operation}
-        known = {float(users): one for users, one in compared.items() if one is not None}
-        if len(known) > 1:
-            found[operation] = find_crossover(known)
-    return found
 
 
 def _compare(windows: Sequence[Window], operation: str, rng: np.random.Generator) -> Comparison | None:

@@ -31,7 +31,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def report(given: argparse.Namespace) -> int:
     """Write the report: 0; 2 where a record cannot be read or the file not be written."""
-    from loadgen.record import RecordError
     from loadgen.report.writing import STANDARD_OUTPUT, make_report, write_text
 
     output = given.output or (str(given.records[0].with_suffix(".html")) if given.format == "html" else STANDARD_OUTPUT)
@@ -39,7 +38,7 @@ def report(given: argparse.Namespace) -> int:
         return _refuse(f"{output} is a record: name another file with --output")
     try:
         write_text(make_report(given.records, given.format), output)
-    except RecordError as error:
+    except ValueError as error:  # a RecordError, or a histogram in it that is none
         return _refuse(str(error))
     except BrokenPipeError:  # a pager that was left
         return 0

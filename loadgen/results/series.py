@@ -84,10 +84,13 @@ class Series:
         return math.fsum(known) / len(known) if known else None
 
     def times(self) -> HdrHistogram:
-        """Response times of all rounds, in microseconds."""
+        """Response times of all rounds, in microseconds. Raises ValueError for a histogram that cannot be read."""
         total = new_histogram()
-        for part in self.parts:
-            total.add(HdrHistogram.decode(part.response_seconds.histogram))
+        try:
+            for part in self.parts:
+                total.add(HdrHistogram.decode(part.response_seconds.histogram))
+        except Exception as error:
+            raise ValueError(f"a histogram of {self.operation} at {self.place} cannot be read ({error})") from None
         return total
 
     def sliced(self) -> list[SlicedPhase]:

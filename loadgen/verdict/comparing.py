@@ -34,29 +34,19 @@ def _say_group(verdict: Verdict, group: Compared, crossover: Crossover | None, *
         if not first:
             return f"at {where} there is no difference that this run could show"
         return f"no difference that this run could show at {where}{_say_bounds(ratios, is_open=is_open)}"
-    place = _say_place(verdict, group, crossover)
-    if not is_open:
-        return _say_closed(verdict, ratios, place)
+    place, certainty = _say_place(verdict, group, crossover)
     decided = [reason for one in group.values() for reason in one.reasons]
-    return f"{verdict} wins {place} ({'; '.join(decided)})" if decided else _say_open(verdict, ratios, place)
-
-
-def _say_closed(verdict: Verdict, ratios: Sequence[Ratio], place: str) -> str:
-    inverted = verdict is Verdict.SYNC
-    loser = "async" if inverted else "sync"
+    if is_open and decided:
+        return f"{verdict} wins {place} ({'; '.join(decided)})"
+    inverted = verdict is Verdict.SYNC and not is_open
     interval = show_interval(ratios[0], inverted=inverted) if len(ratios) == 1 else ""
-    told = f" ({interval})" if interval else ""
-    return f"{verdict} gives {show_times(ratios, inverted=inverted)} the throughput of {loser} {place}{told}"
-
-
-def _say_open(verdict: Verdict, ratios: Sequence[Ratio], place: str) -> str:
-    if not any(ratio.estimate for ratio in ratios):
-        return f"{verdict} answers sooner {place}"
-    interval = show_interval(ratios[0]) if len(ratios) == 1 else ""
-    told = f" ({interval})" if interval else ""
-    return (
-        f"{verdict} answers sooner {place}: the p99 response time of async is {show_times(ratios)} that of sync{told}"
-    )
+    extra = ", ".join(part for part in (interval, certainty) if part)
+    loser = "async" if verdict is Verdict.SYNC else "sync"
+    if is_open:
+        told = f"{verdict} answers sooner {place}: the p99 response time of async is {show_times(ratios)} that of sync"
+    else:
+        told = f"{verdict} gives {show_times(ratios, inverted=inverted)} the throughput of {loser} {place}"
+    return f"{told} ({extra})" if extra else told
 
 
 def _say_bounds(ratios: Sequence[Ratio], *, is_open: bool) -> str:
@@ -70,14 +60,13 @@ def _say_bounds(ratios: Sequence[Ratio], *, is_open: bool) -> str:
     return f": async gives between {low} and {high} times the throughput of sync"
 
 
-def _say_place(verdict: Verdict, group: Compared, crossover: Crossover | None) -> str:
-    if verdict is Verdict.ASYNC and crossover is not None and next(iter(group)).level == crossover.level:
-        noun = str(next(iter(group)))
-        certainty = f"certainty {show_certainty(crossover.certainty)}"
-        if crossover.below is None:
-            return f"at every level measured, {name_places(list(group))} ({certainty})"
-        return f"from {noun} on ({certainty})"
-    return f"at {name_places(list(group))}"
+def _say_place(verdict: Verdict, group: Compared, crossover: Crossover | None) -> tuple[str, str]:
+    """Where it is so, and how certain it is that it is so from there on; the latter empty where there is no crossing."""
+    first, names = next(iter(group)), name_places(list(group))
+    if verdict is not Verdict.ASYNC or crossover is None or first.level != crossover.level:
+        return f"at {names}", ""
+    certainty = f"certain to {show_certainty(crossover.certainty)}"
+    return (f"at every level measured, {names}" if crossover.below is None else f"from {first} on"), certainty
 
 
 def _crossover(compared: Compared) -> Crossover | None:
