@@ -138,8 +138,8 @@ def compare_phases(
     found = [*reasons, *_find_reasons(phases)]
     if {phase.mode for phase in phases if phase.slices} != set(Mode) or not all(phase.operations for phase in phases):
         return Comparison(None, None, None, math.nan, Verdict.INVALID, tuple(found))
-    drawn = np.stack([_resample(phase, rng, replicates) for phase in phases], axis=1)
-    chances = _spread(phases, drawn, rng, prior or PhaseNoise())
+    drawn = np.stack([resample(phase, rng, replicates) for phase in phases], axis=1)
+    chances = spread(_line(phases), drawn, rng, prior or PhaseNoise())
     throughput, p50, p99 = (_interval(each) for each in chances)
     share = float(np.mean(chances[0, 1:] > 0))
     sooner = float(np.mean(chances[2, 1:] < 0))
@@ -201,7 +201,7 @@ def _find_reasons(phases: Sequence[SlicedPhase]) -> list[str]:
     return found
 
 
-def _resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> Floats:
+def resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> Floats:
     """Logarithms of throughput, p50 and p99 of one phase: (1 + replicates, 3), the first row as it was measured."""
     slices = len(phase.slices)
     length = math.ceil(round(slices ** (1 / 3), 9))
@@ -239,24 +239,31 @@ def _find_quantiles(phase: SlicedPhase, weights: Floats) -> Floats:
     return np.column_stack(columns)
 
 
-def _spread(phases: Sequence[SlicedPhase], drawn: Floats, rng: np.random.Generator, prior: PhaseNoise) -> Floats:
-    """Logarithms of the three ratios, (3, 1 + replicates), from `drawn`: (1 + replicates, phases, 3)."""
+def _line(phases: Sequence[SlicedPhase]) -> Floats:
+    """The terms of the line through the phases, the mode last: (phases, terms)."""
     count = len(phases)
     time = np.arange(count) - (count - 1) / 2
-    line = np.column_stack([np.ones(count), [phase.mode is Mode.ASYNC for phase in phases], time])
+    line = np.column_stack([np.ones(count), time, [phase.mode is Mode.ASYNC for phase in phases]])
     # Three phases or fewer leave nothing to measure the drift by.
-    line = line if count > line.shape[1] else line[:, :2]
+    return line if count > line.shape[1] else line[:, [0, 2]]
+
+
+def spread(line: Floats, drawn: Floats, rng: np.random.Generator, prior: PhaseNoise) -> Floats:
+    """The last coefficient of the `line` (phases, terms) through each of the statistics, which are logarithms.
+
+    (statistics, 1 + replicates), from `drawn`: (1 + replicates, phases, statistics).
+    """
     solution = np.linalg.pinv(line)
-    mode = solution[1]
+    wanted = solution[-1]
     measured, replicates = drawn[0], drawn[1:]
-    degrees = count - line.shape[1]
+    degrees = len(line) - line.shape[1]
     scatter = np.sum((measured - line @ (solution @ measured)) ** 2, axis=0)
     explained = degrees * np.mean(np.var(replicates, axis=0), axis=0)
     believed = prior.degrees * prior.relative**2
     noise = (np.maximum(scatter - explained, 0.0) + believed) / (degrees + prior.degrees)
     luck = rng.standard_t(degrees + prior.degrees, (len(replicates), len(noise)))
-    ratios: Floats = np.einsum("p,rps->sr", mode, drawn)
-    ratios[:, 1:] += (luck * np.sqrt(noise * (mode @ mode))).T
+    ratios: Floats = np.einsum("p,rps->sr", wanted, drawn)
+    ratios[:, 1:] += (luck * np.sqrt(noise * (wanted @ wanted))).T
     return ratios
 
 

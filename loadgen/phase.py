@@ -1,7 +1,7 @@
 """One measured window of a run, and the plan of all of them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
 from loadgen.sample import Mode
@@ -31,6 +31,9 @@ class Phase:
     rate: float = 0.0
     """Arrivals per second, of all processes; 0 in the closed model."""
 
+    started_at: float = 0.0
+    """Unix time at which its measured part begins, by the clock of the lead; 0 in a plan."""
+
     @property
     def is_open(self) -> bool:
         """True where operations start on schedule, whatever the earlier ones do."""
@@ -54,6 +57,10 @@ class Phase:
         if self.is_open:
             return f"{self.mode}, {self.rate:g}/s {self.model}"
         return f"{self.mode}, {self.concurrency} users"
+
+    def starting(self, now: float) -> Self:
+        """The same phase, whose warm-up begins at this Unix time."""
+        return replace(self, started_at=now + self.warmup_seconds)
 
     def as_message(self) -> dict[str, Any]:
         """Plain values for Locust's message between master and workers."""

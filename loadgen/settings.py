@@ -194,6 +194,9 @@ class Settings(BaseModel):
 
     # The result
     record: str = setting("runs", "folder for the run record; empty keeps none")
+    report: Literal["html", "markdown", "none"] = setting(
+        "html", "report written beside the record at the end of a run"
+    )
     require: Texts = setting((), "what the run has to reach, such as 'search async p99 < 50 ms'; may be repeated")
     max_failures: str = setting("", "failed operations that still count as success, such as 1% or 10; empty: none")
 

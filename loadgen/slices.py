@@ -65,6 +65,16 @@ class SliceTally:
         buckets = dict(zip(message["buckets"], message["counts"], strict=True))
         return cls(message["seconds"], message["operations"], buckets)
 
+    def times_as_text(self) -> str:
+        """The numbers by bucket in one line, such as `460:3 461:12`."""
+        return " ".join(f"{bucket}:{count}" for bucket, count in sorted(self.buckets.items()))
+
+    @classmethod
+    def from_text(cls, seconds: float, operations: int, times: str) -> Self:
+        """A tally whose buckets were written by `times_as_text`."""
+        pairs = (pair.partition(":") for pair in times.split())
+        return cls(seconds, operations, {int(bucket): int(count) for bucket, _, count in pairs})
+
 
 def add_times(pieces: Sequence[SliceTally], places: Floats, seconds: Floats, answered: bool) -> None:
     """Count many operations at once: where each ended (0 to 1 of the whole), and what it took."""

@@ -7,9 +7,9 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from loadgen.compare import Comparison, Ratio, Verdict
+from loadgen.compare import Comparison, Ratio
 from loadgen.ledger import Window
-from loadgen.levels import Level, find_crossovers
+from loadgen.levels import Level
 from loadgen.sample import Mode
 
 SEED_SECONDS: dict[tuple[str, str, int], float] = {
@@ -41,8 +41,6 @@ def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextI
     bursts = [window for window in windows if window.phase.operations and window.tallies]
     if levels:
         out.print(_open_table(levels) if levels[0].is_open else _level_table(levels))
-        for line in _words(levels):
-            out.print(line)
         out.print(OPEN_KEY if levels[0].is_open else CLOSED_KEY)
     if bursts:
         out.print(_burst_table(sorted(bursts, key=lambda window: window.phase.number)))
@@ -113,20 +111,6 @@ def _compared(comparison: Comparison | None) -> tuple[str, str]:
 
 def _ratio(ratio: Ratio | None) -> str:
     return f"{ratio.estimate:.2f} ({ratio.low:.2f}-{ratio.high:.2f})" if ratio else "-"
-
-
-def _words(levels: Sequence[Level]) -> list[str]:
-    """Why a comparison is invalid, and from where on async wins."""
-    lines = [_reasons(level, level.comparison) for level in levels if level.comparison and level.comparison.reasons]
-    highest = "rate" if levels[0].is_open else "concurrency"
-    for operation, crossover in find_crossovers(levels).items():
-        lines.append(f"{operation}: {crossover or f'async does not win at the highest {highest} measured'}.")
-    return lines
-
-
-def _reasons(level: Level, found: Comparison) -> str:
-    heading = "No verdict" if found.verdict is Verdict.INVALID else f"Verdict {found.verdict}"
-    return f"{heading} for {level.operation} at {level.label}: {'; '.join(found.reasons)}."
 
 
 def _milliseconds(seconds: float) -> str:

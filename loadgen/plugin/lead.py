@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from itertools import count
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import gevent
@@ -51,7 +51,7 @@ class Lead:
         self._progress.begin(phase, self._environment.shape_class.phases)
         self._phase, self._workers = phase, _answering(self._environment.runner)
         self._crew.exporter.enter(phase, self.run)  # a master gives orders to its workers only
-        self._tell("announce", phase=phase.as_message(), run=self.run)
+        self._tell("announce", phase=phase.starting(time()).as_message(), run=self.run)
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 
@@ -66,7 +66,7 @@ class Lead:
             Splitting(self, phase, self.run).measure(lambda: self._progress.open(phase))
             return
         self._wait_for_users(phase)
-        self._tell("open_window", phase=phase.as_message(), run=self.run)
+        self._tell("open_window", phase=phase.starting(time()).as_message(), run=self.run)
         self._progress.open(phase)
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
@@ -93,7 +93,7 @@ class Lead:
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
         self._crew.exporter.enter(phase, self.run)
-        self._tell("open_window", phase=phase.as_message(), run=self.run)
+        self._tell("open_window", phase=phase.starting(time()).as_message(), run=self.run)
         self._progress.open(phase, self._environment.parsed_options.run_time or 0.0)
 
     def stop(self) -> None:

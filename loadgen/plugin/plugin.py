@@ -30,7 +30,7 @@ from loadgen.plugin.page import dress_page
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.supply import Supply
-from loadgen.plugin.surroundings import leave, quiet_phases, repair_locust_main
+from loadgen.plugin.surroundings import Interrupt, leave, quiet_phases, repair_locust_main
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
@@ -77,7 +77,8 @@ class Plugin:
         add_arguments(parser, self._defaults, self._doubts)
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-        repair_locust_main()
+        self._interrupt = Interrupt()
+        repair_locust_main(self._interrupt)
         self._environment = environment
         self._everyone = list(environment.user_classes)
         self._sinks: tuple[Any, ...] = (Ledger(), RequestEvent(environment.events))
@@ -287,7 +288,7 @@ class Plugin:
         if self._ended:
             return
         self._ended = True
-        self._ending.tell(self._out())
+        self._ending.tell(self._out(), hurry=self._interrupt.came)
         if death := self._supply.find_death():
             logger.error(death)
         with contextlib.suppress(Exception):

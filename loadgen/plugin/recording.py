@@ -22,6 +22,7 @@ from loadgen.record import (
     PhaseRecord,
     Ratio,
     RunRecord,
+    Slice,
     describe_machine,
     mask_command_line,
     new_run_id,
@@ -96,6 +97,8 @@ def _phase(window: Window) -> PhaseRecord:
     health = window.health
     return PhaseRecord(
         mode=window.phase.mode,
+        style=window.phase.style,
+        started_at=datetime.fromtimestamp(window.phase.started_at, UTC) if window.phase.started_at else None,
         model=window.phase.model,
         concurrency=None if window.phase.is_open else window.phase.concurrency,
         rate=window.phase.rate or None,
@@ -120,6 +123,16 @@ def _operation(name: str, tally: Tally, window: Window) -> OperationRecord:
         service_seconds=_durations(tally.service),
         response_seconds=_durations(tally.response),
         recall=None,
+        slices=_slices(name, window),
+    )
+
+
+def _slices(name: str, window: Window) -> tuple[Slice, ...]:
+    if not window.phase.seconds:
+        return ()
+    pieces = window.slices.get(name) or window.new_slices()
+    return tuple(
+        Slice(seconds=piece.seconds, operations=piece.operations, times=piece.times_as_text()) for piece in pieces
     )
 
 
@@ -148,6 +161,7 @@ def _comparison(level: Level) -> Comparison | None:
         throughput_ratio=_ratio(found.throughput),
         p50_ratio=_ratio(found.p50),
         p99_ratio=_ratio(found.p99),
+        async_share=found.async_share,
         verdict=found.verdict.value,
         reasons=found.reasons,
     )

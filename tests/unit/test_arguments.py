@@ -48,6 +48,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "warmup_seconds": ("1", 1.0),
     "burst": ("10,20", (10, 20)),
     "record": ("elsewhere", "elsewhere"),
+    "report": ("markdown", "markdown"),
     "require": ("search async p99 < 50 ms", ("search async p99 < 50 ms",)),
     "max_failures": ("1%", "1%"),
     "metrics_port": ("9700", 9700),
