@@ -12,6 +12,7 @@ from loadgen.health import Beat, Health
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.slices import SliceTally, count_slices
+from loadgen.truth import Check, Recalls
 
 LOWEST, HIGHEST, DIGITS = 1, 600_000_000, 3
 """Histograms count microseconds from 1 us to 10 minutes, with three digits."""
@@ -73,7 +74,13 @@ class Window:
     health: Health = field(default_factory=Health)
     slices: dict[str, list[SliceTally]] = field(default_factory=dict)
     """For each operation of a timed phase, its pieces in the order of time."""
+    recalls: Recalls = field(default_factory=Recalls)
+    """What the checked searches found."""
     workers_lost: int = 0
+    connections: int = 0
+    """Open ones of its mode, in all processes; told to the one who leads."""
+    data: tuple[str, ...] = ()
+    """Fingerprints of the data that these connections see: one where all see the same."""
     seconds: float = 0.0
     """Measured length: told by the process that counted, merged as the longest."""
     told_seconds: float = 0.0
@@ -117,15 +124,18 @@ class Ledger:
         self.windows: dict[int, Window] = {}
         self._current: Window | None = None
         self._previous: Window | None = None
+        self._changed_at = math.inf
 
     def reset(self) -> None:
         """Forget everything: another run begins."""
         self.windows = {}
         self._current = self._previous = None
+        self._changed_at = math.inf
 
     def open(self, phase: Phase, start: float, end: float = math.inf) -> None:
         """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is."""
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
+        window.recalls.changed = self._changed_at < end
         self._previous, self._current = self._current, window
         self.windows[phase.number] = window
 
@@ -149,6 +159,20 @@ class Ledger:
                     window.add(sample)
                     break
 
+    def check(self, check: Check) -> None:
+        """Count one checked search in the phase in which it finished."""
+        for window in (self._current, self._previous):
+            if window is not None and window.start <= check.finished < window.end:
+                window.recalls.add(check.query, check.recall)
+                break
+
+    def spoil(self, changed_at: float) -> None:
+        """Rows are inserted or deleted from this moment on: what is measured then, and after, has no recall."""
+        self._changed_at = changed_at
+        for window in (self._current, self._previous):
+            if window is not None and changed_at < window.end:
+                window.recalls.changed = True
+
     def beat(self, beat: Beat) -> None:
         """Count one look at this process, for the phase that it lies in."""
         window = self._current
@@ -165,12 +189,13 @@ class Ledger:
             tallies, window.tallies = window.tallies, {}
             entries = [_entry(mode, operation, tally) for (mode, operation), tally in tallies.items()]
             seconds = window.seconds if now >= window.end else 0.0
-            if entries or window.health.cpu or seconds != window.told_seconds:
+            if entries or window.health.cpu or window.recalls.by_query or seconds != window.told_seconds:
                 window.told_seconds = seconds
                 health, window.health = window.health.as_message(), Health()
                 slices, window.slices = _told_slices(window.slices), {}
                 told = {"phase": window.phase.as_message(), "seconds": seconds, "tallies": entries}
-                report.append(told | {"health": health, "slices": slices})
+                recalls, window.recalls = window.recalls.as_message(), Recalls(changed=window.recalls.changed)
+                report.append(told | {"health": health, "slices": slices, "recalls": recalls})
         return report
 
     def merge(self, report: Iterable[Mapping[str, Any]], worker: str) -> None:
@@ -181,6 +206,7 @@ class Ledger:
             window.seconds = max(window.seconds, float(part["seconds"]))
             window.health.merge(part["health"], worker)
             window.merge_slices(part["slices"])
+            window.recalls.merge(Recalls.from_message(part["recalls"]))
             for entry in part["tallies"]:
                 tally = window.tallies.setdefault((Mode(entry["mode"]), entry["operation"]), Tally())
                 tally.outcomes.update({Outcome(name): count for name, count in entry["outcomes"].items()})

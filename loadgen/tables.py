@@ -54,22 +54,30 @@ def _level_table(levels: Sequence[Level]) -> Table:
     table.add_column("users", justify="right")
     table.add_column("operation")
     table.add_column("mode")
-    for name in ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures", "ratio (95 %)"):
+    checked = [name for name in ("recall",) if _are_checked(levels)]
+    for name in ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures", *checked, "ratio (95 %)"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
     for level in levels:
-        _add_level(table, level)
+        _add_level(table, level, bool(checked))
         table.add_section()
     return table
 
 
-def _add_level(table: Table, level: Level) -> None:
+def _are_checked(levels: Sequence[Level]) -> bool:
+    return any(level.recall(mode) is not None for level in levels for mode in Mode)
+
+
+def _add_level(table: Table, level: Level, checked: bool) -> None:
     for mode in Mode:
         tally = level.tally(mode)
         if tally is None:
             continue
         times = [_milliseconds(tally.percentile(percent)) for percent in (50, 95, 99)]
         figures = [f"{level.throughput(mode):,.1f}", *times, f"{tally.failures:,}"]
+        if checked:
+            recall = level.recall(mode)
+            figures.append("-" if recall is None else f"{recall:.3f}")
         compared = _compared(level.comparison) if mode is Mode.ASYNC else ("", "")
         table.add_row(f"{level.concurrency:,}", level.operation, mode.value, *figures, *compared)
 

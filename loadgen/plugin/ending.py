@@ -22,7 +22,9 @@ def find_faults(settings: Settings) -> list[Fault]:
     if settings.record and (fault := check_folder(settings.record)):
         faults.append(fault)
     try:
-        parse_requirements(settings.require)
+        wanted = parse_requirements(settings.require)
+        if not settings.recall_every and any(found.figure == "recall" for found in wanted):
+            faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
     except SettingsError as error:
         faults += error.faults
     try:
@@ -46,6 +48,8 @@ class Ending:
         self._levels: list[Level] = []
         self._judgements: list[Judgement] = []
         self._told = True
+        self.objections: tuple[str, ...] = ()
+        """Why no comparison of the run is valid, known before it began."""
 
     def begin(self, settings: Settings, server: ServerInfo, workers: int) -> None:
         """Another run, on a server that has answered, with so many processes that make load."""
@@ -63,7 +67,7 @@ class Ending:
         if self._recorder is None or self._told:
             return
         settings = self._settings
-        self._levels = find_levels(self._ledger.windows.values(), settings.seed)
+        self._levels = find_levels(self._ledger.windows.values(), settings.seed, self.objections)
         self._recorder.keep(self._ledger.windows.values(), self._levels)
         wanted = parse_requirements(settings.require)
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))

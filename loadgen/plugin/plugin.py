@@ -76,10 +76,10 @@ class Plugin:
         self._sinks = (Ledger(), RequestEvent(environment.events))
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
-        self._pulse = Pulse(self._station.loop, self._sinks[0].beat, lambda: _in_flight(runner))
+        self._pulse = Pulse(self._station.loop, self._station.beat, lambda: _in_flight(runner))
         self._crew = Crew(environment, self._station)
         self._ending = Ending(self._sinks[0])
-        self._lead = Lead(environment, self._crew, self._ending.keep)
+        self._lead = Lead(environment, self._crew, self._ending.keep, lambda: self._supply.truth)
         self._listen(environment.events, runner)
         if isinstance(runner, WorkerRunner):
             return
@@ -163,6 +163,9 @@ class Plugin:
         self._environment.host = addressed.host
         if isinstance(self._environment.runner, LocalRunner):
             self._open(addressed)
+        modes = {kind.mode for kind in self._environment.user_classes if not kind.style}
+        both = settings.mode == "compare" and modes == set(Mode)
+        self._ending.objections = self._supply.compare_modes(self._station, addressed) if both else ()
         self._prepared = addressed
 
     def _open(self, settings: Settings) -> None:
@@ -215,6 +218,7 @@ class Plugin:
             sink(samples)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
+        self._station.settle()
         data["loadgen"] = self._sinks[0].take_report(perf_counter())
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
@@ -231,6 +235,7 @@ class Plugin:
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
         self._station.queue.flush()
         self._station.ledger.close(perf_counter())
+        self._station.settle()
         if environment.web_ui is not None:
             self._ending.conclude(environment)
             self._ending.tell(self._out())

@@ -115,7 +115,7 @@ def _operation(name: str, tally: Tally, window: Window) -> OperationRecord:
         throughput=(tally.operations - tally.failures) / window.seconds,
         service_seconds=durations,
         response_seconds=durations,  # closed model: an operation is due when it starts
-        recall=None,
+        recall=window.recalls.mean if name == "search" else None,
     )
 
 
