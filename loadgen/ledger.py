@@ -13,6 +13,7 @@ from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.slices import SliceTally, add_times, count_slices
 from loadgen.tally import HIGHEST, LOWEST, MICROSECONDS, Tally, new_histogram
+from loadgen.truth import Check, Recalls
 
 __all__ = ["MICROSECONDS", "Ledger", "Tally", "Window", "new_histogram"]
 
@@ -63,7 +64,13 @@ class Window:
     end: float = math.inf
     health: Health = field(default_factory=Health)
     flow: Flow = field(default_factory=Flow)
+    recalls: Recalls = field(default_factory=Recalls)
+    """What the checked searches found."""
     workers_lost: int = 0
+    connections: int = 0
+    """Open ones of its mode, in all processes; told to the one who leads."""
+    data: tuple[str, ...] = ()
+    """Fingerprints of the data that these connections see: one where all see the same."""
     seconds: float = 0.0
     """Measured length: told by the process that counted, merged as the longest."""
     told_seconds: float = 0.0
@@ -124,7 +131,10 @@ class Window:
             "slices": _told_slices(self._slices),
             "health": self.health.as_message() if self.health.cpu or self.health.has_pace else {},
             "flow": self.flow.as_message(),
+            "recalls": self.recalls.as_message() if self.recalls.by_query else {},
         }
+        if told["recalls"]:
+            self.recalls = Recalls(changed=self.recalls.changed)
         self._tallies, self._slices = {}, {}
         self.health = Health() if told["health"] else self.health
         self.flow = Flow() if told["flow"] else self.flow
@@ -142,6 +152,8 @@ class Window:
         if message["health"]:
             self.health.merge(message["health"], worker)
         self.flow.merge(message["flow"])
+        if message["recalls"]:
+            self.recalls.merge(Recalls.from_message(message["recalls"]))
 
 
 class Ledger:
@@ -151,15 +163,18 @@ class Ledger:
         self.windows: dict[int, Window] = {}
         self._current: Window | None = None
         self._previous: Window | None = None
+        self._changed_at = math.inf
 
     def reset(self) -> None:
         """Forget everything: another run begins."""
         self.windows = {}
         self._current = self._previous = None
+        self._changed_at = math.inf
 
     def open(self, phase: Phase, start: float, end: float = math.inf) -> None:
         """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is."""
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
+        window.recalls.changed = self._changed_at < end
         self._previous, self._current = self._current, window
         self.windows[phase.number] = window
 
@@ -214,6 +229,20 @@ class Ledger:
         if self._current is not None:
             self._current.flow.offered += arrivals
             self._current.health.pace_lag.add(lags)
+
+    def check(self, check: Check) -> None:
+        """Count one checked search in the phase in which it finished."""
+        for window in (self._current, self._previous):
+            if window is not None and window.start <= check.finished < window.end:
+                window.recalls.add(check.query, check.recall)
+                break
+
+    def spoil(self, changed_at: float) -> None:
+        """Rows are inserted or deleted from this moment on: what is measured then, and after, has no recall."""
+        self._changed_at = changed_at
+        for window in (self._current, self._previous):
+            if window is not None and changed_at < window.end:
+                window.recalls.changed = True
 
     def beat(self, beat: Beat) -> None:
         """Count one look at this process, for the phase that it lies in."""

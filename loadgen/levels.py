@@ -9,6 +9,7 @@ from loadgen.compare import Comparison, Crossover, SlicedPhase, compare_phases, 
 from loadgen.ledger import Window
 from loadgen.sample import Mode
 from loadgen.tally import Tally, count_above, percentile
+from loadgen.truth import Recalls, differ
 
 UNFINISHED_AT_MOST = 0.01
 """Share of its operations that a phase may leave behind beyond its p99 without that p99 being in doubt."""
@@ -53,6 +54,10 @@ class Level:
         tally, seconds = self.tally(mode), sum(window.seconds for window in self.of(mode))
         return (tally.operations - tally.failures) / seconds if tally and seconds else 0.0
 
+    def recall(self, mode: Mode) -> float | None:
+        """Mean recall of the checked searches, over all rounds of a mode; None where there is none."""
+        return _recalls(self.of(mode)).mean if self.operation == "search" else None
+
     def of(self, mode: Mode) -> list[Window]:
         """The rounds of one mode."""
         return [window for window in self.windows if window.phase.mode is mode]
@@ -61,8 +66,11 @@ class Level:
         return (mode, self.operation) in window.tallies
 
 
-def find_levels(windows: Iterable[Window], seed: int) -> list[Level]:
-    """All levels of the timed windows that were measured, in their order; the comparison draws from `seed`."""
+def find_levels(windows: Iterable[Window], seed: int, objections: Sequence[str] = ()) -> list[Level]:
+    """All levels of the timed windows that were measured, in their order; the comparison draws from `seed`.
+
+    `objections` are what is known against every comparison.
+    """
     rng = np.random.default_rng(seed)
     timed = [window for window in windows if not window.phase.operations and window.seconds > 0]
     timed.sort(key=lambda window: window.phase.number)
@@ -70,7 +78,7 @@ def find_levels(windows: Iterable[Window], seed: int) -> list[Level]:
     for load in dict.fromkeys(window.phase.level for window in timed):
         of_level = tuple(window for window in timed if window.phase.level == load)
         operations = sorted({operation for window in of_level for _, operation in window.tallies})
-        levels += [Level(load, name, of_level, _compare(of_level, name, rng)) for name in operations]
+        levels += [Level(load, name, of_level, _compare(of_level, name, rng, objections)) for name in operations]
     return levels
 
 
@@ -85,14 +93,16 @@ def find_crossovers(levels: Sequence[Level]) -> dict[str, Crossover | None]:
     return found
 
 
-def _compare(windows: Sequence[Window], operation: str, rng: np.random.Generator) -> Comparison | None:
+def _compare(
+    windows: Sequence[Window], operation: str, rng: np.random.Generator, objections: Sequence[str]
+) -> Comparison | None:
     if {window.phase.mode for window in windows} != set(Mode):
         return None
     phases = [SlicedPhase(w.phase.mode, tuple(w.slices.get(operation) or w.new_slices())) for w in windows]
     reasons = [f"phase {w.phase.number + 1}: {limit}" for w in windows for limit in w.health.limits()]
     reasons += [f"phase {w.phase.number + 1} lost {w.workers_lost} workers" for w in windows if w.workers_lost]
     reasons += [f"phase {w.phase.number + 1} was broken off" for w in windows if w.seconds < w.phase.seconds]
-    found = compare_phases(phases, rng, reasons)
+    found = compare_phases(phases, rng, [*objections, *_find_unlike(windows), *reasons])
     if not windows[0].phase.is_open:
         return found
     return judge_arrivals(found, {mode: _dropped(windows, mode) for mode in Mode}, _doubts(windows, operation))
@@ -119,3 +129,30 @@ def _doubts(windows: Sequence[Window], operation: str) -> list[str]:
             told = f"{waiting} arrivals had waited longer than its p99, up to {oldest:.2f} s"
             found.append(f"when phase {window.phase.number + 1} ended, {told}")
     return found
+
+
+def _find_unlike(windows: Sequence[Window]) -> list[str]:
+    """What was not the same on both sides: recall, data, connections."""
+    sides = {mode: [window for window in windows if window.phase.mode is mode] for mode in Mode}
+    found = []
+    recalls = {mode: _recalls(of_mode) for mode, of_mode in sides.items()}
+    if apart := differ(recalls[Mode.SYNC], recalls[Mode.ASYNC]):
+        found.append(f"recall differs: sync {apart[0]:.3f}, async {apart[1]:.3f}")
+    if len({seen for window in windows for seen in window.data}) > 1:
+        found.append("data differs: " + ", ".join(f"{mode} {_told(sides[mode], 'data')}" for mode in Mode))
+    if len({window.connections for window in windows}) > 1:
+        found.append("connections differ: " + ", ".join(f"{mode} {_told(sides[mode], 'connections')}" for mode in Mode))
+    return found
+
+
+def _recalls(windows: Iterable[Window]) -> Recalls:
+    total = Recalls()
+    for window in windows:
+        total.merge(window.recalls)
+    return total
+
+
+def _told(windows: Iterable[Window], name: str) -> str:
+    """The values of one side, each once: `2`, or `2 and 1`."""
+    values = dict.fromkeys(getattr(window, name) for window in windows)
+    return " and ".join("/".join(value) if isinstance(value, tuple) else str(value) for value in values)

@@ -163,6 +163,10 @@ class Settings(BaseModel):
         10, "neighbours that a search asks for", ge=1, le=16_384, way_out="Choose 1 to 16384, Milvus's own limit"
     )
     nodes_per_insert: int = setting(1, "nodes in one insert operation", ge=1, le=100_000)
+    recall_every: int = setting(
+        20, "one search in so many is compared with the exact neighbours, off the clock; 0: none", ge=0
+    )
+    cache: str = setting("", "folder that keeps exact neighbours; empty is ~/.cache/milvus-loadgen")
 
     # The run
     mode: Literal["compare", "sync", "async"] = setting(

@@ -28,6 +28,7 @@ SEED_SECONDS: dict[tuple[str, str, int], float] = {
 }
 """What the Milvus tutorial "RAG with LlamaIndex and the Milvus async API" prints, on its machine and its server."""
 WIDTH_WITHOUT_TERMINAL = 132
+FIGURES = ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures")
 CLOSED_KEY = "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval."
 OPEN_KEY = (
     "Response times, from when an operation was due, of answered operations and timeouts. Ratios: async to sync, "
@@ -55,11 +56,12 @@ def _level_table(levels: Sequence[Level]) -> Table:
     table.add_column("users", justify="right")
     table.add_column("operation")
     table.add_column("mode")
-    for name in ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures", "ratio (95 %)"):
+    checked = _are_checked(levels)
+    for name in (*FIGURES, *(("recall",) if checked else ()), "ratio (95 %)"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
     for level in levels:
-        _add_level(table, level)
+        _add_level(table, level, checked)
         table.add_section()
     return table
 
@@ -69,12 +71,13 @@ def _open_table(levels: Sequence[Level]) -> Table:
     table.add_column("arrivals", justify="right")
     table.add_column("operation")
     table.add_column("mode")
-    for name in ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures", "dropped", "p50 ratio", "p99 ratio (95 %)"):
+    checked = _are_checked(levels)
+    for name in (*FIGURES, *(("recall",) if checked else ()), "dropped", "p50 ratio", "p99 ratio (95 %)"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
     for level in levels:
         for mode in Mode:
-            if (figures := _figures(level, mode)) is None:
+            if (figures := _figures(level, mode, checked)) is None:
                 continue
             compared = ("", "", "")
             if mode is Mode.ASYNC and level.comparison is not None:
@@ -85,21 +88,32 @@ def _open_table(levels: Sequence[Level]) -> Table:
     return table
 
 
-def _add_level(table: Table, level: Level) -> None:
+def _are_checked(levels: Sequence[Level]) -> bool:
+    return any(level.recall(mode) is not None for level in levels for mode in Mode)
+
+
+def _add_level(table: Table, level: Level, checked: bool) -> None:
     for mode in Mode:
-        if (figures := _figures(level, mode)) is None:
+        if (figures := _figures(level, mode, checked)) is None:
             continue
         compared = _compared(level.comparison) if mode is Mode.ASYNC else ("", "")
         table.add_row(level.label, level.operation, mode.value, *figures, *compared)
 
 
-def _figures(level: Level, mode: Mode) -> list[str] | None:
-    """Throughput, percentiles of response time and failures; None where the mode did nothing."""
+def _figures(level: Level, mode: Mode, checked: bool) -> list[str] | None:
+    """Throughput, percentiles of response time, failures and, where searches were checked, recall.
+
+    None where the mode did nothing.
+    """
     tally = level.tally(mode)
     if tally is None:
         return None
     times = [_milliseconds(tally.percentile(percent)) for percent in (50, 95, 99)]
-    return [f"{level.throughput(mode):,.1f}", *times, f"{tally.failures:,}"]
+    figures = [f"{level.throughput(mode):,.1f}", *times, f"{tally.failures:,}"]
+    if checked:
+        recall = level.recall(mode)
+        figures.append("-" if recall is None else f"{recall:.3f}")
+    return figures
 
 
 def _compared(comparison: Comparison | None) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from time import perf_counter
 
 from loadgen.clients.outcomes import outcome_of
 from loadgen.sample import Mode, Outcome, Sample
+from loadgen.truth import Checks
 
 
 class ClosedError(BaseException):
@@ -25,8 +26,9 @@ class Client:
 
     mode: Mode
 
-    def __init__(self, emit: Callable[[Sample], None]) -> None:
+    def __init__(self, emit: Callable[[Sample], None], checks: Checks | None = None) -> None:
         self._emit = emit
+        self._checks = checks or Checks()
         self._closed = False
         self._tokens = count()
         self._under_way: dict[int, tuple[str, float, float]] = {}

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any, Protocol
 
 import gevent
@@ -110,7 +110,7 @@ class Splitting:
         `on_open` is called when the first arrivals are due.
         """
         self._sharing = sorted(self._wait_for_places(self._crews.find_there(), LOOK))
-        self._start = perf_counter()
+        self._start, self._told = perf_counter(), self._phase.starting(time()).as_message()
         self._crews.tell_each("open_window", {name: self._opening(name, 0.0) for name in self._sharing})
         on_open()
         end = self._start + self._phase.warmup_seconds + self._phase.seconds

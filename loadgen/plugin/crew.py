@@ -12,6 +12,7 @@ from loadgen.ledger import Window
 from loadgen.phase import Phase
 from loadgen.plugin.arrivals import LOOK, Arrivals
 from loadgen.sample import Mode
+from loadgen.truth import Truth
 from loadgen.users import Station
 from loadgen.users.base import DRAIN_SECONDS
 
@@ -30,6 +31,8 @@ class Crew:
         self.arrivals = Arrivals(environment, station)
         self._orders: Mapping[str, Callable[..., Any]] = {
             "reset": self.reset,
+            "learn": self.learn,
+            "see": self.see,
             "announce": self.announce,
             "count_users": self.count_users,
             "count_missing": self.count_missing,
@@ -55,6 +58,16 @@ class Crew:
         self._station.settled.clear()
         self._station.over.clear()
         self._station.phase = None
+        self._station.checks.begin()
+
+    def learn(self, truth: Mapping[str, Any]) -> None:
+        """Take the exact neighbours, to check searches by."""
+        self._station.checks.learn(Truth.from_message(truth))
+
+    def see(self, mode: str) -> dict[str, Any]:
+        """The connections of one mode that are open here, and the data that they see."""
+        stores = self._station.stores.get(Mode(mode), ())
+        return {"connections": len(stores), "data": self._station.seen.get(Mode(mode), [])}
 
     def announce(self, phase: Mapping[str, Any], run: Mapping[str, str]) -> None:
         """Tell the users to come which phase they belong to, and the exporter of which run it is."""
@@ -124,6 +137,7 @@ class Crew:
         self._station.ledger.close(perf_counter())
         if not self._station.queue.flush():
             logger.error("Samples were still arriving when they were to be counted: the figures lack some")
+        self._station.settle()
         if hasattr(runner, "_send_stats"):
             runner._send_stats()  # noqa: SLF001 - Locust sends it every 3 s only, and waits 0.5 s for the last one
 

@@ -27,7 +27,9 @@ def find_faults(settings: Settings) -> list[Fault]:
     if settings.record and (fault := check_folder(settings.record)):
         faults.append(fault)
     try:
-        parse_requirements(settings.require)
+        wanted = parse_requirements(settings.require)
+        if not settings.recall_every and any(found.figure == "recall" for found in wanted):
+            faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
     except SettingsError as error:
         faults += error.faults
     try:
@@ -51,6 +53,8 @@ class Ending:
         self._levels: list[Level] = []
         self._judgements: list[Judgement] = []
         self._told = True
+        self.objections: tuple[str, ...] = ()
+        """Why no comparison of the run is valid, known before it began."""
 
     def begin(self, settings: Settings, server: ServerInfo, workers: int) -> dict[str, str]:
         """Another run, on a server that has answered, with so many processes that make load.
@@ -80,14 +84,14 @@ class Ending:
 
     def compare(self) -> list[Level]:
         """The levels so far. Takes some 0.2 s for each operation at each level: call it on a thread, between phases."""
-        return find_levels(list(self._ledger.windows.values()), self._settings.seed)
+        return find_levels(list(self._ledger.windows.values()), self._settings.seed, self.objections)
 
     def conclude(self, environment: Any) -> None:
         """The run is over: compare, write, judge. Sets Locust's exit code where there was something to judge."""
         if self._recorder is None or self._told:
             return
         settings = self._settings
-        self._levels = find_levels(self._ledger.windows.values(), settings.seed)
+        self._levels = find_levels(self._ledger.windows.values(), settings.seed, self.objections)
         self._recorder.keep(self._ledger.windows.values(), self._levels)
         wanted = parse_requirements(settings.require)
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))

@@ -14,6 +14,7 @@ from loadgen.phase import Phase
 from loadgen.plugin.arrivals import LOOK, Splitting, tell_flow
 from loadgen.plugin.crew import CALL, Crew
 from loadgen.plugin.progress import Progress
+from loadgen.truth import Truth
 
 USERS_WITHIN = 120.0
 """Seconds for all users of a phase to be past their on_start."""
@@ -28,10 +29,20 @@ logger = logging.getLogger("loadgen")
 class Lead:
     """Gives each order to all crews and waits for their answers; it is the conductor of a `PhaseShape`."""
 
-    def __init__(self, environment: Any, crew: Crew, progress: Progress, after_phase: AfterPhase) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        crew: Crew,
+        progress: Progress,
+        after_phase: AfterPhase,
+        find_truth: Callable[[], Truth | None] = lambda: None,
+    ) -> None:
         self._environment = environment
         self._progress = progress
         self._after_phase = after_phase
+        self._find_truth = find_truth
+        self._taught: set[str] = set()
+        self._seen: list[dict[str, Any]] = []
         self._phase: Phase | None = None
         self._workers: set[str] = set()
         self._crew = crew
@@ -43,6 +54,7 @@ class Lead:
     def reset(self) -> None:
         """Begin another run, here and in every process."""
         self._crew.reset()
+        self._taught = set()
         self._tell("reset")
 
     def begin(self, phase: Phase) -> list[Any]:
@@ -57,11 +69,13 @@ class Lead:
 
     def measure(self, phase: Phase) -> None:
         """Let a phase run to its end. Raises StopTest where its users do not come."""
+        self._teach()
         if phase.operations:
             self._progress.open(phase)
             while not any(self._tell("is_over", number=phase.number)):
                 gevent.sleep(LOOK)
             return
+        self._seen = self._tell("see", mode=str(phase.mode))
         if phase.is_open:
             Splitting(self, phase, self.run).measure(lambda: self._progress.open(phase))
             return
@@ -75,10 +89,27 @@ class Lead:
         self._tell("drain")
         self._crew.exporter.leave()
         self._count_lost()
+        self._note_sides()
         if self._phase is not None and (window := self._crew.window(self._phase)) is not None:
             self._progress.finish(window)
             tell_flow(window)
         self._after_phase(self._phase)
+
+    def _teach(self) -> None:
+        """Give the exact neighbours to all processes that do not have them yet: they are found in one only."""
+        there = _answering(self._environment.runner) or {"here"}
+        truth = self._find_truth()
+        if truth is not None and not there <= self._taught:
+            self._tell("learn", truth=truth.as_message())
+            self._taught |= there
+
+    def _note_sides(self) -> None:
+        """Keep with the phase how many connections its mode had, and what data they saw."""
+        window = self._crew.window(self._phase) if self._phase is not None else None
+        if window is not None:
+            window.connections = sum(told["connections"] for told in self._seen)
+            window.data = tuple(sorted({found for told in self._seen for found in told["data"]}))
+        self._seen = []
 
     def _count_lost(self) -> None:
         """Mark the phase with the workers that were there at its begin and have gone."""
@@ -92,6 +123,7 @@ class Lead:
 
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
+        self._teach()
         self._crew.exporter.enter(phase, self.run)
         self._tell("open_window", phase=phase.starting(time()).as_message(), run=self.run)
         self._progress.open(phase, self._environment.parsed_options.run_time or 0.0)

@@ -87,10 +87,11 @@ class Plugin:
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
         self._crew = Crew(environment, self._station, self._metering.exporter)
         self._station.on_drop = self._metering.exporter.count_dropped
+        self._station.on_recall = self._metering.exporter.count_recall
         self._pulse = Pulse(self._station.loop, self._beat, self._crew.count_in_flight)
         self._ending = Ending(self._sinks[0])
         self._front = Front(environment, self._progress, self._sinks[0], self._ending)
-        self._lead = Lead(environment, self._crew, self._progress, self._front.after_phase)
+        self._lead = Lead(environment, self._crew, self._progress, self._front.after_phase, lambda: self._supply.truth)
         self._listen(environment.events, runner)
         settings = None if isinstance(runner, WorkerRunner) else self._read()
         self._sinks += self._metering.open(environment.parsed_options)
@@ -185,6 +186,9 @@ class Plugin:
         self._environment.host = addressed.host
         if isinstance(self._environment.runner, LocalRunner):
             self._open(addressed)
+        modes = {kind.mode for kind in self._environment.user_classes if not kind.style}
+        both = settings.mode == "compare" and modes == set(Mode)
+        self._ending.objections = self._supply.compare_modes(self._station, addressed) if both else ()
         self._prepared = addressed
 
     def _open(self, settings: Settings) -> None:
@@ -239,10 +243,11 @@ class Plugin:
             sink(samples)
 
     def _beat(self, beat: Beat) -> None:
-        self._station.ledger.beat(beat)
+        self._station.beat(beat)
         self._metering.exporter.beat(beat)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
+        self._station.settle()
         data["loadgen"] = self._sinks[0].take_report(perf_counter())
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
@@ -262,6 +267,7 @@ class Plugin:
         self._station.queue.flush()
         self._station.ledger.close(perf_counter())
         self._metering.exporter.leave()
+        self._station.settle()
         if environment.web_ui is not None:
             self._ending.conclude(environment)
             self._front.conclude()

@@ -122,7 +122,7 @@ def _operation(name: str, tally: Tally, window: Window) -> OperationRecord:
         throughput=(tally.operations - tally.failures) / window.seconds,
         service_seconds=_durations(tally.service),
         response_seconds=_durations(tally.response),
-        recall=None,
+        recall=window.recalls.mean if name == "search" else None,
         slices=_slices(name, window),
     )
 

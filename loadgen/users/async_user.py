@@ -26,7 +26,9 @@ class AsyncUser(LoadUser):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.client = AsyncClient(self.station.store_for(self.mode, self.number), self.station.queue.put)
+        self.client = AsyncClient(
+            self.station.store_for(self.mode, self.number), self.station.queue.put, self.station.checks
+        )
         self._task: asyncio.Task[None] | None = None
         self._unpaused = 0
         self._pause: asyncio.Future[None] | None = None

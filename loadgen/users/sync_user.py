@@ -21,7 +21,9 @@ class SyncUser(LoadUser):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.client = SyncClient(self.station.store_for(self.mode, self.number), self.station.queue.put)
+        self.client = SyncClient(
+            self.station.store_for(self.mode, self.number), self.station.queue.put, self.station.checks
+        )
         self._woken = threading.Event()
 
     def begin(self) -> None:

@@ -23,6 +23,8 @@ def _told(environment: Any, code: int) -> str:
         {
             "phase": window.phase.as_message(),
             "seconds": window.seconds,
+            "connections": window.connections,
+            "data": window.data,
             "counts": {f"{mode} {name}": tally.operations for (mode, name), tally in window.tallies.items()},
             "outcomes": {
                 f"{mode} {name}": {str(outcome): number for outcome, number in tally.outcomes.items()}

@@ -39,6 +39,8 @@ OTHERS: dict[str, tuple[str, object]] = {
     "load_in_flight": ("2", 2),
     "top_k": ("5", 5),
     "nodes_per_insert": ("3", 3),
+    "recall_every": ("5", 5),
+    "cache": ("elsewhere", "elsewhere"),
     "mode": ("async", "async"),
     "concurrency": ("2,4", (2, 4)),
     "max_in_flight": ("16", 16),
