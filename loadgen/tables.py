@@ -27,7 +27,7 @@ SEED_SECONDS: dict[tuple[str, str, int], float] = {
     ("search", "sync", 1_000): 308.80,
 }
 """What the Milvus tutorial "RAG with LlamaIndex and the Milvus async API" prints, on its machine and its server."""
-WIDTH_WITHOUT_TERMINAL = 132
+WIDTH_WITHOUT_TERMINAL = 160
 FIGURES = ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures")
 CLOSED_KEY = "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval."
 OPEN_KEY = (
