@@ -68,11 +68,11 @@ def _level_table(levels: Sequence[Level]) -> Table:
 
 def _open_table(levels: Sequence[Level]) -> Table:
     table = Table(title="Sync and async, arrivals on a schedule")
-    table.add_column("arrivals", justify="right")
+    table.add_column("arrive", justify="right")
     table.add_column("operation")
     table.add_column("mode")
-    for name in ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures", "dropped", "p50 ratio", "p99 ratio (95 %)"):
-        table.add_column(name, justify="right")
+    for name in ("done/s", "p50 ms", "p95 ms", "p99 ms", "failed", "dropped", "p50 ratio", "p99 ratio (95 %)"):
+        table.add_column(name, justify="right", no_wrap=name.endswith("%)"))
     table.add_column("verdict")
     for level in levels:
         for mode in Mode:
@@ -81,7 +81,8 @@ def _open_table(levels: Sequence[Level]) -> Table:
             compared = ("", "", "")
             if mode is Mode.ASYNC and level.comparison is not None:
                 found = level.comparison
-                compared = (_ratio(found.p50), _ratio(found.p99), str(found.verdict))
+                middle = f"{found.p50.estimate:.2f}" if found.p50 else "-"
+                compared = (middle, _ratio(found.p99), str(found.verdict))
             table.add_row(level.label, level.operation, mode.value, *figures, f"{level.dropped(mode):,}", *compared)
         table.add_section()
     return table

@@ -12,7 +12,7 @@ from locust.runners import STATE_RUNNING
 from loadgen.ledger import Window
 from loadgen.pacing import Share
 from loadgen.phase import Phase
-from loadgen.tally import percentile
+from loadgen.tally import count_above, percentile
 from loadgen.users import Station
 from loadgen.users.base import DRAIN_SECONDS
 from loadgen.users.dispatcher import Dispatcher, Turn
@@ -158,15 +158,14 @@ class Splitting:
 
 
 def tell_flow(window: Window) -> None:
-    """Log what became of arrivals that were not answered in their phase; nothing where all were."""
+    """Log what became of arrivals that the figures of their phase lack; nothing where it lacks none of weight."""
     flow, number = window.flow, window.phase.number + 1
     if flow.dropped:
-        logger.warning("Phase %d dropped %d arrivals that found no place in flight", number, flow.dropped)
-    if flow.unfinished:
-        oldest = percentile(flow.left, 100)
-        logger.info(
-            "Phase %d: %d arrivals were unfinished at its end, for %.3f s at most", number, flow.unfinished, oldest
-        )
+        logger.warning("Phase %d dropped %d arrivals that led to no operation in time", number, flow.dropped)
+    slowest = max((tally.percentile(99) for tally in window.tallies.values()), default=0.0)
+    if waiting := count_above(flow.left, slowest):
+        told = "Phase %d left %d arrivals unfinished; %d of them had waited longer than its p99, up to %.3f s"
+        logger.warning(told, number, flow.unfinished, waiting, percentile(flow.left, 100))
 
 
 def _read_turn(turn: Mapping[str, Any]) -> Turn:

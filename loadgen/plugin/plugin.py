@@ -18,7 +18,7 @@ from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.plugin.arguments import MASK, add_arguments, find_unknown, read_settings
-from loadgen.plugin.casting import cast
+from loadgen.plugin.casting import cast, find_closed_flags
 from loadgen.plugin.crew import ANSWER, CALL, Crew
 from loadgen.plugin.ending import Ending, find_faults
 from loadgen.plugin.lead import Lead
@@ -119,11 +119,16 @@ class Plugin:
 
     def _read(self) -> Settings:
         """The settings with the cast that they ask for; ends the process where they are wrong."""
+        faults = find_closed_flags(self._environment.parsed_options)
         try:
             settings = self._settings()
             self._arrange(settings)
-        except (SettingsError, RuntimeError) as error:
+        except SettingsError as error:
+            leave(str(SettingsError([*error.faults, *faults])), CANNOT_START)
+        except RuntimeError as error:
             leave(str(error), CANNOT_START)
+        if faults:
+            leave(str(SettingsError(faults)), CANNOT_START)
         return settings
 
     def _arrange(self, settings: Settings) -> None:
