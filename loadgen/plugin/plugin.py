@@ -76,7 +76,7 @@ class Plugin:
         self._sinks = (Ledger(), RequestEvent(environment.events))
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
-        self._crew = Crew(environment, self._station)
+        self._crew = Crew(environment, self._station, lambda: self._open(self._settings()))
         in_flight = lambda: _in_flight(runner) + self._crew.arrivals.in_flight  # noqa: E731
         self._pulse = Pulse(self._station.loop, self._sinks[0].beat, in_flight)
         self._ending = Ending(self._sinks[0])
