@@ -96,9 +96,7 @@ class Crews(Protocol):
     def find_there(self) -> set[str]:
         """The processes that are there."""
 
-    def tell_each(
-        self, order: str, messages: Mapping[str, Mapping[str, Any]], within: float = ...
-    ) -> dict[str, Any]:
+    def tell_each(self, order: str, messages: Mapping[str, Mapping[str, Any]], within: float = ...) -> dict[str, Any]:
         """Give an order with a message of its own to each; the answers of those that gave one within some seconds."""
 
 
