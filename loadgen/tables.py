@@ -68,12 +68,13 @@ def _level_table(levels: Sequence[Level]) -> Table:
 
 def _open_table(levels: Sequence[Level]) -> Table:
     table = Table(title="Sync and async, arrivals on a schedule")
-    table.add_column("arrivals", justify="right")
+    table.add_column("arrive", justify="right")
     table.add_column("operation")
     table.add_column("mode")
     checked = _are_checked(levels)
-    for name in (*FIGURES, *(("recall",) if checked else ()), "dropped", "p50 ratio", "p99 ratio (95 %)"):
-        table.add_column(name, justify="right")
+    names = ("done/s", *FIGURES[1:-1], "failed", *(("recall",) if checked else ()), "dropped", "p50 ratio")
+    for name in (*names, "p99 ratio (95 %)"):
+        table.add_column(name, justify="right", no_wrap=name.endswith("%)"))
     table.add_column("verdict")
     for level in levels:
         for mode in Mode:
@@ -82,7 +83,8 @@ def _open_table(levels: Sequence[Level]) -> Table:
             compared = ("", "", "")
             if mode is Mode.ASYNC and level.comparison is not None:
                 found = level.comparison
-                compared = (_ratio(found.p50), _ratio(found.p99), str(found.verdict))
+                middle = f"{found.p50.estimate:.2f}" if found.p50 else "-"
+                compared = (middle, _ratio(found.p99), str(found.verdict))
             table.add_row(level.label, level.operation, mode.value, *figures, f"{level.dropped(mode):,}", *compared)
         table.add_section()
     return table
