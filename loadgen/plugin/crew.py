@@ -32,6 +32,7 @@ class Crew:
             "reset": self.reset,
             "announce": self.announce,
             "count_users": self.count_users,
+            "enter": self.enter,
             "open_window": self.open_window,
             "is_over": self.is_over,
             "drain": self.drain,
@@ -54,10 +55,9 @@ class Crew:
         self._station.over.clear()
         self._station.phase = None
 
-    def announce(self, phase: Mapping[str, Any], run: Mapping[str, str]) -> None:
-        """Tell the users to come which phase they belong to, and the exporter of which run it is."""
+    def announce(self, phase: Mapping[str, Any]) -> None:
+        """Tell the users to come which phase they belong to."""
         self._station.phase = Phase.from_message(phase)
-        self.exporter.enter(self._station.phase, run)
 
     def window(self, phase: Phase) -> Window | None:
         """What this process knows of a phase; on the master: of all workers."""
@@ -67,10 +67,13 @@ class Crew:
         """Users that are past their on_start and not yet ending."""
         return len(self._station.settled)
 
-    def open_window(self, phase: Mapping[str, Any], run: Mapping[str, str]) -> None:
+    def enter(self, phase: Mapping[str, Any], run: Mapping[str, str]) -> None:
+        """Show in the metrics that this phase runs now, and of which run it is."""
+        self.exporter.enter(Phase.from_message(phase), run)
+
+    def open_window(self, phase: Mapping[str, Any]) -> None:
         """Begin the warm-up now; what finishes after it, for as long as the phase lasts, counts."""
         coming = Phase.from_message(phase)
-        self.exporter.enter(coming, run)
         start = perf_counter() + coming.warmup_seconds
         end = start + coming.seconds if coming.seconds else float("inf")
         self._station.ledger.open(coming, start, end)

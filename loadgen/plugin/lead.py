@@ -44,19 +44,20 @@ class Lead:
         """Announce a phase; returns the user classes of its mode and style."""
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
         self._phase, self._workers = phase, _answering(self._environment.runner)
-        self._crew.exporter.enter(phase, self.run)  # a master gives orders to its workers only
-        self._tell("announce", phase=phase.as_message(), run=self.run)
+        self._tell("announce", phase=phase.as_message())
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 
     def measure(self, phase: Phase) -> None:
         """Let a phase run to its end. Raises StopTest where its users do not come."""
         if phase.operations:
+            self._enter(phase)
             while not any(self._tell("is_over", number=phase.number)):
                 gevent.sleep(LOOK)
             return
         self._wait_for_users(phase)
-        self._tell("open_window", phase=phase.as_message(), run=self.run)
+        self._enter(phase)
+        self._tell("open_window", phase=phase.as_message())
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
     def finish(self) -> None:
@@ -78,8 +79,13 @@ class Lead:
 
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
-        self._crew.exporter.enter(phase, self.run)
-        self._tell("open_window", phase=phase.as_message(), run=self.run)
+        self._enter(phase)
+        self._tell("open_window", phase=phase.as_message())
+
+    def _enter(self, phase: Phase) -> None:
+        """Not before the run has begun: its id is made then, which is after a first phase is announced."""
+        self._crew.exporter.enter(phase, self.run)  # a master gives orders to its workers only
+        self._tell("enter", phase=phase.as_message(), run=self.run)
 
     def stop(self) -> None:
         """Stop all users and collect everything."""
