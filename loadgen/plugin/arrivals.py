@@ -141,6 +141,7 @@ class Splitting:
             return
         joining = set(sharing) - set(self._sharing)
         self._sharing, elapsed = sharing, perf_counter() - self._start
+        self._crews.tell_each("enter", {name: {"phase": self._told, "run": self._run} for name in joining})
         self._crews.tell_each("open_window", {name: self._opening(name, elapsed + TURN_AHEAD) for name in joining})
         staying = set(sharing) - joining
         self._crews.tell_each("turn", {name: {"turn": self._turn(name, elapsed + TURN_AHEAD)} for name in staying})
@@ -169,8 +170,7 @@ class Splitting:
 
     def _opening(self, name: str, after: float) -> dict[str, Any]:
         elapsed = perf_counter() - self._start
-        begun = {"phase": self._told, "run": self._run, "elapsed": elapsed if after else 0.0}
-        return begun | {"turn": self._turn(name, after)}
+        return {"phase": self._told, "turn": self._turn(name, after), "elapsed": elapsed if after else 0.0}
 
 
 def tell_flow(window: Window) -> None:

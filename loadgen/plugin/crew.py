@@ -39,6 +39,7 @@ class Crew:
             "count_users": self.count_users,
             "count_missing": self.count_missing,
             "turn": self.turn,
+            "enter": self.enter,
             "open_window": self.open_window,
             "is_over": self.is_over,
             "drain": self.drain,
@@ -71,10 +72,9 @@ class Crew:
         stores = self._station.stores.get(Mode(mode), ())
         return {"connections": len(stores), "data": self._station.seen.get(Mode(mode), [])}
 
-    def announce(self, phase: Mapping[str, Any], run: Mapping[str, str]) -> None:
-        """Tell the users to come which phase they belong to, and the exporter of which run it is."""
+    def announce(self, phase: Mapping[str, Any]) -> None:
+        """Tell the users to come which phase they belong to."""
         self._station.phase = Phase.from_message(phase)
-        self.exporter.enter(self._station.phase, run)
 
     def window(self, phase: Phase) -> Window | None:
         """What this process knows of a phase; on the master: of all workers."""
@@ -90,6 +90,10 @@ class Crew:
         """Users that are past their on_start and not yet ending."""
         return len(self._station.settled)
 
+    def enter(self, phase: Mapping[str, Any], run: Mapping[str, str]) -> None:
+        """Show in the metrics that this phase runs now, and of which run it is."""
+        self.exporter.enter(Phase.from_message(phase), run)
+
     def count_missing(self, phase: Mapping[str, Any]) -> int:
         """Places for arrivals that are not ready yet."""
         return self.arrivals.count_missing(Phase.from_message(phase))
@@ -97,7 +101,6 @@ class Crew:
     def open_window(
         self,
         phase: Mapping[str, Any],
-        run: Mapping[str, str],
         turn: Mapping[str, Any] | None = None,
         elapsed: float = 0.0,
     ) -> None:
@@ -106,7 +109,6 @@ class Crew:
         In the open model arrivals come from now on, `turn` says which of them come here.
         """
         coming = self._station.phase = Phase.from_message(phase)
-        self.exporter.enter(coming, run)
         begun = perf_counter() - elapsed
         start = begun + coming.warmup_seconds
         end = start + coming.seconds if coming.seconds else float("inf")

@@ -62,8 +62,7 @@ class Lead:
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
         self._progress.begin(phase, self._environment.shape_class.phases)
         self._phase, self._workers = phase, _answering(self._environment.runner)
-        self._crew.exporter.enter(phase, self.run)  # a master gives orders to its workers only
-        self._tell("announce", phase=phase.starting(time()).as_message(), run=self.run)
+        self._tell("announce", phase=phase.starting(time()).as_message())
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 
@@ -71,17 +70,17 @@ class Lead:
         """Let a phase run to its end. Raises StopTest where its users do not come."""
         self._teach()
         if phase.operations:
-            self._progress.open(phase)
+            self._enter(phase)
             while not any(self._tell("is_over", number=phase.number)):
                 gevent.sleep(LOOK)
             return
         self._seen = self._tell("see", mode=str(phase.mode))
         if phase.is_open:
-            Splitting(self, phase, self.run).measure(lambda: self._progress.open(phase))
+            Splitting(self, phase, self.run).measure(lambda: self._enter(phase))
             return
         self._wait_for_users(phase)
-        self._tell("open_window", phase=phase.starting(time()).as_message(), run=self.run)
-        self._progress.open(phase)
+        self._enter(phase)
+        self._tell("open_window", phase=phase.starting(time()).as_message())
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
     def finish(self) -> None:
@@ -124,9 +123,17 @@ class Lead:
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
         self._teach()
-        self._crew.exporter.enter(phase, self.run)
-        self._tell("open_window", phase=phase.starting(time()).as_message(), run=self.run)
-        self._progress.open(phase, self._environment.parsed_options.run_time or 0.0)
+        self._enter(phase, self._environment.parsed_options.run_time or 0.0)
+        self._tell("open_window", phase=phase.starting(time()).as_message())
+
+    def _enter(self, phase: Phase, seconds: float = 0.0) -> None:
+        """Show that a phase runs now, for so long where it has no length of its own.
+
+        Not before the run has begun: its id is made then, which is after a first phase is announced.
+        """
+        self._progress.open(phase, seconds)
+        self._crew.exporter.enter(phase, self.run)  # a master gives orders to its workers only
+        self._tell("enter", phase=phase.as_message(), run=self.run)
 
     def stop(self) -> None:
         """Stop all users and collect everything."""

@@ -56,6 +56,11 @@ class Prometheus:
         numbers = [float(value) for one in found for _, value in one["values"]]
         return [number for number in numbers if math.isfinite(number)]
 
+    def lines(self, query: str, start: float, end: float) -> list[dict[str, str]]:
+        """The labels of each line that a panel would draw."""
+        found = self.get("query_range", query=query, start=start, end=end, step=1)["result"]
+        return [one["metric"] for one in found]
+
     def labels(self, selector: str, start: float, end: float) -> set[str]:
         """Names of the labels of all series that a selector finds."""
         found = self.get("series", **{"match[]": selector, "start": start, "end": end})
