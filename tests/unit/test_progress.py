@@ -221,7 +221,7 @@ def test_a_line_is_never_longer_than_the_terminal(monkeypatch: pytest.MonkeyPatc
     drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
     display.stop()
     assert "\n" not in drawn
-    assert [part.startswith("phase 1 of 4: sync, 8 users") for part in drawn.split("\r")] == [True, True]
+    assert all(part.startswith("phase 1 of 4: sync, 8 users") for part in drawn.split("\r"))
     assert max(map(len, drawn.split("\r"))) <= 40
 
 
