@@ -17,11 +17,17 @@ Two phases of each mode leave one degree of freedom to the scatter: the interval
 of each leave five. In simulation (phases of ten slices that differ by 5 %, slices by 10 %, correlated by 0.5) a ratio
 of 1.2 is found in about 70 % of runs with two phases of each mode, 85 % with three, 90 % and more with four. Drift that
 swings in step with the modes cannot be told from an effect by any scheme.
+
+In the open model both modes are offered the same rate, so their throughput is the same as long as they keep up and
+says little. There the p99 of response times (from when an operation was due) decides: one figure, chosen beforehand, so
+that the interval keeps its 95 %. It has no meaning where arrivals were dropped, since those that waited longest are
+missing from it: a mode that dropped more than 1 % of its arrivals has no p99 at all and loses to one that dropped none;
+with fewer dropped, or with both dropping, nothing is decided.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import takewhile
 
@@ -33,6 +39,8 @@ from loadgen.slices import OFFSET, PER_LOG, SLICES_AT_LEAST, SliceTally
 
 Floats = NDArray[np.float64]
 
+DROPPED_AT_MOST = 0.01
+"""Share of dropped arrivals above which the p99 of all arrivals does not exist."""
 PHASES_AT_LEAST = 2
 """Of each mode: one alone cannot tell an effect from drift."""
 REPLICATES = 2_000
@@ -72,7 +80,7 @@ class Ratio:
 
 
 class Verdict(StrEnum):
-    """Who has the higher throughput, in the words of the run record."""
+    """Who has the higher throughput, or in the open model the lower p99, in the words of the run record."""
 
     ASYNC = "async"
     SYNC = "sync"
@@ -88,10 +96,12 @@ class Comparison:
     p50: Ratio | None
     p99: Ratio | None
     async_share: float
-    """Share of the replicates in which async has the higher throughput; nan without a ratio."""
+    """Share of the replicates in which async is ahead in what decides; nan without a ratio."""
     verdict: Verdict
     reasons: tuple[str, ...]
-    """Why it is invalid, else empty."""
+    """Why it is invalid, or what decided it beside the figures."""
+    p99_share: float = math.nan
+    """Share of the replicates in which async has the lower p99; nan without a ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +142,8 @@ def compare_phases(
     chances = spread(_line(phases), drawn, rng, prior or PhaseNoise())
     throughput, p50, p99 = (_interval(each) for each in chances)
     share = float(np.mean(chances[0, 1:] > 0))
-    return Comparison(throughput, p50, p99, share, judge(throughput, found), tuple(found))
+    sooner = float(np.mean(chances[2, 1:] < 0))
+    return Comparison(throughput, p50, p99, share, judge(throughput, found), tuple(found), sooner)
 
 
 def judge(throughput: Ratio | None, reasons: Sequence[str] = ()) -> Verdict:
@@ -142,6 +153,26 @@ def judge(throughput: Ratio | None, reasons: Sequence[str] = ()) -> Verdict:
     if throughput.low > 1:
         return Verdict.ASYNC
     return Verdict.SYNC if throughput.high < 1 else Verdict.NO_DIFFERENCE
+
+
+def judge_arrivals(found: Comparison, dropped: Mapping[Mode, float], doubts: Sequence[str]) -> Comparison:
+    """The same comparison, judged as one of arrivals: by p99, unless arrivals were dropped.
+
+    `dropped` is the share of its arrivals that each mode dropped, 0 to 1. `doubts` tell why a p99 is too low; they do
+    not save a mode that loses by what it dropped.
+    """
+    if found.p99 is None or found.reasons:
+        return found
+    told = [f"{mode} dropped {share:.2%} of its arrivals" for mode, share in dropped.items() if share > 0]
+    if len(told) == 1:
+        loser = next(mode for mode, share in dropped.items() if share > 0)
+        if dropped[loser] > DROPPED_AT_MOST:
+            winner = Verdict.SYNC if loser is Mode.ASYNC else Verdict.ASYNC
+            return replace(found, verdict=winner, async_share=float(winner is Verdict.ASYNC), reasons=tuple(told))
+    if reasons := (*told, *doubts):
+        return replace(found, verdict=Verdict.INVALID, async_share=found.p99_share, reasons=reasons)
+    verdict = Verdict.ASYNC if found.p99.high < 1 else Verdict.SYNC if found.p99.low > 1 else Verdict.NO_DIFFERENCE
+    return replace(found, verdict=verdict, async_share=found.p99_share)
 
 
 def find_crossover(levels: Mapping[float, Comparison]) -> Crossover | None:

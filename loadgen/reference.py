@@ -1,7 +1,7 @@
 """The reference of all settings as Markdown, made from the model: `make docs` writes docs/settings.md."""
 
 from collections.abc import Iterator
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -70,4 +70,7 @@ def _values(field: FieldInfo) -> str:
     if field.annotation in (int, float):
         kind = "whole number" if field.annotation is int else "number"
         return f"{kind} {limits}".strip()
-    return "numbers with commas" if isinstance(field.default, tuple) and field.default else "text"
+    if get_origin(field.annotation) is tuple:
+        part = get_args(field.annotation)[0]  # a number with its limits, or a plain text
+        return "texts" if part is str else "numbers with commas"
+    return "text"

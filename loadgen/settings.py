@@ -85,6 +85,9 @@ def _spelling(names: tuple[str, ...]) -> BeforeValidator:
 
 Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_numbers), Field(min_length=1)]
+Rates = Annotated[
+    tuple[Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)], ...], BeforeValidator(_numbers)
+]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Port = Annotated[int | Literal["off"], BeforeValidator(_port)]
@@ -168,7 +171,21 @@ class Settings(BaseModel):
     concurrency: Counts = setting(
         (1, 8, 32), "users in each phase of a compare run, with commas", way_out=f"{WHOLE_NUMBERS}, such as 1,8,32"
     )
-    rounds: int = setting(2, "rounds of sync, async, async, sync at each concurrency", ge=1, le=1_000)
+    arrival: Literal["closed", "constant", "poisson"] = setting(
+        "closed", "users who wait for their answer, or arrivals at --rate, evenly spaced or at random"
+    )
+    rate: Rates = setting(
+        (),
+        "arrivals per second in each phase of an open run, with commas",
+        way_out="Give numbers above 0 with commas, such as 50,100,200",
+    )
+    max_in_flight: int = setting(
+        256, "operations of an open run under way at once in each process, for sync the threads", ge=1, le=10_000
+    )
+    max_wait: float = setting(
+        1.0, "how long an arrival may wait for a place in flight, then it is dropped", unit="s", ge=0, le=600
+    )
+    rounds: int = setting(2, "rounds of sync, async, async, sync at each concurrency or rate", ge=1, le=1_000)
     phase_seconds: float = setting(10.0, "measured length of a phase", unit="s", gt=0, le=86_400)
     warmup_seconds: float = setting(2.0, "load before the measured part of a phase", unit="s", ge=0, le=86_400)
     burst: Counts = setting(
@@ -268,5 +285,5 @@ def as_text(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{key}={part}" for key, part in value.items())
     if isinstance(value, tuple | list):
-        return ",".join(str(part) for part in value)
+        return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
     return str(value)

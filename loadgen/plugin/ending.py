@@ -1,6 +1,7 @@
 """How a run ends: its levels compared, its record kept, its requirements judged, its tables printed."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any, TextIO
 
 from loadgen.faults import Fault, SettingsError
@@ -57,6 +58,7 @@ class Ending:
         Returns what the metrics name it by: `run_id` and `server`.
         """
         self._settings = settings
+        self._levels = []
         self._recorder = Recorder(settings, server, workers)
         self._told = False
         return {"run_id": self._recorder.record.run_id, "server": str(server)}
@@ -65,6 +67,20 @@ class Ending:
         """A phase is over: write the record."""
         if self._recorder is not None:
             self._recorder.keep(self._ledger.windows.values())
+
+    @property
+    def path(self) -> Path | None:
+        """The record's file; None before the first phase is over, and where none is kept."""
+        return self._recorder.path if self._recorder else None
+
+    @property
+    def levels(self) -> list[Level]:
+        """As the end of the run has compared them."""
+        return self._levels
+
+    def compare(self) -> list[Level]:
+        """The levels so far. Takes some 0.2 s for each operation at each level: call it on a thread, between phases."""
+        return find_levels(list(self._ledger.windows.values()), self._settings.seed)
 
     def conclude(self, environment: Any) -> None:
         """The run is over: compare, write, judge. Sets Locust's exit code where there was something to judge."""

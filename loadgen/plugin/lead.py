@@ -1,7 +1,7 @@
 """Who conducts the phases: the local runner, or the master with all its workers."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from time import perf_counter, time
 from typing import Any
@@ -11,12 +11,16 @@ from locust.exception import StopTest
 from locust.runners import MasterRunner
 
 from loadgen.phase import Phase
-from loadgen.plugin.crew import CALL, LOOK, Crew
+from loadgen.plugin.arrivals import LOOK, Splitting, tell_flow
+from loadgen.plugin.crew import CALL, Crew
+from loadgen.plugin.progress import Progress
 
 USERS_WITHIN = 120.0
 """Seconds for all users of a phase to be past their on_start."""
 ANSWER_WITHIN = 15.0
 """Seconds for a worker to carry out an order, its users' last operations included."""
+
+AfterPhase = Callable[[Phase | None], None]
 
 logger = logging.getLogger("loadgen")
 
@@ -24,8 +28,9 @@ logger = logging.getLogger("loadgen")
 class Lead:
     """Gives each order to all crews and waits for their answers; it is the conductor of a `PhaseShape`."""
 
-    def __init__(self, environment: Any, crew: Crew, after_phase: Callable[[], None]) -> None:
+    def __init__(self, environment: Any, crew: Crew, progress: Progress, after_phase: AfterPhase) -> None:
         self._environment = environment
+        self._progress = progress
         self._after_phase = after_phase
         self._phase: Phase | None = None
         self._workers: set[str] = set()
@@ -43,6 +48,7 @@ class Lead:
     def begin(self, phase: Phase) -> list[Any]:
         """Announce a phase; returns the user classes of its mode and style."""
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
+        self._progress.begin(phase, self._environment.shape_class.phases)
         self._phase, self._workers = phase, _answering(self._environment.runner)
         self._crew.exporter.enter(phase, self.run)  # a master gives orders to its workers only
         self._tell("announce", phase=phase.starting(time()).as_message(), run=self.run)
@@ -52,11 +58,16 @@ class Lead:
     def measure(self, phase: Phase) -> None:
         """Let a phase run to its end. Raises StopTest where its users do not come."""
         if phase.operations:
+            self._progress.open(phase)
             while not any(self._tell("is_over", number=phase.number)):
                 gevent.sleep(LOOK)
             return
+        if phase.is_open:
+            Splitting(self, phase, self.run).measure(lambda: self._progress.open(phase))
+            return
         self._wait_for_users(phase)
         self._tell("open_window", phase=phase.starting(time()).as_message(), run=self.run)
+        self._progress.open(phase)
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
     def finish(self) -> None:
@@ -64,7 +75,10 @@ class Lead:
         self._tell("drain")
         self._crew.exporter.leave()
         self._count_lost()
-        self._after_phase()
+        if self._phase is not None and (window := self._crew.window(self._phase)) is not None:
+            self._progress.finish(window)
+            tell_flow(window)
+        self._after_phase(self._phase)
 
     def _count_lost(self) -> None:
         """Mark the phase with the workers that were there at its begin and have gone."""
@@ -80,6 +94,7 @@ class Lead:
         """Count for this phase until `stop`."""
         self._crew.exporter.enter(phase, self.run)
         self._tell("open_window", phase=phase.starting(time()).as_message(), run=self.run)
+        self._progress.open(phase, self._environment.parsed_options.run_time or 0.0)
 
     def stop(self) -> None:
         """Stop all users and collect everything."""
@@ -102,22 +117,31 @@ class Lead:
             gevent.sleep(LOOK)
         raise StopTest(f"only {there} of {phase.users} users were there after {USERS_WITHIN:g} s: see the log above")
 
+    def find_there(self) -> set[str]:
+        """Ids of the workers that are there; where there is no master, "" for this process."""
+        runner = self._environment.runner
+        return _answering(runner) if isinstance(runner, MasterRunner) else {""}
+
     def _tell(self, order: str, **message: Any) -> list[Any]:
         """The answers of all crews; a worker that leaves or is silent for too long is missing from them."""
+        return list(self.tell_each(order, dict.fromkeys(self.find_there(), message)).values())
+
+    def tell_each(self, order: str, messages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Give an order with a message of its own to each worker; the answers of those that gave one."""
         runner = self._environment.runner
         if not isinstance(runner, MasterRunner):
-            return [self._crew.obey(order, message)]
+            return {name: self._crew.obey(order, message) for name, message in messages.items()}
         number = next(self._numbers)
         answers = self._answers[number] = {}
-        called = _answering(runner)
-        for worker in called:
+        called = set(messages)
+        for worker, message in messages.items():
             runner.send_message(CALL, {"number": number, "order": order, "message": message}, client_id=worker)
         deadline = perf_counter() + ANSWER_WITHIN
         while (missing := called & _answering(runner) - set(answers)) and perf_counter() < deadline:
             gevent.sleep(LOOK)
         if missing:
             logger.warning("No answer to %r from %d of %d workers", order, len(missing), len(called))
-        return list(self._answers.pop(number).values())
+        return self._answers.pop(number)
 
 
 def _answering(runner: Any) -> set[str]:

@@ -19,12 +19,15 @@ from loadgen.health import Beat
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.plugin.arguments import MASK, add_arguments, find_unknown, read_settings
-from loadgen.plugin.casting import cast
+from loadgen.plugin.casting import cast, modes_of
 from loadgen.plugin.crew import ANSWER, CALL, Crew
+from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending, find_faults
+from loadgen.plugin.front import Front
 from loadgen.plugin.lead import Lead
 from loadgen.plugin.metering import Metering
 from loadgen.plugin.page import dress_page
+from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.supply import Supply
 from loadgen.plugin.surroundings import Interrupt, leave, quiet_phases, repair_locust_main
@@ -53,7 +56,9 @@ class Plugin:
     def __init__(self, events: Any) -> None:
         self._events = events
         self._defaults: dict[str, object] = {}
-        self._supply = Supply()
+        self._doubts = Doubts()
+        self._progress = Progress()
+        self._supply = Supply(self._progress.tell)
         self._prepared: Settings | None = None
         self._secret = ""
         self._ended = False
@@ -69,7 +74,7 @@ class Plugin:
     # Before the run
 
     def _on_parser(self, parser: Any, **_: Any) -> None:
-        add_arguments(parser, self._defaults)
+        add_arguments(parser, self._defaults, self._doubts)
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         self._interrupt = Interrupt()
@@ -80,18 +85,22 @@ class Plugin:
         self._metering = Metering(runner)
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
-        self._pulse = Pulse(self._station.loop, self._beat, lambda: _in_flight(runner))
         self._crew = Crew(environment, self._station, self._metering.exporter)
+        self._station.on_drop = self._metering.exporter.count_dropped
+        self._pulse = Pulse(self._station.loop, self._beat, self._crew.count_in_flight)
         self._ending = Ending(self._sinks[0])
-        self._lead = Lead(environment, self._crew, self._ending.keep)
+        self._front = Front(environment, self._progress, self._sinks[0], self._ending)
+        self._lead = Lead(environment, self._crew, self._progress, self._front.after_phase)
         self._listen(environment.events, runner)
         settings = None if isinstance(runner, WorkerRunner) else self._read()
         self._sinks += self._metering.open(environment.parsed_options)
         if settings is None:
+            self._doubts.warn()
             return
         for warning in find_unknown(os.environ):
             logger.warning(warning)
         logger.info("Async users run on %s", self._station.loop.name)
+        self._front.open()
         options = environment.parsed_options
         if web_ui is not None:
             dress_page(web_ui, self._arrange_asked)
@@ -125,8 +134,11 @@ class Plugin:
         """The settings with the cast that they ask for; ends the process where they are wrong."""
         try:
             settings = self._settings()
+            self._doubts.check()
             self._arrange(settings)
-        except (SettingsError, RuntimeError) as error:
+        except SettingsError as error:
+            leave(self._doubts.join(error), CANNOT_START)
+        except RuntimeError as error:
             leave(str(error), CANNOT_START)
         return settings
 
@@ -158,20 +170,25 @@ class Plugin:
         try:
             self._prepare(settings)
         except UNREADY as error:
+            self._front.close()
             leave(str(error), CANNOT_START)
         except KeyboardInterrupt:
             self._supply.wait_for_shield()
+            self._front.close()
             leave("Interrupted before the run began.", 130)
 
     def _prepare(self, settings: Settings) -> None:
-        addressed = self._supply.prepare(settings)
+        try:
+            addressed = self._supply.prepare(settings)
+        finally:
+            self._progress.rest()
         self._environment.host = addressed.host
         if isinstance(self._environment.runner, LocalRunner):
             self._open(addressed)
         self._prepared = addressed
 
     def _open(self, settings: Settings) -> None:
-        modes = {kind.mode for kind in self._everyone} & _modes(settings)
+        modes = {kind.mode for kind in self._everyone} & modes_of(settings)
         worker = max(0, self._environment.runner.worker_index)
         self._supply.open(self._station, settings, sorted(modes), worker)
 
@@ -202,6 +219,7 @@ class Plugin:
         workers = len(runner.clients) if isinstance(runner, MasterRunner) else 1
         if self._supply.answered is not None:
             self._lead.run = self._ending.begin(settings, self._supply.answered, workers)
+            self._front.begin()
 
     def _refuse(self, error: Exception) -> NoReturn:
         runner = self._environment.runner
@@ -237,13 +255,16 @@ class Plugin:
             self._lead.stop()
         else:
             self._station.ledger.cut(perf_counter())
+            self._crew.arrivals.finish()
 
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
+        self._progress.rest()
         self._station.queue.flush()
         self._station.ledger.close(perf_counter())
         self._metering.exporter.leave()
         if environment.web_ui is not None:
             self._ending.conclude(environment)
+            self._front.conclude()
             self._ending.tell(self._out())
         if environment.shape_class is not None:
             environment.shape_class.rewind()
@@ -251,6 +272,7 @@ class Plugin:
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends in seconds; another Ctrl-C would only cost the figures
         self._station.closed = True
+        self._front.close()
         runner = environment.runner
         if isinstance(runner, MasterRunner):
             runner.stop(send_stop_to_client=False)  # as its quit does, which comes after this
@@ -279,12 +301,3 @@ class Plugin:
     def _out(self) -> TextIO:
         """Where the tables go: standard output, unless Locust's `--json` has that to itself."""
         return sys.stderr if self._environment.parsed_options.json else sys.stdout
-
-
-def _in_flight(runner: Any) -> int:
-    """Operations under way in this process."""
-    return sum(greenlet.args[0].client.in_flight for greenlet in runner.user_greenlets if greenlet.args)
-
-
-def _modes(settings: Settings) -> set[Mode]:
-    return set(Mode) if settings.mode == "compare" else {Mode(settings.mode)}

@@ -162,7 +162,7 @@ class Comparison(Part):
     async_share: Share
     """Probability that async has the higher throughput: the share of the replicates in which it has."""
     verdict: Literal["async", "sync", "no difference", "invalid"]
-    """The mode with the higher throughput, where the interval excludes 1."""
+    """The mode with the higher throughput (arrivals: the lower p99 or no drops), where the interval excludes 1."""
     reasons: tuple[str, ...]
     """Why it is invalid, or what to know about it."""
 

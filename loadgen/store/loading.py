@@ -21,6 +21,21 @@ FLOATS_AHEAD = 8_000_000
 """What is made ahead at most (a float in a list takes 32 bytes)."""
 
 
+class LoadingLine(str):
+    """A line for `tell` that also says how far the loading is, for those who draw it."""
+
+    __slots__ = ("loaded", "rate", "rows")
+    loaded: int
+    rows: int
+    rate: float
+
+    def __new__(cls, loaded: int, rows: int, rate: float) -> Self:
+        """So many of all rows are loaded, at so many rows a second."""
+        line = super().__new__(cls, f"loading {loaded:,} of {rows:,} rows, {rate:,.0f} rows/s")
+        line.loaded, line.rows, line.rate = loaded, rows, rate
+        return line
+
+
 class Loading:
     """One loading of a dataset through a store's `async_add`.
 
@@ -88,4 +103,4 @@ class Loading:
         while True:
             await asyncio.sleep(TELL_SECONDS)
             rate = self.loaded / (perf_counter() - started)
-            tell(f"loading {self.loaded:,} of {self._dataset.size:,} rows, {rate:,.0f} rows/s")
+            tell(LoadingLine(self.loaded, self._dataset.size, rate))

@@ -1,6 +1,6 @@
 """What one process offers to its users: stores, queries, the current phase, and the way of their samples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
@@ -45,6 +45,15 @@ class Station:
     """Numbers of the bursts that have run in this process. Touched on the hub alone."""
     error_kinds: dict[tuple[str, str, int | None], int] = field(default_factory=dict)
     """Exceptions in tasks by type, file and line; touched on the hub alone, and bounded."""
+
+    on_drop: Callable[[Mode, int], None] = lambda _mode, _number: None
+    """Told on the hub how many arrivals of a mode were dropped."""
+
+    def drop(self, due: Sequence[float], at: float) -> None:
+        """Count arrivals that were given up at a moment; on the hub."""
+        self.ledger.drop(due, at)
+        if self.phase is not None:
+            self.on_drop(self.phase.mode, len(due))
 
     def store_for(self, mode: Mode, user_number: int) -> Any:
         """The store that this user shares with every `connections`-th other. Raises RuntimeError before `open`."""

@@ -17,7 +17,8 @@ def count(ledger: Ledger, phase: Phase, times: list[float], failed: int = 0, sec
     name = phase.operation or "search"
     start = 100.0 * (phase.number + 1)
     ledger.open(phase, start, start + seconds)
-    ledger([Sample(phase.mode, name, start, start + 0.5 - took, start + 0.5, Outcome.OK, 1) for took in times])
+    end = start + 0.5
+    ledger([Sample(phase.mode, name, end - took, end - took, end, Outcome.OK, 1) for took in times])
     ledger([Sample(phase.mode, name, start, start, start + 0.5, Outcome.THROTTLED, 0)] * failed)
 
 
