@@ -64,15 +64,21 @@ def add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def add_settings(commands: "argparse._SubParsersAction[Parser]") -> None:
-    """`loadgen settings`, which has no flags."""
+    """`loadgen settings` and its flag."""
     text = "list every setting of a run: locust's own --help cannot, it does not read the locustfile"
-    commands.add_parser("settings", help=text, description=text).set_defaults(command=list_settings)
+    parser = commands.add_parser("settings", help=text, description=text)
+    parser.add_argument("--format", choices=("text", "markdown"), default="text", help="[default: %(default)s]")
+    parser.set_defaults(command=list_settings)
 
 
-def list_settings(_given: argparse.Namespace) -> int:
+def list_settings(given: argparse.Namespace) -> int:
     """Print each setting as a flag with its default and its help."""
+    from loadgen.reference import settings_as_markdown
     from loadgen.settings import Settings, as_text
 
+    if given.format == "markdown":
+        sys.stdout.write(settings_as_markdown())
+        return 0
     lines = []
     for name, field in Settings.model_fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}

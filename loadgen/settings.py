@@ -266,6 +266,12 @@ def _fault(name: str, value: object, error: ValidationError, model: type[BaseMod
 
 def _bounds(field: FieldInfo | None) -> str:
     """Name the range of a number: `Choose a number from 1 to 256`."""
+    named = find_limits(field)
+    return f"Choose a number {named}" if named else "See --help"
+
+
+def find_limits(field: FieldInfo | None) -> str:
+    """The range of a number, such as `from 1 to 256`; empty where there is none."""
     limits = {
         name: value
         for mark in (field.metadata if field else ())
@@ -273,8 +279,7 @@ def _bounds(field: FieldInfo | None) -> str:
         for name, value in asdict(mark).items()
     }
     words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
-    named = " ".join(f"{words[name]} {limits[name]:,}" for name in words if name in limits)
-    return f"Choose a number {named}" if named else "See --help"
+    return " ".join(f"{words[name]} {limits[name]:,}" for name in words if name in limits)
 
 
 def as_text(value: object) -> str:

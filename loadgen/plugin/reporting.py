@@ -6,7 +6,7 @@ from pathlib import Path
 
 PATIENCE = 8.0
 """Seconds that the end of a run waits for its report: it takes one or two, more on a loaded machine."""
-HURRY = 1.5
+HURRY = 0.5
 """Seconds that it waits after Ctrl-C."""
 SUFFIXES = {"html": ".html", "markdown": ".md"}
 

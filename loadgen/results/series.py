@@ -89,7 +89,7 @@ class Series:
         try:
             for part in self.parts:
                 total.add(HdrHistogram.decode(part.response_seconds.histogram))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the codec says of a text that is none
             raise ValueError(f"a histogram of {self.operation} at {self.place} cannot be read ({error})") from None
         return total
 

@@ -61,7 +61,7 @@ def _say_bounds(ratios: Sequence[Ratio], *, is_open: bool) -> str:
 
 
 def _say_place(verdict: Verdict, group: Compared, crossover: Crossover | None) -> tuple[str, str]:
-    """Where it is so, and how certain it is that it is so from there on; the latter empty where there is no crossing."""
+    """Where it is so, and how certain it is that it is so from there on: empty where there is no crossing."""
     first, names = next(iter(group)), name_places(list(group))
     if verdict is not Verdict.ASYNC or crossover is None or first.level != crossover.level:
         return f"at {names}", ""

@@ -14,8 +14,8 @@ WINS: dict[str, Any] = {"verdict": "async", "async_share": 0.995}
 SAME: dict[str, Any] = {"verdict": "no difference", "throughput": (0.85, 1.13), "async_share": 0.4}
 LOSES: dict[str, Any] = {"verdict": "sync", "throughput": (0.7, 0.8), "async_share": 0.001}
 TAIL = (
-    "At {} 99 of 100 search operations were answered within 10 ms with sync and 10 ms with async (ratio 1.00, 95 % "
-    "interval 0.90 to 1.10: no difference shown)."
+    "At {} 99 of 100 search operations were answered within 10 ms with sync and 10 ms with async (ratio"
+    " 1.00, 95 % interval 0.90 to 1.10: no difference shown)."
 )
 
 
@@ -31,8 +31,10 @@ def told(*comparisons: Comparison, recall: float | None = None) -> list[str]:
 
 def test_async_wins_from_a_level_on() -> None:
     assert told(comparison(1, 1.0, **SAME), comparison(8, 1.02, **SAME), comparison(32, 1.4, **WINS), recall=0.97) == [
-        "search: async gives 1.40 times the throughput of sync from 32 users on (95 % interval 1.20 to 1.40, certain to "
-        "99.5 %); at 1 and 8 users there is no difference that this run could show.",
+        (
+            "search: async gives 1.40 times the throughput of sync from 32 users on (95 % interval 1.20 to "
+            "1.40, certain to 99.5 %); at 1 and 8 users there is no difference that this run could show."
+        ),
         TAIL.format("32 users"),
         "Both found the same neighbours: recall 0.970 with sync and 0.970 with async.",
     ]
@@ -40,8 +42,8 @@ def test_async_wins_from_a_level_on() -> None:
 
 def test_async_wins_at_every_level() -> None:
     assert told(comparison(1, 1.2, **WINS), comparison(8, 1.4, **WINS))[0] == (
-        "search: async gives 1.20 to 1.40 times the throughput of sync at every level measured, 1 and 8 users "
-        "(certain to 99.0 %)."
+        "search: async gives 1.20 to 1.40 times the throughput of sync at every level measured, 1 and 8 "
+        "users (certain to 99.0 %)."
     )
 
 
@@ -54,22 +56,22 @@ def test_async_wins_at_the_only_level() -> None:
 
 def test_sync_wins_and_its_ratio_is_of_sync_to_async() -> None:
     assert told(comparison(1, 0.75, **LOSES), comparison(8, 1.0, **SAME))[0] == (
-        "search: sync gives 1.33 times the throughput of async at 1 user (95 % interval 1.25 to 1.43); at 8 users there "
-        "is no difference that this run could show."
+        "search: sync gives 1.33 times the throughput of async at 1 user (95 % interval 1.25 to 1.43); at 8"
+        " users there is no difference that this run could show."
     )
 
 
 def test_async_that_wins_in_the_middle_only_has_no_crossing() -> None:
     assert told(comparison(1, 1.3, **WINS), comparison(8, 0.75, **LOSES))[0] == (
-        "search: async gives 1.30 times the throughput of sync at 1 user (95 % interval 1.20 to 1.40); sync gives 1.33 "
-        "times the throughput of async at 8 users (95 % interval 1.25 to 1.43)."
+        "search: async gives 1.30 times the throughput of sync at 1 user (95 % interval 1.20 to 1.40); sync"
+        " gives 1.33 times the throughput of async at 8 users (95 % interval 1.25 to 1.43)."
     )
 
 
 def test_no_difference_tells_how_large_one_could_be() -> None:
     assert told(comparison(1, 1.0, **SAME), comparison(8, 1.0, **SAME))[0] == (
-        "search: no difference that this run could show at 1 and 8 users: async gives between 0.85 and 1.13 times the "
-        "throughput of sync."
+        "search: no difference that this run could show at 1 and 8 users: async gives between 0.85 and 1.13"
+        " times the throughput of sync."
     )
 
 
@@ -83,8 +85,8 @@ def test_an_invalid_comparison_has_no_winner_and_tells_why() -> None:
 
 def test_an_invalid_level_does_not_hide_the_others() -> None:
     assert told(comparison(1, 1.3, **WINS), comparison(8, None, verdict="invalid", reasons=("why",)))[0] == (
-        "search: async gives 1.30 times the throughput of sync at 1 user (95 % interval 1.20 to 1.40); at 8 users there "
-        "is no verdict."
+        "search: async gives 1.30 times the throughput of sync at 1 user (95 % interval 1.20 to 1.40); at 8"
+        " users there is no verdict."
     )
 
 
@@ -106,18 +108,22 @@ def arrivals(**given: Any) -> list[str]:
 def test_in_the_open_model_the_sooner_answer_wins() -> None:
     sooner = Ratio(estimate=0.8, low=0.7, high=0.9)
     assert arrivals(verdict="async", p99=sooner) == [
-        "search: async answers sooner at 100/s: the p99 response time of async is 0.80 times that of sync (95 % interval "
-        "0.70 to 0.90).",
-        "At 100/s 99 of 100 search operations were answered within 10 ms with sync and 10 ms with async (ratio 0.80, 95 "
-        "% interval 0.70 to 0.90: async is faster).",
+        (
+            "search: async answers sooner at 100/s: the p99 response time of async is 0.80 times that of sync "
+            "(95 % interval 0.70 to 0.90)."
+        ),
+        (
+            "At 100/s 99 of 100 search operations were answered within 10 ms with sync and 10 ms with async "
+            "(ratio 0.80, 95 % interval 0.70 to 0.90: async is faster)."
+        ),
     ]
     assert arrivals(verdict="sync", p99=Ratio(estimate=1.3, low=1.1, high=1.5))[0] == (
-        "search: sync answers sooner at 100/s: the p99 response time of async is 1.30 times that of sync (95 % interval "
-        "1.10 to 1.50)."
+        "search: sync answers sooner at 100/s: the p99 response time of async is 1.30 times that of sync "
+        "(95 % interval 1.10 to 1.50)."
     )
     assert arrivals(verdict="no difference")[0] == (
-        "search: no difference that this run could show at 100/s: the p99 response time of async is between 0.90 and "
-        "1.10 times that of sync."
+        "search: no difference that this run could show at 100/s: the p99 response time of async is between"
+        " 0.90 and 1.10 times that of sync."
     )
 
 
@@ -149,16 +155,18 @@ def test_one_mode_alone_has_figures_and_nothing_to_compare() -> None:
 def test_different_recall_is_told() -> None:
     phases = (phase("sync", 8, operation(recall=0.97)), phase("async", 8, operation(recall=0.9)))
     assert explain(record(*phases)).findings[-1] == (
-        "They did not find the same neighbours (recall 0.970 with sync and 0.900 with async), so their speed cannot be "
-        "compared."
+        "They did not find the same neighbours (recall 0.970 with sync and 0.900 with async), so their "
+        "speed cannot be compared."
     )
 
 
 def test_bursts_name_the_fair_neighbours() -> None:
     phases = [phase(mode, 1, operation(), style=style, seconds=seconds) for mode, style, seconds in BURST]
     assert explain(record(*phases)).headlines == (
-        "100 search operations at once: 2 s with threads, 1 s with async gather and 30 s one after another. async gather "
-        "is 2.00 times as fast here, measured once, without interval.",
+        (
+            "100 search operations at once: 2 s with threads, 1 s with async gather and 30 s one after another."
+            " async gather is 2.00 times as fast here, measured once, without interval."
+        ),
     )
 
 
