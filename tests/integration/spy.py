@@ -25,6 +25,7 @@ def _told(environment: Any, code: int) -> str:
             "seconds": window.seconds,
             "connections": window.connections,
             "data": window.data,
+            "recall": window.recalls.mean,
             "counts": {f"{mode} {name}": tally.operations for (mode, name), tally in window.tallies.items()},
             "outcomes": {
                 f"{mode} {name}": {str(outcome): number for outcome, number in tally.outcomes.items()}
