@@ -85,7 +85,7 @@ def test_burst_fills_every_cell_with_exactly_its_operations(server: EmbeddedServ
         "--recall-every",
         "1",
     )
-    run = run_locust(tmp_path, *flags, files="burst.py", timeout=200)
+    run = run_locust(tmp_path, *flags, "--recall-every", "1", files="burst.py", timeout=200)
     run.assert_good()
     cells = {(w["phase"]["operation"], w["phase"]["operations"], w["phase"]["style"]): w for w in run.told["windows"]}
     assert len(cells) == 2 * 2 * 3
