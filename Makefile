@@ -18,7 +18,7 @@ BENCH_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check format bench lock build clean distclean
+.PHONY: help env demo test unit check format dashboards monitoring bench lock build clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,13 @@ format: $(READY) ## put the code into the house's style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+dashboards: $(READY) ## write the Grafana dashboards into the chart, from the code in dashboards/
+	$(BIN)/python -m dashboards
+
+# MILVUS_METRICS=127.0.0.1:9091 tells where Milvus serves its own metrics. In build/monitoring is all that it stores.
+monitoring: ## Prometheus (and Grafana, where installed) over runs on this machine; Ctrl-C ends it
+	k8s/monitoring/local/run
+
 bench: $(READY) ## compare the tool with bare loops over the same calls
 	$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
 
@@ -75,7 +82,7 @@ build: $(READY) ## wheel and source archive, in dist/
 
 clean: ## remove what was built and cached; run records and .venv stay
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
-	find loadgen locustfiles tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	find dashboards loadgen locustfiles tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv too
 	rm -rf $(VENV)

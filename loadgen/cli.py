@@ -12,6 +12,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Never
 
 from loadgen import __version__
+from loadgen.report.command import add_report
+from loadgen.report.compare_command import add_compare
 
 if TYPE_CHECKING:
     from loadgen.server import EmbeddedServer
@@ -37,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_serve(commands)
     add_settings(commands)
+    add_report(commands)
+    add_compare(commands)
     given = parser.parse_args(arguments)
     command: Command = given.command
     return command(given)

@@ -1,21 +1,26 @@
-"""The timed phases of a run, level by level: both modes at one concurrency, and how they compare."""
+"""The timed phases of a run, level by level: both modes at one concurrency or rate, and how they compare."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from loadgen.compare import Comparison, Crossover, SlicedPhase, compare_phases, find_crossover
-from loadgen.ledger import Tally, Window
+from loadgen.compare import Comparison, Crossover, SlicedPhase, compare_phases, find_crossover, judge_arrivals
+from loadgen.ledger import Window
 from loadgen.sample import Mode
+from loadgen.tally import Tally, count_above, percentile
 from loadgen.truth import Recalls, differ
+
+UNFINISHED_AT_MOST = 0.01
+"""Share of its operations that a phase may leave behind beyond its p99 without that p99 being in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One operation at one concurrency, in all rounds; `comparison` is None where only one mode ran."""
+    """One operation at one concurrency or rate, in all rounds; `comparison` is None where only one mode ran."""
 
-    concurrency: int
+    load: float
+    """Users, or arrivals per second."""
     operation: str
     windows: tuple[Window, ...]
     comparison: Comparison | None
@@ -29,6 +34,20 @@ class Level:
         for tally in found:
             total.merge(tally)
         return total
+
+    @property
+    def is_open(self) -> bool:
+        """True where the load is a rate of arrivals."""
+        return self.windows[0].phase.is_open
+
+    @property
+    def label(self) -> str:
+        """The load as text: `8`, or `50/s`."""
+        return f"{self.load:g}/s" if self.is_open else f"{self.load:,.0f}"
+
+    def dropped(self, mode: Mode) -> int:
+        """Arrivals that a mode dropped, over all rounds and operations."""
+        return sum(window.flow.dropped for window in self.of(mode))
 
     def throughput(self, mode: Mode) -> float:
         """Answered operations per second, over all rounds of a mode; 0 where none was answered."""
@@ -56,19 +75,19 @@ def find_levels(windows: Iterable[Window], seed: int, objections: Sequence[str] 
     timed = [window for window in windows if not window.phase.operations and window.seconds > 0]
     timed.sort(key=lambda window: window.phase.number)
     levels: list[Level] = []
-    for concurrency in dict.fromkeys(window.phase.concurrency for window in timed):
-        of_level = tuple(window for window in timed if window.phase.concurrency == concurrency)
+    for load in dict.fromkeys(window.phase.level for window in timed):
+        of_level = tuple(window for window in timed if window.phase.level == load)
         operations = sorted({operation for window in of_level for _, operation in window.tallies})
-        levels += [Level(concurrency, name, of_level, _compare(of_level, name, rng, objections)) for name in operations]
+        levels += [Level(load, name, of_level, _compare(of_level, name, rng, objections)) for name in operations]
     return levels
 
 
 def find_crossovers(levels: Sequence[Level]) -> dict[str, Crossover | None]:
-    """For each operation the concurrency from which async wins; nothing where fewer than two levels were compared."""
+    """For each operation the load from which async wins; nothing where fewer than two levels were compared."""
     found: dict[str, Crossover | None] = {}
     for operation in dict.fromkeys(level.operation for level in levels):
-        compared = {level.concurrency: level.comparison for level in levels if level.operation == operation}
-        known = {float(users): one for users, one in compared.items() if one is not None}
+        compared = {level.load: level.comparison for level in levels if level.operation == operation}
+        known = {load: one for load, one in compared.items() if one is not None}
         if len(known) > 1:
             found[operation] = find_crossover(known)
     return found
@@ -83,7 +102,33 @@ def _compare(
     reasons = [f"phase {w.phase.number + 1}: {limit}" for w in windows for limit in w.health.limits()]
     reasons += [f"phase {w.phase.number + 1} lost {w.workers_lost} workers" for w in windows if w.workers_lost]
     reasons += [f"phase {w.phase.number + 1} was broken off" for w in windows if w.seconds < w.phase.seconds]
-    return compare_phases(phases, rng, [*objections, *_find_unlike(windows), *reasons])
+    found = compare_phases(phases, rng, [*objections, *_find_unlike(windows), *reasons])
+    if not windows[0].phase.is_open:
+        return found
+    return judge_arrivals(found, {mode: _dropped(windows, mode) for mode in Mode}, _doubts(windows, operation))
+
+
+def _dropped(windows: Sequence[Window], mode: Mode) -> float:
+    """The share of its arrivals that a mode dropped."""
+    own = [window for window in windows if window.phase.mode is mode]
+    dropped = sum(window.flow.dropped for window in own)
+    finished = sum(tally.operations for window in own for tally in window.tallies.values())
+    return dropped / (dropped + finished) if dropped else 0.0
+
+
+def _doubts(windows: Sequence[Window], operation: str) -> list[str]:
+    """Phases that ended while so many arrivals waited that their p99 is too low: those that waited are not in it."""
+    found: list[str] = []
+    for window in windows:
+        tally = window.tallies.get((window.phase.mode, operation))
+        if tally is None or not window.flow.unfinished:
+            continue
+        waiting = count_above(window.flow.left, tally.percentile(99))
+        if waiting > UNFINISHED_AT_MOST * tally.operations:
+            oldest = percentile(window.flow.left, 100)
+            told = f"{waiting} arrivals had waited longer than its p99, up to {oldest:.2f} s"
+            found.append(f"when phase {window.phase.number + 1} ended, {told}")
+    return found
 
 
 def _find_unlike(windows: Sequence[Window]) -> list[str]:

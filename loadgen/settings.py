@@ -12,6 +12,7 @@ from loadgen.conflicts import find_conflicts
 from loadgen.faults import Fault, SettingsError
 
 WHOLE_NUMBERS = "Give whole numbers with commas"
+HIGHEST_PORT = 65_535
 METRICS = ("COSINE", "IP", "L2")
 CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually")
 INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
@@ -66,6 +67,16 @@ def _texts(given: object) -> object:
     return [str(part).strip() for part in parts if str(part).strip()] if isinstance(parts, list | tuple) else parts
 
 
+def _port(given: object) -> object:
+    """Read a port as text, or `off`; configuration files in YAML turn an unquoted off into false."""
+    text = str(given).strip().lower()
+    if text in ("off", "false"):
+        return "off"
+    if not (text.isdecimal() and int(text) <= HIGHEST_PORT):
+        raise ValueError(f"is neither a port up to {HIGHEST_PORT} nor off")
+    return int(text)
+
+
 def _spelling(names: tuple[str, ...]) -> BeforeValidator:
     """Accept a name in any case: `cosine` is COSINE."""
     known = {name.lower(): name for name in names}
@@ -74,8 +85,12 @@ def _spelling(names: tuple[str, ...]) -> BeforeValidator:
 
 Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_numbers), Field(min_length=1)]
+Rates = Annotated[
+    tuple[Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)], ...], BeforeValidator(_numbers)
+]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Port = Annotated[int | Literal["off"], BeforeValidator(_port)]
 Metric = Annotated[Literal["COSINE", "IP", "L2"], _spelling(METRICS)]
 Index = Annotated[
     Literal["HNSW", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN", "DISKANN", "AUTOINDEX"],
@@ -160,7 +175,21 @@ class Settings(BaseModel):
     concurrency: Counts = setting(
         (1, 8, 32), "users in each phase of a compare run, with commas", way_out=f"{WHOLE_NUMBERS}, such as 1,8,32"
     )
-    rounds: int = setting(2, "rounds of sync, async, async, sync at each concurrency", ge=1, le=1_000)
+    arrival: Literal["closed", "constant", "poisson"] = setting(
+        "closed", "users who wait for their answer, or arrivals at --rate, evenly spaced or at random"
+    )
+    rate: Rates = setting(
+        (),
+        "arrivals per second in each phase of an open run, with commas",
+        way_out="Give numbers above 0 with commas, such as 50,100,200",
+    )
+    max_in_flight: int = setting(
+        256, "operations of an open run under way at once in each process, for sync the threads", ge=1, le=10_000
+    )
+    max_wait: float = setting(
+        1.0, "how long an arrival may wait for a place in flight, then it is dropped", unit="s", ge=0, le=600
+    )
+    rounds: int = setting(2, "rounds of sync, async, async, sync at each concurrency or rate", ge=1, le=1_000)
     phase_seconds: float = setting(10.0, "measured length of a phase", unit="s", gt=0, le=86_400)
     warmup_seconds: float = setting(2.0, "load before the measured part of a phase", unit="s", ge=0, le=86_400)
     burst: Counts = setting(
@@ -169,8 +198,25 @@ class Settings(BaseModel):
 
     # The result
     record: str = setting("runs", "folder for the run record; empty keeps none")
+    report: Literal["html", "markdown", "none"] = setting(
+        "html", "report written beside the record at the end of a run"
+    )
     require: Texts = setting((), "what the run has to reach, such as 'search async p99 < 50 ms'; may be repeated")
     max_failures: str = setting("", "failed operations that still count as success, such as 1% or 10; empty: none")
+
+    # The metrics
+    metrics_port: Port = setting(
+        9646,
+        "port of /metrics for Prometheus, the next free one where it is taken; 0 takes any, off serves none",
+        way_out="Give a port, 0 or off",
+    )
+    metrics_bind: str = setting("127.0.0.1", "address that /metrics is served on; 0.0.0.0 for all of this machine's")
+    metrics_targets: str = setting(
+        "", "JSON file that tells a Prometheus on this machine the processes to scrape (its file discovery)"
+    )
+    metrics_linger: float = setting(
+        0.0, "how long /metrics stays after the run, for a last scrape; Ctrl-C ends it", unit="s", ge=0, le=3_600
+    )
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> Self:
@@ -238,5 +284,5 @@ def as_text(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{key}={part}" for key, part in value.items())
     if isinstance(value, tuple | list):
-        return ",".join(str(part) for part in value)
+        return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
     return str(value)

@@ -1,9 +1,9 @@
 """Who conducts the phases: the local runner, or the master with all its workers."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import gevent
@@ -11,13 +11,17 @@ from locust.exception import StopTest
 from locust.runners import MasterRunner
 
 from loadgen.phase import Phase
-from loadgen.plugin.crew import CALL, LOOK, Crew
+from loadgen.plugin.arrivals import LOOK, Splitting, tell_flow
+from loadgen.plugin.crew import CALL, Crew
+from loadgen.plugin.progress import Progress
 from loadgen.truth import Truth
 
 USERS_WITHIN = 120.0
 """Seconds for all users of a phase to be past their on_start."""
 ANSWER_WITHIN = 15.0
 """Seconds for a worker to carry out an order, its users' last operations included."""
+
+AfterPhase = Callable[[Phase | None], None]
 
 logger = logging.getLogger("loadgen")
 
@@ -29,10 +33,12 @@ class Lead:
         self,
         environment: Any,
         crew: Crew,
-        after_phase: Callable[[], None],
+        progress: Progress,
+        after_phase: AfterPhase,
         find_truth: Callable[[], Truth | None] = lambda: None,
     ) -> None:
         self._environment = environment
+        self._progress = progress
         self._after_phase = after_phase
         self._find_truth = find_truth
         self._taught: set[str] = set()
@@ -40,6 +46,8 @@ class Lead:
         self._phase: Phase | None = None
         self._workers: set[str] = set()
         self._crew = crew
+        self.run: dict[str, str] = {}
+        """Of the run that this leads: its `run_id` and its `server`, told to every exporter."""
         self._numbers = count(1)
         self._answers: dict[int, dict[str, Any]] = {}
 
@@ -52,8 +60,10 @@ class Lead:
     def begin(self, phase: Phase) -> list[Any]:
         """Announce a phase; returns the user classes of its mode and style."""
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
+        self._progress.begin(phase, self._environment.shape_class.phases)
         self._phase, self._workers = phase, _answering(self._environment.runner)
-        self._tell("announce", phase=phase.as_message())
+        self._crew.exporter.enter(phase, self.run)  # a master gives orders to its workers only
+        self._tell("announce", phase=phase.starting(time()).as_message(), run=self.run)
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 
@@ -61,20 +71,29 @@ class Lead:
         """Let a phase run to its end. Raises StopTest where its users do not come."""
         self._teach()
         if phase.operations:
+            self._progress.open(phase)
             while not any(self._tell("is_over", number=phase.number)):
                 gevent.sleep(LOOK)
             return
-        self._wait_for_users(phase)
         self._seen = self._tell("see", mode=str(phase.mode))
-        self._tell("open_window", phase=phase.as_message())
+        if phase.is_open:
+            Splitting(self, phase, self.run).measure(lambda: self._progress.open(phase))
+            return
+        self._wait_for_users(phase)
+        self._tell("open_window", phase=phase.starting(time()).as_message(), run=self.run)
+        self._progress.open(phase)
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
     def finish(self) -> None:
         """Wait until the phase's users are gone and all they did is counted here."""
         self._tell("drain")
+        self._crew.exporter.leave()
         self._count_lost()
         self._note_sides()
-        self._after_phase()
+        if self._phase is not None and (window := self._crew.window(self._phase)) is not None:
+            self._progress.finish(window)
+            tell_flow(window)
+        self._after_phase(self._phase)
 
     def _teach(self) -> None:
         """Give the exact neighbours to all processes that do not have them yet: they are found in one only."""
@@ -105,7 +124,9 @@ class Lead:
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
         self._teach()
-        self._tell("open_window", phase=phase.as_message())
+        self._crew.exporter.enter(phase, self.run)
+        self._tell("open_window", phase=phase.starting(time()).as_message(), run=self.run)
+        self._progress.open(phase, self._environment.parsed_options.run_time or 0.0)
 
     def stop(self) -> None:
         """Stop all users and collect everything."""
@@ -128,22 +149,31 @@ class Lead:
             gevent.sleep(LOOK)
         raise StopTest(f"only {there} of {phase.users} users were there after {USERS_WITHIN:g} s: see the log above")
 
+    def find_there(self) -> set[str]:
+        """Ids of the workers that are there; where there is no master, "" for this process."""
+        runner = self._environment.runner
+        return _answering(runner) if isinstance(runner, MasterRunner) else {""}
+
     def _tell(self, order: str, **message: Any) -> list[Any]:
         """The answers of all crews; a worker that leaves or is silent for too long is missing from them."""
+        return list(self.tell_each(order, dict.fromkeys(self.find_there(), message)).values())
+
+    def tell_each(self, order: str, messages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Give an order with a message of its own to each worker; the answers of those that gave one."""
         runner = self._environment.runner
         if not isinstance(runner, MasterRunner):
-            return [self._crew.obey(order, message)]
+            return {name: self._crew.obey(order, message) for name, message in messages.items()}
         number = next(self._numbers)
         answers = self._answers[number] = {}
-        called = _answering(runner)
-        for worker in called:
+        called = set(messages)
+        for worker, message in messages.items():
             runner.send_message(CALL, {"number": number, "order": order, "message": message}, client_id=worker)
         deadline = perf_counter() + ANSWER_WITHIN
         while (missing := called & _answering(runner) - set(answers)) and perf_counter() < deadline:
             gevent.sleep(LOOK)
         if missing:
             logger.warning("No answer to %r from %d of %d workers", order, len(missing), len(called))
-        return list(self._answers.pop(number).values())
+        return self._answers.pop(number)
 
 
 def _answering(runner: Any) -> set[str]:

@@ -15,17 +15,22 @@ from locust.exception import StopTest
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner, MasterRunner, WorkerRunner
 
 from loadgen.faults import Fault, SettingsError
+from loadgen.health import Beat
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.plugin.arguments import MASK, add_arguments, find_unknown, read_settings
-from loadgen.plugin.casting import cast
+from loadgen.plugin.casting import cast, modes_of
 from loadgen.plugin.crew import ANSWER, CALL, Crew
+from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending, find_faults
+from loadgen.plugin.front import Front
 from loadgen.plugin.lead import Lead
+from loadgen.plugin.metering import Metering
 from loadgen.plugin.page import dress_page
+from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.supply import Supply
-from loadgen.plugin.surroundings import leave, quiet_phases, repair_locust_main
+from loadgen.plugin.surroundings import Interrupt, leave, quiet_phases, repair_locust_main
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
@@ -51,7 +56,9 @@ class Plugin:
     def __init__(self, events: Any) -> None:
         self._events = events
         self._defaults: dict[str, object] = {}
-        self._supply = Supply()
+        self._doubts = Doubts()
+        self._progress = Progress()
+        self._supply = Supply(self._progress.tell)
         self._prepared: Settings | None = None
         self._secret = ""
         self._ended = False
@@ -67,26 +74,34 @@ class Plugin:
     # Before the run
 
     def _on_parser(self, parser: Any, **_: Any) -> None:
-        add_arguments(parser, self._defaults)
+        add_arguments(parser, self._defaults, self._doubts)
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-        repair_locust_main()
+        self._interrupt = Interrupt()
+        repair_locust_main(self._interrupt)
         self._environment = environment
         self._everyone = list(environment.user_classes)
-        self._sinks = (Ledger(), RequestEvent(environment.events))
+        self._sinks: tuple[Any, ...] = (Ledger(), RequestEvent(environment.events))
+        self._metering = Metering(runner)
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
-        self._pulse = Pulse(self._station.loop, self._station.beat, lambda: _in_flight(runner))
-        self._crew = Crew(environment, self._station)
+        self._crew = Crew(environment, self._station, self._metering.exporter)
+        self._station.on_drop = self._metering.exporter.count_dropped
+        self._station.on_recall = self._metering.exporter.count_recall
+        self._pulse = Pulse(self._station.loop, self._beat, self._crew.count_in_flight)
         self._ending = Ending(self._sinks[0])
-        self._lead = Lead(environment, self._crew, self._ending.keep, lambda: self._supply.truth)
+        self._front = Front(environment, self._progress, self._sinks[0], self._ending)
+        self._lead = Lead(environment, self._crew, self._progress, self._front.after_phase, lambda: self._supply.truth)
         self._listen(environment.events, runner)
-        if isinstance(runner, WorkerRunner):
+        settings = None if isinstance(runner, WorkerRunner) else self._read()
+        self._sinks += self._metering.open(environment.parsed_options)
+        if settings is None:
+            self._doubts.warn()
             return
-        settings = self._read()
         for warning in find_unknown(os.environ):
             logger.warning(warning)
         logger.info("Async users run on %s", self._station.loop.name)
+        self._front.open()
         options = environment.parsed_options
         if web_ui is not None:
             dress_page(web_ui, self._arrange_asked)
@@ -120,8 +135,11 @@ class Plugin:
         """The settings with the cast that they ask for; ends the process where they are wrong."""
         try:
             settings = self._settings()
+            self._doubts.check()
             self._arrange(settings)
-        except (SettingsError, RuntimeError) as error:
+        except SettingsError as error:
+            leave(self._doubts.join(error), CANNOT_START)
+        except RuntimeError as error:
             leave(str(error), CANNOT_START)
         return settings
 
@@ -153,13 +171,18 @@ class Plugin:
         try:
             self._prepare(settings)
         except UNREADY as error:
+            self._front.close()
             leave(str(error), CANNOT_START)
         except KeyboardInterrupt:
             self._supply.wait_for_shield()
+            self._front.close()
             leave("Interrupted before the run began.", 130)
 
     def _prepare(self, settings: Settings) -> None:
-        addressed = self._supply.prepare(settings)
+        try:
+            addressed = self._supply.prepare(settings)
+        finally:
+            self._progress.rest()
         self._environment.host = addressed.host
         if isinstance(self._environment.runner, LocalRunner):
             self._open(addressed)
@@ -169,7 +192,7 @@ class Plugin:
         self._prepared = addressed
 
     def _open(self, settings: Settings) -> None:
-        modes = {kind.mode for kind in self._everyone} & _modes(settings)
+        modes = {kind.mode for kind in self._everyone} & modes_of(settings)
         worker = max(0, self._environment.runner.worker_index)
         self._supply.open(self._station, settings, sorted(modes), worker)
 
@@ -179,6 +202,7 @@ class Plugin:
         runner = environment.runner
         try:
             settings = self._settings()
+            self._metering.exporter.begin(settings)
             if isinstance(runner, WorkerRunner):
                 self._open(settings)
                 return
@@ -198,7 +222,8 @@ class Plugin:
         runner = self._environment.runner
         workers = len(runner.clients) if isinstance(runner, MasterRunner) else 1
         if self._supply.answered is not None:
-            self._ending.begin(settings, self._supply.answered, workers)
+            self._lead.run = self._ending.begin(settings, self._supply.answered, workers)
+            self._front.begin()
 
     def _refuse(self, error: Exception) -> NoReturn:
         runner = self._environment.runner
@@ -217,6 +242,10 @@ class Plugin:
         for sink in self._sinks:
             sink(samples)
 
+    def _beat(self, beat: Beat) -> None:
+        self._station.beat(beat)
+        self._metering.exporter.beat(beat)
+
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
         self._station.settle()
         data["loadgen"] = self._sinks[0].take_report(perf_counter())
@@ -231,13 +260,17 @@ class Plugin:
             self._lead.stop()
         else:
             self._station.ledger.cut(perf_counter())
+            self._crew.arrivals.finish()
 
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
+        self._progress.rest()
         self._station.queue.flush()
         self._station.ledger.close(perf_counter())
+        self._metering.exporter.leave()
         self._station.settle()
         if environment.web_ui is not None:
             self._ending.conclude(environment)
+            self._front.conclude()
             self._ending.tell(self._out())
         if environment.shape_class is not None:
             environment.shape_class.rewind()
@@ -245,6 +278,7 @@ class Plugin:
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends in seconds; another Ctrl-C would only cost the figures
         self._station.closed = True
+        self._front.close()
         runner = environment.runner
         if isinstance(runner, MasterRunner):
             runner.stop(send_stop_to_client=False)  # as its quit does, which comes after this
@@ -260,7 +294,7 @@ class Plugin:
         if self._ended:
             return
         self._ended = True
-        self._ending.tell(self._out())
+        self._ending.tell(self._out(), hurry=self._interrupt.came)
         if death := self._supply.find_death():
             logger.error(death)
         with contextlib.suppress(Exception):
@@ -268,16 +302,8 @@ class Plugin:
         self._pulse.stop()
         self._station.loop.stop()
         self._supply.stop_server()
+        self._metering.close()
 
     def _out(self) -> TextIO:
         """Where the tables go: standard output, unless Locust's `--json` has that to itself."""
         return sys.stderr if self._environment.parsed_options.json else sys.stdout
-
-
-def _in_flight(runner: Any) -> int:
-    """Operations under way in this process."""
-    return sum(greenlet.args[0].client.in_flight for greenlet in runner.user_greenlets if greenlet.args)
-
-
-def _modes(settings: Settings) -> set[Mode]:
-    return set(Mode) if settings.mode == "compare" else {Mode(settings.mode)}

@@ -1,8 +1,7 @@
 """What a process needs before its users: the embedded server, the prepared collection, open stores, made queries."""
 
-import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from loadgen.plugin.answers import compare_modes, find_truth
@@ -25,8 +24,6 @@ from loadgen.truth import Truth
 from loadgen.users import Station
 from loadgen.workload import Dataset, InsertStream
 
-logger = logging.getLogger("loadgen")
-
 
 class Nodes:
     """New nodes for inserts, made from rows that were never inserted before."""
@@ -40,9 +37,13 @@ class Nodes:
 
 
 class Supply:
-    """The server and the stores of one process. Every method blocks its greenlet, never the hub."""
+    """The server and the stores of one process. Every method blocks its greenlet, never the hub.
 
-    def __init__(self) -> None:
+    `tell` hears what goes on, line by line, from any thread.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
         self._server: EmbeddedServer | None = None
         self._shield = threading.Lock()
         self.answered: ServerInfo | None = None
@@ -58,13 +59,13 @@ class Supply:
 
         def work() -> Settings:
             if not settings.host and (self._server is None or not self._server.running):
-                self._server = start_server(settings.embedded, tell=logger.info)
+                self._server = start_server(settings.embedded, tell=self._tell)
             address = settings.host or (self._server.uri if self._server else "")
             addressed = settings.model_copy(update={"host": address})
             dataset = Dataset(addressed)
-            prepared = prepare(addressed, dataset, logger.info, self._shield)
+            prepared = prepare(addressed, dataset, self._tell, self._shield)
             self.answered = prepared.server
-            logger.info("The collection is ready: %s", prepared)
+            self._tell(f"The collection is ready: {prepared}")
             self.truth = find_truth(addressed, dataset)
             return addressed
 

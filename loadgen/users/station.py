@@ -1,6 +1,6 @@
 """What one process offers to its users: stores, queries, the current phase, and the way of their samples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
@@ -51,6 +51,17 @@ class Station:
     error_kinds: dict[tuple[str, str, int | None], int] = field(default_factory=dict)
     """Exceptions in tasks by type, file and line; touched on the hub alone, and bounded."""
 
+    on_drop: Callable[[Mode, int], None] = lambda _mode, _number: None
+    """Told on the hub how many arrivals of a mode were dropped."""
+    on_recall: Callable[[Mode, float], None] = lambda _mode, _share: None
+    """Told on the hub the recall of one checked search."""
+
+    def drop(self, due: Sequence[float], at: float) -> None:
+        """Count arrivals that were given up at a moment; on the hub."""
+        self.ledger.drop(due, at)
+        if self.phase is not None:
+            self.on_drop(self.phase.mode, len(due))
+
     def beat(self, beat: Beat) -> None:
         """Count one look at this process, and the checks that have come together since the last. On the hub alone."""
         self.settle()
@@ -60,6 +71,8 @@ class Station:
         """Compare the answers put aside with the truth, and count them. On the hub alone."""
         for check in self.checks.settle():
             self.ledger.check(check)
+            if self.phase is not None:
+                self.on_recall(self.phase.mode, check.recall)
         if self.checks.changed_at is not None:
             self.ledger.spoil(self.checks.changed_at)
 

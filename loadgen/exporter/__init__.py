@@ -1,0 +1,11 @@
+"""What this process measures, for Prometheus: counted as samples come, exposed when somebody asks.
+
+A scrape makes its families from plain lists of numbers; a sample costs a few additions and one bisection.
+"""
+
+from loadgen.exporter.counting import Exporter
+from loadgen.exporter.families import new_registry
+from loadgen.exporter.serving import Endpoint, serve
+from loadgen.exporter.targets import Targets
+
+__all__ = ["Endpoint", "Exporter", "Targets", "new_registry", "serve"]

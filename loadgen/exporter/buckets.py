@@ -1,0 +1,32 @@
+"""The bounds of the histograms, and one histogram as a list of counts."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+STEPS = 25
+"""Bounds in a decade. Prometheus takes values to lie evenly in their bucket, so that a quantile is off by less than the
+ratio of two neighbouring bounds in the worst case, all values at one edge: 10 ** (1 / 25) = 1.0965, below 10 %."""
+FIRST, LAST = -83, 45
+"""Exponents of the outermost bounds, in steps: 0.48 ms and 63 s."""
+DURATIONS = tuple(float(f"{10 ** (step / STEPS):.4g}") for step in range(FIRST, LAST + 1))
+"""Seconds. A quantile of 63.1 means that, or longer."""
+LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds. The limit of what is tolerable, 0.1 s, is one of the bounds."""
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 0.999, 1.0)
+"""Parts of a whole."""
+
+
+class Buckets:
+    """Counts per bucket, the one above the last bound included, and the sum of all values."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        """Count one value; a bound belongs to the bucket that it ends."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value

@@ -1,0 +1,141 @@
+"""What one process has done and how it fares: a sink of samples, and the state that a scrape reads.
+
+It is written on the hub alone. A scrape reads from another thread, without a lock: each value that it takes is
+complete, only two values may be a sample apart.
+"""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from loadgen.exporter.buckets import DURATIONS, LAGS, SHARES, Buckets
+from loadgen.health import CPU_LIMIT, LAG_LIMIT, Beat
+from loadgen.phase import Phase
+from loadgen.sample import Mode, Outcome, Sample
+from loadgen.settings import Settings
+
+OPERATIONS = 16
+"""Different names of operations at most; further ones are counted together as `other`."""
+OTHER = "other"
+BEATS = 100
+"""Looks at the process that decide whether it is saturated: those of the last 10 s."""
+
+
+class Series:
+    """All operations of one mode and one name since the process began."""
+
+    __slots__ = ("ok", "others", "response", "rows", "service")
+
+    def __init__(self) -> None:
+        self.ok = 0
+        self.others = dict.fromkeys((outcome for outcome in Outcome if outcome is not Outcome.OK), 0)
+        self.rows = 0
+        self.service = Buckets(DURATIONS)
+        self.response = Buckets(DURATIONS)
+
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        """How many ended how; every outcome is there, also with 0."""
+        return {Outcome.OK: self.ok} | self.others
+
+
+class Exporter:
+    """One for each process. A master makes no load: it counts no operations, so that sums over processes are right."""
+
+    def __init__(self, client: str, count_users: Callable[[], int] | None) -> None:
+        self.client = client
+        self.count_users = count_users
+        """Users in this process; None in a process that has none of its own, a master."""
+        self.series: dict[Mode, dict[str, Series]] = {mode: {} for mode in Mode}
+        self._sync, self._async = self.series[Mode.SYNC], self.series[Mode.ASYNC]
+        self.active = dict.fromkeys(Mode, 0.0)
+        """Seconds in which a phase of this mode had users here."""
+        self.dropped = dict.fromkeys(Mode, 0)
+        self.offered = dict.fromkeys(Mode, 0.0)
+        self.recall: dict[Mode, Buckets] = {mode: Buckets(SHARES) for mode in Mode}
+        self.hub_lag, self.loop_lag = Buckets(LAGS), Buckets(LAGS)
+        self.in_flight = 0
+        self.settings: Settings | None = None
+        self.run: Mapping[str, str] = {}
+        self.phase: Phase | None = None
+        self._beats: deque[Beat] = deque(maxlen=BEATS)
+
+    # Samples
+
+    def __call__(self, samples: Sequence[Sample]) -> None:
+        """Sink of samples. Durations count answered operations and timeouts, as the ledger's do."""
+        # The enumerations are compared by identity: their hash is a Python function, as dear as all the rest here.
+        for sample in samples:
+            series = (self._async if sample.mode is Mode.ASYNC else self._sync).get(sample.operation)
+            if series is None:
+                series = self._series(sample.mode, sample.operation)
+            series.rows += sample.rows
+            outcome = sample.outcome
+            if outcome is Outcome.OK:
+                series.ok += 1
+            else:
+                series.others[outcome] += 1
+                if outcome is not Outcome.EMPTY and outcome is not Outcome.TIMEOUT:
+                    continue
+            started, finished = sample.started, sample.finished
+            seconds = finished - started
+            place = bisect_left(DURATIONS, seconds)
+            service, response = series.service, series.response
+            service.counts[place] += 1
+            service.total += seconds
+            if sample.scheduled != started:
+                seconds = finished - sample.scheduled
+                place = bisect_left(DURATIONS, seconds)
+            response.counts[place] += 1
+            response.total += seconds
+
+    def _series(self, mode: Mode, operation: str) -> Series:
+        known = self.series[mode]
+        name = operation if operation in known or len(known) < OPERATIONS else OTHER
+        return known.setdefault(name, Series())
+
+    def count_dropped(self, mode: Mode, number: int = 1) -> None:
+        """Count arrivals that found no place and were never sent."""
+        self.dropped[mode] += number
+
+    def count_recall(self, mode: Mode, share: float) -> None:
+        """Count one checked search: the part (0 to 1) of the exact neighbours that it found."""
+        self.recall[mode].add(share)
+
+    def offer(self, mode: Mode, rate: float) -> None:
+        """Tell the arrivals per second that are due in this process from now on; 0 where users wait for answers."""
+        self.offered[mode] = rate
+
+    # State
+
+    def begin(self, settings: Settings) -> None:
+        """Another run begins here. What was counted goes on: a counter never falls."""
+        self.settings = settings
+
+    def enter(self, phase: Phase, run: Mapping[str, str]) -> None:
+        """A phase begins; `run` has the run's `run_id` and `server`."""
+        self.phase, self.run = phase, run
+
+    def leave(self) -> None:
+        """The phase is over."""
+        self.phase = None
+
+    def beat(self, beat: Beat) -> None:
+        """Count one look at this process."""
+        self.hub_lag.add(beat.hub_lag)
+        self.loop_lag.add(beat.loop_lag)
+        self.in_flight = beat.in_flight
+        self._beats.append(beat)
+        if self.phase is not None and self.count_users is not None and (self.phase.is_open or self.count_users()):
+            self.active[self.phase.mode] += beat.wall
+
+    @property
+    def saturated(self) -> bool:
+        """True where this process, and not the server, was the limit in the last 10 s: CPU, or lag at p99."""
+        beats = list(self._beats)
+        if not beats:
+            return False
+        cpu = sum(beat.cpu for beat in beats) / max(sum(beat.wall for beat in beats), 1e-9)
+        rank = -(-99 * len(beats) // 100) - 1
+        lags = (sorted(beat.hub_lag for beat in beats)[rank], sorted(beat.loop_lag for beat in beats)[rank])
+        return cpu >= CPU_LIMIT or max(lags) >= LAG_LIMIT

@@ -1,0 +1,192 @@
+"""The metric families of a scrape. Labels come from closed sets; each help text ends with its unit in brackets."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from loadgen.exporter.buckets import Buckets
+from loadgen.exporter.counting import Exporter, Series
+
+KIND = ("mode", "operation", "client")
+PACKAGES = {
+    "version": "milvus-loadgen",
+    "locust": "locust",
+    "pymilvus": "pymilvus",
+    "llama_index": "llama-index-core",
+    "vector_store": "llama-index-vector-stores-milvus",
+}
+"""Labels of `loadgen_run_info` that are versions of packages."""
+
+
+def new_registry(exporter: Exporter) -> CollectorRegistry:
+    """A registry of its own with the exporter's families and those of the process."""
+    registry = CollectorRegistry()
+    registry.register(ExporterCollector(exporter))
+    ProcessCollector(registry=registry)
+    return registry
+
+
+class ExporterCollector(Collector):
+    """Makes the families anew from the exporter's state at each scrape."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        self._exporter = exporter
+        self._versions = {label: _version(package) for label, package in PACKAGES.items()}
+
+    def collect(self) -> Iterator[Metric]:
+        """All families; those about operations and users only where this process makes load."""
+        yield from (self._phase_info(), self._run_info())
+        yield from self._health()
+        if self._exporter.count_users is not None:
+            yield from self._counters()
+            yield from self._durations()
+            yield from self._load(self._exporter.count_users())
+
+    def _series(self) -> list[tuple[list[str], Series]]:
+        found = self._exporter
+        return [
+            ([mode.value, name, found.client], one)
+            for mode, known in found.series.items()
+            for name, one in list(known.items())
+        ]
+
+    def _counters(self) -> Iterator[Metric]:
+        operations = CounterMetricFamily(
+            "loadgen_operations",
+            "Finished operations by outcome, warm-up included [operations]",
+            labels=(*KIND, "outcome"),
+            unit="operations",
+        )
+        rows = CounterMetricFamily(
+            "loadgen_rows", "Hits of searches, nodes of inserts, documents of deletes [rows]", labels=KIND, unit="rows"
+        )
+        for labels, series in self._series():
+            rows.add_metric(labels, series.rows)
+            for outcome, number in series.outcomes.items():
+                operations.add_metric([*labels, outcome.value], number)
+        dropped = CounterMetricFamily(
+            "loadgen_dropped",
+            "Arrivals of the open model that found no place in time and were never sent [operations]",
+            labels=("mode", "client"),
+        )
+        for mode, number in self._exporter.dropped.items():
+            dropped.add_metric([mode.value, self._exporter.client], number)
+        active = CounterMetricFamily(
+            "loadgen_active_seconds",
+            "Time in which phases of this mode had users here; operations over it are a throughput [seconds]",
+            labels=("mode", "client"),
+            unit="seconds",
+        )
+        for mode, seconds in self._exporter.active.items():
+            active.add_metric([mode.value, self._exporter.client], seconds)
+        yield from (operations, rows, dropped, active)
+
+    def _durations(self) -> Iterator[Metric]:
+        service = HistogramMetricFamily(
+            "loadgen_service_seconds",
+            "From the real start of an operation to its answer [seconds]",
+            labels=KIND,
+            unit="seconds",
+        )
+        response = HistogramMetricFamily(
+            "loadgen_response_seconds",
+            "From the scheduled start of an operation to its answer [seconds]",
+            labels=KIND,
+            unit="seconds",
+        )
+        for labels, series in self._series():
+            _fill(service, labels, series.service)
+            _fill(response, labels, series.response)
+        recall = HistogramMetricFamily(
+            "loadgen_recall_ratio",
+            "Part of the exact nearest neighbours that a checked search found [ratio]",
+            labels=("mode", "client"),
+            unit="ratio",
+        )
+        for mode, shares in self._exporter.recall.items():
+            _fill(recall, [mode.value, self._exporter.client], shares)
+        yield from (service, response, recall)
+
+    def _load(self, users: int) -> Iterator[Metric]:
+        found = self._exporter
+        yield GaugeMetricFamily("loadgen_users", "Users in this process [users]", users, unit="users")
+        yield GaugeMetricFamily(
+            "loadgen_in_flight", "Operations sent and not yet answered [operations]", found.in_flight
+        )
+        offered = GaugeMetricFamily(
+            "loadgen_offered_rate",
+            "Arrivals due in this process, 0 where users wait for their answers [operations per second]",
+            labels=("mode", "client"),
+        )
+        for mode, rate in found.offered.items():
+            offered.add_metric([mode.value, found.client], rate)
+        yield offered
+
+    def _health(self) -> Iterator[Metric]:
+        found = self._exporter
+        lags = (
+            ("loadgen_hub_lag_seconds", "How late Locust's hub was, ten looks a second [seconds]", found.hub_lag),
+            ("loadgen_loop_lag_seconds", "How late the event loop was, ten looks a second [seconds]", found.loop_lag),
+        )
+        for name, text, lag in lags:
+            family = HistogramMetricFamily(name, text, labels=(), unit="seconds")
+            _fill(family, [], lag)
+            yield family
+        text = "Whether this process, not the server, was the limit in the last 10 s, by CPU or lags [0 or 1]"
+        yield GaugeMetricFamily("loadgen_saturated", text, float(found.saturated))
+
+    def _phase_info(self) -> Metric:
+        text = "The phase that runs now, of all processes together; always 1, and absent between two phases [1]"
+        phase, run = self._exporter.phase, self._exporter.run
+        values = {}
+        if phase is not None:
+            values = {
+                "run_id": run.get("run_id", ""),
+                "phase": str(phase.number + 1),
+                "mode": phase.mode.value,
+                "concurrency": str(phase.concurrency),
+            }
+        return _info("loadgen_phase_info", text, ("run_id", "phase", "mode", "concurrency"), values)
+
+    def _run_info(self) -> Metric:
+        text = "What the latest run of this process is about; always 1, and absent before the first [1]"
+        settings, run = self._exporter.settings, self._exporter.run
+        values = {}
+        if settings is not None:
+            values = self._versions | {
+                "run_id": run.get("run_id", ""),
+                "server": run.get("server", ""),
+                "collection": settings.collection,
+                "index": settings.index_type,
+                "metric": settings.metric,
+                "dim": str(settings.dim),
+                "rows": str(settings.rows),
+                "consistency": settings.consistency,
+            }
+        own = ("run_id", "server", "collection", "index", "metric", "dim", "rows", "consistency")
+        return _info("loadgen_run_info", text, (*own, *self._versions), values)
+
+
+def _info(name: str, text: str, labels: Sequence[str], values: dict[str, str]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    if values:
+        family.add_metric([values[label] for label in labels], 1)
+    return family
+
+
+def _fill(family: HistogramMetricFamily, labels: Sequence[str], buckets: Buckets) -> None:
+    counts: Iterable[int] = list(buckets.counts)  # one call: no sample is counted in between
+    bounds = [*map(floatToGoString, buckets.bounds), "+Inf"]
+    family.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), buckets.total)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,256 @@
+"""What a scrape tells: the values of every family, its units, and that it does not grow without bound."""
+
+import math
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from loadgen.exporter import Exporter, new_registry
+from loadgen.exporter.buckets import DURATIONS
+from loadgen.exporter.counting import OPERATIONS
+from loadgen.health import Beat
+from loadgen.ledger import Ledger
+from loadgen.phase import Phase
+from loadgen.sample import Mode, Outcome, Sample
+from loadgen.settings import Settings
+
+SEARCH = {"mode": "async", "operation": "search", "client": "llamaindex"}
+RUN = {"run_id": "20261122-193000-k3f9", "server": "milvus v2.6"}
+
+
+def make(users: int | None = 3) -> tuple[Exporter, CollectorRegistry]:
+    exporter = Exporter("llamaindex", None if users is None else lambda: users)
+    return exporter, new_registry(exporter)
+
+
+def sample(
+    seconds: float = 0.01,
+    outcome: Outcome = Outcome.OK,
+    waited: float = 0.0,
+    operation: str = "search",
+    error: BaseException | None = None,
+) -> Sample:
+    rows = 10 if outcome is Outcome.OK else 0
+    return Sample(Mode.ASYNC, operation, 100 - waited, 100.0, 100 + seconds, outcome, rows, error)
+
+
+def quantile(registry: CollectorRegistry, name: str, q: float) -> float:
+    """Prometheus's histogram_quantile: https://prometheus.io/docs/prometheus/latest/querying/functions/."""
+    found = [
+        (float(one.labels["le"]), one.value)
+        for family in registry.collect()
+        for one in family.samples
+        if one.name == f"{name}_bucket" and one.labels["mode"] == "async"
+    ]
+    rank = q * found[-1][1]
+    place = next(number for number, (_, count) in enumerate(found) if count >= rank)
+    if place == len(found) - 1:
+        return found[-2][0]
+    below, before = found[place - 1] if place else (0.0, 0.0)
+    return below + (found[place][0] - below) * (rank - before) / (found[place][1] - before)
+
+
+def series_of(registry: CollectorRegistry) -> set[str]:
+    return {line.rpartition(" ")[0] for line in generate_latest(registry).decode().splitlines() if line[0] != "#"}
+
+
+def test_operations_rows_and_durations_are_those_of_the_samples() -> None:
+    exporter, registry = make()
+    exporter([sample(0.01), sample(0.03), sample(0.05, Outcome.EMPTY), sample(0.5, Outcome.FAILED)])
+    exporter([sample(2.0, Outcome.TIMEOUT)])
+    for outcome, count in {"ok": 2, "empty": 1, "failed": 1, "timeout": 1, "throttled": 0, "rejected": 0}.items():
+        assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"outcome": outcome}) == count
+    assert registry.get_sample_value("loadgen_rows_total", SEARCH) == 20
+    for name in ("loadgen_service_seconds", "loadgen_response_seconds"):
+        assert registry.get_sample_value(f"{name}_count", SEARCH) == 4, "answered operations and timeouts"
+        assert registry.get_sample_value(f"{name}_sum", SEARCH) == pytest.approx(2.09)
+        assert registry.get_sample_value(f"{name}_bucket", SEARCH | {"le": "0.03981"}) == 2
+        assert registry.get_sample_value(f"{name}_bucket", SEARCH | {"le": "+Inf"}) == 4
+
+
+def test_response_time_counts_from_the_scheduled_start() -> None:
+    exporter, registry = make()
+    exporter([sample(0.01, waited=1.0)])
+    assert registry.get_sample_value("loadgen_service_seconds_sum", SEARCH) == pytest.approx(0.01)
+    assert registry.get_sample_value("loadgen_response_seconds_sum", SEARCH) == pytest.approx(1.01)
+    assert registry.get_sample_value("loadgen_service_seconds_bucket", SEARCH | {"le": "1"}) in (1, None)
+    assert quantile(registry, "loadgen_service_seconds", 0.5) < 0.011
+    assert 0.95 < quantile(registry, "loadgen_response_seconds", 0.5) < 1.1
+
+
+def test_neighbouring_bounds_are_less_than_ten_per_cent_apart_from_half_a_millisecond_to_a_minute() -> None:
+    assert DURATIONS[0] <= 0.0005
+    assert DURATIONS[-1] >= 60
+    ratios = [upper / lower for lower, upper in pairwise(DURATIONS)]
+    assert max(ratios) < 1.1
+    assert len(DURATIONS) < 150
+
+
+@pytest.mark.parametrize("seconds", [0.0005, *(edge * (1 + 1e-9) for edge in DURATIONS if 0.0005 < edge < 60), 60.0])
+def test_a_quantile_is_within_ten_per_cent_where_all_values_lie_at_one_edge(seconds: float) -> None:
+    exporter, registry = make()
+    exporter([sample(seconds)] * 3)
+    for q in (0.01, 0.5, 0.99):
+        assert quantile(registry, "loadgen_service_seconds", q) == pytest.approx(seconds, rel=0.1)
+
+
+@pytest.mark.parametrize("middle", [0.002, 0.05, 3.0])
+def test_a_quantile_is_within_ten_per_cent_of_the_ledgers(middle: float) -> None:
+    exporter, registry = make()
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.ASYNC, 8), 0.0)
+    draw = random.Random(7)
+    batch = [sample(draw.lognormvariate(math.log(middle), 0.7)) for _ in range(5_000)]
+    for sink in (exporter, ledger):
+        sink(batch)
+    tally = ledger.windows[0].tallies[Mode.ASYNC, "search"]
+    for percent in (50, 90, 95, 99):
+        assert quantile(registry, "loadgen_service_seconds", percent / 100) == pytest.approx(
+            tally.percentile(percent), rel=0.1
+        )
+
+
+def test_many_kinds_of_failure_and_operation_leave_the_number_of_series_bounded() -> None:
+    exporter, registry = make()
+    failing = [outcome for outcome in Outcome if outcome.is_failure]
+
+    def storm(numbers: Sequence[int]) -> None:
+        exporter(
+            [
+                sample(0.01, failing[n % len(failing)], operation=f"own_{n % 500}", error=ValueError(f"id {n}"))
+                for n in numbers
+            ]
+        )
+
+    storm(range(2_000))
+    for number in range(50):
+        exporter.enter(Phase(number, Mode.SYNC, number + 1), RUN | {"run_id": f"run-{number}"})
+    after = series_of(registry)
+    storm(range(2_000, 20_000))
+    exporter.enter(Phase(51, Mode.SYNC, 51), RUN | {"run_id": "run-49"})
+    assert len(series_of(registry)) == len(after) <= (OPERATIONS + 1) * (2 * (len(DURATIONS) + 3) + 8) + 150
+    assert not any("id 1" in line or "ValueError" in line for line in after)
+    total = sum(
+        one.value for family in registry.collect() for one in family.samples if one.name == "loadgen_operations_total"
+    )
+    assert total == 20_000, "what has no name of its own is counted as `other`"
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"operation": "other", "outcome": "failed"})
+
+
+def test_only_the_phase_that_runs_now_is_told() -> None:
+    exporter, registry = make()
+    exporter.begin(Settings(collection="mine", consistency="Strong"))
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
+    first = {"run_id": RUN["run_id"], "phase": "1", "mode": "sync", "concurrency": "8"}
+    assert registry.get_sample_value("loadgen_phase_info", first) == 1
+    exporter.enter(Phase(1, Mode.ASYNC, 32), RUN)
+    assert registry.get_sample_value("loadgen_phase_info", first) is None
+    second = first | {"phase": "2", "mode": "async", "concurrency": "32"}
+    assert registry.get_sample_value("loadgen_phase_info", second) == 1
+    exporter.leave()
+    assert registry.get_sample_value("loadgen_phase_info", second) is None
+    (info,) = (one for family in registry.collect() for one in family.samples if one.name == "loadgen_run_info")
+    told = {key: info.labels[key] for key in ("run_id", "server", "collection", "index", "consistency")}
+    assert told == RUN | {"collection": "mine", "index": "HNSW", "consistency": "Strong"}
+    assert info.labels["pymilvus"].startswith("2.6")
+    assert info.value == 1
+
+
+def test_users_in_flight_and_lags_are_those_of_now() -> None:
+    exporter, registry = make(users=7)
+    exporter.beat(Beat(at=1.0, cpu=0.01, wall=0.1, hub_lag=0.003, loop_lag=0.3, in_flight=5))
+    exporter.beat(Beat(at=1.1, cpu=0.01, wall=0.1, hub_lag=0.004, loop_lag=0.001, in_flight=4))
+    assert registry.get_sample_value("loadgen_users") == 7
+    assert registry.get_sample_value("loadgen_in_flight") == 4
+    assert registry.get_sample_value("loadgen_hub_lag_seconds_count") == 2
+    assert registry.get_sample_value("loadgen_hub_lag_seconds_sum") == pytest.approx(0.007)
+    assert registry.get_sample_value("loadgen_loop_lag_seconds_bucket", {"le": "0.1"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("cpu", "lag", "late", "saturated"),
+    [(0.05, 0.001, 0, 0), (0.095, 0.001, 0, 1), (0.05, 0.2, 100, 1), (0.05, 0.2, 1, 0), (0.05, 0.2, 2, 1)],
+)
+def test_a_process_is_saturated_by_its_cpu_or_by_its_p99_lag(cpu: float, lag: float, late: int, saturated: int) -> None:
+    exporter, registry = make()
+    assert registry.get_sample_value("loadgen_saturated") == 0
+    for number in range(100):
+        exporter.beat(Beat(number / 10, cpu, 0.1, 0.001, lag if number < late else 0.001, 1))
+    assert registry.get_sample_value("loadgen_saturated") == saturated
+    for number in range(100):
+        exporter.beat(Beat(10 + number / 10, 0.05, 0.1, 0.001, 0.001, 1))
+    assert registry.get_sample_value("loadgen_saturated") == 0, "10 s later it is over"
+
+
+def test_arrivals_and_recall_are_told_by_mode() -> None:
+    exporter, registry = make()
+    exporter.count_dropped(Mode.SYNC, 3)
+    exporter.count_dropped(Mode.SYNC)
+    exporter.offer(Mode.SYNC, 50.0)
+    exporter.count_recall(Mode.ASYNC, 0.9)
+    exporter.count_recall(Mode.ASYNC, 1.0)
+    sync, both = {"mode": "sync", "client": "llamaindex"}, {"mode": "async", "client": "llamaindex"}
+    assert registry.get_sample_value("loadgen_dropped_total", sync) == 4
+    assert registry.get_sample_value("loadgen_dropped_total", both) == 0
+    assert registry.get_sample_value("loadgen_offered_rate", sync) == 50
+    assert registry.get_sample_value("loadgen_offered_rate", both) == 0
+    assert registry.get_sample_value("loadgen_recall_ratio_sum", both) == pytest.approx(1.9)
+    assert registry.get_sample_value("loadgen_recall_ratio_bucket", both | {"le": "0.9"}) == 1
+
+
+def test_active_time_is_that_in_which_a_phase_has_users() -> None:
+    users = 0
+    exporter = Exporter("llamaindex", lambda: users)
+    registry = new_registry(exporter)
+    beat = Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1)
+    exporter.beat(beat)
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
+    exporter.beat(beat)
+    users = 8
+    exporter.beat(beat)
+    exporter.enter(Phase(1, Mode.ASYNC, 8), RUN)
+    exporter.beat(beat)
+    exporter.beat(beat)
+    exporter.leave()
+    exporter.beat(beat)
+    for mode, seconds in (("sync", 0.25), ("async", 0.5)):
+        labels = {"mode": mode, "client": "llamaindex"}
+        assert registry.get_sample_value("loadgen_active_seconds_total", labels) == seconds
+
+
+def test_a_master_tells_of_phases_and_of_itself_and_counts_nothing_that_its_workers_count() -> None:
+    exporter, registry = make(users=None)
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
+    names = {family.name for family in registry.collect()}
+    assert {"loadgen_phase_info", "loadgen_run_info", "loadgen_saturated", "loadgen_hub_lag_seconds"} <= names
+    assert "process_cpu_seconds" in names
+    assert names & {"loadgen_operations", "loadgen_users", "loadgen_in_flight", "loadgen_service_seconds"} == set()
+
+
+def test_every_family_has_a_help_that_ends_with_its_unit() -> None:
+    exporter, registry = make()
+    exporter([sample()])
+    families = [one for one in registry.collect() if one.name.startswith("loadgen_")]
+    assert len(families) == 15
+    for family in families:
+        assert family.documentation.endswith("]"), family.name
+        assert family.documentation[0].isupper()
+        if family.unit:
+            assert family.name.endswith(f"_{family.unit}")
+    assert "# UNIT loadgen_service_seconds seconds" in generate_openmetrics(registry).decode()  # type: ignore[no-untyped-call]
+
+
+def test_the_text_can_be_read_back() -> None:
+    exporter, registry = make()
+    exporter([sample(0.01)])
+    families = {one.name: one for one in text_string_to_metric_families(generate_latest(registry).decode())}
+    assert families["loadgen_service_seconds"].type == "histogram"
+    assert families["loadgen_operations"].type == "counter"
+    buckets = [one.value for one in families["loadgen_service_seconds"].samples if one.name.endswith("_bucket")]
+    assert buckets == sorted(buckets)
+    assert buckets[-1] == 1
