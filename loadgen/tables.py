@@ -27,7 +27,7 @@ SEED_SECONDS: dict[tuple[str, str, int], float] = {
     ("search", "sync", 1_000): 308.80,
 }
 """What the Milvus tutorial "RAG with LlamaIndex and the Milvus async API" prints, on its machine and its server."""
-WIDTH_WITHOUT_TERMINAL = 132
+WIDTH_WITHOUT_TERMINAL = 160
 FIGURES = ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures")
 CLOSED_KEY = "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval."
 OPEN_KEY = (
@@ -68,12 +68,13 @@ def _level_table(levels: Sequence[Level]) -> Table:
 
 def _open_table(levels: Sequence[Level]) -> Table:
     table = Table(title="Sync and async, arrivals on a schedule")
-    table.add_column("arrivals", justify="right")
+    table.add_column("arrive", justify="right")
     table.add_column("operation")
     table.add_column("mode")
     checked = _are_checked(levels)
-    for name in (*FIGURES, *(("recall",) if checked else ()), "dropped", "p50 ratio", "p99 ratio (95 %)"):
-        table.add_column(name, justify="right")
+    names = ("done/s", *FIGURES[1:-1], "failed", *(("recall",) if checked else ()), "dropped", "p50 ratio")
+    for name in (*names, "p99 ratio (95 %)"):
+        table.add_column(name, justify="right", no_wrap=name.endswith("%)"))
     table.add_column("verdict")
     for level in levels:
         for mode in Mode:
@@ -82,7 +83,8 @@ def _open_table(levels: Sequence[Level]) -> Table:
             compared = ("", "", "")
             if mode is Mode.ASYNC and level.comparison is not None:
                 found = level.comparison
-                compared = (_ratio(found.p50), _ratio(found.p99), str(found.verdict))
+                middle = f"{found.p50.estimate:.2f}" if found.p50 else "-"
+                compared = (middle, _ratio(found.p99), str(found.verdict))
             table.add_row(level.label, level.operation, mode.value, *figures, f"{level.dropped(mode):,}", *compared)
         table.add_section()
     return table

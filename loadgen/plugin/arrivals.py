@@ -12,7 +12,7 @@ from locust.runners import STATE_RUNNING
 from loadgen.ledger import Window
 from loadgen.pacing import Share
 from loadgen.phase import Phase
-from loadgen.tally import percentile
+from loadgen.tally import count_above, percentile
 from loadgen.users import Station
 from loadgen.users.base import DRAIN_SECONDS
 from loadgen.users.dispatcher import Dispatcher, Turn
@@ -32,9 +32,11 @@ logger = logging.getLogger("loadgen")
 class Arrivals:
     """The open model in one process with users. Every method runs on the hub."""
 
-    def __init__(self, environment: Any, station: Station) -> None:
+    def __init__(self, environment: Any, station: Station, open_stores: Callable[[], object]) -> None:
         self._environment = environment
         self._station = station
+        self._open_stores = open_stores
+        self._opening: Any = None
         self._dispatcher: Dispatcher | None = None
         self._phase = -1
 
@@ -44,9 +46,16 @@ class Arrivals:
         return self._dispatcher.in_flight if self._dispatcher else 0
 
     def count_missing(self, phase: Phase) -> int:
-        """Places of this phase that are not ready yet; the first call makes them, once the stores are open."""
+        """Places of this phase that are not ready yet; the first call makes them, once the stores are open.
+
+        A worker that joins a run may get Locust's start before it listens: then its stores are opened here.
+        """
         if self._dispatcher is None or self._phase != phase.number:
             if self._environment.runner.state != STATE_RUNNING or self._station.closed:
+                return self._station.settings.max_in_flight
+            if phase.mode not in self._station.stores:
+                if self._opening is None or self._opening.ready():
+                    self._opening = gevent.spawn(self._open_stores)
                 return self._station.settings.max_in_flight
             everyone = self._environment.user_classes
             classes = [kind for kind in everyone if kind.mode is phase.mode and not kind.style and kind.weight]
@@ -87,8 +96,8 @@ class Crews(Protocol):
     def find_there(self) -> set[str]:
         """The processes that are there."""
 
-    def tell_each(self, order: str, messages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        """Give an order with a message of its own to each; the answers of those that gave one."""
+    def tell_each(self, order: str, messages: Mapping[str, Mapping[str, Any]], within: float = ...) -> dict[str, Any]:
+        """Give an order with a message of its own to each; the answers of those that gave one within some seconds."""
 
 
 class Splitting:
@@ -148,7 +157,8 @@ class Splitting:
         missing: dict[str, int] = {}
         while perf_counter() < deadline:
             there = names & self._crews.find_there()
-            missing = self._crews.tell_each("count_missing", {name: {"phase": self._told} for name in there})
+            asked = {name: {"phase": self._told} for name in there}
+            missing = self._crews.tell_each("count_missing", asked, within=1.0)
             if all(missing.get(name, 1) == 0 for name in there):
                 return there
             gevent.sleep(pause)
@@ -164,15 +174,14 @@ class Splitting:
 
 
 def tell_flow(window: Window) -> None:
-    """Log what became of arrivals that were not answered in their phase; nothing where all were."""
+    """Log what became of arrivals that the figures of their phase lack; nothing where it lacks none of weight."""
     flow, number = window.flow, window.phase.number + 1
     if flow.dropped:
-        logger.warning("Phase %d dropped %d arrivals that found no place in flight", number, flow.dropped)
-    if flow.unfinished:
-        oldest = percentile(flow.left, 100)
-        logger.info(
-            "Phase %d: %d arrivals were unfinished at its end, for %.3f s at most", number, flow.unfinished, oldest
-        )
+        logger.warning("Phase %d dropped %d arrivals that led to no operation in time", number, flow.dropped)
+    slowest = max((tally.percentile(99) for tally in window.tallies.values()), default=0.0)
+    if waiting := count_above(flow.left, slowest):
+        told = "Phase %d left %d arrivals unfinished; %d of them had waited longer than its p99, up to %.3f s"
+        logger.warning(told, number, flow.unfinished, waiting, percentile(flow.left, 100))
 
 
 def _read_turn(turn: Mapping[str, Any]) -> Turn:

@@ -43,6 +43,17 @@ def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[A
     return chosen, timed_phases(modes, settings.concurrency, settings.rounds, length)
 
 
+def find_closed_flags(options: Any) -> list[Fault]:
+    """Locust's own -u and -r beside an open arrival; to be asked before Locust fills in their defaults."""
+    arrival = str(getattr(options, "arrival", "closed"))
+    if arrival.strip() == "closed":
+        return []
+    problem = f"is for users who wait for their answer, and --arrival is {arrival}"
+    flags = {"users": options.num_users, "spawn-rate": options.spawn_rate}
+    way_out = "Leave it out: --rate tells what comes, --max-in-flight how much at once."
+    return [Fault(flag, str(value), problem, way_out) for flag, value in flags.items() if value is not None]
+
+
 def _not_open(kind: type[Any], arrival: str) -> Fault | None:
     """Why arrivals cannot be given to users of this class; None where they can."""
     if kind.style:

@@ -24,11 +24,13 @@ logger = logging.getLogger("loadgen")
 class Crew:
     """One in each process with users. Every method is an order that the lead may give; all run on the hub."""
 
-    def __init__(self, environment: Any, station: Station, exporter: Exporter) -> None:
+    def __init__(
+        self, environment: Any, station: Station, exporter: Exporter, open_stores: Callable[[], object]
+    ) -> None:
         self._environment = environment
         self._station = station
         self.exporter = exporter
-        self.arrivals = Arrivals(environment, station)
+        self.arrivals = Arrivals(environment, station, open_stores)
         self._orders: Mapping[str, Callable[..., Any]] = {
             "reset": self.reset,
             "learn": self.learn,

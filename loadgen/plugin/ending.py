@@ -95,8 +95,12 @@ class Ending:
         self._recorder.keep(self._ledger.windows.values(), self._levels)
         wanted = parse_requirements(settings.require)
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))
-        if self._judgements and environment.process_exit_code is None:
+        if environment.process_exit_code is not None:
+            return
+        if self._judgements:
             environment.process_exit_code = 0 if all(found.met for found in self._judgements) else MISSED
+        elif any(window.flow.dropped for window in self._ledger.windows.values()):
+            environment.process_exit_code = MISSED  # as any failed operation, which Locust sees by itself
 
     def tell(self, out: TextIO, *, hurry: bool = False) -> None:
         """Print what the run showed, once, then have its report drawn; in a hurry the report is hardly waited for."""

@@ -158,8 +158,10 @@ class Lead:
         """The answers of all crews; a worker that leaves or is silent for too long is missing from them."""
         return list(self.tell_each(order, dict.fromkeys(self.find_there(), message)).values())
 
-    def tell_each(self, order: str, messages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        """Give an order with a message of its own to each worker; the answers of those that gave one."""
+    def tell_each(
+        self, order: str, messages: Mapping[str, Mapping[str, Any]], within: float = ANSWER_WITHIN
+    ) -> dict[str, Any]:
+        """Give an order with a message of its own to each worker; the answers of those that gave one in time."""
         runner = self._environment.runner
         if not isinstance(runner, MasterRunner):
             return {name: self._crew.obey(order, message) for name, message in messages.items()}
@@ -168,10 +170,10 @@ class Lead:
         called = set(messages)
         for worker, message in messages.items():
             runner.send_message(CALL, {"number": number, "order": order, "message": message}, client_id=worker)
-        deadline = perf_counter() + ANSWER_WITHIN
+        deadline = perf_counter() + within
         while (missing := called & _answering(runner) - set(answers)) and perf_counter() < deadline:
             gevent.sleep(LOOK)
-        if missing:
+        if missing and within >= ANSWER_WITHIN:
             logger.warning("No answer to %r from %d of %d workers", order, len(missing), len(called))
         return self._answers.pop(number)
 

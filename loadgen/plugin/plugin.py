@@ -19,7 +19,7 @@ from loadgen.health import Beat
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.plugin.arguments import MASK, add_arguments, find_unknown, read_settings
-from loadgen.plugin.casting import cast, modes_of
+from loadgen.plugin.casting import cast, find_closed_flags, modes_of
 from loadgen.plugin.crew import ANSWER, CALL, Crew
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending, find_faults
@@ -85,7 +85,7 @@ class Plugin:
         self._metering = Metering(runner)
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
-        self._crew = Crew(environment, self._station, self._metering.exporter)
+        self._crew = Crew(environment, self._station, self._metering.exporter, lambda: self._open(self._settings()))
         self._station.on_drop = self._metering.exporter.count_dropped
         self._station.on_recall = self._metering.exporter.count_recall
         self._pulse = Pulse(self._station.loop, self._beat, self._crew.count_in_flight)
@@ -133,14 +133,17 @@ class Plugin:
 
     def _read(self) -> Settings:
         """The settings with the cast that they ask for; ends the process where they are wrong."""
+        faults = find_closed_flags(self._environment.parsed_options)
         try:
             settings = self._settings()
             self._doubts.check()
             self._arrange(settings)
         except SettingsError as error:
-            leave(self._doubts.join(error), CANNOT_START)
+            leave(self._doubts.join(SettingsError([*error.faults, *faults])), CANNOT_START)
         except RuntimeError as error:
             leave(str(error), CANNOT_START)
+        if faults:
+            leave(str(SettingsError(faults)), CANNOT_START)
         return settings
 
     def _arrange(self, settings: Settings) -> None:
