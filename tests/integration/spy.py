@@ -25,6 +25,7 @@ def _told(environment: Any, code: int) -> str:
             "seconds": window.seconds,
             "connections": window.connections,
             "data": window.data,
+            "recall": window.recalls.mean,
             "offered": window.flow.offered,
             "dropped": window.flow.dropped,
             "unfinished": window.flow.unfinished,

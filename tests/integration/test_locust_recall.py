@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-
 from loadgen.record import RunRecord, read_record
 from loadgen.server import EmbeddedServer
-from tests.integration.locust_command import SMALL, run_locust
+from tests.integration.locust_command import run_locust
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
 SPREAD_OUT = ("--rows", "2000", "--dim", "32", "--spread", "4", "--queries", "200")
@@ -52,15 +50,16 @@ def test_an_exact_index_has_recall_1_in_every_phase_of_two_workers(milvus: Embed
     assert len(list((tmp_path / "cache").rglob("neighbours-*.npz"))) == 1
 
 
-def test_a_poor_index_misses_the_recall_that_is_required(milvus: EmbeddedServer, tmp_path: Path) -> None:
-    index = ("--index-type", "IVF_FLAT", "--search-params", "nprobe=1")
-    flags = ("--host", milvus.uri, "--collection", "recall_poor", *SPREAD_OUT, *index, "--recall-every", "2")
-    run = run_locust(tmp_path, *flags, *BRIEF, "--require", "search recall >= 0.95")
+def test_a_poor_index_misses_the_recall_that_is_required(lite: EmbeddedServer, tmp_path: Path) -> None:
+    """On Milvus Lite: the standalone searches without its index for some seconds after it is built."""
+    index = ("--index-type", "IVF_FLAT", "--search-params", "nprobe=1", "--recall-every", "2")
+    flags = ("--host", lite.uri, "--collection", "recall_poor", *SPREAD_OUT, *index)
+    run = run_locust(tmp_path, *flags, "--mode", "async", "-u", "2", "-t", "2s", "--require", "search recall >= 0.95")
     assert run.code == 1, run.err
     assert "MISSED: search recall >= 0.95: 0." in run.out
-    found = recalls(record_of(tmp_path))
-    assert len(found) == 4
-    assert all(recall is not None and 0.05 < recall < 0.9 for recall in found)
+    (found,) = recalls(record_of(tmp_path))
+    assert found is not None
+    assert 0.05 < found < 0.9
 
 
 def test_a_mode_that_answers_otherwise_is_told_and_wins_nothing(milvus: EmbeddedServer, tmp_path: Path) -> None:
@@ -76,22 +75,3 @@ def test_a_mode_that_answers_otherwise_is_told_and_wins_nothing(milvus: Embedded
     assert comparison.verdict == "invalid"
     assert comparison.reasons[0].startswith("sync and async answers differ for 50 of 50 queries; the first is query 0:")
     assert "recall differs: sync 1.000, async 0.500" in comparison.reasons
-
-
-@pytest.mark.parametrize("every", ["1", "0"])
-def test_searches_among_inserts_and_unchecked_ones_have_no_recall(
-    milvus: EmbeddedServer, tmp_path: Path, every: str
-) -> None:
-    files = "mixed.py" if every == "1" else "search.py"
-    flags = ("--host", milvus.uri, "--collection", f"recall_none{every}", *SMALL, "--recall-every", every)
-    run = run_locust(tmp_path, *flags, "--mode", "async", "-u", "4", "-t", "2s", files=files)
-    run.assert_good()
-    assert run.counted["async search"] > 10
-    assert recalls(record_of(tmp_path)) == [None]
-    assert ("exact neighbours" in run.err) == (every == "1")
-
-
-def test_a_recall_that_nobody_measures_cannot_be_required(tmp_path: Path) -> None:
-    run = run_locust(tmp_path, "--recall-every", "0", "--require", "search recall >= 0.9")
-    assert run.code == 2
-    assert "--recall-every 0: leaves the required recall unmeasured. Use --recall-every 20." in run.err

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from loadgen.plugin.answers import find_truth
+from loadgen.plugin.ending import find_faults
 from loadgen.settings import Settings
 from loadgen.truth import (
     Answer,
@@ -221,6 +223,19 @@ def test_answers_that_nobody_compares_do_not_grow_without_bound() -> None:
         checks.keep(queries[0], ["0"])
     checks.learn(make(1))
     assert len(list(checks.settle())) == 10_000
+
+
+def test_a_recall_that_nobody_measures_cannot_be_required() -> None:
+    asked: dict[str, object] = {"record": "", "require": ("search recall >= 0.9",)}
+    assert [str(fault) for fault in find_faults(Settings.parse({"recall_every": 0} | asked))] == [
+        "--recall-every 0: leaves the required recall unmeasured. Use --recall-every 20."
+    ]
+    assert find_faults(Settings.parse(asked)) == []
+
+
+def test_nothing_is_looked_for_where_no_search_is_checked() -> None:
+    settings = Settings.parse({"recall_every": 0, "rows": 1_000_000_000})
+    assert find_truth(settings, Dataset(settings)) is None
 
 
 # Do two sides differ?
