@@ -110,10 +110,15 @@ class Window:
         timeouts = [one for one in samples if one.outcome is Outcome.TIMEOUT]
         for some, is_answer in ((answered, True), (timeouts, False)):
             if some:
-                pieces = self._slices.setdefault(operation, self.new_slices())
+                pieces = self._pieces(operation)
                 finished = np.array([sample.finished for sample in some])
                 scheduled = np.array([sample.scheduled for sample in some])
                 add_times(pieces, (finished - self.start) / self.phase.seconds, finished - scheduled, is_answer)
+
+    def _pieces(self, operation: str) -> list[SliceTally]:
+        if operation not in self._slices:
+            self._slices[operation] = self.new_slices()
+        return self._slices[operation]
 
     def new_slices(self) -> list[SliceTally]:
         """Empty pieces of equal length for the whole phase."""
@@ -146,7 +151,7 @@ class Window:
             key = (Mode(entry["mode"]), entry["operation"])
             self._tallies.setdefault(key, Tally()).merge(Tally.from_message(entry))
         for operation, pieces in message["slices"].items():
-            mine = self._slices.setdefault(operation, self.new_slices())
+            mine = self._pieces(operation)
             for number, piece in pieces:
                 mine[number].merge(SliceTally.from_message(piece))
         if message["health"]:
