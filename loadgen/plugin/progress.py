@@ -96,6 +96,11 @@ class Progress:
         if not isinstance(line, LoadingLine):
             logger.info(line)
 
+    def end_preparing(self) -> None:
+        """The collection is ready, or cannot be made. A start from the page prepares when its first phase has begun."""
+        self._preparing = ""
+        self._began = self._clock()
+
     def rest(self) -> None:
         """Nothing is under way."""
         self._preparing, self._phase = "", None
@@ -125,9 +130,9 @@ class Progress:
 
     def look(self) -> Now | None:
         """What goes on now; None where nothing does."""
-        if self._phase is not None:
-            return self._look_at_phase(self._phase)
         line = self._preparing
+        if self._phase is not None and not line:
+            return self._look_at_phase(self._phase)
         if isinstance(line, LoadingLine):
             left = (line.rows - line.loaded) / line.rate if line.rate > 0 else math.nan
             return Now("loading", line.loaded, line.rows, "rows", Figures(line.rate, "rows"), left)

@@ -71,7 +71,7 @@ def test_a_loading_is_not_logged_each_time_and_other_lines_are(
     progress.tell("waiting for the index")
     assert caplog.messages == ["waiting for the index"]
     assert looked(progress) == Now("waiting for the index")
-    progress.rest()
+    progress.end_preparing()
     assert progress.look() is None
 
 
@@ -127,6 +127,23 @@ def test_the_time_between_phases_is_learned(progress: Progress, clock: Clock) ->
     progress.finish(None)
     progress.begin(PLAN[1], PLAN)
     assert looked(progress).left == 12 + 2 * (12 + 5), "each phase took 5 s more than planned"
+
+
+def test_what_is_prepared_after_the_first_phase_was_announced_is_shown_and_is_no_part_of_it(
+    progress: Progress, clock: Clock
+) -> None:
+    progress.begin(PLAN[0], PLAN)
+    progress.tell(LoadingLine(2_500, 10_000, 500.0))
+    assert looked(progress).doing == "loading"
+    clock.now += 60
+    progress.end_preparing()
+    assert looked(progress).doing == "phase 1 of 4: sync, 8 users, users are coming"
+    progress.open(PLAN[0])
+    assert looked(progress).doing == "phase 1 of 4: sync, 8 users, warm-up"
+    clock.now += 12
+    progress.finish(None)
+    progress.begin(PLAN[1], PLAN)
+    assert looked(progress).left == 36
 
 
 def test_a_phase_that_is_over_is_told_in_one_line(
