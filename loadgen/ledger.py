@@ -78,6 +78,12 @@ class Window:
     """Measured length: told by the process that counted, merged as the longest."""
     told_seconds: float = 0.0
     """What the last report said of it."""
+    heard: dict[str, float] = field(default_factory=dict)
+    """On a master, for each worker: how many seconds of the window its reports have covered so far."""
+
+    def covered(self, now: float) -> float:
+        """Seconds of it that have passed; 0 during its warm-up."""
+        return max(0.0, min(now, self.end) - self.start)
 
     def add(self, sample: Sample) -> None:
         """Count one sample that finished in this window."""
@@ -170,6 +176,7 @@ class Ledger:
                 health, window.health = window.health.as_message(), Health()
                 slices, window.slices = _told_slices(window.slices), {}
                 told = {"phase": window.phase.as_message(), "seconds": seconds, "tallies": entries}
+                told["covered"] = window.covered(now)
                 report.append(told | {"health": health, "slices": slices})
         return report
 
@@ -179,6 +186,7 @@ class Ledger:
             phase = Phase.from_message(part["phase"])
             window = self.windows.setdefault(phase.number, Window(phase, 0.0))
             window.seconds = max(window.seconds, float(part["seconds"]))
+            window.heard[worker] = float(part["covered"])
             window.health.merge(part["health"], worker)
             window.merge_slices(part["slices"])
             for entry in part["tallies"]:

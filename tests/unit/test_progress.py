@@ -109,16 +109,20 @@ def test_figures_are_measured_at_most_once_a_second(progress: Progress, clock: C
     assert looked(progress).figures != first
 
 
-def test_on_a_master_the_rate_is_that_until_the_last_report(progress: Progress, clock: Clock, ledger: Ledger) -> None:
+def test_on_a_master_the_rate_is_over_what_the_workers_have_reported(
+    progress: Progress, clock: Clock, ledger: Ledger
+) -> None:
+    workers = {name: Ledger() for name in ("one", "two")}
     progress.open(PLAN[0])
-    ledger.open(PLAN[0], clock.now + 2, clock.now + 12)
-    clock.now += 5
-    searches(ledger, 300, clock.now)
-    looked(progress)
-    clock.now += 2
+    for worker in workers.values():
+        worker.open(PLAN[0], 102.0, 112.0)
+    for name, at, operations in (("one", 104.0, 100), ("two", 105.0, 150), ("one", 107.0, 150)):
+        searches(workers[name], operations, at - 0.5)
+        ledger.merge(workers[name].take_report(at), name)
+    clock.now = 109.5
     now = looked(progress)
     assert now.figures is not None
-    assert now.figures.rate == 100, "300 in 3 s, and nothing heard for 2 s"
+    assert now.figures.rate == 100, "400 operations of which one worker covers 5 s and the other 3 s"
 
 
 def test_the_time_between_phases_is_learned(progress: Progress, clock: Clock) -> None:
@@ -175,7 +179,6 @@ def test_a_burst_counts_its_operations(progress: Progress, clock: Clock, ledger:
     ledger.open(burst, clock.now)
     clock.now += 2
     searches(ledger, 40, clock.now)
-    looked(progress)
     words = in_words(looked(progress))
     assert words.startswith("search x 100, sync, 1 in flight 40 of 100 operations: 20.0 operations/s, p50 10.01 ms")
 
