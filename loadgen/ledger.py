@@ -75,6 +75,9 @@ class Window:
     """Measured length: told by the process that counted, merged as the longest."""
     told_seconds: float = 0.0
     """What the last report said of it."""
+    heard: dict[str, float] = field(default_factory=dict)
+    """On a master, for each worker: how many seconds of the window its reports have covered so far."""
+
     _pending: list[Sample] = field(default_factory=list)
     _tallies: dict[tuple[Mode, str], Tally] = field(default_factory=dict)
     _slices: dict[str, list[SliceTally]] = field(default_factory=dict)
@@ -90,6 +93,10 @@ class Window:
         """For each operation of a timed phase, its pieces in the order of time."""
         self._add_up()
         return self._slices
+
+    def covered(self, now: float) -> float:
+        """Seconds of it that have passed; 0 during its warm-up."""
+        return max(0.0, min(now, self.end) - self.start)
 
     def add(self, sample: Sample) -> None:
         """Count one sample that finished in this window."""
@@ -266,7 +273,9 @@ class Ledger:
             told = window.take()
             if any(told.values()) or seconds != window.told_seconds:
                 window.told_seconds = seconds
-                report.append({"phase": window.phase.as_message(), "seconds": seconds} | told)
+                report.append(
+                    {"phase": window.phase.as_message(), "seconds": seconds, "covered": window.covered(now)} | told
+                )
         return report
 
     def merge(self, report: Iterable[Mapping[str, Any]], worker: str) -> None:
@@ -275,6 +284,7 @@ class Ledger:
             phase = Phase.from_message(part["phase"])
             window = self.windows.setdefault(phase.number, Window(phase, 0.0))
             window.seconds = max(window.seconds, float(part["seconds"]))
+            window.heard[worker] = float(part["covered"])
             window.merge(part, worker)
 
 

@@ -136,7 +136,7 @@ class Plugin:
         try:
             addressed = self._supply.prepare(settings)
         finally:
-            self._progress.rest()
+            self._progress.end_preparing()
         self._environment.host = addressed.host
         if isinstance(self._environment.runner, LocalRunner):
             self._open(addressed)
