@@ -94,7 +94,7 @@ class Crew:
         deadline = perf_counter() + DRAIN_SECONDS + 5
         while runner.user_count and perf_counter() < deadline:
             gevent.sleep(LOOK)
-        self.arrivals.finish()
+        self.arrivals.complete()
         self._station.ledger.close(perf_counter())
         if not self._station.queue.flush():
             logger.error("Samples were still arriving when they were to be counted: the figures lack some")

@@ -46,7 +46,8 @@ def playing(on: Stage, *classes: type[Any], seconds: float = 0.5, rate: float = 
     on.station.ledger.open(phase, start, start + seconds)
     made.start(start, Turn(0.0, Share()))
     yield made
-    on.wait_until(lambda: perf_counter() >= start + seconds, "the end of the window")
+    on.wait_until(lambda: made.is_over, "the end of the schedule")
+    assert perf_counter() >= start + seconds
     made.halt()
     on.wait_until(lambda: not made.in_flight, "the last operation")
     assert on.queue.flush()
