@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Never
 
 from loadgen import __version__
+from loadgen.calibrate.command import add_calibrate
 from loadgen.report.command import add_report
 from loadgen.report.compare_command import add_compare
 
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_settings(commands)
     add_report(commands)
     add_compare(commands)
+    add_calibrate(commands)
     given = parser.parse_args(arguments)
     command: Command = given.command
     return command(given)
