@@ -18,7 +18,7 @@ BENCH_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check format dashboards monitoring bench lock build clean distclean
+.PHONY: help env demo test unit check format docs dashboards monitoring bench lock build clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,9 @@ check: $(READY) ## style, types and the floors of the house
 format: $(READY) ## put the code into the house's style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(READY) ## write docs/settings.md anew from the model
+	$(BIN)/loadgen settings --format markdown > docs/settings.md
 
 dashboards: $(READY) ## write the Grafana dashboards into the chart, from the code in dashboards/
 	$(BIN)/python -m dashboards

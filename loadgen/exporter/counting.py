@@ -126,7 +126,7 @@ class Exporter:
         self.loop_lag.add(beat.loop_lag)
         self.in_flight = beat.in_flight
         self._beats.append(beat)
-        if self.phase is not None and self.count_users is not None and self.count_users():
+        if self.phase is not None and self.count_users is not None and (self.phase.is_open or self.count_users()):
             self.active[self.phase.mode] += beat.wall
 
     @property

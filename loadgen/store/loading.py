@@ -1,9 +1,9 @@
-"""Rows brought into a new collection: batches in flight, the next ones made meanwhile."""
+"""Rows brought into a new collection: batches in flight, the first ones made while the server creates it."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
 from typing import Self
 
@@ -21,11 +21,26 @@ FLOATS_AHEAD = 8_000_000
 """What is made ahead at most (a float in a list takes 32 bytes)."""
 
 
+class LoadingLine(str):
+    """A line for `tell` that also says how far the loading is, for those who draw it."""
+
+    __slots__ = ("loaded", "rate", "rows")
+    loaded: int
+    rows: int
+    rate: float
+
+    def __new__(cls, loaded: int, rows: int, rate: float) -> Self:
+        """So many of all rows are loaded, at so many rows a second."""
+        line = super().__new__(cls, f"loading {loaded:,} of {rows:,} rows, {rate:,.0f} rows/s")
+        line.loaded, line.rows, line.rate = loaded, rows, rate
+        return line
+
+
 class Loading:
     """One loading of a dataset through a store's `async_add`.
 
-    One thread makes nodes from the moment this is constructed, so that the seconds which the server takes to create the
-    collection are not lost: making a node costs a third of the interpreter's time that sending it does.
+    From the moment it is constructed a thread makes nodes, so that the seconds which the server takes to create the
+    collection are not lost. It ends when the sending begins: a second thread would only fight for the interpreter.
     """
 
     def __init__(self, dataset: Dataset, settings: Settings) -> None:
@@ -33,18 +48,19 @@ class Loading:
         self._in_flight = settings.load_in_flight
         self._batch_size = settings.batch_size
         self._starts = iter(range(0, dataset.size, self._batch_size))
-        self._maker = ThreadPoolExecutor(1, "loadgen-rows")
-        self._made: deque[Future[list[TextNode]]] = deque()
+        self._ahead: deque[list[TextNode]] = deque()
+        self._sending = threading.Event()
+        self._maker = threading.Thread(target=self._make_ahead, name="loadgen-rows", daemon=True)
+        self._maker.start()
         self.loaded = 0
-        for _ in range(1 + min(ROWS_AHEAD, FLOATS_AHEAD // dataset.dim) // self._batch_size):
-            self._make_next()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop making nodes, also those that nobody is going to send."""
-        self._maker.shutdown(cancel_futures=True)
+        self._sending.set()
+        self._maker.join()
 
     async def run(self, store: MilvusVectorStore, tell: Callable[[str], None]) -> None:
         """Load all rows with `load_in_flight` batches under way, telling how far it is about once a second.
@@ -52,6 +68,8 @@ class Loading:
         Closes the store's async client, which belongs to the running loop. Raises what `async_add` raises.
         """
         telling = asyncio.create_task(self._tell(tell, perf_counter()))
+        self._sending.set()
+        self._maker.join()  # for the rest of one batch
         try:
             await warm_stores([store])
             async with asyncio.TaskGroup() as tasks:
@@ -64,24 +82,25 @@ class Loading:
             await aclose_stores([store])
 
     async def _send(self, store: MilvusVectorStore) -> None:
-        while self._made:
-            batch = self._made.popleft()
-            self._make_next()
-            nodes = await asyncio.wrap_future(batch)
+        while nodes := self._ahead.popleft() if self._ahead else self._make_next():
             await store.async_add(nodes)
             self.loaded += len(nodes)
 
-    def _make_next(self) -> None:
-        start = next(self._starts, None)
-        if start is not None:
-            self._made.append(self._maker.submit(self._make, start))
+    def _make_ahead(self) -> None:
+        for _ in range(1 + min(ROWS_AHEAD, FLOATS_AHEAD // self._dataset.dim) // self._batch_size):
+            nodes = None if self._sending.is_set() else self._make_next()
+            if not nodes:
+                return
+            self._ahead.append(nodes)
 
-    def _make(self, start: int) -> list[TextNode]:
+    def _make_next(self) -> list[TextNode]:
+        """The next batch, empty after the last one."""
+        start = next(self._starts, self._dataset.size)
         stop = min(start + self._batch_size, self._dataset.size)
-        return [to_node(row) for row in self._dataset.rows(start, stop)]
+        return [to_node(row) for row in self._dataset.rows(start, stop)] if start < stop else []
 
     async def _tell(self, tell: Callable[[str], None], started: float) -> None:
         while True:
             await asyncio.sleep(TELL_SECONDS)
             rate = self.loaded / (perf_counter() - started)
-            tell(f"loading {self.loaded:,} of {self._dataset.size:,} rows, {rate:,.0f} rows/s")
+            tell(LoadingLine(self.loaded, self._dataset.size, rate))

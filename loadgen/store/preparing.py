@@ -133,7 +133,7 @@ def _load(
     tell, shield = outside
     with Loading(dataset, settings) as loading:
         with shield:
-            store = _create(collection, settings, dataset)
+            store = create_collection(collection, settings, dataset)
         started = perf_counter()
         try:
             asyncio.run(loading.run(store, tell))
@@ -147,7 +147,7 @@ def _load(
     )
 
 
-def _create(collection: Collection, settings: Settings, dataset: Dataset) -> MilvusVectorStore:
+def create_collection(collection: Collection, settings: Settings, dataset: Dataset) -> MilvusVectorStore:
     """Let LlamaIndex make the collection, then the index; one whose index is refused is dropped again.
 
     In two steps, because the constructor would write the manifest last, after seconds of indexing and loading: a

@@ -1,7 +1,6 @@
 """The asyncio user: the whole of it is one coroutine on the event loop of its process."""
 
 import asyncio
-import inspect
 from typing import Any
 
 from locust.exception import StopUser
@@ -10,7 +9,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from loadgen.clients import AsyncClient
 from loadgen.sample import Mode
 from loadgen.users.base import LoadUser
-from loadgen.users.life import life
+from loadgen.users.life import awalk, life
 
 YIELD_EVERY = 16
 """Tasks without a wait after which a user lets the others run. After each task it would stand behind all others between
@@ -27,7 +26,9 @@ class AsyncUser(LoadUser):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.client = AsyncClient(self.station.store_for(self.mode, self.number), self.station.queue.put)
+        self.client = AsyncClient(
+            self.station.store_for(self.mode, self.number), self.station.queue.put, self.station.checks
+        )
         self._task: asyncio.Task[None] | None = None
         self._unpaused = 0
         self._pause: asyncio.Future[None] | None = None
@@ -38,30 +39,20 @@ class AsyncUser(LoadUser):
 
     async def _live(self) -> None:
         self._task = asyncio.current_task()
-        steps = life(self)
-        answer: Any = None
-        error: BaseException | None = None
         try:
-            while True:
-                step = steps.send(answer) if error is None else steps.throw(error)
-                answer = error = None
-                try:
-                    answer = step()
-                    if inspect.isawaitable(answer):
-                        answer = await answer
-                except BaseException as raised:  # noqa: BLE001 - the life decides what it means
-                    error = raised
-        except StopIteration:
-            pass
+            await awalk(life(self))
         finally:
             self.report_end()
 
+    def has_to_pause(self, seconds: float) -> bool:
+        """True also where nothing is to be waited for, now and then, so that the others run."""
+        self._unpaused += 1
+        return seconds > 0 or not self._unpaused % YIELD_EVERY
+
     async def pause(self, seconds: float) -> None:
-        """Sleep on the loop; now and then also zero seconds let the others run."""
+        """Sleep on the loop."""
         if seconds <= 0:
-            self._unpaused += 1
-            if self._unpaused % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
             return
         loop = asyncio.get_running_loop()
         self._pause = loop.create_future()

@@ -148,6 +148,10 @@ class LoadUser(User):  # type: ignore[misc]
         """Give up an operation that does not come back. Called on the hub."""
 
     @abstractmethod
+    def has_to_pause(self, seconds: float) -> bool:
+        """Whether `pause` is called between two tasks: a call less for each operation where it is not."""
+
+    @abstractmethod
     def pause(self, seconds: float) -> Any:
         """Wait between two tasks; ends early when the user is stopped."""
 

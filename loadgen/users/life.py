@@ -9,6 +9,7 @@ import logging
 from asyncio import CancelledError
 from collections.abc import Callable, Generator
 from functools import partial
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
@@ -25,6 +26,40 @@ ENDS = (StopUser, StopTest, ClosedError, CancelledError)
 """What ends a user in good order."""
 
 logger = logging.getLogger(__name__)
+
+
+def walk(steps: Steps) -> None:
+    """Take steps on this thread, to the end."""
+    answer: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            step = steps.send(answer) if error is None else steps.throw(error)
+        except StopIteration:
+            return
+        answer = error = None
+        try:
+            answer = step()
+        except BaseException as raised:  # noqa: BLE001 - whoever made the steps decides what it means
+            error = raised
+
+
+async def awalk(steps: Steps) -> None:
+    """Take steps on this loop, to the end; a step may be awaitable."""
+    answer: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            step = steps.send(answer) if error is None else steps.throw(error)
+        except StopIteration:
+            return
+        answer = error = None
+        try:
+            answer = step()
+            if type(answer) is CoroutineType or inspect.isawaitable(answer):  # the latter costs 2 us
+                answer = await answer
+        except BaseException as raised:  # noqa: BLE001 - whoever made the steps decides what it means
+            error = raised
 
 
 def life(user: "LoadUser") -> Steps:
@@ -52,8 +87,8 @@ def tasks(taskset: TaskSet, user: "LoadUser") -> Steps:
             yield taskset.on_start
         while True:
             at_once = yield from _turn(taskset, user)
-            if not at_once:
-                yield partial(user.pause, taskset.wait_time())
+            if not at_once and user.has_to_pause(seconds := taskset.wait_time()):
+                yield partial(user.pause, seconds)
     except InterruptTaskSet as error:
         yield from _leave(taskset, user)
         raise (RescheduleTaskImmediately if error.reschedule else RescheduleTask)(error.reschedule) from error
@@ -65,8 +100,15 @@ def tasks(taskset: TaskSet, user: "LoadUser") -> Steps:
 
 def _turn(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, bool]:
     """One task; True where the next one follows without a wait."""
+    subject = user if isinstance(taskset, DefaultTaskSet) else taskset
     try:
-        yield from _one_task(taskset, user)
+        task = _next_task(taskset, user)
+        if isinstance(task, type):
+            yield from tasks(task(subject), user)
+        elif getattr(task, "__self__", None) is taskset:
+            yield task
+        else:
+            yield partial(task, subject)
     except RescheduleTaskImmediately:
         return True
     except RescheduleTask:
@@ -80,19 +122,14 @@ def _turn(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, bool]:
     return False
 
 
-def _one_task(taskset: TaskSet, user: "LoadUser") -> Steps:
+def _next_task(taskset: TaskSet, user: "LoadUser") -> Any:
+    """A function, or the class of a nested task set."""
     if user._state == LOCUST_STATE_STOPPING:  # noqa: SLF001 - Locust's own word for it
         raise StopUser
-    subject = user if isinstance(taskset, DefaultTaskSet) else taskset
-    if not taskset._task_queue:  # noqa: SLF001
+    queue = taskset._task_queue  # noqa: SLF001
+    if not queue:
         taskset.schedule_task(taskset.get_next_task())
-    task = taskset._task_queue.popleft()  # noqa: SLF001
-    if inspect.isclass(task) and issubclass(task, TaskSet):
-        yield from tasks(task(subject), user)  # type: ignore[call-arg]
-    elif getattr(task, "__self__", None) is taskset:
-        yield task
-    else:
-        yield partial(task, subject)
+    return queue.popleft()
 
 
 def _leave(holder: Any, user: "LoadUser") -> Steps:

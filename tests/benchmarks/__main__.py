@@ -1,8 +1,8 @@
 """`python -m tests.benchmarks`: what this tool costs, beside bare loops over the same calls, in about five minutes.
 
 Searches go to a server that answers at once with the replies of a real Milvus, so that only the client is measured.
-The bare loops and the tool take turns, each time in a new process (bare, tool, tool, bare, ...), with the same cells in
-the same order in each: a machine that drifts hits both. Nothing here fails for being slow: the figures are for people.
+Bare loops and the tool take turns in short windows of one process, with the same loop, stores and queries: a machine
+that drifts hits both. Nothing here fails for being slow: the figures are for people.
 """
 
 import argparse
@@ -34,33 +34,30 @@ WIDTH = 120
 
 
 CELLS = 4
-"""Windows at each number of users: sync, async, async, sync."""
+"""Pairs of windows in a round: sync, async, async, sync."""
 
 
 def parse() -> argparse.Namespace:
     """Flags."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of one window [default: %(default)s]")
-    parser.add_argument("--warmup", type=float, default=1.0, help="seconds before each window [default: %(default)s]")
-    parser.add_argument("--rounds", type=int, default=2, help="pairs of runs [default: %(default)s]")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of one window [default: %(default)s]")
+    parser.add_argument("--warmup", type=float, default=0.5, help="seconds before each window [default: %(default)s]")
+    parser.add_argument("--rounds", type=int, default=4, help="rounds of four pairs of windows [default: %(default)s]")
     parser.add_argument("--users", default="8,64", help="numbers of users, with commas [default: %(default)s]")
     parser.add_argument("--only", choices=("search", "loading"), help="leave the other one out")
-    parser.add_argument("--rows", type=int, default=5_000, help="rows to load [default: %(default)s]")
+    parser.add_argument("--rows", type=int, default=10_000, help="rows to load [default: %(default)s]")
     parser.add_argument("--host", help="a real Milvus, http://127.0.0.1:19530; none starts one")
     return parser.parse_args()
 
 
-def run_variant(variant: str, settings: Settings) -> list[Figures]:
-    """One process with all cells. Raises RuntimeError with its output where it fails."""
-    if variant == "bare":
-        command = ["-m", "tests.benchmarks.bare", settings.model_dump_json(exclude={"token"})]
-    else:
-        command = [
-            *("-m", "locust", "-f", str(HERE / "locustfile.py"), "--headless", "--only-summary"),
-            *("--host", settings.host, "--collection", settings.collection, "--rows", str(settings.rows)),
-            *("--concurrency", ",".join(map(str, settings.concurrency)), "--rounds", str(settings.rounds)),
-            *("--phase-seconds", str(settings.phase_seconds), "--warmup-seconds", str(settings.warmup_seconds)),
-        ]
+def compare_search(settings: Settings) -> list[Figures]:
+    """All windows of both variants, in their order. Raises RuntimeError with the output where it fails."""
+    command = [
+        *("-m", "locust", "-f", str(HERE / "locustfile.py"), "--headless", "--only-summary", "--record", ""),
+        *("--host", settings.host, "--collection", settings.collection, "--rows", str(settings.rows)),
+        *("--concurrency", ",".join(map(str, settings.concurrency)), "--rounds", str(settings.rounds)),
+        *("--phase-seconds", str(settings.phase_seconds), "--warmup-seconds", str(settings.warmup_seconds)),
+    ]
     done = subprocess.run(
         [sys.executable, *command],
         cwd=HOUSE,
@@ -70,21 +67,11 @@ def run_variant(variant: str, settings: Settings) -> list[Figures]:
         check=False,
     )
     figures = Figures.heard(done.stdout)
-    if done.returncode or len(figures) != CELLS * len(settings.concurrency) * settings.rounds:
-        raise RuntimeError(f"the {variant} run failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
+    if done.returncode or len(figures) != 2 * CELLS * len(settings.concurrency) * settings.rounds:
+        raise RuntimeError(f"the run failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
+    for one in figures:
+        say(f"{one.mode} {one.users}, {one.variant}: {one.rate:,.0f}/s, {one.cpu_per_operation * 1000:.3f} ms CPU")
     return figures
-
-
-def compare_search(settings: Settings, rounds: int) -> dict[str, list[Figures]]:
-    """The cells of every run of each variant, in their order."""
-    found: dict[str, list[Figures]] = {"bare": [], "tool": []}
-    for number in range(rounds):
-        for variant in ("bare", "tool") if number % 2 == 0 else ("tool", "bare"):
-            figures = run_variant(variant, settings)
-            found[variant] += figures
-            rates = ", ".join(f"{one.mode} {one.users}: {one.rate:,.0f}/s" for one in figures)
-            say(f"round {number + 1}, {variant}: {rates}")
-    return found
 
 
 def drop(settings: Settings) -> None:
@@ -121,13 +108,13 @@ def main() -> None:
             "collection": "loadgen_bench",
             "rows": 2_000,
             "concurrency": given.users,
-            "rounds": 1,
+            "rounds": given.rounds,
             "phase_seconds": given.seconds,
             "warmup_seconds": given.warmup,
         }
     )
     rates: list[tuple[float, float]] = []
-    found: dict[str, list[Figures]] = {}
+    found: list[Figures] = []
     with ExitStack() as stack:
         host = given.host
         if host is None:
@@ -143,9 +130,9 @@ def main() -> None:
             stack.callback(drop, real)
             say(str(prepare(real, Dataset(real), say)))
             replay = stack.enter_context(ReplayServer(host))
-            found = compare_search(settings.model_copy(update={"host": replay.uri}), given.rounds)
+            found = compare_search(settings.model_copy(update={"host": replay.uri}))
     if found:
-        show(pair_up(found["bare"], found["tool"]), console)
+        show(pair_up(found), console)
     if rates:
         show_loading(rates, console)
     say(f"Before: {before}")

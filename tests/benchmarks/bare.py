@@ -1,26 +1,15 @@
-"""The limit: the calls of MilvusVectorStore in bare loops, nothing around them but the clock.
-
-The cells are those of the tool's own `--mode compare`, in its order, with its loop, stores, queries and windows.
-"""
+"""The limit: the calls of MilvusVectorStore in bare loops, nothing around them but the clock."""
 
 import asyncio
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from loadgen.phase import timed_phases
-from loadgen.runtime.loop import new_event_loop
 from loadgen.sample import Mode
-from loadgen.settings import Settings
-from loadgen.store import aclose_stores, close_stores, open_stores, to_query, warm_stores, warm_sync_stores
-from loadgen.workload import Dataset
+from loadgen.users.station import STRIDE
 from tests.benchmarks.figures import Figures, percentiles
-
-STRIDE = 97
-"""As far apart in the queries as the tool's users start; its own constant would bring Locust into this process."""
 
 
 @dataclass(slots=True)
@@ -88,29 +77,3 @@ def run_sync(store: Any, queries: list[Any], cell: Cell) -> None:
         cell.cpu.append(time.process_time())
     for thread in threads:
         thread.join()
-
-
-def main() -> None:
-    """Run the cells that the settings ask for: `python -m tests.benchmarks.bare '<settings as JSON>'`."""
-    settings = Settings.model_validate_json(sys.argv[1])
-    queries = [to_query(vector, settings) for vector in Dataset(settings).queries()]
-    loop, _ = new_event_loop()
-    sync, asynchronous = open_stores(settings, Mode.SYNC), open_stores(settings, Mode.ASYNC)
-    warm_sync_stores(sync)
-    loop.run_until_complete(warm_stores(asynchronous))
-    length = (settings.phase_seconds, settings.warmup_seconds)
-    for phase in timed_phases(tuple(Mode), settings.concurrency, settings.rounds, length):
-        start = perf_counter() + phase.warmup_seconds
-        cell = Cell(phase.mode, phase.users, start, start + phase.seconds)
-        if phase.mode is Mode.SYNC:
-            run_sync(sync[0], queries, cell)
-        else:
-            loop.run_until_complete(run_async(asynchronous[0], queries, cell))
-        cell.figures().tell()
-    loop.run_until_complete(aclose_stores(asynchronous))
-    close_stores([*sync, *asynchronous])
-    loop.close()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,31 +1,25 @@
 """Loading: this tool's against a bare loop of `async_add` batches in flight, into a new collection of a real Milvus.
 
-The clock runs from before the collection is created until the last batch is answered. What the tool does first, asking
-the server who it is and whether the collection is there, is in its time too.
+The clock starts when the collection is there and runs until the last batch is answered; both make nodes meanwhile.
+(In a real run the tool has some ready by then: it makes them while the server creates the collection.)
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from time import perf_counter
 
 from llama_index.vector_stores.milvus import MilvusVectorStore
-from pymilvus import MilvusClient
 
-from loadgen.sample import Mode
 from loadgen.settings import Settings
-from loadgen.store import prepare, store_arguments, to_node
+from loadgen.store import aclose_stores, to_node, warm_stores
+from loadgen.store.collection import Collection
+from loadgen.store.loading import Loading
+from loadgen.store.preparing import LIMIT_SECONDS, create_collection
 from loadgen.workload import Dataset
 
 
-class LoadedError(Exception):
-    """All rows are sent: what `prepare` does next, waiting for the index, is the server's time and not measured."""
-
-
-def load_bare(settings: Settings) -> None:
+def load_bare(settings: Settings, dataset: Dataset, store: MilvusVectorStore) -> None:
     """As many loops as batches in flight, each making its next batch when its last one is answered."""
-    dataset = Dataset(settings)
-    store = MilvusVectorStore(**store_arguments(settings, Mode.ASYNC))
     starts = iter(range(0, dataset.size, settings.batch_size))
 
     async def loop() -> None:
@@ -34,34 +28,29 @@ def load_bare(settings: Settings) -> None:
             await store.async_add([to_node(row) for row in rows])
 
     async def run() -> None:
+        await warm_stores([store])
         await asyncio.gather(*(loop() for _ in range(settings.load_in_flight)))
-        await store.aclient.close()
+        await aclose_stores([store])
 
     asyncio.run(run())
-    store.client.close()
 
 
-def load_with_tool(settings: Settings) -> None:
-    """`prepare`, left as soon as it tells that all rows are loaded."""
-
-    def tell(line: str) -> None:
-        if line.startswith("loaded "):
-            raise LoadedError
-
-    with contextlib.suppress(LoadedError):
-        prepare(settings, Dataset(settings), tell)
-        raise RuntimeError("prepare() has not told that it loaded anything")
+def load_with_tool(settings: Settings, dataset: Dataset, store: MilvusVectorStore) -> None:
+    """The loading of `prepare`."""
+    with Loading(dataset, settings) as loading:
+        asyncio.run(loading.run(store, lambda _: None))
 
 
-def rows_per_second(load: Callable[[Settings], None], settings: Settings) -> float:
-    """Load once, and drop the collection again."""
-    client = MilvusClient(settings.host, dedicated=True)
-    client.drop_collection(settings.collection)
-    started = perf_counter()
-    load(settings)
-    seconds = perf_counter() - started
-    client.drop_collection(settings.collection)
-    client.close()
+def rows_per_second(load: Callable[[Settings, Dataset, MilvusVectorStore], None], settings: Settings) -> float:
+    """Load once into a new collection, which is dropped again."""
+    dataset = Dataset(settings)
+    with Collection(settings, LIMIT_SECONDS) as collection:
+        store = create_collection(collection, settings, dataset)
+        started = perf_counter()
+        load(settings, dataset, store)
+        seconds = perf_counter() - started
+        store.client.close()
+        collection.drop()
     return settings.rows / seconds
 
 

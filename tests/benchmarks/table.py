@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from statistics import median
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -17,13 +18,14 @@ Pair = tuple[Figures, Figures]
 """The bare loop's window and the tool's, one after the other."""
 
 
-def pair_up(bare: Sequence[Figures], tool: Sequence[Figures]) -> dict[tuple[str, int], list[Pair]]:
-    """The pairs of each mode and number of users, from runs in the order in which they were made."""
+def pair_up(figures: Sequence[Figures]) -> dict[tuple[str, int], list[Pair]]:
+    """The pairs of each mode and number of users, from windows in the order in which they were measured."""
     pairs: dict[tuple[str, int], list[Pair]] = {}
-    for one, other in zip(bare, tool, strict=True):
-        if (one.mode, one.users) != (other.mode, other.users):
+    for one, other in zip(figures[::2], figures[1::2], strict=True):
+        bare, tool = (one, other) if one.variant == "bare" else (other, one)
+        if (bare.variant, tool.variant, bare.mode, bare.users) != ("bare", "tool", tool.mode, tool.users):
             raise ValueError(f"{one} and {other} are no pair")
-        pairs.setdefault((one.mode, one.users), []).append((one, other))
+        pairs.setdefault((bare.mode, bare.users), []).append((bare, tool))
     return pairs
 
 
@@ -68,7 +70,7 @@ def _figures_table(pairs: dict[tuple[str, int], list[Pair]]) -> Table:
 
 
 def _ratio_table(pairs: dict[tuple[str, int], list[Pair]]) -> Table:
-    table = Table(title="Tool to bare loop (medians of neighbouring runs, lowest to highest in brackets)")
+    table = Table(title="Tool to bare loop (medians of neighbouring windows, 95 % intervals in brackets)")
     for name in ("mode", "users", "what", "ratio", "target", "verdict"):
         table.add_column(name, justify="right" if name in ("users", "ratio") else "left")
     for (mode, users), cell in sorted(pairs.items()):
@@ -102,4 +104,7 @@ def show_loading(rates: Sequence[tuple[float, float]], console: Console) -> None
 
 
 def _spread(found: Sequence[float]) -> str:
-    return f"{median(found):.3f} ({found[0]:.2f}-{found[-1]:.2f})"
+    """The median with its 95 % interval, by a bootstrap over the pairs."""
+    drawn = np.random.default_rng(1).choice(np.asarray(found), size=(2_000, len(found)))
+    low, high = np.percentile(np.median(drawn, axis=1), (2.5, 97.5))
+    return f"{median(found):.3f} ({low:.2f}-{high:.2f})"

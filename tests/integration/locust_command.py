@@ -72,7 +72,10 @@ def start_locust(folder: Path, *arguments: str, files: str = "search.py", name: 
     process = subprocess.Popen(
         [LOCUST, "-f", paths, *arguments],
         cwd=folder,
-        env=clean | {"SPY_FILE": str(spy), "NO_COLOR": "1"} | own_master_port() | variables,
+        env=clean
+        | {"SPY_FILE": str(spy), "NO_COLOR": "1", "XDG_CACHE_HOME": str(folder / "cache")}
+        | own_master_port()
+        | variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

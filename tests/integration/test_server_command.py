@@ -86,8 +86,6 @@ def free_port() -> int:
 def test_a_served_collection_is_there_again_after_ctrl_c_and_a_second_call(
     kind: str, serve: Serve, tmp_path: Path
 ) -> None:
-    if kind == "milvus":
-        pytest.importorskip("milvus")
     flags = ("--embedded", kind, "--port", str(free_port()), "--data", str(tmp_path))
     first = serve(*flags)
     assert first.uri == f"http://127.0.0.1:{flags[3]}"

@@ -48,8 +48,6 @@ time.sleep(1); print(found[0].running, found[0].log, flush=True); time.sleep(60)
 
 @pytest.fixture(params=["milvus", "lite"])
 def kind(request: pytest.FixtureRequest) -> Kind:
-    if request.param == "milvus":
-        pytest.importorskip("milvus")
     found: Kind = request.param
     return found
 
@@ -182,7 +180,6 @@ def test_data_that_stays_is_there_again_also_after_a_kill(kind: Kind, start: Sta
 
 
 def test_only_sessions_of_an_earlier_server_are_forgotten(start: Start, tmp_path: Path) -> None:
-    pytest.importorskip("milvus")
     before = set(processes_below())
     server = start("milvus", data=tmp_path)
     own = listening_ports(server_of([process for process in processes_below() if process not in before]))
@@ -234,7 +231,6 @@ def test_a_port_that_somebody_takes_meanwhile_costs_a_second_try(
 
 
 def test_a_first_start_that_broke_off_does_not_spoil_the_folder(tmp_path: Path, start: Start) -> None:
-    pytest.importorskip("milvus")
     etcd = tmp_path / "milvus" / "data" / "etcd.data" / "member"
     (etcd / "wal").mkdir(parents=True)
     (etcd / "wal" / "0000000000000000-0000000000000000.wal").write_bytes(b"half a record")

@@ -61,7 +61,6 @@ def test_the_standalone_gets_every_port_in_one_flag(tmp_path: Path) -> None:
 def test_the_configuration_of_milvus_has_no_port_of_its_own_choice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("milvus")
     monkeypatch.setattr(standalone, "provide_programs", lambda *_: tmp_path / "programs")
     program, environment = standalone.prepare(tmp_path, dict(zip(NAMES, PORTS, strict=True)))
     assert program == tmp_path / "programs" / "milvus"

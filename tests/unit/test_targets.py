@@ -60,7 +60,9 @@ def test_an_entry_that_somebody_else_wrote_stays(tmp_path: Path) -> None:
     assert read(path) == [("127.0.0.1:9091", "milvus")]
 
 
-@pytest.mark.parametrize("identity", [f"{os.getpid()}-1.00", "999999999-1.00", "nonsense"])
+@pytest.mark.parametrize(
+    "identity", [f"{os.getpid()}-1.00", "999999999-1.00", "nonsense"], ids=["again", "gone", "nonsense"]
+)
 def test_an_entry_of_a_process_that_is_gone_is_removed_also_where_its_id_is_used_again(
     tmp_path: Path, identity: str
 ) -> None:
@@ -71,7 +73,7 @@ def test_an_entry_of_a_process_that_is_gone_is_removed_also_where_its_id_is_used
     assert read(path) == [("127.0.0.1:1", "local")]
 
 
-@pytest.mark.parametrize("text", ["", "{", "null", '["x", {"labels": 3}]'])
+@pytest.mark.parametrize("text", ["", "{", "null", '["x", {"labels": 3}]'], ids=["empty", "cut", "null", "strange"])
 def test_a_broken_file_is_no_obstacle(tmp_path: Path, text: str) -> None:
     path = tmp_path / "targets.json"
     path.write_text(text)

@@ -1,0 +1,82 @@
+{{/* Locust's config file: one `key = value` a line. */}}
+
+{{/* A value as the program reads it: numbers without exponents, lists with commas, maps as JSON. */}}
+{{- define "milvus-loadgen.text" -}}
+{{- if kindIs "slice" . }}
+{{- $parts := list }}
+{{- range . }}{{ $parts = append $parts (include "milvus-loadgen.text" .) }}{{ end }}
+{{- join "," $parts }}
+{{- else if kindIs "map" . }}
+{{- toJson . }}
+{{- else if and (kindIs "float64" .) (eq (floor .) .) }}
+{{- printf "%.0f" . }}
+{{- else }}
+{{- toString . | replace "\n" " " }}
+{{- end }}
+{{- end }}
+
+{{/* The quotes keep what follows a # or ; in a value. These keys may be repeated, and take a list as it is. */}}
+{{- define "milvus-loadgen.line" -}}
+{{- if and (kindIs "slice" .value) (has .key (list "require" "tags" "exclude-tags")) }}
+{{- .key }} = {{ toJson .value }}
+{{- else }}
+{{- .key }} = "{{ include "milvus-loadgen.text" .value }}"
+{{- end }}
+{{- end }}
+
+{{/* How to reach Milvus, the token apart. */}}
+{{- define "milvus-loadgen.connection" -}}
+{{- $uri := required "milvus.uri: give the address of Milvus, such as http://my-milvus:19530" .Values.milvus.uri }}
+host = "{{ $uri }}"
+{{- with .Values.milvus.tls }}
+{{- range $key, $file := dict "ca-file" .caFile "client-cert-file" .clientCertFile "client-key-file" .clientKeyFile "server-cert-file" .serverCertFile }}
+{{- if $file }}
+{{ $key }} = "/etc/loadgen/tls/{{ $file }}"
+{{- end }}
+{{- end }}
+{{- with .serverName }}
+server-name = "{{ . }}"
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* --fresh goes to the init container that prepares: in the file it would have the data loaded twice. */}}
+{{- define "milvus-loadgen.config" -}}
+{{ include "milvus-loadgen.connection" . }}
+{{- if .Values.metrics.enabled }}
+metrics-port = "{{ .Values.metrics.port }}"
+metrics-bind = "0.0.0.0"
+metrics-linger = "{{ .Values.metrics.lingerSeconds }}"
+{{- else }}
+metrics-port = "off"
+{{- end }}
+record = "/record"
+print-record = "{{ .Values.record.print }}"
+{{- range $key, $value := .Values.loadgen }}
+{{- if not (and (eq $key "fresh") $.Values.prepare.enabled) }}
+{{ include "milvus-loadgen.line" (dict "key" $key "value" $value) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* For `helm test`: small data of its own, a few seconds. */}}
+{{- define "milvus-loadgen.testConfig" -}}
+{{ include "milvus-loadgen.connection" . }}
+{{- with .Values.loadgen.database }}
+database = "{{ . }}"
+{{- end }}
+collection = "loadgen_helm_test"
+rows = "500"
+dim = "32"
+clusters = "8"
+queries = "100"
+mode = "compare"
+concurrency = "2"
+rounds = "1"
+phase-seconds = "2"
+warmup-seconds = "0.5"
+metrics-port = "off"
+record = ""
+max-failures = "0"
+require = ["search sync throughput > 0", "search async throughput > 0"]
+{{- end }}

@@ -1,0 +1,249 @@
+{{/* The one pod template: {root, role}; role is master, worker or test. */}}
+
+{{- define "milvus-loadgen.roleValues" -}}
+{{- $v := .root.Values }}
+{{- if eq .role "test" }}
+{{- toYaml (dict "resources" $v.test.resources "pod" dict) }}
+{{- else }}
+{{- toYaml (eq .role "master" | ternary $v.master $v.workers) }}
+{{- end }}
+{{- end }}
+
+{{- define "milvus-loadgen.pod" -}}
+{{- $root := .root }}
+{{- $role := .role }}
+{{- $own := include "milvus-loadgen.roleValues" . | fromYaml }}
+{{- $pod := mergeOverwrite (deepCopy $root.Values.pod) (default dict $own.pod) }}
+{{- $context := dict "root" $root "role" $role "pod" $pod "own" $own }}
+metadata:
+  labels:
+    {{- merge (include "milvus-loadgen.labels" . | fromYaml) $pod.labels | toYaml | nindent 4 }}
+  annotations:
+    checksum/config: {{ include "milvus-loadgen.checksum" $root }}
+    {{- $fixed := ternary $root.Values.run.podAnnotations dict (eq $root.Values.mode "job") }}
+    {{- with merge (deepCopy $pod.annotations) $fixed $root.Values.commonAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  {{- if or (eq $root.Values.mode "job") (eq $role "test") }}
+  restartPolicy: Never
+  {{- end }}
+  serviceAccountName: {{ include "milvus-loadgen.serviceAccount" $root }}
+  automountServiceAccountToken: false
+  # Variables that Kubernetes would set for Services called loadgen or locust are read as settings.
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: {{ $pod.terminationGracePeriodSeconds }}
+  {{- with $root.Values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- range $key := list "nodeSelector" "affinity" "tolerations" "priorityClassName" "runtimeClassName" "hostAliases" "dnsConfig" "securityContext" }}
+  {{- with get $pod $key }}
+  {{ $key }}: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ toYaml . | nindent 4 }}{{ end }}
+  {{- end }}
+  {{- end }}
+  {{- if $pod.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- toYaml $pod.topologySpreadConstraints | nindent 4 }}
+  {{- else if and (eq $role "worker") $root.Values.workers.spread }}
+  topologySpreadConstraints:
+    - maxSkew: 1
+      topologyKey: kubernetes.io/hostname
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "milvus-loadgen.selector" . | nindent 10 }}
+  {{- end }}
+  {{- $inits := include "milvus-loadgen.initContainers" $context }}
+  {{- if trim $inits }}
+  initContainers:
+    {{- $inits | nindent 4 }}
+  {{- end }}
+  containers:
+    - name: {{ $role }}
+      args:
+        {{- include "milvus-loadgen.args" . | nindent 8 }}
+      {{- include "milvus-loadgen.container" $context | nindent 6 }}
+      {{- include "milvus-loadgen.portsAndProbes" . | nindent 6 }}
+  volumes:
+    {{- include "milvus-loadgen.volumes" $context | nindent 4 }}
+{{- end }}
+
+{{/* What changes with it starts a Deployment's pods anew, and cannot pass unseen by a Job of the same name. */}}
+{{- define "milvus-loadgen.checksum" -}}
+{{- list (include "milvus-loadgen.config" .) (toYaml .Values.locustfile.inline) .Values.milvus.token.value | toJson | sha256sum }}
+{{- end }}
+
+{{- define "milvus-loadgen.locustfile" -}}
+{{- with .Values.locustfile }}
+{{- if or .existingConfigMap .inline }}/etc/loadgen/locustfiles/{{ .name }}{{ else }}/opt/loadgen/locustfiles/{{ .name }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* The command line of `locust`. */}}
+{{- define "milvus-loadgen.args" -}}
+{{- $v := .root.Values }}
+{{- $master := printf "%s-master" (include "milvus-loadgen.base" .root) }}
+{{- if eq .role "test" }}
+{{- toYaml (list "--locustfile" "/opt/loadgen/locustfiles/search.py" "--config" "/etc/loadgen/config/test.conf" "--headless" "--only-summary") }}
+{{- else }}
+{{- $args := list "--locustfile" (include "milvus-loadgen.locustfile" .root) "--config" "/etc/loadgen/config/loadgen.conf" }}
+{{- if eq .role "worker" }}
+{{- $args = concat $args (list "--worker" "--master-host" $master "--master-port" "5557" "--exit-code-on-error" "0") }}
+{{- else }}
+{{- $args = concat $args (list "--master" "--master-bind-port" "5557") }}
+{{- if eq $v.mode "job" }}
+{{- $wait := printf "%v" $v.master.workersWithinSeconds }}
+{{- $args = concat $args (list "--headless" "--expect-workers" (printf "%v" $v.workers.replicas) "--expect-workers-max-wait" $wait) }}
+{{- else }}
+{{- $args = concat $args (list "--web-port" "8089") }}
+{{- end }}
+{{- end }}
+{{- toYaml $args }}
+{{- end }}
+{{- end }}
+
+{{/* Extra ones, then the master's preparing, or the worker's wait for it. */}}
+{{- define "milvus-loadgen.initContainers" -}}
+{{- $v := .root.Values }}
+{{- with .pod.initContainers }}
+{{- toYaml . }}
+{{ end }}
+{{- if and (eq .role "master") $v.prepare.enabled }}
+- name: prepare
+  command: [loadgen, prepare]
+  args:
+    - --locustfile
+    - {{ include "milvus-loadgen.locustfile" .root }}
+    - --config
+    - /etc/loadgen/config/loadgen.conf
+    - --wait
+    - {{ $v.milvus.waitSeconds | quote }}
+    {{- if eq (toString $v.loadgen.fresh) "true" }}
+    - --fresh
+    {{- end }}
+  {{- include "milvus-loadgen.container" . | nindent 2 }}
+{{- end }}
+{{- if eq .role "test" }}
+- name: prepare
+  command: [loadgen, prepare]
+  args: [--locustfile, /opt/loadgen/locustfiles/search.py, --config, /etc/loadgen/config/test.conf, --wait, {{ $v.milvus.waitSeconds | quote }}]
+  {{- include "milvus-loadgen.container" . | nindent 2 }}
+{{- end }}
+{{- if eq .role "worker" }}
+- name: wait-for-master
+  command: [loadgen, wait]
+  args: [{{ include "milvus-loadgen.base" .root }}-master:5557, --seconds, {{ $v.workers.masterWithinSeconds | quote }}]
+  {{- include "milvus-loadgen.container" . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What all containers of a pod share. */}}
+{{- define "milvus-loadgen.container" -}}
+image: {{ include "milvus-loadgen.image" .root }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+{{- with .pod.containerSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .own.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- $token := include "milvus-loadgen.tokenSecret" .root }}
+{{- if or $token .pod.extraEnv }}
+env:
+  {{- if $token }}
+  - name: LOADGEN_TOKEN
+    valueFrom:
+      secretKeyRef:
+        name: {{ $token }}
+        key: {{ .root.Values.milvus.token.existingSecret | empty | ternary "token" .root.Values.milvus.token.key }}
+  {{- end }}
+  {{- with .pod.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- with .pod.envFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+volumeMounts:
+  - {name: config, mountPath: /etc/loadgen/config, readOnly: true}
+  {{- if or .root.Values.locustfile.existingConfigMap .root.Values.locustfile.inline }}
+  - {name: locustfiles, mountPath: /etc/loadgen/locustfiles, readOnly: true}
+  {{- end }}
+  {{- if .root.Values.milvus.tls.existingSecret }}
+  - {name: tls, mountPath: /etc/loadgen/tls, readOnly: true}
+  {{- end }}
+  {{- if eq .role "master" }}
+  - {name: record, mountPath: /record}
+  {{- end }}
+  - {name: tmp, mountPath: /tmp}
+  {{- with .pod.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{- define "milvus-loadgen.portsAndProbes" -}}
+{{- $v := .root.Values }}
+{{- $ports := list }}
+{{- if eq .role "master" }}
+{{- $ports = append $ports (dict "name" "tcp-master" "containerPort" 5557 "protocol" "TCP") }}
+{{- if eq $v.mode "interactive" }}
+{{- $ports = append $ports (dict "name" "http-web" "containerPort" 8089 "protocol" "TCP") }}
+{{- end }}
+{{- end }}
+{{- if and $v.metrics.enabled (ne .role "test") }}
+{{- $ports = append $ports (dict "name" "http-metrics" "containerPort" $v.metrics.port "protocol" "TCP") }}
+{{- end }}
+{{- with $ports }}
+ports:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if and $v.probes.enabled $ports }}
+{{- $port := (first $ports).name }}
+{{- $probe := dict "tcpSocket" (dict "port" $port) "periodSeconds" $v.probes.periodSeconds "timeoutSeconds" $v.probes.timeoutSeconds "failureThreshold" $v.probes.failureThreshold }}
+{{- /* Until the process listens: reading the program takes seconds, also where many pods start on one node. */}}
+startupProbe:
+  {{- toYaml (merge (dict "periodSeconds" 2 "failureThreshold" 150) $probe) | nindent 2 }}
+livenessProbe:
+  {{- toYaml $probe | nindent 2 }}
+readinessProbe:
+  {{- $ready := and (eq .role "master") (eq $v.mode "interactive") | ternary "http-web" $port }}
+  {{- toYaml (merge (dict "tcpSocket" (dict "port" $ready) "periodSeconds" 5 "failureThreshold" 3) $probe) | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "milvus-loadgen.volumes" -}}
+{{- $v := .root.Values }}
+- name: config
+  configMap:
+    name: {{ include "milvus-loadgen.base" .root }}-config
+{{- if or $v.locustfile.existingConfigMap $v.locustfile.inline }}
+- name: locustfiles
+  configMap:
+    name: {{ default (printf "%s-files" (include "milvus-loadgen.base" .root)) $v.locustfile.existingConfigMap }}
+{{- end }}
+{{- with $v.milvus.tls.existingSecret }}
+- name: tls
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- if eq .role "master" }}
+- name: record
+  {{- if eq $v.record.volume "emptyDir" }}
+  emptyDir: {}
+  {{- else }}
+  persistentVolumeClaim:
+    claimName: {{ include "milvus-loadgen.claim" .root }}
+  {{- end }}
+{{- end }}
+- name: tmp
+  emptyDir:
+    medium: Memory
+    sizeLimit: {{ .pod.tmpSizeLimit }}
+{{- with .pod.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,178 @@
+"""What the tab of the web page shows: every phase with its figures, and how the modes compare where they can be."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from time import perf_counter
+from typing import Any
+
+from loadgen.compare import PHASES_AT_LEAST, Ratio
+from loadgen.ledger import Ledger, Window
+from loadgen.levels import Level, find_crossovers
+from loadgen.phase import Phase
+from loadgen.plugin.progress import Progress
+from loadgen.sample import Mode
+
+MEASURE_SECONDS = 1.0
+"""A phase under way is measured once in so many seconds, however many pages ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One operation of one mode in one phase. Times are seconds, throughput is answered operations a second."""
+
+    phase: int
+    label: str
+    mode: str
+    users: str
+    operation: str
+    throughput: float
+    p50: float
+    p99: float
+    failures: int
+    live: bool
+    """The phase is under way."""
+
+
+class Board:
+    """Figures of the current or the last run as plain values; used on the hub alone."""
+
+    def __init__(self, ledger: Ledger, progress: Progress, clock: Callable[[], float] = perf_counter) -> None:
+        self._ledger = ledger
+        self._progress = progress
+        self._clock = clock
+        self._over: dict[int, tuple[int, list[Row]]] = {}
+        self._measured: tuple[float, list[Row]] = (-math.inf, [])
+        self.levels: list[dict[str, Any]] = []
+        """As `level_rows` makes them."""
+        self._words: list[str] = []
+
+    def reset(self) -> None:
+        """Another run begins."""
+        self._over, self._measured = {}, (-math.inf, [])
+        self.levels, self._words = [], []
+
+    def take(self, levels: Sequence[Level]) -> None:
+        """Show these levels from now on. Takes some milliseconds; may be called on any thread."""
+        self.levels, self._words = level_rows(levels), crossover_words(levels)
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it; what is not known is null."""
+        now = self._progress.look()
+        doing = None
+        if now is not None:
+            figures = str(now.figures) if now.figures else ""
+            doing = {"doing": now.doing, "figures": figures, "share": now.share, "left": now.left}
+        rows = [asdict(row) for row in self.rows()]
+        shown = {"now": doing, "phases": rows, "levels": self.levels, "words": self._words}
+        known: dict[str, Any] = _known(shown)
+        return known
+
+    def rows(self) -> list[Row]:
+        """Phase by phase, in the order of time."""
+        at, rows = self._measured
+        if self._clock() - at >= MEASURE_SECONDS:
+            rows = [row for number in sorted(self._ledger.windows) for row in self._of(self._ledger.windows[number])]
+            self._measured = (self._clock(), rows)
+        return rows
+
+    def _of(self, window: Window) -> list[Row]:
+        """A phase that is over is measured once more only where operations have come in late."""
+        seconds = self._progress.counted_seconds(window)
+        if seconds is not None:
+            return _measure(window, seconds, live=True)
+        operations = sum(tally.operations for tally in window.tallies.values())
+        counted, rows = self._over.get(window.phase.number, (-1, []))
+        if counted != operations:
+            rows = _measure(window, window.seconds, live=False)
+            self._over[window.phase.number] = (operations, rows)
+        return rows
+
+
+def _measure(window: Window, seconds: float, live: bool) -> list[Row]:
+    phase = window.phase
+    return [
+        Row(
+            phase=phase.number + 1,
+            label=phase.label,
+            mode=str(mode),
+            users=f"{phase.rate:g}/s" if phase.is_open else f"{phase.concurrency:,}",
+            operation=operation,
+            throughput=(tally.operations - tally.failures) / seconds if seconds > 0 else math.nan,
+            p50=tally.percentile(50),
+            p99=tally.percentile(99),
+            failures=tally.failures,
+            live=live,
+        )
+        for (mode, operation), tally in sorted(window.tallies.items())
+    ]
+
+
+def is_comparable(phase: Phase, plan: Sequence[Phase]) -> bool:
+    """True where a round is complete with this phase: both modes have run equally often, and often enough."""
+    if phase.operations or phase.number >= len(plan):
+        return False
+    of_level = [one for one in plan[: phase.number + 1] if _level(one) == _level(phase)]
+    counts = Counter(one.mode for one in of_level)
+    often = set(counts.values())
+    return len(counts) == len(Mode) and len(often) == 1 and often.pop() % PHASES_AT_LEAST == 0
+
+
+def _level(phase: Phase) -> Phase:
+    """What all phases of a level have in common."""
+    return replace(phase, number=0, mode=Mode.SYNC)
+
+
+def level_rows(levels: Sequence[Level]) -> list[dict[str, Any]]:
+    """Level by level: both modes' figures (seconds), the ratios async to sync, the verdict and why there is none."""
+    rows: list[dict[str, Any]] = []
+    for number, level in enumerate(levels):
+        row: dict[str, Any] = {"name": f"{number:04}", "users": level.label, "operation": level.operation}
+        for mode in Mode:
+            tally = level.tally(mode)
+            row[f"{mode}_throughput"] = level.throughput(mode) if tally else math.nan
+            row[f"{mode}_p50"] = tally.percentile(50) if tally else math.nan
+            row[f"{mode}_p99"] = tally.percentile(99) if tally else math.nan
+        found = level.comparison
+        ratios = {"throughput": found.throughput, "p50": found.p50, "p99": found.p99} if found else {}
+        row |= {f"ratio_{name}": asdict(ratio) if ratio else None for name, ratio in ratios.items()}
+        row |= {"verdict": str(found.verdict) if found else "", "reasons": list(found.reasons) if found else []}
+        rows.append(row)
+    return rows
+
+
+def crossover_words(levels: Sequence[Level]) -> list[str]:
+    """For each operation with several levels: from where on async wins."""
+    return [
+        f"{operation}: {crossover or 'async does not win at the highest concurrency measured'}"
+        for operation, crossover in find_crossovers(levels).items()
+    ]
+
+
+def table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`level_rows` as Locust's own table takes them: texts and rounded milliseconds, sorted by `name`."""
+    shown = []
+    for row in rows:
+        ratio = Ratio(**row["ratio_throughput"]) if row.get("ratio_throughput") else None
+        figures = {name: _shown(name, row[name]) for name in row if name.startswith(("sync_", "async_"))}
+        named = {name: row[name] for name in ("name", "users", "operation")}
+        named["verdict"] = f"{row['verdict']} wins" if row["verdict"] in set(Mode) else row["verdict"]
+        words = f"{ratio.estimate:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "-"
+        shown.append(named | figures | {"ratio": words})
+    return shown
+
+
+def _shown(name: str, value: float) -> object:
+    if math.isnan(value):
+        return "-"
+    return round(value, 1) if name.endswith("throughput") else round(value * 1000, 2)
+
+
+def _known(value: Any) -> Any:
+    """The same with None for nan and infinity, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _known(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_known(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,52 @@
+"""What a person sees while a run goes on: the terminal and the tab of the web page."""
+
+import sys
+from typing import Any
+
+from loadgen.ledger import Ledger
+from loadgen.phase import Phase
+from loadgen.plugin.board import Board, is_comparable
+from loadgen.plugin.display import Display
+from loadgen.plugin.ending import Ending
+from loadgen.plugin.progress import Progress
+from loadgen.plugin.tab import add_tab
+from loadgen.runtime.hub import run_in_thread
+
+
+class Front:
+    """One for each process that leads; in a worker it is never opened."""
+
+    def __init__(self, environment: Any, progress: Progress, ledger: Ledger, ending: Ending) -> None:
+        self._environment = environment
+        self._ending = ending
+        self._board = Board(ledger, progress)
+        self._display = Display(progress.look, sys.stderr)
+        progress.follow(ledger)
+
+    def open(self) -> None:
+        """Show progress from now on, and add the tab where there is a page."""
+        self._display.start()
+        if self._environment.web_ui is not None:
+            base = self._environment.parsed_options.web_base_path or ""
+            add_tab(self._environment.web_ui, base, self._board, lambda: self._ending.path)
+
+    def begin(self) -> None:
+        """Another run."""
+        self._board.reset()
+
+    def after_phase(self, phase: Phase | None) -> None:
+        """Keep the record, and compare where a page is to show it: now, while nobody is measured."""
+        self._ending.keep()
+        shape = self._environment.shape_class
+        if self._environment.web_ui is None or phase is None or shape is None:
+            return
+        if is_comparable(phase, shape.phases):
+            run_in_thread(lambda: self._board.take(self._ending.compare()))
+
+    def conclude(self) -> None:
+        """A run is over: show what its end has compared."""
+        self._board.take(self._ending.levels)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._display.stop()

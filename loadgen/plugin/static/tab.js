@@ -1,0 +1,112 @@
+// The part of the tab "Sync vs async" below Locust's own table: what goes on, the links, every phase as it ends.
+// Locust's elements are left alone: React would not know what to do with strange children.
+const KEY = "sync-vs-async";
+const LOOK_MS = 300;
+const ASK_MS = 2000;
+
+function make(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+const doing = make("p", { role: "status" });
+const figures = make("p");
+const share = make("progress", { max: 1, hidden: true });
+share.setAttribute("aria-label", "Part of what is under way that is done");
+const links = make("nav");
+links.setAttribute("aria-label", "Files of this run");
+const words = make("div");
+const body = make("tbody");
+const HEADS = ["Phase", "Mode", "Users", "Operation", "Operations/s", "", "p50 ms", "p99 ms", "Failures"];
+const head = make("tr");
+for (const [number, text] of HEADS.entries()) {
+  const cell = make(text ? "th" : "td", { textContent: text, className: number === 4 || number > 5 ? "number" : "" });
+  if (text) cell.scope = "col";
+  head.append(cell);
+}
+const table = make("table", {}, make("caption", { textContent: "In the order of time; the bars are operations/s." }),
+  make("thead", {}, head), body);
+const scroll = make("div", { className: "scroll", tabIndex: 0, role: "region" }, table);
+scroll.setAttribute("aria-label", "Phases");
+const panel = make("section", { id: "loadgen-panel", hidden: true }, doing, share, figures, words, links,
+  make("h2", { textContent: "Phase by phase" }), scroll);
+panel.setAttribute("aria-label", "Sync vs async");
+document.body.append(panel);
+
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text; // else a screen reader would repeat it
+}
+
+function timeLeft(seconds) {
+  const whole = Math.ceil(seconds);
+  return whole < 60 ? `${whole} s left` : `${Math.floor(whole / 60)} min ${whole % 60} s left`;
+}
+
+function showNow(now, ran) {
+  say(doing, now ? now.doing : ran ? "The run is over." : "No run has begun.");
+  say(figures, now ? [now.figures, now.left === null ? "" : timeLeft(now.left)].filter(Boolean).join("; ") : "");
+  share.hidden = !now || now.share === null;
+  if (!share.hidden) share.value = now.share;
+}
+
+function showLinks(files) {
+  const wanted = [["report", "Report of this run"], ["record", "Run record (JSON)"]].filter(([name]) => files[name]);
+  const names = wanted.map(([name]) => name).join();
+  if (links.dataset.names === names) return; // a link that has the focus stays
+  links.dataset.names = names;
+  links.replaceChildren(...wanted.map(([name, text]) =>
+    make("a", { href: `./${KEY}/${name}`, textContent: text, target: "_blank", rel: "noopener" })));
+}
+
+function showWords(levels, crossovers) {
+  const reasons = levels.filter((level) => level.reasons.length)
+    .map((level) => `No verdict for ${level.operation} at ${level.users}: ${level.reasons.join("; ")}.`);
+  const lines = [...crossovers.map((line) => `${line}.`), ...reasons];
+  if (words.dataset.lines === lines.join("\n")) return;
+  words.dataset.lines = lines.join("\n");
+  words.replaceChildren(...lines.map((line) => make("p", { textContent: line })));
+}
+
+const number = (value, digits) => value === null ? "-"
+  : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const milliseconds = (seconds) => number(seconds === null ? null : seconds * 1000, 2);
+
+function phaseRow(phase, highest) {
+  const bar = make("span", { className: "bar" });
+  bar.style.width = `${highest ? 100 * (phase.throughput ?? 0) / highest : 0}%`;
+  const first = make("th", { textContent: phase.live ? `${phase.phase} (under way)` : `${phase.phase}`, scope: "row" });
+  const cell = (text, className = "number") => make("td", { textContent: text, className });
+  return make("tr", { className: `${phase.mode}${phase.live ? " live" : ""}` }, first, cell(phase.mode, ""),
+    cell(phase.users, ""), cell(phase.operation, ""), cell(number(phase.throughput, 1)),
+    make("td", { className: "bars" }, bar), cell(milliseconds(phase.p50)), cell(milliseconds(phase.p99)),
+    cell(number(phase.failures, 0)));
+}
+
+function show(told) {
+  showNow(told.now, told.phases.length > 0);
+  showLinks(told.files);
+  showWords(told.levels, told.words);
+  const highest = Math.max(...told.phases.map((phase) => phase.throughput ?? 0), 0);
+  body.replaceChildren(...told.phases.map((phase) => phaseRow(phase, highest)));
+}
+
+let askedAt = -Infinity;
+
+async function ask() {
+  askedAt = performance.now();
+  try {
+    const answer = await fetch(`./${KEY}/data`, { headers: { Accept: "application/json" } });
+    if (answer.ok && !answer.redirected) show(await answer.json());
+  } catch {
+    say(doing, "Locust does not answer.");
+  }
+}
+
+// Locust keeps the chosen tab in the address, and shows its tabs once a run has begun.
+setInterval(() => {
+  const chosen = new URLSearchParams(location.search).get("tab") === KEY && document.querySelector('[role="tab"]') !== null;
+  panel.hidden = !chosen;
+  document.body.classList.toggle("loadgen-tab", chosen);
+  if (chosen && !document.hidden && performance.now() - askedAt >= ASK_MS) ask();
+}, LOOK_MS);
