@@ -113,10 +113,11 @@ def _heat_maps() -> list[Any]:
 
 def _levels() -> list[Any]:
     text = (
-        "Each line is one mode at one concurrency while its phases run. Where throughput no longer rises with the "
+        "Each line is one mode at one concurrency (or rate, as 100/s) while its phases run. Where throughput no longer "
+        "rises with the "
         "concurrency but the response time does, the limit is reached. A phase is short: scrape every few seconds."
     )
-    legend = "{{mode}}, {{concurrency}} users"
+    legend = "{{mode}}, {{concurrency}}"
     return [
         row("By concurrency"),
         lines(

@@ -35,4 +35,4 @@ def of_milvus() -> list[Any]:
 
 def phases() -> Any:
     """A region for each phase."""
-    return parts.Marks("Phases", queries.phases(), "Phase {{phase}}: {{mode}}, {{concurrency}} users")
+    return parts.Marks("Phases", queries.phases(), "Phase {{phase}}: {{mode}} at {{concurrency}}")

@@ -49,7 +49,7 @@ class Exporter:
         self.series: dict[Mode, dict[str, Series]] = {mode: {} for mode in Mode}
         self._sync, self._async = self.series[Mode.SYNC], self.series[Mode.ASYNC]
         self.active = dict.fromkeys(Mode, 0.0)
-        """Seconds in which a phase of this mode had users here."""
+        """Seconds in which a phase of this mode made load here."""
         self.dropped = dict.fromkeys(Mode, 0)
         self.offered = dict.fromkeys(Mode, 0.0)
         self.recall: dict[Mode, Buckets] = {mode: Buckets(SHARES) for mode in Mode}
