@@ -75,6 +75,9 @@ class Window:
     """Measured length: told by the process that counted, merged as the longest."""
     told_seconds: float = 0.0
     """What the last report said of it."""
+    heard: dict[str, float] = field(default_factory=dict)
+    """On a master, for each worker: how many seconds of the window its reports have covered so far."""
+
     _pending: list[Sample] = field(default_factory=list)
     _tallies: dict[tuple[Mode, str], Tally] = field(default_factory=dict)
     _slices: dict[str, list[SliceTally]] = field(default_factory=dict)
@@ -90,6 +93,10 @@ class Window:
         """For each operation of a timed phase, its pieces in the order of time."""
         self._add_up()
         return self._slices
+
+    def covered(self, now: float) -> float:
+        """Seconds of it that have passed; 0 during its warm-up."""
+        return max(0.0, min(now, self.end) - self.start)
 
     def add(self, sample: Sample) -> None:
         """Count one sample that finished in this window."""
@@ -110,10 +117,15 @@ class Window:
         timeouts = [one for one in samples if one.outcome is Outcome.TIMEOUT]
         for some, is_answer in ((answered, True), (timeouts, False)):
             if some:
-                pieces = self._slices.setdefault(operation, self.new_slices())
+                pieces = self._pieces(operation)
                 finished = np.array([sample.finished for sample in some])
                 scheduled = np.array([sample.scheduled for sample in some])
                 add_times(pieces, (finished - self.start) / self.phase.seconds, finished - scheduled, is_answer)
+
+    def _pieces(self, operation: str) -> list[SliceTally]:
+        if operation not in self._slices:
+            self._slices[operation] = self.new_slices()
+        return self._slices[operation]
 
     def new_slices(self) -> list[SliceTally]:
         """Empty pieces of equal length for the whole phase."""
@@ -146,7 +158,7 @@ class Window:
             key = (Mode(entry["mode"]), entry["operation"])
             self._tallies.setdefault(key, Tally()).merge(Tally.from_message(entry))
         for operation, pieces in message["slices"].items():
-            mine = self._slices.setdefault(operation, self.new_slices())
+            mine = self._pieces(operation)
             for number, piece in pieces:
                 mine[number].merge(SliceTally.from_message(piece))
         if message["health"]:
@@ -261,7 +273,9 @@ class Ledger:
             told = window.take()
             if any(told.values()) or seconds != window.told_seconds:
                 window.told_seconds = seconds
-                report.append({"phase": window.phase.as_message(), "seconds": seconds} | told)
+                report.append(
+                    {"phase": window.phase.as_message(), "seconds": seconds, "covered": window.covered(now)} | told
+                )
         return report
 
     def merge(self, report: Iterable[Mapping[str, Any]], worker: str) -> None:
@@ -270,6 +284,7 @@ class Ledger:
             phase = Phase.from_message(part["phase"])
             window = self.windows.setdefault(phase.number, Window(phase, 0.0))
             window.seconds = max(window.seconds, float(part["seconds"]))
+            window.heard[worker] = float(part["covered"])
             window.merge(part, worker)
 
 

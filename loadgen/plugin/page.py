@@ -11,7 +11,7 @@ from loadgen.settings import Settings
 
 SECTIONS = {
     "host": "server", "collection": "collection", "rows": "data", "top_k": "operations", "mode": "run",
-    "record": "result",
+    "record": "result", "metrics_port": "metrics",
 }  # fmt: skip
 """The first setting of each group, as the model and the README's table have them, and the group's name."""
 

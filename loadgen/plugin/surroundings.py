@@ -16,6 +16,9 @@ import locust.main
 import psutil
 from locust.exception import StopTest
 
+CANNOT_START = 2
+"""Exit code for wrong settings and for what could not start."""
+
 
 class _Instead:
     """A module with some of its functions replaced, for the eyes of one other module."""

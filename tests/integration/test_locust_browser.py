@@ -1,6 +1,7 @@
 """A person in front of Locust's page: a real browser drives the real command."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def test_a_compare_run_started_from_the_form_fills_the_tab_and_leads_to_record_a
         panel = seen.tab.get_by_role("region", name="Sync vs async")
         expect(panel.get_by_role("status")).to_contain_text("of 4: ", timeout=SOON)
         expect(panel.locator("tr.live")).to_have_count(1, timeout=SOON)
+        expect(panel.get_by_role("status")).to_have_text(re.compile(r"^phase \d of 4: a?sync, 2 users$"), timeout=SOON)
         seen.picture("tab-live")
         await_rows(seen, 4)
         page.await_state("stopped", 0)

@@ -165,7 +165,7 @@ def test_counting_many_at_once_gives_the_histogram_of_one_by_one() -> None:
     for seconds in times:
         one_by_one.record_value(min(max(1, round(seconds * 1e6)), 600_000_000))
     ledger = Ledger()
-    ledger.open(Phase(0, Mode.SYNC, 1, seconds=1e6), 0.0, 1e6)
+    ledger.open(Phase(0, Mode.SYNC, 1), 0.0)
     ledger([Sample(Mode.SYNC, "search", 0.0, 0.0, seconds, Outcome.OK, 1) for seconds in times])
     assert ledger.windows[0].tallies[Mode.SYNC, "search"].service.encode() == one_by_one.encode()
 

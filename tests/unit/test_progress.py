@@ -71,7 +71,7 @@ def test_a_loading_is_not_logged_each_time_and_other_lines_are(
     progress.tell("waiting for the index")
     assert caplog.messages == ["waiting for the index"]
     assert looked(progress) == Now("waiting for the index")
-    progress.rest()
+    progress.end_preparing()
     assert progress.look() is None
 
 
@@ -109,16 +109,20 @@ def test_figures_are_measured_at_most_once_a_second(progress: Progress, clock: C
     assert looked(progress).figures != first
 
 
-def test_on_a_master_the_rate_is_that_until_the_last_report(progress: Progress, clock: Clock, ledger: Ledger) -> None:
+def test_on_a_master_the_rate_is_over_what_the_workers_have_reported(
+    progress: Progress, clock: Clock, ledger: Ledger
+) -> None:
+    workers = {name: Ledger() for name in ("one", "two")}
     progress.open(PLAN[0])
-    ledger.open(PLAN[0], clock.now + 2, clock.now + 12)
-    clock.now += 5
-    searches(ledger, 300, clock.now)
-    looked(progress)
-    clock.now += 2
+    for worker in workers.values():
+        worker.open(PLAN[0], 102.0, 112.0)
+    for name, at, operations in (("one", 104.0, 100), ("two", 105.0, 150), ("one", 107.0, 150)):
+        searches(workers[name], operations, at - 0.5)
+        ledger.merge(workers[name].take_report(at), name)
+    clock.now = 109.5
     now = looked(progress)
     assert now.figures is not None
-    assert now.figures.rate == 100, "300 in 3 s, and nothing heard for 2 s"
+    assert now.figures.rate == 100, "400 operations of which one worker covers 5 s and the other 3 s"
 
 
 def test_the_time_between_phases_is_learned(progress: Progress, clock: Clock) -> None:
@@ -127,6 +131,23 @@ def test_the_time_between_phases_is_learned(progress: Progress, clock: Clock) ->
     progress.finish(None)
     progress.begin(PLAN[1], PLAN)
     assert looked(progress).left == 12 + 2 * (12 + 5), "each phase took 5 s more than planned"
+
+
+def test_what_is_prepared_after_the_first_phase_was_announced_is_shown_and_is_no_part_of_it(
+    progress: Progress, clock: Clock
+) -> None:
+    progress.begin(PLAN[0], PLAN)
+    progress.tell(LoadingLine(2_500, 10_000, 500.0))
+    assert looked(progress).doing == "loading"
+    clock.now += 60
+    progress.end_preparing()
+    assert looked(progress).doing == "phase 1 of 4: sync, 8 users, users are coming"
+    progress.open(PLAN[0])
+    assert looked(progress).doing == "phase 1 of 4: sync, 8 users, warm-up"
+    clock.now += 12
+    progress.finish(None)
+    progress.begin(PLAN[1], PLAN)
+    assert looked(progress).left == 36
 
 
 def test_a_phase_that_is_over_is_told_in_one_line(
@@ -158,7 +179,6 @@ def test_a_burst_counts_its_operations(progress: Progress, clock: Clock, ledger:
     ledger.open(burst, clock.now)
     clock.now += 2
     searches(ledger, 40, clock.now)
-    looked(progress)
     words = in_words(looked(progress))
     assert words.startswith("search x 100, sync, 1 in flight 40 of 100 operations: 20.0 operations/s, p50 10.01 ms")
 

@@ -51,7 +51,7 @@ def test_the_page_names_the_tab_its_columns_and_its_files() -> None:
     shown = json.loads(text.partition("window.templateArgs = ")[2].partition("\n")[0])
     assert shown["extended_tabs"] == [{"title": "Sync vs async", "key": "sync-vs-async"}]
     table = shown["extended_tables"][0]
-    assert (table["key"], table["structure"][0]) == ("sync-vs-async", {"key": "users", "title": "Users"})
+    assert (table["key"], table["structure"][0]) == ("sync-vs-async", {"key": "users", "title": "Users or rate"})
     assert [file["href"] for file in shown["extended_csv_files"]] == [
         "./sync-vs-async/report",
         "./sync-vs-async/record",
@@ -69,7 +69,7 @@ def test_locusts_own_table_gets_a_row_for_each_level(base: str) -> None:
     (extended,) = told["extended_stats"]
     assert extended["key"] == "sync-vs-async"
     assert [(row["users"], row["verdict"], row["async_throughput"]) for row in extended["data"]] == [
-        (8, "async wins", 100.0)
+        ("8", "async wins", 100.0)
     ]
     assert again["extended_stats"] == told["extended_stats"], "Locust keeps its answer for two seconds"
     assert later["extended_stats"] == [{"key": "sync-vs-async", "data": []}]
