@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-PATIENCE = 8.0
-"""Seconds that the end of a run waits for its report: it takes one or two, more on a loaded machine."""
+PATIENCE = 15.0
+"""Seconds that the end of a run waits for its report at most: it takes two, far more on a loaded machine."""
 HURRY = 0.5
 """Seconds that it waits after Ctrl-C."""
 SUFFIXES = {"html": ".html", "markdown": ".md"}

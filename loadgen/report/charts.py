@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from loadgen.ledger import MICROSECONDS
+from loadgen.record import Ratio
 from loadgen.report.style import LOOKS
 from loadgen.report.summary import Row, Summary
 from loadgen.report.tables import Table, level_table, ratio_table
@@ -19,6 +20,15 @@ from loadgen.sample import Mode
 MILLISECONDS = 1_000
 WIDTH, HEIGHT = 7.2, 3.6
 """Inches."""
+ROOM, LOWEST_RATIO = 1.08, 0.02
+"""Room beside the outermost ratio, as a factor; ratios beyond 1 to 50 leave the picture, not the table."""
+RATIO_TICKS = {
+    1.7: (0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.4),
+    4: (0.25, 0.5, 0.75, 1, 1.5, 2, 3),
+    30: (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20),
+    math.inf: (0.02, 0.1, 1, 10, 50),
+}
+"""Ticks by the widest quotient of the ends of an axis that they fit."""
 LEVELS_AT_MOST = 6
 """Panels of the percentile picture."""
 
@@ -189,7 +199,7 @@ def _ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
                 ratio.estimate, height, xerr=[[ratio.estimate - ratio.low], [ratio.high - ratio.estimate]],
                 color="black" if valid else "gray", marker="D" if valid else "x", markersize=5, capsize=4,
             )  # fmt: skip
-        _ratio_axis(panel, upwards=name == "throughput_ratio")
+        _ratio_axis(panel, [getattr(one, name) for one in compared.values()], upwards=name == "throughput_ratio")
         panel.set_title(f"{label}, async / sync")
     panels[0].set_yticks(range(len(compared)), [str(place) for place in compared])
     panels[0].set_ylim(-0.6, len(compared) - 0.4)
@@ -206,13 +216,15 @@ def _ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
     )
 
 
-def _ratio_axis(panel: Any, *, upwards: bool) -> None:
-    low, high = panel.get_xlim()
-    low, high = min(low, 0.9), max(high, 1.1)
-    if low <= 0 or high / low > 4:  # noqa: PLR2004 - then even steps would hide the lower half
-        panel.set_xscale("log")
-        low = max(low, 0.01)
-        plain_ticks(panel.xaxis)
+def _ratio_axis(panel: Any, ratios: Sequence[Ratio], *, upwards: bool) -> None:
+    ends = [end for ratio in ratios for end in (ratio.low, ratio.high) if end]
+    low = max(min([0.9, *ends]) / ROOM, LOWEST_RATIO)
+    high = min(max([1.1, *ends]) * ROOM, 1 / LOWEST_RATIO)
+    panel.set_xscale("log")
+    chosen = next(ticks for widest, ticks in RATIO_TICKS.items() if high / low <= widest)
+    panel.xaxis.set_major_locator(FixedLocator(chosen))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     panel.set_xlim(low, high)
     panel.axvline(1, color="black", linewidth=1)
     panel.axvspan(*((1, high) if upwards else (low, 1)), color=LOOKS[Mode.ASYNC].colour, alpha=0.08, linewidth=0)

@@ -87,16 +87,12 @@ def _say_alone(own: list[Series]) -> Iterator[str]:
 
 
 def _say_burst(burst: Burst) -> str:
-    """The fair neighbours, threads and gather; with the tutorial's sequence only where there is nothing else."""
-    name = f"{burst.operations:,} {burst.operation} operations at once"
-    known = {"threads": "threads", "async": "async gather", "sync": "one after another"}
-    shown = [f"{seconds:.3g} s with {known[style]}" for style, seconds in burst.seconds.items() if style != "sync"]
-    if "sync" in burst.seconds:
-        shown.append(f"{burst.seconds['sync']:.3g} s one after another")
+    """All styles, and how the fair neighbours compare: threads and gather."""
+    known = {"threads": "on threads", "async": "with async gather", "sync": "one after another"}
+    shown = [f"{burst.seconds[style]:.3g} s {words}" for style, words in known.items() if style in burst.seconds]
+    told = f"{burst.operations:,} {burst.operation} operations: {join(shown)}."
     quotient = burst.quotient
     if quotient is None:
-        return f"{name}: {join(shown)}."
-    winner, times = ("async gather", quotient) if quotient >= 1 else ("threads", 1 / quotient)
-    return (
-        f"{name}: {join(shown)}. {winner} is {show_ratio(times)} times as fast here, measured once, without interval."
-    )
+        return told
+    winner, times = ("Async gather is", quotient) if quotient >= 1 else ("Threads are", 1 / quotient)
+    return f"{told} {winner} {show_ratio(times)} times as fast here, measured once, without interval."

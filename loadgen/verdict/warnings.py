@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from loadgen.record import PhaseRecord, RunRecord
-from loadgen.results.series import find_series, place_of
+from loadgen.results.series import Place, find_series, place_of
 from loadgen.sample import Mode, Outcome
 from loadgen.verdict.phrases import join, show_share, show_time
 
@@ -14,10 +14,7 @@ SAME_RECALL = 0.01
 
 def find_warnings(record: RunRecord) -> Iterator[str]:
     """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit."""
-    for one in record.comparisons:
-        if one.verdict == "invalid":
-            where = place_of(one.concurrency, one.rate)
-            yield f"No verdict for {one.operation} at {where}: {'; '.join(one.reasons) or 'no reason was kept'}."
+    yield from _invalid(record)
     yield from _failures(record)
     yield from _dropped(record)
     lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
@@ -27,6 +24,16 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     if saturated:
         worst = _worst([record.phases[number - 1] for number in saturated])
         yield f"The load generator was at its limit in {_phases(saturated)} ({worst}), {SATURATED}."
+
+
+def _invalid(record: RunRecord) -> Iterator[str]:
+    """One sentence for each load and reason: operations that ran together mostly share it."""
+    found: dict[tuple[Place, tuple[str, ...]], list[str]] = {}
+    for one in record.comparisons:
+        if one.verdict == "invalid":
+            found.setdefault((place_of(one.concurrency, one.rate), one.reasons), []).append(one.operation)
+    for (place, reasons), operations in found.items():
+        yield f"No verdict for {join(operations)} at {place}: {'; '.join(reasons) or 'no reason was kept'}."
 
 
 def _failures(record: RunRecord) -> Iterator[str]:

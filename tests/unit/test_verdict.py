@@ -164,10 +164,17 @@ def test_bursts_name_the_fair_neighbours() -> None:
     phases = [phase(mode, 1, operation(), style=style, seconds=seconds) for mode, style, seconds in BURST]
     assert explain(record(*phases)).headlines == (
         (
-            "100 search operations at once: 2 s with threads, 1 s with async gather and 30 s one after another."
-            " async gather is 2.00 times as fast here, measured once, without interval."
+            "100 search operations: 2 s on threads, 1 s with async gather and 30 s one after another. "
+            "Async gather is 2.00 times as fast here, measured once, without interval."
         ),
     )
+    alone = explain(record(*phases[:1]))
+    assert alone.headlines == ("100 search operations: 30 s one after another.",)
+
+
+def test_operations_that_share_a_reason_share_its_sentence() -> None:
+    found = [comparison(8, operation=name, verdict="invalid", reasons=("why",)) for name in ("insert", "search")]
+    assert explain(record(comparisons=tuple(found))).warnings == ("No verdict for insert and search at 8 users: why.",)
 
 
 BURST = (("sync", "sync", 30.0), ("sync", "threads", 2.0), ("async", "async", 1.0))
