@@ -79,7 +79,7 @@ def test_a_compare_run_started_from_the_form_fills_the_tab_and_leads_to_record_a
         assert report.url == f"{page.uri}/sync-vs-async/report"
         assert record["run_id"] in report.content()
         said = explain(RunRecord.model_validate_json(json.dumps(record))).lines()
-        assert [line for line in said if line not in panel.inner_text()] == []
+        assert [line for line in said if line not in str(panel.text_content())] == []
         seen.picture("tab-end")
         assert_accessible(seen)
         seen.tab.get_by_role("tab", name="Statistics").click()
