@@ -18,7 +18,7 @@ BENCH_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check format docs dashboards monitoring bench lock build clean distclean
+.PHONY: help env demo test unit check format docs chart-schema dashboards monitoring bench lock build clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +64,9 @@ dashboards: $(READY) ## write the Grafana dashboards into the chart, from the co
 # MILVUS_METRICS=127.0.0.1:9091 tells where Milvus serves its own metrics. In build/monitoring is all that it stores.
 monitoring: ## Prometheus (and Grafana, where installed) over runs on this machine; Ctrl-C ends it
 	k8s/monitoring/local/run
+
+chart-schema: $(READY) ## write what the chart accepts under `loadgen:` into its schema, from the settings
+	$(BIN)/python -m charts.schema
 
 bench: $(READY) ## compare the tool with bare loops over the same calls
 	$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)

@@ -12,6 +12,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Never
 
 from loadgen import __version__
+from loadgen.calibrate.command import add_calibrate
+from loadgen.commands.prepare import add_prepare
+from loadgen.commands.wait import add_wait
 from loadgen.report.command import add_report
 from loadgen.report.compare_command import add_compare
 
@@ -41,7 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_settings(commands)
     add_report(commands)
     add_compare(commands)
-    given = parser.parse_args(arguments)
+    add_calibrate(commands)
+    add_prepare(commands)
+    add_wait(commands)
+    given, rest = parser.parse_known_args(arguments)
+    if rest and not hasattr(given, "takes_rest"):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    given.rest = rest
     command: Command = given.command
     return command(given)
 

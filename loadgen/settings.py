@@ -201,6 +201,7 @@ class Settings(BaseModel):
     report: Literal["html", "markdown", "none"] = setting(
         "html", "report written beside the record at the end of a run"
     )
+    print_record: bool = setting(False, "print the run record at the end, for a log that outlives the folder")
     require: Texts = setting((), "what the run has to reach, such as 'search async p99 < 50 ms'; may be repeated")
     max_failures: str = setting("", "failed operations that still count as success, such as 1% or 10; empty: none")
 

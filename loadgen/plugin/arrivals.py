@@ -23,6 +23,8 @@ LOOK_FOR_WORKERS = 0.2
 """Seconds between two looks who is there, or whether a newcomer is ready."""
 TURN_AHEAD = 0.25
 """Seconds from a new split's announcement to its moment, so that all know it before."""
+COMPLETE_WITHIN = 2.0
+"""Seconds that a process's schedule may last longer than the lead's."""
 PLACES_WITHIN = 120.0
 """Seconds for all places of a phase to be past their on_start."""
 
@@ -57,6 +59,9 @@ class Arrivals:
                 if self._opening is None or self._opening.ready():
                     self._opening = gevent.spawn(self._open_stores)
                 return self._station.settings.max_in_flight
+            if self._dispatcher is not None:  # made late, for a phase that was over meanwhile
+                self._dispatcher.halt()
+                self._dispatcher.dismiss()
             everyone = self._environment.user_classes
             classes = [kind for kind in everyone if kind.mode is phase.mode and not kind.style and kind.weight]
             self._dispatcher, self._phase = Dispatcher(self._environment, self._station, phase, classes), phase.number
@@ -72,6 +77,12 @@ class Arrivals:
         """Go on with another share."""
         if self._dispatcher is not None:
             self._dispatcher.turn(_read_turn(turn))
+
+    def complete(self) -> None:
+        """Let the schedule come to its end: this process may have begun a little later than the lead. Then finish."""
+        if (dispatcher := self._dispatcher) is not None:
+            _wait(lambda: dispatcher.is_over, COMPLETE_WITHIN)
+        self.finish()
 
     def finish(self) -> None:
         """No more arrivals; wait for what is under way, 3 s at most, then count it as failed. Idempotent."""
@@ -122,7 +133,7 @@ class Splitting:
         self._start, self._told = perf_counter(), self._phase.starting(time()).as_message()
         self._crews.tell_each("open_window", {name: self._opening(name, 0.0) for name in self._sharing})
         on_open()
-        end = self._start + self._phase.warmup_seconds + self._phase.seconds
+        end = perf_counter() + self._phase.warmup_seconds + self._phase.seconds
         try:
             while (left := end - perf_counter()) > 0:
                 gevent.sleep(min(left, LOOK_FOR_WORKERS))

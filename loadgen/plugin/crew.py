@@ -134,7 +134,7 @@ class Crew:
         deadline = perf_counter() + DRAIN_SECONDS + 5
         while runner.user_count and perf_counter() < deadline:
             gevent.sleep(LOOK)
-        self.arrivals.finish()
+        self.arrivals.complete()
         for mode in Mode:
             self.exporter.offer(mode, 0.0)
         self.exporter.leave()

@@ -9,7 +9,7 @@ from loadgen.ledger import Ledger
 from loadgen.levels import Level, find_levels
 from loadgen.plugin.recording import Recorder
 from loadgen.plugin.reporting import write_beside
-from loadgen.record import check_folder
+from loadgen.record import as_block, check_folder
 from loadgen.requirements import FailureLimit, Judgement, judge, parse_max_failures, parse_requirements
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings import Settings
@@ -118,6 +118,8 @@ class Ending:
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")
         out.write("".join(f"{line}\n" for line in lines))
+        if self._settings.print_record:
+            out.write(as_block(self._recorder.record))
         out.flush()
         if self._recorder.path is not None and self._settings.report != "none":
             report = partial(write_beside, self._recorder.path, self._settings.report, hurry=hurry)

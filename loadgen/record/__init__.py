@@ -21,7 +21,7 @@ from loadgen.record.model import (
     new_run_id,
     schema,
 )
-from loadgen.record.writing import RecordError, check_folder, read_record, write_record
+from loadgen.record.writing import RecordError, as_block, check_folder, read_record, write_record
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -36,6 +36,7 @@ __all__ = [
     "RecordError",
     "RunRecord",
     "Slice",
+    "as_block",
     "check_folder",
     "describe_machine",
     "mask_command_line",

@@ -47,7 +47,7 @@ def write_record(folder: str | Path, record: RunRecord) -> Path:
     Until the new file is whole and on disk the old one stays. Raises OSError where it cannot be written.
     """
     path = Path(folder) / f"{record.run_id}.json"
-    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = as_json(record)
     unfinished = path.with_name(f".{path.name}.tmp")
     try:
         with unfinished.open("w", encoding="utf-8") as file:
@@ -60,6 +60,16 @@ def write_record(folder: str | Path, record: RunRecord) -> Path:
         raise
     _sync_folder(path.parent)
     return path
+
+
+def as_json(record: RunRecord) -> str:
+    """The text of the file."""
+    return json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_block(record: RunRecord) -> str:
+    """The text of the file between two lines by which it is found again in a log."""
+    return f"-----BEGIN RUN RECORD {record.run_id}-----\n{as_json(record)}-----END RUN RECORD {record.run_id}-----\n"
 
 
 def _sync_folder(folder: Path) -> None:

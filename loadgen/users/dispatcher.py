@@ -85,6 +85,11 @@ class Dispatcher:
         return self._places.taken
 
     @property
+    def is_over(self) -> bool:
+        """True where no more arrivals will come."""
+        return self._thread is None or not self._thread.is_alive()
+
+    @property
     def leaving(self) -> int:
         """Places that have not yet called their on_stop."""
         return sum(not seat.over for seat in self._seats)

@@ -61,7 +61,7 @@ OTHERS: dict[str, tuple[str, object]] = {
 """For each setting a value other than its default, as text and as the model has it."""
 OPEN: dict[str, tuple[str, object]] = {"arrival": ("poisson", "poisson"), "rate": ("50,100.5", (50.0, 100.5))}
 """The same for those that do not go with a concurrency."""
-SWITCHES = ("upsert", "fresh", "overwrite")
+SWITCHES = ("upsert", "fresh", "overwrite", "print_record")
 
 
 def make_parser(**defaults: object) -> Any:
@@ -92,7 +92,7 @@ def test_without_arguments_all_settings_have_their_defaults() -> None:
 
 def test_every_setting_is_a_flag() -> None:
     flags = [part for name, (text, _) in OTHERS.items() for part in (f"--{name.replace('_', '-')}", text)]
-    assert read([*flags, *(f"--{name}" for name in SWITCHES)]) == expected()
+    assert read([*flags, *(f"--{name.replace('_', '-')}" for name in SWITCHES)]) == expected()
 
 
 def test_the_settings_of_an_open_run_are_flags_variables_and_keys(
@@ -120,7 +120,9 @@ def test_every_setting_is_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_setting_is_a_key_of_a_config_file(tmp_path: Path) -> None:
     lines = [f"{name.replace('_', '-')} = {text}" for name, (text, _) in OTHERS.items()]
     file = tmp_path / "run.conf"
-    file.write_text("\n".join([*lines, *(f"{name} = true" for name in SWITCHES), "host = http://127.0.0.1:1"]))
+    file.write_text(
+        "\n".join([*lines, *(f"{name.replace('_', '-')} = true" for name in SWITCHES), "host = http://127.0.0.1:1"])
+    )
     assert read(["--config", str(file)]) == expected().model_copy(update={"host": "http://127.0.0.1:1"})
 
 

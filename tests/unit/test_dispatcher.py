@@ -46,7 +46,8 @@ def playing(on: Stage, *classes: type[Any], seconds: float = 0.5, rate: float = 
     on.station.ledger.open(phase, start, start + seconds)
     made.start(start, Turn(0.0, Share()))
     yield made
-    on.wait_until(lambda: perf_counter() >= start + seconds, "the end of the window")
+    on.wait_until(lambda: made.is_over, "the end of the schedule")
+    assert perf_counter() >= start + seconds
     made.halt()
     on.wait_until(lambda: not made.in_flight, "the last operation")
     assert on.queue.flush()
@@ -181,12 +182,12 @@ def test_tasks_are_drawn_by_weight_and_one_that_passes_is_replaced_by_another(ki
     kind.done.clear()
     kind.lives.clear()
     with stage(kind) as on:
-        on.station.settings = settings(max_in_flight=8)
+        on.station.settings = settings(max_in_flight=200)
         with playing(on, kind, rate=400):
             pass
         assert kind.done["often"] == len(on.samples) == on.station.ledger.windows[0].flow.offered == 200
         assert 30 < kind.done["other"] < 110, "a third of 200, four standard deviations to each side"
-        assert kind.lives == {"start": 8, "stop": 8}
+        assert kind.lives == {"start": 200, "stop": 200}
 
 
 class AsyncFaulty(AsyncUser):
@@ -204,7 +205,7 @@ class SyncFaulty(SyncUser):
 @pytest.mark.parametrize("kind", [AsyncFaulty, SyncFaulty])
 def test_an_arrival_whose_task_sends_nothing_is_a_dropped_one(kind: type[Any]) -> None:
     with stage(kind) as on:
-        on.station.settings = settings(max_in_flight=4)
+        on.station.settings = settings(max_in_flight=20)
         with playing(on, kind, seconds=0.2):
             pass
         flow = on.station.ledger.windows[0].flow

@@ -1,0 +1,75 @@
+"""The part of the chart's values.schema.json that is about `loadgen:`, made from what the program accepts.
+
+`python -m charts.schema` writes it anew (`make chart-schema`); the rest of that file is written by hand.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
+from pydantic import SecretStr
+
+from loadgen.settings import Settings
+
+FILE = Path(__file__).parent / "milvus-loadgen" / "values.schema.json"
+CHARTS = (
+    "host", "token", "embedded", "ca_file", "client_cert_file", "client_key_file", "server_cert_file", "server_name",
+    "record", "print_record", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
+)  # fmt: skip
+"""Settings that have keys of their own in the chart, or no meaning in a pod."""
+LOCUSTS = (
+    "users", "spawn-rate", "run-time", "stop-timeout", "tags", "exclude-tags", "equal-weights", "reset-stats",
+    "only-summary", "loglevel", "autostart", "autoquit", "web-base-path", "exit-code-on-error",
+)  # fmt: skip
+"""Flags of Locust's own that mean something in a pod and are not the chart's to set."""
+
+
+def settings_schema() -> dict[str, Any]:
+    """JSON Schema of `loadgen:`, keys as in a config file. Raises KeyError where Locust has lost a flag."""
+    own = Settings.model_json_schema()["properties"]
+    properties = {
+        name.replace("_", "-"): _setting(own[name], field.description or "")
+        for name, field in Settings.model_fields.items()
+        if name not in CHARTS and field.annotation is not SecretStr
+    }
+    parser = get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    flags = {text: action for action in parser._actions for text in action.option_strings}  # noqa: SLF001
+    properties |= {name: _flag(flags[f"--{name}"]) for name in LOCUSTS}
+    return {"type": "object", "additionalProperties": False, "properties": dict(sorted(properties.items()))}
+
+
+def _setting(found: dict[str, Any], text: str) -> dict[str, Any]:
+    """What the model takes, and the text that a person would type where it takes lists or maps."""
+    described = {"description": text}
+    kept = {
+        key: value for key, value in found.items() if key not in ("title", "default", "description", "unit", "way_out")
+    }
+    if kept.get("type") == "array":
+        item = kept["items"]
+        return described | {"anyOf": [kept, item, {"type": "string"}] if item.get("type") != "string" else [kept, item]}
+    if kept.get("type") == "object":
+        return described | {"type": ["object", "string"]}
+    return described | kept
+
+
+def _flag(action: Any) -> dict[str, Any]:
+    described = {"description": f"Locust's own: {' '.join((action.help or '').split())}"}
+    if action.nargs == 0:
+        return described | {"type": "boolean"}
+    if action.nargs == "*":
+        return described | {"type": "array", "items": {"type": "string"}}
+    kinds = {int: "integer", float: "number"}
+    return described | {"type": kinds.get(action.type, ["string", "number"])}
+
+
+def with_settings(text: str) -> str:
+    """The text of the file with this part made anew."""
+    schema = json.loads(text)
+    schema["properties"]["loadgen"] = settings_schema()
+    return json.dumps(schema, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(with_settings(FILE.read_text()))

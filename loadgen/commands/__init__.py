@@ -1,0 +1,1 @@
+"""Commands of `loadgen` that a run in many pods needs before it starts."""

@@ -1,0 +1,128 @@
+"""What the chart renders is run for real: its command lines and files, as processes of this machine."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from loadgen.record import read_record
+from loadgen.sample import Outcome
+from loadgen.server import EmbeddedServer
+from tests.charts.chart_support import Document, config_of, pod_of, render
+
+PROGRAMS = Path(sys.executable).parent
+LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
+SMALL = {"rows": 300, "dim": 16, "clusters": 8, "queries": 50, "rounds": 1, "phase-seconds": 1, "warmup-seconds": 0.2}
+BLOCK = re.compile(r"^-----BEGIN RUN RECORD (\S+)-----\n(.*)^-----END RUN RECORD \1-----$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass
+class Release:
+    """A rendered release whose pods are processes: paths, names and ports of the cluster are put right."""
+
+    documents: list[Document]
+    folder: Path
+    port: int
+
+    def write(self) -> None:
+        """What would be mounted."""
+        self.folder.mkdir()
+        (self.folder / "record").mkdir()
+        text = config_of(self.documents).replace('"/record"', f'"{self.folder / "record"}"')
+        (self.folder / "loadgen.conf").write_text(text.replace("0.0.0.0", "127.0.0.1"))  # noqa: S104
+
+    def start(self, role: str, kind: str = "containers") -> "subprocess.Popen[str]":
+        """The only container of that kind of a role."""
+        [container] = pod_of(self.documents, role)["spec"][kind]
+        program, *first = container.get("command", ["locust"])
+        arguments = [self._here(str(part)) for part in container["args"]]
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
+        return subprocess.Popen(
+            [str(PROGRAMS / program), *first, *arguments],
+            cwd=self.folder,
+            env=clean | {"LOCUST_SKIP_MONKEY_PATCH": "1", "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _here(self, argument: str) -> str:
+        if argument.startswith("/opt/loadgen/locustfiles/"):
+            return str(LOCUSTFILES / Path(argument).name)
+        if argument.startswith("/etc/loadgen/config/"):
+            return str(self.folder / Path(argument).name)
+        return argument.replace("demo-milvus-loadgen-r1-master", "127.0.0.1").replace("5557", str(self.port))
+
+
+def release(folder: Path, uri: str, port: int, require: str) -> Release:
+    loadgen = SMALL | {"concurrency": [2], "collection": "chart_run", "require": [require], "only-summary": True}
+    values = {"milvus": {"uri": uri}, "loadgen": loadgen, "metrics": {"lingerSeconds": 0}}
+    found = Release(render(values), folder, port)
+    found.write()
+    return found
+
+
+def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    try:
+        out, _ = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        pytest.fail(f"no end: {process.args!r}\n{process.communicate()[0]}")
+    return process.returncode, out
+
+
+def run(found: Release) -> tuple[tuple[int, str], list[tuple[int, str]]]:
+    """Both Jobs in the order of their pods' steps: how the master ended, and how the two workers did."""
+    waiting = [found.start("worker", "initContainers") for _ in range(2)]
+    code, out = end(found.start("master", "initContainers"))
+    assert code == 0, out
+    assert "The collection is ready" in out
+    assert [each.poll() for each in waiting] == [None, None], "the workers wait for the master, not for its data"
+    master = found.start("master")
+    assert [end(each)[0] for each in waiting] == [0, 0]
+    workers = [found.start("worker") for _ in range(2)]
+    return end(master), [end(worker) for worker in workers]
+
+
+def test_master_and_workers_of_a_release_end_by_themselves_with_the_record_in_its_place_and_in_the_log(
+    milvus: EmbeddedServer, free_port: int, tmp_path: Path
+) -> None:
+    found = release(tmp_path / "pods", milvus.uri, free_port, "search async throughput > 0")
+    (code, out), workers = run(found)
+    assert code == 0, out
+    assert [code for code, _ in workers] == [0, 0], workers
+    [path] = (found.folder / "record").glob("*.json")
+    record = read_record(path)
+    assert (record.run_id, record.manifest.workers) == (path.stem, 2)
+    assert len(record.phases) == 4
+    assert all(operation.outcomes[Outcome.OK] > 0 for phase in record.phases for operation in phase.operations)
+    printed = BLOCK.search(out)
+    assert printed
+    assert printed[1] == record.run_id
+    assert json.loads(printed[2]) == json.loads(path.read_text())
+
+
+def test_a_requirement_that_is_missed_is_the_masters_exit_code_and_not_the_workers(
+    milvus: EmbeddedServer, free_port: int, tmp_path: Path
+) -> None:
+    (code, out), workers = run(release(tmp_path / "pods", milvus.uri, free_port, "search p50 < 0.001 ms"))
+    assert code == 1, out
+    assert [code for code, _ in workers] == [0, 0], workers
+
+
+def test_preparing_what_cannot_be_prepared_ends_with_2_and_says_why(tmp_path: Path, free_port: int) -> None:
+    found = release(tmp_path / "pods", f"http://127.0.0.1:{free_port}", free_port, "search p50 < 1 ms")
+    file = found.folder / "loadgen.conf"
+    file.write_text(file.read_text() + 'rounds = "many"\ntop-k = "20000"\n')
+    code, out = end(found.start("master", "initContainers"))
+    assert code == 2, out
+    assert "--rounds" in out
+    assert "--top-k 20000" in out
+    assert "Traceback" not in out
