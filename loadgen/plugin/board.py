@@ -53,9 +53,12 @@ class Board:
         self._over, self._measured = {}, (-math.inf, [])
         self.levels, self._words = [], []
 
-    def take(self, levels: Sequence[Level]) -> None:
-        """Show these levels from now on. Takes some milliseconds; may be called on any thread."""
-        self.levels, self._words = level_rows(levels), crossover_words(levels)
+    def take(self, levels: Sequence[Level], words: Sequence[str] = ()) -> None:
+        """Show these levels from now on, with the words of the end of the run or, before it, from where async wins.
+
+        Takes some milliseconds; may be called on any thread.
+        """
+        self.levels, self._words = level_rows(levels), list(words) or crossover_words(levels)
 
     def as_json(self) -> dict[str, Any]:
         """All of it; what is not known is null."""
@@ -145,7 +148,7 @@ def level_rows(levels: Sequence[Level]) -> list[dict[str, Any]]:
 def crossover_words(levels: Sequence[Level]) -> list[str]:
     """For each operation with several levels: from where on async wins."""
     return [
-        f"{operation}: {crossover or 'async does not win at the highest concurrency measured'}"
+        f"{operation}: {crossover or 'async does not win at the highest concurrency measured'}."
         for operation, crossover in find_crossovers(levels).items()
     ]
 

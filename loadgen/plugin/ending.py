@@ -82,6 +82,12 @@ class Ending:
         """As the end of the run has compared them."""
         return self._levels
 
+    @property
+    def words(self) -> list[str]:
+        """What the record says to somebody who sees it for the first time, line by line."""
+        known = self._recorder is not None and self._recorder.record.phases
+        return explain(self._recorder.record).lines() if self._recorder and known else []
+
     def compare(self) -> list[Level]:
         """The levels so far. Takes some 0.2 s for each operation at each level: call it on a thread, between phases."""
         return find_levels(list(self._ledger.windows.values()), self._settings.seed, self.objections)
@@ -108,8 +114,7 @@ class Ending:
             return
         self._told = True
         print_tables(list(self._ledger.windows.values()), self._levels, out)
-        lines = explain(self._recorder.record).lines() if self._recorder.record.phases else []
-        lines += [str(found) for found in self._judgements]
+        lines = [*self.words, *(str(found) for found in self._judgements)]
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")
         out.write("".join(f"{line}\n" for line in lines))
