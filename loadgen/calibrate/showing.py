@@ -1,6 +1,7 @@
 """What was found, as tables for a person or as JSON."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
@@ -14,10 +15,12 @@ from loadgen.calibrate.targets import PERCENTS, Target, find_targets
 WIDTH = 150
 EDGE = 0.1
 """Per cent to both sides of a percentile: where the known delay jumps there, either value is right."""
-COLUMNS = tuple(f"p{percent:g}" for percent in PERCENTS)
+SHOWN = (0, 2, 3)
+"""Places of p50, p99 and p99.9."""
 NOTES = """\
 Known: what the delays imply for arrivals on a schedule; where they jump at a percentile, both sides of the jump.
-Kept late: how much later than due the server itself gave its answers.
+Kept: from a call's arrival at the server to its answer. Server late: how much later than due it answered; above 1 ms
+this machine is too busy for a judgement, and kept is what reported has to be near.
 Waiting users (closed) come back only when they are answered, so a stop meets each of them once and hardly shows in
 their percentiles: that is the closed model, not the tool.
 Reported times are longer than known ones by the client's own work: LlamaIndex, pymilvus and gRPC take 1 to 2 ms for a
@@ -42,34 +45,38 @@ def show(found: Sequence[Found], file: TextIO) -> None:
 
 
 def _phase_table(found: Sequence[Found]) -> Table:
-    table = Table(title="Known, kept and reported, phase by phase (ms)")
-    for name in ("driver", "delays", "mode"):
+    table = Table(title="Known, kept and reported: p50 / p99 / p99.9, in ms")
+    for name in ("load", "delays", "mode"):
         table.add_column(name)
-    for name in ("op/s", "n", *(f"known {column}" for column in COLUMNS if column != "p95"), "kept late p99"):
-        table.add_column(name, justify="right")
-    for name in (*COLUMNS, "response p95", "p99", "dropped"):
-        table.add_column(name, justify="right")
+    for name in ("op/s", "known", "kept by the server", "reported", "response p95 / p99", "dropped"):
+        table.add_column(name, justify="right", no_wrap=True)
     for one in found:
-        known = [known_range(one, percent) for percent in PERCENTS if percent != 95.0]  # noqa: PLR2004 - the column
-        late = f"{one.kept.late[1] * 1000:.2f}" if one.kept.late else "-"
-        service = [f"{value * 1000:.2f}" for value in one.service]
+        known = " / ".join(_range(*known_range(one, PERCENTS[place])) for place in SHOWN)
+        kept = " / ".join(_milliseconds(value) for value in one.kept.delays[:3])
+        reported = " / ".join(_milliseconds(one.service[place]) for place in SHOWN)
         opened = one.driver == "open"
-        response = [f"{one.response[at] * 1000:.1f}" if opened else "" for at in (1, 2)]
-        figures = [f"{one.throughput:.1f}", f"{one.operations:,}", *(_range(*pair) for pair in known), late]
-        table.add_row(one.driver, one.kind.name, one.mode, *figures, *service, *response, str(one.dropped))
+        response = " / ".join(_milliseconds(one.response[at]) for at in (1, 2)) if opened else ""
+        names = (one.driver, one.kind.name, one.mode)
+        table.add_row(*names, f"{one.throughput:.1f}", known, kept, reported, response, str(one.dropped))
     return table
 
 
 def _range(low: float, high: float) -> str:
-    return f"{low * 1000:.4g}" if high - low < 1e-6 else f"{low * 1000:.4g}-{high * 1000:.4g}"  # noqa: PLR2004
+    """One value, or two where they differ."""
+    return f"{low * 1000:.4g}" if math.isclose(low, high) else f"{low * 1000:.4g}-{high * 1000:.4g}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.2f}"
 
 
 def _target_table(targets: Sequence[Target]) -> Table:
     table = Table(title="What it has to reach, on this machine")
-    for name in ("target", "wanted", "measured", ""):
+    for name in ("target", "wanted", "measured", "", "server late (p99)"):
         table.add_column(name)
     for target in targets:
-        table.add_row(target.name, target.wanted, target.measured, "met" if target.met else "MISSED")
+        late = "" if target.late is None else f"{target.late * 1000:.2f} ms"
+        table.add_row(target.name, target.wanted, target.measured, "met" if target.met else "MISSED", late)
     return table
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 STOPS_AT = 0.4
 """Where in each period a stop begins: in its middle, so that what waits is answered before the period ends."""
-ARRIVALS = 20_000
+ARRIVALS = 5_000
 """Evenly spaced arrivals that the known distribution is counted from."""
 
 
