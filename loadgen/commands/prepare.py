@@ -10,9 +10,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Never
 
 from loadgen.faults import SettingsError
-from loadgen.settings import Settings
 
 if TYPE_CHECKING:
+    from loadgen.settings import Settings
     from loadgen.store import ServerInfo
 
 DONE, REFUSED, INTERRUPTED = 0, 2, 130
@@ -75,7 +75,7 @@ def _run(arguments: Sequence[str], wait: float) -> int:
     return DONE
 
 
-def await_server(settings: Settings, seconds: float, look: "Callable[[Settings], ServerInfo] | None" = None) -> None:
+def await_server(settings: "Settings", seconds: float, look: "Callable[[Settings], ServerInfo] | None" = None) -> None:
     """Return as soon as Milvus answers. Raises SettingsError when it has not within so many seconds.
 
     What waiting cannot mend, a wrong token or database, is raised at once. `look` is `check_server`, for tests.
@@ -95,7 +95,7 @@ def await_server(settings: Settings, seconds: float, look: "Callable[[Settings],
         time.sleep(min(RETRY_SECONDS, max(0.0, end - time.perf_counter())))
 
 
-def _load(settings: Settings, shield: threading.Lock) -> None:
+def _load(settings: "Settings", shield: threading.Lock) -> None:
     from loadgen.store import prepare
     from loadgen.workload import Dataset
 

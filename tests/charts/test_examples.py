@@ -1,0 +1,60 @@
+"""The files of k8s/ fit the charts that they are for."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from loadgen.plugin.arguments import read_settings
+from tests.charts.chart_support import ROOT, URI, config_of, container_of, faults_of, render
+from tests.charts.test_config import parse
+
+K8S = ROOT / "k8s"
+RUNS = sorted((K8S / "runs").glob("*.yaml"))
+PAGE = (K8S / "README.md").read_text()
+
+
+def test_there_is_a_small_and_a_large_run_of_each_locustfile() -> None:
+    kinds = {path.stem for path in (ROOT / "locustfiles").glob("*.py")}
+    assert {path.stem for path in RUNS} >= {f"{kind}-{size}" for kind in kinds for size in ("small", "large")}
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
+def test_a_run_is_accepted_by_the_chart_and_the_program(path: Path, tmp_path: Path) -> None:
+    documents = render(yaml.safe_load(path.read_text()) | {"milvus": {"uri": URI}})
+    assert [fault for each in documents for fault in faults_of(each, "1.28.0")] == []
+    options = parse(config_of(documents), tmp_path)
+    settings = read_settings(options, options.host)
+    args = container_of(documents, "master")["args"]
+    assert args[args.index("--locustfile") + 1].endswith(f"/{path.stem.partition('-')[0]}.py")
+    workers = int(args[args.index("--expect-workers") + 1])
+    assert min(settings.concurrency) >= workers or path.stem.startswith("burst"), "a worker would have no users"
+
+
+@pytest.mark.parametrize("name", ["cluster", "standalone"])
+def test_milvus_serves_its_metrics_and_has_room(name: str) -> None:
+    values = yaml.safe_load((K8S / "milvus" / f"{name}.yaml").read_text())
+    assert values["cluster"]["enabled"] is (name == "cluster")
+    assert values["metrics"]["serviceMonitor"]["enabled"] is True
+    for part in ("proxy", "queryNode", "streamingNode") if name == "cluster" else ("standalone",):
+        assert set(values[part]["resources"]["requests"]) == {"cpu", "memory"}
+
+
+def test_grafanas_side_car_looks_for_what_the_chart_writes() -> None:
+    theirs = yaml.safe_load((K8S / "monitoring" / "values.yaml").read_text())["grafana"]["sidecar"]["dashboards"]
+    ours = yaml.safe_load((ROOT / "charts/milvus-loadgen/values.yaml").read_text())["monitoring"]["dashboards"]
+    assert (theirs["label"], theirs["labelValue"]) == (ours["label"], ours["labelValue"])
+    assert theirs["folderAnnotation"] == ours["folderAnnotation"]
+
+
+def test_the_page_names_files_and_objects_that_are_there() -> None:
+    paths = set(re.findall(r"\b(?:k8s|charts)/[\w./-]+", PAGE))
+    assert len(paths) >= 6
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    names = {each["metadata"]["name"] for each in render({}, name="demo")}
+    assert set(re.findall(r"job/(\S+)", PAGE)) <= names
+    for line in re.sub(r"\\\n", " ", PAGE).splitlines():
+        if line.startswith(("helm ", "kubectl ", "kind ", "docker ")):
+            assert shlex.split(line)
