@@ -8,51 +8,18 @@ from typing import Any
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
+from loadgen.flow import Flow
 from loadgen.health import Beat, Health
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.slices import SliceTally, add_times, count_slices
-from loadgen.tally import HIGHEST, LOWEST, MICROSECONDS, Tally, new_histogram
+from loadgen.tally import MICROSECONDS, Tally, new_histogram
 from loadgen.truth import Check, Recalls
 
 __all__ = ["MICROSECONDS", "Ledger", "Tally", "Window", "new_histogram"]
 
 AT_ONCE = 256
 """Samples that are added up at once: many together cost a fifth of one by one."""
-
-
-@dataclass(slots=True)
-class Flow:
-    """What became of the arrivals of an open phase. Of those that were due in the warm-up, some end in the window."""
-
-    offered: int = 0
-    """Arrivals that were due in the window."""
-    dropped: int = 0
-    """Given up in it: they found no place in flight in time, or their task sent nothing."""
-    left: HdrHistogram = field(default_factory=new_histogram)
-    """Due before the window's end and not over then: how long they had been due, in microseconds."""
-
-    def leave(self, seconds: float) -> None:
-        """Count an arrival that the window's end found waiting or in flight, so long after it was due."""
-        self.left.record_value(min(max(LOWEST, round(seconds * MICROSECONDS)), HIGHEST))
-
-    @property
-    def unfinished(self) -> int:
-        """Arrivals that were waiting or in flight when the window ended."""
-        return int(self.left.get_total_count())
-
-    def as_message(self) -> dict[str, Any]:
-        """Plain values for the way to the master; empty where nothing has happened."""
-        if not (self.offered or self.dropped or self.unfinished):
-            return {}
-        return {"offered": self.offered, "dropped": self.dropped, "left": self.left.encode()}
-
-    def merge(self, message: Mapping[str, Any]) -> None:
-        """Add what a worker's `as_message` told."""
-        if message:
-            self.offered += message["offered"]
-            self.dropped += message["dropped"]
-            self.left.decode_and_add(message["left"])
 
 
 @dataclass(slots=True)
