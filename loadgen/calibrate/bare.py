@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from loadgen.calibrate.plan import ORDER, USERS
+from loadgen.calibrate.plan import ORDER, PACED_USERS, USERS
 from loadgen.runtime.loop import new_event_loop
 from loadgen.sample import Mode
 from loadgen.server.delays import pick
@@ -26,38 +26,54 @@ SETTLE = 0.1
 
 
 class Loops:
-    """Users that search one after another for one phase; only what ends after the warm-up counts."""
+    """Users that search one after another for one phase; only what ends after the warm-up counts.
 
-    def __init__(self, store: Any, queries: list[Any], settings: Settings) -> None:
+    With a rate each search starts when it is due, the users taking turns; else as soon as the one before is answered.
+    """
+
+    def __init__(self, store: Any, queries: list[Any], settings: Settings, rate: float) -> None:
         self._store = store
         self._queries = queries
-        self._start = perf_counter() + settings.warmup_seconds
+        self._rate = rate
+        self._users = PACED_USERS if rate else USERS
+        self._begin = perf_counter()
+        self._start = self._begin + settings.warmup_seconds
         self._end = self._start + settings.phase_seconds
         self._times: list[float] = []
 
     def run_sync(self) -> None:
         """On threads."""
-        users = [threading.Thread(target=self._search, args=(number,)) for number in range(USERS)]
+        users = [threading.Thread(target=self._search, args=(number,)) for number in range(self._users)]
         for user in users:
             user.start()
         for user in users:
             user.join()
 
     def _search(self, number: int) -> None:
-        while (started := perf_counter()) < self._end:
+        while perf_counter() < self._end:
+            if (early := self._early(number)) > 0:
+                sleep(early)
+            started = perf_counter()
             self._store.query(self._queries[number % len(self._queries)])
             self._add(started, perf_counter())
-            number += USERS
+            number += self._users
 
     async def run_async(self) -> None:
         """As coroutines."""
-        await asyncio.gather(*(self._asearch(number) for number in range(USERS)))
+        await asyncio.gather(*(self._asearch(number) for number in range(self._users)))
 
     async def _asearch(self, number: int) -> None:
-        while (started := perf_counter()) < self._end:
+        while perf_counter() < self._end:
+            if (early := self._early(number)) > 0:
+                await asyncio.sleep(early)
+            started = perf_counter()
             await self._store.aquery(self._queries[number % len(self._queries)])
             self._add(started, perf_counter())
-            number += USERS
+            number += self._users
+
+    def _early(self, number: int) -> float:
+        """Seconds until this search is due."""
+        return self._begin + number / self._rate - perf_counter() if self._rate else 0.0
 
     def _add(self, started: float, finished: float) -> None:
         if self._start <= finished < self._end:
@@ -74,8 +90,8 @@ class Loops:
 
 
 def main() -> None:
-    """Run as many phases as there are to be: the settings as JSON, and a number."""
-    settings, phases = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2])
+    """Run as many phases as there are to be: the settings as JSON, a number, and a rate (0: none)."""
+    settings, phases, rate = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     queries = [to_query(vector, settings) for vector in Dataset(settings).queries()]
     loop, _ = new_event_loop()
     sync, asyn = open_stores(settings, Mode.SYNC), open_stores(settings, Mode.ASYNC)
@@ -87,7 +103,7 @@ def main() -> None:
         sys.stderr.flush()
         sleep(SETTLE)
         mode = ORDER[number % len(ORDER)]
-        loops = Loops(sync[0] if mode is Mode.SYNC else asyn[0], queries, settings)
+        loops = Loops(sync[0] if mode is Mode.SYNC else asyn[0], queries, settings, rate)
         if mode is Mode.SYNC:
             loops.run_sync()
         else:

@@ -22,7 +22,7 @@ def add_calibrate(commands: Any) -> None:
         "--seconds",
         type=_seconds,
         default=SECONDS,
-        help="length of a phase; a stop takes a tenth of 3.3 phases [default: %(default)g]",
+        help="length of a phase; a stop of the open model takes half of it [default: %(default)g]",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, times in seconds")
     parser.set_defaults(command=calibrate)

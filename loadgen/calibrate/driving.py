@@ -63,13 +63,13 @@ class Driver:
 
     def run(self, drive: Drive) -> list[Found]:
         """One command, all its phases. Raises CalibrationError, ServerError."""
-        work = self._run_bare if drive.driver == "bare" else self._run_locust
+        work = self._run_bare if drive.driver in ("bare", "paced") else self._run_locust
         return work(drive)
 
     def _run_bare(self, drive: Drive) -> list[Found]:
         length = {"phase_seconds": drive.seconds, "warmup_seconds": drive.warmup}
         settings = self._settings.model_copy(update=length).model_dump_json(exclude={"token"})
-        command = [sys.executable, "-m", "loadgen.calibrate.bare", settings, str(len(drive.kinds))]
+        command = [sys.executable, "-m", "loadgen.calibrate.bare", settings, str(len(drive.kinds)), str(drive.rate)]
         out, kept = self._hear(command, drive)
         found = []
         for number, told in enumerate(json.loads(out)):
@@ -78,7 +78,7 @@ class Driver:
             times: Percentiles = tuple(told["times"][:4])
             rate, count = told["throughput"], told["operations"]
             kind, mode = drive.kinds[number], drive.modes[number]
-            found.append(Found("bare", kind, mode, count, rate, times, times, 0, kept[number]))
+            found.append(Found(drive.driver, kind, mode, count, rate, times, times, 0, kept[number]))
         return found
 
     def _run_locust(self, drive: Drive) -> list[Found]:

@@ -8,11 +8,12 @@ from loadgen.server.delays import Delays
 
 BASE = 0.020
 SLOW = 0.200
-USERS = 4
+USERS, PACED_USERS = 4, 8
+"""Bare loops: those that start on a schedule are more, so that none is late for its next start."""
 RATE, STOP_RATE = 200.0, 100.0
 STOP_SECONDS = 10.0
 """A stop of 1 s in every 10 s, where a phase has the default length."""
-SECONDS = 3.0
+SECONDS = 2.0
 """Default length of a phase."""
 WARMUP = 0.5
 ORDER = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
@@ -48,10 +49,10 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """One command: `bare` loops, or `locust` in the closed or the open model. Its phases alternate the modes."""
+    """One command: bare loops, or `locust` in the closed or the open model. Its phases alternate the modes."""
 
     driver: str
-    """`bare`, `closed` or `open`."""
+    """`bare` (loops that wait for their answers), `paced` (bare loops that start on a schedule), `closed` or `open`."""
     kinds: tuple[Kind, ...]
     """One for each phase."""
     seconds: float
@@ -92,13 +93,18 @@ def make_kinds(seconds: float) -> tuple[Kind, Kind, Kind, Kind]:
 
 
 def make_plan(seconds: float) -> Sequence[Drive]:
-    """All commands, the bare loops beside what is compared with them."""
+    """All commands, the bare loops before what is held against them.
+
+    Waiting users of a constant delay come back together and queue in the client; arrivals on a schedule do not. So each
+    model has bare loops of its own kind.
+    """
     constant, two_point, stop, none = make_kinds(seconds)
     short = Kind("stop", Delays(base=BASE, stop=seconds / 10, every=seconds))
     pairs = tuple(kind for kind in (constant, two_point, short, none) for _ in range(2))
     return (
+        Drive("paced", (constant,) * 4, seconds, RATE),
+        Drive("open", (constant, constant, two_point, two_point), seconds, RATE),
         Drive("bare", (constant, constant, none, none), seconds),
         Drive("closed", pairs, seconds),
-        Drive("open", (constant, constant, two_point, two_point), seconds, RATE),
         Drive("open", (stop,) * 4, stop.delays.every, STOP_RATE),
     )

@@ -52,6 +52,8 @@ def _phase_table(found: Sequence[Found]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for one in found:
         known = " / ".join(_range(*known_range(one, PERCENTS[place])) for place in SHOWN)
+        if one.kind.delays.every and one.driver != "open":
+            known = "see kept"  # how many users a stop meets depends on the users
         kept = " / ".join(_milliseconds(value) for value in one.kept.delays[:3])
         reported = " / ".join(_milliseconds(one.service[place]) for place in SHOWN)
         opened = one.driver == "open"

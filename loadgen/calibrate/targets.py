@@ -39,7 +39,7 @@ def find_targets(found: Sequence[Found]) -> list[Target]:
     """All targets, judged on the means over the phases of a mode."""
     targets = [_never_early(found)]
     for mode in Mode:
-        bare = _of(found, "bare", "constant", mode)
+        bare = _of(found, "paced", "constant", mode)
         opened = _of(found, "open", "constant", mode)
         targets += [_near_bare(mode, place, opened, bare) for place in (P50, P99)]
     for mode in Mode:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loadgen.calibrate.driving import Found
-from loadgen.calibrate.plan import BASE, ORDER, RATE, SLOW, STOP_RATE, Kind, make_kinds, make_plan
+from loadgen.calibrate.plan import BASE, ORDER, RATE, SECONDS, SLOW, STOP_RATE, Kind, make_kinds, make_plan
 from loadgen.calibrate.showing import as_json, known_range, show
 from loadgen.calibrate.targets import find_targets
 from loadgen.cli import main
@@ -48,17 +48,17 @@ def test_percentiles_are_values_that_occur() -> None:
 
 
 def test_delays_go_to_the_server_whole() -> None:
-    for kind in make_kinds(3.0):
+    for kind in make_kinds(SECONDS):
         assert Delays.from_message(json.loads(json.dumps(kind.delays.as_message()))) == kind.delays
 
 
 def test_the_plan_stops_for_one_second_in_ten_and_has_both_modes_of_each_kind() -> None:
-    plan = make_plan(3.0)
+    plan = make_plan(SECONDS)
     assert [(drive.driver, drive.rate) for drive in plan] == [
-        ("bare", 0), ("closed", 0), ("open", RATE), ("open", STOP_RATE),
+        ("paced", RATE), ("open", RATE), ("bare", 0), ("closed", 0), ("open", STOP_RATE),
     ]  # fmt: skip
-    assert plan[3].kinds[0].delays == Delays(base=BASE, stop=1.0, every=10.0)
-    assert plan[3].seconds == 10.0
+    assert plan[4].kinds[0].delays == Delays(base=BASE, stop=1.0, every=10.0)
+    assert plan[4].seconds == 10.0
     for drive in plan:
         pairs = set(zip((kind.name for kind in drive.kinds), drive.modes, strict=True))
         assert pairs == {(kind.name, mode) for kind in drive.kinds for mode in Mode}
@@ -75,8 +75,8 @@ def found(driver: str, kind: Kind, mode: Mode, extra: float = 0.0, late: float =
 def everything(extra: float = 0.0) -> list[Found]:
     """All phases of the plan; the tool's are longer than the bare loops' by `extra` seconds."""
     return [
-        found(drive.driver, kind, mode, 0.0 if drive.driver == "bare" else extra)
-        for drive in make_plan(3.0)
+        found(drive.driver, kind, mode, 0.0 if drive.driver in ("bare", "paced") else extra)
+        for drive in make_plan(SECONDS)
         for kind, mode in zip(drive.kinds, drive.modes, strict=True)
     ]
 
@@ -98,7 +98,7 @@ def test_a_tool_that_is_off_misses_those_that_it_is_too_far_from(extra: float, m
 
 
 def test_a_jump_at_a_percentile_is_known_to_both_sides_of_it() -> None:
-    constant, two_point, *_ = make_kinds(3.0)
+    constant, two_point, *_ = make_kinds(SECONDS)
     assert known_range(found("open", two_point, ORDER[0]), 99.0) == pytest.approx((BASE, SLOW))
     assert known_range(found("open", two_point, ORDER[0]), 50.0) == pytest.approx((BASE, BASE))
     assert known_range(found("open", constant, ORDER[0]), 99.0) == pytest.approx((BASE, BASE))
@@ -111,9 +111,10 @@ def test_the_tables_and_the_json_tell_every_phase_and_target() -> None:
     assert "20 / 20-200 / 200" in text
     assert "31.50 / 31.50 / 31.50" in text
     assert text.count("MISSED") == 6
+    assert text.count("see kept") == 2
     assert "1 to 2 ms" in text
     told = json.loads(as_json(everything()))
-    assert len(told["phases"]) == 4 + 8 + 4 + 4
+    assert len(told["phases"]) == 4 + 4 + 4 + 8 + 4
     assert told["phases"][0]["service"][0] == pytest.approx(0.0215)
     assert told["phases"][0]["known"] == pytest.approx([0.02] * 4)
     assert all(target["met"] for target in told["targets"])
