@@ -42,7 +42,6 @@ class Lead:
         self._after_phase = after_phase
         self._find_truth = find_truth
         self._taught: set[str] = set()
-        self._seen: list[dict[str, Any]] = []
         self._phase: Phase | None = None
         self._workers: set[str] = set()
         self._crew = crew
@@ -74,7 +73,6 @@ class Lead:
             while not any(self._tell("is_over", number=phase.number)):
                 gevent.sleep(LOOK)
             return
-        self._seen = self._tell("see", mode=str(phase.mode))
         if phase.is_open:
             Splitting(self, phase, self.run).measure(lambda: self._enter(phase))
             return
@@ -103,12 +101,15 @@ class Lead:
             self._taught |= there
 
     def _note_sides(self) -> None:
-        """Keep with the phase how many connections its mode had, and what data they saw."""
+        """Keep with the phase how many connections its mode had, and what data they saw.
+
+        Asked at its end: a start from the page opens the stores when its first phase has begun.
+        """
         window = self._crew.window(self._phase) if self._phase is not None else None
         if window is not None:
-            window.connections = sum(told["connections"] for told in self._seen)
-            window.data = tuple(sorted({found for told in self._seen for found in told["data"]}))
-        self._seen = []
+            seen = self._tell("see", mode=str(window.phase.mode))
+            window.connections = sum(told["connections"] for told in seen)
+            window.data = tuple(sorted({found for told in seen for found in told["data"]}))
 
     def _count_lost(self) -> None:
         """Mark the phase with the workers that were there at its begin and have gone."""

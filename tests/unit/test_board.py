@@ -10,7 +10,7 @@ from loadgen.phase import Phase, timed_phases
 from loadgen.plugin.board import Board, is_comparable, table_rows
 from loadgen.plugin.page import SECTIONS, find_section
 from loadgen.plugin.progress import Progress
-from loadgen.sample import Mode
+from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
 from tests.unit.test_tables import two_rounds
 
@@ -87,3 +87,15 @@ def test_the_groups_of_the_form_are_those_of_the_reference() -> None:
     assert {first.replace("-", "_"): name for name, first in heads} == SECTIONS
     assert {find_section(name) for name in Settings.model_fields} == set(SECTIONS.values())
     assert (find_section("dim"), find_section("phase_seconds")) == ("collection", "run")
+
+
+def test_a_phase_that_is_shorter_by_a_rounding_error_was_not_broken_off() -> None:
+    ledger = Ledger()
+    start = 16_385.3
+    assert (start + 2.1) - start < 2.1
+    for number, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
+        ledger.open(Phase(number, mode, 8, seconds=2.1), start, start + 2.1)
+        ledger([Sample(mode, "search", start, start, start + 0.1 * tenth, Outcome.OK, 10) for tenth in range(1, 20)])
+    (level,) = find_levels(ledger.windows.values(), seed=1)
+    assert level.comparison is not None
+    assert [reason for reason in level.comparison.reasons if "broken off" in reason] == []
