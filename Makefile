@@ -20,7 +20,7 @@ BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check format chart-schema bench lock image image-test build clean distclean
+.PHONY: help env demo test unit check format docs chart-schema dashboards monitoring bench lock image image-test build clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +57,16 @@ format: $(READY) ## put the code into the house's style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+docs: $(READY) ## write docs/settings.md anew from the model
+	$(BIN)/loadgen settings --format markdown > docs/settings.md
+
+dashboards: $(READY) ## write the Grafana dashboards into the chart, from the code in dashboards/
+	$(BIN)/python -m dashboards
+
+# MILVUS_METRICS=127.0.0.1:9091 tells where Milvus serves its own metrics. In build/monitoring is all that it stores.
+monitoring: ## Prometheus (and Grafana, where installed) over runs on this machine; Ctrl-C ends it
+	k8s/monitoring/local/run
+
 chart-schema: $(READY) ## write what the chart accepts under `loadgen:` into its schema, from the settings
 	$(BIN)/python -m charts.schema
 
@@ -87,7 +97,7 @@ build: $(READY) ## wheel and source archive, in dist/
 
 clean: ## remove what was built and cached; run records and .venv stay
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
-	find loadgen locustfiles tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	find dashboards loadgen locustfiles tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv too
 	rm -rf $(VENV)

@@ -1,5 +1,6 @@
 """Drive LlamaIndex's MilvusVectorStore, blocking and asyncio, from Locust."""
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,10 +18,15 @@ def __getattr__(name: str) -> object:
     from loadgen.runtime.patching import ensure_unpatched
 
     ensure_unpatched()
-    if name == "plug":
-        from loadgen.plugin import plug
+    try:
+        if name == "plug":
+            from loadgen.plugin import plug
 
-        return plug
-    from loadgen import users
+            return plug
+        from loadgen import users
 
-    return getattr(users, name)
+        return getattr(users, name)
+    except KeyboardInterrupt:
+        # LlamaIndex and gRPC take seconds to import, and nothing has been started that had to be ended.
+        sys.stderr.write("Interrupted before the run began.\n")
+        raise SystemExit(130) from None

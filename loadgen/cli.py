@@ -12,8 +12,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Never
 
 from loadgen import __version__
+from loadgen.calibrate.command import add_calibrate
 from loadgen.commands.prepare import add_prepare
 from loadgen.commands.wait import add_wait
+from loadgen.report.command import add_report
+from loadgen.report.compare_command import add_compare
 
 if TYPE_CHECKING:
     from loadgen.server import EmbeddedServer
@@ -39,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_serve(commands)
     add_settings(commands)
+    add_report(commands)
+    add_compare(commands)
+    add_calibrate(commands)
     add_prepare(commands)
     add_wait(commands)
     given, rest = parser.parse_known_args(arguments)
@@ -67,15 +73,21 @@ def add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def add_settings(commands: "argparse._SubParsersAction[Parser]") -> None:
-    """`loadgen settings`, which has no flags."""
+    """`loadgen settings` and its flag."""
     text = "list every setting of a run: locust's own --help cannot, it does not read the locustfile"
-    commands.add_parser("settings", help=text, description=text).set_defaults(command=list_settings)
+    parser = commands.add_parser("settings", help=text, description=text)
+    parser.add_argument("--format", choices=("text", "markdown"), default="text", help="[default: %(default)s]")
+    parser.set_defaults(command=list_settings)
 
 
-def list_settings(_given: argparse.Namespace) -> int:
+def list_settings(given: argparse.Namespace) -> int:
     """Print each setting as a flag with its default and its help."""
+    from loadgen.reference import settings_as_markdown
     from loadgen.settings import Settings, as_text
 
+    if given.format == "markdown":
+        sys.stdout.write(settings_as_markdown())
+        return 0
     lines = []
     for name, field in Settings.model_fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}

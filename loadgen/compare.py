@@ -17,11 +17,17 @@ Two phases of each mode leave one degree of freedom to the scatter: the interval
 of each leave five. In simulation (phases of ten slices that differ by 5 %, slices by 10 %, correlated by 0.5) a ratio
 of 1.2 is found in about 70 % of runs with two phases of each mode, 85 % with three, 90 % and more with four. Drift that
 swings in step with the modes cannot be told from an effect by any scheme.
+
+In the open model both modes are offered the same rate, so their throughput is the same as long as they keep up and
+says little. There the p99 of response times (from when an operation was due) decides: one figure, chosen beforehand, so
+that the interval keeps its 95 %. It has no meaning where arrivals were dropped, since those that waited longest are
+missing from it: a mode that dropped more than 1 % of its arrivals has no p99 at all and loses to one that dropped none;
+with fewer dropped, or with both dropping, nothing is decided.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import takewhile
 
@@ -33,6 +39,8 @@ from loadgen.slices import OFFSET, PER_LOG, SLICES_AT_LEAST, SliceTally
 
 Floats = NDArray[np.float64]
 
+DROPPED_AT_MOST = 0.01
+"""Share of dropped arrivals above which the p99 of all arrivals does not exist."""
 PHASES_AT_LEAST = 2
 """Of each mode: one alone cannot tell an effect from drift."""
 REPLICATES = 2_000
@@ -72,7 +80,7 @@ class Ratio:
 
 
 class Verdict(StrEnum):
-    """Who has the higher throughput, in the words of the run record."""
+    """Who has the higher throughput, or in the open model the lower p99, in the words of the run record."""
 
     ASYNC = "async"
     SYNC = "sync"
@@ -88,10 +96,12 @@ class Comparison:
     p50: Ratio | None
     p99: Ratio | None
     async_share: float
-    """Share of the replicates in which async has the higher throughput; nan without a ratio."""
+    """Share of the replicates in which async is ahead in what decides; nan without a ratio."""
     verdict: Verdict
     reasons: tuple[str, ...]
-    """Why it is invalid, else empty."""
+    """Why it is invalid, or what decided it beside the figures."""
+    p99_share: float = math.nan
+    """Share of the replicates in which async has the lower p99; nan without a ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +138,12 @@ def compare_phases(
     found = [*reasons, *_find_reasons(phases)]
     if {phase.mode for phase in phases if phase.slices} != set(Mode) or not all(phase.operations for phase in phases):
         return Comparison(None, None, None, math.nan, Verdict.INVALID, tuple(found))
-    drawn = np.stack([_resample(phase, rng, replicates) for phase in phases], axis=1)
-    chances = _spread(phases, drawn, rng, prior or PhaseNoise())
+    drawn = np.stack([resample(phase, rng, replicates) for phase in phases], axis=1)
+    chances = spread(_line(phases), drawn, rng, prior or PhaseNoise())
     throughput, p50, p99 = (_interval(each) for each in chances)
     share = float(np.mean(chances[0, 1:] > 0))
-    return Comparison(throughput, p50, p99, share, judge(throughput, found), tuple(found))
+    sooner = float(np.mean(chances[2, 1:] < 0))
+    return Comparison(throughput, p50, p99, share, judge(throughput, found), tuple(found), sooner)
 
 
 def judge(throughput: Ratio | None, reasons: Sequence[str] = ()) -> Verdict:
@@ -142,6 +153,26 @@ def judge(throughput: Ratio | None, reasons: Sequence[str] = ()) -> Verdict:
     if throughput.low > 1:
         return Verdict.ASYNC
     return Verdict.SYNC if throughput.high < 1 else Verdict.NO_DIFFERENCE
+
+
+def judge_arrivals(found: Comparison, dropped: Mapping[Mode, float], doubts: Sequence[str]) -> Comparison:
+    """The same comparison, judged as one of arrivals: by p99, unless arrivals were dropped.
+
+    `dropped` is the share of its arrivals that each mode dropped, 0 to 1. `doubts` tell why a p99 is too low; they do
+    not save a mode that loses by what it dropped.
+    """
+    if found.p99 is None or found.reasons:
+        return found
+    told = [f"{mode} dropped {share:.2%} of its arrivals" for mode, share in dropped.items() if share > 0]
+    if len(told) == 1:
+        loser = next(mode for mode, share in dropped.items() if share > 0)
+        if dropped[loser] > DROPPED_AT_MOST:
+            winner = Verdict.SYNC if loser is Mode.ASYNC else Verdict.ASYNC
+            return replace(found, verdict=winner, async_share=float(winner is Verdict.ASYNC), reasons=tuple(told))
+    if reasons := (*told, *doubts):
+        return replace(found, verdict=Verdict.INVALID, async_share=found.p99_share, reasons=reasons)
+    verdict = Verdict.ASYNC if found.p99.high < 1 else Verdict.SYNC if found.p99.low > 1 else Verdict.NO_DIFFERENCE
+    return replace(found, verdict=verdict, async_share=found.p99_share)
 
 
 def find_crossover(levels: Mapping[float, Comparison]) -> Crossover | None:
@@ -170,7 +201,7 @@ def _find_reasons(phases: Sequence[SlicedPhase]) -> list[str]:
     return found
 
 
-def _resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> Floats:
+def resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> Floats:
     """Logarithms of throughput, p50 and p99 of one phase: (1 + replicates, 3), the first row as it was measured."""
     slices = len(phase.slices)
     length = math.ceil(round(slices ** (1 / 3), 9))
@@ -208,24 +239,31 @@ def _find_quantiles(phase: SlicedPhase, weights: Floats) -> Floats:
     return np.column_stack(columns)
 
 
-def _spread(phases: Sequence[SlicedPhase], drawn: Floats, rng: np.random.Generator, prior: PhaseNoise) -> Floats:
-    """Logarithms of the three ratios, (3, 1 + replicates), from `drawn`: (1 + replicates, phases, 3)."""
+def _line(phases: Sequence[SlicedPhase]) -> Floats:
+    """The terms of the line through the phases, the mode last: (phases, terms)."""
     count = len(phases)
     time = np.arange(count) - (count - 1) / 2
-    line = np.column_stack([np.ones(count), [phase.mode is Mode.ASYNC for phase in phases], time])
+    line = np.column_stack([np.ones(count), time, [phase.mode is Mode.ASYNC for phase in phases]])
     # Three phases or fewer leave nothing to measure the drift by.
-    line = line if count > line.shape[1] else line[:, :2]
+    return line if count > line.shape[1] else line[:, [0, 2]]
+
+
+def spread(line: Floats, drawn: Floats, rng: np.random.Generator, prior: PhaseNoise) -> Floats:
+    """The last coefficient of the `line` (phases, terms) through each of the statistics, which are logarithms.
+
+    (statistics, 1 + replicates), from `drawn`: (1 + replicates, phases, statistics).
+    """
     solution = np.linalg.pinv(line)
-    mode = solution[1]
+    wanted = solution[-1]
     measured, replicates = drawn[0], drawn[1:]
-    degrees = count - line.shape[1]
+    degrees = len(line) - line.shape[1]
     scatter = np.sum((measured - line @ (solution @ measured)) ** 2, axis=0)
     explained = degrees * np.mean(np.var(replicates, axis=0), axis=0)
     believed = prior.degrees * prior.relative**2
     noise = (np.maximum(scatter - explained, 0.0) + believed) / (degrees + prior.degrees)
     luck = rng.standard_t(degrees + prior.degrees, (len(replicates), len(noise)))
-    ratios: Floats = np.einsum("p,rps->sr", mode, drawn)
-    ratios[:, 1:] += (luck * np.sqrt(noise * (mode @ mode))).T
+    ratios: Floats = np.einsum("p,rps->sr", wanted, drawn)
+    ratios[:, 1:] += (luck * np.sqrt(noise * (wanted @ wanted))).T
     return ratios
 
 

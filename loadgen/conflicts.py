@@ -18,7 +18,10 @@ MUTUAL = ("ca_file", "client_cert_file", "client_key_file")
 
 def find_conflicts(settings: "Settings") -> list[Conflict]:
     """Every such fault, each with the names of the settings it looks at."""
-    return [*_address(settings), *_files(settings), *_sizes(settings), *_times(settings), *_targets(settings)]
+    return [
+        *(*_address(settings), *_files(settings), *_sizes(settings)),
+        *(*_times(settings), *_arrivals(settings), *_targets(settings)),
+    ]
 
 
 def _address(settings: "Settings") -> list[Conflict]:
@@ -112,4 +115,23 @@ def _targets(settings: "Settings") -> list[Conflict]:
         found.append((Fault(name, given, "does not end with .json", "Prometheus reads it only so."), (name,)))
     if given and not Path(given).absolute().parent.is_dir():
         found.append((Fault(name, given, "is in no folder that there is", "Make the folder first."), (name,)))
+    return found
+
+
+def _arrivals(settings: "Settings") -> list[Conflict]:
+    """Closed and open settings at once."""
+    arrival, rates = settings.arrival, ",".join(f"{rate:g}" for rate in settings.rate)
+    names = ("arrival", "rate")
+    if arrival == "closed":
+        way_out = "Add --arrival poisson (or constant), or leave out --rate."
+        return [(Fault("rate", rates, "needs arrivals, and --arrival is closed", way_out), names)] if rates else []
+    found: list[Conflict] = []
+    if not rates:
+        problem = f"is missing beside --arrival {arrival}"
+        found.append((Fault("rate", "", problem, "Give arrivals per second, such as --rate 50,100,200."), names))
+    if settings.concurrency != type(settings).model_fields["concurrency"].default:
+        users = ",".join(map(str, settings.concurrency))
+        problem = f"is for users who wait for their answer, and --arrival is {arrival}"
+        way_out = "Leave out --concurrency, or choose --arrival closed."
+        found.append((Fault("concurrency", users, problem, way_out), ("arrival", "concurrency")))
     return found

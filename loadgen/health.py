@@ -29,7 +29,7 @@ class Beat:
     in_flight: int
 
 
-def _lags() -> HdrHistogram:
+def new_lags() -> HdrHistogram:
     """Microseconds up to a minute, three digits."""
     return HdrHistogram(1, 60 * MICROSECONDS, 3)
 
@@ -40,8 +40,10 @@ class Health:
 
     cpu: dict[str, tuple[float, float]] = field(default_factory=dict)
     """For each process: seconds of CPU, seconds of wall clock."""
-    hub_lag: HdrHistogram = field(default_factory=_lags)
-    loop_lag: HdrHistogram = field(default_factory=_lags)
+    hub_lag: HdrHistogram = field(default_factory=new_lags)
+    loop_lag: HdrHistogram = field(default_factory=new_lags)
+    pace_lag: HdrHistogram = field(default_factory=new_lags)
+    """How late arrivals of an open phase were handed over."""
     in_flight: int = 0
     """The most operations under way at once in one process."""
 
@@ -59,6 +61,7 @@ class Health:
         self.cpu[process] = (cpu + message["cpu"], wall + message["wall"])
         self.hub_lag.decode_and_add(message["hub_lag"])
         self.loop_lag.decode_and_add(message["loop_lag"])
+        self.pace_lag.decode_and_add(message["pace_lag"])
         self.in_flight = max(self.in_flight, message["in_flight"])
 
     def as_message(self) -> dict[str, Any]:
@@ -68,6 +71,7 @@ class Health:
             "wall": sum(wall for _, wall in self.cpu.values()),
             "hub_lag": self.hub_lag.encode(),
             "loop_lag": self.loop_lag.encode(),
+            "pace_lag": self.pace_lag.encode(),
             "in_flight": self.in_flight,
         }
 
@@ -86,6 +90,16 @@ class Health:
         """Seconds that Locust's hub was late; nan where nothing was seen."""
         return _p99(self.hub_lag)
 
+    @property
+    def pace_lag_p99(self) -> float:
+        """Seconds that arrivals were handed over late; nan without any."""
+        return _p99(self.pace_lag)
+
+    @property
+    def has_pace(self) -> bool:
+        """True where arrivals were handed over."""
+        return bool(self.pace_lag.get_total_count())
+
     def limits(self) -> list[str]:
         """Why the generator was the limit, each with what to do; empty where it was not."""
         found = []
@@ -95,6 +109,8 @@ class Health:
             found.append(f"the event loop was {self.loop_lag_p99:.2f} s late at p99: {LATE}")
         if self.hub_lag_p99 >= LAG_LIMIT:
             found.append(f"Locust's hub was {self.hub_lag_p99:.2f} s late at p99: {LATE}")
+        if self.pace_lag_p99 >= LAG_LIMIT:
+            found.append(f"arrivals were started {self.pace_lag_p99:.2f} s late at p99: {LATE}")
         return found
 
 

@@ -1,65 +1,25 @@
-"""What the samples of each phase add up to: mergeable histograms, on each worker and, merged, on the master."""
+"""What the samples of each phase add up to, on each worker and, merged, on the master."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from hdrh.histogram import HdrHistogram
 
+from loadgen.flow import Flow
 from loadgen.health import Beat, Health
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
-from loadgen.slices import SliceTally, count_slices
+from loadgen.slices import SliceTally, add_times, count_slices
+from loadgen.tally import MICROSECONDS, Tally, new_histogram
+from loadgen.truth import Check, Recalls
 
-LOWEST, HIGHEST, DIGITS = 1, 600_000_000, 3
-"""Histograms count microseconds from 1 us to 10 minutes, with three digits."""
-MICROSECONDS = 1_000_000
+__all__ = ["MICROSECONDS", "Ledger", "Tally", "Window", "new_histogram"]
 
-
-def new_histogram() -> HdrHistogram:
-    """An empty histogram of microseconds."""
-    return HdrHistogram(LOWEST, HIGHEST, DIGITS)
-
-
-@dataclass(slots=True)
-class Tally:
-    """All operations of one kind in one phase."""
-
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    rows: int = 0
-    service: HdrHistogram = field(default_factory=new_histogram)
-    """Service times in microseconds of answered operations and of timeouts, which a user has waited for as well."""
-
-    def add(self, sample: Sample) -> None:
-        """Count one sample."""
-        self.outcomes[sample.outcome] += 1
-        self.rows += sample.rows
-        if not sample.outcome.is_failure or sample.outcome is Outcome.TIMEOUT:
-            self.service.record_value(min(max(LOWEST, round(sample.service_seconds * MICROSECONDS)), HIGHEST))
-
-    def merge(self, other: "Tally") -> None:
-        """Add what another tally counted."""
-        self.outcomes.update(other.outcomes)
-        self.rows += other.rows
-        self.service.add(other.service)
-
-    @property
-    def operations(self) -> int:
-        """All finished operations, failures included."""
-        return sum(self.outcomes.values())
-
-    @property
-    def failures(self) -> int:
-        """Operations without a usable answer."""
-        return sum(count for outcome, count in self.outcomes.items() if outcome.is_failure)
-
-    def percentile(self, percent: float) -> float:
-        """Seconds that so many per cent of the operations took at most; nan where there is none."""
-        if not self.service.get_total_count():
-            return math.nan
-        return float(self.service.get_value_at_percentile(percent)) / MICROSECONDS
+AT_ONCE = 256
+"""Samples that are added up at once: many together cost a fifth of one by one."""
 
 
 @dataclass(slots=True)
@@ -69,45 +29,110 @@ class Window:
     phase: Phase
     start: float
     end: float = math.inf
-    tallies: dict[tuple[Mode, str], Tally] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
-    slices: dict[str, list[SliceTally]] = field(default_factory=dict)
-    """For each operation of a timed phase, its pieces in the order of time."""
+    flow: Flow = field(default_factory=Flow)
+    recalls: Recalls = field(default_factory=Recalls)
+    """What the checked searches found."""
     workers_lost: int = 0
+    connections: int = 0
+    """Open ones of its mode, in all processes; told to the one who leads."""
+    data: tuple[str, ...] = ()
+    """Fingerprints of the data that these connections see: one where all see the same."""
     seconds: float = 0.0
     """Measured length: told by the process that counted, merged as the longest."""
     told_seconds: float = 0.0
     """What the last report said of it."""
+    heard: dict[str, float] = field(default_factory=dict)
+    """On a master, for each worker: how many seconds of the window its reports have covered so far."""
+
+    _pending: list[Sample] = field(default_factory=list)
+    _tallies: dict[tuple[Mode, str], Tally] = field(default_factory=dict)
+    _slices: dict[str, list[SliceTally]] = field(default_factory=dict)
+
+    @property
+    def tallies(self) -> dict[tuple[Mode, str], Tally]:
+        """All operations by mode and name."""
+        self._add_up()
+        return self._tallies
+
+    @property
+    def slices(self) -> dict[str, list[SliceTally]]:
+        """For each operation of a timed phase, its pieces in the order of time."""
+        self._add_up()
+        return self._slices
+
+    def covered(self, now: float) -> float:
+        """Seconds of it that have passed; 0 during its warm-up."""
+        return max(0.0, min(now, self.end) - self.start)
 
     def add(self, sample: Sample) -> None:
         """Count one sample that finished in this window."""
-        key = (sample.mode, sample.operation)
-        if key not in self.tallies:
-            self.tallies[key] = Tally()
-        self.tallies[key].add(sample)
-        if self.phase.seconds:
-            self._slice(sample)
+        self._pending.append(sample)
+        if len(self._pending) >= AT_ONCE:
+            self._add_up()
 
-    def _slice(self, sample: Sample) -> None:
-        if sample.outcome.is_failure and sample.outcome is not Outcome.TIMEOUT:
-            return
-        pieces = self.slices.get(sample.operation)
-        if pieces is None:
-            pieces = self.slices[sample.operation] = self.new_slices()
-        piece = int((sample.finished - self.start) / self.phase.seconds * len(pieces))
-        pieces[min(piece, len(pieces) - 1)].add(sample.response_seconds, not sample.outcome.is_failure)
+    def _add_up(self) -> None:
+        samples, self._pending = self._pending, []
+        for (mode, operation), group in _by_kind(samples).items():
+            self._tallies.setdefault((mode, operation), Tally()).add_all(group)
+            if self.phase.seconds:
+                self._slice(operation, group)
+
+    def _slice(self, operation: str, samples: Sequence[Sample]) -> None:
+        """Answered operations, and timeouts, whose times count and which are no throughput."""
+        answered = [one for one in samples if one.outcome is Outcome.OK or one.outcome is Outcome.EMPTY]
+        timeouts = [one for one in samples if one.outcome is Outcome.TIMEOUT]
+        for some, is_answer in ((answered, True), (timeouts, False)):
+            if some:
+                pieces = self._pieces(operation)
+                finished = np.array([sample.finished for sample in some])
+                scheduled = np.array([sample.scheduled for sample in some])
+                add_times(pieces, (finished - self.start) / self.phase.seconds, finished - scheduled, is_answer)
+
+    def _pieces(self, operation: str) -> list[SliceTally]:
+        if operation not in self._slices:
+            self._slices[operation] = self.new_slices()
+        return self._slices[operation]
 
     def new_slices(self) -> list[SliceTally]:
         """Empty pieces of equal length for the whole phase."""
         number = count_slices(self.phase.seconds)
         return [SliceTally(self.phase.seconds / number) for _ in range(number)]
 
-    def merge_slices(self, message: Mapping[str, Any]) -> None:
-        """Add a worker's pieces; those without an operation are not sent."""
-        for operation, pieces in message.items():
-            mine = self.slices.setdefault(operation, self.new_slices())
+    def take(self) -> dict[str, Any]:
+        """What was counted since the last time, as plain values; all but the length starts again from zero."""
+        self._add_up()
+        told = {
+            "tallies": [
+                {"mode": str(mode), "operation": operation} | tally.as_message()
+                for (mode, operation), tally in self._tallies.items()
+            ],
+            "slices": _told_slices(self._slices),
+            "health": self.health.as_message() if self.health.cpu or self.health.has_pace else {},
+            "flow": self.flow.as_message(),
+            "recalls": self.recalls.as_message() if self.recalls.by_query else {},
+        }
+        if told["recalls"]:
+            self.recalls = Recalls(changed=self.recalls.changed)
+        self._tallies, self._slices = {}, {}
+        self.health = Health() if told["health"] else self.health
+        self.flow = Flow() if told["flow"] else self.flow
+        return told
+
+    def merge(self, message: Mapping[str, Any], worker: str) -> None:
+        """Add what a worker's `take` told."""
+        for entry in message["tallies"]:
+            key = (Mode(entry["mode"]), entry["operation"])
+            self._tallies.setdefault(key, Tally()).merge(Tally.from_message(entry))
+        for operation, pieces in message["slices"].items():
+            mine = self._pieces(operation)
             for number, piece in pieces:
                 mine[number].merge(SliceTally.from_message(piece))
+        if message["health"]:
+            self.health.merge(message["health"], worker)
+        self.flow.merge(message["flow"])
+        if message["recalls"]:
+            self.recalls.merge(Recalls.from_message(message["recalls"]))
 
 
 class Ledger:
@@ -117,15 +142,18 @@ class Ledger:
         self.windows: dict[int, Window] = {}
         self._current: Window | None = None
         self._previous: Window | None = None
+        self._changed_at = math.inf
 
     def reset(self) -> None:
         """Forget everything: another run begins."""
         self.windows = {}
         self._current = self._previous = None
+        self._changed_at = math.inf
 
     def open(self, phase: Phase, start: float, end: float = math.inf) -> None:
         """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is."""
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
+        window.recalls.changed = self._changed_at < end
         self._previous, self._current = self._current, window
         self.windows[phase.number] = window
 
@@ -143,11 +171,57 @@ class Ledger:
 
     def __call__(self, samples: Sequence[Sample]) -> None:
         """Sink of samples: each counts in the phase in which it finished, or in none."""
+        window = self._current
         for sample in samples:
-            for window in (self._current, self._previous):
-                if window is not None and window.start <= sample.finished < window.end:
-                    window.add(sample)
-                    break
+            if window is not None and window.start <= sample.finished < window.end:
+                window.add(sample)
+            else:
+                self._add_other(sample)
+
+    def _add_other(self, sample: Sample) -> None:
+        """Count a sample of the phase before, or one that its own phase's end found under way."""
+        before = self._previous
+        if before is not None and before.start <= sample.finished < before.end:
+            before.add(sample)
+        elif (window := self._left(sample.scheduled, sample.finished)) is not None:
+            window.flow.leave(window.end - sample.scheduled)
+
+    def _left(self, due: float, over: float) -> Window | None:
+        """The open phase whose end lay between these two."""
+        for window in (self._current, self._previous):
+            if window is not None and window.phase.is_open and due < window.end <= over:
+                return window
+        return None
+
+    def drop(self, due: Sequence[float], at: float) -> None:
+        """Arrivals were given up at a moment: each counts in the phase of that moment, or as left over by its own."""
+        for window in (self._current, self._previous):
+            if window is not None and window.start <= at < window.end:
+                window.flow.dropped += len(due)
+                return
+        for moment in due:
+            if (window := self._left(moment, at)) is not None:
+                window.flow.leave(window.end - moment)
+
+    def offer(self, arrivals: int, lags: HdrHistogram) -> None:
+        """The schedule of the current phase is over: arrivals that were due, and how late each was handed over."""
+        if self._current is not None:
+            self._current.flow.offered += arrivals
+            self._current.health.pace_lag.add(lags)
+
+    def check(self, check: Check) -> None:
+        """Count one checked search in the phase in which it finished."""
+        for window in (self._current, self._previous):
+            if window is not None and window.start <= check.finished < window.end:
+                window.recalls.add(check.query, check.recall)
+                break
+
+    def spoil(self, changed_at: float) -> None:
+        """Rows are inserted or deleted from this moment on: what is measured then, and after, has no recall."""
+        self._changed_at = changed_at
+        for window in (self._current, self._previous):
+            if window is not None and changed_at < window.end:
+                window.recalls.changed = True
 
     def beat(self, beat: Beat) -> None:
         """Count one look at this process, for the phase that it lies in."""
@@ -162,15 +236,13 @@ class Ledger:
         """
         report = []
         for window in self.windows.values():
-            tallies, window.tallies = window.tallies, {}
-            entries = [_entry(mode, operation, tally) for (mode, operation), tally in tallies.items()]
             seconds = window.seconds if now >= window.end else 0.0
-            if entries or window.health.cpu or seconds != window.told_seconds:
+            told = window.take()
+            if any(told.values()) or seconds != window.told_seconds:
                 window.told_seconds = seconds
-                health, window.health = window.health.as_message(), Health()
-                slices, window.slices = _told_slices(window.slices), {}
-                told = {"phase": window.phase.as_message(), "seconds": seconds, "tallies": entries}
-                report.append(told | {"health": health, "slices": slices})
+                report.append(
+                    {"phase": window.phase.as_message(), "seconds": seconds, "covered": window.covered(now)} | told
+                )
         return report
 
     def merge(self, report: Iterable[Mapping[str, Any]], worker: str) -> None:
@@ -179,26 +251,22 @@ class Ledger:
             phase = Phase.from_message(part["phase"])
             window = self.windows.setdefault(phase.number, Window(phase, 0.0))
             window.seconds = max(window.seconds, float(part["seconds"]))
-            window.health.merge(part["health"], worker)
-            window.merge_slices(part["slices"])
-            for entry in part["tallies"]:
-                tally = window.tallies.setdefault((Mode(entry["mode"]), entry["operation"]), Tally())
-                tally.outcomes.update({Outcome(name): count for name, count in entry["outcomes"].items()})
-                tally.rows += entry["rows"]
-                tally.service.decode_and_add(entry["service"])
+            window.heard[worker] = float(part["covered"])
+            window.merge(part, worker)
 
 
-def _entry(mode: Mode, operation: str, tally: Tally) -> dict[str, Any]:
-    return {
-        "mode": str(mode),
-        "operation": operation,
-        "outcomes": {str(outcome): count for outcome, count in tally.outcomes.items()},
-        "rows": tally.rows,
-        "service": tally.service.encode(),
-    }
+def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:
+    groups: dict[tuple[Mode, str], list[Sample]] = {}
+    rest = list(samples)
+    while rest:
+        mode, operation = rest[0].mode, rest[0].operation
+        groups[mode, operation] = [one for one in rest if one.mode is mode and one.operation == operation]
+        rest = [one for one in rest if one.mode is not mode or one.operation != operation]
+    return groups
 
 
 def _told_slices(slices: Mapping[str, Sequence[SliceTally]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:
+    """Those without an operation are not told."""
     return {
         operation: [(number, piece.as_message()) for number, piece in enumerate(pieces) if piece.buckets]
         for operation, pieces in slices.items()

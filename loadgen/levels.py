@@ -1,20 +1,29 @@
-"""The timed phases of a run, level by level: both modes at one concurrency, and how they compare."""
+"""The timed phases of a run, level by level: both modes at one concurrency or rate, and how they compare."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from loadgen.compare import Comparison, Crossover, SlicedPhase, compare_phases, find_crossover
-from loadgen.ledger import Tally, Window
+from loadgen.compare import Comparison, Crossover, SlicedPhase, compare_phases, find_crossover, judge_arrivals
+from loadgen.ledger import Window
 from loadgen.sample import Mode
+from loadgen.tally import Tally, count_above, percentile
+from loadgen.truth import Recalls, differ
+
+UNFINISHED_AT_MOST = 0.01
+"""Share of its operations that a phase may leave behind beyond its p99 without that p99 being in doubt."""
+
+ROUNDING = 1e-6
+"""Seconds: a window from 16,384.0 to 16,386.1 is a little shorter than 2.1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One operation at one concurrency, in all rounds; `comparison` is None where only one mode ran."""
+    """One operation at one concurrency or rate, in all rounds; `comparison` is None where only one mode ran."""
 
-    concurrency: int
+    load: float
+    """Users, or arrivals per second."""
     operation: str
     windows: tuple[Window, ...]
     comparison: Comparison | None
@@ -29,10 +38,28 @@ class Level:
             total.merge(tally)
         return total
 
+    @property
+    def is_open(self) -> bool:
+        """True where the load is a rate of arrivals."""
+        return self.windows[0].phase.is_open
+
+    @property
+    def label(self) -> str:
+        """The load as text: `8`, or `50/s`."""
+        return f"{self.load:g}/s" if self.is_open else f"{self.load:,.0f}"
+
+    def dropped(self, mode: Mode) -> int:
+        """Arrivals that a mode dropped, over all rounds and operations."""
+        return sum(window.flow.dropped for window in self.of(mode))
+
     def throughput(self, mode: Mode) -> float:
         """Answered operations per second, over all rounds of a mode; 0 where none was answered."""
         tally, seconds = self.tally(mode), sum(window.seconds for window in self.of(mode))
         return (tally.operations - tally.failures) / seconds if tally and seconds else 0.0
+
+    def recall(self, mode: Mode) -> float | None:
+        """Mean recall of the checked searches, over all rounds of a mode; None where there is none."""
+        return _recalls(self.of(mode)).mean if self.operation == "search" else None
 
     def of(self, mode: Mode) -> list[Window]:
         """The rounds of one mode."""
@@ -42,35 +69,93 @@ class Level:
         return (mode, self.operation) in window.tallies
 
 
-def find_levels(windows: Iterable[Window], seed: int) -> list[Level]:
-    """All levels of the timed windows that were measured, in their order; the comparison draws from `seed`."""
+def find_levels(windows: Iterable[Window], seed: int, objections: Sequence[str] = ()) -> list[Level]:
+    """All levels of the timed windows that were measured, in their order; the comparison draws from `seed`.
+
+    `objections` are what is known against every comparison.
+    """
     rng = np.random.default_rng(seed)
     timed = [window for window in windows if not window.phase.operations and window.seconds > 0]
     timed.sort(key=lambda window: window.phase.number)
     levels: list[Level] = []
-    for concurrency in dict.fromkeys(window.phase.concurrency for window in timed):
-        of_level = tuple(window for window in timed if window.phase.concurrency == concurrency)
+    for load in dict.fromkeys(window.phase.level for window in timed):
+        of_level = tuple(window for window in timed if window.phase.level == load)
         operations = sorted({operation for window in of_level for _, operation in window.tallies})
-        levels += [Level(concurrency, name, of_level, _compare(of_level, name, rng)) for name in operations]
+        levels += [Level(load, name, of_level, _compare(of_level, name, rng, objections)) for name in operations]
     return levels
 
 
 def find_crossovers(levels: Sequence[Level]) -> dict[str, Crossover | None]:
-    """For each operation the concurrency from which async wins; nothing where fewer than two levels were compared."""
+    """For each operation the load from which async wins; nothing where fewer than two levels were compared."""
     found: dict[str, Crossover | None] = {}
     for operation in dict.fromkeys(level.operation for level in levels):
-        compared = {level.concurrency: level.comparison for level in levels if level.operation == operation}
-        known = {float(users): one for users, one in compared.items() if one is not None}
+        compared = {level.load: level.comparison for level in levels if level.operation == operation}
+        known = {load: one for load, one in compared.items() if one is not None}
         if len(known) > 1:
             found[operation] = find_crossover(known)
     return found
 
 
-def _compare(windows: Sequence[Window], operation: str, rng: np.random.Generator) -> Comparison | None:
+def _compare(
+    windows: Sequence[Window], operation: str, rng: np.random.Generator, objections: Sequence[str]
+) -> Comparison | None:
     if {window.phase.mode for window in windows} != set(Mode):
         return None
     phases = [SlicedPhase(w.phase.mode, tuple(w.slices.get(operation) or w.new_slices())) for w in windows]
     reasons = [f"phase {w.phase.number + 1}: {limit}" for w in windows for limit in w.health.limits()]
     reasons += [f"phase {w.phase.number + 1} lost {w.workers_lost} workers" for w in windows if w.workers_lost]
-    reasons += [f"phase {w.phase.number + 1} was broken off" for w in windows if w.seconds < w.phase.seconds]
-    return compare_phases(phases, rng, reasons)
+    reasons += [f"phase {w.phase.number + 1} was broken off" for w in windows if w.seconds < w.phase.seconds - ROUNDING]
+    found = compare_phases(phases, rng, [*objections, *_find_unlike(windows), *reasons])
+    if not windows[0].phase.is_open:
+        return found
+    return judge_arrivals(found, {mode: _dropped(windows, mode) for mode in Mode}, _doubts(windows, operation))
+
+
+def _dropped(windows: Sequence[Window], mode: Mode) -> float:
+    """The share of its arrivals that a mode dropped."""
+    own = [window for window in windows if window.phase.mode is mode]
+    dropped = sum(window.flow.dropped for window in own)
+    finished = sum(tally.operations for window in own for tally in window.tallies.values())
+    return dropped / (dropped + finished) if dropped else 0.0
+
+
+def _doubts(windows: Sequence[Window], operation: str) -> list[str]:
+    """Phases that ended while so many arrivals waited that their p99 is too low: those that waited are not in it."""
+    found: list[str] = []
+    for window in windows:
+        tally = window.tallies.get((window.phase.mode, operation))
+        if tally is None or not window.flow.unfinished:
+            continue
+        waiting = count_above(window.flow.left, tally.percentile(99))
+        if waiting > UNFINISHED_AT_MOST * tally.operations:
+            oldest = percentile(window.flow.left, 100)
+            told = f"{waiting} arrivals had waited longer than its p99, up to {oldest:.2f} s"
+            found.append(f"when phase {window.phase.number + 1} ended, {told}")
+    return found
+
+
+def _find_unlike(windows: Sequence[Window]) -> list[str]:
+    """What was not the same on both sides: recall, data, connections."""
+    sides = {mode: [window for window in windows if window.phase.mode is mode] for mode in Mode}
+    found = []
+    recalls = {mode: _recalls(of_mode) for mode, of_mode in sides.items()}
+    if apart := differ(recalls[Mode.SYNC], recalls[Mode.ASYNC]):
+        found.append(f"recall differs: sync {apart[0]:.3f}, async {apart[1]:.3f}")
+    if len({seen for window in windows for seen in window.data}) > 1:
+        found.append("data differs: " + ", ".join(f"{mode} {_told(sides[mode], 'data')}" for mode in Mode))
+    if len({window.connections for window in windows}) > 1:
+        found.append("connections differ: " + ", ".join(f"{mode} {_told(sides[mode], 'connections')}" for mode in Mode))
+    return found
+
+
+def _recalls(windows: Iterable[Window]) -> Recalls:
+    total = Recalls()
+    for window in windows:
+        total.merge(window.recalls)
+    return total
+
+
+def _told(windows: Iterable[Window], name: str) -> str:
+    """The values of one side, each once: `2`, or `2 and 1`."""
+    values = dict.fromkeys(getattr(window, name) for window in windows)
+    return " and ".join("/".join(value) if isinstance(value, tuple) else str(value) for value in values)

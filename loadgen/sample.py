@@ -36,6 +36,17 @@ class Outcome(StrEnum):
         return self not in (Outcome.OK, Outcome.EMPTY)
 
 
+class OutcomeClass(StrEnum):
+    """Outcomes whose times belong together."""
+
+    ANSWERED = "answered"
+    """`ok` and `empty`."""
+    TIMEOUT = "timeout"
+    """As long as the deadline: a user has waited for it."""
+    FAILED = "failed"
+    """Refused or cut off: its time says nothing about an answer."""
+
+
 class Sample(NamedTuple):
     """One finished operation. Times are seconds of `time.perf_counter()` in the process that called.
 

@@ -85,6 +85,9 @@ def _spelling(names: tuple[str, ...]) -> BeforeValidator:
 
 Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_numbers), Field(min_length=1)]
+Rates = Annotated[
+    tuple[Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)], ...], BeforeValidator(_numbers)
+]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Port = Annotated[int | Literal["off"], BeforeValidator(_port)]
@@ -160,6 +163,10 @@ class Settings(BaseModel):
         10, "neighbours that a search asks for", ge=1, le=16_384, way_out="Choose 1 to 16384, Milvus's own limit"
     )
     nodes_per_insert: int = setting(1, "nodes in one insert operation", ge=1, le=100_000)
+    recall_every: int = setting(
+        20, "one search in so many is compared with the exact neighbours, off the clock; 0: none", ge=0
+    )
+    cache: str = setting("", "folder that keeps exact neighbours; empty is ~/.cache/milvus-loadgen")
 
     # The run
     mode: Literal["compare", "sync", "async"] = setting(
@@ -168,7 +175,21 @@ class Settings(BaseModel):
     concurrency: Counts = setting(
         (1, 8, 32), "users in each phase of a compare run, with commas", way_out=f"{WHOLE_NUMBERS}, such as 1,8,32"
     )
-    rounds: int = setting(2, "rounds of sync, async, async, sync at each concurrency", ge=1, le=1_000)
+    arrival: Literal["closed", "constant", "poisson"] = setting(
+        "closed", "users who wait for their answer, or arrivals at --rate, evenly spaced or at random"
+    )
+    rate: Rates = setting(
+        (),
+        "arrivals per second in each phase of an open run, with commas",
+        way_out="Give numbers above 0 with commas, such as 50,100,200",
+    )
+    max_in_flight: int = setting(
+        256, "operations of an open run under way at once in each process, for sync the threads", ge=1, le=10_000
+    )
+    max_wait: float = setting(
+        1.0, "how long an arrival may wait for a place in flight, then it is dropped", unit="s", ge=0, le=600
+    )
+    rounds: int = setting(2, "rounds of sync, async, async, sync at each concurrency or rate", ge=1, le=1_000)
     phase_seconds: float = setting(10.0, "measured length of a phase", unit="s", gt=0, le=86_400)
     warmup_seconds: float = setting(2.0, "load before the measured part of a phase", unit="s", ge=0, le=86_400)
     burst: Counts = setting(
@@ -177,6 +198,9 @@ class Settings(BaseModel):
 
     # The result
     record: str = setting("runs", "folder for the run record; empty keeps none")
+    report: Literal["html", "markdown", "none"] = setting(
+        "html", "report written beside the record at the end of a run"
+    )
     print_record: bool = setting(False, "print the run record at the end, for a log that outlives the folder")
     require: Texts = setting((), "what the run has to reach, such as 'search async p99 < 50 ms'; may be repeated")
     max_failures: str = setting("", "failed operations that still count as success, such as 1% or 10; empty: none")
@@ -243,6 +267,12 @@ def _fault(name: str, value: object, error: ValidationError, model: type[BaseMod
 
 def _bounds(field: FieldInfo | None) -> str:
     """Name the range of a number: `Choose a number from 1 to 256`."""
+    named = find_limits(field)
+    return f"Choose a number {named}" if named else "See --help"
+
+
+def find_limits(field: FieldInfo | None) -> str:
+    """The range of a number, such as `from 1 to 256`; empty where there is none."""
     limits = {
         name: value
         for mark in (field.metadata if field else ())
@@ -250,8 +280,7 @@ def _bounds(field: FieldInfo | None) -> str:
         for name, value in asdict(mark).items()
     }
     words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
-    named = " ".join(f"{words[name]} {limits[name]:,}" for name in words if name in limits)
-    return f"Choose a number {named}" if named else "See --help"
+    return " ".join(f"{words[name]} {limits[name]:,}" for name in words if name in limits)
 
 
 def as_text(value: object) -> str:
@@ -261,5 +290,5 @@ def as_text(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{key}={part}" for key, part in value.items())
     if isinstance(value, tuple | list):
-        return ",".join(str(part) for part in value)
+        return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
     return str(value)

@@ -60,7 +60,8 @@ class PhaseShape(LoadTestShape):  # type: ignore[misc]
         self._conductor.reset()
         for phase in self._phases:
             classes = self._conductor.begin(phase)
-            yield phase.users, float(phase.users), classes
+            spawn_rate = float(max(phase.users, 1))
+            yield phase.users, spawn_rate, classes
             self._conductor.measure(phase)
-            yield 0, float(phase.users), classes
+            yield 0, spawn_rate, classes
             self._conductor.finish()

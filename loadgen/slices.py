@@ -1,9 +1,14 @@
 """What was answered in short pieces of a phase, small enough to be sent and fine enough for quantiles."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 SHORTEST, LONGEST, WIDTH = 1e-6, 600.0, 1.02
 """Slices count times from 1 us to 10 minutes in buckets 2 % wide, so that a quantile is less than 1 % off."""
@@ -34,9 +39,13 @@ class SliceTally:
         bucket = int(math.log(seconds) * PER_LOG + OFFSET) if SHORTEST < seconds < LONGEST else 0
         if seconds >= LONGEST:
             bucket = LAST_BUCKET
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+        self.count(bucket, 1, answered)
+
+    def count(self, bucket: int, number: int, answered: bool = True) -> None:
+        """Count operations whose bucket is known; those that are not `answered` only add their times."""
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + number
         if answered:
-            self.operations += 1
+            self.operations += number
 
     def merge(self, other: Self) -> None:
         """Add another worker's tally of the same slice: the operations add up, the seconds are the same ones."""
@@ -55,3 +64,24 @@ class SliceTally:
         """The inverse of `as_message`."""
         buckets = dict(zip(message["buckets"], message["counts"], strict=True))
         return cls(message["seconds"], message["operations"], buckets)
+
+    def times_as_text(self) -> str:
+        """The numbers by bucket in one line, such as `460:3 461:12`."""
+        return " ".join(f"{bucket}:{count}" for bucket, count in sorted(self.buckets.items()))
+
+    @classmethod
+    def from_text(cls, seconds: float, operations: int, times: str) -> Self:
+        """A tally whose buckets were written by `times_as_text`."""
+        pairs = (pair.partition(":") for pair in times.split())
+        return cls(seconds, operations, {int(bucket): int(count) for bucket, _, count in pairs})
+
+
+def add_times(pieces: Sequence[SliceTally], places: Floats, seconds: Floats, answered: bool) -> None:
+    """Count many operations at once: where each ended (0 to 1 of the whole), and what it took."""
+    buckets = (np.log(np.clip(seconds, SHORTEST, LONGEST)) * PER_LOG + OFFSET).astype(np.int64)
+    buckets = np.where(seconds >= LONGEST, LAST_BUCKET, np.where(seconds <= SHORTEST, 0, buckets))
+    numbers = np.minimum((places * len(pieces)).astype(np.int64), len(pieces) - 1)
+    cells, counts = np.unique(numbers * (LAST_BUCKET + 1) + buckets, return_counts=True)
+    for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
+        number, bucket = divmod(cell, LAST_BUCKET + 1)
+        pieces[number].count(bucket, count, answered)

@@ -7,9 +7,9 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from loadgen.compare import Comparison
+from loadgen.compare import Comparison, Ratio
 from loadgen.ledger import Window
-from loadgen.levels import Level, find_crossovers
+from loadgen.levels import Level
 from loadgen.sample import Mode
 
 SEED_SECONDS: dict[tuple[str, str, int], float] = {
@@ -27,7 +27,13 @@ SEED_SECONDS: dict[tuple[str, str, int], float] = {
     ("search", "sync", 1_000): 308.80,
 }
 """What the Milvus tutorial "RAG with LlamaIndex and the Milvus async API" prints, on its machine and its server."""
-WIDTH_WITHOUT_TERMINAL = 132
+WIDTH_WITHOUT_TERMINAL = 160
+FIGURES = ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures")
+CLOSED_KEY = "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval."
+OPEN_KEY = (
+    "Response times, from when an operation was due, of answered operations and timeouts. Ratios: async to sync, "
+    "below 1 async answers sooner; the 95 % interval of p99 decides. Dropped: arrivals that found no place in flight."
+)
 
 
 def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextIO) -> None:
@@ -35,12 +41,8 @@ def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextI
     out = Console(file=file) if file.isatty() else Console(file=file, width=WIDTH_WITHOUT_TERMINAL)
     bursts = [window for window in windows if window.phase.operations and window.tallies]
     if levels:
-        out.print(_level_table(levels))
-        for line in _words(levels):
-            out.print(line)
-        out.print(
-            "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval."
-        )
+        out.print(_open_table(levels) if levels[0].is_open else _level_table(levels))
+        out.print(OPEN_KEY if levels[0].is_open else CLOSED_KEY)
     if bursts:
         out.print(_burst_table(sorted(bursts, key=lambda window: window.phase.number)))
         out.print(
@@ -54,44 +56,77 @@ def _level_table(levels: Sequence[Level]) -> Table:
     table.add_column("users", justify="right")
     table.add_column("operation")
     table.add_column("mode")
-    for name in ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures", "ratio (95 %)"):
+    checked = _are_checked(levels)
+    for name in (*FIGURES, *(("recall",) if checked else ()), "ratio (95 %)"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
     for level in levels:
-        _add_level(table, level)
+        _add_level(table, level, checked)
         table.add_section()
     return table
 
 
-def _add_level(table: Table, level: Level) -> None:
+def _open_table(levels: Sequence[Level]) -> Table:
+    table = Table(title="Sync and async, arrivals on a schedule")
+    table.add_column("arrive", justify="right")
+    table.add_column("operation")
+    table.add_column("mode")
+    checked = _are_checked(levels)
+    names = ("done/s", *FIGURES[1:-1], "failed", *(("recall",) if checked else ()), "dropped", "p50 ratio")
+    for name in (*names, "p99 ratio (95 %)"):
+        table.add_column(name, justify="right", no_wrap=name.endswith("%)"))
+    table.add_column("verdict")
+    for level in levels:
+        for mode in Mode:
+            if (figures := _figures(level, mode, checked)) is None:
+                continue
+            compared = ("", "", "")
+            if mode is Mode.ASYNC and level.comparison is not None:
+                found = level.comparison
+                middle = f"{found.p50.estimate:.2f}" if found.p50 else "-"
+                compared = (middle, _ratio(found.p99), str(found.verdict))
+            table.add_row(level.label, level.operation, mode.value, *figures, f"{level.dropped(mode):,}", *compared)
+        table.add_section()
+    return table
+
+
+def _are_checked(levels: Sequence[Level]) -> bool:
+    return any(level.recall(mode) is not None for level in levels for mode in Mode)
+
+
+def _add_level(table: Table, level: Level, checked: bool) -> None:
     for mode in Mode:
-        tally = level.tally(mode)
-        if tally is None:
+        if (figures := _figures(level, mode, checked)) is None:
             continue
-        times = [_milliseconds(tally.percentile(percent)) for percent in (50, 95, 99)]
-        figures = [f"{level.throughput(mode):,.1f}", *times, f"{tally.failures:,}"]
         compared = _compared(level.comparison) if mode is Mode.ASYNC else ("", "")
-        table.add_row(f"{level.concurrency:,}", level.operation, mode.value, *figures, *compared)
+        table.add_row(level.label, level.operation, mode.value, *figures, *compared)
+
+
+def _figures(level: Level, mode: Mode, checked: bool) -> list[str] | None:
+    """Throughput, percentiles of response time, failures and, where searches were checked, recall.
+
+    None where the mode did nothing.
+    """
+    tally = level.tally(mode)
+    if tally is None:
+        return None
+    times = [_milliseconds(tally.percentile(percent)) for percent in (50, 95, 99)]
+    figures = [f"{level.throughput(mode):,.1f}", *times, f"{tally.failures:,}"]
+    if checked:
+        recall = level.recall(mode)
+        figures.append("-" if recall is None else f"{recall:.3f}")
+    return figures
 
 
 def _compared(comparison: Comparison | None) -> tuple[str, str]:
     """The ratio with its interval, and the verdict."""
     if comparison is None:
         return "", ""
-    ratio = comparison.throughput
-    return f"{ratio.estimate:.2f} ({ratio.low:.2f}-{ratio.high:.2f})" if ratio else "-", str(comparison.verdict)
+    return _ratio(comparison.throughput), str(comparison.verdict)
 
 
-def _words(levels: Sequence[Level]) -> list[str]:
-    """Why a comparison is invalid, and from where on async wins."""
-    lines = [
-        f"No verdict for {level.operation} at {level.concurrency}: {'; '.join(level.comparison.reasons)}."
-        for level in levels
-        if level.comparison is not None and level.comparison.reasons
-    ]
-    for operation, crossover in find_crossovers(levels).items():
-        lines.append(f"{operation}: {crossover or 'async does not win at the highest concurrency measured'}.")
-    return lines
+def _ratio(ratio: Ratio | None) -> str:
+    return f"{ratio.estimate:.2f} ({ratio.low:.2f}-{ratio.high:.2f})" if ratio else "-"
 
 
 def _milliseconds(seconds: float) -> str:

@@ -6,6 +6,7 @@ from time import perf_counter
 
 from loadgen.clients.outcomes import outcome_of
 from loadgen.sample import Mode, Outcome, Sample
+from loadgen.truth import Checks
 
 
 class ClosedError(BaseException):
@@ -25,11 +26,14 @@ class Client:
 
     mode: Mode
 
-    def __init__(self, emit: Callable[[Sample], None]) -> None:
+    def __init__(self, emit: Callable[[Sample], None], checks: Checks | None = None) -> None:
         self._emit = emit
+        self._checks = checks or Checks()
         self._closed = False
         self._tokens = count()
-        self._under_way: dict[int, tuple[str, float]] = {}
+        self._under_way: dict[int, tuple[str, float, float]] = {}
+        self.due: float | None = None
+        """When the next operation should have started (perf_counter); it takes that with it. None: when it starts."""
 
     @property
     def in_flight(self) -> int:
@@ -52,7 +56,9 @@ class Client:
         if self._closed:
             raise ClosedError
         token = next(self._tokens)
-        self._under_way[token] = (operation, perf_counter())
+        started = perf_counter()
+        due, self.due = self.due, None
+        self._under_way[token] = (operation, started if due is None else due, started)
         return token
 
     def _end(self, token: int, rows: int, error: BaseException | None = None) -> bool:
@@ -60,9 +66,9 @@ class Client:
         begun = self._under_way.pop(token, None)
         if begun is None:  # abandoned meanwhile
             return False
-        operation, started = begun
+        operation, scheduled, started = begun
         outcome = outcome_of(error) if error is not None else Outcome.OK if rows else Outcome.EMPTY
-        self._emit(Sample(self.mode, operation, started, started, finished, outcome, rows, error))
+        self._emit(Sample(self.mode, operation, scheduled, started, finished, outcome, rows, error))
         return True
 
     def _failed(self, token: int, error: BaseException) -> None:

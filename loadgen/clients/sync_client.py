@@ -8,6 +8,7 @@ from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.clients.base import Client
 from loadgen.sample import Mode, Sample
+from loadgen.truth import Checks
 
 
 class SyncClient(Client):
@@ -15,8 +16,8 @@ class SyncClient(Client):
 
     mode = Mode.SYNC
 
-    def __init__(self, store: MilvusVectorStore, emit: Callable[[Sample], None]) -> None:
-        super().__init__(emit)
+    def __init__(self, store: MilvusVectorStore, emit: Callable[[Sample], None], checks: Checks | None = None) -> None:
+        super().__init__(emit, checks)
         self._store = store
 
     def search(self, query: VectorStoreQuery) -> VectorStoreQueryResult | None:
@@ -28,10 +29,12 @@ class SyncClient(Client):
             self._failed(token, error)
             return None
         self._end(token, len(result.ids or ()))
+        self._checks.keep(query, result.ids)
         return result
 
     def insert(self, nodes: list[BaseNode]) -> list[str] | None:
         """Add nodes; the sample's rows are the nodes. Returns their ids."""
+        self._checks.spoil()
         token = self._begin("insert")
         try:
             ids: list[str] = self._store.add(nodes)
@@ -43,6 +46,7 @@ class SyncClient(Client):
 
     def delete(self, ref_doc_id: str) -> None:
         """Delete the nodes of one document; the store does not tell how many, so the sample's rows are 1."""
+        self._checks.spoil()
         token = self._begin("delete")
         try:
             self._store.delete(ref_doc_id)

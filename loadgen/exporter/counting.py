@@ -49,7 +49,7 @@ class Exporter:
         self.series: dict[Mode, dict[str, Series]] = {mode: {} for mode in Mode}
         self._sync, self._async = self.series[Mode.SYNC], self.series[Mode.ASYNC]
         self.active = dict.fromkeys(Mode, 0.0)
-        """Seconds in which a phase of this mode had users here."""
+        """Seconds in which a phase of this mode made load here."""
         self.dropped = dict.fromkeys(Mode, 0)
         self.offered = dict.fromkeys(Mode, 0.0)
         self.recall: dict[Mode, Buckets] = {mode: Buckets(SHARES) for mode in Mode}
@@ -126,7 +126,7 @@ class Exporter:
         self.loop_lag.add(beat.loop_lag)
         self.in_flight = beat.in_flight
         self._beats.append(beat)
-        if self.phase is not None and self.count_users is not None and self.count_users():
+        if self.phase is not None and self.count_users is not None and (self.phase.is_open or self.count_users()):
             self.active[self.phase.mode] += beat.wall
 
     @property

@@ -78,7 +78,7 @@ class ExporterCollector(Collector):
             dropped.add_metric([mode.value, self._exporter.client], number)
         active = CounterMetricFamily(
             "loadgen_active_seconds",
-            "Time in which phases of this mode had users here; operations over it are a throughput [seconds]",
+            "Time in which phases of this mode made load here; operations over it are a throughput [seconds]",
             labels=("mode", "client"),
             unit="seconds",
         )
@@ -149,7 +149,7 @@ class ExporterCollector(Collector):
                 "run_id": run.get("run_id", ""),
                 "phase": str(phase.number + 1),
                 "mode": phase.mode.value,
-                "concurrency": str(phase.concurrency),
+                "concurrency": f"{phase.rate:g}/s" if phase.is_open else str(phase.concurrency),
             }
         return _info("loadgen_phase_info", text, ("run_id", "phase", "mode", "concurrency"), values)
 

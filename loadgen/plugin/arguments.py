@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import SecretStr
 
+from loadgen.plugin.doubts import Doubts
 from loadgen.settings import Settings, as_text
 
 MASK = "********"
@@ -23,8 +24,13 @@ class Offered(list[str]):
         return True
 
 
-def add_arguments(parser: Any, defaults: Mapping[str, object]) -> None:
-    """Add every setting to Locust's parser, with a locustfile's own defaults. Raises ValueError for an unknown one."""
+def add_arguments(parser: Any, defaults: Mapping[str, object], doubts: Doubts | None = None) -> None:
+    """Add every setting to Locust's parser, with a locustfile's own defaults. Raises ValueError for an unknown one.
+
+    `doubts` keeps what the parser would refuse of variables and config files.
+    """
+    doubts = doubts or Doubts()
+    doubts.watch(parser)
     unknown = set(defaults) - set(Settings.model_fields)
     if unknown:
         raise ValueError(f"plug() got settings that do not exist: {', '.join(sorted(unknown))}")
@@ -36,6 +42,8 @@ def add_arguments(parser: Any, defaults: Mapping[str, object]) -> None:
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         unit = f" [{extra['unit']}]" if extra.get("unit") else ""
         options: dict[str, Any] = {"dest": name, "env_var": f"LOADGEN_{name.upper()}", "help": _escape(f"{field.description}{unit}")}  # fmt: skip  # noqa: E501
+        if doubts.hides_variable(name):
+            del options["env_var"]
         if field.annotation is bool:
             options |= {"action": "store_true", "default": bool(default)}
         elif name == "require":

@@ -25,7 +25,7 @@ class Row:
     phase: int
     label: str
     mode: str
-    users: int
+    users: str
     operation: str
     throughput: float
     p50: float
@@ -53,9 +53,12 @@ class Board:
         self._over, self._measured = {}, (-math.inf, [])
         self.levels, self._words = [], []
 
-    def take(self, levels: Sequence[Level]) -> None:
-        """Show these levels from now on. Takes some milliseconds; may be called on any thread."""
-        self.levels, self._words = level_rows(levels), crossover_words(levels)
+    def take(self, levels: Sequence[Level], words: Sequence[str] = ()) -> None:
+        """Show these levels from now on, with the words of the end of the run or, before it, from where async wins.
+
+        Takes some milliseconds; may be called on any thread.
+        """
+        self.levels, self._words = level_rows(levels), list(words) or crossover_words(levels)
 
     def as_json(self) -> dict[str, Any]:
         """All of it; what is not known is null."""
@@ -97,7 +100,7 @@ def _measure(window: Window, seconds: float, live: bool) -> list[Row]:
             phase=phase.number + 1,
             label=phase.label,
             mode=str(mode),
-            users=phase.concurrency,
+            users=f"{phase.rate:g}/s" if phase.is_open else f"{phase.concurrency:,}",
             operation=operation,
             throughput=(tally.operations - tally.failures) / seconds if seconds > 0 else math.nan,
             p50=tally.percentile(50),
@@ -115,7 +118,8 @@ def is_comparable(phase: Phase, plan: Sequence[Phase]) -> bool:
         return False
     of_level = [one for one in plan[: phase.number + 1] if _level(one) == _level(phase)]
     counts = Counter(one.mode for one in of_level)
-    return len(set(counts.values())) == 1 and len(counts) == len(Mode) and min(counts.values()) >= PHASES_AT_LEAST
+    often = set(counts.values())
+    return len(counts) == len(Mode) and len(often) == 1 and often.pop() % PHASES_AT_LEAST == 0
 
 
 def _level(phase: Phase) -> Phase:
@@ -127,7 +131,7 @@ def level_rows(levels: Sequence[Level]) -> list[dict[str, Any]]:
     """Level by level: both modes' figures (seconds), the ratios async to sync, the verdict and why there is none."""
     rows: list[dict[str, Any]] = []
     for number, level in enumerate(levels):
-        row: dict[str, Any] = {"name": f"{number:04}", "users": level.concurrency, "operation": level.operation}
+        row: dict[str, Any] = {"name": f"{number:04}", "users": level.label, "operation": level.operation}
         for mode in Mode:
             tally = level.tally(mode)
             row[f"{mode}_throughput"] = level.throughput(mode) if tally else math.nan
@@ -144,7 +148,7 @@ def level_rows(levels: Sequence[Level]) -> list[dict[str, Any]]:
 def crossover_words(levels: Sequence[Level]) -> list[str]:
     """For each operation with several levels: from where on async wins."""
     return [
-        f"{operation}: {crossover or 'async does not win at the highest concurrency measured'}"
+        f"{operation}: {crossover or 'async does not win at the highest concurrency measured'}."
         for operation, crossover in find_crossovers(levels).items()
     ]
 
@@ -155,7 +159,8 @@ def table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         ratio = Ratio(**row["ratio_throughput"]) if row.get("ratio_throughput") else None
         figures = {name: _shown(name, row[name]) for name in row if name.startswith(("sync_", "async_"))}
-        named = {name: row[name] for name in ("name", "users", "operation", "verdict")}
+        named = {name: row[name] for name in ("name", "users", "operation")}
+        named["verdict"] = f"{row['verdict']} wins" if row["verdict"] in set(Mode) else row["verdict"]
         words = f"{ratio.estimate:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "-"
         shown.append(named | figures | {"ratio": words})
     return shown

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from loadgen.faults import Fault, SettingsError
-from loadgen.phase import Phase, burst_phases, timed_phases
+from loadgen.phase import Phase, burst_phases, open_phases, timed_phases
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.users import LoadUser
@@ -26,6 +26,12 @@ def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[A
     bursts = [kind for kind in chosen if kind.style]
     if absent:
         raise SettingsError([_absent(settings, mode) for mode in absent])
+    if settings.arrival != "closed":
+        faults = [fault for kind in chosen if (fault := _not_open(kind, settings.arrival))]
+        if faults:
+            raise SettingsError(faults)
+        length = (settings.phase_seconds, settings.warmup_seconds)
+        return chosen, open_phases(modes, (settings.arrival, settings.rate), settings.rounds, length)
     if bursts and len(bursts) < len(chosen):
         raise SettingsError([_mixed(kind) for kind in chosen if not kind.style])
     if bursts:
@@ -35,6 +41,30 @@ def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[A
         return chosen, ()
     length = (settings.phase_seconds, settings.warmup_seconds)
     return chosen, timed_phases(modes, settings.concurrency, settings.rounds, length)
+
+
+def find_closed_flags(options: Any) -> list[Fault]:
+    """Locust's own -u and -r beside an open arrival; to be asked before Locust fills in their defaults."""
+    arrival = str(getattr(options, "arrival", "closed"))
+    if arrival.strip() == "closed":
+        return []
+    problem = f"is for users who wait for their answer, and --arrival is {arrival}"
+    flags = {"users": options.num_users, "spawn-rate": options.spawn_rate}
+    way_out = "Leave it out: --rate tells what comes, --max-in-flight how much at once."
+    return [Fault(flag, str(value), problem, way_out) for flag, value in flags.items() if value is not None]
+
+
+def _not_open(kind: type[Any], arrival: str) -> Fault | None:
+    """Why arrivals cannot be given to users of this class; None where they can."""
+    if kind.style:
+        problem = "is a burst, which is no single operation that could be due"
+    elif getattr(kind, "fixed_count", 0):
+        problem = "has a fixed_count, and arrivals have no users to count"
+    elif not kind.tasks or any(isinstance(task, type) for task in kind.tasks):
+        problem = "has task sets or no tasks, and an arrival is one task drawn by its weight"
+    else:
+        return None
+    return Fault("user-classes", kind.__name__, f"{problem} (--arrival {arrival})", "Run it with --arrival closed.")
 
 
 def _foreign(kind: type[Any]) -> Fault:

@@ -26,6 +26,7 @@ LOOK_SECONDS = 2.0
 LOG_SECONDS = 10.0
 """Between two log lines, at least: a phase that begins has told so itself."""
 BAR_WIDTH = 24
+WIDTH_WITH_BAR = 120
 ERASE = "\r\x1b[2K"
 
 logger = logging.getLogger("loadgen")
@@ -89,7 +90,7 @@ class Display:
             )
             self._live.start()
             self._step_aside()
-        self._live.update(_as_line(now), refresh=True)
+        self._live.update(_as_line(now, self._live.console.width), refresh=True)
 
     def _clear(self) -> None:
         live, self._live = self._live, None
@@ -103,7 +104,7 @@ class Display:
         """Let everything that is logged to the same terminal take the line's place; it is drawn again below."""
         above = _Above(self._stream)
         for handler in _find_handlers():
-            if handler.stream.isatty():
+            if handler.stream is not None and handler.stream.isatty():  # a file that is yet to be opened has none
                 self._streams.append((handler, handler.stream))
                 handler.setStream(above)
 
@@ -151,15 +152,16 @@ def _counted(now: Now) -> str:
     return f" {now.done:,.0f} of {now.whole:,.0f} {now.counts}"
 
 
-def _as_line(now: Now) -> Table:
-    line = Table.grid(padding=(0, 1))
+def _as_line(now: Now, width: int) -> Table:
+    """One line of at most so many characters; the bar is the first to go."""
+    line = Table.grid(padding=(0, 1), expand=False)
     for _ in range(3):
         line.add_column(no_wrap=True, overflow="ellipsis")
-    if not math.isnan(now.share):
+    if math.isnan(now.share) or width < WIDTH_WITH_BAR:
+        line.add_row(Text(in_words(now)))
+    else:
         bar = ProgressBar(total=1.0, completed=now.share, width=BAR_WIDTH)
         line.add_row(Text(f"{now.doing}{_counted(now)}"), bar, Text(f"{now.figures or ''}{_time_left(now, '  ')}"))
-    else:
-        line.add_row(Text(now.doing), Text(str(now.figures or "")), Text(_time_left(now, "")))
     return line
 
 

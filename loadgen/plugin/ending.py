@@ -1,5 +1,6 @@
 """How a run ends: its levels compared, its record kept, its requirements judged, its tables printed."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -7,11 +8,14 @@ from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Ledger
 from loadgen.levels import Level, find_levels
 from loadgen.plugin.recording import Recorder
+from loadgen.plugin.reporting import write_beside
 from loadgen.record import as_block, check_folder
 from loadgen.requirements import FailureLimit, Judgement, judge, parse_max_failures, parse_requirements
+from loadgen.runtime.hub import run_in_thread
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
 from loadgen.tables import print_tables
+from loadgen.verdict import explain
 
 MISSED = 1
 """Exit code where a requirement was missed or too many operations failed."""
@@ -23,7 +27,9 @@ def find_faults(settings: Settings) -> list[Fault]:
     if settings.record and (fault := check_folder(settings.record)):
         faults.append(fault)
     try:
-        parse_requirements(settings.require)
+        wanted = parse_requirements(settings.require)
+        if not settings.recall_every and any(found.figure == "recall" for found in wanted):
+            faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
     except SettingsError as error:
         faults += error.faults
     try:
@@ -47,6 +53,8 @@ class Ending:
         self._levels: list[Level] = []
         self._judgements: list[Judgement] = []
         self._told = True
+        self.objections: tuple[str, ...] = ()
+        """Why no comparison of the run is valid, known before it began."""
 
     def begin(self, settings: Settings, server: ServerInfo, workers: int) -> dict[str, str]:
         """Another run, on a server that has answered, with so many processes that make load.
@@ -74,32 +82,46 @@ class Ending:
         """As the end of the run has compared them."""
         return self._levels
 
+    @property
+    def words(self) -> list[str]:
+        """What the record says to somebody who sees it for the first time, line by line."""
+        known = self._recorder is not None and self._recorder.record.phases
+        return explain(self._recorder.record).lines() if self._recorder and known else []
+
     def compare(self) -> list[Level]:
         """The levels so far. Takes some 0.2 s for each operation at each level: call it on a thread, between phases."""
-        return find_levels(list(self._ledger.windows.values()), self._settings.seed)
+        return find_levels(list(self._ledger.windows.values()), self._settings.seed, self.objections)
 
     def conclude(self, environment: Any) -> None:
         """The run is over: compare, write, judge. Sets Locust's exit code where there was something to judge."""
         if self._recorder is None or self._told:
             return
         settings = self._settings
-        self._levels = find_levels(self._ledger.windows.values(), settings.seed)
+        self._levels = find_levels(self._ledger.windows.values(), settings.seed, self.objections)
         self._recorder.keep(self._ledger.windows.values(), self._levels)
         wanted = parse_requirements(settings.require)
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))
-        if self._judgements and environment.process_exit_code is None:
+        if environment.process_exit_code is not None:
+            return
+        if self._judgements:
             environment.process_exit_code = 0 if all(found.met for found in self._judgements) else MISSED
+        elif any(window.flow.dropped for window in self._ledger.windows.values()):
+            environment.process_exit_code = MISSED  # as any failed operation, which Locust sees by itself
 
-    def tell(self, out: TextIO) -> None:
-        """Print what the run showed, once."""
+    def tell(self, out: TextIO, *, hurry: bool = False) -> None:
+        """Print what the run showed, once, then have its report drawn; in a hurry the report is hardly waited for."""
         if self._recorder is None or self._told:
             return
         self._told = True
         print_tables(list(self._ledger.windows.values()), self._levels, out)
-        lines = [str(found) for found in self._judgements]
+        lines = [*self.words, *(str(found) for found in self._judgements)]
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")
         out.write("".join(f"{line}\n" for line in lines))
         if self._settings.print_record:
             out.write(as_block(self._recorder.record))
         out.flush()
+        if self._recorder.path is not None and self._settings.report != "none":
+            report = partial(write_beside, self._recorder.path, self._settings.report, hurry=hurry)
+            out.write(f"{run_in_thread(report)}\n")
+            out.flush()

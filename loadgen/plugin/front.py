@@ -45,7 +45,7 @@ class Front:
 
     def conclude(self) -> None:
         """A run is over: show what its end has compared."""
-        self._board.take(self._ending.levels)
+        self._board.take(self._ending.levels, self._ending.words)
 
     def close(self) -> None:
         """Leave the terminal as it was."""

@@ -1,9 +1,9 @@
 """Who conducts the phases: the local runner, or the master with all its workers."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import gevent
@@ -11,8 +11,10 @@ from locust.exception import StopTest
 from locust.runners import MasterRunner
 
 from loadgen.phase import Phase
-from loadgen.plugin.crew import CALL, LOOK, Crew
+from loadgen.plugin.arrivals import LOOK, Splitting, tell_flow
+from loadgen.plugin.crew import CALL, Crew
 from loadgen.plugin.progress import Progress
+from loadgen.truth import Truth
 
 USERS_WITHIN = 120.0
 """Seconds for all users of a phase to be past their on_start."""
@@ -27,10 +29,19 @@ logger = logging.getLogger("loadgen")
 class Lead:
     """Gives each order to all crews and waits for their answers; it is the conductor of a `PhaseShape`."""
 
-    def __init__(self, environment: Any, crew: Crew, progress: Progress, after_phase: AfterPhase) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        crew: Crew,
+        progress: Progress,
+        after_phase: AfterPhase,
+        find_truth: Callable[[], Truth | None] = lambda: None,
+    ) -> None:
         self._environment = environment
         self._progress = progress
         self._after_phase = after_phase
+        self._find_truth = find_truth
+        self._taught: set[str] = set()
         self._phase: Phase | None = None
         self._workers: set[str] = set()
         self._crew = crew
@@ -42,6 +53,7 @@ class Lead:
     def reset(self) -> None:
         """Begin another run, here and in every process."""
         self._crew.reset()
+        self._taught = set()
         self._tell("reset")
 
     def begin(self, phase: Phase) -> list[Any]:
@@ -49,21 +61,24 @@ class Lead:
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
         self._progress.begin(phase, self._environment.shape_class.phases)
         self._phase, self._workers = phase, _answering(self._environment.runner)
-        self._crew.exporter.enter(phase, self.run)  # a master gives orders to its workers only
-        self._tell("announce", phase=phase.as_message(), run=self.run)
+        self._tell("announce", phase=phase.starting(time()).as_message())
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 
     def measure(self, phase: Phase) -> None:
         """Let a phase run to its end. Raises StopTest where its users do not come."""
+        self._teach()
         if phase.operations:
-            self._progress.open(phase)
+            self._enter(phase)
             while not any(self._tell("is_over", number=phase.number)):
                 gevent.sleep(LOOK)
             return
+        if phase.is_open:
+            Splitting(self, phase, self.run).measure(lambda: self._enter(phase))
+            return
         self._wait_for_users(phase)
-        self._tell("open_window", phase=phase.as_message(), run=self.run)
-        self._progress.open(phase)
+        self._enter(phase)
+        self._tell("open_window", phase=phase.starting(time()).as_message())
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
     def finish(self) -> None:
@@ -71,9 +86,30 @@ class Lead:
         self._tell("drain")
         self._crew.exporter.leave()
         self._count_lost()
-        if self._phase is not None:
-            self._progress.finish(self._crew.window(self._phase))
+        self._note_sides()
+        if self._phase is not None and (window := self._crew.window(self._phase)) is not None:
+            self._progress.finish(window)
+            tell_flow(window)
         self._after_phase(self._phase)
+
+    def _teach(self) -> None:
+        """Give the exact neighbours to all processes that do not have them yet: they are found in one only."""
+        there = _answering(self._environment.runner) or {"here"}
+        truth = self._find_truth()
+        if truth is not None and not there <= self._taught:
+            self._tell("learn", truth=truth.as_message())
+            self._taught |= there
+
+    def _note_sides(self) -> None:
+        """Keep with the phase how many connections its mode had, and what data they saw.
+
+        Asked at its end: a start from the page opens the stores when its first phase has begun.
+        """
+        window = self._crew.window(self._phase) if self._phase is not None else None
+        if window is not None:
+            seen = self._tell("see", mode=str(window.phase.mode))
+            window.connections = sum(told["connections"] for told in seen)
+            window.data = tuple(sorted({found for told in seen for found in told["data"]}))
 
     def _count_lost(self) -> None:
         """Mark the phase with the workers that were there at its begin and have gone."""
@@ -87,9 +123,18 @@ class Lead:
 
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
-        self._crew.exporter.enter(phase, self.run)
-        self._tell("open_window", phase=phase.as_message(), run=self.run)
-        self._progress.open(phase, self._environment.parsed_options.run_time or 0.0)
+        self._teach()
+        self._enter(phase, self._environment.parsed_options.run_time or 0.0)
+        self._tell("open_window", phase=phase.starting(time()).as_message())
+
+    def _enter(self, phase: Phase, seconds: float = 0.0) -> None:
+        """Show that a phase runs now, for so long where it has no length of its own.
+
+        Not before the run has begun: its id is made then, which is after a first phase is announced.
+        """
+        self._progress.open(phase, seconds)
+        self._crew.exporter.enter(phase, self.run)  # a master gives orders to its workers only
+        self._tell("enter", phase=phase.as_message(), run=self.run)
 
     def stop(self) -> None:
         """Stop all users and collect everything."""
@@ -112,22 +157,33 @@ class Lead:
             gevent.sleep(LOOK)
         raise StopTest(f"only {there} of {phase.users} users were there after {USERS_WITHIN:g} s: see the log above")
 
+    def find_there(self) -> set[str]:
+        """Ids of the workers that are there; where there is no master, "" for this process."""
+        runner = self._environment.runner
+        return _answering(runner) if isinstance(runner, MasterRunner) else {""}
+
     def _tell(self, order: str, **message: Any) -> list[Any]:
         """The answers of all crews; a worker that leaves or is silent for too long is missing from them."""
+        return list(self.tell_each(order, dict.fromkeys(self.find_there(), message)).values())
+
+    def tell_each(
+        self, order: str, messages: Mapping[str, Mapping[str, Any]], within: float = ANSWER_WITHIN
+    ) -> dict[str, Any]:
+        """Give an order with a message of its own to each worker; the answers of those that gave one in time."""
         runner = self._environment.runner
         if not isinstance(runner, MasterRunner):
-            return [self._crew.obey(order, message)]
+            return {name: self._crew.obey(order, message) for name, message in messages.items()}
         number = next(self._numbers)
         answers = self._answers[number] = {}
-        called = _answering(runner)
-        for worker in called:
+        called = set(messages)
+        for worker, message in messages.items():
             runner.send_message(CALL, {"number": number, "order": order, "message": message}, client_id=worker)
-        deadline = perf_counter() + ANSWER_WITHIN
+        deadline = perf_counter() + within
         while (missing := called & _answering(runner) - set(answers)) and perf_counter() < deadline:
             gevent.sleep(LOOK)
-        if missing:
+        if missing and within >= ANSWER_WITHIN:
             logger.warning("No answer to %r from %d of %d workers", order, len(missing), len(called))
-        return list(self._answers.pop(number).values())
+        return self._answers.pop(number)
 
 
 def _answering(runner: Any) -> set[str]:

@@ -11,7 +11,7 @@ from loadgen.settings import Settings
 
 SECTIONS = {
     "host": "server", "collection": "collection", "rows": "data", "top_k": "operations", "mode": "run",
-    "record": "result",
+    "record": "result", "metrics_port": "metrics",
 }  # fmt: skip
 """The first setting of each group, as the model and the README's table have them, and the group's name."""
 
@@ -42,7 +42,8 @@ def dress_page(web_ui: Any, arrange: Callable[[Mapping[str, object]], object]) -
             return {"success": False, "message": str(error)}
         return None
 
-    web_ui.app.json.sort_keys = False  # the fields come as the model has them, and not by the alphabet
+    # The fields come in the model's order, group by group; Jinja would sort them by the alphabet.
+    web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     web_ui.update_template_args = update_template_args
     web_ui.app.before_request(before_swarm)
 

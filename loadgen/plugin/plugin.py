@@ -5,23 +5,24 @@ import logging
 import os
 import signal
 import sys
-from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, NoReturn, TextIO
 
 import gevent
 from locust.exception import StopTest
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from loadgen.faults import Fault, SettingsError
+from loadgen.faults import SettingsError
 from loadgen.health import Beat
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
-from loadgen.plugin.arguments import MASK, add_arguments, find_unknown, read_settings
-from loadgen.plugin.casting import cast, modes_of
+from loadgen.plugin.arguments import add_arguments, find_unknown
+from loadgen.plugin.asking import Asking
+from loadgen.plugin.casting import modes_of
 from loadgen.plugin.crew import ANSWER, CALL, Crew
-from loadgen.plugin.ending import Ending, find_faults
+from loadgen.plugin.doubts import Doubts
+from loadgen.plugin.ending import Ending
 from loadgen.plugin.front import Front
 from loadgen.plugin.lead import Lead
 from loadgen.plugin.metering import Metering
@@ -29,21 +30,18 @@ from loadgen.plugin.page import dress_page
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.supply import Supply
-from loadgen.plugin.surroundings import count_in_flight, leave, quiet_phases, repair_locust_main
+from loadgen.plugin.surroundings import CANNOT_START, Interrupt, leave, repair_locust_main
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
 from loadgen.sample import Mode, Sample
 from loadgen.server import ServerError
 from loadgen.settings import Settings
-from loadgen.shapes import PhaseShape
 from loadgen.store import StoreError
 from loadgen.users import Station
 
 FAILED = "loadgen_failed"
 """Locust message type: a worker cannot take part, and why."""
-CANNOT_START = 2
-"""Exit code for wrong settings and for what could not start."""
 UNREADY = (SettingsError, ServerError, StoreError)
 
 logger = logging.getLogger("loadgen")
@@ -55,10 +53,10 @@ class Plugin:
     def __init__(self, events: Any) -> None:
         self._events = events
         self._defaults: dict[str, object] = {}
+        self._doubts = Doubts()
         self._progress = Progress()
         self._supply = Supply(self._progress.tell)
         self._prepared: Settings | None = None
-        self._secret = ""
         self._ended = False
         events.init_command_line_parser.add_listener(self._on_parser)
         events.init.add_listener(self._on_init)
@@ -72,25 +70,31 @@ class Plugin:
     # Before the run
 
     def _on_parser(self, parser: Any, **_: Any) -> None:
-        add_arguments(parser, self._defaults)
+        add_arguments(parser, self._defaults, self._doubts)
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-        repair_locust_main()
+        self._interrupt = Interrupt()
+        repair_locust_main(self._interrupt)
         self._environment = environment
-        self._everyone = list(environment.user_classes)
         self._sinks: tuple[Any, ...] = (Ledger(), RequestEvent(environment.events))
         self._metering = Metering(runner)
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
-        self._pulse = Pulse(self._station.loop, self._beat, lambda: count_in_flight(runner))
-        self._crew = Crew(environment, self._station, self._metering.exporter)
+        self._crew = Crew(
+            environment, self._station, self._metering.exporter, lambda: self._open(self._asking.settings())
+        )
+        self._station.on_drop = self._metering.exporter.count_dropped
+        self._station.on_recall = self._metering.exporter.count_recall
+        self._pulse = Pulse(self._station.loop, self._beat, self._crew.count_in_flight)
         self._ending = Ending(self._sinks[0])
         self._front = Front(environment, self._progress, self._sinks[0], self._ending)
-        self._lead = Lead(environment, self._crew, self._progress, self._front.after_phase)
+        self._lead = Lead(environment, self._crew, self._progress, self._front.after_phase, lambda: self._supply.truth)
+        self._asking = Asking(environment, self._doubts, self._lead)
         self._listen(environment.events, runner)
-        settings = None if isinstance(runner, WorkerRunner) else self._read()
+        settings = None if isinstance(runner, WorkerRunner) else self._asking.read()
         self._sinks += self._metering.open(environment.parsed_options)
         if settings is None:
+            self._doubts.warn()
             return
         for warning in find_unknown(os.environ):
             logger.warning(warning)
@@ -98,7 +102,7 @@ class Plugin:
         self._front.open()
         options = environment.parsed_options
         if web_ui is not None:
-            dress_page(web_ui, self._arrange_asked)
+            dress_page(web_ui, self._asking.arrange_asked)
         if options.headless or options.autostart:
             self._prepare_or_leave(settings)
 
@@ -117,47 +121,6 @@ class Plugin:
             runner.register_message(ANSWER, self._lead.listen)
             runner.register_message(FAILED, self._on_worker_failed)
 
-    def _settings(self, options: Any = None, host: Any = None) -> Settings:
-        """The settings as they stand now: from the command line, the page or the master. Raises SettingsError."""
-        options = options or self._environment.parsed_options
-        if getattr(options, "token", "") == MASK:  # a page that shows only the mask sends the mask back
-            options.token = self._secret
-        self._secret = getattr(options, "token", "")
-        return read_settings(options, host or self._environment.host)
-
-    def _read(self) -> Settings:
-        """The settings with the cast that they ask for; ends the process where they are wrong."""
-        try:
-            settings = self._settings()
-            self._arrange(settings)
-        except (SettingsError, RuntimeError) as error:
-            leave(str(error), CANNOT_START)
-        return settings
-
-    def _arrange(self, settings: Settings) -> None:
-        """Choose the users and the plan of phases. Raises SettingsError."""
-        environment = self._environment
-        faults = find_faults(settings)
-        if environment.parsed_options.class_picker:
-            way_out = "Name the classes at the end of the command line instead."
-            faults.append(Fault("class_picker", "", "does not go with a plan of phases", way_out))
-        if faults:
-            raise SettingsError(faults)
-        environment.user_classes, phases = cast(self._everyone, settings)
-        environment.shape_class = PhaseShape(phases, self._lead) if phases else None
-        if phases:
-            environment.shape_class.runner = environment.runner
-            quiet_phases()
-
-    def _arrange_asked(self, asked: Mapping[str, object]) -> None:
-        """Before a start from the web page: check and arrange what its form asks for. Raises SettingsError."""
-        environment = self._environment
-        options = Namespace(**(vars(environment.parsed_options) | asked))
-        busy = environment.runner.state in (STATE_SPAWNING, STATE_RUNNING)
-        if environment.runner.shape_greenlet or (busy and options.mode != environment.parsed_options.mode):
-            raise SettingsError([Fault("mode", str(options.mode), "comes while a run is under way", "Stop it first.")])
-        self._arrange(self._settings(options, asked.get("host", self._environment.host)))
-
     def _prepare_or_leave(self, settings: Settings) -> None:
         try:
             self._prepare(settings)
@@ -173,14 +136,17 @@ class Plugin:
         try:
             addressed = self._supply.prepare(settings)
         finally:
-            self._progress.rest()
+            self._progress.end_preparing()
         self._environment.host = addressed.host
         if isinstance(self._environment.runner, LocalRunner):
             self._open(addressed)
+        modes = {kind.mode for kind in self._environment.user_classes if not kind.style}
+        both = settings.mode == "compare" and modes == set(Mode)
+        self._ending.objections = self._supply.compare_modes(self._station, addressed) if both else ()
         self._prepared = addressed
 
     def _open(self, settings: Settings) -> None:
-        modes = {kind.mode for kind in self._everyone} & modes_of(settings)
+        modes = {kind.mode for kind in self._asking.everyone} & modes_of(settings)
         worker = max(0, self._environment.runner.worker_index)
         self._supply.open(self._station, settings, sorted(modes), worker)
 
@@ -189,7 +155,7 @@ class Plugin:
     def _on_test_start(self, environment: Any, **_: Any) -> None:
         runner = environment.runner
         try:
-            settings = self._settings()
+            settings = self._asking.settings()
             self._metering.exporter.begin(settings)
             if isinstance(runner, WorkerRunner):
                 self._open(settings)
@@ -231,10 +197,11 @@ class Plugin:
             sink(samples)
 
     def _beat(self, beat: Beat) -> None:
-        self._station.ledger.beat(beat)
+        self._station.beat(beat)
         self._metering.exporter.beat(beat)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
+        self._station.settle()
         data["loadgen"] = self._sinks[0].take_report(perf_counter())
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
@@ -247,12 +214,14 @@ class Plugin:
             self._lead.stop()
         else:
             self._station.ledger.cut(perf_counter())
+            self._crew.arrivals.finish()
 
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
         self._progress.rest()
         self._station.queue.flush()
         self._station.ledger.close(perf_counter())
         self._metering.exporter.leave()
+        self._station.settle()
         if environment.web_ui is not None:
             self._ending.conclude(environment)
             self._front.conclude()
@@ -279,7 +248,7 @@ class Plugin:
         if self._ended:
             return
         self._ended = True
-        self._ending.tell(self._out())
+        self._ending.tell(self._out(), hurry=self._interrupt.came)
         if death := self._supply.find_death():
             logger.error(death)
         with contextlib.suppress(Exception):

@@ -83,7 +83,6 @@ class Progress:
         self._began = self._opened = 0.0
         self._overheads: list[float] = []
         self._run_time = 0.0
-        self._counted: tuple[int, float] = (0, 0.0)
         self._measured: tuple[float, Figures | None] = (-math.inf, None)
 
     def follow(self, ledger: Ledger) -> None:
@@ -96,6 +95,11 @@ class Progress:
         if not isinstance(line, LoadingLine):
             logger.info(line)
 
+    def end_preparing(self) -> None:
+        """The collection is ready, or cannot be made. A start from the page prepares when its first phase has begun."""
+        self._preparing = ""
+        self._began = self._clock()
+
     def rest(self) -> None:
         """Nothing is under way."""
         self._preparing, self._phase = "", None
@@ -105,7 +109,7 @@ class Progress:
         if not phase.number:
             self._overheads = []
         self._preparing, self._phase, self._plan = "", phase, plan
-        self._began, self._opened, self._counted = self._clock(), 0.0, (0, 0.0)
+        self._began, self._opened = self._clock(), 0.0
         self._measured = (-math.inf, None)
 
     def open(self, phase: Phase, run_time: float = 0.0) -> None:
@@ -125,22 +129,24 @@ class Progress:
 
     def look(self) -> Now | None:
         """What goes on now; None where nothing does."""
-        if self._phase is not None:
-            return self._look_at_phase(self._phase)
         line = self._preparing
+        if self._phase is not None and not line:
+            return self._look_at_phase(self._phase)
         if isinstance(line, LoadingLine):
             left = (line.rows - line.loaded) / line.rate if line.rate > 0 else math.nan
             return Now("loading", line.loaded, line.rows, "rows", Figures(line.rate, "rows"), left)
         return Now(line) if line else None
 
     def counted_seconds(self, window: Window) -> float | None:
-        """How long operations have been counted in a window that is under way; None for any other."""
+        """How long operations have been counted in a window that is under way; None for any other.
+
+        On a master that is as far as the workers have reported, on average: each reports when it likes.
+        """
         if self._phase is None or self._phase.number != window.phase.number or not self._opened:
             return None
-        operations = sum(tally.operations for tally in window.tallies.values())
-        if operations != self._counted[0]:
-            self._counted = (operations, self._clock())
-        seconds = self._counted[1] - self._opened - self._phase.warmup_seconds
+        if window.heard:
+            return fmean(window.heard.values())
+        seconds = self._clock() - self._opened - self._phase.warmup_seconds
         return max(0.0, min(seconds, self._phase.seconds or seconds))
 
     def _look_at_phase(self, phase: Phase) -> Now:
@@ -154,7 +160,7 @@ class Progress:
             return Now(f"{name}, warm-up", passed, phase.warmup_seconds + phase.seconds, left=left)
         figures = self._figures(phase)
         if phase.operations:
-            done = self._counted[0]
+            done = self._operations(phase)
             return Now(name, done, phase.operations, "operations", figures, left)
         whole = phase.warmup_seconds + phase.seconds if phase.seconds else self._run_time
         return Now(name, passed, whole, figures=figures, left=left)
@@ -168,10 +174,13 @@ class Progress:
         return figures
 
     def _measure(self, phase: Phase) -> Figures | None:
-        """On a master the clock of the figures stands still until the next report of a worker."""
         window = self._ledger.windows.get(phase.number) if self._ledger else None
         seconds = None if window is None else self.counted_seconds(window)
         return measure(window, seconds) if window is not None and seconds and window.tallies else None
+
+    def _operations(self, phase: Phase) -> int:
+        window = self._ledger.windows.get(phase.number) if self._ledger else None
+        return sum(tally.operations for tally in window.tallies.values()) if window else 0
 
     def _left(self, phase: Phase, passed: float) -> float:
         """Seconds until the last phase is over; nan where one of them has no length."""

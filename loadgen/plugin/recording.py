@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
 
+from hdrh.histogram import HdrHistogram
+
 from loadgen import compare
 from loadgen.ledger import MICROSECONDS, Tally, Window
 from loadgen.levels import Level
@@ -20,6 +22,7 @@ from loadgen.record import (
     PhaseRecord,
     Ratio,
     RunRecord,
+    Slice,
     describe_machine,
     mask_command_line,
     new_run_id,
@@ -29,6 +32,7 @@ from loadgen.record import (
 )
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
+from loadgen.tally import percentile
 
 PACKAGES = (
     "milvus-loadgen", "locust", "gevent", "grpcio", "pymilvus", "llama-index-core", "llama-index-vector-stores-milvus",
@@ -56,7 +60,9 @@ class Recorder:
 
     def keep(self, windows: Iterable[Window], levels: Sequence[Level] = ()) -> None:
         """Write all phases measured so far. A folder that fails now is told; the run goes on."""
-        measured = sorted((w for w in windows if w.tallies and w.seconds > 0), key=lambda w: w.phase.number)
+        measured = sorted(
+            (w for w in windows if (w.tallies or w.flow.dropped) and w.seconds > 0), key=lambda w: w.phase.number
+        )
         phases = tuple(_phase(window) for window in measured)
         comparisons = tuple(one for level in levels if (one := _comparison(level)) is not None)
         self.record = self.record.model_copy(update={"phases": phases, "comparisons": comparisons})
@@ -91,11 +97,13 @@ def _phase(window: Window) -> PhaseRecord:
     health = window.health
     return PhaseRecord(
         mode=window.phase.mode,
-        model="closed",
-        concurrency=window.phase.concurrency,
-        rate=None,
+        style=window.phase.style,
+        started_at=datetime.fromtimestamp(window.phase.started_at, UTC) if window.phase.started_at else None,
+        model=window.phase.model,
+        concurrency=None if window.phase.is_open else window.phase.concurrency,
+        rate=window.phase.rate or None,
         seconds=window.seconds,
-        dropped=0,
+        dropped=window.flow.dropped,
         workers_lost=window.workers_lost,
         operations=tuple(_operation(name, tally, window) for (_, name), tally in sorted(window.tallies.items())),
         generator=Generator(
@@ -108,26 +116,35 @@ def _phase(window: Window) -> PhaseRecord:
 
 
 def _operation(name: str, tally: Tally, window: Window) -> OperationRecord:
-    durations = _durations(tally)
     return OperationRecord(
         operation=name,
         outcomes=dict(tally.outcomes),
         throughput=(tally.operations - tally.failures) / window.seconds,
-        service_seconds=durations,
-        response_seconds=durations,  # closed model: an operation is due when it starts
-        recall=None,
+        service_seconds=_durations(tally.service),
+        response_seconds=_durations(tally.response),
+        recall=window.recalls.mean if name == "search" else None,
+        slices=_slices(name, window),
     )
 
 
-def _durations(tally: Tally) -> Durations:
-    histogram, known = tally.service, bool(tally.service.get_total_count())
+def _slices(name: str, window: Window) -> tuple[Slice, ...]:
+    if not window.phase.seconds:
+        return ()
+    pieces = window.slices.get(name) or window.new_slices()
+    return tuple(
+        Slice(seconds=piece.seconds, operations=piece.operations, times=piece.times_as_text()) for piece in pieces
+    )
+
+
+def _durations(histogram: HdrHistogram) -> Durations:
+    known = bool(histogram.get_total_count())
     return Durations(
         mean=histogram.get_mean_value() / MICROSECONDS if known else None,
-        p50=tally.percentile(50),
-        p90=tally.percentile(90),
-        p95=tally.percentile(95),
-        p99=tally.percentile(99),
-        p99_9=tally.percentile(99.9),
+        p50=percentile(histogram, 50),
+        p90=percentile(histogram, 90),
+        p95=percentile(histogram, 95),
+        p99=percentile(histogram, 99),
+        p99_9=percentile(histogram, 99.9),
         max=histogram.get_max_value() / MICROSECONDS if known else None,
         histogram=histogram.encode(),
     )
@@ -139,11 +156,12 @@ def _comparison(level: Level) -> Comparison | None:
         return None
     return Comparison(
         operation=level.operation,
-        concurrency=level.concurrency,
-        rate=None,
+        concurrency=None if level.is_open else int(level.load),
+        rate=level.load if level.is_open else None,
         throughput_ratio=_ratio(found.throughput),
         p50_ratio=_ratio(found.p50),
         p99_ratio=_ratio(found.p99),
+        async_share=found.async_share,
         verdict=found.verdict.value,
         reasons=found.reasons,
     )

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from loadgen.plugin.answers import compare_modes, find_truth
 from loadgen.runtime.hub import run_in_thread
 from loadgen.sample import Mode
 from loadgen.server import EmbeddedServer, start_server
@@ -19,6 +20,7 @@ from loadgen.store import (
     warm_stores,
     warm_sync_stores,
 )
+from loadgen.truth import Truth
 from loadgen.users import Station
 from loadgen.workload import Dataset, InsertStream
 
@@ -46,6 +48,8 @@ class Supply:
         self._shield = threading.Lock()
         self.answered: ServerInfo | None = None
         """What the server said it is, once the collection is prepared."""
+        self.truth: Truth | None = None
+        """The exact neighbours, where searches are to be checked."""
 
     def prepare(self, settings: Settings) -> Settings:
         """Start a server where no address is given, and make sure that the collection holds exactly the data.
@@ -58,9 +62,11 @@ class Supply:
                 self._server = start_server(settings.embedded, tell=self._tell)
             address = settings.host or (self._server.uri if self._server else "")
             addressed = settings.model_copy(update={"host": address})
-            prepared = prepare(addressed, Dataset(addressed), self._tell, self._shield)
+            dataset = Dataset(addressed)
+            prepared = prepare(addressed, dataset, self._tell, self._shield)
             self.answered = prepared.server
             self._tell(f"The collection is ready: {prepared}")
+            self.truth = find_truth(addressed, dataset)
             return addressed
 
         return run_in_thread(work)
@@ -73,13 +79,29 @@ class Supply:
             dataset = Dataset(settings)
             station.settings = settings
             station.queries = [to_query(vector, settings) for vector in dataset.queries()]
+            station.checks.arm(settings.recall_every, station.queries, dataset.row_id)
             station.nodes = Nodes(InsertStream(dataset, worker))
-            station.stores = {mode: open_stores(settings, mode) for mode in modes}
-            warm_sync_stores(station.stores.get(Mode.SYNC, ()))
-            if Mode.ASYNC in station.stores:
-                station.loop.call(warm_stores(station.stores[Mode.ASYNC])).result(timeout=15)
+            _open_stores(station, settings, modes)
 
         run_in_thread(work)
+
+    def compare_modes(self, station: Station, settings: Settings) -> tuple[str, ...]:
+        """Why sync and async must not be compared, by their answers before the run; empty where they agree.
+
+        A process without users opens stores just for this. Raises StoreError.
+        """
+        passing = not station.stores
+
+        def work() -> tuple[str, ...]:
+            if passing:
+                _open_stores(station, settings, tuple(Mode))
+            return compare_modes(station.stores, station.loop, settings)
+
+        try:
+            return run_in_thread(work)
+        finally:
+            if passing:
+                self.close(station)
 
     def close(self, station: Station) -> None:
         """Close all stores."""
@@ -109,3 +131,11 @@ class Supply:
         if self._server is not None:
             self._server.stop()
             self._server = None
+
+
+def _open_stores(station: Station, settings: Settings, modes: Iterable[Mode]) -> None:
+    """Open, connect, and keep what each store sees of the data."""
+    station.stores = {mode: open_stores(settings, mode) for mode in modes}
+    station.seen = {Mode.SYNC: warm_sync_stores(station.stores.get(Mode.SYNC, ()))}
+    if Mode.ASYNC in station.stores:
+        station.seen[Mode.ASYNC] = station.loop.call(warm_stores(station.stores[Mode.ASYNC])).result(timeout=15)

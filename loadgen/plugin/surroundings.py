@@ -16,6 +16,9 @@ import locust.main
 import psutil
 from locust.exception import StopTest
 
+CANNOT_START = 2
+"""Exit code for wrong settings and for what could not start."""
+
 
 class _Instead:
     """A module with some of its functions replaced, for the eyes of one other module."""
@@ -29,14 +32,14 @@ class _Instead:
         return getattr(self._module, name)
 
 
-def repair_locust_main() -> None:
+def repair_locust_main(interrupt: "Interrupt") -> None:
     """Let Locust's main module wait and reap children the way its hub needs it; nobody else's `time` or `os` changes.
 
     Unpatched, its `time.sleep` while it waits for workers would stall the hub, so that no worker is ever seen, and its
     `os.waitpid` would ask for children that gevent has already reaped. Idempotent.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        gevent.signal_handler(signal.SIGINT, _Interrupt())
+        gevent.signal_handler(signal.SIGINT, interrupt)
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt, StopTest)  # Locust tells of both; the hub need not
     locust.main.time = _Instead(time, sleep=_sleep)
@@ -60,7 +63,7 @@ class _NoRamping(logging.Filter):
         return record.levelno > logging.INFO or not record.getMessage().startswith(self.STARTS)
 
 
-class _Interrupt:
+class Interrupt:
     """Carries Ctrl-C to the main greenlet: left to Python it would hit whichever greenlet happens to run, and kill it.
 
     Once: a second one while the users finish would cost the tables. After `PATIENCE` seconds it counts again.
@@ -70,6 +73,11 @@ class _Interrupt:
 
     def __init__(self) -> None:
         self._since = -math.inf
+
+    @property
+    def came(self) -> bool:
+        """True once somebody has pressed Ctrl-C: he waits for the end."""
+        return self._since > -math.inf
 
     def __call__(self) -> None:
         """Raise KeyboardInterrupt, which gevent hands on."""
@@ -108,8 +116,3 @@ def _end_twins() -> None:
         with contextlib.suppress(psutil.Error):
             if child.cmdline() == this.cmdline():
                 child.terminate()
-
-
-def count_in_flight(runner: Any) -> int:
-    """Operations under way in this process."""
-    return sum(greenlet.args[0].client.in_flight for greenlet in runner.user_greenlets if greenlet.args)

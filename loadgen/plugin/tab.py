@@ -17,7 +17,8 @@ from loadgen.plugin.board import Board, table_rows
 KEY = "sync-vs-async"
 TITLE = "Sync vs async"
 COLUMNS = {
-    "users": "Users", "operation": "Operation", "ratio": "Throughput, async to sync (95 %)", "verdict": "Verdict",
+    "users": "Users or rate", "operation": "Operation", "verdict": "Verdict",
+    "ratio": "Throughput, async to sync (95 %)",
     "sync_throughput": "sync /s", "async_throughput": "async /s", "sync_p50": "sync p50 ms",
     "async_p50": "async p50 ms", "sync_p99": "sync p99 ms", "async_p99": "async p99 ms",
 }  # fmt: skip

@@ -17,6 +17,7 @@ from loadgen.record.model import (
     PhaseRecord,
     Ratio,
     RunRecord,
+    Slice,
     new_run_id,
     schema,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Ratio",
     "RecordError",
     "RunRecord",
+    "Slice",
     "as_block",
     "check_folder",
     "describe_machine",

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, fie
 
 from loadgen.sample import Mode, Outcome
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Goes up with every change of the keys or of what they mean."""
 NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
 Count = Annotated[int, Field(ge=0)]
@@ -57,6 +57,17 @@ class Durations(Part):
     """All of them: an HDR histogram of microseconds (V2, compressed), base64."""
 
 
+class Slice(Part):
+    """What was answered in one short piece of a phase: enough to draw it again, and so to tell a certainty."""
+
+    seconds: Annotated[float, Field(gt=0)]
+    """Its length."""
+    operations: Count
+    """Answered ones."""
+    times: Annotated[str, Field(pattern=r"^([0-9]+:[0-9]+( [0-9]+:[0-9]+)*)?$")]
+    """Response times of answered operations and timeouts as `bucket:count`; bucket i begins at 1e-6 x 1.02^i s."""
+
+
 class OperationRecord(Part):
     """All operations of one kind that finished in a phase."""
 
@@ -71,6 +82,8 @@ class OperationRecord(Part):
     """From its scheduled start: what a user felt. In the closed model the same as the service time."""
     recall: Share
     """Mean part (0 to 1) of the exact nearest neighbours that the checked searches found."""
+    slices: tuple[Slice, ...]
+    """The phase in pieces of equal length, in the order of time; empty where it had no planned length."""
 
     @property
     def count(self) -> int:
@@ -100,6 +113,10 @@ class PhaseRecord(Part):
     """One measured window: one mode at one concurrency, or at one rate of arrivals."""
 
     mode: Mode
+    style: Literal["", "sync", "threads", "async"]
+    """Of a burst: one after another, on threads, or with `asyncio.gather`; empty for all other phases."""
+    started_at: AwareDatetime | None
+    """When the measured part began, by the clock of the master or single process."""
     model: Literal["closed", "constant", "poisson"]
     """`closed`: users who wait for their answer. The others: arrivals in equal or in exponential distances."""
     concurrency: Count | None
@@ -142,8 +159,10 @@ class Comparison(Part):
     p50_ratio: Ratio
     """Of response times, as p99_ratio: below 1, async answers sooner."""
     p99_ratio: Ratio
+    async_share: Share
+    """Probability that async has the higher throughput: the share of the replicates in which it has."""
     verdict: Literal["async", "sync", "no difference", "invalid"]
-    """The mode with the higher throughput, where the interval excludes 1."""
+    """The mode with the higher throughput (arrivals: the lower p99 or no drops), where the interval excludes 1."""
     reasons: tuple[str, ...]
     """Why it is invalid, or what to know about it."""
 
@@ -183,7 +202,7 @@ class Manifest(Part):
 class RunRecord(Part):
     """All phases of one run."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     started_at: AwareDatetime
     manifest: Manifest

@@ -115,16 +115,19 @@ class ReplayServer:
     without TLS, such as http://127.0.0.1:19530. Raises ServerError if the server does not come up.
     """
 
+    MODULE = "loadgen.server.replay"
+    STDIN = subprocess.DEVNULL
+
     def __init__(self, upstream: str, methods: Iterable[str] = REPLAYED) -> None:
         address = urlsplit(upstream).netloc or upstream
         heard, self._line = os.pipe()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the command is this package's own
                 [
-                    *(sys.executable, "-m", "loadgen.server.replay", "--upstream", address, "--port", "0"),
+                    *(sys.executable, "-m", self.MODULE, "--upstream", address, "--port", "0"),
                     *("--methods", ",".join(methods), "--line", str(heard)),
                 ],
-                stdin=subprocess.DEVNULL,
+                stdin=self.STDIN,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
                 pass_fds=(heard,),
@@ -165,8 +168,9 @@ class ReplayServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for stream in (self._process.stdout, self._process.stdin):
+            if stream is not None:
+                stream.close()
 
     def __enter__(self) -> Self:
         """It runs already."""
@@ -177,7 +181,7 @@ class ReplayServer:
         self.stop()
 
 
-async def serve(given: argparse.Namespace) -> None:
+async def serve(given: argparse.Namespace, make: Callable[[grpc.aio.Channel], Replay]) -> None:
     """Answer until the line ends, or a signal comes; prints the port as soon as it listens."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
@@ -187,7 +191,7 @@ async def serve(given: argparse.Namespace) -> None:
         loop.add_reader(given.line, over.set)
     async with grpc.aio.insecure_channel(given.upstream, options=OPTIONS) as upstream:
         server = grpc.aio.server(options=OPTIONS)
-        server.add_generic_rpc_handlers((Replay(upstream, given.methods),))
+        server.add_generic_rpc_handlers((make(upstream),))
         port = server.add_insecure_port(f"127.0.0.1:{given.port}")
         await server.start()
         with contextlib.suppress(BrokenPipeError):
@@ -207,12 +211,18 @@ def _methods(text: str) -> tuple[str, ...]:
 def main() -> None:
     """`python -m loadgen.server.replay --upstream 127.0.0.1:19530 --port 0`."""
     parser = argparse.ArgumentParser(prog="loadgen.server.replay", description=__doc__.splitlines()[0])
+    add_flags(parser)
+    given = parser.parse_args()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve(given, lambda upstream: Replay(upstream, given.methods)))
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of every server that replays."""
     parser.add_argument("--upstream", required=True, help="host:port of the Milvus that makes the replies")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 is a free one, which is printed")
     parser.add_argument("--methods", type=_methods, default=REPLAYED, help="RPCs to replay, with commas")
     parser.add_argument("--line", type=int, help="file descriptor; its end is the end of this server")
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(parser.parse_args()))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

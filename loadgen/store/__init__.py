@@ -1,6 +1,7 @@
 """MilvusVectorStore, prepared once and opened many times."""
 
 from loadgen.store.arguments import quiet_client_log, store_arguments
+from loadgen.store.asking import ask_async, ask_sync, count_async, count_sync
 from loadgen.store.errors import StoreError
 from loadgen.store.loading import LoadingLine
 from loadgen.store.nodes import to_node, to_query
@@ -14,8 +15,12 @@ __all__ = [
     "ServerInfo",
     "StoreError",
     "aclose_stores",
+    "ask_async",
+    "ask_sync",
     "check_server",
     "close_stores",
+    "count_async",
+    "count_sync",
     "open_stores",
     "prepare",
     "quiet_client_log",

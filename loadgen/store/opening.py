@@ -15,6 +15,7 @@ from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.store.arguments import connection_arguments, quiet_client_log, store_arguments
 from loadgen.store.errors import StoreError, server_words
+from loadgen.store.manifest import read_manifest
 
 RETRIED = ("search", "query", "insert", "upsert", "delete")
 """What the store calls on its client; each takes `retry_times` and keeps it from the request."""
@@ -52,19 +53,25 @@ async def aclose_stores(stores: Iterable[MilvusVectorStore]) -> None:
             await store.aclient.close()
 
 
-async def warm_stores(stores: Sequence[MilvusVectorStore]) -> None:
+async def warm_stores(stores: Sequence[MilvusVectorStore]) -> list[str]:
     """Connect the async clients on the running loop, and let them learn the schema that an insert needs.
+
+    Returns the fingerprint of the data that each one sees; empty where the collection has none.
 
     Without it the first operations of a store, when they come together, would each open a connection, and pymilvus
     would lose all but one of them.
     """
-    await asyncio.gather(*(store.aclient.describe_collection(store.collection_name) for store in stores))
+    asked = (store.aclient.describe_collection(store.collection_name) for store in stores)
+    return [_seen(described) for described in await asyncio.gather(*asked)]
 
 
-def warm_sync_stores(stores: Iterable[MilvusVectorStore]) -> None:
+def warm_sync_stores(stores: Iterable[MilvusVectorStore]) -> list[str]:
     """Do what `warm_stores` does, for the blocking clients."""
-    for store in stores:
-        store.client.describe_collection(store.collection_name)
+    return [_seen(store.client.describe_collection(store.collection_name)) for store in stores]
+
+
+def _seen(described: dict[str, Any]) -> str:
+    return str((read_manifest(described.get("properties") or {}) or {}).get("fingerprint", ""))
 
 
 def limit_retries(client: Any, retries: int) -> None:

@@ -1,8 +1,6 @@
 """The asyncio user: the whole of it is one coroutine on the event loop of its process."""
 
 import asyncio
-import inspect
-from types import CoroutineType
 from typing import Any
 
 from locust.exception import StopUser
@@ -11,7 +9,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from loadgen.clients import AsyncClient
 from loadgen.sample import Mode
 from loadgen.users.base import LoadUser
-from loadgen.users.life import life
+from loadgen.users.life import awalk, life
 
 YIELD_EVERY = 16
 """Tasks without a wait after which a user lets the others run. After each task it would stand behind all others between
@@ -28,7 +26,9 @@ class AsyncUser(LoadUser):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.client = AsyncClient(self.station.store_for(self.mode, self.number), self.station.queue.put)
+        self.client = AsyncClient(
+            self.station.store_for(self.mode, self.number), self.station.queue.put, self.station.checks
+        )
         self._task: asyncio.Task[None] | None = None
         self._unpaused = 0
         self._pause: asyncio.Future[None] | None = None
@@ -39,21 +39,8 @@ class AsyncUser(LoadUser):
 
     async def _live(self) -> None:
         self._task = asyncio.current_task()
-        steps = life(self)
-        answer: Any = None
-        error: BaseException | None = None
         try:
-            while True:
-                step = steps.send(answer) if error is None else steps.throw(error)
-                answer = error = None
-                try:
-                    answer = step()
-                    if type(answer) is CoroutineType or inspect.isawaitable(answer):  # the latter costs 2 us
-                        answer = await answer
-                except BaseException as raised:  # noqa: BLE001 - the life decides what it means
-                    error = raised
-        except StopIteration:
-            pass
+            await awalk(life(self))
         finally:
             self.report_end()
 

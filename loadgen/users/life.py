@@ -4,10 +4,12 @@ The steps are the same for a coroutine and for a thread; whoever takes them (`As
 awaits what it returns where it can, and sends back what came of it.
 """
 
+import inspect
 import logging
 from asyncio import CancelledError
 from collections.abc import Callable, Generator
 from functools import partial
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
@@ -24,6 +26,40 @@ ENDS = (StopUser, StopTest, ClosedError, CancelledError)
 """What ends a user in good order."""
 
 logger = logging.getLogger(__name__)
+
+
+def walk(steps: Steps) -> None:
+    """Take steps on this thread, to the end."""
+    answer: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            step = steps.send(answer) if error is None else steps.throw(error)
+        except StopIteration:
+            return
+        answer = error = None
+        try:
+            answer = step()
+        except BaseException as raised:  # noqa: BLE001 - whoever made the steps decides what it means
+            error = raised
+
+
+async def awalk(steps: Steps) -> None:
+    """Take steps on this loop, to the end; a step may be awaitable."""
+    answer: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            step = steps.send(answer) if error is None else steps.throw(error)
+        except StopIteration:
+            return
+        answer = error = None
+        try:
+            answer = step()
+            if type(answer) is CoroutineType or inspect.isawaitable(answer):  # the latter costs 2 us
+                answer = await answer
+        except BaseException as raised:  # noqa: BLE001 - whoever made the steps decides what it means
+            error = raised
 
 
 def life(user: "LoadUser") -> Steps:

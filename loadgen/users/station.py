@@ -1,16 +1,18 @@
 """What one process offers to its users: stores, queries, the current phase, and the way of their samples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
 
+from loadgen.health import Beat
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.sample import Mode
 from loadgen.settings import Settings
+from loadgen.truth import Checks
 
 STRIDE = 97
 """How far apart in the queries two neighbouring users start; a prime, so that they do not soon meet."""
@@ -32,8 +34,11 @@ class Station:
     ledger: Ledger
     loop: LoopThread
     stores: Mapping[Mode, list[Any]] = field(default_factory=dict)
+    seen: dict[Mode, list[str]] = field(default_factory=dict)
+    """Fingerprint of the data that each of the stores saw when it was opened."""
     queries: list[Any] = field(default_factory=list)
     nodes: NodeSource | None = None
+    checks: Checks = field(default_factory=Checks)
     phase: Phase | None = None
     closed: bool = False
     """The process is ending: users that Locust still spawns, for a worker that quit first, do nothing."""
@@ -45,6 +50,31 @@ class Station:
     """Numbers of the bursts that have run in this process. Touched on the hub alone."""
     error_kinds: dict[tuple[str, str, int | None], int] = field(default_factory=dict)
     """Exceptions in tasks by type, file and line; touched on the hub alone, and bounded."""
+
+    on_drop: Callable[[Mode, int], None] = lambda _mode, _number: None
+    """Told on the hub how many arrivals of a mode were dropped."""
+    on_recall: Callable[[Mode, float], None] = lambda _mode, _share: None
+    """Told on the hub the recall of one checked search."""
+
+    def drop(self, due: Sequence[float], at: float) -> None:
+        """Count arrivals that were given up at a moment; on the hub."""
+        self.ledger.drop(due, at)
+        if self.phase is not None:
+            self.on_drop(self.phase.mode, len(due))
+
+    def beat(self, beat: Beat) -> None:
+        """Count one look at this process, and the checks that have come together since the last. On the hub alone."""
+        self.settle()
+        self.ledger.beat(beat)
+
+    def settle(self) -> None:
+        """Compare the answers put aside with the truth, and count them. On the hub alone."""
+        for check in self.checks.settle():
+            self.ledger.check(check)
+            if self.phase is not None:
+                self.on_recall(self.phase.mode, check.recall)
+        if self.checks.changed_at is not None:
+            self.ledger.spoil(self.checks.changed_at)
 
     def store_for(self, mode: Mode, user_number: int) -> Any:
         """The store that this user shares with every `connections`-th other. Raises RuntimeError before `open`."""

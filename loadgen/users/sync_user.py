@@ -9,7 +9,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from loadgen.clients import SyncClient
 from loadgen.sample import Mode
 from loadgen.users.base import LoadUser
-from loadgen.users.life import life
+from loadgen.users.life import life, walk
 
 
 class SyncUser(LoadUser):
@@ -21,7 +21,9 @@ class SyncUser(LoadUser):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.client = SyncClient(self.station.store_for(self.mode, self.number), self.station.queue.put)
+        self.client = SyncClient(
+            self.station.store_for(self.mode, self.number), self.station.queue.put, self.station.checks
+        )
         self._woken = threading.Event()
 
     def begin(self) -> None:
@@ -29,19 +31,8 @@ class SyncUser(LoadUser):
         threading.Thread(target=self._live, name=f"loadgen-user-{self.number}", daemon=True).start()
 
     def _live(self) -> None:
-        steps = life(self)
-        answer: Any = None
-        error: BaseException | None = None
         try:
-            while True:
-                step = steps.send(answer) if error is None else steps.throw(error)
-                answer = error = None
-                try:
-                    answer = step()
-                except BaseException as raised:  # noqa: BLE001 - the life decides what it means
-                    error = raised
-        except StopIteration:
-            pass
+            walk(life(self))
         finally:
             self.report_end()
 

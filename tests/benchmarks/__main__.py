@@ -26,7 +26,7 @@ from loadgen.store import prepare
 from loadgen.workload import Dataset
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.loading import compare_loading
-from tests.benchmarks.table import pair_up, show, show_loading
+from tests.benchmarks.table import pair_up, show, show_loading, show_sinks
 
 HERE = Path(__file__).parent
 HOUSE = HERE.parents[1]
@@ -44,14 +44,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--warmup", type=float, default=0.5, help="seconds before each window [default: %(default)s]")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of four pairs of windows [default: %(default)s]")
     parser.add_argument("--users", default="8,64", help="numbers of users, with commas [default: %(default)s]")
-    parser.add_argument("--only", choices=("search", "loading"), help="leave the other one out")
+    parser.add_argument("--only", choices=("search", "sinks", "loading"), help="leave the others out")
     parser.add_argument("--rows", type=int, default=10_000, help="rows to load [default: %(default)s]")
     parser.add_argument("--host", help="a real Milvus, http://127.0.0.1:19530; none starts one")
     return parser.parse_args()
 
 
-def compare_search(settings: Settings) -> list[Figures]:
-    """All windows of both variants, in their order. Raises RuntimeError with the output where it fails."""
+def compare_search(settings: Settings, *, sinks: bool = False) -> list[Figures]:
+    """All windows of both variants, in their order: bare loops, or with `sinks` the tool with these off, and the tool.
+
+    Raises RuntimeError with the output where it fails.
+    """
     command = [
         *("-m", "locust", "-f", str(HERE / "locustfile.py"), "--headless", "--only-summary", "--record", ""),
         *("--host", settings.host, "--collection", settings.collection, "--rows", str(settings.rows)),
@@ -61,13 +64,15 @@ def compare_search(settings: Settings) -> list[Figures]:
     done = subprocess.run(
         [sys.executable, *command],
         cwd=HOUSE,
-        env={key: value for key, value in os.environ.items() if not key.startswith(("LOCUST_", "LOADGEN_"))},
+        env={key: value for key, value in os.environ.items() if not key.startswith(("LOCUST_", "LOADGEN_"))}
+        | ({"BENCH_SINKS": "1"} if sinks else {}),
         capture_output=True,
         text=True,
         check=False,
     )
     figures = Figures.heard(done.stdout)
-    if done.returncode or len(figures) != 2 * CELLS * len(settings.concurrency) * settings.rounds:
+    expected = (1 if sinks else 2) * CELLS * len(settings.concurrency) * settings.rounds
+    if done.returncode or len(figures) != expected:
         raise RuntimeError(f"the run failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
     for one in figures:
         say(f"{one.mode} {one.users}, {one.variant}: {one.rate:,.0f}/s, {one.cpu_per_operation * 1000:.3f} ms CPU")
@@ -115,6 +120,7 @@ def main() -> None:
     )
     rates: list[tuple[float, float]] = []
     found: list[Figures] = []
+    switched: list[Figures] = []
     with ExitStack() as stack:
         host = given.host
         if host is None:
@@ -122,7 +128,7 @@ def main() -> None:
             stack.callback(server.stop)
             host = server.uri
         real = settings.model_copy(update={"host": host})
-        if given.only != "search":
+        if given.only in (None, "loading"):
             loading = real.model_copy(update={"collection": "loadgen_bench_loading", "rows": given.rows})
             rates = compare_loading(loading, given.rounds)
             say("loading: " + ", ".join(f"bare {bare:,.0f}, tool {tool:,.0f} rows/s" for bare, tool in rates))
@@ -130,9 +136,15 @@ def main() -> None:
             stack.callback(drop, real)
             say(str(prepare(real, Dataset(real), say)))
             replay = stack.enter_context(ReplayServer(host))
-            found = compare_search(settings.model_copy(update={"host": replay.uri}))
+            replayed = settings.model_copy(update={"host": replay.uri})
+            found = compare_search(replayed) if given.only != "sinks" else []
+            if given.only != "search":
+                whole_fours = {"rounds": -(-given.rounds // 4) * 4}
+                switched = compare_search(replayed.model_copy(update=whole_fours), sinks=True)
     if found:
         show(pair_up(found), console)
+    if switched:
+        show_sinks(switched, console)
     if rates:
         show_loading(rates, console)
     say(f"Before: {before}")

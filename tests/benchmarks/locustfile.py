@@ -1,6 +1,12 @@
-"""The tool as a person runs it; before or after each of its windows the bare loop has one, in the same process."""
+"""The tool as a person runs it; before or after each of its windows the bare loop has one, in the same process.
 
+With BENCH_SINKS set the tool takes turns with itself instead, its ledger and its exporter switched off.
+"""
+
+import math
+import os
 import time
+from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -12,7 +18,7 @@ from loadgen import AsyncUser, SyncUser, plug, shapes
 from loadgen.ledger import Window
 from loadgen.phase import Phase
 from loadgen.runtime.hub import run_in_thread
-from loadgen.sample import Mode
+from loadgen.sample import Mode, Sample
 from loadgen.users import Station
 from tests.benchmarks.bare import Cell, run_async, run_sync
 from tests.benchmarks.figures import Figures
@@ -104,9 +110,47 @@ class Turns:
         ).tell()
 
 
+class Counter:
+    """Stands for the sinks that are off: operations in one window, and nothing else."""
+
+    def __init__(self, start: float, end: float) -> None:
+        self._start, self._end = start, end
+        self.operations = 0
+
+    def __call__(self, samples: Sequence[Sample]) -> None:
+        self.operations += sum(self._start <= sample.finished < self._end for sample in samples)
+
+
+class Switching(Turns):
+    """Ledger and exporter on in the first and the last round of four, off in the two between."""
+
+    def _run_bare(self, phase: Phase) -> None:
+        pass
+
+    def measure(self, phase: Phase) -> None:
+        """One window; with the sinks off only Locust's own listener and a counter are told of its samples."""
+        deliver = self._station.queue._deliver
+        sinks = deliver.__self__._sinks  # type: ignore[attr-defined]
+        self._counter: Counter | None = None
+        if phase.number // 4 % 4 in (1, 2):
+            start = perf_counter() + phase.warmup_seconds
+            self._counter = Counter(start, start + phase.seconds)
+            deliver.__self__._sinks = (sinks[1], self._counter)  # type: ignore[attr-defined]
+        super().measure(phase)
+        deliver.__self__._sinks = sinks  # type: ignore[attr-defined]
+
+    def _tell(self, window: Window) -> None:
+        if self._counter is None:
+            super()._tell(window)
+            return
+        mode, users, seconds = window.phase.mode.value, window.phase.users, window.seconds
+        Figures("bare", mode, users, self._counter.operations, 0, seconds, math.nan, math.nan, self._cpu).tell()
+
+
 @events.init.add_listener
 def take_turns(environment: Any, **_: Any) -> None:
     planned = environment.shape_class
-    turns = Turns(planned._conductor, environment.loadgen)
+    kind = Switching if "BENCH_SINKS" in os.environ else Turns
+    turns = kind(planned._conductor, environment.loadgen)
     environment.shape_class = shapes.PhaseShape(planned._phases, turns)
     environment.shape_class.runner = environment.runner

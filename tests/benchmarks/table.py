@@ -14,6 +14,7 @@ CPU_AT_MOST = 1.05
 P99_AT_MOST, P99_SECONDS = 1.20, 0.002
 """p99 within 20 % or 2 ms of the bare loop's, whichever is more."""
 LOADING_AT_LEAST = 0.9
+SINKS_AT_LEAST = 0.98
 Pair = tuple[Figures, Figures]
 """The bare loop's window and the tool's, one after the other."""
 
@@ -89,6 +90,22 @@ def _ratio_table(pairs: dict[tuple[str, int], list[Pair]]) -> Table:
             table.add_row(mode, str(users), what, _spread(found), target, verdict(good))
         table.add_section()
     return table
+
+
+def show_sinks(figures: Sequence[Figures], console: Console) -> None:
+    """Print the tool's rate with ledger and exporter to that without them: the k-th windows of each are neighbours."""
+    table = Table(title="Ledger and exporter on, to off (medians, 95 % intervals in brackets)")
+    for name in ("mode", "users", "operations/s", "CPU/operation", "target", "verdict"):
+        table.add_column(name, justify="right" if name == "users" else "left")
+    for mode, users in sorted({(one.mode, one.users) for one in figures}):
+        own = [one for one in figures if (one.mode, one.users) == (mode, users)]
+        off, on = ([one for one in own if one.variant == variant] for variant in ("bare", "tool"))
+        cell = list(zip(off, on, strict=True))
+        rate = ratios(cell, lambda found: found.rate)
+        cpu = ratios(cell, lambda found: found.cpu_per_operation)
+        target, good = f"at least {SINKS_AT_LEAST:.2f} operations/s", verdict(median(rate) >= SINKS_AT_LEAST)
+        table.add_row(mode, str(users), _spread(rate), _spread(cpu), target, good)
+    console.print(table)
 
 
 def show_loading(rates: Sequence[tuple[float, float]], console: Console) -> None:

@@ -9,17 +9,19 @@ import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
 from charts import schema
+from loadgen.faults import SettingsError
 from loadgen.plugin.arguments import add_arguments, read_settings
+from loadgen.plugin.doubts import Doubts
 from loadgen.settings import Settings
 from tests.charts.chart_support import FEATURES, config_of, container_of, release_of, render, values_of
 
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 
 
-def make_parser() -> Any:
+def make_parser(doubts: Doubts | None = None) -> Any:
     parser = get_empty_argument_parser(default_config_files=[])
     setup_parser_arguments(parser)
-    add_arguments(parser, {})
+    add_arguments(parser, {}, doubts or Doubts())
     return parser
 
 
@@ -37,7 +39,10 @@ def parse(config: str, folder: Path, *arguments: str) -> Any:
         (folder / name).touch()
     file = folder / "loadgen.conf"
     file.write_text(config.replace("/etc/loadgen/tls", str(folder)))
-    return make_parser().parse_args(["--config", str(file), *arguments])
+    doubts = Doubts()
+    options = make_parser(doubts).parse_args(["--config", str(file), *arguments])
+    doubts.check()
+    return options
 
 
 def read(config: str, folder: Path) -> Settings:
@@ -155,7 +160,7 @@ def test_the_checking_run_asks_both_modes_for_success_and_is_small(tmp_path: Pat
 
 
 def test_a_setting_of_the_charts_that_the_program_does_not_know_is_found(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit):
+    with pytest.raises(SettingsError, match="metrics-lingers"):
         parse(config_of(release_of("job")) + '\nmetrics-lingers = "3"\n', tmp_path)
 
 

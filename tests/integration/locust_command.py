@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -71,7 +72,10 @@ def start_locust(folder: Path, *arguments: str, files: str = "search.py", name: 
     process = subprocess.Popen(
         [LOCUST, "-f", paths, *arguments],
         cwd=folder,
-        env=clean | {"SPY_FILE": str(spy), "NO_COLOR": "1"} | variables,
+        env=clean
+        | {"SPY_FILE": str(spy), "NO_COLOR": "1", "XDG_CACHE_HOME": str(folder / "cache")}
+        | own_master_port()
+        | variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -79,6 +83,14 @@ def start_locust(folder: Path, *arguments: str, files: str = "search.py", name: 
         start_new_session=True,
     )
     return Run(process, spy)
+
+
+def own_master_port() -> dict[str, str]:
+    """A port for `--processes`: at Locust's usual one the workers of two runs on one machine find either's master."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    return {"LOCUST_MASTER_NODE_PORT": port, "LOCUST_MASTER_BIND_PORT": port}
 
 
 def run_locust(folder: Path, *arguments: str, files: str = "search.py", timeout: float = 120) -> Run:

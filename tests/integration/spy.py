@@ -23,6 +23,12 @@ def _told(environment: Any, code: int) -> str:
         {
             "phase": window.phase.as_message(),
             "seconds": window.seconds,
+            "connections": window.connections,
+            "data": window.data,
+            "recall": window.recalls.mean,
+            "offered": window.flow.offered,
+            "dropped": window.flow.dropped,
+            "unfinished": window.flow.unfinished,
             "counts": {f"{mode} {name}": tally.operations for (mode, name), tally in window.tallies.items()},
             "outcomes": {
                 f"{mode} {name}": {str(outcome): number for outcome, number in tally.outcomes.items()}

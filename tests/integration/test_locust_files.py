@@ -65,19 +65,34 @@ def test_a_mix_leaves_what_was_inserted_and_not_deleted(server: EmbeddedServer, 
     inserted = sum(number for name, number in stats.items() if name.endswith("insert"))
     deleted = sum(number for name, number in stats.items() if name.endswith("delete"))
     assert inserted > deleted > 0
+    assert [window["recall"] for window in run.told["windows"]] == [None] * 4, "what is right changes all the time"
     # A delete looks its document up at the collection's own consistency level, so a very young one may stay.
     assert 300 + inserted - deleted <= rows(server.uri, "files_mixed") <= 300 + inserted
 
 
 def test_burst_fills_every_cell_with_exactly_its_operations(server: EmbeddedServer, tmp_path: Path) -> None:
-    flags = ("--host", server.uri, "--collection", "files_burst", "--dim", "16", "--rows", "300", "--burst", "5,70")
-    run = run_locust(tmp_path, *flags, files="burst.py", timeout=200)
+    flags = (
+        "--host",
+        server.uri,
+        "--collection",
+        "files_burst",
+        "--dim",
+        "16",
+        "--rows",
+        "300",
+        "--burst",
+        "5,70",
+        "--recall-every",
+        "1",
+    )
+    run = run_locust(tmp_path, *flags, "--recall-every", "1", files="burst.py", timeout=200)
     run.assert_good()
     cells = {(w["phase"]["operation"], w["phase"]["operations"], w["phase"]["style"]): w for w in run.told["windows"]}
     assert len(cells) == 2 * 2 * 3
     for (operation, number, style), window in cells.items():
         mode = "async" if style == "async" else "sync"
         assert window["outcomes"] == {f"{mode} {operation}": {"ok": number}}
+        assert window["recall"] == (1.0 if operation == "search" else None)
         assert window["seconds"] > 0
         assert window["phase"]["concurrency"] == {"sync": 1, "threads": min(number, 64), "async": number}[style]
     assert rows(server.uri, "files_burst") == 300 + 3 * (5 + 70)

@@ -2,13 +2,21 @@
 
 import json
 import time
+from html import unescape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from loadgen.record import read_record
+from loadgen.cli import main
+from loadgen.compare import SlicedPhase, compare_phases
+from loadgen.record import RunRecord, read_record
+from loadgen.sample import Outcome
 from loadgen.server import EmbeddedServer
+from loadgen.slices import SliceTally
+from loadgen.verdict import explain
 from tests.integration.locust_command import SMALL, Run, run_locust, start_locust
 
 PHASES = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "3", "--warmup-seconds", "0.5")
@@ -57,6 +65,41 @@ def test_a_compare_run_keeps_its_phases_and_its_verdict(
     assert manifest["rows"] == 300
     assert manifest["workers"] == (2 if layout else 1)
     assert manifest["packages"]["pymilvus"].startswith("2.6")
+    assert_reported(run, only_record(tmp_path))
+
+
+def assert_reported(run: Run, path: Path) -> None:
+    """The phases follow each other, the slices hold what was compared, and the report says the same."""
+    record = read_record(path)
+    began = [phase.started_at for phase in record.phases if phase.started_at]
+    steps = [(later - sooner).total_seconds() for sooner, later in pairwise(began)]
+    assert len(steps) == 3
+    assert all(3.5 <= step < 30 for step in steps), steps
+    assert 0 <= (began[0] - record.started_at).total_seconds() < 60
+    for phase in record.phases:
+        assert sum(piece.operations for piece in phase.operations[0].slices) == phase.operations[0].outcomes[Outcome.OK]
+    ratio = record.comparisons[0].throughput_ratio
+    assert drawn_again(record) == pytest.approx((ratio.estimate, ratio.low, ratio.high))
+    for line in explain(record).headlines:
+        assert line in run.out
+    report = path.with_suffix(".html")
+    assert f"Report: runs/{report.name}" in run.out
+    assert explain(record).headlines[0] in unescape(report.read_text())
+    assert main(["compare", str(path), str(path)]) == 0
+
+
+def drawn_again(record: RunRecord) -> tuple[float, float, float]:
+    """The ratio of throughputs by the same bootstrap, from the record alone."""
+    phases = [
+        SlicedPhase(
+            phase.mode,
+            tuple(SliceTally.from_text(p.seconds, p.operations, p.times) for p in phase.operations[0].slices),
+        )
+        for phase in record.phases
+    ]
+    found = compare_phases(phases, np.random.default_rng(record.manifest.seed)).throughput
+    assert found
+    return found.estimate, found.low, found.high
 
 
 def test_a_crash_costs_at_most_the_phase_that_ran(milvus: EmbeddedServer, tmp_path: Path) -> None:

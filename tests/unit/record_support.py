@@ -1,10 +1,12 @@
 """Run records to write, read and judge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from loadgen.ledger import new_histogram
 from loadgen.record import (
+    SCHEMA_VERSION,
     Comparison,
     Durations,
     Generator,
@@ -13,23 +15,23 @@ from loadgen.record import (
     PhaseRecord,
     Ratio,
     RunRecord,
+    Slice,
 )
 from loadgen.sample import Mode, Outcome
-
-HISTOGRAM = "HISTFAAAAB542pNpmSzMwMDAxAABzFCaEUoz2X+AsQA/awKA"
+from loadgen.slices import SliceTally
 
 
 def durations(**given: float | None) -> Durations:
     names = ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
     values: dict[str, Any] = dict.fromkeys(names, 0.01) | given
-    return Durations(**values, histogram=HISTOGRAM)
+    return Durations(**values, histogram=new_histogram().encode())
 
 
 def operation(
     name: str = "search", outcomes: Mapping[Outcome, int] | None = None, response: Durations | None = None, **given: Any
 ) -> OperationRecord:
     counts = {Outcome.OK: 100} if outcomes is None else dict(outcomes)
-    values = {"throughput": 200.0, "recall": 0.97} | given
+    values: dict[str, Any] = {"throughput": 200.0, "recall": 0.97, "slices": ()} | given
     return OperationRecord(
         operation=name,
         outcomes=counts,
@@ -39,9 +41,26 @@ def operation(
     )
 
 
+def timed(rates: Sequence[float], seconds: float = 0.01, name: str = "search", **given: Any) -> OperationRecord:
+    """An operation in slices of 1 s: so many operations in each, all of which took so long."""
+    times = new_histogram()
+    tallies = [SliceTally(1.0) for _ in rates]
+    for tally, rate in zip(tallies, rates, strict=True):
+        for _ in range(round(rate)):
+            tally.add(seconds)
+            times.record_value(round(seconds * 1_000_000))
+    shown = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "p99_9", "max"), seconds)
+    done = Durations.model_validate(shown | {"histogram": times.encode()})
+    slices = tuple(Slice(seconds=1.0, operations=tally.operations, times=tally.times_as_text()) for tally in tallies)
+    throughput = sum(tally.operations for tally in tallies) / len(tallies)
+    values: dict[str, Any] = {"outcomes": {Outcome.OK: sum(tally.operations for tally in tallies)}} | given
+    return operation(name, response=done, throughput=throughput, slices=slices, **values)
+
+
 def phase(mode: str, concurrency: int | None = 8, *operations: OperationRecord, **given: Any) -> PhaseRecord:
     saturated = given.pop("saturated", False)
-    values = {"model": "closed", "rate": None, "seconds": 10.0, "dropped": 0, "workers_lost": 0} | given
+    head: dict[str, Any] = {"model": "closed", "style": "", "started_at": None}
+    values = head | {"rate": None, "seconds": 10.0, "dropped": 0, "workers_lost": 0} | given
     generator = Generator(cpu_ratio=0.5, loop_lag_p99_seconds=0.001, hub_lag_p99_seconds=0.002, saturated=saturated)
     return PhaseRecord(
         mode=Mode(mode), concurrency=concurrency, operations=operations or (operation(),), generator=generator, **values
@@ -50,12 +69,14 @@ def phase(mode: str, concurrency: int | None = 8, *operations: OperationRecord, 
 
 def comparison(concurrency: int | None = 8, estimate: float | None = 1.3, **given: Any) -> Comparison:
     same = Ratio(estimate=1.0, low=0.9, high=1.1)
-    values = {"operation": "search", "rate": None, "verdict": "async", "reasons": ()} | given
+    throughput = given.pop("throughput", (1.2, 1.4))
+    p99 = given.pop("p99", same)
+    values = {"operation": "search", "rate": None, "verdict": "async", "async_share": 0.99, "reasons": ()} | given
     return Comparison(
         concurrency=concurrency,
-        throughput_ratio=Ratio(estimate=estimate, low=1.2, high=1.4),
+        throughput_ratio=Ratio(estimate=estimate, low=throughput[0], high=throughput[1]),
         p50_ratio=same,
-        p99_ratio=same,
+        p99_ratio=p99,
         **values,
     )
 
@@ -81,7 +102,7 @@ def manifest(**given: Any) -> Manifest:
 
 def record(*phases: PhaseRecord, comparisons: tuple[Comparison, ...] = (), **given: Any) -> RunRecord:
     values: dict[str, Any] = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "run_id": "20261122-193000-k3f9",
         "started_at": datetime(2026, 11, 22, 19, 30, tzinfo=UTC),
         "manifest": manifest(),

@@ -39,13 +39,18 @@ OTHERS: dict[str, tuple[str, object]] = {
     "load_in_flight": ("2", 2),
     "top_k": ("5", 5),
     "nodes_per_insert": ("3", 3),
+    "recall_every": ("5", 5),
+    "cache": ("elsewhere", "elsewhere"),
     "mode": ("async", "async"),
     "concurrency": ("2,4", (2, 4)),
+    "max_in_flight": ("16", 16),
+    "max_wait": ("0.5", 0.5),
     "rounds": ("4", 4),
     "phase_seconds": ("3", 3.0),
     "warmup_seconds": ("1", 1.0),
     "burst": ("10,20", (10, 20)),
     "record": ("elsewhere", "elsewhere"),
+    "report": ("markdown", "markdown"),
     "require": ("search async p99 < 50 ms", ("search async p99 < 50 ms",)),
     "max_failures": ("1%", "1%"),
     "metrics_port": ("9700", 9700),
@@ -54,6 +59,8 @@ OTHERS: dict[str, tuple[str, object]] = {
     "metrics_linger": ("2.5", 2.5),
 }
 """For each setting a value other than its default, as text and as the model has it."""
+OPEN: dict[str, tuple[str, object]] = {"arrival": ("poisson", "poisson"), "rate": ("50,100.5", (50.0, 100.5))}
+"""The same for those that do not go with a concurrency."""
 SWITCHES = ("upsert", "fresh", "overwrite", "print_record")
 
 
@@ -74,9 +81,9 @@ def expected() -> Settings:
 
 
 def test_the_table_of_this_test_has_every_setting() -> None:
-    assert {*OTHERS, *SWITCHES, "host"} == set(Settings.model_fields)
+    assert {*OTHERS, *OPEN, *SWITCHES, "host"} == set(Settings.model_fields)
     defaults = Settings()
-    assert all(getattr(defaults, name) != value for name, (_, value) in OTHERS.items())
+    assert all(getattr(defaults, name) != value for name, (_, value) in (OTHERS | OPEN).items())
 
 
 def test_without_arguments_all_settings_have_their_defaults() -> None:
@@ -86,6 +93,19 @@ def test_without_arguments_all_settings_have_their_defaults() -> None:
 def test_every_setting_is_a_flag() -> None:
     flags = [part for name, (text, _) in OTHERS.items() for part in (f"--{name.replace('_', '-')}", text)]
     assert read([*flags, *(f"--{name.replace('_', '-')}" for name in SWITCHES)]) == expected()
+
+
+def test_the_settings_of_an_open_run_are_flags_variables_and_keys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wanted = Settings.model_validate({name: value for name, (_, value) in OPEN.items()})
+    assert read([part for name, (text, _) in OPEN.items() for part in (f"--{name}", text)]) == wanted
+    file = tmp_path / "open.conf"
+    file.write_text("\n".join(f"{name} = {text}" for name, (text, _) in OPEN.items()))
+    assert read(["--config", str(file)]) == wanted
+    for name, (text, _) in OPEN.items():
+        monkeypatch.setenv(f"LOADGEN_{name.upper()}", text)
+    assert read([]) == wanted
 
 
 def test_every_setting_is_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,13 @@
 """Which users play in which phases."""
 
+from argparse import Namespace
+from typing import ClassVar
+
 import pytest
-from locust import User, task
+from locust import TaskSet, User, task
 
 from loadgen.faults import SettingsError
-from loadgen.plugin.casting import cast
+from loadgen.plugin.casting import cast, find_closed_flags
 from loadgen.settings import Settings
 from loadgen.users import AsyncUser, SyncUser
 
@@ -25,6 +28,14 @@ class Burst(Blocking):
 
 class Gather(Asynchronous):
     style = "async"
+
+
+class Counted(Blocking):
+    fixed_count = 2
+
+
+class Nested(Blocking):
+    tasks: ClassVar[list[type[TaskSet]]] = [TaskSet]
 
 
 class Greenlet(User):
@@ -65,3 +76,40 @@ def test_users_that_do_not_fit_are_refused(classes: list[type], settings: Settin
     with pytest.raises(SettingsError, match=r"nothing was sent") as caught:
         cast(classes, settings)
     assert told in str(caught.value)
+
+
+OPEN = Settings(arrival="poisson", rate=(50, 100), rounds=1)
+
+
+def test_arrivals_have_both_modes_at_each_rate_or_one_mode_twice() -> None:
+    classes, phases = cast([Asynchronous, Blocking], OPEN)
+    assert classes == [Asynchronous, Blocking]
+    assert [(phase.rate, phase.mode.value) for phase in phases] == [
+        (rate, mode) for rate in (50, 100) for mode in ("sync", "async", "async", "sync")
+    ]
+    classes, phases = cast([Asynchronous, Blocking], OPEN.model_copy(update={"mode": "sync"}))
+    assert (classes, [phase.mode.value for phase in phases]) == ([Blocking], ["sync"] * 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (Burst, "Burst: is a burst, which is no single operation that could be due (--arrival poisson)"),
+        (Counted, "Counted: has a fixed_count"),
+        (Nested, "Nested: has task sets or no tasks"),
+    ],
+)
+def test_users_to_whom_arrivals_cannot_be_given_are_refused(kind: type, told: str) -> None:
+    with pytest.raises(SettingsError, match="Run it with --arrival closed") as caught:
+        cast([Asynchronous, kind], OPEN)
+    assert told in str(caught.value)
+
+
+def test_locusts_users_and_spawn_rate_beside_arrivals_are_faults() -> None:
+    options = Namespace(arrival="constant", num_users=3, spawn_rate=2.0)
+    assert [(fault.setting, fault.value) for fault in find_closed_flags(options)] == [
+        ("users", "3"),
+        ("spawn-rate", "2.0"),
+    ]
+    assert find_closed_flags(Namespace(arrival="closed", num_users=3, spawn_rate=2.0)) == []
+    assert find_closed_flags(Namespace(arrival="poisson", num_users=None, spawn_rate=None)) == []

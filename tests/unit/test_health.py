@@ -79,8 +79,8 @@ def test_a_pulse_sees_a_stalled_loop_and_a_stalled_hub_and_used_cpu() -> None:
     gevent.sleep(0.6)
     stalled = max(one.loop_lag for one in beats[calm:])
     calm = len(beats)
-    until = time.perf_counter() + 0.4
-    while time.perf_counter() < until:
+    until, used = time.perf_counter() + 0.4, time.process_time() + 0.3  # also where others want the machine
+    while time.perf_counter() < until or time.process_time() < used:
         pass
     gevent.sleep(INTERVAL * 2.5)
     pulse.stop()

@@ -3,11 +3,13 @@
 import math
 
 import msgpack
+import numpy as np
 import pytest
 
-from loadgen.ledger import Ledger
+from loadgen.health import new_lags
+from loadgen.ledger import Ledger, new_histogram
 from loadgen.phase import Phase
-from loadgen.sample import Mode, Outcome, Sample
+from loadgen.sample import Mode, Outcome, OutcomeClass, Sample
 
 PHASES = [Phase(number, mode, 8, seconds=10) for number, mode in enumerate((Mode.SYNC, Mode.ASYNC))]
 
@@ -115,3 +117,87 @@ def test_the_length_of_a_burst_reaches_the_master_also_when_its_samples_went_bef
     master.merge(worker.take_report(10.8), "one")
     assert master.windows[4].seconds == 0.75
     assert master.windows[4].tallies[Mode.SYNC, "search"].operations == 1
+
+
+OPEN = Phase(0, Mode.ASYNC, 0, seconds=10, model="poisson", rate=100.0)
+
+
+def late(finished: float, waited: float, took: float, outcome: Outcome = Outcome.OK) -> Sample:
+    """An operation that started so long after it was due."""
+    started = finished - took
+    return Sample(Mode.ASYNC, "search", started - waited, started, finished, outcome, 1)
+
+
+def test_service_and_response_times_are_apart_where_operations_start_late_and_survive_the_way_to_the_master() -> None:
+    worker, master = Ledger(), Ledger()
+    worker.open(OPEN, 100.0, 110.0)
+    worker([late(101.0 + number / 1000, waited=0.0, took=0.02) for number in range(300)])
+    worker([late(102.0 + number / 1000, waited=0.5, took=0.02) for number in range(300)])
+    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(103.0))), "one")
+    worker([late(104.0, waited=0.5, took=0.02)])
+    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(111.0))), "one")
+    tally = master.windows[0].tallies[Mode.ASYNC, "search"]
+    assert tally.operations == tally.service.get_total_count() == tally.response.get_total_count() == 601
+    assert tally.service.get_max_value() == pytest.approx(20_000, rel=2e-3)
+    assert tally.percentile(40) == pytest.approx(0.02, rel=2e-3)
+    assert tally.percentile(60) == pytest.approx(0.52, rel=2e-3)
+    quantiles = [number for piece in master.windows[0].slices["search"] for number in piece.buckets]
+    assert len(set(quantiles)) == 2, "slices have the response times"
+
+
+def test_each_outcome_class_has_its_own_times_and_refusals_are_in_no_percentile() -> None:
+    ledger = Ledger()
+    ledger.open(PHASES[0], 100.0, 110.0)
+    for took, outcome in ((0.01, Outcome.OK), (0.02, Outcome.EMPTY), (30.0, Outcome.TIMEOUT), (5.0, Outcome.THROTTLED)):
+        ledger([sample(105.0, took, outcome)])
+    tally = ledger.windows[0].tallies[Mode.SYNC, "search"]
+    largest = {kind: times.service.get_max_value() / 1e6 for kind, times in tally.times.items()}
+    wanted = {OutcomeClass.ANSWERED: 0.02, OutcomeClass.TIMEOUT: 30.0, OutcomeClass.FAILED: 5.0}
+    assert largest == pytest.approx(wanted, rel=2e-3)
+    assert tally.response.get_total_count() == 3
+    assert (tally.operations, tally.failures) == (4, 2)
+
+
+def test_counting_many_at_once_gives_the_histogram_of_one_by_one() -> None:
+    rng = np.random.default_rng(3)
+    times = np.concatenate([rng.lognormal(-4, 2, 5_000), [0.0, 1e-7, 1e-6, 2.047e-3, 2.048e-3, 599.0, 700.0]])
+    one_by_one = new_histogram()
+    for seconds in times:
+        one_by_one.record_value(min(max(1, round(seconds * 1e6)), 600_000_000))
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.SYNC, 1), 0.0)
+    ledger([Sample(Mode.SYNC, "search", 0.0, 0.0, seconds, Outcome.OK, 1) for seconds in times])
+    assert ledger.windows[0].tallies[Mode.SYNC, "search"].service.encode() == one_by_one.encode()
+
+
+def test_what_a_windows_end_finds_under_way_is_left_over_with_its_age_and_no_operation_of_it() -> None:
+    ledger = Ledger()
+    ledger.open(OPEN, 100.0, 110.0)
+    ledger([late(109.9, 0.1, 0.1), late(110.2, waited=0.5, took=0.1), late(112.0, waited=0.0, took=1.0)])
+    ledger.drop([109.0, 109.5], at=110.5)
+    flow = ledger.windows[0].flow
+    assert ledger.windows[0].tallies[Mode.ASYNC, "search"].operations == 1
+    assert (flow.unfinished, flow.dropped) == (3, 0), "one was due after the end"
+    assert flow.left.get_max_value() == pytest.approx(1_000_000, rel=2e-3)
+
+
+def test_dropped_arrivals_count_in_the_phase_of_their_moment_and_reach_the_master() -> None:
+    worker, master = Ledger(), Ledger()
+    worker.open(OPEN, 100.0, 110.0)
+    worker.drop([98.0], at=99.0)
+    worker.drop([100.5, 100.6], at=101.0)
+    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(102.0))), "one")
+    worker.drop([103.0], at=104.0)
+    worker.offer(1000, new_lags())
+    worker.drop([109.7], at=110.7)
+    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(111.0))), "one")
+    flow = master.windows[0].flow
+    assert (flow.offered, flow.dropped, flow.unfinished) == (1000, 3, 1)
+    assert worker.take_report(112.0) == []
+
+
+def test_a_closed_phase_leaves_nothing_over() -> None:
+    ledger = Ledger()
+    ledger.open(PHASES[0], 100.0, 110.0)
+    ledger([sample(111.0, took=2.0)])
+    assert ledger.windows[0].flow.unfinished == 0

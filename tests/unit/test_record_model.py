@@ -35,16 +35,18 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     assert list(values) == ["schema_version", "run_id", "started_at", "manifest", "phases", "comparisons"]
     [told] = values["phases"]
     assert set(told) == {
-        "mode", "model", "concurrency", "rate", "seconds", "dropped", "workers_lost", "operations", "generator",
+        "mode", "style", "started_at", "model", "concurrency", "rate", "seconds", "dropped", "workers_lost",
+        "operations", "generator",
     }  # fmt: skip
     assert set(told["generator"]) == {"cpu_ratio", "loop_lag_p99_seconds", "hub_lag_p99_seconds", "saturated"}
     [done] = told["operations"]
-    assert set(done) == {"operation", "outcomes", "throughput", "service_seconds", "response_seconds", "recall"}
+    counted = {"operation", "outcomes", "throughput", "recall", "slices"}
+    assert set(done) == counted | {"service_seconds", "response_seconds"}
     times = {"mean", "p50", "p90", "p95", "p99", "p99_9", "max", "histogram"}
     assert set(done["service_seconds"]) == set(done["response_seconds"]) == times
     [compared] = values["comparisons"]
     ratios = {"throughput_ratio", "p50_ratio", "p99_ratio"}
-    assert set(compared) == {"operation", "concurrency", "rate", "verdict", "reasons"} | ratios
+    assert set(compared) == {"operation", "concurrency", "rate", "verdict", "reasons", "async_share"} | ratios
     assert {frozenset(compared[name]) for name in ratios} == {frozenset({"estimate", "low", "high"})}
     assert values["started_at"] == "2026-11-22T19:30:00Z"
 
@@ -164,8 +166,9 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
     objects = {part["title"]: part for part in parts if part.get("type") == "object"}
     assert set(objects) == {
         "RunRecord", "Manifest", "PhaseRecord", "OperationRecord", "Durations", "Generator", "Comparison", "Ratio",
+        "Slice",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name
         assert set(part["required"]) == set(part["properties"]), name
-    assert schema()["properties"]["schema_version"]["const"] == 1
+    assert schema()["properties"]["schema_version"]["const"] == 2

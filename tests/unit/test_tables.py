@@ -17,7 +17,8 @@ def count(ledger: Ledger, phase: Phase, times: list[float], failed: int = 0, sec
     name = phase.operation or "search"
     start = 100.0 * (phase.number + 1)
     ledger.open(phase, start, start + seconds)
-    ledger([Sample(phase.mode, name, start, start + 0.5 - took, start + 0.5, Outcome.OK, 1) for took in times])
+    end = start + 0.5
+    ledger([Sample(phase.mode, name, end - took, end - took, end, Outcome.OK, 1) for took in times])
     ledger([Sample(phase.mode, name, start, start, start + 0.5, Outcome.THROTTLED, 0)] * failed)
 
 
@@ -64,13 +65,6 @@ def test_the_words_follow_the_interval() -> None:
         assert next(row for row in printed(ledger) if row[2:3] == ["async"])[9] == verdict
 
 
-def test_the_crossover_is_told_where_there_are_levels_to_cross() -> None:
-    ledger = Ledger()
-    two_rounds(ledger, [0.010] * 500, [0.010] * 490, users=1)
-    two_rounds(ledger, [0.010] * 500, [0.010] * 1000, users=32)
-    assert any("search: async wins from 32 on" in line for line in lines(ledger))
-
-
 def test_one_round_has_figures_and_no_verdict() -> None:
     ledger = Ledger()
     count(ledger, Phase(0, Mode.SYNC, 8, seconds=2), [0.010] * 100, failed=7)
@@ -78,7 +72,6 @@ def test_one_round_has_figures_and_no_verdict() -> None:
     rows = {row[2]: row for row in printed(ledger) if row[0] == "8"}
     assert rows["sync"][3:8] == ["50.0", "10.01", "10.01", "10.01", "7"]
     assert rows["async"][9] == "invalid"
-    assert any("No verdict for search at 8" in line and "too few phases" in line for line in lines(ledger))
 
 
 @pytest.mark.parametrize("style", ["sync", "threads", "async"])
@@ -105,8 +98,6 @@ def test_a_phase_in_which_the_tool_was_the_limit_makes_its_comparison_invalid() 
     two_rounds(ledger, [0.010] * 500, [0.010] * 1000)
     ledger.windows[1].health.add(Beat(1.0, 0.97, 1.0, 0.0, 0.0, 8))
     assert next(row for row in printed(ledger) if row[2:3] == ["async"])[9] == "invalid"
-    told = "No verdict for search at 8: phase 2: the load generator used 97% of its core: add workers."
-    assert told in lines(ledger)
 
 
 def test_a_run_that_counted_nothing_prints_nothing() -> None:

@@ -59,10 +59,10 @@ function showLinks(files) {
     make("a", { href: `./${KEY}/${name}`, textContent: text, target: "_blank", rel: "noopener" })));
 }
 
-function showWords(levels, crossovers) {
+function showWords(levels, said, over) {
   const reasons = levels.filter((level) => level.reasons.length)
     .map((level) => `No verdict for ${level.operation} at ${level.users}: ${level.reasons.join("; ")}.`);
-  const lines = [...crossovers.map((line) => `${line}.`), ...reasons];
+  const lines = over ? said : [...said, ...reasons]; // the words at the end have the reasons in them
   if (words.dataset.lines === lines.join("\n")) return;
   words.dataset.lines = lines.join("\n");
   words.replaceChildren(...lines.map((line) => make("p", { textContent: line })));
@@ -78,7 +78,7 @@ function phaseRow(phase, highest) {
   const first = make("th", { textContent: phase.live ? `${phase.phase} (under way)` : `${phase.phase}`, scope: "row" });
   const cell = (text, className = "number") => make("td", { textContent: text, className });
   return make("tr", { className: `${phase.mode}${phase.live ? " live" : ""}` }, first, cell(phase.mode, ""),
-    cell(number(phase.users, 0), ""), cell(phase.operation, ""), cell(number(phase.throughput, 1)),
+    cell(phase.users, ""), cell(phase.operation, ""), cell(number(phase.throughput, 1)),
     make("td", { className: "bars" }, bar), cell(milliseconds(phase.p50)), cell(milliseconds(phase.p99)),
     cell(number(phase.failures, 0)));
 }
@@ -86,7 +86,7 @@ function phaseRow(phase, highest) {
 function show(told) {
   showNow(told.now, told.phases.length > 0);
   showLinks(told.files);
-  showWords(told.levels, told.words);
+  showWords(told.levels, told.words, told.now === null);
   const highest = Math.max(...told.phases.map((phase) => phase.throughput ?? 0), 0);
   body.replaceChildren(...told.phases.map((phase) => phaseRow(phase, highest)));
 }

@@ -1,0 +1,137 @@
+"""Milvus under load: what the client waits for, beside what Milvus says of itself."""
+
+from typing import Any
+
+from dashboards import queries, variables
+from dashboards.parts import (
+    BYTES,
+    CORES,
+    COUNT,
+    PER_SECOND,
+    SECONDS,
+    THIRD,
+    About,
+    Query,
+    fill,
+    lines,
+    new_dashboard,
+    row,
+)
+
+TEXT = (
+    "The client's response time beside Milvus's own series. What the client waits and the proxy does not know of is "
+    "the network, gRPC and the client itself. Milvus's histograms have buckets of powers of two: their quantiles are "
+    "coarse (up to a factor of two), their means exact."
+)
+POD = "{{pod}} {{instance}}"
+
+
+def make() -> Any:
+    """The dashboard, not yet built."""
+    dashboard = new_dashboard("milvus", "Milvus load: Milvus under load", TEXT)
+    panels = [*_latency(), *_requests(), *_resources()]
+    return fill(dashboard, variables.phases(), [*variables.of_runs(), *variables.of_milvus()], panels)
+
+
+def _latency() -> list[Any]:
+    return [
+        row("Who takes the time"),
+        lines(
+            About(
+                "Mean times: client, proxy, query node",
+                "Means, so that they may be subtracted: client less proxy is network, gRPC and client; proxy less "
+                "query node is queueing and gathering. Choose one operation above.",
+                SECONDS,
+            ),
+            [
+                Query(queries.mean_response(), "client, {{mode}}"),
+                Query(queries.milvus_mean("milvus_proxy_sq_latency", "query_type"), "proxy, {{query_type}}"),
+                Query(
+                    queries.milvus_mean("milvus_querynode_sq_req_latency", "query_type, scope"),
+                    "query node, {{query_type}} {{scope}}",
+                ),
+                Query(queries.milvus_mean("milvus_proxy_mutation_latency", "msg_type"), "proxy, {{msg_type}}"),
+            ],
+        ),
+        lines(
+            About("Client: response time p95", "What a user waits, by mode.", SECONDS),
+            [Query(queries.quantile("0.95", by="mode, operation"), "{{mode}} {{operation}}")],
+        ),
+        lines(
+            About("Proxy: search latency p95", "Searches and queries in the proxy, answered ones only.", SECONDS),
+            [Query(queries.milvus_quantile("0.95", "milvus_proxy_sq_latency", "query_type"), "{{query_type}}")],
+            THIRD,
+        ),
+        lines(
+            About(
+                "Proxy: mutation latency p95", "Inserts, upserts and deletes in the proxy, answered ones only.", SECONDS
+            ),
+            [Query(queries.milvus_quantile("0.95", "milvus_proxy_mutation_latency", "msg_type"), "{{msg_type}}")],
+            THIRD,
+        ),
+        lines(
+            About(
+                "Query node: waiting p95",
+                "Time in the query node's queue. Where it rises and the core's does not, the query nodes are full.",
+                SECONDS,
+            ),
+            [
+                Query(
+                    queries.milvus_quantile("0.95", "milvus_querynode_sq_queue_latency", "query_type"),
+                    "queue, {{query_type}}",
+                ),
+                Query(
+                    queries.milvus_quantile("0.95", "milvus_querynode_sq_core_latency", "query_type"),
+                    "core, {{query_type}}",
+                ),
+            ],
+            THIRD,
+        ),
+    ]
+
+
+def _requests() -> list[Any]:
+    return [
+        row("Requests"),
+        lines(
+            About(
+                "Requests by status",
+                "What the proxies ended, per second. fail and abandon belong beside the client's outcomes. One delete "
+                "of LlamaIndex is a query and a delete here.",
+                PER_SECOND,
+            ),
+            [Query(queries.milvus_requests(), "{{function_name}} {{status}}")],
+        ),
+        lines(
+            About(
+                "Read tasks",
+                "Searches that run in each query node, and those that wait. Waiting ones that grow: more query nodes.",
+                COUNT,
+            ),
+            [
+                Query(queries.milvus_gauge("milvus_querynode_read_task_concurrency"), f"running, {POD}"),
+                Query(queries.milvus_gauge("milvus_querynode_read_task_ready_len"), f"waiting, {POD}"),
+            ],
+        ),
+    ]
+
+
+def _resources() -> list[Any]:
+    return [
+        row("Resources"),
+        lines(
+            About("CPU of Milvus", "Cores used by each process of Milvus; compare with its limit.", CORES),
+            [Query(queries.milvus_rate("process_cpu_seconds_total"), POD)],
+            THIRD,
+        ),
+        lines(
+            About("Memory of Milvus", "Resident memory of each process of Milvus.", BYTES),
+            [Query(queries.milvus_gauge("process_resident_memory_bytes"), POD)],
+            THIRD,
+        ),
+        lines(
+            About("Rows in the query nodes", "Entities that can be searched; grows with inserts.", COUNT),
+            [Query(queries.milvus_gauge("milvus_querynode_entity_num"), POD)],
+            THIRD,
+        ),
+    ]

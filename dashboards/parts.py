@@ -1,0 +1,134 @@
+"""What the dashboards are put together from: panels, variables, annotations. Nothing here knows a metric."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from grafana_foundation_sdk.builders import common, heatmap, prometheus, stat, timeseries
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.models import common as model_common
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models import prometheus as model_prometheus
+
+SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
+SECONDS, PER_SECOND, PERCENT, RATIO, COUNT, BYTES, CORES = "s", "ops", "percentunit", "none", "short", "bytes", "none"
+"""Grafana's names of units. A ratio and a number of cores have none."""
+EVERYTHING = model.VariableOption(selected=True, text="All", value="$__all")
+THIRD, HALF, FULL = 8, 12, 24
+"""Widths of panels, in Grafana's columns."""
+HEIGHT = 8
+
+
+class Query(NamedTuple):
+    """One expression and what its lines are called."""
+
+    expr: str
+    legend: str
+
+
+class About(NamedTuple):
+    """What a person reads of a panel: its title, how to read it, its unit."""
+
+    title: str
+    text: str
+    unit: str
+
+
+def lines(about: About, queries: Sequence[Query], width: int = HALF, at_most: float | None = None) -> Any:
+    """A panel of lines over time."""
+    legend = common.VizLegendOptions().show_legend(True).placement(model_common.LegendPlacement.BOTTOM)
+    legend.display_mode(model_common.LegendDisplayMode.TABLE).calcs(["mean", "max"])
+    panel = timeseries.Panel().legend(legend).min(0).fill_opacity(5).span_nulls(False).line_width(2)
+    panel.tooltip(common.VizTooltipOptions().mode(model_common.TooltipDisplayMode.MULTI))
+    if at_most is not None:
+        panel.max(at_most)
+    return _dressed(panel, about, width, [_target(number, query).range() for number, query in enumerate(queries)])
+
+
+def number(about: About, query: Query, width: int = THIRD) -> Any:
+    """A panel of one number for the whole range."""
+    panel = stat.Panel().graph_mode(model_common.BigValueGraphMode.NONE).decimals(2)
+    panel.color_mode(model_common.BigValueColorMode.NONE).text_mode(model_common.BigValueTextMode.VALUE)
+    return _dressed(panel, about, width, [_target(0, query).instant()]).height(HEIGHT // 2)
+
+
+def heat_map(about: About, query: Query, width: int = HALF) -> Any:
+    """A panel of a histogram over time."""
+    panel = heatmap.Panel().calculate(False).show_legend().cell_gap(0)
+    panel.y_axis(heatmap.YAxisConfig().unit(about.unit))
+    target = _target(0, query).range().format(model_prometheus.PromQueryFormat.HEATMAP)
+    return _dressed(panel, about, width, [target])
+
+
+def _target(number_of_query: int, query: Query) -> Any:
+    target = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).datasource(SOURCE)
+    return target.ref_id(chr(ord("A") + number_of_query))
+
+
+def _dressed(panel: Any, about: About, width: int, targets: Sequence[Any]) -> Any:
+    panel.title(about.title).description(about.text).unit(about.unit).datasource(SOURCE)
+    panel.span(width).height(HEIGHT).targets(list(targets))
+    return panel
+
+
+def row(title: str) -> Any:
+    """A headline between panels."""
+    return build.Row(title)
+
+
+def source() -> Any:
+    """The variable that chooses the Prometheus."""
+    return build.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
+
+
+def choice(name: str, label: str, text: str, values: str) -> Any:
+    """A variable with the values that a query finds; all of them where none is chosen."""
+    variable = build.QueryVariable(name).label(label).description(text).query(values).datasource(SOURCE)
+    variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(model.VariableSort.ALPHABETICAL_DESC)
+    return variable.include_all(True).all_value(".*").multi(False).current(EVERYTHING)
+
+
+class Marks:
+    """Annotations: a region for as long as the query's series are there."""
+
+    def __init__(self, name: str, expr: str, title: str) -> None:
+        self._query = _MarksModel(name=name, datasource=SOURCE, icon_color="blue")
+        self._query.prometheus = {
+            "target": {"refId": "Anno", "expr": expr},
+            "titleFormat": title,
+            "textFormat": "run {{run_id}}",
+            "tagKeys": "mode",
+            "step": "5s",
+        }
+
+    def build(self) -> model.AnnotationQuery:
+        """What the dashboard takes."""
+        return self._query
+
+
+class _MarksModel(model.AnnotationQuery):
+    """The SDK's model lacks the fields of Prometheus's annotations."""
+
+    prometheus: dict[str, object]
+
+    def to_json(self) -> dict[str, object]:
+        return super().to_json() | self.prometheus
+
+
+def new_dashboard(name: str, title: str, text: str) -> Any:
+    """An empty dashboard with the data source as its first variable."""
+    dashboard = build.Dashboard(title).uid(f"loadgen-{name}").description(text).tags(["milvus-loadgen"])
+    dashboard.time("now-15m", "now").refresh("10s").timezone("browser").editable()
+    dashboard.tooltip(model.DashboardCursorSync.CROSSHAIR)
+    others = build.DashboardLink("milvus-loadgen").type(model.DashboardLinkType.DASHBOARDS).tags(["milvus-loadgen"])
+    return dashboard.link(others.keep_time(True).include_vars(True)).with_variable(source())
+
+
+def fill(dashboard: Any, marks: Any, variables: Iterable[Any], panels: Iterable[Any]) -> Any:
+    """The dashboard with its marks, its variables and its panels, in their order; panels are numbered from 1."""
+    dashboard.annotation(marks)
+    for variable in variables:
+        dashboard.with_variable(variable)
+    for place, panel in enumerate(panels, 1):
+        add = dashboard.with_row if isinstance(panel, build.Row) else dashboard.with_panel
+        add(panel.id(place))
+    return dashboard

@@ -1,0 +1,146 @@
+"""Every PromQL expression of the dashboards, apart from the panels that show it.
+
+`$__rate_interval` and `$__range` are Grafana's, the other `$` words are the dashboards' variables. Sums are over
+processes; a master exports no operations, so nothing is counted twice. What belongs to a run or a phase is found by
+joining `loadgen_run_info` or `loadgen_phase_info` of the same process, whose labels no counter has to carry.
+"""
+
+PROCESS = "namespace, job, instance"
+"""Labels that name one process."""
+HERE = 'namespace=~"$namespace"'
+OPERATIONS = f'{HERE}, operation=~"$operation"'
+RUN = f'on ({PROCESS}) group_left () loadgen_run_info{{{HERE}, run_id=~"$run"}}'
+"""The processes of the chosen runs, to be multiplied with."""
+_LATEST = f'last_over_time(loadgen_run_info{{{HERE}, run_id=~"$run"}}[$__range])'
+RUN_IN_RANGE = f"on ({PROCESS}) group_left () max by ({PROCESS}) ({_LATEST})"
+"""The same for those that were there at any time of the range shown."""
+PHASE = f'on ({PROCESS}, mode) group_left (concurrency) loadgen_phase_info{{{HERE}, run_id=~"$run"}}'
+"""The phase that a process is in, where it is of the same mode."""
+ANSWERED = 'outcome=~"ok|empty"'
+FAILED = 'outcome!~"ok|empty"'
+FINISHED = 'outcome=~".+"'
+RATE = "[$__rate_interval]"
+
+MILVUS = 'namespace=~"$milvus_namespace", job=~"$milvus"'
+FUNCTIONS = "Search|HybridSearch|Query|Insert|Upsert|Delete"
+"""What MilvusVectorStore's operations call in Milvus."""
+
+
+def throughput(by: str = "mode", outcomes: str = ANSWERED) -> str:
+    """Operations per second."""
+    return f"sum by ({by}) (rate(loadgen_operations_total{{{OPERATIONS}, {outcomes}}}{RATE}) * {RUN})"
+
+
+def error_ratio() -> str:
+    """Failed part of all operations, by mode."""
+    return f"{throughput(outcomes=FAILED)} / ({throughput(outcomes=FINISHED)} > 0)"
+
+
+def quantile(q: str, metric: str = "loadgen_response_seconds", by: str = "mode") -> str:
+    """Seconds that so large a part of the operations took at most."""
+    rates = f"rate({metric}_bucket{{{OPERATIONS}}}{RATE}) * {RUN}"
+    return f"histogram_quantile({q}, sum by ({by}, le) ({rates}))"
+
+
+def mean_response() -> str:
+    """Seconds an operation took in the mean."""
+    seconds, number = (
+        f"sum by (mode) (rate(loadgen_response_seconds_{part}{{{OPERATIONS}}}{RATE}) * {RUN})"
+        for part in ("sum", "count")
+    )
+    return f"{seconds} / ({number} > 0)"
+
+
+def heat(mode: str) -> str:
+    """Operations per second in each bucket of response times."""
+    return f'sum by (le) (rate(loadgen_response_seconds_bucket{{{OPERATIONS}, mode="{mode}"}}{RATE}) * {RUN})'
+
+
+def throughput_by_concurrency() -> str:
+    """Operations per second of each mode at each concurrency."""
+    rates = f"rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}}}{RATE}) * {PHASE}"
+    return f"sum by (mode, concurrency) ({rates})"
+
+
+def quantile_by_concurrency(q: str) -> str:
+    """Response time of each mode at each concurrency."""
+    rates = f"rate(loadgen_response_seconds_bucket{{{OPERATIONS}}}{RATE}) * {PHASE}"
+    return f"histogram_quantile({q}, sum by (mode, concurrency, le) ({rates}))"
+
+
+def mode_throughput(mode: str) -> str:
+    """Operations per second of the time in which the mode ran, over the whole range shown."""
+    done = f'increase(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}, mode="{mode}"}}[$__range])'
+    ran = f'increase(loadgen_active_seconds_total{{{HERE}, mode="{mode}"}}[$__range])'
+    return f"sum({done} * {RUN_IN_RANGE}) / (avg({ran} * {RUN_IN_RANGE}) > 0)"
+
+
+def throughput_ratio() -> str:
+    """Async to sync over the whole range shown."""
+    return f"({mode_throughput('async')}) / ({mode_throughput('sync')} > 0)"
+
+
+def quantile_ratio(q: str) -> str:
+    """Response time of async to that of sync over the whole range shown."""
+    buckets = [
+        f'increase(loadgen_response_seconds_bucket{{{OPERATIONS}, mode="{mode}"}}[$__range]) * {RUN_IN_RANGE}'
+        for mode in ("async", "sync")
+    ]
+    return " / ".join(f"histogram_quantile({q}, sum by (le) ({one}))" for one in buckets)
+
+
+def phases() -> str:
+    """1 for as long as a phase runs."""
+    return f'max by (run_id, phase, mode, concurrency) (loadgen_phase_info{{{HERE}, run_id=~"$run"}})'
+
+
+def by_process(metric: str) -> str:
+    """A gauge of each process."""
+    return f"sum by (pod, instance) ({metric}{{{HERE}}} * {RUN})"
+
+
+def rate_by_process(metric: str) -> str:
+    """A counter of each process, per second."""
+    return f"sum by (pod, instance) (rate({metric}{{{HERE}}}{RATE}) * {RUN})"
+
+
+def lag(metric: str) -> str:
+    """Lag of each process at p99, in seconds."""
+    return f"histogram_quantile(0.99, sum by (pod, instance, le) (rate({metric}_bucket{{{HERE}}}{RATE}) * {RUN}))"
+
+
+def offered() -> str:
+    """Arrivals per second that are due; 0 where users wait for their answers."""
+    return f"sum by (mode) (loadgen_offered_rate{{{HERE}}} * {RUN})"
+
+
+def dropped() -> str:
+    """Arrivals per second that were never sent."""
+    return f"sum by (mode) (rate(loadgen_dropped_total{{{HERE}}}{RATE}) * {RUN})"
+
+
+def milvus_quantile(q: str, metric: str, by: str) -> str:
+    """Seconds; Milvus counts milliseconds."""
+    return f"histogram_quantile({q}, sum by ({by}, le) (rate({metric}_bucket{{{MILVUS}}}{RATE}))) / 1000"
+
+
+def milvus_mean(metric: str, by: str) -> str:
+    """Seconds that a request took in the mean; Milvus counts milliseconds."""
+    total, number = (f"sum by ({by}) (rate({metric}_{part}{{{MILVUS}}}{RATE}))" for part in ("sum", "count"))
+    return f"{total} / ({number} > 0) / 1000"
+
+
+def milvus_requests() -> str:
+    """Requests per second by how they ended; `total`, which Milvus counts beside, is left out."""
+    kind = f'function_name=~"{FUNCTIONS}", status!="total"'
+    return f"sum by (function_name, status) (rate(milvus_proxy_req_count{{{MILVUS}, {kind}}}{RATE}))"
+
+
+def milvus_gauge(metric: str) -> str:
+    """A gauge of each Milvus process."""
+    return f"sum by (pod, instance) ({metric}{{{MILVUS}}})"
+
+
+def milvus_rate(metric: str) -> str:
+    """A counter of each Milvus process, per second."""
+    return f"sum by (pod, instance) (rate({metric}{{{MILVUS}}}{RATE}))"

@@ -1,0 +1,16 @@
+"""The dashboards as the JSON that Grafana reads, also from files of its provisioning."""
+
+import json
+from pathlib import Path
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from dashboards import generator, milvus, sync_async
+
+FOLDER = Path(__file__).parents[1] / "charts" / "milvus-loadgen" / "dashboards"
+MAKERS = {"sync-async.json": sync_async.make, "generator.json": generator.make, "milvus.json": milvus.make}
+
+
+def render() -> dict[str, str]:
+    """Each file's name and its text."""
+    return {name: json.dumps(make().build(), cls=JSONEncoder, indent=2) + "\n" for name, make in MAKERS.items()}

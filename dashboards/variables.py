@@ -1,0 +1,38 @@
+"""The variables that the dashboards share, and the marks of the phases."""
+
+from typing import Any
+
+from dashboards import parts, queries
+
+
+def of_runs() -> list[Any]:
+    """Namespace, run and operation of the load generator."""
+    info = "loadgen_run_info"
+    return [
+        parts.choice("namespace", "Namespace", "Where the load generator runs.", f"label_values({info}, namespace)"),
+        parts.choice(
+            "run", "Run", "Run id, as in the run record's name.", f"label_values({info}{{{queries.HERE}}}, run_id)"
+        ),
+        parts.choice(
+            "operation",
+            "Operation",
+            "search, insert, delete.",
+            f"label_values(loadgen_operations_total{{{queries.HERE}}}, operation)",
+        ),
+    ]
+
+
+def of_milvus() -> list[Any]:
+    """Namespace and job of Milvus, which may differ from the load generator's."""
+    count = "milvus_proxy_req_count"
+    return [
+        parts.choice(
+            "milvus_namespace", "Namespace of Milvus", "Where Milvus runs.", f"label_values({count}, namespace)"
+        ),
+        parts.choice("milvus", "Milvus", "Prometheus's job that scrapes it.", "label_values(milvus_num_node, job)"),
+    ]
+
+
+def phases() -> Any:
+    """A region for each phase."""
+    return parts.Marks("Phases", queries.phases(), "Phase {{phase}}: {{mode}} at {{concurrency}}")

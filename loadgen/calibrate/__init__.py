@@ -1,0 +1,1 @@
+"""How far the figures can be trusted on this machine: known delays against what the tool reports of them."""

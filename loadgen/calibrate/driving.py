@@ -1,0 +1,171 @@
+"""The commands of the plan, run one after another against a server whose delays follow their phases."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Timer
+
+from loadgen.calibrate.plan import LOCUSTFILE, Drive, Kind
+from loadgen.record import Durations, read_record
+from loadgen.sample import Mode
+from loadgen.server.delaying import DelayingServer, Kept
+from loadgen.server.delays import Delays
+from loadgen.settings import Settings
+from loadgen.store import prepare
+from loadgen.workload import Dataset
+
+PHASE = re.compile(r"Phase (\d+) of \d+")
+SLACK = 90.0
+"""Seconds that a command may take beyond its phases."""
+STOP_WITHIN = 10.0
+Percentiles = tuple[float, float, float, float]
+"""p50, p95, p99 and p99.9 in seconds."""
+
+
+class CalibrationError(Exception):
+    """A command failed: its own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one phase reported, and what the server kept meanwhile."""
+
+    driver: str
+    kind: Kind
+    mode: Mode
+    operations: int
+    throughput: float
+    service: Percentiles
+    response: Percentiles
+    dropped: int
+    kept: Kept
+
+
+class Driver:
+    """Runs commands in a folder of its own."""
+
+    def __init__(self, settings: Settings, server: DelayingServer, folder: Path) -> None:
+        self._settings = settings.model_copy(update={"host": server.uri})
+        self._server = server
+        self._folder = folder
+        (folder / "calibrate.py").write_text(LOCUSTFILE)
+
+    def prepare(self, upstream: str) -> None:
+        """Load the rows into the server that makes the replies. Raises StoreError, SettingsError."""
+        settings = self._settings.model_copy(update={"host": upstream})
+        prepare(settings, Dataset(settings), lambda _line: None)
+
+    def run(self, drive: Drive) -> list[Found]:
+        """One command, all its phases. Raises CalibrationError, ServerError."""
+        work = self._run_bare if drive.driver in ("bare", "paced") else self._run_locust
+        return work(drive)
+
+    def _run_bare(self, drive: Drive) -> list[Found]:
+        length = {"phase_seconds": drive.seconds, "warmup_seconds": drive.warmup}
+        settings = self._settings.model_copy(update=length).model_dump_json(exclude={"token"})
+        command = [sys.executable, "-m", "loadgen.calibrate.bare", settings, str(len(drive.kinds)), str(drive.rate)]
+        out, kept = self._hear(command, drive)
+        found = []
+        for number, told in enumerate(json.loads(out)):
+            if not told["operations"]:
+                raise CalibrationError(f"the bare loops did nothing in phase {number + 1}")
+            times: Percentiles = tuple(told["times"][:4])
+            rate, count = told["throughput"], told["operations"]
+            kind, mode = drive.kinds[number], drive.modes[number]
+            found.append(Found(drive.driver, kind, mode, count, rate, times, times, 0, kept[number]))
+        return found
+
+    def _run_locust(self, drive: Drive) -> list[Found]:
+        records = self._folder / f"records-{drive.driver}-{drive.rate:g}"
+        given = self._settings
+        flags = ["--host", given.host, "--collection", given.collection, "--rows", str(given.rows)]
+        flags += ["--dim", str(given.dim), "--index-type", given.index_type, "--top-k", str(given.top_k)]
+        flags += ["--queries", str(given.queries), "--recall-every", "0", "--record", str(records)]
+        command = [sys.executable, "-m", "locust", "-f", "calibrate.py", "--headless", "--only-summary"]
+        _, kept = self._hear([*command, *flags, *drive.flags], drive)
+        (path,) = records.glob("[!.]*.json")
+        found = []
+        for number, phase in enumerate(read_record(path).phases):
+            (one,) = phase.operations
+            service, response = _percentiles(one.service_seconds), _percentiles(one.response_seconds)
+            kind, rate = drive.kinds[number], one.throughput or 0.0
+            told = (one.count, rate, service, response, phase.dropped)
+            found.append(Found(drive.driver, kind, phase.mode, *told, kept[number]))
+        if len(found) != len(drive.kinds):
+            raise CalibrationError(f"{len(drive.kinds)} phases were to be measured, {len(found)} were")
+        return found
+
+    def _hear(self, command: list[str], drive: Drive) -> tuple[str, list[Kept]]:
+        """Run it to its end, and give the server the delays of each phase as it is told; what was kept in each."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
+        output = self._folder / "output"
+        kept: list[Kept] = []
+        lines: list[str] = []
+        self._server.begin(Delays())
+        with (
+            output.open("w") as out,
+            subprocess.Popen(  # noqa: S603 - the command is this package's own
+                command,
+                cwd=self._folder,
+                env=clean | {"NO_COLOR": "1", "LOADGEN_METRICS_PORT": "off"},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            ) as process,
+            _ended(process, len(drive.kinds) * (drive.seconds + drive.warmup + 3) + SLACK),
+        ):
+            for line in process.stderr or ():
+                lines.append(line)
+                if told := PHASE.search(line):
+                    kept.append(self._server.begin(drive.kinds[int(told[1]) - 1].delays))
+        kept.append(self._server.begin(Delays()))
+        if process.returncode:
+            raise CalibrationError(f"{drive.driver} failed ({process.returncode}):\n{''.join(lines[-20:])}")
+        return output.read_text(), kept[1:]
+
+
+class _ended:  # noqa: N801 - reads as a word in the `with`
+    """Sees to it that a process ends with the block, and after so many seconds at the latest."""
+
+    def __init__(self, process: "subprocess.Popen[str]", seconds: float) -> None:
+        self._process = process
+        self._timer = Timer(seconds, self._end, [signal.SIGKILL])
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._timer.cancel()
+        try:
+            if kind is not None:
+                self._end(signal.SIGTERM)
+            self._process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            self._end(signal.SIGKILL)
+
+    def _end(self, number: int) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+
+
+def _percentiles(found: Durations) -> Percentiles:
+    nan = float("nan")
+    return found.p50 or nan, found.p95 or nan, found.p99 or nan, found.p99_9 or nan
+
+
+def drive_all(plan: list[Drive], driver: Driver, tell: Callable[[str], None]) -> list[Found]:
+    """All phases of all commands, in their order."""
+    found: list[Found] = []
+    for number, drive in enumerate(plan):
+        names = ", ".join(dict.fromkeys(kind.name for kind in drive.kinds))
+        tell(f"{number + 1} of {len(plan)}: {drive.driver}, delays {names}, {len(drive.kinds)} x {drive.seconds:g} s")
+        found += driver.run(drive)
+    return found

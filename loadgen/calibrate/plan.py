@@ -1,0 +1,110 @@
+"""What is measured: kinds of delays, the commands that drive them, and which phase has which."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadgen.sample import Mode
+from loadgen.server.delays import Delays
+
+BASE = 0.020
+SLOW = 0.200
+USERS, PACED_USERS = 4, 8
+"""Bare loops: those that start on a schedule are more, so that none is late for its next start."""
+RATE, STOP_RATE = 200.0, 100.0
+STOP_SECONDS = 10.0
+"""A stop of 1 s in every 10 s, where a phase has the default length."""
+SECONDS = 2.0
+"""Default length of a phase."""
+WARMUP = 0.5
+ORDER = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
+LOCUSTFILE = '''"""Searches in both modes, for `loadgen calibrate`."""
+
+from locust import events, task
+
+from loadgen import AsyncUser, SyncUser, plug
+
+plug(events)
+
+
+class SyncSearch(SyncUser):
+    @task
+    def search(self):
+        self.client.search(self.next_query())
+
+
+class AsyncSearch(AsyncUser):
+    @task
+    async def search(self):
+        await self.client.search(self.next_query())
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Delays with a name."""
+
+    name: str
+    delays: Delays
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """One command: bare loops, or `locust` in the closed or the open model. Its phases alternate the modes."""
+
+    driver: str
+    """`bare` (loops that wait for their answers), `paced` (bare loops that start on a schedule), `closed` or `open`."""
+    kinds: tuple[Kind, ...]
+    """One for each phase."""
+    seconds: float
+    """Length of a phase."""
+    rate: float = 0.0
+    """Arrivals per second; 0 in the closed model."""
+
+    @property
+    def modes(self) -> list[Mode]:
+        """The mode of each phase."""
+        return [ORDER[number % len(ORDER)] for number in range(len(self.kinds))]
+
+    @property
+    def flags(self) -> list[str]:
+        """For Locust: the length and the load of the phases."""
+        rounds = str(len(self.kinds) // len(ORDER))
+        length = ["--rounds", rounds, "--phase-seconds", f"{self.seconds:g}", "--warmup-seconds", f"{self.warmup:g}"]
+        if self.rate:
+            # What waits through a stop is in flight: no arrival may be dropped for want of a place.
+            return [*length, "--arrival", "constant", "--rate", f"{self.rate:g}", "--max-in-flight", "256"]
+        return [*length, "--concurrency", str(USERS)]
+
+    @property
+    def warmup(self) -> float:
+        """Seconds of load before each phase counts."""
+        return min(WARMUP, self.seconds)
+
+
+def make_kinds(seconds: float) -> tuple[Kind, Kind, Kind, Kind]:
+    """Constant, two points, stops, and none; a stop takes a tenth of its period."""
+    period = STOP_SECONDS * seconds / SECONDS
+    return (
+        Kind("constant", Delays(base=BASE)),
+        Kind("two-point", Delays(base=BASE, slow=SLOW, one_in=100)),
+        Kind("stop", Delays(base=BASE, stop=period / 10, every=period)),
+        Kind("none", Delays()),
+    )
+
+
+def make_plan(seconds: float) -> Sequence[Drive]:
+    """All commands, the bare loops before what is held against them.
+
+    Waiting users of a constant delay come back together and queue in the client; arrivals on a schedule do not. So each
+    model has bare loops of its own kind.
+    """
+    constant, two_point, stop, none = make_kinds(seconds)
+    short = Kind("stop", Delays(base=BASE, stop=seconds / 10, every=seconds))
+    pairs = tuple(kind for kind in (constant, two_point, short, none) for _ in range(2))
+    return (
+        Drive("paced", (constant,) * 4, seconds, RATE),
+        Drive("open", (constant, constant, two_point, two_point), seconds, RATE),
+        Drive("bare", (constant, constant, none, none), seconds),
+        Drive("closed", pairs, seconds),
+        Drive("open", (stop,) * 4, stop.delays.every, STOP_RATE),
+    )

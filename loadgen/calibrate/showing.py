@@ -1,0 +1,89 @@
+"""What was found, as tables for a person or as JSON."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from loadgen.calibrate.driving import Found
+from loadgen.calibrate.targets import PERCENTS, Target, find_targets
+
+WIDTH = 150
+EDGE = 0.1
+"""Per cent to both sides of a percentile: where the known delay jumps there, either value is right."""
+SHOWN = (0, 2, 3)
+"""Places of p50, p99 and p99.9."""
+NOTES = """\
+Known: what the delays imply for arrivals on a schedule; where they jump at a percentile, both sides of the jump.
+Kept: from a call's arrival at the server to its answer. Server late: how much later than due it answered; above 1 ms
+this machine is too busy for a judgement, and kept is what reported has to be near.
+Waiting users (closed) come back only when they are answered, so a stop meets each of them once and hardly shows in
+their percentiles: that is the closed model, not the tool.
+Reported times are longer than known ones by the client's own work: LlamaIndex, pymilvus and gRPC take 1 to 2 ms for a
+search, in the bare loops as well.
+Simulated comparisons (A/A, a true ratio of 1.2) are in tests/unit/test_compare.py; `make bench` shows what this tool
+costs beside bare loops without any delay.
+"""
+
+
+def known_range(found: Found, percent: float) -> tuple[float, float]:
+    """The known delay at a percentile, from a little below to a little above it."""
+    low, high = found.kind.delays.known(percent - EDGE, min(percent + EDGE, 100.0))
+    return (low, high) if found.kind.delays.one_in else (found.kind.delays.known(percent)[0],) * 2
+
+
+def show(found: Sequence[Found], file: TextIO) -> None:
+    """Print the tables."""
+    out = Console(file=file) if file.isatty() else Console(file=file, width=WIDTH)
+    out.print(_phase_table(found))
+    out.print(_target_table(find_targets(found)))
+    out.print(NOTES)
+
+
+def _phase_table(found: Sequence[Found]) -> Table:
+    table = Table(title="Known, kept and reported: p50 / p99 / p99.9, in ms")
+    for name in ("load", "delays", "mode"):
+        table.add_column(name)
+    for name in ("op/s", "known", "kept by the server", "reported", "response p95 / p99", "dropped"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found:
+        known = " / ".join(_range(*known_range(one, PERCENTS[place])) for place in SHOWN)
+        if one.kind.delays.every and one.driver != "open":
+            known = "see kept"  # how many users a stop meets depends on the users
+        kept = " / ".join(_milliseconds(value) for value in one.kept.delays[:3])
+        reported = " / ".join(_milliseconds(one.service[place]) for place in SHOWN)
+        opened = one.driver == "open"
+        response = " / ".join(_milliseconds(one.response[at]) for at in (1, 2)) if opened else ""
+        names = (one.driver, one.kind.name, one.mode)
+        table.add_row(*names, f"{one.throughput:.1f}", known, kept, reported, response, str(one.dropped))
+    return table
+
+
+def _range(low: float, high: float) -> str:
+    """One value, or two where they differ."""
+    return f"{low * 1000:.4g}" if math.isclose(low, high) else f"{low * 1000:.4g}-{high * 1000:.4g}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.2f}"
+
+
+def _target_table(targets: Sequence[Target]) -> Table:
+    table = Table(title="What it has to reach, on this machine")
+    for name in ("target", "wanted", "measured", "", "server late (p99)"):
+        table.add_column(name)
+    for target in targets:
+        late = "" if target.late is None else f"{target.late * 1000:.2f} ms"
+        table.add_row(target.name, target.wanted, target.measured, "met" if target.met else "MISSED", late)
+    return table
+
+
+def as_json(found: Sequence[Found]) -> str:
+    """All of it; times are seconds."""
+    phases = [asdict(one) | {"known": one.kind.delays.known(*PERCENTS)} for one in found]
+    told: dict[str, Any] = {"percents": PERCENTS, "phases": phases}
+    return json.dumps(told | {"targets": [asdict(target) for target in find_targets(found)]}, indent=1) + "\n"

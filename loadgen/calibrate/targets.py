@@ -1,0 +1,117 @@
+"""What the tool has to reach, and what it did."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from loadgen.calibrate.driving import Found
+from loadgen.calibrate.plan import RATE, STOP_RATE
+from loadgen.pacing import Pace, Share, offsets
+from loadgen.sample import Mode
+
+NEAR_SECONDS, NEAR_SHARE = 0.001, 0.03
+"""A time is near another one within 1 ms, or within 3 %."""
+WAIT_SHARE = 0.05
+THROUGHPUT_AT_LEAST = 0.95
+GAPS = 5_000
+KOLMOGOROV_95 = 1.358
+"""Of a sample of n, 95 % have a Kolmogorov-Smirnov distance below this divided by the root of n."""
+PERCENTS = (50.0, 95.0, 99.0, 99.9)
+P50, P95, P99 = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One line of what is to be reached. Times in its texts are milliseconds."""
+
+    name: str
+    wanted: str
+    measured: str
+    met: bool
+    late: float | None = None
+    """Seconds that the server itself was late at p99 in these phases: the known delay is known no better than that."""
+
+
+def find_targets(found: Sequence[Found]) -> list[Target]:
+    """All targets, judged on the means over the phases of a mode."""
+    targets = [_never_early(found)]
+    for mode in Mode:
+        bare = _of(found, "paced", "constant", mode)
+        opened = _of(found, "open", "constant", mode)
+        targets += [_near_bare(mode, place, opened, bare) for place in (P50, P99)]
+    for mode in Mode:
+        bare, closed = _of(found, "bare", "constant", mode), _of(found, "closed", "constant", mode)
+        targets.append(_throughput(mode, closed, bare))
+    for mode in Mode:
+        targets += [_waiting(mode, place, _of(found, "open", "stop", mode)) for place in (P95, P99)]
+    return [*targets, _exponential(1), _exponential(4)]
+
+
+def _of(found: Sequence[Found], driver: str, kind: str, mode: Mode) -> list[Found]:
+    return [one for one in found if (one.driver, one.kind.name, one.mode) == (driver, kind, mode)]
+
+
+def _mean(found: Sequence[Found], place: int, name: str = "service") -> float:
+    return fmean(getattr(one, name)[place] for one in found)
+
+
+def _never_early(found: Sequence[Found]) -> Target:
+    """The histograms have three digits, so they may show a thousandth less."""
+    least = min(one.service[P50] - one.kind.delays.base for one in found)
+    met = all(one.service[P50] >= one.kind.delays.base * 0.999 for one in found)
+    return Target("no p50 below the delay that the server kept", "at least +0 ms", f"{least * 1000:+.2f} ms", met)
+
+
+def _late(found: Sequence[Found]) -> float:
+    return max((one.kept.late[1] for one in found if one.kept.late), default=0.0)
+
+
+def _near_bare(mode: Mode, place: int, opened: Sequence[Found], bare: Sequence[Found]) -> Target:
+    mine, limit = _mean(opened, place), _mean(bare, place)
+    allowed = max(NEAR_SECONDS, NEAR_SHARE * limit)
+    name = f"{mode}: service time p{PERCENTS[place]:g} at {RATE:g}/s, constant delay, against a bare loop"
+    wanted = f"{limit * 1000:.2f} ms, within {allowed * 1000:.2f}"
+    measured = f"{mine * 1000:.2f} ms ({(mine - limit) * 1000:+.2f})"
+    return Target(name, wanted, measured, abs(mine - limit) <= allowed, _late([*opened, *bare]))
+
+
+def _throughput(mode: Mode, closed: Sequence[Found], bare: Sequence[Found]) -> Target:
+    mine, limit = (fmean(one.throughput for one in side) for side in (closed, bare))
+    name = f"{mode}: operations/s of waiting users, constant delay, against a bare loop"
+    wanted = f"{limit:.1f}/s, at least {THROUGHPUT_AT_LEAST:g} of it"
+    met = mine >= THROUGHPUT_AT_LEAST * limit
+    return Target(name, wanted, f"{mine:.1f}/s ({mine / limit:.3f})", met, _late([*closed, *bare]))
+
+
+def _waiting(mode: Mode, place: int, stopped: Sequence[Found]) -> Target:
+    mine = _mean(stopped, place, "response")
+    delays = stopped[0].kind.delays
+    implied = delays.known(PERCENTS[place])[0]
+    name = (
+        f"{mode}: response time p{PERCENTS[place]:g} at {STOP_RATE:g}/s, {delays.stop:g} s stop in {delays.every:g} s"
+    )
+    wanted = f"{implied * 1000:.0f} ms, within {WAIT_SHARE:.0%}"
+    near = abs(mine - implied) <= WAIT_SHARE * implied
+    return Target(name, wanted, f"{mine * 1000:.0f} ms ({mine / implied - 1:+.1%})", near, _late(stopped))
+
+
+def _exponential(workers: int) -> Target:
+    """Poisson arrivals of so many workers, merged, against the exponential law (Kolmogorov-Smirnov, one sample)."""
+    pace = Pace("poisson", RATE, seed=1, phase=0)
+    until = GAPS / RATE
+    moments: list[float] = []
+    for index in range(workers):
+        for at in offsets(pace, Share(index, workers)):
+            if at > until:
+                break
+            moments.append(at)
+    gaps = np.sort(np.diff(np.sort(moments)))
+    law, count = 1 - np.exp(-RATE * gaps), len(gaps)
+    steps = np.arange(count + 1) / count
+    distance = float(max(np.max(steps[1:] - law), np.max(law - steps[:-1])))
+    limit = KOLMOGOROV_95 / math.sqrt(count)
+    name = f"Poisson arrivals of {workers} worker{'s' if workers > 1 else ''} against the exponential law (KS distance)"
+    return Target(name, f"below {limit:.4f}", f"{distance:.4f}", distance < limit)

@@ -1,0 +1,54 @@
+"""`loadgen report`: run records as something to look at."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+REFUSED = 2
+FORMATS = ("html", "markdown", "json", "csv")
+
+
+def add_report(commands: Any) -> None:
+    """`loadgen report` and its flags, on argparse's subparsers."""
+    text = "draw run records: one HTML page without network, Markdown, JSON or CSV"
+    add_flags(commands.add_parser("report", help=text, description=text))
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags, and what to call."""
+    parser.add_argument(
+        "records", nargs="+", type=Path, metavar="RECORD", help="a file that a run wrote: runs/<id>.json"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="html", help="[default: %(default)s]")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="where to write, - for standard output [default: for html beside the first record, else standard output]",
+    )
+    parser.set_defaults(command=report)
+
+
+def report(given: argparse.Namespace) -> int:
+    """Write the report: 0; 2 where a record cannot be read or the file not be written."""
+    from loadgen.report.writing import STANDARD_OUTPUT, make_report, write_text
+
+    output = given.output or (str(given.records[0].with_suffix(".html")) if given.format == "html" else STANDARD_OUTPUT)
+    if output != STANDARD_OUTPUT and Path(output).resolve() in {path.resolve() for path in given.records}:
+        return _refuse(f"{output} is a record: name another file with --output")
+    try:
+        write_text(make_report(given.records, given.format), output)
+    except ValueError as error:  # a RecordError, or a histogram in it that is none
+        return _refuse(str(error))
+    except BrokenPipeError:  # a pager that was left
+        return 0
+    except OSError as error:
+        return _refuse(f"{output} cannot be written ({error.strerror or error})")
+    if output != STANDARD_OUTPUT:
+        print(f"Report: {output}")  # noqa: T201 - this is a command
+    return 0
+
+
+def _refuse(problem: str) -> int:
+    print(f"loadgen report: {problem}", file=sys.stderr)  # noqa: T201 - this is a command
+    return REFUSED

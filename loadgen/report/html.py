@@ -1,0 +1,74 @@
+"""One HTML file that needs nothing else: styles and pictures are in it, and its policy forbids any request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from loadgen.report.charts import Chart, operation_charts
+from loadgen.report.methods import METHODS
+from loadgen.report.style import FIGURE
+from loadgen.report.summary import Summary
+from loadgen.report.svg import draw_svg
+from loadgen.report.tables import Table, burst_table, manifest_tables, outcome_table, phase_table
+from loadgen.report.timeline import timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A chart whose figure is text."""
+
+    title: str
+    text: str
+    svg: str
+    table: Table | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the template shows of one record."""
+
+    summary: Summary
+    operations: list[tuple[str, list[Drawn]]]
+    timeline: Drawn | None
+    bursts: Table
+    outcomes: Table
+    phases: Table
+    manifest: list[Table]
+
+
+def to_html(summaries: Sequence[Summary]) -> str:
+    """The page of one or several records."""
+    environment = Environment(
+        loader=PackageLoader("loadgen.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    css = environment.get_template("page.css").render()
+    runs = [_run(summary, f"r{number}") for number, summary in enumerate(summaries)]
+    return environment.get_template("page.html.j2").render(runs=runs, css=css, methods=METHODS)
+
+
+def _run(summary: Summary, key: str) -> Run:
+    record = summary.record
+    with mpl.rc_context(FIGURE):
+        operations = [
+            (name, [_draw(chart) for chart in operation_charts(summary, name, f"{key}o{number}")])
+            for number, name in enumerate(summary.operations)
+        ]
+        course = timeline(record)
+        drawn = _draw(course, f"{key}-") if course else None
+    return Run(
+        summary,
+        operations,
+        drawn,
+        burst_table(summary),
+        outcome_table(summary),
+        phase_table(record),
+        list(manifest_tables(record)),
+    )
+
+
+def _draw(chart: Chart, prefix: str = "") -> Drawn:
+    return Drawn(
+        chart.title, chart.text, draw_svg(chart.figure, prefix + chart.key, chart.title, chart.text), chart.table
+    )

@@ -1,0 +1,53 @@
+"""A report as Markdown, for an issue, a wiki or a terminal."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from loadgen.report.methods import METHODS
+from loadgen.report.summary import Summary
+from loadgen.report.tables import Table, all_tables
+
+SPECIAL = re.compile(r"([\\`*_\[\]<>|])")
+
+
+def to_markdown(summaries: Sequence[Summary]) -> str:
+    """Verdict first, then every table, then how it was measured."""
+    lines = [line for summary in summaries for line in _run(summary)]
+    lines += [
+        "## How each figure was measured",
+        "",
+        *(f"- **{escape(term)}**: {escape(text)}" for term, text in METHODS),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Plain text in one line of Markdown."""
+    return SPECIAL.sub(r"\\\1", text).replace("\n", " ")
+
+
+def _run(summary: Summary) -> Iterator[str]:
+    told = summary.explanation
+    yield from (f"# Sync or async? Run {escape(summary.record.run_id)}", "")
+    for line in told.headlines:
+        yield from (f"**{escape(line)}**", "")
+    for line in told.findings:
+        yield from (escape(line), "")
+    for line in told.warnings:
+        yield f"- Warning: {escape(line)}"
+    if told.warnings:
+        yield ""
+    for table in all_tables(summary):
+        yield from (f"## {escape(table.caption)}", "", *table_lines(table), "")
+
+
+def table_lines(table: Table) -> Iterator[str]:
+    """The lines of a table, words to the left and numbers to the right."""
+    yield _line(table.head)
+    yield _line(tuple("---" if column < table.names else "---:" for column in range(len(table.head))), plain=True)
+    for row in table.rows:
+        yield _line(row)
+
+
+def _line(cells: Sequence[str], *, plain: bool = False) -> str:
+    return f"| {' | '.join(cells if plain else map(escape, cells))} |"

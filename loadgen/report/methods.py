@@ -1,0 +1,63 @@
+"""How each figure was measured: the same words in every report."""
+
+METHODS = (
+    (
+        "operations/s",
+        (
+            "Answered operations that ended within a phase, by the length of the phase; over all rounds of a mode at "
+            "a load. Warm-up and what ends later do not count."
+        ),
+    ),
+    (
+        "response time",
+        (
+            "From when an operation was due to the end of the call. Users who wait for their answer (closed model) "
+            "start an operation when it is due. Arrivals at a rate (open model) may wait for a place, and that wait "
+            "counts. The call contains serialising, network, server, and LlamaIndex's decoding. Timeouts count with "
+            "their time, other failures do not."
+        ),
+    ),
+    (
+        "percentiles",
+        (
+            "From HDR histograms of three digits, added up over rounds and processes without loss. p99: 99 of 100 "
+            "operations were answered within this time."
+        ),
+    ),
+    (
+        "rounds",
+        (
+            "Phases run sync, async, async, sync at each load, so that a steady drift of the machine or the server "
+            "hits both modes alike. All users leave between two phases."
+        ),
+    ),
+    (
+        "95 % intervals",
+        (
+            "A bootstrap of blocks of slices (of about a second) within each phase, and the scatter between phases of "
+            "the same kind, moderated by a prior of 5 %. With few phases the interval rests mostly on the prior."
+        ),
+    ),
+    (
+        "verdict",
+        (
+            "Follows the interval: where it contains 1 there is no difference that this run could show. Users: the "
+            "ratio of operations/s. Arrivals: both modes get the same rate, so response times decide."
+        ),
+    ),
+    (
+        "invalid",
+        (
+            "A comparison that does not count: the generator was the limit, a worker was lost, a phase was broken "
+            "off, or both modes did not do the same work."
+        ),
+    ),
+    (
+        "what it does not tell",
+        (
+            "Anything about another server, other data or another machine. Where server and load share cores, their "
+            "limit is shared too."
+        ),
+    ),
+)
+"""Terms and what they mean."""

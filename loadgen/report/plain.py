@@ -1,0 +1,70 @@
+"""A report for programs: JSON with full precision, CSV with a line for each mode at each level. Times are seconds."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from io import StringIO
+from typing import Any
+
+from loadgen.report.summary import PERCENTS, Row, Summary
+from loadgen.results.estimates import Interval
+from loadgen.sample import Outcome
+
+Values = dict[str, Any]
+
+
+def to_json(summaries: Sequence[Summary]) -> str:
+    """A list with an object for each record: its words, series, comparisons and bursts."""
+    return json.dumps([_run(summary) for summary in summaries], indent=1, ensure_ascii=False) + "\n"
+
+
+def _run(summary: Summary) -> Values:
+    record = summary.record
+    return {
+        "run_id": record.run_id,
+        "started_at": record.started_at.isoformat(),
+        "explanation": asdict(summary.explanation),
+        "series": [_series(row) for row in summary.rows],
+        "comparisons": [one.model_dump(mode="json") for one in record.comparisons],
+        "bursts": [asdict(burst) for burst in summary.bursts],
+        "manifest": record.manifest.model_dump(mode="json"),
+    }
+
+
+def _series(row: Row) -> Values:
+    series, found = row.series, row.estimates
+    place = series.place
+    return {
+        "operation": series.operation,
+        "mode": series.mode.value,
+        "concurrency": None if place.is_open else int(place.level),
+        "rate": place.level if place.is_open else None,
+        "rounds": len(series.phases),
+        "seconds": series.seconds,
+        "operations": series.count,
+        "failures": series.failures,
+        "dropped": series.dropped,
+        "throughput": series.throughput,
+        **_ends("throughput", found.throughput if found else None),
+        **{f"p{percent:g}".replace(".", "_"): row.percentile(percent) for percent in PERCENTS},
+        **_ends("p50", found.p50 if found else None),
+        **_ends("p99", found.p99 if found else None),
+        "recall": series.recall,
+        **{kind.value: series.outcomes[kind] for kind in Outcome},
+    }
+
+
+def _ends(name: str, interval: Interval | None) -> Values:
+    return {f"{name}_low": interval.low if interval else None, f"{name}_high": interval.high if interval else None}
+
+
+def to_csv(summaries: Sequence[Summary]) -> str:
+    """A head and a line for each series, the run id first; what was not measured is empty."""
+    lines = [{"run_id": summary.record.run_id} | _series(row) for summary in summaries for row in summary.rows]
+    out = StringIO()
+    if lines:
+        writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+    return out.getvalue()

@@ -1,0 +1,25 @@
+"""A figure as SVG that can stand in an HTML page beside others, and be read out."""
+
+import re
+from html import escape
+from io import StringIO
+
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+REFERENCE = re.compile(r'( id="|url\(#|href="#)')
+
+
+def draw_svg(figure: Figure, key: str, title: str, text: str) -> str:
+    """The figure with title and description, without prologue or metadata, its ids made its own by `key`."""
+    out = StringIO()
+    FigureCanvasSVG(figure).print_svg(out, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    drawn = out.getvalue()
+    drawn = drawn[drawn.index("<svg") :]
+    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
+    drawn = REFERENCE.sub(rf"\g<1>{key}-", drawn)
+    head, mark, body = drawn.partition(">")
+    head = re.sub(r' (width|height)="[^"]*"', "", head)
+    names = f' role="img" aria-labelledby="{key}-title {key}-text"'
+    told = f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-text">{escape(text)}</desc>'
+    return head + names + mark + told + body

@@ -1,0 +1,1 @@
+"""What run records say: the figures of each level with their intervals, and how two records differ."""

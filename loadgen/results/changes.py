@@ -1,0 +1,121 @@
+"""What was different between two runs, and whether they can be compared at all."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pydantic import JsonValue
+
+from loadgen.record import RunRecord
+from loadgen.results.series import Place, find_series
+
+WORK = (
+    "rows", "dim", "metric", "seed", "clusters", "spread", "queries", "top_k", "nodes_per_insert", "batch_size",
+    "output_fields", "upsert",
+)  # fmt: skip
+"""Settings that say what one operation has to do: with others, it is another operation."""
+ARRIVALS = ("max_in_flight", "max_wait")
+"""The same, for arrivals at a rate."""
+PLAN = (
+    "record", "report", "require", "max_failures", "fresh", "overwrite", "collection", "rounds", "concurrency", "rate",
+    "arrival", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
+)  # fmt: skip
+"""Settings that do not change what one operation costs."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that was not the same."""
+
+    kind: str
+    """`setting`, `package`, `server` or `machine`."""
+    name: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        """Such as `setting index_type: HNSW -> FLAT`."""
+        return f"{self.kind} {self.name}: {self.old} -> {self.new}"
+
+
+def find_changes(old: RunRecord, new: RunRecord) -> list[Change]:
+    """All that differs in settings, packages, server and machine; not what only says where results go."""
+    before, after = old.manifest, new.manifest
+    settings = [name for name in _names(before.settings, after.settings) if name not in PLAN]
+    found = [_change("setting", name, before.settings.get(name), after.settings.get(name)) for name in settings]
+    names = _names(before.packages, after.packages)
+    found += [_change("package", name, before.packages.get(name), after.packages.get(name)) for name in names]
+    for kind, name in (("server", "server_type"), ("server", "server_version"), ("machine", "cpu_model"),
+                       ("machine", "cpu_count"), ("machine", "memory_bytes"), ("machine", "python"),
+                       ("machine", "workers")):  # fmt: skip
+        found.append(_change(kind, name.removeprefix("server_"), getattr(before, name), getattr(after, name)))
+    return [one for one in found if one.old != one.new and not _is_noise(one)]
+
+
+def _names(old: Collection[str], new: Collection[str]) -> list[str]:
+    return list(dict.fromkeys([*old, *new]))
+
+
+def _change(kind: str, name: str, old: JsonValue, new: JsonValue) -> Change:
+    return Change(kind, name, _shown(old), _shown(new))
+
+
+def _shown(value: JsonValue) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{key}={part}" for key, part in value.items()) or "default"
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "default"
+    return "none" if value in (None, "") else str(value)
+
+
+def _is_noise(change: Change) -> bool:
+    """An embedded server has another port each time."""
+    return change.name == "host" and all(_is_local(text) for text in (change.old, change.new))
+
+
+def _is_local(address: str) -> bool:
+    try:
+        return urlsplit(address).hostname in LOOPBACK
+    except ValueError:
+        return False
+
+
+def find_refusals(old: RunRecord, new: RunRecord, allowed: Collection[str]) -> Iterator[str]:
+    """Why the two cannot be compared, each with its way out; `allowed` are settings that differ on purpose."""
+    is_open = any(phase.model != "closed" for record in (old, new) for phase in record.phases)
+    work = (*WORK, *ARRIVALS) if is_open else WORK
+    for change in find_changes(old, new):
+        if change.kind == "setting" and change.name in work and change.name not in allowed:
+            yield (
+                f"{change.name} is {change.old} in OLD and {change.new} in NEW, so an operation is not the same work. "
+                f"Measure with the same, or say that this is the change to look at: --changed {change.name}"
+            )
+    for name, record in (("OLD", old), ("NEW", new)):
+        if not any(series.sliced() for series in find_series(record)):
+            yield (
+                f"{name} has no phases of a plan (bursts, or one mode without end, have no slices to draw a certainty "
+                "from). Measure with --mode compare"
+            )
+    models = [{phase.model for phase in record.phases if not phase.style} for record in (old, new)]
+    if all(models) and models[0] != models[1]:
+        yield f"OLD had the model {_list(models[0])}, NEW {_list(models[1])}. Measure both in the same model"
+        return
+    operations = [{series.operation for series in find_series(record)} for record in (old, new)]
+    if all(operations) and operations[0] != operations[1]:
+        ran = f"OLD ran {_list(operations[0])}, NEW {_list(operations[1])}"
+        yield f"{ran}: other operations beside them are another load. Measure with the same locustfile"
+    yield from _apart(old, new)
+
+
+def _apart(old: RunRecord, new: RunRecord) -> Iterator[str]:
+    loads: list[set[tuple[Place, str]]] = [
+        {(series.place, series.mode.value) for series in find_series(record)} for record in (old, new)
+    ]
+    if all(loads) and not loads[0] & loads[1]:
+        shown = [_list({f"{mode} at {place}" for place, mode in load}) for load in loads]
+        yield f"they have no mode and load in common: OLD {shown[0]}; NEW {shown[1]}. Measure at the same loads"
+
+
+def _list(names: Collection[str]) -> str:
+    return ", ".join(sorted(names))

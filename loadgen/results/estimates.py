@@ -1,0 +1,77 @@
+"""Intervals of the figures of one series, and of the ratio of two, by the bootstrap that compares modes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from loadgen.compare import PhaseNoise, SlicedPhase, resample, spread
+
+REPLICATES = 2_000
+CERTAINTY = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure or a ratio, and the interval that holds the true one with the certainty that was asked for."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @property
+    def excludes_one(self) -> bool:
+        """True where a ratio is surely not 1."""
+        return self.low > 1 or self.high < 1
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """Operations per second and seconds, or ratios of them."""
+
+    throughput: Interval
+    p50: Interval
+    p99: Interval
+
+
+def estimate(phases: Sequence[SlicedPhase], rng: np.random.Generator) -> Estimates | None:
+    """The figures of phases of one kind, 95 %; None where there is none or one answered nothing."""
+    if not phases or not all(phase.operations for phase in phases):
+        return None
+    return _fit(phases, np.ones((len(phases), 1)), rng, CERTAINTY)
+
+
+def compare_series(
+    old: Sequence[SlicedPhase],
+    new: Sequence[SlicedPhase],
+    rng: np.random.Generator,
+    certainty: float = CERTAINTY,
+    replicates: int = REPLICATES,
+) -> Estimates | None:
+    """Ratios of new to old, measured in two runs; None where one of them has no phase, or one that answered nothing.
+
+    What differs between two runs but not between the phases of one (another hour, another neighbour) is in no interval.
+    """
+    phases = [*old, *new]
+    if not old or not new or not all(phase.operations for phase in phases):
+        return None
+    line = np.column_stack([np.ones(len(phases)), [0.0] * len(old) + [1.0] * len(new)])
+    return _fit(phases, line, rng, certainty, replicates)
+
+
+def _fit(
+    phases: Sequence[SlicedPhase],
+    line: np.ndarray,
+    rng: np.random.Generator,
+    certainty: float,
+    replicates: int = REPLICATES,
+) -> Estimates:
+    drawn = np.stack([resample(phase, rng, replicates) for phase in phases], axis=1)
+    ends = ((1 - certainty) / 2, (1 + certainty) / 2)
+    intervals = []
+    for chances in spread(line, drawn, rng, PhaseNoise()):
+        low, high = np.quantile(chances[1:], ends)
+        middle = float(chances[0])
+        intervals.append(Interval(math.exp(middle), math.exp(min(low, middle)), math.exp(max(high, middle))))
+    return Estimates(*intervals)

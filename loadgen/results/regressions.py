@@ -1,0 +1,143 @@
+"""Whether the new run is worse than the old one, beyond a tolerance and beyond chance."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from loadgen.compare import PHASES_AT_LEAST
+from loadgen.record import RunRecord
+from loadgen.results.estimates import CERTAINTY, Estimates, Interval, compare_series
+from loadgen.results.series import Series, find_series
+
+REPLICATES = 10_000
+"""More than for one interval: the tails that hold for all together are thin."""
+CERTAIN_FAILURES = 2.58
+"""Standard errors by which the share of failures has to grow: 99 %."""
+SHARE = 0.01
+"""Share of failures, and of recall, that is a regression whatever the tolerance allows for speed."""
+
+
+class Word(StrEnum):
+    """What is said of one figure."""
+
+    REGRESSION = "regression"
+    IMPROVEMENT = "improvement"
+    WITHIN = "within tolerance"
+    """A certain change, smaller than the tolerance."""
+    NONE = "no change shown"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One figure of one series, new to old."""
+
+    series: Series
+    """The new one."""
+    figure: str
+    old: float | None
+    new: float | None
+    ratio: Interval | None
+    word: Word
+    reason: str = ""
+    """Why it is invalid."""
+
+
+def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[Finding]:
+    """Every figure of every series that both have; `tolerance` is a share, such as 0.05.
+
+    The intervals hold *all together* with 95 % (Bonferroni: Dunn 1961): else one of twenty figures would be a false
+    alarm. A regression is a change for the worse that is certain in this sense and whose estimate is beyond the
+    tolerance. The two runs were not interleaved: what changed between them for other reasons is in no interval.
+    """
+    before = {_key(series): series for series in find_series(old)}
+    pairs = [(before[_key(series)], series) for series in find_series(new) if _key(series) in before]
+    figures = sum(len(_figures(series)) for _, series in pairs)
+    rng = np.random.default_rng(new.manifest.seed)
+    certainty = 1 - (1 - CERTAINTY) / max(figures, 1)
+    found: list[Finding] = []
+    for first, second in pairs:
+        reasons = [*_unsound("OLD", first), *_unsound("NEW", second)]
+        ratios = compare_series(first.sliced(), second.sliced(), rng, certainty, REPLICATES)
+        found += _speeds(first, second, ratios, reasons, tolerance)
+        found += _answers(first, second, min(tolerance, SHARE))
+    return found
+
+
+def _key(series: Series) -> tuple[object, ...]:
+    return series.operation, series.place, series.mode
+
+
+def _figures(series: Series) -> tuple[str, ...]:
+    """At a rate of arrivals the throughput is what was asked for and says nothing."""
+    return ("p50", "p99") if series.place.is_open else ("throughput", "p50", "p99")
+
+
+def _speeds(
+    old: Series, new: Series, ratios: Estimates | None, reasons: Sequence[str], tolerance: float
+) -> list[Finding]:
+    found = []
+    for figure in _figures(new):
+        before, after = _value(old, figure), _value(new, figure)
+        ratio = getattr(ratios, figure) if ratios else None
+        reason = "; ".join(reasons) or ("" if ratio else "a phase answered nothing")
+        word = judge_ratio(ratio, tolerance, upwards=figure == "throughput") if ratio and not reason else Word.INVALID
+        found.append(Finding(new, figure, before, after, ratio, word, reason))
+    return found
+
+
+def _value(series: Series, figure: str) -> float | None:
+    if figure == "throughput":
+        return series.throughput
+    times = [getattr(part.response_seconds, figure) for part in series.parts]
+    known = [seconds for seconds in times if seconds]
+    return math.exp(math.fsum(map(math.log, known)) / len(known)) if known else None
+
+
+def judge_ratio(ratio: Interval, tolerance: float, *, upwards: bool) -> Word:
+    """The word for a ratio of new to old; `upwards`: more is better."""
+    if not ratio.excludes_one:
+        return Word.NONE
+    if 1 - tolerance <= ratio.estimate <= 1 + tolerance:
+        return Word.WITHIN
+    return Word.IMPROVEMENT if (ratio.estimate > 1) is upwards else Word.REGRESSION
+
+
+def _unsound(name: str, series: Series) -> list[str]:
+    phases = series.phases
+    found = []
+    if len(phases) < PHASES_AT_LEAST:
+        found.append(f"{name} has {len(phases)} of {PHASES_AT_LEAST} phases")
+    if any(phase.generator.saturated for phase in phases):
+        found.append(f"in {name} the load generator was the limit")
+    if any(phase.workers_lost for phase in phases):
+        found.append(f"{name} lost workers")
+    planned = [math.fsum(piece.seconds for piece in part.slices) for part in series.parts]
+    if any(phase.seconds < plan * 0.99 for phase, plan in zip(phases, planned, strict=True)):
+        found.append(f"a phase of {name} was broken off")
+    return found
+
+
+def _answers(old: Series, new: Series, tolerance: float) -> list[Finding]:
+    """Failures, dropped arrivals among them, where there are any, and recall where both have it."""
+    found = []
+    asked = [series.count + series.dropped for series in (old, new)]
+    failed = [series.failures + series.dropped for series in (old, new)]
+    if any(failed) and all(asked):
+        before, after = failed[0] / asked[0], failed[1] / asked[1]
+        pooled = sum(failed) / sum(asked)
+        error = math.sqrt(pooled * (1 - pooled) * (1 / asked[0] + 1 / asked[1]))
+        found.append(Finding(new, "failures", before, after, None, _word(after - before, tolerance, error)))
+    if old.recall is not None and new.recall is not None:
+        word = _word(old.recall - new.recall, tolerance, 0.0)
+        found.append(Finding(new, "recall", old.recall, new.recall, None, word))
+    return found
+
+
+def _word(worse_by: float, tolerance: float, error: float) -> Word:
+    if abs(worse_by) <= max(tolerance, CERTAIN_FAILURES * error):
+        return Word.NONE
+    return Word.REGRESSION if worse_by > 0 else Word.IMPROVEMENT

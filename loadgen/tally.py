@@ -1,0 +1,209 @@
+"""The operations of one kind in one phase: how they ended, and mergeable histograms of what they took."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+from numpy.typing import NDArray
+
+from loadgen.sample import Outcome, OutcomeClass, Sample
+
+LOWEST, HIGHEST, DIGITS = 1, 600_000_000, 3
+"""Histograms count microseconds from 1 us to 10 minutes, with three digits."""
+MICROSECONDS = 1_000_000
+EXACT_BITS = 11
+"""Bits of a value that three digits keep: below 2^11 every microsecond has a bucket of its own."""
+CLASSES = {
+    outcome: OutcomeClass.TIMEOUT
+    if outcome is Outcome.TIMEOUT
+    else OutcomeClass.FAILED
+    if outcome.is_failure
+    else OutcomeClass.ANSWERED
+    for outcome in Outcome
+}
+WAITED_FOR = (OutcomeClass.ANSWERED, OutcomeClass.TIMEOUT)
+"""The classes that percentiles are of: a user has waited for a timeout as well."""
+
+
+def new_histogram() -> HdrHistogram:
+    """An empty histogram of microseconds."""
+    return HdrHistogram(LOWEST, HIGHEST, DIGITS)
+
+
+def find_values(seconds: NDArray[np.float64]) -> list[int]:
+    """Each time as the lowest microsecond of the histogram's bucket that it belongs to."""
+    micro = np.clip(np.rint(seconds * MICROSECONDS), LOWEST, HIGHEST).astype(np.int64)
+    shift = np.maximum(np.frexp(micro)[1] - EXACT_BITS, 0)
+    values: list[int] = ((micro >> shift) << shift).tolist()
+    return values
+
+
+class Times:
+    """Service and response times of one outcome class. In the closed model they are the same, and counted once.
+
+    Counted are the buckets that occur, and histograms made of them when they are asked for: a sample costs a tenth of
+    what it costs to put it into a histogram, which is the same in the end.
+    """
+
+    __slots__ = ("_response", "_service")
+
+    def __init__(self) -> None:
+        self._service: Counter[int] = Counter()
+        self._response: Counter[int] | None = None
+
+    @property
+    def service(self) -> HdrHistogram:
+        """From when an operation started."""
+        return _make_histogram(self._service)
+
+    @property
+    def response(self) -> HdrHistogram:
+        """From when an operation was due."""
+        return _make_histogram(self._service if self._response is None else self._response)
+
+    def add_all(self, samples: Sequence[Sample]) -> None:
+        """Count the times of some samples."""
+        finished = np.array([sample.finished for sample in samples])
+        started = np.array([sample.started for sample in samples])
+        scheduled = np.array([sample.scheduled for sample in samples])
+        if self._response is None and not np.array_equal(started, scheduled):
+            self._response = self._service.copy()
+        self._service.update(find_values(finished - started))
+        if self._response is not None:
+            self._response.update(find_values(finished - scheduled))
+
+    def merge(self, other: Self) -> None:
+        """Add what another one counted."""
+        if self._response is None and other._response is not None:
+            self._response = self._service.copy()
+        if self._response is not None:
+            self._response.update(other._service if other._response is None else other._response)
+        self._service.update(other._service)
+
+    def as_message(self) -> dict[str, str | None]:
+        """Encoded histograms for the way to the master; no response times where they are the service times."""
+        response = None if self._response is None else _make_histogram(self._response).encode()
+        return {"service": _make_histogram(self._service).encode(), "response": response}
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, str | None]) -> Self:
+        """The inverse of `as_message`."""
+        made = cls()
+        made._service = _read_histogram(message["service"])
+        made._response = None if message["response"] is None else _read_histogram(message["response"])
+        return made
+
+
+def _make_histogram(counts: Mapping[int, int]) -> HdrHistogram:
+    histogram = new_histogram()
+    for value, count in counts.items():
+        histogram.record_value(value, count)
+    return histogram
+
+
+def _read_histogram(encoded: str | None) -> Counter[int]:
+    histogram = new_histogram()
+    histogram.decode_and_add(encoded)
+    found = histogram.get_recorded_iterator()
+    return Counter(
+        {histogram.get_lowest_equivalent_value(one.value_iterated_to): one.count_at_value_iterated_to for one in found}
+    )
+
+
+@dataclass(slots=True)
+class Tally:
+    """All operations of one kind in one phase."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    rows: int = 0
+    times: dict[OutcomeClass, Times] = field(default_factory=dict)
+
+    def add_all(self, samples: Sequence[Sample]) -> None:
+        """Count some samples."""
+        for outcome, some in _by_outcome(samples).items():
+            self.outcomes[outcome] += len(some)
+            self.times.setdefault(CLASSES[outcome], Times()).add_all(some)
+        self.rows += sum(sample.rows for sample in samples)
+
+    def merge(self, other: Self) -> None:
+        """Add what another tally counted."""
+        self.outcomes.update(other.outcomes)
+        self.rows += other.rows
+        for kind, times in other.times.items():
+            self.times.setdefault(kind, Times()).merge(times)
+
+    def as_message(self) -> dict[str, Any]:
+        """Plain values for the way to the master."""
+        return {
+            "outcomes": {str(outcome): count for outcome, count in self.outcomes.items()},
+            "rows": self.rows,
+            "times": {str(kind): times.as_message() for kind, times in self.times.items()},
+        }
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """The inverse of `as_message`."""
+        outcomes = Counter({Outcome(name): count for name, count in message["outcomes"].items()})
+        times = {OutcomeClass(name): Times.from_message(told) for name, told in message["times"].items()}
+        return cls(outcomes, message["rows"], times)
+
+    @property
+    def operations(self) -> int:
+        """All finished operations, failures included."""
+        return sum(self.outcomes.values())
+
+    @property
+    def failures(self) -> int:
+        """Operations without a usable answer."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.is_failure)
+
+    @property
+    def service(self) -> HdrHistogram:
+        """Service times in microseconds of answered operations and of timeouts; not to be changed."""
+        return _sum_up([self.times[kind].service for kind in WAITED_FOR if kind in self.times])
+
+    @property
+    def response(self) -> HdrHistogram:
+        """Response times of the same operations, from when each was due."""
+        return _sum_up([self.times[kind].response for kind in WAITED_FOR if kind in self.times])
+
+    def percentile(self, percent: float) -> float:
+        """Seconds of response time that so many per cent of these operations took at most; nan without any."""
+        return percentile(self.response, percent)
+
+
+def _by_outcome(samples: Sequence[Sample]) -> dict[Outcome, Sequence[Sample]]:
+    """In most cases all ended alike, which is quickly seen."""
+    first = samples[0].outcome
+    if not [True for sample in samples if sample.outcome is not first]:
+        return {first: samples}
+    return {outcome: some for outcome in Outcome if (some := [one for one in samples if one.outcome is outcome])}
+
+
+def percentile(histogram: HdrHistogram, percent: float) -> float:
+    """Seconds; nan where the histogram is empty."""
+    if not histogram.get_total_count():
+        return math.nan
+    return float(histogram.get_value_at_percentile(percent)) / MICROSECONDS
+
+
+def count_above(histogram: HdrHistogram, seconds: float) -> int:
+    """How many of its times were longer, to the histogram's three digits."""
+    limit = seconds * MICROSECONDS
+    return sum(
+        one.count_at_value_iterated_to for one in histogram.get_recorded_iterator() if one.value_iterated_to > limit
+    )
+
+
+def _sum_up(histograms: Iterable[HdrHistogram]) -> HdrHistogram:
+    some = list(histograms)
+    if len(some) == 1:
+        return some[0]
+    total = new_histogram()
+    for histogram in some:
+        total.add(histogram)
+    return total

@@ -1,0 +1,66 @@
+"""Whether sync and async answers to the same query are the same answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+SCORES_APART = 1e-5
+SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one search found, the nearest first."""
+
+    ids: tuple[str, ...]
+    scores: tuple[float, ...]
+
+
+def find_difference(sync: Sequence[Answer], asyn: Sequence[Answer]) -> str:
+    """Words about the first query whose answers differ, by its place, and how many do; empty where all agree.
+
+    The ids have to be the same and their scores within 1e-5. Where scores tie the order may differ, and at the end of
+    the answer any of the tied rows will do.
+    """
+    different = [number for number, pair in enumerate(zip(sync, asyn, strict=True)) if not agree(*pair)]
+    if not different:
+        return ""
+    first = different[0]
+    return (
+        f"sync and async answers differ for {len(different)} of {len(sync)} queries; "
+        f"the first is query {first}: sync {_shown(sync[first], asyn[first])}, async {_shown(asyn[first], sync[first])}"
+    )
+
+
+def agree(one: Answer, other: Answer) -> bool:
+    """Whether two answers to one query are the same, but for ties."""
+    if len(one.ids) != len(other.ids) or len(one.scores) != len(other.scores):
+        return False
+    if not all(_is_near(*pair) for pair in zip(one.scores, other.scores, strict=True)):
+        return False
+    by_id = [dict(zip(answer.ids, answer.scores, strict=True)) for answer in (one, other)]
+    return all(_is_excused(by_id[at], by_id[1 - at], (one, other)[at]) for at in range(2))
+
+
+def _is_excused(mine: dict[str, float], theirs: dict[str, float], answer: Answer) -> bool:
+    """Every id is in the other answer with its score, or ties with the last one."""
+    return all(
+        _is_near(score, theirs[found]) if found in theirs else _is_near(score, answer.scores[-1])
+        for found, score in mine.items()
+    )
+
+
+def _is_near(one: float, other: float) -> bool:
+    return abs(one - other) <= SCORES_APART * max(1.0, abs(one))
+
+
+def _shown(answer: Answer, other: Answer) -> str:
+    """The places at which it differs from the other: ids with scores."""
+    pairs = [tuple(zip(each.ids, each.scores, strict=True)) for each in (answer, other)]
+    places = [
+        f"{mine[0]} ({mine[1]:.6f})" if mine else "nothing"
+        for mine, theirs in zip_longest(*pairs)
+        if mine is None or theirs is None or mine[0] != theirs[0] or not _is_near(mine[1], theirs[1])
+    ]
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    return ", ".join(places[:SHOWN]) + more

@@ -1,0 +1,164 @@
+"""Arrivals of one phase in one process: each starts when it is due, whatever the earlier ones do.
+
+One thread keeps the schedule of both modes: it sleeps to within a tenth of a millisecond, where the timers of an event
+loop have whole milliseconds. It hands each arrival to a place in flight, which is a thread or becomes a coroutine.
+What makes it late (a busy interpreter, say) is in the response times, which count from when the arrival was due.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from random import Random
+from time import perf_counter
+from typing import Any, Literal, cast
+
+from loadgen.health import MICROSECONDS, new_lags
+from loadgen.pacing import Pace, Share, offsets
+from loadgen.phase import Phase
+from loadgen.users.places import Arrival, Drop, Lot, Places
+from loadgen.users.seats import SEATS, Seat
+from loadgen.users.station import Station
+
+
+class Lots:
+    """Which task an arrival is: a class by its weight, then one of its tasks by theirs, as Locust's users are made."""
+
+    def __init__(self, classes: Sequence[type[Any]]) -> None:
+        self._lots = [Lot(kind, task) for kind, one in enumerate(classes) for task in one.tasks]
+        self._weights = list(accumulate(one.weight / len(one.tasks) for one in classes for _ in one.tasks))
+
+    def draw(self, random: Random) -> Lot:
+        """One lot."""
+        if len(self._lots) == 1:
+            return self._lots[0]
+        return random.choices(self._lots, cum_weights=self._weights)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Another share from a moment on (seconds from the start of the phase)."""
+
+    after: float
+    share: Share
+
+
+class Dispatcher:
+    """Made on the hub when a phase is announced; `start` begins the schedule, `halt` ends it."""
+
+    def __init__(self, environment: Any, station: Station, phase: Phase, classes: Sequence[type[Any]]) -> None:
+        settings = station.settings
+        model = cast("Literal['constant', 'poisson']", phase.model)
+        self._pace = Pace(model, phase.rate, settings.seed, phase.number)
+        self._phase = phase
+        self._lots = Lots(classes)
+        self._places: Places[Seat] = Places(settings.max_wait, partial(_tell_drop, station))
+        self._seats: list[Seat] = []
+        for number in range(settings.max_in_flight):
+            draw = partial(self._lots.draw, Random(f"{settings.seed}/{phase.number}/{number}"))
+            users = [kind(environment) for kind in classes]
+            self._seats.append(SEATS[phase.mode](users, self._places, draw, partial(_tell_drop, station)))
+        self._turns: deque[Turn] = deque()
+        self._woken = threading.Event()
+        self._halted = False
+        self._thread: threading.Thread | None = None
+        self.offered = 0
+        """Arrivals that were due in the measured part."""
+        self.lags = new_lags()
+        """How late the schedule was kept there, in microseconds."""
+
+    def prepare(self) -> None:
+        """Begin all places. Raises RuntimeError where the system gives no more threads."""
+        for seat in self._seats:
+            seat.begin()
+
+    @property
+    def missing(self) -> int:
+        """Places that are not yet ready."""
+        return sum(not seat.ready for seat in self._seats)
+
+    @property
+    def in_flight(self) -> int:
+        """Operations under way."""
+        return self._places.taken
+
+    @property
+    def is_over(self) -> bool:
+        """True where no more arrivals will come."""
+        return self._thread is None or not self._thread.is_alive()
+
+    @property
+    def leaving(self) -> int:
+        """Places that have not yet called their on_stop."""
+        return sum(not seat.over for seat in self._seats)
+
+    def start(self, start: float, turn: Turn) -> None:
+        """Keep the schedule whose offset 0 is at `start` (perf_counter), from the turn on; all places are ready."""
+        self._places.fill(reversed(self._seats))
+        self._turns.append(turn)
+        self._thread = threading.Thread(target=self._keep, args=(start,), name="loadgen-arrivals", daemon=True)
+        self._thread.start()
+
+    def turn(self, turn: Turn) -> None:
+        """Go on with another share from a moment on; one that has passed means at once."""
+        self._turns.append(turn)
+        self._woken.set()
+
+    def halt(self) -> None:
+        """No more arrivals. Idempotent."""
+        self._halted = True
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def dismiss(self) -> None:
+        """Call on_stop on every place, when it is free; after `halt`."""
+        for seat in self._seats:
+            seat.end()
+
+    def abandon(self) -> None:
+        """Count the operations still under way as failed; after `halt`."""
+        for seat in self._seats:
+            seat.abandon()
+
+    def _keep(self, start: float) -> None:
+        random = Random(f"{self._pace.seed}/{self._pace.phase}/{self._turns[0].share.index}")
+        counts_from, ends = self._phase.warmup_seconds, self._phase.warmup_seconds + self._phase.seconds
+        done = -1.0
+        stream, due = self._switch(done)
+        while not self._halted:
+            if self._turns and due >= self._turns[0].after:
+                stream, due = self._switch(done)
+                continue
+            left = start + min(due, ends) - perf_counter()
+            if left > 0:
+                if self._woken.wait(left):
+                    self._woken.clear()
+                continue
+            if due >= ends:
+                break
+            now = perf_counter()
+            if due >= counts_from:
+                self.offered += 1
+                self.lags.record_value(max(1, round((now - start - due) * MICROSECONDS)))
+            self._dispatch(Arrival(start + due, self._lots.draw(random)), now)
+            due, done = next(stream), due
+        self._places.clear(perf_counter())
+
+    def _switch(self, done: float) -> tuple[Iterator[float], float]:
+        """The stream of the next turn and its first offset; what was due up to `done` has been given already."""
+        turn = self._turns.popleft()
+        stream = offsets(self._pace, turn.share, turn.after)
+        return stream, next(due for due in stream if due > done)
+
+    def _dispatch(self, arrival: Arrival, now: float) -> None:
+        self._places.expire(now)
+        seat = self._places.arrive(arrival, now)
+        if seat is not None:
+            seat.hand(arrival)
+
+
+def _tell_drop(station: Station, drop: Drop) -> None:
+    station.queue.put(partial(station.drop, drop.due, drop.at))

@@ -1,0 +1,174 @@
+"""A place in flight with the users that sit on it: an OS thread, or a coroutine whenever an operation is due."""
+
+import asyncio
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
+from queue import SimpleQueue
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from locust.exception import RescheduleTask, RescheduleTaskImmediately
+
+from loadgen.runtime.loop import LoopThread
+from loadgen.sample import Mode
+from loadgen.users.life import ENDS, Steps, awalk, walk
+from loadgen.users.places import Arrival, Drop, Lot, Places
+
+if TYPE_CHECKING:
+    from loadgen.users.base import LoadUser
+
+TRIES = 1_000
+"""Lots that are drawn for one arrival, where tasks ask for another one, before it counts as dropped."""
+
+
+class Seat(ABC):
+    """One user of each class, for one arrival after another. It belongs to the runtime of its mode."""
+
+    def __init__(
+        self,
+        users: Sequence["LoadUser"],
+        places: Places["Seat"],
+        draw: Callable[[], Lot],
+        drop: Callable[[Drop], object],
+    ) -> None:
+        self.users = tuple(users)
+        self._places = places
+        self._draw = draw
+        self._drop = drop
+        self.ready = False
+        """All users are past their on_start."""
+        self.over = False
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Start living: call on_start. From the hub."""
+
+    @abstractmethod
+    def hand(self, arrival: Arrival) -> None:
+        """Give it an arrival, while it is free. From any thread."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """Call on_stop once it is free for ever, and end."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Count an operation under way as failed."""
+
+    def _enter(self) -> Steps:
+        try:
+            for user in self.users:
+                yield user.on_start
+            self.ready = True
+        except (Exception, *ENDS) as error:  # noqa: BLE001 - told; a place that is never ready is missed
+            self.users[0].report_error(error)
+
+    def _leave(self) -> Steps:
+        for user in self.users if self.ready else ():
+            try:
+                yield user.on_stop
+            except (Exception, *ENDS) as error:  # noqa: BLE001 - told, and the place goes on ending
+                user.report_error(error)
+        self.over = True
+
+    def _serve(self, arrival: Arrival) -> Steps:
+        """One task; its first operation is due when the arrival is, a later one when it starts."""
+        lot = arrival.lot
+        for _ in range(TRIES):
+            client = self.users[lot.kind].client
+            client.due = arrival.due
+            again = False
+            try:
+                yield partial(lot.task, self.users[lot.kind])
+            except (RescheduleTask, RescheduleTaskImmediately):
+                again = True
+            except ENDS:
+                pass
+            except Exception as error:  # noqa: BLE001 - counted as any task's
+                self.users[lot.kind].report_error(error)
+            if client.due is None:  # the operation has taken it
+                return
+            client.due = None
+            if not again:
+                break
+            lot = self._draw()
+        self._drop(Drop((arrival.due,), perf_counter()))
+
+
+class SyncSeat(Seat):
+    """An OS thread that waits for arrivals."""
+
+    def __init__(self, users: Sequence["LoadUser"], *given: Any) -> None:
+        super().__init__(users, *given)
+        self._given: SimpleQueue[Arrival | None] = SimpleQueue()
+
+    def begin(self) -> None:
+        """Start the thread. Raises RuntimeError where the system gives no more threads."""
+        threading.Thread(target=self._live, name=f"loadgen-place-{self.users[0].number}", daemon=True).start()
+
+    def hand(self, arrival: Arrival) -> None:
+        """Wake the thread."""
+        self._given.put(arrival)
+
+    def end(self) -> None:
+        """Let the thread end."""
+        self._given.put(None)
+
+    def abandon(self) -> None:
+        """Leave the thread to end when the answer comes."""
+        for user in self.users:
+            user.client.abandon()
+
+    def _live(self) -> None:
+        walk(self._enter())
+        while (given := self._given.get()) is not None:
+            arrival: Arrival | None = given
+            while arrival is not None:
+                walk(self._serve(arrival))
+                arrival = self._places.release(self, perf_counter())
+        walk(self._leave())
+
+
+class AsyncSeat(Seat):
+    """Each arrival is a coroutine on the loop; one that had to wait follows in that of the one before."""
+
+    def __init__(self, users: Sequence["LoadUser"], *given: Any) -> None:
+        super().__init__(users, *given)
+        self._loop: LoopThread = users[0].station.loop
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Call on_start on the loop."""
+        self._loop.call(awalk(self._enter()))
+
+    def hand(self, arrival: Arrival) -> None:
+        """Start a coroutine."""
+        self._loop.post(self._start, arrival)
+
+    def end(self) -> None:
+        """Call on_stop on the loop."""
+        self._loop.call(awalk(self._leave()))
+
+    def abandon(self) -> None:
+        """Cancel the coroutine; the client makes a failed sample of its operation."""
+        for user in self.users:
+            user.client.close()
+        self._loop.post(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start(self, arrival: Arrival) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(arrival))
+
+    async def _run(self, first: Arrival) -> None:
+        arrival: Arrival | None = first
+        while arrival is not None:
+            await awalk(self._serve(arrival))
+            arrival = self._places.release(self, perf_counter())
+
+
+SEATS: dict[Mode, type[SyncSeat | AsyncSeat]] = {Mode.SYNC: SyncSeat, Mode.ASYNC: AsyncSeat}

@@ -1,0 +1,98 @@
+"""A run record put into words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from loadgen.record import Comparison, RunRecord
+from loadgen.results.bursts import Burst, find_bursts
+from loadgen.results.series import Place, Series, find_series, percentile, place_of
+from loadgen.sample import Mode
+from loadgen.verdict.comparing import say_winner
+from loadgen.verdict.phrases import join, name_places, show_interval, show_ratio, show_time
+from loadgen.verdict.warnings import find_warnings, say_answers
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Sentences, the most important first."""
+
+    headlines: tuple[str, ...]
+    """Who won, one for each operation."""
+    findings: tuple[str, ...]
+    """What else was seen."""
+    warnings: tuple[str, ...]
+    """Why to doubt it."""
+
+    def lines(self) -> list[str]:
+        """All of it, for a terminal."""
+        return [*self.headlines, *self.findings, *(f"Warning: {warning}" for warning in self.warnings)]
+
+
+def explain(record: RunRecord) -> Explanation:
+    """What the run showed, what else was seen, and what speaks against believing it."""
+    series = find_series(record)
+    headlines: list[str] = []
+    findings: list[str] = []
+    for operation in dict.fromkeys(one.operation for one in series):
+        own = [one for one in series if one.operation == operation]
+        compared = _compared(record, operation)
+        if compared:
+            headlines.append(say_winner(operation, compared))
+            findings += _say_tail(own, compared)
+            findings += _say_alone([one for one in own if one.place not in compared])
+        else:
+            headlines += _say_alone(own)
+    bursts = find_bursts(record)
+    headlines += [_say_burst(burst) for burst in bursts]
+    if not headlines:
+        headlines = ["Nothing was measured: no operation ended within a phase."]
+    modes = {one.mode for one in series}
+    if not bursts and len(modes) == 1:
+        findings.append(f"Only {next(iter(modes))} was measured, so there is nothing to compare it with.")
+    findings += say_answers(record)
+    return Explanation(tuple(headlines), tuple(findings), tuple(find_warnings(record)))
+
+
+def _compared(record: RunRecord, operation: str) -> dict[Place, Comparison]:
+    found = {place_of(one.concurrency, one.rate): one for one in record.comparisons if one.operation == operation}
+    return dict(sorted(found.items()))
+
+
+def _say_tail(own: list[Series], compared: dict[Place, Comparison]) -> Iterator[str]:
+    """The p99 of both modes at the highest level that has a verdict."""
+    valid = [place for place, one in compared.items() if one.verdict != "invalid"]
+    if not valid:
+        return
+    place, one = valid[-1], compared[valid[-1]]
+    times = {series.mode: percentile(series.times(), 99) for series in own if series.place == place}
+    ratio = one.p99_ratio
+    if set(times) != set(Mode) or not ratio.estimate or not ratio.low or not ratio.high:
+        return
+    shown = join([f"{show_time(times[mode])} with {mode}" for mode in Mode])
+    word = (
+        "no difference shown" if ratio.low <= 1 <= ratio.high else f"{'async' if ratio.high < 1 else 'sync'} is faster"
+    )
+    yield (
+        f"At {place} 99 of 100 {own[0].operation} operations were answered within {shown} "
+        f"(ratio {show_ratio(ratio.estimate)}, {show_interval(ratio)}: {word})."
+    )
+
+
+def _say_alone(own: list[Series]) -> Iterator[str]:
+    """Figures without a comparison."""
+    for one in own:
+        rate = f"{one.throughput:,.1f} operations/s"
+        tail = show_time(percentile(one.times(), 99))
+        yield f"{one.operation}: {rate} with {one.mode} at {name_places([one.place])}, p99 {tail}."
+
+
+def _say_burst(burst: Burst) -> str:
+    """All styles, and how the fair neighbours compare: threads and gather."""
+    known = {"threads": "on threads", "async": "with async gather", "sync": "one after another"}
+    shown = [f"{burst.seconds[style]:.3g} s {words}" for style, words in known.items() if style in burst.seconds]
+    told = f"{burst.operations:,} {burst.operation} operations: {join(shown)}."
+    quotient = burst.quotient
+    if quotient is None:
+        return told
+    winner, times = ("Async gather is", quotient) if quotient >= 1 else ("Threads are", 1 / quotient)
+    return f"{told} {winner} {show_ratio(times)} times as fast here, measured once, without interval."

@@ -1,0 +1,60 @@
+"""Numbers and lists as they stand in a sentence."""
+
+from collections.abc import Sequence
+
+from loadgen.record import Ratio
+from loadgen.results.series import Place
+
+MILLISECONDS = 1_000
+
+
+def join(words: Sequence[str]) -> str:
+    """Such as `1, 8 and 32`."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def name_places(places: Sequence[Place]) -> str:
+    """Such as `1, 8 and 32 users` or `50/s and 100/s`."""
+    if len(places) == 1 or places[0].is_open:
+        return join([str(place) for place in places])
+    return f"{join([f'{place.level:,.0f}' for place in places])} users"
+
+
+def show_ratio(ratio: float) -> str:
+    """Three digits, but at least one after the point: 1.07, 12.3, 308.8."""
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"  # noqa: PLR2004 - said above
+
+
+def show_times(ratios: Sequence[Ratio], *, inverted: bool = False) -> str:
+    """Such as `1.30 times` or, of several, `1.2 to 1.4 times`; inverted, the ratio of sync to async."""
+    known = sorted(1 / ratio.estimate if inverted else ratio.estimate for ratio in ratios if ratio.estimate)
+    low, high = show_ratio(known[0]), show_ratio(known[-1])
+    return f"{low} times" if low == high else f"{low} to {high} times"
+
+
+def show_interval(ratio: Ratio, *, inverted: bool = False) -> str:
+    """Such as `95 % interval 1.20 to 1.40`; empty where there is none."""
+    if not ratio.low or not ratio.high:
+        return ""
+    low, high = (1 / ratio.high, 1 / ratio.low) if inverted else (ratio.low, ratio.high)
+    return f"95 % interval {show_ratio(low)} to {show_ratio(high)}"
+
+
+def show_time(seconds: float | None) -> str:
+    """Milliseconds with four digits at most, seconds from 10 s on."""
+    if seconds is None:
+        return "nothing measured"
+    if seconds >= 10:  # noqa: PLR2004 - said above
+        return f"{seconds:,.1f} s"
+    return f"{seconds * MILLISECONDS:,.0f} ms" if seconds >= 1 else f"{seconds * MILLISECONDS:.3g} ms"
+
+
+def show_certainty(share: float) -> str:
+    """Such as `99.5 %`; never a full hundred."""
+    return f"{min(share, 0.999):.1%}".replace("%", " %")
+
+
+def show_share(share: float) -> str:
+    """Such as `1.25 %`."""
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,96 @@
+"""What a reader has to know before he believes a figure."""
+
+from collections.abc import Iterator
+
+from loadgen.record import PhaseRecord, RunRecord
+from loadgen.results.series import Place, find_series, place_of
+from loadgen.sample import Mode, Outcome
+from loadgen.verdict.phrases import join, show_share, show_time
+
+SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
+SAME_RECALL = 0.01
+"""Difference of recall up to which both modes count as equally right."""
+
+
+def find_warnings(record: RunRecord) -> Iterator[str]:
+    """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit."""
+    yield from _invalid(record)
+    yield from _failures(record)
+    yield from _dropped(record)
+    lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
+    if lost:
+        yield f"Workers were lost in {_phases(lost)}: the load there was not the one that was asked for."
+    saturated = [number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated]
+    if saturated:
+        worst = _worst([record.phases[number - 1] for number in saturated])
+        yield f"The load generator was at its limit in {_phases(saturated)} ({worst}), {SATURATED}."
+
+
+def _invalid(record: RunRecord) -> Iterator[str]:
+    """One sentence for each load and reason: operations that ran together mostly share it."""
+    found: dict[tuple[Place, tuple[str, ...]], list[str]] = {}
+    for one in record.comparisons:
+        if one.verdict == "invalid":
+            found.setdefault((place_of(one.concurrency, one.rate), one.reasons), []).append(one.operation)
+    for (place, reasons), operations in found.items():
+        yield f"No verdict for {join(operations)} at {place}: {'; '.join(reasons) or 'no reason was kept'}."
+
+
+def _failures(record: RunRecord) -> Iterator[str]:
+    names = dict.fromkeys(part.operation for phase in record.phases for part in phase.operations)
+    for operation in names:
+        told = []
+        for mode in Mode:
+            parts = [p for phase in record.phases if phase.mode is mode for p in phase.operations]
+            of_mode = [part for part in parts if part.operation == operation]
+            failures, count = sum(part.failures for part in of_mode), sum(part.count for part in of_mode)
+            if failures:
+                kinds = [(kind, sum(part.outcomes.get(kind, 0) for part in of_mode)) for kind in Outcome]
+                by_kind = ", ".join(f"{kind} {number:,}" for kind, number in kinds if number and kind.is_failure)
+                share = show_share(failures / count)
+                told.append(f"{failures:,} of {count:,} with {mode} ({share}: {by_kind})")
+        if told:
+            yield f"{operation} operations failed: {join(told)}."
+
+
+def _dropped(record: RunRecord) -> Iterator[str]:
+    found = {mode: sum(phase.dropped for phase in record.phases if phase.mode is mode) for mode in Mode}
+    told = [f"{number:,} with {mode}" for mode, number in found.items() if number]
+    if told:
+        yield (
+            f"Arrivals found no place in time and were never sent: {join(told)}. The true waiting was longer than the "
+            "response times say; lower the rate or raise what may be in flight."
+        )
+
+
+def _phases(numbers: list[int]) -> str:
+    return f"phase{'' if len(numbers) == 1 else 's'} {join([str(number) for number in numbers])}"
+
+
+def _worst(phases: list[PhaseRecord]) -> str:
+    """The highest of each figure of these phases' generators."""
+    cpu = [phase.generator.cpu_ratio for phase in phases if phase.generator.cpu_ratio is not None]
+    loop = [p.generator.loop_lag_p99_seconds for p in phases if p.generator.loop_lag_p99_seconds is not None]
+    hub = [p.generator.hub_lag_p99_seconds for p in phases if p.generator.hub_lag_p99_seconds is not None]
+    told = [f"{max(cpu):.0%} of a core".replace("%", " %")] if cpu else []
+    told += [f"event loop {show_time(max(loop))} late at p99"] if loop else []
+    told += [f"Locust's hub {show_time(max(hub))} late at p99"] if hub else []
+    return ", ".join(told) or "no figure was kept"
+
+
+def say_answers(record: RunRecord) -> Iterator[str]:
+    """Whether both modes found equally many of the true neighbours; nothing where recall was not measured."""
+    known = [series for series in find_series(record) if series.recall is not None]
+    for operation in dict.fromkeys(series.operation for series in known):
+        means = []
+        for mode in Mode:
+            found = [s.recall for s in known if s.operation == operation and s.mode is mode and s.recall is not None]
+            if found:
+                means.append((mode, sum(found) / len(found)))
+        shown = join([f"{mean:.3f} with {mode}" for mode, mean in means])
+        if len(means) < len(Mode):
+            yield f"Recall of {operation}: {shown}."
+        elif abs(means[0][1] - means[1][1]) <= SAME_RECALL:
+            yield f"Both found the same neighbours: recall {shown}."
+        else:
+            yield f"They did not find the same neighbours (recall {shown}), so their speed cannot be compared."

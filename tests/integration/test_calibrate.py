@@ -1,0 +1,96 @@
+"""The delaying server keeps its delays, and the real command reports no less than them."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from loadgen.calibrate.driving import CalibrationError, Driver
+from loadgen.calibrate.plan import ORDER, Drive, Kind
+from loadgen.sample import Mode
+from loadgen.server import EmbeddedServer
+from loadgen.server.delaying import DelayingServer
+from loadgen.server.delays import Delays
+from loadgen.settings import Settings
+from loadgen.store import close_stores, open_stores, to_query, warm_sync_stores
+from loadgen.workload import Dataset
+
+BASE = 0.02
+SETTINGS = Settings.parse({"collection": "calibrate_test", "rows": 50, "dim": 8, "index_type": "FLAT", "top_k": 1})
+
+
+@pytest.fixture
+def server(lite: EmbeddedServer) -> Iterator[DelayingServer]:
+    with DelayingServer(lite.uri) as made:
+        yield made
+
+
+def test_bare_loops_and_both_models_report_at_least_the_delay_that_the_server_kept(
+    lite: EmbeddedServer, server: DelayingServer, tmp_path: Path
+) -> None:
+    driver = Driver(SETTINGS, server, tmp_path)
+    driver.prepare(lite.uri)
+    kinds = tuple(Kind(name, Delays(base=base)) for name, base in (("20", BASE), ("40", 2 * BASE)) for _ in range(2))
+    paced = Drive("paced", kinds, 0.5, rate=40)
+    for drive in (paced, Drive("closed", kinds, 0.5), Drive("open", kinds, 0.5, rate=40)):
+        found = driver.run(drive)
+        assert [one.mode for one in found] == list(ORDER)
+        for one in found:
+            delay = one.kind.delays.base
+            assert one.operations > 0
+            assert one.dropped == 0
+            assert one.service[0] >= 0.999 * delay, "a histogram of three digits"
+            assert one.response[0] >= one.service[0]
+            assert one.service[0] < delay + 0.5
+            assert one.kept.answers >= one.operations
+            assert one.kept.delays[0] >= delay
+            assert one.kept.late[0] >= 0
+
+
+def test_a_stop_holds_every_answer_back_until_its_end(server: DelayingServer) -> None:
+    settings = SETTINGS.model_copy(update={"host": server.uri})
+    stores = open_stores(settings, Mode.SYNC)
+    try:
+        warm_sync_stores(stores)
+        query = to_query(Dataset(settings).queries()[0], settings)
+        stores[0].query(query)
+        server.begin(Delays(stop=0.5, every=1.0))
+        began = perf_counter()
+        times = []
+        while perf_counter() < began + 1.0:
+            started = perf_counter()
+            stores[0].query(query)
+            times.append(perf_counter() - started)
+        kept = server.begin(Delays())
+    finally:
+        close_stores(stores)
+    assert kept.answers == len(times)
+    assert max(times) > 0.4, "one waited from about the begin of the stop to its end"
+    assert kept.delays[3] > 0.4
+    assert min(times) < 0.4
+
+
+def test_a_command_that_fails_says_why(server: DelayingServer, tmp_path: Path) -> None:
+    driver = Driver(SETTINGS, server, tmp_path)
+    broken = Drive("open", (Kind("none", Delays()),) * 4, 0.5, rate=-1.0)
+    with pytest.raises(CalibrationError, match=r"open failed \(2\)") as caught:
+        driver.run(broken)
+    assert "--rate" in str(caught.value)
+
+
+def test_an_answer_is_never_given_before_it_is_due() -> None:
+    from loadgen.server.delaying import Clock
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        clock = Clock(loop)
+        clock.begin(Delays(base=0.003))
+        await asyncio.gather(*(clock.wait(loop.time()) for _ in range(50)))
+        told = clock.tell()
+        assert told["answers"] == 50
+        assert min(told["late"]) >= 0
+        assert min(told["delays"]) >= 0.003
+
+    asyncio.run(run())

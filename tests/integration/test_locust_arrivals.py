@@ -1,0 +1,97 @@
+"""The open model in the real `locust` command, against the real standalone: every arrival is accounted for."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from loadgen.server import EmbeddedServer
+from tests.integration.locust_command import SMALL, Run, requests_seen, run_locust, start_locust
+from tests.integration.relay import StallingRelay
+
+PHASES = ("--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0", "--collection", "arrivals_one", *SMALL)
+ORDER = ["sync", "async", "async", "sync"]
+
+
+def searches(server: EmbeddedServer) -> int:
+    assert server.metrics_uri
+    return requests_seen(server.metrics_uri)["Search"]
+
+
+def read(folder: Path) -> dict[str, Any]:
+    (path,) = (folder / "runs").glob("[!.]*.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def assert_accounted_for(run: Run) -> None:
+    """What was due in a window ended in it, or was dropped in it, or was left unfinished by its end."""
+    for window in run.told["windows"]:
+        ended = sum(window["counts"].values()) + window["dropped"] + window["unfinished"]
+        assert window["offered"] == ended, window
+
+
+def test_two_workers_share_a_rate_and_lose_no_arrival(milvus: EmbeddedServer, tmp_path: Path, free_port: int) -> None:
+    before = searches(milvus)
+    workers = ("--processes", "2", "--master-bind-port", str(free_port), "--master-port", str(free_port))
+    flags = ("--arrival", "constant", "--rate", "50", *PHASES, *workers)
+    run = run_locust(tmp_path, "--host", milvus.uri, *flags)
+    run.assert_good()
+    assert searches(milvus) - before == sum(run.told["stats"].values()) == 200
+    assert [window["phase"]["mode"] for window in run.told["windows"]] == ORDER
+    assert [(window["offered"], window["dropped"]) for window in run.told["windows"]] == [(50, 0)] * 4
+    assert_accounted_for(run)
+    for phase in read(tmp_path)["phases"]:
+        assert (phase["model"], phase["rate"], phase["concurrency"], phase["dropped"]) == ("constant", 50, None, 0)
+        one = phase["operations"][0]
+        assert one["response_seconds"]["mean"] > one["service_seconds"]["mean"] > 0
+
+
+def test_arrivals_without_a_place_are_dropped_counted_and_told(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    flags = ("--arrival", "poisson", "--rate", "300", "--max-in-flight", "1", "--max-wait", "0.005", *PHASES)
+    run = run_locust(tmp_path, "--host", milvus.uri, *flags, "--require", "search any p99 < 60 s at 300/s")
+    assert "Traceback" not in run.err
+    assert_accounted_for(run)
+    assert [window["phase"]["mode"] for window in run.told["windows"]] == ORDER
+    assert all(window["dropped"] > 0 for window in run.told["windows"])
+    assert all(abs(window["offered"] - 300) < 4 * 300**0.5 for window in run.told["windows"])
+    record = read(tmp_path)
+    assert [phase["dropped"] for phase in record["phases"]] == [window["dropped"] for window in run.told["windows"]]
+    (comparison,) = record["comparisons"]
+    assert (comparison["rate"], comparison["concurrency"], comparison["verdict"]) == (300, None, "invalid")
+    assert "sync dropped" in run.out
+    assert "async dropped" in run.out
+    assert "met: search any p99 < 60 s at 300/s" in run.out
+    assert run.code == 0, "what was required is met"
+
+
+def test_a_server_that_stalls_cannot_slow_the_arrivals_down_and_the_wait_is_shown(
+    milvus: EmbeddedServer, tmp_path: Path
+) -> None:
+    with StallingRelay(milvus.uri, stall=0.5, every=1.0) as relay:
+        flags = ("--mode", "async", "--arrival", "constant", "--rate", "50", *PHASES)
+        run = run_locust(tmp_path, "--host", relay.uri, *flags)
+    run.assert_good()
+    assert_accounted_for(run)
+    assert [window["offered"] for window in run.told["windows"]] == [50, 50]
+    for phase in read(tmp_path)["phases"]:
+        assert phase["operations"][0]["response_seconds"]["p95"] > 0.35, "of 0.5 s every second"
+
+
+def test_ctrl_c_among_arrivals_ends_within_five_seconds_with_the_figures(
+    milvus: EmbeddedServer, tmp_path: Path
+) -> None:
+    before = searches(milvus)
+    flags = ("--arrival", "poisson", "--rate", "50", "--collection", "arrivals_one", *SMALL)
+    run = start_locust(tmp_path, "--headless", "--host", milvus.uri, *flags, "--phase-seconds", "60")
+    assert run.process.stderr
+    for line in run.process.stderr:
+        if "Phase 1 of 8: sync, 50/s poisson" in line:
+            break
+    time.sleep(4)
+    run.interrupt()
+    run.finish(5).assert_good()
+    assert searches(milvus) - before == sum(run.told["stats"].values()) > 0
+    (window,) = run.told["windows"]
+    assert 0 < window["seconds"] < 5
+    assert "arrivals on a schedule" in run.out

@@ -1,0 +1,244 @@
+"""A real Prometheus scrapes real runs with two workers: every panel and rule has data, and the numbers are right."""
+
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hdrh.histogram import HdrHistogram
+
+from dashboards.queries import mode_throughput
+from loadgen.server import EmbeddedServer
+from tests.integration.locust_command import SMALL, Run, start_locust
+from tests.integration.monitoring_support import (
+    GROUPING,
+    MATCHER,
+    SELECTOR,
+    Prometheus,
+    fill_in,
+    find_unknown,
+    monitoring,
+    panel_queries,
+    variable_queries,
+)
+
+LINGER = 4
+PHASES = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "4", "--warmup-seconds", "1")
+
+
+@dataclass
+class Scraped:
+    """A run, seen by Prometheus. Times are wall-clock seconds."""
+
+    prometheus: Prometheus
+    run: Run
+    folder: Path
+    start: float
+    end: float
+    last: float
+    """When the run was over and its last samples were scraped."""
+    roles: dict[str, str] = field(default_factory=dict)
+    """Role of each target that the file had while the run was on."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        (path,) = (self.folder / "runs").glob("[!.]*.json")
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+    @property
+    def span(self) -> tuple[float, float]:
+        return self.start, self.end
+
+
+def scrape(prometheus: Prometheus, folder: Path, port: int, *flags: str, files: str) -> Scraped:
+    """Run to the end with two workers."""
+    targets = prometheus.folder / "targets.json"
+    own = ("--metrics-port", str(port), "--metrics-linger", str(LINGER), "--metrics-targets", str(targets))
+    start = time.time()
+    run = start_locust(folder, "--headless", "--processes", "2", *SMALL, *own, *flags, files=files)
+    assert run.process.stderr
+    roles: dict[str, str] = {}
+    told = []
+    last = 0.0
+    for line in run.process.stderr:
+        told.append(line)
+        if "Metrics stay at" in line and not last:
+            last = time.time() + LINGER - 0.5
+        if "is ready" in line:
+            roles = {one["targets"][0]: one["labels"]["role"] for one in json.loads(targets.read_text())}
+    run.finish(60)
+    run.err = "".join(told)
+    run.assert_good()
+    return Scraped(prometheus, run, folder, start, time.time(), last, roles)
+
+
+@pytest.fixture(scope="module")
+def prometheus(milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    assert milvus.metrics_uri
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with monitoring(tmp_path_factory.mktemp("monitoring"), port, milvus.metrics_uri) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def compared(prometheus: Prometheus, milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
+    """Searches, inserts and deletes in both modes."""
+    flags = ("--host", milvus.uri, "--collection", "monitoring_mixed", *PHASES)
+    return scrape(prometheus, tmp_path_factory.mktemp("compared"), 0, *flags, files="mixed.py")
+
+
+@pytest.fixture(scope="module")
+def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
+    """Searches in one mode: all that is sent counts in the record. It comes second: several runs are in the data."""
+    prometheus = compared.prometheus
+    flags = ("--host", milvus.uri, "--collection", "monitoring_search", "--mode", "async", "-u", "4", "-t", "4s")
+    return scrape(prometheus, tmp_path_factory.mktemp("steady"), 0, *flags, files="search.py")
+
+
+def test_every_query_of_every_panel_has_data_and_names_nothing_that_is_not_there(compared: Scraped) -> None:
+    record = compared.record
+    wrong = {}
+    for place, query in panel_queries():
+        filled = fill_in(query, compared.end - compared.start, run=record["run_id"], namespace="local")
+        if unknown := find_unknown(compared.prometheus, filled, compared.span):
+            wrong[place] = f"unknown: {unknown}"
+        elif not compared.prometheus.points(filled, *compared.span):
+            wrong[place] = f"no data: {filled}"
+    assert wrong == {}
+
+
+def test_every_variable_finds_its_values(compared: Scraped) -> None:
+    found = {}
+    for place, selector, label in variable_queries():
+        filled = fill_in(selector, 60)
+        answer = compared.prometheus.get("series", **{"match[]": filled, "start": compared.start, "end": compared.end})
+        found[place.partition("$")[2]] = {one.get(label) for one in answer}
+    assert compared.record["run_id"] in found["run"]
+    assert found["operation"] == {"search", "insert", "delete"}
+    assert found["namespace"] == found["milvus_namespace"] == {"local"}
+    assert found["milvus"] == {"milvus"}
+
+
+def test_every_recording_rule_has_data_and_every_alert_names_what_is_there(compared: Scraped) -> None:
+    wrong = {}
+    rules = [rule for group in compared.prometheus.get("rules")["groups"] for rule in group["rules"]]
+    for rule in rules:
+        if unknown := find_unknown(compared.prometheus, rule["query"], compared.span):
+            wrong[rule["name"]] = unknown
+        elif rule["type"] == "recording" and not compared.prometheus.points(rule["name"], *compared.span):
+            wrong[rule["name"]] = ["no data"]
+    assert wrong == {}
+    assert {rule["health"] for rule in rules} == {"ok"}
+    assert [rule["name"] for rule in rules if rule["type"] == "alerting"] == [
+        "LoadgenSaturated",
+        "LoadgenDroppedArrivals",
+        "LoadgenErrors",
+    ]
+
+
+def test_a_wrong_name_in_a_query_is_found(compared: Scraped) -> None:
+    right = 'sum by (mode) (rate(loadgen_operations_total{namespace=~".*"}[8s]))'
+    assert find_unknown(compared.prometheus, right, compared.span) == []
+    for wrong, told in (
+        (right.replace("_operations_", "_requests_"), ['loadgen_requests_total{namespace=~".*"}', "mode"]),
+        (right.replace("namespace", "name_space"), ["loadgen_operations_total: name_space"]),
+        (right.replace("mode", "modes"), ["modes"]),
+    ):
+        assert find_unknown(compared.prometheus, wrong, compared.span) == told
+
+
+def test_operations_add_up_over_the_workers_to_locusts_own_table(compared: Scraped, steady: Scraped) -> None:
+    for scraped in (compared, steady):
+        run_id = scraped.record["run_id"]
+        query = (
+            "sum by (mode, operation) (loadgen_operations_total"
+            f' * on (instance) group_left () loadgen_run_info{{run_id="{run_id}"}})'
+        )
+        found = {
+            f"{mode} {operation}": count
+            for (mode, operation), count in scraped.prometheus.values(query, scraped.last).items()
+        }
+        assert found == scraped.run.told["stats"]
+        by_role = scraped.prometheus.values("count by (pod) (loadgen_operations_total)", scraped.last)
+        assert list(by_role) == [("worker",)], "a master counts nothing that its workers count"
+
+
+def test_counts_are_those_of_the_run_record_and_quantiles_within_the_error_of_the_buckets(steady: Scraped) -> None:
+    (phase,) = steady.record["phases"]
+    (operation,) = phase["operations"]
+    mine = f'on (instance) group_left () loadgen_run_info{{run_id="{steady.record["run_id"]}"}}'
+    counted = steady.prometheus.values(f"sum by (outcome) (loadgen_operations_total * {mine}) > 0", steady.last)
+    assert {outcome: count for (outcome,), count in counted.items()} == operation["outcomes"]
+    assert steady.prometheus.value(f"sum(loadgen_rows_total * {mine})", steady.last) == 10 * operation["outcomes"]["ok"]
+    histogram = HdrHistogram.decode(operation["service_seconds"]["histogram"])
+    rank = 100 / histogram.get_total_count()
+    for percent in (50, 90, 95, 99):
+        buckets = f"sum by (le) (loadgen_service_seconds_bucket * {mine})"
+        found = steady.prometheus.value(f"histogram_quantile({percent / 100}, {buckets})", steady.last)
+        low, high = (histogram.get_value_at_percentile(percent + step) / 1e6 for step in (-rank, rank))
+        assert low * 0.9 <= found <= high * 1.1, f"p{percent}"
+
+
+def test_a_panels_figures_are_those_of_the_record(compared: Scraped) -> None:
+    record, seconds = compared.record, compared.last - compared.start
+    panels = dict(panel_queries())
+    chosen = {"run": record["run_id"], "operation": "search"}
+    shown = {}
+    for mode in ("sync", "async"):
+        phases = [phase for phase in record["phases"] if phase["mode"] == mode]
+        searches = [one for phase in phases for one in phase["operations"] if one["operation"] == "search"]
+        mean = sum(one["throughput"] for one in searches) / len(phases)
+        shown[mode] = compared.prometheus.value(fill_in(mode_throughput(mode), seconds, **chosen), compared.last)
+        assert shown[mode] == pytest.approx(mean, rel=0.45), "the panel has the warm-up too"
+    ratio = fill_in(panels["sync-async: Throughput, async to sync A"], seconds, **chosen)
+    assert compared.prometheus.value(ratio, compared.last) == pytest.approx(shown["async"] / shown["sync"])
+    levels = fill_in(panels["sync-async: Throughput by concurrency A"], seconds, run=record["run_id"])
+    drawn = compared.prometheus.lines(levels, *compared.span)
+    assert {(one["mode"], one["concurrency"]) for one in drawn} == {("sync", "4"), ("async", "4")}
+    users = compared.prometheus.points("sum(loadgen_users)", *compared.span)
+    assert max(users) == 4, "all workers together have the users of one phase"
+    marks = compared.prometheus.lines("loadgen_phase_info", *compared.span)
+    mine = {(one["phase"], one["mode"], one["pod"]) for one in marks}
+    assert {one.get("run_id") for one in marks} == {record["run_id"]}, "nothing is told of a phase without its run"
+    assert {(phase, mode) for phase, mode, _ in mine} == {("1", "sync"), ("2", "async"), ("3", "async"), ("4", "sync")}
+    assert {role for _, _, role in mine} == {"worker", "master"}
+
+
+def test_another_run_does_not_show_where_one_is_chosen(compared: Scraped, steady: Scraped) -> None:
+    query = dict(panel_queries())["sync-async: Throughput A"]
+    chosen = fill_in(query, 60, run=compared.record["run_id"])
+    assert compared.prometheus.points(chosen, *compared.span)
+    assert compared.prometheus.points(chosen, *steady.span) == []
+    assert compared.prometheus.points(fill_in(query, 60), *steady.span)
+
+
+def test_the_file_of_targets_has_every_process_while_it_runs_and_none_afterwards(
+    compared: Scraped, steady: Scraped
+) -> None:
+    for scraped in (compared, steady):
+        assert sorted(scraped.roles.values()) == ["master", "worker", "worker"]
+        assert scraped.run.err.count("Metrics stay at") == 3
+    assert json.loads((compared.prometheus.folder / "targets.json").read_text()) == []
+
+
+def test_milvus_series_of_the_dashboards_exist_in_its_current_version_too() -> None:
+    recorded = json.loads(Path(__file__).with_name("milvus_metrics.json").read_text())["metrics"]
+    target = {"namespace", "job", "pod", "instance", "le"}
+    seen = set()
+    for place, query in panel_queries():
+        grouped = {label for group in GROUPING.findall(query) for label in group.split(", ")}
+        for name, matchers in SELECTOR.findall(query):
+            if name.startswith("milvus_"):
+                family = re.sub(r"(?<=latency)_(bucket|sum|count)$", "", name)
+                assert family in recorded, place
+                assert {*MATCHER.findall(matchers), *grouped} <= target | set(recorded[family]), place
+                seen.add(family)
+    assert seen | {selector.partition("{")[0] for _, selector, _ in variable_queries()} >= set(recorded)

@@ -1,0 +1,160 @@
+"""Arrivals are compared by their response times, and drops decide where times cannot."""
+
+from io import StringIO
+
+import pytest
+
+from loadgen.compare import Verdict
+from loadgen.faults import SettingsError
+from loadgen.health import new_lags
+from loadgen.ledger import Ledger
+from loadgen.levels import find_crossovers, find_levels
+from loadgen.phase import Phase, open_phases
+from loadgen.sample import Mode, Outcome, Sample
+from loadgen.settings import Settings
+from loadgen.tables import print_tables
+
+BOTH_MODES = (Mode.SYNC, Mode.ASYNC)
+NUMBER = 1_000
+
+
+def play(ledger: Ledger, took: dict[Mode, float], dropped: dict[Mode, int] | None = None, rate: float = 100.0) -> None:
+    """Four phases of 10 s: operations that waited half a second or not, spread evenly, and arrivals dropped amid."""
+    first = len(ledger.windows)
+    for turn, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
+        number, start = first + turn, 100.0 * (first + turn + 1)
+        ledger.open(Phase(number, mode, 0, seconds=10, model="poisson", rate=rate), start, start + 10)
+        ends = [start + 10 * (place + 0.5) / NUMBER for place in range(NUMBER)]
+        ledger([Sample(mode, "search", end - took[mode], end - 0.001, end, Outcome.OK, 10) for end in ends])
+        ledger.drop([start + 1] * (dropped or {}).get(mode, 0), at=start + 2)
+        ledger.offer(NUMBER, new_lags())
+
+
+def lines(ledger: Ledger) -> list[str]:
+    out = StringIO()
+    windows = list(ledger.windows.values())
+    print_tables(windows, find_levels(windows, seed=1), out)
+    return out.getvalue().splitlines()
+
+
+def reasons(ledger: Ledger) -> str:
+    """Why the comparison was decided without its interval, or not at all."""
+    return "; ".join(
+        reason
+        for level in find_levels(ledger.windows.values(), seed=1)
+        for reason in (level.comparison.reasons if level.comparison else ())
+    )
+
+
+def rows(ledger: Ledger) -> dict[str, list[str]]:
+    cells = [[cell.strip() for cell in line.strip()[1:-1].split("│")] for line in lines(ledger)]
+    return {row[2]: row for row in cells if len(row) > 2 and row[2] in tuple(Mode)}
+
+
+@pytest.mark.parametrize(
+    ("sync", "asyn", "verdict"),
+    [(0.100, 0.010, "async"), (0.010, 0.100, "sync"), (0.050, 0.050, "no difference")],
+)
+def test_the_lower_response_time_wins_at_the_same_throughput(sync: float, asyn: float, verdict: str) -> None:
+    ledger = Ledger()
+    play(ledger, {Mode.SYNC: sync, Mode.ASYNC: asyn})
+    found = rows(ledger)
+    assert found["sync"][0] == "100/s"
+    assert [found[mode][3] for mode in ("sync", "async")] == ["100.0", "100.0"]
+    assert float(found["sync"][6]) == pytest.approx(1000 * sync, rel=2e-3), "from when it was due, not from its start"
+    assert found["async"][-1] == verdict
+    assert float(found["async"][-3]) == pytest.approx(asyn / sync, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("dropped", "verdict", "told"),
+    [
+        ({Mode.SYNC: 30}, "async", "sync dropped 2.91% of its arrivals"),
+        ({Mode.ASYNC: 30}, "sync", "async dropped 2.91% of its arrivals"),
+        ({Mode.SYNC: 2}, "invalid", "sync dropped 0.20% of its arrivals"),
+        ({Mode.SYNC: 30, Mode.ASYNC: 1}, "invalid", "sync dropped 2.91% of its arrivals; async dropped 0.10%"),
+    ],
+)
+def test_a_mode_that_alone_drops_more_than_one_in_a_hundred_loses_and_fewer_decide_nothing(
+    dropped: dict[Mode, int], verdict: str, told: str
+) -> None:
+    ledger = Ledger()
+    faster = {Mode.SYNC: 0.01, Mode.ASYNC: 0.1} if Mode.SYNC in dropped else {Mode.SYNC: 0.1, Mode.ASYNC: 0.01}
+    play(ledger, faster, dropped)
+    found = rows(ledger)
+    assert found["async"][-1] == verdict
+    assert [found[mode.value][8] for mode in BOTH_MODES] == [str(2 * dropped.get(mode, 0)) for mode in BOTH_MODES]
+    assert told in reasons(ledger)
+
+
+def test_a_phase_that_ends_while_many_wait_has_no_p99_to_compare() -> None:
+    ledger = Ledger()
+    play(ledger, {Mode.SYNC: 0.01, Mode.ASYNC: 0.1})
+    end = ledger.windows[3].end
+    ledger.drop([end - 0.8] * 50, at=end + 1)
+    assert rows(ledger)["async"][-1] == "invalid"
+    told = "when phase 4 ended, 50 arrivals had waited longer than its p99, up to 0.80 s"
+    assert told in reasons(ledger)
+
+
+def test_a_few_under_way_at_the_end_are_no_reason() -> None:
+    ledger = Ledger()
+    play(ledger, {Mode.SYNC: 0.1, Mode.ASYNC: 0.01})
+    end = ledger.windows[3].end
+    ledger([Sample(Mode.SYNC, "search", end - 0.05, end - 0.05, end + 0.05, Outcome.OK, 1)] * 20)
+    assert ledger.windows[3].flow.unfinished == 20
+    assert rows(ledger)["async"][-1] == "async"
+
+
+def test_a_saturated_generator_outweighs_what_was_dropped() -> None:
+    ledger = Ledger()
+    play(ledger, {Mode.SYNC: 0.1, Mode.ASYNC: 0.01}, {Mode.SYNC: 30})
+    ledger.windows[0].health.pace_lag.record_value(200_000, 100)
+    assert rows(ledger)["async"][-1] == "invalid"
+    assert "arrivals were started 0.20 s late at p99" in reasons(ledger)
+
+
+def test_the_crossover_is_told_in_rates() -> None:
+    ledger = Ledger()
+    play(ledger, {Mode.SYNC: 0.05, Mode.ASYNC: 0.05}, rate=50)
+    play(ledger, {Mode.SYNC: 0.5, Mode.ASYNC: 0.05}, rate=100)
+    crossover = find_crossovers(find_levels(ledger.windows.values(), seed=1))["search"]
+    assert crossover is not None
+    assert (crossover.level, crossover.below) == (100.0, Verdict.NO_DIFFERENCE)
+
+
+def test_modes_follow_each_other_at_each_rate_without_users() -> None:
+    plan = open_phases(BOTH_MODES, ("poisson", (50.0, 100.0)), 1, (10, 2))
+    order = ["sync", "async", "async", "sync"]
+    assert [(phase.rate, phase.mode.value) for phase in plan] == [(rate, mode) for rate in (50, 100) for mode in order]
+    assert {(phase.users, phase.concurrency, phase.model, phase.is_open) for phase in plan} == {(0, 0, "poisson", True)}
+    assert plan[0].label == "sync, 50/s poisson"
+    assert Phase.from_message(plan[3].as_message()) == plan[3]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"rate": "0"}, "--rate 0: should be greater than 0. Give numbers above 0"),
+        ({"rate": "50,-1", "arrival": "poisson"}, "--rate 50,-1: should be greater than 0"),
+        ({"rate": "nan", "arrival": "poisson"}, "--rate nan: should be"),
+        ({"rate": "50"}, "--rate 50: needs arrivals, and --arrival is closed"),
+        ({"arrival": "poisson"}, "--rate: is missing beside --arrival poisson"),
+        (
+            {"arrival": "constant", "rate": "50", "concurrency": "2,4"},
+            "--concurrency 2,4: is for users who wait for their answer, and --arrival is constant",
+        ),
+        ({"max_in_flight": "0"}, "--max-in-flight 0: should be greater than or equal to 1"),
+        ({"max_wait": "-1"}, "--max-wait -1: should be greater than or equal to 0"),
+        ({"arrival": "open"}, "--arrival open: should be 'closed', 'constant' or 'poisson'"),
+    ],
+)
+def test_closed_and_open_settings_at_once_and_wrong_rates_are_refused(given: dict[str, object], told: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.parse(given)
+    assert told in str(caught.value)
+    assert len(caught.value.faults) == 1
+
+
+def test_rates_are_read_as_numbers() -> None:
+    assert Settings.parse({"arrival": "poisson", "rate": "50, 100.5,200"}).rate == (50.0, 100.5, 200.0)

@@ -1,0 +1,101 @@
+"""What the tab of the web page shows is what was counted."""
+
+import json
+import re
+from pathlib import Path
+
+from loadgen.ledger import Ledger
+from loadgen.levels import find_levels
+from loadgen.phase import Phase, timed_phases
+from loadgen.plugin.board import Board, is_comparable, table_rows
+from loadgen.plugin.page import SECTIONS, find_section
+from loadgen.plugin.progress import Progress
+from loadgen.sample import Mode, Outcome, Sample
+from loadgen.settings import Settings
+from tests.unit.test_tables import two_rounds
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+MODES = (Mode.SYNC, Mode.ASYNC)
+
+
+def filled() -> tuple[Ledger, Board]:
+    ledger = Ledger()
+    two_rounds(ledger, [0.010] * 500, [0.005] * 1_000)
+    two_rounds(ledger, [0.010] * 500, [0.005] * 1_000, users=16)
+    return ledger, Board(ledger, Progress())
+
+
+def test_a_level_is_compared_where_a_round_of_it_is_complete() -> None:
+    plan = timed_phases(MODES, (1, 8), 2, (10.0, 2.0))
+    assert [phase.number for phase in plan if is_comparable(phase, plan)] == [3, 7, 11, 15]
+    alone = timed_phases((Mode.SYNC,), (1,), 2, (10.0, 2.0))
+    assert not any(is_comparable(phase, alone) for phase in alone)
+    burst = Phase(0, Mode.SYNC, 1, style="sync", operation="search", operations=10)
+    assert not is_comparable(burst, [burst])
+
+
+def test_every_phase_has_a_row_for_each_operation_in_the_order_of_time() -> None:
+    _, board = filled()
+    rows = board.as_json()["phases"]
+    assert [(row["phase"], row["mode"], row["users"]) for row in rows[:4]] == [
+        (1, "sync", "8"),
+        (2, "async", "8"),
+        (3, "async", "8"),
+        (4, "sync", "8"),
+    ]
+    assert [row["throughput"] for row in rows] == [50, 100, 100, 50] * 2
+    assert [round(row["p99"] * 1000, 1) for row in rows] == [10, 5, 5, 10] * 2
+    assert {(row["operation"], row["failures"], row["live"]) for row in rows} == {("search", 0, False)}
+
+
+def test_levels_have_both_modes_the_ratio_with_its_interval_and_the_verdict() -> None:
+    ledger, board = filled()
+    board.take(find_levels(ledger.windows.values(), seed=1))
+    told = board.as_json()
+    level = told["levels"][0]
+    assert (level["users"], level["sync_throughput"], level["async_throughput"]) == ("8", 50, 100)
+    assert (level["verdict"], level["reasons"]) == ("async", [])
+    assert 1 < level["ratio_throughput"]["low"] < 2 < level["ratio_throughput"]["high"] < 3
+    assert told["words"][0].startswith("search: async wins from 8 on")
+    shown = table_rows(board.levels)
+    assert re.fullmatch(r"2\.00 \(1\.\d\d to 2\.\d\d\)", shown[0]["ratio"])
+    assert (shown[0]["verdict"], shown[0]["sync_p50"], shown[0]["async_throughput"]) == ("async wins", 10.01, 100.0)
+    assert sorted(shown, key=lambda row: row["name"]) == shown, "Locust's table sorts by this"
+
+
+def test_what_is_not_known_is_null_and_no_verdict_has_its_reasons() -> None:
+    ledger, board = filled()
+    for number in (0, 3, 4, 7):
+        ledger.windows[number].tallies.clear()
+    board.take(find_levels(ledger.windows.values(), seed=1))
+    text = json.dumps(board.as_json(), allow_nan=False)
+    level = json.loads(text)["levels"][0]
+    assert (level["sync_throughput"], level["sync_p50"]) == (None, None)
+    assert table_rows(board.levels)[0]["sync_p99"] == "-"
+
+
+def test_another_run_begins_with_nothing() -> None:
+    ledger, board = filled()
+    board.take(find_levels(ledger.windows.values(), seed=1))
+    ledger.reset()
+    board.reset()
+    assert board.as_json() == {"now": None, "phases": [], "levels": [], "words": []}
+
+
+def test_the_groups_of_the_form_are_those_of_the_reference() -> None:
+    heads = re.findall(r"\| \*\*The (\w+)\*\* \| \| \|\n\| `--([a-z-]+)`", README)
+    assert {first.replace("-", "_"): name for name, first in heads} == SECTIONS
+    assert {find_section(name) for name in Settings.model_fields} == set(SECTIONS.values())
+    assert (find_section("dim"), find_section("phase_seconds")) == ("collection", "run")
+
+
+def test_a_phase_that_is_shorter_by_a_rounding_error_was_not_broken_off() -> None:
+    ledger = Ledger()
+    start = 16_385.3
+    assert (start + 2.1) - start < 2.1
+    for number, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
+        ledger.open(Phase(number, mode, 8, seconds=2.1), start, start + 2.1)
+        ledger([Sample(mode, "search", start, start, start + 0.1 * tenth, Outcome.OK, 10) for tenth in range(1, 20)])
+    (level,) = find_levels(ledger.windows.values(), seed=1)
+    assert level.comparison is not None
+    assert [reason for reason in level.comparison.reasons if "broken off" in reason] == []

@@ -1,0 +1,68 @@
+"""The dashboards are code: the committed JSON is what it makes, and every panel can be read by a person."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from dashboards.rendering import FOLDER, render
+
+RENDERED = render()
+DASHBOARDS = {name: json.loads(text) for name, text in RENDERED.items()}
+UNITS = {"s", "ops", "percentunit", "none", "short", "bytes"}
+
+
+def panels(name: str) -> list[dict[str, Any]]:
+    return [panel for panel in DASHBOARDS[name]["panels"] if panel["type"] != "row"]
+
+
+def test_the_committed_files_are_what_the_code_makes() -> None:
+    committed = {path.name: path.read_text() for path in FOLDER.iterdir()}
+    assert committed == RENDERED, "run `make dashboards`"
+
+
+def test_making_them_twice_gives_the_same() -> None:
+    assert render() == RENDERED
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_every_panel_has_a_unit_a_legend_and_a_text_that_tells_how_to_read_it(name: str) -> None:
+    for panel in panels(name):
+        assert panel["fieldConfig"]["defaults"]["unit"] in UNITS, panel["title"]
+        assert len(panel["description"]) > 20, panel["title"]
+        assert panel["description"].endswith("."), panel["title"]
+        assert panel["targets"], panel["title"]
+        for target in panel["targets"]:
+            assert target["legendFormat"]
+            assert target["datasource"]["uid"] == panel["datasource"]["uid"] == "${datasource}"
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_a_query_uses_only_variables_that_its_dashboard_has_and_each_of_them_is_used(name: str) -> None:
+    dashboard = DASHBOARDS[name]
+    queries = [target["expr"] for panel in panels(name) for target in panel["targets"]]
+    queries += [one["target"]["expr"] for one in dashboard["annotations"]["list"]]
+    queries += [variable["query"] for variable in dashboard["templating"]["list"]]
+    used = {word for query in queries for word in re.findall(r"\$(\w+)", query)} - {"__range", "__rate_interval"}
+    assert used == {variable["name"] for variable in dashboard["templating"]["list"]} - {"datasource"}
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_panels_do_not_overlap_and_have_numbers_of_their_own(name: str) -> None:
+    everything = DASHBOARDS[name]["panels"]
+    places = [panel["gridPos"] for panel in everything]
+    cells = [
+        (x, y) for at in places for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+    assert len({panel["id"] for panel in everything}) == len(everything)
+
+
+def test_the_dashboards_have_addresses_of_their_own_and_link_to_each_other() -> None:
+    assert {one["uid"] for one in DASHBOARDS.values()} == {"loadgen-sync-async", "loadgen-generator", "loadgen-milvus"}
+    for one in DASHBOARDS.values():
+        (link,) = one["links"]
+        assert set(link["tags"]) <= set(one["tags"])

@@ -1,0 +1,48 @@
+"""Which metrics a process serves, by its part in the run."""
+
+from argparse import Namespace
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from loadgen.plugin.metering import Metering
+
+
+def runner_of(kind: type[Any]) -> Any:
+    """What is asked for its class alone."""
+    return Mock(spec=kind)
+
+
+def options(port: str) -> Namespace:
+    return Namespace(metrics_port=port, metrics_bind="127.0.0.1", metrics_targets="", metrics_linger="0")
+
+
+@pytest.mark.parametrize("kind", [LocalRunner, WorkerRunner, MasterRunner])
+def test_without_a_port_no_sample_is_counted_and_the_end_does_not_wait(kind: type[Any]) -> None:
+    metering = Metering(runner_of(kind))
+    assert metering.open(options("off")) == ()
+    metering.close()
+
+
+@pytest.mark.parametrize(("kind", "counts"), [(LocalRunner, True), (WorkerRunner, True), (MasterRunner, False)])
+def test_a_master_has_no_users_of_its_own(kind: type[Any], counts: bool) -> None:
+    assert (Metering(runner_of(kind)).exporter.count_users is not None) is counts
+
+
+def test_wrong_settings_of_a_worker_end_it_with_all_faults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+
+    def leave(text: str) -> None:
+        told.append(text)
+        raise SystemExit(2)
+
+    monkeypatch.setattr("loadgen.plugin.metering.leave", leave)
+    wrong = options("http")
+    wrong.metrics_linger = "-1"
+    with pytest.raises(SystemExit):
+        Metering(runner_of(WorkerRunner)).open(wrong)
+    assert told[0].startswith("2 settings are wrong")

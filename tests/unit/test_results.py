@@ -1,0 +1,182 @@
+"""Figures and intervals read from records."""
+
+import numpy as np
+import pytest
+
+from loadgen.compare import SlicedPhase
+from loadgen.record import PhaseRecord, RunRecord
+from loadgen.results.changes import find_changes, find_refusals
+from loadgen.results.estimates import Interval, compare_series, estimate
+from loadgen.results.regressions import Word, find_regressions, judge_ratio
+from loadgen.results.series import find_series, percentile
+from loadgen.sample import Mode, Outcome
+from loadgen.slices import SliceTally
+from tests.unit.record_support import manifest, operation, phase, record, timed
+
+
+def run(
+    speed: float = 100, seconds: float = 0.01, noise: float = 0.0, seed: int = 0, levels: tuple[int, ...] = (8,)
+) -> RunRecord:
+    """Two rounds of both modes; phases and slices scatter by `noise`."""
+    rng = np.random.default_rng(seed)
+    phases: list[PhaseRecord] = []
+    for users in levels:
+        for mode in ("sync", "async", "async", "sync") * 2:
+            level = speed * np.exp(noise * rng.normal())
+            rates = [float(level * np.exp(noise * rng.normal())) for _ in range(10)]
+            phases.append(phase(mode, users, timed(rates, seconds, recall=None)))
+    return record(*phases)
+
+
+def test_rounds_of_a_mode_are_added_up_without_loss() -> None:
+    slow, fast = timed([100] * 10, 0.020, recall=0.9), timed([300] * 10, 0.010, recall=1.0)
+    failed = operation(outcomes={Outcome.THROTTLED: 7}, slices=(), recall=None)
+    found = find_series(record(phase("async", 8, slow), phase("sync", 8, failed), phase("async", 8, fast)))
+    assert [(series.mode, str(series.place)) for series in found] == [(Mode.SYNC, "8 users"), (Mode.ASYNC, "8 users")]
+    both = found[1]
+    assert (both.count, both.failures, both.seconds, both.throughput) == (4000, 0, 20.0, 200.0)
+    assert both.recall == pytest.approx(0.95)
+    assert percentile(both.times(), 50) == pytest.approx(0.010, rel=1e-3)
+    assert percentile(both.times(), 99) == pytest.approx(0.020, rel=1e-3)
+    assert (found[0].failures, found[0].throughput, percentile(found[0].times(), 99)) == (7, 0.0, None)
+
+
+def test_levels_are_in_the_order_of_their_numbers_and_rates_are_levels_too() -> None:
+    closed = find_series(record(*(phase("sync", users) for users in (32, 1, 8))))
+    assert [str(series.place) for series in closed] == ["1 user", "8 users", "32 users"]
+    assert [str(s.place) for s in find_series(record(phase("sync", None, model="constant", rate=12.5)))] == ["12.5/s"]
+
+
+def test_slices_come_back_from_their_text() -> None:
+    tally = SliceTally(0.5)
+    for seconds in (0.001, 0.001, 0.25, 1e-7, 700.0):
+        tally.add(seconds)
+    tally.add(2.0, answered=False)
+    again = SliceTally.from_text(0.5, tally.operations, tally.times_as_text())
+    assert again == tally
+    assert SliceTally.from_text(1.0, 0, "") == SliceTally(1.0)
+
+
+def test_the_interval_of_a_figure_holds_the_truth_nearly_always() -> None:
+    rng = np.random.default_rng(5)
+    hits = 0
+    for seed in range(60):
+        series = next(s for s in find_series(run(noise=0.05, seed=seed)) if s.mode is Mode.SYNC)
+        found = estimate(series.sliced(), rng)
+        assert found is not None
+        hits += found.throughput.low <= 100 <= found.throughput.high
+    assert hits >= 54
+
+
+def test_phases_that_answered_nothing_have_no_interval() -> None:
+    empty = SlicedPhase(Mode.SYNC, tuple(SliceTally(1.0) for _ in range(5)))
+    rng = np.random.default_rng(1)
+    assert estimate([], rng) is None
+    assert estimate([empty], rng) is None
+    assert compare_series([empty], [empty], rng) is None
+
+
+def words(old: RunRecord, new: RunRecord, tolerance: float = 0.05) -> dict[tuple[str, str], Word]:
+    return {(f.series.mode.value, f.figure): f.word for f in find_regressions(old, new, tolerance)}
+
+
+def test_a_slower_run_is_a_regression_in_throughput_and_a_faster_one_an_improvement() -> None:
+    slower = words(run(100), run(60, 0.02))
+    assert {slower[mode, "throughput"] for mode in ("sync", "async")} == {Word.REGRESSION}
+    assert {slower[mode, figure] for mode in ("sync", "async") for figure in ("p50", "p99")} == {Word.REGRESSION}
+    assert set(words(run(60, 0.02), run(100)).values()) == {Word.IMPROVEMENT}
+
+
+def test_runs_of_the_same_speed_give_a_false_alarm_in_at_most_one_of_twenty() -> None:
+    alarms = [words(run(noise=0.08, seed=seed), run(noise=0.08, seed=500 + seed)) for seed in range(30)]
+    assert sum(Word.REGRESSION in found.values() for found in alarms) <= 1
+
+
+@pytest.mark.parametrize(
+    ("interval", "upwards", "word"),
+    [
+        ((0.8, 0.7, 0.9), True, Word.REGRESSION),
+        ((0.8, 0.7, 0.9), False, Word.IMPROVEMENT),
+        ((1.2, 1.1, 1.3), False, Word.REGRESSION),
+        ((1.2, 1.1, 1.3), True, Word.IMPROVEMENT),
+        ((0.8, 0.6, 1.01), True, Word.NONE),
+        ((0.96, 0.93, 0.99), True, Word.WITHIN),
+    ],
+)
+def test_the_word_follows_interval_and_tolerance(
+    interval: tuple[float, float, float], upwards: bool, word: Word
+) -> None:
+    assert judge_ratio(Interval(*interval), 0.05, upwards=upwards) is word
+
+
+def test_more_failures_and_less_recall_are_regressions_whatever_the_tolerance() -> None:
+    good, bad = {Outcome.OK: 1000}, {Outcome.OK: 950, Outcome.TIMEOUT: 50}
+    old = record(*(phase(mode, 8, timed([100] * 10, recall=0.97, outcomes=good)) for mode in ("sync", "async") * 2))
+    new = record(*(phase(mode, 8, timed([100] * 10, recall=0.90, outcomes=bad)) for mode in ("sync", "async") * 2))
+    found = words(old, new, tolerance=0.5)
+    assert (found["sync", "failures"], found["sync", "recall"]) == (Word.REGRESSION, Word.REGRESSION)
+    assert words(new, old)["sync", "failures"] is Word.IMPROVEMENT
+    assert ("sync", "failures") not in words(old, old)
+
+
+def test_phases_that_do_not_count_are_invalid_with_their_reason() -> None:
+    sick = record(*(phase(mode, 8, timed([60] * 10, recall=None), saturated=True) for mode in ("sync", "async") * 2))
+    short = record(*(phase(mode, 8, timed([60] * 10, recall=None), seconds=4.0) for mode in ("sync", "async") * 2))
+    single = record(phase("sync", 8, timed([60] * 10)), phase("async", 8, timed([60] * 10)))
+    for other, reason in ((sick, "the load generator was the limit"), (short, "broken off"), (single, "1 of 2 phases")):
+        found = find_regressions(run(), other, 0.05)
+        assert {finding.word for finding in found} == {Word.INVALID}
+        assert all(reason in finding.reason for finding in found)
+
+
+def test_at_a_rate_of_arrivals_the_throughput_is_not_judged() -> None:
+    rounds = [
+        phase(mode, None, timed([50] * 10, recall=None), model="poisson", rate=50.0)
+        for mode in ("sync", "async", "async", "sync")
+    ]
+    assert {finding.figure for finding in find_regressions(record(*rounds), record(*rounds), 0.05)} == {"p50", "p99"}
+
+
+def test_what_changed_is_told_and_where_results_go_is_not() -> None:
+    old = record(manifest=manifest(settings={"index_type": "HNSW", "record": "a", "host": "http://127.0.0.1:1"}))
+    new = record(
+        manifest=manifest(
+            settings={"index_type": "FLAT", "record": "b", "host": "http://127.0.0.1:2", "top_k": 5},
+            packages={"milvus-loadgen": "0.1.0", "locust": "2.48.0"},
+            server_version="2.6.0",
+        )
+    )
+    assert [str(change) for change in find_changes(old, new)] == [
+        "setting index_type: HNSW -> FLAT",
+        "setting top_k: none -> 5",
+        "package locust: 2.47.0 -> 2.48.0",
+        "server version: 2.3.5 -> 2.6.0",
+    ]
+
+
+def refused(old: RunRecord, new: RunRecord, *allowed: str) -> str:
+    return "\n".join(find_refusals(old, new, allowed))
+
+
+def test_other_work_is_refused_unless_it_is_the_change_to_look_at() -> None:
+    old, new = run(), run()
+    small = manifest(settings={"rows": 100, "index_type": "HNSW"})
+    large = manifest(settings={"rows": 1000, "index_type": "FLAT"})
+    old, new = old.model_copy(update={"manifest": small}), new.model_copy(update={"manifest": large})
+    assert refused(old, new).startswith("rows is 100 in OLD and 1000 in NEW")
+    assert refused(old, new, "rows") == ""
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (record(phase("sync", 8, timed([9] * 5, name="insert"))), "OLD ran search, NEW insert: other operations"),
+        (record(phase("sync", 16, timed([9] * 5))), "no mode and load in common"),
+        (record(phase("sync", None, timed([9] * 5), model="poisson", rate=9.0)), "the model closed, NEW poisson"),
+        (record(phase("sync", 1, operation(), style="threads")), "NEW has no phases of a plan"),
+        (record(phase("async", 8, operation())), "NEW has no phases of a plan"),
+    ],
+)
+def test_runs_of_other_things_are_refused_with_the_reason(other: RunRecord, reason: str) -> None:
+    assert reason in refused(run(), other)
+    assert refused(run(), run()) == ""

@@ -1,0 +1,159 @@
+"""Recall, data and connections of both sides: what is counted in a phase, and what makes a comparison invalid."""
+
+import asyncio
+import inspect
+from types import SimpleNamespace
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+
+from loadgen.clients import AsyncClient, SyncClient
+from loadgen.compare import Verdict
+from loadgen.ledger import Ledger
+from loadgen.levels import Level, find_levels
+from loadgen.phase import Phase
+from loadgen.sample import Mode, Outcome, Sample
+from loadgen.truth import Check, Checks, Truth
+
+ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
+
+
+def run(recall: dict[Mode, float]) -> Ledger:
+    """Four phases with the same throughput on both sides, and recall over 20 queries."""
+    ledger = Ledger()
+    for number, mode in enumerate(ROUND):
+        start = 100.0 * (number + 1)
+        ledger.open(Phase(number, mode, 8, seconds=10), start, start + 10)
+        for place in range(100):
+            at = start + 0.1 * place
+            ledger([Sample(mode, "search", at, at, at + 0.05, Outcome.OK, 10)])
+            ledger.check(Check(at + 0.05, place % 20, recall[mode]))
+        ledger.windows[number].connections = 2
+        ledger.windows[number].data = ("abc",)
+    return ledger
+
+
+def level(ledger: Ledger, *objections: str) -> Level:
+    (found,) = find_levels(ledger.windows.values(), 1, objections)
+    return found
+
+
+def reasons(ledger: Ledger, *objections: str) -> tuple[str, ...]:
+    comparison = level(ledger, *objections).comparison
+    assert comparison is not None
+    assert (comparison.verdict is Verdict.INVALID) == bool(comparison.reasons)
+    return comparison.reasons
+
+
+def test_equal_sides_are_compared() -> None:
+    ledger = run(dict.fromkeys(Mode, 0.95))
+    assert reasons(ledger) == ()
+    assert level(ledger).recall(Mode.SYNC) == pytest.approx(0.95)
+
+
+def test_another_recall_on_one_side_makes_the_comparison_invalid() -> None:
+    ledger = run({Mode.SYNC: 0.95, Mode.ASYNC: 0.9})
+    assert reasons(ledger) == ("recall differs: sync 0.950, async 0.900",)
+
+
+def test_other_data_on_one_side_makes_the_comparison_invalid() -> None:
+    ledger = run(dict.fromkeys(Mode, 0.95))
+    ledger.windows[2].data = ("abc", "def")
+    assert reasons(ledger) == ("data differs: sync abc, async abc and abc/def",)
+
+
+def test_other_connections_on_one_side_make_the_comparison_invalid() -> None:
+    ledger = run(dict.fromkeys(Mode, 0.95))
+    ledger.windows[1].connections = 1
+    assert reasons(ledger) == ("connections differ: sync 2, async 1 and 2",)
+
+
+def test_what_was_found_before_the_run_makes_every_comparison_invalid() -> None:
+    assert reasons(run(dict.fromkeys(Mode, 0.95)), "other answers") == ("other answers",)
+
+
+def test_a_check_counts_in_the_phase_in_which_its_search_finished() -> None:
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
+    ledger.open(Phase(1, Mode.ASYNC, 8, seconds=10), 112.0, 122.0)
+    for finished, recall in ((99.0, 0.1), (105.0, 0.5), (111.0, 0.2), (113.0, 1.0), (122.0, 0.3)):
+        ledger.check(Check(finished, 1, recall))
+    assert [window.recalls.mean for window in ledger.windows.values()] == [0.5, 1.0]
+
+
+def test_recall_goes_to_the_master_by_phase_without_loss() -> None:
+    workers, master = [Ledger(), Ledger()], Ledger()
+    for part, worker in enumerate(workers):
+        worker.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
+        for report in range(3):
+            for place in range(part + 1):
+                worker.check(Check(101.0 + report, place, 0.5 + 0.1 * part))
+            master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(200.0))), f"worker {part}")
+    assert workers[0].take_report(200.0) == []
+    assert master.windows[0].recalls.checks == 9
+    assert master.windows[0].recalls.mean == pytest.approx((3 * 0.5 + 6 * 0.6) / 9)
+
+
+def test_data_that_changes_ends_recall_from_that_phase_on_and_the_phases_before_keep_theirs() -> None:
+    worker, master = Ledger(), Ledger()
+    for number in range(3):
+        start = 100.0 * (number + 1)
+        worker.open(Phase(number, Mode.SYNC, 8, seconds=10), start, start + 10)
+        worker.check(Check(start + 5, 1, 0.75))
+        if number == 0:
+            worker.spoil(195.0)  # the users of the second phase are there before its window
+    master.merge(worker.take_report(400.0), "one")
+    for ledger in (worker, master):
+        assert [window.recalls.changed for window in ledger.windows.values()] == [False, True, True]
+    assert [window.recalls.mean for window in master.windows.values()] == [0.75, None, None]
+    worker.reset()
+    worker.open(Phase(0, Mode.SYNC, 8, seconds=10), 500.0, 510.0)
+    assert worker.windows[0].recalls.changed is False
+
+
+class Store:
+    """Finds one row, and takes all that it is given."""
+
+    def query(self, _query: object) -> SimpleNamespace:
+        return SimpleNamespace(ids=["0"])
+
+    def add(self, nodes: list[object]) -> list[str]:
+        return ["1"] * len(nodes)
+
+    def delete(self, _document: str) -> None:
+        pass
+
+    async def aquery(self, query: object) -> SimpleNamespace:
+        return self.query(query)
+
+    async def async_add(self, nodes: list[object]) -> list[str]:
+        return self.add(nodes)
+
+    async def adelete(self, document: str) -> None:
+        self.delete(document)
+
+
+@pytest.mark.parametrize("kind", [SyncClient, AsyncClient])
+def test_a_search_is_put_aside_after_its_clock_has_stopped_and_a_change_of_the_data_is_noted(kind: Any) -> None:
+    async def call(operation: str, given: object) -> None:
+        result = getattr(client, operation)(given)
+        if inspect.isawaitable(result):
+            await result
+
+    samples: list[Sample] = []
+    queries = [object()]
+    for change in ("insert", "delete"):
+        checks = Checks()
+        checks.arm(1, queries, str)
+        checks.learn(Truth(1, np.array([0]), np.array([0])))
+        client = kind(Store(), samples.append, checks)
+        asyncio.run(call("search", queries[0]))
+        (check,) = checks.settle()
+        assert (check.query, check.recall) == (0, 1.0)
+        assert check.finished >= samples[-1].finished
+        assert checks.changed_at is None
+        asyncio.run(call(change, ["node"]))
+        assert checks.changed_at is not None
+        assert checks.changed_at <= samples[-1].started

@@ -1,0 +1,113 @@
+"""The routes of the tab: behind Locust's login, below its base path, and only files of the run."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from locust.env import Environment
+
+from loadgen.ledger import Ledger
+from loadgen.levels import find_levels
+from loadgen.plugin.board import Board
+from loadgen.plugin.progress import Progress
+from loadgen.plugin.tab import add_tab
+from tests.unit.test_tables import two_rounds
+
+ROUTES = ("data", "record", "report")
+
+
+@pytest.fixture(autouse=True)
+def _no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locust reads the fields of its form from the command line, which is pytest's here."""
+    monkeypatch.setattr("sys.argv", ["locust"])
+
+
+@contextmanager
+def page(record: Path | None = None, base: str = "", login: bool = False) -> Iterator[tuple[Any, Board]]:
+    """A client of Locust's page with our tab, and what it shows."""
+    ledger = Ledger()
+    two_rounds(ledger, [0.010] * 500, [0.005] * 1_000)
+    board = Board(ledger, Progress())
+    board.take(find_levels(ledger.windows.values(), seed=1))
+    environment = Environment()
+    runner = environment.create_local_runner()
+    web_ui = environment.create_web_ui("", 0, web_base_path=base or None, web_login=login, delayed_start=True)
+    web_ui.app.secret_key = "for this test"
+    if login:
+        web_ui.login_manager.user_loader(lambda _: None)
+    add_tab(web_ui, base, board, lambda: record)
+    try:
+        yield web_ui.app.test_client(), board
+    finally:
+        runner.quit()
+
+
+def test_the_page_names_the_tab_its_columns_and_its_files() -> None:
+    with page() as (client, _):
+        text = client.get("/").get_data(as_text=True)
+    shown = json.loads(text.partition("window.templateArgs = ")[2].partition("\n")[0])
+    assert shown["extended_tabs"] == [{"title": "Sync vs async", "key": "sync-vs-async"}]
+    table = shown["extended_tables"][0]
+    assert (table["key"], table["structure"][0]) == ("sync-vs-async", {"key": "users", "title": "Users or rate"})
+    assert [file["href"] for file in shown["extended_csv_files"]] == [
+        "./sync-vs-async/report",
+        "./sync-vs-async/record",
+    ]
+    assert text.index("./sync-vs-async/tab.js") < text.index("</body>")
+
+
+@pytest.mark.parametrize("base", ["", "/locust"])
+def test_locusts_own_table_gets_a_row_for_each_level(base: str) -> None:
+    with page(base=base) as (client, board):
+        told = client.get(f"{base}/stats/requests").get_json()
+        again = client.get(f"{base}/stats/requests").get_json()
+        board.reset()
+        later = client.get(f"{base}/stats/requests").get_json()
+    (extended,) = told["extended_stats"]
+    assert extended["key"] == "sync-vs-async"
+    assert [(row["users"], row["verdict"], row["async_throughput"]) for row in extended["data"]] == [
+        ("8", "async wins", 100.0)
+    ]
+    assert again["extended_stats"] == told["extended_stats"], "Locust keeps its answer for two seconds"
+    assert later["extended_stats"] == [{"key": "sync-vs-async", "data": []}]
+    assert told["state"] == "ready"
+
+
+@pytest.mark.parametrize("base", ["", "/locust"])
+def test_script_style_and_figures_are_below_the_base_path(base: str) -> None:
+    with page(base=base) as (client, _):
+        assert client.get(f"{base}/sync-vs-async/tab.js").mimetype.endswith("/javascript")
+        assert client.get(f"{base}/sync-vs-async/tab.css").mimetype == "text/css"
+        told = client.get(f"{base}/sync-vs-async/data").get_json()
+    assert [row["throughput"] for row in told["phases"]] == [50, 100, 100, 50]
+    assert told["files"] == {"record": False, "report": False}
+
+
+def test_record_and_report_are_those_of_the_run_and_their_absence_is_told(tmp_path: Path) -> None:
+    record = tmp_path / "run.json"
+    with page(record) as (client, _):
+        for name, words in (("record", "no run record"), ("report", "no report yet")):
+            answer = client.get(f"/sync-vs-async/{name}")
+            assert (answer.status_code, answer.mimetype) == (404, "text/plain")
+            assert words in answer.get_data(as_text=True)
+        record.write_text('{"run_id": "one"}')
+        assert client.get("/sync-vs-async/record").get_json() == {"run_id": "one"}
+        assert client.get("/sync-vs-async/data").get_json()["files"] == {"record": True, "report": False}
+        record.with_suffix(".html").write_text("<title>Report</title>")
+        answer = client.get("/sync-vs-async/report")
+        assert (answer.mimetype, answer.get_data(as_text=True)) == ("text/html", "<title>Report</title>")
+        assert client.get("/sync-vs-async/data").get_json()["files"] == {"record": True, "report": True}
+        assert client.get("/sync-vs-async/../run.json").status_code == 404
+
+
+def test_nobody_sees_figures_or_files_before_the_login(tmp_path: Path) -> None:
+    record = tmp_path / "run.json"
+    record.write_text("{}")
+    with page(record, login=True) as (client, _):
+        for name in ROUTES:
+            answer = client.get(f"/sync-vs-async/{name}")
+            assert (answer.status_code, answer.location.partition("?")[0]) == (302, "/login")
+        assert "extended_stats" not in client.get("/stats/requests").get_data(as_text=True)

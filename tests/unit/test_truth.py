@@ -1,0 +1,328 @@
+"""Exact neighbours, recall and agreement, against what a plain look at everything says."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from loadgen.plugin.answers import find_truth
+from loadgen.plugin.ending import find_faults
+from loadgen.settings import Settings
+from loadgen.truth import (
+    Answer,
+    Checks,
+    Recalls,
+    Truth,
+    cached_truth,
+    count_checked,
+    default_folder,
+    differ,
+    find_difference,
+    find_neighbours,
+)
+from loadgen.truth import cache as cache_module
+from loadgen.workload import Dataset
+
+Floats = npt.NDArray[np.float32]
+
+
+class Matrix:
+    """Rows that are given."""
+
+    def __init__(self, vectors: Any) -> None:
+        self._vectors: Floats = np.array(vectors, dtype=np.float32)
+        self.size, self.dim = self._vectors.shape
+
+    def vectors(self, start: int, stop: int) -> Floats:
+        return self._vectors[start:stop]
+
+
+def by_brute_force(rows: Floats, query: Floats, metric: str, top_k: int) -> set[int]:
+    wide, one = rows.astype(np.float64), query.astype(np.float64)
+    nearness = {
+        "COSINE": wide @ one / np.linalg.norm(wide, axis=1),
+        "IP": wide @ one,
+        "L2": -np.sum((wide - one) ** 2, axis=1),
+    }[metric]
+    return set(np.argsort(-nearness)[:top_k].tolist())
+
+
+@pytest.mark.parametrize("metric", ["COSINE", "IP", "L2"])
+@pytest.mark.parametrize("top_k", [1, 7])
+def test_neighbours_are_those_of_a_sort_of_all_rows(metric: str, top_k: int) -> None:
+    generator = np.random.default_rng(5)
+    rows = generator.normal(size=(3_500, 12)).astype(np.float32)
+    queries = generator.normal(size=(40, 12)).astype(np.float32)
+    truth = find_neighbours(Matrix(rows), queries, metric, top_k)
+    assert truth.queries == 40
+    for number, query in enumerate(queries):
+        assert set(truth.rows_of(number).tolist()) == by_brute_force(rows, query, metric, top_k)
+
+
+def test_the_metrics_differ_where_vectors_have_other_lengths() -> None:
+    rows, query = Matrix([[1.0, 0.1], [9.0, 3.0], [1.1, 0.4]]), np.array([[1.0, 0.3]], dtype=np.float32)
+    found = {metric: find_neighbours(rows, query, metric, 1).rows.tolist() for metric in ("COSINE", "IP", "L2")}
+    assert found == {"COSINE": [1], "IP": [1], "L2": [2]}
+    assert find_neighbours(rows, query, "COSINE", 2).rows.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="HAMMING is no metric"):
+        find_neighbours(rows, query, "HAMMING", 1)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_all_rows_that_tie_with_the_last_neighbour_count_wherever_their_blocks_lie(order: int) -> None:
+    rows = np.zeros((2_400, 2), dtype=np.float32)
+    rows[:, 1] = 1
+    near, tied = [3, 1_500], [0, 999, 1_000, 2_399]
+    rows[near] = [1.0, 0.0]
+    rows[tied] = [0.6, 0.8]
+    rows = rows[::order]
+    truth = find_neighbours(Matrix(rows), np.array([[1.0, 0.0]], dtype=np.float32), "COSINE", 3)
+    places = {number if order == 1 else 2_399 - number for number in near + tied}
+    assert set(truth.rows.tolist()) == places
+    ids = [str(number) for number in sorted(places)]
+    shown = [str(number if order == 1 else 2_399 - number) for number in [*near, 999]]
+    assert truth.recall(0, shown, str) == 1
+    assert truth.recall(0, [shown[0], "7", "8"], str) == pytest.approx(1 / 3)
+    assert truth.recall(0, ids, str) == 1, "more than top_k found are no more than all"
+    assert truth.recall(0, [], str) == 0
+    assert truth.recall(0, ["7", "8", "9", *ids], str) == 0, "what comes after the first top_k is no neighbour found"
+
+
+def test_rows_that_differ_by_more_than_a_tie_do_not_count() -> None:
+    angle = np.arccos([1.0, 0.9, 0.9 - 4e-6])
+    rows = np.column_stack([np.cos(angle), np.sin(angle)])
+    truth = find_neighbours(Matrix(rows), np.array([[1.0, 0.0]], dtype=np.float32), "COSINE", 2)
+    assert truth.rows.tolist() == [0, 1]
+
+
+def test_progress_is_told_and_the_last_block_may_be_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 1_000, 3))
+    monkeypatch.setattr("loadgen.truth.neighbours.perf_counter", lambda: float(next(clock)))
+    told: list[str] = []
+    data = Dataset(Settings(rows=2_300, dim=8, queries=5))
+    truth = find_neighbours(data, data.queries(), "L2", 4, told.append)
+    assert truth.queries == 5
+    assert told[0].startswith("exact neighbours: 1,000 of 2,300 rows looked at")
+    assert told[-1].startswith("exact neighbours: 2,300 of 2,300 rows looked at, 0 s")
+
+
+def test_truth_goes_to_workers_whole() -> None:
+    data = Dataset(Settings(rows=500, dim=8, queries=20))
+    truth = find_neighbours(data, data.queries(), "COSINE", 3)
+    copy = Truth.from_message(truth.as_message())
+    assert copy.top_k == 3
+    assert copy.rows.tolist() == truth.rows.tolist()
+    assert copy.owners.tolist() == truth.owners.tolist()
+
+
+def test_the_number_of_checked_queries_is_bounded_by_what_has_to_be_kept() -> None:
+    assert [count_checked(*given) for given in ((50, 10), (5_000, 10), (1_000, 16_384), (9, 10**6))] == [
+        50, 1_000, 30, 1,
+    ]  # fmt: skip
+
+
+# The cache
+
+
+def make(number: int) -> Truth:
+    return Truth(1, np.arange(number), np.arange(number))
+
+
+def test_what_was_found_is_not_looked_for_again_with_the_same_data_only(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def count(number: int) -> Truth:
+        made.append(number)
+        return make(number)
+
+    folder = tmp_path / "new" / "folder"
+    assert cached_truth(folder, ["a", 10], lambda: count(3))[1] is False
+    again, known = cached_truth(folder, ["a", 10], lambda: count(4))
+    assert (known, again.rows.tolist(), made) == (True, [0, 1, 2], [3])
+    assert cached_truth(folder, ["a", 11], lambda: count(5))[0].queries == 5
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_broken_file_is_made_anew_and_an_unwritable_folder_is_no_fault(tmp_path: Path) -> None:
+    cached_truth(tmp_path, ["a"], lambda: make(3))
+    (file,) = tmp_path.iterdir()
+    for text in (b"", b"nonsense", file.read_bytes()[:100]):
+        file.write_bytes(text)
+        assert cached_truth(tmp_path, ["a"], lambda: make(4))[0].queries == 4
+    assert cached_truth(tmp_path, ["a"], lambda: make(5))[0].queries == 4
+    assert cached_truth(file / "below", ["a"], lambda: make(6))[0].queries == 6
+
+
+def test_files_used_longest_ago_go_when_there_are_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        cached_truth(tmp_path, [name], lambda: make(100))
+    size = next(tmp_path.iterdir()).stat().st_size
+    for age, path in enumerate(tmp_path.iterdir()):
+        os.utime(path, (1_000 + age, 1_000 + age))
+    cached_truth(tmp_path, ["one"], lambda: make(1))  # used again
+    monkeypatch.setattr(cache_module, "BYTES_AT_MOST", 2.5 * size)
+    cached_truth(tmp_path, ["three"], lambda: make(100))
+    kept = {name: cached_truth(tmp_path, [name], lambda: make(1))[1] for name in ("one", "three", "two")}
+    assert kept == {"one": True, "three": True, "two": False}
+
+
+def test_the_cache_is_where_this_user_keeps_such_things(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/some/cache")
+    assert default_folder() == Path("/some/cache/milvus-loadgen")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert default_folder() == Path("/home/somebody/.cache/milvus-loadgen")
+
+
+# Which searches are checked
+
+
+def armed(every: int, queries: list[object]) -> Checks:
+    checks = Checks()
+    checks.begin()
+    checks.arm(every, queries, str)
+    return checks
+
+
+def test_one_in_so_many_searches_is_checked_once_the_truth_is_known() -> None:
+    queries = [object() for _ in range(4)]
+    checks = armed(3, queries)
+    for turn in range(12):
+        checks.keep(queries[turn % 4], [str(turn % 4)])
+    assert list(checks.settle()) == [], "they wait"
+    checks.learn(make(3))
+    found = [(check.query, check.recall) for check in checks.settle()]
+    assert found == [(2, 1.0), (1, 1.0), (0, 1.0)], "turns 2, 5, 8; the truth does not know query 3 of turn 11"
+    assert list(checks.settle()) == []
+
+
+def test_no_search_is_checked_with_0_and_none_of_a_query_that_a_user_made() -> None:
+    queries = [object()]
+    for every, query in ((0, queries[0]), (1, object())):
+        checks = armed(every, queries)
+        checks.learn(make(1))
+        checks.keep(query, ["0"])
+        assert list(checks.settle()) == []
+
+
+def test_an_answer_without_rows_has_recall_0() -> None:
+    queries = [object()]
+    checks = armed(1, queries)
+    checks.learn(make(1))
+    checks.keep(queries[0], None)
+    assert [check.recall for check in checks.settle()] == [0]
+
+
+def test_answers_that_nobody_compares_do_not_grow_without_bound() -> None:
+    queries = [object()]
+    checks = armed(1, queries)
+    for _ in range(20_000):
+        checks.keep(queries[0], ["0"])
+    checks.learn(make(1))
+    assert len(list(checks.settle())) == 10_000
+
+
+def test_a_recall_that_nobody_measures_cannot_be_required() -> None:
+    asked: dict[str, object] = {"record": "", "require": ("search recall >= 0.9",)}
+    assert [str(fault) for fault in find_faults(Settings.parse({"recall_every": 0} | asked))] == [
+        "--recall-every 0: leaves the required recall unmeasured. Use --recall-every 20."
+    ]
+    assert find_faults(Settings.parse(asked)) == []
+
+
+def test_nothing_is_looked_for_where_no_search_is_checked() -> None:
+    settings = Settings.parse({"recall_every": 0, "rows": 1_000_000_000})
+    assert find_truth(settings, Dataset(settings)) is None
+
+
+# Do two sides differ?
+
+
+def recalls(values: dict[int, float], changed: bool = False) -> Recalls:
+    made = Recalls(changed=changed)
+    for query, value in values.items():
+        made.add(query, 2 * value, checks=2)
+    return made
+
+
+EVEN = {query: 0.9 + 0.1 * (query % 2) for query in range(40)}
+
+
+def test_sides_that_find_the_same_for_each_query_do_not_differ_whichever_queries_each_was_asked() -> None:
+    easy = {query: value for query, value in EVEN.items() if query % 2 or query < 20}
+    hard = {query: value for query, value in EVEN.items() if not query % 2 or query < 20}
+    assert recalls(easy).mean != pytest.approx(recalls(hard).mean, abs=0.01)
+    assert differ(recalls(easy), recalls(hard)) is None
+
+
+def test_sides_differ_beyond_chance_and_a_hundredth() -> None:
+    worse = {query: value - 0.05 for query, value in EVEN.items()}
+    found = differ(recalls(EVEN), recalls(worse))
+    assert found is not None
+    assert found == pytest.approx((0.95, 0.90))
+    assert differ(recalls(EVEN), recalls({q: v - 0.009 for q, v in EVEN.items()})) is None
+    noisy = {query: value + (0.3 if query % 3 else -0.7) for query, value in EVEN.items()}
+    assert differ(recalls(EVEN), recalls(noisy)) is None, "0.02 apart, and as much by chance"
+
+
+def test_too_few_common_queries_or_data_that_changed_claim_nothing() -> None:
+    few, worse = (dict.fromkeys(range(9), value) for value in (1.0, 0.5))
+    assert differ(recalls(few), recalls(worse)) is None
+    everywhere = dict.fromkeys(range(10), 1.0), dict.fromkeys(range(10), 0.5)
+    assert differ(*map(recalls, everywhere)) == (1.0, 0.5)
+    assert differ(recalls(everywhere[0], changed=True), recalls(everywhere[1])) is None
+
+
+def test_recalls_add_up_over_workers_without_loss() -> None:
+    whole, parts = Recalls(), [Recalls(), Recalls()]
+    for turn in range(100):
+        for counted in (whole, parts[turn % 2]):
+            counted.add(turn % 7, turn / 100)
+    total = Recalls()
+    for part in parts:
+        total.merge(Recalls.from_message(part.as_message()))
+    assert (total.checks, total.changed) == (100, False)
+    assert total.mean == pytest.approx(sum(turn / 100 for turn in range(100)) / 100)
+    assert {query: count for query, (count, _) in total.by_query.items()} == {
+        query: count for query, (count, _) in whole.by_query.items()
+    }
+    assert Recalls.from_message(recalls({1: 1.0}, changed=True).as_message()).mean is None
+    assert Recalls().mean is None
+
+
+# Do both modes agree?
+
+ONE = Answer(("a", "b", "c"), (0.9, 0.8, 0.7))
+
+
+@pytest.mark.parametrize(
+    ("other", "agrees"),
+    [
+        (ONE, True),
+        (Answer(("a", "b", "c"), (0.900009, 0.8, 0.699991)), True),
+        (Answer(("a", "b", "c"), (0.90002, 0.8, 0.7)), False),
+        (Answer(("a", "b", "d"), (0.9, 0.8, 0.7)), True),  # tied with the last: either may be found
+        (Answer(("a", "d", "c"), (0.9, 0.8, 0.7)), False),
+        (Answer(("b", "a", "c"), (0.9, 0.8, 0.7)), False),
+        (Answer(("a", "b"), (0.9, 0.8)), False),
+        (Answer((), ()), False),
+    ],
+)
+def test_answers_agree_in_ids_and_scores(other: Answer, agrees: bool) -> None:
+    assert (find_difference([ONE], [other]) == "") is agrees
+    assert (find_difference([other], [ONE]) == "") is agrees
+
+
+def test_tied_rows_may_swap() -> None:
+    tied = Answer(("a", "b", "c"), (0.9, 0.9, 0.7))
+    assert find_difference([tied], [Answer(("b", "a", "c"), (0.9, 0.9, 0.7))]) == ""
+
+
+def test_the_first_difference_is_told_with_ids_and_scores() -> None:
+    other = Answer(("a", "x", "c"), (0.9, 0.85, 0.7))
+    assert find_difference([ONE, ONE, ONE], [ONE, other, other]) == (
+        "sync and async answers differ for 2 of 3 queries; the first is query 1: sync b (0.800000), async x (0.850000)"
+    )
