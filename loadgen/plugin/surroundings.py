@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -36,7 +38,8 @@ def repair_locust_main(interrupt: "Interrupt") -> None:
     """Let Locust's main module wait and reap children the way its hub needs it; nobody else's `time` or `os` changes.
 
     Unpatched, its `time.sleep` while it waits for workers would stall the hub, so that no worker is ever seen, and its
-    `os.waitpid` would ask for children that gevent has already reaped. Idempotent.
+    `os.waitpid` would ask for children that gevent has already reaped. SIGTERM, with which a container is ended, counts
+    as Ctrl-C until Locust listens to it itself, which is not before a plan of phases is over. Idempotent.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         gevent.signal_handler(signal.SIGINT, interrupt)
@@ -44,6 +47,15 @@ def repair_locust_main(interrupt: "Interrupt") -> None:
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt, StopTest)  # Locust tells of both; the hub need not
     locust.main.time = _Instead(time, sleep=_sleep)
     locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
+    if not isinstance(locust.main.gevent, _Instead):
+        ours = gevent.signal_handler(signal.SIGTERM, interrupt)
+        locust.main.gevent = _Instead(gevent, signal_handler=partial(_hand_over, ours))
+
+
+def _hand_over(ours: Any, number: int, listener: Callable[[], None]) -> Any:
+    """Put Locust's own listener in place of ours."""
+    ours.cancel()
+    return gevent.signal_handler(number, listener)
 
 
 def quiet_phases() -> None:

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from loadgen.record import read_record
 from loadgen.sample import Outcome
 from loadgen.server import EmbeddedServer
 from tests.charts.chart_support import Document, config_of, pod_of, render
+from tests.integration.locust_command import SMALL as SMALL_DATA
+from tests.integration.locust_command import start_locust
 
 PROGRAMS = Path(sys.executable).parent
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
@@ -123,3 +127,21 @@ def test_preparing_what_cannot_be_prepared_ends_with_2_and_says_why(tmp_path: Pa
     assert "--rounds" in out
     assert "--top-k 20000" in out
     assert "Traceback" not in out
+
+
+def test_a_run_that_is_asked_to_end_tells_what_it_has_measured(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    flags = ("--concurrency", "1", "--rounds", "100", "--phase-seconds", "0.5", "--warmup-seconds", "0.1")
+    files = ("--collection", "ended", "--record", "kept", "--print-record", "--only-summary", "--headless")
+    run = start_locust(tmp_path, "--host", milvus.uri, *SMALL_DATA, *flags, *files)
+    end_of_wait = time.monotonic() + 120
+    while not list((tmp_path / "kept").glob("*.json")) and run.process.poll() is None:
+        assert time.monotonic() < end_of_wait
+        time.sleep(0.1)
+    run.process.send_signal(signal.SIGTERM)
+    run.finish(60)
+    printed = BLOCK.search(run.out)
+    assert printed, run.out + run.err
+    assert 1 <= len(json.loads(printed[2])["phases"]) < 400
+    assert run.code is not None
+    assert run.code >= 0, "it ended by itself, not by the signal"
+    assert "Traceback" not in run.err
