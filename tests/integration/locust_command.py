@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from loadgen.plugin.answers import COMPARED
+from loadgen.sample import Mode
 from loadgen.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +22,8 @@ LOCUST = str(Path(sys.executable).parent / "locust")
 SPY = str(Path(__file__).with_name("spy.py"))
 SMALL = ("--rows", "300", "--dim", "16", "--clusters", "8", "--queries", "50")
 """Data that is loaded in a moment."""
+AGREEING = COMPARED * len(Mode)
+"""Searches by which a compare run looks, before its first phase, whether both modes answer alike."""
 
 
 @dataclass

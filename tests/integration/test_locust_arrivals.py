@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loadgen.server import EmbeddedServer
-from tests.integration.locust_command import SMALL, Run, requests_seen, run_locust, start_locust
+from tests.integration.locust_command import AGREEING, SMALL, Run, requests_seen, run_locust, start_locust
 from tests.integration.relay import StallingRelay
 
 PHASES = ("--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0", "--collection", "arrivals_one", *SMALL)
@@ -32,7 +32,7 @@ def assert_accounted_for(run: Run) -> None:
 
 
 def test_two_workers_share_a_rate_and_lose_no_arrival(milvus: EmbeddedServer, tmp_path: Path, free_port: int) -> None:
-    before = searches(milvus)
+    before = searches(milvus) + AGREEING
     workers = ("--processes", "2", "--master-bind-port", str(free_port), "--master-port", str(free_port))
     flags = ("--arrival", "constant", "--rate", "50", *PHASES, *workers)
     run = run_locust(tmp_path, "--host", milvus.uri, *flags)
@@ -81,7 +81,7 @@ def test_a_server_that_stalls_cannot_slow_the_arrivals_down_and_the_wait_is_show
 def test_ctrl_c_among_arrivals_ends_within_five_seconds_with_the_figures(
     milvus: EmbeddedServer, tmp_path: Path
 ) -> None:
-    before = searches(milvus)
+    before = searches(milvus) + AGREEING
     flags = ("--arrival", "poisson", "--rate", "50", "--collection", "arrivals_one", *SMALL)
     run = start_locust(tmp_path, "--headless", "--host", milvus.uri, *flags, "--phase-seconds", "60")
     assert run.process.stderr

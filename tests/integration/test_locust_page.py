@@ -12,11 +12,9 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from loadgen.plugin.answers import COMPARED
-from loadgen.sample import Mode
 from loadgen.server import EmbeddedServer
 from loadgen.settings import Settings
-from tests.integration.locust_command import SMALL, Run, requests_seen, start_locust
+from tests.integration.locust_command import AGREEING, SMALL, Run, requests_seen, start_locust
 from tests.integration.store_support import guarded_milvus
 
 PASSWORD = "Verborgen"
@@ -27,8 +25,6 @@ MASK = "********"
 COLLECTION = ("--collection", "page", *SMALL)
 PHASES = ("--concurrency", "1,3", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.1")
 PAGES = ("/", "/logs", "/stats/report", "/stats/requests", "/exceptions", "/tasks")
-AGREEING = COMPARED * len(Mode)
-"""Searches before a compare run, which see whether both modes answer alike; they are no operations of the run."""
 SOME_SECONDS = 1.0
 CACHED = 2.2
 """Seconds after which Locust's `/stats/requests` looks anew."""
