@@ -121,12 +121,12 @@ def _resources() -> list[Any]:
         row("Resources"),
         lines(
             About("CPU of Milvus", "Cores used by each process of Milvus; compare with its limit.", CORES),
-            [Query(queries.milvus_rate("process_cpu_seconds_total"), POD)],
+            [Query(queries.milvus_cpu(), POD)],
             THIRD,
         ),
         lines(
             About("Memory of Milvus", "Resident memory of each process of Milvus.", BYTES),
-            [Query(queries.milvus_gauge("process_resident_memory_bytes"), POD)],
+            [Query(queries.milvus_memory(), POD)],
             THIRD,
         ),
         lines(

@@ -22,6 +22,8 @@ FINISHED = 'outcome=~".+"'
 RATE = "[$__rate_interval]"
 
 MILVUS = 'namespace=~"$milvus_namespace", job=~"$milvus"'
+MILVUS_ALONE = f"on ({PROCESS}) group_left () group by ({PROCESS}) (milvus_num_node{{{MILVUS}}})"
+"""Milvus's processes, to be multiplied with what every process exports: `All` matches the others too."""
 FUNCTIONS = "Search|HybridSearch|Query|Insert|Upsert|Delete"
 """What MilvusVectorStore's operations call in Milvus."""
 
@@ -57,9 +59,13 @@ def heat(mode: str) -> str:
 
 
 def throughput_by_concurrency() -> str:
-    """Operations per second of each mode at each concurrency."""
-    rates = f"rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}}}{RATE}) * {PHASE}"
-    return f"sum by (mode, concurrency) ({rates})"
+    """Operations per second of each mode at each concurrency.
+
+    Of the time in which the mode ran: the window of a rate may be longer than a phase, and the modes take turns.
+    """
+    done = f"rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}}}{RATE}) * {PHASE}"
+    ran = f"rate(loadgen_active_seconds_total{{{HERE}}}{RATE}) * {PHASE}"
+    return f"sum by (mode, concurrency) ({done}) / (max by (mode, concurrency) ({ran}) > 0)"
 
 
 def quantile_by_concurrency(q: str) -> str:
@@ -69,10 +75,13 @@ def quantile_by_concurrency(q: str) -> str:
 
 
 def mode_throughput(mode: str) -> str:
-    """Operations per second of the time in which the mode ran, over the whole range shown."""
+    """Operations per second of the time in which the mode ran, over the whole range shown.
+
+    That time is the longest of a process: one that had no users in a phase says nothing about the phase's length.
+    """
     done = f'increase(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}, mode="{mode}"}}[$__range])'
     ran = f'increase(loadgen_active_seconds_total{{{HERE}, mode="{mode}"}}[$__range])'
-    return f"sum({done} * {RUN_IN_RANGE}) / (avg({ran} * {RUN_IN_RANGE}) > 0)"
+    return f"sum({done} * {RUN_IN_RANGE}) / (max({ran} * {RUN_IN_RANGE}) > 0)"
 
 
 def throughput_ratio() -> str:
@@ -141,6 +150,11 @@ def milvus_gauge(metric: str) -> str:
     return f"sum by (pod, instance) ({metric}{{{MILVUS}}})"
 
 
-def milvus_rate(metric: str) -> str:
-    """A counter of each Milvus process, per second."""
-    return f"sum by (pod, instance) (rate({metric}{{{MILVUS}}}{RATE}))"
+def milvus_memory() -> str:
+    """Resident memory of each Milvus process."""
+    return f"sum by (pod, instance) (process_resident_memory_bytes{{{MILVUS}}} * {MILVUS_ALONE})"
+
+
+def milvus_cpu() -> str:
+    """Cores used by each Milvus process."""
+    return f"sum by (pod, instance) (rate(process_cpu_seconds_total{{{MILVUS}}}{RATE}) * {MILVUS_ALONE})"

@@ -49,6 +49,12 @@ def test_grafanas_side_car_looks_for_what_the_chart_writes() -> None:
     assert theirs["folderAnnotation"] == ours["folderAnnotation"]
 
 
+def test_grafanas_windows_follow_the_interval_at_which_the_pods_are_scraped() -> None:
+    theirs = yaml.safe_load((K8S / "monitoring" / "values.yaml").read_text())["prometheus"]["prometheusSpec"]
+    ours = yaml.safe_load((ROOT / "charts/milvus-loadgen/values.yaml").read_text())["monitoring"]["podMonitor"]
+    assert theirs["scrapeInterval"] == ours["interval"], "it is the data source's timeInterval in Grafana"
+
+
 def test_the_page_names_files_and_objects_that_are_there() -> None:
     paths = set(re.findall(r"\b(?:k8s|charts)/[\w./-]+", PAGE))
     assert len(paths) >= 6

@@ -63,6 +63,17 @@ def test_a_job_that_is_to_stay_and_to_end_in_time_is_told_so() -> None:
         assert spec["activeDeadlineSeconds"] == 7200
 
 
+def test_a_month_is_written_in_digits_and_not_with_an_exponent() -> None:
+    seconds = 2_592_000
+    run = {"ttlSecondsAfterFinished": seconds, "activeDeadlineSeconds": seconds}
+    documents = render({"run": run, "master": {"workersWithinSeconds": seconds}})
+    for name in ("-master", "-worker"):
+        spec = one(documents, "Job", name)["spec"]
+        assert repr(spec["ttlSecondsAfterFinished"]) == repr(spec["activeDeadlineSeconds"]) == "2592000"
+    args = container_of(documents, "master")["args"]
+    assert args[args.index("--expect-workers-max-wait") + 1] == "2592000"
+
+
 @pytest.mark.parametrize(("feature", "number"), [("small", 1), ("job", 2), ("large", 100)])
 def test_the_master_waits_for_as_many_workers_as_there_are(feature: str, number: int) -> None:
     documents = release_of(feature)

@@ -50,16 +50,19 @@ class Prometheus:
         (found,) = self.values(query, at).values()
         return found
 
+    def range(self, query: str, start: float, end: float) -> list[dict[str, Any]]:
+        """The lines that a panel would draw: labels, and values with their times."""
+        found: list[dict[str, Any]] = self.get("query_range", query=query, start=start, end=end, step=1)["result"]
+        return found
+
     def points(self, query: str, start: float, end: float) -> list[float]:
         """All numbers that a panel would draw."""
-        found = self.get("query_range", query=query, start=start, end=end, step=1)["result"]
-        numbers = [float(value) for one in found for _, value in one["values"]]
+        numbers = [float(value) for one in self.range(query, start, end) for _, value in one["values"]]
         return [number for number in numbers if math.isfinite(number)]
 
     def lines(self, query: str, start: float, end: float) -> list[dict[str, str]]:
         """The labels of each line that a panel would draw."""
-        found = self.get("query_range", query=query, start=start, end=end, step=1)["result"]
-        return [one["metric"] for one in found]
+        return [one["metric"] for one in self.range(query, start, end)]
 
     def labels(self, selector: str, start: float, end: float) -> set[str]:
         """Names of the labels of all series that a selector finds."""

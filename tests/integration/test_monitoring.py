@@ -203,6 +203,10 @@ def test_a_panels_figures_are_those_of_the_record(compared: Scraped) -> None:
     levels = fill_in(panels["sync-async: Throughput by concurrency A"], seconds, run=record["run_id"])
     drawn = compared.prometheus.lines(levels, *compared.span)
     assert {(one["mode"], one["concurrency"]) for one in drawn} == {("sync", "4"), ("async", "4")}
+    longer = panels["sync-async: Throughput by concurrency A"].replace("$__rate_interval", "60s")
+    for line in compared.prometheus.range(fill_in(longer, seconds, **chosen), *compared.span):
+        highest = max(float(value) for _, value in line["values"])
+        assert highest > shown[line["metric"]["mode"]] / 2, "a window longer than the phase does not make it smaller"
     users = compared.prometheus.points("sum(loadgen_users)", *compared.span)
     assert max(users) == 4, "all workers together have the users of one phase"
     marks = compared.prometheus.lines("loadgen_phase_info", *compared.span)
@@ -210,6 +214,12 @@ def test_a_panels_figures_are_those_of_the_record(compared: Scraped) -> None:
     assert {one.get("run_id") for one in marks} == {record["run_id"]}, "nothing is told of a phase without its run"
     assert {(phase, mode) for phase, mode, _ in mine} == {("1", "sync"), ("2", "async"), ("3", "async"), ("4", "sync")}
     assert {role for _, _, role in mine} == {"worker", "master"}
+
+
+def test_resources_of_milvus_are_those_of_milvus_alone(compared: Scraped) -> None:
+    for title in ("CPU of Milvus", "Memory of Milvus"):
+        drawn = compared.prometheus.lines(fill_in(dict(panel_queries())[f"milvus: {title} A"], 60), *compared.span)
+        assert {one["pod"] for one in drawn} == {"milvus"}, "`All` is chosen, and the workers export the same metric"
 
 
 def test_another_run_does_not_show_where_one_is_chosen(compared: Scraped, steady: Scraped) -> None:
@@ -234,7 +244,7 @@ def test_milvus_series_of_the_dashboards_exist_in_its_current_version_too() -> N
     target = {"namespace", "job", "pod", "instance", "le"}
     seen = set()
     for place, query in panel_queries():
-        grouped = {label for group in GROUPING.findall(query) for label in group.split(", ")}
+        grouped = {label for group in GROUPING.findall(query) for label in group.split(", ") if label}
         for name, matchers in SELECTOR.findall(query):
             if name.startswith("milvus_"):
                 family = re.sub(r"(?<=latency)_(bucket|sum|count)$", "", name)

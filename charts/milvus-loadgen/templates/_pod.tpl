@@ -32,7 +32,7 @@ spec:
   automountServiceAccountToken: false
   # Variables that Kubernetes would set for Services called loadgen or locust are read as settings.
   enableServiceLinks: false
-  terminationGracePeriodSeconds: {{ $pod.terminationGracePeriodSeconds }}
+  terminationGracePeriodSeconds: {{ int64 $pod.terminationGracePeriodSeconds }}
   {{- with $root.Values.imagePullSecrets }}
   imagePullSecrets:
     {{- toYaml . | nindent 4 }}
@@ -93,7 +93,7 @@ spec:
 {{- else }}
 {{- $args = concat $args (list "--master" "--master-bind-port" "5557") }}
 {{- if eq $v.mode "job" }}
-{{- $wait := printf "%v" $v.master.workersWithinSeconds }}
+{{- $wait := printf "%d" (int64 $v.master.workersWithinSeconds) }}
 {{- $args = concat $args (list "--headless" "--expect-workers" (printf "%v" $v.workers.replicas) "--expect-workers-max-wait" $wait) }}
 {{- else }}
 {{- $args = concat $args (list "--web-port" "8089") }}
