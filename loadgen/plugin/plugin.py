@@ -225,7 +225,7 @@ class Plugin:
         if environment.web_ui is not None:
             self._ending.conclude(environment)
             self._front.conclude()
-            self._ending.tell(self._out())
+            self._ending.tell(self._out(), hurry=True)  # the page may start the next run
         if environment.shape_class is not None:
             environment.shape_class.rewind()
 
