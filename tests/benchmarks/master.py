@@ -121,6 +121,7 @@ def main() -> None:
     parser.add_argument("--workers", default="1,10,40")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each look")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     server = start_server("milvus", tell=print)
     try:
         for number in given.workers.split(","):
