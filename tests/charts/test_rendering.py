@@ -105,6 +105,13 @@ def test_without_an_address_it_says_what_to_give() -> None:
         render({"milvus": {"uri": ""}})
 
 
+def test_files_that_no_pod_would_find_are_told_before_it_starts() -> None:
+    with pytest.raises(HelmError, match=r"locustfile\.name: search\.py is none of locustfile\.inline: mine\.py"):
+        render({"locustfile": {"inline": {"mine.py": "pass"}}})
+    with pytest.raises(HelmError, match=r"milvus\.tls\.existingSecret: name the Secret that has ca\.pem"):
+        render({"milvus": {"uri": URI, "tls": {"caFile": "ca.pem"}}})
+
+
 def test_every_key_of_the_values_has_its_comment() -> None:
     lines = (CHART / "values.yaml").read_text().splitlines()
     keys = [(above, line) for above, line in itertools.pairwise(lines) if re.match(r" *[A-Za-z]\w*:( |$)", line)]
@@ -121,6 +128,12 @@ def test_names_and_labels_stay_within_their_limits_for_the_longest_release_and_r
     assert [name for _, name in names_of(documents) if not NAME.fullmatch(name)] == []
     for labels in labels_in(documents):
         assert [value for value in labels.values() if not LABEL.fullmatch(value)] == []
+
+
+def test_a_dot_in_a_releases_name_is_in_no_name_that_may_not_have_one() -> None:
+    documents = render(values_of("interactive"), name="load.v2")
+    assert ("Service", "load-v2-milvus-loadgen-master") in names_of(documents)
+    assert [name for _, name in names_of(documents) if not NAME.fullmatch(name)] == []
 
 
 def test_releases_whose_long_names_differ_at_the_end_only_do_not_collide() -> None:

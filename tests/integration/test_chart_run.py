@@ -39,10 +39,13 @@ class Release:
         (self.folder / "record").mkdir()
         text = config_of(self.documents).replace('"/record"', f'"{self.folder / "record"}"')
         (self.folder / "loadgen.conf").write_text(text.replace("0.0.0.0", "127.0.0.1"))  # noqa: S104
+        (self.folder / "test.conf").write_text(config_of(self.documents, "test.conf"))
 
     def start(self, role: str, kind: str = "containers") -> "subprocess.Popen[str]":
-        """The only container of that kind of a role."""
-        [container] = pod_of(self.documents, role)["spec"][kind]
+        """The only container of that kind of a role; `test` is the pod of `helm test`."""
+        checking = next(each for each in self.documents if each["kind"] == "Pod")
+        pod = checking if role == "test" else pod_of(self.documents, role)
+        [container] = pod["spec"][kind]
         program, *first = container.get("command", ["locust"])
         arguments = [self._here(str(part)) for part in container["args"]]
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
@@ -116,6 +119,17 @@ def test_a_requirement_that_is_missed_is_the_masters_exit_code_and_not_the_worke
     processes = [found.start(role) for role in ("worker", "master")]  # in any order
     (worker, told), (master, out) = [end(each) for each in processes]
     assert (worker, master) == (0, 1), told + out
+
+
+def test_what_helm_test_starts_loads_in_both_modes_and_ends_well(
+    milvus: EmbeddedServer, free_port: int, tmp_path: Path
+) -> None:
+    found = release(tmp_path / "pods", milvus.uri, free_port, "search p50 < 0.001 ms")  # of the run, not of this
+    for kind in ("initContainers", "containers"):
+        code, out = end(found.start("test", kind))
+        assert code == 0, out
+    assert "async" in out
+    assert list((found.folder / "record").iterdir()) == []
 
 
 def test_preparing_what_cannot_be_prepared_ends_with_2_and_says_why(tmp_path: Path, free_port: int) -> None:

@@ -31,6 +31,7 @@ host = "{{ $uri }}"
 {{- with .Values.milvus.tls }}
 {{- range $key, $file := dict "ca-file" .caFile "client-cert-file" .clientCertFile "client-key-file" .clientKeyFile "server-cert-file" .serverCertFile }}
 {{- if $file }}
+{{- $_ := required (printf "milvus.tls.existingSecret: name the Secret that has %s" $file) $.Values.milvus.tls.existingSecret }}
 {{ $key }} = "/etc/loadgen/tls/{{ $file }}"
 {{- end }}
 {{- end }}

@@ -4,11 +4,11 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 38 | trimSuffix "-" }}
 {{- end }}
 
-{{/* A name cut short ends with a part of its hash, so that two long releases do not collide. */}}
+{{/* A release may have dots in its name, a Service may not. A name cut short ends with a part of its hash, so that two long releases do not collide. */}}
 {{- define "milvus-loadgen.fullname" -}}
 {{- $chart := default .Chart.Name .Values.nameOverride }}
 {{- $name := contains $chart .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $chart) }}
-{{- $name = default $name .Values.fullnameOverride | trimSuffix "-" }}
+{{- $name = default $name .Values.fullnameOverride | replace "." "-" | trimSuffix "-" }}
 {{- if gt (len $name) 38 }}
 {{- printf "%s-%s" (trunc 31 $name | trimSuffix "-") (sha256sum $name | trunc 6) }}
 {{- else }}

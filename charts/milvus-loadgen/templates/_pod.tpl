@@ -76,6 +76,9 @@ spec:
 
 {{- define "milvus-loadgen.locustfile" -}}
 {{- with .Values.locustfile }}
+{{- if and .inline (not .existingConfigMap) (not (hasKey .inline .name)) }}
+{{- fail (printf "locustfile.name: %s is none of locustfile.inline: %s" .name (keys .inline | sortAlpha | join ", ")) }}
+{{- end }}
 {{- if or .existingConfigMap .inline }}/etc/loadgen/locustfiles/{{ .name }}{{ else }}/opt/loadgen/locustfiles/{{ .name }}{{ end }}
 {{- end }}
 {{- end }}

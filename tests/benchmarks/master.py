@@ -1,0 +1,134 @@
+"""What the master costs: its CPU and memory with idle and busy workers, all on this machine.
+
+`python -m tests.benchmarks.master --workers 1,10,40`. Reported, never asserted: docs/scale.md has the trend.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import psutil
+
+from loadgen.server import start_server
+
+FILE = str(Path(__file__).with_name("master_locustfile.py"))
+LOCUST = str(Path(sys.executable).with_name("locust"))
+USERS_EACH = 5
+WITHIN = 240.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def running(*arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """A `locust` command in a process group of its own, ended at the end."""
+    environment = os.environ | {"LOCUST_SKIP_MONKEY_PATCH": "1", "LOADGEN_METRICS_PORT": "off"}
+    process = subprocess.Popen(
+        [LOCUST, "-f", FILE, *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_until(page: str, state: str, workers: int) -> None:
+    """Until the page tells that state with so many workers."""
+    end = time.monotonic() + WITHIN
+    told: object = "nothing"
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), urlopen(f"{page}/stats/requests", timeout=5) as answer:  # noqa: S310
+            found = json.load(answer)
+            told = (found["state"], len(found.get("workers", ())))
+            if told == (state, workers):
+                return
+        time.sleep(0.5)
+    raise TimeoutError(f"wanted {state} with {workers} workers, got {told}")
+
+
+def wait_for_load(page: str) -> None:
+    """Until operations are reported: many workers take long to open their stores on few cores."""
+    end = time.monotonic() + WITHIN
+    while time.monotonic() < end:
+        time.sleep(3)
+        with urlopen(f"{page}/stats/requests", timeout=10) as answer:  # noqa: S310
+            if json.load(answer)["total_rps"] > 0:
+                time.sleep(5)
+                return
+    raise TimeoutError("no operations")
+
+
+def look(master: psutil.Process, seconds: float) -> str:
+    """CPU of one core in percent, and resident memory."""
+    before, started = sum(master.cpu_times()[:2]), time.monotonic()
+    time.sleep(seconds)
+    share = (sum(master.cpu_times()[:2]) - before) / (time.monotonic() - started)
+    return f"{100 * share:5.1f} %  {master.memory_info().rss / 2**20:6.0f} MiB"
+
+
+def measure(workers: int, uri: str, seconds: float) -> None:
+    port, web = str(free_port()), free_port()
+    page = f"http://127.0.0.1:{web}"
+    leading = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port)
+    following = ("--worker", "--processes", str(workers), "--master-host", "127.0.0.1", "--master-port", port)
+    with (
+        running(*leading, "--web-host", "127.0.0.1", "--web-port", str(web), "--host", uri) as master,
+        running(*following),
+    ):
+        process = psutil.Process(master.pid)
+        wait_until(page, "ready", workers)
+        time.sleep(2)
+        print(f"{workers:4} workers, idle:  {look(process, seconds)}", flush=True)
+        users = workers * USERS_EACH
+        asked = urlencode({"user_count": users, "spawn_rate": users, "host": uri}).encode()
+        with urlopen(f"{page}/swarm", data=asked, timeout=60) as answer:  # noqa: S310
+            print(f"              {json.load(answer)['message']}")
+        wait_until(page, "running", workers)
+        wait_for_load(page)
+        told = look(process, seconds)
+        with urlopen(f"{page}/stats/requests", timeout=10) as answer:  # noqa: S310
+            rate = json.load(answer)["total_rps"]
+        print(f"{workers:4} workers, busy:  {told}, {rate:.0f} operations/s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What the master costs.")
+    parser.add_argument("--workers", default="1,10,40")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each look")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    server = start_server("milvus", tell=print)
+    try:
+        for number in given.workers.split(","):
+            measure(int(number), server.uri, given.seconds)
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
