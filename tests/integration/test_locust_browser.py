@@ -55,7 +55,10 @@ def opened(seen: Browser, name: str) -> Any:
 def test_a_compare_run_started_from_the_form_fills_the_tab_and_leads_to_record_and_report(
     milvus: EmbeddedServer, tmp_path: Path, free_port: int
 ) -> None:
-    with served(milvus.uri, tmp_path, free_port, "--phase-seconds", SHOWN) as page, browser() as seen:
+    with (
+        served(milvus.uri, tmp_path, free_port, "--phase-seconds", SHOWN, "--report", "html") as page,
+        browser() as seen,
+    ):
         open_form(seen, page)
         assert_form(seen)
         seen.tab.get_by_label("Concurrency (run:").fill("2")

@@ -44,7 +44,9 @@ def assert_agrees(run: Run, folder: Path) -> dict[str, Any]:
 def test_a_compare_run_keeps_its_phases_and_its_verdict(
     milvus: EmbeddedServer, tmp_path: Path, layout: tuple[str, ...]
 ) -> None:
-    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", "record_one", *SMALL, *PHASES, *layout)
+    run = run_locust(
+        tmp_path, "--host", milvus.uri, "--collection", "record_one", *SMALL, *PHASES, *layout, "--report", "html"
+    )
     run.assert_good()
     record = assert_agrees(run, tmp_path)
     assert [phase["mode"] for phase in record["phases"]] == ["sync", "async", "async", "sync"]
