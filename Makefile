@@ -13,7 +13,7 @@ DEMO_BURST ?= --burst 10,100
 DEMO_FLAGS ?= --only-summary
 PYTEST_FLAGS ?=
 # Most of the tests' time is spent waiting for servers and for phases to pass; each process starts servers of its own.
-PYTEST_PROCESSES ?= 2
+PYTEST_PROCESSES ?= 3
 BENCH_FLAGS ?=
 IMAGE ?= localhost/milvus-loadgen:0.1.0
 BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v buildah),buildah build,docker build))
