@@ -10,6 +10,8 @@ from loadgen.verdict.phrases import join, show_share, show_time
 SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
 SAME_RECALL = 0.01
 """Difference of recall up to which both modes count as equally right."""
+RECALL_DIFFERS = "recall differs"
+"""How the reason of an invalid comparison begins: more than chance, query by query."""
 
 
 def find_warnings(record: RunRecord) -> Iterator[str]:
@@ -92,5 +94,12 @@ def say_answers(record: RunRecord) -> Iterator[str]:
             yield f"Recall of {operation}: {shown}."
         elif abs(means[0][1] - means[1][1]) <= SAME_RECALL:
             yield f"Both found the same neighbours: recall {shown}."
-        else:
+        elif any(reason.startswith(RECALL_DIFFERS) for reason in _reasons(record, operation)):
             yield f"They did not find the same neighbours (recall {shown}), so their speed cannot be compared."
+        else:
+            yield f"Recall of {operation}: {shown}, which may be chance: other queries were checked."
+
+
+def _reasons(record: RunRecord, operation: str) -> Iterator[str]:
+    for one in record.comparisons:
+        yield from one.reasons if one.operation == operation else ()

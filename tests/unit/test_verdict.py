@@ -154,9 +154,17 @@ def test_one_mode_alone_has_figures_and_nothing_to_compare() -> None:
 
 def test_different_recall_is_told() -> None:
     phases = (phase("sync", 8, operation(recall=0.97)), phase("async", 8, operation(recall=0.9)))
-    assert explain(record(*phases)).findings[-1] == (
+    reasons = ("recall differs: sync 0.970, async 0.900",)
+    assert explain(record(*phases, comparisons=(comparison(8, verdict="invalid", reasons=reasons),))).findings[-1] == (
         "They did not find the same neighbours (recall 0.970 with sync and 0.900 with async), so their "
         "speed cannot be compared."
+    )
+
+
+def test_recall_that_differs_by_chance_takes_nothing_back_of_a_verdict() -> None:
+    phases = (phase("sync", 8, operation(recall=0.97)), phase("async", 8, operation(recall=0.95)))
+    assert explain(record(*phases, comparisons=(comparison(8),))).findings[-1] == (
+        "Recall of search: 0.970 with sync and 0.950 with async, which may be chance: other queries were checked."
     )
 
 
