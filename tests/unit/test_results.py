@@ -153,10 +153,18 @@ def test_at_a_rate_of_arrivals_the_throughput_is_not_judged() -> None:
 
 
 def test_what_changed_is_told_and_where_results_go_is_not() -> None:
-    old = record(manifest=manifest(settings={"index_type": "HNSW", "record": "a", "host": "http://127.0.0.1:1"}))
+    old = record(
+        manifest=manifest(settings={"index_type": "HNSW", "record": "a", "cache": "a", "host": "http://127.0.0.1:1"})
+    )
     new = record(
         manifest=manifest(
-            settings={"index_type": "FLAT", "record": "b", "host": "http://127.0.0.1:2", "top_k": 5},
+            settings={
+                "index_type": "FLAT",
+                "record": "b",
+                "print_record": True,
+                "host": "http://127.0.0.1:2",
+                "top_k": 5,
+            },
             packages={"milvus-loadgen": "0.1.0", "locust": "2.48.0"},
             server_version="2.6.0",
         )
