@@ -19,6 +19,9 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from _invalid(record)
     yield from _failures(record)
     yield from _dropped(record)
+    idle = [number for number, phase in enumerate(record.phases, 1) if not phase.operations]
+    if idle:
+        yield f"No operation ended in {_phases(idle)}, so no time and no failure there is in any figure."
     lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
     if lost:
         yield f"Workers were lost in {_phases(lost)}: the load there was not the one that was asked for."

@@ -147,6 +147,13 @@ def test_dropped_arrivals_lost_workers_and_a_saturated_generator_are_warned_of()
     )
 
 
+def test_a_phase_in_which_no_operation_ended_is_warned_of() -> None:
+    hung = phase("async", 8).model_copy(update={"operations": ()})
+    assert explain(record(phase("sync", 8), hung, hung)).warnings == (
+        "No operation ended in phases 2 and 3, so no time and no failure there is in any figure.",
+    )
+
+
 def test_one_mode_alone_has_figures_and_nothing_to_compare() -> None:
     assert explain(record(phase("async", 8, timed([200] * 5)))).lines()[:2] == [
         "search: 100.0 operations/s with async at 8 users, p99 10 ms.",
