@@ -92,6 +92,8 @@ class Driver:
         (path,) = records.glob("[!.]*.json")
         found = []
         for number, phase in enumerate(read_record(path).phases):
+            if not phase.operations:
+                raise CalibrationError(f"{drive.driver} did nothing in phase {number + 1}")
             (one,) = phase.operations
             service, response = _percentiles(one.service_seconds), _percentiles(one.response_seconds)
             kind, rate = drive.kinds[number], one.throughput or 0.0

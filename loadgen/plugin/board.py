@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from loadgen.compare import PHASES_AT_LEAST, Ratio
+from loadgen.compare import PHASES_AT_LEAST, Ratio, Verdict
 from loadgen.ledger import Ledger, Window
 from loadgen.levels import Level, find_crossovers
 from loadgen.phase import Phase
@@ -147,10 +147,13 @@ def level_rows(levels: Sequence[Level]) -> list[dict[str, Any]]:
 
 def crossover_words(levels: Sequence[Level]) -> list[str]:
     """For each operation with several levels: from where on async wins."""
-    return [
-        f"{operation}: {crossover or 'async does not win at the highest concurrency measured'}."
-        for operation, crossover in find_crossovers(levels).items()
-    ]
+    highest = {level.operation: level.comparison for level in levels if level.comparison}
+    told = []
+    for operation, crossover in find_crossovers(levels).items():
+        known = highest[operation].verdict is not Verdict.INVALID
+        otherwise = "async does not win" if known else "there is no verdict"
+        told.append(f"{operation}: {crossover or f'{otherwise} at the highest load measured'}.")
+    return told
 
 
 def table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -59,10 +59,8 @@ class Recorder:
         )
 
     def keep(self, windows: Iterable[Window], levels: Sequence[Level] = ()) -> None:
-        """Write all phases measured so far. A folder that fails now is told; the run goes on."""
-        measured = sorted(
-            (w for w in windows if (w.tallies or w.flow.dropped) and w.seconds > 0), key=lambda w: w.phase.number
-        )
+        """Write all phases measured so far, also one in which nothing was answered. A folder that fails is told."""
+        measured = sorted((window for window in windows if window.seconds > 0), key=lambda w: w.phase.number)
         phases = tuple(_phase(window) for window in measured)
         comparisons = tuple(one for level in levels if (one := _comparison(level)) is not None)
         self.record = self.record.model_copy(update={"phases": phases, "comparisons": comparisons})

@@ -1,8 +1,9 @@
 """Requirements held against a run record: each is met or missed, with the value that decided.
 
 Times are response times, from the scheduled start: what a user felt. Every phase a requirement looks at has to meet it
-by itself, each round too, and the worst is told; only a count of failures is summed. An arrival that was dropped is a
-failure; which operation it would have been is not known, so it counts for each operation of its phase.
+by itself, each round too, and the worst is told; only a count of failures is summed. A phase in which no
+operation ended meets nothing: a server that hangs has neither times nor failures there. An arrival that was dropped is
+a failure; which operation it would have been is not known, so it counts for each operation of its phase.
 """
 
 import operator
@@ -74,7 +75,8 @@ def _measured(record: RunRecord, wanted: Requirement) -> list[Reading]:
     phases = [phase for phase in record.phases if _is_sought(phase, wanted)]
     pairs = [(phase, found) for phase in phases for found in phase.operations if found.operation == wanted.operation]
     covered = {_place(phase) for phase, _ in pairs}
-    missing = [Reading(place, None) for place in dict.fromkeys(map(_place, phases)) if place not in covered]
+    gaps = [_place(phase) for phase in phases if not phase.operations or _place(phase) not in covered]
+    missing = [Reading(place, None) for place in dict.fromkeys(gaps)]
     if pairs and wanted.is_total and not missing:
         return [_total(pairs)]
     return missing + [_read(phase, found, wanted) for phase, found in pairs]
@@ -146,6 +148,9 @@ def _read_ratio(comparison: Comparison) -> Reading:
 
 def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
     operations = [found for phase in record.phases for found in phase.operations]
+    idle = [phase for phase in record.phases if not phase.operations and not phase.dropped]
+    if idle:  # what hung there ended, if at all, after its phase
+        return Judgement(f"at most {most.text} failures", met=False, measured=NOTHING, where=_place(idle[0]))
     dropped = sum(phase.dropped for phase in record.phases)
     failures = sum(found.failures for found in operations)
     reading = _share("all phases", failures, sum(found.count for found in operations), dropped)

@@ -16,6 +16,7 @@ REPLICATES = 10_000
 """More than for one interval: the tails that hold for all together are thin."""
 CERTAIN_FAILURES = 2.58
 """Standard errors by which the share of failures has to grow: 99 %."""
+RECALL_CERTAINTY = 0.99
 SHARE = 0.01
 """Share of failures, and of recall, that is a regression whatever the tolerance allows for speed."""
 
@@ -129,15 +130,30 @@ def _answers(old: Series, new: Series, tolerance: float) -> list[Finding]:
     if any(failed) and all(asked):
         before, after = failed[0] / asked[0], failed[1] / asked[1]
         pooled = sum(failed) / sum(asked)
-        error = math.sqrt(pooled * (1 - pooled) * (1 / asked[0] + 1 / asked[1]))
-        found.append(Finding(new, "failures", before, after, None, _word(after - before, tolerance, error)))
+        chance = CERTAIN_FAILURES * math.sqrt(pooled * (1 - pooled) * (1 / asked[0] + 1 / asked[1]))
+        found.append(Finding(new, "failures", before, after, None, _word(after - before, tolerance, chance)))
     if old.recall is not None and new.recall is not None:
-        word = _word(old.recall - new.recall, tolerance, 0.0)
+        word = _word(old.recall - new.recall, SHARE, _chance_of_recall(old, new))
         found.append(Finding(new, "recall", old.recall, new.recall, None, word))
     return found
 
 
-def _word(worse_by: float, tolerance: float, error: float) -> Word:
-    if abs(worse_by) <= max(tolerance, CERTAIN_FAILURES * error):
+def _chance_of_recall(old: Series, new: Series) -> float:
+    """How far two recalls may be apart by chance alone (99 %): each round has checked other queries.
+
+    Student's t on the scatter of the rounds about the mean of their own run; its quantile is drawn.
+    """
+    sides = [[part.recall for part in series.parts if part.recall is not None] for series in (old, new)]
+    degrees = sum(map(len, sides)) - len(sides)
+    if degrees < 1:
+        return math.inf
+    scatter = sum(float(np.var(side)) * len(side) for side in sides) / degrees
+    drawn = np.random.default_rng(degrees).standard_t(degrees, REPLICATES)
+    quantile = float(np.quantile(np.abs(drawn), RECALL_CERTAINTY))
+    return quantile * math.sqrt(scatter * sum(1 / len(side) for side in sides))
+
+
+def _word(worse_by: float, tolerance: float, chance: float) -> Word:
+    if abs(worse_by) <= max(tolerance, chance):
         return Word.NONE
     return Word.REGRESSION if worse_by > 0 else Word.IMPROVEMENT

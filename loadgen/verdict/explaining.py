@@ -59,8 +59,8 @@ def _compared(record: RunRecord, operation: str) -> dict[Place, Comparison]:
 
 
 def _say_tail(own: list[Series], compared: dict[Place, Comparison]) -> Iterator[str]:
-    """The p99 of both modes at the highest level that has a verdict."""
-    valid = [place for place, one in compared.items() if one.verdict != "invalid"]
+    """The p99 of both modes at the highest level that has a verdict, and at which nothing that waited is missing."""
+    valid = [place for place, one in compared.items() if one.verdict != "invalid" and not one.reasons]
     if not valid:
         return
     place, one = valid[-1], compared[valid[-1]]

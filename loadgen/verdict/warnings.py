@@ -10,6 +10,8 @@ from loadgen.verdict.phrases import join, show_share, show_time
 SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
 SAME_RECALL = 0.01
 """Difference of recall up to which both modes count as equally right."""
+RECALL_DIFFERS = "recall differs"
+"""How the reason of an invalid comparison begins: more than chance, query by query."""
 
 
 def find_warnings(record: RunRecord) -> Iterator[str]:
@@ -17,6 +19,9 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from _invalid(record)
     yield from _failures(record)
     yield from _dropped(record)
+    idle = [number for number, phase in enumerate(record.phases, 1) if not phase.operations]
+    if idle:
+        yield f"No operation ended in {_phases(idle)}, so no time and no failure there is in any figure."
     lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
     if lost:
         yield f"Workers were lost in {_phases(lost)}: the load there was not the one that was asked for."
@@ -92,5 +97,12 @@ def say_answers(record: RunRecord) -> Iterator[str]:
             yield f"Recall of {operation}: {shown}."
         elif abs(means[0][1] - means[1][1]) <= SAME_RECALL:
             yield f"Both found the same neighbours: recall {shown}."
-        else:
+        elif any(reason.startswith(RECALL_DIFFERS) for reason in _reasons(record, operation)):
             yield f"They did not find the same neighbours (recall {shown}), so their speed cannot be compared."
+        else:
+            yield f"Recall of {operation}: {shown}, which may be chance: other queries were checked."
+
+
+def _reasons(record: RunRecord, operation: str) -> Iterator[str]:
+    for one in record.comparisons:
+        yield from one.reasons if one.operation == operation else ()

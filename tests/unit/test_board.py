@@ -99,3 +99,9 @@ def test_a_phase_that_is_shorter_by_a_rounding_error_was_not_broken_off() -> Non
     (level,) = find_levels(ledger.windows.values(), seed=1)
     assert level.comparison is not None
     assert [reason for reason in level.comparison.reasons if "broken off" in reason] == []
+
+
+def test_without_a_verdict_nobody_is_said_not_to_win() -> None:
+    ledger, board = filled()
+    board.take(find_levels(ledger.windows.values(), 1, ["other data"]))
+    assert board.as_json()["words"] == ["search: there is no verdict at the highest load measured."]

@@ -173,6 +173,14 @@ def test_a_phase_of_other_operations_at_the_same_level_is_no_gap() -> None:
     assert (found.met, found.where) == (True, "async, 8 users")
 
 
+@pytest.mark.parametrize("text", ["search p99 < 1 s", "search failures < 1 %", "search failures <= 5"])
+def test_a_round_in_which_no_operation_ended_meets_nothing_whatever_the_other_rounds_say(text: str) -> None:
+    """A server that hangs: what was sent to it ends after the phase, if at all."""
+    hung = record(phase("async", 8), phase("async", 8).model_copy(update={"operations": ()}))
+    found = judge(hung, [parse_requirement(text)], parse_max_failures("1%"))
+    assert [one[1:] for one in found] == [(False, "nothing measured", "async, 8 users")] * 2
+
+
 def test_each_round_is_judged_by_itself() -> None:
     rounds = record(*(phase("async", 8, operation(response=durations(p99=p99))) for p99 in (0.02, 0.06, 0.03)))
     assert judge(rounds, [parse_requirement("search p99 < 50 ms")])[0][1:3] == (False, "60 ms")

@@ -129,7 +129,9 @@ def test_in_the_open_model_the_sooner_answer_wins() -> None:
 
 def test_in_the_open_model_a_mode_that_dropped_arrivals_loses_by_that() -> None:
     reason = "async dropped 5.00% of its arrivals"
-    assert arrivals(verdict="sync", reasons=(reason,))[0] == f"search: sync wins at 100/s ({reason})."
+    told = arrivals(verdict="sync", reasons=(reason,), p99=Ratio(estimate=0.8, low=0.7, high=0.9))
+    assert told[0] == f"search: sync wins at 100/s ({reason})."
+    assert not [line for line in told if "99 of 100" in line], "those that waited longest are in no percentile"
 
 
 def test_dropped_arrivals_lost_workers_and_a_saturated_generator_are_warned_of() -> None:
@@ -145,6 +147,13 @@ def test_dropped_arrivals_lost_workers_and_a_saturated_generator_are_warned_of()
     )
 
 
+def test_a_phase_in_which_no_operation_ended_is_warned_of() -> None:
+    hung = phase("async", 8).model_copy(update={"operations": ()})
+    assert explain(record(phase("sync", 8), hung, hung)).warnings == (
+        "No operation ended in phases 2 and 3, so no time and no failure there is in any figure.",
+    )
+
+
 def test_one_mode_alone_has_figures_and_nothing_to_compare() -> None:
     assert explain(record(phase("async", 8, timed([200] * 5)))).lines()[:2] == [
         "search: 100.0 operations/s with async at 8 users, p99 10 ms.",
@@ -154,9 +163,17 @@ def test_one_mode_alone_has_figures_and_nothing_to_compare() -> None:
 
 def test_different_recall_is_told() -> None:
     phases = (phase("sync", 8, operation(recall=0.97)), phase("async", 8, operation(recall=0.9)))
-    assert explain(record(*phases)).findings[-1] == (
+    reasons = ("recall differs: sync 0.970, async 0.900",)
+    assert explain(record(*phases, comparisons=(comparison(8, verdict="invalid", reasons=reasons),))).findings[-1] == (
         "They did not find the same neighbours (recall 0.970 with sync and 0.900 with async), so their "
         "speed cannot be compared."
+    )
+
+
+def test_recall_that_differs_by_chance_takes_nothing_back_of_a_verdict() -> None:
+    phases = (phase("sync", 8, operation(recall=0.97)), phase("async", 8, operation(recall=0.95)))
+    assert explain(record(*phases, comparisons=(comparison(8),))).findings[-1] == (
+        "Recall of search: 0.970 with sync and 0.950 with async, which may be chance: other queries were checked."
     )
 
 
