@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Never
 
-from loadgen.calibrate.plan import SECONDS
+from loadgen.calibrate import SECONDS
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 LONGEST = 600.0

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loadgen.calibrate import SECONDS
 from loadgen.sample import Mode
 from loadgen.server.delays import Delays
 
@@ -13,8 +14,6 @@ USERS, PACED_USERS = 4, 8
 RATE, STOP_RATE = 200.0, 100.0
 STOP_SECONDS = 10.0
 """A stop of 1 s in every 10 s, where a phase has the default length."""
-SECONDS = 2.0
-"""Default length of a phase."""
 WARMUP = 0.5
 ORDER = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 LOCUSTFILE = '''"""Searches in both modes, for `loadgen calibrate`."""

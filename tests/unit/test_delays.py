@@ -7,8 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from loadgen.calibrate import SECONDS
 from loadgen.calibrate.driving import Found
-from loadgen.calibrate.plan import BASE, ORDER, RATE, SECONDS, SLOW, STOP_RATE, Kind, make_kinds, make_plan
+from loadgen.calibrate.plan import BASE, ORDER, RATE, SLOW, STOP_RATE, Kind, make_kinds, make_plan
 from loadgen.calibrate.showing import as_json, known_range, show
 from loadgen.calibrate.targets import find_targets
 from loadgen.cli import main
