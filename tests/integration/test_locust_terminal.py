@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from loadgen.server import EmbeddedServer
 from tests.integration.locust_command import LOCUST, ROOT, SMALL, run_locust
 
@@ -21,6 +23,8 @@ LOADING = ("--rows", "6000", "--dim", "16", "--clusters", "8", "--queries", "50"
 SLOWLY = ("--batch-size", "10", "--load-in-flight", "1")
 """600 RPCs one after another: more than the second after which a loading is told."""
 PLAN = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1.2", "--warmup-seconds", "0.2")
+BAR = "[━╸╺ ]+"
+"""Without colours (NO_COLOR) what is yet to come is blank."""
 FIGURES = r"[\d,]+\.\d operations/s, p50 [\d,]+\.\d\d ms, p99 [\d,]+\.\d\d ms"
 
 
@@ -90,27 +94,33 @@ def assert_left_as_it_was(seen: Seen) -> None:
     assert "Traceback" not in seen.screen
 
 
-def test_a_terminal_shows_one_line_of_progress_and_keeps_the_log_whole(milvus: EmbeddedServer, tmp_path: Path) -> None:
+def test_a_terminal_shows_one_line_of_progress_and_keeps_the_log_whole(
+    milvus: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
     where = ("--host", milvus.uri, "--collection", "terminal_shown")
     seen = on_terminal(tmp_path, *where, *LOADING, *SLOWLY, *PLAN, "--json")
     assert seen.code == 0, seen.screen
     assert_left_as_it_was(seen)
     plain = re.sub(r"\x1b\[[\d;]*m", "", seen.screen)
-    assert re.search(r"loading [\d,]+ of 6,000 rows \S+ +[\d,]+ rows/s  \d+ s left", plain)
+    assert re.search(rf"loading [\d,]+ of 6,000 rows {BAR}[\d,]+ rows/s  \d+ s left", plain)
     for number, mode in enumerate(("sync", "async", "async", "sync"), 1):
-        assert re.search(rf"phase {number} of 4: {mode}, 2 users \S+ +{FIGURES}  \d+ s left", plain), number
+        assert re.search(rf"phase {number} of 4: {mode}, 2 users {BAR}{FIGURES}  \d+ s left", plain), number
     log = [line for line in plain.split("\n") if LOG.search(line)]
     assert len([line for line in log if re.search(rf"Phase \d: {FIGURES}\r$", line)]) == 4
     assert [line for line in log if not LOG.match(line.rpartition("\x1b[2K")[2])] == [], "each on a line of its own"
     assert json.loads(seen.out)[0]["num_requests"] > 0, "nothing but Locust's JSON"
 
 
-def test_ctrl_c_in_a_phase_leaves_the_terminal_as_it_was(milvus: EmbeddedServer, tmp_path: Path) -> None:
+def test_ctrl_c_in_a_phase_leaves_the_terminal_as_it_was(
+    milvus: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
     where = ("--host", milvus.uri, "--collection", "terminal_stopped", *SMALL)
     seen = on_terminal(tmp_path, *where, "--mode", "sync", "-t", "60s", act=lambda screen: "operations/s" in screen)
     assert seen.code == 0, seen.screen
     assert_left_as_it_was(seen)
-    assert re.search(r"sync, 1 users \S+ +[\d,.]+ operations/s", re.sub(r"\x1b\[[\d;]*m", "", seen.screen))
+    assert re.search(rf"sync, 1 users {BAR}[\d,.]+ operations/s", re.sub(r"\x1b\[[\d;]*m", "", seen.screen))
 
 
 def test_ctrl_c_while_loading_leaves_the_terminal_as_it_was(milvus: EmbeddedServer, tmp_path: Path) -> None:
