@@ -20,7 +20,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
     """Every such fault, each with the names of the settings it looks at."""
     return [
         *(*_address(settings), *_files(settings), *_sizes(settings)),
-        *(*_times(settings), *_arrivals(settings), *_targets(settings)),
+        *(*_times(settings), *_twice(settings), *_arrivals(settings), *_targets(settings)),
     ]
 
 
@@ -102,6 +102,18 @@ def _times(settings: "Settings") -> list[Conflict]:
         "Lower --warmup-seconds or raise --phase-seconds.",
     )
     return [(fault, ("warmup_seconds", "phase_seconds"))]
+
+
+def _twice(settings: "Settings") -> list[Conflict]:
+    """A level that is named twice would be measured twice and told as one."""
+    found: list[Conflict] = []
+    for name in ("concurrency", "rate"):
+        levels = getattr(settings, name)
+        if len(set(levels)) < len(levels):
+            shown, once = (",".join(f"{level:g}" for level in some) for some in (levels, dict.fromkeys(levels)))
+            way_out = f"Use --{name} {once}, and --rounds to measure each more often."
+            found.append((Fault(name, shown, "names a level twice", way_out), (name,)))
+    return found
 
 
 def _targets(settings: "Settings") -> list[Conflict]:

@@ -1,4 +1,4 @@
-"""Arrivals that were not answered in their phase: dropped, or left over at its end."""
+"""What was not answered in its phase: arrivals that were dropped, operations left over at its end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,10 +8,24 @@ from hdrh.histogram import HdrHistogram
 
 from loadgen.tally import HIGHEST, LOWEST, MICROSECONDS, new_histogram
 
+HANGING = 2.0
+"""How many times as long as every operation that ended: what waits longer at a phase's end is a stall of its own."""
+
+
+def hangs(oldest: float, longest: float) -> bool:
+    """Whether what a phase's end found under way for `oldest` seconds is not in its figures, whose longest is given.
+
+    That of a few operations under way one has been so for longer than most is usual; nan is nothing under way.
+    """
+    return oldest > HANGING * longest
+
 
 @dataclass(slots=True)
 class Flow:
-    """What became of the arrivals of an open phase. Of those that were due in the warm-up, some end in the window."""
+    """What a timed phase's figures lack. Of what was due in the warm-up, some ends in the window.
+
+    Only `left` has anything of users who wait for their answer: what was under way when the window ended.
+    """
 
     offered: int = 0
     """Arrivals that were due in the window."""
@@ -21,12 +35,12 @@ class Flow:
     """Due before the window's end and not over then: how long they had been due, in microseconds."""
 
     def leave(self, seconds: float) -> None:
-        """Count an arrival that the window's end found waiting or in flight, so long after it was due."""
+        """Count an operation that the window's end found waiting or in flight, so long after it was due."""
         self.left.record_value(min(max(LOWEST, round(seconds * MICROSECONDS)), HIGHEST))
 
     @property
     def unfinished(self) -> int:
-        """Arrivals that were waiting or in flight when the window ended."""
+        """Operations that were waiting or in flight when the window ended."""
         return int(self.left.get_total_count())
 
     def as_message(self) -> dict[str, Any]:

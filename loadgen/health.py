@@ -27,6 +27,8 @@ class Beat:
     hub_lag: float
     loop_lag: float
     in_flight: int
+    pace_lag: float = 0.0
+    """By how much an arrival of an open phase was handed over late at most, since the beat before."""
 
 
 def new_lags() -> HdrHistogram:
@@ -51,8 +53,8 @@ class Health:
         """Count one beat."""
         cpu, wall = self.cpu.get(process, (0.0, 0.0))
         self.cpu[process] = (cpu + beat.cpu, wall + beat.wall)
-        self.hub_lag.record_value(_microseconds(beat.hub_lag))
-        self.loop_lag.record_value(_microseconds(beat.loop_lag))
+        self.hub_lag.record_value(as_microseconds(beat.hub_lag))
+        self.loop_lag.record_value(as_microseconds(beat.loop_lag))
         self.in_flight = max(self.in_flight, beat.in_flight)
 
     def merge(self, message: Mapping[str, Any], process: str) -> None:
@@ -114,7 +116,8 @@ class Health:
         return found
 
 
-def _microseconds(seconds: float) -> int:
+def as_microseconds(seconds: float) -> int:
+    """Whole microseconds as the histograms of lags take them: 1 us to a minute."""
     return min(max(1, round(seconds * MICROSECONDS)), 60 * MICROSECONDS)
 
 

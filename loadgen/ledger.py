@@ -1,7 +1,8 @@
 """What the samples of each phase add up to, on each worker and, merged, on the master."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,13 +141,15 @@ class Ledger:
 
     def __init__(self) -> None:
         self.windows: dict[int, Window] = {}
+        self.outside: dict[tuple[Mode, str], Counter[Outcome]] = {}
+        """How the operations ended that no window has counted: of warm-ups, and what a window's end found under way."""
         self._current: Window | None = None
         self._previous: Window | None = None
         self._changed_at = math.inf
 
     def reset(self) -> None:
         """Forget everything: another run begins."""
-        self.windows = {}
+        self.windows, self.outside = {}, {}
         self._current = self._previous = None
         self._changed_at = math.inf
 
@@ -170,7 +173,7 @@ class Ledger:
             self.close(end)
 
     def __call__(self, samples: Sequence[Sample]) -> None:
-        """Sink of samples: each counts in the phase in which it finished, or in none."""
+        """Sink of samples: each counts in the phase in which it finished, or as one outside of all."""
         window = self._current
         for sample in samples:
             if window is not None and window.start <= sample.finished < window.end:
@@ -183,13 +186,15 @@ class Ledger:
         before = self._previous
         if before is not None and before.start <= sample.finished < before.end:
             before.add(sample)
-        elif (window := self._left(sample.scheduled, sample.finished)) is not None:
+            return
+        self.outside.setdefault((sample.mode, sample.operation), Counter())[sample.outcome] += 1
+        if (window := self._left(sample.scheduled, sample.finished)) is not None:
             window.flow.leave(window.end - sample.scheduled)
 
     def _left(self, due: float, over: float) -> Window | None:
-        """The open phase whose end lay between these two."""
+        """The timed phase whose end lay between these two."""
         for window in (self._current, self._previous):
-            if window is not None and window.phase.is_open and due < window.end <= over:
+            if window is not None and window.phase.seconds and due < window.end <= over:
                 return window
         return None
 
@@ -224,16 +229,23 @@ class Ledger:
                 window.recalls.changed = True
 
     def beat(self, beat: Beat) -> None:
-        """Count one look at this process, for the phase that it lies in."""
-        window = self._current
-        if window is not None and window.start <= beat.at - beat.wall and beat.at < window.end:
-            window.health.add(beat)
+        """Count one look at this process, for the phase that more than half of it lies in."""
+        for window in (self._current, self._previous):
+            if window is not None and min(beat.at, window.end) - max(beat.at - beat.wall, window.start) > beat.wall / 2:
+                window.health.add(beat)
+                return
 
-    def take_report(self, now: float) -> list[dict[str, Any]]:
-        """What was counted since the last report, as plain values; the tallies start again from zero.
+    def take_report(self, now: float) -> dict[str, Any]:
+        """What was counted since the last report, as plain values; the tallies start again from zero."""
+        outside, self.outside = self.outside, {}
+        told = [
+            {"mode": str(mode), "operation": operation, "outcomes": {str(key): number for key, number in ends.items()}}
+            for (mode, operation), ends in outside.items()
+        ]
+        return {"windows": self._take_windows(now), "outside": told}
 
-        The length of a window is told once it is over: until then a Ctrl-C may still make it shorter.
-        """
+    def _take_windows(self, now: float) -> list[dict[str, Any]]:
+        """The length of a window is told once it is over: until then a Ctrl-C may still make it shorter."""
         report = []
         for window in self.windows.values():
             seconds = window.seconds if now >= window.end else 0.0
@@ -245,9 +257,12 @@ class Ledger:
                 )
         return report
 
-    def merge(self, report: Iterable[Mapping[str, Any]], worker: str) -> None:
+    def merge(self, report: Mapping[str, Any], worker: str) -> None:
         """Add the report of a worker, named by its id."""
-        for part in report:
+        for part in report["outside"]:
+            ends = self.outside.setdefault((Mode(part["mode"]), part["operation"]), Counter())
+            ends.update({Outcome(name): number for name, number in part["outcomes"].items()})
+        for part in report["windows"]:
             phase = Phase.from_message(part["phase"])
             window = self.windows.setdefault(phase.number, Window(phase, 0.0))
             window.seconds = max(window.seconds, float(part["seconds"]))

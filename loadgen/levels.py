@@ -1,7 +1,7 @@
 """The timed phases of a run, level by level: both modes at one concurrency or rate, and how they compare."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -106,9 +106,10 @@ def _compare(
     reasons += [f"phase {w.phase.number + 1} lost {w.workers_lost} workers" for w in windows if w.workers_lost]
     reasons += [f"phase {w.phase.number + 1} was broken off" for w in windows if w.seconds < w.phase.seconds - ROUNDING]
     found = compare_phases(phases, rng, [*objections, *_find_unlike(windows), *reasons])
+    doubts = _doubts(windows, operation)
     if not windows[0].phase.is_open:
-        return found
-    return judge_arrivals(found, {mode: _dropped(windows, mode) for mode in Mode}, _doubts(windows, operation))
+        return replace(found, reasons=(*found.reasons, *doubts))
+    return judge_arrivals(found, {mode: _dropped(windows, mode) for mode in Mode}, doubts)
 
 
 def _dropped(windows: Sequence[Window], mode: Mode) -> float:
@@ -120,7 +121,7 @@ def _dropped(windows: Sequence[Window], mode: Mode) -> float:
 
 
 def _doubts(windows: Sequence[Window], operation: str) -> list[str]:
-    """Phases that ended while so many arrivals waited that their p99 is too low: those that waited are not in it."""
+    """Phases that ended while so many operations waited that their p99 is too low: those that waited are not in it."""
     found: list[str] = []
     for window in windows:
         tally = window.tallies.get((window.phase.mode, operation))
@@ -129,7 +130,7 @@ def _doubts(windows: Sequence[Window], operation: str) -> list[str]:
         waiting = count_above(window.flow.left, tally.percentile(99))
         if waiting > UNFINISHED_AT_MOST * tally.operations:
             oldest = percentile(window.flow.left, 100)
-            told = f"{waiting} arrivals had waited longer than its p99, up to {oldest:.2f} s"
+            told = f"{waiting} operations had waited longer than its p99, up to {oldest:.2f} s"
             found.append(f"when phase {window.phase.number + 1} ended, {told}")
     return found
 

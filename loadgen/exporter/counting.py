@@ -137,5 +137,5 @@ class Exporter:
             return False
         cpu = sum(beat.cpu for beat in beats) / max(sum(beat.wall for beat in beats), 1e-9)
         rank = -(-99 * len(beats) // 100) - 1
-        lags = (sorted(beat.hub_lag for beat in beats)[rank], sorted(beat.loop_lag for beat in beats)[rank])
-        return cpu >= CPU_LIMIT or max(lags) >= LAG_LIMIT
+        lags = zip(*((beat.hub_lag, beat.loop_lag, beat.pace_lag) for beat in beats), strict=True)
+        return cpu >= CPU_LIMIT or any(sorted(seconds)[rank] >= LAG_LIMIT for seconds in lags)

@@ -9,10 +9,11 @@ import gevent
 from locust.exception import StopTest
 from locust.runners import STATE_RUNNING
 
+from loadgen.flow import hangs
 from loadgen.ledger import Window
 from loadgen.pacing import Share
 from loadgen.phase import Phase
-from loadgen.tally import count_above, percentile
+from loadgen.tally import percentile
 from loadgen.users import Station
 from loadgen.users.base import DRAIN_SECONDS
 from loadgen.users.dispatcher import Dispatcher, Turn
@@ -46,6 +47,13 @@ class Arrivals:
     def in_flight(self) -> int:
         """Operations under way."""
         return self._dispatcher.in_flight if self._dispatcher else 0
+
+    def take_lag(self) -> float:
+        """Seconds by which an arrival was handed over late at most, since this was asked last."""
+        if self._dispatcher is None:
+            return 0.0
+        late, self._dispatcher.latest = self._dispatcher.latest, 0.0
+        return late
 
     def count_missing(self, phase: Phase) -> int:
         """Places of this phase that are not ready yet; the first call makes them, once the stores are open.
@@ -185,14 +193,15 @@ class Splitting:
 
 
 def tell_flow(window: Window) -> None:
-    """Log what became of arrivals that the figures of their phase lack; nothing where it lacks none of weight."""
+    """Log what the figures of their phase lack; nothing where it lacks nothing of weight."""
     flow, number = window.flow, window.phase.number + 1
     if flow.dropped:
         logger.warning("Phase %d dropped %d arrivals that led to no operation in time", number, flow.dropped)
-    slowest = max((tally.percentile(99) for tally in window.tallies.values()), default=0.0)
-    if waiting := count_above(flow.left, slowest):
-        told = "Phase %d left %d arrivals unfinished; %d of them had waited longer than its p99, up to %.3f s"
-        logger.warning(told, number, flow.unfinished, waiting, percentile(flow.left, 100))
+    longest = max((tally.percentile(100) for tally in window.tallies.values()), default=0.0)
+    oldest = percentile(flow.left, 100)
+    if hangs(oldest, longest):
+        told = "Phase %d ended while an operation had waited for %.3f s; the longest that ended took %.3f s"
+        logger.warning(told, number, oldest, longest)
 
 
 def _read_turn(turn: Mapping[str, Any]) -> Turn:

@@ -80,11 +80,11 @@ class Crew:
         """What this process knows of a phase; on the master: of all workers."""
         return self._station.ledger.windows.get(phase.number)
 
-    def count_in_flight(self) -> int:
-        """Operations under way in this process."""
+    def look(self) -> tuple[int, float]:
+        """Operations under way in this process, and how many seconds late arrivals were since the last look."""
         greenlets = self._environment.runner.user_greenlets
         users: int = sum(one.args[0].client.in_flight for one in greenlets if one.args)
-        return users + self.arrivals.in_flight
+        return users + self.arrivals.in_flight, self.arrivals.take_lag()
 
     def count_users(self) -> int:
         """Users that are past their on_start and not yet ending."""

@@ -10,7 +10,7 @@ from loadgen.levels import Level, find_levels
 from loadgen.plugin.recording import Recorder
 from loadgen.plugin.reporting import write_beside
 from loadgen.record import as_block, check_folder
-from loadgen.requirements import FailureLimit, Judgement, judge, parse_max_failures, parse_requirements
+from loadgen.requirements import FailureLimit, Judgement, Requirement, judge, parse_max_failures, parse_requirements
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
@@ -28,6 +28,7 @@ def find_faults(settings: Settings) -> list[Fault]:
         faults.append(fault)
     try:
         wanted = parse_requirements(settings.require)
+        faults += _find_idle_ratios(settings, wanted)
         if not settings.recall_every and any(found.figure == "recall" for found in wanted):
             faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
     except SettingsError as error:
@@ -37,6 +38,14 @@ def find_faults(settings: Settings) -> list[Fault]:
     except SettingsError as error:
         faults += error.faults
     return faults
+
+
+def _find_idle_ratios(settings: Settings, wanted: list[Requirement]) -> list[Fault]:
+    """Ratios of throughput that are required of arrivals, which come at the same rate in both modes."""
+    problem = f"is of operations/s, which --arrival {settings.arrival} makes the same for both modes"
+    way_out = 'Require times, such as "search async p99 < 50 ms".'
+    found = [one for one in wanted if one.figure == "ratio"] if settings.arrival != "closed" else []
+    return [Fault("require", f'"{one.text}"', problem, way_out) for one in found]
 
 
 def _limit(settings: Settings) -> FailureLimit | None:
@@ -70,7 +79,7 @@ class Ending:
     def keep(self) -> None:
         """A phase is over: write the record."""
         if self._recorder is not None:
-            self._recorder.keep(self._ledger.windows.values())
+            self._recorder.keep(self._ledger)
 
     @property
     def path(self) -> Path | None:
@@ -98,7 +107,7 @@ class Ending:
             return
         settings = self._settings
         self._levels = find_levels(self._ledger.windows.values(), settings.seed, self.objections)
-        self._recorder.keep(self._ledger.windows.values(), self._levels)
+        self._recorder.keep(self._ledger, self._levels)
         wanted = parse_requirements(settings.require)
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))
         if environment.process_exit_code is not None:

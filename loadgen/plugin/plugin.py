@@ -85,7 +85,7 @@ class Plugin:
         )
         self._station.on_drop = self._metering.exporter.count_dropped
         self._station.on_recall = self._metering.exporter.count_recall
-        self._pulse = Pulse(self._station.loop, self._beat, self._crew.count_in_flight)
+        self._pulse = Pulse(self._station.loop, self._beat, self._crew.look)
         self._ending = Ending(self._sinks[0])
         self._front = Front(environment, self._progress, self._sinks[0], self._ending)
         self._lead = Lead(environment, self._crew, self._progress, self._front.after_phase, lambda: self._supply.truth)
@@ -205,7 +205,8 @@ class Plugin:
         data["loadgen"] = self._sinks[0].take_report(perf_counter())
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        self._sinks[0].merge(data.get("loadgen", ()), client_id)
+        if report := data.get("loadgen"):
+            self._sinks[0].merge(report, client_id)
 
     # The end
 

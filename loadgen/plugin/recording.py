@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
@@ -10,7 +10,7 @@ from random import SystemRandom
 from hdrh.histogram import HdrHistogram
 
 from loadgen import compare
-from loadgen.ledger import MICROSECONDS, Tally, Window
+from loadgen.ledger import MICROSECONDS, Ledger, Tally, Window
 from loadgen.levels import Level
 from loadgen.record import (
     SCHEMA_VERSION,
@@ -19,6 +19,7 @@ from loadgen.record import (
     Generator,
     Manifest,
     OperationRecord,
+    Outside,
     PhaseRecord,
     Ratio,
     RunRecord,
@@ -55,15 +56,19 @@ class Recorder:
             started_at=now,
             manifest=_manifest(settings, server, workers),
             phases=(),
+            outside=(),
             comparisons=(),
         )
 
-    def keep(self, windows: Iterable[Window], levels: Sequence[Level] = ()) -> None:
+    def keep(self, ledger: Ledger, levels: Sequence[Level] = ()) -> None:
         """Write all phases measured so far, also one in which nothing was answered. A folder that fails is told."""
+        windows = ledger.windows.values()
         measured = sorted((window for window in windows if window.seconds > 0), key=lambda w: w.phase.number)
         phases = tuple(_phase(window) for window in measured)
         comparisons = tuple(one for level in levels if (one := _comparison(level)) is not None)
-        self.record = self.record.model_copy(update={"phases": phases, "comparisons": comparisons})
+        self.record = self.record.model_copy(
+            update={"phases": phases, "outside": _outside(ledger), "comparisons": comparisons}
+        )
         if not self._folder or not phases:
             return
         try:
@@ -101,16 +106,25 @@ def _phase(window: Window) -> PhaseRecord:
         concurrency=None if window.phase.is_open else window.phase.concurrency,
         rate=window.phase.rate or None,
         seconds=window.seconds,
+        offered=window.flow.offered if window.phase.is_open else None,
         dropped=window.flow.dropped,
+        unfinished=window.flow.unfinished,
+        longest_unfinished_seconds=percentile(window.flow.left, 100),
         workers_lost=window.workers_lost,
         operations=tuple(_operation(name, tally, window) for (_, name), tally in sorted(window.tallies.items())),
         generator=Generator(
             cpu_ratio=health.cpu_ratio,
             loop_lag_p99_seconds=health.loop_lag_p99,
             hub_lag_p99_seconds=health.hub_lag_p99,
+            pace_lag_p99_seconds=health.pace_lag_p99,
             saturated=bool(health.limits()),
         ),
     )
+
+
+def _outside(ledger: Ledger) -> tuple[Outside, ...]:
+    found = sorted(ledger.outside.items())
+    return tuple(Outside(mode=mode, operation=name, outcomes=dict(outcomes)) for (mode, name), outcomes in found)
 
 
 def _operation(name: str, tally: Tally, window: Window) -> OperationRecord:

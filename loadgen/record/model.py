@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, fie
 
 from loadgen.sample import Mode, Outcome
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Goes up with every change of the keys or of what they mean."""
 NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
 Count = Annotated[int, Field(ge=0)]
@@ -68,12 +68,27 @@ class Slice(Part):
     """Response times of answered operations and timeouts as `bucket:count`; bucket i begins at 1e-6 x 1.02^i s."""
 
 
-class OperationRecord(Part):
-    """All operations of one kind that finished in a phase."""
+class Counted(Part):
+    """Operations of one kind by how they ended."""
 
     operation: str
     outcomes: dict[Outcome, Count]
     """How many ended so; an outcome that did not occur may be missing."""
+
+    @property
+    def count(self) -> int:
+        """All of them, failures included."""
+        return sum(self.outcomes.values())
+
+    @property
+    def failures(self) -> int:
+        """Those without a usable answer."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.is_failure)
+
+
+class OperationRecord(Counted):
+    """All operations of one kind that finished in a phase."""
+
     throughput: Figure
     """Answered operations per second: ok and empty ones."""
     service_seconds: Durations
@@ -85,16 +100,6 @@ class OperationRecord(Part):
     slices: tuple[Slice, ...]
     """The phase in pieces of equal length, in the order of time; empty where it had no planned length."""
 
-    @property
-    def count(self) -> int:
-        """All finished operations, failures included."""
-        return sum(self.outcomes.values())
-
-    @property
-    def failures(self) -> int:
-        """Operations without a usable answer."""
-        return sum(count for outcome, count in self.outcomes.items() if outcome.is_failure)
-
 
 class Generator(Part):
     """How hard the load generator itself worked: of several processes, the worst."""
@@ -105,6 +110,8 @@ class Generator(Part):
     """Lateness of the event loop that async operations run on."""
     hub_lag_p99_seconds: Figure
     """Lateness of Locust's hub."""
+    pace_lag_p99_seconds: Figure
+    """How late arrivals of an open model were started; null in the closed model."""
     saturated: bool
     """True where the generator, not the server, was the limit."""
 
@@ -125,8 +132,14 @@ class PhaseRecord(Part):
     """Arrivals per second of all workers; null in the closed model."""
     seconds: Annotated[float, Field(ge=0)]
     """Measured length, warm-up not included."""
+    offered: Count | None
+    """Arrivals that were due in the measured part; null in the closed model."""
     dropped: Count
     """Arrivals that found no place within the wait allowed to them, and were never sent."""
+    unfinished: Count
+    """Operations that were waiting or under way when the phase ended; no figure has them."""
+    longest_unfinished_seconds: Figure
+    """For how long the longest of them had been due by then."""
     workers_lost: Count
     """Workers that left while it ran: above 0, the load was not what was asked for."""
     operations: tuple[OperationRecord, ...]
@@ -137,6 +150,12 @@ class PhaseRecord(Part):
         if (self.model == "closed") != (self.concurrency is not None) or (self.model != "closed") != bool(self.rate):
             raise ValueError("needs a concurrency and no rate in the closed model, a rate and no concurrency else")
         return self
+
+
+class Outside(Counted):
+    """Operations of one mode and kind that finished in no phase: in a warm-up, or after the end of their phase."""
+
+    mode: Mode
 
 
 class Ratio(Part):
@@ -202,12 +221,14 @@ class Manifest(Part):
 class RunRecord(Part):
     """All phases of one run."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     started_at: AwareDatetime
     manifest: Manifest
     phases: tuple[PhaseRecord, ...]
     """In the order in which they ran."""
+    outside: tuple[Outside, ...]
+    """With the operations of all phases, everything that was sent: as many as Locust and the metrics count."""
     comparisons: tuple[Comparison, ...]
     """Empty until the run is over, and where only one mode ran."""
 

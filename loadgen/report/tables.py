@@ -118,6 +118,8 @@ def phase_table(record: RunRecord) -> Table:
         "CPU of a core",
         "loop late p99 ms",
         "hub late p99 ms",
+        "arrivals late p99 ms",
+        "left unfinished",
         "limit",
     )
     rows = []
@@ -135,6 +137,8 @@ def phase_table(record: RunRecord) -> Table:
                 NONE if state.cpu_ratio is None else f"{state.cpu_ratio:.0%}".replace("%", " %"),
                 milliseconds(state.loop_lag_p99_seconds),
                 milliseconds(state.hub_lag_p99_seconds),
+                milliseconds(state.pace_lag_p99_seconds),
+                f"{phase.unfinished:,}",
                 ", ".join(at_limit) or "no",
             )
         )

@@ -1,7 +1,8 @@
 """Requirements held against a run record: each is met or missed, with the value that decided.
 
 Times are response times, from the scheduled start: what a user felt. Every phase a requirement looks at has to meet it
-by itself, each round too, and the worst is told; only a count of failures is summed. A phase in which no
+by itself, each round too, and the worst is told; only a count of failures is summed. What may fail at most
+(`max_failures`) counts all that was sent, also outside of the phases. A phase in which no
 operation ended meets nothing: a server that hangs has neither times nor failures there. An arrival that was dropped is
 a failure; which operation it would have been is not known, so it counts for each operation of its phase.
 """
@@ -147,13 +148,13 @@ def _read_ratio(comparison: Comparison) -> Reading:
 
 
 def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
-    operations = [found for phase in record.phases for found in phase.operations]
+    operations = [*record.outside, *(found for phase in record.phases for found in phase.operations)]
     idle = [phase for phase in record.phases if not phase.operations and not phase.dropped]
     if idle:  # what hung there ended, if at all, after its phase
         return Judgement(f"at most {most.text} failures", met=False, measured=NOTHING, where=_place(idle[0]))
     dropped = sum(phase.dropped for phase in record.phases)
     failures = sum(found.failures for found in operations)
-    reading = _share("all phases", failures, sum(found.count for found in operations), dropped)
+    reading = _share("the whole run", failures, sum(found.count for found in operations), dropped)
     value = reading.value if most.is_share or reading.value is None else failures + dropped
     met = value is not None and value <= most.limit
     return Judgement(f"at most {most.text} failures", met, reading.shown, reading.where)

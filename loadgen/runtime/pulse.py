@@ -13,12 +13,15 @@ INTERVAL = 0.1
 
 
 class Pulse:
-    """Beats on the hub until it is stopped; `take` is called there with each beat, `count` asks what is under way."""
+    """Beats on the hub until it is stopped; `take` is called there with each beat.
 
-    def __init__(self, loop: LoopThread, take: Callable[[Beat], None], count: Callable[[], int]) -> None:
+    `look` tells how many operations are under way, and by how many seconds arrivals were late since it was asked last.
+    """
+
+    def __init__(self, loop: LoopThread, take: Callable[[Beat], None], look: Callable[[], tuple[int, float]]) -> None:
         self._loop = loop
         self._take = take
-        self._count = count
+        self._look = look
         self._loop_lag = 0.0
         self._asked_at: float | None = None
         self._greenlet = gevent.spawn(self._beat)
@@ -34,7 +37,7 @@ class Pulse:
             gevent.sleep(INTERVAL)
             now, cpu = time.perf_counter(), time.process_time()
             hub_lag = max(0.0, now - last - INTERVAL)
-            self._take(Beat(now, cpu - used, now - last, hub_lag, self._lag_of_loop(now), self._count()))
+            self._take(Beat(now, cpu - used, now - last, hub_lag, self._lag_of_loop(now), *self._look()))
             last, used = now, cpu
 
     def _ask_loop(self) -> None:

@@ -15,7 +15,7 @@ from random import Random
 from time import perf_counter
 from typing import Any, Literal, cast
 
-from loadgen.health import MICROSECONDS, new_lags
+from loadgen.health import as_microseconds, new_lags
 from loadgen.pacing import Pace, Share, offsets
 from loadgen.phase import Phase
 from loadgen.users.places import Arrival, Drop, Lot, Places
@@ -54,12 +54,13 @@ class Dispatcher:
         self._pace = Pace(model, phase.rate, settings.seed, phase.number)
         self._phase = phase
         self._lots = Lots(classes)
-        self._places: Places[Seat] = Places(settings.max_wait, partial(_tell_drop, station))
+        self._tell = partial(_tell_drop, station)
+        self._places: Places[Seat] = Places(settings.max_wait, self._tell)
         self._seats: list[Seat] = []
         for number in range(settings.max_in_flight):
             draw = partial(self._lots.draw, Random(f"{settings.seed}/{phase.number}/{number}"))
             users = [kind(environment) for kind in classes]
-            self._seats.append(SEATS[phase.mode](users, self._places, draw, partial(_tell_drop, station)))
+            self._seats.append(SEATS[phase.mode](users, self._places, draw, self._tell))
         self._turns: deque[Turn] = deque()
         self._woken = threading.Event()
         self._halted = False
@@ -68,6 +69,8 @@ class Dispatcher:
         """Arrivals that were due in the measured part."""
         self.lags = new_lags()
         """How late the schedule was kept there, in microseconds."""
+        self.latest = 0.0
+        """Seconds by which the latest arrival there was handed over late since somebody set this to 0."""
 
     def prepare(self) -> None:
         """Begin all places. Raises RuntimeError where the system gives no more threads."""
@@ -141,11 +144,25 @@ class Dispatcher:
                 break
             now = perf_counter()
             if due >= counts_from:
-                self.offered += 1
-                self.lags.record_value(max(1, round((now - start - due) * MICROSECONDS)))
+                self._count(now - start - due)
             self._dispatch(Arrival(start + due, self._lots.draw(random)), now)
             due, done = next(stream), due
-        self._places.clear(perf_counter())
+        halted_at = perf_counter()
+        late: list[float] = []
+        while due < min(ends, halted_at - start):  # it was behind: what is due by now was never handed over
+            late.append(start + due)
+            if due >= counts_from:
+                self._count(halted_at - start - due)
+            due = next(stream)
+        self._places.clear(halted_at)
+        if late:
+            self._tell(Drop(tuple(late), halted_at))
+
+    def _count(self, lag: float) -> None:
+        """Count an arrival of the measured part that came so many seconds late."""
+        self.offered += 1
+        self.latest = max(self.latest, lag)
+        self.lags.record_value(as_microseconds(lag))
 
     def _switch(self, done: float) -> tuple[Iterator[float], float]:
         """The stream of the next turn and its first offset; what was due up to `done` has been given already."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from loadgen.flow import hangs
 from loadgen.record import PhaseRecord, RunRecord
 from loadgen.results.series import Place, find_series, place_of
 from loadgen.sample import Mode, Outcome
@@ -19,6 +20,8 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from _invalid(record)
     yield from _failures(record)
     yield from _dropped(record)
+    yield from _hanging(record)
+    yield from _outside(record)
     idle = [number for number, phase in enumerate(record.phases, 1) if not phase.operations]
     if idle:
         yield f"No operation ended in {_phases(idle)}, so no time and no failure there is in any figure."
@@ -68,6 +71,24 @@ def _dropped(record: RunRecord) -> Iterator[str]:
         )
 
 
+def _hanging(record: RunRecord) -> Iterator[str]:
+    """A stall at the end of a phase: what hung there is in no percentile."""
+    for number, phase in enumerate(record.phases, 1):
+        oldest = phase.longest_unfinished_seconds
+        longest = max((part.response_seconds.max or 0.0 for part in phase.operations), default=0.0)
+        if oldest is not None and longest and hangs(oldest, longest):
+            yield (
+                f"When phase {number} ended, {phase.unfinished:,} operations were waiting or under way, one of them "
+                f"for {show_time(oldest)}. The longest that ended took {show_time(longest)}: the stall is in no figure."
+            )
+
+
+def _outside(record: RunRecord) -> Iterator[str]:
+    failures, count = sum(part.failures for part in record.outside), sum(part.count for part in record.outside)
+    if failures:
+        yield f"Outside of the phases (warm-up, and after their ends) {failures:,} of {count:,} operations failed."
+
+
 def _phases(numbers: list[int]) -> str:
     return f"phase{'' if len(numbers) == 1 else 's'} {join([str(number) for number in numbers])}"
 
@@ -80,6 +101,8 @@ def _worst(phases: list[PhaseRecord]) -> str:
     told = [f"{max(cpu):.0%} of a core".replace("%", " %")] if cpu else []
     told += [f"event loop {show_time(max(loop))} late at p99"] if loop else []
     told += [f"Locust's hub {show_time(max(hub))} late at p99"] if hub else []
+    pace = [p.generator.pace_lag_p99_seconds for p in phases if p.generator.pace_lag_p99_seconds is not None]
+    told += [f"arrivals started {show_time(max(pace))} late at p99"] if pace else []
     return ", ".join(told) or "no figure was kept"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from html import unescape
 from itertools import pairwise
 from pathlib import Path
@@ -40,6 +41,16 @@ def assert_agrees(run: Run, folder: Path) -> dict[str, Any]:
     return found
 
 
+def everything_sent(record: dict[str, Any]) -> dict[str, int]:
+    """Operations by mode and name, in phases and outside of them."""
+    counted: Counter[str] = Counter()
+    for part in [one | {"mode": phase["mode"]} for phase in record["phases"] for one in phase["operations"]]:
+        counted[f"{part['mode']} {part['operation']}"] += sum(part["outcomes"].values())
+    for part in record["outside"]:
+        counted[f"{part['mode']} {part['operation']}"] += sum(part["outcomes"].values())
+    return dict(counted)
+
+
 @pytest.mark.parametrize("layout", [(), ("--processes", "2")])
 def test_a_compare_run_keeps_its_phases_and_its_verdict(
     milvus: EmbeddedServer, tmp_path: Path, layout: tuple[str, ...]
@@ -62,6 +73,8 @@ def test_a_compare_run_keeps_its_phases_and_its_verdict(
     assert ratio["low"] <= ratio["estimate"] <= ratio["high"]
     assert f"{ratio['estimate']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" in run.out
     assert comparison["verdict"] in run.out
+    assert everything_sent(record) == run.told["stats"]
+    assert sum(part["outcomes"]["ok"] for part in record["outside"]) > 0, "the warm-up"
     manifest = record["manifest"]
     assert manifest["server_type"] == "milvus"
     assert manifest["rows"] == 300

@@ -59,9 +59,11 @@ def timed(rates: Sequence[float], seconds: float = 0.01, name: str = "search", *
 
 def phase(mode: str, concurrency: int | None = 8, *operations: OperationRecord, **given: Any) -> PhaseRecord:
     saturated = given.pop("saturated", False)
+    left: dict[str, Any] = {"offered": None, "unfinished": 0, "longest_unfinished_seconds": None}
     head: dict[str, Any] = {"model": "closed", "style": "", "started_at": None}
-    values = head | {"rate": None, "seconds": 10.0, "dropped": 0, "workers_lost": 0} | given
-    generator = Generator(cpu_ratio=0.5, loop_lag_p99_seconds=0.001, hub_lag_p99_seconds=0.002, saturated=saturated)
+    values = head | {"rate": None, "seconds": 10.0, "dropped": 0, "workers_lost": 0} | left | given
+    lags = {"loop_lag_p99_seconds": 0.001, "hub_lag_p99_seconds": 0.002, "pace_lag_p99_seconds": None}
+    generator = Generator(cpu_ratio=0.5, saturated=saturated, **lags)
     return PhaseRecord(
         mode=Mode(mode), concurrency=concurrency, operations=operations or (operation(),), generator=generator, **values
     )
@@ -106,5 +108,6 @@ def record(*phases: PhaseRecord, comparisons: tuple[Comparison, ...] = (), **giv
         "run_id": "20261122-193000-k3f9",
         "started_at": datetime(2026, 11, 22, 19, 30, tzinfo=UTC),
         "manifest": manifest(),
+        "outside": (),
     }
     return RunRecord(**values | given, phases=phases, comparisons=comparisons)

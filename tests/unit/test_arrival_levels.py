@@ -93,8 +93,24 @@ def test_a_phase_that_ends_while_many_wait_has_no_p99_to_compare() -> None:
     end = ledger.windows[3].end
     ledger.drop([end - 0.8] * 50, at=end + 1)
     assert rows(ledger)["async"][-1] == "invalid"
-    told = "when phase 4 ended, 50 arrivals had waited longer than its p99, up to 0.80 s"
+    told = "when phase 4 ended, 50 operations had waited longer than its p99, up to 0.80 s"
     assert told in reasons(ledger)
+
+
+def test_users_who_hang_at_the_end_of_a_phase_are_told_beside_a_verdict_of_throughput() -> None:
+    ledger = Ledger()
+    for number, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
+        start, count = 100.0 * (number + 1), 1_000 if mode is Mode.SYNC else 2_000
+        ledger.open(Phase(number, mode, 30, seconds=10), start, start + 10)
+        ends = [start + 10 * (place + 0.5) / count for place in range(count)]
+        ledger([Sample(mode, "search", end - 0.01, end - 0.01, end, Outcome.OK, 10) for end in ends])
+    hung = Sample(Mode.SYNC, "search", start + 7.0, start + 7.0, start + 12.0, Outcome.OK, 10)
+    ledger([hung] * 30)
+    (level,) = find_levels(ledger.windows.values(), seed=1)
+    assert level.comparison
+    assert level.comparison.verdict is Verdict.ASYNC
+    told = "when phase 4 ended, 30 operations had waited longer than its p99, up to 3.00 s"
+    assert level.comparison.reasons == (told,)
 
 
 def test_a_few_under_way_at_the_end_are_no_reason() -> None:

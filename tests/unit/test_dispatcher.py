@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, ClassVar
 
 import pytest
@@ -241,3 +241,29 @@ def test_another_share_in_mid_phase_neither_loses_nor_doubles_an_arrival() -> No
         due = sorted(round((sample.scheduled - first) * 100) for sample in on.samples)
         assert due == [*range(30), *range(31, 60, 2)]
         assert {sample.mode for sample in on.samples} == {Mode.SYNC}
+
+
+@BOTH
+def test_what_a_late_schedule_never_handed_over_is_offered_and_left_over(
+    kind: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(kind) as on:
+        on.station.settings = settings()
+        hand_over = Dispatcher._dispatch
+
+        def slowly(self: Dispatcher, arrival: Any, now: float) -> None:
+            hand_over(self, arrival, now)
+            sleep(0.05)
+
+        monkeypatch.setattr(Dispatcher, "_dispatch", slowly)
+        with playing(on, kind) as made:
+            start = perf_counter()
+            on.wait_until(lambda: perf_counter() > start + 0.6, "the end of the phase")
+            made.halt()
+            assert made.latest > 0.1
+        window = on.station.ledger.windows[0]
+        done = window.tallies[kind.mode, "search"].operations
+        assert window.flow.offered == 50
+        assert done < 20
+        assert done + window.flow.dropped + window.flow.unfinished == 50
+        assert made.lags.get_total_count() == 50

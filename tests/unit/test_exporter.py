@@ -187,6 +187,13 @@ def test_a_process_is_saturated_by_its_cpu_or_by_its_p99_lag(cpu: float, lag: fl
     assert registry.get_sample_value("loadgen_saturated") == 0, "10 s later it is over"
 
 
+def test_arrivals_that_are_handed_over_late_saturate_a_process() -> None:
+    exporter, registry = make()
+    for number in range(100):
+        exporter.beat(Beat(number / 10, 0.01, 0.1, 0.001, 0.001, 1, 0.3))
+    assert registry.get_sample_value("loadgen_saturated") == 1
+
+
 def test_arrivals_and_recall_are_told_by_mode() -> None:
     exporter, registry = make()
     exporter.count_dropped(Mode.SYNC, 3)

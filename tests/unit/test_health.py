@@ -61,18 +61,27 @@ def test_the_busiest_of_several_workers_counts_and_lags_are_those_of_all() -> No
     assert merged.in_flight == 3
 
 
-def test_only_beats_that_lie_in_the_phase_count_for_it() -> None:
+def test_a_beat_counts_for_the_phase_that_more_than_half_of_it_lies_in() -> None:
     ledger = Ledger()
     ledger.open(Phase(0, Mode.SYNC, 1, seconds=1), 10.0, 11.0)
-    for at in (10.05, 10.15, 10.95, 11.05):
+    for at in (10.03, 10.07, 10.95, 11.03, 11.07):
         ledger.beat(beat(at=at))
-    assert ledger.windows[0].health.hub_lag.get_total_count() == 2
+    assert ledger.windows[0].health.hub_lag.get_total_count() == 3
+
+
+def test_a_stall_of_the_generator_that_outlasts_its_phase_counts_for_it() -> None:
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.SYNC, 1, seconds=1), 10.0, 11.0)
+    ledger.open(Phase(1, Mode.SYNC, 1, seconds=1), 11.3, 12.3)
+    ledger.beat(Beat(11.25, 0.9, 0.8, 0.7, 0.0, 3))
+    assert ledger.windows[0].health.hub_lag_p99 == pytest.approx(0.7, rel=1e-2)
+    assert not ledger.windows[1].health.cpu
 
 
 def test_a_pulse_sees_a_stalled_loop_and_a_stalled_hub_and_used_cpu() -> None:
     loop = LoopThread()
     beats: list[Beat] = []
-    pulse = Pulse(loop, beats.append, lambda: 7)
+    pulse = Pulse(loop, beats.append, lambda: (7, 0.25))
     gevent.sleep(INTERVAL * 2.5)
     calm = len(beats)
     loop.post(time.sleep, 0.5)
@@ -88,4 +97,4 @@ def test_a_pulse_sees_a_stalled_loop_and_a_stalled_hub_and_used_cpu() -> None:
     assert stalled > 0.25
     assert max(one.hub_lag for one in beats[calm:]) > 0.15
     assert max(one.cpu for one in beats[calm:]) > 0.1
-    assert {one.in_flight for one in beats} == {7}
+    assert {(one.in_flight, one.pace_lag) for one in beats} == {(7, 0.25)}

@@ -11,6 +11,7 @@ from loadgen.ledger import Ledger, new_histogram
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, OutcomeClass, Sample
 
+NOTHING: dict[str, object] = {"windows": [], "outside": []}
 PHASES = [Phase(number, mode, 8, seconds=10) for number, mode in enumerate((Mode.SYNC, Mode.ASYNC))]
 
 
@@ -100,7 +101,7 @@ def test_reports_of_two_workers_add_up_to_what_one_process_would_have_counted() 
             for worker in workers:
                 master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(2e6))), "one")
     for worker in workers:
-        assert worker.take_report(2e6) == []
+        assert worker.take_report(2e6) == NOTHING
     mine, merged = (ledger.windows[0].tallies[Mode.SYNC, "search"] for ledger in (alone, master))
     assert merged.outcomes == mine.outcomes
     assert merged.rows == mine.rows
@@ -193,11 +194,34 @@ def test_dropped_arrivals_count_in_the_phase_of_their_moment_and_reach_the_maste
     master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(111.0))), "one")
     flow = master.windows[0].flow
     assert (flow.offered, flow.dropped, flow.unfinished) == (1000, 3, 1)
-    assert worker.take_report(112.0) == []
+    assert worker.take_report(112.0) == NOTHING
 
 
-def test_a_closed_phase_leaves_nothing_over() -> None:
+def test_what_a_closed_phase_finds_under_way_at_its_end_is_left_over_with_its_age() -> None:
     ledger = Ledger()
     ledger.open(PHASES[0], 100.0, 110.0)
-    ledger([sample(111.0, took=2.0)])
-    assert ledger.windows[0].flow.unfinished == 0
+    ledger([sample(109.0), sample(111.0, took=2.0), sample(113.0, took=2.9)])
+    flow = ledger.windows[0].flow
+    assert (flow.unfinished, flow.left.get_max_value()) == (1, pytest.approx(1_000_000, rel=2e-3))
+
+
+def test_every_operation_is_counted_once_in_a_phase_or_outside_of_all_and_so_on_the_master() -> None:
+    worker, master = Ledger(), Ledger()
+    worker([sample(98.0)])
+    worker.open(PHASES[0], 100.0, 110.0)
+    worker([sample(99.0, outcome=Outcome.FAILED), sample(101.0), sample(110.5, took=2.0)])
+    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(111.0))), "one")
+    worker.open(PHASES[1], 112.0, 122.0)
+    worker([sample(111.5, mode=Mode.ASYNC), sample(113.0, mode=Mode.ASYNC), sample(109.5)])
+    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(123.0))), "one")
+    counted = {
+        (key, number): tally.operations for number in (0, 1) for key, tally in master.windows[number].tallies.items()
+    }
+    assert counted == {((Mode.SYNC, "search"), 0): 2, ((Mode.ASYNC, "search"), 1): 1}
+    assert master.outside == {
+        (Mode.SYNC, "search"): {Outcome.OK: 2, Outcome.FAILED: 1},
+        (Mode.ASYNC, "search"): {Outcome.OK: 1},
+    }
+    assert worker.take_report(124.0) == NOTHING
+    master.reset()
+    assert master.outside == {}

@@ -32,13 +32,14 @@ def plain(*args: Any, **given: Any) -> dict[str, Any]:
 
 def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     values = plain(phase("sync"), comparisons=(comparison(),))
-    assert list(values) == ["schema_version", "run_id", "started_at", "manifest", "phases", "comparisons"]
+    assert list(values) == ["schema_version", "run_id", "started_at", "manifest", "phases", "outside", "comparisons"]
     [told] = values["phases"]
     assert set(told) == {
-        "mode", "style", "started_at", "model", "concurrency", "rate", "seconds", "dropped", "workers_lost",
-        "operations", "generator",
+        "mode", "style", "started_at", "model", "concurrency", "rate", "seconds", "offered", "dropped", "unfinished",
+        "longest_unfinished_seconds", "workers_lost", "operations", "generator",
     }  # fmt: skip
-    assert set(told["generator"]) == {"cpu_ratio", "loop_lag_p99_seconds", "hub_lag_p99_seconds", "saturated"}
+    lags = {"loop_lag_p99_seconds", "hub_lag_p99_seconds", "pace_lag_p99_seconds"}
+    assert set(told["generator"]) == {"cpu_ratio", "saturated"} | lags
     [done] = told["operations"]
     counted = {"operation", "outcomes", "throughput", "recall", "slices"}
     assert set(done) == counted | {"service_seconds", "response_seconds"}
@@ -166,9 +167,9 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
     objects = {part["title"]: part for part in parts if part.get("type") == "object"}
     assert set(objects) == {
         "RunRecord", "Manifest", "PhaseRecord", "OperationRecord", "Durations", "Generator", "Comparison", "Ratio",
-        "Slice",
+        "Slice", "Outside",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name
         assert set(part["required"]) == set(part["properties"]), name
-    assert schema()["properties"]["schema_version"]["const"] == 2
+    assert schema()["properties"]["schema_version"]["const"] == 3

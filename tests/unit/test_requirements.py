@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from loadgen.faults import SettingsError
-from loadgen.record import RunRecord
+from loadgen.record import Outside, RunRecord
 from loadgen.requirements import judge, parse_max_failures, parse_requirement, parse_requirements
 from loadgen.sample import Mode, Outcome
 from tests.unit.record_support import comparison, durations, operation, phase, record
@@ -152,7 +152,7 @@ def test_a_run_without_phases_meets_nothing() -> None:
     found = judge(record(), parse_requirements(texts), parse_max_failures("100%"))
     assert [judgement.met for judgement in found] == [False] * 4
     assert found[0].where == "no search of any mode at any load"
-    assert found[3] == ("at most 100% failures", False, "nothing measured", "all phases")
+    assert found[3] == ("at most 100% failures", False, "nothing measured", "the whole run")
 
 
 NO_TIMES: dict[str, float | None] = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "p99_9", "max"))
@@ -228,7 +228,13 @@ def test_failures_are_judged_as_a_share_of_each_phase_or_as_a_count_of_all(
 )
 def test_a_run_may_have_so_many_failures_over_all_phases(limit: str, met: bool) -> None:
     [found] = judge(failing(3, 10), [], parse_max_failures(limit))
-    assert found == (f"at most {limit} failures", met, "0.65 % (13 of 2,000)", "all phases")
+    assert found == (f"at most {limit} failures", met, "0.65 % (13 of 2,000)", "the whole run")
+
+
+def test_failures_outside_of_the_phases_count_for_the_whole_run() -> None:
+    outside = Outside(mode=Mode.SYNC, operation="search", outcomes={Outcome.OK: 900, Outcome.FAILED: 100})
+    [found] = judge(failing(3, 10).model_copy(update={"outside": (outside,)}), [], parse_max_failures("3%"))
+    assert found == ("at most 3% failures", False, "3.76667 % (113 of 3,000)", "the whole run")
 
 
 def test_dropped_arrivals_are_failures() -> None:

@@ -64,6 +64,7 @@ def test_hnsw_searches_at_least_as_wide_as_top_k() -> None:
         ("concurrency", "1,x", "Give whole numbers with commas"),
         ("concurrency", "", "Give whole numbers with commas"),
         ("concurrency", "0", "Give whole numbers with commas"),
+        ("concurrency", "8,1,8", "names a level twice. Use --concurrency 8,1,"),
         ("phase_seconds", "0", "Choose a number above 0"),
         ("deadline", "-1", "Choose a number above 0"),
         ("index_params", "M", "neither JSON nor key=value pairs"),

@@ -91,7 +91,7 @@ def test_recall_goes_to_the_master_by_phase_without_loss() -> None:
             for place in range(part + 1):
                 worker.check(Check(101.0 + report, place, 0.5 + 0.1 * part))
             master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(200.0))), f"worker {part}")
-    assert workers[0].take_report(200.0) == []
+    assert workers[0].take_report(200.0) == {"windows": [], "outside": []}
     assert master.windows[0].recalls.checks == 9
     assert master.windows[0].recalls.mean == pytest.approx((3 * 0.5 + 6 * 0.6) / 9)
 

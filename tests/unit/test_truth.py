@@ -233,6 +233,14 @@ def test_a_recall_that_nobody_measures_cannot_be_required() -> None:
     assert find_faults(Settings.parse(asked)) == []
 
 
+def test_a_ratio_of_throughput_is_not_required_of_arrivals(tmp_path: Path) -> None:
+    asked = {"record": str(tmp_path), "require": "search ratio > 1.2"}
+    arrivals = {"arrival": "poisson", "rate": "50"}
+    (told,) = find_faults(Settings.parse(asked | arrivals))
+    assert str(told).startswith('--require "search ratio > 1.2": is of operations/s, which --arrival poisson makes')
+    assert find_faults(Settings.parse(asked)) == []
+
+
 def test_nothing_is_looked_for_where_no_search_is_checked() -> None:
     settings = Settings.parse({"recall_every": 0, "rows": 1_000_000_000})
     assert find_truth(settings, Dataset(settings)) is None

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from loadgen.record import Comparison, PhaseRecord, Ratio
-from loadgen.sample import Outcome
+from loadgen.record import Comparison, Outside, PhaseRecord, Ratio
+from loadgen.sample import Mode, Outcome
 from loadgen.verdict import explain
 from loadgen.verdict.phrases import join, show_ratio, show_time
 from tests.unit.record_support import comparison, operation, phase, record, timed
@@ -145,6 +145,22 @@ def test_dropped_arrivals_lost_workers_and_a_saturated_generator_are_warned_of()
     assert saturated.startswith(
         "The load generator was at its limit in phase 2 (50 % of a core, event loop 1 ms late at p99, Locust's hub 2 ms"
     )
+
+
+def test_a_stall_at_the_end_of_a_phase_is_warned_of_and_a_usual_end_is_not() -> None:
+    usual = phase("sync", 8, unfinished=8, longest_unfinished_seconds=0.019)
+    stalled = phase("async", 8, unfinished=8, longest_unfinished_seconds=2.5)
+    (told,) = explain(record(usual, stalled)).warnings
+    assert told == (
+        "When phase 2 ended, 8 operations were waiting or under way, one of them for 2,500 ms. The longest that ended "
+        "took 10 ms: the stall is in no figure."
+    )
+
+
+def test_failures_outside_of_the_phases_are_warned_of() -> None:
+    outside = Outside(mode=Mode.SYNC, operation="search", outcomes={Outcome.OK: 80, Outcome.THROTTLED: 20})
+    (told,) = explain(record(phase("sync"), phase("async"), outside=(outside,))).warnings
+    assert told == "Outside of the phases (warm-up, and after their ends) 20 of 100 operations failed."
 
 
 def test_a_phase_in_which_no_operation_ended_is_warned_of() -> None:
