@@ -102,7 +102,7 @@ def make_plan(seconds: float) -> Sequence[Drive]:
     pairs = tuple(kind for kind in (constant, two_point, short, none) for _ in range(2))
     return (
         Drive("paced", (constant,) * 4, seconds, RATE),
-        Drive("open", (constant, constant, two_point, two_point), seconds, RATE),
+        Drive("open", (constant,) * 4 + (two_point,) * 4, seconds, RATE),
         Drive("bare", (constant, constant, none, none), seconds),
         Drive("closed", pairs, seconds),
         Drive("open", (stop,) * 4, stop.delays.every, STOP_RATE),
