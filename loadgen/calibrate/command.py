@@ -16,7 +16,7 @@ LONGEST = 600.0
 
 def add_calibrate(commands: Any) -> None:
     """`loadgen calibrate` and its flags, on argparse's subparsers."""
-    text = "drive a server whose delays are known exactly, and set them beside what is reported; takes two and a half minutes"
+    text = "drive a server whose delays are known exactly, and set them beside what is reported, in three minutes"
     parser = commands.add_parser("calibrate", help=text, description=text)
     parser.add_argument(
         "--seconds",
