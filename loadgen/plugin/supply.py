@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from loadgen.plugin.answers import compare_modes, find_truth
+from loadgen.runtime.garbage import set_aside
 from loadgen.runtime.hub import run_in_thread
 from loadgen.sample import Mode
 from loadgen.server import EmbeddedServer, start_server
@@ -82,6 +83,7 @@ class Supply:
             station.checks.arm(settings.recall_every, station.queries, dataset.row_id)
             station.nodes = Nodes(InsertStream(dataset, worker))
             _open_stores(station, settings, modes)
+            set_aside()
 
         run_in_thread(work)
 

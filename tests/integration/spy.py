@@ -1,5 +1,6 @@
 """A second locustfile: at the end it writes what the run counted, for the tests to read. It has no users."""
 
+import gc
 import json
 import os
 from pathlib import Path
@@ -37,4 +38,5 @@ def _told(environment: Any, code: int) -> str:
         }
         for window in environment.loadgen.ledger.windows.values()
     ]
-    return json.dumps({"code": code, "stats": stats, "failures": failures, "windows": windows})
+    counted = {"stats": stats, "failures": failures, "windows": windows}
+    return json.dumps({"code": code, "set_aside": gc.get_freeze_count()} | counted)

@@ -1,14 +1,17 @@
 """The way from threads to the hub, and the process that stays unpatched."""
 
+import gc
 import os
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import gevent
 import pytest
 
+from loadgen.runtime.garbage import set_aside
 from loadgen.runtime.hub import BATCH, HubQueue, run_in_thread
 from loadgen.runtime.loop import LoopThread
 from loadgen.sample import Mode, Outcome, Sample
@@ -122,3 +125,23 @@ def test_a_locust_command_is_started_anew_once_without_the_patches(tmp_path: Pat
     imports = [line for line in done.stdout.splitlines() if line.startswith("imported by")]
     assert len(imports) == 2
     assert imports[0] == imports[1], "the process is replaced, not left behind"
+
+
+def test_what_is_set_aside_is_not_searched_for_garbage_and_found_once_it_is_some() -> None:
+    class Knot:
+        def __init__(self) -> None:
+            self.self = self
+
+    gone: list[str] = []
+    knot = Knot()
+    weakref.finalize(knot, gone.append, "knot")
+    try:
+        set_aside()
+        assert gc.get_freeze_count() > 10_000
+        del knot
+        gc.collect()
+        assert not gone, "set aside with the rest"
+        set_aside()
+        assert gone == ["knot"]
+    finally:
+        gc.unfreeze()
