@@ -49,7 +49,9 @@ def on_terminal(folder: Path, *arguments: str, act: Callable[[str], bool] | None
     outside, inside = pty.openpty()
     termios.tcsetwinsize(inside, (40, 150))
     before = termios.tcgetattr(inside)
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
+    # pytest's own processes may have the size of another terminal in their environment.
+    others = ("LOADGEN_", "LOCUST_", "COLUMNS", "LINES")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(others)}
     folder.mkdir(exist_ok=True)
     command = [LOCUST, "-f", str(ROOT / "locustfiles" / "search.py"), "--headless", *arguments]
     with (folder / "out").open("w") as out:

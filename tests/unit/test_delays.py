@@ -115,7 +115,7 @@ def test_the_tables_and_the_json_tell_every_phase_and_target() -> None:
     assert text.count("see kept") == 2
     assert "1 to 2 ms" in text
     told = json.loads(as_json(everything()))
-    assert len(told["phases"]) == 4 + 4 + 4 + 8 + 4
+    assert len(told["phases"]) == 4 + 8 + 4 + 8 + 4
     assert told["phases"][0]["service"][0] == pytest.approx(0.0215)
     assert told["phases"][0]["known"] == pytest.approx([0.02] * 4)
     assert all(target["met"] for target in told["targets"])
