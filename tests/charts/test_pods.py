@@ -1,9 +1,11 @@
 """What every pod of a run is and has, in both modes."""
 
+from argparse import ArgumentParser
 from typing import Any
 
 import pytest
 
+from loadgen.commands.wait import add_wait
 from tests.charts.chart_support import (
     FEATURES,
     ROLES,
@@ -33,7 +35,12 @@ def test_workers_find_the_master_by_its_service_at_the_port_that_it_listens_on(f
     assert {str(port["port"]), str(listens), bound, wanted} == {"5557"}
     [wait] = pod_of(documents, "worker")["spec"]["initContainers"]
     assert (wait["name"], wait["command"]) == ("wait-for-master", ["loadgen", "wait"])
-    assert wait["args"] == [f"{service['metadata']['name']}:5557", "--seconds", "21600"]
+    address = f"{service['metadata']['name']}:5557"
+    assert wait["args"] == [address, "--seconds", "21600", "--unnamed-seconds", "900"]
+    parser = ArgumentParser()
+    add_wait(parser.add_subparsers())
+    given = parser.parse_args(["wait", *wait["args"]])
+    assert (given.seconds, given.unnamed_seconds) == (21_600, 900)
     assert (service["spec"]["clusterIP"], service["spec"]["publishNotReadyAddresses"]) == ("None", True)
     assert matches(service["spec"]["selector"], pod_of(documents, "master")["metadata"]["labels"])
     assert not matches(service["spec"]["selector"], pod_of(documents, "worker")["metadata"]["labels"])

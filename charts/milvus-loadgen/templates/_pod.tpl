@@ -136,7 +136,7 @@ spec:
 {{- if eq .role "worker" }}
 - name: wait-for-master
   command: [loadgen, wait]
-  args: [{{ include "milvus-loadgen.base" .root }}-master:5557, --seconds, {{ $v.workers.masterWithinSeconds | quote }}]
+  args: [{{ include "milvus-loadgen.base" .root }}-master:5557, --seconds, {{ $v.workers.masterWithinSeconds | quote }}, --unnamed-seconds, {{ $v.workers.masterPlacedWithinSeconds | quote }}]
   {{- include "milvus-loadgen.container" . | nindent 2 }}
 {{- end }}
 {{- end }}
