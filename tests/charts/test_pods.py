@@ -208,3 +208,28 @@ def test_another_configuration_starts_a_deployments_pods_anew() -> None:
         for rows in (10, 20, 20)
     }
     assert len(sums) == 2
+
+
+@pytest.mark.parametrize(
+    "key", ["nodeSelector", "affinity", "tolerations", "priorityClassName", "hostAliases", "dnsConfig"]
+)
+def test_the_workers_can_be_without_what_every_pod_has(key: str) -> None:
+    values = values_of("pods")
+    everybodys = values["pod"].get(key) or values["workers"]["pod"][key]
+    values["pod"][key] = everybodys
+    values["workers"]["pod"][key] = type(everybodys)()
+    documents = render(values)
+    assert key not in pod_of(documents, "worker")["spec"]
+    assert pod_of(documents, "master")["spec"][key] == everybodys
+
+
+def test_what_the_workers_add_to_a_map_is_joined_and_what_they_do_not_name_stays() -> None:
+    pod = {"nodeSelector": {"pool": "load"}, "terminationGracePeriodSeconds": 90}
+    own = {"nodeSelector": {"disk": "ssd"}, "terminationGracePeriodSeconds": 0, "labels": {}}
+    documents = render({"pod": pod | {"labels": {"team": "search"}}, "workers": {"pod": own}})
+    worker = pod_of(documents, "worker")
+    assert worker["spec"]["nodeSelector"] == {"pool": "load", "disk": "ssd"}
+    assert worker["spec"]["terminationGracePeriodSeconds"] == 0
+    assert "team" not in worker["metadata"]["labels"]
+    assert worker["spec"]["securityContext"]["runAsNonRoot"] is True
+    assert pod_of(documents, "master")["metadata"]["labels"]["team"] == "search"

@@ -14,6 +14,9 @@
 {{- $role := .role }}
 {{- $own := include "milvus-loadgen.roleValues" . | fromYaml }}
 {{- $pod := mergeOverwrite (deepCopy $root.Values.pod) (default dict $own.pod) }}
+{{- range $key, $value := $own.pod }}
+{{- if empty $value }}{{ $_ := set $pod $key $value }}{{ end }}
+{{- end }}
 {{- $context := dict "root" $root "role" $role "pod" $pod "own" $own }}
 metadata:
   labels:
