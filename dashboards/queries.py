@@ -11,9 +11,6 @@ HERE = 'namespace=~"$namespace"'
 OPERATIONS = f'{HERE}, operation=~"$operation"'
 RUN = f'on ({PROCESS}) group_left () loadgen_run_info{{{HERE}, run_id=~"$run"}}'
 """The processes of the chosen runs, to be multiplied with."""
-_LATEST = f'last_over_time(loadgen_run_info{{{HERE}, run_id=~"$run"}}[$__range])'
-RUN_IN_RANGE = f"on ({PROCESS}) group_left () max by ({PROCESS}) ({_LATEST})"
-"""The same for those that were there at any time of the range shown."""
 PHASE = f'on ({PROCESS}, mode) group_left (concurrency) loadgen_phase_info{{{HERE}, run_id=~"$run"}}'
 """The phase that a process is in, where it is of the same mode."""
 ANSWERED = 'outcome=~"ok|empty"'
@@ -74,14 +71,22 @@ def quantile_by_concurrency(q: str) -> str:
     return f"histogram_quantile({q}, sum by (mode, concurrency, le) ({rates}))"
 
 
+def over_range(expr: str) -> str:
+    """A sum of rates at one moment, added up over the range shown: in units of `$__interval`, which a ratio is rid of.
+
+    At each moment for itself, because one process may have several runs in the range, and only some of them be chosen.
+    """
+    return f"sum_over_time(({expr})[$__range:$__interval])"
+
+
 def mode_throughput(mode: str) -> str:
     """Operations per second of the time in which the mode ran, over the whole range shown.
 
-    That time is the longest of a process: one that had no users in a phase says nothing about the phase's length.
+    Both are sums over processes: the time is told by one process of each run.
     """
-    done = f'increase(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}, mode="{mode}"}}[$__range])'
-    ran = f'increase(loadgen_active_seconds_total{{{HERE}, mode="{mode}"}}[$__range])'
-    return f"sum({done} * {RUN_IN_RANGE}) / (max({ran} * {RUN_IN_RANGE}) > 0)"
+    done = f'sum(rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}, mode="{mode}"}}{RATE}) * {RUN})'
+    ran = f'sum(rate(loadgen_active_seconds_total{{{HERE}, mode="{mode}"}}{RATE}) * {RUN})'
+    return f"{over_range(done)} / ({over_range(ran)} > 0)"
 
 
 def throughput_ratio() -> str:
@@ -92,10 +97,10 @@ def throughput_ratio() -> str:
 def quantile_ratio(q: str) -> str:
     """Response time of async to that of sync over the whole range shown."""
     buckets = [
-        f'increase(loadgen_response_seconds_bucket{{{OPERATIONS}, mode="{mode}"}}[$__range]) * {RUN_IN_RANGE}'
+        f'sum by (le) (rate(loadgen_response_seconds_bucket{{{OPERATIONS}, mode="{mode}"}}{RATE}) * {RUN})'
         for mode in ("async", "sync")
     ]
-    return " / ".join(f"histogram_quantile({q}, sum by (le) ({one}))" for one in buckets)
+    return " / ".join(f"histogram_quantile({q}, {over_range(one)})" for one in buckets)
 
 
 def phases() -> str:

@@ -37,7 +37,7 @@ def make() -> Any:
 
 
 def _ratios() -> list[Any]:
-    over = "Over the whole time range shown: narrow it to the run, or to one concurrency. "
+    over = "Over the whole time range shown, of all chosen runs: narrow it to one run, or to one concurrency. "
     higher = f"{over}Answered operations per second of the time in which the mode ran. 2 is twice as many with async."
     sooner = f"{over}Below 1 async answers sooner. Off by less than 10 % by the histogram's buckets."
     return [

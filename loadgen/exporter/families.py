@@ -40,10 +40,12 @@ class ExporterCollector(Collector):
         self._versions = {label: _version(package) for label, package in PACKAGES.items()}
 
     def collect(self) -> Iterator[Metric]:
-        """All families; those about operations and users only where this process makes load."""
+        """All families that are this process's to tell."""
         yield from (self._phase_info(), self._run_info())
         yield from self._health()
-        if self._exporter.count_users is not None:
+        if self._exporter.role.leads:
+            yield self._active()
+        if self._exporter.role.makes_load:
             yield from self._counters()
             yield from self._durations()
             yield from self._load(self._exporter.count_users())
@@ -75,15 +77,19 @@ class ExporterCollector(Collector):
             "Arrivals of the open model that found no place in time and were never sent [operations]",
             labels=("mode", "client"),
         )
+        self._fill_modes(dropped, self._exporter.dropped)
+        yield from (operations, rows, dropped)
+
+    def _active(self) -> Metric:
         active = CounterMetricFamily(
             "loadgen_active_seconds",
-            "Time in which phases of this mode made load here; operations over it are a throughput [seconds]",
+            "Time in which phases of this mode made load, told once for all processes of a run; "
+            "operations over it are a throughput [seconds]",
             labels=("mode", "client"),
             unit="seconds",
         )
-        self._fill_modes(dropped, self._exporter.dropped)
         self._fill_modes(active, self._exporter.active)
-        yield from (operations, rows, dropped, active)
+        return active
 
     def _durations(self) -> Iterator[Metric]:
         service = HistogramMetricFamily(

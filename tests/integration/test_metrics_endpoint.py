@@ -11,7 +11,7 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadgen.exporter import Exporter, new_registry, serve
+from loadgen.exporter import Exporter, Role, new_registry, serve
 from loadgen.server import EmbeddedServer
 from tests.integration.locust_command import ROOT, SMALL, run_locust, start_locust
 
@@ -31,7 +31,7 @@ def read(url: str) -> dict[str, float]:
 
 
 def test_a_taken_port_is_passed_over_for_the_next_free_one() -> None:
-    registry = new_registry(Exporter("llamaindex", lambda: 5))
+    registry = new_registry(Exporter("llamaindex", Role.LOCAL, lambda: 5))
     first = serve(registry, "127.0.0.1", 0)
     second = serve(registry, "127.0.0.1", first.port)
     assert first.port < second.port <= first.port + 10
@@ -44,7 +44,7 @@ def test_a_taken_port_is_passed_over_for_the_next_free_one() -> None:
 
 
 def test_an_endpoint_on_all_addresses_is_told_by_one_that_can_be_asked() -> None:
-    registry = new_registry(Exporter("llamaindex", lambda: 5))
+    registry = new_registry(Exporter("llamaindex", Role.LOCAL, lambda: 5))
     endpoint = serve(registry, "0.0.0.0", 0)  # noqa: S104 - what the chart sets
     assert endpoint.target == f"127.0.0.1:{endpoint.port}"
     assert read(endpoint.url)["loadgen_users"] == 5
@@ -56,7 +56,7 @@ def test_where_no_port_is_left_it_says_so() -> None:
         held.bind(("127.0.0.1", 65_535))
         held.listen()
         with pytest.raises(OSError, match="in use"):
-            serve(new_registry(Exporter("llamaindex", None)), "127.0.0.1", 65_535)
+            serve(new_registry(Exporter("llamaindex", Role.MASTER, lambda: 5)), "127.0.0.1", 65_535)
 
 
 def test_an_address_of_another_machine_is_told_before_the_load(tmp_path: Path) -> None:

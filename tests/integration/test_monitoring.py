@@ -216,6 +216,22 @@ def test_a_panels_figures_are_those_of_the_record(compared: Scraped) -> None:
     assert {role for _, _, role in mine} == {"worker", "master"}
 
 
+def test_with_all_runs_chosen_a_throughput_is_of_the_time_of_all_of_them(compared: Scraped, steady: Scraped) -> None:
+    done, ran = {"sync": 0.0, "async": 0.0}, {"sync": 0.0, "async": 0.0}
+    for scraped in (compared, steady):
+        mine = f'on (instance) group_left () loadgen_run_info{{run_id="{scraped.record["run_id"]}"}}'
+        counted = f'sum by (mode) (loadgen_operations_total{{operation="search", outcome=~"ok|empty"}} * {mine})'
+        told = f"loadgen_active_seconds_total * {mine}"
+        assert list(scraped.prometheus.values(f"count by (pod) ({told})", scraped.last)) == [("master",)]
+        for (mode,), number in scraped.prometheus.values(counted, scraped.last).items():
+            done[mode] += number
+        for (mode,), seconds in scraped.prometheus.values(f"sum by (mode) ({told})", scraped.last).items():
+            ran[mode] += seconds
+    for mode in ("sync", "async"):
+        query = fill_in(mode_throughput(mode), steady.last - compared.start, operation="search")
+        assert steady.prometheus.value(query, steady.last) == pytest.approx(done[mode] / ran[mode], rel=0.15), mode
+
+
 def test_resources_of_milvus_are_those_of_milvus_alone(compared: Scraped) -> None:
     for title in ("CPU of Milvus", "Memory of Milvus"):
         drawn = compared.prometheus.lines(fill_in(dict(panel_queries())[f"milvus: {title} A"], 60), *compared.span)

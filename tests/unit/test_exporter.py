@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadgen.exporter import Exporter, new_registry
+from loadgen.exporter import Exporter, Role, new_registry
 from loadgen.exporter.buckets import DURATIONS
 from loadgen.exporter.counting import OPERATIONS
 from loadgen.health import Beat
@@ -23,8 +23,8 @@ SEARCH = {"mode": "async", "operation": "search", "client": "llamaindex"}
 RUN = {"run_id": "20261122-193000-k3f9", "server": "milvus v2.6"}
 
 
-def make(users: int | None = 3) -> tuple[Exporter, CollectorRegistry]:
-    exporter = Exporter("llamaindex", None if users is None else lambda: users)
+def make(users: int = 3, role: Role = Role.LOCAL) -> tuple[Exporter, CollectorRegistry]:
+    exporter = Exporter("llamaindex", role, lambda: users)
     return exporter, new_registry(exporter)
 
 
@@ -203,9 +203,10 @@ def test_arrivals_and_recall_are_told_by_mode() -> None:
     assert registry.get_sample_value("loadgen_recall_ratio_bucket", both | {"le": "0.9"}) == 1
 
 
-def test_active_time_is_that_in_which_a_phase_has_users() -> None:
+@pytest.mark.parametrize("role", [Role.LOCAL, Role.MASTER])
+def test_active_time_is_that_in_which_a_phase_has_users(role: Role) -> None:
     users = 0
-    exporter = Exporter("llamaindex", lambda: users)
+    exporter = Exporter("llamaindex", role, lambda: users)
     registry = new_registry(exporter)
     beat = Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1)
     exporter.beat(beat)
@@ -233,12 +234,27 @@ def test_a_phase_of_arrivals_is_active_without_users_and_told_by_its_rate() -> N
 
 
 def test_a_master_tells_of_phases_and_of_itself_and_counts_nothing_that_its_workers_count() -> None:
-    exporter, registry = make(users=None)
+    exporter, registry = make(role=Role.MASTER)
     exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
     names = {family.name for family in registry.collect()}
-    assert {"loadgen_phase_info", "loadgen_run_info", "loadgen_saturated", "loadgen_hub_lag_seconds"} <= names
+    assert {
+        "loadgen_active_seconds",
+        "loadgen_phase_info",
+        "loadgen_run_info",
+        "loadgen_saturated",
+        "loadgen_hub_lag_seconds",
+    } <= names
     assert "process_cpu_seconds" in names
     assert names & {"loadgen_operations", "loadgen_users", "loadgen_in_flight", "loadgen_service_seconds"} == set()
+
+
+def test_a_worker_tells_no_length_of_phases_which_its_master_tells_for_all() -> None:
+    exporter, registry = make(role=Role.WORKER)
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
+    exporter.beat(Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1))
+    names = {family.name for family in registry.collect()}
+    assert "loadgen_operations" in names
+    assert "loadgen_active_seconds" not in names
 
 
 def test_every_family_has_a_help_that_ends_with_its_unit() -> None:
