@@ -11,8 +11,10 @@ HERE = 'namespace=~"$namespace"'
 OPERATIONS = f'{HERE}, operation=~"$operation"'
 RUN = f'on ({PROCESS}) group_left () loadgen_run_info{{{HERE}, run_id=~"$run"}}'
 """The processes of the chosen runs, to be multiplied with."""
-PHASE = f'on ({PROCESS}, mode) group_left (concurrency) loadgen_phase_info{{{HERE}, run_id=~"$run"}}'
-"""The phase that a process is in, where it is of the same mode."""
+_PHASE = f'loadgen_phase_info{{{HERE}, run_id=~"$run"}}'
+PHASE = f"on ({PROCESS}, mode) group_left (concurrency) ({_PHASE} and {_PHASE} offset $__rate_interval)"
+"""The phase that a process is in, where it is of the same mode and has been for a whole window: a rate that reaches
+back over the beginning of a phase is partly that of the one before."""
 ANSWERED = 'outcome=~"ok|empty"'
 FAILED = 'outcome!~"ok|empty"'
 FINISHED = 'outcome=~".+"'
@@ -56,13 +58,8 @@ def heat(mode: str) -> str:
 
 
 def throughput_by_concurrency() -> str:
-    """Operations per second of each mode at each concurrency.
-
-    Of the time in which the mode ran: the window of a rate may be longer than a phase, and the modes take turns.
-    """
-    done = f"rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}}}{RATE}) * {PHASE}"
-    ran = f"rate(loadgen_active_seconds_total{{{HERE}}}{RATE}) * {PHASE}"
-    return f"sum by (mode, concurrency) ({done}) / (max by (mode, concurrency) ({ran}) > 0)"
+    """Operations per second of each mode at each concurrency."""
+    return f"sum by (mode, concurrency) (rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}}}{RATE}) * {PHASE})"
 
 
 def quantile_by_concurrency(q: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboards import queries
-from tests.integration.promtool_support import LENGTH, OWN, Told, assert_values, labelled
+from tests.integration.promtool_support import LENGTH, OWN, STEP, Told, assert_values, labelled
 
 KIND = {"client": "llamaindex", "operation": "search"}
 BOUNDS = ("0.02", "0.025", "0.04", "0.05", "0.08", "0.1", "+Inf")
@@ -76,3 +76,38 @@ def test_a_ratio_of_response_times_is_that_of_the_chosen_run_also_where_its_proc
     run: str, ratio: float, told: Told, tmp_path: Path
 ) -> None:
     assert_values(told, fill_in(queries.quantile_ratio("0.5"), run), LENGTH, {"{}": ratio}, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def levels() -> Told:
+    """Phases of sync at two concurrencies with nothing between them, and one that is shorter than a window."""
+    found = Told()
+    make_run(found, "levels", ("one", "master"), 0, 400)
+    plan = (("1", "8", (50, 150), 100, 0.1), ("2", "64", (150, 250), 400, 0.025), ("3", "512", (250, 265), 900, 0.05))
+    for number, concurrency, span, rate, seconds in plan:
+        labels = {"run_id": "levels", "phase": number, "mode": "sync", "concurrency": concurrency}
+        for instance in ("one", "master"):
+            told = labelled("loadgen_phase_info", **process(instance), **labels)
+            found.gauge(told, span[0], span[1] - STEP)
+        make_phase(found, ("one",), "master", "sync", span, rate=rate, seconds=seconds)
+    return found
+
+
+@pytest.mark.parametrize(("concurrency", "rate", "seconds"), [("8", 100, 0.1), ("64", 400, 0.025)])
+def test_a_line_by_concurrency_is_of_its_own_phase_alone(
+    concurrency: str, rate: float, seconds: float, levels: Told, tmp_path: Path
+) -> None:
+    labels = f'{{mode="sync", concurrency="{concurrency}"}}'
+    throughput, quantile = queries.throughput_by_concurrency(), queries.quantile_by_concurrency("1")
+    for after in (20, 25, 60, 95):
+        at = after + {"8": 50, "64": 150}[concurrency]
+        assert_values(levels, fill_in(throughput, ALL), at, {labels: rate}, tmp_path)
+        assert_values(levels, fill_in(quantile, ALL), at, {labels: seconds}, tmp_path)
+
+
+@pytest.mark.parametrize("at", [50, 65, 150, 165, 250, 260, 265, 300])
+def test_by_concurrency_nothing_is_drawn_while_a_window_reaches_back_over_a_phases_begin(
+    at: int, levels: Told, tmp_path: Path
+) -> None:
+    for query in (queries.throughput_by_concurrency(), queries.quantile_by_concurrency("0.95")):
+        assert_values(levels, fill_in(query, ALL), at, {}, tmp_path)
