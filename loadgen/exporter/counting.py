@@ -6,7 +6,7 @@ complete, only two values may be a sample apart.
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from loadgen.exporter.buckets import DURATIONS, LAGS, SHARES, Buckets
@@ -108,6 +108,12 @@ class Exporter:
                 place = bisect_left(DURATIONS, seconds)
             response.counts[place] += 1
             response.total += seconds
+
+    def expect(self, operations: Mapping[Mode, Iterable[str]]) -> None:
+        """Tell of these from now on, with 0: a rate lacks what a series has at the first scrape that sees it."""
+        for mode, names in operations.items():
+            for name in sorted(names):
+                self._series(mode, name)
 
     def _series(self, mode: Mode, operation: str) -> Series:
         known = self.series[mode]

@@ -88,6 +88,24 @@ def test_metrics_stay_after_ctrl_c_with_all_that_was_counted_until_another_ctrl_
     assert told["loadgen_run_info"] == 1
 
 
+def test_what_the_users_can_do_is_told_with_0_before_there_is_a_run(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        web_port = probe.getsockname()[1]
+    web = ("--web-host", "127.0.0.1", "--web-port", str(web_port))
+    run = start_locust(tmp_path, "--host", "http://127.0.0.1:1", *web, "--metrics-port", "0", files="mixed.py")
+    assert run.process.stderr
+    found = next(match for line in run.process.stderr if (match := re.search(r"Metrics are at (\S+)", line)))
+    with urlopen(found[1], timeout=5) as answer:  # noqa: S310 - an address on this machine
+        text = answer.read().decode()
+    told = re.findall(r'loadgen_operations_total\{.*mode="(\w+)",operation="(\w+)",outcome="ok"\} (\S+)', text)
+    assert sorted(told) == [
+        (mode, name, "0.0") for mode in ("async", "sync") for name in ("delete", "insert", "search")
+    ]
+    run.interrupt()
+    run.finish(20)
+
+
 def test_the_rules_are_right_and_give_what_their_table_says() -> None:
     for command in (
         ["check", "rules", str(RULES)],

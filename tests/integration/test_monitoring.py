@@ -160,7 +160,7 @@ def test_operations_add_up_over_the_workers_to_locusts_own_table(compared: Scrap
         run_id = scraped.record["run_id"]
         query = (
             "sum by (mode, operation) (loadgen_operations_total"
-            f' * on (instance) group_left () loadgen_run_info{{run_id="{run_id}"}})'
+            f' * on (instance) group_left () loadgen_run_info{{run_id="{run_id}"}}) > 0'
         )
         found = {
             f"{mode} {operation}": count

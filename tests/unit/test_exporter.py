@@ -142,6 +142,38 @@ def test_many_kinds_of_failure_and_operation_leave_the_number_of_series_bounded(
     assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"operation": "other", "outcome": "failed"})
 
 
+def test_what_is_expected_is_told_with_0_before_it_happens() -> None:
+    exporter, registry = make()
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"outcome": "ok"}) is None
+    exporter.expect({Mode.ASYNC: {"search", "insert"}})
+    for operation in ("search", "insert"):
+        labels = SEARCH | {"operation": operation}
+        for outcome in Outcome:
+            assert registry.get_sample_value("loadgen_operations_total", labels | {"outcome": outcome.value}) == 0
+        for name in ("loadgen_rows_total", "loadgen_service_seconds_count", "loadgen_response_seconds_count"):
+            assert registry.get_sample_value(name, labels) == 0
+        assert registry.get_sample_value("loadgen_response_seconds_bucket", labels | {"le": "0.1"}) == 0
+    assert (
+        registry.get_sample_value("loadgen_operations_total", SEARCH | {"operation": "delete", "outcome": "ok"}) is None
+    )
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"mode": "sync", "outcome": "ok"}) is None
+
+
+def test_what_is_expected_takes_no_more_series_than_what_happens_and_nothing_back() -> None:
+    exporter, registry = make()
+    exporter([sample()])
+    exporter.expect({mode: {"search", "insert", "delete"} for mode in Mode})
+    expected = series_of(registry)
+    for _ in range(3):
+        exporter.expect({mode: {"search", "insert", "delete"} for mode in Mode})
+    exporter([sample(operation=name) for name in ("search", "insert", "delete")])
+    assert series_of(registry) == expected
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"outcome": "ok"}) == 2
+    assert len([one for one in expected if "operation=" in one]) == 6 * (2 * (len(DURATIONS) + 3) + 1 + len(Outcome))
+    exporter.expect({Mode.SYNC: {f"own_{number}" for number in range(100)}})
+    assert len(exporter.series[Mode.SYNC]) == OPERATIONS + 1, "further ones are told together"
+
+
 def test_only_the_phase_that_runs_now_is_told() -> None:
     exporter, registry = make()
     exporter.begin(Settings(collection="mine", consistency="Strong"))
