@@ -4,6 +4,7 @@ import importlib
 import re
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -13,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loadgen.exporter import Exporter, Role, new_registry, serve
 from loadgen.server import EmbeddedServer
-from tests.integration.locust_command import ROOT, SMALL, run_locust, start_locust
+from tests.integration.locust_command import ROOT, SMALL, Run, run_locust, start_locust
 
 LOCAL = ROOT / "k8s" / "monitoring" / "local"
 RULES = ROOT / "charts" / "milvus-loadgen" / "rules" / "loadgen.yaml"
@@ -104,6 +105,39 @@ def test_what_the_users_can_do_is_told_with_0_before_there_is_a_run(tmp_path: Pa
     ]
     run.interrupt()
     run.finish(20)
+
+
+def test_a_worker_that_joins_in_the_middle_of_a_phase_tells_of_it(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    data = ("--host", milvus.uri, "--collection", "metrics_join", *SMALL, "--concurrency", "4", "--phase-seconds", "90")
+    waiting = ("--headless", "--master", "--master-bind-port", port, "--expect-workers", "1", "--metrics-port", "0")
+    joining = ("--worker", "--master-port", port, "--metrics-port", "0")
+    runs = [start_locust(tmp_path / "master", *waiting, *data), start_locust(tmp_path / "first", *joining)]
+    try:
+        wait_for(address_of(runs[0]), "loadgen_phase_info")
+        runs.append(start_locust(tmp_path / "second", *joining))
+        wait_for(address_of(runs[-1]), "loadgen_phase_info")
+        assert runs[0].process.poll() is None, "the first phase, a minute and a half long, is not over"
+    finally:
+        for run in runs:
+            run.interrupt()
+        for run in runs:
+            run.finish(30)
+
+
+def address_of(run: Run) -> str:
+    assert run.process.stderr
+    return next(match[1] for line in run.process.stderr if (match := re.search(r"Metrics are at (\S+)", line)))
+
+
+def wait_for(url: str, name: str) -> None:
+    """Wait until a series is there and above 0."""
+    deadline = time.monotonic() + 40
+    while not read(url).get(name):
+        assert time.monotonic() < deadline, f"no {name}"
+        time.sleep(0.2)
 
 
 def test_the_rules_are_right_and_give_what_their_table_says() -> None:
