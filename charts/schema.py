@@ -18,6 +18,8 @@ CHARTS = (
     "record", "print_record", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
 )  # fmt: skip
 """Settings that have keys of their own in the chart, or no meaning in a pod."""
+AMOUNTS = ("max_failures",)
+"""Settings that are text for the sake of a unit (1%), and a plain number without: YAML gives that as a number."""
 LOCUSTS = (
     "users", "spawn-rate", "run-time", "stop-timeout", "tags", "exclude-tags", "equal-weights", "reset-stats",
     "only-summary", "loglevel", "autostart", "autoquit", "web-base-path", "exit-code-on-error",
@@ -29,7 +31,7 @@ def settings_schema() -> dict[str, Any]:
     """JSON Schema of `loadgen:`, keys as in a config file. Raises KeyError where Locust has lost a flag."""
     own = Settings.model_json_schema()["properties"]
     properties = {
-        name.replace("_", "-"): _setting(own[name], field.description or "")
+        name.replace("_", "-"): _setting(own[name] | _unquoted(name), field.description or "")
         for name, field in Settings.model_fields.items()
         if name not in CHARTS and field.annotation is not SecretStr
     }
@@ -38,6 +40,10 @@ def settings_schema() -> dict[str, Any]:
     flags = {text: action for action in parser._actions for text in action.option_strings}  # noqa: SLF001
     properties |= {name: _flag(flags[f"--{name}"]) for name in LOCUSTS}
     return {"type": "object", "additionalProperties": False, "properties": dict(sorted(properties.items()))}
+
+
+def _unquoted(name: str) -> dict[str, Any]:
+    return {"type": ["string", "number"], "minimum": 0} if name in AMOUNTS else {}
 
 
 def _setting(found: dict[str, Any], text: str) -> dict[str, Any]:

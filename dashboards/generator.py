@@ -8,6 +8,7 @@ from dashboards.parts import (
     CORES,
     COUNT,
     PER_SECOND,
+    POD,
     SECONDS,
     THIRD,
     About,
@@ -22,7 +23,6 @@ TEXT = (
     "What the load generator's own processes do. A process that is saturated measures itself: its figures are no news "
     "about Milvus. Add workers, or give each a core of its own, until this page is quiet."
 )
-POD = "{{pod}} {{instance}}"
 
 
 def make() -> Any:

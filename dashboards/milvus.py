@@ -8,6 +8,7 @@ from dashboards.parts import (
     CORES,
     COUNT,
     PER_SECOND,
+    POD,
     SECONDS,
     THIRD,
     About,
@@ -23,7 +24,6 @@ TEXT = (
     "the network, gRPC and the client itself. Milvus's histograms have buckets of powers of two: their quantiles are "
     "coarse (up to a factor of two), their means exact."
 )
-POD = "{{pod}} {{instance}}"
 
 
 def make() -> Any:

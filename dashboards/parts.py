@@ -13,6 +13,8 @@ SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 SECONDS, PER_SECOND, PERCENT, RATIO, COUNT, BYTES, CORES = "s", "ops", "percentunit", "none", "short", "bytes", "none"
 """Grafana's names of units. A ratio and a number of cores have none."""
 EVERYTHING = model.VariableOption(selected=True, text="All", value="$__all")
+POD = "{{pod}} {{instance}}"
+"""What the lines are called where each is one process."""
 THIRD, HALF, FULL = 8, 12, 24
 """Widths of panels, in Grafana's columns."""
 HEIGHT = 8

@@ -11,11 +11,10 @@ HERE = 'namespace=~"$namespace"'
 OPERATIONS = f'{HERE}, operation=~"$operation"'
 RUN = f'on ({PROCESS}) group_left () loadgen_run_info{{{HERE}, run_id=~"$run"}}'
 """The processes of the chosen runs, to be multiplied with."""
-_LATEST = f'last_over_time(loadgen_run_info{{{HERE}, run_id=~"$run"}}[$__range])'
-RUN_IN_RANGE = f"on ({PROCESS}) group_left () max by ({PROCESS}) ({_LATEST})"
-"""The same for those that were there at any time of the range shown."""
-PHASE = f'on ({PROCESS}, mode) group_left (concurrency) loadgen_phase_info{{{HERE}, run_id=~"$run"}}'
-"""The phase that a process is in, where it is of the same mode."""
+_PHASE = f'loadgen_phase_info{{{HERE}, run_id=~"$run"}}'
+PHASE = f"on ({PROCESS}, mode) group_left (concurrency) ({_PHASE} and {_PHASE} offset $__rate_interval)"
+"""The phase that a process is in, where it is of the same mode and has been for a whole window: a rate that reaches
+back over the beginning of a phase is partly that of the one before."""
 ANSWERED = 'outcome=~"ok|empty"'
 FAILED = 'outcome!~"ok|empty"'
 FINISHED = 'outcome=~".+"'
@@ -59,13 +58,8 @@ def heat(mode: str) -> str:
 
 
 def throughput_by_concurrency() -> str:
-    """Operations per second of each mode at each concurrency.
-
-    Of the time in which the mode ran: the window of a rate may be longer than a phase, and the modes take turns.
-    """
-    done = f"rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}}}{RATE}) * {PHASE}"
-    ran = f"rate(loadgen_active_seconds_total{{{HERE}}}{RATE}) * {PHASE}"
-    return f"sum by (mode, concurrency) ({done}) / (max by (mode, concurrency) ({ran}) > 0)"
+    """Operations per second of each mode at each concurrency."""
+    return f"sum by (mode, concurrency) (rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}}}{RATE}) * {PHASE})"
 
 
 def quantile_by_concurrency(q: str) -> str:
@@ -74,14 +68,22 @@ def quantile_by_concurrency(q: str) -> str:
     return f"histogram_quantile({q}, sum by (mode, concurrency, le) ({rates}))"
 
 
+def over_range(expr: str) -> str:
+    """A sum of rates at one moment, added up over the range shown: in units of `$__interval`, which a ratio is rid of.
+
+    At each moment for itself, because one process may have several runs in the range, and only some of them be chosen.
+    """
+    return f"sum_over_time(({expr})[$__range:$__interval])"
+
+
 def mode_throughput(mode: str) -> str:
     """Operations per second of the time in which the mode ran, over the whole range shown.
 
-    That time is the longest of a process: one that had no users in a phase says nothing about the phase's length.
+    Both are sums over processes: the time is told by one process of each run.
     """
-    done = f'increase(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}, mode="{mode}"}}[$__range])'
-    ran = f'increase(loadgen_active_seconds_total{{{HERE}, mode="{mode}"}}[$__range])'
-    return f"sum({done} * {RUN_IN_RANGE}) / (max({ran} * {RUN_IN_RANGE}) > 0)"
+    done = f'sum(rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}, mode="{mode}"}}{RATE}) * {RUN})'
+    ran = f'sum(rate(loadgen_active_seconds_total{{{HERE}, mode="{mode}"}}{RATE}) * {RUN})'
+    return f"{over_range(done)} / ({over_range(ran)} > 0)"
 
 
 def throughput_ratio() -> str:
@@ -92,10 +94,10 @@ def throughput_ratio() -> str:
 def quantile_ratio(q: str) -> str:
     """Response time of async to that of sync over the whole range shown."""
     buckets = [
-        f'increase(loadgen_response_seconds_bucket{{{OPERATIONS}, mode="{mode}"}}[$__range]) * {RUN_IN_RANGE}'
+        f'sum by (le) (rate(loadgen_response_seconds_bucket{{{OPERATIONS}, mode="{mode}"}}{RATE}) * {RUN})'
         for mode in ("async", "sync")
     ]
-    return " / ".join(f"histogram_quantile({q}, sum by (le) ({one}))" for one in buckets)
+    return " / ".join(f"histogram_quantile({q}, {over_range(one)})" for one in buckets)
 
 
 def phases() -> str:

@@ -37,7 +37,7 @@ def make() -> Any:
 
 
 def _ratios() -> list[Any]:
-    over = "Over the whole time range shown: narrow it to the run, or to one concurrency. "
+    over = "Over the whole time range shown, of all chosen runs: narrow it to one run, or to one concurrency. "
     higher = f"{over}Answered operations per second of the time in which the mode ran. 2 is twice as many with async."
     sooner = f"{over}Below 1 async answers sooner. Off by less than 10 % by the histogram's buckets."
     return [
@@ -114,8 +114,9 @@ def _heat_maps() -> list[Any]:
 def _levels() -> list[Any]:
     text = (
         "Each line is one mode at one concurrency (or rate, as 100/s) while its phases run. Where throughput no longer "
-        "rises with the "
-        "concurrency but the response time does, the limit is reached. A phase is short: scrape every few seconds."
+        "rises with the concurrency but the response time does, the limit is reached. Nothing is drawn until a phase "
+        "is as old as the window, four scrapes: before that the figures would be those of the phase before, too. A "
+        "phase that is shorter shows nothing: scrape more often, or make phases longer."
     )
     legend = "{{mode}}, {{concurrency}}"
     return [

@@ -105,11 +105,14 @@ def _order(modes: tuple[Mode, ...], levels: tuple[L, ...], rounds: int) -> list[
 THREADS_AT_MOST = 64
 """Sync operations that a burst keeps in flight at most, each on a thread of its own."""
 
+BURST_OPERATIONS = ("search", "insert")
+"""Operations that a burst may be of, in the order of the plan."""
+
 
 def burst_phases(styles: tuple[str, ...], counts: tuple[int, ...]) -> tuple[Phase, ...]:
     """The seed's table: searches first, all on the same rows, then the inserts; every style at every count."""
     phases: list[Phase] = []
-    for operation in ("search", "insert"):
+    for operation in BURST_OPERATIONS:
         for count in counts:
             for style in styles:
                 flight = {"sync": 1, "threads": min(count, THREADS_AT_MOST), "async": count}[style]

@@ -12,6 +12,8 @@ LOOK_SECONDS = 1.0
 CONNECT_SECONDS = 3.0
 GONE_SECONDS = 30.0
 """A name that resolved and has not for so long belongs to a pod that has ended; longer than a name server's memory."""
+UNNAMED_SECONDS = 900.0
+"""A master has its name as soon as its pod is on a node, long before it is ready: for so long a node may be sought."""
 UNNAMED = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 """That there is no such name, or no address for it. Other errors are the name server's own."""
 
@@ -19,8 +21,9 @@ UNNAMED = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 class Watch:
     """What is known of a master from looking at it. Times are seconds of any clock that does not go back."""
 
-    def __init__(self, end: float) -> None:
+    def __init__(self, end: float, unnamed_seconds: float = UNNAMED_SECONDS) -> None:
         self._end = end
+        self._unnamed_seconds = unnamed_seconds
         self._named = False
         self._unnamed_since: float | None = None
 
@@ -33,6 +36,8 @@ class Watch:
         unnamed_for = 0.0 if self._unnamed_since is None else now - self._unnamed_since
         if self._named and unnamed_for >= GONE_SECONDS:
             return "has ended: its name is gone"
+        if not self._named and self._unnamed_since is not None and unnamed_for >= self._unnamed_seconds:
+            return f"has had no name for {unnamed_for:.0f} s: it has ended, or found no node"
         return "did not become ready in time" if now >= self._end else ""
 
 
@@ -42,6 +47,8 @@ def add_wait(commands: Any) -> None:
     parser = commands.add_parser("wait", help=text, description=text)
     parser.add_argument("master", type=_address, metavar="HOST:PORT", help="where the master listens for workers")
     parser.add_argument("--seconds", type=float, default=300.0, help="how long at most [default: %(default)g]")
+    text = "how long at most a name without an address is waited for [default: %(default)g]"
+    parser.add_argument("--unnamed-seconds", type=float, default=UNNAMED_SECONDS, help=text)
     parser.set_defaults(command=_wait)
 
 
@@ -54,7 +61,7 @@ def _address(text: str) -> tuple[str, int]:
 
 def _wait(given: argparse.Namespace) -> int:
     host, port = given.master
-    watch = Watch(time.monotonic() + given.seconds)
+    watch = Watch(time.monotonic() + given.seconds, given.unnamed_seconds)
     while True:
         if is_listening(host, port):
             return DONE

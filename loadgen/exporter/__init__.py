@@ -3,9 +3,9 @@
 A scrape makes its families from plain lists of numbers; a sample costs a few additions and one bisection.
 """
 
-from loadgen.exporter.counting import Exporter
+from loadgen.exporter.counting import Exporter, Role
 from loadgen.exporter.families import new_registry
 from loadgen.exporter.serving import Endpoint, serve
 from loadgen.exporter.targets import Targets
 
-__all__ = ["Endpoint", "Exporter", "Targets", "new_registry", "serve"]
+__all__ = ["Endpoint", "Exporter", "Role", "Targets", "new_registry", "serve"]

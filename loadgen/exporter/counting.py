@@ -6,7 +6,8 @@ complete, only two values may be a sample apart.
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 
 from loadgen.exporter.buckets import DURATIONS, LAGS, SHARES, Buckets
 from loadgen.health import CPU_LIMIT, LAG_LIMIT, Beat
@@ -19,6 +20,24 @@ OPERATIONS = 16
 OTHER = "other"
 BEATS = 100
 """Looks at the process that decide whether it is saturated: those of the last 10 s."""
+
+
+class Role(StrEnum):
+    """A process's part in a run. Each thing is told by one part, so that sums over processes are right."""
+
+    LOCAL = "local"
+    WORKER = "worker"
+    MASTER = "master"
+
+    @property
+    def makes_load(self) -> bool:
+        """True where operations are called, which are counted there."""
+        return self is not Role.MASTER
+
+    @property
+    def leads(self) -> bool:
+        """True where phases begin and end for all, whose length is counted there."""
+        return self is not Role.WORKER
 
 
 class Series:
@@ -40,16 +59,17 @@ class Series:
 
 
 class Exporter:
-    """One for each process. A master makes no load: it counts no operations, so that sums over processes are right."""
+    """One for each process."""
 
-    def __init__(self, client: str, count_users: Callable[[], int] | None) -> None:
+    def __init__(self, client: str, role: Role, count_users: Callable[[], int]) -> None:
         self.client = client
+        self.role = role
         self.count_users = count_users
-        """Users in this process; None in a process that has none of its own, a master."""
+        """Users in this process; those of all its workers for a master."""
         self.series: dict[Mode, dict[str, Series]] = {mode: {} for mode in Mode}
         self._sync, self._async = self.series[Mode.SYNC], self.series[Mode.ASYNC]
         self.active = dict.fromkeys(Mode, 0.0)
-        """Seconds in which a phase of this mode made load here."""
+        """Seconds in which a phase of this mode made load, by the process that leads."""
         self.dropped = dict.fromkeys(Mode, 0)
         self.offered = dict.fromkeys(Mode, 0.0)
         self.recall: dict[Mode, Buckets] = {mode: Buckets(SHARES) for mode in Mode}
@@ -89,6 +109,12 @@ class Exporter:
             response.counts[place] += 1
             response.total += seconds
 
+    def expect(self, operations: Mapping[Mode, Iterable[str]]) -> None:
+        """Tell of these from now on, with 0: a rate lacks what a series has at the first scrape that sees it."""
+        for mode, names in operations.items():
+            for name in sorted(names):
+                self._series(mode, name)
+
     def _series(self, mode: Mode, operation: str) -> Series:
         known = self.series[mode]
         name = operation if operation in known or len(known) < OPERATIONS else OTHER
@@ -126,7 +152,7 @@ class Exporter:
         self.loop_lag.add(beat.loop_lag)
         self.in_flight = beat.in_flight
         self._beats.append(beat)
-        if self.phase is not None and self.count_users is not None and (self.phase.is_open or self.count_users()):
+        if self.role.leads and self.phase is not None and (self.phase.is_open or self.count_users()):
             self.active[self.phase.mode] += beat.wall
 
     @property

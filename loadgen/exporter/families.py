@@ -1,6 +1,6 @@
 """The metric families of a scrape. Labels come from closed sets; each help text ends with its unit in brackets."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 
@@ -11,6 +11,7 @@ from prometheus_client.utils import floatToGoString
 
 from loadgen.exporter.buckets import Buckets
 from loadgen.exporter.counting import Exporter, Series
+from loadgen.sample import Mode
 
 KIND = ("mode", "operation", "client")
 PACKAGES = {
@@ -39,10 +40,12 @@ class ExporterCollector(Collector):
         self._versions = {label: _version(package) for label, package in PACKAGES.items()}
 
     def collect(self) -> Iterator[Metric]:
-        """All families; those about operations and users only where this process makes load."""
+        """All families that are this process's to tell."""
         yield from (self._phase_info(), self._run_info())
         yield from self._health()
-        if self._exporter.count_users is not None:
+        if self._exporter.role.leads:
+            yield self._active()
+        if self._exporter.role.makes_load:
             yield from self._counters()
             yield from self._durations()
             yield from self._load(self._exporter.count_users())
@@ -74,17 +77,19 @@ class ExporterCollector(Collector):
             "Arrivals of the open model that found no place in time and were never sent [operations]",
             labels=("mode", "client"),
         )
-        for mode, number in self._exporter.dropped.items():
-            dropped.add_metric([mode.value, self._exporter.client], number)
+        self._fill_modes(dropped, self._exporter.dropped)
+        yield from (operations, rows, dropped)
+
+    def _active(self) -> Metric:
         active = CounterMetricFamily(
             "loadgen_active_seconds",
-            "Time in which phases of this mode made load here; operations over it are a throughput [seconds]",
+            "Time in which phases of this mode made load, told once for all processes of a run; "
+            "operations over it are a throughput [seconds]",
             labels=("mode", "client"),
             unit="seconds",
         )
-        for mode, seconds in self._exporter.active.items():
-            active.add_metric([mode.value, self._exporter.client], seconds)
-        yield from (operations, rows, dropped, active)
+        self._fill_modes(active, self._exporter.active)
+        return active
 
     def _durations(self) -> Iterator[Metric]:
         service = HistogramMetricFamily(
@@ -123,9 +128,12 @@ class ExporterCollector(Collector):
             "Arrivals due in this process, 0 where users wait for their answers [operations per second]",
             labels=("mode", "client"),
         )
-        for mode, rate in found.offered.items():
-            offered.add_metric([mode.value, found.client], rate)
+        self._fill_modes(offered, found.offered)
         yield offered
+
+    def _fill_modes(self, family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[Mode, float]) -> None:
+        for mode, value in values.items():
+            family.add_metric([mode.value, self._exporter.client], value)
 
     def _health(self) -> Iterator[Metric]:
         found = self._exporter

@@ -1,15 +1,20 @@
-"""Which users play in a run, and in which phases."""
+"""Which users play in a run, in which phases, and what they do."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from types import CodeType
 from typing import Any
 
+from loadgen.clients import SyncClient
 from loadgen.faults import Fault, SettingsError
-from loadgen.phase import Phase, burst_phases, open_phases, timed_phases
+from loadgen.phase import BURST_OPERATIONS, Phase, burst_phases, open_phases, timed_phases
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.users import LoadUser
 
 STYLES = ("sync", "threads", "async")
+OPERATIONS = frozenset(name for name, part in vars(SyncClient).items() if callable(part) and not name.startswith("_"))
+"""What a client can do."""
 
 
 def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
@@ -84,3 +89,30 @@ def _mixed(kind: type[Any]) -> Fault:
 def modes_of(settings: Settings) -> set[Mode]:
     """The modes that a run of these settings has."""
     return set(Mode) if settings.mode == "compare" else {Mode(settings.mode)}
+
+
+def operations_of(everyone: Iterable[type[Any]], mode: str) -> dict[Mode, set[str]]:
+    """The operations that users of a mode (`compare`: both) name in their tasks, as far as a look at the code tells.
+
+    A task that calls others by way of a function is not seen through.
+    """
+    found: dict[Mode, set[str]] = {}
+    for kind in everyone:
+        if issubclass(kind, LoadUser) and mode in ("compare", kind.mode):
+            named = {name for code in _codes(kind) for name in _names(code)}
+            found.setdefault(kind.mode, set()).update(BURST_OPERATIONS if kind.style else OPERATIONS & named)
+    return found
+
+
+def _codes(kind: type[Any]) -> Iterator[CodeType]:
+    """The code of all tasks of a user or a task set, those of the task sets in it too."""
+    for task in kind.tasks:
+        if not isinstance(task, type):
+            yield from filter(None, [getattr(inspect.unwrap(task), "__code__", None)])
+        elif task is not kind:
+            yield from _codes(task)
+
+
+def _names(code: CodeType) -> set[str]:
+    nested = (part for part in code.co_consts if isinstance(part, CodeType))
+    return set(code.co_names).union(*map(_names, nested))

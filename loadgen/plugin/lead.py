@@ -11,7 +11,7 @@ from locust.exception import StopTest
 from locust.runners import MasterRunner
 
 from loadgen.phase import Phase
-from loadgen.plugin.arrivals import LOOK, Splitting, tell_flow
+from loadgen.plugin.arrivals import LOOK, LOOK_FOR_WORKERS, Splitting, tell_flow
 from loadgen.plugin.crew import CALL, Crew
 from loadgen.plugin.progress import Progress
 from loadgen.truth import Truth
@@ -49,6 +49,7 @@ class Lead:
         """Of the run that this leads: its `run_id` and its `server`, told to every exporter."""
         self._numbers = count(1)
         self._answers: dict[int, dict[str, Any]] = {}
+        self._admitting: Any = None
 
     def reset(self) -> None:
         """Begin another run, here and in every process."""
@@ -77,12 +78,12 @@ class Lead:
             Splitting(self, phase, self.run).measure(lambda: self._enter(phase))
             return
         self._wait_for_users(phase)
-        self._enter(phase)
-        self._tell("open_window", phase=phase.starting(time()).as_message())
+        self._open_window(phase)
         gevent.sleep(phase.warmup_seconds + phase.seconds)
 
     def finish(self) -> None:
         """Wait until the phase's users are gone and all they did is counted here."""
+        self._admit_no_more()
         self._tell("drain")
         self._crew.exporter.leave()
         self._count_lost()
@@ -124,8 +125,35 @@ class Lead:
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
         self._teach()
-        self._enter(phase, self._environment.parsed_options.run_time or 0.0)
-        self._tell("open_window", phase=phase.starting(time()).as_message())
+        self._open_window(phase, self._environment.parsed_options.run_time or 0.0)
+
+    def _open_window(self, phase: Phase, seconds: float = 0.0) -> None:
+        """Count for a closed phase from now on, here and in every process, those that join meanwhile too."""
+        there = self.find_there()
+        self._enter(phase, seconds)
+        begun, told = perf_counter(), phase.starting(time()).as_message()
+        self.tell_each("open_window", {name: {"phase": told} for name in there})
+        if isinstance(self._environment.runner, MasterRunner):
+            self._admitting = gevent.spawn(self._admit, told, begun, there)
+
+    def _admit(self, phase: Mapping[str, Any], begun: float, knowing: set[str]) -> None:
+        """Tell workers that join of the phase that is under way, in which Locust may give them users.
+
+        One that does not listen yet, and so does not answer, is told again.
+        """
+        while True:
+            gevent.sleep(LOOK_FOR_WORKERS)
+            if newcomers := self.find_there() - knowing:
+                entered = {"phase": phase, "run": self.run}
+                listening = set(self.tell_each("enter", dict.fromkeys(newcomers, entered), within=1.0))
+                opened = {"phase": phase, "elapsed": perf_counter() - begun}
+                self.tell_each("open_window", dict.fromkeys(listening, opened))
+                knowing = knowing | listening
+
+    def _admit_no_more(self) -> None:
+        if self._admitting is not None:
+            self._admitting.kill(block=False)
+            self._admitting = None
 
     def _enter(self, phase: Phase, seconds: float = 0.0) -> None:
         """Show that a phase runs now, for so long where it has no length of its own.
@@ -138,6 +166,7 @@ class Lead:
 
     def stop(self) -> None:
         """Stop all users and collect everything."""
+        self._admit_no_more()
         self._tell("stop")
 
     def listen(self, environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG002 - Locust calls with this keyword

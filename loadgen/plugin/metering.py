@@ -9,7 +9,7 @@ from typing import Any
 import gevent
 from locust.runners import LocalRunner, MasterRunner
 
-from loadgen.exporter import Endpoint, Exporter, Targets, new_registry, serve
+from loadgen.exporter import Endpoint, Exporter, Role, Targets, new_registry, serve
 from loadgen.faults import Fault, SettingsError
 from loadgen.plugin.surroundings import leave
 from loadgen.settings import Settings
@@ -28,9 +28,7 @@ class Metering:
     """One for each process. Until `open` it has no thread and no socket."""
 
     def __init__(self, runner: Any) -> None:
-        makes_load = not isinstance(runner, MasterRunner)
-        self.exporter = Exporter(CLIENT, (lambda: runner.user_count) if makes_load else None)
-        self._role = "local" if isinstance(runner, LocalRunner) else "worker" if makes_load else "master"
+        self.exporter = Exporter(CLIENT, _role_of(runner), lambda: runner.user_count)
         self._settings = Settings()
         self._endpoint: Endpoint | None = None
         self._targets: Targets | None = None
@@ -64,7 +62,7 @@ class Metering:
         assert self._endpoint is not None  # noqa: S101 - `open` has just made it
         self._targets = Targets(path)
         try:
-            self._targets.add(self._endpoint.target, self._role)
+            self._targets.add(self._endpoint.target, self.exporter.role)
         except OSError as error:
             problem = f"cannot be written: {error.strerror or error}"
             raise SettingsError([Fault("metrics_targets", str(path), problem, "Name another file.")]) from error
@@ -94,3 +92,9 @@ class Metering:
         end = monotonic() + seconds
         while monotonic() < end and not asked:
             gevent.sleep(LOOK)
+
+
+def _role_of(runner: Any) -> Role:
+    if isinstance(runner, MasterRunner):
+        return Role.MASTER
+    return Role.LOCAL if isinstance(runner, LocalRunner) else Role.WORKER

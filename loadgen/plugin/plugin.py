@@ -19,7 +19,7 @@ from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.plugin.arguments import add_arguments, find_unknown
 from loadgen.plugin.asking import Asking
-from loadgen.plugin.casting import modes_of
+from loadgen.plugin.casting import modes_of, operations_of
 from loadgen.plugin.crew import ANSWER, CALL, Crew
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending
@@ -92,6 +92,7 @@ class Plugin:
         self._asking = Asking(environment, self._doubts, self._lead)
         self._listen(environment.events, runner)
         settings = None if isinstance(runner, WorkerRunner) else self._asking.read()
+        self._expect(environment.parsed_options.mode)  # a worker's own, which its master may change
         self._sinks += self._metering.open(environment.parsed_options)
         if settings is None:
             self._doubts.warn()
@@ -150,6 +151,10 @@ class Plugin:
         worker = max(0, self._environment.runner.worker_index)
         self._supply.open(self._station, settings, sorted(modes), worker)
 
+    def _expect(self, mode: str) -> None:
+        """Have the series of what the users can do told of before they do it."""
+        self._metering.exporter.expect(operations_of(self._asking.everyone, mode))
+
     # The run
 
     def _on_test_start(self, environment: Any, **_: Any) -> None:
@@ -157,6 +162,7 @@ class Plugin:
         try:
             settings = self._asking.settings()
             self._metering.exporter.begin(settings)
+            self._expect(settings.mode)
             if isinstance(runner, WorkerRunner):
                 self._open(settings)
                 return

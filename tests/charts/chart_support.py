@@ -20,6 +20,7 @@ URI = "http://my-milvus:19530"
 OPERATOR = "monitoring.coreos.com/v1"
 SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
 KUBERNETES = sorted({version for version in all_versions() if Version(version) >= Version("1.28")}, key=Version)
+ROLES = ("master", "worker")
 Document = dict[str, Any]
 
 
@@ -74,6 +75,18 @@ def container_of(documents: list[Document], role: str) -> Document:
     assert [each["name"] for each in containers] == [role]
     found: Document = containers[0]
     return found
+
+
+def containers(documents: list[Document]) -> list[Document]:
+    """All containers of all pods, the checking one's too."""
+    specs = [pod_of(documents, role)["spec"] for role in ROLES]
+    specs += [each["spec"] for each in documents if each["kind"] == "Pod"]
+    return [container for spec in specs for container in spec.get("initContainers", []) + spec["containers"]]
+
+
+def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
+    """Whether a selector chooses what has these labels; an empty one is none."""
+    return bool(selector) and selector.items() <= labels.items()
 
 
 def config_of(documents: list[Document], file: str = "loadgen.conf") -> str:

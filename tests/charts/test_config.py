@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
 from charts import schema
@@ -112,6 +113,15 @@ def test_signs_that_mean_something_to_the_config_file_arrive_as_they_are(tmp_pat
     settings = read(config_of(render(values)), tmp_path)
     assert settings.require == ('search p99 < 1 s ; # "really"',)
     assert settings.max_failures == "0"
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [("10", "10"), ("'10'", "10"), ("0", "0"), ("1%", "1%"), ("0.1%", "0.1%"), ("1000000", "1000000")],
+)
+def test_failures_are_a_number_or_a_share_as_a_person_types_them(typed: str, text: str, tmp_path: Path) -> None:
+    settings = read(config_of(render({"loadgen": yaml.safe_load(f"max-failures: {typed}")})), tmp_path)
+    assert settings.max_failures == text
 
 
 def test_a_switch_that_is_off_stays_off(tmp_path: Path) -> None:

@@ -64,3 +64,9 @@ def test_the_page_names_files_and_objects_that_are_there() -> None:
     for line in re.sub(r"\\\n", " ", PAGE).splitlines():
         if line.startswith(("helm ", "kubectl ", "kind ", "docker ")):
             assert shlex.split(line)
+
+
+def test_one_version_of_helm_is_asked_for() -> None:
+    pages = [path for path in ROOT.rglob("*.md") if not {".venv", "build"} & set(path.relative_to(ROOT).parts)]
+    told = {version for path in pages for version in re.findall(r"(?i)`?helm`? (\d+\.\d+)", path.read_text())}
+    assert told == {"3.14"}

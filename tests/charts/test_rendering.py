@@ -88,6 +88,8 @@ def test_helm_lint_is_clean_without_values() -> None:
         ({"loadgen": {"token": "root:Milvus"}}, "token"),
         ({"loadgen": {"host": URI}}, "host"),
         ({"loadgen": {"metric": "HAMMING"}}, "metric"),
+        ({"loadgen": {"max-failures": -1}}, "max-failures"),
+        ({"loadgen": {"max-failures": True}}, "max-failures"),
         ({"milvus": {"uri": "my-milvus"}}, "uri"),
         ({"run": {"name": "Nightly_7"}}, "name"),
         ({"record": {"volume": "hostPath"}}, "volume"),

@@ -4,6 +4,7 @@ import importlib
 import re
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -11,9 +12,9 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadgen.exporter import Exporter, new_registry, serve
+from loadgen.exporter import Exporter, Role, new_registry, serve
 from loadgen.server import EmbeddedServer
-from tests.integration.locust_command import ROOT, SMALL, run_locust, start_locust
+from tests.integration.locust_command import ROOT, SMALL, Run, run_locust, start_locust
 
 LOCAL = ROOT / "k8s" / "monitoring" / "local"
 RULES = ROOT / "charts" / "milvus-loadgen" / "rules" / "loadgen.yaml"
@@ -31,7 +32,7 @@ def read(url: str) -> dict[str, float]:
 
 
 def test_a_taken_port_is_passed_over_for_the_next_free_one() -> None:
-    registry = new_registry(Exporter("llamaindex", lambda: 5))
+    registry = new_registry(Exporter("llamaindex", Role.LOCAL, lambda: 5))
     first = serve(registry, "127.0.0.1", 0)
     second = serve(registry, "127.0.0.1", first.port)
     assert first.port < second.port <= first.port + 10
@@ -44,7 +45,7 @@ def test_a_taken_port_is_passed_over_for_the_next_free_one() -> None:
 
 
 def test_an_endpoint_on_all_addresses_is_told_by_one_that_can_be_asked() -> None:
-    registry = new_registry(Exporter("llamaindex", lambda: 5))
+    registry = new_registry(Exporter("llamaindex", Role.LOCAL, lambda: 5))
     endpoint = serve(registry, "0.0.0.0", 0)  # noqa: S104 - what the chart sets
     assert endpoint.target == f"127.0.0.1:{endpoint.port}"
     assert read(endpoint.url)["loadgen_users"] == 5
@@ -56,7 +57,7 @@ def test_where_no_port_is_left_it_says_so() -> None:
         held.bind(("127.0.0.1", 65_535))
         held.listen()
         with pytest.raises(OSError, match="in use"):
-            serve(new_registry(Exporter("llamaindex", None)), "127.0.0.1", 65_535)
+            serve(new_registry(Exporter("llamaindex", Role.MASTER, lambda: 5)), "127.0.0.1", 65_535)
 
 
 def test_an_address_of_another_machine_is_told_before_the_load(tmp_path: Path) -> None:
@@ -86,6 +87,57 @@ def test_metrics_stay_after_ctrl_c_with_all_that_was_counted_until_another_ctrl_
     assert told["loadgen_service_seconds_count"] == told["loadgen_operations_total"]
     assert "loadgen_phase_info" not in told, "the phase is over"
     assert told["loadgen_run_info"] == 1
+
+
+def test_what_the_users_can_do_is_told_with_0_before_there_is_a_run(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        web_port = probe.getsockname()[1]
+    web = ("--web-host", "127.0.0.1", "--web-port", str(web_port))
+    run = start_locust(tmp_path, "--host", "http://127.0.0.1:1", *web, "--metrics-port", "0", files="mixed.py")
+    assert run.process.stderr
+    found = next(match for line in run.process.stderr if (match := re.search(r"Metrics are at (\S+)", line)))
+    with urlopen(found[1], timeout=5) as answer:  # noqa: S310 - an address on this machine
+        text = answer.read().decode()
+    told = re.findall(r'loadgen_operations_total\{.*mode="(\w+)",operation="(\w+)",outcome="ok"\} (\S+)', text)
+    assert sorted(told) == [
+        (mode, name, "0.0") for mode in ("async", "sync") for name in ("delete", "insert", "search")
+    ]
+    run.interrupt()
+    run.finish(20)
+
+
+def test_a_worker_that_joins_in_the_middle_of_a_phase_tells_of_it(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    data = ("--host", milvus.uri, "--collection", "metrics_join", *SMALL, "--concurrency", "4", "--phase-seconds", "90")
+    waiting = ("--headless", "--master", "--master-bind-port", port, "--expect-workers", "1", "--metrics-port", "0")
+    joining = ("--worker", "--master-port", port, "--metrics-port", "0")
+    runs = [start_locust(tmp_path / "master", *waiting, *data), start_locust(tmp_path / "first", *joining)]
+    try:
+        wait_for(address_of(runs[0]), "loadgen_phase_info")
+        runs.append(start_locust(tmp_path / "second", *joining))
+        wait_for(address_of(runs[-1]), "loadgen_phase_info")
+        assert runs[0].process.poll() is None, "the first phase, a minute and a half long, is not over"
+    finally:
+        for run in runs:
+            run.interrupt()
+        for run in runs:
+            run.finish(30)
+
+
+def address_of(run: Run) -> str:
+    assert run.process.stderr
+    return next(match[1] for line in run.process.stderr if (match := re.search(r"Metrics are at (\S+)", line)))
+
+
+def wait_for(url: str, name: str) -> None:
+    """Wait until a series is there and above 0."""
+    deadline = time.monotonic() + 40
+    while not read(url).get(name):
+        assert time.monotonic() < deadline, f"no {name}"
+        time.sleep(0.2)
 
 
 def test_the_rules_are_right_and_give_what_their_table_says() -> None:

@@ -28,7 +28,7 @@ from tests.integration.monitoring_support import (
 )
 
 LINGER = 4
-PHASES = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "4", "--warmup-seconds", "1")
+PHASES = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "7", "--warmup-seconds", "1")
 
 
 @dataclass
@@ -160,7 +160,7 @@ def test_operations_add_up_over_the_workers_to_locusts_own_table(compared: Scrap
         run_id = scraped.record["run_id"]
         query = (
             "sum by (mode, operation) (loadgen_operations_total"
-            f' * on (instance) group_left () loadgen_run_info{{run_id="{run_id}"}})'
+            f' * on (instance) group_left () loadgen_run_info{{run_id="{run_id}"}}) > 0'
         )
         found = {
             f"{mode} {operation}": count
@@ -200,13 +200,14 @@ def test_a_panels_figures_are_those_of_the_record(compared: Scraped) -> None:
         assert shown[mode] == pytest.approx(mean, rel=0.45), "the panel has the warm-up too"
     ratio = fill_in(panels["sync-async: Throughput, async to sync A"], seconds, **chosen)
     assert compared.prometheus.value(ratio, compared.last) == pytest.approx(shown["async"] / shown["sync"])
-    levels = fill_in(panels["sync-async: Throughput by concurrency A"], seconds, run=record["run_id"])
+    levels = fill_in(panels["sync-async: Throughput by concurrency A"], seconds, **chosen)
     drawn = compared.prometheus.lines(levels, *compared.span)
     assert {(one["mode"], one["concurrency"]) for one in drawn} == {("sync", "4"), ("async", "4")}
-    longer = panels["sync-async: Throughput by concurrency A"].replace("$__rate_interval", "60s")
-    for line in compared.prometheus.range(fill_in(longer, seconds, **chosen), *compared.span):
+    for line in compared.prometheus.range(levels, *compared.span):
         highest = max(float(value) for _, value in line["values"])
-        assert highest > shown[line["metric"]["mode"]] / 2, "a window longer than the phase does not make it smaller"
+        assert highest > shown[line["metric"]["mode"]] / 2
+    longer = levels.replace("5s", "60s")
+    assert compared.prometheus.points(longer, *compared.span) == [], "a window longer than the phase has others in it"
     users = compared.prometheus.points("sum(loadgen_users)", *compared.span)
     assert max(users) == 4, "all workers together have the users of one phase"
     marks = compared.prometheus.lines("loadgen_phase_info", *compared.span)
@@ -214,6 +215,22 @@ def test_a_panels_figures_are_those_of_the_record(compared: Scraped) -> None:
     assert {one.get("run_id") for one in marks} == {record["run_id"]}, "nothing is told of a phase without its run"
     assert {(phase, mode) for phase, mode, _ in mine} == {("1", "sync"), ("2", "async"), ("3", "async"), ("4", "sync")}
     assert {role for _, _, role in mine} == {"worker", "master"}
+
+
+def test_with_all_runs_chosen_a_throughput_is_of_the_time_of_all_of_them(compared: Scraped, steady: Scraped) -> None:
+    done, ran = {"sync": 0.0, "async": 0.0}, {"sync": 0.0, "async": 0.0}
+    for scraped in (compared, steady):
+        mine = f'on (instance) group_left () loadgen_run_info{{run_id="{scraped.record["run_id"]}"}}'
+        counted = f'sum by (mode) (loadgen_operations_total{{operation="search", outcome=~"ok|empty"}} * {mine})'
+        told = f"loadgen_active_seconds_total * {mine}"
+        assert list(scraped.prometheus.values(f"count by (pod) ({told})", scraped.last)) == [("master",)]
+        for (mode,), number in scraped.prometheus.values(counted, scraped.last).items():
+            done[mode] += number
+        for (mode,), seconds in scraped.prometheus.values(f"sum by (mode) ({told})", scraped.last).items():
+            ran[mode] += seconds
+    for mode in ("sync", "async"):
+        query = fill_in(mode_throughput(mode), steady.last - compared.start, operation="search")
+        assert steady.prometheus.value(query, steady.last) == pytest.approx(done[mode] / ran[mode], rel=0.15), mode
 
 
 def test_resources_of_milvus_are_those_of_milvus_alone(compared: Scraped) -> None:

@@ -7,7 +7,8 @@ import pytest
 from locust import TaskSet, User, task
 
 from loadgen.faults import SettingsError
-from loadgen.plugin.casting import cast, find_closed_flags
+from loadgen.plugin.casting import OPERATIONS, cast, find_closed_flags, operations_of
+from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.users import AsyncUser, SyncUser
 
@@ -41,6 +42,38 @@ class Nested(Blocking):
 class Greenlet(User):
     @task
     def work(self) -> None: ...
+
+
+class Mixed(SyncUser):
+    @task(3)
+    def search(self) -> None:
+        self.client.search(self.next_query())
+
+    @task
+    class Writing(TaskSet):
+        @task
+        def insert(self) -> None:
+            [self.user.client.insert(nodes) for nodes in [self.user.next_nodes()]]
+
+
+def test_a_client_can_do_these() -> None:
+    assert sorted(OPERATIONS) == ["delete", "insert", "search"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "mode", "operations"),
+    [
+        ([Mixed, Asynchronous], "compare", {Mode.SYNC: {"search", "insert"}, Mode.ASYNC: set()}),
+        ([Mixed, Asynchronous], "async", {Mode.ASYNC: set()}),
+        ([Burst, Gather], "compare", {mode: {"search", "insert"} for mode in Mode}),
+        ([Mixed, Greenlet], "sync", {Mode.SYNC: {"search", "insert"}}),
+        ([Mixed], "neither", {}),
+    ],
+)
+def test_what_users_of_a_mode_do_is_read_from_their_tasks(
+    classes: list[type], mode: str, operations: dict[Mode, set[str]]
+) -> None:
+    assert operations_of(classes, mode) == operations
 
 
 def test_a_compare_run_has_both_modes_at_each_concurrency() -> None:

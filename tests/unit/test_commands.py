@@ -31,16 +31,30 @@ def test_a_name_that_comes_back_has_not_gone() -> None:
         assert watch.judge(named=False, now=now + 10) == ""
 
 
-def test_a_name_that_was_never_there_is_waited_for_until_the_end() -> None:
-    watch = Watch(end=1000)
-    assert watch.judge(named=False, now=0) == ""
-    assert watch.judge(named=False, now=999) == ""
-    assert "did not become ready" in watch.judge(named=False, now=1000)
+def test_a_name_that_was_never_there_is_waited_for_as_long_as_a_node_may_be_sought() -> None:
+    watch = Watch(end=1e6, unnamed_seconds=900)
+    assert watch.judge(named=False, now=50) == ""
+    assert watch.judge(named=False, now=949) == ""
+    assert "has had no name for 900 s" in watch.judge(named=False, now=950)
+    patient = Watch(end=1000, unnamed_seconds=5000)
+    assert patient.judge(named=False, now=0) == ""
+    assert "did not become ready" in patient.judge(named=False, now=1000)
+
+
+def test_a_master_that_has_its_name_may_prepare_for_hours() -> None:
+    watch = Watch(end=21_600, unnamed_seconds=900)
+    for now in range(0, 800, 100):
+        assert watch.judge(named=False, now=now) == ""
+    for now in range(800, 21_600, 100):
+        assert watch.judge(named=True, now=now) == ""
+    assert "did not become ready" in watch.judge(named=True, now=21_600)
 
 
 def test_a_silent_name_server_says_nothing_about_the_master() -> None:
-    watch = Watch(end=1e6)
-    assert [watch.judge(named=named, now=now) for now, named in ((0, True), (10, None), (500, None))] == ["", "", ""]
+    for first in (True, None):
+        watch = Watch(end=1e6)
+        looks = ((0, first), (10, None), (5000, None))
+        assert [watch.judge(named=named, now=now) for now, named in looks] == ["", "", ""]
 
 
 def test_names_and_ports_are_asked_for_as_they_are() -> None:
@@ -59,6 +73,17 @@ def test_a_master_that_does_not_come_is_told_with_a_code_of_its_own(capsys: pyte
         held.bind(("127.0.0.1", 0))
         assert main(["wait", f"127.0.0.1:{held.getsockname()[1]}", "--seconds", "0"]) == 3
     assert "did not become ready in time" in capsys.readouterr().out
+
+
+def test_a_master_that_has_no_name_is_given_up_long_before_one_that_prepares(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadgen.commands.wait.is_named", lambda _: False)
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        assert main(["wait", address, "--seconds", "21600", "--unnamed-seconds", "0"]) == 3
+    assert "it has ended, or found no node" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("address", ["master", "master:", ":5557", "master:port"])

@@ -45,8 +45,10 @@ def test_a_query_uses_only_variables_that_its_dashboard_has_and_each_of_them_is_
     queries = [target["expr"] for panel in panels(name) for target in panel["targets"]]
     queries += [one["target"]["expr"] for one in dashboard["annotations"]["list"]]
     queries += [variable["query"] for variable in dashboard["templating"]["list"]]
-    used = {word for query in queries for word in re.findall(r"\$(\w+)", query)} - {"__range", "__rate_interval"}
-    assert used == {variable["name"] for variable in dashboard["templating"]["list"]} - {"datasource"}
+    used = {word for query in queries for word in re.findall(r"\$(\w+)", query)}
+    assert used - {"__range", "__interval", "__rate_interval"} == {
+        variable["name"] for variable in dashboard["templating"]["list"]
+    } - {"datasource"}
 
 
 @pytest.mark.parametrize("name", RENDERED)

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadgen.exporter import Exporter, new_registry
+from loadgen.exporter import Exporter, Role, new_registry
 from loadgen.exporter.buckets import DURATIONS
 from loadgen.exporter.counting import OPERATIONS
 from loadgen.health import Beat
@@ -23,8 +23,8 @@ SEARCH = {"mode": "async", "operation": "search", "client": "llamaindex"}
 RUN = {"run_id": "20261122-193000-k3f9", "server": "milvus v2.6"}
 
 
-def make(users: int | None = 3) -> tuple[Exporter, CollectorRegistry]:
-    exporter = Exporter("llamaindex", None if users is None else lambda: users)
+def make(users: int = 3, role: Role = Role.LOCAL) -> tuple[Exporter, CollectorRegistry]:
+    exporter = Exporter("llamaindex", role, lambda: users)
     return exporter, new_registry(exporter)
 
 
@@ -142,6 +142,38 @@ def test_many_kinds_of_failure_and_operation_leave_the_number_of_series_bounded(
     assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"operation": "other", "outcome": "failed"})
 
 
+def test_what_is_expected_is_told_with_0_before_it_happens() -> None:
+    exporter, registry = make()
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"outcome": "ok"}) is None
+    exporter.expect({Mode.ASYNC: {"search", "insert"}})
+    for operation in ("search", "insert"):
+        labels = SEARCH | {"operation": operation}
+        for outcome in Outcome:
+            assert registry.get_sample_value("loadgen_operations_total", labels | {"outcome": outcome.value}) == 0
+        for name in ("loadgen_rows_total", "loadgen_service_seconds_count", "loadgen_response_seconds_count"):
+            assert registry.get_sample_value(name, labels) == 0
+        assert registry.get_sample_value("loadgen_response_seconds_bucket", labels | {"le": "0.1"}) == 0
+    assert (
+        registry.get_sample_value("loadgen_operations_total", SEARCH | {"operation": "delete", "outcome": "ok"}) is None
+    )
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"mode": "sync", "outcome": "ok"}) is None
+
+
+def test_what_is_expected_takes_no_more_series_than_what_happens_and_nothing_back() -> None:
+    exporter, registry = make()
+    exporter([sample()])
+    exporter.expect({mode: {"search", "insert", "delete"} for mode in Mode})
+    expected = series_of(registry)
+    for _ in range(3):
+        exporter.expect({mode: {"search", "insert", "delete"} for mode in Mode})
+    exporter([sample(operation=name) for name in ("search", "insert", "delete")])
+    assert series_of(registry) == expected
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"outcome": "ok"}) == 2
+    assert len([one for one in expected if "operation=" in one]) == 6 * (2 * (len(DURATIONS) + 3) + 1 + len(Outcome))
+    exporter.expect({Mode.SYNC: {f"own_{number}" for number in range(100)}})
+    assert len(exporter.series[Mode.SYNC]) == OPERATIONS + 1, "further ones are told together"
+
+
 def test_only_the_phase_that_runs_now_is_told() -> None:
     exporter, registry = make()
     exporter.begin(Settings(collection="mine", consistency="Strong"))
@@ -210,9 +242,10 @@ def test_arrivals_and_recall_are_told_by_mode() -> None:
     assert registry.get_sample_value("loadgen_recall_ratio_bucket", both | {"le": "0.9"}) == 1
 
 
-def test_active_time_is_that_in_which_a_phase_has_users() -> None:
+@pytest.mark.parametrize("role", [Role.LOCAL, Role.MASTER])
+def test_active_time_is_that_in_which_a_phase_has_users(role: Role) -> None:
     users = 0
-    exporter = Exporter("llamaindex", lambda: users)
+    exporter = Exporter("llamaindex", role, lambda: users)
     registry = new_registry(exporter)
     beat = Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1)
     exporter.beat(beat)
@@ -240,12 +273,27 @@ def test_a_phase_of_arrivals_is_active_without_users_and_told_by_its_rate() -> N
 
 
 def test_a_master_tells_of_phases_and_of_itself_and_counts_nothing_that_its_workers_count() -> None:
-    exporter, registry = make(users=None)
+    exporter, registry = make(role=Role.MASTER)
     exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
     names = {family.name for family in registry.collect()}
-    assert {"loadgen_phase_info", "loadgen_run_info", "loadgen_saturated", "loadgen_hub_lag_seconds"} <= names
+    assert {
+        "loadgen_active_seconds",
+        "loadgen_phase_info",
+        "loadgen_run_info",
+        "loadgen_saturated",
+        "loadgen_hub_lag_seconds",
+    } <= names
     assert "process_cpu_seconds" in names
     assert names & {"loadgen_operations", "loadgen_users", "loadgen_in_flight", "loadgen_service_seconds"} == set()
+
+
+def test_a_worker_tells_no_length_of_phases_which_its_master_tells_for_all() -> None:
+    exporter, registry = make(role=Role.WORKER)
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
+    exporter.beat(Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1))
+    names = {family.name for family in registry.collect()}
+    assert "loadgen_operations" in names
+    assert "loadgen_active_seconds" not in names
 
 
 def test_every_family_has_a_help_that_ends_with_its_unit() -> None:

@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+from loadgen.exporter import Role
 from loadgen.plugin.metering import Metering
 
 
@@ -26,9 +27,14 @@ def test_without_a_port_no_sample_is_counted_and_the_end_does_not_wait(kind: typ
     metering.close()
 
 
-@pytest.mark.parametrize(("kind", "counts"), [(LocalRunner, True), (WorkerRunner, True), (MasterRunner, False)])
-def test_a_master_has_no_users_of_its_own(kind: type[Any], counts: bool) -> None:
-    assert (Metering(runner_of(kind)).exporter.count_users is not None) is counts
+@pytest.mark.parametrize(("kind", "role"), [(LocalRunner, "local"), (WorkerRunner, "worker"), (MasterRunner, "master")])
+def test_a_process_knows_its_part_in_the_run(kind: type[Any], role: str) -> None:
+    assert Metering(runner_of(kind)).exporter.role == role
+
+
+def test_every_thing_is_told_by_one_part_of_a_run() -> None:
+    assert [role for role in Role if role.makes_load] == [Role.LOCAL, Role.WORKER]
+    assert [role for role in Role if role.leads] == [Role.LOCAL, Role.MASTER]
 
 
 def test_wrong_settings_of_a_worker_end_it_with_all_faults(

@@ -14,6 +14,9 @@
 {{- $role := .role }}
 {{- $own := include "milvus-loadgen.roleValues" . | fromYaml }}
 {{- $pod := mergeOverwrite (deepCopy $root.Values.pod) (default dict $own.pod) }}
+{{- range $key, $value := $own.pod }}
+{{- if empty $value }}{{ $_ := set $pod $key $value }}{{ end }}
+{{- end }}
 {{- $context := dict "root" $root "role" $role "pod" $pod "own" $own }}
 metadata:
   labels:
@@ -136,7 +139,7 @@ spec:
 {{- if eq .role "worker" }}
 - name: wait-for-master
   command: [loadgen, wait]
-  args: [{{ include "milvus-loadgen.base" .root }}-master:5557, --seconds, {{ $v.workers.masterWithinSeconds | quote }}]
+  args: [{{ include "milvus-loadgen.base" .root }}-master:5557, --seconds, {{ $v.workers.masterWithinSeconds | quote }}, --unnamed-seconds, {{ $v.workers.masterPlacedWithinSeconds | quote }}]
   {{- include "milvus-loadgen.container" . | nindent 2 }}
 {{- end }}
 {{- end }}
