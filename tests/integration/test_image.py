@@ -1,6 +1,6 @@
 """The rendered chart in containers: the built image under `podman play kube`, a whole run against a real Milvus.
 
-`make image` builds the image. Without podman or the image the test is not run, and says so.
+`make image` builds the image. Without podman, or an image of these sources, the test is not run, and says so.
 """
 
 import copy
@@ -9,6 +9,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,15 @@ from loadgen.record import read_record
 from loadgen.server import EmbeddedServer
 from tests.charts.chart_support import Document, one, pod_of, render
 
+FINGERPRINT = """
+import hashlib, pathlib, loadgen
+folder = pathlib.Path(loadgen.__file__).parent
+digest = hashlib.sha256()
+for path in sorted(folder.rglob("*.py")):
+    digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+print(digest.hexdigest())
+"""
+"""Prints what the installed package's sources add up to."""
 IMAGE = os.environ.get("IMAGE", "localhost/milvus-loadgen:0.1.0")
 MASTER = "demo-milvus-loadgen-r1-master"
 SMALL = {"rows": 300, "dim": 16, "clusters": 8, "queries": 50, "rounds": 1, "phase-seconds": 1, "warmup-seconds": 0.2}
@@ -68,6 +78,10 @@ def podman(tmp_path: Path) -> Iterator[Podman]:
     found = Podman(tmp_path)
     if found.attempt("image", "exists", IMAGE).returncode != 0:
         pytest.skip(f"NOT RUN: there is no image {IMAGE}; `make image` builds it")
+    inside = found.attempt("run", "--rm", "--network", "none", "--entrypoint", "python3", IMAGE, "-c", FINGERPRINT)
+    here = subprocess.run([sys.executable, "-c", FINGERPRINT], capture_output=True, text=True, check=True)
+    if inside.stdout != here.stdout:
+        pytest.skip(f"NOT RUN: the image {IMAGE} is of other sources than these; `make image` builds it anew")
     yield found
     for name in ("master", "worker-0", "worker-1"):
         found.attempt("pod", "rm", "--force", "--time", "1", f"demo-{name}")
