@@ -2,12 +2,12 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from loadgen.compare import PHASES_AT_LEAST, Ratio, Verdict
+from loadgen.compare import PHASES_AT_LEAST, Verdict
 from loadgen.ledger import Ledger, Window
 from loadgen.levels import Level, find_crossovers
 from loadgen.phase import Phase
@@ -160,13 +160,16 @@ def table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """`level_rows` as Locust's own table takes them: texts and rounded milliseconds, sorted by `name`."""
     shown = []
     for row in rows:
-        ratio = Ratio(**row["ratio_throughput"]) if row.get("ratio_throughput") else None
         figures = {name: _shown(name, row[name]) for name in row if name.startswith(("sync_", "async_"))}
         named = {name: row[name] for name in ("name", "users", "operation")}
         named["verdict"] = f"{row['verdict']} wins" if row["verdict"] in set(Mode) else row["verdict"]
-        words = f"{ratio.estimate:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "-"
-        shown.append(named | figures | {"ratio": words})
+        ratios = {name: _show_ratio(row.get(name)) for name in ("ratio_throughput", "ratio_p99")}
+        shown.append(named | figures | ratios)
     return shown
+
+
+def _show_ratio(ratio: Mapping[str, float] | None) -> str:
+    return f"{ratio['estimate']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else "-"
 
 
 def _shown(name: str, value: float) -> object:

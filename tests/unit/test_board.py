@@ -58,7 +58,8 @@ def test_levels_have_both_modes_the_ratio_with_its_interval_and_the_verdict() ->
     assert 1 < level["ratio_throughput"]["low"] < 2 < level["ratio_throughput"]["high"] < 3
     assert told["words"][0].startswith("search: async wins from 8 on")
     shown = table_rows(board.levels)
-    assert re.fullmatch(r"2\.00 \(1\.\d\d to 2\.\d\d\)", shown[0]["ratio"])
+    assert re.fullmatch(r"2\.00 \(1\.\d\d to 2\.\d\d\)", shown[0]["ratio_throughput"])
+    assert re.fullmatch(r"0\.50 \(0\.\d\d to 0\.\d\d\)", shown[0]["ratio_p99"])
     assert (shown[0]["verdict"], shown[0]["sync_p50"], shown[0]["async_throughput"]) == ("async wins", 10.01, 100.0)
     assert sorted(shown, key=lambda row: row["name"]) == shown, "Locust's table sorts by this"
 
@@ -71,7 +72,8 @@ def test_what_is_not_known_is_null_and_no_verdict_has_its_reasons() -> None:
     text = json.dumps(board.as_json(), allow_nan=False)
     level = json.loads(text)["levels"][0]
     assert (level["sync_throughput"], level["sync_p50"]) == (None, None)
-    assert table_rows(board.levels)[0]["sync_p99"] == "-"
+    shown = table_rows([board.levels[0] | {"ratio_p99": None}])[0]
+    assert (shown["sync_p99"], shown["ratio_p99"]) == ("-", "-")
 
 
 def test_another_run_begins_with_nothing() -> None:
