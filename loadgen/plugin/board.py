@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from loadgen.compare import PHASES_AT_LEAST, Verdict
+from loadgen.compare import PHASES_AT_LEAST
 from loadgen.ledger import Ledger, Window
-from loadgen.levels import Level, find_crossovers
+from loadgen.levels import Level
 from loadgen.phase import Phase
 from loadgen.plugin.progress import Progress
 from loadgen.sample import Mode
@@ -53,12 +53,9 @@ class Board:
         self._over, self._measured = {}, (-math.inf, [])
         self.levels, self._words = [], []
 
-    def take(self, levels: Sequence[Level], words: Sequence[str] = ()) -> None:
-        """Show these levels from now on, with the words of the end of the run or, before it, from where async wins.
-
-        Takes some milliseconds; may be called on any thread.
-        """
-        self.levels, self._words = level_rows(levels), list(words) or crossover_words(levels)
+    def take(self, levels: Sequence[Level], words: Sequence[str]) -> None:
+        """Show these levels and words from now on. Takes some milliseconds; may be called on any thread."""
+        self.levels, self._words = level_rows(levels), list(words)
 
     def as_json(self) -> dict[str, Any]:
         """All of it; what is not known is null."""
@@ -143,17 +140,6 @@ def level_rows(levels: Sequence[Level]) -> list[dict[str, Any]]:
         row |= {"verdict": str(found.verdict) if found else "", "reasons": list(found.reasons) if found else []}
         rows.append(row)
     return rows
-
-
-def crossover_words(levels: Sequence[Level]) -> list[str]:
-    """For each operation with several levels: from where on async wins."""
-    highest = {level.operation: level.comparison for level in levels if level.comparison}
-    told = []
-    for operation, crossover in find_crossovers(levels).items():
-        known = highest[operation].verdict is not Verdict.INVALID
-        otherwise = "async does not win" if known else "there is no verdict"
-        told.append(f"{operation}: {crossover or f'{otherwise} at the highest load measured'}.")
-    return told
 
 
 def table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ def page(record: Path | None = None, base: str = "", login: bool = False) -> Ite
     ledger = Ledger()
     two_rounds(ledger, [0.010] * 500, [0.005] * 1_000)
     board = Board(ledger, Progress())
-    board.take(find_levels(ledger.windows.values(), seed=1))
+    board.take(find_levels(ledger.windows.values(), seed=1), ["Async wins."])
     environment = Environment()
     runner = environment.create_local_runner()
     web_ui = environment.create_web_ui("", 0, web_base_path=base or None, web_login=login, delayed_start=True)
