@@ -57,6 +57,11 @@ class Board:
         """Show these levels and words from now on. Takes some milliseconds; may be called on any thread."""
         self.levels, self._words = level_rows(levels), list(words)
 
+    @property
+    def is_busy(self) -> bool:
+        """A run is being prepared, or under way."""
+        return self._progress.look() is not None
+
     def as_json(self) -> dict[str, Any]:
         """All of it; what is not known is null."""
         now = self._progress.look()
@@ -155,7 +160,7 @@ def table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _show_ratio(ratio: Mapping[str, float] | None) -> str:
-    return f"{ratio['estimate']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else "-"
+    return f"{ratio['estimate']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" if ratio else "-"
 
 
 def _shown(name: str, value: float) -> object:
