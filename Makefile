@@ -20,7 +20,7 @@ BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check format docs chart-schema dashboards monitoring bench lock image image-test build clean distclean
+.PHONY: help env demo test unit check format docs pictures chart-schema dashboards monitoring bench lock image image-test build clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +59,10 @@ format: $(READY) ## put the code into the house's style
 
 docs: $(READY) ## write docs/settings.md anew from the model
 	$(BIN)/loadgen settings --format markdown > docs/settings.md
+
+# Of a run that it makes itself; needs chromium and a machine that does nothing else for two minutes.
+pictures: $(READY) ## take the README's pictures anew, into docs/pictures
+	$(BIN)/pytest tests/integration/pictures.py $(PYTEST_FLAGS)
 
 dashboards: $(READY) ## write the Grafana dashboards into the chart, from the code in dashboards/
 	$(BIN)/python -m dashboards

@@ -114,12 +114,6 @@ class Crossover:
     below: Verdict | None
     """The verdict at the next lower level; None where `level` is the lowest that was measured."""
 
-    def __str__(self) -> str:
-        """Such as: `async wins from 8 on (certainty 99.5 %); at the level below: sync`."""
-        share = f"{min(self.certainty, 0.999):.1%}".replace("%", " %")
-        rest = "the lowest level measured" if self.below is None else f"at the level below: {self.below}"
-        return f"async wins from {self.level:g} on (certainty {share}); {rest}"
-
 
 def compare_phases(
     phases: Sequence[SlicedPhase],

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loadgen.compare import Comparison, Crossover, SlicedPhase, compare_phases, find_crossover, judge_arrivals
+from loadgen.compare import Comparison, SlicedPhase, compare_phases, judge_arrivals
 from loadgen.ledger import Window
 from loadgen.sample import Mode
 from loadgen.tally import Tally, count_above, percentile
@@ -83,17 +83,6 @@ def find_levels(windows: Iterable[Window], seed: int, objections: Sequence[str] 
         operations = sorted({operation for window in of_level for _, operation in window.tallies})
         levels += [Level(load, name, of_level, _compare(of_level, name, rng, objections)) for name in operations]
     return levels
-
-
-def find_crossovers(levels: Sequence[Level]) -> dict[str, Crossover | None]:
-    """For each operation the load from which async wins; nothing where fewer than two levels were compared."""
-    found: dict[str, Crossover | None] = {}
-    for operation in dict.fromkeys(level.operation for level in levels):
-        compared = {level.load: level.comparison for level in levels if level.operation == operation}
-        known = {load: one for load, one in compared.items() if one is not None}
-        if len(known) > 1:
-            found[operation] = find_crossover(known)
-    return found
 
 
 def _compare(

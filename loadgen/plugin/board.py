@@ -2,14 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from loadgen.compare import PHASES_AT_LEAST, Ratio, Verdict
+from loadgen.compare import PHASES_AT_LEAST
 from loadgen.ledger import Ledger, Window
-from loadgen.levels import Level, find_crossovers
+from loadgen.levels import Level
 from loadgen.phase import Phase
 from loadgen.plugin.progress import Progress
 from loadgen.sample import Mode
@@ -53,12 +53,14 @@ class Board:
         self._over, self._measured = {}, (-math.inf, [])
         self.levels, self._words = [], []
 
-    def take(self, levels: Sequence[Level], words: Sequence[str] = ()) -> None:
-        """Show these levels from now on, with the words of the end of the run or, before it, from where async wins.
+    def take(self, levels: Sequence[Level], words: Sequence[str]) -> None:
+        """Show these levels and words from now on. Takes some milliseconds; may be called on any thread."""
+        self.levels, self._words = level_rows(levels), list(words)
 
-        Takes some milliseconds; may be called on any thread.
-        """
-        self.levels, self._words = level_rows(levels), list(words) or crossover_words(levels)
+    @property
+    def is_busy(self) -> bool:
+        """A run is being prepared, or under way."""
+        return self._progress.look() is not None
 
     def as_json(self) -> dict[str, Any]:
         """All of it; what is not known is null."""
@@ -145,28 +147,20 @@ def level_rows(levels: Sequence[Level]) -> list[dict[str, Any]]:
     return rows
 
 
-def crossover_words(levels: Sequence[Level]) -> list[str]:
-    """For each operation with several levels: from where on async wins."""
-    highest = {level.operation: level.comparison for level in levels if level.comparison}
-    told = []
-    for operation, crossover in find_crossovers(levels).items():
-        known = highest[operation].verdict is not Verdict.INVALID
-        otherwise = "async does not win" if known else "there is no verdict"
-        told.append(f"{operation}: {crossover or f'{otherwise} at the highest load measured'}.")
-    return told
-
-
 def table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """`level_rows` as Locust's own table takes them: texts and rounded milliseconds, sorted by `name`."""
     shown = []
     for row in rows:
-        ratio = Ratio(**row["ratio_throughput"]) if row.get("ratio_throughput") else None
         figures = {name: _shown(name, row[name]) for name in row if name.startswith(("sync_", "async_"))}
         named = {name: row[name] for name in ("name", "users", "operation")}
         named["verdict"] = f"{row['verdict']} wins" if row["verdict"] in set(Mode) else row["verdict"]
-        words = f"{ratio.estimate:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "-"
-        shown.append(named | figures | {"ratio": words})
+        ratios = {name: _show_ratio(row.get(name)) for name in ("ratio_throughput", "ratio_p99")}
+        shown.append(named | figures | ratios)
     return shown
+
+
+def _show_ratio(ratio: Mapping[str, float] | None) -> str:
+    return f"{ratio['estimate']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" if ratio else "-"
 
 
 def _shown(name: str, value: float) -> object:

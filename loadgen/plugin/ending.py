@@ -59,6 +59,7 @@ class Ending:
         self._ledger = ledger
         self._settings = Settings()
         self._recorder: Recorder | None = None
+        self._draft: Recorder | None = None
         self._levels: list[Level] = []
         self._judgements: list[Judgement] = []
         self._told = True
@@ -73,6 +74,7 @@ class Ending:
         self._settings = settings
         self._levels = []
         self._recorder = Recorder(settings, server, workers)
+        self._draft = Recorder(settings.model_copy(update={"record": ""}), server, workers)
         self._told = False
         return {"run_id": self._recorder.record.run_id, "server": str(server)}
 
@@ -94,12 +96,18 @@ class Ending:
     @property
     def words(self) -> list[str]:
         """What the record says to somebody who sees it for the first time, line by line."""
-        known = self._recorder is not None and self._recorder.record.phases
-        return explain(self._recorder.record).lines() if self._recorder and known else []
+        return _say(self._recorder)
 
-    def compare(self) -> list[Level]:
-        """The levels so far. Takes some 0.2 s for each operation at each level: call it on a thread, between phases."""
-        return find_levels(list(self._ledger.windows.values()), self._settings.seed, self.objections)
+    def compare(self) -> tuple[list[Level], list[str]]:
+        """The levels so far, and what the record would say if the run ended now.
+
+        Takes some 0.2 s for each operation at each level: call it on a thread, between phases.
+        """
+        windows = list(self._ledger.windows.values())
+        levels = find_levels(windows, self._settings.seed, self.objections)
+        if self._draft is not None:  # comparisons get into the file at the end only
+            self._draft.keep(windows, levels)
+        return levels, _say(self._draft)
 
     def conclude(self, environment: Any) -> None:
         """The run is over: compare, write, judge. Sets Locust's exit code where there was something to judge."""
@@ -134,3 +142,7 @@ class Ending:
             report = partial(write_beside, self._recorder.path, self._settings.report, hurry=hurry)
             out.write(f"{run_in_thread(report)}\n")
             out.flush()
+
+
+def _say(recorder: Recorder | None) -> list[str]:
+    return explain(recorder.record).lines() if recorder is not None and recorder.record.phases else []

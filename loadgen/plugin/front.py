@@ -41,7 +41,7 @@ class Front:
         if self._environment.web_ui is None or phase is None or shape is None:
             return
         if is_comparable(phase, shape.phases):
-            run_in_thread(lambda: self._board.take(self._ending.compare()))
+            run_in_thread(lambda: self._board.take(*self._ending.compare()))
 
     def conclude(self) -> None:
         """A run is over: show what its end has compared."""

@@ -134,16 +134,17 @@ class Plugin:
             leave("Interrupted before the run began.", 130)
 
     def _prepare(self, settings: Settings) -> None:
+        self._progress.begin_preparing()
         try:
             addressed = self._supply.prepare(settings)
+            self._environment.host = addressed.host
+            if isinstance(self._environment.runner, LocalRunner):
+                self._open(addressed)
+            modes = {kind.mode for kind in self._environment.user_classes if not kind.style}
+            both = settings.mode == "compare" and modes == set(Mode)
+            self._ending.objections = self._supply.compare_modes(self._station, addressed) if both else ()
         finally:
             self._progress.end_preparing()
-        self._environment.host = addressed.host
-        if isinstance(self._environment.runner, LocalRunner):
-            self._open(addressed)
-        modes = {kind.mode for kind in self._environment.user_classes if not kind.style}
-        both = settings.mode == "compare" and modes == set(Mode)
-        self._ending.objections = self._supply.compare_modes(self._station, addressed) if both else ()
         self._prepared = addressed
 
     def _open(self, settings: Settings) -> None:
@@ -186,6 +187,7 @@ class Plugin:
             self._front.begin()
 
     def _refuse(self, error: Exception) -> NoReturn:
+        self._progress.rest()
         runner = self._environment.runner
         self._environment.process_exit_code = CANNOT_START
         if isinstance(runner, WorkerRunner):

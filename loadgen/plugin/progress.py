@@ -89,6 +89,10 @@ class Progress:
         """Take the figures from here."""
         self._ledger = ledger
 
+    def begin_preparing(self) -> None:
+        """Something is under way from here on, though there is nothing to tell of it yet."""
+        self._preparing = "preparing"
+
     def tell(self, line: str) -> None:
         """A line about the preparing. How far a loading is, is shown and not logged each time: see `Display`."""
         self._preparing = line

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_file
+from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED
 
 from loadgen.plugin.board import Board, table_rows
 
@@ -18,7 +19,7 @@ KEY = "sync-vs-async"
 TITLE = "Sync vs async"
 COLUMNS = {
     "users": "Users or rate", "operation": "Operation", "verdict": "Verdict",
-    "ratio": "Throughput, async to sync (95 %)",
+    "ratio_throughput": "Operations/s: async to sync (95\u00a0%)", "ratio_p99": "p99: async to sync (95\u00a0%)",
     "sync_throughput": "sync /s", "async_throughput": "async /s", "sync_p50": "sync p50 ms",
     "async_p50": "async p50 ms", "sync_p99": "sync p99 ms", "async_p99": "async p99 ms",
 }  # fmt: skip
@@ -41,8 +42,25 @@ def add_tab(web_ui: Any, base: str, board: Board, find_record: FindRecord) -> No
             {"href": f"./{KEY}/record", "title": "Sync vs async: run record (JSON)"},
         ],
     }
+    _show_preparing(web_ui, board)
     web_ui.app.register_blueprint(_routes(web_ui, base, board, find_record))
-    web_ui.app.after_request(lambda response: _extend(response, board))
+    web_ui.app.after_request(lambda response: _extend(response, board, web_ui.environment.runner.state))
+
+
+def _state(told: str, board: Board) -> str:
+    """Locust's state as the page is to see it: told that it is ready while data load, it would go back to its form."""
+    return STATE_SPAWNING if board.is_busy and told in (STATE_INIT, STATE_STOPPED) else told
+
+
+def _show_preparing(web_ui: Any, board: Board) -> None:
+    """See to it that a page that is opened while data load does not offer to start."""
+    original = web_ui.update_template_args
+
+    def update_template_args() -> None:
+        original()
+        web_ui.template_args["state"] = _state(web_ui.template_args["state"], board)
+
+    web_ui.update_template_args = update_template_args
 
 
 def _routes(web_ui: Any, base: str, board: Board, find_record: FindRecord) -> Blueprint:
@@ -75,13 +93,17 @@ def _send(path: Path | None, otherwise: str) -> Any:
     return send_file(path.absolute(), download_name=path.name, max_age=0)
 
 
-def _extend(response: Response, board: Board) -> Response:
-    """Add our rows to Locust's statistics, and our script to its page."""
+def _extend(response: Response, board: Board, state: str) -> Response:
+    """Add our rows to Locust's statistics, and our script to its page.
+
+    An answer may come twice, as Locust keeps it for two seconds: `state` is that of now.
+    """
     if request.endpoint == "locust.request_stats" and response.is_json:
         rows = table_rows(board.levels)
         given = response.get_json()
         others = [one for one in given.get("extended_stats", ()) if one["key"] != KEY]
-        response.set_data(json.dumps(given | {"extended_stats": [*others, {"key": KEY, "data": rows}]}))
+        extended = {"extended_stats": [*others, {"key": KEY, "data": rows}], "state": _state(state, board)}
+        response.set_data(json.dumps(given | extended))
     elif request.endpoint == "locust.index" and response.mimetype == "text/html":
         added = f'<link rel="stylesheet" href="./{KEY}/tab.css"><script type="module" src="./{KEY}/tab.js"></script>'
         response.set_data(response.get_data(as_text=True).replace("</body>", f"{added}</body>"))

@@ -11,6 +11,8 @@ from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+HEIGHT, MARGIN = 900, 12
+"""Of a window, and below a picture of its top, in pixels."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -59,6 +61,16 @@ class Browser:
         """Keep how the page looks now."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.tab.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+    def crop(self, name: str, tab: Tab, width: int, last: str) -> Path:
+        """Keep the top of a page in a window of a width, down to the end of an element; returns the file."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        path = SCREENSHOTS / f"{name}.png"
+        tab.set_viewport_size({"width": width, "height": HEIGHT})
+        tab.evaluate("scrollTo(0, 0)")
+        end = tab.locator(last).first.evaluate("one => one.getBoundingClientRect().bottom")
+        tab.screenshot(path=path, full_page=True, clip={"x": 0, "y": 0, "width": width, "height": end + MARGIN})
+        return path
 
     def outside(self, uri: str) -> list[str]:
         """Requests to any other place."""

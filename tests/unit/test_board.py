@@ -4,14 +4,19 @@ import json
 import re
 from pathlib import Path
 
+from locust.env import Environment
+
 from loadgen.ledger import Ledger
 from loadgen.levels import find_levels
 from loadgen.phase import Phase, timed_phases
 from loadgen.plugin.board import Board, is_comparable, table_rows
+from loadgen.plugin.ending import Ending
 from loadgen.plugin.page import SECTIONS, find_section
 from loadgen.plugin.progress import Progress
+from loadgen.record import read_record
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
+from loadgen.store import ServerInfo
 from tests.unit.test_tables import two_rounds
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -50,15 +55,16 @@ def test_every_phase_has_a_row_for_each_operation_in_the_order_of_time() -> None
 
 def test_levels_have_both_modes_the_ratio_with_its_interval_and_the_verdict() -> None:
     ledger, board = filled()
-    board.take(find_levels(ledger.windows.values(), seed=1))
+    board.take(find_levels(ledger.windows.values(), seed=1), ["Async wins."])
     told = board.as_json()
     level = told["levels"][0]
     assert (level["users"], level["sync_throughput"], level["async_throughput"]) == ("8", 50, 100)
     assert (level["verdict"], level["reasons"]) == ("async", [])
     assert 1 < level["ratio_throughput"]["low"] < 2 < level["ratio_throughput"]["high"] < 3
-    assert told["words"][0].startswith("search: async wins from 8 on")
+    assert told["words"] == ["Async wins."]
     shown = table_rows(board.levels)
-    assert re.fullmatch(r"2\.00 \(1\.\d\d to 2\.\d\d\)", shown[0]["ratio"])
+    assert re.fullmatch(r"2\.00 \(1\.\d\d-2\.\d\d\)", shown[0]["ratio_throughput"])
+    assert re.fullmatch(r"0\.50 \(0\.\d\d-0\.\d\d\)", shown[0]["ratio_p99"])
     assert (shown[0]["verdict"], shown[0]["sync_p50"], shown[0]["async_throughput"]) == ("async wins", 10.01, 100.0)
     assert sorted(shown, key=lambda row: row["name"]) == shown, "Locust's table sorts by this"
 
@@ -67,16 +73,17 @@ def test_what_is_not_known_is_null_and_no_verdict_has_its_reasons() -> None:
     ledger, board = filled()
     for number in (0, 3, 4, 7):
         ledger.windows[number].tallies.clear()
-    board.take(find_levels(ledger.windows.values(), seed=1))
+    board.take(find_levels(ledger.windows.values(), seed=1), [])
     text = json.dumps(board.as_json(), allow_nan=False)
     level = json.loads(text)["levels"][0]
     assert (level["sync_throughput"], level["sync_p50"]) == (None, None)
-    assert table_rows(board.levels)[0]["sync_p99"] == "-"
+    shown = table_rows([board.levels[0] | {"ratio_p99": None}])[0]
+    assert (shown["sync_p99"], shown["ratio_p99"]) == ("-", "-")
 
 
 def test_another_run_begins_with_nothing() -> None:
     ledger, board = filled()
-    board.take(find_levels(ledger.windows.values(), seed=1))
+    board.take(find_levels(ledger.windows.values(), seed=1), ["Async wins."])
     ledger.reset()
     board.reset()
     assert board.as_json() == {"now": None, "phases": [], "levels": [], "words": []}
@@ -101,7 +108,34 @@ def test_a_phase_that_is_shorter_by_a_rounding_error_was_not_broken_off() -> Non
     assert [reason for reason in level.comparison.reasons if "broken off" in reason] == []
 
 
-def test_without_a_verdict_nobody_is_said_not_to_win() -> None:
-    ledger, board = filled()
-    board.take(find_levels(ledger.windows.values(), 1, ["other data"]))
-    assert board.as_json()["words"] == ["search: there is no verdict at the highest load measured."]
+def begun(ledger: Ledger, folder: Path) -> Ending:
+    ending = Ending(ledger)
+    ending.begin(Settings(record=str(folder), report="none"), ServerInfo("2.3.5", "milvus"), 1)
+    return ending
+
+
+def test_before_the_end_the_same_words_are_said_as_at_the_end_and_the_record_has_no_comparison_yet(
+    tmp_path: Path,
+) -> None:
+    ledger, _ = filled()
+    ending = begun(ledger, tmp_path)
+    ending.keep()
+    levels, words = ending.compare()
+    assert words[0].startswith(
+        "search: async gives 2.00 times the throughput of sync at every level measured, 8 and 16"
+    )
+    assert [level.label for level in levels] == ["8", "16"]
+    assert ending.path is not None
+    assert read_record(ending.path).comparisons == ()
+    ending.conclude(Environment())
+    assert ending.words == words
+    assert len(read_record(ending.path).comparisons) == 2
+
+
+def test_before_the_end_a_level_without_a_verdict_has_its_reason_in_the_words(tmp_path: Path) -> None:
+    ledger, _ = filled()
+    ending = begun(ledger, tmp_path)
+    ending.objections = ("other data",)
+    _, words = ending.compare()
+    assert words[0] == "search: there is no verdict at 8 and 16 users."
+    assert "Warning: No verdict for search at 8 users: other data." in words

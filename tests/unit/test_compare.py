@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from loadgen.compare import (
     Comparison,
+    Crossover,
     PhaseNoise,
     Ratio,
     SlicedPhase,
@@ -278,11 +279,8 @@ def test_the_crossover_is_the_first_level_from_which_async_goes_on_winning() -> 
     assert found is not None
     assert (found.level, found.below) == (32, Verdict.SYNC)
     assert found.certainty == pytest.approx(0.99**2)
-    assert str(found) == "async wins from 32 on (certainty 98.0 %); at the level below: sync"
-    assert str(find_crossover({8: even, 64: level(Verdict.ASYNC, 1.0)})) == (
-        "async wins from 64 on (certainty 99.9 %); at the level below: no difference"
-    )
-    assert str(find_crossover({1: wins})) == "async wins from 1 on (certainty 99.0 %); the lowest level measured"
+    assert find_crossover({8: even, 64: level(Verdict.ASYNC, 1.0)}) == Crossover(64, 1.0, Verdict.NO_DIFFERENCE)
+    assert find_crossover({1: wins}) == Crossover(1, 0.99, None), "nothing lower was measured"
 
 
 def test_there_is_no_crossover_where_async_does_not_win_the_highest_level() -> None:

@@ -1,16 +1,39 @@
 """The guides name what there is."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
+import loadgen
 from loadgen.cli import main
 from loadgen.reference import SECTIONS
 from loadgen.settings import Settings
 
-DOCS = Path(__file__).parents[2] / "docs"
-COMMANDS = {"--tolerance", "--changed", "--format", "--output"}
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+GUIDES = sorted(DOCS.glob("*.md"))
+COMMANDS = {"--tolerance", "--changed", "--format", "--output", "--seconds"}
+"""Of `loadgen report`, `compare` and `wait`."""
+NAMED_MEMBERS = re.compile(r"self\.(?:user\.)?([a-z_]+)(?:\.([a-z_]+))?")
+OWN = {"searched"}
+"""What the example itself keeps."""
+
+
+def names(path: Path) -> str:
+    return path.name
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def locusts() -> set[str]:
+    parser = get_empty_argument_parser()
+    setup_parser_arguments(parser)
+    return {flag for action in parser._actions for flag in action.option_strings}
 
 
 def test_the_reference_is_that_of_the_model(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,7 +51,51 @@ def test_the_reference_has_a_row_of_four_cells_for_every_setting() -> None:
     assert cells["metric"] == "`COSINE` | `COSINE`, `IP`, `L2` | similarity metric"
 
 
-def test_every_flag_in_the_guide_exists() -> None:
+@pytest.mark.parametrize("guide", GUIDES, ids=names)
+def test_every_flag_in_a_guide_exists(guide: Path) -> None:
     ours = {f"--{name.replace('_', '-')}" for name in Settings.model_fields}
-    found = set(re.findall(r"`?(--[a-z][a-z-]+)", (DOCS / "reading-the-result.md").read_text()))
-    assert found <= ours | COMMANDS
+    found = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", guide.read_text()))
+    assert found - ours - locusts() - COMMANDS == set()
+
+
+@pytest.mark.parametrize("guide", [*GUIDES, ROOT / "README.md"], ids=names)
+def test_every_file_that_a_page_links_to_exists(guide: Path) -> None:
+    linked = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", guide.read_text())
+    assert [path for path in linked if not (guide.parent / path).exists()] == []
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=names)
+def test_every_command_in_a_guide_exists(guide: Path) -> None:
+    text = guide.read_text()
+    commands = set(re.findall(r"^loadgen ([a-z]+)|`loadgen ([a-z]+)", text, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {one or other for one, other in commands} <= {
+        "serve", "settings", "report", "compare", "calibrate", "prepare", "wait",
+    }  # fmt: skip
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
+    for name in re.findall(r"locustfiles/(\w+\.py)", text):
+        assert (ROOT / "locustfiles" / name).is_file()
+
+
+def test_the_index_has_every_page() -> None:
+    linked = set(re.findall(r"\]\(([a-z-]+\.md)\)", (DOCS / "README.md").read_text()))
+    assert linked == {guide.name for guide in GUIDES} - {"README.md"}
+    assert "](docs/README.md)" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("guide", [*GUIDES, ROOT / "README.md"], ids=names)
+def test_every_locustfile_in_a_page_is_python_and_uses_what_users_have(guide: Path) -> None:
+    for block in blocks(guide, "python"):
+        ast.parse(block)
+        assert re.search(r"^plug\(events", block, re.MULTILINE), "a locustfile that is whole"
+        for name, member in NAMED_MEMBERS.findall(block):
+            kinds = (loadgen.AsyncUser, loadgen.SyncUser)
+            known = [
+                hasattr(kind, name) or name in kind.__annotations__ | {"station": 0, "number": 0} for kind in kinds
+            ]
+            assert all(known) or name in OWN | {"client", "interrupt"}, name
+            if name == "client":
+                assert member in {"search", "insert", "delete", ""}, member
+        defaults = re.findall(r"^plug\(events, (.*)\)", block, re.MULTILINE)
+        given = {name for text in defaults for name in re.findall(r"(\w+)=", text)}
+        assert given <= set(Settings.model_fields)

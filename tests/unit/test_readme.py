@@ -25,6 +25,18 @@ def test_every_flag_in_the_text_exists() -> None:
     assert set(re.findall(r"`?(--[a-z][a-z-]+)", README)) <= ours | locusts | commands
 
 
+def test_its_pictures_are_there_have_words_for_those_who_cannot_see_them_and_are_light() -> None:
+    shown = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", README)
+    assert {path for _, path in shown} == {"docs/pictures/report.png", "docs/pictures/page.png"}
+    for words, path in shown:
+        assert len(words) > 40, "what is to be seen"
+        picture = (ROOT / path).read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        width = int.from_bytes(picture[16:20])
+        assert 1000 <= width <= 1200
+        assert len(picture) < 250_000
+
+
 def test_both_commands_stand_in_the_first_screen() -> None:
     first = "\n".join(README.splitlines()[:40])
     assert "make demo" in first

@@ -26,12 +26,14 @@ def _no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def page(record: Path | None = None, base: str = "", login: bool = False) -> Iterator[tuple[Any, Board]]:
+def page(
+    record: Path | None = None, base: str = "", login: bool = False, progress: Progress | None = None
+) -> Iterator[tuple[Any, Board]]:
     """A client of Locust's page with our tab, and what it shows."""
     ledger = Ledger()
     two_rounds(ledger, [0.010] * 500, [0.005] * 1_000)
-    board = Board(ledger, Progress())
-    board.take(find_levels(ledger.windows.values(), seed=1))
+    board = Board(ledger, progress or Progress())
+    board.take(find_levels(ledger.windows.values(), seed=1), ["Async wins."])
     environment = Environment()
     runner = environment.create_local_runner()
     web_ui = environment.create_web_ui("", 0, web_base_path=base or None, web_login=login, delayed_start=True)
@@ -74,6 +76,23 @@ def test_locusts_own_table_gets_a_row_for_each_level(base: str) -> None:
     assert again["extended_stats"] == told["extended_stats"], "Locust keeps its answer for two seconds"
     assert later["extended_stats"] == [{"key": "sync-vs-async", "data": []}]
     assert told["state"] == "ready"
+
+
+def test_while_data_load_the_page_is_told_that_the_run_begins_and_does_not_go_back_to_its_form() -> None:
+    progress = Progress()
+    with page(progress=progress) as (client, _):
+        assert states(client) == ("ready", "ready")
+        progress.begin_preparing()
+        assert states(client) == ("spawning", "spawning")
+        progress.rest()
+        assert states(client) == ("ready", "ready")
+
+
+def states(client: Any) -> tuple[str, str]:
+    """What a page is told that is opened now, and one that is open."""
+    text = client.get("/").get_data(as_text=True)
+    opened = json.loads(text.partition("window.templateArgs = ")[2].partition("\n")[0])
+    return opened["state"], client.get("/stats/requests").get_json()["state"]
 
 
 @pytest.mark.parametrize("base", ["", "/locust"])

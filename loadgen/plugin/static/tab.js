@@ -59,10 +59,7 @@ function showLinks(files) {
     make("a", { href: `./${KEY}/${name}`, textContent: text, target: "_blank", rel: "noopener" })));
 }
 
-function showWords(levels, said, over) {
-  const reasons = levels.filter((level) => level.reasons.length)
-    .map((level) => `No verdict for ${level.operation} at ${level.users}: ${level.reasons.join("; ")}.`);
-  const lines = over ? said : [...said, ...reasons]; // the words at the end have the reasons in them
+function showWords(lines) {
   if (words.dataset.lines === lines.join("\n")) return;
   words.dataset.lines = lines.join("\n");
   words.replaceChildren(...lines.map((line) => make("p", { textContent: line })));
@@ -86,7 +83,7 @@ function phaseRow(phase, highest) {
 function show(told) {
   showNow(told.now, told.phases.length > 0);
   showLinks(told.files);
-  showWords(told.levels, told.words, told.now === null);
+  showWords(told.words);
   const highest = Math.max(...told.phases.map((phase) => phase.throughput ?? 0), 0);
   body.replaceChildren(...told.phases.map((phase) => phaseRow(phase, highest)));
 }

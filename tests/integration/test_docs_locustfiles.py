@@ -1,0 +1,66 @@
+"""The locustfiles of the guides, as they stand there, against Milvus Lite, which prepares data in a moment."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from llama_index.core.schema import TextNode
+from llama_index.vector_stores.milvus import MilvusVectorStore
+from pymilvus import MilvusClient
+
+from loadgen.server import EmbeddedServer
+from tests.integration.locust_command import ROOT, SMALL, run_locust, start_locust
+
+SHORT = ("--concurrency", "3", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")
+DIM = 24
+ROWS = 60
+
+
+def written(folder: Path, guide: str, beginning: str) -> str:
+    """The path of a guide's locustfile, found by how its first line begins."""
+    found = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / guide).read_text(), re.MULTILINE | re.DOTALL)
+    (text,) = [block for block in found if block.startswith(f'"""{beginning}')]
+    path = folder / "own.py"
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_guides_own_locustfile_compares_all_three_operations(lite: EmbeddedServer, tmp_path: Path) -> None:
+    file = written(tmp_path, "own-locustfile.md", "A reader")
+    run = run_locust(tmp_path, "--host", lite.uri, *SMALL, *SHORT, files=file)
+    run.assert_good()
+    often = {f"{mode} {name}" for mode in ("sync", "async") for name in ("search", "insert")}
+    assert often <= set(run.told["stats"]) <= often | {"sync delete", "async delete"}
+    assert set(run.told["failures"].values()) == {0}
+    inserts = [line for line in run.out.splitlines() if "│ insert" in line]
+    assert len(inserts) == 2, "a row of each mode"
+
+
+@pytest.fixture
+def papers(lite: EmbeddedServer) -> str:
+    """A collection that LlamaIndex alone has made."""
+    vectors = np.random.default_rng(3).standard_normal((ROWS, DIM)).tolist()
+    store = MilvusVectorStore(uri=lite.uri, collection_name="papers", dim=DIM, overwrite=True, use_async_client=False)
+    store.add([TextNode(text=f"paper {number}", embedding=vector) for number, vector in enumerate(vectors)])
+    store.client.close()
+    return "papers"
+
+
+def test_the_guides_way_searches_a_collection_of_ones_own_and_leaves_it_as_it_is(
+    lite: EmbeddedServer, papers: str, tmp_path: Path
+) -> None:
+    queries = tmp_path / "queries.npy"
+    np.save(queries, np.random.default_rng(4).standard_normal((5, DIM)))
+    file = written(tmp_path, "own-data.md", "Search a collection")
+    given = {"MY_COLLECTION": papers, "MY_QUERIES": str(queries)}
+    run = start_locust(tmp_path, "--headless", "--host", lite.uri, *SHORT, files=file, **given).finish()
+    run.assert_good()
+    assert set(run.counted) == {"sync search", "async search"}
+    for window in run.told["windows"]:
+        ((_, outcomes),) = window["outcomes"].items()
+        assert list(outcomes) == ["ok"], "queries of another dimension than the tool's own collection found rows"
+    client = MilvusClient(uri=lite.uri, dedicated=True)
+    counted = client.query(papers, output_fields=["count(*)"], consistency_level="Strong")
+    client.close()
+    assert counted[0]["count(*)"] == ROWS
