@@ -106,7 +106,7 @@ class Ending:
         windows = list(self._ledger.windows.values())
         levels = find_levels(windows, self._settings.seed, self.objections)
         if self._draft is not None:  # comparisons get into the file at the end only
-            self._draft.keep(windows, levels)
+            self._draft.keep(self._ledger, levels)
         return levels, _say(self._draft)
 
     def conclude(self, environment: Any) -> None:

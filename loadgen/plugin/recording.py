@@ -62,7 +62,7 @@ class Recorder:
 
     def keep(self, ledger: Ledger, levels: Sequence[Level] = ()) -> None:
         """Write all phases measured so far, also one in which nothing was answered. A folder that fails is told."""
-        windows = ledger.windows.values()
+        windows = list(ledger.windows.values())  # at once: the next phase may begin meanwhile
         measured = sorted((window for window in windows if window.seconds > 0), key=lambda w: w.phase.number)
         phases = tuple(_phase(window) for window in measured)
         comparisons = tuple(one for level in levels if (one := _comparison(level)) is not None)
@@ -123,7 +123,7 @@ def _phase(window: Window) -> PhaseRecord:
 
 
 def _outside(ledger: Ledger) -> tuple[Outside, ...]:
-    found = sorted(ledger.outside.items())
+    found = sorted(list(ledger.outside.items()))  # noqa: C414 - at once, as above
     return tuple(Outside(mode=mode, operation=name, outcomes=dict(outcomes)) for (mode, name), outcomes in found)
 
 

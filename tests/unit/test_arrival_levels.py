@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 
+from loadgen.compare import Verdict
 from loadgen.faults import SettingsError
 from loadgen.health import new_lags
 from loadgen.ledger import Ledger
@@ -137,7 +138,7 @@ def test_the_crossover_is_told_in_rates() -> None:
     play(ledger, {Mode.SYNC: 0.05, Mode.ASYNC: 0.05}, rate=50)
     play(ledger, {Mode.SYNC: 0.5, Mode.ASYNC: 0.05}, rate=100)
     recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 1)
-    recorder.keep(ledger.windows.values(), find_levels(ledger.windows.values(), seed=1))
+    recorder.keep(ledger, find_levels(ledger.windows.values(), seed=1))
     said = explain(recorder.record).headlines[0]
     assert said.startswith("search: async answers sooner from 100/s on: the p99 response time of async is 0.10 times")
     assert said.endswith("; at 50/s there is no difference that this run could show.")
