@@ -24,6 +24,7 @@ ROOM, LOWEST_RATIO = 1.08, 0.02
 """Room beside the outermost ratio, as a factor; ratios beyond 1 to 50 leave the picture, not the table."""
 RATIO_TICKS = {
     1.7: (0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.4),
+    2.6: (0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.6, 2, 2.5),
     4: (0.25, 0.5, 0.75, 1, 1.5, 2, 3),
     30: (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20),
     math.inf: (0.02, 0.1, 1, 10, 50),
