@@ -69,11 +69,12 @@ def test_a_server_that_stalls_cannot_slow_the_arrivals_down_and_the_wait_is_show
     milvus: EmbeddedServer, tmp_path: Path
 ) -> None:
     with StallingRelay(milvus.uri, stall=0.5, every=1.0) as relay:
-        flags = ("--mode", "async", "--arrival", "constant", "--rate", "50", *PHASES)
+        # Wherever it begins, a window of 2.5 s holds two whole stalls: at least 50 waits of 0 to 0.5 s among its 125.
+        flags = ("--mode", "async", "--arrival", "constant", "--rate", "50", *PHASES, "--phase-seconds", "2.5")
         run = run_locust(tmp_path, "--host", relay.uri, *flags)
     run.assert_good()
     assert_accounted_for(run)
-    assert [window["offered"] for window in run.told["windows"]] == [50, 50]
+    assert [window["offered"] for window in run.told["windows"]] == [125, 125]
     for phase in read(tmp_path)["phases"]:
         assert phase["operations"][0]["response_seconds"]["p95"] > 0.35, "of 0.5 s every second"
 
