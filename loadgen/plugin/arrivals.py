@@ -15,7 +15,6 @@ from loadgen.pacing import Share
 from loadgen.phase import Phase
 from loadgen.tally import percentile
 from loadgen.users import Station
-from loadgen.users.base import DRAIN_SECONDS
 from loadgen.users.dispatcher import Dispatcher, Turn
 
 LOOK = 0.01
@@ -93,13 +92,12 @@ class Arrivals:
         self.finish()
 
     def finish(self) -> None:
-        """No more arrivals; wait for what is under way, 3 s at most, then count it as failed. Idempotent."""
+        """No more arrivals; wait for what is under way (`Station.outlast`), then count it as failed. Idempotent."""
         dispatcher = self._dispatcher
         if dispatcher is None:
             return
         dispatcher.halt()
-        _wait(lambda: not dispatcher.in_flight, DRAIN_SECONDS)
-        if dispatcher.in_flight:
+        if not self._station.outlast(lambda within: _wait(lambda: not dispatcher.in_flight, within)):
             dispatcher.abandon()
             _wait(lambda: not dispatcher.in_flight, 1.0)
         if self._dispatcher is dispatcher:  # nobody else has come this far meanwhile
@@ -208,7 +206,9 @@ def _read_turn(turn: Mapping[str, Any]) -> Turn:
     return Turn(turn["after"], Share(turn["index"], turn["parts"]))
 
 
-def _wait(true: Callable[[], bool], within: float) -> None:
+def _wait(true: Callable[[], bool], within: float) -> bool:
+    """Whether it became true in so many seconds."""
     deadline = perf_counter() + within
-    while not true() and perf_counter() < deadline:
+    while not (over := true()) and perf_counter() < deadline:
         gevent.sleep(LOOK)
+    return over

@@ -14,10 +14,11 @@ from loadgen.plugin.arrivals import LOOK, Arrivals
 from loadgen.sample import Mode
 from loadgen.truth import Truth
 from loadgen.users import Station
-from loadgen.users.base import DRAIN_SECONDS
+from loadgen.users.station import DRAIN_SECONDS
 
 CALL, ANSWER = "loadgen_call", "loadgen_answer"
 """Locust message types between master and workers."""
+LAST_OPERATIONS = "Waiting for the last operations of the phase: %d users have one under way; %.0f s at most"
 logger = logging.getLogger("loadgen")
 
 
@@ -131,8 +132,11 @@ class Crew:
     def drain(self) -> None:
         """Wait until no user and no arrival is left, then have every sample delivered, and sent to a master."""
         runner = self._environment.runner
-        deadline = perf_counter() + DRAIN_SECONDS + 5
-        while runner.user_count and perf_counter() < deadline:
+        begun, told = perf_counter(), False
+        while runner.user_count and (waited := perf_counter() - begun) < self._station.patience + 5:
+            if waited > DRAIN_SECONDS and not told:
+                told = True
+                logger.info(LAST_OPERATIONS, runner.user_count, self._station.patience - waited)
             gevent.sleep(LOOK)
         self.arrivals.complete()
         for mode in Mode:

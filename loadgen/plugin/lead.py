@@ -19,7 +19,7 @@ from loadgen.truth import Truth
 USERS_WITHIN = 120.0
 """Seconds for all users of a phase to be past their on_start."""
 ANSWER_WITHIN = 15.0
-"""Seconds for a worker to carry out an order, its users' last operations included."""
+"""Seconds for a worker to carry out an order; what its users' last operations take comes on top."""
 
 AfterPhase = Callable[[Phase | None], None]
 
@@ -84,7 +84,8 @@ class Lead:
     def finish(self) -> None:
         """Wait until the phase's users are gone and all they did is counted here."""
         self._admit_no_more()
-        self._tell("drain")
+        deadline = float(self._environment.parsed_options.deadline)
+        self._tell("drain", within=deadline + ANSWER_WITHIN)  # the last operations may take that long
         self._crew.exporter.leave()
         self._count_lost()
         self._note_sides()
@@ -191,9 +192,9 @@ class Lead:
         runner = self._environment.runner
         return _answering(runner) if isinstance(runner, MasterRunner) else {""}
 
-    def _tell(self, order: str, **message: Any) -> list[Any]:
+    def _tell(self, order: str, within: float = ANSWER_WITHIN, **message: Any) -> list[Any]:
         """The answers of all crews; a worker that leaves or is silent for too long is missing from them."""
-        return list(self.tell_each(order, dict.fromkeys(self.find_there(), message)).values())
+        return list(self.tell_each(order, dict.fromkeys(self.find_there(), message), within).values())
 
     def tell_each(
         self, order: str, messages: Mapping[str, Mapping[str, Any]], within: float = ANSWER_WITHIN

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TextIO
 
 import gevent
 from locust.exception import StopTest
-from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner, MasterRunner, WorkerRunner
 
 from loadgen.faults import SettingsError
 from loadgen.health import Beat
@@ -83,6 +83,7 @@ class Plugin:
         self._crew = Crew(
             environment, self._station, self._metering.exporter, lambda: self._open(self._asking.settings())
         )
+        self._station.is_ending = lambda: runner.state not in (STATE_SPAWNING, STATE_RUNNING)
         self._station.on_drop = self._metering.exporter.count_dropped
         self._station.on_recall = self._metering.exporter.count_recall
         self._pulse = Pulse(self._station.loop, self._beat, self._crew.look)

@@ -21,8 +21,6 @@ from loadgen.phase import Phase
 from loadgen.sample import Mode
 from loadgen.users.station import STRIDE, Station
 
-DRAIN_SECONDS = 3.0
-"""How long an operation under way may go on when its user is stopped at once; then it counts as failed."""
 DOCUMENTS = 10_000
 """Documents that a user remembers to delete at most."""
 ERROR_KINDS = 100
@@ -116,7 +114,7 @@ class LoadUser(User):  # type: ignore[misc]
         return self._greenlet
 
     def stop(self, force: bool = False) -> bool:
-        """End after the task under way, or with `force` after the operation under way (3 s at most).
+        """End after the task under way, or with `force` after the operation under way, as `Station.outlast` waits.
 
         An operation that was sent is never lost: it is answered and counted, or counted as failed.
         """
@@ -126,7 +124,7 @@ class LoadUser(User):  # type: ignore[misc]
         self.wake(now=force)
         if not force:
             return False
-        if not self._ended.wait(DRAIN_SECONDS):
+        if not self.station.outlast(self._ended.wait):
             self.abandon()
             self._ended.wait(1.0)
         self._greenlet.join(1.0)

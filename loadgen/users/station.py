@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from time import perf_counter
 from typing import Any, Protocol
 
 from loadgen.health import Beat
@@ -16,6 +17,10 @@ from loadgen.truth import Checks
 
 STRIDE = 97
 """How far apart in the queries two neighbouring users start; a prime, so that they do not soon meet."""
+DRAIN_SECONDS = 3.0
+"""How long operations under way are waited for where the run is to end."""
+LOOK_AT_THE_END = 0.25
+"""Seconds between two looks whether the run is to end, while operations are waited for."""
 
 
 class NodeSource(Protocol):
@@ -51,10 +56,30 @@ class Station:
     error_kinds: dict[tuple[str, str, int | None], int] = field(default_factory=dict)
     """Exceptions in tasks by type, file and line; touched on the hub alone, and bounded."""
 
+    is_ending: Callable[[], bool] = lambda: True
+    """True where the run is to end; while it goes on, an operation under way is given its whole deadline."""
     on_drop: Callable[[Mode, int], None] = lambda _mode, _number: None
     """Told on the hub how many arrivals of a mode were dropped."""
     on_recall: Callable[[Mode, float], None] = lambda _mode, _share: None
     """Told on the hub the recall of one checked search."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds that operations under way are waited for at most: none takes longer than its deadline."""
+        return max(self.settings.deadline + 1, DRAIN_SECONDS)
+
+    def outlast(self, wait: Callable[[float], bool]) -> bool:
+        """Wait until operations under way have ended; False where they were not waited for to their end.
+
+        `wait` waits so many seconds at most and answers whether they have. Between two phases that is until each
+        has had its deadline, or it would load the server in the next phase and count as failed without being so;
+        where the run is to end it is 3 s. Called on the hub.
+        """
+        give_up = perf_counter() + self.patience
+        over = wait(DRAIN_SECONDS)
+        while not over and not self.is_ending() and perf_counter() < give_up:
+            over = wait(LOOK_AT_THE_END)
+        return over
 
     def drop(self, due: Sequence[float], at: float) -> None:
         """Count arrivals that were given up at a moment; on the hub."""

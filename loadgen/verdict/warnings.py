@@ -86,7 +86,10 @@ def _hanging(record: RunRecord) -> Iterator[str]:
 def _outside(record: RunRecord) -> Iterator[str]:
     failures, count = sum(part.failures for part in record.outside), sum(part.count for part in record.outside)
     if failures:
-        yield f"Outside of the phases (warm-up, and after their ends) {failures:,} of {count:,} operations failed."
+        yield (
+            f"Outside of the phases (warm-up, and after their ends) {failures:,} of {count:,} operations failed, "
+            "counting those that the end of the run cut off."
+        )
 
 
 def _phases(numbers: list[int]) -> str:

@@ -21,6 +21,10 @@ class StallingRelay:
         self.uri = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def slow_down(self, stall: float, every: float) -> None:
+        """Stall so long from now on."""
+        self._every, self._stall = every, stall
+
     def _accept(self) -> None:
         while not self._over:
             try:

@@ -1,6 +1,8 @@
 """Async and sync users behave as Locust's own users do, and lose no operation."""
 
 import threading
+import time
+from itertools import count
 from typing import Any, ClassVar
 
 import pytest
@@ -8,7 +10,9 @@ from locust import SequentialTaskSet, TaskSet, constant, tag, task
 from locust.exception import StopUser
 
 from loadgen.sample import Mode, Outcome
+from loadgen.settings import Settings
 from loadgen.users import AsyncUser, SyncUser
+from loadgen.users.station import DRAIN_SECONDS
 from tests.unit.stage import CountingStore, stage
 
 
@@ -105,6 +109,54 @@ def test_an_operation_that_never_comes_back_is_counted_as_failed(kind: type[Any]
         assert [sample.outcome for sample in on.samples] == [Outcome.FAILED] * 3
         assert on.runner.user_count == 0
         assert sum(error.occurrences for error in on.environment.stats.errors.values()) == 3
+
+
+@BOTH
+def test_between_phases_an_operation_is_waited_for_beyond_the_seconds_of_an_end(kind: type[Any]) -> None:
+    gate = threading.Event()
+    store = CountingStore(gate=gate)
+    with stage(kind, store=store) as on:
+        on.station.is_ending = lambda: False
+        on.start(4)
+        on.wait_until(lambda: store.calls == 4, "4 operations under way")
+        threading.Timer(DRAIN_SECONDS + 0.5, gate.set).start()
+        on.stop()
+        assert [sample.outcome for sample in on.samples] == [Outcome.OK] * 4
+        assert on.runner.user_count == 0
+
+
+@BOTH
+def test_an_end_of_the_run_ends_the_waiting_for_operations_between_phases(kind: type[Any]) -> None:
+    gate = threading.Event()
+    store = CountingStore(gate=gate)
+    with stage(kind, store=store) as on:
+        looks = count()
+        on.station.is_ending = lambda: next(looks) > 4 * 2
+        on.start(2)
+        on.wait_until(lambda: store.calls == 2, "2 operations under way")
+        on.stop()
+        gate.set()
+        assert [sample.outcome for sample in on.samples] == [Outcome.FAILED] * 2
+        assert next(looks) < 20, "asked again and again, and heeded"
+
+
+def test_operations_are_waited_for_as_long_as_their_deadline_and_no_longer() -> None:
+    with stage(AsyncSearch) as on:
+        on.station.is_ending = lambda: False
+        on.station.settings = Settings(deadline=2.5)
+        waits: list[float] = []
+
+        def wait(within: float) -> bool:
+            waits.append(within)
+            time.sleep(within)
+            return False
+
+        assert on.station.patience == 3.5
+        assert on.station.outlast(wait) is False
+        assert waits[0] == DRAIN_SECONDS
+        assert 1 <= len(waits[1:]) <= 3, "0.5 s are left"
+        on.station.settings = Settings(deadline=0.1)
+        assert on.station.patience == DRAIN_SECONDS
 
 
 class Diary:

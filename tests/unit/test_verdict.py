@@ -160,7 +160,10 @@ def test_a_stall_at_the_end_of_a_phase_is_warned_of_and_a_usual_end_is_not() -> 
 def test_failures_outside_of_the_phases_are_warned_of() -> None:
     outside = Outside(mode=Mode.SYNC, operation="search", outcomes={Outcome.OK: 80, Outcome.THROTTLED: 20})
     (told,) = explain(record(phase("sync"), phase("async"), outside=(outside,))).warnings
-    assert told == "Outside of the phases (warm-up, and after their ends) 20 of 100 operations failed."
+    assert told == (
+        "Outside of the phases (warm-up, and after their ends) 20 of 100 operations failed, "
+        "counting those that the end of the run cut off."
+    )
 
 
 def test_a_phase_in_which_no_operation_ended_is_warned_of() -> None:
