@@ -148,7 +148,7 @@ def _burst_table(windows: Sequence[Window]) -> Table:
         of_row = {style: cells[operation, number, style] for style in styles if (operation, number, style) in cells}
         shown = [_cell(operation, number, style, of_row.get(style)) for style in styles]
         failures = sum(tally.failures for window in of_row.values() for tally in window.tallies.values())
-        table.add_row(operation, f"{number:,}", *shown, _quotient(of_row), f"{failures:,}")
+        table.add_row(operation, f"{number:,}", *shown, _quotient(of_row, failures), f"{failures:,}")
     return table
 
 
@@ -160,8 +160,10 @@ def _cell(operation: str, number: int, style: str, window: Window | None) -> str
     return f"{window.seconds:,.3f}{seed}"
 
 
-def _quotient(of_row: dict[str, Window]) -> str:
-    """How many times faster `gather` was than threads: seconds of threads by seconds of gather."""
+def _quotient(of_row: dict[str, Window], failures: int) -> str:
+    """How many times faster `gather` was than threads: seconds of threads by seconds of gather. None with failures."""
+    if failures:
+        return "-"
     if "threads" not in of_row or "async" not in of_row or not of_row["async"].seconds:
         return "-"
     return f"{of_row['threads'].seconds / of_row['async'].seconds:.2f}"

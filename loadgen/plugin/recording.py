@@ -34,6 +34,7 @@ from loadgen.record import (
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
 from loadgen.tally import percentile
+from loadgen.truth import Recalls
 
 PACKAGES = (
     "milvus-loadgen", "locust", "gevent", "grpcio", "pymilvus", "llama-index-core", "llama-index-vector-stores-milvus",
@@ -128,13 +129,15 @@ def _outside(ledger: Ledger) -> tuple[Outside, ...]:
 
 
 def _operation(name: str, tally: Tally, window: Window) -> OperationRecord:
+    recalls = window.recalls if name == "search" else Recalls()
     return OperationRecord(
         operation=name,
         outcomes=dict(tally.outcomes),
         throughput=(tally.operations - tally.failures) / window.seconds,
         service_seconds=_durations(tally.service),
         response_seconds=_durations(tally.response),
-        recall=window.recalls.mean if name == "search" else None,
+        recall=recalls.mean,
+        recall_checks=0 if recalls.mean is None else recalls.checks,
         slices=_slices(name, window),
     )
 

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, fie
 
 from loadgen.sample import Mode, Outcome
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Goes up with every change of the keys or of what they mean."""
 NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
 Count = Annotated[int, Field(ge=0)]
@@ -97,6 +97,8 @@ class OperationRecord(Counted):
     """From its scheduled start: what a user felt. In the closed model the same as the service time."""
     recall: Share
     """Mean part (0 to 1) of the exact nearest neighbours that the checked searches found."""
+    recall_checks: Count
+    """Searches that were checked; 0 where recall was not measured."""
     slices: tuple[Slice, ...]
     """The phase in pieces of equal length, in the order of time; empty where it had no planned length."""
 
@@ -221,7 +223,7 @@ class Manifest(Part):
 class RunRecord(Part):
     """All phases of one run."""
 
-    schema_version: Literal[3]
+    schema_version: Literal[4]
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     started_at: AwareDatetime
     manifest: Manifest

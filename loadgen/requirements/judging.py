@@ -3,7 +3,8 @@
 Times are response times, from the scheduled start: what a user felt. Every phase a requirement looks at has to meet it
 by itself, each round too, and the worst is told; only a count of failures is summed. What may fail at most
 (`max_failures`) counts all that was sent, also outside of the phases. A phase in which no
-operation ended meets nothing: a server that hangs has neither times nor failures there. An arrival that was dropped is
+operation ended meets nothing: a server that hangs has neither times nor failures there. A ratio meets a limit only
+with the whole of its interval. An arrival that was dropped is
 a failure; which operation it would have been is not known, so it counts for each operation of its phase.
 """
 
@@ -133,18 +134,23 @@ def _compared(record: RunRecord, wanted: Requirement) -> list[Reading]:
     covered = {_level(comparison) for comparison in found}
     levels = dict.fromkeys(_level(phase) for phase in record.phases if _is_level(phase, wanted))
     missing = [Reading(level, None, "not compared") for level in levels if level not in covered]
-    return missing + [_read_ratio(comparison) for comparison in found]
+    return missing + [_read_ratio(comparison, wanted) for comparison in found]
 
 
-def _read_ratio(comparison: Comparison) -> Reading:
+def _read_ratio(comparison: Comparison, wanted: Requirement) -> Reading:
+    """The end of the interval that is farther from meeting: a ratio that may be chance meets nothing."""
     ratio = comparison.throughput_ratio
     if comparison.verdict == "invalid" or ratio.estimate is None:
         reasons = "; ".join(comparison.reasons)
         return Reading(_level(comparison), None, f"invalid: {reasons}" if reasons else "invalid")
-    shown = f"{ratio.estimate:.6g}"
-    if ratio.low is not None and ratio.high is not None:
-        shown += f" [{ratio.low:.6g} to {ratio.high:.6g}]"
-    return Reading(_level(comparison), ratio.estimate, shown)
+    if ratio.low is None or ratio.high is None:
+        return Reading(_level(comparison), None, f"{ratio.estimate:.6g} without an interval")
+    shown = f"{ratio.estimate:.6g} [{ratio.low:.6g} to {ratio.high:.6g}]"
+    meets = COMPARATORS[wanted.comparator]
+    low, high = meets(ratio.low, wanted.limit), meets(ratio.high, wanted.limit)
+    if low != high:
+        shown += ", not shown: the interval reaches beyond the limit"
+    return Reading(_level(comparison), ratio.low if wanted.comparator.startswith(">") else ratio.high, shown)
 
 
 def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:

@@ -19,7 +19,12 @@ class Burst:
 
     @property
     def quotient(self) -> float | None:
-        """How many times faster `gather` was than threads; None where one is missing."""
+        """How many times faster `gather` was than threads; None where one is missing, or where any operation failed.
+
+        What is refused at once is soon over: that is no speed.
+        """
+        if self.failures:
+            return None
         threads, gather = self.seconds.get("threads"), self.seconds.get("async")
         return threads / gather if threads and gather else None
 

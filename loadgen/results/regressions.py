@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from loadgen.compare import PHASES_AT_LEAST
-from loadgen.record import RunRecord
+from loadgen.record import PhaseRecord, RunRecord
 from loadgen.results.estimates import CERTAINTY, Estimates, Interval, compare_series
 from loadgen.results.series import Series, find_series
 
@@ -116,10 +116,14 @@ def _unsound(name: str, series: Series) -> list[str]:
         found.append(f"in {name} the load generator was the limit")
     if any(phase.workers_lost for phase in phases):
         found.append(f"{name} lost workers")
-    planned = [math.fsum(piece.seconds for piece in part.slices) for part in series.parts]
-    if any(phase.seconds < plan * 0.99 for phase, plan in zip(phases, planned, strict=True)):
+    if any(phase.seconds < _planned(phase) * 0.99 for phase in phases):
         found.append(f"a phase of {name} was broken off")
     return found
+
+
+def _planned(phase: PhaseRecord) -> float:
+    """Seconds that its slices cover; 0 where it has none."""
+    return max((math.fsum(piece.seconds for piece in part.slices) for part in phase.operations), default=0.0)
 
 
 def _answers(old: Series, new: Series, tolerance: float) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hdrh.histogram import HdrHistogram
@@ -41,8 +41,12 @@ class Series:
     place: Place
     mode: Mode
     phases: tuple[PhaseRecord, ...]
-    parts: tuple[OperationRecord, ...]
-    """What the operation did in each of the phases."""
+    """All of this mode at this level, also those in which the operation did not end once: their seconds count."""
+
+    @property
+    def parts(self) -> list[OperationRecord]:
+        """What the operation did, in each of the phases in which it ended."""
+        return [part for phase in self.phases if (part := self._part_of(phase)) is not None]
 
     @property
     def seconds(self) -> float:
@@ -79,9 +83,8 @@ class Series:
 
     @property
     def recall(self) -> float | None:
-        """Mean recall of the rounds that have one."""
-        known = [part.recall for part in self.parts if part.recall is not None]
-        return math.fsum(known) / len(known) if known else None
+        """Mean recall of the checked searches of all rounds; None where none was checked."""
+        return mean_recall(self.parts)
 
     def times(self) -> HdrHistogram:
         """Response times of all rounds, in microseconds. Raises ValueError for a histogram that cannot be read."""
@@ -94,12 +97,27 @@ class Series:
         return total
 
     def sliced(self) -> list[SlicedPhase]:
-        """The rounds that have slices, as the bootstrap takes them."""
-        return [
-            SlicedPhase(self.mode, tuple(SliceTally.from_text(p.seconds, p.operations, p.times) for p in part.slices))
-            for part in self.parts
-            if part.slices
-        ]
+        """The rounds that have slices, as the bootstrap takes them; one in which nothing ended has empty ones."""
+        lengths = next(([piece.seconds for piece in part.slices] for part in self.parts if part.slices), [])
+        found = []
+        for part in map(self._part_of, self.phases):
+            if part is None:
+                slices = [SliceTally(seconds) for seconds in lengths]
+            else:
+                slices = [SliceTally.from_text(one.seconds, one.operations, one.times) for one in part.slices]
+            if slices:
+                found.append(SlicedPhase(self.mode, tuple(slices)))
+        return found
+
+    def _part_of(self, phase: PhaseRecord) -> OperationRecord | None:
+        return next((part for part in phase.operations if part.operation == self.operation), None)
+
+
+def mean_recall(parts: Iterable[OperationRecord]) -> float | None:
+    """Mean recall (0 to 1) of all their checked searches, each counted once; None where none was checked."""
+    known = [(part.recall, part.recall_checks) for part in parts if part.recall is not None]
+    checks = sum(number for _, number in known)
+    return math.fsum(recall * number for recall, number in known) / checks if checks else None
 
 
 def percentile(times: HdrHistogram, percent: float) -> float | None:
@@ -111,15 +129,13 @@ def percentile(times: HdrHistogram, percent: float) -> float | None:
 
 def find_series(record: RunRecord) -> list[Series]:
     """All series of a record's phases, by operation, level and mode (sync first); bursts are none."""
-    found: dict[tuple[str, Place, Mode], list[tuple[PhaseRecord, OperationRecord]]] = {}
+    found: set[tuple[str, Place, Mode]] = set()
+    phases: dict[tuple[Place, Mode], list[PhaseRecord]] = {}
     for phase in record.phases:
-        for part in () if phase.style else phase.operations:
-            key = (part.operation, place_of(phase.concurrency, phase.rate), phase.mode)
-            found.setdefault(key, []).append((phase, part))
+        if not phase.style:
+            place = place_of(phase.concurrency, phase.rate)
+            phases.setdefault((place, phase.mode), []).append(phase)
+            found |= {(part.operation, place, phase.mode) for part in phase.operations}
     modes = list(Mode)
     ordered = sorted(found, key=lambda key: (key[0], key[1], modes.index(key[2])))
-    return [_series(key, found[key]) for key in ordered]
-
-
-def _series(key: tuple[str, Place, Mode], rounds: Sequence[tuple[PhaseRecord, OperationRecord]]) -> Series:
-    return Series(*key, tuple(phase for phase, _ in rounds), tuple(part for _, part in rounds))
+    return [Series(*key, tuple(phases[key[1:]])) for key in ordered]

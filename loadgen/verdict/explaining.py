@@ -92,6 +92,8 @@ def _say_burst(burst: Burst) -> str:
     shown = [f"{burst.seconds[style]:.3g} s {words}" for style, words in known.items() if style in burst.seconds]
     told = f"{burst.operations:,} {burst.operation} operations: {join(shown)}."
     quotient = burst.quotient
+    if burst.failures:
+        return f"{told} {burst.failures:,} failed, and what fails fast is soon over: no comparison."
     if quotient is None:
         return told
     winner, times = ("Async gather is", quotient) if quotient >= 1 else ("Threads are", 1 / quotient)

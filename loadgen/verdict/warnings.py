@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from loadgen.flow import hangs
 from loadgen.record import PhaseRecord, RunRecord
-from loadgen.results.series import Place, find_series, place_of
+from loadgen.results.series import Place, find_series, mean_recall, place_of
 from loadgen.sample import Mode, Outcome
 from loadgen.verdict.phrases import join, show_share, show_time
 
@@ -24,7 +24,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from _outside(record)
     idle = [number for number, phase in enumerate(record.phases, 1) if not phase.operations]
     if idle:
-        yield f"No operation ended in {_phases(idle)}, so no time and no failure there is in any figure."
+        yield f"No operation ended in {_phases(idle)}: what hung there lowers operations/s and is in no other figure."
     lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
     if lost:
         yield f"Workers were lost in {_phases(lost)}: the load there was not the one that was asked for."
@@ -115,9 +115,9 @@ def say_answers(record: RunRecord) -> Iterator[str]:
     for operation in dict.fromkeys(series.operation for series in known):
         means = []
         for mode in Mode:
-            found = [s.recall for s in known if s.operation == operation and s.mode is mode and s.recall is not None]
-            if found:
-                means.append((mode, sum(found) / len(found)))
+            mean = mean_recall(part for s in known if s.operation == operation and s.mode is mode for part in s.parts)
+            if mean is not None:
+                means.append((mode, mean))
         shown = join([f"{mean:.3f} with {mode}" for mode, mean in means])
         if len(means) < len(Mode):
             yield f"Recall of {operation}: {shown}."

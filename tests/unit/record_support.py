@@ -32,6 +32,7 @@ def operation(
 ) -> OperationRecord:
     counts = {Outcome.OK: 100} if outcomes is None else dict(outcomes)
     values: dict[str, Any] = {"throughput": 200.0, "recall": 0.97, "slices": ()} | given
+    values.setdefault("recall_checks", 0 if values["recall"] is None else 10)
     return OperationRecord(
         operation=name,
         outcomes=counts,

@@ -18,7 +18,7 @@ from hdrh.histogram import HdrHistogram
 from pydantic import ValidationError
 
 import loadgen.record
-from loadgen.record import Durations, Ratio, RunRecord, new_run_id, schema
+from loadgen.record import SCHEMA_VERSION, Durations, Ratio, RunRecord, new_run_id, schema
 from loadgen.sample import Mode, Outcome
 from tests.unit.record_support import comparison, durations, manifest, operation, phase, record
 
@@ -41,7 +41,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     lags = {"loop_lag_p99_seconds", "hub_lag_p99_seconds", "pace_lag_p99_seconds"}
     assert set(told["generator"]) == {"cpu_ratio", "saturated"} | lags
     [done] = told["operations"]
-    counted = {"operation", "outcomes", "throughput", "recall", "slices"}
+    counted = {"operation", "outcomes", "throughput", "recall", "recall_checks", "slices"}
     assert set(done) == counted | {"service_seconds", "response_seconds"}
     times = {"mean", "p50", "p90", "p95", "p99", "p99_9", "max", "histogram"}
     assert set(done["service_seconds"]) == set(done["response_seconds"]) == times
@@ -172,4 +172,4 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name
         assert set(part["required"]) == set(part["properties"]), name
-    assert schema()["properties"]["schema_version"]["const"] == 3
+    assert schema()["properties"]["schema_version"]["const"] == SCHEMA_VERSION == 4

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loadgen.record import RecordError, check_folder, read_record, write_record
+from loadgen.record import SCHEMA_VERSION, RecordError, check_folder, read_record, write_record
 from loadgen.sample import Outcome
 from tests.unit.record_support import comparison, operation, phase, record
 
@@ -145,21 +145,21 @@ def changed(folder: Path, **values: Any) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("found", "shown"), [(1, "1"), (4, "4"), (0, "0"), ("3", '"3"'), (True, "true"), (3.0, "3.0"), ([], "[]")]
+    ("found", "shown"), [(1, "1"), (3, "3"), (5, "5"), (0, "0"), ("4", '"4"'), (True, "true"), (4.0, "4.0"), ([], "[]")]
 )
 def test_another_schema_version_is_told_with_both_versions_and_a_way_out(
     found: object, shown: str, tmp_path: Path
 ) -> None:
     path = changed(tmp_path, schema_version=found, manifest={"packages": {"milvus-loadgen": "0.9.1"}})
     assert error_of(path) == (
-        f"has schema version {shown}, this milvus-loadgen reads version 3. "
+        f"has schema version {shown}, this milvus-loadgen reads version 4. "
         "Read it with milvus-loadgen 0.9.1, or measure again."
     )
 
 
 @pytest.mark.parametrize("manifest", [{}, [], {"packages": 3}])
 def test_another_schema_version_is_told_also_where_its_writer_is_unknown(manifest: object, tmp_path: Path) -> None:
-    told = error_of(changed(tmp_path, schema_version=4, manifest=manifest))
+    told = error_of(changed(tmp_path, schema_version=SCHEMA_VERSION + 1, manifest=manifest))
     assert told.endswith("Read it with the milvus-loadgen that wrote it, or measure again.")
 
 

@@ -41,6 +41,25 @@ def test_rounds_of_a_mode_are_added_up_without_loss() -> None:
     assert (found[0].failures, found[0].throughput, percentile(found[0].times(), 99)) == (7, 0.0, None)
 
 
+def test_a_round_in_which_an_operation_never_ended_counts_with_its_seconds() -> None:
+    """As in the table of the run: 1,000 deletes in 20 s are 50/s, whichever of the rounds they were in."""
+    busy, idle = (
+        phase("sync", 1, timed([100] * 10, name="delete"), timed([10] * 10)),
+        phase("sync", 1, timed([10] * 10)),
+    )
+    deleted = find_series(record(busy, idle))[0]
+    assert (deleted.operation, deleted.count, deleted.seconds, deleted.throughput) == ("delete", 1000, 20.0, 50.0)
+    assert [sliced.operations for sliced in deleted.sliced()] == [1000, 0]
+    assert [len(sliced.slices) for sliced in deleted.sliced()] == [10, 10]
+    assert estimate(deleted.sliced(), np.random.default_rng(1)) is None, "no interval for what was not there"
+
+
+def test_recall_is_the_mean_of_checks_not_of_rounds() -> None:
+    often, seldom = timed([100] * 10, recall=1.0, recall_checks=90), timed([100] * 10, recall=0.5, recall_checks=10)
+    (found,) = find_series(record(phase("sync", 8, often), phase("sync", 8, seldom)))
+    assert found.recall == pytest.approx(0.95)
+
+
 def test_levels_are_in_the_order_of_their_numbers_and_rates_are_levels_too() -> None:
     closed = find_series(record(*(phase("sync", users) for users in (32, 1, 8))))
     assert [str(series.place) for series in closed] == ["1 user", "8 users", "32 users"]

@@ -83,14 +83,15 @@ def test_a_burst_shows_its_seconds_beside_the_tutorials(style: str) -> None:
     assert row[2] == {"sync": "4.321 (308.80)", "threads": "4.321", "async": "4.321 (8.81)"}[style]
 
 
-def test_the_fair_quotient_of_a_burst_is_threads_to_gather() -> None:
+@pytest.mark.parametrize(("failed", "quotient"), [(0, "1.50"), (1, "-")])
+def test_the_fair_quotient_of_a_burst_is_threads_to_gather_where_none_failed(failed: int, quotient: str) -> None:
     ledger = Ledger()
     for number, (style, seconds) in enumerate((("sync", 30.0), ("threads", 3.0), ("async", 2.0))):
         mode = Mode.ASYNC if style == "async" else Mode.SYNC
         phase = Phase(number, mode, 1, style=style, operation="insert", operations=10)
-        count(ledger, phase, [0.1] * 10, failed=number, seconds=seconds)
+        count(ledger, phase, [0.1] * 10, failed=failed * number, seconds=seconds)
     row = next(row for row in printed(ledger) if row[:2] == ["insert", "10"])
-    assert row == ["insert", "10", "30.000 (0.56)", "3.000", "2.000 (0.19)", "1.50", "3"]
+    assert row == ["insert", "10", "30.000 (0.56)", "3.000", "2.000 (0.19)", quotient, str(3 * failed)]
 
 
 def test_a_phase_in_which_the_tool_was_the_limit_makes_its_comparison_invalid() -> None:

@@ -169,7 +169,7 @@ def test_failures_outside_of_the_phases_are_warned_of() -> None:
 def test_a_phase_in_which_no_operation_ended_is_warned_of() -> None:
     hung = phase("async", 8).model_copy(update={"operations": ()})
     assert explain(record(phase("sync", 8), hung, hung)).warnings == (
-        "No operation ended in phases 2 and 3, so no time and no failure there is in any figure.",
+        "No operation ended in phases 2 and 3: what hung there lowers operations/s and is in no other figure.",
     )
 
 
@@ -204,6 +204,11 @@ def test_bursts_name_the_fair_neighbours() -> None:
             "Async gather is 2.00 times as fast here, measured once, without interval."
         ),
     )
+    refused = operation(outcomes={Outcome.OK: 5, Outcome.THROTTLED: 95})
+    failing = [phase(mode, 1, refused if style == "async" else operation(), style=style) for mode, style, _ in BURST]
+    (told,) = explain(record(*failing)).headlines
+    assert told.endswith(" 95 failed, and what fails fast is soon over: no comparison.")
+    assert "as fast" not in told
     alone = explain(record(*phases[:1]))
     assert alone.headlines == ("100 search operations: 30 s one after another.",)
 
