@@ -13,7 +13,7 @@ from loadgen.flow import Flow
 from loadgen.health import Beat, Health
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
-from loadgen.slices import SliceTally, add_times, count_slices
+from loadgen.slices import SliceTally, add_times, count_slices, tell_slices
 from loadgen.tally import MICROSECONDS, Tally, new_histogram
 from loadgen.truth import Check, Recalls
 
@@ -66,6 +66,11 @@ class Window:
         """Seconds of it that have passed; 0 during its warm-up."""
         return max(0.0, min(now, self.end) - self.start)
 
+    def lose(self, workers: int) -> None:
+        """Mark it as one that lost so many; where none is left to tell its length, it is what they told until then."""
+        self.workers_lost = workers
+        self.seconds = self.seconds or max(self.heard.values(), default=0.0)
+
     def add(self, sample: Sample) -> None:
         """Count one sample that finished in this window."""
         self._pending.append(sample)
@@ -108,7 +113,7 @@ class Window:
                 {"mode": str(mode), "operation": operation} | tally.as_message()
                 for (mode, operation), tally in self._tallies.items()
             ],
-            "slices": _told_slices(self._slices),
+            "slices": tell_slices(self._slices),
             "health": self.health.as_message() if self.health.cpu or self.health.has_pace else {},
             "flow": self.flow.as_message(),
             "recalls": self.recalls.as_message() if self.recalls.by_query else {},
@@ -143,13 +148,15 @@ class Ledger:
         self.windows: dict[int, Window] = {}
         self.outside: dict[tuple[Mode, str], Counter[Outcome]] = {}
         """How the operations ended that no window has counted: of warm-ups, and what a window's end found under way."""
+        self.dropped_outside: Counter[Mode] = Counter()
+        """Arrivals that were given up in no window: those of warm-ups."""
         self._current: Window | None = None
         self._previous: Window | None = None
         self._changed_at = math.inf
 
     def reset(self) -> None:
         """Forget everything: another run begins."""
-        self.windows, self.outside = {}, {}
+        self.windows, self.outside, self.dropped_outside = {}, {}, Counter()
         self._current = self._previous = None
         self._changed_at = math.inf
 
@@ -198,15 +205,21 @@ class Ledger:
                 return window
         return None
 
-    def drop(self, due: Sequence[float], at: float) -> None:
-        """Arrivals were given up at a moment: each counts in the phase of that moment, or as left over by its own."""
+    def drop(self, due: Sequence[float], at: float) -> int:
+        """Arrivals were given up at a moment: each is dropped, in the phase of that moment or outside of all.
+
+        Those that a phase's end gave up are left over by it, not dropped. Returns how many were dropped.
+        """
         for window in (self._current, self._previous):
             if window is not None and window.start <= at < window.end:
                 window.flow.dropped += len(due)
-                return
-        for moment in due:
-            if (window := self._left(moment, at)) is not None:
-                window.flow.leave(window.end - moment)
+                return len(due)
+        left = [(moment, window) for moment in due if (window := self._left(moment, at)) is not None]
+        for moment, window in left:
+            window.flow.leave(window.end - moment)
+        if (window := self._current) is not None:
+            self.dropped_outside[window.phase.mode] += len(due) - len(left)
+        return len(due) - len(left)
 
     def offer(self, arrivals: int, lags: HdrHistogram) -> None:
         """The schedule of the current phase is over: arrivals that were due, and how late each was handed over."""
@@ -242,7 +255,8 @@ class Ledger:
             {"mode": str(mode), "operation": operation, "outcomes": {str(key): number for key, number in ends.items()}}
             for (mode, operation), ends in outside.items()
         ]
-        return {"windows": self._take_windows(now), "outside": told}
+        dropped, self.dropped_outside = self.dropped_outside, Counter()
+        return {"windows": self._take_windows(now), "outside": told, "dropped_outside": dict(dropped)}
 
     def _take_windows(self, now: float) -> list[dict[str, Any]]:
         """The length of a window is told once it is over: until then a Ctrl-C may still make it shorter."""
@@ -262,6 +276,7 @@ class Ledger:
         for part in report["outside"]:
             ends = self.outside.setdefault((Mode(part["mode"]), part["operation"]), Counter())
             ends.update({Outcome(name): number for name, number in part["outcomes"].items()})
+        self.dropped_outside.update(report["dropped_outside"])
         for part in report["windows"]:
             phase = Phase.from_message(part["phase"])
             window = self.windows.setdefault(phase.number, Window(phase, 0.0))
@@ -278,11 +293,3 @@ def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:
         groups[mode, operation] = [one for one in rest if one.mode is mode and one.operation == operation]
         rest = [one for one in rest if one.mode is not mode or one.operation != operation]
     return groups
-
-
-def _told_slices(slices: Mapping[str, Sequence[SliceTally]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:
-    """Those without an operation are not told."""
-    return {
-        operation: [(number, piece.as_message()) for number, piece in enumerate(pieces) if piece.buckets]
-        for operation, pieces in slices.items()
-    }

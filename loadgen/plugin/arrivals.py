@@ -157,11 +157,11 @@ class Splitting:
         if sharing == self._sharing or not sharing:
             return
         joining = set(sharing) - set(self._sharing)
-        self._sharing, elapsed = sharing, perf_counter() - self._start
         self._crews.tell_each("enter", {name: {"phase": self._told, "run": self._run} for name in joining})
-        self._crews.tell_each("open_window", {name: self._opening(name, elapsed + TURN_AHEAD) for name in joining})
-        staying = set(sharing) - joining
-        self._crews.tell_each("turn", {name: {"turn": self._turn(name, elapsed + TURN_AHEAD)} for name in staying})
+        self._sharing, after = sharing, perf_counter() - self._start + TURN_AHEAD
+        staying = set(sharing) - joining  # first, as they are to stop in time what the others begin
+        self._crews.tell_each("turn", {name: {"turn": self._turn(name, after)} for name in staying})
+        self._crews.tell_each("open_window", {name: self._opening(name, after) for name in joining})
         logger.info("The rate of phase %d is split over %d workers now", self._phase.number + 1, len(sharing))
 
     def _admit(self, name: str) -> None:

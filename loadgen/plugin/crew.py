@@ -32,6 +32,8 @@ class Crew:
         self._station = station
         self.exporter = exporter
         self.arrivals = Arrivals(environment, station, open_stores)
+        self._opened = -1
+        """Number of the phase that was opened here last."""
         self._orders: Mapping[str, Callable[..., Any]] = {
             "reset": self.reset,
             "learn": self.learn,
@@ -62,6 +64,7 @@ class Crew:
         self._station.settled.clear()
         self._station.over.clear()
         self._station.phase = None
+        self._opened = -1
         self._station.checks.begin()
 
     def learn(self, truth: Mapping[str, Any]) -> None:
@@ -107,8 +110,14 @@ class Crew:
     ) -> None:
         """Begin the warm-up, now or so long ago; what finishes after it, for as long as the phase lasts, counts.
 
-        In the open model arrivals come from now on, `turn` says which of them come here.
+        In the open model arrivals come from now on, `turn` says which of them come here. A worker that was silent for a
+        while and is told again goes on counting: only its turn is another.
         """
+        if self._opened == phase["number"]:
+            if turn is not None:
+                self.turn(turn)
+            return
+        self._opened = phase["number"]
         coming = self._station.phase = Phase.from_message(phase)
         begun = perf_counter() - elapsed
         start = begun + coming.warmup_seconds

@@ -44,6 +44,8 @@ class Lead:
         self._taught: set[str] = set()
         self._phase: Phase | None = None
         self._workers: set[str] = set()
+        self._missed: set[str] = set()
+        """Of the workers that the phase began with, those that were away at some moment: their load was."""
         self._crew = crew
         self.run: dict[str, str] = {}
         """Of the run that this leads: its `run_id` and its `server`, told to every exporter."""
@@ -61,7 +63,7 @@ class Lead:
         """Announce a phase; returns the user classes of its mode and style."""
         logger.info("Phase %d of %d: %s", phase.number + 1, self._environment.shape_class.length, phase.label)
         self._progress.begin(phase, self._environment.shape_class.phases)
-        self._phase, self._workers = phase, _answering(self._environment.runner)
+        self._expect(phase)
         self._tell("announce", phase=phase.starting(time()).as_message())
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
@@ -87,6 +89,7 @@ class Lead:
         deadline = float(self._environment.parsed_options.deadline)
         self._tell("drain", within=deadline + ANSWER_WITHIN)  # the last operations may take that long
         self._crew.exporter.leave()
+        self.find_there()
         self._count_lost()
         self._note_sides()
         if self._phase is not None and (window := self._crew.window(self._phase)) is not None:
@@ -102,29 +105,31 @@ class Lead:
             self._tell("learn", truth=truth.as_message())
             self._taught |= there
 
-    def _note_sides(self) -> None:
+    def _note_sides(self, within: float = ANSWER_WITHIN) -> None:
         """Keep with the phase how many connections its mode had, and what data they saw.
 
         Asked at its end: a start from the page opens the stores when its first phase has begun.
         """
         window = self._crew.window(self._phase) if self._phase is not None else None
         if window is not None:
-            seen = self._tell("see", mode=str(window.phase.mode))
+            seen = self._tell("see", within, mode=str(window.phase.mode))
             window.connections = sum(told["connections"] for told in seen)
             window.data = tuple(sorted({found for told in seen for found in told["data"]}))
 
+    def _expect(self, phase: Phase) -> None:
+        """Keep who is there as a phase begins."""
+        self._phase, self._workers, self._missed = phase, _answering(self._environment.runner), set()
+
     def _count_lost(self) -> None:
-        """Mark the phase with the workers that were there at its begin and have gone."""
-        runner = self._environment.runner
-        if isinstance(runner, MasterRunner) and self._phase is not None:
-            lost = self._workers - _answering(runner)
-            window = self._crew.window(self._phase)
-            if lost and window is not None:
-                window.workers_lost = len(lost)
-                logger.warning("Phase %d lost %d workers", self._phase.number + 1, len(lost))
+        """Mark the phase with the workers that were there at its begin and have gone, for good or for a while."""
+        window = self._crew.window(self._phase) if self._phase is not None else None
+        if self._missed and window is not None:
+            window.lose(len(self._missed))
+            logger.warning("Phase %d lost %d workers", window.phase.number + 1, len(self._missed))
 
     def open(self, phase: Phase) -> None:
         """Count for this phase until `stop`."""
+        self._expect(phase)
         self._teach()
         self._open_window(phase, self._environment.parsed_options.run_time or 0.0)
 
@@ -166,9 +171,13 @@ class Lead:
         self._tell("enter", phase=phase.as_message(), run=self.run)
 
     def stop(self) -> None:
-        """Stop all users and collect everything."""
+        """Stop all users and collect everything; a phase that this breaks off is marked as one that ends."""
         self._admit_no_more()
+        self._note_sides(within=1.0)
+        missed = set(self._missed)  # those that leave from here on are no loss: all are told to
         self._tell("stop")
+        self._missed = missed
+        self._count_lost()
 
     def listen(self, environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG002 - Locust calls with this keyword
         """Listener on the master: a worker's answer."""
@@ -190,7 +199,11 @@ class Lead:
     def find_there(self) -> set[str]:
         """Ids of the workers that are there; where there is no master, "" for this process."""
         runner = self._environment.runner
-        return _answering(runner) if isinstance(runner, MasterRunner) else {""}
+        if not isinstance(runner, MasterRunner):
+            return {""}
+        there = _answering(runner)
+        self._missed |= self._workers - there
+        return there
 
     def _tell(self, order: str, within: float = ANSWER_WITHIN, **message: Any) -> list[Any]:
         """The answers of all crews; a worker that leaves or is silent for too long is missing from them."""

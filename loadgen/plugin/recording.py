@@ -58,6 +58,7 @@ class Recorder:
             manifest=_manifest(settings, server, workers),
             phases=(),
             outside=(),
+            dropped_outside={},
             comparisons=(),
         )
 
@@ -68,7 +69,12 @@ class Recorder:
         phases = tuple(_phase(window) for window in measured)
         comparisons = tuple(one for level in levels if (one := _comparison(level)) is not None)
         self.record = self.record.model_copy(
-            update={"phases": phases, "outside": _outside(ledger), "comparisons": comparisons}
+            update={
+                "phases": phases,
+                "outside": _outside(ledger),
+                "dropped_outside": {mode: number for mode, number in ledger.dropped_outside.items() if number},
+                "comparisons": comparisons,
+            }
         )
         if not self._folder or not phases:
             return

@@ -230,6 +230,8 @@ class RunRecord(Part):
     phases: tuple[PhaseRecord, ...]
     """In the order in which they ran."""
     outside: tuple[Outside, ...]
+    dropped_outside: dict[Mode, Count]
+    """Arrivals that were given up in no phase, but in a warm-up; modes without any are left out."""
     """With the operations of all phases, everything that was sent: as many as Locust and the metrics count."""
     comparisons: tuple[Comparison, ...]
     """Empty until the run is over, and where only one mode ran."""

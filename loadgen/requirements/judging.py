@@ -158,7 +158,7 @@ def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
     idle = [phase for phase in record.phases if not phase.operations and not phase.dropped]
     if idle:  # what hung there ended, if at all, after its phase
         return Judgement(f"at most {most.text} failures", met=False, measured=NOTHING, where=_place(idle[0]))
-    dropped = sum(phase.dropped for phase in record.phases)
+    dropped = sum(phase.dropped for phase in record.phases) + sum(record.dropped_outside.values())
     failures = sum(found.failures for found in operations)
     reading = _share("the whole run", failures, sum(found.count for found in operations), dropped)
     value = reading.value if most.is_share or reading.value is None else failures + dropped

@@ -53,7 +53,7 @@ class LoadUser(User):  # type: ignore[misc]
 
     @property
     def phase(self) -> Phase | None:
-        """The phase that is running, where there is a plan of phases."""
+        """The phase that is running; in a run of one mode None until it is counted, then one without a length."""
         return self.station.phase
 
     def next_query(self) -> Any:

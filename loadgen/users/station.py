@@ -83,9 +83,9 @@ class Station:
 
     def drop(self, due: Sequence[float], at: float) -> None:
         """Count arrivals that were given up at a moment; on the hub."""
-        self.ledger.drop(due, at)
-        if self.phase is not None:
-            self.on_drop(self.phase.mode, len(due))
+        dropped = self.ledger.drop(due, at)
+        if dropped and self.phase is not None:
+            self.on_drop(self.phase.mode, dropped)
 
     def beat(self, beat: Beat) -> None:
         """Count one look at this process, and the checks that have come together since the last. On the hub alone."""

@@ -110,5 +110,6 @@ def record(*phases: PhaseRecord, comparisons: tuple[Comparison, ...] = (), **giv
         "started_at": datetime(2026, 11, 22, 19, 30, tzinfo=UTC),
         "manifest": manifest(),
         "outside": (),
+        "dropped_outside": {},
     }
     return RunRecord(**values | given, phases=phases, comparisons=comparisons)

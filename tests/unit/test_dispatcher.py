@@ -43,6 +43,7 @@ def playing(on: Stage, *classes: type[Any], seconds: float = 0.5, rate: float = 
     made.prepare()
     on.wait_until(lambda: not made.missing, "all places")
     start = perf_counter()
+    on.station.phase = phase
     on.station.ledger.open(phase, start, start + seconds)
     made.start(start, Turn(0.0, Share()))
     yield made
@@ -110,6 +111,8 @@ def test_without_a_place_arrivals_are_dropped_and_every_one_is_accounted_for(kin
     gate = threading.Event()
     with stage(kind, store=CountingStore(gate=gate)) as on:
         on.station.settings = settings(max_in_flight=2, max_wait=0.1)
+        told: list[int] = []
+        on.station.on_drop = lambda _mode, number: told.append(number)
         with playing(on, kind):
             on.wait_until(lambda: on.station.ledger.windows[0].flow.dropped >= 20, "20 dropped arrivals")
             gate.set()
@@ -117,6 +120,7 @@ def test_without_a_place_arrivals_are_dropped_and_every_one_is_accounted_for(kin
         operations = window.tallies[kind.mode, "search"].operations
         assert window.flow.offered == 50
         assert operations + window.flow.dropped + window.flow.unfinished == 50
+        assert sum(told) == window.flow.dropped
         assert max(sample.started - sample.scheduled for sample in on.samples) < 0.4, "never silently late"
 
 
@@ -125,11 +129,14 @@ def test_what_the_end_finds_waiting_or_in_flight_is_told_with_its_age(kind: type
     gate = threading.Event()
     with stage(kind, store=CountingStore(gate=gate)) as on:
         on.station.settings = settings(max_in_flight=4, max_wait=10)
+        told: list[int] = []
+        on.station.on_drop = lambda _mode, number: told.append(number)
         with playing(on, kind, seconds=0.3) as made:
             on.wait_until(lambda: made.offered == 30, "all arrivals")
             threading.Timer(0.1, gate.set).start()
         window = on.station.ledger.windows[0]
         assert (window.flow.offered, window.flow.unfinished, window.flow.dropped) == (30, 30, 0)
+        assert told == [], "the metrics count as dropped what the record does"
         assert window.tallies == {}
         assert window.flow.left.get_max_value() == pytest.approx(300_000, rel=0.01), "the first was due at the start"
         assert len(on.samples) == 4, "those that waited for a place were never sent"

@@ -11,7 +11,7 @@ from loadgen.ledger import Ledger, new_histogram
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, OutcomeClass, Sample
 
-NOTHING: dict[str, object] = {"windows": [], "outside": []}
+NOTHING: dict[str, object] = {"windows": [], "outside": [], "dropped_outside": {}}
 PHASES = [Phase(number, mode, 8, seconds=10) for number, mode in enumerate((Mode.SYNC, Mode.ASYNC))]
 
 
@@ -185,15 +185,16 @@ def test_what_a_windows_end_finds_under_way_is_left_over_with_its_age_and_no_ope
 def test_dropped_arrivals_count_in_the_phase_of_their_moment_and_reach_the_master() -> None:
     worker, master = Ledger(), Ledger()
     worker.open(OPEN, 100.0, 110.0)
-    worker.drop([98.0], at=99.0)
-    worker.drop([100.5, 100.6], at=101.0)
+    assert worker.drop([98.0], at=99.0) == 1
+    assert worker.drop([100.5, 100.6], at=101.0) == 2
     master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(102.0))), "one")
     worker.drop([103.0], at=104.0)
     worker.offer(1000, new_lags())
-    worker.drop([109.7], at=110.7)
+    assert worker.drop([109.7], at=110.7) == 0, "left over by the end of its phase"
     master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(111.0))), "one")
     flow = master.windows[0].flow
     assert (flow.offered, flow.dropped, flow.unfinished) == (1000, 3, 1)
+    assert master.dropped_outside == {Mode.ASYNC: 1}, "in the warm-up"
     assert worker.take_report(112.0) == NOTHING
 
 

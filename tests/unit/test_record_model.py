@@ -32,7 +32,16 @@ def plain(*args: Any, **given: Any) -> dict[str, Any]:
 
 def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     values = plain(phase("sync"), comparisons=(comparison(),))
-    assert list(values) == ["schema_version", "run_id", "started_at", "manifest", "phases", "outside", "comparisons"]
+    assert list(values) == [
+        "schema_version",
+        "run_id",
+        "started_at",
+        "manifest",
+        "phases",
+        "outside",
+        "dropped_outside",
+        "comparisons",
+    ]
     [told] = values["phases"]
     assert set(told) == {
         "mode", "style", "started_at", "model", "concurrency", "rate", "seconds", "offered", "dropped", "unfinished",

@@ -64,6 +64,12 @@ def test_other_data_on_one_side_makes_the_comparison_invalid() -> None:
     assert reasons(ledger) == ("data differs: sync abc, async abc and abc/def",)
 
 
+def test_connections_that_nobody_asked_for_because_the_run_was_broken_off_are_no_other_ones() -> None:
+    ledger = run(dict.fromkeys(Mode, 0.95))
+    ledger.windows[3].connections = 0
+    assert reasons(ledger) == ()
+
+
 def test_other_connections_on_one_side_make_the_comparison_invalid() -> None:
     ledger = run(dict.fromkeys(Mode, 0.95))
     ledger.windows[1].connections = 1
@@ -91,7 +97,7 @@ def test_recall_goes_to_the_master_by_phase_without_loss() -> None:
             for place in range(part + 1):
                 worker.check(Check(101.0 + report, place, 0.5 + 0.1 * part))
             master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(200.0))), f"worker {part}")
-    assert workers[0].take_report(200.0) == {"windows": [], "outside": []}
+    assert workers[0].take_report(200.0) == {"windows": [], "outside": [], "dropped_outside": {}}
     assert master.windows[0].recalls.checks == 9
     assert master.windows[0].recalls.mean == pytest.approx((3 * 0.5 + 6 * 0.6) / 9)
 
