@@ -109,7 +109,7 @@ class Window:
                 for (mode, operation), tally in self._tallies.items()
             ],
             "slices": _told_slices(self._slices),
-            "health": self.health.as_message() if self.health.cpu or self.health.has_pace else {},
+            "health": self.health.as_message(),
             "flow": self.flow.as_message(),
             "recalls": self.recalls.as_message() if self.recalls.by_query else {},
         }
@@ -129,8 +129,7 @@ class Window:
             mine = self._pieces(operation)
             for number, piece in pieces:
                 mine[number].merge(SliceTally.from_message(piece))
-        if message["health"]:
-            self.health.merge(message["health"], worker)
+        self.health.merge(message["health"], worker)
         self.flow.merge(message["flow"])
         if message["recalls"]:
             self.recalls.merge(Recalls.from_message(message["recalls"]))
@@ -212,7 +211,7 @@ class Ledger:
         """The schedule of the current phase is over: arrivals that were due, and how late each was handed over."""
         if self._current is not None:
             self._current.flow.offered += arrivals
-            self._current.health.pace_lag.add(lags)
+            self._current.health.add_pace(lags)
 
     def check(self, check: Check) -> None:
         """Count one checked search in the phase in which it finished."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from loadgen.exporter.buckets import DURATIONS, LAGS, SHARES, Buckets
-from loadgen.health import CPU_LIMIT, LAG_LIMIT, Beat
+from loadgen.health import CPU_LIMIT, LAG_LIMIT, Beat, beats_missed, too_late
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
@@ -162,6 +162,14 @@ class Exporter:
         if not beats:
             return False
         cpu = sum(beat.cpu for beat in beats) / max(sum(beat.wall for beat in beats), 1e-9)
-        rank = -(-99 * len(beats) // 100) - 1
-        lags = zip(*((beat.hub_lag, beat.loop_lag, beat.pace_lag) for beat in beats), strict=True)
-        return cpu >= CPU_LIMIT or any(sorted(seconds)[rank] >= LAG_LIMIT for seconds in lags)
+        hub, loop, pace = zip(*((beat.hub_lag, beat.loop_lag, beat.pace_lag) for beat in beats), strict=True)
+        missed = sum(map(beats_missed, hub))
+        return cpu >= CPU_LIMIT or too_late(_p99(hub), missed) or any(too_late(_p99(x), _late(x)) for x in (loop, pace))
+
+
+def _p99(lags: Sequence[float]) -> float:
+    return sorted(lags)[-(-99 * len(lags) // 100) - 1]
+
+
+def _late(lags: Sequence[float]) -> int:
+    return sum(lag >= LAG_LIMIT for lag in lags)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from loadgen.flow import hangs
+from loadgen.health import LAG_LIMIT, too_late
 from loadgen.record import PhaseRecord, RunRecord
 from loadgen.results.series import Place, find_series, mean_recall, place_of
 from loadgen.sample import Mode, Outcome
@@ -32,6 +33,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     if saturated:
         worst = _worst([record.phases[number - 1] for number in saturated])
         yield f"The load generator was at its limit in {_phases(saturated)} ({worst}), {SATURATED}."
+    yield from _late(record)
 
 
 def _invalid(record: RunRecord) -> Iterator[str]:
@@ -90,6 +92,27 @@ def _outside(record: RunRecord) -> Iterator[str]:
             f"Outside of the phases (warm-up, and after their ends) {failures:,} of {count:,} operations failed, "
             "counting those that the end of the run cut off."
         )
+
+
+def _late(record: RunRecord) -> Iterator[str]:
+    """Beats and arrivals that were late, but too few to be a limit: that their p99 is above it may be chance."""
+    states = [(number, phase.generator) for number, phase in enumerate(record.phases, 1)]
+    loop = [(n, s.loop_late_beats, s.loop_lag_max_seconds, s.loop_lag_p99_seconds) for n, s in states]
+    hub = [(n, s.hub_late_beats, s.hub_lag_max_seconds, s.hub_lag_p99_seconds) for n, s in states]
+    pace = [(n, s.late_arrivals, s.pace_lag_max_seconds, s.pace_lag_p99_seconds) for n, s in states]
+    held = "which is no limit of the generator, but the p99 there may hold it"
+    for who, what, found, so in (
+        ("The event loop was", "beat", loop, held),
+        ("Locust's hub was", "beat", hub, "which is no limit of the generator: no measured time passes over the hub"),
+        ("Arrivals were started", "arrival", pace, held),
+    ):
+        told = [
+            f"phase {number} ({late} {what}{'' if late == 1 else 's'}, up to {show_time(longest)})"
+            for number, late, longest, p99 in found
+            if late and longest and p99 and p99 >= LAG_LIMIT and not too_late(p99, late)
+        ]
+        if told:
+            yield f"{who} late in {join(told)}, {so}."
 
 
 def _phases(numbers: list[int]) -> str:

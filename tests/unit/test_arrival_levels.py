@@ -128,7 +128,9 @@ def test_a_few_under_way_at_the_end_are_no_reason() -> None:
 def test_a_saturated_generator_outweighs_what_was_dropped() -> None:
     ledger = Ledger()
     play(ledger, {Mode.SYNC: 0.1, Mode.ASYNC: 0.01}, {Mode.SYNC: 30})
-    ledger.windows[0].health.pace_lag.record_value(200_000, 100)
+    late = new_lags()
+    late.record_value(200_000, 100)
+    ledger.windows[0].health.add_pace(late)
     assert rows(ledger)["async"][-1] == "invalid"
     assert "arrivals were started 0.20 s late at p99" in reasons(ledger)
 

@@ -206,7 +206,7 @@ def test_users_in_flight_and_lags_are_those_of_now() -> None:
 
 @pytest.mark.parametrize(
     ("cpu", "lag", "late", "saturated"),
-    [(0.05, 0.001, 0, 0), (0.095, 0.001, 0, 1), (0.05, 0.2, 100, 1), (0.05, 0.2, 1, 0), (0.05, 0.2, 2, 1)],
+    [(0.05, 0.001, 0, 0), (0.095, 0.001, 0, 1), (0.05, 0.2, 100, 1), (0.05, 0.2, 2, 0), (0.05, 0.2, 3, 1)],
 )
 def test_a_process_is_saturated_by_its_cpu_or_by_its_p99_lag(cpu: float, lag: float, late: int, saturated: int) -> None:
     exporter, registry = make()

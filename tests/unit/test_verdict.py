@@ -147,6 +147,28 @@ def test_dropped_arrivals_lost_workers_and_a_saturated_generator_are_warned_of()
     )
 
 
+def test_late_beats_that_are_too_few_for_a_limit_are_warned_of_with_their_phases() -> None:
+    once = {"hub_late_beats": 1, "hub_lag_max_seconds": 0.129, "hub_lag_p99_seconds": 0.129}
+    twice = {"loop_late_beats": 2, "loop_lag_max_seconds": 0.21, "loop_lag_p99_seconds": 0.2}
+    arrivals = {"late_arrivals": 2, "pace_lag_max_seconds": 0.3, "pace_lag_p99_seconds": 0.2}
+    rare = {"loop_late_beats": 2, "loop_lag_max_seconds": 0.21, "loop_lag_p99_seconds": 0.004}
+    often = {"loop_late_beats": 9, "loop_lag_max_seconds": 0.21, "loop_lag_p99_seconds": 0.2, "saturated": True}
+    states = (once, twice | arrivals, once | twice, rare)
+    loop, hub, pace = explain(record(*(phase("async", 8, generator=state) for state in states))).warnings
+    held = "which is no limit of the generator, but the p99 there may hold it."
+    assert (
+        loop
+        == f"The event loop was late in phase 2 (2 beats, up to 210 ms) and phase 3 (2 beats, up to 210 ms), {held}"
+    )
+    assert hub == (
+        "Locust's hub was late in phase 1 (1 beat, up to 129 ms) and phase 3 (1 beat, up to 129 ms), "
+        "which is no limit of the generator: no measured time passes over the hub."
+    )
+    assert pace == f"Arrivals were started late in phase 2 (2 arrivals, up to 300 ms), {held}"
+    (told,) = explain(record(phase("async", 8, generator=often))).warnings
+    assert told.startswith("The load generator was at its limit in phase 1")
+
+
 def test_a_stall_at_the_end_of_a_phase_is_warned_of_and_a_usual_end_is_not() -> None:
     usual = phase("sync", 8, unfinished=8, longest_unfinished_seconds=0.019)
     stalled = phase("async", 8, unfinished=8, longest_unfinished_seconds=2.5)
