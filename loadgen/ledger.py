@@ -13,7 +13,7 @@ from loadgen.flow import Flow
 from loadgen.health import Beat, Health
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
-from loadgen.slices import SliceTally, add_times, count_slices
+from loadgen.slices import SliceTally, add_times, count_slices, tell_slices
 from loadgen.tally import MICROSECONDS, Tally, new_histogram
 from loadgen.truth import Check, Recalls
 
@@ -43,6 +43,8 @@ class Window:
     """Measured length: told by the process that counted, merged as the longest."""
     told_seconds: float = 0.0
     """What the last report said of it."""
+    told_changed: bool = False
+    """A report has said that the data changed."""
     heard: dict[str, float] = field(default_factory=dict)
     """On a master, for each worker: how many seconds of the window its reports have covered so far."""
 
@@ -108,17 +110,22 @@ class Window:
                 {"mode": str(mode), "operation": operation} | tally.as_message()
                 for (mode, operation), tally in self._tallies.items()
             ],
-            "slices": _told_slices(self._slices),
+            "slices": tell_slices(self._slices),
             "health": self.health.as_message(),
             "flow": self.flow.as_message(),
-            "recalls": self.recalls.as_message() if self.recalls.by_query else {},
+            "recalls": self._take_recalls(),
         }
-        if told["recalls"]:
-            self.recalls = Recalls(changed=self.recalls.changed)
         self._tallies, self._slices = {}, {}
         self.health = Health() if told["health"] else self.health
         self.flow = Flow() if told["flow"] else self.flow
         return told
+
+    def _take_recalls(self) -> dict[str, Any]:
+        """That the data changed is told once, also by a worker that has checked no search."""
+        found, self.recalls = self.recalls, Recalls(changed=self.recalls.changed)
+        is_new = found.changed and not self.told_changed
+        self.told_changed = found.changed
+        return found.as_message() if found.by_query or is_new else {}
 
     def merge(self, message: Mapping[str, Any], worker: str) -> None:
         """Add what a worker's `take` told."""
@@ -267,6 +274,13 @@ class Ledger:
             window.seconds = max(window.seconds, float(part["seconds"]))
             window.heard[worker] = float(part["covered"])
             window.merge(part, worker)
+        self._spread_change()
+
+    def _spread_change(self) -> None:
+        """What one worker has changed stays so for all, also after it has left."""
+        first = min((number for number, window in self.windows.items() if window.recalls.changed), default=math.inf)
+        for number, window in self.windows.items():
+            window.recalls.changed = number >= first
 
 
 def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:
@@ -277,11 +291,3 @@ def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:
         groups[mode, operation] = [one for one in rest if one.mode is mode and one.operation == operation]
         rest = [one for one in rest if one.mode is not mode or one.operation != operation]
     return groups
-
-
-def _told_slices(slices: Mapping[str, Sequence[SliceTally]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:
-    """Those without an operation are not told."""
-    return {
-        operation: [(number, piece.as_message()) for number, piece in enumerate(pieces) if piece.buckets]
-        for operation, pieces in slices.items()
-    }

@@ -85,3 +85,11 @@ def add_times(pieces: Sequence[SliceTally], places: Floats, seconds: Floats, ans
     for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
         number, bucket = divmod(cell, LAST_BUCKET + 1)
         pieces[number].count(bucket, count, answered)
+
+
+def tell_slices(slices: Mapping[str, Sequence[SliceTally]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:
+    """For each operation its pieces as messages, each with its number; those without an operation are not told."""
+    return {
+        operation: [(number, piece.as_message()) for number, piece in enumerate(pieces) if piece.buckets]
+        for operation, pieces in slices.items()
+    }
