@@ -195,7 +195,7 @@ class Ledger:
             return
         self.outside.setdefault((sample.mode, sample.operation), Counter())[sample.outcome] += 1
         if (window := self._left(sample.scheduled, sample.finished)) is not None:
-            window.flow.leave(window.end - sample.scheduled)
+            window.flow.leave(window.end - sample.scheduled, (sample.mode, sample.operation))
 
     def _left(self, due: float, over: float) -> Window | None:
         """The timed phase whose end lay between these two."""

@@ -1,7 +1,9 @@
 """Arrivals are compared by their response times, and drops decide where times cannot."""
 
 from io import StringIO
+from typing import Literal
 
+import msgpack
 import pytest
 
 from loadgen.compare import Verdict
@@ -98,6 +100,29 @@ def test_a_phase_that_ends_while_many_wait_has_no_p99_to_compare() -> None:
     assert rows(ledger)["async"][-1] == "invalid"
     told = "when phase 4 ended, 50 operations had waited longer than its p99, up to 0.80 s"
     assert told in reasons(ledger)
+
+
+@pytest.mark.parametrize("model", ["poisson", "closed"])
+def test_slow_operations_under_way_at_the_end_put_no_others_in_doubt(model: Literal["poisson", "closed"]) -> None:
+    ledger, of_worker = Ledger(), Ledger()
+    for number, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
+        start, rate = 100.0 * (number + 1), 100.0 if model == "poisson" else 0.0
+        of_worker.open(Phase(number, mode, 30, seconds=10, model=model, rate=rate), start, start + 10)
+        ends = [start + 10 * (place + 0.5) / 400 for place in range(400)]
+        of_worker([Sample(mode, "search", end - 0.01, end - 0.01, end, Outcome.OK, 10) for end in ends])
+        slow = [start + 0.45 + place / 10 for place in range(102)]
+        of_worker([Sample(mode, "insert", end - 1.0, end - 1.0, end, Outcome.OK, 10) for end in slow])
+        ledger.merge(msgpack.unpackb(msgpack.packb(of_worker.take_report(start + 20))), "one")
+    assert [window.flow.unfinished for window in ledger.windows.values()] == [6] * 4
+    assert [window.flow.left.get_max_value() for window in ledger.windows.values()] == pytest.approx(
+        [9.5e5] * 4, rel=0.01
+    )
+    assert reasons(ledger) == ""
+    of_worker.drop([start + 9.0] * 5, at=start + 11)
+    ledger.merge(msgpack.unpackb(msgpack.packb(of_worker.take_report(start + 20))), "one")
+    if model == "poisson":
+        told = "when phase 4 ended, 5 operations had waited longer than its p99, up to 1.00 s"
+        assert reasons(ledger) == told, "arrivals that were never sent may have become searches"
 
 
 def test_users_who_hang_at_the_end_of_a_phase_are_told_beside_a_verdict_of_throughput() -> None:
