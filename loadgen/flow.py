@@ -16,9 +16,10 @@ HANGING = 2.0
 def hangs(oldest: float, longest: float) -> bool:
     """Whether what a phase's end found under way for `oldest` seconds is not in its figures, whose longest is given.
 
-    That of a few operations under way one has been so for longer than most is usual; nan is nothing under way.
+    That of a few operations under way one has been so for longer than most is usual. Nothing is said where nothing
+    was under way (`oldest` nan) or nothing ended (`longest` 0 or nan).
     """
-    return oldest > HANGING * longest
+    return longest > 0 and oldest > HANGING * longest
 
 
 Kind = tuple[Mode, str]

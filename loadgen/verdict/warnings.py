@@ -78,7 +78,7 @@ def _hanging(record: RunRecord) -> Iterator[str]:
     for number, phase in enumerate(record.phases, 1):
         oldest = phase.longest_unfinished_seconds
         longest = max((part.response_seconds.max or 0.0 for part in phase.operations), default=0.0)
-        if oldest is not None and longest and hangs(oldest, longest):
+        if oldest is not None and hangs(oldest, longest):
             yield (
                 f"When phase {number} ended, {phase.unfinished:,} operations were waiting or under way, one of them "
                 f"for {show_time(oldest)}. The longest that ended took {show_time(longest)}: the stall is in no figure."

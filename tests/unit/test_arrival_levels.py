@@ -12,6 +12,7 @@ from loadgen.health import new_lags
 from loadgen.ledger import Ledger
 from loadgen.levels import find_levels
 from loadgen.phase import Phase, open_phases
+from loadgen.plugin.arrivals import tell_flow
 from loadgen.plugin.recording import Recorder
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
@@ -158,6 +159,33 @@ def test_a_saturated_generator_outweighs_what_was_dropped() -> None:
     ledger.windows[0].health.add_pace(late)
     assert rows(ledger)["async"][-1] == "invalid"
     assert "arrivals were started 0.20 s late at p99" in reasons(ledger)
+
+
+@pytest.mark.parametrize("first", ["insert", "search"])
+def test_a_stall_at_the_end_of_a_phase_is_logged_whichever_operations_ended_first(
+    first: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
+    refused = Sample(Mode.SYNC, "insert", 101.0, 101.0, 101.1, Outcome.REJECTED, 0)
+    found = Sample(Mode.SYNC, "search", 101.0, 101.0, 101.5, Outcome.OK, 10)
+    ledger([refused, found] if first == "insert" else [found, refused])
+    ledger([Sample(Mode.SYNC, "search", 104.0, 104.0, 112.0, Outcome.OK, 10)])
+    tell_flow(ledger.windows[0])
+    told = "Phase 1 ended while an operation had waited for 6.001 s; the longest that ended took 0.500 s"
+    assert [one.getMessage() for one in caplog.records] == [told]
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.REJECTED])
+def test_where_nothing_ended_nothing_is_logged_of_the_longest_that_did(
+    outcome: Outcome | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
+    ledger([Sample(Mode.SYNC, "insert", 101.0, 101.0, 101.1, outcome, 0)] if outcome else [])
+    ledger([Sample(Mode.SYNC, "search", 104.0, 104.0, 112.0, Outcome.OK, 10)])
+    tell_flow(ledger.windows[0])
+    assert not caplog.records
 
 
 def test_the_crossover_is_told_in_rates() -> None:
