@@ -1,10 +1,10 @@
 """What a reader has to know before he believes a figure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from loadgen.flow import hangs
 from loadgen.health import LAG_LIMIT, too_late
-from loadgen.record import PhaseRecord, RunRecord
+from loadgen.record import Comparison, PhaseRecord, RunRecord
 from loadgen.results.series import Place, find_series, mean_recall, place_of
 from loadgen.sample import Mode, Outcome
 from loadgen.verdict.phrases import join, show_share, show_time
@@ -19,6 +19,7 @@ RECALL_DIFFERS = "recall differs"
 def find_warnings(record: RunRecord) -> Iterator[str]:
     """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit."""
     yield from _invalid(record)
+    yield from _doubted(record)
     yield from _failures(record)
     yield from _dropped(record)
     yield from _hanging(record)
@@ -38,12 +39,23 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
 
 def _invalid(record: RunRecord) -> Iterator[str]:
     """One sentence for each load and reason: operations that ran together mostly share it."""
-    found: dict[tuple[Place, tuple[str, ...]], list[str]] = {}
-    for one in record.comparisons:
-        if one.verdict == "invalid":
-            found.setdefault((place_of(one.concurrency, one.rate), one.reasons), []).append(one.operation)
-    for (place, reasons), operations in found.items():
+    for (place, reasons), operations in _by_reasons(one for one in record.comparisons if one.verdict == "invalid"):
         yield f"No verdict for {join(operations)} at {place}: {'; '.join(reasons) or 'no reason was kept'}."
+
+
+def _doubted(record: RunRecord) -> Iterator[str]:
+    """What is known against a p99 beside a verdict of operations/s; with arrivals the verdict itself says it."""
+    closed = (one for one in record.comparisons if one.verdict != "invalid" and one.reasons and one.rate is None)
+    for (place, reasons), operations in _by_reasons(closed):
+        told = "; ".join(reasons)
+        yield f"The p99 of {join(operations)} at {place} is too low: {told}. The verdict is of operations/s."
+
+
+def _by_reasons(comparisons: Iterable[Comparison]) -> Iterable[tuple[tuple[Place, tuple[str, ...]], list[str]]]:
+    found: dict[tuple[Place, tuple[str, ...]], list[str]] = {}
+    for one in comparisons:
+        found.setdefault((place_of(one.concurrency, one.rate), one.reasons), []).append(one.operation)
+    return found.items()
 
 
 def _failures(record: RunRecord) -> Iterator[str]:

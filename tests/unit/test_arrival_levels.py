@@ -140,6 +140,10 @@ def test_users_who_hang_at_the_end_of_a_phase_are_told_beside_a_verdict_of_throu
     assert level.comparison.verdict is Verdict.ASYNC
     told = "when phase 4 ended, 30 operations had waited longer than its p99, up to 3.00 s"
     assert level.comparison.reasons == (told,)
+    recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 1)
+    recorder.keep(ledger, [level])
+    said = explain(recorder.record).warnings[0]
+    assert said == f"The p99 of search at 30 users is too low: {told}. The verdict is of operations/s."
 
 
 def test_a_few_under_way_at_the_end_are_no_reason() -> None:

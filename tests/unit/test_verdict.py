@@ -240,6 +240,15 @@ def test_operations_that_share_a_reason_share_its_sentence() -> None:
     assert explain(record(comparisons=tuple(found))).warnings == ("No verdict for insert and search at 8 users: why.",)
 
 
+def test_a_p99_in_doubt_is_warned_of_beside_a_valid_verdict_of_users_who_wait() -> None:
+    hung = "when phase 4 ended, 30 operations had waited longer than its p99, up to 3.00 s"
+    found = [comparison(8, operation=name, reasons=(hung,)) for name in ("insert", "search")]
+    (warning,) = explain(record(comparisons=(*found, comparison(32)))).warnings
+    assert warning == f"The p99 of insert and search at 8 users is too low: {hung}. The verdict is of operations/s."
+    dropped = comparison(None, rate=100.0, reasons=("sync dropped 2.91% of its arrivals",))
+    assert not explain(record(comparisons=(dropped,))).warnings, "the verdict says it"
+
+
 BURST = (("sync", "sync", 30.0), ("sync", "threads", 2.0), ("async", "async", 1.0))
 
 
