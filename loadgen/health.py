@@ -7,11 +7,15 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
+from loadgen.tally import percentile
+
 MICROSECONDS = 1_000_000
 CPU_LIMIT = 0.9
 """Part of one core above which the interpreter lock, and not the server, sets the pace."""
 LAG_LIMIT = 0.1
-"""Seconds of lag at p99 above which the generator is too late to be trusted."""
+"""Seconds of lag from which a beat, or an arrival, is late, and at p99 the generator is too late to be trusted."""
+LATE_AT_LEAST = 3
+"""Late beats, or arrivals, that make a limit: p99 of fewer than a hundred is the longest, and one may be chance."""
 
 
 LATE = "give it a core of its own, or add workers"
@@ -36,83 +40,148 @@ def new_lags() -> HdrHistogram:
     return HdrHistogram(1, 60 * MICROSECONDS, 3)
 
 
+def too_late(p99: float, late: int) -> bool:
+    """Whether a lag was the limit: its p99 in seconds (nan: no lag), and how many beats or arrivals were late."""
+    return late >= LATE_AT_LEAST and p99 >= LAG_LIMIT
+
+
+def beats_missed(hub_lag: float) -> int:
+    """How many late beats a hub's lag (seconds) stands for: beats are on the hub, so 0.3 s is one instead of three."""
+    return as_microseconds(hub_lag) // as_microseconds(LAG_LIMIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How late one part of one process was in a phase."""
+
+    p99: float = math.nan
+    """Seconds; nan where nothing was seen."""
+    longest: float = math.nan
+    late: int = 0
+    """Beats, of the pace arrivals, that were 0.1 s late or more."""
+
+    @property
+    def is_limit(self) -> bool:
+        """True where it says that the generator, and not the server, was measured."""
+        return too_late(self.p99, self.late)
+
+
 @dataclass(slots=True)
-class Health:
-    """All beats of one phase, from every process."""
+class Watch:
+    """All beats of one process in one phase."""
 
-    cpu: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """For each process: seconds of CPU, seconds of wall clock."""
-    hub_lag: HdrHistogram = field(default_factory=new_lags)
-    loop_lag: HdrHistogram = field(default_factory=new_lags)
-    pace_lag: HdrHistogram = field(default_factory=new_lags)
+    cpu: float = 0.0
+    """Seconds."""
+    wall: float = 0.0
+    hub: HdrHistogram = field(default_factory=new_lags)
+    loop: HdrHistogram = field(default_factory=new_lags)
+    pace: HdrHistogram = field(default_factory=new_lags)
     """How late arrivals of an open phase were handed over."""
-    in_flight: int = 0
-    """The most operations under way at once in one process."""
+    in_flight_most: int = 0
+    """Operations under way at one beat."""
+    in_flight_sum: int = 0
+    """Of all beats."""
 
-    def add(self, beat: Beat, process: str = "") -> None:
-        """Count one beat."""
-        cpu, wall = self.cpu.get(process, (0.0, 0.0))
-        self.cpu[process] = (cpu + beat.cpu, wall + beat.wall)
-        self.hub_lag.record_value(as_microseconds(beat.hub_lag))
-        self.loop_lag.record_value(as_microseconds(beat.loop_lag))
-        self.in_flight = max(self.in_flight, beat.in_flight)
-
-    def merge(self, message: Mapping[str, Any], process: str) -> None:
-        """Add what a worker's `as_message` told."""
-        cpu, wall = self.cpu.get(process, (0.0, 0.0))
-        self.cpu[process] = (cpu + message["cpu"], wall + message["wall"])
-        self.hub_lag.decode_and_add(message["hub_lag"])
-        self.loop_lag.decode_and_add(message["loop_lag"])
-        self.pace_lag.decode_and_add(message["pace_lag"])
-        self.in_flight = max(self.in_flight, message["in_flight"])
+    def merge(self, message: Mapping[str, Any]) -> None:
+        """Add what `as_message` told."""
+        self.cpu += message["cpu"]
+        self.wall += message["wall"]
+        self.hub.decode_and_add(message["hub"])
+        self.loop.decode_and_add(message["loop"])
+        self.pace.decode_and_add(message["pace"])
+        self.in_flight_most = max(self.in_flight_most, message["in_flight_most"])
+        self.in_flight_sum += message["in_flight_sum"]
 
     def as_message(self) -> dict[str, Any]:
         """Plain values for the way to the master."""
         return {
-            "cpu": sum(cpu for cpu, _ in self.cpu.values()),
-            "wall": sum(wall for _, wall in self.cpu.values()),
-            "hub_lag": self.hub_lag.encode(),
-            "loop_lag": self.loop_lag.encode(),
-            "pace_lag": self.pace_lag.encode(),
-            "in_flight": self.in_flight,
+            "cpu": self.cpu,
+            "wall": self.wall,
+            "hub": self.hub.encode(),
+            "loop": self.loop.encode(),
+            "pace": self.pace.encode(),
+            "in_flight_most": self.in_flight_most,
+            "in_flight_sum": self.in_flight_sum,
         }
+
+
+@dataclass(slots=True)
+class Health:
+    """What was seen of every process in one phase: the worst of them decides, as it is part of every figure."""
+
+    watches: dict[str, Watch] = field(default_factory=dict)
+    """By the name of the process: workers have their ids, a process that makes the load itself has none."""
+
+    def add(self, beat: Beat, process: str = "") -> None:
+        """Count one beat."""
+        watch = self._of(process)
+        watch.cpu += beat.cpu
+        watch.wall += beat.wall
+        watch.hub.record_value(as_microseconds(beat.hub_lag))
+        watch.loop.record_value(as_microseconds(beat.loop_lag))
+        watch.in_flight_most = max(watch.in_flight_most, beat.in_flight)
+        watch.in_flight_sum += beat.in_flight
+
+    def add_pace(self, lags: HdrHistogram, process: str = "") -> None:
+        """Count how late arrivals of an open phase were handed over, in microseconds."""
+        if lags.get_total_count():
+            self._of(process).pace.add(lags)
+
+    def merge(self, message: Mapping[str, Any], process: str) -> None:
+        """Add what a worker's `as_message` told."""
+        if message:
+            self._of(process).merge(message)
+
+    def as_message(self) -> dict[str, Any]:
+        """Plain values of this one process, for the way to the master; empty where nothing was seen."""
+        watch = self.watches.get("")
+        return watch.as_message() if watch else {}
+
+    def _of(self, process: str) -> Watch:
+        return self.watches.setdefault(process, Watch())
 
     @property
     def cpu_ratio(self) -> float:
         """CPU of the busiest process against one core; nan where nothing was seen."""
-        return max((cpu / wall for cpu, wall in self.cpu.values() if wall > 0), default=math.nan)
+        return max((one.cpu / one.wall for one in self.watches.values() if one.wall > 0), default=math.nan)
 
     @property
-    def loop_lag_p99(self) -> float:
-        """Seconds that the event loop was late; nan where nothing was seen."""
-        return _p99(self.loop_lag)
+    def loop(self) -> Lag:
+        """Lag of the event loop in the process where it was worst."""
+        return _worst([_find_lag(one.loop) for one in self.watches.values()])
 
     @property
-    def hub_lag_p99(self) -> float:
-        """Seconds that Locust's hub was late; nan where nothing was seen."""
-        return _p99(self.hub_lag)
+    def hub(self) -> Lag:
+        """Lag of Locust's hub in the process where it was worst."""
+        return _worst([_find_lag(one.hub, weighs=True) for one in self.watches.values()])
 
     @property
-    def pace_lag_p99(self) -> float:
-        """Seconds that arrivals were handed over late; nan without any."""
-        return _p99(self.pace_lag)
+    def pace(self) -> Lag:
+        """How late arrivals were handed over in the process where it was worst."""
+        return _worst([_find_lag(one.pace) for one in self.watches.values()])
 
     @property
-    def has_pace(self) -> bool:
-        """True where arrivals were handed over."""
-        return bool(self.pace_lag.get_total_count())
+    def in_flight_mean(self) -> float:
+        """Operations under way in all processes together, on average over their beats; nan where nothing was seen."""
+        seen = [(one.in_flight_sum, one.hub.get_total_count()) for one in self.watches.values()]
+        return sum(total / beats for total, beats in seen if beats) if any(beats for _, beats in seen) else math.nan
+
+    @property
+    def in_flight_most(self) -> int:
+        """The sum of what each process had under way at most: no more were under way at any beat."""
+        return sum(one.in_flight_most for one in self.watches.values())
 
     def limits(self) -> list[str]:
         """Why the generator was the limit, each with what to do; empty where it was not."""
         found = []
         if self.cpu_ratio >= CPU_LIMIT:
             found.append(f"the load generator used {self.cpu_ratio:.0%} of its core: add workers")
-        if self.loop_lag_p99 >= LAG_LIMIT:
-            found.append(f"the event loop was {self.loop_lag_p99:.2f} s late at p99: {LATE}")
-        if self.hub_lag_p99 >= LAG_LIMIT:
-            found.append(f"Locust's hub was {self.hub_lag_p99:.2f} s late at p99: {LATE}")
-        if self.pace_lag_p99 >= LAG_LIMIT:
-            found.append(f"arrivals were started {self.pace_lag_p99:.2f} s late at p99: {LATE}")
+        if self.loop.is_limit:
+            found.append(f"the event loop was {self.loop.p99:.2f} s late at p99: {LATE}")
+        if self.hub.is_limit:
+            found.append(f"Locust's hub was {self.hub.p99:.2f} s late at p99: {LATE}")
+        if self.pace.is_limit:
+            found.append(f"arrivals were started {self.pace.p99:.2f} s late at p99: {LATE}")
         return found
 
 
@@ -121,7 +190,16 @@ def as_microseconds(seconds: float) -> int:
     return min(max(1, round(seconds * MICROSECONDS)), 60 * MICROSECONDS)
 
 
-def _p99(histogram: HdrHistogram) -> float:
-    if not histogram.get_total_count():
-        return math.nan
-    return float(histogram.get_value_at_percentile(99)) / MICROSECONDS
+def _find_lag(histogram: HdrHistogram, *, weighs: bool = False) -> Lag:
+    """With `weighs`, a late beat counts for all that were due while the process stood still."""
+    late = 0
+    for one in histogram.get_recorded_iterator():
+        missed = beats_missed(one.value_iterated_to / MICROSECONDS)
+        late += one.count_at_value_iterated_to * (missed if weighs else min(missed, 1))
+    return Lag(percentile(histogram, 99), percentile(histogram, 100), late)
+
+
+def _worst(lags: list[Lag]) -> Lag:
+    """One that is a limit before all others, then the highest p99."""
+    seen = [lag for lag in lags if not math.isnan(lag.p99)]
+    return max(seen, key=lambda lag: (lag.is_limit, lag.p99), default=Lag())

@@ -3,142 +3,15 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from loadgen.flow import Flow
-from loadgen.health import Beat, Health
+from loadgen.health import Beat
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
-from loadgen.slices import SliceTally, add_times, count_slices, tell_slices
-from loadgen.tally import MICROSECONDS, Tally, new_histogram
-from loadgen.truth import Check, Recalls
-
-__all__ = ["MICROSECONDS", "Ledger", "Tally", "Window", "new_histogram"]
-
-AT_ONCE = 256
-"""Samples that are added up at once: many together cost a fifth of one by one."""
-
-
-@dataclass(slots=True)
-class Window:
-    """The time in which finished operations count for a phase, on this process's clock."""
-
-    phase: Phase
-    start: float
-    end: float = math.inf
-    health: Health = field(default_factory=Health)
-    flow: Flow = field(default_factory=Flow)
-    recalls: Recalls = field(default_factory=Recalls)
-    """What the checked searches found."""
-    workers_lost: int = 0
-    connections: int = 0
-    """Open ones of its mode, in all processes; told to the one who leads."""
-    data: tuple[str, ...] = ()
-    """Fingerprints of the data that these connections see: one where all see the same."""
-    seconds: float = 0.0
-    """Measured length: told by the process that counted, merged as the longest."""
-    told_seconds: float = 0.0
-    """What the last report said of it."""
-    heard: dict[str, float] = field(default_factory=dict)
-    """On a master, for each worker: how many seconds of the window its reports have covered so far."""
-
-    _pending: list[Sample] = field(default_factory=list)
-    _tallies: dict[tuple[Mode, str], Tally] = field(default_factory=dict)
-    _slices: dict[str, list[SliceTally]] = field(default_factory=dict)
-
-    @property
-    def tallies(self) -> dict[tuple[Mode, str], Tally]:
-        """All operations by mode and name."""
-        self._add_up()
-        return self._tallies
-
-    @property
-    def slices(self) -> dict[str, list[SliceTally]]:
-        """For each operation of a timed phase, its pieces in the order of time."""
-        self._add_up()
-        return self._slices
-
-    def covered(self, now: float) -> float:
-        """Seconds of it that have passed; 0 during its warm-up."""
-        return max(0.0, min(now, self.end) - self.start)
-
-    def lose(self, workers: int) -> None:
-        """Mark it as one that lost so many; where none is left to tell its length, it is what they told until then."""
-        self.workers_lost = workers
-        self.seconds = self.seconds or max(self.heard.values(), default=0.0)
-
-    def add(self, sample: Sample) -> None:
-        """Count one sample that finished in this window."""
-        self._pending.append(sample)
-        if len(self._pending) >= AT_ONCE:
-            self._add_up()
-
-    def _add_up(self) -> None:
-        samples, self._pending = self._pending, []
-        for (mode, operation), group in _by_kind(samples).items():
-            self._tallies.setdefault((mode, operation), Tally()).add_all(group)
-            if self.phase.seconds:
-                self._slice(operation, group)
-
-    def _slice(self, operation: str, samples: Sequence[Sample]) -> None:
-        """Answered operations, and timeouts, whose times count and which are no throughput."""
-        answered = [one for one in samples if one.outcome is Outcome.OK or one.outcome is Outcome.EMPTY]
-        timeouts = [one for one in samples if one.outcome is Outcome.TIMEOUT]
-        for some, is_answer in ((answered, True), (timeouts, False)):
-            if some:
-                pieces = self._pieces(operation)
-                finished = np.array([sample.finished for sample in some])
-                scheduled = np.array([sample.scheduled for sample in some])
-                add_times(pieces, (finished - self.start) / self.phase.seconds, finished - scheduled, is_answer)
-
-    def _pieces(self, operation: str) -> list[SliceTally]:
-        if operation not in self._slices:
-            self._slices[operation] = self.new_slices()
-        return self._slices[operation]
-
-    def new_slices(self) -> list[SliceTally]:
-        """Empty pieces of equal length for the whole phase."""
-        number = count_slices(self.phase.seconds)
-        return [SliceTally(self.phase.seconds / number) for _ in range(number)]
-
-    def take(self) -> dict[str, Any]:
-        """What was counted since the last time, as plain values; all but the length starts again from zero."""
-        self._add_up()
-        told = {
-            "tallies": [
-                {"mode": str(mode), "operation": operation} | tally.as_message()
-                for (mode, operation), tally in self._tallies.items()
-            ],
-            "slices": tell_slices(self._slices),
-            "health": self.health.as_message() if self.health.cpu or self.health.has_pace else {},
-            "flow": self.flow.as_message(),
-            "recalls": self.recalls.as_message() if self.recalls.by_query else {},
-        }
-        if told["recalls"]:
-            self.recalls = Recalls(changed=self.recalls.changed)
-        self._tallies, self._slices = {}, {}
-        self.health = Health() if told["health"] else self.health
-        self.flow = Flow() if told["flow"] else self.flow
-        return told
-
-    def merge(self, message: Mapping[str, Any], worker: str) -> None:
-        """Add what a worker's `take` told."""
-        for entry in message["tallies"]:
-            key = (Mode(entry["mode"]), entry["operation"])
-            self._tallies.setdefault(key, Tally()).merge(Tally.from_message(entry))
-        for operation, pieces in message["slices"].items():
-            mine = self._pieces(operation)
-            for number, piece in pieces:
-                mine[number].merge(SliceTally.from_message(piece))
-        if message["health"]:
-            self.health.merge(message["health"], worker)
-        self.flow.merge(message["flow"])
-        if message["recalls"]:
-            self.recalls.merge(Recalls.from_message(message["recalls"]))
+from loadgen.truth import Check
+from loadgen.window import Window
 
 
 class Ledger:
@@ -196,7 +69,7 @@ class Ledger:
             return
         self.outside.setdefault((sample.mode, sample.operation), Counter())[sample.outcome] += 1
         if (window := self._left(sample.scheduled, sample.finished)) is not None:
-            window.flow.leave(window.end - sample.scheduled)
+            window.flow.leave(window.end - sample.scheduled, (sample.mode, sample.operation))
 
     def _left(self, due: float, over: float) -> Window | None:
         """The timed phase whose end lay between these two."""
@@ -225,7 +98,7 @@ class Ledger:
         """The schedule of the current phase is over: arrivals that were due, and how late each was handed over."""
         if self._current is not None:
             self._current.flow.offered += arrivals
-            self._current.health.pace_lag.add(lags)
+            self._current.health.add_pace(lags)
 
     def check(self, check: Check) -> None:
         """Count one checked search in the phase in which it finished."""
@@ -283,13 +156,10 @@ class Ledger:
             window.seconds = max(window.seconds, float(part["seconds"]))
             window.heard[worker] = float(part["covered"])
             window.merge(part, worker)
+        self._spread_change()
 
-
-def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:
-    groups: dict[tuple[Mode, str], list[Sample]] = {}
-    rest = list(samples)
-    while rest:
-        mode, operation = rest[0].mode, rest[0].operation
-        groups[mode, operation] = [one for one in rest if one.mode is mode and one.operation == operation]
-        rest = [one for one in rest if one.mode is not mode or one.operation != operation]
-    return groups
+    def _spread_change(self) -> None:
+        """What one worker has changed stays so for all, also after it has left."""
+        first = min((number for number, window in self.windows.items() if window.recalls.changed), default=math.inf)
+        for number, window in self.windows.items():
+            window.recalls.changed = number >= first

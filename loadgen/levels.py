@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from loadgen.compare import Comparison, SlicedPhase, compare_phases, judge_arrivals
-from loadgen.ledger import Window
 from loadgen.sample import Mode
 from loadgen.tally import Tally, count_above, percentile
 from loadgen.truth import Recalls, differ
+from loadgen.window import Window
 
 UNFINISHED_AT_MOST = 0.01
 """Share of its operations that a phase may leave behind beyond its p99 without that p99 being in doubt."""
@@ -113,12 +113,14 @@ def _doubts(windows: Sequence[Window], operation: str) -> list[str]:
     """Phases that ended while so many operations waited that their p99 is too low: those that waited are not in it."""
     found: list[str] = []
     for window in windows:
-        tally = window.tallies.get((window.phase.mode, operation))
+        kind = (window.phase.mode, operation)
+        tally = window.tallies.get(kind)
         if tally is None or not window.flow.unfinished:
             continue
-        waiting = count_above(window.flow.left, tally.percentile(99))
+        left = window.flow.left_of(kind)
+        waiting = count_above(left, tally.percentile(99))
         if waiting > UNFINISHED_AT_MOST * tally.operations:
-            oldest = percentile(window.flow.left, 100)
+            oldest = percentile(left, 100)
             told = f"{waiting} operations had waited longer than its p99, up to {oldest:.2f} s"
             found.append(f"when phase {window.phase.number + 1} ended, {told}")
     return found

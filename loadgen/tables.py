@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from loadgen.compare import Comparison, Ratio
-from loadgen.ledger import Window
 from loadgen.levels import Level
 from loadgen.sample import Mode
+from loadgen.window import Window
 
 SEED_SECONDS: dict[tuple[str, str, int], float] = {
     ("insert", "async", 10): 0.19,

@@ -16,13 +16,13 @@ LONGEST = 600.0
 
 def add_calibrate(commands: Any) -> None:
     """`loadgen calibrate` and its flags, on argparse's subparsers."""
-    text = "drive a server whose delays are known exactly, and set them beside what is reported, in three minutes"
+    text = "drive a server whose delays are known exactly, and set them beside what is reported, in four minutes"
     parser = commands.add_parser("calibrate", help=text, description=text)
     parser.add_argument(
         "--seconds",
         type=_seconds,
         default=SECONDS,
-        help="length of a phase; a stop of the open model takes half of it [default: %(default)g]",
+        help="length of a phase; a stop takes half of it [default: %(default)g]",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, times in seconds")
     parser.set_defaults(command=calibrate)

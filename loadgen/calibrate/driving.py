@@ -82,7 +82,7 @@ class Driver:
         return found
 
     def _run_locust(self, drive: Drive) -> list[Found]:
-        records = self._folder / f"records-{drive.driver}-{drive.rate:g}"
+        records = self._folder / f"records-{drive.driver}-{drive.rate:g}-{drive.seconds:g}"
         given = self._settings
         flags = ["--host", given.host, "--collection", given.collection, "--rows", str(given.rows)]
         flags += ["--dim", str(given.dim), "--index-type", given.index_type, "--top-k", str(given.top_k)]

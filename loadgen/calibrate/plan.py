@@ -13,7 +13,7 @@ USERS, PACED_USERS = 4, 8
 """Bare loops: those that start on a schedule are more, so that none is late for its next start."""
 RATE, STOP_RATE = 200.0, 100.0
 STOP_SECONDS = 10.0
-"""A stop of 1 s in every 10 s, where a phase has the default length."""
+"""A stop of 1 s in every 10 s in both models, where a phase has the default length."""
 WARMUP = 0.5
 ORDER = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 LOCUSTFILE = '''"""Searches in both modes, for `loadgen calibrate`."""
@@ -98,12 +98,11 @@ def make_plan(seconds: float) -> Sequence[Drive]:
     model has bare loops of its own kind.
     """
     constant, two_point, stop, none = make_kinds(seconds)
-    short = Kind("stop", Delays(base=BASE, stop=seconds / 10, every=seconds))
-    pairs = tuple(kind for kind in (constant, two_point, short, none) for _ in range(2))
     return (
         Drive("paced", (constant,) * 4, seconds, RATE),
         Drive("open", (constant,) * 4 + (two_point,) * 4, seconds, RATE),
         Drive("bare", (constant, constant, none, none), seconds),
-        Drive("closed", pairs, seconds),
+        Drive("closed", (constant,) * 2 + (two_point,) * 4 + (none,) * 2, seconds),
+        Drive("closed", (stop,) * 4, stop.delays.every),
         Drive("open", (stop,) * 4, stop.delays.every, STOP_RATE),
     )

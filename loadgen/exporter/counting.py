@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from loadgen.exporter.buckets import DURATIONS, LAGS, SHARES, Buckets
-from loadgen.health import CPU_LIMIT, LAG_LIMIT, Beat
+from loadgen.health import CPU_LIMIT, LAG_LIMIT, Beat, beats_missed, too_late
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
@@ -19,7 +19,7 @@ OPERATIONS = 16
 """Different names of operations at most; further ones are counted together as `other`."""
 OTHER = "other"
 BEATS = 100
-"""Looks at the process that decide whether it is saturated: those of the last 10 s."""
+"""Looks at the process that decide whether it is saturated: those of the last 10 s in phases."""
 
 
 class Role(StrEnum):
@@ -151,17 +151,29 @@ class Exporter:
         self.hub_lag.add(beat.hub_lag)
         self.loop_lag.add(beat.loop_lag)
         self.in_flight = beat.in_flight
-        self._beats.append(beat)
+        if self.phase is not None:
+            self._beats.append(beat)
         if self.role.leads and self.phase is not None and (self.phase.is_open or self.count_users()):
             self.active[self.phase.mode] += beat.wall
 
     @property
     def saturated(self) -> bool:
-        """True where this process, and not the server, was the limit in the last 10 s: CPU, or lag at p99."""
+        """True where this process, and not the server, was the limit in the last 10 s: CPU, or lag at p99.
+
+        Judged is a phase alone: loading data may use what it finds. The seconds before it are those of other phases.
+        """
         beats = list(self._beats)
-        if not beats:
+        if not beats or self.phase is None:
             return False
         cpu = sum(beat.cpu for beat in beats) / max(sum(beat.wall for beat in beats), 1e-9)
-        rank = -(-99 * len(beats) // 100) - 1
-        lags = zip(*((beat.hub_lag, beat.loop_lag, beat.pace_lag) for beat in beats), strict=True)
-        return cpu >= CPU_LIMIT or any(sorted(seconds)[rank] >= LAG_LIMIT for seconds in lags)
+        hub, loop, pace = zip(*((beat.hub_lag, beat.loop_lag, beat.pace_lag) for beat in beats), strict=True)
+        missed = sum(map(beats_missed, hub))
+        return cpu >= CPU_LIMIT or too_late(_p99(hub), missed) or any(too_late(_p99(x), _late(x)) for x in (loop, pace))
+
+
+def _p99(lags: Sequence[float]) -> float:
+    return sorted(lags)[-(-99 * len(lags) // 100) - 1]
+
+
+def _late(lags: Sequence[float]) -> int:
+    return sum(lag >= LAG_LIMIT for lag in lags)

@@ -145,7 +145,9 @@ class ExporterCollector(Collector):
             family = HistogramMetricFamily(name, text, labels=(), unit="seconds")
             _fill(family, [], lag)
             yield family
-        text = "Whether this process, not the server, was the limit in the last 10 s, by CPU or lags [0 or 1]"
+        text = (
+            "Whether this process, not the server, was the limit in the last 10 s of a phase, by CPU or lags [0 or 1]"
+        )
         yield GaugeMetricFamily("loadgen_saturated", text, float(found.saturated))
 
     def _phase_info(self) -> Metric:

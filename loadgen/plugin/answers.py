@@ -58,10 +58,10 @@ def compare_modes(stores: Mapping[Mode, list[Any]], loop: LoopThread, settings: 
         counted = "" if rows[0] == rows[1] else f"data differs: sync counts {rows[0]:,} rows, async {rows[1]:,}"
         return [reason for reason in (found, counted) if reason]
 
-    return _look_again(look)
+    return _look_again(look, len(queries))
 
 
-def _look_again(look: Callable[[], list[str]]) -> tuple[str, ...]:
+def _look_again(look: Callable[[], list[str]], number: int) -> tuple[str, ...]:
     reasons: list[str] = []
     for _ in range(ATTEMPTS):
         try:
@@ -70,7 +70,7 @@ def _look_again(look: Callable[[], list[str]]) -> tuple[str, ...]:
             logger.warning("Sync and async answers could not be held against each other: %s", error)
             return ()
         if not reasons:
-            logger.info("Sync and async give the same answers to %d queries", COMPARED)
+            logger.info("Sync and async give the same answers to %d queries", number)
             return ()
     for reason in reasons:
         logger.warning("No comparison will be valid: %s", reason)

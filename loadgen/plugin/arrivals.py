@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from math import isnan
 from time import perf_counter, time
 from typing import Any, Protocol
 
@@ -10,12 +11,12 @@ from locust.exception import StopTest
 from locust.runners import STATE_RUNNING
 
 from loadgen.flow import hangs
-from loadgen.ledger import Window
 from loadgen.pacing import Share
 from loadgen.phase import Phase
 from loadgen.tally import percentile
 from loadgen.users import Station
 from loadgen.users.dispatcher import Dispatcher, Turn
+from loadgen.window import Window
 
 LOOK = 0.01
 """Seconds between two looks at a condition."""
@@ -195,7 +196,8 @@ def tell_flow(window: Window) -> None:
     flow, number = window.flow, window.phase.number + 1
     if flow.dropped:
         logger.warning("Phase %d dropped %d arrivals that led to no operation in time", number, flow.dropped)
-    longest = max((tally.percentile(100) for tally in window.tallies.values()), default=0.0)
+    known = (longest for tally in window.tallies.values() if not isnan(longest := tally.percentile(100)))
+    longest = max(known, default=0.0)
     oldest = percentile(flow.left, 100)
     if hangs(oldest, longest):
         told = "Phase %d ended while an operation had waited for %.3f s; the longest that ended took %.3f s"

@@ -8,11 +8,12 @@ from time import perf_counter
 from typing import Any
 
 from loadgen.compare import PHASES_AT_LEAST
-from loadgen.ledger import Ledger, Window
+from loadgen.ledger import Ledger
 from loadgen.levels import Level
 from loadgen.phase import Phase
 from loadgen.plugin.progress import Progress
 from loadgen.sample import Mode
+from loadgen.window import Window
 
 MEASURE_SECONDS = 1.0
 """A phase under way is measured once in so many seconds, however many pages ask."""

@@ -105,12 +105,14 @@ def operations_of(everyone: Iterable[type[Any]], mode: str) -> dict[Mode, set[st
 
 
 def _codes(kind: type[Any]) -> Iterator[CodeType]:
-    """The code of all tasks of a user or a task set, those of the task sets in it too."""
-    for task in kind.tasks:
-        if not isinstance(task, type):
-            yield from filter(None, [getattr(inspect.unwrap(task), "__code__", None)])
-        elif task is not kind:
-            yield from _codes(task)
+    """The code of all tasks of a user or a task set, those of the task sets in it too, which may contain each other."""
+    kinds = [kind]
+    for one in kinds:
+        for task in one.tasks:
+            if not isinstance(task, type):
+                yield from filter(None, [getattr(inspect.unwrap(task), "__code__", None)])
+            elif task not in kinds:
+                kinds.append(task)
 
 
 def _names(code: CodeType) -> set[str]:

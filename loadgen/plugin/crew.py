@@ -8,13 +8,13 @@ from typing import Any
 import gevent
 
 from loadgen.exporter import Exporter
-from loadgen.ledger import Window
 from loadgen.phase import Phase
 from loadgen.plugin.arrivals import LOOK, Arrivals
 from loadgen.sample import Mode
 from loadgen.truth import Truth
 from loadgen.users import Station
 from loadgen.users.station import DRAIN_SECONDS
+from loadgen.window import Window
 
 CALL, ANSWER = "loadgen_call", "loadgen_answer"
 """Locust message types between master and workers."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from time import perf_counter
 
-from loadgen.ledger import Ledger, Window
+from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.store import LoadingLine
+from loadgen.window import Window
 
 MEASURE_SECONDS = 0.9
 

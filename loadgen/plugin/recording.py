@@ -10,7 +10,7 @@ from random import SystemRandom
 from hdrh.histogram import HdrHistogram
 
 from loadgen import compare
-from loadgen.ledger import MICROSECONDS, Ledger, Tally, Window
+from loadgen.ledger import Ledger
 from loadgen.levels import Level
 from loadgen.record import (
     SCHEMA_VERSION,
@@ -33,8 +33,9 @@ from loadgen.record import (
 )
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
-from loadgen.tally import percentile
+from loadgen.tally import MICROSECONDS, Tally, percentile
 from loadgen.truth import Recalls
+from loadgen.window import Window
 
 PACKAGES = (
     "milvus-loadgen", "locust", "gevent", "grpcio", "pymilvus", "llama-index-core", "llama-index-vector-stores-milvus",
@@ -121,9 +122,17 @@ def _phase(window: Window) -> PhaseRecord:
         operations=tuple(_operation(name, tally, window) for (_, name), tally in sorted(window.tallies.items())),
         generator=Generator(
             cpu_ratio=health.cpu_ratio,
-            loop_lag_p99_seconds=health.loop_lag_p99,
-            hub_lag_p99_seconds=health.hub_lag_p99,
-            pace_lag_p99_seconds=health.pace_lag_p99,
+            loop_lag_p99_seconds=health.loop.p99,
+            loop_lag_max_seconds=health.loop.longest,
+            loop_late_beats=health.loop.late,
+            hub_lag_p99_seconds=health.hub.p99,
+            hub_lag_max_seconds=health.hub.longest,
+            hub_late_beats=health.hub.late,
+            pace_lag_p99_seconds=health.pace.p99,
+            pace_lag_max_seconds=health.pace.longest,
+            late_arrivals=health.pace.late,
+            in_flight_mean=health.in_flight_mean,
+            in_flight_max=health.in_flight_most,
             saturated=bool(health.limits()),
         ),
     )

@@ -104,18 +104,31 @@ class OperationRecord(Counted):
 
 
 class Generator(Part):
-    """How hard the load generator itself worked: of several processes, the worst."""
+    """How hard the load generator itself worked: of several processes the worst, each figure by itself."""
 
     cpu_ratio: Figure
     """CPU time of the process to wall time: 1 is one core."""
     loop_lag_p99_seconds: Figure
-    """Lateness of the event loop that async operations run on."""
+    """Lateness of the event loop that async operations run on, by ten beats a second."""
+    loop_lag_max_seconds: Figure
+    loop_late_beats: Count
+    """Beats at which it was 0.1 s late or more."""
     hub_lag_p99_seconds: Figure
-    """Lateness of Locust's hub."""
+    """Lateness of Locust's hub, by the same beats."""
+    hub_lag_max_seconds: Figure
+    hub_late_beats: Count
+    """Beats at which it was 0.1 s late or more; one that was later counts for each further 0.1 s as well."""
     pace_lag_p99_seconds: Figure
     """How late arrivals of an open model were started; null in the closed model."""
+    pace_lag_max_seconds: Figure
+    late_arrivals: Count
+    """Arrivals that were started 0.1 s late or more."""
+    in_flight_mean: Figure
+    """Operations under way, on average over the beats; of several processes, their sum."""
+    in_flight_max: Count
+    """Operations under way at one beat at most; of several processes the sum, which no moment may have reached."""
     saturated: bool
-    """True where the generator, not the server, was the limit."""
+    """True where the generator, not the server, was the limit: its CPU, or a lag at p99 with three that were late."""
 
 
 class PhaseRecord(Part):

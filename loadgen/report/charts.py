@@ -8,7 +8,6 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from loadgen.ledger import MICROSECONDS
 from loadgen.record import Ratio
 from loadgen.report.style import LOOKS
 from loadgen.report.summary import Row, Summary
@@ -16,6 +15,7 @@ from loadgen.report.tables import Table, level_table, ratio_table
 from loadgen.results.estimates import Interval
 from loadgen.results.series import Place
 from loadgen.sample import Mode
+from loadgen.tally import MICROSECONDS
 
 MILLISECONDS = 1_000
 WIDTH, HEIGHT = 7.2, 3.6

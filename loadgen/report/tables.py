@@ -119,6 +119,7 @@ def phase_table(record: RunRecord) -> Table:
         "loop late p99 ms",
         "hub late p99 ms",
         "arrivals late p99 ms",
+        "in flight",
         "left unfinished",
         "limit",
     )
@@ -138,6 +139,7 @@ def phase_table(record: RunRecord) -> Table:
                 milliseconds(state.loop_lag_p99_seconds),
                 milliseconds(state.hub_lag_p99_seconds),
                 milliseconds(state.pace_lag_p99_seconds),
+                NONE if state.in_flight_mean is None else f"{state.in_flight_mean:,.1f}",
                 f"{phase.unfinished:,}",
                 ", ".join(at_limit) or "no",
             )

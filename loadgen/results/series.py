@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from hdrh.histogram import HdrHistogram
 
 from loadgen.compare import SlicedPhase
-from loadgen.ledger import MICROSECONDS, new_histogram
 from loadgen.record import OperationRecord, PhaseRecord, RunRecord
 from loadgen.sample import Mode, Outcome
 from loadgen.slices import SliceTally
+from loadgen.tally import MICROSECONDS, new_histogram
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,9 +1,10 @@
 """What a reader has to know before he believes a figure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from loadgen.flow import hangs
-from loadgen.record import PhaseRecord, RunRecord
+from loadgen.health import LAG_LIMIT, too_late
+from loadgen.record import Comparison, PhaseRecord, RunRecord
 from loadgen.results.series import Place, find_series, mean_recall, place_of
 from loadgen.sample import Mode, Outcome
 from loadgen.verdict.phrases import join, show_share, show_time
@@ -18,6 +19,7 @@ RECALL_DIFFERS = "recall differs"
 def find_warnings(record: RunRecord) -> Iterator[str]:
     """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit."""
     yield from _invalid(record)
+    yield from _doubted(record)
     yield from _failures(record)
     yield from _dropped(record)
     yield from _hanging(record)
@@ -32,16 +34,28 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     if saturated:
         worst = _worst([record.phases[number - 1] for number in saturated])
         yield f"The load generator was at its limit in {_phases(saturated)} ({worst}), {SATURATED}."
+    yield from _late(record)
 
 
 def _invalid(record: RunRecord) -> Iterator[str]:
     """One sentence for each load and reason: operations that ran together mostly share it."""
-    found: dict[tuple[Place, tuple[str, ...]], list[str]] = {}
-    for one in record.comparisons:
-        if one.verdict == "invalid":
-            found.setdefault((place_of(one.concurrency, one.rate), one.reasons), []).append(one.operation)
-    for (place, reasons), operations in found.items():
+    for (place, reasons), operations in _by_reasons(one for one in record.comparisons if one.verdict == "invalid"):
         yield f"No verdict for {join(operations)} at {place}: {'; '.join(reasons) or 'no reason was kept'}."
+
+
+def _doubted(record: RunRecord) -> Iterator[str]:
+    """What is known against a p99 beside a verdict of operations/s; with arrivals the verdict itself says it."""
+    closed = (one for one in record.comparisons if one.verdict != "invalid" and one.reasons and one.rate is None)
+    for (place, reasons), operations in _by_reasons(closed):
+        told = "; ".join(reasons)
+        yield f"The p99 of {join(operations)} at {place} is too low: {told}. The verdict is of operations/s."
+
+
+def _by_reasons(comparisons: Iterable[Comparison]) -> Iterable[tuple[tuple[Place, tuple[str, ...]], list[str]]]:
+    found: dict[tuple[Place, tuple[str, ...]], list[str]] = {}
+    for one in comparisons:
+        found.setdefault((place_of(one.concurrency, one.rate), one.reasons), []).append(one.operation)
+    return found.items()
 
 
 def _failures(record: RunRecord) -> Iterator[str]:
@@ -76,7 +90,7 @@ def _hanging(record: RunRecord) -> Iterator[str]:
     for number, phase in enumerate(record.phases, 1):
         oldest = phase.longest_unfinished_seconds
         longest = max((part.response_seconds.max or 0.0 for part in phase.operations), default=0.0)
-        if oldest is not None and longest and hangs(oldest, longest):
+        if oldest is not None and hangs(oldest, longest):
             yield (
                 f"When phase {number} ended, {phase.unfinished:,} operations were waiting or under way, one of them "
                 f"for {show_time(oldest)}. The longest that ended took {show_time(longest)}: the stall is in no figure."
@@ -90,6 +104,27 @@ def _outside(record: RunRecord) -> Iterator[str]:
             f"Outside of the phases (warm-up, and after their ends) {failures:,} of {count:,} operations failed, "
             "counting those that the end of the run cut off."
         )
+
+
+def _late(record: RunRecord) -> Iterator[str]:
+    """Beats and arrivals that were late, but too few to be a limit: that their p99 is above it may be chance."""
+    states = [(number, phase.generator) for number, phase in enumerate(record.phases, 1)]
+    loop = [(n, s.loop_late_beats, s.loop_lag_max_seconds, s.loop_lag_p99_seconds) for n, s in states]
+    hub = [(n, s.hub_late_beats, s.hub_lag_max_seconds, s.hub_lag_p99_seconds) for n, s in states]
+    pace = [(n, s.late_arrivals, s.pace_lag_max_seconds, s.pace_lag_p99_seconds) for n, s in states]
+    held = "which is no limit of the generator, but the p99 there may hold it"
+    for who, what, found, so in (
+        ("The event loop was", "beat", loop, held),
+        ("Locust's hub was", "beat", hub, "which is no limit of the generator: no measured time passes over the hub"),
+        ("Arrivals were started", "arrival", pace, held),
+    ):
+        told = [
+            f"phase {number} ({late} {what}{'' if late == 1 else 's'}, up to {show_time(longest)})"
+            for number, late, longest, p99 in found
+            if late and longest and p99 and p99 >= LAG_LIMIT and not too_late(p99, late)
+        ]
+        if told:
+            yield f"{who} late in {join(told)}, {so}."
 
 
 def _phases(numbers: list[int]) -> str:

@@ -15,11 +15,11 @@ import gevent
 from locust import events, task
 
 from loadgen import AsyncUser, SyncUser, plug, shapes
-from loadgen.ledger import Window
 from loadgen.phase import Phase
 from loadgen.runtime.hub import run_in_thread
 from loadgen.sample import Mode, Sample
 from loadgen.users import Station
+from loadgen.window import Window
 from tests.benchmarks.bare import Cell, run_async, run_sync
 from tests.benchmarks.figures import Figures
 

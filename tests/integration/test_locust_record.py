@@ -64,6 +64,7 @@ def test_a_compare_run_keeps_its_phases_and_its_verdict(
     for phase in record["phases"]:
         assert (phase["model"], phase["concurrency"], phase["seconds"], phase["workers_lost"]) == ("closed", 2, 3, 0)
         assert 0 < phase["generator"]["cpu_ratio"] < 3
+        assert 0 < phase["generator"]["in_flight_mean"] <= phase["generator"]["in_flight_max"] <= 2, "both users wait"
         one = phase["operations"][0]
         assert one["throughput"] == pytest.approx(sum(one["outcomes"].values()) / 3)
         times = one["service_seconds"]

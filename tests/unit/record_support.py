@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from loadgen.ledger import new_histogram
 from loadgen.record import (
     SCHEMA_VERSION,
     Comparison,
@@ -19,6 +18,7 @@ from loadgen.record import (
 )
 from loadgen.sample import Mode, Outcome
 from loadgen.slices import SliceTally
+from loadgen.tally import new_histogram
 
 
 def durations(**given: float | None) -> Durations:
@@ -58,15 +58,22 @@ def timed(rates: Sequence[float], seconds: float = 0.01, name: str = "search", *
     return operation(name, response=done, throughput=throughput, slices=slices, **values)
 
 
+def generator(**given: Any) -> Generator:
+    lags: dict[str, Any] = {"pace_lag_p99_seconds": None, "pace_lag_max_seconds": None, "late_arrivals": 0}
+    for name, p99 in (("loop", 0.001), ("hub", 0.002)):
+        lags |= {f"{name}_lag_p99_seconds": p99, f"{name}_lag_max_seconds": 2 * p99, f"{name}_late_beats": 0}
+    values = {"cpu_ratio": 0.5, "in_flight_mean": 7.5, "in_flight_max": 8, "saturated": False} | lags
+    return Generator(**values | given)
+
+
 def phase(mode: str, concurrency: int | None = 8, *operations: OperationRecord, **given: Any) -> PhaseRecord:
     saturated = given.pop("saturated", False)
+    state = generator(**{"saturated": saturated} | given.pop("generator", {}))
     left: dict[str, Any] = {"offered": None, "unfinished": 0, "longest_unfinished_seconds": None}
     head: dict[str, Any] = {"model": "closed", "style": "", "started_at": None}
     values = head | {"rate": None, "seconds": 10.0, "dropped": 0, "workers_lost": 0} | left | given
-    lags = {"loop_lag_p99_seconds": 0.001, "hub_lag_p99_seconds": 0.002, "pace_lag_p99_seconds": None}
-    generator = Generator(cpu_ratio=0.5, saturated=saturated, **lags)
     return PhaseRecord(
-        mode=Mode(mode), concurrency=concurrency, operations=operations or (operation(),), generator=generator, **values
+        mode=Mode(mode), concurrency=concurrency, operations=operations or (operation(),), generator=state, **values
     )
 
 

@@ -1,7 +1,9 @@
 """Arrivals are compared by their response times, and drops decide where times cannot."""
 
 from io import StringIO
+from typing import Literal
 
+import msgpack
 import pytest
 
 from loadgen.compare import Verdict
@@ -10,6 +12,7 @@ from loadgen.health import new_lags
 from loadgen.ledger import Ledger
 from loadgen.levels import find_levels
 from loadgen.phase import Phase, open_phases
+from loadgen.plugin.arrivals import tell_flow
 from loadgen.plugin.recording import Recorder
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
@@ -100,6 +103,29 @@ def test_a_phase_that_ends_while_many_wait_has_no_p99_to_compare() -> None:
     assert told in reasons(ledger)
 
 
+@pytest.mark.parametrize("model", ["poisson", "closed"])
+def test_slow_operations_under_way_at_the_end_put_no_others_in_doubt(model: Literal["poisson", "closed"]) -> None:
+    ledger, of_worker = Ledger(), Ledger()
+    for number, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
+        start, rate = 100.0 * (number + 1), 100.0 if model == "poisson" else 0.0
+        of_worker.open(Phase(number, mode, 30, seconds=10, model=model, rate=rate), start, start + 10)
+        ends = [start + 10 * (place + 0.5) / 400 for place in range(400)]
+        of_worker([Sample(mode, "search", end - 0.01, end - 0.01, end, Outcome.OK, 10) for end in ends])
+        slow = [start + 0.45 + place / 10 for place in range(102)]
+        of_worker([Sample(mode, "insert", end - 1.0, end - 1.0, end, Outcome.OK, 10) for end in slow])
+        ledger.merge(msgpack.unpackb(msgpack.packb(of_worker.take_report(start + 20))), "one")
+    assert [window.flow.unfinished for window in ledger.windows.values()] == [6] * 4
+    assert [window.flow.left.get_max_value() for window in ledger.windows.values()] == pytest.approx(
+        [9.5e5] * 4, rel=0.01
+    )
+    assert reasons(ledger) == ""
+    of_worker.drop([start + 9.0] * 5, at=start + 11)
+    ledger.merge(msgpack.unpackb(msgpack.packb(of_worker.take_report(start + 20))), "one")
+    if model == "poisson":
+        told = "when phase 4 ended, 5 operations had waited longer than its p99, up to 1.00 s"
+        assert reasons(ledger) == told, "arrivals that were never sent may have become searches"
+
+
 def test_users_who_hang_at_the_end_of_a_phase_are_told_beside_a_verdict_of_throughput() -> None:
     ledger = Ledger()
     for number, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
@@ -114,6 +140,10 @@ def test_users_who_hang_at_the_end_of_a_phase_are_told_beside_a_verdict_of_throu
     assert level.comparison.verdict is Verdict.ASYNC
     told = "when phase 4 ended, 30 operations had waited longer than its p99, up to 3.00 s"
     assert level.comparison.reasons == (told,)
+    recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 1)
+    recorder.keep(ledger, [level])
+    said = explain(recorder.record).warnings[0]
+    assert said == f"The p99 of search at 30 users is too low: {told}. The verdict is of operations/s."
 
 
 def test_a_few_under_way_at_the_end_are_no_reason() -> None:
@@ -128,9 +158,38 @@ def test_a_few_under_way_at_the_end_are_no_reason() -> None:
 def test_a_saturated_generator_outweighs_what_was_dropped() -> None:
     ledger = Ledger()
     play(ledger, {Mode.SYNC: 0.1, Mode.ASYNC: 0.01}, {Mode.SYNC: 30})
-    ledger.windows[0].health.pace_lag.record_value(200_000, 100)
+    late = new_lags()
+    late.record_value(200_000, 100)
+    ledger.windows[0].health.add_pace(late)
     assert rows(ledger)["async"][-1] == "invalid"
     assert "arrivals were started 0.20 s late at p99" in reasons(ledger)
+
+
+@pytest.mark.parametrize("first", ["insert", "search"])
+def test_a_stall_at_the_end_of_a_phase_is_logged_whichever_operations_ended_first(
+    first: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
+    refused = Sample(Mode.SYNC, "insert", 101.0, 101.0, 101.1, Outcome.REJECTED, 0)
+    found = Sample(Mode.SYNC, "search", 101.0, 101.0, 101.5, Outcome.OK, 10)
+    ledger([refused, found] if first == "insert" else [found, refused])
+    ledger([Sample(Mode.SYNC, "search", 104.0, 104.0, 112.0, Outcome.OK, 10)])
+    tell_flow(ledger.windows[0])
+    told = "Phase 1 ended while an operation had waited for 6.001 s; the longest that ended took 0.500 s"
+    assert [one.getMessage() for one in caplog.records] == [told]
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.REJECTED])
+def test_where_nothing_ended_nothing_is_logged_of_the_longest_that_did(
+    outcome: Outcome | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
+    ledger([Sample(Mode.SYNC, "insert", 101.0, 101.0, 101.1, outcome, 0)] if outcome else [])
+    ledger([Sample(Mode.SYNC, "search", 104.0, 104.0, 112.0, Outcome.OK, 10)])
+    tell_flow(ledger.windows[0])
+    assert not caplog.records
 
 
 def test_the_crossover_is_told_in_rates() -> None:

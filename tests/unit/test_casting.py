@@ -56,6 +56,26 @@ class Mixed(SyncUser):
             [self.user.client.insert(nodes) for nodes in [self.user.next_nodes()]]
 
 
+class Reading(TaskSet):
+    @task
+    def search(self) -> None:
+        self.user.client.search(self.user.next_query())
+
+
+class Writing(TaskSet):
+    @task
+    def delete(self) -> None:
+        self.user.client.delete(self.user.next_document())
+
+
+Reading.tasks = [*Reading.tasks, Writing]
+Writing.tasks = [*Writing.tasks, Reading]
+
+
+class Circling(SyncUser):
+    tasks: ClassVar[list[type[TaskSet]]] = [Reading]
+
+
 def test_a_client_can_do_these() -> None:
     assert sorted(OPERATIONS) == ["delete", "insert", "search"]
 
@@ -68,6 +88,7 @@ def test_a_client_can_do_these() -> None:
         ([Burst, Gather], "compare", {mode: {"search", "insert"} for mode in Mode}),
         ([Mixed, Greenlet], "sync", {Mode.SYNC: {"search", "insert"}}),
         ([Mixed], "neither", {}),
+        ([Circling], "sync", {Mode.SYNC: {"search", "delete"}}),
     ],
 )
 def test_what_users_of_a_mode_do_is_read_from_their_tasks(

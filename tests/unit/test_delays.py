@@ -56,10 +56,14 @@ def test_delays_go_to_the_server_whole() -> None:
 def test_the_plan_stops_for_one_second_in_ten_and_has_both_modes_of_each_kind() -> None:
     plan = make_plan(SECONDS)
     assert [(drive.driver, drive.rate) for drive in plan] == [
-        ("paced", RATE), ("open", RATE), ("bare", 0), ("closed", 0), ("open", STOP_RATE),
+        ("paced", RATE), ("open", RATE), ("bare", 0), ("closed", 0), ("closed", 0), ("open", STOP_RATE),
     ]  # fmt: skip
-    assert plan[4].kinds[0].delays == Delays(base=BASE, stop=1.0, every=10.0)
-    assert plan[4].seconds == 10.0
+    stops = [drive for drive in plan if any(kind.name == "stop" for kind in drive.kinds)]
+    assert [drive.driver for drive in stops] == ["closed", "open"]
+    assert len({(drive.driver, drive.rate, drive.seconds) for drive in plan}) == len(plan), "records lie apart"
+    for drive in stops:
+        assert {kind.delays for kind in drive.kinds} == {Delays(base=BASE, stop=1.0, every=10.0)}
+        assert drive.seconds == 10.0
     for drive in plan:
         pairs = set(zip((kind.name for kind in drive.kinds), drive.modes, strict=True))
         assert pairs == {(kind.name, mode) for kind in drive.kinds for mode in Mode}
@@ -112,10 +116,10 @@ def test_the_tables_and_the_json_tell_every_phase_and_target() -> None:
     assert "20 / 20-200 / 200" in text
     assert "31.50 / 31.50 / 31.50" in text
     assert text.count("MISSED") == 6
-    assert text.count("see kept") == 2
+    assert text.count("see kept") == 4
     assert "1 to 2 ms" in text
     told = json.loads(as_json(everything()))
-    assert len(told["phases"]) == 4 + 8 + 4 + 8 + 4
+    assert len(told["phases"]) == 4 + 8 + 4 + 8 + 4 + 4
     assert told["phases"][0]["service"][0] == pytest.approx(0.0215)
     assert told["phases"][0]["known"] == pytest.approx([0.02] * 4)
     assert all(target["met"] for target in told["targets"])

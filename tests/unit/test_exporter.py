@@ -206,10 +206,11 @@ def test_users_in_flight_and_lags_are_those_of_now() -> None:
 
 @pytest.mark.parametrize(
     ("cpu", "lag", "late", "saturated"),
-    [(0.05, 0.001, 0, 0), (0.095, 0.001, 0, 1), (0.05, 0.2, 100, 1), (0.05, 0.2, 1, 0), (0.05, 0.2, 2, 1)],
+    [(0.05, 0.001, 0, 0), (0.095, 0.001, 0, 1), (0.05, 0.2, 100, 1), (0.05, 0.2, 2, 0), (0.05, 0.2, 3, 1)],
 )
 def test_a_process_is_saturated_by_its_cpu_or_by_its_p99_lag(cpu: float, lag: float, late: int, saturated: int) -> None:
     exporter, registry = make()
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
     assert registry.get_sample_value("loadgen_saturated") == 0
     for number in range(100):
         exporter.beat(Beat(number / 10, cpu, 0.1, 0.001, lag if number < late else 0.001, 1))
@@ -219,8 +220,38 @@ def test_a_process_is_saturated_by_its_cpu_or_by_its_p99_lag(cpu: float, lag: fl
     assert registry.get_sample_value("loadgen_saturated") == 0, "10 s later it is over"
 
 
+def test_a_process_is_judged_in_phases_alone_and_one_goes_on_where_the_last_ended() -> None:
+    exporter, registry = make()
+    busy = Beat(1.0, 0.1, 0.1, 0.5, 0.5, 1)
+    for _ in range(50):
+        exporter.beat(busy)
+    assert registry.get_sample_value("loadgen_saturated") == 0, "data are loaded"
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
+    assert registry.get_sample_value("loadgen_saturated") == 0
+    exporter.beat(Beat(1.0, 0.01, 0.1, 0.0, 0.0, 1))
+    assert registry.get_sample_value("loadgen_saturated") == 0, "what was before the phase is not in it"
+    for _ in range(50):
+        exporter.beat(busy)
+    assert registry.get_sample_value("loadgen_saturated") == 1
+    exporter.leave()
+    assert registry.get_sample_value("loadgen_saturated") == 0
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
+    assert registry.get_sample_value("loadgen_saturated") == 1
+    assert registry.get_sample_value("loadgen_hub_lag_seconds_count") == 101, "all lags are told"
+
+
+@pytest.mark.parametrize(("lags", "saturated"), [((0.129,), 0), ((0.11, 0.12), 0), ((0.11,) * 3, 1), ((0.3,), 1)])
+def test_a_hub_that_was_late_once_does_not_saturate_a_short_phase(lags: tuple[float, ...], saturated: int) -> None:
+    exporter, registry = make()
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
+    for lag in (*lags, *[0.001] * 20):
+        exporter.beat(Beat(1.0, 0.01, 0.1, lag, 0.001, 1))
+    assert registry.get_sample_value("loadgen_saturated") == saturated
+
+
 def test_arrivals_that_are_handed_over_late_saturate_a_process() -> None:
     exporter, registry = make()
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
     for number in range(100):
         exporter.beat(Beat(number / 10, 0.01, 0.1, 0.001, 0.001, 1, 0.3))
     assert registry.get_sample_value("loadgen_saturated") == 1

@@ -7,7 +7,7 @@ import gevent
 import msgpack
 import pytest
 
-from loadgen.health import Beat, Health
+from loadgen.health import Beat, Health, new_lags
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.runtime.loop import LoopThread
@@ -24,8 +24,8 @@ def test_a_calm_generator_has_no_limits() -> None:
     for _ in range(100):
         health.add(beat())
     assert health.cpu_ratio == pytest.approx(0.2)
-    assert health.hub_lag_p99 == pytest.approx(0.001, rel=1e-2)
-    assert health.loop_lag_p99 == pytest.approx(0.0005, rel=1e-2)
+    assert health.hub.p99 == pytest.approx(0.001, rel=1e-2)
+    assert health.loop.p99 == pytest.approx(0.0005, rel=1e-2)
     assert health.limits() == []
 
 
@@ -39,8 +39,50 @@ def test_a_calm_generator_has_no_limits() -> None:
 )
 def test_each_limit_is_told_with_its_value(one: Beat, told: str) -> None:
     health = Health()
-    health.add(one)
+    for _ in range(3):
+        health.add(one)
     assert any(limit.startswith(told) for limit in health.limits())
+
+
+def seen(hub: tuple[float, ...] = (), loop: tuple[float, ...] = (), beats: int = 50) -> Health:
+    """A phase of so many beats, the first of them with these lags."""
+    health = Health()
+    calm = (0.001,) * beats
+    for hub_lag, loop_lag in zip((*hub, *calm)[:beats], (*loop, *calm)[:beats], strict=True):
+        health.add(Beat(1.0, 0.02, 0.1, hub_lag, loop_lag, 3))
+    return health
+
+
+@pytest.mark.parametrize(
+    ("health", "late", "is_limit"),
+    [
+        (seen(hub=(0.129,)), (1, 0), False),
+        (seen(hub=(0.129,), beats=20), (1, 0), False),
+        (seen(hub=(0.11, 0.12)), (2, 0), False),
+        (seen(hub=(0.11, 0.12, 0.13)), (3, 0), True),
+        (seen(hub=(0.3,)), (3, 0), True),
+        (seen(hub=(0.15, 0.3), beats=300), (4, 0), False),
+        (seen(loop=(0.5, 0.5)), (0, 2), False),
+        (seen(loop=(0.1, 0.2, 0.15)), (0, 3), True),
+        (seen(loop=(0.2,) * 3, beats=400), (0, 3), False),
+    ],
+    ids=["one hub", "one of few", "two", "three", "one for three", "of 300", "two loop", "three loop", "of 400"],
+)
+def test_a_lag_is_a_limit_with_three_late_beats_and_a_p99_above_it(
+    health: Health, late: tuple[int, int], is_limit: bool
+) -> None:
+    assert (health.hub.late, health.loop.late) == late, "a hub's beat of 0.3 s stands for the three that were due"
+    assert bool(health.limits()) is is_limit
+
+
+@pytest.mark.parametrize(("late", "is_limit"), [(2, False), (3, True)])
+def test_arrivals_are_a_limit_with_three_late_ones(late: int, is_limit: bool) -> None:
+    health, lags = Health(), new_lags()
+    lags.record_value(350_000, late)
+    lags.record_value(1_000, 90)
+    health.add_pace(lags)
+    assert health.pace.longest == pytest.approx(0.35, rel=1e-2)
+    assert (health.pace.late, bool(health.limits())) == (late, is_limit)
 
 
 def test_nothing_seen_is_no_limit() -> None:
@@ -48,17 +90,58 @@ def test_nothing_seen_is_no_limit() -> None:
     assert Health().limits() == []
 
 
-def test_the_busiest_of_several_workers_counts_and_lags_are_those_of_all() -> None:
-    merged = Health()
-    for name, cpu in (("one", 0.03), ("two", 0.095)):
-        worker = Health()
-        for _ in range(10):
-            worker.add(beat(cpu=cpu, lag=cpu))
-        merged.merge(msgpack.unpackb(msgpack.packb(worker.as_message())), name)
+def report(worker: Health) -> dict[str, object]:
+    """What the master hears of a worker."""
+    told: dict[str, object] = msgpack.unpackb(msgpack.packb(worker.as_message()))
+    return told
+
+
+def test_the_worst_of_several_workers_decides_however_many_are_calm() -> None:
+    merged, late = Health(), Health()
+    for number in range(100):
+        late.add(beat(cpu=0.095, lag=0.5 if number < 5 else 0.001, in_flight=5))
+    calm = [Health() for _ in range(7)]
+    for worker in calm:
+        for _ in range(100):
+            worker.add(beat())
+    assert not calm[0].limits()
+    for name, worker in enumerate([late, *calm]):
+        merged.merge(report(worker), str(name))
     assert merged.cpu_ratio == pytest.approx(0.95)
-    assert merged.hub_lag.get_total_count() == 20
-    assert merged.hub_lag_p99 == pytest.approx(0.095, rel=1e-2)
-    assert merged.in_flight == 3
+    assert merged.hub.p99 == pytest.approx(0.5, rel=1e-2)
+    assert merged.limits() == late.limits()
+    assert len(late.limits()) == 3
+
+
+def test_reports_of_one_worker_add_up() -> None:
+    merged = Health()
+    for _ in range(3):
+        worker = Health()
+        worker.add(beat(lag=0.15))
+        merged.merge(report(worker), "one")
+        merged.merge({}, "two")
+    assert merged.hub.late == 3
+    assert merged.limits()
+
+
+def test_a_lag_that_is_a_limit_is_worse_than_a_longer_one_that_is_none() -> None:
+    merged = Health()
+    merged.merge(report(seen(loop=(0.2, 0.2, 0.2))), "often")
+    merged.merge(report(seen(loop=(5.0,))), "once")
+    assert merged.loop.p99 == pytest.approx(0.2, rel=1e-2)
+    assert merged.limits()
+
+
+def test_operations_under_way_are_those_of_all_workers_together() -> None:
+    merged = Health()
+    assert math.isnan(merged.in_flight_mean)
+    for name, under_way in (("one", (1, 2, 3)), ("two", (10, 20))):
+        worker = Health()
+        for number in under_way:
+            worker.add(beat(in_flight=number))
+        merged.merge(report(worker), name)
+    assert merged.in_flight_mean == pytest.approx(2 + 15)
+    assert merged.in_flight_most == 3 + 20
 
 
 def test_a_beat_counts_for_the_phase_that_more_than_half_of_it_lies_in() -> None:
@@ -66,7 +149,7 @@ def test_a_beat_counts_for_the_phase_that_more_than_half_of_it_lies_in() -> None
     ledger.open(Phase(0, Mode.SYNC, 1, seconds=1), 10.0, 11.0)
     for at in (10.03, 10.07, 10.95, 11.03, 11.07):
         ledger.beat(beat(at=at))
-    assert ledger.windows[0].health.hub_lag.get_total_count() == 3
+    assert ledger.windows[0].health.watches[""].hub.get_total_count() == 3
 
 
 def test_a_stall_of_the_generator_that_outlasts_its_phase_counts_for_it() -> None:
@@ -74,8 +157,8 @@ def test_a_stall_of_the_generator_that_outlasts_its_phase_counts_for_it() -> Non
     ledger.open(Phase(0, Mode.SYNC, 1, seconds=1), 10.0, 11.0)
     ledger.open(Phase(1, Mode.SYNC, 1, seconds=1), 11.3, 12.3)
     ledger.beat(Beat(11.25, 0.9, 0.8, 0.7, 0.0, 3))
-    assert ledger.windows[0].health.hub_lag_p99 == pytest.approx(0.7, rel=1e-2)
-    assert not ledger.windows[1].health.cpu
+    assert ledger.windows[0].health.hub.p99 == pytest.approx(0.7, rel=1e-2)
+    assert not ledger.windows[1].health.watches
 
 
 def test_a_pulse_sees_a_stalled_loop_and_a_stalled_hub_and_used_cpu() -> None:

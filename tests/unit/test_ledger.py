@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from loadgen.health import new_lags
-from loadgen.ledger import Ledger, new_histogram
+from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, OutcomeClass, Sample
+from loadgen.tally import new_histogram
 
 NOTHING: dict[str, object] = {"windows": [], "outside": [], "dropped_outside": {}}
 PHASES = [Phase(number, mode, 8, seconds=10) for number, mode in enumerate((Mode.SYNC, Mode.ASYNC))]

@@ -47,8 +47,9 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "mode", "style", "started_at", "model", "concurrency", "rate", "seconds", "offered", "dropped", "unfinished",
         "longest_unfinished_seconds", "workers_lost", "operations", "generator",
     }  # fmt: skip
-    lags = {"loop_lag_p99_seconds", "hub_lag_p99_seconds", "pace_lag_p99_seconds"}
-    assert set(told["generator"]) == {"cpu_ratio", "saturated"} | lags
+    lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
+    late = {"loop_late_beats", "hub_late_beats", "late_arrivals"}
+    assert set(told["generator"]) == {"cpu_ratio", "in_flight_mean", "in_flight_max", "saturated"} | lags | late
     [done] = told["operations"]
     counted = {"operation", "outcomes", "throughput", "recall", "recall_checks", "slices"}
     assert set(done) == counted | {"service_seconds", "response_seconds"}

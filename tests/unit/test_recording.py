@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from loadgen.health import Beat, new_lags
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.plugin.recording import Recorder
 from loadgen.record import read_record
 from loadgen.report.summary import summarize
+from loadgen.report.tables import phase_table
 from loadgen.report.writing import make_report
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
@@ -41,3 +43,36 @@ def test_a_phase_in_which_nothing_was_answered_is_in_the_record_and_one_that_nev
     assert [row.series.mode for row in summarize(kept).rows] == [Mode.SYNC]
     for form in ("html", "markdown", "json", "csv"):
         assert make_report([recorder.path], form)
+
+
+def test_what_was_seen_of_the_generator_is_kept_and_what_it_had_under_way_is_in_the_report() -> None:
+    ledger, worker = Ledger(), Ledger()
+    for name, hub_lag, in_flight in (("one", 0.15, 5), ("two", 0.001, 2)):
+        worker.open(Phase(0, Mode.SYNC, 8, seconds=10.0), 10.0, 20.0)
+        for number in range(4):
+            worker.beat(Beat(11.0 + number, 0.02, 0.1, hub_lag if number else 0.45, 0.002, in_flight + number))
+        lags = new_lags()
+        lags.record_value(120_000, 2)
+        worker.offer(2, lags)
+        ledger.merge(worker.take_report(30.0), name)
+        worker.reset()
+    recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 2)
+    recorder.keep(ledger)
+    state = recorder.record.phases[0].generator
+    assert state.model_dump() == {
+        "cpu_ratio": pytest.approx(0.2),
+        "loop_lag_p99_seconds": pytest.approx(0.002, rel=1e-2),
+        "loop_lag_max_seconds": pytest.approx(0.002, rel=1e-2),
+        "loop_late_beats": 0,
+        "hub_lag_p99_seconds": pytest.approx(0.45, rel=1e-2),
+        "hub_lag_max_seconds": pytest.approx(0.45, rel=1e-2),
+        "hub_late_beats": 4 + 1 + 1 + 1,
+        "pace_lag_p99_seconds": pytest.approx(0.12, rel=1e-2),
+        "pace_lag_max_seconds": pytest.approx(0.12, rel=1e-2),
+        "late_arrivals": 2,
+        "in_flight_mean": pytest.approx(6.5 + 3.5),
+        "in_flight_max": 8 + 5,
+        "saturated": True,
+    }
+    table = phase_table(recorder.record)
+    assert table.rows[0][table.head.index("in flight")] == "10.0"

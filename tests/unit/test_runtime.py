@@ -13,7 +13,7 @@ import pytest
 
 from loadgen.runtime.garbage import set_aside
 from loadgen.runtime.hub import BATCH, HubQueue, run_in_thread
-from loadgen.runtime.loop import LoopThread
+from loadgen.runtime.loop import LoopThread, new_event_loop
 from loadgen.sample import Mode, Outcome, Sample
 
 EMPTY_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "LOCUST_SKIP_MONKEY_PATCH"}
@@ -84,7 +84,20 @@ def test_a_loop_runs_coroutines_on_one_thread_of_its_own_until_it_is_stopped() -
     loop.stop()
     loop.stop()
     loop.post(print, "never")
-    assert loop.name.startswith(("uvloop ", "asyncio"))
+
+
+def test_a_loop_is_of_uvloop_where_that_is_installed_and_else_of_asyncio(monkeypatch: pytest.MonkeyPatch) -> None:
+    uvloop = pytest.importorskip("uvloop")
+    loop, name = new_event_loop()
+    loop.close()
+    assert isinstance(loop, uvloop.Loop)
+    assert name == f"uvloop {uvloop.__version__}"
+    monkeypatch.setattr("loadgen.runtime.loop.find_spec", lambda _name: None)
+    monkeypatch.setitem(sys.modules, "uvloop", None)  # importing it would fail
+    loop, name = new_event_loop()
+    loop.close()
+    assert not isinstance(loop, uvloop.Loop)
+    assert name == "asyncio"
 
 
 def run_python(code: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -119,6 +119,23 @@ def test_data_that_changes_ends_recall_from_that_phase_on_and_the_phases_before_
     assert worker.windows[0].recalls.changed is False
 
 
+def test_what_one_worker_changes_leaves_the_searches_of_another_without_recall_also_after_it_has_left() -> None:
+    inserting, searching, master = Ledger(), Ledger(), Ledger()
+    for number in range(3):
+        start = 100.0 * (number + 1)
+        for worker in (inserting, searching):
+            worker.open(Phase(number, Mode.SYNC, 8, seconds=10), start, start + 10)
+        if number == 1:
+            inserting.spoil(205.0)
+        searching.check(Check(start + 5, 1, 0.5))
+        for name, worker in (("searching", searching), ("inserting", inserting))[: 2 if number < 2 else 1]:
+            master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(start + 50))), name)
+    assert [window.recalls.changed for window in master.windows.values()] == [False, True, True]
+    assert [window.recalls.mean for window in master.windows.values()] == [0.5, None, None]
+    inserting.take_report(400.0)
+    assert inserting.take_report(400.0) == {"windows": [], "outside": [], "dropped_outside": {}}, "it is told once"
+
+
 class Store:
     """Finds one row, and takes all that it is given."""
 

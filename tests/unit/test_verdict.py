@@ -147,6 +147,28 @@ def test_dropped_arrivals_lost_workers_and_a_saturated_generator_are_warned_of()
     )
 
 
+def test_late_beats_that_are_too_few_for_a_limit_are_warned_of_with_their_phases() -> None:
+    once = {"hub_late_beats": 1, "hub_lag_max_seconds": 0.129, "hub_lag_p99_seconds": 0.129}
+    twice = {"loop_late_beats": 2, "loop_lag_max_seconds": 0.21, "loop_lag_p99_seconds": 0.2}
+    arrivals = {"late_arrivals": 2, "pace_lag_max_seconds": 0.3, "pace_lag_p99_seconds": 0.2}
+    rare = {"loop_late_beats": 2, "loop_lag_max_seconds": 0.21, "loop_lag_p99_seconds": 0.004}
+    often = {"loop_late_beats": 9, "loop_lag_max_seconds": 0.21, "loop_lag_p99_seconds": 0.2, "saturated": True}
+    states = (once, twice | arrivals, once | twice, rare)
+    loop, hub, pace = explain(record(*(phase("async", 8, generator=state) for state in states))).warnings
+    held = "which is no limit of the generator, but the p99 there may hold it."
+    assert (
+        loop
+        == f"The event loop was late in phase 2 (2 beats, up to 210 ms) and phase 3 (2 beats, up to 210 ms), {held}"
+    )
+    assert hub == (
+        "Locust's hub was late in phase 1 (1 beat, up to 129 ms) and phase 3 (1 beat, up to 129 ms), "
+        "which is no limit of the generator: no measured time passes over the hub."
+    )
+    assert pace == f"Arrivals were started late in phase 2 (2 arrivals, up to 300 ms), {held}"
+    (told,) = explain(record(phase("async", 8, generator=often))).warnings
+    assert told.startswith("The load generator was at its limit in phase 1")
+
+
 def test_a_stall_at_the_end_of_a_phase_is_warned_of_and_a_usual_end_is_not() -> None:
     usual = phase("sync", 8, unfinished=8, longest_unfinished_seconds=0.019)
     stalled = phase("async", 8, unfinished=8, longest_unfinished_seconds=2.5)
@@ -216,6 +238,15 @@ def test_bursts_name_the_fair_neighbours() -> None:
 def test_operations_that_share_a_reason_share_its_sentence() -> None:
     found = [comparison(8, operation=name, verdict="invalid", reasons=("why",)) for name in ("insert", "search")]
     assert explain(record(comparisons=tuple(found))).warnings == ("No verdict for insert and search at 8 users: why.",)
+
+
+def test_a_p99_in_doubt_is_warned_of_beside_a_valid_verdict_of_users_who_wait() -> None:
+    hung = "when phase 4 ended, 30 operations had waited longer than its p99, up to 3.00 s"
+    found = [comparison(8, operation=name, reasons=(hung,)) for name in ("insert", "search")]
+    (warning,) = explain(record(comparisons=(*found, comparison(32)))).warnings
+    assert warning == f"The p99 of insert and search at 8 users is too low: {hung}. The verdict is of operations/s."
+    dropped = comparison(None, rate=100.0, reasons=("sync dropped 2.91% of its arrivals",))
+    assert not explain(record(comparisons=(dropped,))).warnings, "the verdict says it"
 
 
 BURST = (("sync", "sync", 30.0), ("sync", "threads", 2.0), ("async", "async", 1.0))

@@ -1,0 +1,153 @@
+"""The time in which finished operations count for a phase, and what they add up to."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from loadgen.flow import Flow
+from loadgen.health import Health
+from loadgen.phase import Phase
+from loadgen.sample import Mode, Outcome, Sample
+from loadgen.slices import SliceTally, add_times, count_slices, tell_slices
+from loadgen.tally import Tally
+from loadgen.truth import Recalls
+
+AT_ONCE = 256
+"""Samples that are added up at once: many together cost a fifth of one by one."""
+
+
+@dataclass(slots=True)
+class Window:
+    """The time in which finished operations count for a phase, on this process's clock."""
+
+    phase: Phase
+    start: float
+    end: float = math.inf
+    health: Health = field(default_factory=Health)
+    flow: Flow = field(default_factory=Flow)
+    recalls: Recalls = field(default_factory=Recalls)
+    """What the checked searches found."""
+    workers_lost: int = 0
+    connections: int = 0
+    """Open ones of its mode, in all processes; told to the one who leads."""
+    data: tuple[str, ...] = ()
+    """Fingerprints of the data that these connections see: one where all see the same."""
+    seconds: float = 0.0
+    """Measured length: told by the process that counted, merged as the longest."""
+    told_seconds: float = 0.0
+    """What the last report said of it."""
+    told_changed: bool = False
+    """A report has said that the data changed."""
+    heard: dict[str, float] = field(default_factory=dict)
+    """On a master, for each worker: how many seconds of the window its reports have covered so far."""
+
+    _pending: list[Sample] = field(default_factory=list)
+    _tallies: dict[tuple[Mode, str], Tally] = field(default_factory=dict)
+    _slices: dict[str, list[SliceTally]] = field(default_factory=dict)
+
+    @property
+    def tallies(self) -> dict[tuple[Mode, str], Tally]:
+        """All operations by mode and name."""
+        self._add_up()
+        return self._tallies
+
+    @property
+    def slices(self) -> dict[str, list[SliceTally]]:
+        """For each operation of a timed phase, its pieces in the order of time."""
+        self._add_up()
+        return self._slices
+
+    def covered(self, now: float) -> float:
+        """Seconds of it that have passed; 0 during its warm-up."""
+        return max(0.0, min(now, self.end) - self.start)
+
+    def lose(self, workers: int) -> None:
+        """Mark it as one that lost so many; where none is left to tell its length, it is what they told until then."""
+        self.workers_lost = workers
+        self.seconds = self.seconds or max(self.heard.values(), default=0.0)
+
+    def add(self, sample: Sample) -> None:
+        """Count one sample that finished in this window."""
+        self._pending.append(sample)
+        if len(self._pending) >= AT_ONCE:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        samples, self._pending = self._pending, []
+        for (mode, operation), group in _by_kind(samples).items():
+            self._tallies.setdefault((mode, operation), Tally()).add_all(group)
+            if self.phase.seconds:
+                self._slice(operation, group)
+
+    def _slice(self, operation: str, samples: Sequence[Sample]) -> None:
+        """Answered operations, and timeouts, whose times count and which are no throughput."""
+        answered = [one for one in samples if one.outcome is Outcome.OK or one.outcome is Outcome.EMPTY]
+        timeouts = [one for one in samples if one.outcome is Outcome.TIMEOUT]
+        for some, is_answer in ((answered, True), (timeouts, False)):
+            if some:
+                pieces = self._pieces(operation)
+                finished = np.array([sample.finished for sample in some])
+                scheduled = np.array([sample.scheduled for sample in some])
+                add_times(pieces, (finished - self.start) / self.phase.seconds, finished - scheduled, is_answer)
+
+    def _pieces(self, operation: str) -> list[SliceTally]:
+        if operation not in self._slices:
+            self._slices[operation] = self.new_slices()
+        return self._slices[operation]
+
+    def new_slices(self) -> list[SliceTally]:
+        """Empty pieces of equal length for the whole phase."""
+        number = count_slices(self.phase.seconds)
+        return [SliceTally(self.phase.seconds / number) for _ in range(number)]
+
+    def take(self) -> dict[str, Any]:
+        """What was counted since the last time, as plain values; all but the length starts again from zero."""
+        self._add_up()
+        told = {
+            "tallies": [
+                {"mode": str(mode), "operation": operation} | tally.as_message()
+                for (mode, operation), tally in self._tallies.items()
+            ],
+            "slices": tell_slices(self._slices),
+            "health": self.health.as_message(),
+            "flow": self.flow.as_message(),
+            "recalls": self._take_recalls(),
+        }
+        self._tallies, self._slices = {}, {}
+        self.health = Health() if told["health"] else self.health
+        self.flow = Flow() if told["flow"] else self.flow
+        return told
+
+    def _take_recalls(self) -> dict[str, Any]:
+        """That the data changed is told once, also by a worker that has checked no search."""
+        found, self.recalls = self.recalls, Recalls(changed=self.recalls.changed)
+        is_new = found.changed and not self.told_changed
+        self.told_changed = found.changed
+        return found.as_message() if found.by_query or is_new else {}
+
+    def merge(self, message: Mapping[str, Any], worker: str) -> None:
+        """Add what a worker's `take` told."""
+        for entry in message["tallies"]:
+            key = (Mode(entry["mode"]), entry["operation"])
+            self._tallies.setdefault(key, Tally()).merge(Tally.from_message(entry))
+        for operation, pieces in message["slices"].items():
+            mine = self._pieces(operation)
+            for number, piece in pieces:
+                mine[number].merge(SliceTally.from_message(piece))
+        self.health.merge(message["health"], worker)
+        self.flow.merge(message["flow"])
+        if message["recalls"]:
+            self.recalls.merge(Recalls.from_message(message["recalls"]))
+
+
+def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:
+    groups: dict[tuple[Mode, str], list[Sample]] = {}
+    rest = list(samples)
+    while rest:
+        mode, operation = rest[0].mode, rest[0].operation
+        groups[mode, operation] = [one for one in rest if one.mode is mode and one.operation == operation]
+        rest = [one for one in rest if one.mode is not mode or one.operation != operation]
+    return groups

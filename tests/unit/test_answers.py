@@ -1,0 +1,42 @@
+"""Sync and async are held against each other before they are compared, and the log says with how many queries."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from loadgen.plugin import answers
+from loadgen.runtime.loop import LoopThread
+from loadgen.sample import Mode
+from loadgen.settings import Settings
+
+
+@pytest.mark.parametrize(("queries", "asked"), [(10, 10), (1_000, 50)])
+def test_the_log_says_how_many_queries_were_answered_alike(
+    queries: int, asked: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[int] = []
+
+    def ask(_store: object, some: list[Any]) -> list[tuple[list[str], list[float]]]:
+        seen.append(len(some))
+        return [([], [])] * len(some)
+
+    async def ask_async(store: object, some: list[Any]) -> list[tuple[list[str], list[float]]]:
+        return ask(store, some)
+
+    async def count(_store: object) -> int:
+        return 7
+
+    monkeypatch.setattr(answers, "ask_sync", ask)
+    monkeypatch.setattr(answers, "ask_async", ask_async)
+    monkeypatch.setattr(answers, "count_sync", lambda _store: 7)
+    monkeypatch.setattr(answers, "count_async", count)
+    monkeypatch.setattr(answers, "find_difference", lambda _sync, _async: None)
+    loop = LoopThread()
+    with caplog.at_level(logging.INFO, "loadgen"):
+        settings = Settings.parse({"queries": queries, "rows": 2_000, "dim": 4})
+        found = answers.compare_modes({Mode.SYNC: [None], Mode.ASYNC: [None]}, loop, settings)
+    loop.stop()
+    assert found == ()
+    assert seen == [asked, asked]
+    assert [one.getMessage() for one in caplog.records] == [f"Sync and async give the same answers to {asked} queries"]
