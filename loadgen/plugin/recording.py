@@ -33,7 +33,7 @@ from loadgen.record import (
 )
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
-from loadgen.tally import MICROSECONDS, Tally, percentile
+from loadgen.tally import MICROSECONDS, Tally, mean, percentile
 from loadgen.truth import Recalls
 from loadgen.window import Window
 
@@ -169,7 +169,7 @@ def _slices(name: str, window: Window) -> tuple[Slice, ...]:
 def _durations(histogram: HdrHistogram) -> Durations:
     known = bool(histogram.get_total_count())
     return Durations(
-        mean=histogram.get_mean_value() / MICROSECONDS if known else None,
+        mean=mean(histogram) if known else None,
         p50=percentile(histogram, 50),
         p90=percentile(histogram, 90),
         p95=percentile(histogram, 95),

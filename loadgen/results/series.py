@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from hdrh.histogram import HdrHistogram
 
+from loadgen import tally
 from loadgen.compare import SlicedPhase
 from loadgen.record import OperationRecord, PhaseRecord, RunRecord
 from loadgen.sample import Mode, Outcome
 from loadgen.slices import SliceTally
-from loadgen.tally import MICROSECONDS, new_histogram
+from loadgen.tally import new_histogram
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -122,9 +123,8 @@ def mean_recall(parts: Iterable[OperationRecord]) -> float | None:
 
 def percentile(times: HdrHistogram, percent: float) -> float | None:
     """Seconds that so many per cent took at most; None where there is none."""
-    if not times.get_total_count():
-        return None
-    return float(times.get_value_at_percentile(percent)) / MICROSECONDS
+    value = tally.percentile(times, percent)
+    return None if math.isnan(value) else value
 
 
 def find_series(record: RunRecord) -> list[Series]:

@@ -1,0 +1,45 @@
+"""Figures read from a histogram at once are those that its own package finds value by value."""
+
+import math
+
+import numpy as np
+import pytest
+from hdrh.histogram import HdrHistogram
+
+from loadgen.health import new_lags
+from loadgen.tally import count_above, mean, new_histogram, percentile
+
+RANDOM = np.random.default_rng(7)
+TIMES = [
+    RANDOM.lognormal(-4, 1, 3000),
+    RANDOM.uniform(1e-6, 3e-3, 500),
+    np.array([0.05]),
+    np.array([59.9, 1e-6, 0.0020479, 0.002048, 0.004096, 0.0040959]),
+]
+
+
+def filled(times: np.ndarray, empty: HdrHistogram) -> HdrHistogram:
+    for seconds in times:
+        empty.record_value(min(max(1, round(seconds * 1e6)), 60_000_000))
+    return empty
+
+
+@pytest.mark.parametrize("made", [new_histogram, new_lags])
+@pytest.mark.parametrize("times", TIMES, ids=["tail", "short", "one", "bounds"])
+def test_mean_percentiles_and_counts_are_those_of_the_package(times: np.ndarray, made: type[HdrHistogram]) -> None:
+    histogram = filled(times, made())
+    for one in (histogram, HdrHistogram.decode(histogram.encode())):
+        assert mean(one) == pytest.approx(one.get_mean_value() / 1e6, rel=1e-12)
+        for percent in (0.01, 50, 90, 99, 99.9, 100):
+            assert percentile(one, percent) == one.get_value_at_percentile(percent) / 1e6
+        for seconds in np.quantile(times, (0, 0.3, 0.9, 1)):
+            slowly = [
+                v.count_at_value_iterated_to for v in one.get_recorded_iterator() if v.value_iterated_to > seconds * 1e6
+            ]
+            assert count_above(one, float(seconds)) == sum(slowly)
+
+
+def test_an_empty_histogram_has_no_figures() -> None:
+    assert math.isnan(mean(new_histogram()))
+    assert math.isnan(percentile(new_histogram(), 50))
+    assert count_above(new_histogram(), 0.0) == 0
