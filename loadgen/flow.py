@@ -13,13 +13,17 @@ HANGING = 2.0
 """How many times as long as every operation that ended: what waits longer at a phase's end is a stall of its own."""
 
 
+STALL_SECONDS = 0.1
+"""What waits shorter is no stall, however quick the others were: a scheduler's hiccup at the very end of a phase."""
+
+
 def hangs(oldest: float, longest: float) -> bool:
     """Whether what a phase's end found under way for `oldest` seconds is not in its figures, whose longest is given.
 
     That of a few operations under way one has been so for longer than most is usual. Nothing is said where nothing
     was under way (`oldest` nan) or nothing ended (`longest` 0 or nan).
     """
-    return longest > 0 and oldest > HANGING * longest
+    return longest > 0 and oldest >= STALL_SECONDS and oldest > HANGING * longest
 
 
 Kind = tuple[Mode, str]

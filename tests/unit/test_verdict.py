@@ -171,6 +171,8 @@ def test_late_beats_that_are_too_few_for_a_limit_are_warned_of_with_their_phases
 
 def test_a_stall_at_the_end_of_a_phase_is_warned_of_and_a_usual_end_is_not() -> None:
     usual = phase("sync", 8, unfinished=8, longest_unfinished_seconds=0.019)
+    hiccup = phase("sync", 8, unfinished=8, longest_unfinished_seconds=0.09)
+    assert explain(record(hiccup)).warnings == (), "less than a tenth of a second"
     stalled = phase("async", 8, unfinished=8, longest_unfinished_seconds=2.5)
     (told,) = explain(record(usual, stalled)).warnings
     assert told == (
