@@ -74,7 +74,7 @@ class Plugin:
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         self._interrupt = Interrupt()
-        repair_locust_main(self._interrupt)
+        repair_locust_main(self._interrupt, runner)
         self._environment = environment
         self._sinks: tuple[Any, ...] = (Ledger(), RequestEvent(environment.events))
         self._metering = Metering(runner)

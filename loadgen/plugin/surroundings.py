@@ -17,6 +17,7 @@ import gevent.os
 import locust.main
 import psutil
 from locust.exception import StopTest
+from locust.runners import STATE_INIT
 
 CANNOT_START = 2
 """Exit code for wrong settings and for what could not start."""
@@ -34,12 +35,13 @@ class _Instead:
         return getattr(self._module, name)
 
 
-def repair_locust_main(interrupt: "Interrupt") -> None:
+def repair_locust_main(interrupt: "Interrupt", runner: Any) -> None:
     """Let Locust's main module wait and reap children the way its hub needs it; nobody else's `time` or `os` changes.
 
     Unpatched, its `time.sleep` while it waits for workers would stall the hub, so that no worker is ever seen, and its
     `os.waitpid` would ask for children that gevent has already reaped. SIGTERM, with which a container is ended, counts
-    as Ctrl-C until Locust listens to it itself, which is not before a plan of phases is over. Idempotent.
+    as Ctrl-C until Locust listens to it itself, which is not before a plan of phases is over. A master whose workers do
+    not come could not start: Locust would give that the code of a run that failed. Idempotent.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         gevent.signal_handler(signal.SIGINT, interrupt)
@@ -47,9 +49,17 @@ def repair_locust_main(interrupt: "Interrupt") -> None:
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt, StopTest)  # Locust tells of both; the hub need not
     locust.main.time = _Instead(time, sleep=_sleep)
     locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
+    locust.main.sys = _Instead(sys, exit=partial(_exit, runner))
     if not isinstance(locust.main.gevent, _Instead):
         ours = gevent.signal_handler(signal.SIGTERM, interrupt)
         locust.main.gevent = _Instead(gevent, signal_handler=partial(_hand_over, ours))
+
+
+def _exit(runner: Any, code: int = 0) -> NoReturn:
+    """End as Locust asks; before anything has begun, failing is not to be able to start."""
+    if code == 1 and runner is not None and runner.state == STATE_INIT:
+        leave("The run did not begin: see the log above.", CANNOT_START)
+    sys.exit(code)
 
 
 def _hand_over(ours: Any, number: int, listener: Callable[[], None]) -> Any:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from loadgen.plugin.arguments import read_settings
-from tests.charts.chart_support import ROOT, URI, config_of, container_of, faults_of, render
+from tests.charts.chart_support import ROOT, URI, config_of, container_of, faults_of, pod_of, render
 from tests.charts.test_config import parse
 
 K8S = ROOT / "k8s"
@@ -64,6 +64,18 @@ def test_the_page_names_files_and_objects_that_are_there() -> None:
     for line in re.sub(r"\\\n", " ", PAGE).splitlines():
         if line.startswith(("helm ", "kubectl ", "kind ", "docker ")):
             assert shlex.split(line)
+
+
+@pytest.mark.parametrize("page", ["k8s/README.md", "charts/milvus-loadgen/README.md"])
+def test_logs_are_asked_of_containers_that_are_there_each_when_it_runs(page: str) -> None:
+    """All containers at once are refused for as long as the first of them prepares."""
+    text = re.sub(r"\\\n", " ", (ROOT / page).read_text())
+    logs = [shlex.split(line, comments=True) for line in text.splitlines() if line.startswith("kubectl logs")]
+    asked = [words[words.index(flag) + 1] for words in logs for flag in ("-c", "--container") if flag in words]
+    assert len(asked) == len(logs) >= 2
+    pod = pod_of(render({}, name="demo"), "master")["spec"]
+    assert set(asked) == {"prepare", "master"} <= {each["name"] for each in pod["initContainers"] + pod["containers"]}
+    assert "--for=jsonpath='{.status.ready}'=1" in text, "between the two"
 
 
 def test_one_version_of_helm_is_asked_for() -> None:

@@ -8,6 +8,9 @@ def test_interactive_is_two_deployments_and_a_page_behind_a_service() -> None:
     assert {each["kind"] for each in documents} & {"Job", "Ingress", "HorizontalPodAutoscaler"} == set()
     master, workers = one(documents, "Deployment", "-master")["spec"], one(documents, "Deployment", "-worker")["spec"]
     assert (master["replicas"], master["strategy"], workers["replicas"]) == (1, {"type": "Recreate"}, 3)
+    assert (master["progressDeadlineSeconds"], workers["progressDeadlineSeconds"]) == (21_600, 21_600), (
+        "loading takes long"
+    )
     args = container_of(documents, "master")["args"]
     assert "--headless" not in args
     assert args[args.index("--web-port") + 1] == "8089"

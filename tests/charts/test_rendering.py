@@ -14,6 +14,7 @@ from tests.charts.chart_support import (
     OPERATOR,
     URI,
     Document,
+    container_of,
     faults_of,
     release_of,
     render,
@@ -112,6 +113,33 @@ def test_files_that_no_pod_would_find_are_told_before_it_starts() -> None:
         render({"locustfile": {"inline": {"mine.py": "pass"}}})
     with pytest.raises(HelmError, match=r"milvus\.tls\.existingSecret: name the Secret that has ca\.pem"):
         render({"milvus": {"uri": URI, "tls": {"caFile": "ca.pem"}}})
+
+
+@pytest.mark.parametrize(
+    "name", ["LOADGEN_RECORD", "LOADGEN_METRICS_PORT", "LOADGEN_FRESH", "LOADGEN_TOP_K", "LOADGEN_TOKEN"]
+)
+def test_a_variable_that_would_override_what_the_chart_sets_is_refused(name: str) -> None:
+    values = {"milvus": {"uri": URI, "token": {"value": "root:Milvus"}}, "loadgen": {"top-k": 5}}
+    with pytest.raises(HelmError, match=rf"pod\.extraEnv: {name} would override"):
+        render(values | {"pod": {"extraEnv": [{"name": name, "value": "1"}]}})
+
+
+def test_variables_that_are_settings_do_not_reach_the_pod_of_helm_test() -> None:
+    extra = [{"name": "LOADGEN_COLLECTION", "value": "prod"}, {"name": "GRPC_VERBOSITY", "value": "debug"}]
+    documents = render({"milvus": {"uri": URI}, "pod": {"extraEnv": extra}})
+    test = next(each for each in documents if each["kind"] == "Pod")["spec"]
+    named = {each["name"] for part in test["initContainers"] + test["containers"] for each in part.get("env", [])}
+    assert named == {"GRPC_VERBOSITY"}
+    assert {each["name"] for each in container_of(documents, "master")["env"]} == {
+        "LOADGEN_COLLECTION",
+        "GRPC_VERBOSITY",
+    }
+
+
+@pytest.mark.parametrize("port", [5557, 8089])
+def test_a_port_of_locusts_own_is_none_for_the_metrics(port: int) -> None:
+    with pytest.raises(HelmError, match=rf"metrics\.port: {port} is a port of Locust's own"):
+        render({"milvus": {"uri": URI}, "metrics": {"port": port}})
 
 
 def test_every_key_of_the_values_has_its_comment() -> None:

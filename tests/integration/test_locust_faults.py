@@ -38,6 +38,15 @@ def test_a_wrong_setting_leaves_no_forked_worker_behind(tmp_path: Path) -> None:
     assert wait_until(lambda: are_gone(family), 5)
 
 
+def test_a_master_whose_workers_do_not_come_could_not_start(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    master = ("--headless", "--master", "--expect-workers", "1", "--expect-workers-max-wait", "1")
+    run = start_locust(tmp_path, *master, "--host", milvus.uri, "--collection", "no_workers", *SMALL).finish(60)
+    assert run.code == 2, f"1 is a run that failed\n{run.err}"
+    assert "Gave up waiting for workers to connect" in run.err
+    assert run.err.rstrip().endswith("The run did not begin: see the log above.")
+    assert "Traceback" not in run.err + run.out
+
+
 def _group(process: psutil.Process) -> int:
     """The group of a process, 0 if it has just gone."""
     try:

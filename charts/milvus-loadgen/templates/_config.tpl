@@ -45,6 +45,9 @@ server-name = "{{ . }}"
 {{- define "milvus-loadgen.config" -}}
 {{ include "milvus-loadgen.connection" . }}
 {{- if .Values.metrics.enabled }}
+{{- if has (int64 .Values.metrics.port) (list (int64 5557) (int64 8089)) }}
+{{- fail (printf "metrics.port: %d is a port of Locust's own: take another, such as 9646" (int64 .Values.metrics.port)) }}
+{{- end }}
 metrics-port = "{{ .Values.metrics.port }}"
 metrics-bind = "0.0.0.0"
 metrics-linger = "{{ .Values.metrics.lingerSeconds }}"

@@ -157,7 +157,19 @@ resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- $token := include "milvus-loadgen.tokenSecret" .root }}
-{{- if or $token .pod.extraEnv }}
+{{- $extraEnv := list }}
+{{- range .pod.extraEnv }}
+{{- $setting := .name | trimPrefix "LOADGEN_" | lower | replace "_" "-" }}
+{{- if hasPrefix "LOADGEN_" .name }}
+{{- if or (hasKey $.root.Values.loadgen $setting) (has $setting (list "host" "record" "print-record" "metrics-port" "metrics-bind" "metrics-linger" "fresh")) (and $token (eq $setting "token")) }}
+{{- fail (printf "pod.extraEnv: %s would override what the chart sets for %s: leave it out, or set it in the values" .name $setting) }}
+{{- end }}
+{{- end }}
+{{- if not (and (eq $.role "test") (hasPrefix "LOADGEN_" .name)) }}
+{{- $extraEnv = append $extraEnv . }}
+{{- end }}
+{{- end }}
+{{- if or $token $extraEnv }}
 env:
   {{- if $token }}
   - name: LOADGEN_TOKEN
@@ -166,7 +178,7 @@ env:
         name: {{ $token }}
         key: {{ .root.Values.milvus.token.existingSecret | empty | ternary "token" .root.Values.milvus.token.key }}
   {{- end }}
-  {{- with .pod.extraEnv }}
+  {{- with $extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end }}
