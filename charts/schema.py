@@ -22,7 +22,7 @@ AMOUNTS = ("max_failures",)
 """Settings that are text for the sake of a unit (1%), and a plain number without: YAML gives that as a number."""
 LOCUSTS = (
     "users", "spawn-rate", "run-time", "stop-timeout", "tags", "exclude-tags", "equal-weights", "reset-stats",
-    "only-summary", "loglevel", "autostart", "autoquit", "web-base-path", "exit-code-on-error",
+    "only-summary", "loglevel", "autostart", "web-base-path", "exit-code-on-error",
 )  # fmt: skip
 """Flags of Locust's own that mean something in a pod and are not the chart's to set."""
 

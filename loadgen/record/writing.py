@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,8 @@ def _other_version(found: object, values: dict[str, Any]) -> str:
     manifest = values.get("manifest")
     packages = manifest.get("packages") if isinstance(manifest, dict) else None
     release = packages.get(WRITER) if isinstance(packages, dict) else None
+    if release == version(WRITER):  # between two releases the number is the same
+        release = None
     writer = f"{WRITER} {release}" if release else f"the {WRITER} that wrote it"
     return (
         f"has schema version {json.dumps(found)}, this {WRITER} reads version {SCHEMA_VERSION}. "

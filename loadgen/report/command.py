@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="where to write, - for standard output [default: for html beside the first record, else standard output]",
+        help="where to write, - for standard output [default: for html beside the first record, several as "
+        "<first>-and-N-more.html; else standard output]",
     )
     parser.set_defaults(command=report)
 
@@ -33,7 +35,7 @@ def report(given: argparse.Namespace) -> int:
     """Write the report: 0; 2 where a record cannot be read or the file not be written."""
     from loadgen.report.writing import STANDARD_OUTPUT, make_report, write_text
 
-    output = given.output or (str(given.records[0].with_suffix(".html")) if given.format == "html" else STANDARD_OUTPUT)
+    output = given.output or (_beside(given.records) if given.format == "html" else STANDARD_OUTPUT)
     if output != STANDARD_OUTPUT and Path(output).resolve() in {path.resolve() for path in given.records}:
         return _refuse(f"{output} is a record: name another file with --output")
     try:
@@ -47,6 +49,12 @@ def report(given: argparse.Namespace) -> int:
     if output != STANDARD_OUTPUT:
         print(f"Report: {output}")  # noqa: T201 - this is a command
     return 0
+
+
+def _beside(records: Sequence[Path]) -> str:
+    """One record's own report, or one of several, which is none of theirs."""
+    first, others = records[0], len(records) - 1
+    return str(first.with_name(f"{first.stem}-and-{others}-more.html") if others else first.with_suffix(".html"))
 
 
 def _refuse(problem: str) -> int:

@@ -156,6 +156,11 @@ def test_html_goes_beside_the_record_and_everything_else_to_standard_output(
     assert main(["report", str(path)]) == 0
     assert capsys.readouterr().out == f"Report: {path.with_suffix('.html')}\n"
     assert path.with_suffix(".html").read_text().startswith("<!doctype html>")
+    other = write_record(tmp_path, full(run_id="20261122-200000-abcd"))
+    assert main(["report", str(path), str(other)]) == 0
+    assert capsys.readouterr().out == f"Report: {path.with_name(path.stem + '-and-1-more.html')}\n", (
+        "no run's own report"
+    )
     assert main(["report", str(path), "--format", "json"]) == 0
     [told] = json.loads(capsys.readouterr().out)
     assert told["run_id"] == "20261122-193000-k3f9"
