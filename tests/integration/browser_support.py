@@ -38,7 +38,8 @@ panel => {
   const texts = [...panel.querySelectorAll("*")].filter(one => [...one.childNodes].some(
     child => child.nodeType === Node.TEXT_NODE && child.textContent.trim()));
   return texts.map(one => {
-    const [r, g, b, a = 1] = numbers(getComputedStyle(one).color);
+    const { color, fill } = getComputedStyle(one);
+    const [r, g, b, a = 1] = numbers(one instanceof SVGElement ? fill : color);
     const behind = opaque(one);
     return ratio(light([r, g, b].map((part, i) => part * a + behind[i] * (1 - a))), light(behind));
   });

@@ -12,6 +12,7 @@ from loadgen.server import EmbeddedServer
 from loadgen.settings import Settings
 from loadgen.verdict import explain
 from tests.integration.browser_support import CONTRASTS, Browser, browser
+from tests.integration.report_support import READABLE, assert_report_readable
 from tests.integration.test_locust_page import Page, leave, served
 
 SOON = 10_000
@@ -19,8 +20,6 @@ SOON = 10_000
 RUN = 60_000
 SHOWN = "2.1"
 """Seconds of a phase that the tab, which asks every 2 s, shows at least once while it is under way."""
-READABLE = 4.5
-"""Contrast of normal text at level AA."""
 GROUPS = ["server", "collection", "data", "operations", "run", "result", "metrics"]
 
 
@@ -81,6 +80,7 @@ def test_a_compare_run_started_from_the_form_fills_the_tab_and_leads_to_record_a
         report = opened(seen, "Report of this run")
         assert report.url == f"{page.uri}/sync-vs-async/report"
         assert record["run_id"] in report.content()
+        assert_report_readable(seen, report)
         said = explain(RunRecord.model_validate_json(json.dumps(record))).lines()
         assert [line for line in said if line not in str(panel.text_content())] == []
         seen.picture("tab-end")

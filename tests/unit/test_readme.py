@@ -1,4 +1,4 @@
-"""The README names what there is."""
+"""The README names what there is, and so does CONTRIBUTING."""
 
 import re
 from pathlib import Path
@@ -41,3 +41,10 @@ def test_both_commands_stand_in_the_first_screen() -> None:
     first = "\n".join(README.splitlines()[:40])
     assert "make demo" in first
     assert "make test" in first
+
+
+def test_every_target_that_make_lists_is_named_for_people_and_every_named_one_exists() -> None:
+    listed = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", README + (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE))
+    assert listed >= {"env", "test", "check"}
+    assert named == listed

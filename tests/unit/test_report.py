@@ -92,6 +92,17 @@ def test_every_picture_has_a_name_a_description_and_ids_of_its_own(page: Page) -
     assert used <= set(ids), "a marker that is nowhere"
 
 
+def test_what_may_be_wider_than_the_window_is_in_a_named_box_that_the_keyboard_reaches(page: Page) -> None:
+    wide = [n for n, (tag, _) in enumerate(page.tags) if tag in ("svg", "table")]
+    boxes = [page.tags[n - 1] for n in wide]
+    assert {(tag, given.get("class"), given.get("tabindex"), given.get("role")) for tag, given in boxes} == {
+        ("div", "scroll", "0", "region")
+    }
+    titles = [str(given["aria-label"]) for (_, given), n in zip(boxes, wide, strict=True) if page.tags[n][0] == "svg"]
+    assert [title for title in titles if title not in page.words] == []
+    assert len(titles) == len(set(titles))
+
+
 def test_both_modes_have_their_colour_and_their_line_in_every_picture(page: Page, text: str) -> None:
     pictures = [found for found in re.findall(r"<svg.*?</svg>", text, re.DOTALL) if "async to sync" not in found]
     for picture in pictures:
