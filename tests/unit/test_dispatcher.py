@@ -223,14 +223,15 @@ def test_an_arrival_whose_task_sends_nothing_is_a_dropped_one(kind: type[Any]) -
 @BOTH
 def test_operations_that_never_come_back_are_counted_as_failed(kind: type[Any]) -> None:
     gate = threading.Event()
-    with stage(kind, store=CountingStore(gate=gate)) as on:
+    store = CountingStore(gate=gate)
+    with stage(kind, store=store) as on:
         on.station.settings = settings(max_in_flight=4, max_wait=10)
         phase = Phase(0, kind.mode, 0, seconds=60, model="constant", rate=100.0)
         made = Dispatcher(on.environment, on.station, phase, [kind])
         made.prepare()
         on.wait_until(lambda: not made.missing, "all places")
         made.start(perf_counter(), Turn(0.0, Share()))
-        on.wait_until(lambda: made.in_flight == 4, "4 operations under way")
+        on.wait_until(lambda: store.calls == 4, "4 operations under way")
         made.halt()
         made.abandon()
         on.wait_until(lambda: len(on.samples) == 4, "4 samples")
