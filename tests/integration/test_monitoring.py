@@ -197,7 +197,8 @@ def test_a_panels_figures_are_those_of_the_record(compared: Scraped) -> None:
         searches = [one for phase in phases for one in phase["operations"] if one["operation"] == "search"]
         mean = sum(one["throughput"] for one in searches) / len(phases)
         shown[mode] = compared.prometheus.value(fill_in(mode_throughput(mode), seconds, **chosen), compared.last)
-        assert shown[mode] == pytest.approx(mean, rel=0.45), "the panel has the warm-up too"
+        told = compared.prometheus.range(f'loadgen_active_seconds_total{{mode="{mode}"}}', *compared.span)
+        assert shown[mode] == pytest.approx(mean, rel=0.45), f"the panel has the warm-up too; seconds told: {told}"
     ratio = fill_in(panels["sync-async: Throughput, async to sync A"], seconds, **chosen)
     assert compared.prometheus.value(ratio, compared.last) == pytest.approx(shown["async"] / shown["sync"])
     levels = fill_in(panels["sync-async: Throughput by concurrency A"], seconds, **chosen)
