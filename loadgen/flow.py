@@ -75,6 +75,13 @@ class Flow:
         left = [[*(kind or ("", "")), histogram.encode()] for kind, histogram in self.left_by_kind.items()]
         return {"offered": self.offered, "dropped": self.dropped, "left": left}
 
+    def add(self, other: "Flow") -> None:
+        """Add what another process has counted."""
+        self.offered += other.offered
+        self.dropped += other.dropped
+        for kind, histogram in other.left_by_kind.items():
+            self._of(kind).add(histogram)
+
     def merge(self, message: Mapping[str, Any]) -> None:
         """Add what a worker's `as_message` told."""
         if message:

@@ -1,9 +1,9 @@
-"""What the samples of each phase add up to, on each worker and, merged, on the master."""
+"""What the samples of each phase add up to, in each process that makes load and, merged, for the whole run."""
 
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from hdrh.histogram import HdrHistogram
 
@@ -12,6 +12,30 @@ from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.truth import Check
 from loadgen.window import Window
+
+
+class Counted(Protocol):
+    """What was counted in a run so far; of the process itself, or merged from what the agents reported."""
+
+    @property
+    def windows(self) -> Mapping[int, Window]:
+        """Each phase by its number."""
+
+    @property
+    def outside(self) -> Mapping[tuple[Mode, str], Counter[Outcome]]:
+        """How the operations ended that no phase has counted: of warm-ups, and what a phase's end found in flight."""
+
+    @property
+    def dropped_outside(self) -> Mapping[Mode, int]:
+        """Arrivals that were dropped in no phase: those of warm-ups."""
+
+    @property
+    def answered(self) -> int:
+        """Operations with a usable answer, in phases and outside of them."""
+
+    @property
+    def failed(self) -> int:
+        """Operations without one."""
 
 
 class Ledger:
@@ -26,12 +50,26 @@ class Ledger:
         self._current: Window | None = None
         self._previous: Window | None = None
         self._changed_at = math.inf
+        self._sequence = 0
+        self._reported: dict[tuple[int, int], tuple[object, ...]] = {}
 
     def reset(self) -> None:
         """Forget everything: another run begins."""
         self.windows, self.outside, self.dropped_outside = {}, {}, Counter()
         self._current = self._previous = None
         self._changed_at = math.inf
+        self._sequence, self._reported = 0, {}
+
+    @property
+    def answered(self) -> int:
+        """Operations with a usable answer, in phases and outside of them."""
+        return sum(window.answered for window in self.windows.values()) + count_outside(self.outside, failed=False)
+
+    @property
+    def failed(self) -> int:
+        """Operations without one."""
+        inside = sum(tally.failures for window in self.windows.values() for tally in window.tallies.values())
+        return inside + count_outside(self.outside, failed=True)
 
     def open(self, phase: Phase, start: float, end: float = math.inf) -> None:
         """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is."""
@@ -121,45 +159,41 @@ class Ledger:
                 window.health.add(beat)
                 return
 
-    def take_report(self, now: float) -> dict[str, Any]:
-        """What was counted since the last report, as plain values; the tallies start again from zero."""
-        outside, self.outside = self.outside, {}
-        told = [
-            {"mode": str(mode), "operation": operation, "outcomes": {str(key): number for key, number in ends.items()}}
-            for (mode, operation), ends in outside.items()
+    def take_report(self, now: float, *, final: bool = False) -> dict[str, Any]:
+        """All that was counted so far in the phases that have news, as plain values; `final`: in those of this moment.
+
+        Cumulative: it replaces every earlier report of this process, so that a lost or repeated one changes nothing.
+        """
+        self._sequence += 1
+        ends = [
+            {"mode": str(mode), "operation": operation, "outcomes": {str(key): number for key, number in some.items()}}
+            for (mode, operation), some in self.outside.items()
         ]
-        dropped, self.dropped_outside = self.dropped_outside, Counter()
-        return {"windows": self._take_windows(now), "outside": told, "dropped_outside": dict(dropped)}
+        return {
+            "sequence": self._sequence,
+            "windows": [self._as_message(window, now) for window in self._with_news(now, final=final)],
+            "outside": ends,
+            "dropped_outside": {str(mode): number for mode, number in self.dropped_outside.items()},
+        }
 
-    def _take_windows(self, now: float) -> list[dict[str, Any]]:
-        """The length of a window is told once it is over: until then a Ctrl-C may still make it shorter."""
-        report = []
-        for window in self.windows.values():
-            seconds = window.seconds if now >= window.end else 0.0
-            told = window.take()
-            if any(told.values()) or seconds != window.told_seconds:
-                window.told_seconds = seconds
-                report.append(
-                    {"phase": window.phase.as_message(), "seconds": seconds, "covered": window.covered(now)} | told
-                )
-        return report
+    def _with_news(self, now: float, *, final: bool) -> list[Window]:
+        latest = [window for window in (self._previous, self._current) if window is not None]
+        every = (*latest, *self.windows.values())
+        known = {(window.phase.number, window.phase.attempt): window for window in every}
+        found = []
+        for key, window in known.items():
+            state = (*window.state(), now >= window.end)
+            if self._reported.get(key) != state or (final and window in latest):
+                self._reported[key] = state
+                found.append(window)
+        return found
 
-    def merge(self, report: Mapping[str, Any], worker: str) -> None:
-        """Add the report of a worker, named by its id."""
-        for part in report["outside"]:
-            ends = self.outside.setdefault((Mode(part["mode"]), part["operation"]), Counter())
-            ends.update({Outcome(name): number for name, number in part["outcomes"].items()})
-        self.dropped_outside.update(report["dropped_outside"])
-        for part in report["windows"]:
-            phase = Phase.from_message(part["phase"])
-            window = self.windows.setdefault(phase.number, Window(phase, 0.0))
-            window.seconds = max(window.seconds, float(part["seconds"]))
-            window.heard[worker] = float(part["covered"])
-            window.merge(part, worker)
-        self._spread_change()
+    def _as_message(self, window: Window, now: float) -> dict[str, Any]:
+        """The length of a window is reported once it is over: until then a Ctrl-C may still make it shorter."""
+        seconds = window.seconds if now >= window.end else 0.0
+        return {"seconds": seconds, "covered": window.covered(now)} | window.as_message()
 
-    def _spread_change(self) -> None:
-        """What one worker has changed stays so for all, also after it has left."""
-        first = min((number for number, window in self.windows.items() if window.recalls.changed), default=math.inf)
-        for number, window in self.windows.items():
-            window.recalls.changed = number >= first
+
+def count_outside(outside: Mapping[tuple[Mode, str], Mapping[Outcome, int]], *, failed: bool) -> int:
+    """Operations outside of all phases that failed, or those that were answered."""
+    return sum(n for ends in outside.values() for outcome, n in ends.items() if outcome.is_failure is failed)

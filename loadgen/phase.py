@@ -32,7 +32,10 @@ class Phase:
     """Arrivals per second, of all processes; 0 in the closed model."""
 
     started_at: float = 0.0
-    """Unix time at which its measured part begins, by the clock of the lead; 0 in a plan."""
+    """Unix time at which its measured part begins, by the clock of the coordinator; 0 in a plan."""
+
+    attempt: int = 0
+    """How often it was begun before: a phase that loses workers is measured again once others are there."""
 
     @property
     def is_open(self) -> bool:

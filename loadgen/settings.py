@@ -192,6 +192,20 @@ class Settings(BaseModel):
     rounds: int = setting(2, "rounds of sync, async, async, sync at each concurrency or rate", ge=1, le=1_000)
     phase_seconds: float = setting(10.0, "measured length of a phase", unit="s", gt=0, le=86_400)
     warmup_seconds: float = setting(2.0, "load before the measured part of a phase", unit="s", ge=0, le=86_400)
+    give_up_after: float = setting(
+        30.0,
+        "seconds without a single success that end the run, at least one deadline; 0 never does",
+        unit="s",
+        ge=0,
+        le=86_400,
+    )
+    worker_grace: float = setting(
+        120.0,
+        "how long a run waits for another worker in place of a lost one, to measure its phase again",
+        unit="s",
+        ge=0,
+        le=86_400,
+    )
     burst: Counts = setting(
         (10, 100, 1_000), "operations in each burst, with commas", way_out=f"{WHOLE_NUMBERS}, such as 10,100,1000"
     )
@@ -238,6 +252,13 @@ class Settings(BaseModel):
         if faults:
             raise SettingsError(faults)
         return settings
+
+    def as_message(self) -> dict[str, Any]:
+        """All of them as plain values for the way to a worker, secrets included."""
+        return {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in self.model_dump().items()
+        }
 
     @property
     def index_config(self) -> dict[str, Any]:

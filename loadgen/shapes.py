@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from locust import LoadTestShape
+from locust.exception import StopTest
 
+from loadgen.control.errors import PlanBrokenError
 from loadgen.phase import Phase
 
 Tick = tuple[int, float, list[Any]]
@@ -13,17 +15,23 @@ Tick = tuple[int, float, list[Any]]
 class Conductor(Protocol):
     """What has to happen around a phase, in every process that has users."""
 
-    def reset(self) -> None:
-        """Forget an earlier run, in every process."""
+    def begin_plan(self) -> None:
+        """Make all processes ready for a run. Raises StopTest where one cannot be: nothing was sent then."""
 
     def begin(self, phase: Phase) -> list[Any]:
-        """Tell all processes which phase comes; returns the user classes that it needs."""
+        """Announce a phase; returns the user classes that it needs. Raises PlanBrokenError, as all that follow."""
 
     def measure(self, phase: Phase) -> None:
         """Wait until all users are there, let the clock run, and return when the phase is over."""
 
-    def finish(self) -> None:
+    def finish(self, phase: Phase) -> None:
         """Wait until no user is left and all that was counted has arrived."""
+
+    def next_attempt(self, phase: Phase) -> Phase | None:
+        """The same phase again, where it is to be measured once more."""
+
+    def break_off(self, reason: str) -> None:
+        """The plan cannot go on; what was measured is kept."""
 
 
 class PhaseShape(LoadTestShape):  # type: ignore[misc]
@@ -57,11 +65,21 @@ class PhaseShape(LoadTestShape):  # type: ignore[misc]
         return next(self._ticks, None)
 
     def _walk(self) -> Iterator[Tick]:
-        self._conductor.reset()
-        for phase in self._phases:
-            classes = self._conductor.begin(phase)
-            spawn_rate = float(max(phase.users, 1))
-            yield phase.users, spawn_rate, classes
-            self._conductor.measure(phase)
-            yield 0, spawn_rate, classes
-            self._conductor.finish()
+        self._conductor.begin_plan()
+        try:
+            for planned in self._phases:
+                phase: Phase | None = planned
+                while phase is not None:
+                    yield from self._run(phase)
+                    phase = self._conductor.next_attempt(phase)
+        except PlanBrokenError as error:
+            self._conductor.break_off(str(error))
+            raise StopTest(str(error)) from error
+
+    def _run(self, phase: Phase) -> Iterator[Tick]:
+        classes = self._conductor.begin(phase)
+        spawn_rate = float(max(phase.users, 1))
+        yield phase.users, spawn_rate, classes
+        self._conductor.measure(phase)
+        yield 0, spawn_rate, classes
+        self._conductor.finish(phase)

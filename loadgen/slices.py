@@ -87,7 +87,7 @@ def add_times(pieces: Sequence[SliceTally], places: Floats, seconds: Floats, ans
         pieces[number].count(bucket, count, answered)
 
 
-def tell_slices(slices: Mapping[str, Sequence[SliceTally]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:
+def slices_as_message(slices: Mapping[str, Sequence[SliceTally]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:
     """As plain values for the way to the master, by operation and number; those without an operation are left out."""
     return {
         operation: [(number, piece.as_message()) for number, piece in enumerate(pieces) if piece.buckets]

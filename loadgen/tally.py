@@ -84,17 +84,17 @@ class Times:
             self._response.update(other._service if other._response is None else other._response)
         self._service.update(other._service)
 
-    def as_message(self) -> dict[str, str | None]:
-        """Encoded histograms for the way to the master; no response times where they are the service times."""
-        response = None if self._response is None else _make_histogram(self._response).encode()
-        return {"service": _make_histogram(self._service).encode(), "response": response}
+    def as_message(self) -> dict[str, bytes | None]:
+        """Packed buckets for the way to the master; no response times where they are the service times."""
+        response = None if self._response is None else _pack(self._response)
+        return {"service": _pack(self._service), "response": response}
 
     @classmethod
-    def from_message(cls, message: Mapping[str, str | None]) -> Self:
+    def from_message(cls, message: Mapping[str, bytes | None]) -> Self:
         """The inverse of `as_message`."""
         made = cls()
-        made._service = _read_histogram(message["service"])
-        made._response = None if message["response"] is None else _read_histogram(message["response"])
+        made._service = _unpack(message["service"] or b"")
+        made._response = None if message["response"] is None else _unpack(message["response"])
         return made
 
 
@@ -105,13 +105,15 @@ def _make_histogram(counts: Mapping[int, int]) -> HdrHistogram:
     return histogram
 
 
-def _read_histogram(encoded: str | None) -> Counter[int]:
-    histogram = new_histogram()
-    histogram.decode_and_add(encoded)
-    found = histogram.get_recorded_iterator()
-    return Counter(
-        {histogram.get_lowest_equivalent_value(one.value_iterated_to): one.count_at_value_iterated_to for one in found}
-    )
+def _pack(counts: Mapping[int, int]) -> bytes:
+    """Buckets and how often each occurred, as two runs of unsigned 32-bit numbers: 8 bytes a bucket."""
+    numbers = np.array([[*counts.keys()], [*counts.values()]], dtype="<u4")
+    return numbers.tobytes()
+
+
+def _unpack(packed: bytes) -> Counter[int]:
+    values, counts = np.frombuffer(packed, dtype="<u4").reshape(2, -1).tolist()
+    return Counter(dict(zip(values, counts, strict=True)))
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from loadgen.flow import Flow
 from loadgen.health import Health
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
-from loadgen.slices import SliceTally, add_times, count_slices, tell_slices
+from loadgen.slices import SliceTally, add_times, count_slices, slices_as_message
 from loadgen.tally import Tally
 from loadgen.truth import Recalls
 
@@ -31,18 +31,17 @@ class Window:
     recalls: Recalls = field(default_factory=Recalls)
     """What the checked searches found."""
     workers_lost: int = 0
+    """Workers that it lacked at its begin, or that left meanwhile."""
+    users_gone: int = 0
+    """Users that ended by themselves before its end."""
     connections: int = 0
     """Open ones of its mode, in all processes; told to the one who leads."""
     data: tuple[str, ...] = ()
     """Fingerprints of the data that these connections see: one where all see the same."""
     seconds: float = 0.0
     """Measured length: told by the process that counted, merged as the longest."""
-    told_seconds: float = 0.0
-    """What the last report said of it."""
-    told_changed: bool = False
-    """A report has said that the data changed."""
     heard: dict[str, float] = field(default_factory=dict)
-    """On a master, for each worker: how many seconds of the window its reports have covered so far."""
+    """On a coordinator, for each agent: how many seconds of the window its reports have covered so far."""
 
     _pending: list[Sample] = field(default_factory=list)
     _tallies: dict[tuple[Mode, str], Tally] = field(default_factory=dict)
@@ -103,44 +102,67 @@ class Window:
         number = count_slices(self.phase.seconds)
         return [SliceTally(self.phase.seconds / number) for _ in range(number)]
 
-    def take(self) -> dict[str, Any]:
-        """What was counted since the last time, as plain values; all but the length starts again from zero."""
+    @property
+    def answered(self) -> int:
+        """Operations with a usable answer."""
+        return sum(tally.operations - tally.failures for tally in self.tallies.values())
+
+    def as_message(self) -> dict[str, Any]:
+        """All that was counted so far, as plain values for the way to the coordinator."""
         self._add_up()
-        told = {
+        return {
+            "phase": self.phase.as_message(),
             "tallies": [
                 {"mode": str(mode), "operation": operation} | tally.as_message()
                 for (mode, operation), tally in self._tallies.items()
             ],
-            "slices": tell_slices(self._slices),
+            "slices": slices_as_message(self._slices),
             "health": self.health.as_message(),
             "flow": self.flow.as_message(),
-            "recalls": self._take_recalls(),
+            "recalls": self.recalls.as_message(),
         }
-        self._tallies, self._slices = {}, {}
-        self.health = Health() if told["health"] else self.health
-        self.flow = Flow() if told["flow"] else self.flow
-        return told
 
-    def _take_recalls(self) -> dict[str, Any]:
-        """That the data changed is told once, also by a worker that has checked no search."""
-        found, self.recalls = self.recalls, Recalls(changed=self.recalls.changed)
-        is_new = found.changed and not self.told_changed
-        self.told_changed = found.changed
-        return found.as_message() if found.by_query or is_new else {}
-
-    def merge(self, message: Mapping[str, Any], worker: str) -> None:
-        """Add what a worker's `take` told."""
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """One agent's part of a phase, the inverse of `as_message`."""
+        part = cls(Phase.from_message(message["phase"]), 0.0)
         for entry in message["tallies"]:
-            key = (Mode(entry["mode"]), entry["operation"])
-            self._tallies.setdefault(key, Tally()).merge(Tally.from_message(entry))
+            part._tallies[Mode(entry["mode"]), entry["operation"]] = Tally.from_message(entry)
         for operation, pieces in message["slices"].items():
-            mine = self._pieces(operation)
+            mine = part._pieces(operation)
             for number, piece in pieces:
                 mine[number].merge(SliceTally.from_message(piece))
-        self.health.merge(message["health"], worker)
-        self.flow.merge(message["flow"])
-        if message["recalls"]:
-            self.recalls.merge(Recalls.from_message(message["recalls"]))
+        part.health.merge(message["health"], "")
+        part.flow.merge(message["flow"])
+        part.recalls.merge(Recalls.from_message(message["recalls"]))
+        return part
+
+    def combine(self, parts: Mapping[str, "Window"]) -> None:
+        """Become the sum of these parts, by agent, whatever was in it before."""
+        whole = Window(self.phase, self.start)
+        for agent, part in parts.items():
+            whole._absorb(part, agent)
+        self._pending, self._tallies, self._slices = [], whole._tallies, whole._slices
+        self.health, self.flow, self.recalls = whole.health, whole.flow, whole.recalls
+
+    def _absorb(self, part: "Window", agent: str) -> None:
+        for key, tally in part.tallies.items():
+            self._tallies.setdefault(key, Tally()).merge(tally)
+        for operation, pieces in part.slices.items():
+            for mine, piece in zip(self._pieces(operation), pieces, strict=True):
+                mine.merge(piece)
+        if watch := part.health.watches.get(""):
+            self.health.watches[agent] = watch
+        self.flow.add(part.flow)
+        self.recalls.merge(part.recalls)
+
+    def state(self) -> tuple[object, ...]:
+        """Differs from an earlier one where anything was counted since: whether a report has news of it."""
+        beats = [watch.hub.get_total_count() for watch in self.health.watches.values()]
+        paced = [watch.pace.get_total_count() for watch in self.health.watches.values()]
+        operations = sum(tally.operations for tally in self.tallies.values())
+        flow = (self.flow.offered, self.flow.dropped, self.flow.unfinished)
+        return (operations, self.seconds, *beats, *paced, *flow, self.recalls.checks, self.recalls.changed)
 
 
 def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:

@@ -6,24 +6,24 @@ from typing import Any
 
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
+from loadgen.control.exit_codes import CANNOT_START
 from loadgen.faults import Fault, SettingsError
 from loadgen.plugin.arguments import MASK, read_settings
 from loadgen.plugin.casting import cast, find_closed_flags
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import find_faults
-from loadgen.plugin.lead import Lead
-from loadgen.plugin.surroundings import CANNOT_START, leave, quiet_phases
+from loadgen.plugin.surroundings import leave, quiet_phases
 from loadgen.settings import Settings
-from loadgen.shapes import PhaseShape
+from loadgen.shapes import Conductor, PhaseShape
 
 
 class Asking:
     """One for each process."""
 
-    def __init__(self, environment: Any, doubts: Doubts, lead: Lead) -> None:
+    def __init__(self, environment: Any, doubts: Doubts, conductor: Conductor) -> None:
         self._environment = environment
         self._doubts = doubts
-        self._lead = lead
+        self._conductor = conductor
         self.everyone = list(environment.user_classes)
         """All user classes of the locustfiles, whichever of them play in a run."""
         self._secret = ""
@@ -61,7 +61,7 @@ class Asking:
         if faults:
             raise SettingsError(faults)
         environment.user_classes, phases = cast(self.everyone, settings)
-        environment.shape_class = PhaseShape(phases, self._lead) if phases else None
+        environment.shape_class = PhaseShape(phases, self._conductor) if phases else None
         if phases:
             environment.shape_class.runner = environment.runner
             quiet_phases()

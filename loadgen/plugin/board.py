@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from loadgen.compare import PHASES_AT_LEAST
-from loadgen.ledger import Ledger
+from loadgen.ledger import Counted
 from loadgen.levels import Level
 from loadgen.phase import Phase
 from loadgen.plugin.progress import Progress
@@ -39,7 +39,7 @@ class Row:
 class Board:
     """Figures of the current or the last run as plain values; used on the hub alone."""
 
-    def __init__(self, ledger: Ledger, progress: Progress, clock: Callable[[], float] = perf_counter) -> None:
+    def __init__(self, ledger: Counted, progress: Progress, clock: Callable[[], float] = perf_counter) -> None:
         self._ledger = ledger
         self._progress = progress
         self._clock = clock

@@ -4,8 +4,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
+from loadgen.control.exit_codes import COMPLETE, End, find_exit_code
+from loadgen.control.run import Run
 from loadgen.faults import Fault, SettingsError
-from loadgen.ledger import Ledger
+from loadgen.ledger import Counted
 from loadgen.levels import Level, find_levels
 from loadgen.plugin.recording import Recorder
 from loadgen.plugin.reporting import write_beside
@@ -16,9 +18,6 @@ from loadgen.settings import Settings
 from loadgen.store import ServerInfo
 from loadgen.tables import print_tables
 from loadgen.verdict import explain
-
-MISSED = 1
-"""Exit code where a requirement was missed or too many operations failed."""
 
 
 def find_faults(settings: Settings) -> list[Fault]:
@@ -53,30 +52,42 @@ def _limit(settings: Settings) -> FailureLimit | None:
 
 
 class Ending:
-    """One for each process that leads; every run begins it anew."""
+    """One for each process that conducts runs; every run begins it anew."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Counted) -> None:
         self._ledger = ledger
         self._settings = Settings()
+        self._run: Run | None = None
         self._recorder: Recorder | None = None
         self._draft: Recorder | None = None
         self._levels: list[Level] = []
         self._judgements: list[Judgement] = []
         self._told = True
+        self.code = COMPLETE
+        """The exit code that the latest run came to."""
+        self._why = ""
         self.objections: tuple[str, ...] = ()
         """Why no comparison of the run is valid, known before it began."""
 
-    def begin(self, settings: Settings, server: ServerInfo, workers: int) -> dict[str, str]:
+    def begin(self, run: Run, server: ServerInfo, workers: int) -> dict[str, str]:
         """Another run, on a server that has answered, with so many processes that make load.
 
         Returns what the metrics name it by: `run_id` and `server`.
         """
-        self._settings = settings
+        settings = self._settings = run.settings
+        self._run = run
         self._levels = []
-        self._recorder = Recorder(settings, server, workers)
-        self._draft = Recorder(settings.model_copy(update={"record": ""}), server, workers)
+        self._recorder = Recorder(settings, server, workers, run.run_id)
+        self._draft = Recorder(settings.model_copy(update={"record": ""}), server, workers, run.run_id)
         self._told = False
-        return {"run_id": self._recorder.record.run_id, "server": str(server)}
+        self.code, self._why = COMPLETE, ""
+        return {"run_id": run.run_id, "server": str(server)}
+
+    def refuse(self, words: str) -> None:
+        """A run did not begin."""
+        self._run = self._recorder = self._draft = None
+        self._told = True
+        self.code, self._why = find_exit_code(End(refused=words))
 
     def keep(self) -> None:
         """A phase is over: write the record."""
@@ -109,21 +120,45 @@ class Ending:
             self._draft.keep(self._ledger, levels)
         return levels, _say(self._draft)
 
-    def conclude(self, environment: Any) -> None:
-        """The run is over: compare, write, judge. Sets Locust's exit code where there was something to judge."""
-        if self._recorder is None or self._told:
+    def conclude(self, environment: Any, interrupted_by: int = 0) -> None:
+        """The run is over: compare, write, judge, and set Locust's exit code.
+
+        `interrupted_by` is the number of the signal that has come, 0 for none.
+        """
+        if self._recorder is None or self._run is None:
+            if interrupted_by and environment.shape_class is not None and environment.web_ui is None:
+                self.code, self._why = find_exit_code(End(interrupted_by=interrupted_by))
+            return
+        if self._told:
             return
         settings = self._settings
         self._levels = find_levels(self._ledger.windows.values(), settings.seed, self.objections)
         self._recorder.keep(self._ledger, self._levels)
         wanted = parse_requirements(settings.require)
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))
-        if environment.process_exit_code is not None:
-            return
-        if self._judgements:
-            environment.process_exit_code = 0 if all(found.met for found in self._judgements) else MISSED
-        elif any(window.flow.dropped for window in self._ledger.windows.values()):
-            environment.process_exit_code = MISSED  # as any failed operation, which Locust sees by itself
+        self.code, self._why = find_exit_code(self._find_end(environment, self._run, interrupted_by))
+        environment.process_exit_code = environment.process_exit_code or self.code
+
+    def _find_end(self, environment: Any, run: Run, interrupted_by: int) -> End:
+        assert self._recorder is not None  # noqa: S101 - its caller has looked
+        record = self._recorder.record
+        failed = self._ledger.failed + sum(self._ledger.dropped_outside.values())
+        failed += sum(window.flow.dropped for window in self._ledger.windows.values())
+        return End(
+            interrupted_by=interrupted_by if run.early else 0,
+            incomplete=run.incomplete,
+            measured=any(part.count for phase in record.phases for part in phase.operations),
+            unrecorded=self._recorder.problem,
+            missed=tuple(f"missed: {found.text}" for found in self._judgements if not found.met),
+            failures=f"{failed:,} operations failed or were dropped" if failed and not _limit(self._settings) else "",
+            failures_code=int(environment.parsed_options.exit_code_on_error),
+        )
+
+    def tell_code(self, out: TextIO) -> None:
+        """Say why the exit code is not 0: the last line of a run."""
+        if self.code and self._why:
+            out.write(f"Exit code {self.code}: {self._why}.\n")
+            out.flush()
 
     def tell(self, out: TextIO, *, hurry: bool = False) -> None:
         """Print what the run showed, once, then have its report drawn; in a hurry the report is hardly waited for."""

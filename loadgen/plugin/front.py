@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from loadgen.ledger import Ledger
+from loadgen.ledger import Counted
 from loadgen.phase import Phase
 from loadgen.plugin.board import Board, is_comparable
 from loadgen.plugin.display import Display
@@ -16,7 +16,7 @@ from loadgen.runtime.hub import run_in_thread
 class Front:
     """One for each process that leads; in a worker it is never opened."""
 
-    def __init__(self, environment: Any, progress: Progress, ledger: Ledger, ending: Ending) -> None:
+    def __init__(self, environment: Any, progress: Progress, ledger: Counted, ending: Ending) -> None:
         self._environment = environment
         self._ending = ending
         self._board = Board(ledger, progress)
@@ -33,6 +33,11 @@ class Front:
     def begin(self) -> None:
         """Another run."""
         self._board.reset()
+
+    def refuse(self, words: str) -> None:
+        """A start from the page was refused: say why, where its run would be shown."""
+        self._board.reset()
+        self._board.take([], [f"The run did not begin: {words}"])
 
     def after_phase(self, phase: Phase | None) -> None:
         """Keep the record, and compare where a page is to show it: now, while nobody is measured."""

@@ -67,6 +67,19 @@ class Metering:
             problem = f"cannot be written: {error.strerror or error}"
             raise SettingsError([Fault("metrics_targets", str(path), problem, "Name another file.")]) from error
 
+    def announce_end(self) -> None:
+        """Say how long the endpoint stays, before the last line of the run."""
+        if self._lingers:
+            assert self._endpoint is not None  # noqa: S101 - or it would not linger
+            logger.info(
+                "Metrics stay at %s for %g s; Ctrl-C ends it", self._endpoint.url, self._settings.metrics_linger
+            )
+
+    @property
+    def _lingers(self) -> bool:
+        """False also where nothing ran."""
+        return bool(self._settings.metrics_linger and self._endpoint is not None and self.exporter.settings is not None)
+
     def close(self) -> None:
         """Stay for a last scrape, as long as was asked for; the endpoint ends with the process, which follows.
 
@@ -83,12 +96,11 @@ class Metering:
         self._endpoint = None
 
     def _linger(self, seconds: float) -> None:
-        if not seconds or self._endpoint is None or self.exporter.settings is None:  # nothing ran
+        if not self._lingers:
             return
         asked: list[int] = []
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, _: asked.append(number))
-        logger.info("Metrics stay at %s for %g s; Ctrl-C ends it", self._endpoint.url, seconds)
         end = monotonic() + seconds
         while monotonic() < end and not asked:
             gevent.sleep(LOOK)

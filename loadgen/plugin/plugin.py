@@ -7,42 +7,42 @@ import signal
 import sys
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
-import gevent
-from locust.exception import StopTest
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
-from loadgen.faults import SettingsError
+from loadgen.control.agent import Agent
+from loadgen.control.coordinator import Coordinator
+from loadgen.control.exit_codes import CANNOT_START, SHORT_OF
+from loadgen.control.link import LocalLink
+from loadgen.control.merged import MergedLedger
+from loadgen.control.messages import encode
 from loadgen.health import Beat
-from loadgen.ledger import Ledger
+from loadgen.ledger import Counted, Ledger
 from loadgen.phase import Phase
 from loadgen.plugin.arguments import add_arguments, find_unknown
 from loadgen.plugin.asking import Asking
 from loadgen.plugin.casting import modes_of, operations_of
-from loadgen.plugin.crew import ANSWER, CALL, Crew
+from loadgen.plugin.conducting import PlanConductor, RunHost
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending
 from loadgen.plugin.front import Front
-from loadgen.plugin.lead import Lead
+from loadgen.plugin.identity import introduce
+from loadgen.plugin.links import MasterLink, WorkerLink, deliver
 from loadgen.plugin.metering import Metering
 from loadgen.plugin.page import dress_page
+from loadgen.plugin.patches import QuitNote, keep_run_without_workers, wait_before_users
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
+from loadgen.plugin.starting import Starting
 from loadgen.plugin.supply import Supply
-from loadgen.plugin.surroundings import CANNOT_START, Interrupt, leave, repair_locust_main
+from loadgen.plugin.surroundings import Interrupt, leave, repair_locust_main
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
 from loadgen.sample import Mode, Sample
-from loadgen.server import ServerError
 from loadgen.settings import Settings
-from loadgen.store import StoreError
 from loadgen.users import Station
-
-FAILED = "loadgen_failed"
-"""Locust message type: a worker cannot take part, and why."""
-UNREADY = (SettingsError, ServerError, StoreError)
 
 logger = logging.getLogger("loadgen")
 
@@ -56,8 +56,9 @@ class Plugin:
         self._doubts = Doubts()
         self._progress = Progress()
         self._supply = Supply(self._progress.tell)
-        self._prepared: Settings | None = None
+        self._agent: Agent | None = None
         self._ended = False
+        wait_before_users(self._is_ready)
         events.init_command_line_parser.add_listener(self._on_parser)
         events.init.add_listener(self._on_init)
 
@@ -73,133 +74,120 @@ class Plugin:
         add_arguments(parser, self._defaults, self._doubts)
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-        self._interrupt = Interrupt()
-        repair_locust_main(self._interrupt, runner)
         self._environment = environment
-        self._sinks: tuple[Any, ...] = (Ledger(), RequestEvent(environment.events))
+        self._interrupt = Interrupt()
+        repair_locust_main(self._interrupt, runner, self._decide)
+        own = Ledger()
+        self._sinks: tuple[Any, ...] = (own, RequestEvent(environment.events))
         self._metering = Metering(runner)
         queue = HubQueue(self._deliver)
-        self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
-        self._crew = Crew(
-            environment, self._station, self._metering.exporter, lambda: self._open(self._asking.settings())
-        )
+        self._station = environment.loadgen = Station(Settings(), queue, own, LoopThread())
         self._station.is_ending = lambda: runner.state not in (STATE_SPAWNING, STATE_RUNNING)
         self._station.on_drop = self._metering.exporter.count_dropped
         self._station.on_recall = self._metering.exporter.count_recall
-        self._pulse = Pulse(self._station.loop, self._beat, self._crew.look)
-        self._ending = Ending(self._sinks[0])
-        self._front = Front(environment, self._progress, self._sinks[0], self._ending)
-        self._lead = Lead(environment, self._crew, self._progress, self._front.after_phase, lambda: self._supply.truth)
-        self._asking = Asking(environment, self._doubts, self._lead)
-        self._listen(environment.events, runner)
-        settings = None if isinstance(runner, WorkerRunner) else self._asking.read()
-        self._expect(environment.parsed_options.mode)  # a worker's own, which its master may change
+        self._agent = Agent(environment, self._station, self._metering.exporter, self._open, self._send_stats)
+        self._pulse = Pulse(self._station.loop, self._beat, self._agent.look)
+        if isinstance(runner, WorkerRunner):
+            self._begin_worker(environment, runner)
+        else:
+            self._begin_coordinator(environment, runner, own, web_ui)
+
+    def _begin_worker(self, environment: Any, runner: Any) -> None:
+        self._everyone = list(environment.user_classes)
+        self._quit = QuitNote(runner)
+        assert self._agent is not None  # noqa: S101 - made just before
+        link = WorkerLink(runner, self._agent, self._leave_refused)
+        self._listen(environment.events)
+        environment.events.report_to_master.add_listener(self._on_report_to_master)
+        self._expect(environment.parsed_options.mode)  # its own, which its master may change
         self._sinks += self._metering.open(environment.parsed_options)
-        if settings is None:
-            self._doubts.warn()
-            return
+        self._doubts.warn()
+        link.greet(introduce(environment.parsed_locustfiles or (), is_worker=True))
+
+    def _begin_coordinator(self, environment: Any, runner: Any, own: Ledger, web_ui: Any) -> None:
+        is_master = isinstance(runner, MasterRunner)
+        self._merged = MergedLedger()
+        ledger: Counted = self._merged if is_master else own
+        self._ending = Ending(ledger)
+        self._front = Front(environment, self._progress, ledger, self._ending)
+        hello = introduce(environment.parsed_locustfiles or (), is_worker=False)
+        agent = self._agent
+        assert agent is not None  # noqa: S101 - made just before
+        host = RunHost(
+            environment,
+            self._metering.exporter,
+            self._front,
+            self._supply.find_death,
+            lambda: 0 if is_master else agent.in_flight,
+        )
+        link = MasterLink(runner) if is_master else LocalLink(agent, hello)
+        self._coordinator = Coordinator(link, hello, ledger, self._progress, host)
+        if isinstance(link, MasterLink):
+            link.listen(self._coordinator)
+            environment.events.worker_report.add_listener(self._on_worker_report)
+            keep_run_without_workers(runner, lambda: not self._coordinator.run.over)
+        else:
+            link.attach(self._coordinator)
+        conductor = PlanConductor(environment, lambda: self._coordinator, lambda: self._starting.begin())  # noqa: PLW0108 - made below
+        self._asking = Asking(environment, self._doubts, conductor)
+        self._everyone = self._asking.everyone
+        parts = (self._asking, self._supply, self._ending, self._progress, self._front, self._coordinator)
+        self._starting = Starting(environment, self._station, self._interrupt, parts)
+        self._listen(environment.events)
+        self._go(environment, web_ui)
+
+    def _go(self, environment: Any, web_ui: Any) -> None:
+        settings = self._asking.read()
+        options = environment.parsed_options
+        self._expect(options.mode)
+        self._sinks += self._metering.open(options)
         for warning in find_unknown(os.environ):
             logger.warning(warning)
         logger.info("Async users run on %s", self._station.loop.name)
         self._front.open()
-        options = environment.parsed_options
         if web_ui is not None:
             dress_page(web_ui, self._asking.arrange_asked)
         if options.headless or options.autostart:
-            self._prepare_or_leave(settings)
+            self._starting.prepare_or_leave(settings)
 
-    def _listen(self, events: Any, runner: Any) -> None:
+    def _listen(self, events: Any) -> None:
         """After Locust's own listeners, so that in reverse order (quitting) ours come first."""
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_test_stopping)
         events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
         events.quit.add_listener(self._on_quit)
-        events.report_to_master.add_listener(self._on_report_to_master)
-        events.worker_report.add_listener(self._on_worker_report)
-        if isinstance(runner, WorkerRunner):
-            runner.register_message(CALL, self._crew.answer, concurrent=True)
-        elif isinstance(runner, MasterRunner):
-            runner.register_message(ANSWER, self._lead.listen)
-            runner.register_message(FAILED, self._on_worker_failed)
-
-    def _prepare_or_leave(self, settings: Settings) -> None:
-        try:
-            self._prepare(settings)
-        except UNREADY as error:
-            self._front.close()
-            leave(str(error), CANNOT_START)
-        except KeyboardInterrupt:
-            self._supply.wait_for_shield()
-            self._front.close()
-            leave("Interrupted before the run began.", 130)
-
-    def _prepare(self, settings: Settings) -> None:
-        self._progress.begin_preparing()
-        try:
-            addressed = self._supply.prepare(settings)
-            self._environment.host = addressed.host
-            if isinstance(self._environment.runner, LocalRunner):
-                self._open(addressed)
-            modes = {kind.mode for kind in self._environment.user_classes if not kind.style}
-            both = settings.mode == "compare" and modes == set(Mode)
-            self._ending.objections = self._supply.compare_modes(self._station, addressed) if both else ()
-        finally:
-            self._progress.end_preparing()
-        self._prepared = addressed
 
     def _open(self, settings: Settings) -> None:
-        modes = {kind.mode for kind in self._asking.everyone} & modes_of(settings)
+        """Open the stores of this process for a run."""
+        self._expect(settings.mode)
+        modes = {kind.mode for kind in self._everyone} & modes_of(settings)
         worker = max(0, self._environment.runner.worker_index)
         self._supply.open(self._station, settings, sorted(modes), worker)
 
     def _expect(self, mode: str) -> None:
-        """Have the series of what the users can do told of before they do it."""
-        self._metering.exporter.expect(operations_of(self._asking.everyone, mode))
+        """Pre-register the metric series of every operation that the users can perform."""
+        self._metering.exporter.expect(operations_of(self._everyone, mode))
+
+    def _is_ready(self, environment: Any) -> bool:
+        """True where a worker may start the users that Locust has sent."""
+        run_id = getattr(environment.parsed_options, "loadgen_run_id", "")
+        return self._agent is not None and bool(run_id) and self._agent.is_ready(run_id)
+
+    def _leave_refused(self, reason: str) -> None:
+        leave(f"This worker does not belong to its master: {reason}.", CANNOT_START)
 
     # The run
 
     def _on_test_start(self, environment: Any, **_: Any) -> None:
-        runner = environment.runner
-        try:
-            settings = self._asking.settings()
-            self._metering.exporter.begin(settings)
-            self._expect(settings.mode)
-            if isinstance(runner, WorkerRunner):
-                self._open(settings)
-                return
-            if self._prepared is None:
-                self._prepare(settings)
-            self._prepared = None  # the next start looks again
-        except UNREADY as error:
-            self._refuse(error)
-        self._begin(settings)
-        environment.process_exit_code = None
-        if environment.shape_class is None:
-            self._lead.reset()
-            self._lead.open(Phase(0, Mode(settings.mode), environment.parsed_options.num_users or 1))
-
-    def _begin(self, settings: Settings) -> None:
-        """Keep a record of this run from here on."""
-        runner = self._environment.runner
-        workers = len(runner.clients) if isinstance(runner, MasterRunner) else 1
-        if self._supply.answered is not None:
-            self._lead.run = self._ending.begin(settings, self._supply.answered, workers)
-            self._front.begin()
-
-    def _refuse(self, error: Exception) -> NoReturn:
-        self._progress.rest()
-        runner = self._environment.runner
-        self._environment.process_exit_code = CANNOT_START
-        if isinstance(runner, WorkerRunner):
-            runner.send_message(FAILED, {"why": str(error)})
-            gevent.spawn_later(1, runner.quit)
-        raise StopTest(str(error))
-
-    def _on_worker_failed(self, environment: Any, msg: Any, **_: Any) -> None:
-        logger.error("Worker %s cannot take part: %s", msg.node_id, msg.data["why"])
-        environment.process_exit_code = CANNOT_START
-        gevent.spawn(environment.runner.quit)
+        """A plan begins in its first tick, which is before."""
+        if isinstance(environment.runner, WorkerRunner) or environment.shape_class is not None:
+            return
+        self._starting.begin()
+        run, options = self._coordinator.run, environment.parsed_options
+        run.run_time, run.began = float(options.run_time or 0.0), perf_counter()
+        phase = Phase(0, Mode(run.settings.mode), options.num_users or 1)
+        self._coordinator.follow(phase, lambda: environment.runner.target_user_count, run.run_time)
 
     def _deliver(self, samples: Sequence[Sample]) -> None:
         for sink in self._sinks:
@@ -209,22 +197,28 @@ class Plugin:
         self._station.beat(beat)
         self._metering.exporter.beat(beat)
 
+    def _send_stats(self) -> None:
+        runner = self._environment.runner
+        if isinstance(runner, WorkerRunner):
+            runner._send_stats()  # noqa: SLF001 - Locust has no other way to hurry it
+
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        self._station.settle()
-        data["loadgen"] = self._sinks[0].take_report(perf_counter())
+        if self._agent is not None and self._agent.run_id:
+            data["loadgen"] = encode(self._agent.report())
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         if report := data.get("loadgen"):
-            self._sinks[0].merge(report, client_id)
+            deliver(self._coordinator, client_id, report)
 
     # The end
 
     def _on_test_stopping(self, environment: Any, **_: Any) -> None:
+        if not isinstance(environment.runner, WorkerRunner):
+            self._coordinator.run.ended = perf_counter()
         if isinstance(environment.runner, MasterRunner):
-            self._lead.stop()
-        else:
-            self._station.ledger.cut(perf_counter())
-            self._crew.arrivals.finish()
+            self._coordinator.stop()
+        elif self._agent is not None:
+            self._agent.break_off()
 
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
         self._progress.rest()
@@ -232,8 +226,11 @@ class Plugin:
         self._station.ledger.close(perf_counter())
         self._metering.exporter.leave()
         self._station.settle()
+        if isinstance(environment.runner, WorkerRunner):
+            return
+        self._coordinator.end_run()
         if environment.web_ui is not None:
-            self._ending.conclude(environment)
+            self._ending.conclude(environment, self._interrupt.number)
             self._front.conclude()
             self._ending.tell(self._out(), hurry=True)  # the page may start the next run
         if environment.shape_class is not None:
@@ -242,30 +239,49 @@ class Plugin:
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends in seconds; another Ctrl-C would only cost the figures
         self._station.closed = True
-        self._front.close()
         runner = environment.runner
+        if isinstance(runner, WorkerRunner):
+            self._quit_worker(environment, runner)
+            return
+        self._front.close()
         if isinstance(runner, MasterRunner):
             runner.stop(send_stop_to_client=False)  # as its quit does, which comes after this
         else:
             runner.stop()
         self._station.queue.flush()
-        self._ending.conclude(environment)
-        if isinstance(runner, WorkerRunner):
-            with contextlib.suppress(Exception):  # the master may be gone
-                runner._send_stats()  # noqa: SLF001 - Locust sends a last report only when the master asks it to quit
+        self._coordinator.end_run()
+        self._ending.conclude(environment, self._interrupt.number)
+
+    def _quit_worker(self, environment: Any, runner: Any) -> None:
+        """A worker that its master has told to quit has done its work, whatever its operations came to."""
+        runner.stop()
+        self._station.queue.flush()
+        environment.process_exit_code = 0 if self._quit.came else SHORT_OF
+        with contextlib.suppress(Exception):  # the master may be gone
+            runner._send_stats()  # noqa: SLF001 - Locust sends a last report only when the master asks it to quit
+
+    def _decide(self, code: int) -> int:
+        """The exit code: Locust's, but never 0 where the run came to another."""
+        if isinstance(self._environment.runner, WorkerRunner):
+            return code
+        return code or self._ending.code
 
     def _on_quit(self, **_: Any) -> None:
         if self._ended:
             return
         self._ended = True
-        self._ending.tell(self._out(), hurry=self._interrupt.came)
-        if death := self._supply.find_death():
-            logger.error(death)
+        is_worker = isinstance(self._environment.runner, WorkerRunner)
+        if not is_worker:
+            self._ending.tell(self._out(), hurry=self._interrupt.came)
+            self._coordinator.close()
         with contextlib.suppress(Exception):
             self._supply.close(self._station)
         self._pulse.stop()
         self._station.loop.stop()
         self._supply.stop_server()
+        self._metering.announce_end()
+        if not is_worker:
+            self._ending.tell_code(self._out())
         self._metering.close()
 
     def _out(self) -> TextIO:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from time import perf_counter
 
-from loadgen.ledger import Ledger
+from loadgen.ledger import Counted
 from loadgen.phase import Phase
 from loadgen.store import LoadingLine
 from loadgen.window import Window
@@ -77,7 +77,7 @@ class Progress:
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
         self._clock = clock
-        self._ledger: Ledger | None = None
+        self._ledger: Counted | None = None
         self._preparing: str = ""
         self._phase: Phase | None = None
         self._plan: Sequence[Phase] = ()
@@ -86,7 +86,7 @@ class Progress:
         self._run_time = 0.0
         self._measured: tuple[float, Figures | None] = (-math.inf, None)
 
-    def follow(self, ledger: Ledger) -> None:
+    def follow(self, ledger: Counted) -> None:
         """Take the figures from here."""
         self._ledger = ledger
 
@@ -119,7 +119,8 @@ class Progress:
 
     def open(self, phase: Phase, run_time: float = 0.0) -> None:
         """Its clock runs: first the warm-up. `run_time` is how long a phase without a length may last; 0: for ever."""
-        if self._phase is not phase:
+        now = self._phase
+        if now is None or (now.number, now.attempt) != (phase.number, phase.attempt):
             self.begin(phase, (phase,))
         self._opened, self._run_time = self._clock(), run_time
 

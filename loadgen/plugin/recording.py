@@ -10,7 +10,7 @@ from random import SystemRandom
 from hdrh.histogram import HdrHistogram
 
 from loadgen import compare
-from loadgen.ledger import Ledger
+from loadgen.ledger import Counted
 from loadgen.levels import Level
 from loadgen.record import (
     SCHEMA_VERSION,
@@ -48,13 +48,15 @@ logger = logging.getLogger("loadgen")
 class Recorder:
     """Writes `<run id>.json` again after every phase; one for each run, on the master or the local runner."""
 
-    def __init__(self, settings: Settings, server: ServerInfo, workers: int) -> None:
+    def __init__(self, settings: Settings, server: ServerInfo, workers: int, run_id: str = "") -> None:
         self._folder = settings.record
         self.path: Path | None = None
+        self.problem = ""
+        """Why the file does not hold the latest state of the run."""
         now = datetime.now(UTC)
         self.record = RunRecord(
             schema_version=SCHEMA_VERSION,
-            run_id=new_run_id(now, SystemRandom()),
+            run_id=run_id or new_run_id(now, SystemRandom()),
             started_at=now,
             manifest=_manifest(settings, server, workers),
             phases=(),
@@ -63,7 +65,7 @@ class Recorder:
             comparisons=(),
         )
 
-    def keep(self, ledger: Ledger, levels: Sequence[Level] = ()) -> None:
+    def keep(self, ledger: Counted, levels: Sequence[Level] = ()) -> None:
         """Write all phases measured so far, also one in which nothing was answered. A folder that fails is told."""
         windows = list(ledger.windows.values())  # at once: the next phase may begin meanwhile
         measured = sorted((window for window in windows if window.seconds > 0), key=lambda w: w.phase.number)
@@ -81,8 +83,10 @@ class Recorder:
             return
         try:
             self.path = write_record(self._folder, self.record)
+            self.problem = ""
         except OSError as error:
-            logger.error("The run record cannot be written to %s: %s", self._folder, error)  # noqa: TRY400
+            self.problem = f"the run record cannot be written to {self._folder}: {error.strerror or error}"
+            logger.error("%s%s", self.problem[:1].upper(), self.problem[1:])  # noqa: TRY400
 
 
 def _manifest(settings: Settings, server: ServerInfo, workers: int) -> Manifest:
@@ -138,7 +142,7 @@ def _phase(window: Window) -> PhaseRecord:
     )
 
 
-def _outside(ledger: Ledger) -> tuple[Outside, ...]:
+def _outside(ledger: Counted) -> tuple[Outside, ...]:
     found = sorted(list(ledger.outside.items()))  # noqa: C414 - at once, as above
     return tuple(Outside(mode=mode, operation=name, outcomes=dict(outcomes)) for (mode, name), outcomes in found)
 

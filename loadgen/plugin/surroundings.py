@@ -19,8 +19,7 @@ import psutil
 from locust.exception import StopTest
 from locust.runners import STATE_INIT
 
-CANNOT_START = 2
-"""Exit code for wrong settings and for what could not start."""
+from loadgen.control.exit_codes import CANNOT_START, INTERRUPTED
 
 
 class _Instead:
@@ -35,37 +34,44 @@ class _Instead:
         return getattr(self._module, name)
 
 
-def repair_locust_main(interrupt: "Interrupt", runner: Any) -> None:
+def repair_locust_main(interrupt: "Interrupt", runner: Any, decide: Callable[[int], int]) -> None:
     """Let Locust's main module wait and reap children the way its hub needs it; nobody else's `time` or `os` changes.
 
     Unpatched, its `time.sleep` while it waits for workers would stall the hub, so that no worker is ever seen, and its
     `os.waitpid` would ask for children that gevent has already reaped. SIGTERM, with which a container is ended, counts
     as Ctrl-C until Locust listens to it itself, which is not before a plan of phases is over. A master whose workers do
-    not come could not start: Locust would give that the code of a run that failed. Idempotent.
+    not come could not start: Locust would give that the code of a run that failed. `decide` has the last word on the
+    exit code, also where a listener has set another. Idempotent.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        gevent.signal_handler(signal.SIGINT, interrupt)
+        gevent.signal_handler(signal.SIGINT, interrupt, signal.SIGINT)
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt, StopTest)  # Locust tells of both; the hub need not
     locust.main.time = _Instead(time, sleep=_sleep)
     locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
-    locust.main.sys = _Instead(sys, exit=partial(_exit, runner))
+    locust.main.sys = _Instead(sys, exit=partial(_exit, runner, decide))
     if not isinstance(locust.main.gevent, _Instead):
-        ours = gevent.signal_handler(signal.SIGTERM, interrupt)
-        locust.main.gevent = _Instead(gevent, signal_handler=partial(_hand_over, ours))
+        ours = gevent.signal_handler(signal.SIGTERM, interrupt, signal.SIGTERM)
+        locust.main.gevent = _Instead(gevent, signal_handler=partial(_hand_over, interrupt, ours))
 
 
-def _exit(runner: Any, code: int = 0) -> NoReturn:
+def _exit(runner: Any, decide: Callable[[int], int], code: int = 0) -> NoReturn:
     """End as Locust asks; before anything has begun, failing is not to be able to start."""
+    code = decide(code)
     if code == 1 and runner is not None and runner.state == STATE_INIT:
         leave("The run did not begin: see the log above.", CANNOT_START)
     sys.exit(code)
 
 
-def _hand_over(ours: Any, number: int, listener: Callable[[], None]) -> Any:
-    """Put Locust's own listener in place of ours."""
+def _hand_over(interrupt: "Interrupt", ours: Any, number: int, listener: Callable[[], None]) -> Any:
+    """Put Locust's own listener in place of ours, which still takes note."""
     ours.cancel()
-    return gevent.signal_handler(number, listener)
+
+    def note_and_listen() -> None:
+        interrupt.note(number)
+        listener()
+
+    return gevent.signal_handler(number, note_and_listen)
 
 
 def quiet_phases() -> None:
@@ -95,14 +101,26 @@ class Interrupt:
 
     def __init__(self) -> None:
         self._since = -math.inf
+        self.number = 0
+        """Of the first signal that came; 0 before."""
 
     @property
     def came(self) -> bool:
-        """True once somebody has pressed Ctrl-C: he waits for the end."""
-        return self._since > -math.inf
+        """True once somebody has asked for the end: he waits for it."""
+        return self.number != 0
 
-    def __call__(self) -> None:
+    @property
+    def code(self) -> int:
+        """The exit code of a process that it ends before the run began."""
+        return INTERRUPTED + (self.number or signal.SIGINT)
+
+    def note(self, number: int) -> None:
+        """A signal came."""
+        self.number = self.number or number
+
+    def __call__(self, number: int = signal.SIGINT) -> None:
         """Raise KeyboardInterrupt, which gevent hands on."""
+        self.note(number)
         now = time.monotonic()
         if now - self._since >= self.PATIENCE:
             self._since = now

@@ -119,3 +119,13 @@ def run_in_thread(function: Callable[[], T]) -> T:
     if errors:
         raise errors[0]
     return values[0]
+
+
+def pause(seconds: float) -> None:
+    """Let the hub run for so many seconds; called on the hub."""
+    gevent.sleep(seconds)
+
+
+def spawn(function: Callable[..., object], *arguments: object) -> "gevent.Greenlet[..., object]":
+    """Run a function on the hub, beside what runs there now."""
+    return gevent.spawn(function, *arguments)

@@ -1,0 +1,212 @@
+"""What happens in a process that has users, as the coordinator commands it."""
+
+import logging
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+from loadgen.control.arrivals import LOOK, Arrivals
+from loadgen.control.calls import Responder
+from loadgen.control.messages import (
+    Announce,
+    Answer,
+    Command,
+    CountMissingSlots,
+    CountUsers,
+    Describe,
+    Drain,
+    Enter,
+    IsOver,
+    Learn,
+    OpenWindow,
+    Prepare,
+    Report,
+    Reshare,
+    Stop,
+)
+from loadgen.control.states import State, StateMachine
+from loadgen.exporter import Exporter
+from loadgen.phase import Phase
+from loadgen.runtime.hub import pause
+from loadgen.sample import Mode
+from loadgen.settings import Settings
+from loadgen.truth import Truth
+from loadgen.users import Station
+from loadgen.users.station import DRAIN_SECONDS
+
+LAST_OPERATIONS = "Waiting for the last operations of the phase: %d users have one in flight; %.0f s at most"
+logger = logging.getLogger("loadgen")
+
+
+class Agent:
+    """One in each process with users. Every method runs on the hub.
+
+    `open_stores` makes the process ready for a run with these settings and raises where it cannot; `send_stats` has
+    Locust's own figures sent to a master.
+    """
+
+    def __init__(
+        self,
+        environment: Any,
+        station: Station,
+        exporter: Exporter,
+        open_stores: Callable[[Settings], object],
+        send_stats: Callable[[], object],
+    ) -> None:
+        self._environment = environment
+        self._station = station
+        self._open_stores = open_stores
+        self._send_stats = send_stats
+        self._machine = StateMachine()
+        self._responder = Responder(self._execute)
+        self._opened = (-1, 0)
+        """Number and attempt of the phase that was opened here last."""
+        self.exporter = exporter
+        self.arrivals = Arrivals(environment, station, self._is_running)
+        self._actions: Mapping[type[Any], Callable[[Any], Any]] = {
+            Prepare: self._prepare,
+            Learn: lambda command: station.checks.learn(Truth.from_message(command.truth)),
+            Announce: lambda command: self._announce(command.phase),
+            CountUsers: lambda _: self._count_users(),
+            CountMissingSlots: lambda command: self.arrivals.count_missing(command.phase),
+            Enter: lambda command: exporter.enter(command.phase, command.labels),
+            OpenWindow: self._open_window,
+            Reshare: self._reshare,
+            IsOver: lambda command: command.number in station.over,
+            Describe: lambda command: self._describe(command.mode),
+            Drain: lambda _: self._drain(),
+            Stop: lambda _: self._stop(),
+        }
+
+    @property
+    def state(self) -> State:
+        """Where this process stands."""
+        return self._machine.state
+
+    @property
+    def run_id(self) -> str:
+        """The run that it was prepared for last."""
+        return self._responder.run_id
+
+    def is_ready(self, run_id: str) -> bool:
+        """True where users of this run may start here."""
+        return self.run_id == run_id and self.state not in (State.IDLE, State.PREPARING, State.FAILED)
+
+    def receive(self, command: Command) -> Answer | None:
+        """Carry out a command, for as long as that takes; its answer, or None where there is nothing to say."""
+        return self._responder.receive(command)
+
+    def report(self) -> Report:
+        """All that was counted so far."""
+        self._station.settle()
+        body = self._station.ledger.take_report(perf_counter())
+        return Report(self.run_id, body["sequence"], body, self.in_flight)
+
+    @property
+    def in_flight(self) -> int:
+        """Operations in flight in this process."""
+        greenlets = self._environment.runner.user_greenlets
+        users: int = sum(one.args[0].client.in_flight for one in greenlets if one.args)
+        return users + self.arrivals.in_flight
+
+    def look(self) -> tuple[int, float]:
+        """Operations in flight in this process, and how many seconds late arrivals were since the last look."""
+        return self.in_flight, self.arrivals.take_lag()
+
+    def break_off(self) -> None:
+        """The run ends here and now: a timed phase is cut, and no arrivals come any more."""
+        self._station.ledger.cut(perf_counter())
+        self.arrivals.finish()
+
+    def _execute(self, command: Command) -> Any:
+        return self._actions[type(command)](command)
+
+    def _is_running(self) -> bool:
+        return not self._station.is_ending()
+
+    def _prepare(self, command: Prepare) -> None:
+        """Begin another run."""
+        self._machine.move(State.PREPARING)
+        try:
+            self.reset()
+            settings = Settings.parse(command.settings)
+            self.exporter.begin(settings)
+            self._open_stores(settings)
+        except BaseException:
+            self._machine.move(State.FAILED)
+            raise
+        self._machine.move(State.READY)
+
+    def reset(self) -> None:
+        """Forget what an earlier run has counted here."""
+        self.arrivals.finish()
+        self._station.ledger.reset()
+        self._station.settled.clear()
+        self._station.over.clear()
+        self._station.phase = None
+        self._opened = (-1, 0)
+        self._station.checks.begin()
+
+    def _announce(self, phase: Phase) -> None:
+        self._station.phase = phase
+
+    def _count_users(self) -> dict[str, int]:
+        return {"present": len(self._station.settled), "started": len(self._station.settled)}
+
+    def _describe(self, mode: Mode) -> dict[str, Any]:
+        stores = self._station.stores.get(mode, ())
+        return {"connections": len(stores), "data": self._station.seen.get(mode, [])}
+
+    def _open_window(self, command: OpenWindow) -> None:
+        """Begin the warm-up, now or some time ago; what finishes after it, for as long as the phase lasts, counts.
+
+        A worker that was silent for a while and hears of its phase again goes on counting: only its share is another.
+        """
+        key = (command.phase.number, command.phase.attempt)
+        if self._opened == key:
+            if command.share is not None:
+                self._reshare(Reshare(command.share))
+            return
+        self._machine.move(State.MEASURING)
+        self._opened = key
+        phase = self._station.phase = command.phase
+        begun = perf_counter() - command.elapsed
+        start = begun + phase.warmup_seconds
+        end = start + phase.seconds if phase.seconds else float("inf")
+        self._station.ledger.open(phase, start, end)
+        if command.share is not None:
+            self.exporter.offer(phase.mode, phase.rate / command.share.parts)
+            self.arrivals.begin(begun, command.share)
+
+    def _reshare(self, command: Reshare) -> None:
+        phase = self._station.phase
+        if phase is not None:
+            self.exporter.offer(phase.mode, phase.rate / command.share.parts)
+        self.arrivals.reshare(command.share)
+
+    def _drain(self) -> dict[str, Any]:
+        """Wait until no user and no arrival is left, then have every sample counted; the report of it."""
+        self._machine.move(State.DRAINING)
+        runner = self._environment.runner
+        begun, logged = perf_counter(), False
+        while runner.user_count and (waited := perf_counter() - begun) < self._station.patience + 5:
+            if waited > DRAIN_SECONDS and not logged:
+                logged = True
+                logger.info(LAST_OPERATIONS, runner.user_count, self._station.patience - waited)
+            pause(LOOK)
+        self.arrivals.complete()
+        for mode in Mode:
+            self.exporter.offer(mode, 0.0)
+        self.exporter.leave()
+        self._station.ledger.close(perf_counter())
+        if not self._station.queue.flush():
+            logger.error("Samples were still arriving when they were to be counted: the figures lack some")
+        self._station.settle()
+        self._send_stats()  # Locust sends them every 3 s only, and waits 0.5 s for the last ones
+        if self.state is State.DRAINING:
+            self._machine.move(State.READY)
+        return self._station.ledger.take_report(perf_counter(), final=True)
+
+    def _stop(self) -> dict[str, Any]:
+        self._environment.runner.stop()
+        return self._drain()

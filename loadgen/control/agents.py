@@ -1,0 +1,178 @@
+"""The agents of a run as the coordinator knows them: who belongs to it, who is ready, who was away."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+from loadgen.control.calls import Call, Caller
+from loadgen.control.errors import AgentError
+from loadgen.control.link import Link
+from loadgen.control.messages import Answer, Command, Hello, Learn, Prepare, Refuse
+from loadgen.runtime.hub import pause
+
+LOOK = 0.01
+"""Seconds between two looks at a condition."""
+ANSWER_WITHIN = 15.0
+"""Seconds for an agent to carry out a command; what its users' last operations take is extra."""
+PREPARE_WITHIN = 120.0
+"""Seconds for an agent to open its stores and make its queries."""
+REPEAT_SECONDS = 2.0
+"""After so many seconds an unanswered command is sent again."""
+GREET_WITHIN = 15.0
+"""Seconds for a worker that has connected to say what it runs."""
+
+logger = logging.getLogger("loadgen")
+
+
+class Agents:
+    """Greets, prepares and commands all agents. Used on the hub alone."""
+
+    def __init__(self, link: Link, own: Hello) -> None:
+        self._link = link
+        self._own = own
+        self._caller = Caller(link.send)
+        self._greeted: set[str] = set()
+        self._prepared: set[str] = set()
+        self._refused: set[str] = set()
+        self._began: set[str] = set()
+        """Those that were ready when the phase began."""
+        self.missed: set[str] = set()
+        """Of those, the ones that were away at some moment: so was their load."""
+        self.run_id = ""
+
+    # Who there is
+
+    def connected(self) -> set[str]:
+        """Ids of agents that can be reached and belong here."""
+        return self._link.connected() & self._greeted
+
+    def present(self) -> set[str]:
+        """Ids of agents that are ready for the run; those that have gone since the phase began are noted."""
+        there = self._link.connected() & self._prepared
+        self.missed |= self._began - there
+        return there
+
+    @property
+    def began(self) -> int:
+        """How many were ready when the phase began."""
+        return len(self._began)
+
+    def newcomers(self) -> set[str]:
+        """Agents that belong here and are not ready for the run."""
+        return self.connected() - self._prepared
+
+    def mark_phase(self) -> set[str]:
+        """A phase begins with the agents that are present now, which are returned."""
+        self._began, self.missed = self.present(), set()
+        self.missed = set()
+        return set(self._began)
+
+    def greet(self, agent: str, hello: Hello) -> None:
+        """An agent says what it runs: it is taken, or told to end."""
+        if reason := find_mismatch(self._own, hello):
+            if agent not in self._refused:
+                self._refused.add(agent)
+                logger.error("Worker %s is refused: %s", agent, reason)
+            self._link.send(agent, Refuse(reason))
+            self._link.dismiss(agent)
+            return
+        self._greeted.add(agent)
+
+    def answer(self, agent: str, answer: Answer) -> None:
+        """Take an answer."""
+        if not self._caller.receive(agent, answer):
+            logger.debug("Dropped an answer of %s to command %d of run %s", agent, answer.sequence, answer.run_id)
+
+    # What they are told
+
+    def begin_run(self, run_id: str, settings: Mapping[str, Any], expected: int, within: float) -> None:
+        """Make all agents ready for a run. Raises AgentError where one cannot be, or fewer come than are expected."""
+        self.run_id = run_id
+        self._prepared, self._began, self.missed = set(), set(), set()
+        self._wait_for(expected, within)
+        there = self.connected()
+        call = self.ask(dict.fromkeys(there, Prepare(settings)), PREPARE_WITHIN)
+        if call.errors:
+            raise AgentError("; ".join(self._name(agent, error) for agent, error in sorted(call.errors.items())))
+        if silent := there - set(call.values):
+            raise AgentError(f"{len(silent)} of {len(there)} workers were not ready within {PREPARE_WITHIN:g} s")
+        self._prepared = set(there)
+
+    def _wait_for(self, expected: int, within: float) -> None:
+        deadline = perf_counter() + within
+        while (there := len(self.connected())) < expected or self._link.connected() - self._greeted:
+            if perf_counter() > deadline:
+                break
+            pause(LOOK)
+        if there < expected:
+            raise AgentError(f"only {there} of {expected} workers are connected")
+
+    def _name(self, agent: str, error: str) -> str:
+        return error if self._link.is_local else f"worker {agent} cannot take part: {error}"
+
+    def prepare(self, agent: str, settings: Mapping[str, Any], truth: Mapping[str, Any] | None) -> str:
+        """Make a newcomer ready for the run in progress; empty, or why it cannot take part."""
+        run_id = self.run_id
+        call = self.ask({agent: Prepare(settings)}, PREPARE_WITHIN)
+        if self.run_id != run_id:
+            return ""
+        if agent not in call.values:
+            return call.errors.get(agent, f"no answer within {PREPARE_WITHIN:g} s")
+        if truth is not None:
+            self.ask({agent: Learn(truth)})
+        self._prepared.add(agent)
+        return ""
+
+    def dismiss(self, agent: str, reason: str) -> None:
+        """Do without an agent from now on."""
+        logger.error("Worker %s cannot take part: %s", agent, reason)
+        self._greeted.discard(agent)
+        self._link.send(agent, Refuse(reason))
+        self._link.dismiss(agent)
+
+    def ask(self, commands: Mapping[str, Command], within: float = ANSWER_WITHIN) -> Call:
+        """Give a command to each agent and wait for the answers; an agent that leaves is not waited for."""
+        call = self._caller.begin(self.run_id, commands)
+        deadline, repeat_at = perf_counter() + within, perf_counter() + REPEAT_SECONDS
+        try:
+            while call.pending & self._link.connected() and (now := perf_counter()) < deadline:
+                if now >= repeat_at:
+                    repeat_at = now + REPEAT_SECONDS
+                    self._caller.repeat(call)
+                pause(LOOK)
+        finally:
+            self._caller.finish(call)
+        self._log(call, within)
+        return call
+
+    def _log(self, call: Call, within: float) -> None:
+        if not call.commands:
+            return
+        kind = next(iter(call.commands.values())).kind
+        for agent, error in call.errors.items():
+            logger.log(
+                logging.DEBUG if kind == "prepare" else logging.WARNING, "%s of %s failed: %s", kind, agent, error
+            )
+        if (silent := call.pending & self._link.connected()) and within >= ANSWER_WITHIN:
+            logger.warning("No answer to %s from %d of %d agents", kind, len(silent), len(call.commands))
+
+    def ask_all(self, command: Command, within: float = ANSWER_WITHIN) -> list[Any]:
+        """The answers of all agents that are present and could carry the command out."""
+        return list(self.ask(dict.fromkeys(sorted(self.present()), command), within).values.values())
+
+
+def find_mismatch(own: Hello, other: Hello) -> str:
+    """Why a worker does not belong to this master; empty where it does."""
+    if other.parent and other.parent != own.parent:
+        return "another master on its machine has forked it, and is gone"
+    if other.version != own.version:
+        return f"it runs milvus-loadgen {other.version}, this master {own.version}"
+    if other.locustfile != own.locustfile:
+        return "it runs another locustfile than this master"
+    return ""
+
+
+def summed(answers: Sequence[Mapping[str, int]], name: str) -> int:
+    """One number of all answers, added up."""
+    return sum(answer[name] for answer in answers)

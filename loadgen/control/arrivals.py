@@ -1,0 +1,98 @@
+"""The open model in one process with users: its concurrency slots, and the schedule that fills them."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from loadgen.control.messages import ShareFrom
+from loadgen.pacing import Share
+from loadgen.phase import Phase
+from loadgen.runtime.hub import pause
+from loadgen.users import Station
+from loadgen.users.dispatcher import Dispatcher, Turn
+
+LOOK = 0.01
+"""Seconds between two looks at a condition."""
+COMPLETE_WITHIN = 2.0
+"""Seconds that a process's schedule may last longer than the coordinator's."""
+
+
+class Arrivals:
+    """Every method runs on the hub."""
+
+    def __init__(self, environment: Any, station: Station, is_running: Callable[[], bool]) -> None:
+        self._environment = environment
+        self._station = station
+        self._is_running = is_running
+        self._dispatcher: Dispatcher | None = None
+        self._phase = (-1, 0)
+
+    @property
+    def in_flight(self) -> int:
+        """Operations in flight."""
+        return self._dispatcher.in_flight if self._dispatcher else 0
+
+    def take_lag(self) -> float:
+        """Seconds by which an arrival was handed over late at most, since this was asked last."""
+        if self._dispatcher is None:
+            return 0.0
+        late, self._dispatcher.latest = self._dispatcher.latest, 0.0
+        return late
+
+    def count_missing(self, phase: Phase) -> int:
+        """Slots of this phase that are not ready yet; the first call makes them, once the process runs."""
+        wanted = (phase.number, phase.attempt)
+        if self._dispatcher is None or self._phase != wanted:
+            if not self._is_running() or self._station.closed:
+                return self._station.settings.max_in_flight
+            if self._dispatcher is not None:  # made late, for a phase that was over meanwhile
+                self._dispatcher.halt()
+                self._dispatcher.dismiss()
+            everyone = self._environment.user_classes
+            classes = [kind for kind in everyone if kind.mode is phase.mode and not kind.style and kind.weight]
+            self._dispatcher, self._phase = Dispatcher(self._environment, self._station, phase, classes), wanted
+            self._dispatcher.prepare()
+        return self._dispatcher.missing
+
+    def begin(self, start: float, share: ShareFrom) -> None:
+        """Let arrivals come; offset 0 is at `start`."""
+        if self._dispatcher is not None:
+            self._dispatcher.start(start, _as_turn(share))
+
+    def reshare(self, share: ShareFrom) -> None:
+        """Go on with another share."""
+        if self._dispatcher is not None:
+            self._dispatcher.turn(_as_turn(share))
+
+    def complete(self) -> None:
+        """Let the schedule end: this process may have begun a little later than the coordinator. Then finish."""
+        if (dispatcher := self._dispatcher) is not None:
+            _wait(lambda: dispatcher.is_over, COMPLETE_WITHIN)
+        self.finish()
+
+    def finish(self) -> None:
+        """No more arrivals; wait for those in flight (`Station.outlast`), then count them as failed. Idempotent."""
+        dispatcher = self._dispatcher
+        if dispatcher is None:
+            return
+        dispatcher.halt()
+        if not self._station.outlast(lambda within: _wait(lambda: not dispatcher.in_flight, within)):
+            dispatcher.abandon()
+            _wait(lambda: not dispatcher.in_flight, 1.0)
+        if self._dispatcher is dispatcher:  # nobody else has come this far meanwhile
+            self._dispatcher = None
+            self._station.ledger.offer(dispatcher.offered, dispatcher.lags)
+            dispatcher.dismiss()
+            _wait(lambda: not dispatcher.leaving, 1.0)
+
+
+def _as_turn(share: ShareFrom) -> Turn:
+    return Turn(share.after, Share(share.index, share.parts))
+
+
+def _wait(true: Callable[[], bool], within: float) -> bool:
+    """Whether it became true in so many seconds."""
+    deadline = perf_counter() + within
+    while not (over := true()) and perf_counter() < deadline:
+        pause(LOOK)
+    return over

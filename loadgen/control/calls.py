@@ -1,0 +1,113 @@
+"""Commands that are answered: repeated until they are, carried out once. No network and no clock in here."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from loadgen.control.messages import Answer, Command, Prepare
+
+ANSWERS_KEPT = 256
+"""Answers that an agent remembers, for commands that are repeated because the answer was lost."""
+
+
+@dataclass(slots=True)
+class Call:
+    """Commands to several agents, under one number, and what has come back."""
+
+    sequence: int
+    commands: dict[str, Command]
+    answers: dict[str, Answer] = field(default_factory=dict)
+
+    @property
+    def pending(self) -> set[str]:
+        """Agents that have not answered yet."""
+        return set(self.commands) - set(self.answers)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The answers of those that could carry it out."""
+        return {agent: answer.value for agent, answer in self.answers.items() if not answer.error}
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """The words of those that could not."""
+        return {agent: answer.error for agent, answer in self.answers.items() if answer.error}
+
+
+class Caller:
+    """The coordinator's side. Sequence numbers never start again, so that they order the runs as well."""
+
+    def __init__(self, send: Callable[[str, Command], None]) -> None:
+        self._send = send
+        self._numbers = count(1)
+        self._open: dict[int, Call] = {}
+
+    def begin(self, run_id: str, commands: Mapping[str, Command]) -> Call:
+        """Send a command to each agent. `finish` has to be called in the end."""
+        number = next(self._numbers)
+        call = Call(number, {name: replace(one, run_id=run_id, sequence=number) for name, one in commands.items()})
+        self._open[number] = call
+        self.repeat(call)
+        return call
+
+    def repeat(self, call: Call) -> None:
+        """Send it again to those that have not answered."""
+        for agent in sorted(call.pending):
+            self._send(agent, call.commands[agent])
+
+    def receive(self, agent: str, answer: Answer) -> bool:
+        """Take an answer; False where nobody waits for it, or it is of another run."""
+        call = self._open.get(answer.sequence)
+        if call is None or agent not in call.commands or call.commands[agent].run_id != answer.run_id:
+            return False
+        call.answers.setdefault(agent, answer)
+        return True
+
+    def finish(self, call: Call) -> None:
+        """Nobody waits for it any more."""
+        self._open.pop(call.sequence, None)
+
+
+class Responder:
+    """An agent's side: carries out each command once, in the run that it was prepared for last."""
+
+    def __init__(self, execute: Callable[[Command], Any]) -> None:
+        self._execute = execute
+        self.run_id = ""
+        self._prepared_by = 0
+        self._busy: set[int] = set()
+        self._answers: OrderedDict[int, Answer] = OrderedDict()
+
+    def receive(self, command: Command) -> Answer | None:
+        """Carry out a command, for as long as that takes; None where that is being done already, or was too late."""
+        number = command.sequence
+        if number in self._answers:
+            return self._answers[number]
+        if number in self._busy:
+            return None
+        if isinstance(command, Prepare):
+            if number < self._prepared_by:
+                return None  # of an earlier run: it was late
+            self.run_id, self._prepared_by = command.run_id, number
+        elif command.run_id != self.run_id:
+            return Answer(command.run_id, number, error=f"this process is prepared for run {self.run_id or 'none'}")
+        self._busy.add(number)
+        try:
+            answer = Answer(command.run_id, number, value=self._execute(command))
+        except Exception as error:  # noqa: BLE001 - every exception is the answer, none ends the process
+            answer = Answer(command.run_id, number, error=describe_error(error))
+        finally:
+            self._busy.discard(number)
+        self._answers[number] = answer
+        while len(self._answers) > ANSWERS_KEPT:
+            self._answers.popitem(last=False)
+        return answer
+
+
+def describe_error(error: BaseException) -> str:
+    """An exception in words; its type where it has none, or where they would be a riddle (`KeyError: 'x'`)."""
+    text = str(error).strip()
+    plain = isinstance(error, RuntimeError | ValueError | OSError) and text
+    return text if plain else f"{type(error).__name__}: {text}" if text else type(error).__name__

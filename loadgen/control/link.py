@@ -1,0 +1,60 @@
+"""The seam between the coordinator and whatever carries its messages: Locust's network, or a call in one process."""
+
+from typing import Protocol
+
+from loadgen.control.agent import Agent
+from loadgen.control.messages import Answer, Command, FromAgent, Hello
+
+LOCAL = ""
+"""Id of the one agent of a run in a single process."""
+
+
+class Listener(Protocol):
+    """Who hears what agents say."""
+
+    def receive(self, agent: str, message: FromAgent) -> None:
+        """Take one message."""
+
+
+class Link(Protocol):
+    """Ways to the agents."""
+
+    is_local: bool
+
+    def connected(self) -> set[str]:
+        """Ids of the agents that can be reached now."""
+
+    def send(self, agent: str, command: Command) -> None:
+        """Send a command. It may be lost."""
+
+    def dismiss(self, agent: str) -> None:
+        """Have a worker end, and count on it no more."""
+
+
+class LocalLink:
+    """To the agent in this process, which carries out each command before `send` returns."""
+
+    is_local = True
+
+    def __init__(self, agent: Agent, hello: Hello) -> None:
+        self._agent = agent
+        self._listener: Listener | None = None
+        self._hello = hello
+
+    def attach(self, listener: Listener) -> None:
+        """Have this one hear the agent, which greets it."""
+        self._listener = listener
+        listener.receive(LOCAL, self._hello)
+
+    def connected(self) -> set[str]:
+        """Always the one."""
+        return {LOCAL}
+
+    def send(self, agent: str, command: Command) -> None:
+        """Carry it out, and deliver the answer."""
+        answer: Answer | None = self._agent.receive(command)
+        if answer is not None and self._listener is not None:
+            self._listener.receive(agent, answer)
+
+    def dismiss(self, agent: str) -> None:
+        """A process cannot do without itself."""

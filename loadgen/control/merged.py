@@ -1,0 +1,139 @@
+"""What all agents have reported of a run, summed: the latest report of each counts, whatever was lost or came twice."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from loadgen.ledger import count_outside
+from loadgen.phase import Phase
+from loadgen.sample import Mode, Outcome
+from loadgen.window import Window
+
+
+@dataclass(slots=True)
+class _Part:
+    """The latest that one agent has reported of one attempt at a phase."""
+
+    sequence: int
+    window: Window
+
+
+@dataclass(slots=True)
+class _Agent:
+    sequence: int = 0
+    parts: dict[tuple[int, int], _Part] = field(default_factory=dict)
+    """By number and attempt of the phase."""
+    outside: dict[tuple[Mode, str], Counter[Outcome]] = field(default_factory=dict)
+    dropped_outside: Counter[Mode] = field(default_factory=Counter)
+
+
+class MergedLedger:
+    """The sum of the latest reports of all agents; used on the hub alone, by the coordinator.
+
+    Where a phase was attempted again, what its earlier attempts counted is outside of all phases.
+    """
+
+    def __init__(self) -> None:
+        self._agents: dict[str, _Agent] = {}
+        self._windows: dict[int, Window] = {}
+        self._attempts: dict[int, int] = {}
+        self._stale: set[int] = set()
+
+    def reset(self) -> None:
+        """Forget everything: another run begins."""
+        self._agents, self._windows, self._attempts, self._stale = {}, {}, {}, set()
+
+    def expect(self, phase: Phase) -> None:
+        """A phase begins, for the first time or again: its window is there also where nobody reports of it."""
+        if self._attempts.get(phase.number, -1) < phase.attempt:
+            self._attempts[phase.number] = phase.attempt
+            self._windows[phase.number] = Window(phase, 0.0)
+            self._stale.add(phase.number)
+
+    def merge(self, report: Mapping[str, Any], agent: str) -> None:
+        """Take the report of an agent, named by its id, in place of its earlier ones. Idempotent, in any order."""
+        known = self._agents.setdefault(agent, _Agent())
+        sequence = int(report["sequence"])
+        if sequence > known.sequence:
+            known.sequence = sequence
+            known.outside = {
+                (Mode(part["mode"]), part["operation"]): Counter(
+                    {Outcome(n): count for n, count in part["outcomes"].items()}
+                )
+                for part in report["outside"]
+            }
+            known.dropped_outside = Counter({Mode(mode): number for mode, number in report["dropped_outside"].items()})
+        for message in report["windows"]:
+            self._take_part(known, agent, sequence, message)
+
+    def _take_part(self, known: _Agent, agent: str, sequence: int, message: Mapping[str, Any]) -> None:
+        phase = Phase.from_message(message["phase"])
+        key = (phase.number, phase.attempt)
+        if (earlier := known.parts.get(key)) is not None and earlier.sequence >= sequence:
+            return
+        part = Window.from_message(message)
+        part.seconds = float(message["seconds"])
+        known.parts[key] = _Part(sequence, part)
+        self.expect(phase)
+        if self._attempts[phase.number] == phase.attempt:
+            window = self._windows[phase.number]
+            window.seconds = max(window.seconds, part.seconds)
+            window.heard[agent] = float(message["covered"])
+        self._stale.add(phase.number)
+
+    @property
+    def windows(self) -> Mapping[int, Window]:
+        """Each phase by its number, summed over the agents."""
+        stale, self._stale = self._stale, set()
+        for number in stale:
+            key = (number, self._attempts[number])
+            found = {name: one.parts[key].window for name, one in self._agents.items() if key in one.parts}
+            self._windows[number].combine(found)
+        if stale:
+            self._spread_change()
+        return self._windows
+
+    def _spread_change(self) -> None:
+        """What one agent has changed stays so for all, also after it has left."""
+        first = min((number for number, window in self._windows.items() if window.recalls.changed), default=math.inf)
+        for number, window in self._windows.items():
+            window.recalls.changed = number >= first
+
+    @property
+    def outside(self) -> Mapping[tuple[Mode, str], Counter[Outcome]]:
+        """How the operations ended that no phase has counted."""
+        total: dict[tuple[Mode, str], Counter[Outcome]] = {}
+        for agent in self._agents.values():
+            for key, ends in agent.outside.items():
+                total.setdefault(key, Counter()).update(ends)
+            for window in self._replaced(agent):
+                for key, tally in window.tallies.items():
+                    total.setdefault(key, Counter()).update(tally.outcomes)
+        return total
+
+    @property
+    def dropped_outside(self) -> Mapping[Mode, int]:
+        """Arrivals that were dropped in no phase."""
+        total: Counter[Mode] = Counter()
+        for agent in self._agents.values():
+            total.update(agent.dropped_outside)
+            for window in self._replaced(agent):
+                total[window.phase.mode] += window.flow.dropped
+        return total
+
+    def _replaced(self, agent: _Agent) -> list[Window]:
+        """Windows of attempts that were made again."""
+        return [part.window for (number, attempt), part in agent.parts.items() if attempt < self._attempts[number]]
+
+    @property
+    def answered(self) -> int:
+        """Operations with a usable answer, in phases and outside of them."""
+        return sum(window.answered for window in self.windows.values()) + count_outside(self.outside, failed=False)
+
+    @property
+    def failed(self) -> int:
+        """Operations without one."""
+        inside = sum(tally.failures for window in self.windows.values() for tally in window.tallies.values())
+        return inside + count_outside(self.outside, failed=True)

@@ -1,0 +1,242 @@
+"""What coordinator and agents say to each other: frozen values with the id of their run and a sequence number.
+
+On the wire a message is a plain dictionary (`encode`), read back by `decode`, which refuses anything else. A command is
+repeated until it is answered and carried out once; a report replaces the agent's earlier ones. So a message that is
+lost, late, repeated or out of order changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from loadgen.phase import Phase
+from loadgen.sample import Mode
+
+COMMAND, FROM_AGENT = "loadgen_command", "loadgen_agent"
+"""Locust message types: from the coordinator, and from an agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareFrom:
+    """A share of the arrivals, from a moment on: number `index` of `parts`, `after` seconds from the phase's start."""
+
+    after: float
+    index: int
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Open stores and make queries for a run; `settings` are all of them, secrets included. Answer: None."""
+
+    settings: Mapping[str, Any]
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["prepare"] = "prepare"
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """The exact neighbours, to check searches by. Answer: None."""
+
+    truth: Mapping[str, Any]
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["learn"] = "learn"
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """The users that Locust starts next belong to this phase. Answer: None."""
+
+    phase: Phase
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["announce"] = "announce"
+
+
+@dataclass(frozen=True, slots=True)
+class CountUsers:
+    """Answer: `started` (past their on_start in this phase, ever) and `present` (those that have not ended)."""
+
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["count_users"] = "count_users"
+
+
+@dataclass(frozen=True, slots=True)
+class CountMissingSlots:
+    """Answer: the concurrency slots of an open phase that are not ready yet; the first one makes them."""
+
+    phase: Phase
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["count_missing_slots"] = "count_missing_slots"
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Metrics show this phase from now on; `labels` name the run. Answer: None."""
+
+    phase: Phase
+    labels: Mapping[str, str]
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["enter"] = "enter"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWindow:
+    """Count for this phase, whose warm-up began `elapsed` seconds ago; an open one with this share. Answer: None."""
+
+    phase: Phase
+    share: ShareFrom | None = None
+    elapsed: float = 0.0
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["open_window"] = "open_window"
+
+
+@dataclass(frozen=True, slots=True)
+class Reshare:
+    """Another share of the arrivals from a moment on. Answer: None."""
+
+    share: ShareFrom
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["reshare"] = "reshare"
+
+
+@dataclass(frozen=True, slots=True)
+class IsOver:
+    """Answer: whether the burst of this number has ended here."""
+
+    number: int
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["is_over"] = "is_over"
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Answer: the `connections` of a mode that are open here, and the fingerprints of the `data` that they see."""
+
+    mode: Mode
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["describe"] = "describe"
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Wait for the users to end, count what they did. Answer: a report of all of it, as `Report.body`."""
+
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["drain"] = "drain"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the users, then as `Drain`."""
+
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["stop"] = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """This worker does not belong to the run: it ends and says why. Not answered."""
+
+    reason: str
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["refuse"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """From an agent that has connected: what it runs, and who forked it (empty: nobody)."""
+
+    version: str
+    locustfile: str
+    """Fingerprint of its locustfiles."""
+    parent: str = ""
+    """Key of the master that forked it."""
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["hello"] = "hello"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """To the command with the same run and sequence number; `error` is empty where it was carried out."""
+
+    run_id: str
+    sequence: int
+    value: Any = None
+    error: str = ""
+    kind: Literal["answer"] = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that an agent has counted so far (`Ledger.take_report`)."""
+
+    run_id: str
+    sequence: int
+    body: Mapping[str, Any] = field(default_factory=dict)
+    in_flight: int = 0
+    kind: Literal["report"] = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """From an agent that cannot go on, and why; nobody asked."""
+
+    reason: str
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["failure"] = "failure"
+
+
+Command = (
+    Prepare | Learn | Announce | CountUsers | CountMissingSlots | Enter | OpenWindow | Reshare | IsOver | Describe
+    | Drain | Stop | Refuse
+)  # fmt: skip
+FromAgent = Hello | Answer | Report | Failure
+Message = Command | FromAgent
+
+_ANY: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
+
+
+class MessageError(ValueError):
+    """What arrived is no message of ours."""
+
+
+def encode(message: Message) -> dict[str, Any]:
+    """Plain values for msgpack."""
+    plain: dict[str, Any] = _plain(_ANY.dump_python(message))
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """The same without enumerations, which msgpack does not know."""
+    if isinstance(value, Mode):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return value
+
+
+def decode(data: object) -> Message:
+    """The inverse of `encode`. Raises MessageError for anything else, such as a message of another version."""
+    try:
+        return _ANY.validate_python(data)
+    except ValidationError as error:
+        item = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(part) for part in item["loc"])
+        raise MessageError(f"{place or 'message'}: {item['msg']}") from None

@@ -1,0 +1,41 @@
+"""The states of a process in a run, and the ways from one to another."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a process stands. Only `ready` and `measuring` have users."""
+
+    IDLE = "idle"
+    PREPARING = "preparing"
+    """Data are loaded, or stores are opened."""
+    READY = "ready"
+    MEASURING = "measuring"
+    DRAINING = "draining"
+    """Users end; their last operations are waited for and counted."""
+    FAILED = "failed"
+    """It cannot take part in the run; another run may prepare it again."""
+
+
+ALLOWED: dict[State, frozenset[State]] = {
+    State.IDLE: frozenset({State.PREPARING}),
+    State.PREPARING: frozenset({State.READY, State.FAILED, State.IDLE, State.PREPARING}),
+    State.READY: frozenset({State.MEASURING, State.DRAINING, State.PREPARING, State.IDLE, State.FAILED}),
+    State.MEASURING: frozenset({State.MEASURING, State.DRAINING, State.PREPARING, State.FAILED}),
+    State.DRAINING: frozenset({State.READY, State.DRAINING, State.IDLE, State.PREPARING, State.FAILED}),
+    State.FAILED: frozenset({State.PREPARING, State.IDLE, State.FAILED}),
+}
+"""`measuring -> preparing`: a process that was away while its run ended is prepared for the next one."""
+
+
+class StateMachine:
+    """The state of one process."""
+
+    def __init__(self) -> None:
+        self.state = State.IDLE
+
+    def move(self, state: State) -> None:
+        """Go to another state. Raises RuntimeError where no way leads there: a fault of the program."""
+        if state not in ALLOWED[self.state]:
+            raise RuntimeError(f"no way from {self.state} to {state}")
+        self.state = state

@@ -1,0 +1,33 @@
+"""Whether the server still answers: a run against one that has gone is ended, not measured to its end."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class SuccessWatch:
+    """Judges from counts alone; times are seconds of any clock that does not go back.
+
+    `limit` seconds without a single answer end the run, 0 never does. It is silent while nothing is tried: users that
+    pause are no dead server.
+    """
+
+    limit: float
+    _answered: int = -1
+    _failed: int = 0
+    _since: float = 0.0
+
+    def restart(self, now: float) -> None:
+        """Load begins now: what went before says nothing."""
+        self._answered, self._since = -1, now
+
+    def judge(self, now: float, answered: int, failed: int, in_flight: int) -> str:
+        """Why the run is to end; empty while it goes on. Counts are of the whole run so far."""
+        if answered != self._answered:
+            self._answered, self._failed, self._since = answered, failed, now
+            return ""
+        silent, failures = now - self._since, failed - self._failed
+        if not self.limit or silent < self.limit or not (failures or in_flight):
+            return ""
+        if failures:
+            return f"no operation succeeded for {silent:.0f} s, {failures:,} failed"
+        return f"no operation succeeded for {silent:.0f} s, {in_flight:,} are waiting for an answer"

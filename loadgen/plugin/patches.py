@@ -1,0 +1,78 @@
+"""Workarounds for Locust's runners, each with what it works around. See `surroundings` for those of its main module."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from locust.runners import STATE_STOPPING, WorkerRunner
+
+READY_WITHIN = 180.0
+"""Seconds that users wait for their process to be made ready."""
+
+logger = logging.getLogger("loadgen")
+
+
+def wait_before_users(is_ready: Callable[[Any], bool]) -> None:
+    """Have every worker start users only where `is_ready(environment)`; before Locust makes a runner. Idempotent.
+
+    Locust sends a worker its users as soon as it has connected, which can be before `events.init` is fired there: then
+    `test_start` has no listener yet, and users would be made in a process that has no stores. `start_worker` runs in a
+    greenlet that a later message about users replaces, so waiting in it holds up nothing else.
+    """
+    original = WorkerRunner.start_worker
+    if getattr(original, "waits", False):
+        return
+
+    def start_worker(self: Any, user_classes_count: dict[str, int], **kwargs: Any) -> None:
+        with gevent.Timeout(READY_WITHIN, False):
+            while not is_ready(self.environment):
+                gevent.sleep(0.02)
+        if is_ready(self.environment):
+            original(self, user_classes_count, **kwargs)
+        else:
+            logger.error("No users were started: this worker was not made ready within %g s", READY_WITHIN)
+
+    start_worker.waits = True  # type: ignore[attr-defined]
+    WorkerRunner.start_worker = start_worker
+
+
+def keep_run_without_workers(runner: Any, is_held: Callable[[], bool]) -> None:
+    """Keep a master from ending a run because its last worker went missing, while `is_held()`.
+
+    `MasterRunner.heartbeat_worker` and its handling of `quit` stop the test as soon as no worker is left, although a
+    worker that missed three heartbeats comes back a second later; `check_stopped` then calls the run stopped. The
+    coordinator waits for a replacement instead and ends the run itself.
+    """
+    stop, quit_, check_stopped = runner.stop, runner.quit, runner.check_stopped
+
+    def is_locusts_own() -> bool:
+        caller = getattr(gevent.getcurrent(), "_run", None)
+        return runner.worker_count <= 0 and caller in (runner.heartbeat_worker, runner.client_listener) and is_held()
+
+    def held_stop(*args: Any, **kwargs: Any) -> None:
+        if not is_locusts_own():
+            stop(*args, **kwargs)
+
+    def held_quit() -> None:
+        if not is_locusts_own():
+            quit_()
+
+    def held_check_stopped() -> None:
+        if runner.state == STATE_STOPPING or not is_held():
+            check_stopped()
+
+    runner.stop, runner.quit, runner.check_stopped = held_stop, held_quit, held_check_stopped
+
+
+class QuitNote:
+    """Whether the master has told this worker to quit: a worker that ends without that word has failed."""
+
+    def __init__(self, runner: Any) -> None:
+        self.came = False
+        self._original = runner.handle_message
+        runner.handle_message = self._handle
+
+    def _handle(self, msg: Any) -> None:
+        self.came = self.came or msg.type == "quit"
+        self._original(msg)

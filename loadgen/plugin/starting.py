@@ -1,0 +1,139 @@
+"""From what was asked for to a run that may begin: the data, the stores of every process, the record."""
+
+from datetime import UTC, datetime
+from random import SystemRandom
+from typing import Any, NoReturn
+
+import gevent
+from locust.exception import StopTest
+from locust.runners import LocalRunner, MasterRunner
+
+from loadgen.control.calls import describe_error
+from loadgen.control.coordinator import Coordinator
+from loadgen.control.exit_codes import CANNOT_START
+from loadgen.control.run import Run
+from loadgen.plugin.asking import Asking
+from loadgen.plugin.ending import Ending
+from loadgen.plugin.front import Front
+from loadgen.plugin.progress import Progress
+from loadgen.plugin.supply import Supply
+from loadgen.plugin.surroundings import Interrupt, leave
+from loadgen.record import new_run_id
+from loadgen.sample import Mode
+from loadgen.settings import Settings
+from loadgen.users import Station
+
+QUIT_SECONDS = 0.5
+"""For workers to hear that the run does not begin."""
+
+
+class Starting:
+    """One for each process that conducts runs. Every exception before the load is one message, and no load."""
+
+    def __init__(
+        self,
+        environment: Any,
+        station: Station,
+        interrupt: Interrupt,
+        parts: tuple[Asking, Supply, Ending, Progress, Front, Coordinator],
+    ) -> None:
+        self._environment = environment
+        self._station = station
+        self._interrupt = interrupt
+        self._asking, self._supply, self._ending, self._progress, self._front, self._coordinator = parts
+        self._prepared: Settings | None = None
+        self._run: Run | None = None
+
+    def prepare_or_leave(self, settings: Settings) -> None:
+        """Before Locust starts by itself: the data, and in a single process the stores; ends the process otherwise."""
+        try:
+            self._prepare(settings)
+        except KeyboardInterrupt:
+            self._supply.wait_for_shield()
+            self._front.close()
+            leave("Interrupted before the run began.", self._interrupt.code)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent
+            self._front.close()
+            leave(describe_error(error), CANNOT_START)
+
+    def begin(self) -> None:
+        """Make everything ready for the run that was asked for, or refuse it (StopTest, or the end of the process)."""
+        try:
+            if self._prepared is None:
+                self._prepare(self._asking.settings())
+            settings, self._prepared = self._prepared, None  # the next start looks again
+            assert settings is not None  # noqa: S101 - `_prepare` has just set it
+            if self._run is None:
+                self._begin_agents(settings)
+            run, self._run = self._run, None
+            assert run is not None  # noqa: S101 - likewise
+            self._begin_record(run)
+        except StopTest:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            self._refuse(describe_error(error))
+
+    def _prepare(self, settings: Settings) -> None:
+        self._progress.begin_preparing()
+        self._run = None
+        try:
+            addressed = self._supply.prepare(settings)
+            if isinstance(self._environment.runner, LocalRunner):
+                self._begin_agents(addressed)
+            modes = {kind.mode for kind in self._environment.user_classes if not kind.style}
+            both = settings.mode == "compare" and modes == set(Mode)
+            self._ending.objections = self._supply.compare_modes(self._station, addressed) if both else ()
+        finally:
+            self._progress.end_preparing()
+        self._prepared = addressed
+
+    def _begin_agents(self, settings: Settings) -> None:
+        """Have every process open its stores."""
+        options, shape = self._environment.parsed_options, self._environment.shape_class
+        run = Run(
+            run_id=new_run_id(datetime.now(UTC), SystemRandom()),
+            settings=settings,
+            plan=shape.phases if shape is not None else (),
+            expected=self._count_expected(),
+            truth=self._supply.truth,
+        )
+        if options.processes:  # nobody starts another in place of one that has gone
+            run.settings = settings.model_copy(update={"worker_grace": 0.0})
+        options.loadgen_run_id = run.run_id  # Locust sends it to the workers with their users
+        self._coordinator.begin_run(run)
+        self._run = run
+
+    def _count_expected(self) -> int:
+        """Processes that are to make load: as many as there are, or as were asked for."""
+        runner = self._environment.runner
+        if not isinstance(runner, MasterRunner):
+            return 1
+        return max(int(self._environment.parsed_options.expect_workers or 1), int(runner.worker_count))
+
+    def _begin_record(self, run: Run) -> None:
+        """Keep a record of this run from here on."""
+        runner = self._environment.runner
+        workers = runner.worker_count if isinstance(runner, MasterRunner) else 1
+        shape = self._environment.shape_class
+        run.plan = shape.phases if shape is not None else ()
+        if self._supply.answered is not None:
+            run.labels = self._ending.begin(run, self._supply.answered, workers)
+        self._front.begin()
+        self._coordinator.teach()
+        self._environment.process_exit_code = None
+
+    def _refuse(self, words: str) -> NoReturn:
+        self._progress.rest()
+        self._ending.refuse(words)
+        self._environment.process_exit_code = CANNOT_START
+        runner = self._environment.runner
+        if self._environment.web_ui is None:
+            self._front.close()
+            if isinstance(runner, MasterRunner):
+                runner.send_message("quit")
+                gevent.sleep(QUIT_SECONDS)
+            leave(words, CANNOT_START)
+        self._front.refuse(words)
+        if isinstance(runner, MasterRunner):  # its stop() does nothing in this state, and would keep the shape
+            runner.shape_greenlet = runner.shape_last_tick = None
+        raise StopTest(words)
