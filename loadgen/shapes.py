@@ -1,5 +1,6 @@
 """The plan of phases as a Locust load shape."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ from locust.exception import StopTest
 from loadgen.control.errors import PlanBrokenError
 from loadgen.phase import Phase
 
+logger = logging.getLogger("loadgen")
 Tick = tuple[int, float, list[Any]]
 
 
@@ -73,8 +75,16 @@ class PhaseShape(LoadTestShape):  # type: ignore[misc]
                     yield from self._run(phase)
                     phase = self._conductor.next_attempt(phase)
         except PlanBrokenError as error:
-            self._conductor.break_off(str(error))
-            raise StopTest(str(error)) from error
+            reason = str(error)
+        except StopTest:
+            raise
+        except Exception as error:
+            logger.exception("The plan of phases broke off")
+            reason = f"{type(error).__name__}: {error}"
+        else:
+            return
+        self._conductor.break_off(reason)
+        raise StopTest(f"The run ends early: {reason}")
 
     def _run(self, phase: Phase) -> Iterator[Tick]:
         classes = self._conductor.begin(phase)

@@ -7,7 +7,7 @@ from time import perf_counter, time
 
 from loadgen.conflicts import without_secret
 from loadgen.control.agents import ANSWER_WITHIN, LOOK, Agents, summed
-from loadgen.control.errors import AgentError, PlanBrokenError
+from loadgen.control.errors import PlanBrokenError
 from loadgen.control.link import Link
 from loadgen.control.merged import MergedLedger
 from loadgen.control.messages import (
@@ -63,6 +63,7 @@ class Coordinator:
         """The closed phase that runs, and when it began (perf_counter)."""
         self._in_flight: dict[str, int] = {}
         self._watch = SuccessWatch(0.0)
+        self._alone_since = 0.0
         self._admitting: set[str] = set()
         self._supervisor = spawn(self._supervise)
 
@@ -107,12 +108,12 @@ class Coordinator:
             self._ledger.reset()
         try:
             self.agents.begin_run(run.run_id, run.settings.as_message(), run.expected, WORKERS_WITHIN)
-        except BaseException as error:
+        except BaseException:
             self._machine.move(State.FAILED)
-            if isinstance(error, AgentError):
-                self.run.over = True
+            self.run.over = True
             raise
         self._watch = SuccessWatch(find_patience(run.settings))
+        self._alone_since = perf_counter()
         self._machine.move(State.READY)
 
     def teach(self) -> None:
@@ -150,6 +151,15 @@ class Coordinator:
             if perf_counter() - looked_at >= LOOK_AT_USERS:
                 looked_at = perf_counter()
                 self._look_at_server()
+                if not self.run.plan:
+                    self._look_at_workers()
+
+    def _look_at_workers(self) -> None:
+        """A run of one mode whose workers have all gone ends, where no other comes within the grace."""
+        if self.agents.present():
+            self._alone_since = perf_counter()
+        elif perf_counter() - self._alone_since > self.run.settings.worker_grace:
+            self.end_early("no worker is left")
 
     def _admit(self, name: str) -> None:
         """Make a worker that has joined ready, and have it count for the closed phase that runs."""
@@ -341,8 +351,9 @@ class Coordinator:
     # A run of one mode
 
     def follow(self, phase: Phase, find_users: Callable[[], int], run_time: float) -> None:
-        """Count for this phase as soon as all users have started, until `stop`; returns at once."""
+        """Count for this phase as soon as all users have started, until `stop`; returns immediately."""
         self._expect(phase)
+        self._board.begin(phase, (phase,))
         self.agents.ask_all(Announce(phase.starting(time())))
         spawn(self._open_when_started, self.run, phase, find_users, run_time)
 

@@ -9,6 +9,7 @@ from loadgen.control.coordinator import Coordinator
 from loadgen.exporter import Exporter
 from loadgen.phase import Phase
 from loadgen.plugin.front import Front
+from loadgen.plugin.patches import dispatch_anew
 
 
 class PlanConductor:
@@ -28,6 +29,7 @@ class PlanConductor:
     def begin(self, phase: Phase) -> list[Any]:
         """Announce a phase; returns the user classes of its mode and style."""
         self._find().announce(phase)
+        dispatch_anew(self._environment.runner)
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 

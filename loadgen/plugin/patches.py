@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-from locust.runners import STATE_STOPPING, WorkerRunner
+from locust.runners import STATE_STOPPING, MasterRunner, WorkerRunner
 
 READY_WITHIN = 180.0
 """Seconds that users wait for their process to be made ready."""
@@ -37,32 +37,46 @@ def wait_before_users(is_ready: Callable[[Any], bool]) -> None:
     WorkerRunner.start_worker = start_worker
 
 
-def keep_run_without_workers(runner: Any, is_held: Callable[[], bool]) -> None:
-    """Keep a master from ending a run because its last worker went missing, while `is_held()`.
+def leave_workers_to_coordinator(runner: Any, is_held: Callable[[], bool], has_plan: Callable[[], bool]) -> None:
+    """Keep a master from ending a run because its last worker went missing, or from moving users, while `is_held()`.
 
     `MasterRunner.heartbeat_worker` and its handling of `quit` stop the test as soon as no worker is left, although a
     worker that missed three heartbeats comes back a second later; `check_stopped` then calls the run stopped. The
-    coordinator waits for a replacement instead and ends the run itself.
+    coordinator waits for a replacement instead and ends the run itself. Where a worker leaves or joins, they start the
+    users anew as well: beside the load shape's own start, so that both dispatch at the same time, and in the greenlet
+    that should hear the workers. In a plan the next phase takes those that are there.
     """
-    stop, quit_, check_stopped = runner.stop, runner.quit, runner.check_stopped
+    start, stop, quit_, check_stopped = runner.start, runner.stop, runner.quit, runner.check_stopped
 
     def is_locusts_own() -> bool:
-        caller = getattr(gevent.getcurrent(), "_run", None)
-        return runner.worker_count <= 0 and caller in (runner.heartbeat_worker, runner.client_listener) and is_held()
+        return getattr(gevent.getcurrent(), "_run", None) in (runner.heartbeat_worker, runner.client_listener)
+
+    def held_start(*args: Any, **kwargs: Any) -> None:
+        if not (is_locusts_own() and is_held() and has_plan()):
+            start(*args, **kwargs)
 
     def held_stop(*args: Any, **kwargs: Any) -> None:
-        if not is_locusts_own():
+        if not (is_locusts_own() and is_held() and runner.worker_count <= 0):
             stop(*args, **kwargs)
 
     def held_quit() -> None:
-        if not is_locusts_own():
+        if not (is_locusts_own() and is_held() and runner.worker_count <= 0):
             quit_()
 
     def held_check_stopped() -> None:
         if runner.state == STATE_STOPPING or not is_held():
             check_stopped()
 
-    runner.stop, runner.quit, runner.check_stopped = held_stop, held_quit, held_check_stopped
+    runner.start, runner.stop, runner.quit, runner.check_stopped = held_start, held_stop, held_quit, held_check_stopped
+
+
+def dispatch_anew(runner: Any) -> None:
+    """Have a master spread the users of its next start over the workers that are there then; while it has no users.
+
+    Its dispatcher keeps what it believes of each worker, also of one that went missing and came back.
+    """
+    if isinstance(runner, MasterRunner):
+        runner._users_dispatcher = None  # noqa: SLF001
 
 
 class QuitNote:

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
 from loadgen.control.agent import Agent
+from loadgen.control.calls import describe_error
 from loadgen.control.coordinator import Coordinator
 from loadgen.control.exit_codes import CANNOT_START, SHORT_OF
 from loadgen.control.link import LocalLink
@@ -31,7 +32,7 @@ from loadgen.plugin.identity import introduce
 from loadgen.plugin.links import MasterLink, WorkerLink, deliver
 from loadgen.plugin.metering import Metering
 from loadgen.plugin.page import dress_page
-from loadgen.plugin.patches import QuitNote, keep_run_without_workers, wait_before_users
+from loadgen.plugin.patches import QuitNote, leave_workers_to_coordinator, wait_before_users
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.starting import Starting
@@ -74,6 +75,12 @@ class Plugin:
         add_arguments(parser, self._defaults, self._doubts)
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+        try:
+            self._begin(environment, runner, web_ui)
+        except Exception as error:  # noqa: BLE001 - Locust would log its traceback; nothing has been sent
+            leave(describe_error(error), CANNOT_START)
+
+    def _begin(self, environment: Any, runner: Any, web_ui: Any) -> None:
         self._environment = environment
         self._interrupt = Interrupt()
         repair_locust_main(self._interrupt, runner, self._decide)
@@ -108,6 +115,7 @@ class Plugin:
         is_master = isinstance(runner, MasterRunner)
         self._merged = MergedLedger()
         ledger: Counted = self._merged if is_master else own
+        self._station.counted = ledger
         self._ending = Ending(ledger)
         self._front = Front(environment, self._progress, ledger, self._ending)
         hello = introduce(environment.parsed_locustfiles or (), is_worker=False)
@@ -125,7 +133,9 @@ class Plugin:
         if isinstance(link, MasterLink):
             link.listen(self._coordinator)
             environment.events.worker_report.add_listener(self._on_worker_report)
-            keep_run_without_workers(runner, lambda: not self._coordinator.run.over)
+            leave_workers_to_coordinator(
+                runner, lambda: not self._coordinator.run.over, lambda: bool(self._coordinator.run.plan)
+            )
         else:
             link.attach(self._coordinator)
         conductor = PlanConductor(environment, lambda: self._coordinator, lambda: self._starting.begin())  # noqa: PLW0108 - made below
@@ -133,6 +143,7 @@ class Plugin:
         self._everyone = self._asking.everyone
         parts = (self._asking, self._supply, self._ending, self._progress, self._front, self._coordinator)
         self._starting = Starting(environment, self._station, self._interrupt, parts)
+        self._starting.on_begin = self._show
         self._listen(environment.events)
         self._go(environment, web_ui)
 
@@ -169,6 +180,11 @@ class Plugin:
         """Pre-register the metric series of every operation that the users can perform."""
         self._metering.exporter.expect(operations_of(self._everyone, mode))
 
+    def _show(self, settings: Settings) -> None:
+        """Have the metrics of the process that conducts name this run."""
+        self._metering.exporter.begin(settings)
+        self._expect(settings.mode)
+
     def _is_ready(self, environment: Any) -> bool:
         """True where a worker may start the users that Locust has sent."""
         run_id = getattr(environment.parsed_options, "loadgen_run_id", "")
@@ -183,9 +199,10 @@ class Plugin:
         """A plan begins in its first tick, which is before."""
         if isinstance(environment.runner, WorkerRunner) or environment.shape_class is not None:
             return
+        began = perf_counter()  # so does Locust's own clock for --run-time
         self._starting.begin()
         run, options = self._coordinator.run, environment.parsed_options
-        run.run_time, run.began = float(options.run_time or 0.0), perf_counter()
+        run.run_time, run.began = float(options.run_time or 0.0), began
         phase = Phase(0, Mode(run.settings.mode), options.num_users or 1)
         self._coordinator.follow(phase, lambda: environment.runner.target_user_count, run.run_time)
 

@@ -1,5 +1,6 @@
 """From what was asked for to a run that may begin: the data, the stores of every process, the record."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from random import SystemRandom
 from typing import Any, NoReturn
@@ -41,6 +42,8 @@ class Starting:
         self._station = station
         self._interrupt = interrupt
         self._asking, self._supply, self._ending, self._progress, self._front, self._coordinator = parts
+        self.on_begin: Callable[[Settings], object] = lambda _settings: None
+        """Called with the settings of each run that begins."""
         self._prepared: Settings | None = None
         self._run: Run | None = None
 
@@ -118,6 +121,7 @@ class Starting:
         run.plan = shape.phases if shape is not None else ()
         if self._supply.answered is not None:
             run.labels = self._ending.begin(run, self._supply.answered, workers)
+        self.on_begin(run.settings)
         self._front.begin()
         self._coordinator.teach()
         self._environment.process_exit_code = None

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from loadgen.health import Beat
-from loadgen.ledger import Ledger
+from loadgen.ledger import Counted, Ledger
 from loadgen.phase import Phase
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
@@ -38,6 +38,8 @@ class Station:
     queue: HubQueue
     ledger: Ledger
     loop: LoopThread
+    counted: Counted | None = None
+    """What was counted in the run so far: by this process, or on a coordinator by all agents."""
     stores: Mapping[Mode, list[Any]] = field(default_factory=dict)
     seen: dict[Mode, list[str]] = field(default_factory=dict)
     """Fingerprint of the data that each of the stores saw when it was opened."""

@@ -26,6 +26,8 @@ def _told(environment: Any, code: int) -> str:
             "seconds": window.seconds,
             "connections": window.connections,
             "data": window.data,
+            "workers_lost": window.workers_lost,
+            "users_gone": window.users_gone,
             "recall": window.recalls.mean,
             "offered": window.flow.offered,
             "dropped": window.flow.dropped,
@@ -36,7 +38,11 @@ def _told(environment: Any, code: int) -> str:
                 for (mode, name), tally in window.tallies.items()
             },
         }
-        for window in environment.loadgen.ledger.windows.values()
+        for window in environment.loadgen.counted.windows.values()
     ]
-    counted = {"stats": stats, "failures": failures, "windows": windows}
+    outside = {
+        f"{mode} {name}": {str(outcome): number for outcome, number in ends.items()}
+        for (mode, name), ends in environment.loadgen.counted.outside.items()
+    }
+    counted = {"outside": outside, "stats": stats, "failures": failures, "windows": windows}
     return json.dumps({"code": code, "set_aside": gc.get_freeze_count()} | counted)
