@@ -108,6 +108,17 @@ class Agents:
         if there < expected:
             raise AgentError(f"only {there} of {expected} workers are connected")
 
+    def wait_for_others(self, expected: int, within: float) -> bool:
+        """Whether as many agents are ready as the run expects, at the latest after so many seconds."""
+        deadline = perf_counter() + within
+        if within and (there := len(self.present())) < expected:
+            logger.warning("%d of %d workers are present; waiting up to %g s for others", there, expected, within)
+        while len(self.present()) < expected:
+            if perf_counter() >= deadline:
+                return False
+            pause(LOOK)
+        return True
+
     def _name(self, agent: str, error: str) -> str:
         return error if self._link.is_local else f"worker {agent} cannot take part: {error}"
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from loadgen.settings import Settings
+
 
 @dataclass(slots=True)
 class SuccessWatch:
@@ -31,3 +33,8 @@ class SuccessWatch:
         if failures:
             return f"no operation succeeded for {silent:.0f} s, {failures:,} failed"
         return f"no operation succeeded for {silent:.0f} s, {in_flight:,} are waiting for an answer"
+
+
+def find_patience(settings: Settings) -> float:
+    """Seconds without a success that end the run: not before an operation could have met its deadline."""
+    return max(settings.give_up_after, settings.deadline + 1) if settings.give_up_after else 0.0
