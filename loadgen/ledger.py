@@ -50,15 +50,16 @@ class Ledger:
         self._current: Window | None = None
         self._previous: Window | None = None
         self._changed_at = math.inf
-        self._sequence = 0
-        self._reported: dict[tuple[int, int], tuple[object, ...]] = {}
+        self._sequence = self._confirmed = 0
+        self._reported: dict[tuple[int, int], tuple[int, tuple[object, ...]]] = {}
+        """For each window its state, and the number of the first report that had it."""
 
     def reset(self) -> None:
         """Forget everything: another run begins."""
         self.windows, self.outside, self.dropped_outside = {}, {}, Counter()
         self._current = self._previous = None
         self._changed_at = math.inf
-        self._sequence, self._reported = 0, {}
+        self._reported = {}
 
     @property
     def answered(self) -> int:
@@ -163,6 +164,7 @@ class Ledger:
         """All that was counted so far in the phases that have news, as plain values; `final`: in those of this moment.
 
         Cumulative: it replaces every earlier report of this process, so that a lost or repeated one changes nothing.
+        What has not been confirmed is news. Numbers of reports never start again.
         """
         self._sequence += 1
         ends = [
@@ -183,10 +185,17 @@ class Ledger:
         found = []
         for key, window in known.items():
             state = (*window.state(), now >= window.end)
-            if self._reported.get(key) != state or (final and window in latest):
-                self._reported[key] = state
+            first, reported = self._reported.get(key, (0, ()))
+            if reported != state:
+                first = self._sequence
+                self._reported[key] = (first, state)
+            if first > self._confirmed or (final and any(window is one for one in latest)):
                 found.append(window)
         return found
+
+    def confirm(self, sequence: int) -> None:
+        """The report of this number has arrived: what it said need not be said again."""
+        self._confirmed = max(self._confirmed, sequence)
 
     def _as_message(self, window: Window, now: float) -> dict[str, Any]:
         """The length of a window is reported once it is over: until then a Ctrl-C may still make it shorter."""

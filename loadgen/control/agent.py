@@ -11,6 +11,7 @@ from loadgen.control.messages import (
     Announce,
     Answer,
     Command,
+    Confirm,
     CountMissingSlots,
     CountUsers,
     Describe,
@@ -94,6 +95,10 @@ class Agent:
 
     def receive(self, command: Command) -> Answer | None:
         """Carry out a command, for as long as that takes; its answer, or None where there is nothing to say."""
+        if isinstance(command, Confirm):
+            if command.run_id == self.run_id:
+                self._station.ledger.confirm(command.report)
+            return None
         return self._responder.receive(command)
 
     def report(self) -> Report:

@@ -8,7 +8,7 @@ from typing import Any
 from loadgen.control.calls import Call, Caller
 from loadgen.control.errors import AgentError
 from loadgen.control.link import Link
-from loadgen.control.messages import Answer, Command, Hello, Learn, Prepare, Refuse
+from loadgen.control.messages import Answer, Command, Confirm, Hello, Learn, Prepare, Refuse
 from loadgen.runtime.hub import pause
 
 LOOK = 0.01
@@ -167,6 +167,10 @@ class Agents:
             )
         if (silent := call.pending & self._link.connected()) and within >= ANSWER_WITHIN:
             logger.warning("No answer to %s from %d of %d agents", kind, len(silent), len(call.commands))
+
+    def confirm(self, agent: str, report: int) -> None:
+        """Say that a report of this run has arrived. Where that is lost, the next report says more than it has to."""
+        self._link.send(agent, Confirm(report, run_id=self.run_id))
 
     def ask_all(self, command: Command, within: float = ANSWER_WITHIN) -> list[Any]:
         """The answers of all agents that are present and could carry the command out."""

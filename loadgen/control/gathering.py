@@ -1,6 +1,8 @@
 """What the agents have counted of each phase, gathered in the process that conducts, and what the phase lacked."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from loadgen.control.agents import ANSWER_WITHIN, Agents
 from loadgen.control.merged import MergedLedger
@@ -43,8 +45,7 @@ class Gathering:
     def take(self, agent: str, report: Report) -> None:
         """Take a report of this run."""
         self._in_flight[agent] = report.in_flight
-        if isinstance(self._ledger, MergedLedger):
-            self._ledger.merge(report.body, agent)
+        self._merge(agent, report.body)
 
     def count_in_flight(self) -> int:
         """Operations in flight in the agents that are present, by their latest reports."""
@@ -54,9 +55,13 @@ class Gathering:
     def collect(self, command: Drain | Stop, within: float) -> None:
         """Have all agents that are present count to the end, and take their reports."""
         call = self._agents.ask(dict.fromkeys(sorted(self._agents.present()), command), within)
+        for agent, body in call.values.items():
+            self._merge(agent, body)
+
+    def _merge(self, agent: str, body: Mapping[str, Any]) -> None:
         if isinstance(self._ledger, MergedLedger):
-            for agent, body in call.values.items():
-                self._ledger.merge(body, agent)
+            self._ledger.merge(body, agent)
+            self._agents.confirm(agent, body["sequence"])
 
     def count_lost(self, expected: int) -> None:
         """Mark the phase with the workers that it lacked: those that left meanwhile, and those that never came."""
