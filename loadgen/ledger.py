@@ -47,6 +47,8 @@ class Ledger:
         """How the operations ended that no window has counted: of warm-ups, and what a window's end found under way."""
         self.dropped_outside: Counter[Mode] = Counter()
         """Arrivals that were given up in no window: those of warm-ups."""
+        self._replaced: list[Window] = []
+        """Of attempts at a phase that was begun again."""
         self._current: Window | None = None
         self._previous: Window | None = None
         self._changed_at = math.inf
@@ -57,7 +59,7 @@ class Ledger:
     def reset(self) -> None:
         """Forget everything: another run begins."""
         self.windows, self.outside, self.dropped_outside = {}, {}, Counter()
-        self._current = self._previous = None
+        self._replaced, self._current, self._previous = [], None, None
         self._changed_at = math.inf
         self._reported = {}
 
@@ -76,6 +78,8 @@ class Ledger:
         """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is."""
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
         window.recalls.changed = self._changed_at < end
+        if (earlier := self.windows.get(phase.number)) is not None:
+            self._replaced.append(earlier)
         self._previous, self._current = self._current, window
         self.windows[phase.number] = window
 
@@ -180,7 +184,7 @@ class Ledger:
 
     def _with_news(self, now: float, *, final: bool) -> list[Window]:
         latest = [window for window in (self._previous, self._current) if window is not None]
-        every = (*latest, *self.windows.values())
+        every = (*latest, *self._replaced, *self.windows.values())
         known = {(window.phase.number, window.phase.attempt): window for window in every}
         found = []
         for key, window in known.items():
