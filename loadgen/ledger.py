@@ -52,12 +52,15 @@ class Ledger:
         self._current: Window | None = None
         self._previous: Window | None = None
         self._changed_at = math.inf
+        self._since = -math.inf
+        """Operations that were due before are of an earlier run."""
         self._sequence = self._confirmed = 0
         self._reported: dict[tuple[int, int], tuple[int, tuple[object, ...]]] = {}
         """For each window its state, and the number of the first report that had it."""
 
-    def reset(self) -> None:
-        """Forget everything: another run begins."""
+    def reset(self, at: float = -math.inf) -> None:
+        """Forget everything: another run begins at this moment. What was due before it does not count any more."""
+        self._since = at
         self.windows, self.outside, self.dropped_outside = {}, {}, Counter()
         self._replaced, self._current, self._previous = [], None, None
         self._changed_at = math.inf
@@ -99,6 +102,8 @@ class Ledger:
         """Sink of samples: each counts in the phase in which it finished, or as one outside of all."""
         window = self._current
         for sample in samples:
+            if sample.scheduled < self._since:
+                continue
             if window is not None and window.start <= sample.finished < window.end:
                 window.add(sample)
             else:
