@@ -27,8 +27,12 @@ class SuccessWatch:
         if answered != self._answered:
             self._answered, self._failed, self._since = answered, failed, now
             return ""
-        silent, failures = now - self._since, failed - self._failed
-        if not self.limit or silent < self.limit or not (failures or in_flight):
+        failures = failed - self._failed
+        if not (failures or in_flight):
+            self._since = now
+            return ""
+        silent = now - self._since
+        if not self.limit or silent < self.limit:
             return ""
         if failures:
             return f"no operation succeeded for {silent:.0f} s, {failures:,} failed"
