@@ -200,6 +200,7 @@ class Coordinator:
         self.agents.present()
         self._gathering.count_lost(self.run.expected)
         self._gathering.describe_sides()
+        self._gathering.is_counted = True
         window = self._gathering.window
         if window is not None:
             self._board.finish(window)
@@ -260,11 +261,14 @@ class Coordinator:
 
     def stop(self) -> None:
         """Stop all users and collect everything; a phase that this breaks off is marked as one that ends."""
-        self._gathering.describe_sides(within=1.0)
+        counted = self._gathering.is_counted
+        if not counted:
+            self._gathering.describe_sides(within=1.0)
         missed = set(self.agents.missed)  # those that leave from here on are no loss: all are told to
         self._collect(Stop(), ANSWER_WITHIN)
         self.agents.missed = missed
-        self._gathering.count_lost(self.run.expected)
+        if not counted:
+            self._gathering.count_lost(self.run.expected)
         if self.agents.missed and not self.run.plan:
             self.run.fault(f"{len(self.agents.missed)} of {self.run.expected} workers were lost")
 

@@ -22,17 +22,19 @@ class Gathering:
         self._ledger = ledger
         self.phase: Phase | None = None
         """The phase that was announced last in this run."""
+        self.is_counted = False
+        """All of it is counted here: whoever leaves now takes nothing along."""
         self._in_flight: dict[str, int] = {}
 
     def begin_run(self) -> None:
         """Another run begins with nothing."""
-        self.phase, self._in_flight = None, {}
+        self.phase, self.is_counted, self._in_flight = None, False, {}
         if isinstance(self._ledger, MergedLedger):
             self._ledger.reset()
 
     def expect(self, phase: Phase) -> None:
         """Note who is present as a phase begins."""
-        self.phase = phase
+        self.phase, self.is_counted = phase, False
         self._agents.mark_phase()
         if isinstance(self._ledger, MergedLedger):
             self._ledger.expect(phase)
