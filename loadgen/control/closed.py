@@ -63,8 +63,10 @@ class ClosedPhases:
                 raise PlanBrokenError(f"all {phase.users} users of phase {phase.number + 1} ended by themselves")
 
     def let_burst(self, phase: Phase) -> None:
-        """Return when a burst has ended, or where no agent is left."""
-        while self._agents.present() and not any(self._agents.ask_all(IsOver(phase.number))):
+        """Return when a burst has ended, or where an agent has left: its one user may have been there."""
+        while self._agents.present() and not self._agents.missed:
+            if any(self._agents.ask_all(IsOver(phase.number))):
+                return
             pause(LOOK)
 
     def count_started(self) -> int:
