@@ -35,6 +35,8 @@ class Agents:
         self._greeted: set[str] = set()
         self._prepared: set[str] = set()
         self._refused: set[str] = set()
+        self._silent_since: dict[str, float] = {}
+        """When each agent was seen first that has not said what it runs (perf_counter)."""
         self._began: set[str] = set()
         """Those that were ready when the phase began."""
         self.missed: set[str] = set()
@@ -61,6 +63,14 @@ class Agents:
     def newcomers(self) -> set[str]:
         """Agents that belong here and are not ready for the run."""
         return self.connected() - self._prepared
+
+    def dismiss_silent(self) -> None:
+        """Do without workers that have been connected for a while and have not said what they run."""
+        silent = self._link.connected() - self._greeted
+        self._silent_since = {name: self._silent_since.get(name, perf_counter()) for name in silent}
+        for name, since in self._silent_since.items():
+            if perf_counter() - since > GREET_WITHIN:
+                self.dismiss(name, f"it has not said within {GREET_WITHIN:g} s what it runs")
 
     def mark_phase(self) -> set[str]:
         """A phase begins with the agents that are present now, which are returned."""
@@ -104,6 +114,7 @@ class Agents:
         while (there := len(self.connected())) < expected or self._link.connected() - self._greeted:
             if perf_counter() > deadline:
                 break
+            self.dismiss_silent()
             pause(LOOK)
         if there < expected:
             raise AgentError(f"only {there} of {expected} workers are connected")

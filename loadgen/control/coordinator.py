@@ -130,6 +130,7 @@ class Coordinator:
             pause(LOOK_FOR_WORKERS)
             if self.run.over or self.state in (State.IDLE, State.PREPARING, State.FAILED):
                 continue
+            self.agents.dismiss_silent()
             for name in self.agents.newcomers() - self._admitting:
                 self._admitting.add(name)
                 spawn(self._admit, name)
