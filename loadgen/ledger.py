@@ -47,18 +47,24 @@ class Ledger:
         """How the operations ended that no window has counted: of warm-ups, and what a window's end found under way."""
         self.dropped_outside: Counter[Mode] = Counter()
         """Arrivals that were given up in no window: those of warm-ups."""
+        self._replaced: list[Window] = []
+        """Of attempts at a phase that was begun again."""
         self._current: Window | None = None
         self._previous: Window | None = None
         self._changed_at = math.inf
-        self._sequence = 0
-        self._reported: dict[tuple[int, int], tuple[object, ...]] = {}
+        self._since = -math.inf
+        """Operations that were due before are of an earlier run."""
+        self._sequence = self._confirmed = 0
+        self._reported: dict[tuple[int, int], tuple[int, tuple[object, ...]]] = {}
+        """For each window its state, and the number of the first report that had it."""
 
-    def reset(self) -> None:
-        """Forget everything: another run begins."""
+    def reset(self, at: float = -math.inf) -> None:
+        """Forget everything: another run begins at this moment. What was due before it does not count any more."""
+        self._since = at
         self.windows, self.outside, self.dropped_outside = {}, {}, Counter()
-        self._current = self._previous = None
+        self._replaced, self._current, self._previous = [], None, None
         self._changed_at = math.inf
-        self._sequence, self._reported = 0, {}
+        self._reported = {}
 
     @property
     def answered(self) -> int:
@@ -75,6 +81,8 @@ class Ledger:
         """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is."""
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
         window.recalls.changed = self._changed_at < end
+        if (earlier := self.windows.get(phase.number)) is not None:
+            self._replaced.append(earlier)
         self._previous, self._current = self._current, window
         self.windows[phase.number] = window
 
@@ -94,6 +102,8 @@ class Ledger:
         """Sink of samples: each counts in the phase in which it finished, or as one outside of all."""
         window = self._current
         for sample in samples:
+            if sample.scheduled < self._since:
+                continue
             if window is not None and window.start <= sample.finished < window.end:
                 window.add(sample)
             else:
@@ -163,6 +173,7 @@ class Ledger:
         """All that was counted so far in the phases that have news, as plain values; `final`: in those of this moment.
 
         Cumulative: it replaces every earlier report of this process, so that a lost or repeated one changes nothing.
+        What has not been confirmed is news. Numbers of reports never start again.
         """
         self._sequence += 1
         ends = [
@@ -178,15 +189,22 @@ class Ledger:
 
     def _with_news(self, now: float, *, final: bool) -> list[Window]:
         latest = [window for window in (self._previous, self._current) if window is not None]
-        every = (*latest, *self.windows.values())
+        every = (*latest, *self._replaced, *self.windows.values())
         known = {(window.phase.number, window.phase.attempt): window for window in every}
         found = []
         for key, window in known.items():
             state = (*window.state(), now >= window.end)
-            if self._reported.get(key) != state or (final and window in latest):
-                self._reported[key] = state
+            first, reported = self._reported.get(key, (0, ()))
+            if reported != state:
+                first = self._sequence
+                self._reported[key] = (first, state)
+            if first > self._confirmed or (final and any(window is one for one in latest)):
                 found.append(window)
         return found
+
+    def confirm(self, sequence: int) -> None:
+        """The report of this number has arrived: what it said need not be said again."""
+        self._confirmed = max(self._confirmed, sequence)
 
     def _as_message(self, window: Window, now: float) -> dict[str, Any]:
         """The length of a window is reported once it is over: until then a Ctrl-C may still make it shorter."""

@@ -11,6 +11,7 @@ from loadgen.control.messages import (
     Announce,
     Answer,
     Command,
+    Confirm,
     CountMissingSlots,
     CountUsers,
     Describe,
@@ -59,6 +60,8 @@ class Agent:
         self._send_stats = send_stats
         self._machine = StateMachine()
         self._responder = Responder(self._execute)
+        self._counted_run = ""
+        """The run whose operations are in the ledger."""
         self._opened = (-1, 0)
         """Number and attempt of the phase that was opened here last."""
         self.exporter = exporter
@@ -74,8 +77,8 @@ class Agent:
             Reshare: self._reshare,
             IsOver: lambda command: command.number in station.over,
             Describe: lambda command: self._describe(command.mode),
-            Drain: lambda _: self._drain(),
-            Stop: lambda _: self._stop(),
+            Drain: self._drain,
+            Stop: self._stop,
         }
 
     @property
@@ -94,13 +97,17 @@ class Agent:
 
     def receive(self, command: Command) -> Answer | None:
         """Carry out a command, for as long as that takes; its answer, or None where there is nothing to say."""
+        if isinstance(command, Confirm):
+            if command.run_id == self.run_id:
+                self._station.ledger.confirm(command.report)
+            return None
         return self._responder.receive(command)
 
     def report(self) -> Report:
         """All that was counted so far."""
         self._station.settle()
         body = self._station.ledger.take_report(perf_counter())
-        return Report(self.run_id, body["sequence"], body, self.in_flight)
+        return Report(self._counted_run, body["sequence"], body, self.in_flight)
 
     @property
     def in_flight(self) -> int:
@@ -125,10 +132,13 @@ class Agent:
         return not self._station.is_ending()
 
     def _prepare(self, command: Prepare) -> None:
-        """Begin another run."""
+        """Begin another run. Raises RuntimeError where yet another one has begun meanwhile."""
+        while self.state is State.PREPARING:  # for an earlier run, which its coordinator has given up
+            pause(LOOK)
+        self._check_run(command)
         self._machine.move(State.PREPARING)
         try:
-            self.reset()
+            self.reset(command.run_id)
             settings = Settings.parse(command.settings)
             self.exporter.begin(settings)
             self._open_stores(settings)
@@ -137,10 +147,16 @@ class Agent:
             raise
         self._machine.move(State.READY)
 
-    def reset(self) -> None:
-        """Forget what an earlier run has counted here."""
+    def _check_run(self, command: Command) -> None:
+        """Raises RuntimeError where this process has been prepared for another run meanwhile."""
+        if command.run_id != self.run_id:
+            raise RuntimeError(f"run {self.run_id} has begun here")
+
+    def reset(self, run_id: str) -> None:
+        """Forget what an earlier run has counted here, and count for this one."""
         self.arrivals.finish()
-        self._station.ledger.reset()
+        self._station.ledger.reset(perf_counter())
+        self._counted_run = run_id
         self._station.settled.clear()
         self._station.over.clear()
         self._station.phase = None
@@ -163,6 +179,8 @@ class Agent:
         A worker that was silent for a while and hears of its phase again goes on counting: only its share is another.
         """
         key = (command.phase.number, command.phase.attempt)
+        if self._opened > key:
+            raise RuntimeError(f"phase {command.phase.number + 1} is over here")
         if self._opened == key:
             if command.share is not None:
                 self._reshare(Reshare(command.share))
@@ -184,8 +202,11 @@ class Agent:
             self.exporter.offer(phase.mode, phase.rate / command.share.parts)
         self.arrivals.reshare(command.share)
 
-    def _drain(self) -> dict[str, Any]:
-        """Wait until no user and no arrival is left, then have every sample counted; the report of it."""
+    def _drain(self, command: Drain | Stop) -> dict[str, Any]:
+        """Wait until no user and no arrival is left, then have every sample counted; the report of it.
+
+        Raises RuntimeError where another run has begun meanwhile.
+        """
         self._machine.move(State.DRAINING)
         runner = self._environment.runner
         begun, logged = perf_counter(), False
@@ -194,7 +215,9 @@ class Agent:
                 logged = True
                 logger.info(LAST_OPERATIONS, runner.user_count, self._station.patience - waited)
             pause(LOOK)
+            self._check_run(command)
         self.arrivals.complete()
+        self._check_run(command)
         for mode in Mode:
             self.exporter.offer(mode, 0.0)
         self.exporter.leave()
@@ -207,6 +230,6 @@ class Agent:
             self._machine.move(State.READY)
         return self._station.ledger.take_report(perf_counter(), final=True)
 
-    def _stop(self) -> dict[str, Any]:
+    def _stop(self, command: Stop) -> dict[str, Any]:
         self._environment.runner.stop()
-        return self._drain()
+        return self._drain(command)

@@ -8,7 +8,7 @@ from typing import Any
 from loadgen.control.calls import Call, Caller
 from loadgen.control.errors import AgentError
 from loadgen.control.link import Link
-from loadgen.control.messages import Answer, Command, Hello, Learn, Prepare, Refuse
+from loadgen.control.messages import Answer, Command, Confirm, Hello, Learn, Prepare, Refuse
 from loadgen.runtime.hub import pause
 
 LOOK = 0.01
@@ -35,6 +35,8 @@ class Agents:
         self._greeted: set[str] = set()
         self._prepared: set[str] = set()
         self._refused: set[str] = set()
+        self._silent_since: dict[str, float] = {}
+        """When each agent was seen first that has not said what it runs (perf_counter)."""
         self._began: set[str] = set()
         """Those that were ready when the phase began."""
         self.missed: set[str] = set()
@@ -61,6 +63,14 @@ class Agents:
     def newcomers(self) -> set[str]:
         """Agents that belong here and are not ready for the run."""
         return self.connected() - self._prepared
+
+    def dismiss_silent(self) -> None:
+        """Do without workers that have been connected for a while and have not said what they run."""
+        silent = self._link.connected() - self._greeted
+        self._silent_since = {name: self._silent_since.get(name, perf_counter()) for name in silent}
+        for name, since in self._silent_since.items():
+            if perf_counter() - since > GREET_WITHIN:
+                self.dismiss(name, f"it has not said within {GREET_WITHIN:g} s what it runs")
 
     def mark_phase(self) -> set[str]:
         """A phase begins with the agents that are present now, which are returned."""
@@ -104,9 +114,21 @@ class Agents:
         while (there := len(self.connected())) < expected or self._link.connected() - self._greeted:
             if perf_counter() > deadline:
                 break
+            self.dismiss_silent()
             pause(LOOK)
         if there < expected:
             raise AgentError(f"only {there} of {expected} workers are connected")
+
+    def wait_for_others(self, expected: int, within: float) -> bool:
+        """Whether as many agents are ready as the run expects, at the latest after so many seconds."""
+        deadline = perf_counter() + within
+        if within and (there := len(self.present())) < expected:
+            logger.warning("%d of %d workers are present; waiting up to %g s for others", there, expected, within)
+        while len(self.present()) < expected:
+            if perf_counter() >= deadline:
+                return False
+            pause(LOOK)
+        return True
 
     def _name(self, agent: str, error: str) -> str:
         return error if self._link.is_local else f"worker {agent} cannot take part: {error}"
@@ -156,6 +178,10 @@ class Agents:
             )
         if (silent := call.pending & self._link.connected()) and within >= ANSWER_WITHIN:
             logger.warning("No answer to %s from %d of %d agents", kind, len(silent), len(call.commands))
+
+    def confirm(self, agent: str, report: int) -> None:
+        """Say that a report of this run has arrived. Where that is lost, the next report says more than it has to."""
+        self._link.send(agent, Confirm(report, run_id=self.run_id))
 
     def ask_all(self, command: Command, within: float = ANSWER_WITHIN) -> list[Any]:
         """The answers of all agents that are present and could carry the command out."""

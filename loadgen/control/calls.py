@@ -4,12 +4,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from loadgen.control.messages import Answer, Command, Prepare
 
+T = TypeVar("T")
 ANSWERS_KEPT = 256
 """Answers that an agent remembers, for commands that are repeated because the answer was lost."""
+NUMBERS_KEPT = 10_000
+"""Numbers of commands that it remembers: one that comes again is not carried out again. At 100 questions a second, by
+which users are counted until they have started, that is longer than any command is repeated."""
 
 
 @dataclass(slots=True)
@@ -77,15 +81,16 @@ class Responder:
         self._execute = execute
         self.run_id = ""
         self._prepared_by = 0
-        self._busy: set[int] = set()
+        self._done: OrderedDict[int, None] = OrderedDict()
+        """Numbers of all commands that were carried out, or are being so."""
         self._answers: OrderedDict[int, Answer] = OrderedDict()
 
     def receive(self, command: Command) -> Answer | None:
-        """Carry out a command, for as long as that takes; None where that is being done already, or was too late."""
+        """Carry out a command, for as long as that takes; None where that is being done already, or it is too late."""
         number = command.sequence
         if number in self._answers:
             return self._answers[number]
-        if number in self._busy:
+        if number in self._done:
             return None
         if isinstance(command, Prepare):
             if number < self._prepared_by:
@@ -93,17 +98,19 @@ class Responder:
             self.run_id, self._prepared_by = command.run_id, number
         elif command.run_id != self.run_id:
             return Answer(command.run_id, number, error=f"this process is prepared for run {self.run_id or 'none'}")
-        self._busy.add(number)
+        _remember(self._done, number, None, NUMBERS_KEPT)
         try:
             answer = Answer(command.run_id, number, value=self._execute(command))
         except Exception as error:  # noqa: BLE001 - every exception is the answer, none ends the process
             answer = Answer(command.run_id, number, error=describe_error(error))
-        finally:
-            self._busy.discard(number)
-        self._answers[number] = answer
-        while len(self._answers) > ANSWERS_KEPT:
-            self._answers.popitem(last=False)
+        _remember(self._answers, number, answer, ANSWERS_KEPT)
         return answer
+
+
+def _remember(memory: OrderedDict[int, T], number: int, value: T, at_most: int) -> None:
+    memory[number] = value
+    while len(memory) > at_most:
+        memory.popitem(last=False)
 
 
 def describe_error(error: BaseException) -> str:

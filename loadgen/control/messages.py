@@ -1,8 +1,8 @@
 """What coordinator and agents say to each other: frozen values with the id of their run and a sequence number.
 
 On the wire a message is a plain dictionary (`encode`), read back by `decode`, which refuses anything else. A command is
-repeated until it is answered and carried out once; a report replaces the agent's earlier ones. So a message that is
-lost, late, repeated or out of order changes nothing.
+repeated until it is answered and carried out once; a report replaces the agent's earlier ones, and says all that was
+not yet confirmed. So a message that is lost, late, repeated or out of order changes nothing.
 """
 
 from collections.abc import Mapping
@@ -148,6 +148,16 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirm:
+    """The report of this number has arrived: later ones may leave out what has not changed since. Not answered."""
+
+    report: int
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["confirm"] = "confirm"
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """This worker does not belong to the run: it ends and says why. Not answered."""
 
@@ -205,7 +215,7 @@ class Failure:
 
 Command = (
     Prepare | Learn | Announce | CountUsers | CountMissingSlots | Enter | OpenWindow | Reshare | IsOver | Describe
-    | Drain | Stop | Refuse
+    | Drain | Stop | Confirm | Refuse
 )  # fmt: skip
 FromAgent = Hello | Answer | Report | Failure
 Message = Command | FromAgent

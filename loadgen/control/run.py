@@ -62,6 +62,11 @@ class Run:
         """Why less was measured than was asked for; empty where nothing is missing."""
         return "; ".join([self.early or self.broken, *self.faults]).strip("; ")
 
+    def fault(self, words: str) -> None:
+        """Note, and log, what was less than the plan asked for."""
+        logger.warning("%s", words[:1].upper() + words[1:])
+        self.faults.append(words)
+
 
 class Board(Protocol):
     """What is shown of a run meanwhile."""

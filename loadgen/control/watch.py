@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from loadgen.settings import Settings
+
 
 @dataclass(slots=True)
 class SuccessWatch:
@@ -25,9 +27,18 @@ class SuccessWatch:
         if answered != self._answered:
             self._answered, self._failed, self._since = answered, failed, now
             return ""
-        silent, failures = now - self._since, failed - self._failed
-        if not self.limit or silent < self.limit or not (failures or in_flight):
+        failures = failed - self._failed
+        if not (failures or in_flight):
+            self._since = now
+            return ""
+        silent = now - self._since
+        if not self.limit or silent < self.limit:
             return ""
         if failures:
             return f"no operation succeeded for {silent:.0f} s, {failures:,} failed"
         return f"no operation succeeded for {silent:.0f} s, {in_flight:,} are waiting for an answer"
+
+
+def find_patience(settings: Settings) -> float:
+    """Seconds without a success that end the run: not before an operation could have met its deadline."""
+    return max(settings.give_up_after, settings.deadline + 1) if settings.give_up_after else 0.0

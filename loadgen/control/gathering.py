@@ -1,0 +1,89 @@
+"""What the agents have counted of each phase, gathered in the process that conducts, and what the phase lacked."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from loadgen.control.agents import ANSWER_WITHIN, Agents
+from loadgen.control.merged import MergedLedger
+from loadgen.control.messages import Describe, Drain, Report, Stop
+from loadgen.ledger import Counted
+from loadgen.phase import Phase
+from loadgen.window import Window
+
+logger = logging.getLogger("loadgen")
+
+
+class Gathering:
+    """Used on the hub alone. In a single process the ledger is the agent's own, and nothing has to be brought."""
+
+    def __init__(self, agents: Agents, ledger: Counted) -> None:
+        self._agents = agents
+        self._ledger = ledger
+        self.phase: Phase | None = None
+        """The phase that was announced last in this run."""
+        self.is_counted = False
+        """All of it is counted here: whoever leaves now takes nothing along."""
+        self._in_flight: dict[str, int] = {}
+
+    def begin_run(self) -> None:
+        """Another run begins with nothing."""
+        self.phase, self.is_counted, self._in_flight = None, False, {}
+        if isinstance(self._ledger, MergedLedger):
+            self._ledger.reset()
+
+    def expect(self, phase: Phase) -> None:
+        """Note who is present as a phase begins."""
+        self.phase, self.is_counted = phase, False
+        self._agents.mark_phase()
+        if isinstance(self._ledger, MergedLedger):
+            self._ledger.expect(phase)
+
+    @property
+    def window(self) -> Window | None:
+        """What was counted of the phase that was announced last; None where nothing can have been."""
+        return self._ledger.windows.get(self.phase.number) if self.phase is not None else None
+
+    def take(self, agent: str, report: Report) -> None:
+        """Take a report of this run."""
+        self._in_flight[agent] = report.in_flight
+        self._merge(agent, report.body)
+
+    def count_in_flight(self) -> int:
+        """Operations in flight in the agents that are present, by their latest reports."""
+        there = self._agents.present()
+        return sum(number for agent, number in self._in_flight.items() if agent in there)
+
+    def collect(self, command: Drain | Stop, within: float) -> None:
+        """Have all agents that are present count to the end, and take their reports."""
+        call = self._agents.ask(dict.fromkeys(sorted(self._agents.present()), command), within)
+        for agent, body in call.values.items():
+            self._merge(agent, body)
+
+    def _merge(self, agent: str, body: Mapping[str, Any]) -> None:
+        if isinstance(self._ledger, MergedLedger):
+            self._ledger.merge(body, agent)
+            self._agents.confirm(agent, body["sequence"])
+
+    def count_lost(self, expected: int) -> None:
+        """Mark the phase with the workers that it lacked: those that left meanwhile, and those that never came."""
+        window = self.window
+        if window is None:
+            return
+        lacking = max(len(self._agents.missed), expected - self._agents.began)
+        if lacking > 0:
+            window.lose(lacking)
+            logger.warning("Phase %d lacked %d of %d workers", window.phase.number + 1, lacking, expected)
+
+    def describe_sides(self, within: float = ANSWER_WITHIN) -> None:
+        """Keep with the phase how many connections its mode had, and what data they saw."""
+        window = self.window
+        if window is not None:
+            seen = self._agents.ask_all(Describe(window.phase.mode), within)
+            window.connections = sum(one["connections"] for one in seen)
+            window.data = tuple(sorted({found for one in seen for found in one["data"]}))
+
+    @property
+    def has_lost_workers(self) -> bool:
+        """True where workers left during the phase that was announced last, or did not come to it."""
+        return bool(self._agents.missed) or (self.window is not None and self.window.workers_lost > 0)
