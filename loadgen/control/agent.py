@@ -138,6 +138,7 @@ class Agent:
         self._check_run(command)
         self._machine.move(State.PREPARING)
         try:
+            self._end_leftover_users()
             self.reset(command.run_id)
             settings = Settings.parse(command.settings)
             self.exporter.begin(settings)
@@ -164,7 +165,19 @@ class Agent:
         self._station.checks.begin()
 
     def _announce(self, phase: Phase) -> None:
+        self._end_leftover_users()
         self._station.phase = phase
+
+    def _end_leftover_users(self) -> None:
+        """End users of an earlier phase: a worker that was away when they were to end still has them.
+
+        Locust counts such a worker as empty, and would take them for the users of the next phase.
+        """
+        runner = self._environment.runner
+        if runner.user_count:
+            logger.warning("Ending %d users that an earlier phase has left here", runner.user_count)
+            runner.stop_users(dict(runner.user_classes_count))
+            self._station.queue.flush()
 
     def _count_users(self) -> dict[str, int]:
         return {"present": len(self._station.settled), "started": len(self._station.settled)}
