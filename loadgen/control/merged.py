@@ -50,6 +50,7 @@ class MergedLedger:
         if self._attempts.get(phase.number, -1) < phase.attempt:
             self._attempts[phase.number] = phase.attempt
             self._windows[phase.number] = Window(phase, 0.0)
+            self._windows = dict(sorted(self._windows.items()))  # a report may be the first to speak of several
             self._stale.add(phase.number)
 
     def merge(self, report: Mapping[str, Any], agent: str) -> None:

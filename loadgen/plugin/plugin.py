@@ -109,7 +109,8 @@ class Plugin:
         self._expect(environment.parsed_options.mode)  # its own, which its master may change
         self._sinks += self._metering.open(environment.parsed_options)
         self._doubts.warn()
-        link.greet(introduce(environment.parsed_locustfiles or (), is_worker=True))
+        self._hello = introduce(environment.parsed_locustfiles or (), is_worker=True)
+        link.greet(self._hello)
 
     def _begin_coordinator(self, environment: Any, runner: Any, own: Ledger, web_ui: Any) -> None:
         is_master = isinstance(runner, MasterRunner)
@@ -220,8 +221,8 @@ class Plugin:
             runner._send_stats()  # noqa: SLF001 - Locust has no other way to hurry it
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        if self._agent is not None and self._agent.run_id:
-            data["loadgen"] = encode(self._agent.report())
+        if self._agent is not None:  # the first greeting may have come before the master listened
+            data["loadgen"] = encode(self._agent.report() if self._agent.run_id else self._hello)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         if report := data.get("loadgen"):

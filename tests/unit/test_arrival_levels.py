@@ -7,12 +7,13 @@ import msgpack
 import pytest
 
 from loadgen.compare import Verdict
+from loadgen.control.merged import MergedLedger
+from loadgen.control.run import log_lacking
 from loadgen.faults import SettingsError
 from loadgen.health import new_lags
-from loadgen.ledger import Ledger
+from loadgen.ledger import Counted, Ledger
 from loadgen.levels import find_levels
 from loadgen.phase import Phase, open_phases
-from loadgen.plugin.arrivals import tell_flow
 from loadgen.plugin.recording import Recorder
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
@@ -43,7 +44,7 @@ def lines(ledger: Ledger) -> list[str]:
     return out.getvalue().splitlines()
 
 
-def reasons(ledger: Ledger) -> str:
+def reasons(ledger: Counted) -> str:
     """Why the comparison was decided without its interval, or not at all."""
     return "; ".join(
         reason
@@ -105,7 +106,7 @@ def test_a_phase_that_ends_while_many_wait_has_no_p99_to_compare() -> None:
 
 @pytest.mark.parametrize("model", ["poisson", "closed"])
 def test_slow_operations_under_way_at_the_end_put_no_others_in_doubt(model: Literal["poisson", "closed"]) -> None:
-    ledger, of_worker = Ledger(), Ledger()
+    ledger, of_worker = MergedLedger(), Ledger()
     for number, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
         start, rate = 100.0 * (number + 1), 100.0 if model == "poisson" else 0.0
         of_worker.open(Phase(number, mode, 30, seconds=10, model=model, rate=rate), start, start + 10)
@@ -175,7 +176,7 @@ def test_a_stall_at_the_end_of_a_phase_is_logged_whichever_operations_ended_firs
     found = Sample(Mode.SYNC, "search", 101.0, 101.0, 101.5, Outcome.OK, 10)
     ledger([refused, found] if first == "insert" else [found, refused])
     ledger([Sample(Mode.SYNC, "search", 104.0, 104.0, 112.0, Outcome.OK, 10)])
-    tell_flow(ledger.windows[0])
+    log_lacking(ledger.windows[0])
     told = "Phase 1 ended while an operation had waited for 6.001 s; the longest that ended took 0.500 s"
     assert [one.getMessage() for one in caplog.records] == [told]
 
@@ -188,7 +189,7 @@ def test_where_nothing_ended_nothing_is_logged_of_the_longest_that_did(
     ledger.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
     ledger([Sample(Mode.SYNC, "insert", 101.0, 101.0, 101.1, outcome, 0)] if outcome else [])
     ledger([Sample(Mode.SYNC, "search", 104.0, 104.0, 112.0, Outcome.OK, 10)])
-    tell_flow(ledger.windows[0])
+    log_lacking(ledger.windows[0])
     assert not caplog.records
 
 

@@ -3,9 +3,11 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 from locust.env import Environment
 
+from loadgen.control.run import Run
 from loadgen.ledger import Ledger
 from loadgen.levels import find_levels
 from loadgen.phase import Phase, timed_phases
@@ -110,7 +112,8 @@ def test_a_phase_that_is_shorter_by_a_rounding_error_was_not_broken_off() -> Non
 
 def begun(ledger: Ledger, folder: Path) -> Ending:
     ending = Ending(ledger)
-    ending.begin(Settings(record=str(folder), report="none"), ServerInfo("2.3.5", "milvus"), 1)
+    settings = Settings(record=str(folder), report="none")
+    ending.begin(Run("20261122-193000-k3f9", settings), ServerInfo("2.3.5", "milvus"), 1)
     return ending
 
 
@@ -127,7 +130,7 @@ def test_before_the_end_the_same_words_are_said_as_at_the_end_and_the_record_has
     assert [level.label for level in levels] == ["8", "16"]
     assert ending.path is not None
     assert read_record(ending.path).comparisons == ()
-    ending.conclude(Environment())
+    ending.conclude(Environment(parsed_options=SimpleNamespace(exit_code_on_error=1)))
     assert ending.words == words
     assert len(read_record(ending.path).comparisons) == 2
 

@@ -6,18 +6,23 @@ import msgpack
 import numpy as np
 import pytest
 
+from loadgen.control.merged import MergedLedger
 from loadgen.health import new_lags
-from loadgen.ledger import Ledger
+from loadgen.ledger import Counted, Ledger
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, OutcomeClass, Sample
 from loadgen.tally import new_histogram
 
-NOTHING: dict[str, object] = {"windows": [], "outside": [], "dropped_outside": {}}
 PHASES = [Phase(number, mode, 8, seconds=10) for number, mode in enumerate((Mode.SYNC, Mode.ASYNC))]
 
 
 def sample(finished: float, took: float = 0.01, outcome: Outcome = Outcome.OK, mode: Mode = Mode.SYNC) -> Sample:
     return Sample(mode, "search", finished - took, finished - took, finished, outcome, 10)
+
+
+def send(worker: Ledger, master: MergedLedger, now: float, name: str = "one") -> None:
+    """Send a report that arrives."""
+    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(now))), name)
 
 
 def test_only_what_finishes_within_the_window_counts() -> None:
@@ -50,13 +55,13 @@ def test_an_open_window_is_as_long_as_until_its_close() -> None:
 
 
 def test_a_timed_phase_that_is_broken_off_is_as_long_as_it_ran() -> None:
-    worker, master = Ledger(), Ledger()
+    worker, master = Ledger(), MergedLedger()
     worker.open(PHASES[0], 100.0, 110.0)
     worker([sample(101.0)])
-    master.merge(worker.take_report(103.0), "one")
+    send(worker, master, 103.0)
     worker.cut(104.0)
     worker([sample(105.0)])
-    master.merge(worker.take_report(106.0), "one")
+    send(worker, master, 106.0)
     worker.close(109.0)
     assert worker.windows[0].seconds == master.windows[0].seconds == 4
     assert master.windows[0].tallies[Mode.SYNC, "search"].operations == 1
@@ -90,7 +95,7 @@ def test_nothing_counted_has_no_percentile() -> None:
 
 
 def test_reports_of_two_workers_add_up_to_what_one_process_would_have_counted() -> None:
-    alone, master = Ledger(), Ledger()
+    alone, master = Ledger(), MergedLedger()
     workers = [Ledger(), Ledger()]
     for ledger in (alone, *workers):
         ledger.open(PHASES[0], 0.0, 1e6)
@@ -99,11 +104,10 @@ def test_reports_of_two_workers_add_up_to_what_one_process_would_have_counted() 
         alone([one])
         workers[number % 2]([one])
         if number % 150 == 0:
-            for worker in workers:
-                master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(2e6))), "one")
-    for worker in workers:
-        assert worker.take_report(2e6) == NOTHING
-    mine, merged = (ledger.windows[0].tallies[Mode.SYNC, "search"] for ledger in (alone, master))
+            for name, worker in enumerate(workers):
+                send(worker, master, 2e6, f"worker {name}")
+    counted: tuple[Counted, ...] = (alone, master)
+    mine, merged = (ledger.windows[0].tallies[Mode.SYNC, "search"] for ledger in counted)
     assert merged.outcomes == mine.outcomes
     assert merged.rows == mine.rows
     assert [merged.percentile(p) for p in (1, 50, 90, 99, 100)] == [mine.percentile(p) for p in (1, 50, 90, 99, 100)]
@@ -111,12 +115,12 @@ def test_reports_of_two_workers_add_up_to_what_one_process_would_have_counted() 
 
 
 def test_the_length_of_a_burst_reaches_the_master_also_when_its_samples_went_before() -> None:
-    worker, master = Ledger(), Ledger()
+    worker, master = Ledger(), MergedLedger()
     worker.open(Phase(4, Mode.SYNC, 1, style="sync", operation="search", operations=1), 10.0)
     worker([sample(10.5)])
-    master.merge(worker.take_report(10.6), "one")
+    send(worker, master, 10.6)
     worker.close(10.75)
-    master.merge(worker.take_report(10.8), "one")
+    send(worker, master, 10.8)
     assert master.windows[4].seconds == 0.75
     assert master.windows[4].tallies[Mode.SYNC, "search"].operations == 1
 
@@ -131,13 +135,13 @@ def late(finished: float, waited: float, took: float, outcome: Outcome = Outcome
 
 
 def test_service_and_response_times_are_apart_where_operations_start_late_and_survive_the_way_to_the_master() -> None:
-    worker, master = Ledger(), Ledger()
+    worker, master = Ledger(), MergedLedger()
     worker.open(OPEN, 100.0, 110.0)
     worker([late(101.0 + number / 1000, waited=0.0, took=0.02) for number in range(300)])
     worker([late(102.0 + number / 1000, waited=0.5, took=0.02) for number in range(300)])
-    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(103.0))), "one")
+    send(worker, master, 103.0)
     worker([late(104.0, waited=0.5, took=0.02)])
-    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(111.0))), "one")
+    send(worker, master, 111.0)
     tally = master.windows[0].tallies[Mode.ASYNC, "search"]
     assert tally.operations == tally.service.get_total_count() == tally.response.get_total_count() == 601
     assert tally.service.get_max_value() == pytest.approx(20_000, rel=2e-3)
@@ -184,19 +188,18 @@ def test_what_a_windows_end_finds_under_way_is_left_over_with_its_age_and_no_ope
 
 
 def test_dropped_arrivals_count_in_the_phase_of_their_moment_and_reach_the_master() -> None:
-    worker, master = Ledger(), Ledger()
+    worker, master = Ledger(), MergedLedger()
     worker.open(OPEN, 100.0, 110.0)
     assert worker.drop([98.0], at=99.0) == 1
     assert worker.drop([100.5, 100.6], at=101.0) == 2
-    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(102.0))), "one")
+    send(worker, master, 102.0)
     worker.drop([103.0], at=104.0)
     worker.offer(1000, new_lags())
     assert worker.drop([109.7], at=110.7) == 0, "left over by the end of its phase"
-    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(111.0))), "one")
+    send(worker, master, 111.0)
     flow = master.windows[0].flow
     assert (flow.offered, flow.dropped, flow.unfinished) == (1000, 3, 1)
     assert master.dropped_outside == {Mode.ASYNC: 1}, "in the warm-up"
-    assert worker.take_report(112.0) == NOTHING
 
 
 def test_what_a_closed_phase_finds_under_way_at_its_end_is_left_over_with_its_age() -> None:
@@ -208,14 +211,14 @@ def test_what_a_closed_phase_finds_under_way_at_its_end_is_left_over_with_its_ag
 
 
 def test_every_operation_is_counted_once_in_a_phase_or_outside_of_all_and_so_on_the_master() -> None:
-    worker, master = Ledger(), Ledger()
+    worker, master = Ledger(), MergedLedger()
     worker([sample(98.0)])
     worker.open(PHASES[0], 100.0, 110.0)
     worker([sample(99.0, outcome=Outcome.FAILED), sample(101.0), sample(110.5, took=2.0)])
-    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(111.0))), "one")
+    send(worker, master, 111.0)
     worker.open(PHASES[1], 112.0, 122.0)
     worker([sample(111.5, mode=Mode.ASYNC), sample(113.0, mode=Mode.ASYNC), sample(109.5)])
-    master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(123.0))), "one")
+    send(worker, master, 123.0)
     counted = {
         (key, number): tally.operations for number in (0, 1) for key, tally in master.windows[number].tallies.items()
     }
@@ -224,6 +227,5 @@ def test_every_operation_is_counted_once_in_a_phase_or_outside_of_all_and_so_on_
         (Mode.SYNC, "search"): {Outcome.OK: 2, Outcome.FAILED: 1},
         (Mode.ASYNC, "search"): {Outcome.OK: 1},
     }
-    assert worker.take_report(124.0) == NOTHING
     master.reset()
     assert master.outside == {}

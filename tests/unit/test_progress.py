@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from loadgen.control.merged import MergedLedger
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase, timed_phases
 from loadgen.plugin.display import ERASE, Display, in_words
@@ -109,16 +110,16 @@ def test_figures_are_measured_at_most_once_a_second(progress: Progress, clock: C
     assert looked(progress).figures != first
 
 
-def test_on_a_master_the_rate_is_over_what_the_workers_have_reported(
-    progress: Progress, clock: Clock, ledger: Ledger
-) -> None:
+def test_on_a_master_the_rate_is_over_what_the_workers_have_reported(progress: Progress, clock: Clock) -> None:
+    merged = MergedLedger()
+    progress.follow(merged)
     workers = {name: Ledger() for name in ("one", "two")}
     progress.open(PLAN[0])
     for worker in workers.values():
         worker.open(PLAN[0], 102.0, 112.0)
     for name, at, operations in (("one", 104.0, 100), ("two", 105.0, 150), ("one", 107.0, 150)):
         searches(workers[name], operations, at - 0.5)
-        ledger.merge(workers[name].take_report(at), name)
+        merged.merge(workers[name].take_report(at), name)
     clock.now = 109.5
     now = looked(progress)
     assert now.figures is not None

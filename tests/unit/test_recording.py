@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from loadgen.control.merged import MergedLedger
 from loadgen.health import Beat, new_lags
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
@@ -46,8 +47,9 @@ def test_a_phase_in_which_nothing_was_answered_is_in_the_record_and_one_that_nev
 
 
 def test_what_was_seen_of_the_generator_is_kept_and_what_it_had_under_way_is_in_the_report() -> None:
-    ledger, worker = Ledger(), Ledger()
+    ledger = MergedLedger()
     for name, hub_lag, in_flight in (("one", 0.15, 5), ("two", 0.001, 2)):
+        worker = Ledger()
         worker.open(Phase(0, Mode.SYNC, 8, seconds=10.0), 10.0, 20.0)
         for number in range(4):
             worker.beat(Beat(11.0 + number, 0.02, 0.1, hub_lag if number else 0.45, 0.002, in_flight + number))
@@ -55,7 +57,6 @@ def test_what_was_seen_of_the_generator_is_kept_and_what_it_had_under_way_is_in_
         lags.record_value(120_000, 2)
         worker.offer(2, lags)
         ledger.merge(worker.take_report(30.0), name)
-        worker.reset()
     recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 2)
     recorder.keep(ledger)
     state = recorder.record.phases[0].generator

@@ -11,7 +11,8 @@ import pytest
 
 from loadgen.clients import AsyncClient, SyncClient
 from loadgen.compare import Verdict
-from loadgen.ledger import Ledger
+from loadgen.control.merged import MergedLedger
+from loadgen.ledger import Counted, Ledger
 from loadgen.levels import Level, find_levels
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
@@ -90,20 +91,19 @@ def test_a_check_counts_in_the_phase_in_which_its_search_finished() -> None:
 
 
 def test_recall_goes_to_the_master_by_phase_without_loss() -> None:
-    workers, master = [Ledger(), Ledger()], Ledger()
+    workers, master = [Ledger(), Ledger()], MergedLedger()
     for part, worker in enumerate(workers):
         worker.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
         for report in range(3):
             for place in range(part + 1):
                 worker.check(Check(101.0 + report, place, 0.5 + 0.1 * part))
             master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(200.0))), f"worker {part}")
-    assert workers[0].take_report(200.0) == {"windows": [], "outside": [], "dropped_outside": {}}
     assert master.windows[0].recalls.checks == 9
     assert master.windows[0].recalls.mean == pytest.approx((3 * 0.5 + 6 * 0.6) / 9)
 
 
 def test_data_that_changes_ends_recall_from_that_phase_on_and_the_phases_before_keep_theirs() -> None:
-    worker, master = Ledger(), Ledger()
+    worker, master = Ledger(), MergedLedger()
     for number in range(3):
         start = 100.0 * (number + 1)
         worker.open(Phase(number, Mode.SYNC, 8, seconds=10), start, start + 10)
@@ -111,7 +111,8 @@ def test_data_that_changes_ends_recall_from_that_phase_on_and_the_phases_before_
         if number == 0:
             worker.spoil(195.0)  # the users of the second phase are there before its window
     master.merge(worker.take_report(400.0), "one")
-    for ledger in (worker, master):
+    counted: tuple[Counted, ...] = (worker, master)
+    for ledger in counted:
         assert [window.recalls.changed for window in ledger.windows.values()] == [False, True, True]
     assert [window.recalls.mean for window in master.windows.values()] == [0.75, None, None]
     worker.reset()
@@ -120,7 +121,7 @@ def test_data_that_changes_ends_recall_from_that_phase_on_and_the_phases_before_
 
 
 def test_what_one_worker_changes_leaves_the_searches_of_another_without_recall_also_after_it_has_left() -> None:
-    inserting, searching, master = Ledger(), Ledger(), Ledger()
+    inserting, searching, master = Ledger(), Ledger(), MergedLedger()
     for number in range(3):
         start = 100.0 * (number + 1)
         for worker in (inserting, searching):
@@ -132,8 +133,8 @@ def test_what_one_worker_changes_leaves_the_searches_of_another_without_recall_a
             master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(start + 50))), name)
     assert [window.recalls.changed for window in master.windows.values()] == [False, True, True]
     assert [window.recalls.mean for window in master.windows.values()] == [0.5, None, None]
-    inserting.take_report(400.0)
-    assert inserting.take_report(400.0) == {"windows": [], "outside": [], "dropped_outside": {}}, "it is told once"
+    inserting.confirm(inserting.take_report(400.0)["sequence"])
+    assert inserting.take_report(400.0)["windows"] == [], "it is said until it has arrived"
 
 
 class Store:
