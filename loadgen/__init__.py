@@ -25,8 +25,19 @@ def __getattr__(name: str) -> object:
             return plug
         from loadgen import users
 
+        _expect_plug()
         return getattr(users, name)
     except KeyboardInterrupt:
         # LlamaIndex and gRPC take seconds to import, and nothing has been started that had to be ended.
         sys.stderr.write("Interrupted before the run began.\n")
         raise SystemExit(130) from None
+
+
+def _expect_plug() -> None:
+    """Have the `locust` command refuse a locustfile with our users that never calls `plug`."""
+    from loadgen.runtime.patching import is_locust_command
+
+    if is_locust_command():
+        from loadgen.plugin import prepare_command
+
+        prepare_command()

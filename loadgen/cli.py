@@ -17,12 +17,12 @@ from loadgen.commands.prepare import add_prepare
 from loadgen.commands.wait import add_wait
 from loadgen.report.command import add_report
 from loadgen.report.compare_command import add_compare
+from loadgen.values import HIGHEST_PORT
 
 if TYPE_CHECKING:
     from loadgen.server import EmbeddedServer
 
 MILVUS_PORT = 19530
-HIGHEST_PORT = 65_535
 DONE, DIED, REFUSED = 0, 1, 2
 Command = Callable[[argparse.Namespace], int]
 

@@ -38,7 +38,10 @@ def _prepare(given: argparse.Namespace) -> int:
     try:
         return _run(given.rest, given.wait)
     except KeyboardInterrupt:
+        sys.stderr.write("Interrupted before the data were prepared.\n")
         return INTERRUPTED
+    except SystemExit as error:  # Locust has said why: no such file, or flags that cannot be read
+        return REFUSED if error.code else DONE
     except (SettingsError, RuntimeError) as error:  # StoreError is one
         sys.stderr.write(f"loadgen prepare: {error}\n")
         return REFUSED

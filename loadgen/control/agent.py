@@ -129,7 +129,8 @@ class Agent:
         return self._actions[type(command)](command)
 
     def _is_running(self) -> bool:
-        return not self._station.is_ending()
+        """Whether slots may be made: Locust sends a worker that joins an open phase no users, and so no start."""
+        return self.state in (State.READY, State.MEASURING) and not self._station.is_ending()
 
     def _prepare(self, command: Prepare) -> None:
         """Begin another run. Raises RuntimeError where yet another one has begun meanwhile."""

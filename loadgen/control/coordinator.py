@@ -235,7 +235,9 @@ class Coordinator:
             raise PlanBrokenError(f"no worker is left after phase {phase.number + 1}")
         self.run.completed += 1
         lost = self._gathering.window
-        self.run.fault(f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of {self.run.expected} workers")
+        self.run.fault(
+            f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of {self.run.expected} workers"
+        )
         return None
 
     def _wait_for_replacements(self) -> bool:

@@ -3,7 +3,9 @@
 import signal
 from dataclasses import dataclass
 
-COMPLETE, SHORT_OF, CANNOT_START = 0, 1, 2
+from loadgen.runtime.guarding import CANNOT_START
+
+COMPLETE, SHORT_OF = 0, 1
 INTERRUPTED = 128
 """Plus the number of the signal: 130 for SIGINT, 143 for SIGTERM."""
 

@@ -1,5 +1,5 @@
 """All of Locust's listeners, wired to one run."""
 
-from loadgen.plugin.door import plug
+from loadgen.plugin.door import plug, prepare_command
 
-__all__ = ["plug"]
+__all__ = ["plug", "prepare_command"]

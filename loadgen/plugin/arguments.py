@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
+from loadgen.faults import Fault, SettingsError
 from loadgen.plugin.doubts import Doubts
 from loadgen.settings import Settings, as_text
 
@@ -47,9 +48,10 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], doubts: Doubts | 
         if field.annotation is bool:
             options |= {"action": "store_true", "default": bool(default)}
         elif name == "require":
+            wanted = (default,) if isinstance(default, str) and default else default
             options |= {
                 "action": "append",
-                "default": list(default) if isinstance(default, tuple) and default else None,
+                "default": list(wanted) if isinstance(wanted, tuple | list) and wanted else None,
             }
         else:
             options |= {"default": as_text(default), "metavar": "<text>"}
@@ -57,6 +59,31 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], doubts: Doubts | 
             if choices:
                 options |= {"choices": Offered(choices), "metavar": "|".join(choices)}
         parser.add_argument(f"--{name.replace('_', '-')}", is_secret=field.annotation is SecretStr, **options)
+
+
+def check_defaults(defaults: Mapping[str, object]) -> None:
+    """Raise SettingsError with everything that is wrong with a locustfile's own defaults, each by itself."""
+    faults = [fault for name, value in defaults.items() if (fault := _find_fault(name, value)) is not None]
+    if faults:
+        raise SettingsError(faults)
+
+
+def _find_fault(name: str, value: object) -> Fault | None:
+    if name not in Settings.model_fields:
+        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        way_out = f"Did you mean {close[0]}?" if close else "Take it out; `loadgen settings` lists those there are."
+        return Fault(name, "", "is no setting (in plug)", way_out)
+    if Settings.model_fields[name].annotation is bool and not isinstance(value, bool):
+        return Fault(name, str(value), "should be True or False (in plug)", "Write it without quotes.")
+    given = {name: value if isinstance(value, bool | SecretStr) or name == "require" else as_text(value)}
+    try:
+        Settings.model_validate(given)
+    except ValidationError:  # what settings do to each other shows when all are known
+        try:
+            Settings.parse(given)
+        except SettingsError as error:
+            return error.faults[0]._replace(problem=f"{error.faults[0].problem} (in plug)")
+    return None
 
 
 def find_unknown(names: Iterable[str]) -> list[str]:

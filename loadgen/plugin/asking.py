@@ -6,13 +6,13 @@ from typing import Any
 
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from loadgen.control.exit_codes import CANNOT_START
 from loadgen.faults import Fault, SettingsError
 from loadgen.plugin.arguments import MASK, read_settings
 from loadgen.plugin.casting import cast, find_closed_flags
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import find_faults
 from loadgen.plugin.surroundings import leave, quiet_phases
+from loadgen.runtime.guarding import CANNOT_START
 from loadgen.settings import Settings
 from loadgen.shapes import Conductor, PhaseShape
 

@@ -1,9 +1,7 @@
 """What a process says of itself when it joins a master: its version, its locustfiles, and who forked it."""
 
 import hashlib
-import os
 import secrets
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,20 +10,13 @@ from loadgen.control.messages import Hello
 
 KEY = secrets.token_hex(8)
 """Of this process and of all that it forks: Locust's --processes forks after the locustfile is imported."""
-FORKED_FROM = os.getpid()
-"""The process that made the key: another one has been forked from it."""
+forked_by_master = False
+"""True in a worker that --processes has forked from its own master, which has the same key."""
 
 
 def introduce(locustfiles: Iterable[str], *, is_worker: bool) -> Hello:
     """The greeting of this process; `locustfiles` are the paths that Locust has loaded."""
-    forked = os.getpid() != FORKED_FROM
-    by_master = forked and not _asked_for_worker()
-    return Hello(__version__, fingerprint(locustfiles), KEY if by_master or not is_worker else "")
-
-
-def _asked_for_worker() -> bool:
-    """True where the command was one of a worker: what it forks belongs to a master elsewhere."""
-    return "--worker" in sys.argv or os.environ.get("LOCUST_MODE_WORKER", "").lower() in ("1", "true", "yes")
+    return Hello(__version__, fingerprint(locustfiles), KEY if forked_by_master or not is_worker else "")
 
 
 def fingerprint(locustfiles: Iterable[str]) -> str:

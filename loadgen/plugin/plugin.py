@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, TextIO
 
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
+from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterRunner, WorkerRunner
 
 from loadgen.control.agent import Agent
 from loadgen.control.calls import describe_error
 from loadgen.control.coordinator import Coordinator
-from loadgen.control.exit_codes import CANNOT_START, SHORT_OF
+from loadgen.control.exit_codes import SHORT_OF
 from loadgen.control.link import LocalLink
 from loadgen.control.merged import MergedLedger
 from loadgen.control.messages import encode
@@ -38,6 +38,7 @@ from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.starting import Starting
 from loadgen.plugin.supply import Supply
 from loadgen.plugin.surroundings import Interrupt, leave, repair_locust_main
+from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
@@ -89,7 +90,7 @@ class Plugin:
         self._metering = Metering(runner)
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, own, LoopThread())
-        self._station.is_ending = lambda: runner.state not in (STATE_SPAWNING, STATE_RUNNING)
+        self._station.is_ending = lambda: runner.state in (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
         self._station.on_drop = self._metering.exporter.count_dropped
         self._station.on_recall = self._metering.exporter.count_recall
         self._agent = Agent(environment, self._station, self._metering.exporter, self._open, self._send_stats)

@@ -8,17 +8,22 @@ from locust.util.load_locustfile import load_locustfile
 from loadgen.faults import Fault, SettingsError
 from loadgen.plugin.arguments import read_settings
 from loadgen.plugin.ending import find_faults
+from loadgen.plugin.surroundings import require_plug
+from loadgen.runtime.guarding import describe
 from loadgen.settings import Settings
 
 
 def read_run(arguments: Sequence[str]) -> Settings:
     """What `locust` with these arguments would run with: locustfile's defaults, config file, variables, flags.
 
-    Imports the locustfile, with what that does, and takes Locust's way out (SystemExit, 2) where it cannot parse.
-    Raises SettingsError with every fault, RuntimeError where the locustfile does not call `plug`.
+    Imports the locustfile, with what that does, and takes Locust's way out (SystemExit) where it finds no such file or
+    cannot parse. Raises SettingsError with every fault, RuntimeError where the locustfile cannot be imported.
     """
-    for path in get_locustfiles_locally(parse_locustfile_option(arguments)):
-        load_locustfile(path)
+    paths = get_locustfiles_locally(parse_locustfile_option(arguments))
+    if not any(_load(path) for path in paths):
+        way_out = "Derive one from loadgen.AsyncUser or loadgen.SyncUser, with a @task."
+        raise SettingsError([Fault("locustfile", ",".join(paths), "has no user class", way_out)])
+    require_plug()
     options = get_parser().parse_args(arguments)
     settings = read_settings(options, options.host)
     faults = find_faults(settings)
@@ -27,3 +32,12 @@ def read_run(arguments: Sequence[str]) -> Settings:
     if faults:
         raise SettingsError(faults)
     return settings
+
+
+def _load(path: str) -> bool:
+    """Import a locustfile; whether it has users. Raises RuntimeError that says what stopped it, and where."""
+    try:
+        users, _ = load_locustfile(path)
+    except Exception as error:
+        raise RuntimeError(describe(error, error.__traceback__)) from error
+    return bool(users)

@@ -11,7 +11,6 @@ from locust.runners import LocalRunner, MasterRunner
 
 from loadgen.control.calls import describe_error
 from loadgen.control.coordinator import Coordinator
-from loadgen.control.exit_codes import CANNOT_START
 from loadgen.control.run import Run
 from loadgen.plugin.asking import Asking
 from loadgen.plugin.ending import Ending
@@ -20,6 +19,7 @@ from loadgen.plugin.progress import Progress
 from loadgen.plugin.supply import Supply
 from loadgen.plugin.surroundings import Interrupt, leave
 from loadgen.record import new_run_id
+from loadgen.runtime.guarding import CANNOT_START
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.users import Station

@@ -1,6 +1,5 @@
 """What Locust's own process needs where gevent has not patched it."""
 
-import contextlib
 import logging
 import math
 import os
@@ -15,17 +14,32 @@ from typing import Any, NoReturn
 import gevent
 import gevent.os
 import locust.main
-import psutil
 from locust.exception import StopTest
 from locust.runners import STATE_INIT
 
-from loadgen.control.exit_codes import CANNOT_START, INTERRUPTED
+from loadgen.control.exit_codes import INTERRUPTED
+from loadgen.faults import Fault, SettingsError
+from loadgen.plugin import identity
+from loadgen.runtime.guarding import CANNOT_START, guard_start
+from loadgen.runtime.leaving import leave
+from loadgen.runtime.orphans import Family
+from loadgen.runtime.patching import is_locust_command
+
+__all__ = [
+    "CANNOT_START",
+    "Interrupt",
+    "leave",
+    "prepare_locust_main",
+    "quiet_phases",
+    "repair_locust_main",
+    "require_plug",
+]
 
 
 class _Instead:
     """A module with some of its functions replaced, for the eyes of one other module."""
 
-    def __init__(self, module: ModuleType, **replaced: Any) -> None:
+    def __init__(self, module: "ModuleType | _Instead", **replaced: Any) -> None:
         self._module = module
         self.__dict__.update(replaced)
 
@@ -33,15 +47,90 @@ class _Instead:
         """Everything else is the module's own."""
         return getattr(self._module, name)
 
+    def replaces(self, name: str) -> bool:
+        """Whether this function is one of ours."""
+        return name in self.__dict__
+
+
+def prepare_locust_main(check: Callable[[Any], None]) -> None:
+    """From the first `plug` on: what goes wrong before a run ends in one line, and workers end with their parent.
+
+    `check` takes the command's options as soon as Locust has read them, when no process is forked, no port taken and
+    nothing loaded. Changes nothing but what Locust's main module sees. Idempotent.
+    """
+    guard_start()
+    if isinstance(locust.main.sys, _Instead):
+        return
+    start = _Start(check)
+    locust.main.time = _Instead(time, sleep=_sleep)
+    locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
+    locust.main.sys = _Instead(sys, exit=start.exit)
+    locust.main.gevent = _Instead(gevent, fork=start.fork)
+    locust.main.get_parser = partial(start.get_parser, locust.main.get_parser)
+    locust.main.load_locustfile_pytest = _refuse_without_users
+
+
+def _refuse_without_users(path: str) -> NoReturn:
+    """Where no locustfile has a user class Locust would look for tests of pytest, whose users cannot run here."""
+    way_out = "Derive one from loadgen.AsyncUser or loadgen.SyncUser, with a @task."
+    raise SettingsError([Fault("locustfile", path, "has no user class", way_out)])
+
+
+def require_plug() -> None:
+    """Raise SettingsError where no locustfile that was imported has called `plug`."""
+    if not hasattr(locust.events, "loadgen"):
+        way_out = "Add `from locust import events` and `plug(events)`."
+        raise SettingsError([Fault("locustfile", "", "calls no plug(events), so there are no settings", way_out)])
+
+
+class _Start:
+    """What Locust's main module calls before it has a runner."""
+
+    def __init__(self, check: Callable[[Any], None]) -> None:
+        self._check = check
+        self._family = Family()
+        self._only_waits = False
+        """True in a process that forks workers and has nothing else to do: it ends as they do."""
+
+    def get_parser(self, original: Callable[[], Any]) -> Any:
+        """Locust's parser; what it reads is checked at once."""
+        require_plug()
+        parser = original()
+        parse = parser.parse_args
+
+        def parse_args(*given: Any, **named: Any) -> Any:
+            options = parse(*given, **named)
+            self._only_waits = bool(options.processes and options.worker)
+            self._check(options)
+            return options
+
+        parser.parse_args = parse_args
+        return parser
+
+    def fork(self) -> int:
+        """As `gevent.fork`, with a child that ends when this process is gone."""
+        pid = self._family.fork()
+        if not pid:
+            identity.forked_by_master = not self._only_waits
+        self._only_waits &= bool(pid)
+        return pid
+
+    def exit(self, code: int = 0) -> NoReturn:
+        """End as Locust asks; what it could not start with it has logged in one line."""
+        if code in (1, -1) and not self._only_waits:
+            leave("", CANNOT_START)
+        sys.exit(code)
+
 
 def repair_locust_main(interrupt: "Interrupt", runner: Any, decide: Callable[[int], int]) -> None:
     """Let Locust's main module wait and reap children the way its hub needs it; nobody else's `time` or `os` changes.
 
-    Unpatched, its `time.sleep` while it waits for workers would stall the hub, so that no worker is ever seen, and its
-    `os.waitpid` would ask for children that gevent has already reaped. SIGTERM, with which a container is ended, counts
-    as Ctrl-C until Locust listens to it itself, which is not before a plan of phases is over. A master whose workers do
-    not come could not start: Locust would give that the code of a run that failed. `decide` has the last word on the
-    exit code, also where a listener has set another. Idempotent.
+    What could not start ends the process in one line until the runner has begun. Unpatched, Locust's `time.sleep` while
+    it waits for workers would stall the hub, so that no worker is ever seen, and its `os.waitpid` would ask for
+    children that gevent has already reaped. SIGTERM, with which a container is ended, counts as Ctrl-C until Locust
+    listens to it itself, which is not before a plan of phases is over. A master whose workers do not come could not
+    start: Locust would give that the code of a run that failed. `decide` has the last word on the exit code, also where
+    a listener has set another. Idempotent.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         gevent.signal_handler(signal.SIGINT, interrupt, signal.SIGINT)
@@ -50,15 +139,18 @@ def repair_locust_main(interrupt: "Interrupt", runner: Any, decide: Callable[[in
     locust.main.time = _Instead(time, sleep=_sleep)
     locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
     locust.main.sys = _Instead(sys, exit=partial(_exit, runner, decide))
-    if not isinstance(locust.main.gevent, _Instead):
+    known = locust.main.gevent
+    if not (isinstance(known, _Instead) and known.replaces("signal_handler")):
         ours = gevent.signal_handler(signal.SIGTERM, interrupt, signal.SIGTERM)
-        locust.main.gevent = _Instead(gevent, signal_handler=partial(_hand_over, interrupt, ours))
+        locust.main.gevent = _Instead(known, signal_handler=partial(_hand_over, interrupt, ours))
+    if is_locust_command():
+        guard_start().has_begun = lambda: runner.state != STATE_INIT
 
 
 def _exit(runner: Any, decide: Callable[[int], int], code: int = 0) -> NoReturn:
     """End as Locust asks; before anything has begun, failing is not to be able to start."""
     code = decide(code)
-    if code == 1 and runner is not None and runner.state == STATE_INIT:
+    if code in (1, -1) and runner is not None and runner.state == STATE_INIT:
         leave("The run did not begin: see the log above.", CANNOT_START)
     sys.exit(code)
 
@@ -132,27 +224,4 @@ def _sleep(seconds: float) -> None:
     try:
         gevent.sleep(seconds)
     except KeyboardInterrupt:
-        leave("Interrupted before the run began.", 130)
-
-
-def leave(message: str, code: int = 2) -> NoReturn:
-    """Print one message without a traceback and end the process at once.
-
-    Threads may still load rows. An orderly end of the interpreter would stop them within native code, which now and
-    then aborts the process (SIGABRT in place of the exit code). The embedded server ends with the process anyway.
-    """
-    sys.stdout.flush()
-    sys.stderr.write(f"{message}\n")
-    sys.stderr.flush()
-    logging.shutdown()
-    _end_twins()
-    os._exit(code)
-
-
-def _end_twins() -> None:
-    """End the processes that Locust's --processes has forked from this one; its own `kill_workers` overlooks them."""
-    this = psutil.Process()
-    for child in this.children():
-        with contextlib.suppress(psutil.Error):
-            if child.cmdline() == this.cmdline():
-                child.terminate()
+        leave("Interrupted before the run began.", INTERRUPTED)

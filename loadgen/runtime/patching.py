@@ -1,8 +1,12 @@
 """Keep the process free of gevent's patches: in a patched process grpc's asyncio client hangs for ever."""
 
+import contextlib
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
+
+from loadgen.runtime.guarding import guard_start
 
 SKIP_PATCHING = "LOCUST_SKIP_MONKEY_PATCH"
 """Read by Locust's own `__init__`: where it is set, Locust leaves the process alone."""
@@ -19,10 +23,12 @@ def ensure_unpatched() -> None:
     reads the locustfile, the process is replaced once by the same command with that variable set: nothing has been
     started yet at that moment. Raises `PatchedProcessError` in any other patched process.
     """
+    if is_locust_command():
+        guard_start()
     if not is_patched():
         os.environ[SKIP_PATCHING] = "1"
         return
-    if os.environ.get(SKIP_PATCHING) or not _is_locust_command():
+    if os.environ.get(SKIP_PATCHING) or not is_locust_command():
         raise PatchedProcessError(
             "gevent has patched this process, and grpc's asyncio client hangs in a patched process. "
             f"Set {SKIP_PATCHING}=1 in the environment, or import loadgen before locust and gevent's patches."
@@ -39,8 +45,22 @@ def is_patched() -> bool:
     return monkey is not None and any(monkey.is_module_patched(name) for name in ("threading", "socket", "select"))
 
 
-def _is_locust_command() -> bool:
+def is_locust_command() -> bool:
+    """True in a process that was started as `locust` or as `python -m locust`."""
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     by_module = spec is not None and spec.name == "locust.__main__"
+    if sys.argv[:1] == ["-m"]:  # Python is still looking for the module
+        by_module = ("-m", "locust") in pairwise(sys.orig_argv)
     return by_module or Path(sys.argv[0]).stem == "locust"
+
+
+def guard_locust_start(_event: object) -> None:
+    """Let a locustfile of ours that cannot even be parsed end in one line: it never comes to importing this package.
+
+    An entry point that gevent calls when it is about to patch a process, which `locust` has it do before it reads
+    anything. In any other process, and for any other locustfile, nothing changes.
+    """
+    with contextlib.suppress(Exception):  # an error here would break gevent's patching
+        if is_locust_command():
+            guard_start(only_ours=True)

@@ -1,0 +1,122 @@
+"""What a person sees where Locust cannot start: one line in place of a traceback, and an exit code that says so."""
+
+import re
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from loadgen.faults import SettingsError
+from loadgen.runtime.leaving import leave
+
+CANNOT_START, INTERRUPTED = 2, 130
+LOADER = str(Path("locust", "util", "load_locustfile.py"))
+"""Where Locust imports the locustfiles."""
+OURS = re.compile(r"^[ \t]*(?:from|import)[ \t]+loadgen\b", re.MULTILINE)
+LONGEST = 400
+"""Characters of an exception's own text that are shown."""
+Place = tuple[str, int]
+"""A file and a line in it."""
+
+
+class StartGuard:
+    """In the place of `sys.excepthook` until a run has begun; whatever ends the process later is shown as ever."""
+
+    def __init__(self, *, only_ours: bool) -> None:
+        self.only_ours = only_ours
+        """True while nothing has imported this package: then only a locustfile that would is its business."""
+        self.has_begun: Callable[[], bool] = lambda: False
+
+    def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """End the process with one line, or show the traceback where this is none of our business."""
+        if self.has_begun() or (self.only_ours and not is_ours(trace)):
+            sys.__excepthook__(kind, error, trace)
+        elif issubclass(kind, KeyboardInterrupt):
+            leave("Interrupted before the run began.", INTERRUPTED)
+        else:
+            leave(describe(error, trace), CANNOT_START)
+
+
+def guard_start(*, only_ours: bool = False) -> StartGuard:
+    """Guard this process from now on. Idempotent; from the first call without `only_ours` on, every error counts."""
+    guard = sys.excepthook
+    if not isinstance(guard, StartGuard):
+        sys.excepthook = guard = StartGuard(only_ours=only_ours)
+    guard.only_ours &= only_ours
+    return guard
+
+
+def is_ours(trace: TracebackType | None) -> bool:
+    """Whether the locustfile that Locust was importing has a line that imports this package."""
+    for frame, _ in traceback.walk_tb(trace):
+        if _is_loader(frame):
+            try:
+                text = Path(str(frame.f_locals.get("path"))).read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                return False
+            return OURS.search(text) is not None
+    return False
+
+
+def describe(error: BaseException, trace: TracebackType | None) -> str:
+    """One line: what failed, where in whose file, and why. Settings keep their own message, of a line a fault."""
+    places, loading = _places(trace)
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).exists():
+        places.append((error.filename, error.lineno or 0))
+    where = ""
+    if places:
+        (file, line), (first, first_line) = places[-1], places[0]
+        loaded = f" (loaded by {_short(first)}, line {first_line})" if first != file else ""
+        where = f"{_short(file)}, line {line}{loaded}: "
+    if isinstance(error, SettingsError):
+        return f"{where}{error}"
+    words = error.msg if isinstance(error, SyntaxError) else _words(error)
+    head = "The locustfile cannot be loaded" if loading else "Locust cannot start"
+    return f"{head}: {where}{type(error).__name__}{f': {words}' if words else ''}"
+
+
+def _places(trace: TracebackType | None) -> tuple[list[Place], bool]:
+    """Where the exception came by in files of the user's, outermost first, and whether a locustfile was imported.
+
+    Libraries are left out: which line of the user's led there is what can be mended.
+    """
+    found: list[Place] = []
+    loading = False
+    for frame, line in traceback.walk_tb(trace):
+        file = frame.f_code.co_filename
+        if _is_loader(frame):
+            loading = True
+            found.clear()
+        elif loading and Path(file).exists() and not _is_library(file):
+            found.append((file, line))
+    return found, loading
+
+
+def _is_loader(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.endswith(LOADER)
+
+
+def _is_library(file: str) -> bool:
+    folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders.add(str(Path(__file__).parents[1]))
+    return any(file.startswith(f"{folder}/") for folder in folders)
+
+
+def _short(file: str) -> str:
+    """The path as a person in the working folder would type it."""
+    try:
+        return str(Path(file).relative_to(Path.cwd()))
+    except (OSError, ValueError):
+        return file
+
+
+def _words(error: BaseException) -> str:
+    """The exception's text on one line, with nothing in it that a terminal would obey."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - somebody else's __str__
+        return ""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."

@@ -1,0 +1,63 @@
+"""The end of a process that could not start."""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+SECONDS_TO_END = 2.0
+"""How long the workers that were forked here may take to end, before they are killed."""
+
+
+_last_steps: list[Callable[[], object]] = []
+
+
+def before_leaving(step: Callable[[], object]) -> Callable[[], None]:
+    """Have `leave` call this first, for what others would miss; returns what takes it back."""
+    _last_steps.append(step)
+
+    def forget() -> None:
+        with contextlib.suppress(ValueError):
+            _last_steps.remove(step)
+
+    return forget
+
+
+def leave(message: str, code: int = 2) -> NoReturn:
+    """Print one message without a traceback and end the process at once.
+
+    Threads may still load rows. An orderly end of the interpreter would stop them within native code, which now and
+    then aborts the process (SIGABRT in place of the exit code). The embedded server ends with the process anyway.
+    """
+    with contextlib.suppress(OSError, ValueError):  # whoever read the output may have gone
+        sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"{message}\n" if message else "")
+        sys.stderr.flush()
+    for step in tuple(_last_steps):
+        with contextlib.suppress(Exception):
+            step()
+    logging.shutdown()
+    _end_twins()
+    os._exit(code)
+
+
+def _end_twins() -> None:
+    """End the processes that Locust's --processes has forked from this one; its own `kill_workers` overlooks them.
+
+    None of them outlives this process, nor has to notice that its master is gone.
+    """
+    import psutil
+
+    this = psutil.Process()
+    twins = []
+    for child in this.children():
+        with contextlib.suppress(psutil.Error):
+            if child.cmdline() == this.cmdline():
+                child.terminate()
+                twins.append(child)
+    for late in psutil.wait_procs(twins, SECONDS_TO_END)[1]:
+        with contextlib.suppress(psutil.Error):
+            late.kill()

@@ -1,0 +1,41 @@
+"""Forked processes that end with the one that forked them, however that goes."""
+
+import os
+import threading
+
+import gevent
+
+from loadgen.runtime.leaving import leave
+
+GRACE_SECONDS = 1.0
+"""How long a process whose parent is gone may still take to end in order: it may have been asked to just before."""
+
+
+class Family:
+    """Forks processes that hold one end of a pipe; its other end only the parent holds.
+
+    The system closes that end with the parent, SIGKILL included, and so needs neither a look at the clock nor Linux's
+    `PR_SET_PDEATHSIG`, which tells of the end of a thread and not of a process.
+    """
+
+    def __init__(self) -> None:
+        self._line: tuple[int, int] | None = None
+
+    def fork(self) -> int:
+        """Fork as `gevent.fork` does: the pid of the child, and 0 in the child."""
+        if self._line is None:
+            self._line = os.pipe()  # both ends are closed in whatever is executed
+        reading, writing = self._line
+        parent = os.getpid()
+        pid: int = gevent.fork()
+        if not pid:
+            os.close(writing)
+            threading.Thread(target=_watch, args=(reading, parent), name="loadgen-parent", daemon=True).start()
+        return pid
+
+
+def _watch(reading: int, parent: int) -> None:
+    """End this process with exit code 1 once the line is cut."""
+    os.read(reading, 1)
+    threading.Event().wait(GRACE_SECONDS)
+    leave(f"The process that started this worker (pid {parent}) has gone: the worker {os.getpid()} ends.", 1)
