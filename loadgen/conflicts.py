@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from loadgen.faults import Fault
+from loadgen.message_sizes import LITE, find_oversized
 
 if TYPE_CHECKING:
     from loadgen.settings import Settings
@@ -89,7 +90,9 @@ def _sizes(settings: "Settings") -> list[Conflict]:
             "index_params", str(settings.index_params), "do not go with AUTOINDEX", "Leave them out or name an index."
         )
         found.append((fault, ("index_params", "index_type")))
-    return found
+    # What no server accepts; the rest is known when the server has said what it is.
+    sized = ("dim", "rows", "batch_size", "nodes_per_insert", "top_k", "output_fields")
+    return [*found, *((fault, sized) for fault in find_oversized(settings, LITE))]
 
 
 def _times(settings: "Settings") -> list[Conflict]:
