@@ -4,6 +4,7 @@ import json
 import logging
 from typing import Any
 
+from loadgen.proxies import channel_options
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 
@@ -46,7 +47,11 @@ def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:
         "uri": settings.host,
         "token": settings.token.get_secret_value(),
         "dedicated": True,
-        "grpc_options": {"grpc.use_local_subchannel_pool": 1, "grpc.service_config": _service_config(deadline)},
+        "grpc_options": {
+            "grpc.use_local_subchannel_pool": 1,
+            "grpc.service_config": _service_config(deadline),
+            **channel_options(settings.host),
+        },
     }
     if settings.database:
         arguments["db_name"] = settings.database
