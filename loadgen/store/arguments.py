@@ -7,6 +7,7 @@ from typing import Any
 from loadgen.proxies import channel_options
 from loadgen.sample import Mode
 from loadgen.settings import Settings
+from loadgen.store.ipv6 import bracket_ipv6, is_ipv6
 
 SERVICE = "milvus.proto.milvus.MilvusService"
 OPERATIONS = ("Search", "HybridSearch", "Query", "Insert", "Upsert", "Delete")
@@ -37,6 +38,8 @@ def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:
     time. `dedicated` gives a client its own channel, and the local pool gives each channel its own TCP connection.
     A shared channel would come with the options of whoever opened it first.
     """
+    if is_ipv6(settings.host):
+        bracket_ipv6()
     arguments: dict[str, Any] = {
         "uri": settings.host,
         "token": settings.token.get_secret_value(),
