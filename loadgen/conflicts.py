@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from loadgen.faults import Fault
+from loadgen.message_sizes import LITE, find_oversized
 
 if TYPE_CHECKING:
     from loadgen.settings import Settings
@@ -13,7 +14,6 @@ Conflict = tuple[Fault, tuple[str, ...]]
 """A fault between settings, and the names of the settings it looks at."""
 SCHEMES = ("http", "https", "tcp", "unix")
 FILES = ("ca_file", "client_cert_file", "client_key_file", "server_cert_file")
-MUTUAL = ("ca_file", "client_cert_file", "client_key_file")
 
 
 def find_conflicts(settings: "Settings") -> list[Conflict]:
@@ -57,13 +57,26 @@ def _files(settings: "Settings") -> list[Conflict]:
         path = getattr(settings, name)
         if path and not Path(path).is_file():
             found.append((Fault(name, path, "is no file", "Give the path of a PEM file."), (name,)))
-    given = [name for name in MUTUAL if getattr(settings, name)]
-    for name in MUTUAL if given else ():
-        if name not in given:
-            others = ", ".join(f"--{other.replace('_', '-')}" for other in given)
-            fault = Fault(name, "", f"is missing beside {others}", "Mutual TLS needs all three files.")
-            found.append((fault, MUTUAL))
-    return found
+    return [*found, *_client_files(settings)]
+
+
+def _client_files(settings: "Settings") -> list[Conflict]:
+    """A client's certificate needs its key, and pymilvus sends it only beside a file to trust the server by."""
+    pair, trusted = (settings.client_cert_file, settings.client_key_file), settings.ca_file or settings.server_cert_file
+    names = ("client_cert_file", "client_key_file")
+    if any(pair) and not all(pair):
+        missing, given = names if pair[1] else reversed(names)
+        problem = f"is missing beside {_flag(given)}"
+        return [(Fault(missing, "", problem, "Mutual TLS needs the certificate and its key."), names)]
+    if all(pair) and not trusted:
+        problem = "is missing beside --client-cert-file and --client-key-file"
+        way_out = "Name the PEM file of the authority that signed the server's certificate: pymilvus needs it then."
+        return [(Fault("ca_file", "", problem, way_out), ("ca_file", "server_cert_file", *names))]
+    return []
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _sizes(settings: "Settings") -> list[Conflict]:
@@ -89,7 +102,9 @@ def _sizes(settings: "Settings") -> list[Conflict]:
             "index_params", str(settings.index_params), "do not go with AUTOINDEX", "Leave them out or name an index."
         )
         found.append((fault, ("index_params", "index_type")))
-    return found
+    # What no server accepts; the rest is known when the server has said what it is.
+    sized = ("dim", "rows", "batch_size", "nodes_per_insert", "top_k", "output_fields")
+    return [*found, *((fault, sized) for fault in find_oversized(settings, LITE))]
 
 
 def _times(settings: "Settings") -> list[Conflict]:

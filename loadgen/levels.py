@@ -91,7 +91,8 @@ def _compare(
     if {window.phase.mode for window in windows} != set(Mode):
         return None
     phases = [SlicedPhase(w.phase.mode, tuple(w.slices.get(operation) or w.new_slices())) for w in windows]
-    reasons = [f"phase {w.phase.number + 1}: {limit}" for w in windows for limit in w.health.limits()]
+    blamed = [window for window in windows if not _all_failed(window)]
+    reasons = [f"phase {w.phase.number + 1}: {limit}" for w in blamed for limit in w.health.limits()]
     reasons += [f"phase {w.phase.number + 1} lost {w.workers_lost} workers" for w in windows if w.workers_lost]
     reasons += [f"phase {w.phase.number + 1} was broken off" for w in windows if w.seconds < w.phase.seconds - ROUNDING]
     found = compare_phases(phases, rng, [*objections, *_find_unlike(windows), *reasons])
@@ -99,6 +100,11 @@ def _compare(
     if not windows[0].phase.is_open:
         return replace(found, reasons=(*found.reasons, *doubts))
     return judge_arrivals(found, {mode: _dropped(windows, mode) for mode in Mode}, doubts)
+
+
+def _all_failed(window: Window) -> bool:
+    """Failing fast keeps the CPU busy: where nothing succeeded, the generator is not what limited it."""
+    return bool(window.tallies) and all(tally.failures == tally.operations for tally in window.tallies.values())
 
 
 def _dropped(windows: Sequence[Window], mode: Mode) -> float:

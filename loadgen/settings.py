@@ -47,10 +47,12 @@ class Settings(BaseModel):
     connections: int = setting(1, "gRPC connections of each mode in each process; users take turns", ge=1, le=1024)
     deadline: float = setting(30.0, "an operation not answered by then is a timeout", unit="s", gt=0, le=600)
     retries: int = setting(0, "retries of a failed RPC inside pymilvus; they count as latency", ge=0, le=75)
-    ca_file: str = setting("", "PEM file of the certificate authority, for mutual TLS")
-    client_cert_file: str = setting("", "PEM file of the client's certificate, for mutual TLS")
+    ca_file: str = setting("", "PEM file of the authority that signed the server's certificate; turns TLS on")
+    client_cert_file: str = setting("", "PEM file of the client's certificate, for mutual TLS; needs its key")
     client_key_file: str = setting("", "PEM file of the client's key, for mutual TLS")
-    server_cert_file: str = setting("", "PEM file of the server's certificate, for one-way TLS")
+    server_cert_file: str = setting(
+        "", "PEM file of the server's own certificate, to trust that one alone, whatever --ca-file says"
+    )
     server_name: str = setting("", "name in the server's certificate where it differs from the address")
 
     # The collection

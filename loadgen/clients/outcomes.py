@@ -45,6 +45,11 @@ _BY_TYPE: tuple[tuple[type[BaseException], Outcome], ...] = (
     (TypeError, Outcome.REJECTED),
     (NotImplementedError, Outcome.REJECTED),
 )
+OVERSIZED = re.compile(r"message (after decompression )?larger than max|results exceed the (limit size|maxOutputSize)")
+"""What gRPC (its C core and Go), and a query node of Milvus, say of a message beyond a limit.
+
+The status is the one of rate limiting, but a second try meets the same limit: the request is wrong.
+"""
 LONGEST_TEXT = 160
 
 
@@ -52,6 +57,8 @@ def outcome_of(error: BaseException) -> Outcome:
     """The outcome that an exception of pymilvus, grpc, LlamaIndex or Python stands for."""
     code = getattr(error, "code", None)
     code = code() if callable(code) else code
+    if OVERSIZED.search(_words(error)):
+        return Outcome.REJECTED
     if isinstance(code, grpc.StatusCode):
         return _BY_STATUS.get(code, Outcome.FAILED)
     for kind, outcome in _BY_TYPE:
@@ -63,9 +70,22 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def describe(error: BaseException) -> str:
-    """One short line about an exception, free of numbers that differ each time, fit for a table of failures."""
-    details = getattr(error, "details", None)
-    text = str(details() if callable(details) else getattr(error, "message", "") or error) or type(error).__name__
-    text = re.sub(r"^\[\w+\] Retry (run out of|timeout:)[^,]*, (message=)?", "", text)
-    text = re.sub(r"\b(0x[0-9a-f]+|[0-9a-f]{12,}|\d{6,})\b", "*", text.split("\n", 1)[0])
+    """One short line about an exception, fit for a table of failures.
+
+    Long numbers, which differ each time, are masked; the sizes of a message beyond a limit are what it is about.
+    """
+    text = re.sub(r"^\[\w+\] Retry (run out of|timeout:)[^,]*, (message=)?", "", _words(error)).split("\n", 1)[0]
+    if not OVERSIZED.search(text):
+        text = mask_numbers(text)
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+def mask_numbers(text: str) -> str:
+    """The text with `*` for each number of six digits and more, so that texts of one kind are equal."""
+    return re.sub(r"\b(0x[0-9a-f]+|[0-9a-f]{12,}|\d{6,})\b", "*", text)
+
+
+def _words(error: BaseException) -> str:
+    """All that an exception says."""
+    details = getattr(error, "details", None)
+    return str(details() if callable(details) else getattr(error, "message", "") or error) or type(error).__name__

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from loadgen.clients.outcomes import describe
+from loadgen.clients.outcomes import describe, mask_numbers
 from loadgen.sample import Sample
 
 TEXTS = 50
@@ -19,7 +19,7 @@ class RequestEvent:
 
     def __init__(self, events: Any) -> None:
         self._fire = events.request.fire
-        self._texts: set[str] = set()
+        self._texts: dict[str, str] = {}
 
     def __call__(self, samples: Sequence[Sample]) -> None:
         """Request type is the mode, name the operation, time in unrounded milliseconds, length the rows."""
@@ -36,7 +36,7 @@ class RequestEvent:
 
     def _failure(self, sample: Sample) -> OperationError:
         text = f"{sample.outcome}: {describe(sample.error)}" if sample.error else str(sample.outcome)
-        if text not in self._texts and len(self._texts) >= TEXTS:
-            text = f"{sample.outcome}: other texts"
-        self._texts.add(text)
-        return OperationError(text)
+        kind = mask_numbers(text)  # the sizes of messages beyond a limit differ a little: the first one stands for all
+        if kind not in self._texts and len(self._texts) >= TEXTS:
+            kind = text = f"{sample.outcome}: other texts"
+        return OperationError(self._texts.setdefault(kind, text))

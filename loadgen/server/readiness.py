@@ -4,10 +4,12 @@ import threading
 import time
 from collections.abc import Callable
 
+from loadgen.proxies import WITHOUT_PROXY
+
 PAUSE = 0.05
 RPC_DEADLINE = 2.0
 OPTIONS = (
-    ("grpc.enable_http_proxy", 0),
+    *WITHOUT_PROXY.items(),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),

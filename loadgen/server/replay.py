@@ -21,6 +21,7 @@ import grpc
 import grpc.aio
 from pymilvus.grpc_gen import milvus_pb2
 
+from loadgen.proxies import channel_options
 from loadgen.server.errors import ServerError
 
 REPLIES: dict[str, Any] = {
@@ -189,7 +190,8 @@ async def serve(given: argparse.Namespace, make: Callable[[grpc.aio.Channel], Re
         loop.add_signal_handler(number, over.set)
     if given.line is not None:
         loop.add_reader(given.line, over.set)
-    async with grpc.aio.insecure_channel(given.upstream, options=OPTIONS) as upstream:
+    options = (*OPTIONS, *channel_options(given.upstream).items())
+    async with grpc.aio.insecure_channel(given.upstream, options=options) as upstream:
         server = grpc.aio.server(options=OPTIONS)
         server.add_generic_rpc_handlers((make(upstream),))
         port = server.add_insecure_port(f"127.0.0.1:{given.port}")

@@ -4,15 +4,11 @@ import json
 import logging
 from typing import Any
 
+from loadgen.proxies import channel_options
 from loadgen.sample import Mode
 from loadgen.settings import Settings
+from loadgen.store.ipv6 import bracket_ipv6, is_ipv6
 
-TLS_FILES = {
-    "ca_file": "ca_pem_path",
-    "client_cert_file": "client_pem_path",
-    "client_key_file": "client_key_path",
-    "server_cert_file": "server_pem_path",
-}
 SERVICE = "milvus.proto.milvus.MilvusService"
 OPERATIONS = ("Search", "HybridSearch", "Query", "Insert", "Upsert", "Delete")
 """RPCs that a deadline is meant for."""
@@ -42,11 +38,17 @@ def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:
     time. `dedicated` gives a client its own channel, and the local pool gives each channel its own TCP connection.
     A shared channel would come with the options of whoever opened it first.
     """
+    if is_ipv6(settings.host):
+        bracket_ipv6()
     arguments: dict[str, Any] = {
         "uri": settings.host,
         "token": settings.token.get_secret_value(),
         "dedicated": True,
-        "grpc_options": {"grpc.use_local_subchannel_pool": 1, "grpc.service_config": _service_config(deadline)},
+        "grpc_options": {
+            "grpc.use_local_subchannel_pool": 1,
+            "grpc.service_config": _service_config(deadline),
+            **channel_options(settings.host),
+        },
     }
     if settings.database:
         arguments["db_name"] = settings.database
@@ -59,12 +61,17 @@ def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:
 
 
 def _tls_files(settings: Settings) -> dict[str, str]:
-    """The certificate files that are given, by pymilvus's names."""
-    files = {name: getattr(settings, field) for field, name in TLS_FILES.items() if getattr(settings, field)}
-    if "ca_pem_path" in files and "server_pem_path" in files:
-        # Beside it pymilvus would leave the client's files out; trusted alone, it is stricter than its authority.
-        files["ca_pem_path"] = files.pop("server_pem_path")
-    return files
+    """The certificate files that are given, by pymilvus's names.
+
+    pymilvus trusts `server_pem_path` in one-way TLS and leaves the client's files out beside it; with them it trusts
+    `ca_pem_path`, which it reads in no other case. Here one file is trusted in both cases: the server's certificate
+    where it is given, as that is stricter than its authority's, else the authority's.
+    """
+    trusted = settings.server_cert_file or settings.ca_file
+    if settings.client_cert_file:
+        own = {"client_pem_path": settings.client_cert_file, "client_key_path": settings.client_key_file}
+        return own | {"ca_pem_path": trusted}
+    return {"server_pem_path": trusted} if trusted else {}
 
 
 def _service_config(deadline: float) -> str:

@@ -15,6 +15,7 @@ from pymilvus.exceptions import MilvusException
 
 from loadgen.conflicts import without_secret
 from loadgen.faults import Fault, SettingsError
+from loadgen.message_sizes import find_oversized, limits_of
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.store.arguments import connection_arguments, store_arguments
@@ -66,7 +67,8 @@ def prepare(
     try:
         with Collection(settings, LIMIT_SECONDS + dataset.size / ROWS_PER_SECOND) as collection:
             found = collection.look()
-            if faults := [*_index_faults(settings, server), *_ownership_faults(found, settings, dataset)]:
+            faults = [*_index_faults(settings, server), *_ownership_faults(found, settings, dataset)]
+            if faults := [*faults, *find_oversized(settings, limits_of(server.kind, server.version))]:
                 raise SettingsError(faults)
             reused = found is not None and _is_usable(found, collection, settings, dataset, tell)
             if found is not None and not reused:

@@ -1,5 +1,6 @@
 """Whether a Milvus answers at the address, takes the token and knows the database: known within ten seconds."""
 
+import os
 import re
 import threading
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pymilvus.exceptions import MilvusException
 
 from loadgen.conflicts import without_secret
 from loadgen.faults import Fault, SettingsError
+from loadgen.proxies import find_proxy
 from loadgen.settings import Settings
 from loadgen.store.arguments import connection_arguments, quiet_client_log
 from loadgen.store.errors import server_words
@@ -114,4 +116,13 @@ def _host_fault(settings: Settings, problem: str) -> Fault:
         way_out += " With TLS, check the certificate files and --server-name as well."
     elif "Socket closed" in problem:
         way_out += " If it speaks TLS, write https:// and name the certificate files."
+    if proxy := name_proxy(settings):
+        problem += f", {proxy}"
+        way_out += " To reach it without the proxy, add the host to no_proxy."
     return Fault("host", without_secret(settings.host), problem, way_out)
+
+
+def name_proxy(settings: Settings) -> str:
+    """Say which proxy of the environment is between here and the server; empty where there is none."""
+    proxy = find_proxy(settings.host, os.environ)
+    return f"through the proxy {proxy[1]} of {proxy[0]}" if proxy else ""

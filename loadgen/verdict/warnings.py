@@ -30,7 +30,9 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
     if lost:
         yield f"Workers were lost in {_phases(lost)}: the load there was not the one that was asked for."
-    saturated = [number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated]
+    saturated = [
+        number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated and not _all_failed(phase)
+    ]
     if saturated:
         worst = _worst([record.phases[number - 1] for number in saturated])
         yield f"The load generator was at its limit in {_phases(saturated)} ({worst}), {SATURATED}."
@@ -73,6 +75,11 @@ def _failures(record: RunRecord) -> Iterator[str]:
                 told.append(f"{failures:,} of {count:,} with {mode} ({share}: {by_kind})")
         if told:
             yield f"{operation} operations failed: {join(told)}."
+
+
+def _all_failed(phase: PhaseRecord) -> bool:
+    """No usable answer in a whole phase is the server's or the request's fault; failing fast keeps the CPU busy."""
+    return bool(phase.operations) and all(part.failures == part.count for part in phase.operations)
 
 
 def _dropped(record: RunRecord) -> Iterator[str]:

@@ -141,6 +141,12 @@ def test_fresh_data_are_loaded_once_by_the_step_that_prepares(tmp_path: Path) ->
     assert read(config_of(alone), tmp_path).fresh
 
 
+def test_an_authority_alone_comes_out_of_the_secret(tmp_path: Path) -> None:
+    settings = read(config_of(release_of("tls-ca")), tmp_path)
+    assert settings.ca_file == str(tmp_path / "ca.pem")
+    assert (settings.client_cert_file, settings.client_key_file, settings.server_cert_file) == ("", "", "")
+
+
 def test_tls_files_and_name_come_out_of_the_secret_and_the_token_never_into_a_file(tmp_path: Path) -> None:
     settings = read(config_of(release_of("tls")), tmp_path)
     assert settings.ca_file == str(tmp_path / "ca.pem")

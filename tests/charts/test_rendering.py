@@ -113,6 +113,9 @@ def test_files_that_no_pod_would_find_are_told_before_it_starts() -> None:
         render({"locustfile": {"inline": {"mine.py": "pass"}}})
     with pytest.raises(HelmError, match=r"milvus\.tls\.existingSecret: name the Secret that has ca\.pem"):
         render({"milvus": {"uri": URI, "tls": {"caFile": "ca.pem"}}})
+    for alone in ("clientCertFile", "clientKeyFile"):
+        with pytest.raises(HelmError, match=r"milvus\.tls: mutual TLS needs clientCertFile and clientKeyFile"):
+            render({"milvus": {"uri": URI, "tls": {"existingSecret": "s", "caFile": "ca.pem", alone: "tls.pem"}}})
 
 
 @pytest.mark.parametrize(

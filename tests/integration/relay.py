@@ -8,17 +8,22 @@ from urllib.parse import urlsplit
 
 
 class StallingRelay:
-    """Listens on a free port of this machine; `uri` is for clients. Answers wait while the server seems to stall."""
+    """Listens on a free port of this machine; `uri` is for clients. Answers wait while the server seems to stall.
 
-    def __init__(self, upstream: str, stall: float, every: float) -> None:
+    `host` is a loopback address, of IPv4 or IPv6.
+    """
+
+    def __init__(self, upstream: str, stall: float = 0.0, every: float = 1.0, host: str = "127.0.0.1") -> None:
         parts = urlsplit(upstream)
         self._target = (parts.hostname or "127.0.0.1", parts.port or 0)
         self._stall = stall
         self._every = every
         self._over = False
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
         self._sockets: list[socket.socket] = [self._listener]
-        self.uri = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        shown = f"[{host}]" if ":" in host else host
+        self.uri = f"http://{shown}:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def slow_down(self, stall: float, every: float) -> None:

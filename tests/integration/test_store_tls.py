@@ -108,6 +108,45 @@ def test_the_servers_certificate_is_enough_one_way(one_way: str, certificates: C
     assert_works(settings_of(f"https://{one_way}", "tls_store", server_cert_file=certificates.addressed.cert))
 
 
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_the_authoritys_certificate_alone_is_enough_one_way(
+    one_way: str, certificates: Certificates, scheme: str
+) -> None:
+    assert_works(settings_of(f"{scheme}://{one_way}", "tls_store", ca_file=certificates.authority.cert))
+
+
+@pytest.mark.parametrize("trusted", ["stranger", "named"])
+def test_another_authority_is_not_trusted(one_way: str, certificates: Certificates, trusted: str) -> None:
+    fault = fault_of(host=f"https://{one_way}", ca_file=asdict(certificates)[trusted]["cert"])
+    assert "CERTIFICATE_VERIFY_FAILED" in fault.problem
+
+
+def test_an_authority_alone_does_not_let_a_client_in_that_has_to_show_a_certificate(
+    mutual: str, certificates: Certificates
+) -> None:
+    fault = fault_of(host=f"https://{mutual}", ca_file=certificates.authority.cert, server_name=NAME)
+    assert "cannot be reached" in fault.problem
+
+
+def test_the_servers_certificate_is_the_one_that_is_trusted_beside_its_authoritys(
+    one_way: str, certificates: Certificates
+) -> None:
+    both = {"host": f"https://{one_way}", "ca_file": certificates.authority.cert}
+    assert check_server(Settings.parse(both | {"server_cert_file": certificates.addressed.cert})).kind == "milvus"
+    fault = fault_of(**both, server_cert_file=certificates.named.cert)
+    assert "CERTIFICATE_VERIFY_FAILED" in fault.problem
+
+
+def test_the_command_compares_over_one_way_tls_with_an_authority(
+    one_way: str, certificates: Certificates, tmp_path: Path
+) -> None:
+    tls = ("--host", f"https://{one_way}", "--ca-file", certificates.authority.cert)
+    phases = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0")
+    run = run_locust(tmp_path, *tls, "--collection", "tls_one_way", *SMALL, *phases)
+    run.assert_good()
+    assert min(run.counted[f"{mode} search"] for mode in Mode) > 0
+
+
 def test_its_authoritys_does_as_well_and_makes_even_a_plain_address_tls(
     one_way: str, certificates: Certificates
 ) -> None:

@@ -14,14 +14,15 @@ from loadgen.sample import Outcome
 class Refusal(grpc.RpcError):
     """As grpc raises it: with a code and details."""
 
-    def __init__(self, status: grpc.StatusCode) -> None:
+    def __init__(self, status: grpc.StatusCode, details: str = "what the server said") -> None:
         self._status = status
+        self._details = details
 
     def code(self) -> grpc.StatusCode:
         return self._status
 
     def details(self) -> str:
-        return "what the server said"
+        return self._details
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,32 @@ class Refusal(grpc.RpcError):
 )
 def test_each_exception_has_its_outcome(error: BaseException, outcome: Outcome) -> None:
     assert outcome_of(error) is outcome
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "grpc: received message larger than max (68478184 vs. 67108864)",  # Milvus 2.3.5, a request
+        "grpc: trying to send message larger than max (68485154 vs. 67108864)",  # Milvus 2.3.5, an answer
+        "grpc: received message after decompression larger than max (68478184 vs. 67108864)",
+        "SERVER: Received message larger than max (271281371 vs. 268435456)",  # Milvus Lite, a request
+        "SERVER: Sent message larger than max (271321518 vs. 268435456)",  # Milvus Lite, an answer
+        "CLIENT: Received message larger than max (41943040 vs. 4194304)",
+        "CLIENT: Sent message larger than max (41943040 vs. 4194304)",
+    ],
+)
+def test_a_message_beyond_a_limit_is_rejected_with_its_sizes(text: str) -> None:
+    raised = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+    retried = MilvusException(
+        grpc.StatusCode.RESOURCE_EXHAUSTED, f"[search] Retry run out of 2 retry times, message={text}"
+    )
+    assert (outcome_of(raised), describe(raised)) == (Outcome.REJECTED, text)
+    assert (outcome_of(retried), describe(retried)) == (Outcome.REJECTED, text)
+
+
+def test_an_answer_beyond_what_a_query_node_sends_is_rejected() -> None:
+    words = "worker(1) query failed: query results exceed the limit size : service internal error: UnknownError"
+    assert outcome_of(MilvusException(65535, words)) is Outcome.REJECTED
 
 
 def test_a_text_for_the_table_of_failures_is_short_and_the_same_each_time() -> None:

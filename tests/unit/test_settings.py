@@ -90,10 +90,39 @@ def test_all_faults_are_told_at_once_also_those_between_settings(tmp_path: Path)
         metric="no", top_k="50", rows="20", warmup_seconds="9", phase_seconds="3", client_key_file=str(tmp_path)
     )
     assert set(found) == {
-        "metric", "top_k", "warmup_seconds", "client_key_file", "ca_file", "client_cert_file",
+        "metric", "top_k", "warmup_seconds", "client_key_file", "client_cert_file",
     }  # fmt: skip
     assert "more than the 20 rows" in found["top_k"]
     assert "longer than a phase of 3 s" in found["warmup_seconds"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("ca_file",), {}),
+        (("server_cert_file",), {}),
+        (("ca_file", "server_cert_file"), {}),
+        (("ca_file", "client_cert_file", "client_key_file"), {}),
+        (("server_cert_file", "client_cert_file", "client_key_file"), {}),
+        (("ca_file", "client_cert_file"), {"client_key_file": "is missing beside --client-cert-file"}),
+        (("client_cert_file",), {"client_key_file": "is missing beside --client-cert-file"}),
+        (("client_key_file",), {"client_cert_file": "is missing beside --client-key-file"}),
+        (
+            ("client_cert_file", "client_key_file"),
+            {"ca_file": "is missing beside --client-cert-file and --client-key-file"},
+        ),
+    ],
+)
+def test_one_authority_is_enough_and_a_client_needs_its_certificate_its_key_and_somebody_to_trust(
+    given: tuple[str, ...], told: dict[str, str], tmp_path: Path
+) -> None:
+    pem = tmp_path / "any.pem"
+    pem.touch()
+    files = dict.fromkeys(given, str(pem))
+    found = faults(**files) if told else {}
+    Settings.parse({} if told else files)
+    assert set(found) == set(told)
+    assert all(text in found[name] for name, text in told.items())
 
 
 def test_search_parameters_that_contradict_top_k_are_told() -> None:

@@ -12,6 +12,7 @@ import pytest
 from loadgen.clients import AsyncClient, SyncClient
 from loadgen.compare import Verdict
 from loadgen.control.merged import MergedLedger
+from loadgen.health import Beat
 from loadgen.ledger import Counted, Ledger
 from loadgen.levels import Level, find_levels
 from loadgen.phase import Phase
@@ -52,6 +53,18 @@ def test_equal_sides_are_compared() -> None:
     ledger = run(dict.fromkeys(Mode, 0.95))
     assert reasons(ledger) == ()
     assert level(ledger).recall(Mode.SYNC) == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize(("outcome", "blamed"), [(Outcome.OK, True), (Outcome.REJECTED, False)])
+def test_a_busy_generator_is_a_reason_only_where_something_succeeded(outcome: Outcome, blamed: bool) -> None:
+    ledger = Ledger()
+    for number, mode in enumerate(ROUND):
+        start = 100.0 * (number + 1)
+        ledger.open(Phase(number, mode, 8, seconds=10), start, start + 10)
+        ledger([Sample(mode, "insert", start + n / 10, start + n / 10, start + n / 10, outcome, 1) for n in range(99)])
+        ledger.windows[number].health.add(Beat(start + 1, cpu=1.0, wall=1.0, hub_lag=0.0, loop_lag=0.0, in_flight=8))
+    told = [reason for reason in reasons(ledger) if "core" in reason]
+    assert len(told) == (len(ROUND) if blamed else 0)
 
 
 def test_another_recall_on_one_side_makes_the_comparison_invalid() -> None:

@@ -47,6 +47,34 @@ def test_plain_addresses_have_no_tls_and_https_or_a_certificate_have(tmp_path: A
     assert (with_file["secure"], with_file["server_pem_path"], with_file["server_name"]) == (True, str(pem), "milvus")
 
 
+@pytest.mark.parametrize(
+    ("given", "handed"),
+    [
+        ({"ca_file": "ca"}, {"server_pem_path": "ca"}),
+        ({"server_cert_file": "own"}, {"server_pem_path": "own"}),
+        ({"ca_file": "ca", "server_cert_file": "own"}, {"server_pem_path": "own"}),
+        (
+            {"ca_file": "ca", "client_cert_file": "cert", "client_key_file": "key"},
+            {"ca_pem_path": "ca", "client_pem_path": "cert", "client_key_path": "key"},
+        ),
+        (
+            {"ca_file": "ca", "server_cert_file": "own", "client_cert_file": "cert", "client_key_file": "key"},
+            {"ca_pem_path": "own", "client_pem_path": "cert", "client_key_path": "key"},
+        ),
+    ],
+)
+def test_certificate_files_go_to_where_pymilvus_reads_them(
+    given: dict[str, str], handed: dict[str, str], tmp_path: Any
+) -> None:
+    for name in given.values():
+        (tmp_path / name).touch()
+    paths = {setting: str(tmp_path / name) for setting, name in given.items()}
+    arguments = store_arguments(parse(**paths), Mode.ASYNC)
+    assert arguments["secure"] is True
+    found = {name: value for name, value in arguments.items() if name.endswith(("_pem_path", "_key_path"))}
+    assert found == {name: str(tmp_path / value) for name, value in handed.items()}
+
+
 def test_a_node_carries_its_row_and_its_document() -> None:
     row = Dataset(parse()).rows(4, 5)[0]
     node = to_node(row)

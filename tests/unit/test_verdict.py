@@ -147,6 +147,15 @@ def test_dropped_arrivals_lost_workers_and_a_saturated_generator_are_warned_of()
     )
 
 
+def test_where_every_operation_failed_the_generator_is_not_blamed() -> None:
+    refused = operation("insert", {Outcome.REJECTED: 500})
+    phases = (phase("sync", 8, refused, saturated=True), phase("async", 8, saturated=True))
+    warnings = explain(record(*phases)).warnings
+    assert [line for line in warnings if "limit" in line] == [
+        next(line for line in warnings if line.startswith("The load generator was at its limit in phase 2 ("))
+    ]
+
+
 def test_late_beats_that_are_too_few_for_a_limit_are_warned_of_with_their_phases() -> None:
     once = {"hub_late_beats": 1, "hub_lag_max_seconds": 0.129, "hub_lag_p99_seconds": 0.129}
     twice = {"loop_late_beats": 2, "loop_lag_max_seconds": 0.21, "loop_lag_p99_seconds": 0.2}

@@ -35,6 +35,9 @@ host = "{{ $uri }}"
 {{ $key }} = "/etc/loadgen/tls/{{ $file }}"
 {{- end }}
 {{- end }}
+{{- if ne (empty .clientCertFile) (empty .clientKeyFile) }}
+{{- fail "milvus.tls: mutual TLS needs clientCertFile and clientKeyFile" }}
+{{- end }}
 {{- with .serverName }}
 server-name = "{{ . }}"
 {{- end }}
