@@ -174,7 +174,8 @@ def test_p99_sees_what_p50_does_not() -> None:
 def test_equal_phases_make_no_difference() -> None:
     compared = compare(*(steady(mode) for mode in ROUND))
     assert compared.throughput is not None
-    assert compared.throughput.low < compared.throughput.estimate == 1 < compared.throughput.high
+    assert compared.throughput.estimate == pytest.approx(1, rel=1e-12)
+    assert compared.throughput.low < 1 < compared.throughput.high
     assert compared.verdict == "no difference"
 
 
