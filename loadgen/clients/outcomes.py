@@ -6,6 +6,7 @@ import re
 import grpc
 from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
 
+from loadgen.plain_text import one_line
 from loadgen.sample import Outcome
 
 _BY_STATUS = {
@@ -63,9 +64,9 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def describe(error: BaseException) -> str:
-    """One short line about an exception, free of numbers that differ each time, fit for a table of failures."""
+    """One short line about an exception, free of numbers that differ each time, fit to be shown."""
     details = getattr(error, "details", None)
     text = str(details() if callable(details) else getattr(error, "message", "") or error) or type(error).__name__
     text = re.sub(r"^\[\w+\] Retry (run out of|timeout:)[^,]*, (message=)?", "", text)
     text = re.sub(r"\b(0x[0-9a-f]+|[0-9a-f]{12,}|\d{6,})\b", "*", text.split("\n", 1)[0])
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+    return one_line(text, LONGEST_TEXT)

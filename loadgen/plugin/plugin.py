@@ -17,10 +17,12 @@ from loadgen.faults import SettingsError
 from loadgen.health import Beat
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
+from loadgen.plain_text import clean_logs
 from loadgen.plugin.arguments import add_arguments, find_unknown
 from loadgen.plugin.asking import Asking
 from loadgen.plugin.casting import modes_of, operations_of
 from loadgen.plugin.crew import ANSWER, CALL, Crew
+from loadgen.plugin.display import find_handlers
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending
 from loadgen.plugin.front import Front
@@ -73,6 +75,7 @@ class Plugin:
         add_arguments(parser, self._defaults, self._doubts)
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+        clean_logs(find_handlers())
         self._interrupt = Interrupt()
         repair_locust_main(self._interrupt, runner)
         self._environment = environment

@@ -19,6 +19,8 @@ import psutil
 from locust.exception import StopTest
 from locust.runners import STATE_INIT
 
+from loadgen.plain_text import lines
+
 CANNOT_START = 2
 """Exit code for wrong settings and for what could not start."""
 
@@ -124,7 +126,7 @@ def leave(message: str, code: int = 2) -> NoReturn:
     then aborts the process (SIGABRT in place of the exit code). The embedded server ends with the process anyway.
     """
     sys.stdout.flush()
-    sys.stderr.write(f"{message}\n")
+    sys.stderr.write(f"{lines(message)}\n")
     sys.stderr.flush()
     logging.shutdown()
     _end_twins()
