@@ -15,6 +15,7 @@ from loadgen import __version__
 from loadgen.calibrate.command import add_calibrate
 from loadgen.commands.prepare import add_prepare
 from loadgen.commands.wait import add_wait
+from loadgen.plain_text import one_line
 from loadgen.report.command import add_report
 from loadgen.report.compare_command import add_compare
 from loadgen.values import HIGHEST_PORT
@@ -32,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Never:
         """Leave out the usage, which `--help` shows."""
-        self.exit(REFUSED, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(REFUSED, one_line(f"{self.prog}: {message} (see {self.prog} --help)") + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,7 +157,7 @@ def _say(line: str) -> None:
 
 
 def _complain(line: str) -> None:
-    print(f"loadgen serve: {line}", file=sys.stderr, flush=True)  # noqa: T201 - this is a command
+    print(one_line(f"loadgen serve: {line}"), file=sys.stderr, flush=True)  # noqa: T201 - this is a command
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from loadgen.plain_text import one_line
+
 
 class Fault(NamedTuple):
     """One wrong setting: its name, the value that was given, what is wrong with it, and what to do."""
@@ -16,7 +18,7 @@ class Fault(NamedTuple):
         """One line, such as: `--top-k 20000: is above 16384. Choose 1 to 16384.`."""
         flag = f"--{self.setting.replace('_', '-')}"
         given = f" {self.value}" if self.value else ""
-        return f"{flag}{given}: {self.problem}. {self.way_out}"
+        return one_line(f"{flag}{given}: {self.problem}. {self.way_out}")
 
 
 class SettingsError(ValueError):

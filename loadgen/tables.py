@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from rich.console import Console
 from rich.table import Table
 
 from loadgen.compare import Comparison, Ratio
 from loadgen.levels import Level
+from loadgen.plain_text import new_console, one_line
 from loadgen.sample import Mode
 from loadgen.window import Window
 
@@ -38,7 +38,7 @@ OPEN_KEY = (
 
 def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextIO) -> None:
     """Print what a run shows: its levels, then its bursts; nothing where nothing was counted."""
-    out = Console(file=file) if file.isatty() else Console(file=file, width=WIDTH_WITHOUT_TERMINAL)
+    out = new_console(file, None if file.isatty() else WIDTH_WITHOUT_TERMINAL)
     bursts = [window for window in windows if window.phase.operations and window.tallies]
     if levels:
         out.print(_open_table(levels) if levels[0].is_open else _level_table(levels))
@@ -85,7 +85,9 @@ def _open_table(levels: Sequence[Level]) -> Table:
                 found = level.comparison
                 middle = f"{found.p50.estimate:.2f}" if found.p50 else "-"
                 compared = (middle, _ratio(found.p99), str(found.verdict))
-            table.add_row(level.label, level.operation, mode.value, *figures, f"{level.dropped(mode):,}", *compared)
+            table.add_row(
+                level.label, one_line(level.operation), mode.value, *figures, f"{level.dropped(mode):,}", *compared
+            )
         table.add_section()
     return table
 
@@ -99,7 +101,7 @@ def _add_level(table: Table, level: Level, checked: bool) -> None:
         if (figures := _figures(level, mode, checked)) is None:
             continue
         compared = _compared(level.comparison) if mode is Mode.ASYNC else ("", "")
-        table.add_row(level.label, level.operation, mode.value, *figures, *compared)
+        table.add_row(level.label, one_line(level.operation), mode.value, *figures, *compared)
 
 
 def _figures(level: Level, mode: Mode, checked: bool) -> list[str] | None:
@@ -148,7 +150,7 @@ def _burst_table(windows: Sequence[Window]) -> Table:
         of_row = {style: cells[operation, number, style] for style in styles if (operation, number, style) in cells}
         shown = [_cell(operation, number, style, of_row.get(style)) for style in styles]
         failures = sum(tally.failures for window in of_row.values() for tally in window.tallies.values())
-        table.add_row(operation, f"{number:,}", *shown, _quotient(of_row, failures), f"{failures:,}")
+        table.add_row(one_line(operation), f"{number:,}", *shown, _quotient(of_row, failures), f"{failures:,}")
     return table
 
 

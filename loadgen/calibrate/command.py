@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any, Never
 
 from loadgen.calibrate import SECONDS
+from loadgen.plain_text import lines
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 LONGEST = 600.0
@@ -77,4 +78,4 @@ def _interrupt(_number: int, _frame: FrameType | None) -> Never:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is a command
+    print(lines(line), file=sys.stderr, flush=True)  # noqa: T201 - this is a command

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from rich.console import Console
 from rich.table import Table
 
 from loadgen.calibrate.driving import Found
 from loadgen.calibrate.targets import PERCENTS, Target, find_targets
+from loadgen.plain_text import new_console
 
 WIDTH = 150
 EDGE = 0.1
@@ -38,7 +38,7 @@ def known_range(found: Found, percent: float) -> tuple[float, float]:
 
 def show(found: Sequence[Found], file: TextIO) -> None:
     """Print the tables."""
-    out = Console(file=file) if file.isatty() else Console(file=file, width=WIDTH)
+    out = new_console(file, None if file.isatty() else WIDTH)
     out.print(_phase_table(found))
     out.print(_target_table(find_targets(found)))
     out.print(NOTES)

@@ -6,6 +6,7 @@ import re
 import grpc
 from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
 
+from loadgen.plain_text import one_line
 from loadgen.sample import Outcome
 
 _BY_STATUS = {
@@ -70,14 +71,14 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def describe(error: BaseException) -> str:
-    """One short line about an exception, fit for a table of failures.
+    """One short line about an exception, fit to be shown.
 
     Long numbers, which differ each time, are masked; the sizes of a message beyond a limit are what it is about.
     """
     text = re.sub(r"^\[\w+\] Retry (run out of|timeout:)[^,]*, (message=)?", "", _words(error)).split("\n", 1)[0]
     if not OVERSIZED.search(text):
         text = mask_numbers(text)
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+    return one_line(text, LONGEST_TEXT)
 
 
 def mask_numbers(text: str) -> str:

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Never
 
 from loadgen.faults import SettingsError
+from loadgen.plain_text import lines, one_line
 
 if TYPE_CHECKING:
     from loadgen.settings import Settings
@@ -43,7 +44,7 @@ def _prepare(given: argparse.Namespace) -> int:
     except SystemExit as error:  # Locust has said why: no such file, or flags that cannot be read
         return REFUSED if error.code else DONE
     except (SettingsError, RuntimeError) as error:  # StoreError is one
-        sys.stderr.write(f"loadgen prepare: {error}\n")
+        sys.stderr.write(lines(f"loadgen prepare: {error}\n"))
         return REFUSED
 
 
@@ -114,4 +115,4 @@ def _interrupt(_number: int, _frame: FrameType | None) -> Never:
 
 
 def _say(line: object) -> None:
-    print(line, flush=True)  # noqa: T201 - this is a command
+    print(one_line(line), flush=True)  # noqa: T201 - this is a command

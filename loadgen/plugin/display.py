@@ -11,12 +11,12 @@ from time import perf_counter
 from typing import TextIO
 
 import gevent
-from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from loadgen.plain_text import new_console, one_line
 from loadgen.plugin.progress import Now
 
 DRAW_SECONDS = 0.5
@@ -84,7 +84,7 @@ class Display:
 
     def _draw(self, now: Now) -> None:
         if self._live is None:
-            console = Console(file=self._stream, force_terminal=True)
+            console = new_console(self._stream, force_terminal=True)
             self._live = Live(
                 console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
             )
@@ -103,7 +103,7 @@ class Display:
     def _step_aside(self) -> None:
         """Let everything that is logged to the same terminal take the line's place; it is drawn again below."""
         above = _Above(self._stream)
-        for handler in _find_handlers():
+        for handler in find_handlers():
             if handler.stream is not None and handler.stream.isatty():  # a file that is yet to be opened has none
                 self._streams.append((handler, handler.stream))
                 handler.setStream(above)
@@ -129,7 +129,7 @@ class _Above(io.StringIO):
         return True
 
 
-def _find_handlers() -> "Iterator[logging.StreamHandler[TextIO]]":
+def find_handlers() -> "Iterator[logging.StreamHandler[TextIO]]":
     """All handlers that write to a stream, of all loggers; one that several loggers share comes once."""
     named = [found for found in logging.Logger.manager.loggerDict.values() if isinstance(found, logging.Logger)]
     seen: set[int] = set()
@@ -158,10 +158,12 @@ def _as_line(now: Now, width: int) -> Table:
     for _ in range(3):
         line.add_column(no_wrap=True, overflow="ellipsis")
     if math.isnan(now.share) or width < WIDTH_WITH_BAR:
-        line.add_row(Text(in_words(now)))
+        line.add_row(Text(one_line(in_words(now))))
     else:
         bar = ProgressBar(total=1.0, completed=now.share, width=BAR_WIDTH)
-        line.add_row(Text(f"{now.doing}{_counted(now)}"), bar, Text(f"{now.figures or ''}{_time_left(now, '  ')}"))
+        line.add_row(
+            Text(one_line(f"{now.doing}{_counted(now)}")), bar, Text(f"{now.figures or ''}{_time_left(now, '  ')}")
+        )
     return line
 
 

@@ -9,6 +9,7 @@ from loadgen.control.run import Run
 from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Counted
 from loadgen.levels import Level, find_levels
+from loadgen.plain_text import one_line
 from loadgen.plugin.recording import Recorder
 from loadgen.plugin.reporting import write_beside
 from loadgen.record import as_block, check_folder
@@ -18,6 +19,9 @@ from loadgen.settings import Settings
 from loadgen.store import ServerInfo
 from loadgen.tables import print_tables
 from loadgen.verdict import explain
+
+LONGEST_LINE = 20_000
+"""Characters of one line of the verdict."""
 
 
 def find_faults(settings: Settings) -> list[Fault]:
@@ -169,13 +173,13 @@ class Ending:
         lines = [*self.words, *(str(found) for found in self._judgements)]
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")
-        out.write("".join(f"{line}\n" for line in lines))
+        out.write("".join(f"{one_line(line, LONGEST_LINE)}\n" for line in lines))
         if self._settings.print_record:
             out.write(as_block(self._recorder.record))
         out.flush()
         if self._recorder.path is not None and self._settings.report != "none":
             report = partial(write_beside, self._recorder.path, self._settings.report, hurry=hurry)
-            out.write(f"{run_in_thread(report)}\n")
+            out.write(f"{one_line(run_in_thread(report))}\n")
             out.flush()
 
 

@@ -21,10 +21,12 @@ from loadgen.control.messages import encode
 from loadgen.health import Beat
 from loadgen.ledger import Counted, Ledger
 from loadgen.phase import Phase
+from loadgen.plain_text import clean_logs
 from loadgen.plugin.arguments import add_arguments, find_unknown
 from loadgen.plugin.asking import Asking
 from loadgen.plugin.casting import modes_of, operations_of
 from loadgen.plugin.conducting import PlanConductor, RunHost
+from loadgen.plugin.display import find_handlers
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending
 from loadgen.plugin.front import Front
@@ -76,6 +78,7 @@ class Plugin:
         add_arguments(parser, self._defaults, self._doubts)
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+        clean_logs(find_handlers())
         try:
             self._begin(environment, runner, web_ui)
         except Exception as error:  # noqa: BLE001 - Locust would log its traceback; nothing has been sent

@@ -224,4 +224,4 @@ def _sleep(seconds: float) -> None:
     try:
         gevent.sleep(seconds)
     except KeyboardInterrupt:
-        leave("Interrupted before the run began.", INTERRUPTED)
+        leave("Interrupted before the run began.", INTERRUPTED + signal.SIGINT)

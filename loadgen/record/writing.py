@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from loadgen.faults import Fault
+from loadgen.plain_text import escape_json
 from loadgen.record.model import SCHEMA_VERSION, RunRecord
 
 TOLD = 5
@@ -65,7 +66,8 @@ def write_record(folder: str | Path, record: RunRecord) -> Path:
 
 def as_json(record: RunRecord) -> str:
     """The text of the file."""
-    return json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    return escape_json(text) + "\n"
 
 
 def as_block(record: RunRecord) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from loadgen.plain_text import one_line
+
 REFUSED = 2
 FORMATS = ("html", "markdown", "json", "csv")
 
@@ -47,7 +49,7 @@ def report(given: argparse.Namespace) -> int:
     except OSError as error:
         return _refuse(f"{output} cannot be written ({error.strerror or error})")
     if output != STANDARD_OUTPUT:
-        print(f"Report: {output}")  # noqa: T201 - this is a command
+        print(one_line(f"Report: {output}"))  # noqa: T201 - this is a command
     return 0
 
 
@@ -58,5 +60,5 @@ def _beside(records: Sequence[Path]) -> str:
 
 
 def _refuse(problem: str) -> int:
-    print(f"loadgen report: {problem}", file=sys.stderr)  # noqa: T201 - this is a command
+    print(one_line(f"loadgen report: {problem}"), file=sys.stderr)  # noqa: T201 - this is a command
     return REFUSED

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from loadgen.plain_text import one_line
+
 SAME, WORSE, REFUSED = 0, 1, 2
 FORMATS = ("text", "json", "markdown")
 SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
@@ -65,6 +67,6 @@ def compare(given: argparse.Namespace) -> int:
 
 
 def _refuse(lines: list[str]) -> int:
-    text = "\n".join(lines)
+    text = "\n".join(map(one_line, lines))
     print(f"loadgen compare: {text}", file=sys.stderr)  # noqa: T201 - this is a command
     return REFUSED

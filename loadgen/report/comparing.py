@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table as RichTable
 
+from loadgen.plain_text import escape_json, new_console, one_line
 from loadgen.record import RunRecord
 from loadgen.report.markdown import escape, table_lines
 from loadgen.report.tables import NONE, Table, milliseconds
@@ -16,6 +16,8 @@ from loadgen.results.changes import Change, find_changes
 from loadgen.results.regressions import Finding, Word, find_regressions
 
 WIDTH = 132
+LONGEST_VERDICT = 20_000
+"""Characters of a line that lists regressions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +130,18 @@ def _changed(changes: Sequence[Change]) -> list[str]:
 def to_text(found: Difference) -> str:
     """For a terminal or a log."""
     out = StringIO()
-    console = Console(file=out, width=WIDTH, highlight=False, markup=False, soft_wrap=True)
+    console = new_console(out, WIDTH, soft_wrap=True)
     for line in [*_heads(found), "What changed:", *(f"  {line}" for line in _changed(found.changes))]:
-        console.print(line)
+        console.print(one_line(line))
     table = figure_table(found)
     shown = RichTable(title=table.caption)
     for column, name in enumerate(table.head):
         shown.add_column(name, justify="left" if column < table.names else "right")
     for row in table.rows:
-        shown.add_row(*row)
+        shown.add_row(*map(one_line, row))
     console.print(shown)
     for line in verdict_lines(found):
-        console.print(line)
+        console.print(one_line(line, LONGEST_VERDICT))
     return out.getvalue()
 
 
@@ -163,7 +165,7 @@ def to_json(found: Difference) -> str:
         "changes": [asdict(change) for change in found.changes],
         "findings": [_finding(finding) for finding in found.findings],
     }
-    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+    return escape_json(json.dumps(values, indent=1, ensure_ascii=False)) + "\n"
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

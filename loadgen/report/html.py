@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from loadgen.plain_text import one_line
 from loadgen.report.charts import Chart, operation_charts
 from loadgen.report.methods import METHODS
 from loadgen.report.style import FIGURE
@@ -13,6 +14,9 @@ from loadgen.report.summary import Summary
 from loadgen.report.svg import draw_svg
 from loadgen.report.tables import Table, burst_table, manifest_tables, outcome_table, phase_table
 from loadgen.report.timeline import timeline
+
+LONGEST = 20_000
+"""Characters of one text; a warning may name many phases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,20 @@ class Run:
 def to_html(summaries: Sequence[Summary]) -> str:
     """The page of one or several records."""
     environment = Environment(
-        loader=PackageLoader("loadgen.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("loadgen.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=_visible,
     )
     css = environment.get_template("page.css").render()
     runs = [_run(summary, f"r{number}") for number, summary in enumerate(summaries)]
     return environment.get_template("page.html.j2").render(runs=runs, css=css, methods=METHODS)
+
+
+def _visible(value: object) -> object:
+    """Every text that the page shows, without characters that have no print; what is markup already stays."""
+    return one_line(value, LONGEST) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _run(summary: Summary, key: str) -> Run:
@@ -69,6 +82,5 @@ def _run(summary: Summary, key: str) -> Run:
 
 
 def _draw(chart: Chart, prefix: str = "") -> Drawn:
-    return Drawn(
-        chart.title, chart.text, draw_svg(chart.figure, prefix + chart.key, chart.title, chart.text), chart.table
-    )
+    title = one_line(chart.title)
+    return Drawn(title, chart.text, draw_svg(chart.figure, prefix + chart.key, title, chart.text), chart.table)

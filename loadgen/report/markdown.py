@@ -3,11 +3,16 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from loadgen.plain_text import one_line
 from loadgen.report.methods import METHODS
 from loadgen.report.summary import Summary
 from loadgen.report.tables import Table, all_tables
 
-SPECIAL = re.compile(r"([\\`*_\[\]<>|])")
+LONGEST = 20_000
+"""Characters of one text; a warning may name many phases."""
+SPECIAL = re.compile(r"([\\`*_\[\]<>|&~$])")
+FIRST = re.compile(r"^(?:([#+=-])(?=.)|(\d+)(?=[.)](?:\s|$)))")
+"""What would begin a heading, a rule or a list at the start of a line."""
 
 
 def to_markdown(summaries: Sequence[Summary]) -> str:
@@ -22,8 +27,12 @@ def to_markdown(summaries: Sequence[Summary]) -> str:
 
 
 def escape(text: str) -> str:
-    """Plain text in one line of Markdown."""
-    return SPECIAL.sub(r"\\\1", text).replace("\n", " ")
+    """Plain text in one line of Markdown, without characters that have no print."""
+    return FIRST.sub(_escape_first, SPECIAL.sub(r"\\\1", one_line(text, LONGEST)))
+
+
+def _escape_first(found: re.Match[str]) -> str:
+    return f"\\{found[1]}" if found[1] else f"{found[2]}\\"
 
 
 def _run(summary: Summary) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from io import StringIO
 from typing import Any
 
+from loadgen.plain_text import escape_json, one_line
 from loadgen.report.summary import PERCENTS, Row, Summary
 from loadgen.results.estimates import Interval
 from loadgen.sample import Outcome
@@ -16,7 +17,7 @@ Values = dict[str, Any]
 
 def to_json(summaries: Sequence[Summary]) -> str:
     """A list with an object for each record: its words, series, comparisons and bursts."""
-    return json.dumps([_run(summary) for summary in summaries], indent=1, ensure_ascii=False) + "\n"
+    return escape_json(json.dumps([_run(summary) for summary in summaries], indent=1, ensure_ascii=False)) + "\n"
 
 
 def _run(summary: Summary) -> Values:
@@ -62,6 +63,7 @@ def _ends(name: str, interval: Interval | None) -> Values:
 def to_csv(summaries: Sequence[Summary]) -> str:
     """A head and a line for each series, the run id first; what was not measured is empty."""
     lines = [{"run_id": summary.record.run_id} | _series(row) for summary in summaries for row in summary.rows]
+    lines = [line | {"operation": one_line(line["operation"])} for line in lines]
     out = StringIO()
     if lines:
         writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from loadgen.plain_text import lines
+
 SECONDS_TO_END = 2.0
 """How long the workers that were forked here may take to end, before they are killed."""
 
@@ -34,7 +36,7 @@ def leave(message: str, code: int = 2) -> NoReturn:
     with contextlib.suppress(OSError, ValueError):  # whoever read the output may have gone
         sys.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"{message}\n" if message else "")
+        sys.stderr.write(f"{lines(message)}\n" if message else "")
         sys.stderr.flush()
     for step in tuple(_last_steps):
         with contextlib.suppress(Exception):
