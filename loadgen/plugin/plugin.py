@@ -31,6 +31,7 @@ from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.supply import Supply
 from loadgen.plugin.surroundings import CANNOT_START, Interrupt, leave, repair_locust_main
+from loadgen.record import make_folder
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
@@ -104,7 +105,7 @@ class Plugin:
         self._front.open()
         options = environment.parsed_options
         if web_ui is not None:
-            dress_page(web_ui, self._asking.arrange_asked)
+            dress_page(web_ui, self._asking)
         if options.headless or options.autostart:
             self._prepare_or_leave(settings)
 
@@ -135,10 +136,12 @@ class Plugin:
             leave("Interrupted before the run began.", 130)
 
     def _prepare(self, settings: Settings) -> None:
+        if settings.record and (fault := make_folder(settings.record)):
+            raise SettingsError([fault])
         self._progress.begin_preparing()
         try:
             addressed = self._supply.prepare(settings)
-            self._environment.host = addressed.host
+            self._asking.answer_at(addressed.host)
             if isinstance(self._environment.runner, LocalRunner):
                 self._open(addressed)
             modes = {kind.mode for kind in self._environment.user_classes if not kind.style}
@@ -162,6 +165,8 @@ class Plugin:
     def _on_test_start(self, environment: Any, **_: Any) -> None:
         runner = environment.runner
         try:
+            if self._prepared is None:
+                self._asking.forget_server()
             settings = self._asking.settings()
             self._metering.exporter.begin(settings)
             self._expect(settings.mode)
@@ -171,6 +176,7 @@ class Plugin:
             if self._prepared is None:
                 self._prepare(settings)
             self._prepared = None  # the next start looks again
+            self._asking.commit()
         except UNREADY as error:
             self._refuse(error)
         self._begin(settings)
@@ -189,6 +195,7 @@ class Plugin:
 
     def _refuse(self, error: Exception) -> NoReturn:
         self._progress.rest()
+        self._asking.roll_back()
         runner = self._environment.runner
         self._environment.process_exit_code = CANNOT_START
         if isinstance(runner, WorkerRunner):
