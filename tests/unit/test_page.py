@@ -222,6 +222,14 @@ def test_an_exception_in_locusts_handler_leaves_all_as_it_was(monkeypatch: pytes
         assert served.state() == before
 
 
+def test_a_locustfiles_own_routes_are_not_guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    with page(monkeypatch, "--host", HOST) as served:
+        served.web_ui.app.add_url_rule("/signed-in", "signed_in", lambda: "welcome", methods=["POST"])
+        foreign = {"Origin": "https://login.example"}
+        assert served.client.post("/signed-in", headers=foreign).status_code == 200
+        assert served.client.post("/stop", headers=foreign).status_code == 403
+
+
 def test_a_host_in_a_locustfile_loses_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Asynchronous, "host", f"http://{TOKEN}@m")
     monkeypatch.setattr(Blocking, "host", f"http://{TOKEN}@m")
