@@ -27,6 +27,10 @@ LOCUSTS = (
 """Flags of Locust's own that mean something in a pod and are not the chart's to set."""
 
 
+OURS = ("title", "default", "description", "unit", "way_out", "page", "address")
+"""Keys of the model's schema that are no concern of the chart's."""
+
+
 def settings_schema() -> dict[str, Any]:
     """JSON Schema of `loadgen:`, keys as in a config file. Raises KeyError where Locust has lost a flag."""
     own = Settings.model_json_schema()["properties"]
@@ -49,9 +53,7 @@ def _unquoted(name: str) -> dict[str, Any]:
 def _setting(found: dict[str, Any], text: str) -> dict[str, Any]:
     """What the model takes, and the text that a person would type where it takes lists or maps."""
     described = {"description": text}
-    kept = {
-        key: value for key, value in found.items() if key not in ("title", "default", "description", "unit", "way_out")
-    }
+    kept = {key: value for key, value in found.items() if key not in OURS}
     if kept.get("type") == "array":
         item = kept["items"]
         return described | {"anyOf": [kept, item, {"type": "string"}] if item.get("type") != "string" else [kept, item]}

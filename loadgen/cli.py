@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING, Any, Never
 
 from loadgen import __version__
 from loadgen.calibrate.command import add_calibrate
 from loadgen.commands.prepare import add_prepare
 from loadgen.commands.wait import add_wait
+from loadgen.flags import UNKNOWN, say_unknown
 from loadgen.plain_text import one_line
 from loadgen.report.command import add_report
 from loadgen.report.compare_command import add_compare
@@ -29,18 +30,22 @@ Command = Callable[[argparse.Namespace], int]
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, with exit code 2."""
+    """Takes flags in full only, and says what is wrong in one line, with exit code 2."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **({"allow_abbrev": False} | named))
 
     def error(self, message: str) -> Never:
         """Leave out the usage, which `--help` shows."""
-        self.exit(REFUSED, one_line(f"{self.prog}: {message} (see {self.prog} --help)") + "\n")
+        known = [flag for action in self._actions for flag in action.option_strings]
+        self.exit(REFUSED, one_line(f"{self.prog}: {say_unknown(message, known)} (see {self.prog} --help)") + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     parser = Parser(prog="loadgen", description="What goes with `locust -f locustfiles/search.py`.")
     parser.add_argument("--version", action="version", version=f"milvus-loadgen {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="named")
     add_serve(commands)
     add_settings(commands)
     add_report(commands)
@@ -50,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_wait(commands)
     given, rest = parser.parse_known_args(arguments)
     if rest and not hasattr(given, "takes_rest"):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        commands.choices[given.named].error(f"{UNKNOWN}{' '.join(rest)}")
     given.rest = rest
     command: Command = given.command
     return command(given)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from loadgen.addresses import STRANGE, find_flaw
 from loadgen.faults import Fault
 from loadgen.message_sizes import LITE, find_oversized
 
@@ -30,6 +31,9 @@ def _address(settings: "Settings") -> list[Conflict]:
     way_out = "Give an address such as http://127.0.0.1:19530, or none to start a server."
     scheme = settings.host.partition(":")[0].lower()
     shown = without_secret(settings.host)
+    if flaw := find_flaw(settings.host):
+        shown = STRANGE.sub("?", shown)
+        return [(Fault("host", shown, flaw, way_out), ("host",))]
     if settings.host.endswith(".db"):
         problem = "would run Milvus Lite inside the load generator, which falsifies every figure"
         return [(Fault("host", shown, problem, "Use --embedded lite."), ("host",))]

@@ -23,8 +23,9 @@ HEAD = """# Settings
 This page is made from the model by `make docs`; `loadgen settings` prints the same in a terminal.
 
 Each setting is a flag, a variable `LOADGEN_<NAME>` (`--top-k` is `LOADGEN_TOP_K`), a key of Locust's config file (the
-flag without its dashes) and a field of Locust's page. What is given on the command line wins over the variable, and
-that over the file; a locustfile may have defaults of its own: `plug(events, top_k=20)`. All faults are told at once,
+flag without its dashes) and a field of Locust's page ([some are only shown there](page.md)). What is given on the
+command line wins over the variable, and that over the file; a locustfile may have defaults of its own:
+`plug(events, top_k=20)`. Flags are given in full, never abbreviated. All faults are told at once,
 before any load, with exit code 2.
 """
 

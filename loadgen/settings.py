@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from loadgen.conflicts import find_conflicts
+from loadgen.credentials import declared, find_credentials, is_secret, take_secrets
 from loadgen.faults import Fault, SettingsError
 from loadgen.values import (
     INDEX_DEFAULTS,
@@ -23,11 +25,27 @@ from loadgen.values import (
 )
 
 WHOLE_NUMBERS = "Give whole numbers with commas"
+ON_PAGE: dict[str, JsonValue] = {"page": True}
+NOT_ON_PAGE: dict[str, JsonValue] = {"page": False}
+OF_HOST: dict[str, JsonValue] = {"address": "host"}
 
 
-def setting(default: Any, text: str, *, unit: str = "", way_out: str = "", **limits: Any) -> Any:
-    """A field with its help text, its unit (empty for counts and names) and what to do when it is wrong."""
-    return Field(default, description=text, json_schema_extra={"unit": unit, "way_out": way_out}, **limits)
+def setting(
+    default: Any,
+    text: str,
+    *,
+    unit: str = "",
+    way_out: str = "",
+    declares: Mapping[str, JsonValue] = MappingProxyType({}),
+    **limits: Any,
+) -> Any:
+    """A field with its help text, its unit (empty for counts and names) and what to do when it is wrong.
+
+    It may declare two things. `address`, for a credential: the name of the setting that holds the address which it may
+    be sent to. `page`: whether Locust's page may set it; undeclared, numbers, choices and switches may be set there,
+    and free text, which could name a file, may not.
+    """
+    return Field(default, description=text, json_schema_extra={"unit": unit, "way_out": way_out, **declares}, **limits)
 
 
 class Settings(BaseModel):
@@ -36,11 +54,15 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     # The server
-    host: str = setting("", "address of Milvus or Zilliz Cloud (Locust's own --host); none starts an embedded server")
-    token: SecretStr = setting(
-        SecretStr(""), "token, or user:password; better in LOADGEN_TOKEN than on the command line"
+    host: str = setting(
+        "", "address of Milvus or Zilliz Cloud (Locust's own --host); none starts an embedded server", declares=ON_PAGE
     )
-    database: str = setting("", "database; empty is the server's default")
+    token: SecretStr = setting(
+        SecretStr(""),
+        "token, or user:password; better in LOADGEN_TOKEN than on the command line",
+        declares={"page": True, "address": "host"},
+    )
+    database: str = setting("", "database; empty is the server's default", declares=ON_PAGE)
     embedded: Literal["auto", "milvus", "lite"] = setting(
         "auto", "server started where --host is not given: the real Milvus standalone (extra 'server') or Milvus Lite"
     )
@@ -48,8 +70,10 @@ class Settings(BaseModel):
     deadline: float = setting(30.0, "an operation not answered by then is a timeout", unit="s", gt=0, le=600)
     retries: int = setting(0, "retries of a failed RPC inside pymilvus; they count as latency", ge=0, le=75)
     ca_file: str = setting("", "PEM file of the authority that signed the server's certificate; turns TLS on")
-    client_cert_file: str = setting("", "PEM file of the client's certificate, for mutual TLS; needs its key")
-    client_key_file: str = setting("", "PEM file of the client's key, for mutual TLS")
+    client_cert_file: str = setting(
+        "", "PEM file of the client's certificate, for mutual TLS; needs its key", declares=OF_HOST
+    )
+    client_key_file: str = setting("", "PEM file of the client's key, for mutual TLS", declares=OF_HOST)
     server_cert_file: str = setting(
         "", "PEM file of the server's own certificate, to trust that one alone, whatever --ca-file says"
     )
@@ -59,6 +83,7 @@ class Settings(BaseModel):
     collection: str = setting(
         "loadgen",
         "collection to use",
+        declares=ON_PAGE,
         pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$",
         way_out="Use letters, digits and underscores, not a digit first",
     )
@@ -145,28 +170,38 @@ class Settings(BaseModel):
     )
     print_record: bool = setting(False, "print the run record at the end, for a log that outlives the folder")
     require: Texts = setting((), "what the run has to reach, such as 'search async p99 < 50 ms'; may be repeated")
-    max_failures: str = setting("", "failed operations that still count as success, such as 1% or 10; empty: none")
+    max_failures: str = setting(
+        "", "failed operations that still count as success, such as 1% or 10; empty: none", declares=ON_PAGE
+    )
 
     # The metrics
     metrics_port: Port = setting(
         9646,
         "port of /metrics for Prometheus, the next free one where it is taken; 0 takes any, off serves none",
         way_out="Give a port, 0 or off",
+        declares=NOT_ON_PAGE,
     )
     metrics_bind: str = setting("127.0.0.1", "address that /metrics is served on; 0.0.0.0 for all of this machine's")
     metrics_targets: str = setting(
         "", "JSON file that tells a Prometheus on this machine the processes to scrape (its file discovery)"
     )
     metrics_linger: float = setting(
-        0.0, "how long /metrics stays after the run, for a last scrape; Ctrl-C ends it", unit="s", ge=0, le=3_600
+        0.0,
+        "how long /metrics stays after the run, for a last scrape; Ctrl-C ends it",
+        unit="s",
+        declares=NOT_ON_PAGE,
+        ge=0,
+        le=3_600,
     )
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> Self:
         """Read settings from text or values; a missing or None key takes its default.
 
-        Raises `SettingsError` with *all* faults, also those between two settings.
+        A password in an address is moved to the setting of that secret. Raises `SettingsError` with *all* faults, also
+        those between two settings.
         """
+        given, contradictions = take_secrets(given, cls)
         values = {name: value for name, value in given.items() if value is not None}
         faults: list[Fault] = []
         wrong: set[str] = set()
@@ -177,7 +212,7 @@ class Settings(BaseModel):
             faults = [_fault(name, values.get(name), error, cls) for name in values if name in wrong]
             settings = cls.model_validate({name: value for name, value in values.items() if name not in wrong})
         faults += [fault for fault, names in find_conflicts(settings) if not wrong & set(names)]
-        if faults:
+        if faults := [*contradictions, *faults]:
             raise SettingsError(faults)
         return settings
 
@@ -202,6 +237,17 @@ class Settings(BaseModel):
         return chosen
 
 
+CREDENTIALS = find_credentials(Settings)
+"""Each credential, and the setting that holds the address which it may be sent to."""
+
+
+def is_set_on_page(name: str) -> bool:
+    """Whether Locust's page may set a setting; the others are what the process was started with."""
+    field = Settings.model_fields[name]
+    asked = declared(field, "page")
+    return field.annotation is not str and not is_secret(field) if asked is None else bool(asked)
+
+
 def _fault(name: str, value: object, error: ValidationError, model: type[BaseModel]) -> Fault:
     """Say in our words what pydantic found wrong with one setting first."""
     item = next(item for item in error.errors() if item["loc"][0] == name)
@@ -210,7 +256,7 @@ def _fault(name: str, value: object, error: ValidationError, model: type[BaseMod
     allowed = item.get("ctx", {}).get("expected")
     way_out = str(extra.get("way_out") or "") or (f"Choose {allowed}" if allowed else _bounds(field))
     problem = item["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    shown = "" if isinstance(value, SecretStr) or name == "token" else str(value)
+    shown = "" if field is None or is_secret(field) else str(value)
     return Fault(name, shown, problem[:1].lower() + problem[1:], way_out + ".")
 
 

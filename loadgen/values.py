@@ -1,11 +1,13 @@
 """Types of the settings: how the text that a person types becomes a value."""
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 HIGHEST_PORT = 65_535
+BETWEEN_TEXTS = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')
 METRICS = ("COSINE", "IP", "L2")
 CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually")
 INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
@@ -55,9 +57,12 @@ def _words(given: object) -> object:
 
 
 def _texts(given: object) -> object:
-    """Read one text, or several with semicolons between them."""
-    parts = given.split(";") if isinstance(given, str) else given
-    return [str(part).strip() for part in parts if str(part).strip()] if isinstance(parts, list | tuple) else parts
+    """Read texts with semicolons between them, wherever they come from; one in double quotes is part of its text."""
+    if not isinstance(given, str | list | tuple):
+        return given
+    listed = [given] if isinstance(given, str) else given
+    parts = [part.strip() for text in listed for part in BETWEEN_TEXTS.split(str(text))]
+    return [part for part in parts if part]
 
 
 def _port(given: object) -> object:

@@ -24,7 +24,7 @@ SHIELD_SECONDS = 4.0
 def add_prepare(commands: Any) -> None:
     """`loadgen prepare`, which takes locust's flags beside its own."""
     text = "wait for Milvus and load the data of a run that comes later; takes all flags of locust, as -f and --config"
-    parser = commands.add_parser("prepare", help=text, description=text, allow_abbrev=False)
+    parser = commands.add_parser("prepare", help=text, description=text)
     parser.add_argument(
         "--wait", type=float, default=0.0, metavar="SECONDS", help="how long Milvus may take to answer [default: 0]"
     )

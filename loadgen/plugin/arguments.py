@@ -8,11 +8,12 @@ from typing import Any, get_args
 
 from pydantic import SecretStr, ValidationError
 
+from loadgen.credentials import is_secret
 from loadgen.faults import Fault, SettingsError
+from loadgen.flags import take_whole_flags_only
 from loadgen.plugin.doubts import Doubts
 from loadgen.settings import Settings, as_text
 
-MASK = "********"
 LOCUSTS_OWN = "host"
 """The one setting that Locust itself has as a flag and a field."""
 
@@ -32,6 +33,7 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], doubts: Doubts | 
     """
     doubts = doubts or Doubts()
     doubts.watch(parser)
+    take_whole_flags_only(parser, [name for name in Settings.model_fields if name != LOCUSTS_OWN])
     unknown = set(defaults) - set(Settings.model_fields)
     if unknown:
         raise ValueError(f"plug() got settings that do not exist: {', '.join(sorted(unknown))}")
@@ -58,7 +60,7 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], doubts: Doubts | 
             choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
             if choices:
                 options |= {"choices": Offered(choices), "metavar": "|".join(choices)}
-        parser.add_argument(f"--{name.replace('_', '-')}", is_secret=field.annotation is SecretStr, **options)
+        parser.add_argument(f"--{name.replace('_', '-')}", is_secret=is_secret(field), **options)
 
 
 def check_defaults(defaults: Mapping[str, object]) -> None:

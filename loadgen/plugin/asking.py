@@ -1,20 +1,39 @@
 """What was asked for, by the command line or the page: the settings as they stand, their users and their phases."""
 
-from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from locust.runners import STATE_RUNNING, STATE_SPAWNING
+from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, WorkerRunner
+from werkzeug.datastructures import MultiDict
 
+from loadgen.addresses import identify, split_secret
+from loadgen.credentials import MASK, Credential, bind, is_secret, take_secrets, unmask
 from loadgen.faults import Fault, SettingsError
-from loadgen.plugin.arguments import MASK, read_settings
+from loadgen.phase import Phase
+from loadgen.plugin.arguments import read_settings
 from loadgen.plugin.casting import cast, find_closed_flags
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import find_faults
+from loadgen.plugin.form import as_field, read_form
 from loadgen.plugin.surroundings import leave, quiet_phases
 from loadgen.runtime.guarding import CANNOT_START
-from loadgen.settings import Settings
+from loadgen.settings import CREDENTIALS, Settings
 from loadgen.shapes import Conductor, PhaseShape
+
+STOP_FIRST = "Stop it first."
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a start from the page changes, as it was: for one that comes to nothing."""
+
+    options: dict[str, Any]
+    host: str | None
+    profile: str | None
+    user_classes: list[type[Any]]
+    shape_class: Any
+    settings: Settings
 
 
 class Asking:
@@ -26,51 +45,180 @@ class Asking:
         self._conductor = conductor
         self.everyone = list(environment.user_classes)
         """All user classes of the locustfiles, whichever of them play in a run."""
-        self._secret = ""
+        self._kept: Mapping[str, Credential] = {}
+        """Credentials that a start has been made with, each with the host that it was given for."""
+        self._given = Settings()
+        """The settings that were accepted last, with the host as a person gave it: none for an embedded server."""
+        self._before: Before | None = None
+        self._contradictions = self._hide_passwords()
 
-    def settings(self, options: Any = None, host: Any = None) -> Settings:
-        """The settings as they stand now: from the command line, the page or the master. Raises SettingsError."""
-        options = options or self._environment.parsed_options
-        if getattr(options, "token", "") == MASK:  # a page that shows only the mask sends the mask back
-            options.token = self._secret
-        self._secret = getattr(options, "token", "")
-        return read_settings(options, host or self._environment.host)
+    def _hide_passwords(self) -> list[Fault]:
+        """Move a password in the host to the token, before page, workers or log see it; the faults that this shows."""
+        environment, options = self._environment, vars(self._environment.parsed_options)
+        taken, faults = take_secrets(options | {"host": environment.host}, Settings)
+        options.update(taken)
+        environment.host = taken["host"]
+        for kind in self.everyone:
+            kind.host = split_secret(kind.host)[0] if kind.host else kind.host
+        return faults
+
+    def settings(self) -> Settings:
+        """The settings as they stand now, with the address of the server. Raises SettingsError."""
+        return read_settings(self._environment.parsed_options, self._environment.host)
+
+    @property
+    def host(self) -> str:
+        """As a person gave it: empty where a server is started for the run."""
+        return self._given.host
+
+    @property
+    def masked(self) -> dict[str, str]:
+        """The mask for each credential that is kept."""
+        return dict.fromkeys(self._kept, MASK)
 
     def read(self) -> Settings:
         """The settings with the cast that they ask for; ends the process where they are wrong."""
-        faults = find_closed_flags(self._environment.parsed_options)
+        faults = [*self._contradictions, *find_closed_flags(self._environment.parsed_options)]
         try:
             settings = self.settings()
             self._doubts.check()
-            self._arrange(settings)
+            self._arrange(*self._cast(settings))
         except SettingsError as error:
             leave(self._doubts.join(SettingsError([*error.faults, *faults])), CANNOT_START)
         except RuntimeError as error:
             leave(str(error), CANNOT_START)
         if faults:
             leave(str(SettingsError(faults)), CANNOT_START)
+        self._given, self._kept = settings, bind(settings)
         return settings
 
-    def _arrange(self, settings: Settings) -> None:
-        """Choose the users and the plan of phases. Raises SettingsError."""
-        environment = self._environment
+    def _cast(self, settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
+        """The users and the plan of phases. Raises SettingsError; changes nothing."""
         faults = find_faults(settings)
-        if environment.parsed_options.class_picker:
+        if self._environment.parsed_options.class_picker:
             way_out = "Name the classes at the end of the command line instead."
             faults.append(Fault("class_picker", "", "does not go with a plan of phases", way_out))
         if faults:
             raise SettingsError(faults)
-        environment.user_classes, phases = cast(self.everyone, settings)
+        return cast(self.everyone, settings)
+
+    def _arrange(self, classes: list[type[Any]], phases: tuple[Phase, ...]) -> None:
+        environment = self._environment
+        environment.user_classes = classes
         environment.shape_class = PhaseShape(phases, self._conductor) if phases else None
         if phases:
             environment.shape_class.runner = environment.runner
             quiet_phases()
 
-    def arrange_asked(self, asked: Mapping[str, object]) -> None:
-        """Before a start from the web page: check and arrange what its form asks for. Raises SettingsError."""
+    # A start from the page
+
+    def take(self, form: "MultiDict[str, str]", custom: Collection[str]) -> "MultiDict[str, str]":
+        """Accept a form, or change nothing and raise SettingsError. Returns what is left for Locust's own handler.
+
+        While a run is active only Locust's own fields are left: its users, their rate and the run's time.
+        """
+        activity = self._activity()
+        if not activity:
+            self.roll_back()  # a start that was broken off before it came to anything
+        read = read_form(form, vars(self._environment.parsed_options), custom)
+        asked, settings = self._parse(read.asked, read.faults)
+        if activity:
+            self._refuse_changes(settings, activity)
+            return read.passed
+        cast_as = self._cast(settings)
         environment = self._environment
-        options = Namespace(**(vars(environment.parsed_options) | asked))
-        busy = environment.runner.state in (STATE_SPAWNING, STATE_RUNNING)
-        if environment.runner.shape_greenlet or (busy and options.mode != environment.parsed_options.mode):
-            raise SettingsError([Fault("mode", str(options.mode), "comes while a run is under way", "Stop it first.")])
-        self._arrange(self.settings(options, asked.get("host", self._environment.host)))
+        options = vars(environment.parsed_options)
+        self._before = Before(
+            dict(options),
+            environment.host,
+            environment.profile,
+            environment.user_classes,
+            environment.shape_class,
+            self._given,
+        )
+        options.update(asked | {"host": settings.host, "require": list(settings.require) or None})
+        environment.host = settings.host
+        self._given = settings
+        self._arrange(*cast_as)
+        return read.passed
+
+    def _parse(self, given: Mapping[str, object], found: Collection[Fault]) -> tuple[dict[str, object], Settings]:
+        """The options and settings that a form asks for; what it leaves out stays as it was. Raises SettingsError."""
+        options = vars(self._environment.parsed_options)
+        standing = {name: options.get(name) for name in Settings.model_fields}
+        standing |= {"host": self.host} | dict.fromkeys(CREDENTIALS, MASK)
+        taken, contradictions = take_secrets({**standing, **given}, Settings)
+        asked, elsewhere = unmask(taken, self._kept, Settings)
+        faults = [*found, *contradictions, *elsewhere]
+        try:
+            settings = Settings.parse(asked)
+        except SettingsError as error:
+            raise SettingsError([*faults, *error.faults]) from None
+        if settings.host.lower().startswith("unix:") and identify(settings.host) != identify(self.host):
+            way_out = "Give it where the process is started."
+            faults.append(Fault("host", settings.host, "is a path, which cannot be set from the page", way_out))
+        if faults:
+            raise SettingsError(faults)
+        return asked, settings
+
+    @property
+    def is_active(self) -> bool:
+        """A run is being prepared, is going on, or is just ending."""
+        return bool(self._activity())
+
+    def _activity(self) -> str:
+        """What the runner is at, empty where it is idle; Locust's state alone does not tell of a run in preparation."""
+        runner = self._environment.runner
+        if runner.shape_greenlet:
+            return "phases"
+        if runner.state in (STATE_SPAWNING, STATE_RUNNING):
+            return "users"
+        starting = (runner.spawning_greenlet, getattr(self._environment.web_ui, "_swarm_greenlet", None))
+        return "start" if runner.state in (STATE_CLEANUP, STATE_STOPPING) or any(starting) else ""
+
+    def _refuse_changes(self, settings: Settings, activity: str) -> None:
+        """Raise SettingsError where a form would change the run that is active."""
+        different = [name for name in Settings.model_fields if getattr(settings, name) != getattr(self._given, name)]
+        faults = [
+            Fault(
+                name,
+                "" if is_secret(Settings.model_fields[name]) else str(as_field(name, getattr(settings, name))),
+                "differs from the run that is active",
+                STOP_FIRST,
+            )
+            for name in different
+        ]
+        if not faults and activity != "users":
+            faults = [Fault("mode", settings.mode, "cannot start while a run is active", STOP_FIRST)]
+        if faults:
+            raise SettingsError(faults)
+
+    def roll_back(self) -> None:
+        """The start that was accepted last has come to nothing: everything is as it was before."""
+        if self._before is None:
+            return
+        before, environment = self._before, self._environment
+        self._before = None
+        options = vars(environment.parsed_options)
+        options.clear()
+        options.update(before.options)
+        environment.host, environment.profile = before.host, before.profile
+        environment.user_classes, environment.shape_class = before.user_classes, before.shape_class
+        self._given = before.settings
+
+    def commit(self) -> None:
+        """The start that was accepted last has reached its server: its credentials are the ones to keep."""
+        if self._before is not None:
+            self._before = None
+            self._kept = bind(self._given)
+
+    # The server
+
+    def answer_at(self, address: str) -> None:
+        """Tell users and workers where the server of the run answers; it is not what a person gave."""
+        self._environment.host = address
+
+    def forget_server(self) -> None:
+        """Before another start: an embedded server may have ended since."""
+        if not isinstance(self._environment.runner, WorkerRunner):
+            self._environment.host = self.host or None

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from loadgen.conflicts import without_secret
 from loadgen.faults import Fault, SettingsError
 from loadgen.settings import Settings
 
@@ -89,4 +90,6 @@ def _unknown(key: str, value: object, known: list[str], file: str) -> Fault:
     close = difflib.get_close_matches(key.replace("_", "-"), [one for one in known if one[:1] != "-"], n=1)
     way_out = f"Did you mean {close[0]}?" if close else "Take it out; `loadgen settings` lists those there are."
     secret = any(part in key.lower() for part in ("token", "password", "secret", "key"))
-    return Fault(key.removeprefix("--"), "" if secret else str(value), f"is no setting (in {file})", way_out)
+    return Fault(
+        key.removeprefix("--"), "" if secret else without_secret(str(value)), f"is no setting (in {file})", way_out
+    )

@@ -1,51 +1,88 @@
 """What Locust's web page needs to show and start a run of ours."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import request
+from werkzeug.datastructures import ImmutableMultiDict
 
 from loadgen.faults import SettingsError
-from loadgen.plugin.arguments import MASK
-from loadgen.settings import Settings
+from loadgen.plugin.asking import Asking
+from loadgen.plugin.form import as_field
+from loadgen.plugin.guard import add_guard
+from loadgen.settings import CREDENTIALS, Settings, is_set_on_page
 
 SECTIONS = {
     "host": "server", "collection": "collection", "rows": "data", "top_k": "operations", "mode": "run",
     "record": "result", "metrics_port": "metrics",
 }  # fmt: skip
 """The first setting of each group, as the model and the README's table have them, and the group's name."""
+AT_THE_START = " (set where the process is started)"
 
 
-def dress_page(web_ui: Any, arrange: Callable[[Mapping[str, object]], object]) -> None:
-    """Keep the token out of the page, and check what its form asks for before anything starts.
+def dress_page(web_ui: Any, asking: Asking) -> None:
+    """Keep credentials out of the page, and check what is posted to it: where from, who by, and then what it asks for.
 
-    `arrange` is called with the form's settings and raises SettingsError where they are wrong: then Locust's own
-    handler, which would take them over, is not reached.
+    A form that is refused never reaches Locust's own handler, which would take it over bit by bit.
     """
+    # The fields come in the model's order, group by group; Jinja would sort them by the alphabet.
+    web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    add_guard(web_ui.app)
+    _dress_template(web_ui, asking)
+    views = web_ui.app.view_functions
+    views["locust.swarm"] = web_ui.auth_required_if_enabled(_checked_start(web_ui, asking, views["locust.swarm"]))
+    views["locust.update_user"] = web_ui.auth_required_if_enabled(_checked_edit(asking, views["locust.update_user"]))
+
+
+def _checked_start(web_ui: Any, asking: Asking, start: Any) -> Any:
+    """Locust's handler of a start, behind our check; without effect where either of the two refuses."""
+
+    def swarm() -> Any:
+        try:
+            left = asking.take(request.form, web_ui.template_args.get("extra_options", {}))
+        except SettingsError as error:
+            return {"success": False, "message": str(error)}
+        request.form = ImmutableMultiDict(left)  # all of it that Locust is to write into its options
+        started = False
+        try:
+            answer = web_ui.app.make_response(start())
+            started = bool((answer.get_json(silent=True) or {}).get("success"))
+        finally:
+            if not started:
+                asking.roll_back()
+        return answer
+
+    return swarm
+
+
+def _checked_edit(asking: Asking, edit: Any) -> Any:
+    """Locust's handler that sets attributes of user classes, while no run has them."""
+
+    def update_user() -> Any:
+        if asking.is_active:
+            return {"success": False, "message": "A run is active. Stop it first."}, 409
+        return edit()
+
+    return update_user
+
+
+def _dress_template(web_ui: Any, asking: Asking) -> None:
+    """Show every setting as it stands, and the mask for a credential."""
     original = web_ui.update_template_args
 
     def update_template_args() -> None:
         original()
         arguments = web_ui.template_args
+        arguments |= {"host": asking.host, "missing_host_warning": False}  # none is an embedded server
         arguments["hide_common_options"] = False  # the form may ask for a mode that takes Locust's own users and rate
+        options, masked = vars(web_ui.environment.parsed_options), asking.masked
         for name, option in arguments.get("extra_options", {}).items():
-            _dress_field(name, option)
-        if arguments.get("extra_options", {}).get("token", {}).get("default_value"):
-            arguments["extra_options"]["token"]["default_value"] = MASK
+            if name in Settings.model_fields:
+                _dress_field(name, option)
+                secret = option.get("is_secret") and name in CREDENTIALS
+                option["default_value"] = masked.get(name, "") if secret else as_field(name, options.get(name))
 
-    def before_swarm() -> Any:
-        if request.method != "POST" or not request.path.endswith("/swarm"):
-            return None
-        try:
-            arrange(_asked(request.form))
-        except SettingsError as error:
-            return {"success": False, "message": str(error)}
-        return None
-
-    # The fields come in the model's order, group by group; Jinja would sort them by the alphabet.
-    web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     web_ui.update_template_args = update_template_args
-    web_ui.app.before_request(before_swarm)
+    update_template_args()
 
 
 def _dress_field(name: str, option: dict[str, Any]) -> None:
@@ -53,12 +90,9 @@ def _dress_field(name: str, option: dict[str, Any]) -> None:
 
     A whole number gets a field of that type; not one with a fraction, which a browser would hold to whole steps.
     """
-    option["help_text"] = (option["help_text"] or "").replace("%%", "%")
-    field = Settings.model_fields.get(name)
-    if field is None:
-        return
-    option["help_text"] = f"{find_section(name)}: {option['help_text']}"
-    if field.annotation is int:
+    text = (option["help_text"] or "").replace("%%", "%")
+    option["help_text"] = f"{find_section(name)}: {text}{'' if is_set_on_page(name) else AT_THE_START}"
+    if Settings.model_fields[name].annotation is int:
         option["type"] = "number"
 
 
@@ -70,11 +104,3 @@ def find_section(name: str) -> str:
         if setting == name:
             break
     return found
-
-
-def _asked(form: Mapping[str, str]) -> dict[str, object]:
-    """The settings in a form; a switch is `true` or anything else, as Locust reads it."""
-    switches = {name for name, field in Settings.model_fields.items() if field.annotation is bool}
-    return {
-        name: form[name] == "true" if name in switches else form[name] for name in Settings.model_fields if name in form
-    }

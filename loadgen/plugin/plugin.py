@@ -162,7 +162,7 @@ class Plugin:
         logger.info("Async users run on %s", self._station.loop.name)
         self._front.open()
         if web_ui is not None:
-            dress_page(web_ui, self._asking.arrange_asked)
+            dress_page(web_ui, self._asking)
         if options.headless or options.autostart:
             self._starting.prepare_or_leave(settings)
 

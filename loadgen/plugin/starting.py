@@ -12,13 +12,14 @@ from locust.runners import LocalRunner, MasterRunner
 from loadgen.control.calls import describe_error
 from loadgen.control.coordinator import Coordinator
 from loadgen.control.run import Run
+from loadgen.faults import SettingsError
 from loadgen.plugin.asking import Asking
 from loadgen.plugin.ending import Ending
 from loadgen.plugin.front import Front
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.supply import Supply
 from loadgen.plugin.surroundings import Interrupt, leave
-from loadgen.record import new_run_id
+from loadgen.record import make_folder, new_run_id
 from loadgen.runtime.guarding import CANNOT_START
 from loadgen.sample import Mode
 from loadgen.settings import Settings
@@ -63,6 +64,7 @@ class Starting:
         """Make everything ready for the run that was asked for, or refuse it (StopTest, or the end of the process)."""
         try:
             if self._prepared is None:
+                self._asking.forget_server()
                 self._prepare(self._asking.settings())
             settings, self._prepared = self._prepared, None  # the next start looks again
             assert settings is not None  # noqa: S101 - `_prepare` has just set it
@@ -77,10 +79,13 @@ class Starting:
             self._refuse(describe_error(error))
 
     def _prepare(self, settings: Settings) -> None:
+        if settings.record and (fault := make_folder(settings.record)):
+            raise SettingsError([fault])
         self._progress.begin_preparing()
         self._run = None
         try:
             addressed = self._supply.prepare(settings)
+            self._asking.answer_at(addressed.host)
             if isinstance(self._environment.runner, LocalRunner):
                 self._begin_agents(addressed)
             modes = {kind.mode for kind in self._environment.user_classes if not kind.style}
@@ -124,10 +129,12 @@ class Starting:
         self.on_begin(run.settings)
         self._front.begin()
         self._coordinator.teach()
+        self._asking.commit()
         self._environment.process_exit_code = None
 
     def _refuse(self, words: str) -> NoReturn:
         self._progress.rest()
+        self._asking.roll_back()
         self._ending.refuse(words)
         self._environment.process_exit_code = CANNOT_START
         runner = self._environment.runner
@@ -138,6 +145,5 @@ class Starting:
                 gevent.sleep(QUIT_SECONDS)
             leave(words, CANNOT_START)
         self._front.refuse(words)
-        if isinstance(runner, MasterRunner):  # its stop() does nothing in this state, and would keep the shape
-            runner.shape_greenlet = runner.shape_last_tick = None
+        runner.shape_greenlet = runner.shape_last_tick = None  # a stop() now would keep them, and refuse the next start
         raise StopTest(words)

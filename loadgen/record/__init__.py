@@ -22,7 +22,7 @@ from loadgen.record.model import (
     new_run_id,
     schema,
 )
-from loadgen.record.writing import RecordError, as_block, check_folder, read_record, write_record
+from loadgen.record.writing import RecordError, as_block, check_folder, make_folder, read_record, write_record
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -41,6 +41,7 @@ __all__ = [
     "as_block",
     "check_folder",
     "describe_machine",
+    "make_folder",
     "mask_command_line",
     "new_run_id",
     "package_versions",

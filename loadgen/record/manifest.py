@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pydantic import BaseModel, JsonValue, SecretStr
+from pydantic import BaseModel, JsonValue
 
 from loadgen.conflicts import without_secret
+from loadgen.credentials import find_secrets
+from loadgen.settings import Settings
 
 MASK = "***"
-MASKED_FLAG = "--token"
-SHORTEST = "--to"
-"""argparse takes abbreviations: the shortest that is no other flag of Locust's."""
+SECRET_FLAGS = frozenset(f"--{name.replace('_', '-')}" for name in find_secrets(Settings))
+"""Flags whose values are masked; the program takes no abbreviations of them."""
 FLAG = re.compile(r"--[a-z][a-z-]*=|-H")
 CPUINFO = Path("/proc/cpuinfo")
 CPU_LINE = re.compile(r"^(?:model name|Model|Hardware|cpu model)\s*:\s*(\S.*?)\s*$", re.MULTILINE)
@@ -75,31 +76,28 @@ def package_versions(names: Iterable[str]) -> dict[str, str]:
 
 
 def settings_without_secrets(settings: BaseModel) -> dict[str, JsonValue]:
-    """Plain values of all settings; secret ones are left out, a password in the address is masked."""
-    secret = {name for name, field in type(settings).model_fields.items() if field.annotation is SecretStr}
-    values: dict[str, JsonValue] = settings.model_dump(mode="json", exclude=secret)
-    host = values.get("host")
-    return values | {"host": _mask_password(host)} if isinstance(host, str) else values
+    """Plain values of all settings; secret ones are left out, a password in an address is masked."""
+    values: dict[str, JsonValue] = settings.model_dump(mode="json", exclude=set(find_secrets(type(settings))))
+    return {
+        name: without_secret(value) if isinstance(value, str) and "://" in value else value
+        for name, value in values.items()
+    }
 
 
 def mask_command_line(arguments: Sequence[str]) -> str:
-    """The command as one line for a shell; the token, and all that could be a password before an @, are masked."""
+    """The command as one line for a shell; secrets, and all that could be a password before an @, are masked."""
     shown: list[str] = []
     before = ""
     for argument in arguments:
         flag, mark, _ = argument.partition("=")
-        if _is_secret(before):
+        if before in SECRET_FLAGS:
             shown.append(MASK)
-        elif mark and _is_secret(flag):
+        elif mark and flag in SECRET_FLAGS:
             shown.append(f"{flag}={MASK}")
         else:
             shown.append(_mask_password(argument))
-        before = "" if _is_secret(before) else argument
+        before = "" if before in SECRET_FLAGS else argument
     return shlex.join(shown)
-
-
-def _is_secret(flag: str) -> bool:
-    return len(flag) >= len(SHORTEST) and MASKED_FLAG.startswith(flag)
 
 
 def _mask_password(text: str) -> str:

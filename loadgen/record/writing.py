@@ -1,6 +1,7 @@
 """Run records in a folder: written whole or not at all, and read with an error that says what to do."""
 
 import contextlib
+import errno
 import json
 import os
 import tempfile
@@ -28,19 +29,37 @@ class RecordError(ValueError):
 
 
 def check_folder(folder: str | Path) -> Fault | None:
+    """Why records could not be kept in a folder, as far as a look can tell; nothing is made or written."""
+    path = Path(folder)
+    try:
+        above = next(place for place in (path, *path.parents) if place.exists())
+    except (OSError, StopIteration) as error:
+        return _folder_fault(folder, error)
+    if not above.is_dir():
+        return _folder_fault(folder, NotADirectoryError())
+    if not os.access(above, os.W_OK | os.X_OK):
+        return _folder_fault(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    return None
+
+
+def make_folder(folder: str | Path) -> Fault | None:
     """Make the folder and write to it, before any load; the fault says why records cannot be kept there."""
-    way_out = "Name a folder that you may write to, such as --record runs."
     path = Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path) as probe:
             probe.write(b"{}")
             probe.flush()
-    except (FileExistsError, NotADirectoryError):
-        return Fault("record", str(folder), "is or lies below a file, not a folder", way_out)
-    except OSError as error:
-        return Fault("record", str(folder), f"cannot be written to ({error.strerror or error})", way_out)
+    except (OSError, ValueError) as error:
+        return _folder_fault(folder, error)
     return None
+
+
+def _folder_fault(folder: str | Path, error: Exception) -> Fault:
+    problem = f"cannot be written to ({getattr(error, 'strerror', None) or error})"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        problem = "is or lies below a file, not a folder"
+    return Fault("record", str(folder), problem, "Name a folder that you may write to, such as --record runs.")
 
 
 def write_record(folder: str | Path, record: RunRecord) -> Path:

@@ -111,7 +111,7 @@ def test_values_of_every_kind_arrive_as_they_were_meant(tmp_path: Path) -> None:
 def test_signs_that_mean_something_to_the_config_file_arrive_as_they_are(tmp_path: Path) -> None:
     values = {"loadgen": {"require": 'search p99 < 1 s ; # "really"', "collection": "a_b", "max-failures": "0"}}
     settings = read(config_of(render(values)), tmp_path)
-    assert settings.require == ('search p99 < 1 s ; # "really"',)
+    assert settings.require == ("search p99 < 1 s", '# "really"'), "a semicolon is between two, wherever they stand"
     assert settings.max_failures == "0"
 
 
@@ -158,6 +158,14 @@ def test_tls_files_and_name_come_out_of_the_secret_and_the_token_never_into_a_fi
     for each in release_of("token"):
         if each["kind"] == "ConfigMap":
             assert "root:Milvus" not in json.dumps(each)
+
+
+@pytest.mark.parametrize("uri", ["http://root:S3cret@m:19530", "https://S3cret@m", "root:S3cret@m:19530"])
+@pytest.mark.parametrize("mode", ["job", "interactive"])
+def test_a_password_in_the_address_is_refused_and_shown_to_nobody(uri: str, mode: str) -> None:
+    with pytest.raises(Exception, match=r"milvus\.uri: has a user or password in it") as refused:
+        render({"milvus": {"uri": uri}, "mode": mode})
+    assert "S3cret" not in str(refused.value)
 
 
 def test_metrics_are_served_to_other_machines_on_the_port_that_is_scraped(tmp_path: Path) -> None:

@@ -45,11 +45,11 @@ def test_an_unknown_key_is_told_with_its_file_what_was_meant_and_all_other_fault
 
 def test_a_key_like_no_other_is_told_and_a_secret_in_it_is_not(tmp_path: Path) -> None:
     file = tmp_path / "run.conf"
-    file.write_text("milvus-token = root:Verborgen\nxyz = [1, 2]\n")
+    file.write_text("milvus-token = root:Verborgen\nhosts = http://root:Verborgen@m\nxyz = [1, 2]\n")
     _, told = doubted("--config", str(file))
-    assert [line.partition(":")[0] for line in told] == ["  --milvus-token", "  --xyz [1, 2]"]
+    assert [line.partition(":")[0] for line in told] == ["  --milvus-token", "  --hosts http", "  --xyz [1, 2]"]
     assert "Verborgen" not in "".join(told)
-    assert "loadgen settings" in told[1]
+    assert "loadgen settings" in told[2]
 
 
 def test_a_switch_that_is_neither_true_nor_false_hides_no_other_fault(

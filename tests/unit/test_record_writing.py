@@ -4,13 +4,15 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from loadgen.record import SCHEMA_VERSION, RecordError, check_folder, read_record, write_record
+from loadgen.faults import Fault
+from loadgen.record import SCHEMA_VERSION, RecordError, check_folder, make_folder, read_record, write_record
 from loadgen.sample import Outcome
 from tests.unit.record_support import comparison, operation, phase, record
 
@@ -70,16 +72,32 @@ def test_a_record_is_as_readable_as_any_file_of_this_user(tmp_path: Path) -> Non
 
 def test_a_folder_is_made_and_left_empty(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "runs"
-    assert check_folder(folder) is None
+    assert make_folder(folder) is None
     assert list(folder.iterdir()) == []
-    assert check_folder(str(folder)) is None
+    assert make_folder(str(folder)) is None
+
+
+def test_a_look_at_a_folder_makes_nothing(tmp_path: Path) -> None:
+    assert check_folder(tmp_path / "deep" / "runs") is None
+    assert list(tmp_path.iterdir()) == []
+    assert check_folder("runs-that-nobody-made") is None
+
+
+def test_a_look_finds_a_folder_that_may_not_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)  # root would be let in everywhere
+    fault = check_folder(tmp_path / "runs")
+    assert fault is not None
+    assert (fault.setting, fault.problem) == ("record", "cannot be written to (Permission denied)")
 
 
 @pytest.mark.parametrize("below", ["", "runs"])
-def test_a_file_in_the_place_of_the_folder_is_a_fault(below: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("look", [check_folder, make_folder])
+def test_a_file_in_the_place_of_the_folder_is_a_fault(
+    below: str, look: Callable[[Path], Fault | None], tmp_path: Path
+) -> None:
     place = tmp_path / "runs"
     place.touch()
-    fault = check_folder(place / below)
+    fault = look(place / below)
     assert fault is not None
     assert str(fault) == (
         f"--record {place / below}: is or lies below a file, not a folder. "
@@ -92,7 +110,7 @@ def test_a_folder_that_may_not_be_written_to_is_a_fault(tmp_path: Path, monkeypa
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)  # root would be let in everywhere
-    fault = check_folder(tmp_path)
+    fault = make_folder(tmp_path)
     assert fault is not None
     assert (fault.setting, fault.problem) == ("record", "cannot be written to (Permission denied)")
 
@@ -100,7 +118,7 @@ def test_a_folder_that_may_not_be_written_to_is_a_fault(tmp_path: Path, monkeypa
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a file system that refuses even root")
 @pytest.mark.parametrize("folder", ["/proc", "/proc/runs"])
 def test_a_folder_that_takes_no_file_is_a_fault(folder: str) -> None:
-    fault = check_folder(folder)
+    fault = make_folder(folder)
     assert fault is not None
     assert fault.setting == "record"
     assert fault.value == folder

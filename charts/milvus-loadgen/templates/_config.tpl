@@ -24,9 +24,12 @@
 {{- end }}
 {{- end }}
 
-{{/* How to reach Milvus, the token apart. */}}
+{{/* How to reach Milvus, the token apart: this becomes a ConfigMap. */}}
 {{- define "milvus-loadgen.connection" -}}
 {{- $uri := required "milvus.uri: give the address of Milvus, such as http://my-milvus:19530" .Values.milvus.uri }}
+{{- if contains "@" $uri }}
+{{- fail "milvus.uri: has a user or password in it, which a ConfigMap would show: give the address without it, and what stood before the @ as milvus.token.existingSecret or milvus.token.value" }}
+{{- end }}
 host = "{{ $uri }}"
 {{- with .Values.milvus.tls }}
 {{- range $key, $file := dict "ca-file" .caFile "client-cert-file" .clientCertFile "client-key-file" .clientKeyFile "server-cert-file" .serverCertFile }}

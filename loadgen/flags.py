@@ -1,0 +1,46 @@
+"""Flags of ours are given in full: an abbreviation might be a mistyped flag, or one of the next release."""
+
+import difflib
+import re
+from collections.abc import Collection, Iterable
+from typing import Any
+
+UNKNOWN = "unrecognized arguments: "
+AMBIGUOUS = re.compile(r"(?<=ambiguous option: )(-[\w-]*)=.*(?= could match )", re.DOTALL)
+
+
+def take_whole_flags_only(parser: Any, ours: Collection[str]) -> None:
+    """Have a parser of argparse refuse abbreviations of our flags, by their names; those of others stay as they were.
+
+    What it refuses is told without the values: one of them might be a token.
+    """
+    find, refuse = parser._get_option_tuples, parser.error  # noqa: SLF001 - `allow_abbrev` is for all flags or none
+
+    def find_whole(text: str) -> list[Any]:
+        found: list[Any] = find(text)
+        return [] if all(one[0].dest in ours for one in found) else found
+
+    def error(message: str) -> None:
+        known = [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001
+        refuse(say_unknown(message, known))
+
+    parser._get_option_tuples = find_whole  # noqa: SLF001
+    parser.error = error
+
+
+def say_unknown(message: str, known: Iterable[str]) -> str:
+    """The message of argparse with what was probably meant, and without the values of flags."""
+    if not message.startswith(UNKNOWN):
+        return AMBIGUOUS.sub(r"\1", message)
+    parts = message.removeprefix(UNKNOWN).split()
+    flags = [part.partition("=")[0] for part in parts if part.startswith("-")]
+    if not flags:
+        return message
+    return "; ".join(f"{flag} is no flag{suggest(flag, known)}" for flag in dict.fromkeys(flags))
+
+
+def suggest(flag: str, known: Iterable[str]) -> str:
+    """What was probably meant by a flag, as the end of a sentence; empty where nothing is like it."""
+    flags = [one for one in known if one.startswith("--")]
+    close = [one for one in flags if one.startswith(flag)] or difflib.get_close_matches(flag, flags, n=1)
+    return f". Did you mean {' or '.join(sorted(close)[:3])}? Flags are given in full" if close else ""

@@ -1,0 +1,265 @@
+"""Forms posted to the page in this process: what is accepted, what is refused, and that a refusal changes nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gevent
+import pytest
+from flask import jsonify
+from locust.env import Environment
+
+from loadgen.credentials import MASK
+from loadgen.plugin.asking import Asking
+from loadgen.plugin.doubts import Doubts
+from loadgen.plugin.guard import is_own
+from loadgen.plugin.page import dress_page
+from loadgen.settings import Settings, is_set_on_page
+from tests.unit.test_arguments import make_parser
+from tests.unit.test_casting import Asynchronous, Blocking
+
+HOST = "http://m:19530"
+SECRET = "hidden-4711"
+TOKEN = f"root:{SECRET}"
+FORM = {"user_count": "1", "spawn_rate": "1"}
+
+
+@pytest.fixture(autouse=True)
+def _no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locust reads the fields of its form from the command line, which is pytest's here."""
+    monkeypatch.setattr("sys.argv", ["locust"])
+
+
+class Served:
+    """A page whose starts are accepted by Locust and do nothing."""
+
+    def __init__(self, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        parser = make_parser()
+        monkeypatch.setattr("locust.argument_parser.get_parser", lambda *_: parser)
+        options = parser.parse_args(["--record", "", *arguments])
+        self.environment = Environment(user_classes=[Asynchronous, Blocking], parsed_options=options, host=options.host)
+        self.runner = self.environment.create_local_runner()
+        self.web_ui = self.environment.create_web_ui("", 0, delayed_start=True)
+        self.asking = Asking(self.environment, Doubts(), None)  # type: ignore[arg-type]
+        self.asking.read()
+        self.started: list[dict[str, str]] = []
+        self.accepts = True
+        monkeypatch.setattr(self.runner, "start", lambda *_: None)
+        monkeypatch.setattr(self.runner, "start_shape", lambda: None)
+        dress_page(self.web_ui, self.asking)
+        self.client = self.web_ui.app.test_client()
+
+    def post(self, **form: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self.client.post("/swarm", data=FORM | form).get_json()
+        gevent.sleep(0)  # what Locust has begun begins
+        return answer
+
+    def state(self) -> dict[str, Any]:
+        """All that a start could change."""
+        environment = self.environment
+        shape = environment.shape_class
+        seen = {"host": environment.host, "profile": environment.profile, "given": self.asking.host, "shape": shape}
+        return dict(vars(environment.parsed_options)) | seen | {"classes": list(environment.user_classes)}
+
+    def settings(self) -> Settings:
+        return self.asking.settings()
+
+
+@contextmanager
+def page(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Iterator[Served]:
+    served = Served(list(arguments), monkeypatch)
+    try:
+        yield served
+    finally:
+        served.runner.quit()
+
+
+WRONG: tuple[dict[str, str], ...] = (
+    {"rows": "0"}, {"metric": "HAMMING"}, {"host": "http://evil"}, {"host": "http://evil", "token": MASK},
+    {"host": "https://m:19530"}, {"host": ""}, {"host": "http://m.:19530"}, {"host": "http://m@evil:1#"},
+    {"host": "http://root:new@evil", "token": "other"}, {"host": "unix:/run/docker.sock", "token": ""},
+    {"host": "./x.db", "token": ""}, {"record": "/x"}, {"cache": "/x"}, {"metrics_targets": "/x.json"},
+    {"ca_file": "/etc/passwd"}, {"client_key_file": "/etc/passwd"}, {"server_name": "evil"}, {"html_file": "/x"},
+    {"json_file": "/x"}, {"logfile": "/x"}, {"csv_prefix": "x"}, {"locustfile": "x"}, {"web_port": "1"},
+    {"master_bind_host": "10.0.0.1"}, {"exit_code_on_error": "0"}, {"stop_timeout": "9"}, {"metrics_bind": "10.0.0.1"},
+    {"user_count": "many"}, {"spawn_rate": "fast"}, {"run_time": "long"}, {"mode": "sync", "spawn_rate": "-1"},
+    {"require": "nonsense"}, {"require": "search p99 < 1 s; nonsense"}, {"max_failures": "lots"},
+)  # fmt: skip
+
+
+def test_a_form_that_is_refused_changes_nothing_and_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    with page(monkeypatch, "--host", HOST, "--token", TOKEN) as served:
+        before = served.state()
+        for wrong in WRONG:
+            answer = served.post(**wrong)
+            assert (wrong, answer["success"]) == (wrong, False)
+            assert SECRET not in answer["message"]
+            assert served.state() == before, wrong
+        assert served.post(mode="async")["success"] is True, "the page goes on working"
+        assert served.settings().token.get_secret_value() == TOKEN
+
+
+def test_what_the_process_was_started_with_is_shown_and_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    with page(monkeypatch, "--host", HOST) as served:
+        served.web_ui.update_template_args()
+        shown = served.web_ui.template_args["extra_options"]
+        for name in Settings.model_fields:
+            if is_set_on_page(name):
+                continue
+            flag = f"--{name.replace('_', '-')}"
+            assert f"{flag} /x: cannot be set from the page" in served.post(**{name: "/x"})["message"]
+            assert shown[name]["help_text"].endswith("(set where the process is started)")
+            assert served.post(**{name: shown[name]["default_value"]})["success"] is True
+
+
+@pytest.mark.parametrize(
+    ("form", "host", "token"),
+    [
+        ({}, HOST, TOKEN),
+        ({"token": MASK, "host": "HTTP://M"}, "HTTP://M", TOKEN),
+        ({"host": "http://other", "token": "new"}, "http://other", "new"),
+        ({"host": "http://other", "token": ""}, "http://other", ""),
+        ({"host": "http://a:b@other", "token": MASK}, "http://other", "a:b"),
+        ({"host": f"http://{TOKEN}@m", "token": MASK}, "http://m", TOKEN),
+        ({"host": "http://root:new@m:19530"}, HOST, "root:new"),
+    ],
+)
+def test_a_token_goes_with_the_host_it_was_given_for(
+    form: dict[str, str], host: str, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with page(monkeypatch, "--host", HOST, "--token", TOKEN) as served:
+        answer = served.post(**form)
+        assert (answer["success"], answer["host"]) == (True, host)
+        settings = served.settings()
+        assert (settings.host, settings.token.get_secret_value()) == (host, token)
+
+
+def test_a_token_that_the_server_refused_is_forgotten_and_one_that_it_took_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with page(monkeypatch, "--host", HOST, "--token", TOKEN) as served:
+        assert served.post(token="root:WRONG")["success"] is True
+        served.asking.roll_back()  # as a start does that its server refuses
+        assert served.settings().token.get_secret_value() == TOKEN
+        assert served.post(token="root:better")["success"] is True
+        served.asking.commit()
+        assert served.post(token=MASK)["success"] is True
+        assert served.settings().token.get_secret_value() == "root:better"
+
+
+def test_the_untouched_form_is_accepted_and_changes_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = ("--require", "search p99 < 1 s", "--require", "search failures < 1 %", "--index-params", "M=8,ef=9")
+    with page(monkeypatch, "--host", f"http://{TOKEN}@m", *flags, "--upsert", "--metrics-linger", "2.50") as served:
+        before = served.settings()
+        assert (before.host, before.token.get_secret_value()) == ("http://m", TOKEN)
+        for _ in range(2):
+            served.web_ui.update_template_args()
+            shown = served.web_ui.template_args
+            assert SECRET not in str(shown)
+            values = {name: option["default_value"] for name, option in shown["extra_options"].items()}
+            form = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
+            assert form["token"] == MASK
+            assert served.post(**form, host=shown["host"])["success"] is True
+            assert served.settings() == before
+            served.asking.commit()
+
+
+def test_a_setting_that_a_form_leaves_out_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    with page(monkeypatch, "--host", HOST) as served:
+        assert served.post(top_k="3", mode="sync")["success"] is True
+        served.asking.commit()
+        assert served.post(seed="7")["success"] is True
+        settings = served.settings()
+        assert (settings.top_k, settings.mode, settings.seed) == (3, "sync", 7)
+
+
+ACTIVE = "differs from the run that is active"
+
+
+@pytest.mark.parametrize("state", ["spawning", "running"])
+def test_of_an_active_run_only_its_users_are_changed(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with page(monkeypatch, "--host", HOST, "--token", TOKEN, "--mode", "async") as served:
+        assert served.post()["success"] is True
+        served.asking.commit()
+        monkeypatch.setattr(served.runner, "state", state)
+        before = served.state()
+        answer = served.post(mode="sync", rows="5000", token="typed", concurrency="1,8,32")
+        for fault in (f"--mode sync: {ACTIVE}", f"--rows 5000: {ACTIVE}", f"--token: {ACTIVE}"):
+            assert fault in answer["message"]
+        assert "--concurrency" not in answer["message"], "it does not differ"
+        assert served.state() == before
+        assert served.post(user_count="7", spawn_rate="2")["success"] is True
+        assert served.state() == before | {"num_users": 7, "spawn_rate": 2.0}
+        assert served.client.post("/user", json={"user_class_name": "Blocking", "mode": "x"}).status_code == 409
+
+
+@pytest.mark.parametrize("what", ["shape_greenlet", "spawning_greenlet"])
+def test_a_run_in_preparation_or_of_phases_takes_no_second_start(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with page(monkeypatch, "--host", HOST) as served:
+        monkeypatch.setattr(served.runner, what, 1)  # a greenlet that is alive is true
+        answer = served.post()
+        assert (answer["success"], "cannot start while a run is active" in answer["message"]) == (False, True)
+        assert f"--seed 7: {ACTIVE}" in served.post(seed="7")["message"]
+        monkeypatch.setattr(served.runner, what, None)
+        assert served.post()["success"] is True
+
+
+def test_an_embedded_server_is_not_in_the_form_and_is_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with page(monkeypatch) as served:
+        served.asking.answer_at("http://127.0.0.1:40000")
+        assert served.settings().host == "http://127.0.0.1:40000"
+        served.web_ui.update_template_args()
+        assert served.web_ui.template_args["host"] == ""
+        served.asking.forget_server()
+        assert served.settings().host == ""
+
+
+def test_an_exception_in_locusts_handler_leaves_all_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    with page(monkeypatch, "--host", HOST) as served:
+        before = served.state()
+        monkeypatch.setattr(served.runner, "start_shape", lambda: jsonify(undefined=object()))
+        assert served.client.post("/swarm", data=FORM | {"seed": "7"}).status_code == 500
+        assert served.state() == before
+
+
+def test_a_locustfiles_own_routes_are_not_guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    with page(monkeypatch, "--host", HOST) as served:
+        served.web_ui.app.add_url_rule("/signed-in", "signed_in", lambda: "welcome", methods=["POST"])
+        foreign = {"Origin": "https://login.example"}
+        assert served.client.post("/signed-in", headers=foreign).status_code == 200
+        assert served.client.post("/stop", headers=foreign).status_code == 403
+
+
+def test_a_host_in_a_locustfile_loses_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Asynchronous, "host", f"http://{TOKEN}@m")
+    monkeypatch.setattr(Blocking, "host", f"http://{TOKEN}@m")
+    with page(monkeypatch) as served:
+        assert (Asynchronous.host, Blocking.host) == ("http://m", "http://m")
+        assert SECRET not in served.client.get("/stats/report").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "host", "own"),
+    [
+        ({}, "m:8089", True),
+        ({"Origin": "http://m:8089"}, "m:8089", True),
+        ({"Origin": "http://M:8089"}, "m:8089", True),
+        ({"Origin": "https://m"}, "m:443", True),
+        ({"Origin": "http://m"}, "m", True),
+        ({"Origin": "https://m", "Sec-Fetch-Site": "same-origin"}, "upstream:1", True),
+        ({"Sec-Fetch-Site": "none"}, "m", True),
+        ({"Origin": "http://m:8090"}, "m:8089", False),
+        ({"Origin": "https://m"}, "m:80", False),
+        ({"Origin": "http://m.evil:8089"}, "m:8089", False),
+        ({"Origin": "http://evil@m:8089"}, "evil:8089", False),
+        ({"Origin": "null"}, "m", False),
+        ({"Origin": ""}, "m", False),
+        ({"Origin": "http://["}, "m", False),
+        ({"Origin": "file://"}, "m", False),
+        ({"Origin": "http://m", "Sec-Fetch-Site": "cross-site"}, "m", False),
+        ({"Sec-Fetch-Site": "same-site"}, "m", False),
+        ({"Sec-Fetch-Site": ""}, "m", False),
+    ],
+)
+def test_a_request_of_another_site_is_known_by_its_headers(headers: dict[str, str], host: str, own: bool) -> None:
+    assert is_own(headers, host) is own
