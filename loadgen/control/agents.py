@@ -72,6 +72,12 @@ class Agents:
             if perf_counter() - since > GREET_WITHIN:
                 self.dismiss(name, f"it has not said within {GREET_WITHIN:g} s what it runs")
 
+    def wait_for_greetings(self) -> None:
+        """Wait until every worker that is connected has said what it runs, or is dismissed: the next users go to all."""
+        while self._link.connected() - self._greeted:
+            self.dismiss_silent()
+            pause(LOOK)
+
     def mark_phase(self) -> set[str]:
         """A phase begins with the agents that are present now, which are returned."""
         self._began, self.missed = self.present(), set()

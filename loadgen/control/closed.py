@@ -59,7 +59,7 @@ class ClosedPhases:
         end = perf_counter() + phase.warmup_seconds + phase.seconds
         while (left := end - perf_counter()) > 0 and self._agents.present():
             pause(min(left, LOOK_AT_USERS))
-            if left > LOOK_AT_USERS and self._count("present") == 0:
+            if left > LOOK_AT_USERS and self._count("present") == 0 and not self._agents.missed:
                 raise PlanBrokenError(f"all {phase.users} users of phase {phase.number + 1} ended by themselves")
 
     def let_burst(self, phase: Phase) -> None:
@@ -79,7 +79,7 @@ class ClosedPhases:
         return 0 if present is None or self._agents.missed else max(0, phase.users - present)
 
     def _count(self, name: str) -> int | None:
-        """A number of users over all agents; None where an agent does not answer in time, and nobody knows."""
+        """A number of users over all agents; None where one does not answer in time, or none is left: nobody knows."""
         there = self._agents.present()
         answers = self._agents.ask(dict.fromkeys(sorted(there), CountUsers()), within=LOOK_AT_USERS).values
-        return summed(list(answers.values()), name) if len(answers) == len(there) else None
+        return summed(list(answers.values()), name) if there and len(answers) == len(there) else None

@@ -175,6 +175,7 @@ class Coordinator:
 
     def announce(self, phase: Phase) -> None:
         """A phase is next: its users come, or its slots."""
+        self.agents.wait_for_greetings()
         if not self.agents.wait_for_others(1, 0.0 if self._gathering.phase is not None else WORKERS_WITHIN):
             raise PlanBrokenError("no worker is left")
         logger.info("Phase %d of %d: %s", phase.number + 1, len(self.run.plan), phase.label)
