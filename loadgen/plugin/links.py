@@ -13,7 +13,6 @@ from loadgen.control.messages import (
     FROM_AGENT,
     Command,
     FromAgent,
-    Hello,
     MessageError,
     Refuse,
     decode,
@@ -87,10 +86,6 @@ class WorkerLink:
             self._runner.send_message(FROM_AGENT, encode(message))
         except RPCError as error:
             logger.debug("A %s was not sent: %s", message.kind, error)
-
-    def greet(self, hello: Hello) -> None:
-        """Say what this worker runs."""
-        self.send(hello)
 
     def _obey(self, environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG002 - Locust calls with this keyword
         try:

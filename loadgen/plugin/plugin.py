@@ -14,10 +14,8 @@ from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterR
 from loadgen.control.agent import Agent
 from loadgen.control.calls import describe_error
 from loadgen.control.coordinator import Coordinator
-from loadgen.control.exit_codes import SHORT_OF
 from loadgen.control.link import LocalLink
 from loadgen.control.merged import MergedLedger
-from loadgen.control.messages import encode
 from loadgen.health import Beat
 from loadgen.ledger import Counted, Ledger
 from loadgen.phase import Phase
@@ -31,15 +29,16 @@ from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending
 from loadgen.plugin.front import Front
 from loadgen.plugin.identity import introduce
-from loadgen.plugin.links import MasterLink, WorkerLink, deliver
+from loadgen.plugin.links import MasterLink, deliver
 from loadgen.plugin.metering import Metering
 from loadgen.plugin.page import dress_page
-from loadgen.plugin.patches import QuitNote, leave_workers_to_coordinator, wait_before_users
+from loadgen.plugin.patches import leave_workers_to_coordinator, wait_before_users
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.starting import Starting
 from loadgen.plugin.supply import Supply
 from loadgen.plugin.surroundings import Interrupt, leave, repair_locust_main
+from loadgen.plugin.worker_side import WorkerSide
 from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
@@ -105,16 +104,13 @@ class Plugin:
 
     def _begin_worker(self, environment: Any, runner: Any) -> None:
         self._everyone = list(environment.user_classes)
-        self._quit = QuitNote(runner)
         assert self._agent is not None  # noqa: S101 - made just before
-        link = WorkerLink(runner, self._agent, self._leave_refused)
+        self._worker = WorkerSide(environment, runner, self._agent)
         self._listen(environment.events)
-        environment.events.report_to_master.add_listener(self._on_report_to_master)
         self._expect(environment.parsed_options.mode)  # its own, which its master may change
         self._sinks += self._metering.open(environment.parsed_options)
         self._doubts.warn()
-        self._hello = introduce(environment.parsed_locustfiles or (), is_worker=True)
-        link.greet(self._hello)
+        self._worker.greet()
 
     def _begin_coordinator(self, environment: Any, runner: Any, own: Ledger, web_ui: Any) -> None:
         is_master = isinstance(runner, MasterRunner)
@@ -195,9 +191,6 @@ class Plugin:
         run_id = getattr(environment.parsed_options, "loadgen_run_id", "")
         return self._agent is not None and bool(run_id) and self._agent.is_ready(run_id)
 
-    def _leave_refused(self, reason: str) -> None:
-        leave(f"This worker does not belong to its master: {reason}.", CANNOT_START)
-
     # The run
 
     def _on_test_start(self, environment: Any, **_: Any) -> None:
@@ -223,10 +216,6 @@ class Plugin:
         runner = self._environment.runner
         if isinstance(runner, WorkerRunner):
             runner._send_stats()  # noqa: SLF001 - Locust has no other way to hurry it
-
-    def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        if self._agent is not None:  # the first greeting may have come before the master listened
-            data["loadgen"] = encode(self._agent.report() if self._agent.run_id else self._hello)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         if report := data.get("loadgen"):
@@ -263,7 +252,7 @@ class Plugin:
         self._station.closed = True
         runner = environment.runner
         if isinstance(runner, WorkerRunner):
-            self._quit_worker(environment, runner)
+            self._worker.quit(self._station.queue.flush)
             return
         self._front.close()
         if isinstance(runner, MasterRunner):
@@ -273,14 +262,6 @@ class Plugin:
         self._station.queue.flush()
         self._coordinator.end_run()
         self._ending.conclude(environment, self._interrupt.number)
-
-    def _quit_worker(self, environment: Any, runner: Any) -> None:
-        """A worker that its master has told to quit has done its work, whatever its operations came to."""
-        runner.stop()
-        self._station.queue.flush()
-        environment.process_exit_code = 0 if self._quit.came else SHORT_OF
-        with contextlib.suppress(Exception):  # the master may be gone
-            runner._send_stats()  # noqa: SLF001 - Locust sends a last report only when the master asks it to quit
 
     def _decide(self, code: int) -> int:
         """The exit code: Locust's, but never 0 where the run came to another."""

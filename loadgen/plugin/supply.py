@@ -8,7 +8,7 @@ from loadgen.plugin.answers import compare_modes, find_truth
 from loadgen.runtime.garbage import set_aside
 from loadgen.runtime.hub import run_in_thread
 from loadgen.sample import Mode
-from loadgen.server import EmbeddedServer, start_server
+from loadgen.server import EmbeddedServer, describe_failure, start_server
 from loadgen.settings import Settings
 from loadgen.store import (
     ServerInfo,
@@ -126,7 +126,7 @@ class Supply:
         if self._server is None or self._server.running:
             return ""
         self._server.stop(keep=True)
-        return f"The embedded server ended by itself; its log is {self._server.log}"
+        return describe_failure("the embedded server ended by itself", self._server.log)
 
     def stop_server(self) -> None:
         """End the embedded server, if there is one."""
