@@ -1,17 +1,10 @@
 """Is async faster? Ratios of the paired phases of one level and one operation, their certainty, and the crossover.
 
-The scheme is a bootstrap on two floors. All statistics are logarithms, one for each phase (throughput, p50, p99).
-
-1. *Within a phase* slices are drawn with replacement in circular blocks of consecutive slices (Kuensch 1989, The
-   jackknife and the bootstrap for general stationary observations; circular: Politis & Romano 1992), because a slow
-   second is followed by a slow second. A block has n^(1/3) slices, rounded up, the growth that is best for a variance
-   (Hall, Horowitz & Jing 1995): 3 of 10. Every replicate holds all phases of the level, so pairs stay together.
-2. *Between phases*: the slices of one phase share its luck (a connection, a neighbour on the machine), which no
-   resampling of slices can see; alone it gives intervals far too narrow. So the ratio is the coefficient of the mode
-   in the least-squares line `level + mode + drift x time` through the phases, and the scatter about that line, less
-   what the slices explain, is the noise between phases. Few phases tell it badly: it is moderated by a prior (Smyth
-   2004, the moderated t). Each replicate gets a draw of Student's t on that scale (Efron & Tibshirani 1993, ch. 9 and
-   12). In the order sync, async, async, sync linear drift cancels.
+The certainty is that of `bootstrap.py`; the line through the phases is `level + mode + drift x time`, and the ratio is
+the coefficient of the mode. In the order sync, async, async, sync linear drift cancels. The ratio is thus of two
+figures of the line: that of sync and that of async in the middle of the level's time. With full rounds they are the
+geometric means of each mode's phases, and they stand beside the ratio wherever it is shown: all operations by all
+seconds are another figure where the phases differ, and their quotient is another ratio.
 
 Two phases of each mode leave one degree of freedom to the scatter: the interval then rests mostly on the prior. Four
 of each leave five. In simulation (phases of ten slices that differ by 5 %, slices by 10 %, correlated by 0.5) a ratio
@@ -32,42 +25,16 @@ from enum import StrEnum
 from itertools import takewhile
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loadgen.bootstrap import Floats, PhaseNoise, SlicedPhase, spread
 from loadgen.sample import Mode
-from loadgen.slices import OFFSET, PER_LOG, SLICES_AT_LEAST, SliceTally
-
-Floats = NDArray[np.float64]
+from loadgen.slices import SLICES_AT_LEAST
 
 DROPPED_AT_MOST = 0.01
 """Share of dropped arrivals above which the p99 of all arrivals does not exist."""
 PHASES_AT_LEAST = 2
 """Of each mode: one alone cannot tell an effect from drift."""
 REPLICATES = 2_000
-QUANTILES = (0.5, 0.99)
-
-
-@dataclass(frozen=True, slots=True)
-class SlicedPhase:
-    """The slices of one phase, merged over workers, in the order of time."""
-
-    mode: Mode
-    slices: tuple[SliceTally, ...]
-
-    @property
-    def operations(self) -> int:
-        """All answered ones."""
-        return sum(piece.operations for piece in self.slices)
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseNoise:
-    """What is believed of the scatter between phases of the same kind before any is seen."""
-
-    relative: float = 0.05
-    """Standard deviation of a phase: 5 % is what shared machines show."""
-    degrees: float = 4.0
-    """As many degrees of freedom as this belief is worth: two phases of each mode alone would leave one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +44,9 @@ class Ratio:
     estimate: float
     low: float
     high: float
+    sync_value: float = math.nan
+    """What it is the ratio of, here and in `async_value`: operations per second, or seconds."""
+    async_value: float = math.nan
 
 
 class Verdict(StrEnum):
@@ -132,9 +102,9 @@ def compare_phases(
     found = [*reasons, *_find_reasons(phases)]
     if {phase.mode for phase in phases if phase.slices} != set(Mode) or not all(phase.operations for phase in phases):
         return Comparison(None, None, None, math.nan, Verdict.INVALID, tuple(found))
-    drawn = np.stack([resample(phase, rng, replicates) for phase in phases], axis=1)
-    chances = spread(_line(phases), drawn, rng, prior or PhaseNoise())
-    throughput, p50, p99 = (_interval(each) for each in chances)
+    fit = spread(_line(phases), phases, rng, prior or PhaseNoise(), replicates)
+    chances = fit.chances
+    throughput, p50, p99 = (_interval(*each) for each in zip(chances, fit.base, strict=True))
     share = float(np.mean(chances[0, 1:] > 0))
     sooner = float(np.mean(chances[2, 1:] < 0))
     return Comparison(throughput, p50, p99, share, judge(throughput, found), tuple(found), sooner)
@@ -195,44 +165,6 @@ def _find_reasons(phases: Sequence[SlicedPhase]) -> list[str]:
     return found
 
 
-def resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> Floats:
-    """Logarithms of throughput, p50 and p99 of one phase: (1 + replicates, 3), the first row as it was measured."""
-    slices = len(phase.slices)
-    length = math.ceil(round(slices ** (1 / 3), 9))
-    starts = rng.integers(0, slices, (replicates, math.ceil(slices / length)))
-    chosen = ((starts[:, :, None] + np.arange(length)) % slices).reshape(replicates, -1)[:, :slices]
-    cells = chosen + slices * np.arange(replicates)[:, None]
-    times = np.bincount(cells.ravel(), minlength=replicates * slices).reshape(replicates, slices)
-    weights = np.vstack([np.ones(slices), times]).astype(np.float64)
-    # Half an operation where a replicate drew empty slices only: a logarithm needs something.
-    answered = np.maximum(weights @ np.array([piece.operations for piece in phase.slices]), 0.5)
-    rates = np.log(answered / (weights @ np.array([piece.seconds for piece in phase.slices])))
-    drawn = np.column_stack([rates, _find_quantiles(phase, weights)])
-    # Overlapping blocks scatter about the mean of their own slices, and so show 1 - length / slices of the variance.
-    drawn[1:] += (drawn[1:] - drawn[0]) * (math.sqrt(slices / max(slices - length, 1)) - 1)
-    return drawn
-
-
-def _find_quantiles(phase: SlicedPhase, weights: Floats) -> Floats:
-    """Logarithms of p50 and p99, in rows as `weights` (rows, slices); between the edges of a bucket they are even."""
-    used = np.array(sorted(set().union(*(piece.buckets for piece in phase.slices))))
-    table = np.zeros((len(phase.slices), len(used)))
-    for row, piece in zip(table, phase.slices, strict=True):
-        row[np.searchsorted(used, list(piece.buckets))] = list(piece.buckets.values())
-    summed = np.cumsum(weights @ table, axis=1)
-    # A replicate of empty slices has no times: it gets those of the phase.
-    summed[summed[:, -1] == 0] = summed[0]
-    rows = np.arange(len(summed))
-    columns: list[Floats] = []
-    for quantile in QUANTILES:
-        rank = quantile * summed[:, -1]
-        at = np.argmax(summed >= rank[:, None], axis=1)
-        before = np.where(at > 0, summed[rows, at - 1], 0.0)
-        part = (rank - before) / (summed[rows, at] - before)
-        columns.append((used[at] + part - OFFSET) / PER_LOG)
-    return np.column_stack(columns)
-
-
 def _line(phases: Sequence[SlicedPhase]) -> Floats:
     """The terms of the line through the phases, the mode last: (phases, terms)."""
     count = len(phases)
@@ -242,27 +174,9 @@ def _line(phases: Sequence[SlicedPhase]) -> Floats:
     return line if count > line.shape[1] else line[:, [0, 2]]
 
 
-def spread(line: Floats, drawn: Floats, rng: np.random.Generator, prior: PhaseNoise) -> Floats:
-    """The last coefficient of the `line` (phases, terms) through each of the statistics, which are logarithms.
-
-    (statistics, 1 + replicates), from `drawn`: (1 + replicates, phases, statistics).
-    """
-    solution = np.linalg.pinv(line)
-    wanted = solution[-1]
-    measured, replicates = drawn[0], drawn[1:]
-    degrees = len(line) - line.shape[1]
-    scatter = np.sum((measured - line @ (solution @ measured)) ** 2, axis=0)
-    explained = degrees * np.mean(np.var(replicates, axis=0), axis=0)
-    believed = prior.degrees * prior.relative**2
-    noise = (np.maximum(scatter - explained, 0.0) + believed) / (degrees + prior.degrees)
-    luck = rng.standard_t(degrees + prior.degrees, (len(replicates), len(noise)))
-    ratios: Floats = np.einsum("p,rps->sr", wanted, drawn)
-    ratios[:, 1:] += (luck * np.sqrt(noise * (wanted @ wanted))).T
-    return ratios
-
-
-def _interval(chances: Floats) -> Ratio:
-    """The ratio of logarithms whose first is the measured one and whose others are replicates."""
+def _interval(chances: Floats, base: float) -> Ratio:
+    """The ratio of logarithms whose first is the measured one and whose others are replicates; `base` is of sync."""
     low, high = np.quantile(chances[1:], (0.025, 0.975))
-    estimate = chances[0]
-    return Ratio(math.exp(estimate), math.exp(min(low, estimate)), math.exp(max(high, estimate)))
+    estimate = float(chances[0])
+    values = (math.exp(base), math.exp(base + estimate))
+    return Ratio(math.exp(estimate), math.exp(min(low, estimate)), math.exp(max(high, estimate)), *values)

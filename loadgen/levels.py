@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loadgen.compare import Comparison, SlicedPhase, compare_phases, judge_arrivals
+from loadgen.bootstrap import SlicedPhase
+from loadgen.compare import Comparison, compare_phases, judge_arrivals
 from loadgen.sample import Mode
 from loadgen.tally import Tally, count_above, percentile
 from loadgen.truth import Recalls, differ
@@ -77,9 +78,12 @@ def find_levels(windows: Iterable[Window], seed: int, objections: Sequence[str] 
     rng = np.random.default_rng(seed)
     timed = [window for window in windows if not window.phase.operations and window.seconds > 0]
     timed.sort(key=lambda window: window.phase.number)
+    by_load: dict[float, list[Window]] = {}
+    for window in timed:
+        by_load.setdefault(window.phase.level, []).append(window)
     levels: list[Level] = []
-    for load in dict.fromkeys(window.phase.level for window in timed):
-        of_level = tuple(window for window in timed if window.phase.level == load)
+    for load, some in by_load.items():
+        of_level = tuple(some)
         operations = sorted({operation for window in of_level for _, operation in window.tallies})
         levels += [Level(load, name, of_level, _compare(of_level, name, rng, objections)) for name in operations]
     return levels

@@ -72,8 +72,8 @@ class SliceTally:
     @classmethod
     def from_text(cls, seconds: float, operations: int, times: str) -> Self:
         """A tally whose buckets were written by `times_as_text`."""
-        pairs = (pair.partition(":") for pair in times.split())
-        return cls(seconds, operations, {int(bucket): int(count) for bucket, _, count in pairs})
+        numbers = list(map(int, times.replace(":", " ").split()))
+        return cls(seconds, operations, dict(zip(numbers[::2], numbers[1::2], strict=True)))
 
 
 def add_times(pieces: Sequence[SliceTally], places: Floats, seconds: Floats, answered: bool) -> None:

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from typing import TextIO, TypeVar
 
+from rich.console import Console
 from rich.table import Table
 
 from loadgen.compare import Comparison, Ratio
@@ -11,6 +12,8 @@ from loadgen.levels import Level
 from loadgen.plain_text import new_console, one_line
 from loadgen.sample import Mode
 from loadgen.window import Window
+
+T = TypeVar("T")
 
 SEED_SECONDS: dict[tuple[str, str, int], float] = {
     ("insert", "async", 10): 0.19,
@@ -28,6 +31,9 @@ SEED_SECONDS: dict[tuple[str, str, int], float] = {
 }
 """What the Milvus tutorial "RAG with LlamaIndex and the Milvus async API" prints, on its machine and its server."""
 WIDTH_WITHOUT_TERMINAL = 160
+SHOWN_AT_MOST = 60
+"""Levels of an operation, or bursts: of more, the first and the last half of these."""
+LONGEST_NAME = 60
 FIGURES = ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures")
 CLOSED_KEY = "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval."
 OPEN_KEY = (
@@ -41,14 +47,31 @@ def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextI
     out = new_console(file, None if file.isatty() else WIDTH_WITHOUT_TERMINAL)
     bursts = [window for window in windows if window.phase.operations and window.tallies]
     if levels:
-        out.print(_open_table(levels) if levels[0].is_open else _level_table(levels))
+        shown = _ends_of(levels)
+        out.print(_open_table(shown) if levels[0].is_open else _level_table(shown))
+        _tell_of_rest(out, len(levels) - len(shown), "levels")
         out.print(OPEN_KEY if levels[0].is_open else CLOSED_KEY)
     if bursts:
-        out.print(_burst_table(sorted(bursts, key=lambda window: window.phase.number)))
+        bursts.sort(key=lambda window: window.phase.number)
+        kinds = list(dict.fromkeys((window.phase.operation, window.phase.operations) for window in bursts))
+        kept = set(_ends_of(kinds))
+        out.print(_burst_table([one for one in bursts if (one.phase.operation, one.phase.operations) in kept]))
+        _tell_of_rest(out, len(kinds) - len(kept), "bursts")
         out.print(
             "The tutorial compares the columns 'one after another' and 'async gather': 1 in flight with all in flight. "
             "The fair neighbour of 'async gather' is 'threads', at most 64 in flight."
         )
+
+
+def _ends_of(items: Sequence[T]) -> Sequence[T]:
+    """All, or of many the first and the last."""
+    half = SHOWN_AT_MOST // 2
+    return items if len(items) <= SHOWN_AT_MOST else [*items[:half], *items[-half:]]
+
+
+def _tell_of_rest(out: Console, number: int, name: str) -> None:
+    if number:
+        out.print(f"{number:,} {name} between them are not shown; the run record and its report have all.")
 
 
 def _level_table(levels: Sequence[Level]) -> Table:
@@ -86,7 +109,12 @@ def _open_table(levels: Sequence[Level]) -> Table:
                 middle = f"{found.p50.estimate:.2f}" if found.p50 else "-"
                 compared = (middle, _ratio(found.p99), str(found.verdict))
             table.add_row(
-                level.label, one_line(level.operation), mode.value, *figures, f"{level.dropped(mode):,}", *compared
+                level.label,
+                one_line(level.operation, LONGEST_NAME),
+                mode.value,
+                *figures,
+                f"{level.dropped(mode):,}",
+                *compared,
             )
         table.add_section()
     return table
@@ -101,7 +129,7 @@ def _add_level(table: Table, level: Level, checked: bool) -> None:
         if (figures := _figures(level, mode, checked)) is None:
             continue
         compared = _compared(level.comparison) if mode is Mode.ASYNC else ("", "")
-        table.add_row(level.label, one_line(level.operation), mode.value, *figures, *compared)
+        table.add_row(level.label, one_line(level.operation, LONGEST_NAME), mode.value, *figures, *compared)
 
 
 def _figures(level: Level, mode: Mode, checked: bool) -> list[str] | None:
@@ -150,7 +178,9 @@ def _burst_table(windows: Sequence[Window]) -> Table:
         of_row = {style: cells[operation, number, style] for style in styles if (operation, number, style) in cells}
         shown = [_cell(operation, number, style, of_row.get(style)) for style in styles]
         failures = sum(tally.failures for window in of_row.values() for tally in window.tallies.values())
-        table.add_row(one_line(operation), f"{number:,}", *shown, _quotient(of_row, failures), f"{failures:,}")
+        table.add_row(
+            one_line(operation, LONGEST_NAME), f"{number:,}", *shown, _quotient(of_row, failures), f"{failures:,}"
+        )
     return table
 
 

@@ -1,12 +1,15 @@
 """The operations of one kind in one phase: how they ended, and mergeable histograms of what they took."""
 
+import base64
 import math
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
+from hdrh.codec import PayloadHeader
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
@@ -15,6 +18,8 @@ from loadgen.sample import Outcome, OutcomeClass, Sample
 LOWEST, HIGHEST, DIGITS = 1, 600_000_000, 3
 """Histograms count microseconds from 1 us to 10 minutes, with three digits."""
 MICROSECONDS = 1_000_000
+EXTERNAL_HEADER, LONGEST_PAYLOAD = 8, 1 << 18
+"""Bytes before the packed part of an encoded histogram, and bytes that this unpacks to at most."""
 EXACT_BITS = 11
 """Bits of a value that three digits keep: below 2^11 every microsecond has a bucket of its own."""
 CLASSES = {
@@ -32,6 +37,24 @@ WAITED_FOR = (OutcomeClass.ANSWERED, OutcomeClass.TIMEOUT)
 def new_histogram() -> HdrHistogram:
     """An empty histogram of microseconds."""
     return HdrHistogram(LOWEST, HIGHEST, DIGITS)
+
+
+def decode_histogram(text: str) -> HdrHistogram:
+    """A histogram of `new_histogram` that was encoded. Raises ValueError for a text that is none, however it is made.
+
+    A short text may unpack to gigabytes, or ask for a histogram of as many: neither is done.
+    """
+    try:
+        unpacked = zlib.decompressobj().decompress(base64.b64decode(text)[EXTERNAL_HEADER:], LONGEST_PAYLOAD)
+        header = PayloadHeader.from_buffer_copy(unpacked)
+        kind = (header.lowest_trackable_value, header.highest_trackable_value, header.significant_figures)
+        fits = len(unpacked) < LONGEST_PAYLOAD and kind == (LOWEST, HIGHEST, DIGITS)
+        histogram = HdrHistogram.decode(text) if fits else None
+    except Exception as error:  # noqa: BLE001 - whatever zlib and the codec say of a text that is none
+        raise ValueError(f"is no histogram ({error})") from None
+    if histogram is None or np.ctypeslib.as_array(histogram.counts).min() < 0:
+        raise ValueError("is no histogram of this tool's")
+    return histogram
 
 
 def find_values(seconds: NDArray[np.float64]) -> list[int]:

@@ -16,7 +16,7 @@ from loadgen.sample import Mode, Outcome
 SCHEMA_VERSION = 4
 """Goes up with every change of the keys or of what they mean."""
 NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
 Figure = float | None
 Share = Annotated[float, Field(ge=0, le=1)] | None
 
@@ -40,7 +40,7 @@ class Part(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _finite(cls, value: object) -> object:
-        return without_nan(value)
+        return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Durations(Part):
@@ -60,11 +60,11 @@ class Durations(Part):
 class Slice(Part):
     """What was answered in one short piece of a phase: enough to draw it again, and so to tell a certainty."""
 
-    seconds: Annotated[float, Field(gt=0)]
+    seconds: Annotated[float, Field(ge=1e-6, le=1e9)]
     """Its length."""
     operations: Count
     """Answered ones."""
-    times: Annotated[str, Field(pattern=r"^([0-9]+:[0-9]+( [0-9]+:[0-9]+)*)?$")]
+    times: Annotated[str, Field(pattern=r"^([0-9]{1,4}:[0-9]{1,15}( [0-9]{1,4}:[0-9]{1,15})*)?$")]
     """Response times of answered operations and timeouts as `bucket:count`; bucket i begins at 1e-6 x 1.02^i s."""
 
 
@@ -145,7 +145,7 @@ class PhaseRecord(Part):
     """Users of all workers; null in an open model."""
     rate: Annotated[float, Field(gt=0)] | None
     """Arrivals per second of all workers; null in the closed model."""
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0, le=1e9)]
     """Measured length, warm-up not included."""
     offered: Count | None
     """Arrivals that were due in the measured part; null in the closed model."""
@@ -179,6 +179,11 @@ class Ratio(Part):
     estimate: Figure
     low: Figure
     high: Figure
+    sync_value: Figure = None
+    """What it is the ratio of: operations per second, or seconds, in the middle of the level's time. Not that of all
+    operations together, which is in the phases; with full rounds the geometric mean of the phases of the mode."""
+    async_value: Figure = None
+    """The same of async; by `sync_value` it is the estimate. Both are null in a record without them."""
 
 
 class Comparison(Part):
@@ -221,7 +226,7 @@ class Manifest(Part):
     """Rows in the collection before the load."""
     index: dict[str, JsonValue]
     """`index_type` and its parameters."""
-    seed: Count
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
     workers: Count
     """Processes that made load: 1 where the run had no workers."""
     cpu_model: str
@@ -231,6 +236,11 @@ class Manifest(Part):
     python: str
     command_line: str
     """As typed, with secrets masked."""
+
+    @field_validator("settings", "index", mode="before")
+    @classmethod
+    def _plain(cls, value: object) -> object:
+        return without_nan(value)
 
 
 class RunRecord(Part):

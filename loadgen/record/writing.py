@@ -15,6 +15,14 @@ from loadgen.faults import Fault
 from loadgen.plain_text import escape_json
 from loadgen.record.model import SCHEMA_VERSION, RunRecord
 
+LARGEST = 512 << 20
+"""Bytes of a file that is read: ten times those of a record of 8,000 phases."""
+VALUES_AT_MOST = 10_000_000
+"""Values in it: each takes some hundred bytes of memory."""
+NAMES_AT_MOST, PARTS_AT_MOST = 100, 100_000
+"""Different operations of a record, and operations in all of its phases together."""
+MISTAKES_AT_MOST = 1_000
+"""Mistakes of a file that are looked at one by one."""
 TOLD = 5
 """Mistakes of one file that are told; the rest is counted."""
 WRITER = "milvus-loadgen"
@@ -114,20 +122,40 @@ def read_record(path: str | Path) -> RunRecord:
     if type(found) is not int or found != SCHEMA_VERSION:
         raise RecordError(path, _other_version(found, values))
     try:
-        return RunRecord.model_validate(values)
+        record = RunRecord.model_validate(values)
     except ValidationError as error:
         raise RecordError(path, f"is no whole run record: {_mistakes(error)}. Measure again.") from None
+    names = {part.operation for phase in record.phases for part in phase.operations}
+    parts = sum(len(phase.operations) for phase in record.phases)
+    if len(names) > NAMES_AT_MOST or parts > PARTS_AT_MOST:
+        most = f"at most {NAMES_AT_MOST} and {PARTS_AT_MOST:,}"
+        raise RecordError(path, f"has {len(names):,} names of operations in {parts:,} places; {most} are read.")
+    return record
 
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise RecordError(path, "does not exist. Give the path of a record, such as runs/<run id>.json.") from None
     except OSError as error:
         raise RecordError(path, f"cannot be read ({error.strerror or error}).") from None
+    if problem := _find_excess(text):
+        raise RecordError(path, f"{problem}. Give a file that a run wrote.")
+    try:
+        return json.loads(text.decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise RecordError(path, f"is no JSON ({error}). Give a file that a run wrote.") from None
+
+
+def _find_excess(text: bytes) -> str:
+    """Why it would take too much memory to read; empty where it does not."""
+    if len(text) > LARGEST:
+        return f"is larger than {LARGEST >> 20} MiB"
+    if sum(map(text.count, (b",", b"[", b"{"))) > VALUES_AT_MOST:
+        return f"has more than {VALUES_AT_MOST:,} values"
+    return ""
 
 
 def _refuse(constant: str) -> None:
@@ -148,6 +176,8 @@ def _other_version(found: object, values: dict[str, Any]) -> str:
 
 
 def _mistakes(error: ValidationError) -> str:
+    if error.error_count() > MISTAKES_AT_MOST:
+        return f"it has {error.error_count():,} mistakes"
     told = []
     for item in error.errors(include_url=False, include_input=False)[:TOLD]:
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")

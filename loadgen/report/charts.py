@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from loadgen.record import Ratio
+from loadgen.report.limits import LEVELS_DRAWN, RATIOS_DRAWN, choose, say_chosen
 from loadgen.report.style import LOOKS
 from loadgen.report.summary import Row, Summary
 from loadgen.report.tables import Table, level_table, ratio_table
 from loadgen.results.estimates import Interval
-from loadgen.results.series import Place
 from loadgen.sample import Mode
 from loadgen.tally import MICROSECONDS
 
@@ -30,8 +30,10 @@ RATIO_TICKS = {
     math.inf: (0.02, 0.1, 1, 10, 50),
 }
 """Ticks by the widest quotient of the ends of an axis that they fit."""
-LEVELS_AT_MOST = 6
-"""Panels of the percentile picture."""
+PANELS = 6
+"""Of the percentile picture."""
+TICKS = 12
+"""Loads that are written below a picture against the load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +50,26 @@ class Chart:
 
 def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
     """The pictures of one operation; those that have nothing to show are left out."""
-    rows = summary.rows_of(operation)
+    every = summary.rows_of(operation)
+    places = sorted({row.series.place for row in every})
+    drawn = set(choose(places, LEVELS_DRAWN))
+    rows = [row for row in every if row.series.place in drawn]
+    left_out = say_chosen(len(drawn), len(places), "loads")
     table = level_table(summary, operation)
     load = "arrivals per second" if summary.is_open else "users"
     charts = [
         Chart(
             f"{key}-throughput",
             f"{operation}: operations per second against {load}",
-            "Higher is better. Bars are 95 % intervals. Sync is solid with circles, async dashed with squares.",
+            "Higher is better. Bars are 95 % intervals. Sync is solid with circles, async dashed with squares."
+            + left_out,
             _against(rows, load, "operations/s", _throughput),
             table,
         ),
         Chart(
             f"{key}-p99",
             f"{operation}: p99 response time against {load}",
-            "99 of 100 operations were answered within this time. Lower is better; the axis is logarithmic.",
+            "99 of 100 operations were answered within this time. Lower is better; the axis is logarithmic." + left_out,
             _against(rows, load, "p99 ms", _p99),
             None,
         ),
@@ -70,7 +77,7 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
             f"{key}-percentiles",
             f"{operation}: response time by percentile",
             "How long the slowest took: each step to the right is ten times rarer. Lower is better; both axes are "
-            "logarithmic.",
+            f"logarithmic.{say_chosen(PANELS, len(places), 'loads')}",
             _percentiles(rows),
             None,
         ),
@@ -84,7 +91,7 @@ Reading = Callable[[Row], tuple[float | None, Interval | None]]
 
 
 def _throughput(row: Row) -> tuple[float | None, Interval | None]:
-    return row.series.throughput or None, row.estimates.throughput if row.estimates else None
+    return row.throughput or None, row.estimates.throughput if row.estimates else None
 
 
 def _p99(row: Row) -> tuple[float | None, Interval | None]:
@@ -126,7 +133,7 @@ def _against(rows: Sequence[Row], load: str, label: str, read: Reading) -> Figur
 
 def _level_axis(axes: Any, levels: Sequence[float]) -> None:
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(FixedLocator(list(levels)))
+    axes.xaxis.set_major_locator(FixedLocator(choose(levels, TICKS)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlim(levels[0] / 1.4, levels[-1] * 1.4)
@@ -143,7 +150,7 @@ def plain_ticks(axis: Any) -> None:
 
 def _percentiles(rows: Sequence[Row]) -> Figure:
     """A panel for each level: response time over the share of slower operations."""
-    places = _some(sorted({row.series.place for row in rows}))
+    places = choose(sorted({row.series.place for row in rows}), PANELS)
     columns = min(3, len(places))
     lines = math.ceil(len(places) / columns)
     figure = Figure(figsize=(WIDTH, 0.6 + 2.6 * lines), layout="constrained")
@@ -166,14 +173,6 @@ def _percentiles(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def _some(places: Sequence[Place]) -> list[Place]:
-    """At most so many, evenly chosen, the first and the last among them."""
-    if len(places) <= LEVELS_AT_MOST:
-        return list(places)
-    last = len(places) - 1
-    return [places[round(number * last / (LEVELS_AT_MOST - 1))] for number in range(LEVELS_AT_MOST)]
-
-
 def _curve(row: Row) -> tuple[list[float], list[float]]:
     """x: how many tens the slower operations are rarer; y: ms. Up to the slowest operation that was seen."""
     count = row.times.get_total_count()
@@ -186,7 +185,8 @@ def _curve(row: Row) -> tuple[list[float], list[float]]:
 
 
 def _ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
-    compared = summary.compared(operation)
+    every = summary.compared(operation)
+    compared = dict(choose(list(every.items()), RATIOS_DRAWN))
     figure = Figure(figsize=(WIDTH, 1.2 + 0.42 * len(compared)), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True)
     names = {"throughput_ratio": "operations/s", "p50_ratio": "p50", "p99_ratio": "p99"}
@@ -196,8 +196,9 @@ def _ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
             if ratio.estimate is None or ratio.low is None or ratio.high is None:
                 continue
             valid = one.verdict != "invalid"
+            bars = [[max(ratio.estimate - ratio.low, 0)], [max(ratio.high - ratio.estimate, 0)]]
             panel.errorbar(
-                ratio.estimate, height, xerr=[[ratio.estimate - ratio.low], [ratio.high - ratio.estimate]],
+                ratio.estimate, height, xerr=bars,
                 color="black" if valid else "gray", marker="D" if valid else "x", markersize=5, capsize=4,
             )  # fmt: skip
         _ratio_axis(panel, [getattr(one, name) for one in compared.values()], upwards=name == "throughput_ratio")
@@ -206,7 +207,7 @@ def _ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
     panels[0].set_ylim(-0.6, len(compared) - 0.4)
     text = (
         "Where a bar crosses 1 this run shows no difference. Tinted is the side on which async is better. Crosses are "
-        "comparisons that do not count, for reasons told above."
+        f"comparisons that do not count, for reasons told above.{say_chosen(len(compared), len(every), 'loads')}"
     )
     return Chart(
         f"{key}-ratio",

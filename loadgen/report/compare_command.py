@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,15 @@ def compare(given: argparse.Namespace) -> int:
         old, new = read_record(given.old), read_record(given.new)
     except RecordError as error:
         return _refuse([str(error)])
-    problems = list(find_refusals(old, new, given.changed))
-    if problems:
-        return _refuse([f"{given.old} and {given.new} cannot be compared:", *(f"  {text}." for text in problems)])
-    found = find_difference(old, new, given.tolerance)
+    both = f"{given.old} and {given.new} cannot be compared:"
+    try:
+        problems = list(find_refusals(old, new, given.changed))
+        if problems:
+            return _refuse([both, *(f"  {text}." for text in problems)])
+        with warnings.catch_warnings(action="ignore"):
+            found = find_difference(old, new, given.tolerance)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # no run has written this
+        return _refuse([f"{both} {type(error).__name__}: {error}"])
     sys.stdout.write({"text": to_text, "json": to_json, "markdown": to_markdown}[given.format](found))
     sys.stdout.flush()
     if found.having(Word.REGRESSION):

@@ -11,9 +11,10 @@ from rich.table import Table as RichTable
 from loadgen.plain_text import escape_json, new_console, one_line
 from loadgen.record import RunRecord
 from loadgen.report.markdown import escape, table_lines
-from loadgen.report.tables import NONE, Table, milliseconds
+from loadgen.report.tables import NONE, Table, make_table, milliseconds
 from loadgen.results.changes import Change, find_changes
 from loadgen.results.regressions import Finding, Word, find_regressions
+from loadgen.verdict.phrases import SENTENCES, first_of, show_rate
 
 WIDTH = 132
 LONGEST_VERDICT = 20_000
@@ -55,14 +56,14 @@ def verdict_lines(found: Difference) -> list[str]:
         lines = ["No verdict: no figure of speed can be compared."]
     elif worse:
         noun = "regression" if len(worse) == 1 else "regressions"
-        lines = [f"{len(worse)} {noun} beyond {share}: {'; '.join(map(_say, worse))}."]
+        lines = [f"{len(worse)} {noun} beyond {share}: {_say_some(worse)}."]
     else:
         lines = [f"No regression beyond {share} was shown."]
     if better:
         noun = "improvement" if len(better) == 1 else "improvements"
-        lines.append(f"{len(better)} {noun} beyond {share}: {'; '.join(map(_say, better))}.")
-    for reason in dict.fromkeys(f"{_place(finding)}: {finding.reason}" for finding in invalid):
-        lines.append(f"Invalid: {reason}.")
+        lines.append(f"{len(better)} {noun} beyond {share}: {_say_some(better)}.")
+    reasons = dict.fromkeys(f"Invalid: {_place(finding)}: {finding.reason}." for finding in invalid)
+    lines += first_of(reasons, "like these: `--format json` has them all.")
     return lines + _missing(found)
 
 
@@ -73,6 +74,12 @@ def _missing(found: Difference) -> list[str]:
         return []
     text = f"A change smaller than {100 * (max(ends) - 1):.0f} % may have stayed unseen in the least certain figure"
     return [f"{text}; more --rounds see more."]
+
+
+def _say_some(findings: Sequence[Finding]) -> str:
+    """The first of them, and how many more there are: the table has all that fit."""
+    told = [_say(finding) for finding in findings[:SENTENCES]]
+    return "; ".join(told + ([f"and {len(findings) - SENTENCES:,} more"] if len(findings) > SENTENCES else []))
 
 
 def _say(finding: Finding) -> str:
@@ -98,21 +105,21 @@ def _value(finding: Finding, value: float | None) -> str:
     if finding.figure in ("p50", "p99"):
         return f"{milliseconds(value)} ms"
     if finding.figure == "throughput":
-        return f"{value:,.1f}/s"
+        return f"{show_rate(value)}/s"
     return f"{100 * value:.2f} %" if finding.figure == "failures" else f"{value:.4f}"
 
 
 def figure_table(found: Difference) -> Table:
     """A row for each figure."""
     head = ("operation", "mode", "load", "figure", "OLD", "NEW", "NEW / OLD", "verdict")
-    rows = tuple(
-        (
-            f.series.operation, f.series.mode.value, str(f.series.place), f.figure, _value(f, f.old), _value(f, f.new),
-            _interval(f), f.word.value,
-        )
-        for f in found.findings
+    return make_table("NEW to OLD; the intervals hold all together with 95 %", head, found.findings, _figure_row, 4)
+
+
+def _figure_row(f: Finding) -> tuple[str, ...]:
+    return (
+        f.series.operation, f.series.mode.value, str(f.series.place), f.figure, _value(f, f.old), _value(f, f.new),
+        _interval(f), f.word.value,
     )  # fmt: skip
-    return Table("NEW to OLD; the intervals hold all together with 95 %", head, rows, 4)
 
 
 def _heads(found: Difference) -> list[str]:
@@ -140,6 +147,8 @@ def to_text(found: Difference) -> str:
     for row in table.rows:
         shown.add_row(*map(one_line, row))
     console.print(shown)
+    if table.note:
+        console.print(table.note)
     for line in verdict_lines(found):
         console.print(one_line(line, LONGEST_VERDICT))
     return out.getvalue()

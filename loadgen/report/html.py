@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from loadgen.plain_text import one_line
 from loadgen.report.charts import Chart, operation_charts
+from loadgen.report.limits import OPERATIONS_DRAWN
 from loadgen.report.methods import METHODS
 from loadgen.report.style import FIGURE
 from loadgen.report.summary import Summary
@@ -40,6 +41,8 @@ class Run:
     outcomes: Table
     phases: Table
     manifest: list[Table]
+    not_drawn: list[str]
+    """Operations without pictures: they are in the tables."""
 
 
 def to_html(summaries: Sequence[Summary]) -> str:
@@ -66,7 +69,7 @@ def _run(summary: Summary, key: str) -> Run:
     with mpl.rc_context(FIGURE):
         operations = [
             (name, [_draw(chart) for chart in operation_charts(summary, name, f"{key}o{number}")])
-            for number, name in enumerate(summary.operations)
+            for number, name in enumerate(summary.operations[:OPERATIONS_DRAWN])
         ]
         course = timeline(record)
         drawn = _draw(course, f"{key}-") if course else None
@@ -78,6 +81,7 @@ def _run(summary: Summary, key: str) -> Run:
         outcome_table(summary),
         phase_table(record),
         list(manifest_tables(record)),
+        summary.operations[OPERATIONS_DRAWN:],
     )
 
 

@@ -56,6 +56,8 @@ def table_lines(table: Table) -> Iterator[str]:
     yield _line(tuple("---" if column < table.names else "---:" for column in range(len(table.head))), plain=True)
     for row in table.rows:
         yield _line(row)
+    if table.note:
+        yield from ("", escape(table.note))
 
 
 def _line(cells: Sequence[str], *, plain: bool = False) -> str:

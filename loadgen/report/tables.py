@@ -1,13 +1,17 @@
 """The figures of a report as plain tables: beneath the pictures, in Markdown, and for programs."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from loadgen.record import Ratio, RunRecord
+from loadgen.record import Comparison, PhaseRecord, Ratio, RunRecord
 from loadgen.report.summary import PERCENTS, Row, Summary
+from loadgen.results.bursts import Burst
 from loadgen.results.estimates import Interval
-from loadgen.results.series import place_of
+from loadgen.results.series import Place, place_of
 from loadgen.sample import Outcome
+from loadgen.verdict.phrases import show_rate, show_seconds
 
 Cells = tuple[str, ...]
 NONE = "-"
@@ -21,6 +25,24 @@ class Table:
     head: Cells
     rows: tuple[Cells, ...]
     names: int = 1
+    note: str = ""
+    """A sentence below it."""
+
+
+ROWS_SHOWN = 400
+"""Rows of a table; an even number, as both modes of a level follow each other."""
+T = TypeVar("T")
+
+
+def make_table(caption: str, head: Cells, items: Iterable[T], make_row: Callable[[T], Cells], names: int = 1) -> Table:
+    """A row for each item; of very many the first and the last, with a note of what is left out and where it is."""
+    every = list(items)
+    left_out, half = len(every) - ROWS_SHOWN, ROWS_SHOWN // 2
+    if left_out <= 0:
+        return Table(caption, head, tuple(map(make_row, every)), names)
+    where = "The run record has them, and `--format json` has every operation and mode at every load"
+    note = f"{left_out:,} of {len(every):,} rows, between the first and the last {half}, are not shown. {where}."
+    return Table(caption, head, tuple(map(make_row, [*every[:half], *every[-half:]])), names, note)
 
 
 def milliseconds(seconds: float | None) -> str:
@@ -43,9 +65,7 @@ def _ratio(ratio: Ratio) -> str:
 def level_table(summary: Summary, operation: str) -> Table:
     """Throughput and response times of each mode at each level."""
     head = ("load", "mode", "operations/s", "95 %", *(f"p{p:g} ms" for p in PERCENTS), "95 % of p99")
-    return Table(
-        f"{operation}: throughput and response times", head, tuple(map(_level_row, summary.rows_of(operation))), 2
-    )
+    return make_table(f"{operation}: throughput and response times", head, summary.rows_of(operation), _level_row, 2)
 
 
 def _level_row(row: Row) -> Cells:
@@ -54,7 +74,7 @@ def _level_row(row: Row) -> Cells:
     return (
         str(row.series.place),
         row.series.mode.value,
-        f"{row.series.throughput:,.1f}",
+        show_rate(row.throughput),
         _range(found.throughput if found else None),
         *times,
         _range(found.p99 if found else None, 1_000),
@@ -63,48 +83,51 @@ def _level_row(row: Row) -> Cells:
 
 def ratio_table(summary: Summary, operation: str) -> Table:
     """Async to sync at each level."""
-    rows = tuple(
-        (str(place), _ratio(one.throughput_ratio), _ratio(one.p50_ratio), _ratio(one.p99_ratio), one.verdict)
-        for place, one in summary.compared(operation).items()
-    )
     head = ("load", "throughput (95 %)", "p50 (95 %)", "p99 (95 %)", "verdict")
-    return Table(f"{operation}: async to sync", head, rows)
+    return make_table(f"{operation}: async to sync", head, summary.compared(operation).items(), _ratio_row)
+
+
+def _ratio_row(compared: tuple[Place, Comparison]) -> Cells:
+    place, one = compared
+    return str(place), _ratio(one.throughput_ratio), _ratio(one.p50_ratio), _ratio(one.p99_ratio), one.verdict
 
 
 def outcome_table(summary: Summary) -> Table:
     """How the operations ended, and recall where it was measured."""
-    seen = [kind for kind in Outcome if any(row.series.outcomes[kind] for row in summary.rows)]
-    rows = tuple(
-        (
+    total = sum((row.series.outcomes for row in summary.rows), Counter[Outcome]())
+    seen = [kind for kind in Outcome if total[kind]]
+
+    def make_row(row: Row) -> Cells:
+        outcomes = row.series.outcomes
+        return (
             row.series.operation,
             str(row.series.place),
             row.series.mode.value,
-            f"{row.series.count:,}",
-            *(f"{row.series.outcomes[kind]:,}" for kind in seen),
+            f"{outcomes.total():,}",
+            *(f"{outcomes[kind]:,}" for kind in seen),
             f"{row.series.dropped:,}",
             NONE if row.series.recall is None else f"{row.series.recall:.4f}",
         )
-        for row in summary.rows
-    )
+
     head = ("operation", "load", "mode", "operations", *(kind.value for kind in seen), "dropped", "recall")
-    return Table("How the operations ended", head, rows, 3)
+    return make_table("How the operations ended", head, summary.rows, make_row, 3)
 
 
 def burst_table(summary: Summary) -> Table:
     """Seconds for so many operations, in each style."""
     styles = {"sync": "one after another s", "threads": "threads s", "async": "async gather s"}
-    rows = tuple(
-        (
+
+    def make_row(burst: Burst) -> Cells:
+        return (
             burst.operation,
             f"{burst.operations:,}",
-            *(f"{burst.seconds[style]:,.3f}" if style in burst.seconds else NONE for style in styles),
+            *(show_seconds(burst.seconds[style]) if style in burst.seconds else NONE for style in styles),
             NONE if burst.quotient is None else f"{burst.quotient:.2f}",
             f"{burst.failures:,}",
         )
-        for burst in summary.bursts
-    )
+
     head = ("operation", "operations", *styles.values(), "threads / gather", "failures")
-    return Table("Seconds for so many operations", head, rows)
+    return make_table("Seconds for so many operations", head, summary.bursts, make_row)
 
 
 def phase_table(record: RunRecord) -> Table:
@@ -123,28 +146,28 @@ def phase_table(record: RunRecord) -> Table:
         "left unfinished",
         "limit",
     )
-    rows = []
-    for number, phase in enumerate(record.phases, 1):
-        state = phase.generator
-        at_limit = ["generator"] if state.saturated else []
-        at_limit += [f"{phase.workers_lost} workers lost"] if phase.workers_lost else []
-        rows.append(
-            (
-                str(number),
-                f"{phase.started_at:%H:%M:%S}" if phase.started_at else NONE,
-                phase.mode.value + (f" ({phase.style})" if phase.style else ""),
-                str(place_of(phase.concurrency, phase.rate)),
-                f"{phase.seconds:,.2f}",
-                NONE if state.cpu_ratio is None else f"{state.cpu_ratio:.0%}".replace("%", " %"),
-                milliseconds(state.loop_lag_p99_seconds),
-                milliseconds(state.hub_lag_p99_seconds),
-                milliseconds(state.pace_lag_p99_seconds),
-                NONE if state.in_flight_mean is None else f"{state.in_flight_mean:,.1f}",
-                f"{phase.unfinished:,}",
-                ", ".join(at_limit) or "no",
-            )
-        )
-    return Table("Phases and the state of the load generator", head, tuple(rows), 4)
+    return make_table("Phases and the state of the load generator", head, enumerate(record.phases, 1), _phase_row, 4)
+
+
+def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
+    number, phase = numbered
+    state = phase.generator
+    at_limit = ["generator"] if state.saturated else []
+    at_limit += [f"{phase.workers_lost} workers lost"] if phase.workers_lost else []
+    return (
+        str(number),
+        f"{phase.started_at:%H:%M:%S}" if phase.started_at else NONE,
+        phase.mode.value + (f" ({phase.style})" if phase.style else ""),
+        str(place_of(phase.concurrency, phase.rate)),
+        f"{phase.seconds:,.2f}",
+        NONE if state.cpu_ratio is None else f"{state.cpu_ratio:.0%}".replace("%", " %"),
+        milliseconds(state.loop_lag_p99_seconds),
+        milliseconds(state.hub_lag_p99_seconds),
+        milliseconds(state.pace_lag_p99_seconds),
+        NONE if state.in_flight_mean is None else f"{state.in_flight_mean:,.1f}",
+        f"{phase.unfinished:,}",
+        ", ".join(at_limit) or "no",
+    )
 
 
 def manifest_tables(record: RunRecord) -> Iterator[Table]:
@@ -164,10 +187,10 @@ def manifest_tables(record: RunRecord) -> Iterator[Table]:
         "Python": found.python,
         "command": found.command_line,
     }
-    yield Table("The run", ("what", "value"), tuple(facts.items()), 2)
     settings = {name: _value(value) for name, value in found.settings.items()}
-    yield Table("Settings", ("setting", "value"), tuple(settings.items()), 2)
-    yield Table("Packages", ("package", "version"), tuple(found.packages.items()), 2)
+    yield make_table("The run", ("what", "value"), facts.items(), tuple, 2)
+    yield make_table("Settings", ("setting", "value"), settings.items(), tuple, 2)
+    yield make_table("Packages", ("package", "version"), found.packages.items(), tuple, 2)
 
 
 def _values(values: Mapping[str, object]) -> str:

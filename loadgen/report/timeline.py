@@ -1,56 +1,78 @@
 """The run as it went: operations per second over time, phase by phase."""
 
+import math
 from datetime import datetime
+from itertools import chain, pairwise
 
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from loadgen.record import PhaseRecord, RunRecord
 from loadgen.report.charts import HEIGHT, WIDTH, Chart
+from loadgen.report.limits import PHASES_DRAWN, choose, say_chosen
 from loadgen.report.style import LOOKS
 from loadgen.results.series import place_of
-from loadgen.sample import Mode
 
 LABELS_AT_MOST = 16
 """Phases that are told their load above the picture; more would not fit."""
+SLICES_DRAWN = 4_000
+"""Of all phases; with more, each phase is one step."""
+Steps = tuple[list[float], list[float]]
+"""Edges in seconds since the first phase, and the rates between them."""
 
 
 def timeline(record: RunRecord) -> Chart | None:
     """All phases in their order; None where no phase knows when it began."""
-    timed = [(phase, phase.started_at) for phase in record.phases if phase.started_at is not None]
-    if not timed:
+    every = [(phase, phase.started_at) for phase in record.phases if phase.started_at is not None]
+    if not every:
         return None
+    timed = choose(every, PHASES_DRAWN)
+    first = timed[0][1]
+    in_slices = sum(_count_slices(phase) for phase, _ in timed) <= SLICES_DRAWN
+    steps = [(phase, _steps(phase, began, first, in_slices=in_slices)) for phase, began in timed]
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     axes = figure.subplots()
-    first = timed[0][1]
-    seen: set[Mode] = set()
-    for phase, began in timed:
-        look = LOOKS[phase.mode]
-        edges, rates = _steps(phase, began, first)
-        label = "_nolegend_" if phase.mode in seen else phase.mode.value
-        seen.add(phase.mode)
-        axes.stairs(rates, edges, color=look.colour, linestyle=look.line, linewidth=1.6, label=label, baseline=None)
-        axes.axvspan(edges[0], edges[-1], color=look.colour, alpha=0.1, linewidth=0)
-        if len(timed) <= LABELS_AT_MOST:
-            place = str(place_of(phase.concurrency, phase.rate)).removesuffix(" users").removesuffix(" user")
-            axes.annotate(
-                place, ((edges[0] + edges[-1]) / 2, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=9
-            )
+    for mode, look in LOOKS.items():
+        own = [drawn for phase, drawn in steps if phase.mode is mode]
+        if own:
+            axes.plot(*_line(own), color=look.colour, linestyle=look.line, linewidth=1.6, label=mode.value)
+            bands = [[(edges[0], 0), (edges[0], 1), (edges[-1], 1), (edges[-1], 0)] for edges, _ in own]
+            shade = PolyCollection(bands, transform=axes.get_xaxis_transform(), facecolor=look.colour, linewidth=0)
+            shade.set_alpha(0.1)
+            axes.add_collection(shade)
+    for phase, (edges, _) in steps if len(timed) <= LABELS_AT_MOST else ():
+        place = str(place_of(phase.concurrency, phase.rate)).removesuffix(" users").removesuffix(" user")
+        axes.annotate(
+            place, ((edges[0] + edges[-1]) / 2, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=9
+        )
     axes.set_ylim(bottom=0)
     axes.set_xlabel("seconds since the first phase began")
     axes.set_ylabel("operations/s, all kinds")
     figure.legend(loc="outside lower right", ncols=2)
+    each = "in slices of about a second" if in_slices else "of each phase"
     text = (
-        "Answered operations per second in slices of about a second; above it the load. Between the phases the users "
-        "change and warm up, which counts in no figure."
+        f"Answered operations per second {each}; above it the load. Between the phases the users change and warm up, "
+        f"which counts in no figure.{say_chosen(len(timed), len(every), 'phases')}"
     )
     return Chart("timeline", "The run as it went", text, figure, None)
 
 
-def _steps(phase: PhaseRecord, began: datetime, first: datetime) -> tuple[list[float], list[float]]:
-    """Edges in seconds since the first phase, and the rate between them; one step where there are no slices."""
+def _line(phases: list[Steps]) -> Steps:
+    """One line that is interrupted between the phases."""
+    x = [[*chain.from_iterable(pairwise(edges)), math.nan] for edges, _ in phases]
+    y = [[*chain.from_iterable((rate, rate) for rate in rates), math.nan] for _, rates in phases]
+    return list(chain.from_iterable(x)), list(chain.from_iterable(y))
+
+
+def _count_slices(phase: PhaseRecord) -> int:
+    return max((len(part.slices) for part in phase.operations), default=0)
+
+
+def _steps(phase: PhaseRecord, began: datetime, first: datetime, *, in_slices: bool) -> Steps:
+    """One step where the phase has no slices, or they are not wanted."""
     edges = [(began - first).total_seconds()]
     rates: list[float] = []
-    pieces = [part.slices for part in phase.operations if part.slices]
+    pieces = [part.slices for part in phase.operations if part.slices] if in_slices else []
     if not pieces:
         total = sum(part.throughput or 0.0 for part in phase.operations)
         return [edges[0], edges[0] + phase.seconds], [total]

@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +13,14 @@ STANDARD_OUTPUT = "-"
 
 
 def make_report(paths: Sequence[Path], form: str) -> str:
-    """The report of these records, in their order. Raises RecordError."""
-    return _render([summarize(read_record(path)) for path in paths], form)
+    """The report of these records, in their order. Raises RecordError, or ValueError where a figure cannot be."""
+    records = [read_record(path) for path in paths]
+    try:
+        with warnings.catch_warnings(action="ignore"):  # what a library says of figures that no run has
+            return _render([summarize(record) for record in records], form)
+    except (ArithmeticError, LookupError, TypeError) as error:  # no run has written this
+        shown = ", ".join(map(str, paths))
+        raise ValueError(f"{shown} cannot be drawn: {type(error).__name__}: {error}") from None
 
 
 def _render(summaries: Sequence[Summary], form: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadgen.compare import PhaseNoise, SlicedPhase, resample, spread
+from loadgen.bootstrap import Floats, PhaseNoise, SlicedPhase, spread
 
 REPLICATES = 2_000
 CERTAINTY = 0.95
@@ -19,6 +19,9 @@ class Interval:
     estimate: float
     low: float
     high: float
+    old: float | None = None
+    """What a ratio is of, here and in `new`: operations per second, or seconds; None where it is a figure."""
+    new: float | None = None
 
     @property
     def excludes_one(self) -> bool:
@@ -35,11 +38,11 @@ class Estimates:
     p99: Interval
 
 
-def estimate(phases: Sequence[SlicedPhase], rng: np.random.Generator) -> Estimates | None:
+def estimate(phases: Sequence[SlicedPhase], rng: np.random.Generator, replicates: int = REPLICATES) -> Estimates | None:
     """The figures of phases of one kind, 95 %; None where there is none or one answered nothing."""
     if not phases or not all(phase.operations for phase in phases):
         return None
-    return _fit(phases, np.ones((len(phases), 1)), rng, CERTAINTY)
+    return _fit(phases, np.ones((len(phases), 1)), rng, CERTAINTY, replicates)
 
 
 def compare_series(
@@ -62,16 +65,17 @@ def compare_series(
 
 def _fit(
     phases: Sequence[SlicedPhase],
-    line: np.ndarray,
+    line: Floats,
     rng: np.random.Generator,
     certainty: float,
     replicates: int = REPLICATES,
 ) -> Estimates:
-    drawn = np.stack([resample(phase, rng, replicates) for phase in phases], axis=1)
+    fit = spread(line, phases, rng, PhaseNoise(), replicates)
     ends = ((1 - certainty) / 2, (1 + certainty) / 2)
     intervals = []
-    for chances in spread(line, drawn, rng, PhaseNoise()):
+    for chances, base in zip(fit.chances, fit.base, strict=True):
         low, high = np.quantile(chances[1:], ends)
         middle = float(chances[0])
-        intervals.append(Interval(math.exp(middle), math.exp(min(low, middle)), math.exp(max(high, middle))))
+        sides = (math.exp(base), math.exp(base + middle)) if line.shape[1] > 1 else (None, None)
+        intervals.append(Interval(math.exp(middle), math.exp(min(low, middle)), math.exp(max(high, middle)), *sides))
     return Estimates(*intervals)

@@ -12,8 +12,10 @@ from loadgen.record import PhaseRecord, RunRecord
 from loadgen.results.estimates import CERTAINTY, Estimates, Interval, compare_series
 from loadgen.results.series import Series, find_series
 
-REPLICATES = 10_000
+REPLICATES, REPLICATES_AT_LEAST = 10_000, 2_000
 """More than for one interval: the tails that hold for all together are thin."""
+PAIRS_IN_FULL = 100
+"""Series up to which each has all replicates."""
 CERTAIN_FAILURES = 2.58
 """Standard errors by which the share of failures has to grow: 99 %."""
 RECALL_CERTAINTY = 0.99
@@ -40,6 +42,7 @@ class Finding:
     """The new one."""
     figure: str
     old: float | None
+    """With a ratio, as `new`, the figure that it is of; else that of all phases together."""
     new: float | None
     ratio: Interval | None
     word: Word
@@ -59,10 +62,11 @@ def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[F
     figures = sum(len(_figures(series)) for _, series in pairs)
     rng = np.random.default_rng(new.manifest.seed)
     certainty = 1 - (1 - CERTAINTY) / max(figures, 1)
+    replicates = max(REPLICATES_AT_LEAST, REPLICATES * PAIRS_IN_FULL // max(len(pairs), PAIRS_IN_FULL))
     found: list[Finding] = []
     for first, second in pairs:
         reasons = [*_unsound("OLD", first), *_unsound("NEW", second)]
-        ratios = compare_series(first.sliced(), second.sliced(), rng, certainty, REPLICATES)
+        ratios = compare_series(first.sliced(), second.sliced(), rng, certainty, replicates)
         found += _speeds(first, second, ratios, reasons, tolerance)
         found += _answers(first, second, min(tolerance, SHARE))
     return found
@@ -82,8 +86,8 @@ def _speeds(
 ) -> list[Finding]:
     found = []
     for figure in _figures(new):
-        before, after = _value(old, figure), _value(new, figure)
         ratio = getattr(ratios, figure) if ratios else None
+        before, after = (ratio.old, ratio.new) if ratio else (_value(old, figure), _value(new, figure))
         reason = "; ".join(reasons) or ("" if ratio else "a phase answered nothing")
         word = judge_ratio(ratio, tolerance, upwards=figure == "throughput") if ratio and not reason else Word.INVALID
         found.append(Finding(new, figure, before, after, ratio, word, reason))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from hdrh.histogram import HdrHistogram
 
 from loadgen import tally
-from loadgen.compare import SlicedPhase
+from loadgen.bootstrap import SlicedPhase
 from loadgen.record import OperationRecord, PhaseRecord, RunRecord
 from loadgen.sample import Mode, Outcome
 from loadgen.slices import SliceTally
-from loadgen.tally import new_histogram
+from loadgen.tally import decode_histogram, new_histogram
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,11 +43,13 @@ class Series:
     mode: Mode
     phases: tuple[PhaseRecord, ...]
     """All of this mode at this level, also those in which the operation did not end once: their seconds count."""
+    by_phase: tuple[OperationRecord | None, ...]
+    """What it did in each of the phases; None where it did not end."""
 
     @property
     def parts(self) -> list[OperationRecord]:
         """What the operation did, in each of the phases in which it ended."""
-        return [part for phase in self.phases if (part := self._part_of(phase)) is not None]
+        return [part for part in self.by_phase if part is not None]
 
     @property
     def seconds(self) -> float:
@@ -92,16 +94,16 @@ class Series:
         total = new_histogram()
         try:
             for part in self.parts:
-                total.add(HdrHistogram.decode(part.response_seconds.histogram))
-        except Exception as error:  # noqa: BLE001 - whatever the codec says of a text that is none
-            raise ValueError(f"a histogram of {self.operation} at {self.place} cannot be read ({error})") from None
+                total.add(decode_histogram(part.response_seconds.histogram))
+        except ValueError as error:
+            raise ValueError(f"a histogram of {self.operation} at {self.place} cannot be read: it {error}") from None
         return total
 
     def sliced(self) -> list[SlicedPhase]:
         """The rounds that have slices, as the bootstrap takes them; one in which nothing ended has empty ones."""
         lengths = next(([piece.seconds for piece in part.slices] for part in self.parts if part.slices), [])
         found = []
-        for part in map(self._part_of, self.phases):
+        for part in self.by_phase:
             if part is None:
                 slices = [SliceTally(seconds) for seconds in lengths]
             else:
@@ -109,9 +111,6 @@ class Series:
             if slices:
                 found.append(SlicedPhase(self.mode, tuple(slices)))
         return found
-
-    def _part_of(self, phase: PhaseRecord) -> OperationRecord | None:
-        return next((part for part in phase.operations if part.operation == self.operation), None)
 
 
 def mean_recall(parts: Iterable[OperationRecord]) -> float | None:
@@ -137,5 +136,11 @@ def find_series(record: RunRecord) -> list[Series]:
             phases.setdefault((place, phase.mode), []).append(phase)
             found |= {(part.operation, place, phase.mode) for part in phase.operations}
     modes = list(Mode)
+    by_name = {
+        key: [{part.operation: part for part in reversed(phase.operations)} for phase in some]
+        for key, some in phases.items()
+    }
     ordered = sorted(found, key=lambda key: (key[0], key[1], modes.index(key[2])))
-    return [Series(*key, tuple(phases[key[1:]])) for key in ordered]
+    return [
+        Series(*key, tuple(phases[key[1:]]), tuple(parts.get(key[0]) for parts in by_name[key[1:]])) for key in ordered
+    ]

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from loadgen.record import Comparison, RunRecord
 from loadgen.results.bursts import Burst, find_bursts
 from loadgen.results.series import Place, Series, find_series, percentile, place_of
 from loadgen.sample import Mode
 from loadgen.verdict.comparing import say_winner
-from loadgen.verdict.phrases import join, name_places, show_interval, show_ratio, show_time
+from loadgen.verdict.phrases import first_of, join, name_places, show_interval, show_ratio, show_time
 from loadgen.verdict.warnings import find_warnings, say_answers
+
+IN_THE_REPORT = "like these: `loadgen report` has them all."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +36,17 @@ def explain(record: RunRecord) -> Explanation:
     series = find_series(record)
     headlines: list[str] = []
     findings: list[str] = []
-    for operation in dict.fromkeys(one.operation for one in series):
-        own = [one for one in series if one.operation == operation]
+    for operation, group in groupby(series, key=lambda one: one.operation):  # they come by operation
+        own = list(group)
         compared = _compared(record, operation)
         if compared:
             headlines.append(say_winner(operation, compared))
             findings += _say_tail(own, compared)
-            findings += _say_alone([one for one in own if one.place not in compared])
+            findings += first_of(_say_alone([one for one in own if one.place not in compared]), IN_THE_REPORT)
         else:
-            headlines += _say_alone(own)
+            headlines += first_of(_say_alone(own), IN_THE_REPORT)
     bursts = find_bursts(record)
-    headlines += [_say_burst(burst) for burst in bursts]
+    headlines += first_of(map(_say_burst, bursts), IN_THE_REPORT)
     if not headlines:
         headlines = ["Nothing was measured: no operation ended within a phase."]
     modes = {one.mode for one in series}

@@ -1,11 +1,15 @@
 """Numbers and lists as they stand in a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from loadgen.record import Ratio
 from loadgen.results.series import Place
 
 MILLISECONDS = 1_000
+NAMED = 12
+"""Loads, phases or operations that one sentence names at most."""
+SENTENCES = 20
+"""Sentences of one kind."""
 
 
 def join(words: Sequence[str]) -> str:
@@ -14,16 +18,55 @@ def join(words: Sequence[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def join_some(words: Sequence[str]) -> str:
+    """The same, of many the first and how many more: `1, 2, 3 and 1,997 more`."""
+    return join(words if len(words) <= NAMED else [*words[: NAMED - 1], f"{len(words) - NAMED + 1:,} more"])
+
+
+def first_of(sentences: Iterable[str], more: str) -> Iterator[str]:
+    """The first sentences, and of many one that says how many more; `more` follows their number."""
+    found = list(sentences)
+    yield from found[:SENTENCES]
+    if len(found) > SENTENCES:
+        yield f"{len(found) - SENTENCES:,} more {more}"
+
+
+def name_phases(numbers: Sequence[int]) -> str:
+    """Such as `phase 3`, `phases 1 and 3` or `phases 1 to 4 and 7`, from numbers in ascending order."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1] = [spans[-1][0], number]
+        else:
+            spans.append([number, number])
+    named: list[str] = []
+    for first, last in spans:
+        named += [f"{first} to {last}"] if last > first + 1 else [str(number) for number in range(first, last + 1)]
+    return f"phase{'' if len(numbers) == 1 else 's'} {join_some(named)}"
+
+
 def name_places(places: Sequence[Place]) -> str:
     """Such as `1, 8 and 32 users` or `50/s and 100/s`."""
     if len(places) == 1 or places[0].is_open:
-        return join([str(place) for place in places])
-    return f"{join([f'{place.level:,.0f}' for place in places])} users"
+        return join_some([str(place) for place in places])
+    return f"{join_some([f'{place.level:,.0f}' for place in places])} users"
 
 
 def show_ratio(ratio: float) -> str:
     """Three digits, but at least one after the point: 1.07, 12.3, 308.8."""
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"  # noqa: PLR2004 - said above
+
+
+def show_rate(rate: float) -> str:
+    """Operations per second with four digits at least, for the ratio of two: 9.876, 98.76, 1,234.5."""
+    known = float(f"{rate:.4g}")  # 99.999999 is 100
+    digits = 1 if known >= 100 else 2 if known >= 10 else 3  # noqa: PLR2004 - said above
+    return f"{rate:,.{digits}f}" if known >= 1 or not known else f"{known:g}"
+
+
+def show_seconds(seconds: float) -> str:
+    """Seconds with three digits after the point, of less than one four digits."""
+    return f"{seconds:,.3f}" if seconds >= 1 else f"{seconds:.4g}"
 
 
 def show_times(ratios: Sequence[Ratio], *, inverted: bool = False) -> str:

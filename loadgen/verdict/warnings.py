@@ -1,15 +1,17 @@
 """What a reader has to know before he believes a figure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from loadgen.flow import hangs
 from loadgen.health import LAG_LIMIT, too_late
 from loadgen.record import Comparison, PhaseRecord, RunRecord
-from loadgen.results.series import Place, find_series, mean_recall, place_of
+from loadgen.results.series import Place, Series, find_series, mean_recall, place_of
 from loadgen.sample import Mode, Outcome
-from loadgen.verdict.phrases import join, show_share, show_time
+from loadgen.verdict.phrases import first_of, join, join_some, name_phases, show_share, show_time
 
 SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
+IN_THE_RECORD = "like these: the run record has them all."
 SAME_RECALL = 0.01
 """Difference of recall up to which both modes count as equally right."""
 RECALL_DIFFERS = "recall differs"
@@ -18,31 +20,32 @@ RECALL_DIFFERS = "recall differs"
 
 def find_warnings(record: RunRecord) -> Iterator[str]:
     """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit."""
-    yield from _invalid(record)
-    yield from _doubted(record)
-    yield from _failures(record)
+    yield from first_of(_invalid(record), IN_THE_RECORD)
+    yield from first_of(_doubted(record), IN_THE_RECORD)
+    yield from first_of(_failures(record), IN_THE_RECORD)
     yield from _dropped(record)
-    yield from _hanging(record)
+    yield from first_of(_hanging(record), IN_THE_RECORD)
     yield from _outside(record)
     idle = [number for number, phase in enumerate(record.phases, 1) if not phase.operations]
     if idle:
-        yield f"No operation ended in {_phases(idle)}: what hung there lowers operations/s and is in no other figure."
+        told = "what hung there lowers operations/s and is in no other figure"
+        yield f"No operation ended in {name_phases(idle)}: {told}."
     lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
     if lost:
-        yield f"Workers were lost in {_phases(lost)}: the load there was not the one that was asked for."
+        yield f"Workers were lost in {name_phases(lost)}: the load there was not the one that was asked for."
     saturated = [
         number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated and not _all_failed(phase)
     ]
     if saturated:
         worst = _worst([record.phases[number - 1] for number in saturated])
-        yield f"The load generator was at its limit in {_phases(saturated)} ({worst}), {SATURATED}."
+        yield f"The load generator was at its limit in {name_phases(saturated)} ({worst}), {SATURATED}."
     yield from _late(record)
 
 
 def _invalid(record: RunRecord) -> Iterator[str]:
     """One sentence for each load and reason: operations that ran together mostly share it."""
     for (place, reasons), operations in _by_reasons(one for one in record.comparisons if one.verdict == "invalid"):
-        yield f"No verdict for {join(operations)} at {place}: {'; '.join(reasons) or 'no reason was kept'}."
+        yield f"No verdict for {join_some(operations)} at {place}: {'; '.join(reasons) or 'no reason was kept'}."
 
 
 def _doubted(record: RunRecord) -> Iterator[str]:
@@ -50,7 +53,7 @@ def _doubted(record: RunRecord) -> Iterator[str]:
     closed = (one for one in record.comparisons if one.verdict != "invalid" and one.reasons and one.rate is None)
     for (place, reasons), operations in _by_reasons(closed):
         told = "; ".join(reasons)
-        yield f"The p99 of {join(operations)} at {place} is too low: {told}. The verdict is of operations/s."
+        yield f"The p99 of {join_some(operations)} at {place} is too low: {told}. The verdict is of operations/s."
 
 
 def _by_reasons(comparisons: Iterable[Comparison]) -> Iterable[tuple[tuple[Place, tuple[str, ...]], list[str]]]:
@@ -61,18 +64,19 @@ def _by_reasons(comparisons: Iterable[Comparison]) -> Iterable[tuple[tuple[Place
 
 
 def _failures(record: RunRecord) -> Iterator[str]:
-    names = dict.fromkeys(part.operation for phase in record.phases for part in phase.operations)
-    for operation in names:
+    found: dict[str, dict[Mode, Counter[Outcome]]] = {}
+    for phase in record.phases:
+        for part in phase.operations:
+            found.setdefault(part.operation, {}).setdefault(phase.mode, Counter()).update(part.outcomes)
+    for operation, modes in found.items():
         told = []
-        for mode in Mode:
-            parts = [p for phase in record.phases if phase.mode is mode for p in phase.operations]
-            of_mode = [part for part in parts if part.operation == operation]
-            failures, count = sum(part.failures for part in of_mode), sum(part.count for part in of_mode)
+        for mode, outcomes in sorted(modes.items(), key=lambda one: list(Mode).index(one[0])):
+            failures = sum(number for kind, number in outcomes.items() if kind.is_failure)
             if failures:
-                kinds = [(kind, sum(part.outcomes.get(kind, 0) for part in of_mode)) for kind in Outcome]
-                by_kind = ", ".join(f"{kind} {number:,}" for kind, number in kinds if number and kind.is_failure)
-                share = show_share(failures / count)
-                told.append(f"{failures:,} of {count:,} with {mode} ({share}: {by_kind})")
+                kinds = [(kind, outcomes[kind]) for kind in Outcome if kind.is_failure and outcomes[kind]]
+                by_kind = ", ".join(f"{kind} {number:,}" for kind, number in kinds)
+                share = show_share(failures / outcomes.total())
+                told.append(f"{failures:,} of {outcomes.total():,} with {mode} ({share}: {by_kind})")
         if told:
             yield f"{operation} operations failed: {join(told)}."
 
@@ -131,11 +135,7 @@ def _late(record: RunRecord) -> Iterator[str]:
             if late and longest and p99 and p99 >= LAG_LIMIT and not too_late(p99, late)
         ]
         if told:
-            yield f"{who} late in {join(told)}, {so}."
-
-
-def _phases(numbers: list[int]) -> str:
-    return f"phase{'' if len(numbers) == 1 else 's'} {join([str(number) for number in numbers])}"
+            yield f"{who} late in {join_some(told)}, {so}."
 
 
 def _worst(phases: list[PhaseRecord]) -> str:
@@ -153,11 +153,14 @@ def _worst(phases: list[PhaseRecord]) -> str:
 
 def say_answers(record: RunRecord) -> Iterator[str]:
     """Whether both modes found equally many of the true neighbours; nothing where recall was not measured."""
-    known = [series for series in find_series(record) if series.recall is not None]
-    for operation in dict.fromkeys(series.operation for series in known):
+    known: dict[str, list[Series]] = {}
+    for series in find_series(record):
+        if series.recall is not None:
+            known.setdefault(series.operation, []).append(series)
+    for operation, some in known.items():
         means = []
         for mode in Mode:
-            mean = mean_recall(part for s in known if s.operation == operation and s.mode is mode for part in s.parts)
+            mean = mean_recall(part for series in some if series.mode is mode for part in series.parts)
             if mean is not None:
                 means.append((mode, mean))
         shown = join([f"{mean:.3f} with {mode}" for mode, mean in means])

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from loadgen.bootstrap import SlicedPhase
 from loadgen.cli import main
-from loadgen.compare import SlicedPhase, compare_phases
+from loadgen.compare import compare_phases
 from loadgen.record import RunRecord, read_record
 from loadgen.sample import Outcome
 from loadgen.server import EmbeddedServer

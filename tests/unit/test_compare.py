@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from loadgen.bootstrap import PhaseNoise, SlicedPhase
 from loadgen.compare import (
     Comparison,
     Crossover,
-    PhaseNoise,
     Ratio,
-    SlicedPhase,
     Verdict,
     compare_phases,
     find_crossover,

@@ -52,7 +52,7 @@ def test_markdown_has_the_verdict_first(tmp_path: Path, capsys: Captured) -> Non
     assert main(["compare", kept(tmp_path, "a", 100), kept(tmp_path, "b", 60), "--format", "markdown"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].startswith("**2 regressions beyond 5 %")
-    assert "| search | sync | 8 users | throughput | 100.0/s | 60.0/s | 0.60 (" in "\n".join(lines)
+    assert "| search | sync | 8 users | throughput | 100.0/s | 60.00/s | 0.60 (" in "\n".join(lines)
 
 
 def test_other_data_are_refused_unless_named(tmp_path: Path, capsys: Captured) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from loadgen.compare import SlicedPhase
+from loadgen.bootstrap import SlicedPhase
 from loadgen.record import PhaseRecord, RunRecord
 from loadgen.results.changes import find_changes, find_refusals
 from loadgen.results.estimates import Interval, compare_series, estimate

@@ -1,0 +1,244 @@
+"""A record of thousands of phases is drawn in limits that are told, and one that asks for too much is refused."""
+
+import base64
+import json
+import struct
+import zlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from loadgen import bootstrap
+from loadgen.bootstrap import PHASES_IN_FULL, SLICES_AT_MOST, SlicedPhase, resample
+from loadgen.cli import main
+from loadgen.compare import compare_phases
+from loadgen.record import RecordError, RunRecord, read_record, write_record, writing
+from loadgen.report.html import to_html
+from loadgen.report.markdown import to_markdown
+from loadgen.report.summary import summarize
+from loadgen.sample import Mode
+from loadgen.slices import SliceTally
+from loadgen.tally import HIGHEST, LOWEST, decode_histogram, new_histogram
+from loadgen.verdict import explain
+from loadgen.verdict.phrases import name_phases
+from tests.unit.record_support import comparison, operation, phase, record, timed
+
+BEGAN = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
+ROUND = ("sync", "async", "async", "sync")
+NOT_SHOWN = "rows, between the first and the last 200, are not shown. The run record has them"
+
+
+def many_phases(number: int, **given: Any) -> RunRecord:
+    """One load, phases without slices; each began 15 s after the one before."""
+    part = operation(slices=())
+    phases = (
+        phase(ROUND[n % 4], 8, part, started_at=BEGAN + timedelta(seconds=15 * n), **given) for n in range(number)
+    )
+    return record(*phases, comparisons=(comparison(8),))
+
+
+def many_levels(number: int) -> RunRecord:
+    part = timed([5] * 5)
+    phases = [phase(mode, users + 1, part) for users in range(number) for mode in ("sync", "async")]
+    return record(*phases, comparisons=tuple(comparison(users + 1) for users in range(number)))
+
+
+def test_a_page_of_3_000_phases_draws_400_of_them_and_says_so() -> None:
+    text = to_html([summarize(many_phases(3_000))])
+    assert "400 of 3,000 phases are drawn, evenly chosen; the tables and the run record have more." in text
+    assert f"2,600 of 3,000 {NOT_SHOWN}" in text
+    assert text.count("<tr>") < 600
+    assert '<td class="name">3000</td>' in text, "the last phase"
+    assert len(text) < 500_000
+
+
+def test_a_page_of_500_loads_draws_some_of_them_and_says_so() -> None:
+    text = to_html([summarize(many_levels(500))])
+    assert text.count("60 of 500 loads are drawn") == 4, "throughput and p99, each in its description too"
+    assert text.count("24 of 500 loads are drawn") == 2
+    assert text.count("6 of 500 loads are drawn") == 2
+    assert f"600 of 1,000 {NOT_SHOWN}" in text
+    assert "at every level measured, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 489 more users" in text
+
+
+def test_a_page_of_many_operations_draws_eight_of_them_and_names_the_others() -> None:
+    parts = [operation(f"step{number:02}", slices=()) for number in range(20)]
+    text = to_html([summarize(record(phase("sync", 8, *parts), phase("async", 8, *parts)))])
+    assert text.count("<svg") == 8 * 3
+    assert "Without pictures, as there are so many: step08, step09" in text
+    assert text.count("step19") > 1, "it is in the tables"
+
+
+def test_markdown_of_3_000_phases_shows_400_of_them_and_says_so() -> None:
+    lines = to_markdown([summarize(many_phases(3_000))]).splitlines()
+    assert len([line for line in lines if line.startswith("|")]) < 500
+    assert [line for line in lines if line.startswith(f"2,600 of 3,000 {NOT_SHOWN}")]
+
+
+def test_only_what_is_shown_of_a_long_table_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[SlicedPhase] = []
+
+    def count(found: SlicedPhase, *given: Any) -> Any:
+        computed.append(found)
+        return resample(found, *given)
+
+    monkeypatch.setattr(bootstrap, "resample", count)
+    to_markdown([summarize(many_levels(1_000))])
+    assert len(computed) == 400
+
+
+def test_the_verdict_of_3_000_phases_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+    waiting = many_phases(3_000, saturated=True, unfinished=8, longest_unfinished_seconds=5.0, workers_lost=1)
+    lines = explain(waiting).lines()
+    assert len(lines) < 40
+    assert max(map(len, lines)) < 500
+    assert "Warning: 2,980 more like these: the run record has them all." in lines
+    assert [line for line in lines if "lost in phases 1 to 3000" in line]
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        ([3], "phase 3"),
+        ([1, 3], "phases 1 and 3"),
+        ([1, 2], "phases 1 and 2"),
+        ([1, 2, 3, 7], "phases 1 to 3 and 7"),
+        (list(range(1, 60, 2)), "phases 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21 and 19 more"),
+    ],
+)
+def test_phases_are_named_in_spans(numbers: list[int], told: str) -> None:
+    assert name_phases(numbers) == told
+
+
+def sliced(rng: np.random.Generator, phases: int, slices: int = 10) -> list[SlicedPhase]:
+    found = []
+    for number in range(phases):
+        pieces = []
+        for _ in range(slices):
+            piece = SliceTally(1.0)
+            for seconds in rng.exponential(0.01, rng.poisson(60 * (1.1 if ROUND[number % 4] == "async" else 1.0))):
+                piece.add(float(seconds))
+            pieces.append(piece)
+        found.append(SlicedPhase(Mode(ROUND[number % 4]), tuple(pieces)))
+    return found
+
+
+def test_fewer_replicates_of_each_of_many_phases_give_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    phases = sliced(np.random.default_rng(5), 4 * PHASES_IN_FULL)
+    quick = compare_phases(phases, np.random.default_rng(1))
+    monkeypatch.setattr(bootstrap, "PHASES_IN_FULL", len(phases))
+    full = compare_phases(phases, np.random.default_rng(1))
+    for one, other in ((quick.throughput, full.throughput), (quick.p50, full.p50), (quick.p99, full.p99)):
+        assert one is not None
+        assert other is not None
+        assert one.estimate == pytest.approx(other.estimate, rel=1e-9)
+        assert one.high / one.low - 1 == pytest.approx(other.high / other.low - 1, rel=0.12)
+
+
+def test_a_phase_of_very_many_slices_is_taken_in_longer_ones() -> None:
+    (phase_of_hours,) = sliced(np.random.default_rng(5), 1, 4 * SLICES_AT_MOST)
+    drawn = resample(phase_of_hours, np.random.default_rng(1), 200)
+    whole = sum(piece.operations for piece in phase_of_hours.slices) / (4 * SLICES_AT_MOST)
+    assert np.exp(drawn[0, 0]) == pytest.approx(whole)
+    assert np.std(drawn[1:, 0]) == pytest.approx(1 / np.sqrt(phase_of_hours.operations), rel=0.3)
+
+
+def packed(payload: bytes) -> str:
+    """As an encoded histogram: a header, and the payload compressed."""
+    squeezed = zlib.compress(payload, 9)
+    return base64.b64encode(struct.pack(">ii", 0x1C849314, len(squeezed)) + squeezed).decode()
+
+
+def header(lowest: int = LOWEST, highest: int = HIGHEST, digits: int = 3, length: int = 0) -> bytes:
+    return struct.pack(">iiiiqqd", 0x1C849313, length, 0, digits, lowest, highest, 1.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "SElTVA==",
+        packed(b""),
+        packed(header() + bytes(1 << 28)),
+        packed(header(highest=2**62)),
+        packed(header(digits=5)),
+        packed(header(lowest=0)),
+    ],
+    ids=["nothing", "short", "empty", "256 MiB", "many buckets", "fine", "zero"],
+)
+def test_a_text_that_is_no_histogram_of_ours_is_refused_before_it_takes_memory(text: str) -> None:
+    with pytest.raises(ValueError, match="is no histogram"):
+        decode_histogram(text)
+
+
+def test_a_histogram_of_ours_is_read() -> None:
+    times = new_histogram()
+    times.record_value(12_345, 7)
+    found = decode_histogram(times.encode().decode())
+    assert (found.get_total_count(), found.get_max_value()) == (7, times.get_max_value())
+
+
+def with_phases(path: Path, phases: list[Any]) -> Path:
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"phases": phases}))
+    return path
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_a_file_that_asks_for_too_much_is_refused_in_one_line(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [operation(f"x{number}", slices=()) for number in range(101)]
+    many = write_record(tmp_path, record(phase("sync", 8, *names), run_id="names"))
+    values = tmp_path / "values.json"
+    values.write_text(f"[{'[],' * 40_000}[]]")
+    wrong = with_phases(write_record(tmp_path, record(run_id="wrong")), [{}] * 200)
+    monkeypatch.setattr(writing, "LARGEST", 200_000)
+    monkeypatch.setattr(writing, "VALUES_AT_MOST", 50_000)
+    for path, problem in (
+        (Path("/dev/zero"), "is larger than 0 MiB"),
+        (values, "has more than 50,000 values"),
+        (many, "has 101 names of operations in 101 places; at most 100 and 100,000 are read"),
+        (wrong, "it has 2,800 mistakes"),
+    ):
+        assert main([command, *[str(path)] * (2 if command == "compare" else 1)]) == 2
+        told = capsys.readouterr().err
+        assert problem in told
+        assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"seconds": 10.0', '"seconds": 1e300'),
+        ('"ok": 50', '"ok": 1' + "0" * 400),
+        ('"seconds": 1.0', '"seconds": 1e-320'),
+        ('"times": "', '"times": "99999:1 '),
+        ('"times": "', '"times": "9999:1 '),
+        ('"estimate": 1.3', '"estimate": -1e308'),
+        ('"low": 1.2', '"low": 0.0'),
+        ('"high": 1.4', '"high": 1e308'),
+        ('"mean": 0.01', '"mean": -1e308'),
+    ],
+)
+def test_figures_that_no_run_has_are_drawn_or_refused_in_one_line(
+    old: str, new: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phases = [phase(mode, 8, timed([10] * 5)) for mode in ROUND]
+    path = write_record(tmp_path, record(*phases, comparisons=(comparison(8),)))
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    for command in (["report", str(path)], ["compare", str(path), str(path)]):
+        code = main(command)
+        told = capsys.readouterr().err
+        assert len(told.splitlines()) == (0 if code in (0, 1) else 1), told
+
+
+def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    whole = many_levels(3)
+    assert read_record(write_record(tmp_path, whole)) == whole
+    with pytest.raises(RecordError, match="does not exist"):
+        read_record(tmp_path / "none.json")
