@@ -4,9 +4,9 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from random import Random
 
-import gevent
 import numpy as np
 import pytest
 
@@ -104,7 +104,7 @@ def test_a_phase_that_loses_workers_every_time_is_marked_after_three_attempts(tw
 
     run = two.begin(closed_phases(1), worker_grace=60.0)
     for number in range(5):
-        two.time.after(5.5 + 10.0 * number, lambda number=number: swap(number))
+        two.time.after(5.5 + 10.0 * number, partial(swap, number))
     two.carry_out()
     assert run.incomplete == "phase 1 lacked 1 workers"
     assert two.ledger.windows[0].phase.attempt == 2
@@ -192,7 +192,7 @@ def test_the_window_opens_when_all_users_have_started(two: Cluster) -> None:
 def test_users_that_all_end_by_themselves_end_the_plan(two: Cluster) -> None:
     run = two.begin(closed_phases(2))
     for name in ("a", "b"):
-        two.time.after(4.5, lambda name=name: setattr(two[name], "gone", 4))
+        two.time.after(4.5, partial(setattr, two[name], "gone", 4))
     two.carry_out()
     assert run.incomplete == "ended early: 0 of 2 phases (all 8 users of phase 1 ended by themselves)"
     assert two.time() - 1000 < 10, "nobody waits for the phase's end"
@@ -317,9 +317,9 @@ def test_a_worker_that_never_says_what_it_runs_holds_up_the_start_for_a_while_on
 # A run of one mode
 
 
-def follow(made: Cluster, users: int = 8, run_time: float = 60.0, **given: object) -> None:
+def follow(made: Cluster, users: int = 8, run_time: float = 60.0) -> None:
     """Begin a run of one mode."""
-    made.begin((), **given)
+    made.begin()
     made.spawn_users(users)
     phase = Phase(0, Mode.SYNC, users)
     made.time.run(lambda: made.coordinator.follow(phase, lambda: users, run_time))
@@ -334,7 +334,8 @@ def test_a_run_of_one_mode_counts_from_when_all_users_have_started(two: Cluster)
     assert two.coordinator.state is State.READY
     two.time.pass_by(20.1)
     ((phase, left),) = two.screen.opened
-    assert (phase.concurrency, left) == (8, pytest.approx(53.0, abs=0.2))
+    assert phase.concurrency == 8
+    assert left == pytest.approx(53.0, abs=0.2)
     two.time.run(two.coordinator.stop)
     assert two["a"].ledger.windows[0].start - began == pytest.approx(7.0, abs=0.2)
     assert two.ledger.windows[0].seconds == pytest.approx(20.0, abs=0.2)
@@ -412,7 +413,7 @@ def test_a_worker_that_joins_a_run_of_one_mode_counts_from_then_on(two: Cluster)
 def test_a_run_against_a_server_that_answers_nothing_is_given_up(
     two: Cluster, outcome: Outcome | None, given: dict[str, float], reason: str, after: float
 ) -> None:
-    run = two.begin(closed_phases(2, seconds=60.0), **given)
+    run = two.begin(closed_phases(2, seconds=60.0), "one", **given)
     two["a"].outcome = two["b"].outcome = outcome
     began = two.time()
     two.carry_out()
@@ -525,8 +526,9 @@ def test_reports_are_confirmed_so_that_later_ones_say_what_is_new_only(two: Clus
     assert body["windows"] == []
 
 
-def test_a_run_that_has_begun_with_local_users_needs_no_network(two: Cluster) -> None:
-    """The greenlets of a coordinator end with it."""
+def test_a_coordinator_that_is_closed_looks_after_nobody(two: Cluster) -> None:
+    two.begin(closed_phases(1))
     two.coordinator.close()
-    gevent.sleep(0)
-    assert two.coordinator._supervisor.dead
+    two.network.add("c")
+    two.time.pass_by(5)
+    assert two["c"].done == []

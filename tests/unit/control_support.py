@@ -1,0 +1,359 @@
+"""A coordinator with workers in one process, joined by a network that may lose, repeat and delay, on virtual time."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+import msgpack
+import pytest
+
+from loadgen.control import agents, closed, coordinator, splitting
+from loadgen.control.calls import Responder
+from loadgen.control.coordinator import Coordinator
+from loadgen.control.errors import PlanBrokenError
+from loadgen.control.merged import MergedLedger
+from loadgen.control.messages import (
+    Command,
+    Confirm,
+    CountMissingSlots,
+    CountUsers,
+    Describe,
+    Drain,
+    FromAgent,
+    Hello,
+    IsOver,
+    OpenWindow,
+    Prepare,
+    Refuse,
+    Report,
+    Stop,
+    decode,
+    encode,
+)
+from loadgen.control.run import Run
+from loadgen.ledger import Ledger
+from loadgen.phase import Phase
+from loadgen.sample import Mode, Outcome, Sample
+from loadgen.settings import Settings
+from loadgen.window import Window
+from tests.unit.virtual_time import VirtualTime
+
+OWN = Hello("0.1.0", "one locustfile", "key of the master")
+WORKER = Hello("0.1.0", "one locustfile")
+HOST = "http://root:S3cret@milvus:19530"
+
+
+def over_the_wire(data: dict[str, Any]) -> Any:
+    """As it arrives: tuples are lists there."""
+    return msgpack.unpackb(msgpack.packb(data), strict_map_key=False)
+
+
+class Worker:
+    """A worker whose users make `rate` operations a second each; its ledger and its way of answering are real."""
+
+    def __init__(self, time: VirtualTime, send: Callable[[FromAgent], None]) -> None:
+        self.time = time
+        self.send = send
+        self.ledger = Ledger()
+        self.responder = Responder(self._execute)
+        self.done: list[Command] = []
+        """What it has carried out, in order."""
+        self.users = 0
+        """Those that Locust has started here."""
+        self.starts_in = 0.0
+        """Seconds that a user's on_start takes."""
+        self.started_at = 0.0
+        self.gone = 0
+        """Of them, those that have ended by themselves."""
+        self.outcome: Outcome | None = Outcome.OK
+        """How operations end; None: they do not."""
+        self.over: set[int] = set()
+        self.error = ""
+        """Why it cannot be prepared."""
+        self.on_command: Callable[[Command], object] = lambda _command: None
+        self.refused = ""
+        self._greenlet = gevent.spawn(self._work)
+
+    def take(self, command: Command) -> None:
+        """A command has arrived."""
+        if isinstance(command, Refuse):
+            self.refused = command.reason
+        elif isinstance(command, Confirm):
+            if command.run_id == self.responder.run_id:
+                self.ledger.confirm(command.report)
+        elif (answer := self.responder.receive(command)) is not None:
+            self.send(answer)
+
+    def kinds(self) -> list[str]:
+        """Names of the commands it has carried out, those left out that are questions."""
+        questions = {"count_users", "count_missing_slots", "is_over", "describe"}
+        return [command.kind for command in self.done if command.kind not in questions]
+
+    def spawn(self, users: int) -> None:
+        """Have so many users, as Locust does."""
+        self.users, self.gone, self.started_at = users, 0, self.time() + self.starts_in
+
+    @property
+    def present(self) -> int:
+        """Users past their on_start that have not ended."""
+        return self.users - self.gone if self.time() >= self.started_at else 0
+
+    def report(self) -> None:
+        """Send a report."""
+        body = self.ledger.take_report(self.time())
+        self.send(Report(self.responder.run_id, body["sequence"], body, self.present if self.outcome is None else 0))
+
+    def end(self) -> None:
+        """The process is gone."""
+        self._greenlet.kill()
+
+    def _work(self) -> None:
+        self.time.pause(0.25)  # no operation ends where a phase does
+        while True:
+            phase = self.ledger._current.phase if self.ledger._current is not None else None
+            if self.outcome is not None and self.present and phase is not None:
+                now = self.time()
+                sample = Sample(phase.mode, "search", now - 0.01, now - 0.01, now, self.outcome, 10)
+                self.ledger([sample] * self.present)
+            if self.responder.run_id:
+                self.report()
+            self.time.pause(1.0)
+
+    def _execute(self, command: Command) -> Any:
+        self.done.append(command)
+        self.on_command(command)
+        if isinstance(command, Prepare):
+            if self.error:
+                raise RuntimeError(self.error)
+            self.ledger.reset(self.time())
+        elif isinstance(command, CountUsers):
+            return {"started": self.users if self.time() >= self.started_at else 0, "present": self.present}
+        elif isinstance(command, OpenWindow):
+            phase = command.phase
+            start = self.time() - command.elapsed + phase.warmup_seconds
+            if phase.number not in self.ledger.windows or self.ledger.windows[phase.number].phase != phase:
+                self.ledger.open(phase, start, start + phase.seconds if phase.seconds else math.inf)
+        elif isinstance(command, Drain | Stop):
+            self.users = 0
+            self.ledger.close(self.time())
+            return self.ledger.take_report(self.time(), final=True)
+        answers: Mapping[type[Any], Any] = {
+            IsOver: getattr(command, "number", -1) in self.over,
+            Describe: {"connections": 2, "data": ["abc"]},
+            CountMissingSlots: 0,
+        }
+        return answers.get(type(command))
+
+
+class Network:
+    """Ways to the workers, as `control.link.Link`. `fate` says when the copies of a message arrive: () is lost."""
+
+    is_local = False
+
+    def __init__(self, time: VirtualTime) -> None:
+        self.time = time
+        self.workers: dict[str, Worker] = {}
+        self.away: set[str] = set()
+        """Those that Locust misses."""
+        self.frozen: dict[str, list[Command]] = {}
+        """What waits for workers that are stopped, until they go on."""
+        self.dismissed: list[str] = []
+        self.sent: list[tuple[str, Command]] = []
+        self.fate: Callable[[Command | FromAgent], Sequence[float]] = lambda _message: (0.0,)
+        self.hear: Callable[[str, FromAgent], None] = lambda _agent, _message: None
+
+    def connected(self) -> set[str]:
+        return set(self.workers) - self.away
+
+    def dismiss(self, agent: str) -> None:
+        self.dismissed.append(agent)
+        self.remove(agent)
+
+    def send(self, agent: str, command: Command) -> None:
+        self.sent.append((agent, command))
+
+        def arrive() -> None:
+            told = decode(over_the_wire(encode(command)))
+            assert isinstance(told, Command)
+            if agent in self.frozen:
+                self.frozen[agent].append(told)
+            elif agent in self.workers:
+                self.workers[agent].take(told)
+
+        self._deliver(command, arrive)
+
+    def add(self, name: str, hello: Hello | None = WORKER) -> Worker:
+        """A worker connects, and says what it runs."""
+
+        def send(message: FromAgent) -> None:
+            def arrive() -> None:
+                told = decode(over_the_wire(encode(message)))
+                assert isinstance(told, FromAgent)
+                self.hear(name, told)
+
+            if name not in self.frozen:
+                self._deliver(message, arrive)
+
+        worker = self.workers[name] = Worker(self.time, send)
+        if hello is not None:
+            self.hear(name, hello)
+        return worker
+
+    def remove(self, name: str) -> None:
+        """A worker is killed."""
+        if name in self.workers:
+            self.workers.pop(name).end()
+
+    def freeze(self, name: str) -> None:
+        """A worker is stopped: it does nothing, and Locust misses it."""
+        self.frozen[name] = []
+        self.away.add(name)
+
+    def thaw(self, name: str) -> None:
+        """It goes on, with all that was said to it meanwhile."""
+        self.away.discard(name)
+        for command in self.frozen.pop(name):
+            self.workers[name].take(command)
+
+    def _deliver(self, message: Command | FromAgent, arrive: Callable[[], None]) -> None:
+        for delay in self.fate(message):
+            if delay:
+                self.time.after(delay, arrive)
+            else:
+                arrive()
+
+
+@dataclass
+class Screen:
+    """What is shown of a run."""
+
+    opened: list[tuple[Phase, float]] = field(default_factory=list)
+    finished: list[Window | None] = field(default_factory=list)
+
+    def begin(self, phase: Phase, plan: Sequence[Phase]) -> None:
+        pass
+
+    def open(self, phase: Phase, run_time: float = 0.0) -> None:
+        self.opened.append((phase, run_time))
+
+    def finish(self, window: Window | None) -> None:
+        self.finished.append(window)
+
+
+@dataclass
+class Process:
+    """The process that conducts."""
+
+    ended: list[str] = field(default_factory=list)
+    on_end: Callable[[], object] = lambda: None
+    death: str = ""
+    in_flight: int = 0
+
+    def end_run(self, reason: str) -> None:
+        self.ended.append(reason)
+        self.on_end()
+
+    def after_phase(self, phase: Phase | None) -> None:
+        pass
+
+    def enter(self, phase: Phase, labels: dict[str, str]) -> None:
+        pass
+
+    def leave(self) -> None:
+        pass
+
+    def find_death(self) -> str:
+        return self.death
+
+    def count_in_flight(self) -> int:
+        return self.in_flight
+
+
+class Cluster:
+    """A coordinator, its workers, and what Locust does between them."""
+
+    def __init__(self, time: VirtualTime, names: Sequence[str]) -> None:
+        self.time = time
+        self.network = Network(time)
+        self.ledger = MergedLedger()
+        self.screen = Screen()
+        self.process = Process()
+        self.coordinator = Coordinator(self.network, OWN, self.ledger, self.screen, self.process)
+        self.network.hear = self.coordinator.receive
+        for name in names:
+            self.network.add(name)
+
+    def __getitem__(self, name: str) -> Worker:
+        return self.network.workers[name]
+
+    def begin(self, plan: Sequence[Phase] = (), run_id: str = "one", **given: Any) -> Run:
+        """Have a run begin. Raises AgentError as `Coordinator.begin_run`."""
+        expected = given.pop("expected", len(self.network.workers))
+        settings = Settings(host=HOST, **{"worker_grace": 0.0, "deadline": 2.0} | given)
+        run = Run(run_id, settings, tuple(plan), expected, {"run_id": run_id})
+        self.time.run(lambda: self.coordinator.begin_run(run))
+        return run
+
+    def carry_out(self) -> None:
+        """Carry out the plan, as `PhaseShape` does in Locust, and end the run."""
+        self.time.run(self._walk, within=3_000.0)
+
+    def _walk(self) -> None:
+        walking = gevent.spawn(self._take_phases)
+        self.process.on_end = walking.kill  # as Locust ends its shape's greenlet
+        walking.join()
+        if walking.exception is not None:
+            raise walking.exception
+        self.coordinator.stop()
+        self.coordinator.end_run()
+
+    def _take_phases(self) -> None:
+        coordinator = self.coordinator
+        try:
+            for planned in coordinator.run.plan:
+                phase: Phase | None = planned
+                while phase is not None:
+                    coordinator.announce(phase)
+                    self.spawn_users(phase.users)
+                    coordinator.measure(phase)
+                    self.spawn_users(0)
+                    coordinator.finish(phase)
+                    phase = coordinator.next_attempt(phase)
+        except PlanBrokenError as error:
+            coordinator.run.broken = str(error)
+
+    def spawn_users(self, users: int) -> None:
+        """Spread users over the workers that are connected, as Locust does."""
+        names = sorted(self.network.connected())
+        for place, name in enumerate(names):
+            self[name].spawn(users // len(names) + (place < users % len(names)))
+
+    def outside(self) -> dict[str, int]:
+        """Operations that count in no phase, by how they ended."""
+        return {str(outcome): n for ends in self.ledger.outside.values() for outcome, n in ends.items()}
+
+    def operations(self, number: int) -> int:
+        """Operations that count in a phase."""
+        return sum(tally.operations for tally in self.ledger.windows[number].tallies.values())
+
+
+@contextmanager
+def cluster(patch: pytest.MonkeyPatch, *names: str) -> Iterator[Cluster]:
+    """A coordinator and these workers on virtual time, taken down afterwards."""
+    time = VirtualTime()
+    time.rule(patch, (agents, closed, coordinator, splitting))
+    made = Cluster(time, names)
+    try:
+        yield made
+    finally:
+        made.coordinator.close()
+        for name in list(made.network.workers):
+            made.network.remove(name)
+
+
+def closed_phases(number: int, users: int = 8, seconds: float = 10.0) -> tuple[Phase, ...]:
+    """A plan without warm-ups."""
+    return tuple(Phase(place, Mode.SYNC, users, seconds) for place in range(number))
