@@ -73,7 +73,7 @@ class Agents:
                 self.dismiss(name, f"it has not said within {GREET_WITHIN:g} s what it runs")
 
     def wait_for_greetings(self) -> None:
-        """Wait until all workers that are connected have said what they run, or are dismissed: the next users go to all."""
+        """Wait until all connected workers have said what they run, or are dismissed: the next users go to all."""
         while self._link.connected() - self._greeted:
             self.dismiss_silent()
             pause(LOOK)

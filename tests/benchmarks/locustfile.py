@@ -48,13 +48,12 @@ class Turns:
     def __init__(self, conductor: shapes.Conductor, station: Station) -> None:
         self._conductor = conductor
         self._station = station
-        self._phase: Phase | None = None
         self._cpu = 0.0
-        self.reset = conductor.reset
+        self.begin_plan, self.next_attempt = conductor.begin_plan, conductor.next_attempt
+        self.break_off = conductor.break_off
 
     def begin(self, phase: Phase) -> list[Any]:
         """A bare window first, if it is its turn."""
-        self._phase = phase
         if phase.number % 2 == 0:
             self._run_bare(phase)
         return self._conductor.begin(phase)
@@ -65,13 +64,12 @@ class Turns:
         self._conductor.measure(phase)
         watcher.join()
 
-    def finish(self) -> None:
-        """Tell the tool's figures; then a bare window, if it is its turn."""
-        self._conductor.finish()
-        assert self._phase
-        self._tell(self._station.ledger.windows[self._phase.number])
-        if self._phase.number % 2:
-            self._run_bare(self._phase)
+    def finish(self, phase: Phase) -> None:
+        """Print the tool's figures; then a bare window, if it is its turn."""
+        self._conductor.finish(phase)
+        self._tell(self._station.ledger.windows[phase.number])
+        if phase.number % 2:
+            self._run_bare(phase)
 
     def _watch_cost(self, phase: Phase) -> None:
         windows = self._station.ledger.windows

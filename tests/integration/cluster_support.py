@@ -131,5 +131,5 @@ def count_all(told: dict[str, object]) -> int:
     total: Counter[str] = Counter()
     for window in told["windows"]:  # type: ignore[attr-defined]
         total.update(window["counts"])
-    outside = sum(sum(ends.values()) for ends in told["outside"].values())  # type: ignore[attr-defined]
-    return total.total() + outside
+    ends = told["outside"].values()  # type: ignore[attr-defined]
+    return total.total() + sum(sum(outcomes.values()) for outcomes in ends)
