@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter, time
 
-from loadgen.conflicts import without_secret
 from loadgen.control.agents import ANSWER_WITHIN, LOOK, Agents
-from loadgen.control.closed import LOOK_AT_USERS, ClosedPhases
+from loadgen.control.closed import ClosedPhases
 from loadgen.control.errors import PlanBrokenError
 from loadgen.control.gathering import Gathering
 from loadgen.control.link import Link
@@ -23,9 +22,9 @@ from loadgen.control.messages import (
     Stop,
 )
 from loadgen.control.run import Board, Host, Run, log_lacking
-from loadgen.control.splitting import LOOK_FOR_WORKERS, Splitting
+from loadgen.control.splitting import Splitting
 from loadgen.control.states import State, StateMachine
-from loadgen.control.watch import SuccessWatch, find_patience
+from loadgen.control.supervising import Supervisor
 from loadgen.ledger import Counted
 from loadgen.phase import Phase
 from loadgen.runtime.hub import pause, spawn
@@ -52,10 +51,9 @@ class Coordinator:
         self.run = Run("", Settings(), over=True)
         self._closed = ClosedPhases(self.agents)
         self._gathering = Gathering(self.agents, ledger)
-        self._watch = SuccessWatch(0.0)
-        self._alone_since = 0.0
-        self._admitting: set[str] = set()
-        self._supervisor = spawn(self._supervise)
+        parts = (self.agents, self._closed, self._gathering)
+        self._supervisor = Supervisor(link, parts, ledger, host, self.end_early)
+        self._watching = spawn(self._supervisor.watch, lambda: self.state)
 
     @property
     def state(self) -> State:
@@ -64,7 +62,7 @@ class Coordinator:
 
     def close(self) -> None:
         """No run comes any more."""
-        self._supervisor.kill(block=False)
+        self._watching.kill(block=False)
 
     # What agents say
 
@@ -98,8 +96,7 @@ class Coordinator:
             self._machine.move(State.FAILED)
             self.run.over = True
             raise
-        self._watch = SuccessWatch(find_patience(run.settings))
-        self._alone_since = perf_counter()
+        self._supervisor.begin(run)
         self._machine.move(State.READY)
 
     def teach(self) -> None:
@@ -123,53 +120,6 @@ class Coordinator:
             self._machine.move(State.DRAINING)
         if self.state is not State.IDLE:
             self._machine.move(State.IDLE)
-
-    def _supervise(self) -> None:
-        """Look after agents that join, users that end and a server that falls silent."""
-        looked_at = 0.0
-        while True:
-            pause(LOOK_FOR_WORKERS)
-            if self.run.over or self.state in (State.IDLE, State.PREPARING, State.FAILED):
-                continue
-            self.agents.dismiss_silent()
-            for name in self.agents.newcomers() - self._admitting:
-                self._admitting.add(name)
-                spawn(self._admit, name)
-            if perf_counter() - looked_at >= LOOK_AT_USERS:
-                looked_at = perf_counter()
-                self._look_at_server()
-                if not self.run.plan:
-                    self._look_at_workers()
-
-    def _look_at_workers(self) -> None:
-        """A run of one mode whose workers have all gone ends, where no other comes within the grace."""
-        if self.agents.present():
-            self._alone_since = perf_counter()
-        elif perf_counter() - self._alone_since > self.run.settings.worker_grace:
-            self.end_early("no worker is left")
-
-    def _admit(self, name: str) -> None:
-        """Make a worker that has joined ready, and have it count for the closed phase that runs."""
-        try:
-            truth = self.run.truth.as_message() if self.run.truth is not None else None
-            if why := self.agents.prepare(name, self.run.settings.as_message(), truth):
-                if name in self._link.connected():
-                    self.agents.dismiss(name, why)
-                return
-            self._closed.join({name})
-        finally:
-            self._admitting.discard(name)
-
-    def _look_at_server(self) -> None:
-        if death := self._host.find_death():
-            self.end_early(death)
-            return
-        if self.state is not State.MEASURING:
-            self._watch.restart(perf_counter())
-            return
-        in_flight = self._host.count_in_flight() + self._gathering.count_in_flight()
-        if why := self._watch.judge(perf_counter(), self._ledger.answered, self._ledger.failed, in_flight):
-            self.end_early(f"{why}: is the server at {without_secret(self.run.settings.host)} alive?")
 
     # A plan of phases
 

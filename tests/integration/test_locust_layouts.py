@@ -46,9 +46,7 @@ def test_one_mode_takes_locusts_own_users_rate_and_time(milvus: EmbeddedServer, 
     run = run_locust(tmp_path, "--host", milvus.uri, "--collection", "layout_one", *SMALL, *flags)
     run.assert_good()
     assert searches(milvus) - before == run.told["stats"][f"{mode} search"] == count_all(run.told)
-    assert 0 < run.counted[f"{mode} search"] < count_all(run.told), (
-        "what comes before all users have started is outside"
-    )
+    assert 0 < run.counted[f"{mode} search"] < count_all(run.told), "what came before all had started is outside"
     assert list(run.told["stats"]) == [f"{mode} search"]
     assert "Ramping to 6 users at a rate of 3.00 per second" in run.err
     assert 0.5 < run.told["windows"][0]["seconds"] < 4, "from when all six had started"

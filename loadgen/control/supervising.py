@@ -1,0 +1,91 @@
+"""What is looked after while a run goes on: workers that join, a server that falls silent, a run without workers."""
+
+from collections.abc import Callable
+from time import perf_counter
+
+from loadgen.conflicts import without_secret
+from loadgen.control.agents import Agents
+from loadgen.control.closed import LOOK_AT_USERS, ClosedPhases
+from loadgen.control.gathering import Gathering
+from loadgen.control.link import Link
+from loadgen.control.run import Host, Run
+from loadgen.control.splitting import LOOK_FOR_WORKERS
+from loadgen.control.states import State
+from loadgen.control.watch import SuccessWatch, find_patience
+from loadgen.ledger import Counted
+from loadgen.runtime.hub import pause, spawn
+
+
+class Supervisor:
+    """One beside each coordinator, on the hub. `end_early` is called with the reason why a run cannot go on."""
+
+    def __init__(
+        self,
+        link: Link,
+        parts: tuple[Agents, ClosedPhases, Gathering],
+        ledger: Counted,
+        host: Host,
+        end_early: Callable[[str], object],
+    ) -> None:
+        self._link = link
+        self._agents, self._closed, self._gathering = parts
+        self._ledger = ledger
+        self._host = host
+        self._end_early = end_early
+        self._run: Run | None = None
+        self._watch = SuccessWatch(0.0)
+        self._alone_since = 0.0
+        self._admitting: set[str] = set()
+
+    def begin(self, run: Run) -> None:
+        """Look after this run, as soon as its agents are ready."""
+        self._run = run
+        self._watch = SuccessWatch(find_patience(run.settings))
+        self._alone_since = perf_counter()
+
+    def watch(self, find_state: Callable[[], State]) -> None:
+        """Go on for ever; `find_state` is where the coordinator stands."""
+        looked_at = 0.0
+        while True:
+            pause(LOOK_FOR_WORKERS)
+            run, state = self._run, find_state()
+            if run is None or run.over or state in (State.IDLE, State.PREPARING, State.FAILED):
+                continue
+            self._agents.dismiss_silent()
+            for name in self._agents.newcomers() - self._admitting:
+                self._admitting.add(name)
+                spawn(self._admit, name, run)
+            if perf_counter() - looked_at >= LOOK_AT_USERS:
+                looked_at = perf_counter()
+                self._look_at_server(run, is_measuring=state is State.MEASURING)
+                self._look_at_workers(run)
+
+    def _admit(self, name: str, run: Run) -> None:
+        """Make a worker that has joined ready, and have it count for the closed phase that runs."""
+        try:
+            truth = run.truth.as_message() if run.truth is not None else None
+            if why := self._agents.prepare(name, run.settings.as_message(), truth):
+                if name in self._link.connected():
+                    self._agents.dismiss(name, why)
+                return
+            self._closed.join({name})
+        finally:
+            self._admitting.discard(name)
+
+    def _look_at_workers(self, run: Run) -> None:
+        """A run without a plan whose workers have all gone ends, where no other comes within the grace."""
+        if run.plan or self._agents.present():
+            self._alone_since = perf_counter()
+        elif perf_counter() - self._alone_since > run.settings.worker_grace:
+            self._end_early("no worker is left")
+
+    def _look_at_server(self, run: Run, *, is_measuring: bool) -> None:
+        if death := self._host.find_death():
+            self._end_early(death)
+            return
+        if not is_measuring:
+            self._watch.restart(perf_counter())
+            return
+        in_flight = self._host.count_in_flight() + self._gathering.count_in_flight()
+        if why := self._watch.judge(perf_counter(), self._ledger.answered, self._ledger.failed, in_flight):
+            self._end_early(f"{why}: is the server at {without_secret(run.settings.host)} alive?")
