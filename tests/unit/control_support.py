@@ -10,7 +10,7 @@ import gevent
 import msgpack
 import pytest
 
-from loadgen.control import agents, closed, coordinator, splitting
+from loadgen.control import agents, closed, coordinator, splitting, supervising
 from loadgen.control.calls import Responder
 from loadgen.control.coordinator import Coordinator
 from loadgen.control.errors import PlanBrokenError
@@ -344,7 +344,7 @@ class Cluster:
 def cluster(patch: pytest.MonkeyPatch, *names: str) -> Iterator[Cluster]:
     """A coordinator and these workers on virtual time, taken down afterwards."""
     time = VirtualTime()
-    time.rule(patch, (agents, closed, coordinator, splitting))
+    time.rule(patch, (agents, closed, coordinator, splitting, supervising))
     made = Cluster(time, names)
     try:
         yield made
