@@ -1,5 +1,11 @@
-"""Tests run in a process that Locust leaves alone, as its own commands do."""
+"""Tests run in a process that Locust leaves alone, as its own commands do, and are the same at each run."""
+
+from hypothesis import settings
 
 from loadgen.runtime.patching import ensure_unpatched
 
 ensure_unpatched()
+# Machines that tests run on are busy with other work, so no example has a deadline. `--hypothesis-profile default`
+# looks for other examples at each run.
+settings.register_profile("house", derandomize=True, deadline=None, database=None)
+settings.load_profile("house")

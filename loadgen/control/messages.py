@@ -243,10 +243,15 @@ def _plain(value: Any) -> Any:
 
 
 def decode(data: object) -> Message:
-    """The inverse of `encode`. Raises MessageError for anything else, such as a message of another version."""
+    """The inverse of `encode`. Raises MessageError for anything else, such as a message of another version.
+
+    Its words are one line that may be logged: nothing of what was sent, but for the names of parts.
+    """
     try:
         return _ANY.validate_python(data)
     except ValidationError as error:
         item = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(part) for part in item["loc"])
-        raise MessageError(f"{place or 'message'}: {item['msg']}") from None
+        if not item["loc"]:
+            raise MessageError("message: it is of no kind that is known here") from None
+        text = f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+        raise MessageError("".join(sign if sign.isprintable() else "?" for sign in text)) from None

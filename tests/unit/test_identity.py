@@ -1,0 +1,94 @@
+"""What a process says of itself when it joins a master."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from loadgen import __version__
+from loadgen.control.agents import find_mismatch
+from loadgen.control.messages import Hello
+from loadgen.plugin import identity
+from loadgen.plugin.identity import fingerprint, introduce
+
+MASTER = Hello("0.1.0", "one locustfile", "key")
+
+
+def write(path: Path, text: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_same_texts_have_the_same_fingerprint_wherever_the_files_are_and_in_whatever_order(tmp_path: Path) -> None:
+    one = [write(tmp_path / "here" / "search.py", "a = 1\n"), write(tmp_path / "here" / "insert.py", "b = 2\n")]
+    other = [write(tmp_path / "there" / "x1.py", "b = 2\n"), write(tmp_path / "there" / "x0.py", "a = 1\n")]
+    assert fingerprint(one) == fingerprint(other) == fingerprint(reversed(one))
+    assert len(fingerprint(one)) == 16
+
+
+def test_another_text_or_another_file_is_another_fingerprint(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.py", "a = 1\n")
+    same = fingerprint([one])
+    other = write(tmp_path / "other.py", "a = 2\n")
+    assert len({same, fingerprint([other]), fingerprint([one, other]), fingerprint([])}) == 4
+    assert fingerprint([write(tmp_path / "ab.py", "ab")]) != fingerprint(
+        [write(tmp_path / "a.py", "a"), write(tmp_path / "b.py", "b")]
+    )
+
+
+def test_a_folder_is_all_its_python_files(tmp_path: Path) -> None:
+    files = [write(tmp_path / "folder" / "x.py", "a = 1\n"), write(tmp_path / "folder" / "deep" / "y.py", "b = 2\n")]
+    write(tmp_path / "folder" / "notes.txt", "not these")
+    assert fingerprint([str(tmp_path / "folder")]) == fingerprint(files)
+    write(tmp_path / "folder" / "deep" / "y.py", "b = 3\n")
+    assert fingerprint([str(tmp_path / "folder")]) != fingerprint([files[0]])
+
+
+def test_a_file_that_is_gone_or_no_text_is_no_error(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_bytes(b"\xff\xfe a")
+    assert fingerprint([str(broken)]) != fingerprint([str(tmp_path / "gone.py")]) == fingerprint([])
+
+
+@pytest.mark.parametrize(
+    ("is_worker", "forked", "command", "has_key"),
+    [
+        (False, False, "locust --master", True),
+        (False, False, "locust", True),
+        (True, False, "locust --worker", False),
+        (True, True, "locust --processes 2", True),
+        (True, True, "locust --worker --processes 2", False),
+    ],
+)
+def test_a_worker_names_the_master_that_has_forked_it(
+    monkeypatch: pytest.MonkeyPatch, is_worker: bool, forked: bool, command: str, has_key: bool
+) -> None:
+    monkeypatch.setattr(sys, "argv", command.split())
+    monkeypatch.delenv("LOCUST_MODE_WORKER", raising=False)
+    if forked:
+        monkeypatch.setattr(identity, "FORKED_FROM", -1)
+    hello = introduce([__file__], is_worker=is_worker)
+    assert hello == Hello(__version__, fingerprint([__file__]), identity.KEY if has_key else "")
+
+
+def test_a_worker_may_be_asked_for_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["locust", "--processes", "2"])
+    monkeypatch.setattr(identity, "FORKED_FROM", -1)
+    monkeypatch.setenv("LOCUST_MODE_WORKER", "true")
+    assert introduce([__file__], is_worker=True).parent == ""
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (Hello("0.1.0", "one locustfile"), ""),
+        (Hello("0.1.0", "one locustfile", "key"), ""),
+        (Hello("0.1.0", "one locustfile", "other key"), "another master on its machine has forked it, and is gone"),
+        (Hello("0.2.0", "one locustfile"), "it runs milvus-loadgen 0.2.0, this master 0.1.0"),
+        (Hello("0.1.0", "another"), "it runs another locustfile than this master"),
+        (Hello("0.2.0", "another", "other key"), "another master on its machine has forked it, and is gone"),
+    ],
+)
+def test_who_belongs_to_a_master(other: Hello, reason: str) -> None:
+    assert find_mismatch(MASTER, other) == reason
