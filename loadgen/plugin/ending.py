@@ -7,7 +7,7 @@ from typing import Any, TextIO
 from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Ledger
 from loadgen.levels import Level, find_levels
-from loadgen.plugin.recording import Recorder
+from loadgen.plugin.recording import FindSharers, Recorder
 from loadgen.plugin.reporting import write_beside
 from loadgen.record import as_block, check_folder
 from loadgen.requirements import FailureLimit, Judgement, Requirement, judge, parse_max_failures, parse_requirements
@@ -66,15 +66,18 @@ class Ending:
         self.objections: tuple[str, ...] = ()
         """Why no comparison of the run is valid, known before it began."""
 
-    def begin(self, settings: Settings, server: ServerInfo, workers: int) -> dict[str, str]:
+    def begin(
+        self, settings: Settings, server: ServerInfo, workers: int, find_sharers: FindSharers = tuple
+    ) -> dict[str, str]:
         """Another run, on a server that has answered, with so many processes that make load.
 
-        Returns what the metrics name it by: `run_id` and `server`.
+        `find_sharers` tells which other runs use the collection. Returns what the metrics name this run by: its
+        `run_id` and `server`.
         """
         self._settings = settings
         self._levels = []
-        self._recorder = Recorder(settings, server, workers)
-        self._draft = Recorder(settings.model_copy(update={"record": ""}), server, workers)
+        self._recorder = Recorder(settings, server, workers, find_sharers)
+        self._draft = Recorder(settings.model_copy(update={"record": ""}), server, workers, find_sharers)
         self._told = False
         return {"run_id": self._recorder.record.run_id, "server": str(server)}
 

@@ -19,7 +19,7 @@ from loadgen.ledger import Ledger
 from loadgen.phase import Phase
 from loadgen.plugin.arguments import add_arguments, find_unknown
 from loadgen.plugin.asking import Asking
-from loadgen.plugin.casting import modes_of, operations_of
+from loadgen.plugin.casting import may_write, modes_of, operations_of
 from loadgen.plugin.crew import ANSWER, CALL, Crew
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending
@@ -137,7 +137,7 @@ class Plugin:
     def _prepare(self, settings: Settings) -> None:
         self._progress.begin_preparing()
         try:
-            addressed = self._supply.prepare(settings)
+            addressed = self._supply.prepare(settings, writes=may_write(self._environment.user_classes))
             self._environment.host = addressed.host
             if isinstance(self._environment.runner, LocalRunner):
                 self._open(addressed)
@@ -184,11 +184,13 @@ class Plugin:
         runner = self._environment.runner
         workers = len(runner.clients) if isinstance(runner, MasterRunner) else 1
         if self._supply.answered is not None:
-            self._lead.run = self._ending.begin(settings, self._supply.answered, workers)
+            self._lead.run = self._ending.begin(settings, self._supply.answered, workers, self._supply.find_sharers)
+            self._supply.name_run(self._lead.run["run_id"])
             self._front.begin()
 
     def _refuse(self, error: Exception) -> NoReturn:
         self._progress.rest()
+        self._supply.release()
         runner = self._environment.runner
         self._environment.process_exit_code = CANNOT_START
         if isinstance(runner, WorkerRunner):
@@ -238,6 +240,7 @@ class Plugin:
             self._ending.tell(self._out(), hurry=True)  # the page may start the next run
         if environment.shape_class is not None:
             environment.shape_class.rewind()
+        self._supply.release()
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends in seconds; another Ctrl-C would only cost the figures
