@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Conflict = tuple[Fault, tuple[str, ...]]
 """A fault between settings, and the names of the settings it looks at."""
+LEASES = "loadgen_leases"
+"""The collection that this tool keeps to say who uses which other one."""
 SCHEMES = ("http", "https", "tcp", "unix")
 FILES = ("ca_file", "client_cert_file", "client_key_file", "server_cert_file")
 
@@ -20,9 +22,17 @@ FILES = ("ca_file", "client_cert_file", "client_key_file", "server_cert_file")
 def find_conflicts(settings: "Settings") -> list[Conflict]:
     """Every such fault, each with the names of the settings it looks at."""
     return [
+        *_own_collection(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_twice(settings), *_arrivals(settings), *_targets(settings)),
     ]
+
+
+def _own_collection(settings: "Settings") -> list[Conflict]:
+    if settings.collection != LEASES:
+        return []
+    problem = "is where this tool keeps who uses which collection"
+    return [(Fault("collection", LEASES, problem, "Choose another name."), ("collection",))]
 
 
 def _address(settings: "Settings") -> list[Conflict]:

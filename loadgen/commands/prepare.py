@@ -100,10 +100,16 @@ def await_server(settings: "Settings", seconds: float, look: "Callable[[Settings
 
 
 def _load(settings: "Settings", shield: threading.Lock) -> None:
-    from loadgen.store import prepare
+    from loadgen.runtime.leaving import before_leaving
+    from loadgen.store import Lease, prepare
     from loadgen.workload import Dataset
 
-    prepared = prepare(settings, Dataset(settings), _say, shield)
+    lease = Lease(settings, "prepares the data", _say)
+    before_leaving(lease.release)
+    try:
+        prepared = prepare(settings, Dataset(settings), _say, shield, lease)
+    finally:
+        lease.release()
     _say(f"The collection is ready: {prepared}")
 
 

@@ -1,6 +1,7 @@
 """Which users play in a run, in which phases, and what they do."""
 
 import inspect
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType
 from typing import Any
@@ -102,6 +103,28 @@ def operations_of(everyone: Iterable[type[Any]], mode: str) -> dict[Mode, set[st
             named = {name for code in _codes(kind) for name in _names(code)}
             found.setdefault(kind.mode, set()).update(BURST_OPERATIONS if kind.style else OPERATIONS & named)
     return found
+
+
+def may_write(everyone: Iterable[type[Any]]) -> bool:
+    """Whether any of these users may change the collection, as far as a look at the code tells.
+
+    Looked at is more than the tasks: what their classes and modules define, as a task may call it. So a name such as
+    `insert` may be another's; then a run has the collection for itself without need, which does no harm.
+    """
+    kinds = [kind for kind in everyone if issubclass(kind, LoadUser)]
+    if any(kind.style for kind in kinds):
+        return True  # a burst inserts
+    codes = [code for kind in kinds for code in (*_codes(kind), *_surrounding(kind))]
+    return bool((OPERATIONS - {"search"}) & {name for code in codes for name in _names(code)})
+
+
+def _surrounding(kind: type[Any]) -> Iterator[CodeType]:
+    """The code of the methods of a user class and of the functions beside it in its file."""
+    own = [one for one in kind.__mro__ if issubclass(one, LoadUser) and one.__module__.partition(".")[0] != "loadgen"]
+    for holder in (*own, *(sys.modules.get(one.__module__) for one in own)):
+        for part in vars(holder).values() if holder is not None else ():
+            if inspect.isfunction(part):
+                yield inspect.unwrap(part).__code__
 
 
 def _codes(kind: type[Any]) -> Iterator[CodeType]:

@@ -10,7 +10,7 @@ from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Counted
 from loadgen.levels import Level, find_levels
 from loadgen.plain_text import one_line
-from loadgen.plugin.recording import Recorder
+from loadgen.plugin.recording import FindSharers, Recorder
 from loadgen.plugin.reporting import write_beside
 from loadgen.record import as_block, check_folder
 from loadgen.requirements import FailureLimit, Judgement, Requirement, judge, parse_max_failures, parse_requirements
@@ -73,16 +73,18 @@ class Ending:
         self.objections: tuple[str, ...] = ()
         """Why no comparison of the run is valid, known before it began."""
 
-    def begin(self, run: Run, server: ServerInfo, workers: int) -> dict[str, str]:
+    def begin(self, run: Run, server: ServerInfo, workers: int, find_sharers: FindSharers = tuple) -> dict[str, str]:
         """Another run, on a server that has answered, with so many processes that make load.
 
-        Returns what the metrics name it by: `run_id` and `server`.
+        `find_sharers` tells which other runs use the collection. Returns what the metrics name this run by: its
+        `run_id` and `server`.
         """
         settings = self._settings = run.settings
         self._run = run
         self._levels = []
-        self._recorder = Recorder(settings, server, workers, run.run_id)
-        self._draft = Recorder(settings.model_copy(update={"record": ""}), server, workers, run.run_id)
+        self._recorder = Recorder(settings, server, workers, run.run_id, find_sharers)
+        draft = settings.model_copy(update={"record": ""})
+        self._draft = Recorder(draft, server, workers, run.run_id, find_sharers)
         self._told = False
         self.code, self._why = COMPLETE, ""
         return {"run_id": run.run_id, "server": str(server)}

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
@@ -42,13 +42,24 @@ PACKAGES = (
     "numpy", "hdrhistogram", "uvloop", "milvus", "milvus-lite",
 )  # fmt: skip
 
+FindSharers = Callable[[], tuple[str, ...] | None]
+"""Which other runs were seen to use the collection; None where nobody can know."""
+
 logger = logging.getLogger("loadgen")
 
 
 class Recorder:
     """Writes `<run id>.json` again after every phase; one for each run, on the master or the local runner."""
 
-    def __init__(self, settings: Settings, server: ServerInfo, workers: int, run_id: str = "") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        server: ServerInfo,
+        workers: int,
+        run_id: str = "",
+        find_sharers: FindSharers = tuple,
+    ) -> None:
+        self._find_sharers = find_sharers
         self._folder = settings.record
         self.path: Path | None = None
         self.problem = ""
@@ -73,6 +84,7 @@ class Recorder:
         comparisons = tuple(one for level in levels if (one := _comparison(level)) is not None)
         self.record = self.record.model_copy(
             update={
+                "manifest": self.record.manifest.model_copy(update={"shared_with": self._find_sharers()}),
                 "phases": phases,
                 "outside": _outside(ledger),
                 "dropped_outside": {mode: number for mode, number in ledger.dropped_outside.items() if number},
@@ -100,6 +112,7 @@ def _manifest(settings: Settings, server: ServerInfo, workers: int) -> Manifest:
         index=settings.index_config,
         seed=settings.seed,
         workers=workers,
+        shared_with=(),
         cpu_model=machine.cpu_model,
         cpu_count=machine.cpu_count,
         memory_bytes=machine.memory_bytes,

@@ -14,6 +14,7 @@ from loadgen.control.coordinator import Coordinator
 from loadgen.control.run import Run
 from loadgen.faults import SettingsError
 from loadgen.plugin.asking import Asking
+from loadgen.plugin.casting import may_write
 from loadgen.plugin.ending import Ending
 from loadgen.plugin.front import Front
 from loadgen.plugin.progress import Progress
@@ -84,7 +85,7 @@ class Starting:
         self._progress.begin_preparing()
         self._run = None
         try:
-            addressed = self._supply.prepare(settings)
+            addressed = self._supply.prepare(settings, writes=may_write(self._environment.user_classes))
             self._asking.answer_at(addressed.host)
             if isinstance(self._environment.runner, LocalRunner):
                 self._begin_agents(addressed)
@@ -125,7 +126,8 @@ class Starting:
         shape = self._environment.shape_class
         run.plan = shape.phases if shape is not None else ()
         if self._supply.answered is not None:
-            run.labels = self._ending.begin(run, self._supply.answered, workers)
+            run.labels = self._ending.begin(run, self._supply.answered, workers, self._supply.find_sharers)
+            self._supply.name_run(run.run_id)
         self.on_begin(run.settings)
         self._front.begin()
         self._coordinator.teach()
@@ -135,6 +137,7 @@ class Starting:
     def _refuse(self, words: str) -> NoReturn:
         self._progress.rest()
         self._asking.roll_back()
+        self._supply.release()
         self._ending.refuse(words)
         self._environment.process_exit_code = CANNOT_START
         runner = self._environment.runner

@@ -7,10 +7,12 @@ from typing import Any
 from loadgen.plugin.answers import compare_modes, find_truth
 from loadgen.runtime.garbage import set_aside
 from loadgen.runtime.hub import run_in_thread
+from loadgen.runtime.leaving import before_leaving
 from loadgen.sample import Mode
 from loadgen.server import EmbeddedServer, describe_failure, start_server
 from loadgen.settings import Settings
 from loadgen.store import (
+    Lease,
     ServerInfo,
     aclose_stores,
     close_stores,
@@ -47,14 +49,17 @@ class Supply:
         self._tell = tell
         self._server: EmbeddedServer | None = None
         self._shield = threading.Lock()
+        self._lease: Lease | None = None
+        before_leaving(self._end_lease)
         self.answered: ServerInfo | None = None
         """What the server said it is, once the collection is prepared."""
         self.truth: Truth | None = None
         """The exact neighbours, where searches are to be checked."""
 
-    def prepare(self, settings: Settings) -> Settings:
+    def prepare(self, settings: Settings, *, writes: bool) -> Settings:
         """Start a server where no address is given, and make sure that the collection holds exactly the data.
 
+        The collection is held from here on, alone where the run `writes`; a server of our own nobody else knows.
         Returns the settings with the address. Raises SettingsError, ServerError, StoreError.
         """
 
@@ -64,13 +69,22 @@ class Supply:
             address = settings.host or (self._server.uri if self._server else "")
             addressed = settings.model_copy(update={"host": address})
             dataset = Dataset(addressed)
-            prepared = prepare(addressed, dataset, self._tell, self._shield)
+            self._end_lease()
+            self._lease = None
+            if self._server is None or address != self._server.uri:
+                doing = "searches, and inserts or deletes" if writes else "searches"
+                self._lease = Lease(addressed, doing, self._tell, writes=writes)
+            prepared = prepare(addressed, dataset, self._tell, self._shield, self._lease)
             self.answered = prepared.server
             self._tell(f"The collection is ready: {prepared}")
             self.truth = find_truth(addressed, dataset)
             return addressed
 
-        return run_in_thread(work)
+        try:
+            return run_in_thread(work)
+        except Exception:
+            self.release()
+            raise
 
     def open(self, station: Station, settings: Settings, modes: Iterable[Mode], worker: int) -> None:
         """Open the stores of these modes and make the queries. Raises SettingsError, StoreError."""
@@ -117,6 +131,23 @@ class Supply:
 
         run_in_thread(work)
 
+    def name_run(self, run: str) -> None:
+        """Let others know which run uses the collection."""
+        if self._lease is not None:
+            self._lease.name_run(run)
+
+    def find_sharers(self) -> tuple[str, ...] | None:
+        """The runs that were seen to search the collection beside this one; None where nobody can know."""
+        return () if self._lease is None else self._lease.sharers
+
+    def release(self) -> None:
+        """Let others have the collection."""
+        run_in_thread(self._end_lease)
+
+    def _end_lease(self) -> None:
+        if self._lease is not None:
+            self._lease.release()
+
     def wait_for_shield(self) -> None:
         """Before the process ends early: let a collection that is just being made get its manifest, 4 s at most."""
         self._shield.acquire(timeout=4)
@@ -129,7 +160,8 @@ class Supply:
         return describe_failure("the embedded server ended by itself", self._server.log)
 
     def stop_server(self) -> None:
-        """End the embedded server, if there is one."""
+        """End the embedded server, if there is one, and any hold on a collection elsewhere."""
+        self._end_lease()
         if self._server is not None:
             self._server.stop()
             self._server = None

@@ -229,6 +229,8 @@ class Manifest(Part):
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
     workers: Count
     """Processes that made load: 1 where the run had no workers."""
+    shared_with: tuple[str, ...] | None
+    """Other runs that were seen to search the collection meanwhile; null where no lease on it could be kept."""
     cpu_model: str
     cpu_count: Count
     """Cores that the process may use; of the master or single process, as all that follows."""

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
+import grpc
 from pymilvus import MilvusClient
 from pymilvus.client.types import LoadState
+from pymilvus.exceptions import MilvusException
 
 from loadgen.settings import Settings
 from loadgen.store.arguments import connection_arguments
@@ -18,6 +20,8 @@ from loadgen.workload import FINGERPRINT_KEY
 INDEX = "embedding"
 """LlamaIndex names the index after the field."""
 POLL_SECONDS = 0.2
+LEAST_INDEXED = 1024
+"""Milvus builds no index over a segment with fewer rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,33 @@ class Collection:
         self._client.release_collection(self.name, timeout=self.limit)  # what grew while loading has no index in memory
         self.load()
         self._wait_for(f"{rows:,} rows to be found", lambda: self.count() >= rows)
+        return self.index_type()
+
+    def holds(self, rows: int, fingerprint: str) -> bool:
+        """Whether it is loaded, and holds exactly so many rows, all of one dataset. Touches nothing."""
+        if self._client.get_load_state(self.name)["state"] != LoadState.Loaded or not self._is_indexed():
+            return False
+        return self.count() == rows == self.count(fingerprint)
+
+    def is_settled(self, rows: int) -> bool:
+        """Whether all rows are in sealed segments that were loaded with their index: what `settle` would bring about.
+
+        False where the server does not tell. Milvus Lite has no segments to tell of, and nothing to settle.
+        """
+        try:
+            segments = self._client.list_loaded_segments(self.name, timeout=self.limit)
+        except grpc.RpcError as error:
+            return bool(error.code() is grpc.StatusCode.UNIMPLEMENTED)
+        except MilvusException:
+            return False
+        if sum(segment.num_rows for segment in segments) < rows:
+            return False
+        flat = self.index_type() == "FLAT"
+        unindexed = [segment for segment in segments if not segment.index_id]
+        return flat or all(segment.num_rows < LEAST_INDEXED for segment in unindexed)
+
+    def index_type(self) -> str:
+        """As the server names it."""
         return str(self._client.describe_index(self.name, INDEX)["index_type"])
 
     def load(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import loadgen
@@ -20,6 +21,12 @@ def make_manifest(settings: Settings, dataset: Dataset) -> dict[str, Any]:
     made_of = {name: getattr(settings, name) for name in COMPARED}
     params = {name: value for name, value in settings.index_config.items() if name != "index_type"}
     return made_of | {"index_params": params, "fingerprint": dataset.fingerprint, "version": loadgen.__version__}
+
+
+def name_data(settings: Settings, dataset: Dataset) -> str:
+    """The same for all whose collections would be the same."""
+    made_of = make_manifest(settings, dataset) | {"version": ""}
+    return sha256(json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def read_manifest(properties: Mapping[str, Any]) -> dict[str, Any] | None:

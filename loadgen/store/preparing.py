@@ -21,14 +21,18 @@ from loadgen.settings import Settings
 from loadgen.store.arguments import connection_arguments, store_arguments
 from loadgen.store.collection import Collection, Found
 from loadgen.store.errors import StoreError, server_words
+from loadgen.store.holders import Use
+from loadgen.store.lease import Lease
 from loadgen.store.loading import Loading
-from loadgen.store.manifest import MANIFEST_KEY, find_differences, make_manifest
+from loadgen.store.manifest import MANIFEST_KEY, find_differences, make_manifest, name_data
 from loadgen.store.reaching import ServerInfo, check_server
 from loadgen.workload import Dataset
 
 LIMIT_SECONDS = 120.0
 ROWS_PER_SECOND = 500
 """Each part of the preparing may take the limit and the time for all rows at this rate, which is a slow one."""
+TRIES = 3
+"""How often somebody else may be faster to make the same data ready."""
 LITE_INDEXES = ("FLAT", "AUTOINDEX", "HNSW", "IVF_FLAT", "IVF_SQ8")
 """What Milvus Lite builds. It accepts any other name as well, searches without an index and does not say so."""
 Tell = Callable[[str], None]
@@ -52,15 +56,19 @@ class Prepared:
 
 
 def prepare(
-    settings: Settings, dataset: Dataset, tell: Tell, shield: AbstractContextManager[object] | None = None
+    settings: Settings,
+    dataset: Dataset,
+    tell: Tell,
+    shield: AbstractContextManager[object] | None = None,
+    lease: Lease | None = None,
 ) -> Prepared:
     """See to it that the collection holds exactly the dataset, and that all of it is found by a search.
 
     Blocks, for as long as the loading takes: call it on an OS thread without a running event loop. `tell` takes a line
     about once a second while rows are loaded, from that thread. `shield` is held while the collection is made, which
-    would look like nobody's until its manifest is written: who wants to end the process waits for it. Raises
-    SettingsError with every fault found, the collection untouched; StoreError where the server does not do what it
-    should.
+    would look like nobody's until its manifest is written: who wants to end the process waits for it. `lease` is held
+    when this returns; without one, nobody else knows the server. Raises SettingsError with every fault found, the
+    collection untouched; StoreError where the server does not do what it should.
     """
     started = perf_counter()
     server = check_server(settings)
@@ -69,18 +77,68 @@ def prepare(
             found = collection.look()
             faults = [*_index_faults(settings, server), *_ownership_faults(found, settings, dataset)]
             if faults := [*faults, *find_oversized(settings, limits_of(server.kind, server.version))]:
-                raise SettingsError(faults)
-            reused = found is not None and _is_usable(found, collection, settings, dataset, tell)
-            if found is not None and not reused:
-                collection.drop()
-            if not reused:
-                _load(collection, settings, dataset, (tell, shield or nullcontext()))
-            index = collection.settle(dataset.size)
-            _require_exactly(collection, dataset)
+                others = lease.find_others(name_data(settings, dataset)) if lease and found else []
+                raise SettingsError([*faults, *others])
+            if _is_ready(collection, settings, dataset, lease):
+                reused, index = True, collection.index_type()
+            else:
+                reused, index = _make_ready(collection, settings, dataset, (tell, shield or nullcontext()))
+            if lease is not None:
+                lease.settle()
     except (MilvusException, grpc.RpcError) as error:
         where = f"collection '{settings.collection}' on {without_secret(settings.host)}"
         raise StoreError(f"cannot prepare {where}: {server_words(error)}") from error
     return Prepared(dataset.size, reused, perf_counter() - started, index, server)
+
+
+def _is_ready(collection: Collection, settings: Settings, dataset: Dataset, lease: Lease | None) -> bool:
+    """Take the lease, and tell whether the collection can be used as it is; where not, it is ours alone.
+
+    Raises SettingsError where somebody else holds it.
+    """
+    data = name_data(settings, dataset)
+    for _ in range(TRIES):
+        if lease is not None:
+            lease.take(data, Use.WRITE if lease.writes or settings.fresh else Use.READ)
+        shared = lease is not None and lease.is_shared
+        if not settings.fresh and _is_untouched(collection, settings, dataset, shared=shared):
+            return True
+        if lease is None or lease.make_exclusive():
+            return False
+    assert lease is not None  # noqa: S101 - without one nobody is in the way
+    raise lease.refusal
+
+
+def _is_untouched(collection: Collection, settings: Settings, dataset: Dataset, *, shared: bool) -> bool:
+    """Whether the collection is as it should be, so that it need be neither flushed nor released nor loaded.
+
+    What others search now has been settled by them.
+    """
+    found = collection.look()
+    if (
+        found is None
+        or found.manifest is None
+        or find_differences(found.manifest, make_manifest(settings, dataset), settings)
+    ):
+        return False
+    return collection.holds(dataset.size, dataset.fingerprint) and (shared or collection.is_settled(dataset.size))
+
+
+def _make_ready(
+    collection: Collection, settings: Settings, dataset: Dataset, outside: tuple[Tell, AbstractContextManager[object]]
+) -> tuple[bool, str]:
+    """Use, drop or make what is there, and settle it; whether it was used, and the index type."""
+    found = collection.look()
+    if faults := _ownership_faults(found, settings, dataset):  # somebody may have been faster
+        raise SettingsError(faults)
+    reused = found is not None and _is_usable(found, collection, settings, dataset, outside[0])
+    if found is not None and not reused:
+        collection.drop()
+    if not reused:
+        _load(collection, settings, dataset, outside)
+    index = collection.settle(dataset.size)
+    _require_exactly(collection, dataset)
+    return reused, index
 
 
 def _index_faults(settings: Settings, server: ServerInfo) -> list[Fault]:

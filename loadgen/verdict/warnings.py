@@ -26,6 +26,9 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from _dropped(record)
     yield from first_of(_hanging(record), IN_THE_RECORD)
     yield from _outside(record)
+    if shared := record.manifest.shared_with:
+        runs = f"run {shared[0]}" if len(shared) == 1 else f"runs {join(list(shared))}"
+        yield f"The collection was searched by {runs} as well, and the server's time was shared with it."
     idle = [number for number, phase in enumerate(record.phases, 1) if not phase.operations]
     if idle:
         told = "what hung there lowers operations/s and is in no other figure"

@@ -101,6 +101,7 @@ def manifest(**given: Any) -> Manifest:
         "index": {"index_type": "HNSW", "M": 16},
         "seed": 1,
         "workers": 1,
+        "shared_with": [],
         "cpu_model": "Some CPU",
         "cpu_count": 2,
         "memory_bytes": 8 << 30,

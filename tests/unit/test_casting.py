@@ -1,13 +1,15 @@
 """Which users play in which phases."""
 
+import sys
 from argparse import Namespace
+from types import ModuleType
 from typing import ClassVar
 
 import pytest
 from locust import TaskSet, User, task
 
 from loadgen.faults import SettingsError
-from loadgen.plugin.casting import OPERATIONS, cast, find_closed_flags, operations_of
+from loadgen.plugin.casting import OPERATIONS, cast, find_closed_flags, may_write, operations_of
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.users import AsyncUser, SyncUser
@@ -167,3 +169,34 @@ def test_locusts_users_and_spawn_rate_beside_arrivals_are_faults() -> None:
     ]
     assert find_closed_flags(Namespace(arrival="closed", num_users=3, spawn_rate=2.0)) == []
     assert find_closed_flags(Namespace(arrival="poisson", num_users=None, spawn_rate=None)) == []
+
+
+SEARCHER = """
+from loadgen.users import AsyncUser
+from locust import task
+
+class Searching(AsyncUser):
+    @task
+    async def search(self):
+        await self.client.search(self.next_query())
+"""
+WRITERS = {
+    "in a task": "    @task\n    async def insert(self):\n        await self.client.insert(self.next_nodes())\n",
+    "in on_start": "    async def on_start(self):\n        await self.client.insert(self.next_nodes())\n",
+    "in a method": "    async def some(self):\n        await self.client.delete(self.next_document())\n",
+    "in a function": "async def some(client, nodes):\n    await client.insert(nodes)\n",
+    "deeper": "    async def some(self):\n        return [self.client.insert(n) for n in range(3)]\n",
+}
+
+
+@pytest.mark.parametrize("where", ["", *WRITERS])
+def test_a_run_that_may_write_is_known_wherever_its_file_says_so(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("written")
+    monkeypatch.setitem(sys.modules, "written", module)
+    exec(SEARCHER + WRITERS.get(where, ""), vars(module))  # noqa: S102 - a locustfile
+    assert may_write([module.Searching]) is bool(where)
+
+
+def test_a_burst_writes() -> None:
+    assert may_write([Burst])
+    assert not may_write([Asynchronous, Blocking])

@@ -204,4 +204,4 @@ def test_missing_wrong_and_unknown_keys_are_told_with_their_places(tmp_path: Pat
 def test_of_many_mistakes_five_are_told_and_the_rest_counted(tmp_path: Path) -> None:
     told = error_of(changed(tmp_path, manifest={}))
     assert told.count("is missing") == 5
-    assert "; and 8 more" in told
+    assert "; and 9 more" in told

@@ -46,6 +46,22 @@ def test_a_phase_in_which_nothing_was_answered_is_in_the_record_and_one_that_nev
         assert make_report([recorder.path], form)
 
 
+@pytest.mark.parametrize("shared", [(), ("run-1",), None])
+def test_who_else_used_the_collection_is_kept_as_it_is_known_by_then(
+    shared: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    known: list[tuple[str, ...] | None] = [()]
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.SYNC, 2, seconds=2.0), 10.0, 12.0)
+    server = ServerInfo("2.3.5", "milvus")
+    recorder = Recorder(Settings(record=str(tmp_path)), server, 1, find_sharers=lambda: known[0])
+    ledger.close(12.0)
+    known[0] = shared
+    recorder.keep(ledger)
+    assert recorder.path
+    assert read_record(recorder.path).manifest.shared_with == shared
+
+
 def test_what_was_seen_of_the_generator_is_kept_and_what_it_had_under_way_is_in_the_report() -> None:
     ledger = MergedLedger()
     for name, hub_lag, in_flight in (("one", 0.15, 5), ("two", 0.001, 2)):

@@ -134,6 +134,18 @@ def test_in_the_open_model_a_mode_that_dropped_arrivals_loses_by_that() -> None:
     assert not [line for line in told if "99 of 100" in line], "those that waited longest are in no percentile"
 
 
+def test_runs_that_searched_the_same_collection_are_warned_of() -> None:
+    alone = record(phase("sync", 8))
+    for shared, told in (
+        (("run-1",), "The collection was searched by run run-1 as well"),
+        (("run-1", "run-2"), "The collection was searched by runs run-1 and run-2 as well"),
+    ):
+        manifest = alone.manifest.model_copy(update={"shared_with": shared})
+        warnings = explain(alone.model_copy(update={"manifest": manifest})).warnings
+        assert [warning for warning in warnings if warning.startswith(told)]
+    assert not [warning for warning in explain(alone).warnings if "as well" in warning]
+
+
 def test_dropped_arrivals_lost_workers_and_a_saturated_generator_are_warned_of() -> None:
     phases = (
         phase("sync", None, model="constant", rate=50.0, dropped=120),
