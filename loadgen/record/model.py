@@ -35,7 +35,9 @@ def without_nan(value: object) -> Any:
 class Part(BaseModel):
     """A frozen piece of a record that knows no other keys than its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -179,6 +181,11 @@ class Ratio(Part):
     estimate: Figure
     low: Figure
     high: Figure
+    sync_value: Figure = None
+    """What it is the ratio of: operations per second, or seconds, in the middle of the level's time. Not that of all
+    operations together, which is in the phases; with full rounds the geometric mean of the phases of the mode."""
+    async_value: Figure = None
+    """The same of async; by `sync_value` it is the estimate. Both are null in a record without them."""
 
 
 class Comparison(Part):
