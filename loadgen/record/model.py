@@ -35,7 +35,9 @@ def without_nan(value: object) -> Any:
 class Part(BaseModel):
     """A frozen piece of a record that knows no other keys than its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
+    )
 
     @field_validator("*", mode="before")
     @classmethod

@@ -58,7 +58,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     [compared] = values["comparisons"]
     ratios = {"throughput_ratio", "p50_ratio", "p99_ratio"}
     assert set(compared) == {"operation", "concurrency", "rate", "verdict", "reasons", "async_share"} | ratios
-    assert {frozenset(compared[name]) for name in ratios} == {frozenset({"estimate", "low", "high"})}
+    assert {frozenset(compared[name]) for name in ratios} == {frozenset({"estimate", "low", "high", "sync_value", "async_value"})}
     assert values["started_at"] == "2026-11-22T19:30:00Z"
 
 
@@ -80,7 +80,10 @@ def test_what_is_no_number_becomes_null_at_any_depth(nothing: float) -> None:
     [done] = values["phases"][0]["operations"]
     assert (done["throughput"], done["recall"], done["response_seconds"]["p50"]) == (None, None, None)
     assert values["manifest"]["settings"] == {"deep": [{"ef": None}]}
-    assert Ratio(estimate=1.5, low=nothing, high=2.0).model_dump() == {"estimate": 1.5, "low": None, "high": 2.0}
+    ratio = Ratio(estimate=1.5, low=nothing, high=2.0, sync_value=100.0, async_value=nothing)
+    assert ratio.model_dump() == {
+        "estimate": 1.5, "low": None, "high": 2.0, "sync_value": 100.0, "async_value": None,
+    }  # fmt: skip
 
 
 def test_numbers_of_numpy_are_plain_in_the_file() -> None:
