@@ -7,6 +7,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
+from loadgen.errors import ErrorKind, TaskErrors
 from loadgen.health import Beat
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
@@ -23,6 +24,8 @@ class Ledger:
         """How the operations ended that no window has counted: of warm-ups, and what a window's end found under way."""
         self.dropped_outside: Counter[Mode] = Counter()
         """Arrivals that were given up in no window: those of warm-ups."""
+        self.errors_outside = TaskErrors()
+        """Exceptions that tasks raised in no window."""
         self._current: Window | None = None
         self._previous: Window | None = None
         self._changed_at = math.inf
@@ -30,12 +33,17 @@ class Ledger:
     def reset(self) -> None:
         """Forget everything: another run begins."""
         self.windows, self.outside, self.dropped_outside = {}, {}, Counter()
+        self.errors_outside = TaskErrors()
         self._current = self._previous = None
         self._changed_at = math.inf
 
-    def open(self, phase: Phase, start: float, end: float = math.inf) -> None:
-        """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is."""
+    def open(self, phase: Phase, start: float, end: float = math.inf, entered: float = -math.inf) -> None:
+        """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is.
+
+        `entered` is when this process began to take part in it, where that may be later.
+        """
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
+        window.entered = entered
         window.recalls.changed = self._changed_at < end
         self._previous, self._current = self._current, window
         self.windows[phase.number] = window
@@ -100,6 +108,14 @@ class Ledger:
             self._current.flow.offered += arrivals
             self._current.health.add_pace(lags)
 
+    def count_error(self, mode: Mode, kind: ErrorKind, at: float) -> None:
+        """Count an exception of a task in the phase in which it was raised, or outside of all."""
+        for window in (self._current, self._previous):
+            if window is not None and window.start <= at < window.end:
+                window.errors.add(mode, kind)
+                return
+        self.errors_outside.add(mode, kind)
+
     def check(self, check: Check) -> None:
         """Count one checked search in the phase in which it finished."""
         for window in (self._current, self._previous):
@@ -129,7 +145,9 @@ class Ledger:
             for (mode, operation), ends in outside.items()
         ]
         dropped, self.dropped_outside = self.dropped_outside, Counter()
-        return {"windows": self._take_windows(now), "outside": told, "dropped_outside": dict(dropped)}
+        errors, self.errors_outside = self.errors_outside.as_message(), TaskErrors()
+        report = {"windows": self._take_windows(now), "outside": told, "dropped_outside": dict(dropped)}
+        return report | {"errors_outside": errors}
 
     def _take_windows(self, now: float) -> list[dict[str, Any]]:
         """The length of a window is told once it is over: until then a Ctrl-C may still make it shorter."""
@@ -150,6 +168,7 @@ class Ledger:
             ends = self.outside.setdefault((Mode(part["mode"]), part["operation"]), Counter())
             ends.update({Outcome(name): number for name, number in part["outcomes"].items()})
         self.dropped_outside.update(report["dropped_outside"])
+        self.errors_outside.merge(report["errors_outside"])
         for part in report["windows"]:
             phase = Phase.from_message(part["phase"])
             window = self.windows.setdefault(phase.number, Window(phase, 0.0))

@@ -92,6 +92,7 @@ def _compare(
         return None
     phases = [SlicedPhase(w.phase.mode, tuple(w.slices.get(operation) or w.new_slices())) for w in windows]
     reasons = [f"phase {w.phase.number + 1}: {limit}" for w in windows for limit in w.health.limits()]
+    reasons += [f"phase {w.phase.number + 1}: {gap}" for w in windows for gap in w.gaps()]
     reasons += [f"phase {w.phase.number + 1} lost {w.workers_lost} workers" for w in windows if w.workers_lost]
     reasons += [f"phase {w.phase.number + 1} was broken off" for w in windows if w.seconds < w.phase.seconds - ROUNDING]
     found = compare_phases(phases, rng, [*objections, *_find_unlike(windows), *reasons])

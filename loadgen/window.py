@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from loadgen.errors import TaskErrors
 from loadgen.flow import Flow
 from loadgen.health import Health
 from loadgen.phase import Phase
@@ -30,6 +31,10 @@ class Window:
     flow: Flow = field(default_factory=Flow)
     recalls: Recalls = field(default_factory=Recalls)
     """What the checked searches found."""
+    errors: TaskErrors = field(default_factory=TaskErrors)
+    """Exceptions that tasks raised in it."""
+    entered: float = -math.inf
+    """When this process began to take part: after its start, where a worker joined in the middle of it."""
     workers_lost: int = 0
     connections: int = 0
     """Open ones of its mode, in all processes; told to the one who leads."""
@@ -61,8 +66,17 @@ class Window:
         return self._slices
 
     def covered(self, now: float) -> float:
-        """Seconds of it that have passed; 0 during its warm-up."""
-        return max(0.0, min(now, self.end) - self.start)
+        """Seconds of it that have passed with this process in it; 0 during its warm-up."""
+        return max(0.0, min(now, self.end) - max(self.start, self.entered))
+
+    @property
+    def expected(self) -> dict[str, float]:
+        """The seconds of it that each process took part in; a single process has no name."""
+        return self.heard or {"": self.seconds}
+
+    def gaps(self) -> list[str]:
+        """What nobody knows of the load generator in it, and so cannot rule out; of a burst nothing is said."""
+        return [] if self.phase.operations else self.health.gaps(self.expected)
 
     def lose(self, workers: int) -> None:
         """Mark it as one that lost so many; where none is left to tell its length, it is what they told until then."""
@@ -114,11 +128,13 @@ class Window:
             "slices": tell_slices(self._slices),
             "health": self.health.as_message(),
             "flow": self.flow.as_message(),
+            "errors": self.errors.as_message(),
             "recalls": self._take_recalls(),
         }
         self._tallies, self._slices = {}, {}
         self.health = Health() if told["health"] else self.health
         self.flow = Flow() if told["flow"] else self.flow
+        self.errors = TaskErrors()
         return told
 
     def _take_recalls(self) -> dict[str, Any]:
@@ -139,6 +155,7 @@ class Window:
                 mine[number].merge(SliceTally.from_message(piece))
         self.health.merge(message["health"], worker)
         self.flow.merge(message["flow"])
+        self.errors.merge(message["errors"])
         if message["recalls"]:
             self.recalls.merge(Recalls.from_message(message["recalls"]))
 

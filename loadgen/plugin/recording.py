@@ -10,6 +10,7 @@ from random import SystemRandom
 from hdrh.histogram import HdrHistogram
 
 from loadgen import compare
+from loadgen.errors import TaskErrors
 from loadgen.ledger import Ledger
 from loadgen.levels import Level
 from loadgen.record import (
@@ -24,6 +25,7 @@ from loadgen.record import (
     Ratio,
     RunRecord,
     Slice,
+    TaskErrorRecord,
     describe_machine,
     mask_command_line,
     new_run_id,
@@ -60,6 +62,7 @@ class Recorder:
             phases=(),
             outside=(),
             dropped_outside={},
+            task_errors_outside=(),
             comparisons=(),
         )
 
@@ -74,6 +77,7 @@ class Recorder:
                 "phases": phases,
                 "outside": _outside(ledger),
                 "dropped_outside": {mode: number for mode, number in ledger.dropped_outside.items() if number},
+                "task_errors_outside": _task_errors(ledger.errors_outside),
                 "comparisons": comparisons,
             }
         )
@@ -120,6 +124,7 @@ def _phase(window: Window) -> PhaseRecord:
         longest_unfinished_seconds=percentile(window.flow.left, 100),
         workers_lost=window.workers_lost,
         operations=tuple(_operation(name, tally, window) for (_, name), tally in sorted(window.tallies.items())),
+        task_errors=_task_errors(window.errors),
         generator=Generator(
             cpu_ratio=health.cpu_ratio,
             loop_lag_p99_seconds=health.loop.p99,
@@ -133,6 +138,7 @@ def _phase(window: Window) -> PhaseRecord:
             late_arrivals=health.pace.late,
             in_flight_mean=health.in_flight_mean,
             in_flight_max=health.in_flight_most,
+            watched_share=None if window.phase.operations else health.watched_share(window.expected),
             saturated=bool(health.limits()),
         ),
     )
@@ -141,6 +147,12 @@ def _phase(window: Window) -> PhaseRecord:
 def _outside(ledger: Ledger) -> tuple[Outside, ...]:
     found = sorted(list(ledger.outside.items()))  # noqa: C414 - at once, as above
     return tuple(Outside(mode=mode, operation=name, outcomes=dict(outcomes)) for (mode, name), outcomes in found)
+
+
+def _task_errors(errors: TaskErrors) -> tuple[TaskErrorRecord, ...]:
+    return tuple(
+        TaskErrorRecord(mode=mode, error=kind.name, place=kind.place, count=number) for mode, kind, number in errors
+    )
 
 
 def _operation(name: str, tally: Tally, window: Window) -> OperationRecord:

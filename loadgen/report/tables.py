@@ -127,6 +127,7 @@ def phase_table(record: RunRecord) -> Table:
     for number, phase in enumerate(record.phases, 1):
         state = phase.generator
         at_limit = ["generator"] if state.saturated else []
+        at_limit += ["generator not watched"] if state.is_unwatched else []
         at_limit += [f"{phase.workers_lost} workers lost"] if phase.workers_lost else []
         rows.append(
             (

@@ -1,5 +1,6 @@
 """What a reader has to know before he believes a figure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from loadgen.flow import hangs
@@ -21,6 +22,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from _invalid(record)
     yield from _doubted(record)
     yield from _failures(record)
+    yield from _task_errors(record)
     yield from _dropped(record)
     yield from _hanging(record)
     yield from _outside(record)
@@ -34,6 +36,12 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     if saturated:
         worst = _worst([record.phases[number - 1] for number in saturated])
         yield f"The load generator was at its limit in {_phases(saturated)} ({worst}), {SATURATED}."
+    blind = [number for number, phase in enumerate(record.phases, 1) if phase.generator.is_unwatched]
+    if blind:
+        yield (
+            f"CPU and lags of the load generator were not seen for most of {_phases(blind)}: whether it, and not the "
+            "server, was the limit there is unknown. The log says what failed."
+        )
     yield from _late(record)
 
 
@@ -73,6 +81,30 @@ def _failures(record: RunRecord) -> Iterator[str]:
                 told.append(f"{failures:,} of {count:,} with {mode} ({share}: {by_kind})")
         if told:
             yield f"{operation} operations failed: {join(told)}."
+
+
+def _task_errors(record: RunRecord) -> Iterator[str]:
+    """What tasks raised, over the whole run: the most frequent kind by its name."""
+    found: Counter[tuple[str, str]] = Counter()
+    numbers: list[int] = []
+    for number, phase in enumerate(record.phases, 1):
+        found.update({(part.error, part.place): part.count for part in phase.task_errors})
+        numbers += [number] if phase.task_errors else []
+    for part in record.task_errors_outside:
+        found[part.error, part.place] += part.count
+    if not found:
+        return
+    [((name, place), most)] = found.most_common(1)
+    kind = f"{name} at {place}" if place else name
+    others = f", mostly {kind} ({most:,})" if len(found) > 1 else f", {kind}"
+    where = f" in {_phases(numbers)}" if numbers else ""
+    outside = sum(part.count for part in record.task_errors_outside)
+    where += f"{' and' if where else ''} outside of the phases ({outside:,})" if outside else ""
+    total = found.total()
+    yield (
+        f"Tasks raised {total:,} exception{'' if total == 1 else 's'}{others}{where}: what they had yet to do was not "
+        "done, and their users paused or ended. The log has the first traceback of each kind."
+    )
 
 
 def _dropped(record: RunRecord) -> Iterator[str]:

@@ -11,12 +11,15 @@ import pytest
 
 from loadgen.clients import AsyncClient, SyncClient
 from loadgen.compare import Verdict
+from loadgen.health import Health
 from loadgen.ledger import Ledger
 from loadgen.levels import Level, find_levels
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.truth import Check, Checks, Truth
+from tests.unit.beats import watch
 
+NOTHING: dict[str, object] = {"windows": [], "outside": [], "dropped_outside": {}, "errors_outside": []}
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 
 
@@ -26,6 +29,7 @@ def run(recall: dict[Mode, float]) -> Ledger:
     for number, mode in enumerate(ROUND):
         start = 100.0 * (number + 1)
         ledger.open(Phase(number, mode, 8, seconds=10), start, start + 10)
+        watch(ledger, start, 10)
         for place in range(100):
             at = start + 0.1 * place
             ledger([Sample(mode, "search", at, at, at + 0.05, Outcome.OK, 10)])
@@ -51,6 +55,14 @@ def test_equal_sides_are_compared() -> None:
     ledger = run(dict.fromkeys(Mode, 0.95))
     assert reasons(ledger) == ()
     assert level(ledger).recall(Mode.SYNC) == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_phase_in_which_nobody_looked_at_the_generator_makes_the_comparison_invalid(number: int) -> None:
+    ledger = run(dict.fromkeys(Mode, 0.95))
+    ledger.windows[number].health = Health()
+    [reason] = reasons(ledger)
+    assert reason.startswith(f"phase {number + 1}: the load generator reported CPU and lags for 0% of the time")
 
 
 def test_another_recall_on_one_side_makes_the_comparison_invalid() -> None:
@@ -97,7 +109,7 @@ def test_recall_goes_to_the_master_by_phase_without_loss() -> None:
             for place in range(part + 1):
                 worker.check(Check(101.0 + report, place, 0.5 + 0.1 * part))
             master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(200.0))), f"worker {part}")
-    assert workers[0].take_report(200.0) == {"windows": [], "outside": [], "dropped_outside": {}}
+    assert workers[0].take_report(200.0) == NOTHING
     assert master.windows[0].recalls.checks == 9
     assert master.windows[0].recalls.mean == pytest.approx((3 * 0.5 + 6 * 0.6) / 9)
 
@@ -133,7 +145,7 @@ def test_what_one_worker_changes_leaves_the_searches_of_another_without_recall_a
     assert [window.recalls.changed for window in master.windows.values()] == [False, True, True]
     assert [window.recalls.mean for window in master.windows.values()] == [0.5, None, None]
     inserting.take_report(400.0)
-    assert inserting.take_report(400.0) == {"windows": [], "outside": [], "dropped_outside": {}}, "it is told once"
+    assert inserting.take_report(400.0) == NOTHING, "it is told once"
 
 
 class Store:
