@@ -18,7 +18,7 @@ from loadgen.window import Window
 
 CALL, ANSWER = "loadgen_call", "loadgen_answer"
 """Locust message types between master and workers."""
-LAST_OPERATIONS = "Waiting for the last operations of the phase: %d users have one under way; %.0f s at most"
+LAST_OPERATIONS = "Waiting for %d users to end, %d operations of theirs are in flight; %.0f s at most"
 logger = logging.getLogger("loadgen")
 
 
@@ -63,6 +63,7 @@ class Crew:
         self._station.ledger.reset()
         self._station.settled.clear()
         self._station.over.clear()
+        self._station.errors.clear()
         self._station.phase = None
         self._opened = -1
         self._station.checks.begin()
@@ -87,7 +88,7 @@ class Crew:
     def look(self) -> tuple[int, float]:
         """Operations under way in this process, and how many seconds late arrivals were since the last look."""
         greenlets = self._environment.runner.user_greenlets
-        users: int = sum(one.args[0].client.in_flight for one in greenlets if one.args)
+        users: int = sum(one.args[0].timed_client.in_flight for one in greenlets if one.args)
         return users + self.arrivals.in_flight, self.arrivals.take_lag()
 
     def count_users(self) -> int:
@@ -122,7 +123,7 @@ class Crew:
         begun = perf_counter() - elapsed
         start = begun + coming.warmup_seconds
         end = start + coming.seconds if coming.seconds else float("inf")
-        self._station.ledger.open(coming, start, end)
+        self._station.ledger.open(coming, start, end, entered=perf_counter())
         if turn is not None:
             self.exporter.offer(coming.mode, coming.rate / turn["parts"])
             self.arrivals.begin(begun, turn)
@@ -145,7 +146,7 @@ class Crew:
         while runner.user_count and (waited := perf_counter() - begun) < self._station.patience + 5:
             if waited > DRAIN_SECONDS and not told:
                 told = True
-                logger.info(LAST_OPERATIONS, runner.user_count, self._station.patience - waited)
+                logger.info(LAST_OPERATIONS, runner.user_count, self.look()[0], self._station.patience - waited)
             gevent.sleep(LOOK)
         self.arrivals.complete()
         for mode in Mode:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, NoReturn, TextIO
 
@@ -30,7 +31,7 @@ from loadgen.plugin.page import dress_page
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.supply import Supply
-from loadgen.plugin.surroundings import CANNOT_START, Interrupt, leave, repair_locust_main
+from loadgen.plugin.surroundings import CANNOT_START, Interrupt, leave, repair_locust_main, stop_test
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
@@ -39,6 +40,7 @@ from loadgen.server import ServerError
 from loadgen.settings import Settings
 from loadgen.store import StoreError
 from loadgen.users import Station
+from loadgen.users.listeners import Listeners
 
 FAILED = "loadgen_failed"
 """Locust message type: a worker cannot take part, and why."""
@@ -76,7 +78,8 @@ class Plugin:
         self._interrupt = Interrupt()
         repair_locust_main(self._interrupt, runner)
         self._environment = environment
-        self._sinks: tuple[Any, ...] = (Ledger(), RequestEvent(environment.events))
+        listeners = Listeners(partial(stop_test, environment))
+        self._sinks: tuple[Any, ...] = (Ledger(), RequestEvent(environment.events, listeners))
         self._metering = Metering(runner)
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, self._sinks[0], LoopThread())
@@ -85,6 +88,8 @@ class Plugin:
         )
         self._station.is_ending = lambda: runner.state not in (STATE_SPAWNING, STATE_RUNNING)
         self._station.on_drop = self._metering.exporter.count_dropped
+        self._station.listeners = listeners
+        self._station.on_error = self._metering.exporter.count_task_error
         self._station.on_recall = self._metering.exporter.count_recall
         self._pulse = Pulse(self._station.loop, self._beat, self._crew.look)
         self._ending = Ending(self._sinks[0])
@@ -94,7 +99,8 @@ class Plugin:
         self._listen(environment.events, runner)
         settings = None if isinstance(runner, WorkerRunner) else self._asking.read()
         self._expect(environment.parsed_options.mode)  # a worker's own, which its master may change
-        self._sinks += self._metering.open(environment.parsed_options)
+        ledger, request_event = self._sinks  # the latter comes last: its listeners may wait
+        self._sinks = (ledger, *self._metering.open(environment.parsed_options), request_event)
         if settings is None:
             self._doubts.warn()
             return
@@ -175,6 +181,7 @@ class Plugin:
             self._refuse(error)
         self._begin(settings)
         environment.process_exit_code = None
+        self._station.listeners.begin()
         if environment.shape_class is None:
             self._lead.reset()
             self._lead.open(Phase(0, Mode(settings.mode), environment.parsed_options.num_users or 1))
@@ -203,7 +210,10 @@ class Plugin:
 
     def _deliver(self, samples: Sequence[Sample]) -> None:
         for sink in self._sinks:
-            sink(samples)
+            try:
+                sink(samples)
+            except Exception as error:  # noqa: BLE001 - each sink by itself
+                self._station.listeners.errors.note(error, "A sink of samples failed")
 
     def _beat(self, beat: Beat) -> None:
         self._station.beat(beat)
@@ -229,6 +239,7 @@ class Plugin:
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
         self._progress.rest()
         self._station.queue.flush()
+        self._station.listeners.summarize()
         self._station.ledger.close(perf_counter())
         self._metering.exporter.leave()
         self._station.settle()

@@ -17,7 +17,7 @@ import gevent.os
 import locust.main
 import psutil
 from locust.exception import StopTest
-from locust.runners import STATE_INIT
+from locust.runners import STATE_INIT, locust_exception_handler
 
 CANNOT_START = 2
 """Exit code for wrong settings and for what could not start."""
@@ -83,6 +83,15 @@ class _NoRamping(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """True for what is to be shown."""
         return record.levelno > logging.INFO or not record.getMessage().startswith(self.STARTS)
+
+
+def stop_test(environment: Any, error: StopTest) -> None:
+    """End the run as Locust does where a greenlet of its own raises StopTest. Returns at once."""
+
+    def fail() -> NoReturn:
+        raise error
+
+    gevent.spawn(fail).link_exception(locust_exception_handler(environment))
 
 
 class Interrupt:

@@ -82,7 +82,8 @@ def test_those_who_stay_know_of_a_new_split_before_those_who_join(monkeypatch: p
 def crew_of(ledger: Ledger) -> tuple[Crew, list[tuple[str, Any]]]:
     """A crew whose arrivals only note what they are told."""
     noted: list[tuple[str, Any]] = []
-    station = SimpleNamespace(ledger=ledger, phase=None, settled=set(), over=set(), checks=SimpleNamespace(begin=list))
+    sets: dict[str, Any] = {"settled": set(), "over": set(), "errors": {}}
+    station = SimpleNamespace(ledger=ledger, phase=None, checks=SimpleNamespace(begin=list), **sets)
     exporter = Exporter("llamaindex", Role.MASTER, lambda: 0)
     crew = Crew(SimpleNamespace(), station, exporter, list)  # type: ignore[arg-type]
     crew.arrivals = SimpleNamespace(  # type: ignore[assignment]
