@@ -7,6 +7,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
+from loadgen.record.model import WATCHED_AT_LEAST
 from loadgen.tally import count_above, percentile
 
 MICROSECONDS = 1_000_000
@@ -17,6 +18,9 @@ LAG_LIMIT = 0.1
 LATE_AT_LEAST = 3
 """Late beats, or arrivals, that make a limit: p99 of fewer than a hundred is the longest, and one may be chance."""
 
+
+SHORT_SECONDS = 0.5
+"""A phase of fewer seconds has too few beats to say more than whether there was one."""
 
 LATE = "give it a core of its own, or add workers"
 
@@ -188,6 +192,31 @@ class Health:
     def in_flight_most(self) -> int:
         """The sum of what each process had under way at most: no more were under way at any beat."""
         return sum(one.in_flight_most for one in self.watches.values())
+
+    def watched_share(self, expected: Mapping[str, float]) -> float:
+        """For which part of its time, 0 to 1, the process was looked at that was looked at least.
+
+        `expected`: the seconds of the phase that each process took part in, by its name; nan where there are none.
+        """
+        return min(self._shares(expected), default=math.nan)
+
+    def _shares(self, expected: Mapping[str, float]) -> list[float]:
+        return [self._watched(name, seconds) for name, seconds in expected.items() if seconds > 0]
+
+    def _watched(self, process: str, seconds: float) -> float:
+        watch = self.watches.get(process)
+        seen = watch.wall if watch is not None else 0.0
+        return min(1.0, seen / seconds) if seconds >= SHORT_SECONDS else float(seen > 0)
+
+    def gaps(self, expected: Mapping[str, float]) -> list[str]:
+        """Why nobody knows whether the generator was the limit, as `expected` says it; empty where that is known."""
+        shares = self._shares(expected)
+        blind = [share for share in shares if share < WATCHED_AT_LEAST]
+        if not blind:
+            return []
+        who = "the load generator" if len(shares) == 1 else f"{len(blind)} of {len(shares)} workers"
+        told = f"{who} reported CPU and lags for {min(blind):.0%} of the time"
+        return [f"{told}, so whether the generator was the limit is unknown"]
 
     def limits(self) -> list[str]:
         """Why the generator was the limit, each with what to do; empty where it was not."""

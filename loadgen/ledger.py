@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from hdrh.histogram import HdrHistogram
 
+from loadgen.errors import ErrorKind, TaskErrors
 from loadgen.health import Beat
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
@@ -30,6 +31,10 @@ class Counted(Protocol):
         """Arrivals that were dropped in no phase: those of warm-ups."""
 
     @property
+    def errors_outside(self) -> TaskErrors:
+        """Exceptions that tasks raised in no phase."""
+
+    @property
     def answered(self) -> int:
         """Operations with a usable answer, in phases and outside of them."""
 
@@ -49,6 +54,8 @@ class Ledger:
         """Arrivals that were given up in no window: those of warm-ups."""
         self._replaced: list[Window] = []
         """Of attempts at a phase that was begun again."""
+        self.errors_outside = TaskErrors()
+        """Exceptions that tasks raised in no window."""
         self._current: Window | None = None
         self._previous: Window | None = None
         self._changed_at = math.inf
@@ -63,6 +70,7 @@ class Ledger:
         self._since = at
         self.windows, self.outside, self.dropped_outside = {}, {}, Counter()
         self._replaced, self._current, self._previous = [], None, None
+        self.errors_outside = TaskErrors()
         self._changed_at = math.inf
         self._reported = {}
 
@@ -77,9 +85,13 @@ class Ledger:
         inside = sum(tally.failures for window in self.windows.values() for tally in window.tallies.values())
         return inside + count_outside(self.outside, failed=True)
 
-    def open(self, phase: Phase, start: float, end: float = math.inf) -> None:
-        """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is."""
+    def open(self, phase: Phase, start: float, end: float = math.inf, entered: float = -math.inf) -> None:
+        """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is.
+
+        `entered` is when this process began to take part in it, where that may be later.
+        """
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
+        window.entered = entered
         window.recalls.changed = self._changed_at < end
         if (earlier := self.windows.get(phase.number)) is not None:
             self._replaced.append(earlier)
@@ -148,6 +160,14 @@ class Ledger:
             self._current.flow.offered += arrivals
             self._current.health.add_pace(lags)
 
+    def count_error(self, mode: Mode, kind: ErrorKind, at: float) -> None:
+        """Count an exception of a task in the phase in which it was raised, or outside of all."""
+        for window in (self._current, self._previous):
+            if window is not None and window.start <= at < window.end:
+                window.errors.add(mode, kind)
+                return
+        self.errors_outside.add(mode, kind)
+
     def check(self, check: Check) -> None:
         """Count one checked search in the phase in which it finished."""
         for window in (self._current, self._previous):
@@ -185,6 +205,7 @@ class Ledger:
             "windows": [self._as_message(window, now) for window in self._with_news(now, final=final)],
             "outside": ends,
             "dropped_outside": {str(mode): number for mode, number in self.dropped_outside.items()},
+            "errors_outside": self.errors_outside.as_message(),
         }
 
     def _with_news(self, now: float, *, final: bool) -> list[Window]:

@@ -97,6 +97,10 @@ def _compare(
     phases = [SlicedPhase(w.phase.mode, tuple(w.slices.get(operation) or w.new_slices())) for w in windows]
     blamed = [window for window in windows if not _all_failed(window)]
     reasons = [f"phase {w.phase.number + 1}: {limit}" for w in blamed for limit in w.health.limits()]
+    reasons += [f"phase {w.phase.number + 1}: {gap}" for w in windows for gap in w.gaps()]
+    reasons += [
+        f"{w.users_gone} of {w.phase.users} users ended in phase {w.phase.number + 1}" for w in windows if w.users_gone
+    ]
     reasons += [f"phase {w.phase.number + 1} lost {w.workers_lost} workers" for w in windows if w.workers_lost]
     reasons += [f"phase {w.phase.number + 1} was broken off" for w in windows if w.seconds < w.phase.seconds - ROUNDING]
     found = compare_phases(phases, rng, [*objections, *_find_unlike(windows), *reasons])

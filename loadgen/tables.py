@@ -44,6 +44,7 @@ OPEN_KEY = (
 
 def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextIO) -> None:
     """Print what a run shows: its levels, then its bursts; nothing where nothing was counted."""
+    windows = list(windows)
     out = new_console(file, None if file.isatty() else WIDTH_WITHOUT_TERMINAL)
     bursts = [window for window in windows if window.phase.operations and window.tallies]
     if levels:
@@ -61,6 +62,21 @@ def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextI
             "The tutorial compares the columns 'one after another' and 'async gather': 1 in flight with all in flight. "
             "The fair neighbour of 'async gather' is 'threads', at most 64 in flight."
         )
+    if any(window.errors for window in windows):
+        out.print(_error_table(sorted(windows, key=lambda window: window.phase.number)))
+
+
+def _error_table(windows: Sequence[Window]) -> Table:
+    """What tasks raised while phases were measured."""
+    table = Table(title="Exceptions in tasks")
+    table.add_column("phase", justify="right")
+    for name in ("mode", "exception", "raised at"):
+        table.add_column(name)
+    table.add_column("times", justify="right")
+    for window in windows:
+        for mode, kind, number in window.errors:
+            table.add_row(str(window.phase.number + 1), mode.value, kind.name, kind.place, f"{number:,}")
+    return table
 
 
 def _ends_of(items: Sequence[T]) -> Sequence[T]:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from loadgen.errors import TaskErrors
 from loadgen.flow import Flow
 from loadgen.health import Health
 from loadgen.phase import Phase
@@ -30,6 +31,10 @@ class Window:
     flow: Flow = field(default_factory=Flow)
     recalls: Recalls = field(default_factory=Recalls)
     """What the checked searches found."""
+    errors: TaskErrors = field(default_factory=TaskErrors)
+    """Exceptions that tasks raised in it."""
+    entered: float = -math.inf
+    """When this process began to take part: after its start, where a worker joined in the middle of it."""
     workers_lost: int = 0
     """Workers that it lacked at its begin, or that left meanwhile."""
     users_gone: int = 0
@@ -60,8 +65,17 @@ class Window:
         return self._slices
 
     def covered(self, now: float) -> float:
-        """Seconds of it that have passed; 0 during its warm-up."""
-        return max(0.0, min(now, self.end) - self.start)
+        """Seconds of it that have passed with this process in it; 0 during its warm-up."""
+        return max(0.0, min(now, self.end) - max(self.start, self.entered))
+
+    @property
+    def expected(self) -> dict[str, float]:
+        """The seconds of it that each process took part in; a single process has no name."""
+        return self.heard or {"": self.seconds}
+
+    def gaps(self) -> list[str]:
+        """What nobody knows of the load generator in it, and so cannot rule out; of a burst nothing is said."""
+        return [] if self.phase.operations else self.health.gaps(self.expected)
 
     def lose(self, workers: int) -> None:
         """Mark it as one that lost so many; where none is left to tell its length, it is what they told until then."""
@@ -119,6 +133,7 @@ class Window:
             "slices": slices_as_message(self._slices),
             "health": self.health.as_message(),
             "flow": self.flow.as_message(),
+            "errors": self.errors.as_message(),
             "recalls": self.recalls.as_message(),
         }
 
@@ -134,6 +149,7 @@ class Window:
                 mine[number].merge(SliceTally.from_message(piece))
         part.health.merge(message["health"], "")
         part.flow.merge(message["flow"])
+        part.errors.merge(message["errors"])
         part.recalls.merge(Recalls.from_message(message["recalls"]))
         return part
 
@@ -144,6 +160,7 @@ class Window:
             whole._absorb(part, agent)
         self._pending, self._tallies, self._slices = [], whole._tallies, whole._slices
         self.health, self.flow, self.recalls = whole.health, whole.flow, whole.recalls
+        self.errors = whole.errors
 
     def _absorb(self, part: "Window", agent: str) -> None:
         for key, tally in part.tallies.items():
@@ -154,6 +171,7 @@ class Window:
         if watch := part.health.watches.get(""):
             self.health.watches[agent] = watch
         self.flow.add(part.flow)
+        self.errors.merge(part.errors.as_message())
         self.recalls.merge(part.recalls)
 
     def state(self) -> tuple[object, ...]:
@@ -162,7 +180,16 @@ class Window:
         paced = [watch.pace.get_total_count() for watch in self.health.watches.values()]
         operations = sum(tally.operations for tally in self.tallies.values())
         flow = (self.flow.offered, self.flow.dropped, self.flow.unfinished)
-        return (operations, self.seconds, *beats, *paced, *flow, self.recalls.checks, self.recalls.changed)
+        return (
+            operations,
+            self.errors.total,
+            self.seconds,
+            *beats,
+            *paced,
+            *flow,
+            self.recalls.checks,
+            self.recalls.changed,
+        )
 
 
 def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:

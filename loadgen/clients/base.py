@@ -40,6 +40,11 @@ class Client:
         """Operations sent and not yet answered."""
         return len(self._under_way)
 
+    @property
+    def is_closed(self) -> bool:
+        """True from `close` on."""
+        return self._closed
+
     def close(self) -> None:
         """Refuse further operations with `ClosedError`; those under way go on to their end."""
         self._closed = True

@@ -35,7 +35,7 @@ from loadgen.truth import Truth
 from loadgen.users import Station
 from loadgen.users.station import DRAIN_SECONDS
 
-LAST_OPERATIONS = "Waiting for the last operations of the phase: %d users have one in flight; %.0f s at most"
+LAST_OPERATIONS = "Waiting for %d users to end, %d operations of theirs are in flight; %.0f s at most"
 logger = logging.getLogger("loadgen")
 
 
@@ -113,7 +113,7 @@ class Agent:
     def in_flight(self) -> int:
         """Operations in flight in this process."""
         greenlets = self._environment.runner.user_greenlets
-        users: int = sum(one.args[0].client.in_flight for one in greenlets if one.args)
+        users: int = sum(one.args[0].timed_client.in_flight for one in greenlets if one.args)
         return users + self.arrivals.in_flight
 
     def look(self) -> tuple[int, float]:
@@ -161,6 +161,7 @@ class Agent:
         self._counted_run = run_id
         self._station.settled.clear()
         self._station.over.clear()
+        self._station.errors.clear()
         self._station.phase = None
         self._opened = (-1, 0)
         self._station.checks.begin()
@@ -168,6 +169,7 @@ class Agent:
     def _announce(self, phase: Phase) -> None:
         self._end_leftover_users()
         self._station.phase = phase
+        self._station.begin_users()
 
     def _end_leftover_users(self) -> None:
         """End users of an earlier phase: a worker that was away when they were to end still has them.
@@ -181,7 +183,7 @@ class Agent:
             self._station.queue.flush()
 
     def _count_users(self) -> dict[str, int]:
-        return {"present": len(self._station.settled), "started": len(self._station.settled)}
+        return {"present": len(self._station.settled), "started": len(self._station.started)}
 
     def _describe(self, mode: Mode) -> dict[str, Any]:
         stores = self._station.stores.get(mode, ())
@@ -205,7 +207,7 @@ class Agent:
         begun = perf_counter() - command.elapsed
         start = begun + phase.warmup_seconds
         end = start + phase.seconds if phase.seconds else float("inf")
-        self._station.ledger.open(phase, start, end)
+        self._station.ledger.open(phase, start, end, entered=perf_counter())
         if command.share is not None:
             self.exporter.offer(phase.mode, phase.rate / command.share.parts)
             self.arrivals.begin(begun, command.share)
@@ -227,7 +229,7 @@ class Agent:
         while runner.user_count and (waited := perf_counter() - begun) < self._station.patience + 5:
             if waited > DRAIN_SECONDS and not logged:
                 logged = True
-                logger.info(LAST_OPERATIONS, runner.user_count, self._station.patience - waited)
+                logger.info(LAST_OPERATIONS, runner.user_count, self.in_flight, self._station.patience - waited)
             pause(LOOK)
             self._check_run(command)
         self.arrivals.complete()

@@ -30,7 +30,7 @@ class Arrivals:
     @property
     def in_flight(self) -> int:
         """Operations in flight."""
-        return self._dispatcher.in_flight if self._dispatcher else 0
+        return self._dispatcher.operations if self._dispatcher else 0
 
     def take_lag(self) -> float:
         """Seconds by which an arrival was handed over late at most, since this was asked last."""

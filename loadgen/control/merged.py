@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from loadgen.errors import TaskErrors
 from loadgen.ledger import count_outside
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome
@@ -27,6 +28,7 @@ class _Agent:
     """By number and attempt of the phase."""
     outside: dict[tuple[Mode, str], Counter[Outcome]] = field(default_factory=dict)
     dropped_outside: Counter[Mode] = field(default_factory=Counter)
+    errors_outside: TaskErrors = field(default_factory=TaskErrors)
 
 
 class MergedLedger:
@@ -65,6 +67,8 @@ class MergedLedger:
                 )
                 for part in report["outside"]
             }
+            known.errors_outside = TaskErrors()
+            known.errors_outside.merge(report["errors_outside"])
             known.dropped_outside = Counter({Mode(mode): number for mode, number in report["dropped_outside"].items()})
         for message in report["windows"]:
             self._take_part(known, agent, sequence, message)
@@ -122,6 +126,16 @@ class MergedLedger:
             total.update(agent.dropped_outside)
             for window in self._replaced(agent):
                 total[window.phase.mode] += window.flow.dropped
+        return total
+
+    @property
+    def errors_outside(self) -> TaskErrors:
+        """Exceptions that tasks raised in no phase."""
+        total = TaskErrors()
+        for agent in self._agents.values():
+            total.merge(agent.errors_outside.as_message())
+            for window in self._replaced(agent):
+                total.merge(window.errors.as_message())
         return total
 
     def _replaced(self, agent: _Agent) -> list[Window]:

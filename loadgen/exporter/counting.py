@@ -4,10 +4,12 @@ It is written on the hub alone. A scrape reads from another thread, without a lo
 complete, only two values may be a sample apart.
 """
 
+import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from time import perf_counter
 
 from loadgen.exporter.buckets import DURATIONS, LAGS, SHARES, Buckets
 from loadgen.health import CPU_LIMIT, LAG_LIMIT, Beat, beats_missed, too_late
@@ -18,6 +20,8 @@ from loadgen.settings import Settings
 OPERATIONS = 16
 """Different names of operations at most; further ones are counted together as `other`."""
 OTHER = "other"
+UNSEEN_SECONDS = 2.0
+"""Seconds of a phase without a look at the process after which nobody knows whether it is saturated."""
 BEATS = 100
 """Looks at the process that decide whether it is saturated: those of the last 10 s in phases."""
 
@@ -61,7 +65,9 @@ class Series:
 class Exporter:
     """One for each process."""
 
-    def __init__(self, client: str, role: Role, count_users: Callable[[], int]) -> None:
+    def __init__(
+        self, client: str, role: Role, count_users: Callable[[], int], clock: Callable[[], float] = perf_counter
+    ) -> None:
         self.client = client
         self.role = role
         self.count_users = count_users
@@ -71,6 +77,7 @@ class Exporter:
         self.active = dict.fromkeys(Mode, 0.0)
         """Seconds in which a phase of this mode made load, by the process that leads."""
         self.dropped = dict.fromkeys(Mode, 0)
+        self.task_errors = dict.fromkeys(Mode, 0)
         self.offered = dict.fromkeys(Mode, 0.0)
         self.recall: dict[Mode, Buckets] = {mode: Buckets(SHARES) for mode in Mode}
         self.hub_lag, self.loop_lag = Buckets(LAGS), Buckets(LAGS)
@@ -79,6 +86,8 @@ class Exporter:
         self.run: Mapping[str, str] = {}
         self.phase: Phase | None = None
         self._beats: deque[Beat] = deque(maxlen=BEATS)
+        self._clock = clock
+        self._entered = -math.inf
 
     # Samples
 
@@ -124,6 +133,10 @@ class Exporter:
         """Count arrivals that found no place and were never sent."""
         self.dropped[mode] += number
 
+    def count_task_error(self, mode: Mode) -> None:
+        """Count an exception that a task raised."""
+        self.task_errors[mode] += 1
+
     def count_recall(self, mode: Mode, share: float) -> None:
         """Count one checked search: the part (0 to 1) of the exact neighbours that it found."""
         self.recall[mode].add(share)
@@ -140,7 +153,7 @@ class Exporter:
 
     def enter(self, phase: Phase, run: Mapping[str, str]) -> None:
         """A phase begins; `run` has the run's `run_id` and `server`."""
-        self.phase, self.run = phase, run
+        self.phase, self.run, self._entered = phase, run, self._clock()
 
     def leave(self) -> None:
         """The phase is over."""
@@ -157,14 +170,21 @@ class Exporter:
             self.active[self.phase.mode] += beat.wall
 
     @property
-    def saturated(self) -> bool:
-        """True where this process, and not the server, was the limit in the last 10 s: CPU, or lag at p99.
+    def saturated(self) -> float:
+        """1 where this process, and not the server, was the limit in the last 10 s: CPU, or lag at p99; else 0.
 
         Judged is a phase alone: loading data may use what it finds. The seconds before it are those of other phases.
+        nan where nobody has looked at the process lately: that is no health.
         """
-        beats = list(self._beats)
-        if not beats or self.phase is None:
-            return False
+        beats, phase = list(self._beats), self.phase
+        if phase is None:
+            return 0.0
+        if self._clock() - max(self._entered, beats[-1].at if beats else -math.inf) > UNSEEN_SECONDS:
+            return math.nan
+        return float(bool(beats) and self._is_limit(beats))
+
+    @staticmethod
+    def _is_limit(beats: Sequence[Beat]) -> bool:
         cpu = sum(beat.cpu for beat in beats) / max(sum(beat.wall for beat in beats), 1e-9)
         hub, loop, pace = zip(*((beat.hub_lag, beat.loop_lag, beat.pace_lag) for beat in beats), strict=True)
         missed = sum(map(beats_missed, hub))

@@ -78,7 +78,13 @@ class ExporterCollector(Collector):
             labels=("mode", "client"),
         )
         self._fill_modes(dropped, self._exporter.dropped)
-        yield from (operations, rows, dropped)
+        errors = CounterMetricFamily(
+            "loadgen_task_errors",
+            "Exceptions that tasks raised; they are no operations [exceptions]",
+            labels=("mode", "client"),
+        )
+        self._fill_modes(errors, self._exporter.task_errors)
+        yield from (operations, rows, dropped, errors)
 
     def _active(self) -> Metric:
         active = CounterMetricFamily(
@@ -146,9 +152,10 @@ class ExporterCollector(Collector):
             _fill(family, [], lag)
             yield family
         text = (
-            "Whether this process, not the server, was the limit in the last 10 s of a phase, by CPU or lags [0 or 1]"
+            "Whether this process, not the server, was the limit in the last 10 s of a phase, by CPU or lags; "
+            "NaN where it was not looked at [0 or 1]"
         )
-        yield GaugeMetricFamily("loadgen_saturated", text, float(found.saturated))
+        yield GaugeMetricFamily("loadgen_saturated", text, found.saturated)
 
     def _phase_info(self) -> Metric:
         text = "The phase that runs now, of all processes together; always 1, and absent between two phases [1]"

@@ -85,6 +85,8 @@ class Ending:
         self._recorder = Recorder(settings, server, workers, run.run_id, find_sharers)
         draft = settings.model_copy(update={"record": ""})
         self._draft = Recorder(draft, server, workers, run.run_id, find_sharers)
+        self._recorder.expect(len(run.plan))
+        self._draft.expect(len(run.plan))
         self._told = False
         self.code, self._why = COMPLETE, ""
         return {"run_id": run.run_id, "server": str(server)}
@@ -139,7 +141,7 @@ class Ending:
             return
         settings = self._settings
         self._levels = find_levels(self._ledger.windows.values(), settings.seed, self.objections)
-        self._recorder.keep(self._ledger, self._levels)
+        self._recorder.keep(self._ledger, self._levels, self._run.incomplete)
         wanted = parse_requirements(settings.require)
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))
         self.code, self._why = find_exit_code(self._find_end(environment, self._run, interrupted_by))
@@ -150,13 +152,15 @@ class Ending:
         record = self._recorder.record
         failed = self._ledger.failed + sum(self._ledger.dropped_outside.values())
         failed += sum(window.flow.dropped for window in self._ledger.windows.values())
+        failures = [f"{failed:,} operations failed or were dropped"] if failed else []
+        failures += [f"tasks raised {record.task_errors:,} exceptions"] if record.task_errors else []
         return End(
             interrupted_by=interrupted_by if run.early else 0,
             incomplete=run.incomplete,
             measured=any(part.count for phase in record.phases for part in phase.operations),
             unrecorded=self._recorder.problem,
             missed=tuple(f"missed: {found.text}" for found in self._judgements if not found.met),
-            failures=f"{failed:,} operations failed or were dropped" if failed and not _limit(self._settings) else "",
+            failures="" if _limit(self._settings) else "; ".join(failures),
             failures_code=int(environment.parsed_options.exit_code_on_error),
         )
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, TextIO
 
@@ -37,7 +38,7 @@ from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.starting import Starting
 from loadgen.plugin.supply import Supply
-from loadgen.plugin.surroundings import Interrupt, leave, repair_locust_main
+from loadgen.plugin.surroundings import Interrupt, leave, repair_locust_main, stop_test
 from loadgen.plugin.worker_side import WorkerSide
 from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.hub import HubQueue
@@ -46,6 +47,7 @@ from loadgen.runtime.pulse import Pulse
 from loadgen.sample import Mode, Sample
 from loadgen.settings import Settings
 from loadgen.users import Station
+from loadgen.users.listeners import Listeners
 
 logger = logging.getLogger("loadgen")
 
@@ -88,12 +90,16 @@ class Plugin:
         self._interrupt = Interrupt()
         repair_locust_main(self._interrupt, runner, self._decide)
         own = Ledger()
-        self._sinks: tuple[Any, ...] = (own, RequestEvent(environment.events))
+        listeners = Listeners(partial(stop_test, environment))
+        self._request_event = RequestEvent(environment.events, listeners)
+        self._sinks: tuple[Any, ...] = (own, self._request_event)
         self._metering = Metering(runner)
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, own, LoopThread())
         self._station.is_ending = lambda: runner.state in (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
         self._station.on_drop = self._metering.exporter.count_dropped
+        self._station.listeners = listeners
+        self._station.on_error = self._metering.exporter.count_task_error
         self._station.on_recall = self._metering.exporter.count_recall
         self._agent = Agent(environment, self._station, self._metering.exporter, self._open, self._send_stats)
         self._pulse = Pulse(self._station.loop, self._beat, self._agent.look)
@@ -108,7 +114,7 @@ class Plugin:
         self._worker = WorkerSide(environment, runner, self._agent)
         self._listen(environment.events)
         self._expect(environment.parsed_options.mode)  # its own, which its master may change
-        self._sinks += self._metering.open(environment.parsed_options)
+        self._add_sinks(environment.parsed_options)
         self._doubts.warn()
         self._worker.greet()
 
@@ -152,7 +158,7 @@ class Plugin:
         settings = self._asking.read()
         options = environment.parsed_options
         self._expect(options.mode)
-        self._sinks += self._metering.open(options)
+        self._add_sinks(options)
         for warning in find_unknown(os.environ):
             logger.warning(warning)
         logger.info("Async users run on %s", self._station.loop.name)
@@ -161,6 +167,10 @@ class Plugin:
             dress_page(web_ui, self._asking)
         if options.headless or options.autostart:
             self._starting.prepare_or_leave(settings)
+
+    def _add_sinks(self, options: Any) -> None:
+        """Locust's own event comes last: its listeners may wait."""
+        self._sinks = (self._station.ledger, *self._metering.open(options), self._request_event)
 
     def _listen(self, events: Any) -> None:
         """After Locust's own listeners, so that in reverse order (quitting) ours come first."""
@@ -183,6 +193,7 @@ class Plugin:
 
     def _show(self, settings: Settings) -> None:
         """Have the metrics of the process that conducts name this run."""
+        self._station.listeners.begin()
         self._metering.exporter.begin(settings)
         self._expect(settings.mode)
 
@@ -206,7 +217,10 @@ class Plugin:
 
     def _deliver(self, samples: Sequence[Sample]) -> None:
         for sink in self._sinks:
-            sink(samples)
+            try:
+                sink(samples)
+            except Exception as error:  # noqa: BLE001 - each sink by itself
+                self._station.listeners.errors.note(error, "A sink of samples failed")
 
     def _beat(self, beat: Beat) -> None:
         self._station.beat(beat)
@@ -234,6 +248,7 @@ class Plugin:
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
         self._progress.rest()
         self._station.queue.flush()
+        self._station.listeners.summarize()
         self._station.ledger.close(perf_counter())
         self._metering.exporter.leave()
         self._station.settle()

@@ -10,6 +10,7 @@ from random import SystemRandom
 from hdrh.histogram import HdrHistogram
 
 from loadgen import compare
+from loadgen.errors import TaskErrors
 from loadgen.ledger import Counted
 from loadgen.levels import Level
 from loadgen.record import (
@@ -24,6 +25,7 @@ from loadgen.record import (
     Ratio,
     RunRecord,
     Slice,
+    TaskErrorRecord,
     describe_machine,
     mask_command_line,
     new_run_id,
@@ -73,11 +75,21 @@ class Recorder:
             phases=(),
             outside=(),
             dropped_outside={},
+            planned_phases=None,
+            incomplete=None,
+            task_errors_outside=(),
             comparisons=(),
         )
 
-    def keep(self, ledger: Counted, levels: Sequence[Level] = ()) -> None:
-        """Write all phases measured so far, also one in which nothing was answered. A folder that fails is told."""
+    def expect(self, phases: int) -> None:
+        """The run is to have this many phases."""
+        self.record = self.record.model_copy(update={"planned_phases": phases})
+
+    def keep(self, ledger: Counted, levels: Sequence[Level] = (), incomplete: str | None = None) -> None:
+        """Write all phases measured so far, also one in which nothing was answered. A folder that fails is reported.
+
+        `incomplete`: why less ran than was asked for, None while the run goes on.
+        """
         windows = list(ledger.windows.values())  # at once: the next phase may begin meanwhile
         measured = sorted((window for window in windows if window.seconds > 0), key=lambda w: w.phase.number)
         phases = tuple(_phase(window) for window in measured)
@@ -87,7 +99,9 @@ class Recorder:
                 "manifest": self.record.manifest.model_copy(update={"shared_with": self._find_sharers()}),
                 "phases": phases,
                 "outside": _outside(ledger),
+                "incomplete": incomplete,
                 "dropped_outside": {mode: number for mode, number in ledger.dropped_outside.items() if number},
+                "task_errors_outside": _task_errors(ledger.errors_outside),
                 "comparisons": comparisons,
             }
         )
@@ -136,7 +150,9 @@ def _phase(window: Window) -> PhaseRecord:
         unfinished=window.flow.unfinished,
         longest_unfinished_seconds=percentile(window.flow.left, 100),
         workers_lost=window.workers_lost,
+        users_gone=window.users_gone,
         operations=tuple(_operation(name, tally, window) for (_, name), tally in sorted(window.tallies.items())),
+        task_errors=_task_errors(window.errors),
         generator=Generator(
             cpu_ratio=health.cpu_ratio,
             loop_lag_p99_seconds=health.loop.p99,
@@ -150,6 +166,7 @@ def _phase(window: Window) -> PhaseRecord:
             late_arrivals=health.pace.late,
             in_flight_mean=health.in_flight_mean,
             in_flight_max=health.in_flight_most,
+            watched_share=None if window.phase.operations else health.watched_share(window.expected),
             saturated=bool(health.limits()),
         ),
     )
@@ -158,6 +175,12 @@ def _phase(window: Window) -> PhaseRecord:
 def _outside(ledger: Counted) -> tuple[Outside, ...]:
     found = sorted(list(ledger.outside.items()))  # noqa: C414 - at once, as above
     return tuple(Outside(mode=mode, operation=name, outcomes=dict(outcomes)) for (mode, name), outcomes in found)
+
+
+def _task_errors(errors: TaskErrors) -> tuple[TaskErrorRecord, ...]:
+    return tuple(
+        TaskErrorRecord(mode=mode, error=kind.name, place=kind.place, count=number) for mode, kind, number in errors
+    )
 
 
 def _operation(name: str, tally: Tally, window: Window) -> OperationRecord:

@@ -124,7 +124,7 @@ class Supply:
 
         def work() -> None:
             for mode, stores in station.stores.items():
-                if mode is Mode.ASYNC:
+                if mode is Mode.ASYNC and station.loop.alive:
                     station.loop.call(aclose_stores(stores)).result(timeout=5)
                 close_stores(stores)
             station.stores = {}

@@ -15,7 +15,7 @@ import gevent
 import gevent.os
 import locust.main
 from locust.exception import StopTest
-from locust.runners import STATE_INIT
+from locust.runners import STATE_INIT, locust_exception_handler
 
 from loadgen.control.exit_codes import INTERRUPTED
 from loadgen.faults import Fault, SettingsError
@@ -181,6 +181,15 @@ class _NoRamping(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """True for what is to be shown."""
         return record.levelno > logging.INFO or not record.getMessage().startswith(self.STARTS)
+
+
+def stop_test(environment: Any, error: StopTest) -> None:
+    """End the run as Locust does where a greenlet of its own raises StopTest. Returns at once."""
+
+    def fail() -> NoReturn:
+        raise error
+
+    gevent.spawn(fail).link_exception(locust_exception_handler(environment))
 
 
 class Interrupt:

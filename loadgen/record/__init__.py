@@ -1,5 +1,6 @@
 """What is kept of a run: one JSON file, its schema, and how it is written and read."""
 
+from loadgen.record.json_schema import schema
 from loadgen.record.manifest import (
     Machine,
     describe_machine,
@@ -19,8 +20,8 @@ from loadgen.record.model import (
     Ratio,
     RunRecord,
     Slice,
+    TaskErrorRecord,
     new_run_id,
-    schema,
 )
 from loadgen.record.writing import RecordError, as_block, check_folder, make_folder, read_record, write_record
 
@@ -38,6 +39,7 @@ __all__ = [
     "RecordError",
     "RunRecord",
     "Slice",
+    "TaskErrorRecord",
     "as_block",
     "check_folder",
     "describe_machine",

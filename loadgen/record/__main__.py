@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from loadgen.record.model import schema_text
+from loadgen.record.json_schema import schema_text
 
 if __name__ == "__main__":
     Path(__file__).with_name("schema.json").write_text(schema_text(), encoding="utf-8")

@@ -3,7 +3,6 @@
 Times are seconds and rates are per second, unless a name says otherwise. Ratios are async to sync.
 """
 
-import json
 import math
 from datetime import UTC, datetime
 from random import Random
@@ -13,8 +12,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, fie
 
 from loadgen.sample import Mode, Outcome
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Goes up with every change of the keys or of what they mean."""
+WATCHED_AT_LEAST = 0.5
+"""Part of a phase for which the load generator was looked at, below which its health is not known."""
 NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Figure = float | None
@@ -129,8 +130,26 @@ class Generator(Part):
     """Operations under way, on average over the beats; of several processes, their sum."""
     in_flight_max: Count
     """Operations under way at one beat at most; of several processes the sum, which no moment may have reached."""
+    watched_share: Share
+    """Part of the phase for which its CPU and lags were looked at; of several processes the least. null: not known."""
     saturated: bool
     """True where the generator, not the server, was the limit: its CPU, or a lag at p99 with three that were late."""
+
+    @property
+    def is_unwatched(self) -> bool:
+        """True where it was looked at for too small a part of the phase; not known is no evidence of that."""
+        return self.watched_share is not None and self.watched_share < WATCHED_AT_LEAST
+
+
+class TaskErrorRecord(Part):
+    """Exceptions of one type that the tasks of one mode raised at one place. They are no operations."""
+
+    mode: Mode
+    error: str
+    """Its type, such as `ValueError`; `other` for all that came after too many different ones."""
+    place: str
+    """File and line, such as `search.py:12`; empty where unknown."""
+    count: Count
 
 
 class PhaseRecord(Part):
@@ -160,6 +179,10 @@ class PhaseRecord(Part):
     workers_lost: Count
     """Workers that left while it ran: above 0, the load was not what was asked for."""
     operations: tuple[OperationRecord, ...]
+    users_gone: Count
+    """Users that ended by themselves before it did: above 0, the load was not what was asked for."""
+    task_errors: tuple[TaskErrorRecord, ...]
+    """Exceptions that its tasks raised while it was measured."""
     generator: Generator
 
     @model_validator(mode="after")
@@ -250,7 +273,7 @@ class Manifest(Part):
 class RunRecord(Part):
     """All phases of one run."""
 
-    schema_version: Literal[4]
+    schema_version: Literal[5]
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     started_at: AwareDatetime
     manifest: Manifest
@@ -260,8 +283,20 @@ class RunRecord(Part):
     dropped_outside: dict[Mode, Count]
     """Arrivals that were given up in no phase, but in a warm-up; modes without any are left out."""
     """With the operations of all phases, everything that was sent: as many as Locust and the metrics count."""
+    planned_phases: Count | None
+    """Phases that were asked for; 0 in a run of one mode, null where that was not kept."""
+    incomplete: str | None
+    """Why less ran than was asked for; empty where all of it ran, null while the run goes on, or where it was killed."""
+    task_errors_outside: tuple[TaskErrorRecord, ...]
+    """Exceptions that tasks raised in no phase."""
     comparisons: tuple[Comparison, ...]
     """Empty until the run is over, and where only one mode ran."""
+
+    @property
+    def task_errors(self) -> int:
+        """Exceptions that tasks raised in the whole run."""
+        parts = [*self.task_errors_outside, *(part for phase in self.phases for part in phase.task_errors)]
+        return sum(part.count for part in parts)
 
     def with_phase(self, phase: PhaseRecord) -> Self:
         """The same run, one phase later."""
@@ -275,14 +310,3 @@ class RunRecord(Part):
 def new_run_id(now: datetime, random: Random) -> str:
     """A name that sorts by time (UTC) and can be read out: 20261122-193000-k3f9."""
     return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{''.join(random.choices(NOT_LOOK_ALIKES, k=4))}"
-
-
-def schema() -> dict[str, Any]:
-    """JSON schema (2020-12) of a record file."""
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return head | RunRecord.model_json_schema(mode="serialization")
-
-
-def schema_text() -> str:
-    """What is in schema.json: `python -m loadgen.record` writes it."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from loadgen.faults import Fault
 from loadgen.plain_text import escape_json
 from loadgen.record.model import SCHEMA_VERSION, RunRecord
+from loadgen.record.upgrading import OLDEST, upgrade
 
 LARGEST = 512 << 20
 """Bytes of a file that is read: ten times those of a record of 8,000 phases."""
@@ -113,11 +114,15 @@ def _sync_folder(folder: Path) -> None:
 
 
 def read_record(path: str | Path) -> RunRecord:
-    """The record in a file. Raises RecordError: missing, no JSON, another schema version, keys missing or wrong."""
+    """The record in a file, also one of an earlier version from `OLDEST` on.
+
+    Raises RecordError: missing, no JSON, another schema version, keys missing or wrong.
+    """
     path = Path(path)
     values = _read_json(path)
     if not isinstance(values, dict) or "schema_version" not in values:
         raise RecordError(path, "is no run record: it has no key 'schema_version'. Give a file that a run wrote.")
+    values = upgrade(values)
     found = values["schema_version"]
     if type(found) is not int or found != SCHEMA_VERSION:
         raise RecordError(path, _other_version(found, values))
@@ -170,7 +175,7 @@ def _other_version(found: object, values: dict[str, Any]) -> str:
         release = None
     writer = f"{WRITER} {release}" if release else f"the {WRITER} that wrote it"
     return (
-        f"has schema version {json.dumps(found)}, this {WRITER} reads version {SCHEMA_VERSION}. "
+        f"has schema version {json.dumps(found)}, this {WRITER} reads versions {OLDEST} to {SCHEMA_VERSION}. "
         f"Read it with {writer}, or measure again."
     )
 

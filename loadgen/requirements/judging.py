@@ -2,7 +2,8 @@
 
 Times are response times, from the scheduled start: what a user felt. Every phase a requirement looks at has to meet it
 by itself, each round too, and the worst is told; only a count of failures is summed. What may fail at most
-(`max_failures`) counts all that was sent, also outside of the phases. A phase in which no
+(`max_failures`) counts all that was sent, also outside of the phases, and each exception of a task as an operation that
+failed. A phase in which no
 operation ended meets nothing: a server that hangs has neither times nor failures there. A ratio meets a limit only
 with the whole of its interval. An arrival that was dropped is
 a failure; which operation it would have been is not known, so it counts for each operation of its phase.
@@ -105,14 +106,13 @@ def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Re
     return _share(where, found.failures, found.count, phase.dropped)
 
 
-def _share(where: str, failures: int, count: int, dropped: int) -> Reading:
-    """The part of all operations that failed, dropped arrivals included on both sides."""
+def _share(where: str, failures: int, count: int, dropped: int, raised: int = 0) -> Reading:
+    """The part of all operations that failed, dropped arrivals included on both sides; `raised` is told only."""
     failed, asked = failures + dropped, count + dropped
     if not asked:
         return Reading(where, None)
-    return Reading(
-        where, failed / asked, f"{PER_CENT * failed / asked:.6g} % ({failed:,} of {asked:,}{_dropped(dropped)})"
-    )
+    told = f"{failed:,} of {asked:,}{_dropped(dropped)}{_raised(raised)}"
+    return Reading(where, failed / asked, f"{PER_CENT * failed / asked:.6g} % ({told})")
 
 
 def _shown_recall(recall: float | None, unit: str) -> str:
@@ -123,6 +123,10 @@ def _shown_recall(recall: float | None, unit: str) -> str:
 
 def _dropped(count: int) -> str:
     return f", {count:,} of them dropped" if count else ""
+
+
+def _raised(count: int) -> str:
+    return f", {count:,} of them exceptions of tasks" if count else ""
 
 
 def _compared(record: RunRecord, wanted: Requirement) -> list[Reading]:
@@ -159,8 +163,9 @@ def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
     if idle:  # what hung there ended, if at all, after its phase
         return Judgement(f"at most {most.text} failures", met=False, measured=NOTHING, where=_place(idle[0]))
     dropped = sum(phase.dropped for phase in record.phases) + sum(record.dropped_outside.values())
-    failures = sum(found.failures for found in operations)
-    reading = _share("the whole run", failures, sum(found.count for found in operations), dropped)
+    raised = record.task_errors
+    failures = sum(found.failures for found in operations) + raised
+    reading = _share("the whole run", failures, sum(found.count for found in operations) + raised, dropped, raised)
     value = reading.value if most.is_share or reading.value is None else failures + dropped
     met = value is not None and value <= most.limit
     return Judgement(f"at most {most.text} failures", met, reading.shown, reading.where)
@@ -186,7 +191,8 @@ def _place(phase: PhaseRecord) -> str:
 
 def _troubles(phase: PhaseRecord) -> str:
     lost = f", {phase.workers_lost} lost of its workers" if phase.workers_lost else ""
-    return lost + (", generator saturated" if phase.generator.saturated else "")
+    blind = ", generator not watched" if phase.generator.is_unwatched else ""
+    return lost + (", generator saturated" if phase.generator.saturated else "") + blind
 
 
 def _sought(wanted: Requirement) -> str:

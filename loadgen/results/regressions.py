@@ -118,6 +118,8 @@ def _unsound(name: str, series: Series) -> list[str]:
         found.append(f"{name} has {len(phases)} of {PHASES_AT_LEAST} phases")
     if any(phase.generator.saturated for phase in phases):
         found.append(f"in {name} the load generator was the limit")
+    if any(phase.generator.is_unwatched for phase in phases):
+        found.append(f"in {name} the load generator was not watched")
     if any(phase.workers_lost for phase in phases):
         found.append(f"{name} lost workers")
     if any(phase.seconds < _planned(phase) * 0.99 for phase in phases):

@@ -10,6 +10,7 @@ from typing import TypeVar
 import gevent
 from gevent.event import Event
 
+from loadgen.errors import ErrorLog
 from loadgen.sample import Sample
 
 logger = logging.getLogger(__name__)
@@ -21,23 +22,39 @@ PAUSE = 0.2
 """Seconds between two looks at the queue, unless somebody waits for it to be empty. A wake of the hub costs some 100 us
 of CPU and drives the loop's data out of the caches, so it wakes 5 times a second at most, not for each sample; what is
 measured was stamped before and does not change."""
+WAITING_AT_MOST = 64
+"""Greenlets whose listener may wait while others deliver; after that the queue waits with them."""
 LOOK = 0.005
 """Seconds between two looks of who waits for the queue to be empty."""
 
 
 class HubQueue:
-    """A queue from any thread to the hub. Whoever makes it must be on the hub, and `deliver` is called there."""
+    """A queue from any thread to the hub. Whoever makes it must be on the hub, and `deliver` is called there.
+
+    One greenlet delivers. Where a listener that it calls waits for something (it sleeps, or it stops the run, which
+    waits for users whose last words are in this very queue), another greenlet goes on with the rest. `deliver` is then
+    called again before the first call is over, first with no samples, and has to hand over what that one has left.
+    What `deliver` or a call raises, whatever it is, ends neither.
+    """
 
     def __init__(self, deliver: Callable[[Sequence[Sample]], None]) -> None:
         self._deliver = deliver
         self._items: deque[Sample | Callable[[], object]] = deque()
         self._awake = False
+        self._closed = False
+        self._delivering = False
+        self._waiting: set[gevent.Greenlet] = set()
+        """Greenlets that have been replaced, as a listener that they called waits."""
         self._idle = Event()
         self._idle.set()
         self._wake = Event()
         self._hurry = Event()
-        self._watcher = gevent.get_hub().loop.async_()
+        self._errors = ErrorLog(logger)
+        loop = gevent.get_hub().loop
+        self._watcher = loop.async_()
         self._watcher.start(self._wake.set)
+        self._overseer = loop.prepare(priority=loop.MINPRI)  # after the one in which gevent runs its greenlets
+        self._overseer.start(self._relieve)
         self._greenlet = gevent.spawn(self._drain)
 
     def put(self, item: Sample | Callable[[], object]) -> None:
@@ -48,10 +65,15 @@ class HubQueue:
             self._watcher.send()
 
     def flush(self, within: float = 5.0) -> bool:
-        """Wait on the hub until all that was put is delivered; False where that took longer than `within` seconds."""
+        """Wait on the hub until all that was put is delivered; False where that took longer than `within` seconds.
+
+        A listener may call it too, as Locust's `runner.quit` does in the end: it waits for all but the sample or call
+        that the listener is called with.
+        """
         deadline = gevent.Timeout(within, False)
+        this = gevent.getcurrent()
         with deadline:
-            while self._items or not self._idle.is_set():
+            while self._items or not self._idle.is_set() or self._waiting - {this}:
                 self._hurry.set()
                 gevent.sleep(LOOK)
             return True
@@ -60,38 +82,62 @@ class HubQueue:
     def close(self) -> None:
         """Deliver what is there and stop listening."""
         self.flush()
-        self._greenlet.kill()
+        self._closed = True
+        gevent.killall([self._greenlet, *self._waiting], timeout=1.0)
+        self._overseer.stop()
         self._watcher.stop()
 
+    def _relieve(self) -> None:
+        """Called by the hub before it waits for events: a delivery that is going on then waits for something itself."""
+        if self._delivering and len(self._waiting) < WAITING_AT_MOST:
+            self._delivering = False
+            self._waiting.add(self._greenlet)
+            self._greenlet = gevent.spawn(self._drain)
+            self._items.appendleft(self._resume)
+            self._watcher.send()  # what is only spawned here would begin with the hub's next event
+
+    def _resume(self) -> None:
+        """Have what a waiting greenlet has left delivered."""
+        self._deliver(())
+
     def _drain(self) -> None:
-        while True:
+        this = gevent.getcurrent()
+        while not self._closed:
             self._wake.wait()
             self._wake.clear()
             self._idle.clear()
             self._awake = False  # before the look: what is put from here on wakes us again
             while self._items:
+                self._delivering = True
                 try:
                     self._deliver_some()
-                except Exception:
-                    logger.exception("A listener failed; the samples after it go on")
+                except BaseException as error:  # noqa: BLE001 - a listener's; nothing that comes after it may be lost
+                    if not self._closed:
+                        self._errors.note(error, "A call on Locust's hub failed")
+                if self._greenlet is not this:  # a listener has waited, and another goes on since
+                    self._waiting.discard(this)
+                    return
+                self._delivering = False
                 gevent.sleep(0)
             self._idle.set()
             self._hurry.clear()
             self._hurry.wait(PAUSE)
 
     def _deliver_some(self) -> None:
+        """One batch of samples, or one call: a call that comes after samples must not wait for their listeners."""
         batch: list[Sample] = []
-        call: Callable[[], object] | None = None
-        while self._items and call is None and len(batch) < BATCH:
-            item = self._items.popleft()
+        while self._items and len(batch) < BATCH:
+            item = self._items[0]
             if isinstance(item, Sample):
                 batch.append(item)
+                self._items.popleft()
+            elif batch:
+                break
             else:
-                call = item
-        if batch:
-            self._deliver(batch)
-        if call is not None:
-            call()
+                self._items.popleft()
+                item()
+                return
+        self._deliver(batch)
 
 
 def run_in_thread(function: Callable[[], T]) -> T:

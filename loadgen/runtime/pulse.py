@@ -1,21 +1,27 @@
 """Looks at the process ten times a second: how late are hub and loop, how much CPU was used."""
 
+import logging
 import time
 from collections.abc import Callable
 
 import gevent
+from gevent import GreenletExit
 
+from loadgen.errors import ErrorLog
 from loadgen.health import Beat
 from loadgen.runtime.loop import LoopThread
 
 INTERVAL = 0.1
 """Seconds between two beats."""
 
+logger = logging.getLogger(__name__)
+
 
 class Pulse:
     """Beats on the hub until it is stopped; `take` is called there with each beat.
 
     `look` tells how many operations are under way, and by how many seconds arrivals were late since it was asked last.
+    A beat at which something fails is left out, and the next one comes: what was not seen is missing from the health.
     """
 
     def __init__(self, loop: LoopThread, take: Callable[[Beat], None], look: Callable[[], tuple[int, float]]) -> None:
@@ -24,6 +30,7 @@ class Pulse:
         self._look = look
         self._loop_lag = 0.0
         self._asked_at: float | None = None
+        self._errors = ErrorLog(logger)
         self._greenlet = gevent.spawn(self._beat)
 
     def stop(self) -> None:
@@ -36,9 +43,17 @@ class Pulse:
             self._ask_loop()
             gevent.sleep(INTERVAL)
             now, cpu = time.perf_counter(), time.process_time()
-            hub_lag = max(0.0, now - last - INTERVAL)
-            self._take(Beat(now, cpu - used, now - last, hub_lag, self._lag_of_loop(now), *self._look()))
+            try:
+                self._tell(now, cpu - used, now - last)
+            except GreenletExit:
+                raise
+            except BaseException as error:  # noqa: BLE001 - without it nobody would look at the process any more
+                self._errors.note(error, "A look at the load generator's own health failed")
             last, used = now, cpu
+
+    def _tell(self, now: float, cpu: float, wall: float) -> None:
+        hub_lag = max(0.0, wall - INTERVAL)
+        self._take(Beat(now, cpu, wall, hub_lag, self._lag_of_loop(now), *self._look()))
 
     def _ask_loop(self) -> None:
         """Have the loop stamp when it comes to a callback; a loop that still owes an answer is not asked again."""

@@ -1,12 +1,14 @@
 """The asyncio user: the whole of it is one coroutine on the event loop of its process."""
 
 import asyncio
+from concurrent.futures import Future
 from typing import Any
 
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from loadgen.clients import AsyncClient
+from loadgen.runtime.loop import LoopDiedError
 from loadgen.sample import Mode
 from loadgen.users.base import LoadUser
 from loadgen.users.life import awalk, life
@@ -26,7 +28,7 @@ class AsyncUser(LoadUser):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.client = AsyncClient(
+        self.client = self.timed_client = AsyncClient(
             self.station.store_for(self.mode, self.number), self.station.queue.put, self.station.checks
         )
         self._task: asyncio.Task[None] | None = None
@@ -35,13 +37,19 @@ class AsyncUser(LoadUser):
 
     def begin(self) -> None:
         """Start the coroutine on the loop."""
-        self.station.loop.call(self._live())
+        self.station.loop.call(self._live()).add_done_callback(self._end_with_loop)
 
     async def _live(self) -> None:
         self._task = asyncio.current_task()
         try:
             await awalk(life(self))
         finally:
+            self.report_end()
+
+    def _end_with_loop(self, life: "Future[None]") -> None:
+        """Where the loop has died before the user's end: nothing of it is lost, and nobody waits for it."""
+        if isinstance(life.exception(), LoopDiedError):
+            self.timed_client.abandon()
             self.report_end()
 
     def has_to_pause(self, seconds: float) -> bool:
@@ -73,7 +81,7 @@ class AsyncUser(LoadUser):
     def _wake_here(self, now: bool) -> None:
         if self._pause is not None:
             _finish(self._pause)
-        elif now and not self.client.in_flight:
+        elif now and not self.timed_client.in_flight:
             self._cancel()
 
     def _cancel(self) -> None:

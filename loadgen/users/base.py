@@ -1,7 +1,5 @@
 """What async and sync users share: how Locust starts and stops them, and what their tasks may use."""
 
-import logging
-import traceback
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,14 +17,17 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 from loadgen.clients.base import Client
 from loadgen.phase import Phase
 from loadgen.sample import Mode
+from loadgen.users.life import ENDS, EscapedError
 from loadgen.users.station import STRIDE, Station
 
 DOCUMENTS = 10_000
 """Documents that a user remembers to delete at most."""
-ERROR_KINDS = 100
-"""Kinds of exception in tasks that are told with their traceback; the rest is counted."""
+TASKS_WITHOUT_BURST = 100
+"""Tasks that a user of a burst may run before one of them is the burst."""
 
-logger = logging.getLogger(__name__)
+
+class NoBurstError(Exception):
+    """The tasks of a user that is there for a burst do not run one."""
 
 
 class LoadUser(User):  # type: ignore[misc]
@@ -37,6 +38,9 @@ class LoadUser(User):  # type: ignore[misc]
     style: ClassVar[str] = ""
     """For bursts: `sync`, `threads` or `async`; empty for users that go on until they are stopped."""
     client: Client
+    """What the tasks call. A user may replace it, by a wrapper say."""
+    timed_client: Client
+    """The client that the user was made with: it times the operations, also those that come through a wrapper."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -49,6 +53,8 @@ class LoadUser(User):  # type: ignore[misc]
         self.number = next(station.user_numbers)
         self._next_query = self.number * STRIDE
         self._documents: deque[str] = deque(maxlen=DOCUMENTS)
+        self._tasks_run = 0
+        self._joined = station.joining()
         self._ended = Event()
 
     @property
@@ -97,12 +103,25 @@ class LoadUser(User):  # type: ignore[misc]
             operations = [calls[phase.operation]() for _ in range(phase.operations)]
             queue.put(partial(ledger.open, phase, perf_counter()))
             yield operations
-        except Exception as error:  # noqa: BLE001 - counted as any task's, and the burst is over
+        except ENDS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - counted as any task's, and the burst is over
             self.report_error(error)
         finally:
             queue.put(partial(ledger.close, perf_counter()))
             queue.put(partial(self.station.over.add, phase.number))
         raise StopUser
+
+    def count_task(self) -> None:
+        """Count a task of a user that is there for a burst. Raises NoBurstError where too many ran without it."""
+        self._tasks_run += 1
+        if self._tasks_run > TASKS_WITHOUT_BURST:
+            raise NoBurstError(f"{TASKS_WITHOUT_BURST} tasks have run, and none of them `with self.burst()`")
+
+    @property
+    def is_ending(self) -> bool:
+        """True where the user was asked to end, or cannot go on."""
+        return self._state == LOCUST_STATE_STOPPING or self.timed_client.is_closed or not self.station.loop.alive
 
     # What Locust calls on the hub
 
@@ -110,6 +129,7 @@ class LoadUser(User):  # type: ignore[misc]
         """Begin the user's life on its own runtime; the greenlet that Locust keeps only waits for its end."""
         self._state = LOCUST_STATE_RUNNING
         self._group = group
+        self._joined = self.station.joining()
         self._greenlet = group.spawn(_watch, self)
         return self._greenlet
 
@@ -120,7 +140,7 @@ class LoadUser(User):  # type: ignore[misc]
         """
         self._state = LOCUST_STATE_STOPPING
         if force:
-            self.client.close()
+            self.timed_client.close()
         self.wake(now=force)
         if not force:
             return False
@@ -156,21 +176,22 @@ class LoadUser(User):  # type: ignore[misc]
     # What a life tells the hub
 
     def settle(self) -> None:
-        """Tell that on_start is over: from here on the user is there."""
-        self.station.queue.put(partial(self.station.settled.add, self.number))
+        """Report that on_start is over: from here on the user is there."""
+        self.station.queue.put(partial(self.station.count_settled, self.number, self._joined))
 
     def leave(self) -> None:
-        """Tell that the user is no longer there; its on_stop may go on."""
+        """Report that the user is no longer there; its on_stop may go on."""
         self.station.queue.put(partial(self.station.settled.discard, self.number))
 
     def report_end(self) -> None:
-        """Tell, after the user's last sample, that its life is over."""
-        self.leave()
-        self.station.queue.put(self._ended.set)
+        """Report, after the user's last sample, that its life is over."""
+        self.station.queue.put(partial(_count_end, self))
 
     def report_error(self, error: BaseException) -> None:
-        """Have an exception of a task counted by Locust, and logged: the first of a kind with its traceback."""
-        self.station.queue.put(partial(_count_error, self, error))
+        """Have an exception of a task counted, also by Locust, and logged: the first of a kind with its traceback."""
+        if isinstance(error, EscapedError):
+            error = error.error
+        self.station.queue.put(partial(_count_error, self, error, perf_counter()))
 
 
 def _watch(user: LoadUser) -> None:
@@ -183,19 +204,21 @@ def _watch(user: LoadUser) -> None:
         user._ended.wait()  # noqa: SLF001
     except GreenletExit:
         if not user._ended.is_set():  # noqa: SLF001 - Locust's stop timeout is over
-            user.client.close()
+            user.timed_client.close()
             user.abandon()
             user._ended.wait(1.0)  # noqa: SLF001
+    except RuntimeError as error:  # the system gives no more threads, or the loop is dead
+        _count_error(user, error, perf_counter())
+        _count_end(user)
 
 
-def _count_error(user: LoadUser, error: BaseException) -> None:
-    user.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    kind = (type(error).__name__, last[0].filename if last else "", last[0].lineno if last else 0)
-    seen = user.station.error_kinds
-    if kind not in seen and len(seen) < ERROR_KINDS:
-        seen[kind] = 0
-        text = "".join(traceback.format_exception(error))
-        logger.error("%s raised in a task; others like it are only counted\n%s", type(user).__name__, text)
-    if kind in seen:
-        seen[kind] += 1
+def _count_end(user: LoadUser) -> None:
+    by_itself = user._state != LOCUST_STATE_STOPPING  # noqa: SLF001
+    user.station.count_ended(user.number, user._joined, by_itself=by_itself)  # noqa: SLF001
+    user._ended.set()  # noqa: SLF001
+
+
+def _count_error(user: LoadUser, error: BaseException, at: float) -> None:
+    user.station.count_error(user.mode, error, at, type(user).__name__)
+    events = user.environment.events
+    user.station.listeners.fire(events.user_error, user_instance=user, exception=error, tb=error.__traceback__)

@@ -83,9 +83,19 @@ class Dispatcher:
         return sum(not seat.ready for seat in self._seats)
 
     @property
+    def failed(self) -> int:
+        """Places that never will be ready, as an on_start raised."""
+        return sum(seat.failed for seat in self._seats)
+
+    @property
     def in_flight(self) -> int:
-        """Operations under way."""
+        """Places with an arrival that is not over; its task may do something else than an operation."""
         return self._places.taken
+
+    @property
+    def operations(self) -> int:
+        """Operations under way."""
+        return sum(user.timed_client.in_flight for seat in self._seats for user in seat.users)
 
     @property
     def is_over(self) -> bool:

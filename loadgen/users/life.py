@@ -4,10 +4,11 @@ The steps are the same for a coroutine and for a thread; whoever takes them (`As
 awaits what it returns where it can, and sends back what came of it.
 """
 
+import asyncio
 import inspect
-import logging
 from asyncio import CancelledError
 from collections.abc import Callable, Generator
+from enum import Enum, auto
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,36 @@ Step = Callable[[], Any]
 Steps = Generator[Step, Any, None]
 ENDS = (StopUser, StopTest, ClosedError, CancelledError)
 """What ends a user in good order."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+"""Seconds that a user pauses after a task that raised: twice as long each time in a row, up to the longest. Without a
+pause a task that always raises would keep the hub busy with its exceptions."""
 
-logger = logging.getLogger(__name__)
+
+class EscapedError(Exception):
+    """Stands for what a task raised that is no Exception, such as SystemExit: it ends its user and nobody else."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(repr(error))
+        self.error = error
+
+
+class Turn(Enum):
+    """How one task ended."""
+
+    DONE = auto()
+    AT_ONCE = auto()
+    """The next one follows without a wait."""
+    RAISED = auto()
+    """It raised; that is counted."""
+
+
+DONE, AT_ONCE, RAISED = Turn
+"""Without the look-up in the enumeration, which would be made for each operation."""
+
+
+def pause_after(failures: int) -> float:
+    """Seconds to pause after so many tasks in a row that raised; 0 after none."""
+    return min(FIRST_PAUSE * 2.0 ** (min(failures, 10) - 1), LONGEST_PAUSE) if failures else 0.0
 
 
 def walk(steps: Steps) -> None:
@@ -40,8 +69,10 @@ def walk(steps: Steps) -> None:
         answer = error = None
         try:
             answer = step()
-        except BaseException as raised:  # noqa: BLE001 - whoever made the steps decides what it means
+        except (Exception, *ENDS) as raised:  # noqa: BLE001 - whoever made the steps decides what it means
             error = raised
+        except BaseException as raised:  # noqa: BLE001 - as above
+            error = EscapedError(raised)
 
 
 async def awalk(steps: Steps) -> None:
@@ -58,8 +89,20 @@ async def awalk(steps: Steps) -> None:
             answer = step()
             if type(answer) is CoroutineType or inspect.isawaitable(answer):  # the latter costs 2 us
                 answer = await answer
-        except BaseException as raised:  # noqa: BLE001 - whoever made the steps decides what it means
+        except (Exception, *ENDS) as raised:  # noqa: BLE001 - whoever made the steps decides what it means
             error = raised
+        except BaseException as raised:
+            if isinstance(raised, GeneratorExit) and _is_closing():
+                raise
+            error = EscapedError(raised)
+
+
+def _is_closing() -> bool:
+    """Whether a coroutine is thrown away that was never run to its end, as its loop has ended."""
+    try:
+        return asyncio.current_task() is None
+    except RuntimeError:  # no loop runs here
+        return True
 
 
 def life(user: "LoadUser") -> Steps:
@@ -71,7 +114,9 @@ def life(user: "LoadUser") -> Steps:
     except ENDS:
         user.leave()
         yield from _leave(user, user)
-    except Exception as error:  # noqa: BLE001 - told, and this user is over
+    except GeneratorExit:  # nobody takes the rest of the steps
+        raise
+    except BaseException as error:  # noqa: BLE001 - counted, and this user is over
         user.report_error(error)
 
 
@@ -82,12 +127,19 @@ def tasks(taskset: TaskSet, user: "LoadUser") -> Steps:
     ours, because Locust's would block the event loop or the hub.
     """
     nested = not isinstance(taskset, DefaultTaskSet)
+    failures = 0
     try:
         if nested:
             yield taskset.on_start
         while True:
-            at_once = yield from _turn(taskset, user)
-            if not at_once and user.has_to_pause(seconds := taskset.wait_time()):
+            turn = yield from _turn(taskset, user)
+            seconds = 0.0 if turn is AT_ONCE else taskset.wait_time()
+            if turn is RAISED:
+                failures += 1
+                seconds = max(seconds, pause_after(failures))
+            elif failures:
+                failures = 0
+            if user.has_to_pause(seconds):
                 yield partial(user.pause, seconds)
     except InterruptTaskSet as error:
         yield from _leave(taskset, user)
@@ -98,8 +150,8 @@ def tasks(taskset: TaskSet, user: "LoadUser") -> Steps:
         raise
 
 
-def _turn(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, bool]:
-    """One task; True where the next one follows without a wait."""
+def _turn(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, Turn]:
+    """One task, and how it ended."""
     subject = user if isinstance(taskset, DefaultTaskSet) else taskset
     try:
         task = _next_task(taskset, user)
@@ -110,22 +162,39 @@ def _turn(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, bool]:
         else:
             yield partial(task, subject)
     except RescheduleTaskImmediately:
-        return True
+        return AT_ONCE
     except RescheduleTask:
-        return False
-    except (InterruptTaskSet, *ENDS):
+        return DONE
+    except (InterruptTaskSet, StopUser, StopTest, ClosedError):
         raise
-    except Exception as error:
-        if not user.environment.catch_exceptions:
-            raise
+    except (Exception, CancelledError) as error:  # noqa: BLE001 - counted, or raised again
+        return _fail(user, error)
+    return DONE
+
+
+def _fail(user: "LoadUser", error: BaseException) -> Turn:
+    """Count what a task raised; where the user cannot go on after it, raises what ends it."""
+    if isinstance(error, CancelledError):
+        if not user.is_ending:  # the task has cancelled itself, or lets through what it has cancelled
+            user.report_error(error)
+        raise error
+    if isinstance(error, EscapedError):
         user.report_error(error)
-    return False
+        raise StopUser from error
+    if not user.environment.catch_exceptions:
+        raise error
+    user.report_error(error)
+    if user.style:  # the phase of a burst waits for its user
+        raise StopUser from error
+    return RAISED
 
 
 def _next_task(taskset: TaskSet, user: "LoadUser") -> Any:
     """A function, or the class of a nested task set."""
     if user._state == LOCUST_STATE_STOPPING:  # noqa: SLF001 - Locust's own word for it
         raise StopUser
+    if user.style:
+        user.count_task()
     queue = taskset._task_queue  # noqa: SLF001
     if not queue:
         taskset.schedule_task(taskset.get_next_task())

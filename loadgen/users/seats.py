@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from abc import ABC, abstractmethod
+from asyncio import CancelledError
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from locust.exception import RescheduleTask, RescheduleTaskImmediately
 
-from loadgen.runtime.loop import LoopThread
+from loadgen.runtime.loop import LoopDiedError, LoopThread
 from loadgen.sample import Mode
 from loadgen.users.life import ENDS, Steps, awalk, walk
 from loadgen.users.places import Arrival, Drop, Lot, Places
@@ -37,8 +38,11 @@ class Seat(ABC):
         self._places = places
         self._draw = draw
         self._drop = drop
+        self._joined = self.users[0].station.joining()
         self.ready = False
         """All users are past their on_start."""
+        self.failed = False
+        """An on_start raised: the place will never be ready."""
         self.over = False
 
     @abstractmethod
@@ -62,8 +66,20 @@ class Seat(ABC):
             for user in self.users:
                 yield user.on_start
             self.ready = True
-        except (Exception, *ENDS) as error:  # noqa: BLE001 - told; a place that is never ready is missed
+        except (Exception, *ENDS) as error:  # noqa: BLE001 - counted; a place that is never ready is missed
+            self.failed = True
             self.users[0].report_error(error)
+        self._report()
+
+    def _report(self) -> None:
+        """Have the users counted as started, or as ended by themselves."""
+        station = self.users[0].station
+        for user in self.users:
+            if self.ready:
+                count = partial(station.count_started, user.number, self._joined)
+            else:
+                count = partial(station.count_ended, user.number, self._joined, by_itself=True)
+            station.queue.put(count)
 
     def _leave(self) -> Steps:
         for user in self.users if self.ready else ():
@@ -77,17 +93,21 @@ class Seat(ABC):
         """One task; its first operation is due when the arrival is, a later one when it starts."""
         lot = arrival.lot
         for _ in range(TRIES):
-            client = self.users[lot.kind].client
+            user = self.users[lot.kind]
+            client = user.timed_client
             client.due = arrival.due
             again = False
             try:
-                yield partial(lot.task, self.users[lot.kind])
+                yield partial(lot.task, user)
             except (RescheduleTask, RescheduleTaskImmediately):
                 again = True
+            except CancelledError as error:
+                if not user.is_ending:  # the task has cancelled itself, or lets through what it has cancelled
+                    user.report_error(error)
             except ENDS:
                 pass
-            except Exception as error:  # noqa: BLE001 - counted as any task's
-                self.users[lot.kind].report_error(error)
+            except Exception as error:  # noqa: BLE001 - counted as any task's; the place goes on, also after sys.exit()
+                user.report_error(error)
             if client.due is None:  # the operation has taken it
                 return
             client.due = None
@@ -119,7 +139,7 @@ class SyncSeat(Seat):
     def abandon(self) -> None:
         """Leave the thread to end when the answer comes."""
         for user in self.users:
-            user.client.abandon()
+            user.timed_client.abandon()
 
     def _live(self) -> None:
         walk(self._enter())
@@ -140,7 +160,7 @@ class AsyncSeat(Seat):
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Call on_start on the loop."""
+        """Call on_start on the loop. Raises LoopDiedError where that has ended."""
         self._loop.call(awalk(self._enter()))
 
     def hand(self, arrival: Arrival) -> None:
@@ -149,12 +169,17 @@ class AsyncSeat(Seat):
 
     def end(self) -> None:
         """Call on_stop on the loop."""
-        self._loop.call(awalk(self._leave()))
+        try:
+            self._loop.call(awalk(self._leave()))
+        except LoopDiedError:
+            self.over = True
 
     def abandon(self) -> None:
         """Cancel the coroutine; the client makes a failed sample of its operation."""
         for user in self.users:
-            user.client.close()
+            user.timed_client.close()
+            if not self._loop.alive:
+                user.timed_client.abandon()
         self._loop.post(self._cancel)
 
     def _cancel(self) -> None:

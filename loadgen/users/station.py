@@ -1,11 +1,13 @@
 """What one process offers to its users: stores, queries, the current phase, and the way of their samples."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from loadgen.errors import ErrorKind, ErrorLog
 from loadgen.health import Beat
 from loadgen.ledger import Counted, Ledger
 from loadgen.phase import Phase
@@ -14,6 +16,9 @@ from loadgen.runtime.loop import LoopThread
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.truth import Checks
+from loadgen.users.listeners import Listeners
+
+logger = logging.getLogger(__name__)
 
 STRIDE = 97
 """How far apart in the queries two neighbouring users start; a prime, so that they do not soon meet."""
@@ -28,6 +33,13 @@ class NodeSource(Protocol):
 
     def take(self, number: int) -> list[Any]:
         """So many new nodes."""
+
+
+class Joining(NamedTuple):
+    """When a user joined: `number` counts the calls of `begin_users`, `phase` was announced last."""
+
+    number: int
+    phase: Phase | None
 
 
 @dataclass(slots=True)
@@ -52,11 +64,17 @@ class Station:
     user_numbers: Iterator[int] = field(default_factory=count)
     settled: set[int] = field(default_factory=set)
     """Numbers of the users that are past their on_start. Touched on the hub alone."""
+    started: set[int] = field(default_factory=set)
+    """Of the users of this phase, those that were past their on_start at some moment. Touched on the hub alone."""
+    ended: set[int] = field(default_factory=set)
+    """Of the users of this phase, those that have ended by themselves: by StopUser, or as their on_start failed or
+    something escaped them that is no Exception. Touched on the hub alone."""
 
     over: set[int] = field(default_factory=set)
-    """Numbers of the bursts that have run in this process. Touched on the hub alone."""
-    error_kinds: dict[tuple[str, str, int | None], int] = field(default_factory=dict)
-    """Exceptions in tasks by type, file and line; touched on the hub alone, and bounded."""
+    """Numbers of the bursts that are over in this process, whether they ran or failed. Touched on the hub alone."""
+    errors: ErrorLog = field(default_factory=lambda: ErrorLog(logger))
+    """Exceptions in tasks since the process began. Touched on the hub alone."""
+    listeners: Listeners = field(default_factory=Listeners)
 
     is_ending: Callable[[], bool] = lambda: True
     """True where the run is to end; while it goes on, an operation under way is given its whole deadline."""
@@ -64,11 +82,56 @@ class Station:
     """Told on the hub how many arrivals of a mode were dropped."""
     on_recall: Callable[[Mode, float], None] = lambda _mode, _share: None
     """Told on the hub the recall of one checked search."""
+    on_error: Callable[[Mode], None] = lambda _mode: None
+    """Told on the hub that a task of a mode raised."""
+    _joinings: int = 0
 
     @property
     def patience(self) -> float:
         """Seconds that operations under way are waited for at most: none takes longer than its deadline."""
         return max(self.settings.deadline + 1, DRAIN_SECONDS)
+
+    @property
+    def error_kinds(self) -> Mapping[ErrorKind, int]:
+        """Exceptions in tasks by type and place."""
+        return self.errors.counts
+
+    def begin_users(self) -> None:
+        """Count `started` and `ended` anew, before the users of another phase come. On the hub alone.
+
+        Users of the phase before that are still ending are counted no more.
+        """
+        self._joinings += 1
+        self.started.clear()
+        self.ended.clear()
+
+    def joining(self) -> "Joining":
+        """What a user that is made or started now belongs to. On the hub alone."""
+        return Joining(self._joinings, self.phase)
+
+    def count_settled(self, user: int, joined: "Joining") -> None:
+        """A user is past its on_start. On the hub alone."""
+        self.settled.add(user)
+        self.count_started(user, joined)
+
+    def count_started(self, user: int, joined: "Joining") -> None:
+        """The on_start of a user is over; one of the open model is there for arrivals only. On the hub alone."""
+        if joined.number == self._joinings:
+            self.started.add(user)
+
+    def count_ended(self, user: int, joined: "Joining", *, by_itself: bool) -> None:
+        """A user has ended, and with it the burst that it was there for. On the hub alone."""
+        self.settled.discard(user)
+        if by_itself and joined.number == self._joinings:
+            self.ended.add(user)
+        if joined.phase is not None and joined.phase.operations:
+            self.over.add(joined.phase.number)
+
+    def count_error(self, mode: Mode, error: BaseException, at: float, user: str) -> None:
+        """A task of this class of users raised at this moment (perf_counter seconds). On the hub alone."""
+        kind = self.errors.note(error, f"{user} raised in a task")
+        self.ledger.count_error(mode, kind, at)
+        self.on_error(mode)
 
     def outlast(self, wait: Callable[[float], bool]) -> bool:
         """Wait until operations under way have ended; False where they were not waited for to their end.
@@ -91,8 +154,8 @@ class Station:
 
     def beat(self, beat: Beat) -> None:
         """Count one look at this process, and the checks that have come together since the last. On the hub alone."""
-        self.settle()
         self.ledger.beat(beat)
+        self.settle()
 
     def settle(self) -> None:
         """Compare the answers put aside with the truth, and count them. On the hub alone."""

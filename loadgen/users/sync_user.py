@@ -21,7 +21,7 @@ class SyncUser(LoadUser):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.client = SyncClient(
+        self.client = self.timed_client = SyncClient(
             self.station.store_for(self.mode, self.number), self.station.queue.put, self.station.checks
         )
         self._woken = threading.Event()
@@ -52,5 +52,5 @@ class SyncUser(LoadUser):
 
     def abandon(self) -> None:
         """Count the operation under way as failed and leave its thread to end when the answer comes."""
-        self.client.abandon()
+        self.timed_client.abandon()
         self.report_end()

@@ -23,6 +23,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from first_of(_invalid(record), IN_THE_RECORD)
     yield from first_of(_doubted(record), IN_THE_RECORD)
     yield from first_of(_failures(record), IN_THE_RECORD)
+    yield from _task_errors(record)
     yield from _dropped(record)
     yield from first_of(_hanging(record), IN_THE_RECORD)
     yield from _outside(record)
@@ -42,6 +43,12 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     if saturated:
         worst = _worst([record.phases[number - 1] for number in saturated])
         yield f"The load generator was at its limit in {name_phases(saturated)} ({worst}), {SATURATED}."
+    blind = [number for number, phase in enumerate(record.phases, 1) if phase.generator.is_unwatched]
+    if blind:
+        yield (
+            f"CPU and lags of the load generator were not seen for most of {name_phases(blind)}: whether it, and not "
+            "the server, was the limit there is unknown. The log says what failed."
+        )
     yield from _late(record)
 
 
@@ -87,6 +94,30 @@ def _failures(record: RunRecord) -> Iterator[str]:
 def _all_failed(phase: PhaseRecord) -> bool:
     """No usable answer in a whole phase is the server's or the request's fault; failing fast keeps the CPU busy."""
     return bool(phase.operations) and all(part.failures == part.count for part in phase.operations)
+
+
+def _task_errors(record: RunRecord) -> Iterator[str]:
+    """What tasks raised, over the whole run: the most frequent kind by its name."""
+    found: Counter[tuple[str, str]] = Counter()
+    numbers: list[int] = []
+    for number, phase in enumerate(record.phases, 1):
+        found.update({(part.error, part.place): part.count for part in phase.task_errors})
+        numbers += [number] if phase.task_errors else []
+    for part in record.task_errors_outside:
+        found[part.error, part.place] += part.count
+    if not found:
+        return
+    [((name, place), most)] = found.most_common(1)
+    kind = f"{name} at {place}" if place else name
+    others = f", mostly {kind} ({most:,})" if len(found) > 1 else f", {kind}"
+    where = f" in {name_phases(numbers)}" if numbers else ""
+    outside = sum(part.count for part in record.task_errors_outside)
+    where += f"{' and' if where else ''} outside of the phases ({outside:,})" if outside else ""
+    total = found.total()
+    yield (
+        f"Tasks raised {total:,} exception{'' if total == 1 else 's'}{others}{where}: what they had yet to do was not "
+        "done, and their users paused or ended. The log has the first traceback of each kind."
+    )
 
 
 def _dropped(record: RunRecord) -> Iterator[str]:

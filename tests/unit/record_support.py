@@ -62,7 +62,8 @@ def generator(**given: Any) -> Generator:
     lags: dict[str, Any] = {"pace_lag_p99_seconds": None, "pace_lag_max_seconds": None, "late_arrivals": 0}
     for name, p99 in (("loop", 0.001), ("hub", 0.002)):
         lags |= {f"{name}_lag_p99_seconds": p99, f"{name}_lag_max_seconds": 2 * p99, f"{name}_late_beats": 0}
-    values = {"cpu_ratio": 0.5, "in_flight_mean": 7.5, "in_flight_max": 8, "saturated": False} | lags
+    seen = {"cpu_ratio": 0.5, "in_flight_mean": 7.5, "in_flight_max": 8, "watched_share": 1.0}
+    values = seen | {"saturated": False} | lags
     return Generator(**values | given)
 
 
@@ -71,7 +72,8 @@ def phase(mode: str, concurrency: int | None = 8, *operations: OperationRecord, 
     state = generator(**{"saturated": saturated} | given.pop("generator", {}))
     left: dict[str, Any] = {"offered": None, "unfinished": 0, "longest_unfinished_seconds": None}
     head: dict[str, Any] = {"model": "closed", "style": "", "started_at": None}
-    values = head | {"rate": None, "seconds": 10.0, "dropped": 0, "workers_lost": 0} | left | given
+    counted = {"seconds": 10.0, "dropped": 0, "workers_lost": 0, "task_errors": ()}
+    values = head | {"rate": None} | counted | left | given
     return PhaseRecord(
         mode=Mode(mode), concurrency=concurrency, operations=operations or (operation(),), generator=state, **values
     )
@@ -119,5 +121,6 @@ def record(*phases: PhaseRecord, comparisons: tuple[Comparison, ...] = (), **giv
         "manifest": manifest(),
         "outside": (),
         "dropped_outside": {},
+        "task_errors_outside": (),
     }
     return RunRecord(**values | given, phases=phases, comparisons=comparisons)

@@ -20,6 +20,7 @@ from loadgen.settings import Settings
 from loadgen.store import ServerInfo
 from loadgen.tables import print_tables
 from loadgen.verdict import explain
+from tests.unit.beats import watch
 
 BOTH_MODES = (Mode.SYNC, Mode.ASYNC)
 NUMBER = 1_000
@@ -31,6 +32,7 @@ def play(ledger: Ledger, took: dict[Mode, float], dropped: dict[Mode, int] | Non
     for turn, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
         number, start = first + turn, 100.0 * (first + turn + 1)
         ledger.open(Phase(number, mode, 0, seconds=10, model="poisson", rate=rate), start, start + 10)
+        watch(ledger, start, 10)
         ends = [start + 10 * (place + 0.5) / NUMBER for place in range(NUMBER)]
         ledger([Sample(mode, "search", end - took[mode], end - 0.001, end, Outcome.OK, 10) for end in ends])
         ledger.drop([start + 1] * (dropped or {}).get(mode, 0), at=start + 2)
@@ -110,6 +112,7 @@ def test_slow_operations_under_way_at_the_end_put_no_others_in_doubt(model: Lite
     for number, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
         start, rate = 100.0 * (number + 1), 100.0 if model == "poisson" else 0.0
         of_worker.open(Phase(number, mode, 30, seconds=10, model=model, rate=rate), start, start + 10)
+        watch(of_worker, start, 10)
         ends = [start + 10 * (place + 0.5) / 400 for place in range(400)]
         of_worker([Sample(mode, "search", end - 0.01, end - 0.01, end, Outcome.OK, 10) for end in ends])
         slow = [start + 0.45 + place / 10 for place in range(102)]
@@ -132,6 +135,7 @@ def test_users_who_hang_at_the_end_of_a_phase_are_told_beside_a_verdict_of_throu
     for number, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
         start, count = 100.0 * (number + 1), 1_000 if mode is Mode.SYNC else 2_000
         ledger.open(Phase(number, mode, 30, seconds=10), start, start + 10)
+        watch(ledger, start, 10)
         ends = [start + 10 * (place + 0.5) / count for place in range(count)]
         ledger([Sample(mode, "search", end - 0.01, end - 0.01, end, Outcome.OK, 10) for end in ends])
     hung = Sample(Mode.SYNC, "search", start + 7.0, start + 7.0, start + 12.0, Outcome.OK, 10)

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -23,8 +23,10 @@ SEARCH = {"mode": "async", "operation": "search", "client": "llamaindex"}
 RUN = {"run_id": "20261122-193000-k3f9", "server": "milvus v2.6"}
 
 
-def make(users: int = 3, role: Role = Role.LOCAL) -> tuple[Exporter, CollectorRegistry]:
-    exporter = Exporter("llamaindex", role, lambda: users)
+def make(
+    users: int = 3, role: Role = Role.LOCAL, clock: Callable[[], float] = lambda: 0.0
+) -> tuple[Exporter, CollectorRegistry]:
+    exporter = Exporter("llamaindex", role, lambda: users, clock)
     return exporter, new_registry(exporter)
 
 
@@ -249,6 +251,22 @@ def test_a_hub_that_was_late_once_does_not_saturate_a_short_phase(lags: tuple[fl
     assert registry.get_sample_value("loadgen_saturated") == saturated
 
 
+def test_a_process_that_nobody_looks_at_in_a_phase_is_not_called_healthy() -> None:
+    now = 100.0
+    exporter, registry = make(clock=lambda: now)
+    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
+    exporter.beat(Beat(100.1, 0.01, 0.1, 0.001, 0.001, 1))
+    now = 101.9
+    assert registry.get_sample_value("loadgen_saturated") == 0
+    now = 102.2
+    assert math.isnan(registry.get_sample_value("loadgen_saturated") or 0.0), "2.1 s without a look"
+    exporter.beat(Beat(102.2, 0.01, 0.1, 0.001, 0.001, 1))
+    assert registry.get_sample_value("loadgen_saturated") == 0
+    exporter.leave()
+    now = 200.0
+    assert registry.get_sample_value("loadgen_saturated") == 0, "between phases nothing is judged"
+
+
 def test_arrivals_that_are_handed_over_late_saturate_a_process() -> None:
     exporter, registry = make()
     exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
@@ -261,12 +279,16 @@ def test_arrivals_and_recall_are_told_by_mode() -> None:
     exporter, registry = make()
     exporter.count_dropped(Mode.SYNC, 3)
     exporter.count_dropped(Mode.SYNC)
+    exporter.count_task_error(Mode.ASYNC)
+    exporter.count_task_error(Mode.ASYNC)
     exporter.offer(Mode.SYNC, 50.0)
     exporter.count_recall(Mode.ASYNC, 0.9)
     exporter.count_recall(Mode.ASYNC, 1.0)
     sync, both = {"mode": "sync", "client": "llamaindex"}, {"mode": "async", "client": "llamaindex"}
     assert registry.get_sample_value("loadgen_dropped_total", sync) == 4
     assert registry.get_sample_value("loadgen_dropped_total", both) == 0
+    assert registry.get_sample_value("loadgen_task_errors_total", sync) == 0, "a rate needs the series from the start"
+    assert registry.get_sample_value("loadgen_task_errors_total", both) == 2
     assert registry.get_sample_value("loadgen_offered_rate", sync) == 50
     assert registry.get_sample_value("loadgen_offered_rate", both) == 0
     assert registry.get_sample_value("loadgen_recall_ratio_sum", both) == pytest.approx(1.9)
@@ -331,7 +353,7 @@ def test_every_family_has_a_help_that_ends_with_its_unit() -> None:
     exporter, registry = make()
     exporter([sample()])
     families = [one for one in registry.collect() if one.name.startswith("loadgen_")]
-    assert len(families) == 15
+    assert len(families) == 16
     for family in families:
         assert family.documentation.endswith("]"), family.name
         assert family.documentation[0].isupper()

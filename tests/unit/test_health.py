@@ -85,9 +85,54 @@ def test_arrivals_are_a_limit_with_three_late_ones(late: int, is_limit: bool) ->
     assert (health.pace.late, bool(health.limits())) == (late, is_limit)
 
 
-def test_nothing_seen_is_no_limit() -> None:
+def test_nothing_seen_is_no_limit_and_no_health_either() -> None:
     assert math.isnan(Health().cpu_ratio)
     assert Health().limits() == []
+    assert Health().gaps({"": 10.0}) == [
+        "the load generator reported CPU and lags for 0% of the time, so whether the generator was the limit is unknown"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("beats", "seconds", "share", "known"),
+    [
+        (100, 10.0, 1.0, True),
+        (103, 10.0, 1.0, True),
+        (51, 10.0, 0.51, True),
+        (49, 10.0, 0.49, False),
+        (1, 10.0, 0.01, False),
+        (0, 10.0, 0.0, False),
+        (1, 0.4, 1.0, True),
+        (0, 0.4, 0.0, False),
+    ],
+)
+def test_health_is_known_where_half_of_the_phase_was_looked_at(
+    beats: int, seconds: float, share: float, known: bool
+) -> None:
+    health = Health()
+    for _ in range(beats):
+        health.add(beat())
+    assert health.watched_share({"": seconds}) == pytest.approx(share)
+    assert (health.gaps({"": seconds}) == []) is known
+
+
+def test_a_stalled_hub_has_looked_at_the_time_of_its_stall() -> None:
+    health = Health()
+    health.add(Beat(10.0, 0.5, 8.0, 7.9, 0.001, 3))
+    assert health.gaps({"": 10.0}) == []
+    assert health.limits(), "by its lag"
+
+
+def test_each_worker_that_took_part_has_to_be_seen() -> None:
+    health = Health()
+    for name in ("one", "two"):
+        health.merge(report(seen(beats=100)), name)
+    assert health.gaps({"one": 10.0, "two": 10.0}) == []
+    assert health.gaps({"one": 10.0, "two": 10.0, "joined for its warm-up": 0.0}) == []
+    assert health.watched_share({"one": 10.0, "three": 10.0}) == 0.0
+    [gap] = health.gaps({"one": 10.0, "two": 10.0, "three": 10.0})
+    assert gap.startswith("1 of 3 workers reported CPU and lags for 0% of the time")
+    assert math.isnan(health.watched_share({}))
 
 
 def report(worker: Health) -> dict[str, object]:
@@ -159,6 +204,37 @@ def test_a_stall_of_the_generator_that_outlasts_its_phase_counts_for_it() -> Non
     ledger.beat(Beat(11.25, 0.9, 0.8, 0.7, 0.0, 3))
     assert ledger.windows[0].health.hub.p99 == pytest.approx(0.7, rel=1e-2)
     assert not ledger.windows[1].health.watches
+
+
+def test_a_beat_that_fails_is_missing_and_the_next_one_comes(caplog: pytest.LogCaptureFixture) -> None:
+    loop = LoopThread()
+    beats: list[Beat] = []
+    looks: list[int] = []
+
+    def look() -> tuple[int, float]:
+        looks.append(1)
+        if len(looks) == 1:
+            raise AttributeError("no in_flight")
+        if len(looks) == 2:
+            raise SystemExit
+        return 7, 0.0
+
+    def take(one: Beat) -> None:
+        beats.append(one)
+        if len(beats) == 1:
+            raise ValueError("the first")
+
+    pulse = Pulse(loop, take, look)
+    with gevent.Timeout(20):
+        while len(beats) < 3:
+            gevent.sleep(0.01)
+    pulse.stop()
+    loop.stop()
+    assert len(looks) == len(beats) + 2
+    told = [one.getMessage() for one in caplog.records if "look at the load generator's own health" in one.getMessage()]
+    assert len(told) == 3
+    for text, name in zip(told, ("AttributeError", "SystemExit", "ValueError"), strict=True):
+        assert name in text
 
 
 def test_a_pulse_sees_a_stalled_loop_and_a_stalled_hub_and_used_cpu() -> None:

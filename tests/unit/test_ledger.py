@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from loadgen.control.merged import MergedLedger
+from loadgen.errors import KINDS, OTHER, ErrorKind
 from loadgen.health import new_lags
 from loadgen.ledger import Counted, Ledger
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, OutcomeClass, Sample
 from loadgen.tally import new_histogram
+from tests.unit.beats import watch
 
 PHASES = [Phase(number, mode, 8, seconds=10) for number, mode in enumerate((Mode.SYNC, Mode.ASYNC))]
 
@@ -229,3 +231,47 @@ def test_every_operation_is_counted_once_in_a_phase_or_outside_of_all_and_so_on_
     }
     master.reset()
     assert master.outside == {}
+
+
+def test_exceptions_of_tasks_count_in_the_phase_of_their_moment_and_reach_the_master() -> None:
+    worker, master = Ledger(), Ledger()
+    wrong, other = ErrorKind("ValueError", "search.py:3"), ErrorKind("KeyError", "search.py:4")
+    for phase, start in zip(PHASES, (100.0, 112.0), strict=True):
+        worker.open(phase, start, start + 10)
+        for kind, at in ((wrong, start - 1), (wrong, start), (other, start + 9.99), (wrong, start + 10)):
+            worker.count_error(phase.mode, kind, at)
+    worker.count_error(Mode.SYNC, wrong, 105.0)
+    assert [window.errors.total for window in worker.windows.values()] == [3, 2], "the last one came late"
+    for now in (130.0, 131.0):
+        master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(now))), "one")
+    assert worker.take_report(132.0) == NOTHING
+    assert list(master.windows[0].errors) == [(Mode.SYNC, wrong, 2), (Mode.SYNC, other, 1)]
+    assert list(master.windows[1].errors) == [(Mode.ASYNC, wrong, 1), (Mode.ASYNC, other, 1)]
+    assert list(master.errors_outside) == [(Mode.SYNC, wrong, 2), (Mode.ASYNC, wrong, 2)]
+    master.reset()
+    assert not master.errors_outside
+
+
+def test_kinds_of_exceptions_are_bounded_and_none_is_lost() -> None:
+    ledger = Ledger()
+    for line in range(1_000):
+        ledger.count_error(Mode.SYNC, ErrorKind("ValueError", f"search.py:{line}"), 1.0)
+    assert ledger.errors_outside.total == 1_000
+    found = {kind: number for _, kind, number in ledger.errors_outside}
+    assert len(found) == KINDS + 1
+    assert found[OTHER] == 1_000 - KINDS
+
+
+def test_a_worker_that_joins_within_a_phase_covers_what_is_left_of_it() -> None:
+    worker, master = Ledger(), Ledger()
+    worker.open(PHASES[0], 100.0, 110.0, entered=107.0)
+    assert [worker.windows[0].covered(now) for now in (104.0, 108.0, 120.0)] == [0.0, 1.0, 3.0]
+    watch(worker, 107.0, 3.0)
+    master.merge(worker.take_report(111.0), "late")
+    assert master.windows[0].gaps() == []
+    other = Ledger()
+    other.open(PHASES[0], 100.0, 110.0, entered=99.0)
+    watch(other, 107.0, 3.0)
+    master.merge(other.take_report(111.0), "there from the start")
+    [gap] = master.windows[0].gaps()
+    assert gap.startswith("1 of 2 workers reported CPU and lags for 30% of the time")

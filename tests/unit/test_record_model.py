@@ -40,16 +40,18 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "phases",
         "outside",
         "dropped_outside",
+        "task_errors_outside",
         "comparisons",
     ]
     [told] = values["phases"]
     assert set(told) == {
         "mode", "style", "started_at", "model", "concurrency", "rate", "seconds", "offered", "dropped", "unfinished",
-        "longest_unfinished_seconds", "workers_lost", "operations", "generator",
+        "longest_unfinished_seconds", "workers_lost", "operations", "task_errors", "generator",
     }  # fmt: skip
     lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
     late = {"loop_late_beats", "hub_late_beats", "late_arrivals"}
-    assert set(told["generator"]) == {"cpu_ratio", "in_flight_mean", "in_flight_max", "saturated"} | lags | late
+    seen = {"cpu_ratio", "in_flight_mean", "in_flight_max", "watched_share", "saturated"}
+    assert set(told["generator"]) == seen | lags | late
     [done] = told["operations"]
     counted = {"operation", "outcomes", "throughput", "recall", "recall_checks", "slices"}
     assert set(done) == counted | {"service_seconds", "response_seconds"}
@@ -58,7 +60,9 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     [compared] = values["comparisons"]
     ratios = {"throughput_ratio", "p50_ratio", "p99_ratio"}
     assert set(compared) == {"operation", "concurrency", "rate", "verdict", "reasons", "async_share"} | ratios
-    assert {frozenset(compared[name]) for name in ratios} == {frozenset({"estimate", "low", "high", "sync_value", "async_value"})}
+    assert {frozenset(compared[name]) for name in ratios} == {
+        frozenset({"estimate", "low", "high", "sync_value", "async_value"})
+    }
     assert values["started_at"] == "2026-11-22T19:30:00Z"
 
 
@@ -180,9 +184,9 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
     objects = {part["title"]: part for part in parts if part.get("type") == "object"}
     assert set(objects) == {
         "RunRecord", "Manifest", "PhaseRecord", "OperationRecord", "Durations", "Generator", "Comparison", "Ratio",
-        "Slice", "Outside",
+        "Slice", "Outside", "TaskErrorRecord",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name
         assert set(part["required"]) == set(part["properties"]), name
-    assert schema()["properties"]["schema_version"]["const"] == SCHEMA_VERSION == 4
+    assert schema()["properties"]["schema_version"]["const"] == SCHEMA_VERSION == 5

@@ -164,14 +164,14 @@ def changed(folder: Path, **values: Any) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("found", "shown"), [(1, "1"), (3, "3"), (5, "5"), (0, "0"), ("4", '"4"'), (True, "true"), (4.0, "4.0"), ([], "[]")]
+    ("found", "shown"), [(1, "1"), (3, "3"), (6, "6"), (0, "0"), ("5", '"5"'), (True, "true"), (4.0, "4.0"), ([], "[]")]
 )
 def test_another_schema_version_is_told_with_both_versions_and_a_way_out(
     found: object, shown: str, tmp_path: Path
 ) -> None:
     path = changed(tmp_path, schema_version=found, manifest={"packages": {"milvus-loadgen": "0.9.1"}})
     assert error_of(path) == (
-        f"has schema version {shown}, this milvus-loadgen reads version 4. "
+        f"has schema version {shown}, this milvus-loadgen reads versions 4 to 5. "
         "Read it with milvus-loadgen 0.9.1, or measure again."
     )
 
@@ -204,4 +204,54 @@ def test_missing_wrong_and_unknown_keys_are_told_with_their_places(tmp_path: Pat
 def test_of_many_mistakes_five_are_told_and_the_rest_counted(tmp_path: Path) -> None:
     told = error_of(changed(tmp_path, manifest={}))
     assert told.count("is missing") == 5
-    assert "; and 9 more" in told
+    assert "; and 8 more" in told
+
+
+def as_schema_4(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """A record file as version 4 wrote it, and its values."""
+    path = write_record(folder, record(phase("sync"), phase("async"), comparisons=(comparison(),)))
+    values: dict[str, Any] = json.loads(path.read_text())
+    del values["task_errors_outside"]
+    for one in values["phases"]:
+        del one["task_errors"], one["generator"]["watched_share"]
+    values["schema_version"] = 4
+    path.write_text(json.dumps(values))
+    return path, values
+
+
+def test_a_record_of_schema_4_is_read_with_nothing_in_the_keys_that_came_later(tmp_path: Path) -> None:
+    path, values = as_schema_4(tmp_path)
+    found = read_record(path)
+    assert found.schema_version == SCHEMA_VERSION
+    assert found.task_errors_outside == ()
+    assert [(one.task_errors, one.generator.watched_share) for one in found.phases] == [((), None)] * 2
+    assert not any(one.generator.is_unwatched for one in found.phases), "not measured is no fault"
+    written = json.loads(found.model_dump_json())
+    for one in written["phases"]:
+        del one["task_errors"], one["generator"]["watched_share"]
+    del written["task_errors_outside"]
+    assert written | {"schema_version": 4} == values, "nothing else has changed"
+    assert json.loads(path.read_text())["schema_version"] == 4, "the file is left alone"
+
+
+@pytest.mark.parametrize("key", ["task_errors_outside", "phases"])
+def test_a_record_of_the_present_schema_needs_every_key(key: str, tmp_path: Path) -> None:
+    path = write_record(tmp_path, record(phase("sync")))
+    values = json.loads(path.read_text())
+    del values[key]
+    path.write_text(json.dumps(values))
+    assert f"{key} is missing" in error_of(path)
+
+
+@pytest.mark.parametrize("phases", [None, 3, [3], [{}], [{"generator": []}], {"0": {}}])
+def test_what_is_no_whole_record_of_schema_4_is_told_as_any_other(phases: object, tmp_path: Path) -> None:
+    path, values = as_schema_4(tmp_path)
+    path.write_text(json.dumps(values | {"phases": phases}))
+    told = error_of(path)
+    assert told.startswith("is no whole run record: phases")
+
+
+def test_a_key_that_schema_4_did_not_have_is_not_thrown_away(tmp_path: Path) -> None:
+    path, values = as_schema_4(tmp_path)
+    path.write_text(json.dumps(values | {"task_errors_outside": [{"mode": "sync"}]}))
+    assert "task_errors_outside[0].error is missing" in error_of(path)

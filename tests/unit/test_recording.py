@@ -89,6 +89,7 @@ def test_what_was_seen_of_the_generator_is_kept_and_what_it_had_under_way_is_in_
         "late_arrivals": 2,
         "in_flight_mean": pytest.approx(6.5 + 3.5),
         "in_flight_max": 8 + 5,
+        "watched_share": pytest.approx(0.4 / 10),
         "saturated": True,
     }
     table = phase_table(recorder.record)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from loadgen.faults import SettingsError
-from loadgen.record import Outside, RunRecord
+from loadgen.record import Outside, RunRecord, TaskErrorRecord
 from loadgen.requirements import judge, parse_max_failures, parse_requirement, parse_requirements
 from loadgen.sample import Mode, Outcome
 from tests.unit.record_support import comparison, durations, operation, phase, record
@@ -251,6 +251,18 @@ def test_dropped_arrivals_are_failures() -> None:
     assert most.met is False
 
 
+@pytest.mark.parametrize(("limit", "met"), [("1.33%", False), ("1.34%", True), ("26", False), ("27", True)])
+def test_exceptions_of_tasks_are_failures_of_the_whole_run(limit: str, met: bool) -> None:
+    raised = TaskErrorRecord(mode=Mode.ASYNC, error="ValueError", place="search.py:3", count=9)
+    run = failing(3, 4, task_errors=(raised,)).model_copy(
+        update={"task_errors_outside": (raised.model_copy(update={"count": 2}),)}
+    )
+    assert run.task_errors == 20
+    [found] = judge(run, [], parse_max_failures(limit))
+    told = "1.33663 % (27 of 2,020, 20 of them exceptions of tasks)"
+    assert found == (f"at most {limit} failures", met, told, "the whole run")
+
+
 def test_no_failures_are_zero_per_cent() -> None:
     [found] = judge(failing(0), [], parse_max_failures("0"))
     assert found[1:3] == (True, "0 % (0 of 1,000)")
@@ -284,3 +296,6 @@ def test_trouble_in_the_deciding_phase_is_told_beside_its_value() -> None:
     troubled = record(phase("async", 8, saturated=True, workers_lost=2))
     [found] = judge(troubled, [parse_requirement("search p99 < 5 ms")])
     assert found.where == "async, 8 users, 2 lost of its workers, generator saturated"
+    blind = record(phase("async", 8, generator={"watched_share": 0.3}))
+    [found] = judge(blind, [parse_requirement("search async p99 < 50 ms")])
+    assert found.where == "async, 8 users, generator not watched"

@@ -157,7 +157,15 @@ def test_phases_that_do_not_count_are_invalid_with_their_reason() -> None:
     sick = record(*(phase(mode, 8, timed([60] * 10, recall=None), saturated=True) for mode in ("sync", "async") * 2))
     short = record(*(phase(mode, 8, timed([60] * 10, recall=None), seconds=4.0) for mode in ("sync", "async") * 2))
     single = record(phase("sync", 8, timed([60] * 10)), phase("async", 8, timed([60] * 10)))
-    for other, reason in ((sick, "the load generator was the limit"), (short, "broken off"), (single, "1 of 2 phases")):
+    blind = {"watched_share": 0.2}
+    unseen = record(*(phase(mode, 8, timed([60] * 10), generator=blind) for mode in ("sync", "async") * 2))
+    limit = (sick, "the load generator was the limit")
+    for other, reason in (
+        limit,
+        (unseen, "the load generator was not watched"),
+        (short, "broken off"),
+        (single, "1 of 2 phases"),
+    ):
         found = find_regressions(run(), other, 0.05)
         assert {finding.word for finding in found} == {Word.INVALID}
         assert all(reason in finding.reason for finding in found)

@@ -12,13 +12,15 @@ import pytest
 from loadgen.clients import AsyncClient, SyncClient
 from loadgen.compare import Verdict
 from loadgen.control.merged import MergedLedger
-from loadgen.health import Beat
+from loadgen.health import Beat, Health
 from loadgen.ledger import Counted, Ledger
 from loadgen.levels import Level, find_levels
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.truth import Check, Checks, Truth
+from tests.unit.beats import watch
 
+NOTHING: dict[str, object] = {"windows": [], "outside": [], "dropped_outside": {}, "errors_outside": []}
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 
 
@@ -28,6 +30,7 @@ def run(recall: dict[Mode, float]) -> Ledger:
     for number, mode in enumerate(ROUND):
         start = 100.0 * (number + 1)
         ledger.open(Phase(number, mode, 8, seconds=10), start, start + 10)
+        watch(ledger, start, 10)
         for place in range(100):
             at = start + 0.1 * place
             ledger([Sample(mode, "search", at, at, at + 0.05, Outcome.OK, 10)])
@@ -65,6 +68,14 @@ def test_a_busy_generator_is_a_reason_only_where_something_succeeded(outcome: Ou
         ledger.windows[number].health.add(Beat(start + 1, cpu=1.0, wall=1.0, hub_lag=0.0, loop_lag=0.0, in_flight=8))
     told = [reason for reason in reasons(ledger) if "core" in reason]
     assert len(told) == (len(ROUND) if blamed else 0)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_phase_in_which_nobody_looked_at_the_generator_makes_the_comparison_invalid(number: int) -> None:
+    ledger = run(dict.fromkeys(Mode, 0.95))
+    ledger.windows[number].health = Health()
+    [reason] = reasons(ledger)
+    assert reason.startswith(f"phase {number + 1}: the load generator reported CPU and lags for 0% of the time")
 
 
 def test_another_recall_on_one_side_makes_the_comparison_invalid() -> None:

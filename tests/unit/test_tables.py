@@ -4,12 +4,14 @@ from io import StringIO
 
 import pytest
 
+from loadgen.errors import ErrorKind
 from loadgen.health import Beat
 from loadgen.ledger import Ledger
 from loadgen.levels import find_levels
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.tables import print_tables
+from tests.unit.beats import watch
 
 
 def count(ledger: Ledger, phase: Phase, times: list[float], failed: int = 0, seconds: float = 2.0) -> None:
@@ -42,6 +44,7 @@ def two_rounds(ledger: Ledger, sync: list[float], asyn: list[float], users: int 
         times = sync if mode is Mode.SYNC else asyn
         start = 100.0 * (number + 1)
         ledger.open(Phase(number, mode, users, seconds=10), start, start + 10)
+        watch(ledger, start, 10)
         for place, took in enumerate(times):
             at = start + 10 * (place + 0.5) / len(times)
             ledger([Sample(mode, "search", at - took, at - took, at, Outcome.OK, 10)])
@@ -56,6 +59,20 @@ def test_a_level_has_a_row_for_each_mode_with_the_figures_of_all_its_rounds() ->
     assert rows["async"][:8] == ["8", "search", "async", "150.0", "5.00", "100.03", "100.03", "0"]
     assert rows["async"][8].startswith("3.00 (2.")
     assert rows["async"][9] == "async"
+
+
+def test_exceptions_of_tasks_have_a_table_also_where_no_operation_was_done() -> None:
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
+    assert lines(ledger) == []
+    for _ in range(1_200):
+        ledger.count_error(Mode.SYNC, ErrorKind("TypeError", "search.py:11"), 105.0)
+    ledger.open(Phase(1, Mode.ASYNC, 8, seconds=10), 112.0, 122.0)
+    ledger.count_error(Mode.ASYNC, ErrorKind("KeyError", "search.py:7"), 113.0)
+    assert [row for row in printed(ledger) if len(row) == 5 and row[0].isdigit()] == [
+        ["1", "sync", "TypeError", "search.py:11", "1,200"],
+        ["2", "async", "KeyError", "search.py:7", "1"],
+    ]
 
 
 def test_the_words_follow_the_interval() -> None:
@@ -97,7 +114,7 @@ def test_the_fair_quotient_of_a_burst_is_threads_to_gather_where_none_failed(fai
 def test_a_phase_in_which_the_tool_was_the_limit_makes_its_comparison_invalid() -> None:
     ledger = Ledger()
     two_rounds(ledger, [0.010] * 500, [0.010] * 1000)
-    ledger.windows[1].health.add(Beat(1.0, 0.97, 1.0, 0.0, 0.0, 8))
+    ledger.windows[1].health.add(Beat(1.0, 970.0, 1000.0, 0.0, 0.0, 8))
     assert next(row for row in printed(ledger) if row[2:3] == ["async"])[9] == "invalid"
 
 

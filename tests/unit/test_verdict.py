@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loadgen.record import Comparison, Outside, PhaseRecord, Ratio
+from loadgen.record import Comparison, Outside, PhaseRecord, Ratio, TaskErrorRecord
 from loadgen.sample import Mode, Outcome
 from loadgen.verdict import explain
 from loadgen.verdict.phrases import join, show_ratio, show_time
@@ -166,6 +166,29 @@ def test_where_every_operation_failed_the_generator_is_not_blamed() -> None:
     assert [line for line in warnings if "limit" in line] == [
         next(line for line in warnings if line.startswith("The load generator was at its limit in phase 2 ("))
     ]
+
+
+def test_a_generator_that_was_hardly_watched_is_warned_of_and_one_of_which_it_is_not_known_is_not() -> None:
+    shares = (0.49, 0.5, None, 0.0)
+    phases = (phase("sync", 8, generator={"watched_share": share}) for share in shares)
+    [warning] = explain(record(*phases)).warnings
+    assert warning.startswith("CPU and lags of the load generator were not seen for most of phases 1 and 4: whether it")
+
+
+def task_error(count: int, error: str = "TypeError", place: str = "search.py:8") -> TaskErrorRecord:
+    return TaskErrorRecord(mode=Mode.ASYNC, error=error, place=place, count=count)
+
+
+def test_exceptions_of_tasks_are_warned_of_with_their_most_frequent_kind_and_their_phases() -> None:
+    one = explain(record(phase("sync", 8, task_errors=(task_error(1),)))).warnings
+    assert one[0].startswith("Tasks raised 1 exception, TypeError at search.py:8 in phase 1: what they had yet to do")
+    phases = [phase("sync", 8, task_errors=(task_error(700), task_error(2, "KeyError"))) for _ in range(2)]
+    given = record(phases[0], phase("async", 8), phases[1], task_errors_outside=(task_error(40, "other", ""),))
+    [told] = [warning for warning in explain(given).warnings if warning.startswith("Tasks")]
+    assert told.startswith(
+        "Tasks raised 1,444 exceptions, mostly TypeError at search.py:8 (1,400) in phases 1 and 3 and outside of the "
+        "phases (40): "
+    )
 
 
 def test_late_beats_that_are_too_few_for_a_limit_are_warned_of_with_their_phases() -> None:

@@ -1,0 +1,48 @@
+"""Locust's events, fired so that a listener that fails costs nobody else anything."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from locust.exception import StopTest
+
+from loadgen.errors import ErrorLog
+
+logger = logging.getLogger(__name__)
+
+
+class Listeners:
+    """Calls the listeners of an event one by one, on the hub; whatever one of them raises, the next is called.
+
+    Locust's own `fire` ends with the first one that raises StopUser or the like, which it takes to be in the greenlet
+    of the user concerned: those after it, Locust's own table among them, would miss the event.
+    """
+
+    def __init__(self, on_stop_test: Callable[[StopTest], object] = lambda _error: None) -> None:
+        self.on_stop_test = on_stop_test
+        """Called with the first StopTest that a listener raises."""
+        self.errors = ErrorLog(logger)
+        self._is_stopped = False
+
+    def fire(self, hook: Any, **event: Any) -> None:
+        """Call all listeners of an event, in their order, with these keywords."""
+        for listener in hook._handlers.copy():  # noqa: SLF001 - Locust has no other way to tell them
+            try:
+                listener(**event)
+            except BaseException as error:  # noqa: BLE001 - also SystemExit, which would end the queue to the hub
+                self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not isinstance(error, StopTest):
+            self.errors.note(error, "A listener of the locustfile failed")
+        elif not self._is_stopped:
+            self._is_stopped = True
+            self.on_stop_test(error)
+
+    def begin(self) -> None:
+        """Another run: its first StopTest counts again."""
+        self._is_stopped = False
+
+    def summarize(self) -> None:
+        """Log how often listeners failed."""
+        self.errors.summarize("Listeners of the locustfile failed")

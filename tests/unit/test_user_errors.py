@@ -1,0 +1,453 @@
+"""What goes wrong in one user ends or slows that one alone; it is counted, and nobody waits for it."""
+
+import asyncio
+import sys
+import threading
+from collections import Counter
+from typing import Any, ClassVar
+
+import pytest
+from locust import task
+from locust.exception import RescheduleTaskImmediately, StopUser
+
+from loadgen.errors import ErrorKind
+from loadgen.phase import Phase
+from loadgen.runtime.loop import LoopDiedError
+from loadgen.sample import Mode, Outcome
+from loadgen.settings import Settings
+from loadgen.users import AsyncUser, SyncUser
+from loadgen.users.life import pause_after
+from tests.unit.stage import CountingStore, Stage, stage
+from tests.unit.test_dispatcher import playing
+
+ESCAPES = (SystemExit, KeyboardInterrupt, GeneratorExit, BaseException, asyncio.CancelledError)
+
+
+class Plan:
+    """What the users below do: the first of them raises in its third task."""
+
+    error: ClassVar[type[BaseException]] = SystemExit
+    stopped: ClassVar[list[int]] = []
+    turns: ClassVar[Counter[int]] = Counter()
+
+    @classmethod
+    def begin(cls, error: type[BaseException] = SystemExit) -> None:
+        cls.error = error
+        cls.stopped.clear()
+        cls.turns.clear()
+
+    @classmethod
+    def act(cls, user: int) -> None:
+        cls.turns[user] += 1
+        if user == 0 and cls.turns[user] == 3:
+            raise cls.error
+
+
+class AsyncEscaping(AsyncUser):
+    async def on_stop(self) -> None:
+        Plan.stopped.append(self.number)
+
+    @task
+    async def search(self) -> None:
+        Plan.act(self.number)
+        await self.client.search(self.next_query())
+
+
+class SyncEscaping(SyncUser):
+    def on_stop(self) -> None:
+        Plan.stopped.append(self.number)
+
+    @task
+    def search(self) -> None:
+        Plan.act(self.number)
+        self.client.search(self.next_query())
+
+
+def exceptions(on: Stage) -> int:
+    """As Locust counts them, whose exit code they decide."""
+    counts: list[int] = [row["count"] for row in on.runner.exceptions.values()]
+    return sum(counts)
+
+
+@pytest.mark.parametrize("error", ESCAPES)
+@pytest.mark.parametrize("kind", [AsyncEscaping, SyncEscaping])
+def test_what_is_no_exception_ends_its_user_alone_and_is_counted_and_logged(
+    kind: type[Any], error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    Plan.begin(error)
+    store = CountingStore()
+    with stage(kind, store=store) as on:
+        on.start(4)
+        on.wait_until(lambda: on.runner.user_count == 3, "the end of the one user")
+        assert Plan.stopped == [0], "it has ended in good order"
+        assert on.station.ended == {0}
+        so_far = store.calls
+        on.wait_until(lambda: store.calls >= so_far + 60, "the others to go on")
+        assert on.runner.user_count == 3
+        on.stop()
+        assert len(on.samples) == store.calls
+        assert exceptions(on) == 1
+        [(counted, number)] = on.station.error_kinds.items()
+        assert (counted.name, number) == (error.__name__, 1)
+        assert counted.place.startswith("test_user_errors.py:")
+        assert on.station.ended == {0}, "the others were stopped"
+    told = [one.getMessage() for one in caplog.records if "raised in a task" in one.getMessage()]
+    assert len(told) == 1
+    assert "Traceback" in told[0]
+
+
+class AsyncChild(AsyncUser):
+    @task
+    async def search(self) -> None:
+        await self.client.search(self.next_query())
+        if self.number == 0:
+            await asyncio.gather(self._leave())
+
+    async def _leave(self) -> None:
+        sys.exit(3)
+
+
+def test_a_child_task_that_exits_ends_its_user_and_not_the_loop() -> None:
+    store = CountingStore()
+    with stage(AsyncChild, store=store) as on:
+        on.start(3)
+        on.wait_until(lambda: on.runner.user_count == 2, "the end of the one user")
+        so_far = store.calls
+        on.wait_until(lambda: store.calls >= so_far + 40, "the others to go on")
+        assert on.loop.alive
+        on.stop()
+        assert exceptions(on) == 1
+
+
+class AsyncBadStart(AsyncEscaping):
+    async def on_start(self) -> None:
+        raise SystemExit
+
+
+class SyncBadWait(SyncEscaping):
+    def wait_time(self) -> float:
+        if self.number == 1:
+            raise SystemExit
+        return 0.0
+
+
+@pytest.mark.parametrize("kind", [AsyncBadStart, SyncBadWait])
+def test_also_outside_of_a_task_it_ends_one_user_and_leaves_no_one_waiting(kind: type[Any]) -> None:
+    Plan.begin(StopUser)
+    with stage(kind) as on:
+        on.start(2)
+        on.wait_until(lambda: on.runner.user_count == 0, "both users to be over")
+        assert exceptions(on) == (2 if kind is AsyncBadStart else 1)
+        assert on.station.ended == {0, 1}
+        assert on.station.started == (set() if kind is AsyncBadStart else {0, 1})
+
+
+class AsyncExitingArrivals(AsyncUser):
+    @task
+    async def search(self) -> None:
+        await self.client.search(self.next_query())
+        raise SystemExit
+
+
+class SyncExitingArrivals(SyncUser):
+    @task
+    def search(self) -> None:
+        self.client.search(self.next_query())
+        raise SystemExit
+
+
+@pytest.mark.parametrize("kind", [AsyncExitingArrivals, SyncExitingArrivals])
+def test_an_arrival_that_exits_leaves_its_place_to_the_next(kind: type[Any]) -> None:
+    with stage(kind) as on:
+        on.station.settings = Settings(max_in_flight=2, max_wait=10)
+        with playing(on, kind):
+            pass
+        assert on.station.ledger.windows[0].flow.offered == 50
+        assert len(on.samples) >= 10, "with two places that would have been gone after two"
+        assert exceptions(on) == len(on.samples)
+        assert list(on.station.error_kinds.values()) == [len(on.samples)]
+
+
+class AsyncStopping(AsyncUser):
+    stopping: ClassVar[threading.Event] = threading.Event()
+
+    @task
+    async def search(self) -> None:
+        if self.stopping.is_set() and self.number == 0:
+            asyncio.get_running_loop().stop()
+        await self.client.search(self.next_query())
+
+
+def test_the_users_of_a_loop_that_a_task_stops_end_at_once_with_all_they_did_counted() -> None:
+    AsyncStopping.stopping.clear()
+    store = CountingStore()
+    with stage(AsyncStopping, store=store) as on:
+        died: list[bool] = []
+        on.loop.on_death = lambda: died.append(on.loop.alive)
+        on.start(4)
+        on.wait_until(lambda: store.calls >= 40, "some operations")
+        AsyncStopping.stopping.set()
+        on.wait_until(lambda: bool(died), "word of the loop's death")
+        on.wait_until(lambda: on.runner.user_count == 0, "the users to be over")
+        assert died == [False]
+        assert on.queue.flush()
+        assert len(on.samples) == store.calls
+        assert {one.outcome for one in on.samples} == {Outcome.OK, Outcome.FAILED}
+        assert exceptions(on) == 0, "nothing that the users did"
+        on.stop()
+        on.start(2)
+        on.wait_until(lambda: on.runner.user_count == 0, "users of a dead loop to be over")
+        assert exceptions(on) == 2
+        assert {kind.name for kind in on.station.error_kinds} == {LoopDiedError.__name__}
+
+
+class Wrapper:
+    """A client of the locustfile's own: it has only what its tasks call."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    async def search(self, query: Any) -> Any:
+        return await self._inner.search(query)
+
+
+class AsyncWrapped(AsyncUser):
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self.client = Wrapper(self.client)  # type: ignore[assignment]
+
+    @task
+    async def search(self) -> None:
+        await self.client.search(self.next_query())
+
+
+def test_a_client_of_the_users_own_is_stopped_and_its_operations_in_flight_are_seen() -> None:
+    gate = threading.Event()
+    store = CountingStore(gate=gate)
+    with stage(AsyncWrapped, store=store) as on:
+        on.start(3)
+        on.wait_until(lambda: store.calls == 3, "3 operations")
+        assert sum(one.args[0].timed_client.in_flight for one in on.runner.user_greenlets) == 3
+        threading.Timer(0.2, gate.set).start()
+        on.stop()
+        assert [one.outcome for one in on.samples] == [Outcome.OK] * 3
+
+
+def test_an_operation_through_a_wrapper_is_due_when_its_arrival_is() -> None:
+    with stage(AsyncWrapped, store=CountingStore(seconds=0.02)) as on:
+        on.station.settings = Settings(max_in_flight=4, max_wait=10)
+        with playing(on, AsyncWrapped) as made:
+            on.wait_until(lambda: made.operations > 0, "one in flight")
+        first = min(one.scheduled for one in on.samples)
+        due = sorted(round((one.scheduled - first) * 100, 6) for one in on.samples)
+        assert due == list(range(len(on.samples))), "by the schedule"
+        assert on.station.ledger.windows[0].flow.dropped == 0
+        assert made.operations == 0
+
+
+class AsyncFailing(AsyncUser):
+    pauses: ClassVar[list[float]] = []
+    turns = 0
+
+    @task
+    async def work(self) -> None:
+        self.turns += 1
+        if self.turns not in (7, 10):
+            raise ValueError("each time")
+        if self.turns == 10:
+            raise StopUser
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await asyncio.sleep(0)
+
+
+class SyncFailing(SyncUser):
+    pauses: ClassVar[list[float]] = []
+    turns = 0
+
+    @task
+    def work(self) -> None:
+        self.turns += 1
+        if self.turns not in (7, 10):
+            raise ValueError("each time")
+        if self.turns == 10:
+            raise StopUser
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+
+@pytest.mark.parametrize("kind", [AsyncFailing, SyncFailing])
+def test_a_user_whose_task_raises_pauses_longer_and_longer_until_one_does_not(kind: type[Any]) -> None:
+    kind.pauses.clear()
+    with stage(kind) as on:
+        on.start(1)
+        on.wait_until(lambda: on.runner.user_count == 0, "the user to be over")
+        assert [one for one in kind.pauses if one] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 0.1, 0.2])
+        assert exceptions(on) == 8
+        assert on.samples == [], "an exception is no operation"
+
+
+def test_a_pause_never_grows_beyond_a_second() -> None:
+    assert [pause_after(number) for number in (0, 1, 2, 5, 10_000_000)] == [0.0, 0.1, 0.2, 1.0, 1.0]
+
+
+class Impatient(AsyncUser):
+    weight = 1
+    turns: ClassVar[list[int]] = []
+
+    @task
+    async def work(self) -> None:
+        self.turns.append(1)
+        raise RescheduleTaskImmediately
+
+
+def test_a_user_that_always_wants_another_task_does_not_stop_the_loop() -> None:
+    Impatient.turns.clear()
+    with stage(Impatient) as on:
+        on.start(1)
+        on.wait_until(lambda: len(Impatient.turns) > 100, "some turns")
+
+        async def other() -> str:
+            return "there"
+
+        assert on.loop.call(other()).result(20) == "there"
+        on.stop()
+        assert on.runner.user_count == 0
+
+
+class Burst(SyncUser):
+    style = "sync"
+    how: ClassVar[str] = ""
+    begun: ClassVar[list[str]] = []
+
+    def on_start(self) -> None:
+        if self.how == "on_start":
+            raise ValueError("on_start")
+
+    @task
+    def all_of_them(self) -> None:
+        self.begun.append(self.how)
+        if self.how == "before":
+            raise ValueError("before the burst")
+        if self.how == "none":
+            return
+        with self.burst() as operations:
+            operations[0]()
+            if self.how == "within":
+                raise SystemExit
+            if self.how == "stop":
+                raise StopUser
+
+
+class AsyncBurst(AsyncUser):
+    style = "async"
+    how: ClassVar[str] = ""
+    begun: ClassVar[list[str]] = []
+
+    async def on_start(self) -> None:
+        if self.how == "on_start":
+            raise ValueError("on_start")
+
+    @task
+    async def all_of_them(self) -> None:
+        self.begun.append(self.how)
+        if self.how == "before":
+            raise ValueError("before the burst")
+        if self.how == "none":
+            return
+        with self.burst() as operations:
+            await operations[0]()
+            if self.how == "within":
+                raise SystemExit
+            if self.how == "stop":
+                raise StopUser
+
+
+@pytest.mark.parametrize("kind", [Burst, AsyncBurst])
+@pytest.mark.parametrize(
+    ("how", "begun", "raised"),
+    [
+        ("before", 1, {"ValueError": 1}),
+        ("none", 100, {"NoBurstError": 1}),
+        ("on_start", 0, {"ValueError": 1}),
+        ("within", 1, {"SystemExit": 1}),
+        ("stop", 1, {}),
+        ("good", 1, {}),
+    ],
+)
+def test_the_phase_of_a_burst_is_over_when_its_user_is_however_that_ended(
+    kind: type[Any], how: str, begun: int, raised: dict[str, int]
+) -> None:
+    kind.how = how
+    kind.begun.clear()
+    with stage(kind) as on:
+        on.station.phase = Phase(5, kind.mode, 1, style=kind.style, operation="search", operations=3)
+        on.start(1)
+        on.wait_until(lambda: on.station.over == {5}, "the end of the phase")
+        on.wait_until(lambda: on.runner.user_count == 0, "the end of its user")
+        assert len(kind.begun) == begun
+        assert {one.name: number for one, number in on.station.error_kinds.items()} == raised
+        assert exceptions(on) == sum(raised.values())
+        inside, outside = on.station.ledger.windows, on.station.ledger.errors_outside
+        assert sum(one.errors.total for one in inside.values()) + outside.total == sum(raised.values())
+
+
+class AsyncCounted(AsyncUser):
+    leaving: ClassVar[threading.Event] = threading.Event()
+
+    async def on_start(self) -> None:
+        if self.number % 4 == 3:
+            raise ValueError("no start")
+
+    @task
+    async def work(self) -> None:
+        await asyncio.sleep(0.01)
+        if self.number % 4 == 0 and self.leaving.is_set():
+            raise StopUser
+
+
+def test_users_that_have_started_and_those_that_ended_by_themselves_are_counted_for_each_phase() -> None:
+    AsyncCounted.leaving.clear()
+    with stage(AsyncCounted) as on:
+        on.station.begin_users()
+        on.start(4)
+        on.wait_until(lambda: len(on.station.started) == 3, "the users")
+        on.wait_until(lambda: on.station.ended == {3}, "the one whose on_start failed")
+        AsyncCounted.leaving.set()
+        on.wait_until(lambda: on.station.ended == {0, 3}, "the one that leaves")
+        assert on.station.started == {0, 1, 2}, "one that has left was there"
+        assert on.station.settled == {1, 2}
+        on.station.begin_users()
+        assert (on.station.started, on.station.ended) == (set(), set())
+        on.stop()
+        assert on.station.ended == set(), "to be stopped is another thing"
+        AsyncCounted.leaving.clear()
+        on.start(2)
+        on.wait_until(lambda: on.station.started == {4, 5}, "users of another phase")
+
+
+def test_a_user_of_the_phase_before_that_ends_late_counts_no_more() -> None:
+    AsyncCounted.leaving.clear()
+    with stage(AsyncCounted) as on:
+        on.station.begin_users()
+        on.start(1)
+        on.wait_until(lambda: on.station.started == {0}, "the user")
+        on.station.begin_users()
+        AsyncCounted.leaving.set()
+        on.wait_until(lambda: on.runner.user_count == 0, "its end")
+        assert (on.station.started, on.station.ended) == (set(), set())
+
+
+def test_exceptions_are_counted_by_mode_and_kind_in_the_phase_in_which_they_were_raised() -> None:
+    with stage(AsyncFailing) as on:
+        told: list[Mode] = []
+        on.station.on_error = told.append
+        on.station.ledger.open(Phase(0, Mode.ASYNC, 1), 0.0)
+        on.start(2)
+        on.wait_until(lambda: on.runner.user_count == 0, "the users to be over")
+        [(mode, kind, number)] = on.station.ledger.windows[0].errors
+        assert (mode, kind.name, number) == (Mode.ASYNC, "ValueError", 16)
+        assert isinstance(kind, ErrorKind)
+        assert told == [Mode.ASYNC] * 16
