@@ -180,16 +180,8 @@ class Window:
         paced = [watch.pace.get_total_count() for watch in self.health.watches.values()]
         operations = sum(tally.operations for tally in self.tallies.values())
         flow = (self.flow.offered, self.flow.dropped, self.flow.unfinished)
-        return (
-            operations,
-            self.errors.total,
-            self.seconds,
-            *beats,
-            *paced,
-            *flow,
-            self.recalls.checks,
-            self.recalls.changed,
-        )
+        counts = (operations, self.errors.total, self.recalls.checks)
+        return (*counts, self.seconds, *beats, *paced, *flow, self.recalls.changed)
 
 
 def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:

@@ -4,12 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+from locust.runners import MasterRunner
 
+from loadgen.control.agent import Agent
 from loadgen.control.coordinator import Coordinator
+from loadgen.control.link import LocalLink
+from loadgen.control.run import Board
 from loadgen.exporter import Exporter
+from loadgen.ledger import Counted
 from loadgen.phase import Phase
 from loadgen.plugin.front import Front
-from loadgen.plugin.patches import dispatch_anew
+from loadgen.plugin.identity import introduce
+from loadgen.plugin.links import MasterLink
+from loadgen.plugin.patches import dispatch_anew, leave_workers_to_coordinator
 
 
 class PlanConductor:
@@ -83,3 +90,19 @@ class RunHost:
     def leave(self) -> None:
         """It is over."""
         self._exporter.leave()
+
+
+def make_coordinator(environment: Any, agent: Agent, ledger: Counted, board: Board, host: RunHost) -> Coordinator:
+    """The coordinator of this process, with its ways to the agents."""
+    runner = environment.runner
+    hello = introduce(environment.parsed_locustfiles or (), is_worker=False)
+    if isinstance(runner, MasterRunner):
+        link = MasterLink(runner)
+        coordinator = Coordinator(link, hello, ledger, board, host)
+        link.listen(coordinator)
+        leave_workers_to_coordinator(runner, lambda: not coordinator.run.over, lambda: bool(coordinator.run.plan))
+        return coordinator
+    local = LocalLink(agent, hello)
+    coordinator = Coordinator(local, hello, ledger, board, host)
+    local.attach(coordinator)
+    return coordinator

@@ -14,8 +14,6 @@ from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterR
 
 from loadgen.control.agent import Agent
 from loadgen.control.calls import describe_error
-from loadgen.control.coordinator import Coordinator
-from loadgen.control.link import LocalLink
 from loadgen.control.merged import MergedLedger
 from loadgen.health import Beat
 from loadgen.ledger import Counted, Ledger
@@ -24,16 +22,15 @@ from loadgen.plain_text import clean_logs
 from loadgen.plugin.arguments import add_arguments, find_unknown
 from loadgen.plugin.asking import Asking
 from loadgen.plugin.casting import modes_of, operations_of
-from loadgen.plugin.conducting import PlanConductor, RunHost
+from loadgen.plugin.conducting import PlanConductor, RunHost, make_coordinator
 from loadgen.plugin.display import find_handlers
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending
 from loadgen.plugin.front import Front
-from loadgen.plugin.identity import introduce
-from loadgen.plugin.links import MasterLink, deliver
+from loadgen.plugin.links import deliver
 from loadgen.plugin.metering import Metering
 from loadgen.plugin.page import dress_page
-from loadgen.plugin.patches import leave_workers_to_coordinator, wait_before_users
+from loadgen.plugin.patches import wait_before_users
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.starting import Starting
@@ -97,6 +94,7 @@ class Plugin:
         queue = HubQueue(self._deliver)
         self._station = environment.loadgen = Station(Settings(), queue, own, LoopThread())
         self._station.is_ending = lambda: runner.state in (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
+        self._station.loop.on_death = self._on_loop_death
         self._station.on_drop = self._metering.exporter.count_dropped
         self._station.listeners = listeners
         self._station.on_error = self._metering.exporter.count_task_error
@@ -120,32 +118,18 @@ class Plugin:
 
     def _begin_coordinator(self, environment: Any, runner: Any, own: Ledger, web_ui: Any) -> None:
         is_master = isinstance(runner, MasterRunner)
-        self._merged = MergedLedger()
-        ledger: Counted = self._merged if is_master else own
+        ledger: Counted = MergedLedger() if is_master else own
         self._station.counted = ledger
         self._ending = Ending(ledger)
         self._front = Front(environment, self._progress, ledger, self._ending)
-        hello = introduce(environment.parsed_locustfiles or (), is_worker=False)
         agent = self._agent
         assert agent is not None  # noqa: S101 - made just before
-        host = RunHost(
-            environment,
-            self._metering.exporter,
-            self._front,
-            self._supply.find_death,
-            lambda: 0 if is_master else agent.in_flight,
-        )
-        link = MasterLink(runner) if is_master else LocalLink(agent, hello)
-        self._coordinator = Coordinator(link, hello, ledger, self._progress, host)
-        if isinstance(link, MasterLink):
-            link.listen(self._coordinator)
+        exporter, find_death = self._metering.exporter, self._supply.find_death
+        host = RunHost(environment, exporter, self._front, find_death, lambda: 0 if is_master else agent.in_flight)
+        self._coordinator = make_coordinator(environment, agent, ledger, self._progress, host)
+        if is_master:
             environment.events.worker_report.add_listener(self._on_worker_report)
-            leave_workers_to_coordinator(
-                runner, lambda: not self._coordinator.run.over, lambda: bool(self._coordinator.run.plan)
-            )
-        else:
-            link.attach(self._coordinator)
-        conductor = PlanConductor(environment, lambda: self._coordinator, lambda: self._starting.begin())  # noqa: PLW0108 - made below
+        conductor = PlanConductor(environment, lambda: self._coordinator, lambda: self._starting.begin())  # noqa: PLW0108
         self._asking = Asking(environment, self._doubts, conductor)
         self._everyone = self._asking.everyone
         parts = (self._asking, self._supply, self._ending, self._progress, self._front, self._coordinator)
@@ -167,6 +151,14 @@ class Plugin:
             dress_page(web_ui, self._asking)
         if options.headless or options.autostart:
             self._starting.prepare_or_leave(settings)
+
+    def _on_loop_death(self) -> None:
+        """Async users cannot go on without their loop: the run ends with an error."""
+        reason = "the event loop of the async users has ended"
+        if isinstance(self._environment.runner, WorkerRunner):
+            self._worker.fail(reason)
+        else:
+            self._coordinator.end_early(reason)
 
     def _add_sinks(self, options: Any) -> None:
         """Locust's own event comes last: its listeners may wait."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from loadgen.control.agent import Agent
 from loadgen.control.exit_codes import SHORT_OF
-from loadgen.control.messages import encode
+from loadgen.control.messages import Failure, encode
 from loadgen.plugin.identity import introduce
 from loadgen.plugin.links import WorkerLink
 from loadgen.plugin.patches import QuitNote
@@ -29,6 +29,10 @@ class WorkerSide:
     def greet(self) -> None:
         """Say what this worker runs: it is ready to be commanded."""
         self._link.send(self._hello)
+
+    def fail(self, reason: str) -> None:
+        """Tell the master that the run cannot go on here."""
+        self._link.send(Failure(reason, self._agent.run_id))
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
         """The first greeting may have come before the master listened."""

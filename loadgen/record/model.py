@@ -3,13 +3,13 @@
 Times are seconds and rates are per second, unless a name says otherwise. Ratios are async to sync.
 """
 
-import math
 from datetime import UTC, datetime
 from random import Random
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_validator
 
+from loadgen.record.part import Count, Figure, Part, Share, without_nan
 from loadgen.sample import Mode, Outcome
 
 SCHEMA_VERSION = 5
@@ -17,33 +17,6 @@ SCHEMA_VERSION = 5
 WATCHED_AT_LEAST = 0.5
 """Part of a phase for which the load generator was looked at, below which its health is not known."""
 NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
-Count = Annotated[int, Field(ge=0, le=2**53)]
-Figure = float | None
-Share = Annotated[float, Field(ge=0, le=1)] | None
-
-
-def without_nan(value: object) -> Any:
-    """The same value with None for each float in it, at any depth, that is not finite: JSON has no such number."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: without_nan(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(part) for part in value]
-    return value
-
-
-class Part(BaseModel):
-    """A frozen piece of a record that knows no other keys than its own."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
-    )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _finite(cls, value: object) -> object:
-        return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Durations(Part):
@@ -286,7 +259,7 @@ class RunRecord(Part):
     planned_phases: Count | None
     """Phases that were asked for; 0 in a run of one mode, null where that was not kept."""
     incomplete: str | None
-    """Why less ran than was asked for; empty where all of it ran, null while the run goes on, or where it was killed."""
+    """Why less ran than was asked for; empty where all of it ran, null while the run goes on or where it was killed."""
     task_errors_outside: tuple[TaskErrorRecord, ...]
     """Exceptions that tasks raised in no phase."""
     comparisons: tuple[Comparison, ...]

@@ -23,7 +23,7 @@ def upgrade(values: Values) -> Values:
 
 
 def _from_4(values: Values) -> Values:
-    """Schema 5 knows the plan, who shared the collection, exceptions of tasks, and how far the generator was watched."""
+    """Schema 5 knows the plan, who shared the collection, what tasks raised, and how far the generator was watched."""
     phases = values.get("phases")
     if isinstance(phases, list):
         values = values | {"phases": [_phase_from_4(one) if isinstance(one, dict) else one for one in phases]}
