@@ -70,7 +70,7 @@ class Page:
         shown = self.shown
         return shown["state"], shown["user_count"]
 
-    def await_state(self, state: str, users: int, seconds: float = 40) -> None:
+    def await_state(self, state: str, users: int, seconds: float = 120) -> None:
         end = time.perf_counter() + seconds
         while (seen := self.state) != (state, users):
             assert time.perf_counter() < end, seen
