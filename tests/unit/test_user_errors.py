@@ -451,3 +451,26 @@ def test_exceptions_are_counted_by_mode_and_kind_in_the_phase_in_which_they_were
         assert (mode, kind.name, number) == (Mode.ASYNC, "ValueError", 16)
         assert isinstance(kind, ErrorKind)
         assert told == [Mode.ASYNC] * 16
+
+
+class HangingBurst(SyncUser):
+    style = "sync"
+    gate: ClassVar[threading.Event] = threading.Event()
+    begun: ClassVar[threading.Event] = threading.Event()
+
+    @task
+    def all_of_them(self) -> None:
+        self.begun.set()
+        self.gate.wait(60)
+
+
+def test_the_end_of_the_run_ends_a_burst_that_hangs_before_it_has_begun() -> None:
+    with stage(HangingBurst) as on:
+        on.station.phase = Phase(5, Mode.SYNC, 1, style="sync", operation="search", operations=3)
+        on.start(1)
+        on.wait_until(HangingBurst.begun.is_set, "its task")
+        on.stop()
+        HangingBurst.gate.set()
+        assert on.runner.user_count == 0
+        assert on.station.over == {5}
+        assert on.station.ended == set()
