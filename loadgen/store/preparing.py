@@ -3,10 +3,11 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import grpc
 from llama_index.vector_stores.milvus import MilvusVectorStore
@@ -19,11 +20,12 @@ from loadgen.message_sizes import find_oversized, limits_of
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.store.arguments import connection_arguments, store_arguments
-from loadgen.store.collection import Collection, Found
-from loadgen.store.errors import StoreError, server_words
+from loadgen.store.collection import Collection, Found, Leftover, Stage
+from loadgen.store.errors import GivenUpError, StoreError, is_denied, server_words, status_of
 from loadgen.store.loading import Loading
 from loadgen.store.manifest import MANIFEST_KEY, find_differences, make_manifest
-from loadgen.store.reaching import ServerInfo, check_server
+from loadgen.store.patience import Patience
+from loadgen.store.reaching import ServerInfo, check_server, explain_failure
 from loadgen.workload import Dataset
 
 LIMIT_SECONDS = 120.0
@@ -64,23 +66,76 @@ def prepare(
     """
     started = perf_counter()
     server = check_server(settings)
+    patience = Patience(tell)
+    work = _Work(settings, dataset, tell, patience, shield or nullcontext())
     try:
-        with Collection(settings, LIMIT_SECONDS + dataset.size / ROWS_PER_SECOND) as collection:
-            found = collection.look()
-            faults = [*_index_faults(settings, server), *_ownership_faults(found, settings, dataset)]
-            if faults := [*faults, *find_oversized(settings, limits_of(server.kind, server.version))]:
-                raise SettingsError(faults)
-            reused = found is not None and _is_usable(found, collection, settings, dataset, tell)
-            if found is not None and not reused:
-                collection.drop()
-            if not reused:
-                _load(collection, settings, dataset, (tell, shield or nullcontext()))
-            index = collection.settle(dataset.size)
-            _require_exactly(collection, dataset)
+        with (
+            Collection(settings, LIMIT_SECONDS + dataset.size / ROWS_PER_SECOND, patience.succeeded) as collection,
+            _leaving_nothing(collection, settings),
+            patience.watching(),
+        ):
+            reused, index = _prepare(collection, server, work)
     except (MilvusException, grpc.RpcError) as error:
-        where = f"collection '{settings.collection}' on {without_secret(settings.host)}"
-        raise StoreError(f"cannot prepare {where}: {server_words(error)}") from error
+        raise StoreError(explain_failure("prepare", settings, error)) from error
     return Prepared(dataset.size, reused, perf_counter() - started, index, server)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be prepared, and who hears of it."""
+
+    settings: Settings
+    dataset: Dataset
+    tell: Tell
+    patience: Patience
+    shield: AbstractContextManager[object]
+
+
+def _prepare(collection: Collection, server: ServerInfo, work: _Work) -> tuple[bool, str]:
+    """Whether the collection was reused, and its index type."""
+    settings, dataset = work.settings, work.dataset
+    found = collection.look()
+    faults = [*_index_faults(settings, server), *_ownership_faults(found, settings, dataset)]
+    if faults := [*faults, *find_oversized(settings, limits_of(server.kind, server.version))]:
+        raise SettingsError(faults)
+    reused = found is not None and _is_usable(found, collection, settings, dataset, work.tell)
+    if found is not None and not reused:
+        collection.drop()
+    if not reused:
+        _load(collection, work)
+    index = collection.settle(dataset.size)
+    _require_exactly(collection, dataset)
+    collection.stage = Stage.UNTOUCHED  # it is finished
+    return reused, index
+
+
+@contextmanager
+def _leaving_nothing(collection: Collection, settings: Settings) -> Iterator[None]:
+    """Drop the collection that was made inside where anything fails: half made it would be in everybody's way.
+
+    Where it cannot be dropped, the error says so, and how somebody else does it.
+    """
+    try:
+        yield
+    except BaseException as error:
+        left = collection.undo()
+        if left is None or not isinstance(error, Exception):
+            raise
+        problem, way_out = _describe_leftover(left, collection.name, settings)
+        if isinstance(error, SettingsError):
+            raise SettingsError([*error.faults, Fault("collection", collection.name, problem, way_out)]) from error
+        told = str(error) if isinstance(error, StoreError) else explain_failure("prepare", settings, error)
+        raise StoreError(f"{told}. Collection '{collection.name}' {problem}. {way_out}") from error
+
+
+def _describe_leftover(left: Leftover, name: str, settings: Settings) -> tuple[str, str]:
+    """What is wrong with a collection that is left behind, and what to do."""
+    problem = f"was left half made ({left.why})"
+    if left.stage is Stage.OWNED and not left.denied:
+        return problem, "A run with the same settings loads it anew."
+    call = f"MilvusClient('{without_secret(settings.host)}', token='...').drop_collection('{name}')"
+    who = "Have a user who may drop it" if left.denied else "If it is of no use to anybody"
+    return problem, f'{who}: python -c "from pymilvus import MilvusClient; {call}".'
 
 
 def _index_faults(settings: Settings, server: ServerInfo) -> list[Fault]:
@@ -129,48 +184,59 @@ def _is_usable(found: Found, collection: Collection, settings: Settings, dataset
     return False
 
 
-def _load(
-    collection: Collection, settings: Settings, dataset: Dataset, outside: tuple[Tell, AbstractContextManager[object]]
-) -> None:
-    tell, shield = outside
-    with Loading(dataset, settings) as loading:
-        with shield:
+def _load(collection: Collection, work: _Work) -> None:
+    settings, dataset = work.settings, work.dataset
+    with Loading(dataset, settings, work.patience) as loading:
+        with work.shield:
             store = create_collection(collection, settings, dataset)
         started = perf_counter()
         try:
-            asyncio.run(loading.run(store, tell))
+            asyncio.run(loading.run(store, work.tell))
         except (MilvusException, grpc.RpcError) as error:
-            raise StoreError(f"loading stopped after {loading.loaded:,} rows: {server_words(error)}") from error
+            raise StoreError(
+                explain_failure("prepare", settings, error, f"loading stopped after {loading.loaded:,} rows: ")
+            ) from error
         finally:
             store.client.close()
         seconds = perf_counter() - started
-    tell(
-        f"loaded {dataset.size:,} rows in {seconds:.1f} s, {dataset.size / seconds:,.0f} rows/s; waiting for the index"
-    )
+    rate = dataset.size / seconds
+    work.tell(f"loaded {dataset.size:,} rows in {seconds:.1f} s, {rate:,.0f} rows/s; waiting for the index")
 
 
 def create_collection(collection: Collection, settings: Settings, dataset: Dataset) -> MilvusVectorStore:
-    """Let LlamaIndex make the collection, then the index; one whose index is refused is dropped again.
+    """Let LlamaIndex make the collection, then write the manifest, then make the index, and load it.
 
-    In two steps, because the constructor would write the manifest last, after seconds of indexing and loading: a
-    process killed meanwhile would leave a collection that nobody owns.
+    In three steps, because the constructor would write the manifest last, after seconds of indexing and loading: a
+    process killed meanwhile would leave a collection that nobody owns. Raises SettingsError where the index is refused,
+    and what pymilvus raises; the caller undoes what the collection's stage says was made.
     """
     manifest = json.dumps(make_manifest(settings, dataset))
     arguments = store_arguments(settings, Mode.ASYNC) | connection_arguments(settings, collection.limit)
     bare = {"upsert_mode": False, "index_management": IndexManagement.NO_VALIDATION}
-    store = MilvusVectorStore(**(arguments | bare), collection_properties={MANIFEST_KEY: manifest})
+    collection.stage = Stage.ASKED_FOR
+    store = MilvusVectorStore(**(arguments | bare))
+    collection.stage = Stage.CREATED
     try:
+        store.client.alter_collection_properties(settings.collection, properties={MANIFEST_KEY: manifest})
+        collection.stage = Stage.OWNED
         index = store._add_dense_index_params(store.client.prepare_index_params())  # noqa: SLF001 - LlamaIndex's own
-        store.client.create_index(settings.collection, index)
+        _create_index(store, index, collection, settings)
         store.client.load_collection(settings.collection)
-    except MilvusException as error:
+    except BaseException:
         store.client.close()
-        has_index = collection.has_index()
-        collection.drop()
-        if has_index:
+        raise
+    return store
+
+
+def _create_index(store: MilvusVectorStore, index: Any, collection: Collection, settings: Settings) -> None:
+    """Raises SettingsError where the server finds the index wrong."""
+    try:
+        store.client.create_index(settings.collection, index)
+    except MilvusException as error:
+        given_up = isinstance(error, GivenUpError) or status_of(error)[0] is not None
+        if given_up or is_denied(error) or collection.has_index():
             raise
         raise SettingsError([_refused_index(settings, server_words(error))]) from error
-    return store
 
 
 def _refused_index(settings: Settings, words: str) -> Fault:
