@@ -140,7 +140,8 @@ class Progress:
             return self._look_at_phase(self._phase)
         if isinstance(line, LoadingLine):
             left = (line.rows - line.loaded) / line.rate if line.rate > 0 else math.nan
-            return Now("loading", line.loaded, line.rows, "rows", Figures(line.rate, "rows"), left)
+            doing = f"loading ({line.trouble})" if line.trouble else "loading"
+            return Now(doing, line.loaded, line.rows, "rows", Figures(line.rate, "rows"), left)
         return Now(line) if line else None
 
     def counted_seconds(self, window: Window) -> float | None:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Self
 
 import grpc
@@ -13,7 +14,7 @@ from pymilvus.exceptions import MilvusException
 
 from loadgen.settings import Settings
 from loadgen.store.arguments import connection_arguments
-from loadgen.store.errors import StoreError
+from loadgen.store.errors import StoreError, is_denied, server_words
 from loadgen.store.manifest import read_manifest
 from loadgen.workload import FINGERPRINT_KEY
 
@@ -22,6 +23,7 @@ INDEX = "embedding"
 POLL_SECONDS = 0.2
 LEAST_INDEXED = 1024
 """Milvus builds no index over a segment with fewer rows."""
+UNDO_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,38 @@ class Found:
     """Of its first vector field; 0 where it has none."""
 
 
+class Stage(IntEnum):
+    """How far the making of a collection has come."""
+
+    UNTOUCHED = 0
+    """Nothing was made; also once all is done, or undone."""
+    ASKED_FOR = 1
+    """The server was asked to create it and has not confirmed it."""
+    CREATED = 2
+    """It exists, and nothing says whose it is."""
+    OWNED = 3
+    """It has its manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A collection that a failed attempt leaves behind."""
+
+    stage: Stage
+    why: str
+    denied: bool = False
+    """This user may not drop it."""
+
+
 class Collection:
     """One collection over a connection of its own. Its methods block, for at most `limit` seconds each."""
 
-    def __init__(self, settings: Settings, limit: float) -> None:
+    def __init__(self, settings: Settings, limit: float, heard: Callable[[], None] = lambda: None) -> None:
+        """`heard` is called whenever the server has answered while something is waited for."""
+        self._heard = heard
         self.name = settings.collection
         self.limit = limit
+        self.stage = Stage.UNTOUCHED
         self._client = MilvusClient(**connection_arguments(settings, limit))
 
     def __enter__(self) -> Self:
@@ -60,6 +88,22 @@ class Collection:
         """Drop it, and wait until the server does not know it any more."""
         self._client.drop_collection(self.name)
         self._wait_for("the collection to be dropped", lambda: not self._client.has_collection(self.name))
+
+    def undo(self) -> "Leftover | None":
+        """Drop what was made here and not finished. Where that fails: what is left, and why. Raises nothing."""
+        if self.stage is Stage.UNTOUCHED:
+            return None
+        try:
+            if self.stage is Stage.ASKED_FOR:  # nobody knows whose it is, so it is not dropped
+                here = self._client.has_collection(self.name, timeout=UNDO_SECONDS)
+                return Leftover(self.stage, "nobody can say whether this attempt made it") if here else None
+            self._client.drop_collection(self.name, timeout=UNDO_SECONDS)
+        except Exception as error:  # noqa: BLE001 - another error is on its way to the user already
+            if self.stage is Stage.ASKED_FOR:
+                return None
+            return Leftover(self.stage, server_words(error), denied=is_denied(error))
+        self.stage = Stage.UNTOUCHED
+        return None
 
     def has_index(self) -> bool:
         """Whether an index was accepted."""
@@ -131,6 +175,7 @@ class Collection:
     def _wait_for(self, what: str, reached: Callable[[], bool]) -> None:
         end = time.perf_counter() + self.limit
         while not reached():
+            self._heard()
             if time.perf_counter() > end:
                 raise StoreError(f"waited {self.limit:.0f} s for {what} in collection '{self.name}'")
             time.sleep(POLL_SECONDS)

@@ -1,10 +1,12 @@
 """Stores opened on a prepared collection. Nothing here creates, drops or alters."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
+import grpc
 from llama_index.vector_stores.milvus import MilvusVectorStore
 from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus import MilvusClient
@@ -14,8 +16,12 @@ from loadgen.conflicts import without_secret
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.store.arguments import connection_arguments, quiet_client_log, store_arguments
-from loadgen.store.errors import StoreError, server_words
+from loadgen.store.errors import StoreError
 from loadgen.store.manifest import read_manifest
+from loadgen.store.patience import Patience
+from loadgen.store.reaching import explain_failure
+
+logger = logging.getLogger("loadgen")
 
 RETRIED = ("search", "query", "insert", "upsert", "delete")
 """What the store calls on its client; each takes `retry_times` and keeps it from the request."""
@@ -30,13 +36,13 @@ def open_stores(settings: Settings, mode: Mode) -> list[MilvusVectorStore]:
     quiet_client_log()
     stores: list[MilvusVectorStore] = []
     try:
-        _require_collection(settings)
-        for _ in range(settings.connections):
-            stores.append(_open_store(settings, mode))  # noqa: PERF401 those open so far are closed on a failure
-    except (MilvusException, ValueError) as error:
+        with Patience(logger.warning).watching():
+            _require_collection(settings)
+            for _ in range(settings.connections):
+                stores.append(_open_store(settings, mode))  # noqa: PERF401 those open so far are closed on a failure
+    except (MilvusException, grpc.RpcError, ValueError) as error:
         close_stores(stores)
-        shown = without_secret(settings.host)
-        raise StoreError(f"cannot open collection '{settings.collection}' on {shown}: {server_words(error)}") from error
+        raise StoreError(explain_failure("open", settings, error)) from error
     return stores
 
 

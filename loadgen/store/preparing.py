@@ -3,29 +3,31 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import grpc
 from llama_index.vector_stores.milvus import MilvusVectorStore
 from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus.exceptions import MilvusException
 
-from loadgen.conflicts import without_secret
 from loadgen.faults import Fault, SettingsError
 from loadgen.message_sizes import find_oversized, limits_of
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.store.arguments import connection_arguments, store_arguments
-from loadgen.store.collection import Collection, Found
-from loadgen.store.errors import StoreError, server_words
+from loadgen.store.collection import Collection, Found, Stage
+from loadgen.store.errors import GivenUpError, StoreError, is_denied, server_words, status_of
+from loadgen.store.faults import describe_leftover, find_index_faults, find_ownership_faults
 from loadgen.store.holders import Use
 from loadgen.store.lease import Lease
 from loadgen.store.loading import Loading
 from loadgen.store.manifest import MANIFEST_KEY, find_differences, make_manifest, name_data
-from loadgen.store.reaching import ServerInfo, check_server
+from loadgen.store.patience import Patience
+from loadgen.store.reaching import ServerInfo, check_server, explain_failure
 from loadgen.workload import Dataset
 
 LIMIT_SECONDS = 120.0
@@ -33,8 +35,6 @@ ROWS_PER_SECOND = 500
 """Each part of the preparing may take the limit and the time for all rows at this rate, which is a slow one."""
 TRIES = 3
 """How often somebody else may be faster to make the same data ready."""
-LITE_INDEXES = ("FLAT", "AUTOINDEX", "HNSW", "IVF_FLAT", "IVF_SQ8")
-"""What Milvus Lite builds. It accepts any other name as well, searches without an index and does not say so."""
 Tell = Callable[[str], None]
 
 
@@ -72,23 +72,48 @@ def prepare(
     """
     started = perf_counter()
     server = check_server(settings)
+    patience = Patience(tell)
+    work = _Work(settings, dataset, tell, patience, shield or nullcontext(), lease)
     try:
-        with Collection(settings, LIMIT_SECONDS + dataset.size / ROWS_PER_SECOND) as collection:
-            found = collection.look()
-            faults = [*_index_faults(settings, server), *_ownership_faults(found, settings, dataset)]
-            if faults := [*faults, *find_oversized(settings, limits_of(server.kind, server.version))]:
-                others = lease.find_others(name_data(settings, dataset)) if lease and found else []
-                raise SettingsError([*faults, *others])
-            if _is_ready(collection, settings, dataset, lease):
-                reused, index = True, collection.index_type()
-            else:
-                reused, index = _make_ready(collection, settings, dataset, (tell, shield or nullcontext()))
-            if lease is not None:
-                lease.settle()
+        with (
+            Collection(settings, LIMIT_SECONDS + dataset.size / ROWS_PER_SECOND, patience.succeeded) as collection,
+            _leaving_nothing(collection, settings),
+            patience.watching(),
+        ):
+            reused, index = _prepare(collection, server, work)
     except (MilvusException, grpc.RpcError) as error:
-        where = f"collection '{settings.collection}' on {without_secret(settings.host)}"
-        raise StoreError(f"cannot prepare {where}: {server_words(error)}") from error
+        raise StoreError(explain_failure("prepare", settings, error)) from error
     return Prepared(dataset.size, reused, perf_counter() - started, index, server)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be prepared, and who hears of it."""
+
+    settings: Settings
+    dataset: Dataset
+    tell: Tell
+    patience: Patience
+    shield: AbstractContextManager[object]
+    lease: Lease | None
+
+
+def _prepare(collection: Collection, server: ServerInfo, work: _Work) -> tuple[bool, str]:
+    """Whether the collection was reused, and its index type."""
+    settings, dataset = work.settings, work.dataset
+    lease, found = work.lease, collection.look()
+    faults = [*find_index_faults(settings, server), *find_ownership_faults(found, settings, dataset)]
+    if faults := [*faults, *find_oversized(settings, limits_of(server.kind, server.version))]:
+        others = lease.find_others(name_data(settings, dataset)) if lease and found else []
+        raise SettingsError([*faults, *others])
+    if _is_ready(collection, settings, dataset, lease):
+        reused, index = True, collection.index_type()
+    else:
+        reused, index = _make_ready(collection, work)
+    collection.stage = Stage.UNTOUCHED  # it is finished
+    if lease is not None:
+        lease.settle()
+    return reused, index
 
 
 def _is_ready(collection: Collection, settings: Settings, dataset: Dataset, lease: Lease | None) -> bool:
@@ -124,45 +149,39 @@ def _is_untouched(collection: Collection, settings: Settings, dataset: Dataset, 
     return collection.holds(dataset.size, dataset.fingerprint) and (shared or collection.is_settled(dataset.size))
 
 
-def _make_ready(
-    collection: Collection, settings: Settings, dataset: Dataset, outside: tuple[Tell, AbstractContextManager[object]]
-) -> tuple[bool, str]:
+def _make_ready(collection: Collection, work: _Work) -> tuple[bool, str]:
     """Use, drop or make what is there, and settle it; whether it was used, and the index type."""
+    settings, dataset = work.settings, work.dataset
     found = collection.look()
-    if faults := _ownership_faults(found, settings, dataset):  # somebody may have been faster
+    if faults := find_ownership_faults(found, settings, dataset):  # somebody may have been faster
         raise SettingsError(faults)
-    reused = found is not None and _is_usable(found, collection, settings, dataset, outside[0])
+    reused = found is not None and _is_usable(found, collection, settings, dataset, work.tell)
     if found is not None and not reused:
         collection.drop()
     if not reused:
-        _load(collection, settings, dataset, outside)
+        _load(collection, work)
     index = collection.settle(dataset.size)
     _require_exactly(collection, dataset)
     return reused, index
 
 
-def _index_faults(settings: Settings, server: ServerInfo) -> list[Fault]:
-    if server.kind != "lite" or settings.index_type in LITE_INDEXES:
-        return []
-    problem = "is not built by Milvus Lite, which would search without an index and not say so"
-    return [Fault("index_type", settings.index_type, problem, f"Choose {', '.join(LITE_INDEXES)}.")]
+@contextmanager
+def _leaving_nothing(collection: Collection, settings: Settings) -> Iterator[None]:
+    """Drop the collection that was made inside where anything fails: half made it would be in everybody's way.
 
-
-def _ownership_faults(found: Found | None, settings: Settings, dataset: Dataset) -> list[Fault]:
-    """Why the collection that is there may be neither used nor dropped."""
-    if found is None:
-        return []
-    if found.manifest is not None:
-        wanted = make_manifest(settings, dataset)
-        return [] if settings.fresh else find_differences(found.manifest, wanted, settings)
-    if settings.overwrite:
-        return []
-    way_out = "Use another --collection, or --overwrite to drop this one."
-    faults = [Fault("collection", settings.collection, "was not made by this tool and is left as it is", way_out)]
-    if found.dim != settings.dim:
-        problem = f"collection '{settings.collection}' has dim {found.dim}"
-        faults.append(Fault("dim", str(settings.dim), problem, way_out))
-    return faults
+    Where it cannot be dropped, the error says so, and how somebody else does it.
+    """
+    try:
+        yield
+    except BaseException as error:
+        left = collection.undo()
+        if left is None or not isinstance(error, Exception):
+            raise
+        problem, way_out = describe_leftover(left, collection.name, settings)
+        if isinstance(error, SettingsError):
+            raise SettingsError([*error.faults, Fault("collection", collection.name, problem, way_out)]) from error
+        told = str(error) if isinstance(error, StoreError) else explain_failure("prepare", settings, error)
+        raise StoreError(f"{told}. Collection '{collection.name}' {problem}. {way_out}") from error
 
 
 def _is_usable(found: Found, collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> bool:
@@ -187,48 +206,59 @@ def _is_usable(found: Found, collection: Collection, settings: Settings, dataset
     return False
 
 
-def _load(
-    collection: Collection, settings: Settings, dataset: Dataset, outside: tuple[Tell, AbstractContextManager[object]]
-) -> None:
-    tell, shield = outside
-    with Loading(dataset, settings) as loading:
-        with shield:
+def _load(collection: Collection, work: _Work) -> None:
+    settings, dataset = work.settings, work.dataset
+    with Loading(dataset, settings, work.patience) as loading:
+        with work.shield:
             store = create_collection(collection, settings, dataset)
         started = perf_counter()
         try:
-            asyncio.run(loading.run(store, tell))
+            asyncio.run(loading.run(store, work.tell))
         except (MilvusException, grpc.RpcError) as error:
-            raise StoreError(f"loading stopped after {loading.loaded:,} rows: {server_words(error)}") from error
+            raise StoreError(
+                explain_failure("prepare", settings, error, f"loading stopped after {loading.loaded:,} rows: ")
+            ) from error
         finally:
             store.client.close()
         seconds = perf_counter() - started
-    tell(
-        f"loaded {dataset.size:,} rows in {seconds:.1f} s, {dataset.size / seconds:,.0f} rows/s; waiting for the index"
-    )
+    rate = dataset.size / seconds
+    work.tell(f"loaded {dataset.size:,} rows in {seconds:.1f} s, {rate:,.0f} rows/s; waiting for the index")
 
 
 def create_collection(collection: Collection, settings: Settings, dataset: Dataset) -> MilvusVectorStore:
-    """Let LlamaIndex make the collection, then the index; one whose index is refused is dropped again.
+    """Let LlamaIndex make the collection, then write the manifest, then make the index, and load it.
 
-    In two steps, because the constructor would write the manifest last, after seconds of indexing and loading: a
-    process killed meanwhile would leave a collection that nobody owns.
+    In three steps, because the constructor would write the manifest last, after seconds of indexing and loading: a
+    process killed meanwhile would leave a collection that nobody owns. Raises SettingsError where the index is refused,
+    and what pymilvus raises; the caller undoes what the collection's stage says was made.
     """
     manifest = json.dumps(make_manifest(settings, dataset))
     arguments = store_arguments(settings, Mode.ASYNC) | connection_arguments(settings, collection.limit)
     bare = {"upsert_mode": False, "index_management": IndexManagement.NO_VALIDATION}
-    store = MilvusVectorStore(**(arguments | bare), collection_properties={MANIFEST_KEY: manifest})
+    collection.stage = Stage.ASKED_FOR
+    store = MilvusVectorStore(**(arguments | bare))
+    collection.stage = Stage.CREATED
     try:
+        store.client.alter_collection_properties(settings.collection, properties={MANIFEST_KEY: manifest})
+        collection.stage = Stage.OWNED
         index = store._add_dense_index_params(store.client.prepare_index_params())  # noqa: SLF001 - LlamaIndex's own
-        store.client.create_index(settings.collection, index)
+        _create_index(store, index, collection, settings)
         store.client.load_collection(settings.collection)
-    except MilvusException as error:
+    except BaseException:
         store.client.close()
-        has_index = collection.has_index()
-        collection.drop()
-        if has_index:
+        raise
+    return store
+
+
+def _create_index(store: MilvusVectorStore, index: Any, collection: Collection, settings: Settings) -> None:
+    """Raises SettingsError where the server finds the index wrong."""
+    try:
+        store.client.create_index(settings.collection, index)
+    except MilvusException as error:
+        given_up = isinstance(error, GivenUpError) or status_of(error)[0] is not None
+        if given_up or is_denied(error) or collection.has_index():
             raise
         raise SettingsError([_refused_index(settings, server_words(error))]) from error
-    return store
 
 
 def _refused_index(settings: Settings, words: str) -> Fault:

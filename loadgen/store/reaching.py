@@ -14,17 +14,16 @@ from loadgen.faults import Fault, SettingsError
 from loadgen.proxies import find_proxy
 from loadgen.settings import Settings
 from loadgen.store.arguments import connection_arguments, quiet_client_log
-from loadgen.store.errors import server_words
+from loadgen.store.errors import is_denied, server_words, status_of
 
 CONNECT_SECONDS = 6.0
 CALL_SECONDS = 3.0
 ALL_SECONDS = 9.0
 REFUSALS = ("auth check failure", "unauthenticated", "invalid token", "permission deny", "permission denied")
 """What servers of several versions say to a wrong token, in lower case."""
+GRANT = "Grant the user of --token the privileges that docs/connecting.md lists"
 UNCONNECTED = "failed to connect to all addresses"
 """What gRPC says where no server was reached, so that nothing beside it is a server's word."""
-DEEPEST = 20
-"""Causes looked at: pymilvus raises exceptions from themselves, so that the chain may have no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +80,10 @@ def _ask(settings: Settings) -> ServerInfo:
 
 def _fault_of(settings: Settings, error: BaseException) -> Fault:
     words = server_words(error)
-    status, details = _status_of(error)
+    status, details = status_of(error)
     told = f"{words} {details}".lower()
+    if is_denied(error) and settings.token.get_secret_value():
+        return Fault("token", "", f"is of a user who may not do this ({words})", f"{GRANT}.")
     unauthenticated = status in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
     # gRPC calls a certificate for another name "UNAUTHENTICATED" as well
     if unauthenticated or (UNCONNECTED not in told and any(refusal in told for refusal in REFUSALS)):
@@ -99,16 +100,6 @@ def _fault_of(settings: Settings, error: BaseException) -> Fault:
     return _host_fault(settings, f"does not answer as a Milvus does ({details or words})")
 
 
-def _status_of(error: BaseException) -> tuple[grpc.StatusCode | None, str]:
-    """The gRPC status at the bottom of an exception, with its details."""
-    cause: BaseException | None = error
-    for _ in range(DEEPEST):
-        if isinstance(cause, grpc.RpcError) and hasattr(cause, "code"):
-            return cause.code(), str(cause.details() or "")
-        cause = cause.__cause__ if cause else None
-    return None, ""
-
-
 def _host_fault(settings: Settings, problem: str) -> Fault:
     tls = any((settings.ca_file, settings.server_cert_file, settings.host.lower().startswith("https:")))
     way_out = "Start Milvus there, give another address, or none to start a server."
@@ -120,6 +111,20 @@ def _host_fault(settings: Settings, problem: str) -> Fault:
         problem += f", {proxy}"
         way_out += " To reach it without the proxy, add the host to no_proxy."
     return Fault("host", without_secret(settings.host), problem, way_out)
+
+
+def explain_failure(doing: str, settings: Settings, error: BaseException, step: str = "") -> str:
+    """One line about a collection that cannot be prepared or opened: the server's words, and what they call for.
+
+    `step` comes before the words, such as `loading stopped after 300 rows: `.
+    """
+    where = f"collection '{settings.collection}' on {without_secret(settings.host)}"
+    line = f"cannot {doing} {where}: {step}{server_words(error)}"
+    if is_denied(error):
+        line += f". {GRANT}"
+    elif status_of(error)[0] is grpc.StatusCode.UNAVAILABLE and (proxy := name_proxy(settings)):
+        line += f", {proxy}"
+    return line
 
 
 def name_proxy(settings: Settings) -> str:

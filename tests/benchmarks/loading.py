@@ -14,6 +14,7 @@ from loadgen.settings import Settings
 from loadgen.store import aclose_stores, to_node, warm_stores
 from loadgen.store.collection import Collection
 from loadgen.store.loading import Loading
+from loadgen.store.patience import Patience
 from loadgen.store.preparing import LIMIT_SECONDS, create_collection
 from loadgen.workload import Dataset
 
@@ -37,7 +38,7 @@ def load_bare(settings: Settings, dataset: Dataset, store: MilvusVectorStore) ->
 
 def load_with_tool(settings: Settings, dataset: Dataset, store: MilvusVectorStore) -> None:
     """The loading of `prepare`."""
-    with Loading(dataset, settings) as loading:
+    with Loading(dataset, settings, Patience(lambda _: None)) as loading:
         asyncio.run(loading.run(store, lambda _: None))
 
 
