@@ -58,6 +58,11 @@ class Level:
         tally, seconds = self.tally(mode), sum(window.seconds for window in self.of(mode))
         return (tally.operations - tally.failures) / seconds if tally and seconds else 0.0
 
+    def shown_throughput(self, mode: Mode) -> float:
+        """The operations per second that the ratio is of; without a ratio those of all rounds together."""
+        ratio = self.comparison.throughput if self.comparison else None
+        return ratio.value(mode) if ratio else self.throughput(mode)
+
     def recall(self, mode: Mode) -> float | None:
         """Mean recall of the checked searches, over all rounds of a mode; None where there is none."""
         return _recalls(self.of(mode)).mean if self.operation == "search" else None

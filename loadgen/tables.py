@@ -11,6 +11,7 @@ from loadgen.compare import Comparison, Ratio
 from loadgen.levels import Level
 from loadgen.plain_text import new_console, one_line
 from loadgen.sample import Mode
+from loadgen.verdict.phrases import show_rate, show_seconds
 from loadgen.window import Window
 
 T = TypeVar("T")
@@ -35,10 +36,15 @@ SHOWN_AT_MOST = 60
 """Levels of an operation, or bursts: of more, the first and the last half of these."""
 LONGEST_NAME = 60
 FIGURES = ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures")
-CLOSED_KEY = "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval."
+TYPICAL = "of a typical phase of each mode (the geometric mean, a steady drift taken out)"
+CLOSED_KEY = (
+    "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval. "
+    f"Operations/s beside a ratio are the two that it is of, {TYPICAL}."
+)
 OPEN_KEY = (
     "Response times, from when an operation was due, of answered operations and timeouts. Ratios: async to sync, "
-    "below 1 async answers sooner; the 95 % interval of p99 decides. Dropped: arrivals that found no place in flight."
+    "below 1 async answers sooner; the 95 % interval of p99 decides. Dropped: arrivals that found no place in flight. "
+    f"Percentiles are of all operations; what the ratios are of is below, {TYPICAL}."
 )
 
 
@@ -51,6 +57,9 @@ def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextI
         out.print(_open_table(shown) if levels[0].is_open else _level_table(shown))
         _tell_of_rest(out, len(levels) - len(shown), "levels")
         out.print(OPEN_KEY if levels[0].is_open else CLOSED_KEY)
+        for level in shown:
+            if level.is_open and level.comparison and level.comparison.p99:
+                out.print(_say_times(level, level.comparison))
     if bursts:
         bursts.sort(key=lambda window: window.phase.number)
         kinds = list(dict.fromkeys((window.phase.operation, window.phase.operations) for window in bursts))
@@ -120,6 +129,16 @@ def _open_table(levels: Sequence[Level]) -> Table:
     return table
 
 
+def _say_times(level: Level, found: Comparison) -> str:
+    """The two times that each ratio is of."""
+    told = []
+    for name, ratio in (("p50", found.p50), ("p99", found.p99)):
+        if ratio is not None:
+            times = " and ".join(f"{_milliseconds(ratio.value(mode))} ms with {mode}" for mode in Mode)
+            told.append(f"{name} {times}, ratio {ratio.estimate:.2f}")
+    return f"{one_line(level.operation, LONGEST_NAME)} at {level.label}: {'; '.join(told)}."
+
+
 def _are_checked(levels: Sequence[Level]) -> bool:
     return any(level.recall(mode) is not None for level in levels for mode in Mode)
 
@@ -141,7 +160,8 @@ def _figures(level: Level, mode: Mode, checked: bool) -> list[str] | None:
     if tally is None:
         return None
     times = [_milliseconds(tally.percentile(percent)) for percent in (50, 95, 99)]
-    figures = [f"{level.throughput(mode):,.1f}", *times, f"{tally.failures:,}"]
+    rate = level.throughput(mode) if level.is_open else level.shown_throughput(mode)
+    figures = [show_rate(rate), *times, f"{tally.failures:,}"]
     if checked:
         recall = level.recall(mode)
         figures.append("-" if recall is None else f"{recall:.3f}")
@@ -189,7 +209,7 @@ def _cell(operation: str, number: int, style: str, window: Window | None) -> str
         return "-"
     there = SEED_SECONDS.get((operation, style, number))
     seed = f" ({there:,.2f})" if there is not None else ""
-    return f"{window.seconds:,.3f}{seed}"
+    return f"{show_seconds(window.seconds)}{seed}"
 
 
 def _quotient(of_row: dict[str, Window], failures: int) -> str:

@@ -83,13 +83,24 @@ def _level_row(row: Row) -> Cells:
 
 def ratio_table(summary: Summary, operation: str) -> Table:
     """Async to sync at each level."""
-    head = ("load", "throughput (95 %)", "p50 (95 %)", "p99 (95 %)", "verdict")
-    return make_table(f"{operation}: async to sync", head, summary.compared(operation).items(), _ratio_row)
+    head = (
+        "load", "sync /s", "async /s", "ratio (95 %)", "sync p50 ms", "async p50 ms", "ratio of p50 (95 %)",
+        "sync p99 ms", "async p99 ms", "ratio of p99 (95 %)", "verdict",
+    )  # fmt: skip
+    return make_table(
+        f"{operation}: async to sync, each ratio beside the two figures that it is of",
+        head,
+        summary.compared(operation).items(),
+        _ratio_row,
+    )
 
 
 def _ratio_row(compared: tuple[Place, Comparison]) -> Cells:
     place, one = compared
-    return str(place), _ratio(one.throughput_ratio), _ratio(one.p50_ratio), _ratio(one.p99_ratio), one.verdict
+    rate, middle, tail = one.throughput_ratio, one.p50_ratio, one.p99_ratio
+    rates = [NONE if value is None else show_rate(value) for value in (rate.sync_value, rate.async_value)]
+    times = [[milliseconds(value) for value in (ratio.sync_value, ratio.async_value)] for ratio in (middle, tail)]
+    return (str(place), *rates, _ratio(rate), *times[0], _ratio(middle), *times[1], _ratio(tail), one.verdict)
 
 
 def outcome_table(summary: Summary) -> Table:

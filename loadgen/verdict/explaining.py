@@ -67,8 +67,10 @@ def _say_tail(own: list[Series], compared: dict[Place, Comparison]) -> Iterator[
     if not valid:
         return
     place, one = valid[-1], compared[valid[-1]]
-    times = {series.mode: percentile(series.times(), 99) for series in own if series.place == place}
     ratio = one.p99_ratio
+    times = {Mode.SYNC: ratio.sync_value, Mode.ASYNC: ratio.async_value}
+    if None in times.values():  # an early record
+        times = {series.mode: percentile(series.times(), 99) for series in own if series.place == place}
     if set(times) != set(Mode) or not ratio.estimate or not ratio.low or not ratio.high:
         return
     shown = join([f"{show_time(times[mode])} with {mode}" for mode in Mode])
@@ -76,7 +78,7 @@ def _say_tail(own: list[Series], compared: dict[Place, Comparison]) -> Iterator[
         "no difference shown" if ratio.low <= 1 <= ratio.high else f"{'async' if ratio.high < 1 else 'sync'} is faster"
     )
     yield (
-        f"At {place} 99 of 100 {own[0].operation} operations were answered within {shown} "
+        f"At {place} 99 of 100 {own[0].operation} operations of a typical phase were answered within {shown} "
         f"(ratio {show_ratio(ratio.estimate)}, {show_interval(ratio)}: {word})."
     )
 

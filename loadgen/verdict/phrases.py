@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from loadgen.record import Ratio
 from loadgen.results.series import Place
+from loadgen.sample import Mode
 
 MILLISECONDS = 1_000
 NAMED = 12
@@ -74,6 +75,20 @@ def show_times(ratios: Sequence[Ratio], *, inverted: bool = False) -> str:
     known = sorted(1 / ratio.estimate if inverted else ratio.estimate for ratio in ratios if ratio.estimate)
     low, high = show_ratio(known[0]), show_ratio(known[-1])
     return f"{low} times" if low == high else f"{low} to {high} times"
+
+
+def show_pair(ratio: Ratio, first: str, *, is_open: bool) -> str:
+    """The two figures that a ratio is of, such as `120.4/s against 98.76/s`; empty where they were not kept.
+
+    `first` is the mode whose figure comes first; times of arrivals are told as async to sync, as their ratio is.
+    """
+    if not ratio.sync_value or not ratio.async_value:
+        return ""
+    if is_open:
+        return f"{show_time(ratio.async_value)} against {show_time(ratio.sync_value)}"
+    pair = (ratio.sync_value, ratio.async_value)
+    ahead, behind = pair if first == Mode.SYNC else pair[::-1]
+    return f"{show_rate(ahead)}/s against {show_rate(behind)}/s"
 
 
 def show_interval(ratio: Ratio, *, inverted: bool = False) -> str:

@@ -58,7 +58,9 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     [compared] = values["comparisons"]
     ratios = {"throughput_ratio", "p50_ratio", "p99_ratio"}
     assert set(compared) == {"operation", "concurrency", "rate", "verdict", "reasons", "async_share"} | ratios
-    assert {frozenset(compared[name]) for name in ratios} == {frozenset({"estimate", "low", "high", "sync_value", "async_value"})}
+    assert {frozenset(compared[name]) for name in ratios} == {
+        frozenset({"estimate", "low", "high", "sync_value", "async_value"})
+    }
     assert values["started_at"] == "2026-11-22T19:30:00Z"
 
 

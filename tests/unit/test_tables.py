@@ -52,7 +52,7 @@ def test_a_level_has_a_row_for_each_mode_with_the_figures_of_all_its_rounds() ->
     ledger = Ledger()
     two_rounds(ledger, [0.010] * 500, [0.005] * 980 + [0.100] * 520)
     rows = {row[2]: row for row in printed(ledger) if row[0] == "8"}
-    assert rows["sync"][:8] == ["8", "search", "sync", "50.0", "10.01", "10.01", "10.01", "0"]
+    assert rows["sync"][:8] == ["8", "search", "sync", "50.00", "10.01", "10.01", "10.01", "0"]
     assert rows["async"][:8] == ["8", "search", "async", "150.0", "5.00", "100.03", "100.03", "0"]
     assert rows["async"][8].startswith("3.00 (2.")
     assert rows["async"][9] == "async"
@@ -70,7 +70,7 @@ def test_one_round_has_figures_and_no_verdict() -> None:
     count(ledger, Phase(0, Mode.SYNC, 8, seconds=2), [0.010] * 100, failed=7)
     count(ledger, Phase(1, Mode.ASYNC, 8, seconds=2), [0.010] * 150)
     rows = {row[2]: row for row in printed(ledger) if row[0] == "8"}
-    assert rows["sync"][3:8] == ["50.0", "10.01", "10.01", "10.01", "7"]
+    assert rows["sync"][3:8] == ["50.00", "10.01", "10.01", "10.01", "7"]
     assert rows["async"][9] == "invalid"
 
 
