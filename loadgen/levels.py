@@ -1,5 +1,6 @@
 """The timed phases of a run, level by level: both modes at one concurrency or rate, and how they compare."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from loadgen.bootstrap import SlicedPhase
 from loadgen.compare import Comparison, compare_phases, judge_arrivals
-from loadgen.sample import Mode
+from loadgen.sample import EMPTY_AT_MOST, Mode, Outcome, count_answers, share_empty
 from loadgen.tally import Tally, count_above, percentile
 from loadgen.truth import Recalls, differ
 from loadgen.window import Window
@@ -75,10 +76,12 @@ class Level:
         return (mode, self.operation) in window.tallies
 
 
-def find_levels(windows: Iterable[Window], seed: int, objections: Sequence[str] = ()) -> list[Level]:
+def find_levels(
+    windows: Iterable[Window], seed: int, objections: Sequence[str] = (), most_empty: float = EMPTY_AT_MOST
+) -> list[Level]:
     """All levels of the timed windows that were measured, in their order; the comparison draws from `seed`.
 
-    `objections` are what is known against every comparison.
+    `objections` are what is known against every comparison, `most_empty` is the share of answers that may hold no row.
     """
     rng = np.random.default_rng(seed)
     timed = [window for window in windows if not window.phase.operations and window.seconds > 0]
@@ -90,7 +93,9 @@ def find_levels(windows: Iterable[Window], seed: int, objections: Sequence[str] 
     for load, some in by_load.items():
         of_level = tuple(some)
         operations = sorted({operation for window in of_level for _, operation in window.tallies})
-        levels += [Level(load, name, of_level, _compare(of_level, name, rng, objections)) for name in operations]
+        for name in operations:
+            against = [*objections, *_find_empty(of_level, name, most_empty)]
+            levels.append(Level(load, name, of_level, _compare(of_level, name, rng, against)))
     return levels
 
 
@@ -108,6 +113,21 @@ def _compare(
     if not windows[0].phase.is_open:
         return replace(found, reasons=(*found.reasons, *doubts))
     return judge_arrivals(found, {mode: _dropped(windows, mode) for mode in Mode}, doubts)
+
+
+def _find_empty(windows: Sequence[Window], operation: str, most: float) -> list[str]:
+    """Modes whose searches found nothing too often: what is found fast because there is nothing is no speed."""
+    found = []
+    for mode in Mode:
+        outcomes: Counter[Outcome] = Counter()
+        for window in windows:
+            if tally := window.tallies.get((mode, operation)):
+                outcomes.update(tally.outcomes)
+        if (share := share_empty(outcomes)) > most:
+            empty, answers = outcomes[Outcome.EMPTY], count_answers(outcomes)
+            told = f"in {empty:,} of {answers:,} answers ({100 * share:.6g} %, --max-empty is {100 * most:.6g} %)"
+            found.append(f"{mode} found nothing {told}: look at filters and queries")
+    return found
 
 
 def _dropped(windows: Sequence[Window], mode: Mode) -> float:

@@ -204,6 +204,9 @@ class Settings(BaseModel):
     print_record: bool = setting(False, "print the run record at the end, for a log that outlives the folder")
     require: Texts = setting((), "what the run has to reach, such as 'search async p99 < 50 ms'; may be repeated")
     max_failures: str = setting("", "failed operations that still count as success, such as 1% or 10; empty: none")
+    max_empty: str = setting(
+        "1%", "share of searches that may find nothing; above it a comparison is invalid and the run fails"
+    )
 
     # The metrics
     metrics_port: Port = setting(

@@ -10,7 +10,7 @@ from rich.table import Table
 from loadgen.compare import Comparison, Ratio
 from loadgen.levels import Level
 from loadgen.plain_text import new_console, one_line
-from loadgen.sample import Mode
+from loadgen.sample import EMPTY_AT_MOST, Mode, Outcome, share_empty
 from loadgen.verdict.phrases import show_rate, show_seconds
 from loadgen.window import Window
 
@@ -35,7 +35,7 @@ WIDTH_WITHOUT_TERMINAL = 160
 SHOWN_AT_MOST = 60
 """Levels of an operation, or bursts: of more, the first and the last half of these."""
 LONGEST_NAME = 60
-FIGURES = ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures")
+FIGURES = ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures", "empty")
 TYPICAL = "of a typical phase of each mode (the geometric mean, a steady drift taken out)"
 CLOSED_KEY = (
     "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval. "
@@ -48,8 +48,13 @@ OPEN_KEY = (
 )
 
 
-def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextIO) -> None:
-    """Print what a run shows: its levels, then its bursts; nothing where nothing was counted."""
+def print_tables(
+    windows: Iterable[Window], levels: Sequence[Level], file: TextIO, most_empty: float = EMPTY_AT_MOST
+) -> None:
+    """Print what a run shows: its levels, then its bursts; nothing where nothing was counted.
+
+    Bursts are not compared where more than a share `most_empty` of the answers held no row.
+    """
     out = new_console(file, None if file.isatty() else WIDTH_WITHOUT_TERMINAL)
     bursts = [window for window in windows if window.phase.operations and window.tallies]
     if levels:
@@ -64,7 +69,9 @@ def print_tables(windows: Iterable[Window], levels: Sequence[Level], file: TextI
         bursts.sort(key=lambda window: window.phase.number)
         kinds = list(dict.fromkeys((window.phase.operation, window.phase.operations) for window in bursts))
         kept = set(_ends_of(kinds))
-        out.print(_burst_table([one for one in bursts if (one.phase.operation, one.phase.operations) in kept]))
+        out.print(
+            _burst_table([one for one in bursts if (one.phase.operation, one.phase.operations) in kept], most_empty)
+        )
         _tell_of_rest(out, len(kinds) - len(kept), "bursts")
         out.print(
             "The tutorial compares the columns 'one after another' and 'async gather': 1 in flight with all in flight. "
@@ -104,7 +111,7 @@ def _open_table(levels: Sequence[Level]) -> Table:
     table.add_column("operation")
     table.add_column("mode")
     checked = _are_checked(levels)
-    names = ("done/s", *FIGURES[1:-1], "failed", *(("recall",) if checked else ()), "dropped", "p50 ratio")
+    names = ("done/s", *FIGURES[1:-2], "failed", "empty", *(("recall",) if checked else ()), "dropped", "p50 ratio")
     for name in (*names, "p99 ratio (95 %)"):
         table.add_column(name, justify="right", no_wrap=name.endswith("%)"))
     table.add_column("verdict")
@@ -161,7 +168,7 @@ def _figures(level: Level, mode: Mode, checked: bool) -> list[str] | None:
         return None
     times = [_milliseconds(tally.percentile(percent)) for percent in (50, 95, 99)]
     rate = level.throughput(mode) if level.is_open else level.shown_throughput(mode)
-    figures = [show_rate(rate), *times, f"{tally.failures:,}"]
+    figures = [show_rate(rate), *times, f"{tally.failures:,}", f"{tally.outcomes[Outcome.EMPTY]:,}"]
     if checked:
         recall = level.recall(mode)
         figures.append("-" if recall is None else f"{recall:.3f}")
@@ -183,7 +190,7 @@ def _milliseconds(seconds: float) -> str:
     return "-" if math.isnan(seconds) else f"{seconds * 1000:,.2f}"
 
 
-def _burst_table(windows: Sequence[Window]) -> Table:
+def _burst_table(windows: Sequence[Window], most_empty: float) -> Table:
     table = Table(title="The tutorial's table: seconds for so many operations, here and (there)")
     columns = {"sync": "one after another", "threads": "threads", "async": "async gather"}
     styles = [style for style in columns if any(window.phase.style == style for window in windows)]
@@ -193,14 +200,17 @@ def _burst_table(windows: Sequence[Window]) -> Table:
         table.add_column(columns[style], justify="right")
     table.add_column("thr. / gather", justify="right")
     table.add_column("failures", justify="right")
+    table.add_column("empty", justify="right")
     cells = {(w.phase.operation, w.phase.operations, w.phase.style): w for w in windows}
     for operation, number in dict.fromkeys((w.phase.operation, w.phase.operations) for w in windows):
         of_row = {style: cells[operation, number, style] for style in styles if (operation, number, style) in cells}
         shown = [_cell(operation, number, style, of_row.get(style)) for style in styles]
-        failures = sum(tally.failures for window in of_row.values() for tally in window.tallies.values())
-        table.add_row(
-            one_line(operation, LONGEST_NAME), f"{number:,}", *shown, _quotient(of_row, failures), f"{failures:,}"
-        )
+        tallies = [tally for window in of_row.values() for tally in window.tallies.values()]
+        failures = sum(tally.failures for tally in tallies)
+        empty = sum(tally.outcomes[Outcome.EMPTY] for tally in tallies)
+        equal = not failures and all(share_empty(tally.outcomes) <= most_empty for tally in tallies)
+        shown += [_quotient(of_row) if equal else "-", f"{failures:,}", f"{empty:,}"]
+        table.add_row(one_line(operation, LONGEST_NAME), f"{number:,}", *shown)
     return table
 
 
@@ -212,10 +222,8 @@ def _cell(operation: str, number: int, style: str, window: Window | None) -> str
     return f"{show_seconds(window.seconds)}{seed}"
 
 
-def _quotient(of_row: dict[str, Window], failures: int) -> str:
-    """How many times faster `gather` was than threads: seconds of threads by seconds of gather. None with failures."""
-    if failures:
-        return "-"
+def _quotient(of_row: dict[str, Window]) -> str:
+    """How many times faster `gather` was than threads: seconds of threads by seconds of gather."""
     if "threads" not in of_row or "async" not in of_row or not of_row["async"].seconds:
         return "-"
     return f"{of_row['threads'].seconds / of_row['async'].seconds:.2f}"

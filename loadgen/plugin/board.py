@@ -12,7 +12,7 @@ from loadgen.ledger import Ledger
 from loadgen.levels import Level
 from loadgen.phase import Phase
 from loadgen.plugin.progress import Progress
-from loadgen.sample import Mode
+from loadgen.sample import Mode, Outcome
 from loadgen.verdict.phrases import show_rate
 from loadgen.window import Window
 
@@ -33,6 +33,8 @@ class Row:
     p50: float
     p99: float
     failures: int
+    empty: int
+    """Answers without a row."""
     live: bool
     """The phase is under way."""
 
@@ -110,6 +112,7 @@ def _measure(window: Window, seconds: float, live: bool) -> list[Row]:
             p50=tally.percentile(50),
             p99=tally.percentile(99),
             failures=tally.failures,
+            empty=tally.outcomes[Outcome.EMPTY],
             live=live,
         )
         for (mode, operation), tally in sorted(window.tallies.items())
@@ -140,6 +143,7 @@ def level_rows(levels: Sequence[Level]) -> list[dict[str, Any]]:
         for mode in Mode:
             tally = level.tally(mode)
             row[f"{mode}_throughput"] = level.shown_throughput(mode) if tally else math.nan
+            row[f"{mode}_empty"] = float(tally.outcomes[Outcome.EMPTY]) if tally else math.nan
             row[f"{mode}_p50"] = tally.percentile(50) if tally else math.nan
             tail = found.p99.value(mode) if found and found.p99 else tally.percentile(99) if tally else math.nan
             row[f"{mode}_p99"] = tail if tally else math.nan
@@ -169,6 +173,8 @@ def _show_ratio(ratio: Mapping[str, float] | None) -> str:
 def _shown(name: str, value: float) -> object:
     if math.isnan(value):
         return "-"
+    if name.endswith("empty"):
+        return int(value)
     if name.endswith("throughput"):
         return float(show_rate(value).replace(",", ""))
     return round(value * 1000, 2)

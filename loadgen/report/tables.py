@@ -64,7 +64,16 @@ def _ratio(ratio: Ratio) -> str:
 
 def level_table(summary: Summary, operation: str) -> Table:
     """Throughput and response times of each mode at each level."""
-    head = ("load", "mode", "operations/s", "95 %", *(f"p{p:g} ms" for p in PERCENTS), "95 % of p99")
+    head = (
+        "load",
+        "mode",
+        "operations/s",
+        "95 %",
+        *(f"p{p:g} ms" for p in PERCENTS),
+        "95 % of p99",
+        "failures",
+        "empty",
+    )
     return make_table(f"{operation}: throughput and response times", head, summary.rows_of(operation), _level_row, 2)
 
 
@@ -78,6 +87,8 @@ def _level_row(row: Row) -> Cells:
         _range(found.throughput if found else None),
         *times,
         _range(found.p99 if found else None, 1_000),
+        f"{row.series.failures:,}",
+        f"{row.series.outcomes[Outcome.EMPTY]:,}",
     )
 
 
@@ -106,7 +117,7 @@ def _ratio_row(compared: tuple[Place, Comparison]) -> Cells:
 def outcome_table(summary: Summary) -> Table:
     """How the operations ended, and recall where it was measured."""
     total = sum((row.series.outcomes for row in summary.rows), Counter[Outcome]())
-    seen = [kind for kind in Outcome if total[kind]]
+    seen = [kind for kind in Outcome if total[kind] or kind is Outcome.EMPTY]
 
     def make_row(row: Row) -> Cells:
         outcomes = row.series.outcomes
@@ -135,9 +146,10 @@ def burst_table(summary: Summary) -> Table:
             *(show_seconds(burst.seconds[style]) if style in burst.seconds else NONE for style in styles),
             NONE if burst.quotient is None else f"{burst.quotient:.2f}",
             f"{burst.failures:,}",
+            f"{burst.empty:,}",
         )
 
-    head = ("operation", "operations", *styles.values(), "threads / gather", "failures")
+    head = ("operation", "operations", *styles.values(), "threads / gather", "failures", "empty")
     return make_table("Seconds for so many operations", head, summary.bursts, make_row)
 
 

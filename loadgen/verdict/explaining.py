@@ -99,6 +99,8 @@ def _say_burst(burst: Burst) -> str:
     quotient = burst.quotient
     if burst.failures:
         return f"{told} {burst.failures:,} failed, and what fails fast is soon over: no comparison."
+    if not burst.is_work:
+        return f"{told} {burst.empty:,} found nothing, and what finds nothing is soon over: no comparison."
     if quotient is None:
         return told
     winner, times = ("Async gather is", quotient) if quotient >= 1 else ("Threads are", 1 / quotient)

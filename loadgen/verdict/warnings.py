@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from loadgen.flow import hangs
 from loadgen.health import LAG_LIMIT, too_late
 from loadgen.record import Comparison, PhaseRecord, RunRecord
-from loadgen.results.series import Place, Series, find_series, mean_recall, place_of
-from loadgen.sample import Mode, Outcome
+from loadgen.results.series import Place, Series, find_series, mean_recall, most_empty, place_of
+from loadgen.sample import Mode, Outcome, count_answers, share_empty
 from loadgen.verdict.phrases import first_of, join, join_some, name_phases, show_share, show_time
 
 SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
@@ -23,6 +23,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from first_of(_invalid(record), IN_THE_RECORD)
     yield from first_of(_doubted(record), IN_THE_RECORD)
     yield from first_of(_failures(record), IN_THE_RECORD)
+    yield from first_of(_empty(record), IN_THE_RECORD)
     yield from _dropped(record)
     yield from first_of(_hanging(record), IN_THE_RECORD)
     yield from _outside(record)
@@ -77,6 +78,22 @@ def _failures(record: RunRecord) -> Iterator[str]:
                 told.append(f"{failures:,} of {outcomes.total():,} with {mode} ({share}: {by_kind})")
         if told:
             yield f"{operation} operations failed: {join(told)}."
+
+
+def _empty(record: RunRecord) -> Iterator[str]:
+    """Of runs that are not compared: of the others the comparison says it."""
+    most, compared = most_empty(record), {one.operation for one in record.comparisons}
+    found: dict[tuple[str, str], Counter[Outcome]] = {}
+    for phase in record.phases:
+        for part in phase.operations:
+            if part.operation not in compared:
+                found.setdefault((part.operation, phase.style or phase.mode), Counter()).update(part.outcomes)
+    for (operation, who), outcomes in found.items():
+        if (share := share_empty(outcomes)) > most:
+            told = (
+                f"{outcomes[Outcome.EMPTY]:,} of {count_answers(outcomes):,} answers with {who} ({show_share(share)})"
+            )
+            yield f"{operation} operations found nothing: {told}, though the data hold neighbours of every query."
 
 
 def _dropped(record: RunRecord) -> Iterator[str]:

@@ -73,7 +73,7 @@ def test_in_the_table_at_the_end_of_a_run(seed: int) -> None:
     ledger, levels = run_of_chance(seed)
     rows = [line.strip("│").split("│") for line in printed(ledger, levels).splitlines() if "│ search " in line]
     sync, asyn = [[cell.strip() for cell in row] for row in rows]
-    assert_explains(sync[3], asyn[3], asyn[8].split(" ")[0])
+    assert_explains(sync[3], asyn[3], asyn[9].split(" ")[0])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
