@@ -1,13 +1,14 @@
 """The timed phases of a run, level by level: both modes at one concurrency or rate, and how they compare."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from loadgen.bootstrap import SlicedPhase
 from loadgen.compare import Comparison, compare_phases, judge_arrivals
+from loadgen.listing import name_phases
 from loadgen.sample import EMPTY_AT_MOST, Mode, Outcome, count_answers, share_empty
 from loadgen.tally import Tally, count_above, percentile
 from loadgen.truth import Recalls, differ
@@ -15,6 +16,9 @@ from loadgen.window import Window
 
 UNFINISHED_AT_MOST = 0.01
 """Share of its operations that a phase may leave behind beyond its p99 without that p99 being in doubt."""
+
+REASONS_OF_A_KIND = 5
+"""Phases that a comparison names with the same reason; there may be thousands."""
 
 ROUNDING = 1e-6
 """Seconds: a window from 16,384.0 to 16,386.1 is a little shorter than 2.1."""
@@ -105,24 +109,77 @@ def _compare(
     if {window.phase.mode for window in windows} != set(Mode):
         return None
     phases = [SlicedPhase(w.phase.mode, tuple(w.slices.get(operation) or w.new_slices())) for w in windows]
-    reasons = [f"phase {w.phase.number + 1}: {limit}" for w in windows for limit in w.health.limits()]
-    reasons += [f"phase {w.phase.number + 1} lost {w.workers_lost} workers" for w in windows if w.workers_lost]
-    reasons += [f"phase {w.phase.number + 1} was broken off" for w in windows if w.seconds < w.phase.seconds - ROUNDING]
-    found = compare_phases(phases, rng, [*objections, *_find_unlike(windows), *reasons])
+    limits = [f"phase {w.phase.number + 1}: {limit}" for w in windows for limit in find_limits(w)]
+    lost = [f"phase {w.phase.number + 1} lost {w.workers_lost} workers" for w in windows if w.workers_lost]
+    broken = [f"phase {w.phase.number + 1} was broken off" for w in windows if w.seconds < w.phase.seconds - ROUNDING]
+    reasons = [reason for some in (limits, lost, broken) for reason in _first_of(some)]
+    unanswered = _find_unanswered(windows, operation)
+    found = compare_phases(phases, rng, [*unanswered, *objections, *_find_unlike(windows), *reasons])
     doubts = _doubts(windows, operation)
     if not windows[0].phase.is_open:
         return replace(found, reasons=(*found.reasons, *doubts))
     return judge_arrivals(found, {mode: _dropped(windows, mode) for mode in Mode}, doubts)
 
 
+def find_limits(window: Window) -> list[str]:
+    """Why the generator was the limit of a phase, each with what to do; empty where it was not.
+
+    A request that is refused at once costs CPU and is followed by the next: where most were, that is no limit.
+    """
+    return [] if _refused(window) else window.health.limits()
+
+
+def _refused(window: Window) -> bool:
+    """True where most operations failed at once. What timed out was waited for, and the generator may be the reason."""
+    outcomes = _sum_up(window.tallies.values())
+    failed = sum(number for kind, number in outcomes.items() if kind.is_failure and kind is not Outcome.TIMEOUT)
+    return 2 * failed > outcomes.total()
+
+
+def _find_unanswered(windows: Sequence[Window], operation: str) -> list[str]:
+    """Phases in which the operation was not answered once, and those in which most that was sent was refused."""
+    silent: list[Window] = []
+    found: list[str] = []
+    for window in windows:
+        tally = window.tallies.get((window.phase.mode, operation))
+        if tally is None or tally.failures == tally.operations:
+            silent.append(window)
+        elif _refused(window) and window.health.limits():
+            told = _show_failures(_sum_up(window.tallies.values()))
+            found.append(f"most operations of phase {window.phase.number + 1} failed: {told}")
+    if silent:
+        outcomes = _sum_up(w.tallies[key] for w in silent if (key := (w.phase.mode, operation)) in w.tallies)
+        told = _show_failures(outcomes) if outcomes else "none ended"
+        where = name_phases([window.phase.number + 1 for window in silent])
+        found.insert(0, f"no {operation} was answered in {where}: {told}")
+    return _first_of(found)
+
+
+def _sum_up(tallies: Iterable[Tally]) -> Counter[Outcome]:
+    total: Counter[Outcome] = Counter()
+    for tally in tallies:
+        total.update(tally.outcomes)
+    return total
+
+
+def _show_failures(outcomes: Mapping[Outcome, int]) -> str:
+    """Such as `unavailable 12,345, timeout 8`, the most first."""
+    kinds = sorted(((number, kind) for kind, number in outcomes.items() if kind.is_failure and number), reverse=True)
+    return ", ".join(f"{kind} {number:,}" for number, kind in kinds)
+
+
+def _first_of(reasons: list[str]) -> list[str]:
+    """The first of many that are alike, and how many more there are."""
+    left_out = len(reasons) - REASONS_OF_A_KIND
+    return reasons if left_out <= 0 else [*reasons[:-left_out], f"{left_out:,} more phases like these"]
+
+
 def _find_empty(windows: Sequence[Window], operation: str, most: float) -> list[str]:
     """Modes whose searches found nothing too often: what is found fast because there is nothing is no speed."""
     found = []
     for mode in Mode:
-        outcomes: Counter[Outcome] = Counter()
-        for window in windows:
-            if tally := window.tallies.get((mode, operation)):
-                outcomes.update(tally.outcomes)
+        key = (mode, operation)
+        outcomes = _sum_up(window.tallies[key] for window in windows if key in window.tallies)
         if (share := share_empty(outcomes)) > most:
             empty, answers = outcomes[Outcome.EMPTY], count_answers(outcomes)
             told = f"in {empty:,} of {answers:,} answers ({100 * share:.6g} %, --max-empty is {100 * most:.6g} %)"
@@ -152,7 +209,7 @@ def _doubts(windows: Sequence[Window], operation: str) -> list[str]:
             oldest = percentile(left, 100)
             told = f"{waiting} operations had waited longer than its p99, up to {oldest:.2f} s"
             found.append(f"when phase {window.phase.number + 1} ended, {told}")
-    return found
+    return _first_of(found)
 
 
 def _find_unlike(windows: Sequence[Window]) -> list[str]:

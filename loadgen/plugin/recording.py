@@ -11,7 +11,7 @@ from hdrh.histogram import HdrHistogram
 
 from loadgen import compare
 from loadgen.ledger import Ledger
-from loadgen.levels import Level
+from loadgen.levels import Level, find_limits
 from loadgen.record import (
     SCHEMA_VERSION,
     Comparison,
@@ -133,7 +133,7 @@ def _phase(window: Window) -> PhaseRecord:
             late_arrivals=health.pace.late,
             in_flight_mean=health.in_flight_mean,
             in_flight_max=health.in_flight_most,
-            saturated=bool(health.limits()),
+            saturated=bool(find_limits(window)),
         ),
     )
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from loadgen.listing import join
 from loadgen.record import Comparison, RunRecord
 from loadgen.results.bursts import Burst, find_bursts
 from loadgen.results.series import Place, Series, find_series, percentile, place_of
 from loadgen.sample import Mode
 from loadgen.verdict.comparing import say_winner
-from loadgen.verdict.phrases import first_of, join, name_places, show_interval, show_ratio, show_time
+from loadgen.verdict.phrases import first_of, name_places, show_interval, show_ratio, show_time
 from loadgen.verdict.warnings import find_warnings, say_answers
 
 IN_THE_REPORT = "like these: `loadgen report` has them all."

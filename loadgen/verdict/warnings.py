@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 
 from loadgen.flow import hangs
 from loadgen.health import LAG_LIMIT, too_late
+from loadgen.listing import join, join_some, name_phases
 from loadgen.record import Comparison, PhaseRecord, RunRecord
 from loadgen.results.series import Place, Series, find_series, mean_recall, most_empty, place_of
 from loadgen.sample import Mode, Outcome, count_answers, share_empty
-from loadgen.verdict.phrases import first_of, join, join_some, name_phases, show_share, show_time
+from loadgen.verdict.phrases import first_of, show_share, show_time
 
 SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
 IN_THE_RECORD = "like these: the run record has them all."
