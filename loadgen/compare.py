@@ -48,6 +48,10 @@ class Ratio:
     """What it is the ratio of, here and in `async_value`: operations per second, or seconds."""
     async_value: float = math.nan
 
+    def value(self, mode: Mode) -> float:
+        """One of the two."""
+        return self.sync_value if mode is Mode.SYNC else self.async_value
+
 
 class Verdict(StrEnum):
     """Who has the higher throughput, or in the open model the lower p99, in the words of the run record."""

@@ -1,5 +1,6 @@
 """What happened: one finished operation, and the words for how it ended."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ class Outcome(StrEnum):
 
     OK = "ok"
     EMPTY = "empty"
-    """Answered, but a search found no row."""
+    """Answered, but a search found no row. Data of this tool hold neighbours of every query."""
     TIMEOUT = "timeout"
     """No answer within the deadline."""
     THROTTLED = "throttled"
@@ -34,6 +35,21 @@ class Outcome(StrEnum):
     def is_failure(self) -> bool:
         """True where no usable answer came; `empty` is an answer."""
         return self not in (Outcome.OK, Outcome.EMPTY)
+
+
+EMPTY_AT_MOST = 0.01
+"""Share of answers without a row where nothing else is asked for."""
+
+
+def count_answers(outcomes: Mapping[Outcome, int]) -> int:
+    """Operations that were answered, also by nothing."""
+    return outcomes.get(Outcome.OK, 0) + outcomes.get(Outcome.EMPTY, 0)
+
+
+def share_empty(outcomes: Mapping[Outcome, int]) -> float:
+    """The part (0 to 1) of the answers that hold no row; 0 where nothing was answered."""
+    answers = count_answers(outcomes)
+    return outcomes.get(Outcome.EMPTY, 0) / answers if answers else 0.0
 
 
 class OutcomeClass(StrEnum):

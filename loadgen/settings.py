@@ -173,6 +173,11 @@ class Settings(BaseModel):
     max_failures: str = setting(
         "", "failed operations that still count as success, such as 1% or 10; empty: none", declares=ON_PAGE
     )
+    max_empty: str = setting(
+        "1%",
+        "share of searches that may find nothing; above it a comparison is invalid and the run fails",
+        declares=ON_PAGE,
+    )
 
     # The metrics
     metrics_port: Port = setting(

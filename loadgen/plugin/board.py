@@ -12,7 +12,8 @@ from loadgen.ledger import Counted
 from loadgen.levels import Level
 from loadgen.phase import Phase
 from loadgen.plugin.progress import Progress
-from loadgen.sample import Mode
+from loadgen.sample import Mode, Outcome
+from loadgen.verdict.phrases import show_rate
 from loadgen.window import Window
 
 MEASURE_SECONDS = 1.0
@@ -32,6 +33,8 @@ class Row:
     p50: float
     p99: float
     failures: int
+    empty: int
+    """Answers without a row."""
     live: bool
     """The phase is under way."""
 
@@ -109,6 +112,7 @@ def _measure(window: Window, seconds: float, live: bool) -> list[Row]:
             p50=tally.percentile(50),
             p99=tally.percentile(99),
             failures=tally.failures,
+            empty=tally.outcomes[Outcome.EMPTY],
             live=live,
         )
         for (mode, operation), tally in sorted(window.tallies.items())
@@ -135,12 +139,14 @@ def level_rows(levels: Sequence[Level]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number, level in enumerate(levels):
         row: dict[str, Any] = {"name": f"{number:04}", "users": level.label, "operation": level.operation}
+        found = level.comparison
         for mode in Mode:
             tally = level.tally(mode)
-            row[f"{mode}_throughput"] = level.throughput(mode) if tally else math.nan
+            row[f"{mode}_throughput"] = level.shown_throughput(mode) if tally else math.nan
+            row[f"{mode}_empty"] = float(tally.outcomes[Outcome.EMPTY]) if tally else math.nan
             row[f"{mode}_p50"] = tally.percentile(50) if tally else math.nan
-            row[f"{mode}_p99"] = tally.percentile(99) if tally else math.nan
-        found = level.comparison
+            tail = found.p99.value(mode) if found and found.p99 else tally.percentile(99) if tally else math.nan
+            row[f"{mode}_p99"] = tail if tally else math.nan
         ratios = {"throughput": found.throughput, "p50": found.p50, "p99": found.p99} if found else {}
         row |= {f"ratio_{name}": asdict(ratio) if ratio else None for name, ratio in ratios.items()}
         row |= {"verdict": str(found.verdict) if found else "", "reasons": list(found.reasons) if found else []}
@@ -167,7 +173,11 @@ def _show_ratio(ratio: Mapping[str, float] | None) -> str:
 def _shown(name: str, value: float) -> object:
     if math.isnan(value):
         return "-"
-    return round(value, 1) if name.endswith("throughput") else round(value * 1000, 2)
+    if name.endswith("empty"):
+        return int(value)
+    if name.endswith("throughput"):
+        return float(show_rate(value).replace(",", ""))
+    return round(value * 1000, 2)
 
 
 def _known(value: Any) -> Any:

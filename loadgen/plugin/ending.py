@@ -13,7 +13,16 @@ from loadgen.plain_text import one_line
 from loadgen.plugin.recording import FindSharers, Recorder
 from loadgen.plugin.reporting import write_beside
 from loadgen.record import as_block, check_folder
-from loadgen.requirements import FailureLimit, Judgement, Requirement, judge, parse_max_failures, parse_requirements
+from loadgen.requirements import (
+    FailureLimit,
+    Judgement,
+    Requirement,
+    judge,
+    judge_empty,
+    parse_max_empty,
+    parse_max_failures,
+    parse_requirements,
+)
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
@@ -36,10 +45,11 @@ def find_faults(settings: Settings) -> list[Fault]:
             faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
     except SettingsError as error:
         faults += error.faults
-    try:
-        _limit(settings)
-    except SettingsError as error:
-        faults += error.faults
+    for check in (_limit, _most_empty):
+        try:
+            check(settings)
+        except SettingsError as error:
+            faults += error.faults
     return faults
 
 
@@ -53,6 +63,10 @@ def _find_idle_ratios(settings: Settings, wanted: list[Requirement]) -> list[Fau
 
 def _limit(settings: Settings) -> FailureLimit | None:
     return parse_max_failures(settings.max_failures) if settings.max_failures else None
+
+
+def _most_empty(settings: Settings) -> float:
+    return parse_max_empty(settings.max_empty)
 
 
 class Ending:
@@ -123,7 +137,7 @@ class Ending:
         Takes some 0.2 s for each operation at each level: call it on a thread, between phases.
         """
         windows = list(self._ledger.windows.values())
-        levels = find_levels(windows, self._settings.seed, self.objections)
+        levels = find_levels(windows, self._settings.seed, self.objections, _most_empty(self._settings))
         if self._draft is not None:  # comparisons get into the file at the end only
             self._draft.keep(self._ledger, levels)
         return levels, _say(self._draft)
@@ -140,10 +154,12 @@ class Ending:
         if self._told:
             return
         settings = self._settings
-        self._levels = find_levels(self._ledger.windows.values(), settings.seed, self.objections)
+        most_empty = _most_empty(settings)
+        self._levels = find_levels(self._ledger.windows.values(), settings.seed, self.objections, most_empty)
         self._recorder.keep(self._ledger, self._levels, self._run.incomplete)
         wanted = parse_requirements(settings.require)
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))
+        self._judgements += judge_empty(self._recorder.record, most_empty)
         self.code, self._why = find_exit_code(self._find_end(environment, self._run, interrupted_by))
         environment.process_exit_code = environment.process_exit_code or self.code
 
@@ -175,7 +191,7 @@ class Ending:
         if self._recorder is None or self._told:
             return
         self._told = True
-        print_tables(list(self._ledger.windows.values()), self._levels, out)
+        print_tables(list(self._ledger.windows.values()), self._levels, out, _most_empty(self._settings))
         lines = [*self.words, *(str(found) for found in self._judgements)]
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")

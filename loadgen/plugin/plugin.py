@@ -139,8 +139,7 @@ class Plugin:
         self._go(environment, web_ui)
 
     def _go(self, environment: Any, web_ui: Any) -> None:
-        settings = self._asking.read()
-        options = environment.parsed_options
+        settings, options = self._asking.read(), environment.parsed_options
         self._expect(options.mode)
         self._add_sinks(options)
         for warning in find_unknown(os.environ):
@@ -184,7 +183,7 @@ class Plugin:
         self._metering.exporter.expect(operations_of(self._everyone, mode))
 
     def _show(self, settings: Settings) -> None:
-        """Have the metrics of the process that conducts name this run."""
+        """A run begins: the metrics of the process that conducts name it."""
         self._station.listeners.begin()
         self._metering.exporter.begin(settings)
         self._expect(settings.mode)

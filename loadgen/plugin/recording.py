@@ -12,7 +12,7 @@ from hdrh.histogram import HdrHistogram
 from loadgen import compare
 from loadgen.errors import TaskErrors
 from loadgen.ledger import Counted
-from loadgen.levels import Level
+from loadgen.levels import Level, find_limits
 from loadgen.record import (
     SCHEMA_VERSION,
     Comparison,
@@ -167,7 +167,7 @@ def _phase(window: Window) -> PhaseRecord:
             in_flight_mean=health.in_flight_mean,
             in_flight_max=health.in_flight_most,
             watched_share=None if window.phase.operations else health.watched_share(window.expected),
-            saturated=bool(health.limits()),
+            saturated=bool(find_limits(window)),
         ),
     )
 

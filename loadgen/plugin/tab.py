@@ -22,6 +22,7 @@ COLUMNS = {
     "ratio_throughput": "Operations/s: async to sync (95\u00a0%)", "ratio_p99": "p99: async to sync (95\u00a0%)",
     "sync_throughput": "sync /s", "async_throughput": "async /s", "sync_p50": "sync p50 ms",
     "async_p50": "async p50 ms", "sync_p99": "sync p99 ms", "async_p99": "async p99 ms",
+    "sync_empty": "sync empty", "async_empty": "async empty",
 }  # fmt: skip
 FindRecord = Callable[[], Path | None]
 

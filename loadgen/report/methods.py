@@ -4,8 +4,9 @@ METHODS = (
     (
         "operations/s",
         (
-            "Answered operations that ended within a phase, by the length of the phase; over all rounds of a mode at "
-            "a load. Warm-up and what ends later do not count."
+            "Answered operations that ended within a phase, by the length of the phase. Of several rounds that of a "
+            "typical phase, which intervals and ratios are of: the geometric mean of the phases, which one slow phase "
+            "moves less than a sum would. Warm-up and what ends later do not count."
         ),
     ),
     (
@@ -29,6 +30,15 @@ METHODS = (
         (
             "Phases run sync, async, async, sync at each load, so that a steady drift of the machine or the server "
             "hits both modes alike. All users leave between two phases."
+        ),
+    ),
+    (
+        "ratios",
+        (
+            "Async by sync, each in a typical phase in the middle of the level's time: a line with a step between the "
+            "modes and a steady drift is fitted to the logarithms of all phases. With full rounds these are the "
+            "geometric means. All operations by all seconds, and percentiles of all operations, are other figures "
+            "where the phases differ, and their quotients are other ratios."
         ),
     ),
     (

@@ -47,6 +47,7 @@ def _series(row: Row) -> Values:
         "failures": series.failures,
         "dropped": series.dropped,
         "throughput": series.throughput,
+        "throughput_typical": found.throughput.estimate if found else None,
         **_ends("throughput", found.throughput if found else None),
         **{f"p{percent:g}".replace(".", "_"): row.percentile(percent) for percent in PERCENTS},
         **_ends("p50", found.p50 if found else None),

@@ -64,7 +64,16 @@ def _ratio(ratio: Ratio) -> str:
 
 def level_table(summary: Summary, operation: str) -> Table:
     """Throughput and response times of each mode at each level."""
-    head = ("load", "mode", "operations/s", "95 %", *(f"p{p:g} ms" for p in PERCENTS), "95 % of p99")
+    head = (
+        "load",
+        "mode",
+        "operations/s",
+        "95 %",
+        *(f"p{p:g} ms" for p in PERCENTS),
+        "95 % of p99",
+        "failures",
+        "empty",
+    )
     return make_table(f"{operation}: throughput and response times", head, summary.rows_of(operation), _level_row, 2)
 
 
@@ -78,24 +87,37 @@ def _level_row(row: Row) -> Cells:
         _range(found.throughput if found else None),
         *times,
         _range(found.p99 if found else None, 1_000),
+        f"{row.series.failures:,}",
+        f"{row.series.outcomes[Outcome.EMPTY]:,}",
     )
 
 
 def ratio_table(summary: Summary, operation: str) -> Table:
     """Async to sync at each level."""
-    head = ("load", "throughput (95 %)", "p50 (95 %)", "p99 (95 %)", "verdict")
-    return make_table(f"{operation}: async to sync", head, summary.compared(operation).items(), _ratio_row)
+    head = (
+        "load", "sync /s", "async /s", "ratio (95 %)", "sync p50 ms", "async p50 ms", "ratio of p50 (95 %)",
+        "sync p99 ms", "async p99 ms", "ratio of p99 (95 %)", "verdict",
+    )  # fmt: skip
+    return make_table(
+        f"{operation}: async to sync, each ratio beside the two figures that it is of",
+        head,
+        summary.compared(operation).items(),
+        _ratio_row,
+    )
 
 
 def _ratio_row(compared: tuple[Place, Comparison]) -> Cells:
     place, one = compared
-    return str(place), _ratio(one.throughput_ratio), _ratio(one.p50_ratio), _ratio(one.p99_ratio), one.verdict
+    rate, middle, tail = one.throughput_ratio, one.p50_ratio, one.p99_ratio
+    rates = [NONE if value is None else show_rate(value) for value in (rate.sync_value, rate.async_value)]
+    times = [[milliseconds(value) for value in (ratio.sync_value, ratio.async_value)] for ratio in (middle, tail)]
+    return (str(place), *rates, _ratio(rate), *times[0], _ratio(middle), *times[1], _ratio(tail), one.verdict)
 
 
 def outcome_table(summary: Summary) -> Table:
     """How the operations ended, and recall where it was measured."""
     total = sum((row.series.outcomes for row in summary.rows), Counter[Outcome]())
-    seen = [kind for kind in Outcome if total[kind]]
+    seen = [kind for kind in Outcome if total[kind] or kind is Outcome.EMPTY]
 
     def make_row(row: Row) -> Cells:
         outcomes = row.series.outcomes
@@ -124,9 +146,10 @@ def burst_table(summary: Summary) -> Table:
             *(show_seconds(burst.seconds[style]) if style in burst.seconds else NONE for style in styles),
             NONE if burst.quotient is None else f"{burst.quotient:.2f}",
             f"{burst.failures:,}",
+            f"{burst.empty:,}",
         )
 
-    head = ("operation", "operations", *styles.values(), "threads / gather", "failures")
+    head = ("operation", "operations", *styles.values(), "threads / gather", "failures", "empty")
     return make_table("Seconds for so many operations", head, summary.bursts, make_row)
 
 

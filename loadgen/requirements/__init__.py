@@ -1,9 +1,10 @@
 """What a run has to reach, and whether it did."""
 
-from loadgen.requirements.judging import Judgement, judge
+from loadgen.requirements.judging import Judgement, judge, judge_empty
 from loadgen.requirements.parsing import (
     FailureLimit,
     Requirement,
+    parse_max_empty,
     parse_max_failures,
     parse_requirement,
     parse_requirements,
@@ -14,6 +15,8 @@ __all__ = [
     "Judgement",
     "Requirement",
     "judge",
+    "judge_empty",
+    "parse_max_empty",
     "parse_max_failures",
     "parse_requirement",
     "parse_requirements",

@@ -10,11 +10,13 @@ a failure; which operation it would have been is not known, so it counts for eac
 """
 
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from loadgen.record import Comparison, OperationRecord, PhaseRecord, RunRecord
 from loadgen.requirements.parsing import PER_CENT, TIME_UNITS, TIMES, FailureLimit, Requirement
+from loadgen.sample import Outcome, count_answers, share_empty
 
 NOTHING = "nothing measured"
 COMPARATORS: dict[str, Callable[[float, float], bool]] = {
@@ -169,6 +171,29 @@ def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
     value = reading.value if most.is_share or reading.value is None else failures + dropped
     met = value is not None and value <= most.limit
     return Judgement(f"at most {most.text} failures", met, reading.shown, reading.where)
+
+
+def judge_empty(record: RunRecord, most: float) -> list[Judgement]:
+    """Searches that found nothing in more than a share `most` (0 to 1) of their answers: one that is missed, or none.
+
+    The rounds of a mode at a level are taken together, as they are compared. The worst is told.
+    """
+    found: dict[tuple[str, str], Counter[Outcome]] = {}
+    for phase in record.phases:
+        for part in phase.operations:
+            where = phase.style and f"{phase.style}, {part.count:,} operations"
+            found.setdefault((part.operation, where or _place(phase)), Counter()).update(part.outcomes)
+    over = [(share, key) for key, outcomes in found.items() if (share := share_empty(outcomes)) > most]
+    if not over:
+        return []
+    share, key = max(over)
+    told = f"{_show_share(share)} ({found[key][Outcome.EMPTY]:,} of {count_answers(found[key]):,} answers were empty)"
+    others = f", {len(over) - 1} more with too many" if len(over) > 1 else ""
+    return [Judgement(f"at most {_show_share(most)} empty answers", False, told, f"{' '.join(key)}{others}")]
+
+
+def _show_share(share: float) -> str:
+    return f"{PER_CENT * share:.6g} %"
 
 
 def _is_sought(phase: PhaseRecord, wanted: Requirement) -> bool:

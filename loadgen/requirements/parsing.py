@@ -148,6 +148,15 @@ def _refuse(text: str, problem: str, figure: str = "") -> NoReturn:
     raise SettingsError([Fault("require", f'"{text}"', problem, f'Write for example "{example}".')])
 
 
+def parse_max_empty(text: str) -> float:
+    """Read `1%`, a share of all answers, as 0.01. Raises SettingsError with a fault for `max_empty`."""
+    parts = QUANTITY.fullmatch(text.strip())
+    number = Decimal(parts["number"]) if parts else Decimal(0)
+    if parts is None or parts["unit"] != "%" or number > PER_CENT:
+        raise SettingsError([Fault("max_empty", text, "is no share from 0 % to 100 %", "Write for example 1%.")])
+    return float(number / PER_CENT)
+
+
 def parse_max_failures(text: str) -> FailureLimit:
     """Read `1%` (of all operations) or `10` (a count). Raises SettingsError with a fault for `max_failures`."""
     parts = QUANTITY.fullmatch(text.strip())

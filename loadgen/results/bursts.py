@@ -1,8 +1,11 @@
 """The bursts of a record: how long so many operations took in each style."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from loadgen.record import RunRecord
+from loadgen.results.series import most_empty
+from loadgen.sample import Outcome, share_empty
 
 STYLES = ("sync", "threads", "async")
 
@@ -16,14 +19,18 @@ class Burst:
     seconds: dict[str, float]
     """By style, in the order of STYLES."""
     failures: int
+    empty: int
+    """Answers without a row."""
+    is_work: bool
+    """No style found nothing too often."""
 
     @property
     def quotient(self) -> float | None:
         """How many times faster `gather` was than threads; None where one is missing, or where any operation failed.
 
-        What is refused at once is soon over: that is no speed.
+        What is refused at once, or finds nothing, is soon over: that is no speed.
         """
-        if self.failures:
+        if self.failures or not self.is_work:
             return None
         threads, gather = self.seconds.get("threads"), self.seconds.get("async")
         return threads / gather if threads and gather else None
@@ -32,13 +39,25 @@ class Burst:
 def find_bursts(record: RunRecord) -> list[Burst]:
     """All bursts, in the order in which they ran; those that were broken off have a number of their own."""
     found: dict[tuple[str, int], dict[str, float]] = {}
-    failures: dict[tuple[str, int], int] = {}
+    failures: Counter[tuple[str, int]] = Counter()
+    empty: Counter[tuple[str, int]] = Counter()
+    idle: set[tuple[str, int]] = set()
+    most = most_empty(record)
     for phase in record.phases:
         for part in phase.operations if phase.style else ():
             key = (part.operation, part.count)
             found.setdefault(key, {})[phase.style] = phase.seconds
-            failures[key] = failures.get(key, 0) + part.failures
+            failures[key] += part.failures
+            empty[key] += part.outcomes.get(Outcome.EMPTY, 0)
+            if share_empty(part.outcomes) > most:
+                idle.add(key)
     return [
-        Burst(*key, {style: seconds[style] for style in STYLES if style in seconds}, failures[key])
+        Burst(
+            *key,
+            {style: seconds[style] for style in STYLES if style in seconds},
+            failures[key],
+            empty[key],
+            key not in idle,
+        )
         for key, seconds in found.items()
     ]

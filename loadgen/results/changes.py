@@ -17,8 +17,9 @@ WORK = (
 ARRIVALS = ("max_in_flight", "max_wait")
 """The same, for arrivals at a rate."""
 PLAN = (
-    "record", "report", "require", "max_failures", "fresh", "overwrite", "collection", "rounds", "concurrency", "rate",
-    "arrival", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger", "print_record", "cache",
+    "record", "report", "require", "max_failures", "max_empty", "fresh", "overwrite", "collection", "rounds",
+    "concurrency", "rate", "arrival", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
+    "print_record", "cache",
 )  # fmt: skip
 """Settings that do not change what one operation costs."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

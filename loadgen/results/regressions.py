@@ -10,7 +10,8 @@ import numpy as np
 from loadgen.compare import PHASES_AT_LEAST
 from loadgen.record import PhaseRecord, RunRecord
 from loadgen.results.estimates import CERTAINTY, Estimates, Interval, compare_series
-from loadgen.results.series import Series, find_series
+from loadgen.results.series import Series, find_series, most_empty
+from loadgen.sample import share_empty
 
 REPLICATES, REPLICATES_AT_LEAST = 10_000, 2_000
 """More than for one interval: the tails that hold for all together are thin."""
@@ -65,7 +66,7 @@ def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[F
     replicates = max(REPLICATES_AT_LEAST, REPLICATES * PAIRS_IN_FULL // max(len(pairs), PAIRS_IN_FULL))
     found: list[Finding] = []
     for first, second in pairs:
-        reasons = [*_unsound("OLD", first), *_unsound("NEW", second)]
+        reasons = [*_unsound("OLD", first, most_empty(old)), *_unsound("NEW", second, most_empty(new))]
         ratios = compare_series(first.sliced(), second.sliced(), rng, certainty, replicates)
         found += _speeds(first, second, ratios, reasons, tolerance)
         found += _answers(first, second, min(tolerance, SHARE))
@@ -111,11 +112,13 @@ def judge_ratio(ratio: Interval, tolerance: float, *, upwards: bool) -> Word:
     return Word.IMPROVEMENT if (ratio.estimate > 1) is upwards else Word.REGRESSION
 
 
-def _unsound(name: str, series: Series) -> list[str]:
+def _unsound(name: str, series: Series, most: float) -> list[str]:
     phases = series.phases
     found = []
     if len(phases) < PHASES_AT_LEAST:
         found.append(f"{name} has {len(phases)} of {PHASES_AT_LEAST} phases")
+    if (share := share_empty(series.outcomes)) > most:
+        found.append(f"{100 * share:.3g} % of the answers of {name} were empty")
     if any(phase.generator.saturated for phase in phases):
         found.append(f"in {name} the load generator was the limit")
     if any(phase.generator.is_unwatched for phase in phases):

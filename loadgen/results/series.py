@@ -1,5 +1,6 @@
 """One operation of one mode at one level, in all its rounds: figures read from the phases of a record."""
 
+import contextlib
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -9,8 +10,10 @@ from hdrh.histogram import HdrHistogram
 
 from loadgen import tally
 from loadgen.bootstrap import SlicedPhase
+from loadgen.faults import SettingsError
 from loadgen.record import OperationRecord, PhaseRecord, RunRecord
-from loadgen.sample import Mode, Outcome
+from loadgen.requirements import parse_max_empty
+from loadgen.sample import EMPTY_AT_MOST, Mode, Outcome
 from loadgen.slices import SliceTally
 from loadgen.tally import decode_histogram, new_histogram
 
@@ -111,6 +114,14 @@ class Series:
             if slices:
                 found.append(SlicedPhase(self.mode, tuple(slices)))
         return found
+
+
+def most_empty(record: RunRecord) -> float:
+    """The share of answers that might hold no row in this run, 0 to 1; 1 % in a record from before it was asked for."""
+    given = record.manifest.settings.get("max_empty")
+    with contextlib.suppress(SettingsError):
+        return parse_max_empty(str(given))
+    return EMPTY_AT_MOST
 
 
 def mean_recall(parts: Iterable[OperationRecord]) -> float | None:

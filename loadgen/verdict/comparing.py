@@ -7,7 +7,7 @@ from loadgen import compare
 from loadgen.compare import Crossover, Verdict, find_crossover
 from loadgen.record import Comparison, Ratio
 from loadgen.results.series import Place
-from loadgen.verdict.phrases import name_places, show_certainty, show_interval, show_times
+from loadgen.verdict.phrases import name_places, show_certainty, show_interval, show_pair, show_times
 
 Compared = Mapping[Place, Comparison]
 """The comparisons of one operation, by level, the lowest first."""
@@ -40,7 +40,8 @@ def _say_group(verdict: Verdict, group: Compared, crossover: Crossover | None, *
         return f"{verdict} wins {place} ({'; '.join(decided)})"
     inverted = verdict is Verdict.SYNC and not is_open
     interval = show_interval(ratios[0], inverted=inverted) if len(ratios) == 1 else ""
-    extra = ", ".join(part for part in (interval, certainty) if part)
+    pair = show_pair(ratios[0], verdict, is_open=is_open) if len(ratios) == 1 else ""
+    extra = ", ".join(part for part in (pair, interval, certainty) if part)
     loser = "async" if verdict is Verdict.SYNC else "sync"
     if is_open:
         told = f"{verdict} answers sooner {place}: the p99 response time of async is {show_times(ratios)} that of sync"

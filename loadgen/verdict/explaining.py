@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from loadgen.listing import join
 from loadgen.record import Comparison, RunRecord
 from loadgen.results.bursts import Burst, find_bursts
 from loadgen.results.series import Place, Series, find_series, percentile, place_of
 from loadgen.sample import Mode
 from loadgen.verdict.comparing import say_winner
-from loadgen.verdict.phrases import first_of, join, name_places, show_interval, show_ratio, show_time
+from loadgen.verdict.phrases import first_of, name_places, show_interval, show_ratio, show_time
 from loadgen.verdict.warnings import find_warnings, say_answers
 
 IN_THE_REPORT = "like these: `loadgen report` has them all."
@@ -67,8 +68,10 @@ def _say_tail(own: list[Series], compared: dict[Place, Comparison]) -> Iterator[
     if not valid:
         return
     place, one = valid[-1], compared[valid[-1]]
-    times = {series.mode: percentile(series.times(), 99) for series in own if series.place == place}
     ratio = one.p99_ratio
+    times = {Mode.SYNC: ratio.sync_value, Mode.ASYNC: ratio.async_value}
+    if None in times.values():  # an early record
+        times = {series.mode: percentile(series.times(), 99) for series in own if series.place == place}
     if set(times) != set(Mode) or not ratio.estimate or not ratio.low or not ratio.high:
         return
     shown = join([f"{show_time(times[mode])} with {mode}" for mode in Mode])
@@ -76,7 +79,7 @@ def _say_tail(own: list[Series], compared: dict[Place, Comparison]) -> Iterator[
         "no difference shown" if ratio.low <= 1 <= ratio.high else f"{'async' if ratio.high < 1 else 'sync'} is faster"
     )
     yield (
-        f"At {place} 99 of 100 {own[0].operation} operations were answered within {shown} "
+        f"At {place} 99 of 100 {own[0].operation} operations of a typical phase were answered within {shown} "
         f"(ratio {show_ratio(ratio.estimate)}, {show_interval(ratio)}: {word})."
     )
 
@@ -97,6 +100,8 @@ def _say_burst(burst: Burst) -> str:
     quotient = burst.quotient
     if burst.failures:
         return f"{told} {burst.failures:,} failed, and what fails fast is soon over: no comparison."
+    if not burst.is_work:
+        return f"{told} {burst.empty:,} found nothing, and what finds nothing is soon over: no comparison."
     if quotient is None:
         return told
     winner, times = ("Async gather is", quotient) if quotient >= 1 else ("Threads are", 1 / quotient)

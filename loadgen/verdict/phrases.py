@@ -2,25 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from loadgen.listing import join_some
 from loadgen.record import Ratio
 from loadgen.results.series import Place
+from loadgen.sample import Mode
 
 MILLISECONDS = 1_000
-NAMED = 12
-"""Loads, phases or operations that one sentence names at most."""
 SENTENCES = 20
 """Sentences of one kind."""
-
-
-def join(words: Sequence[str]) -> str:
-    """Such as `1, 8 and 32`."""
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def join_some(words: Sequence[str]) -> str:
-    """The same, of many the first and how many more: `1, 2, 3 and 1,997 more`."""
-    return join(words if len(words) <= NAMED else [*words[: NAMED - 1], f"{len(words) - NAMED + 1:,} more"])
 
 
 def first_of(sentences: Iterable[str], more: str) -> Iterator[str]:
@@ -29,20 +18,6 @@ def first_of(sentences: Iterable[str], more: str) -> Iterator[str]:
     yield from found[:SENTENCES]
     if len(found) > SENTENCES:
         yield f"{len(found) - SENTENCES:,} more {more}"
-
-
-def name_phases(numbers: Sequence[int]) -> str:
-    """Such as `phase 3`, `phases 1 and 3` or `phases 1 to 4 and 7`, from numbers in ascending order."""
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][-1] + 1:
-            spans[-1] = [spans[-1][0], number]
-        else:
-            spans.append([number, number])
-    named: list[str] = []
-    for first, last in spans:
-        named += [f"{first} to {last}"] if last > first + 1 else [str(number) for number in range(first, last + 1)]
-    return f"phase{'' if len(numbers) == 1 else 's'} {join_some(named)}"
 
 
 def name_places(places: Sequence[Place]) -> str:
@@ -74,6 +49,20 @@ def show_times(ratios: Sequence[Ratio], *, inverted: bool = False) -> str:
     known = sorted(1 / ratio.estimate if inverted else ratio.estimate for ratio in ratios if ratio.estimate)
     low, high = show_ratio(known[0]), show_ratio(known[-1])
     return f"{low} times" if low == high else f"{low} to {high} times"
+
+
+def show_pair(ratio: Ratio, first: str, *, is_open: bool) -> str:
+    """The two figures that a ratio is of, such as `120.4/s against 98.76/s`; empty where they were not kept.
+
+    `first` is the mode whose figure comes first; times of arrivals are told as async to sync, as their ratio is.
+    """
+    if not ratio.sync_value or not ratio.async_value:
+        return ""
+    if is_open:
+        return f"{show_time(ratio.async_value)} against {show_time(ratio.sync_value)}"
+    pair = (ratio.sync_value, ratio.async_value)
+    ahead, behind = pair if first == Mode.SYNC else pair[::-1]
+    return f"{show_rate(ahead)}/s against {show_rate(behind)}/s"
 
 
 def show_interval(ratio: Ratio, *, inverted: bool = False) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 
 from loadgen.flow import hangs
 from loadgen.health import LAG_LIMIT, too_late
+from loadgen.listing import join, join_some, name_phases
 from loadgen.record import Comparison, PhaseRecord, RunRecord
-from loadgen.results.series import Place, Series, find_series, mean_recall, place_of
-from loadgen.sample import Mode, Outcome
-from loadgen.verdict.phrases import first_of, join, join_some, name_phases, show_share, show_time
+from loadgen.results.series import Place, Series, find_series, mean_recall, most_empty, place_of
+from loadgen.sample import Mode, Outcome, count_answers, share_empty
+from loadgen.verdict.phrases import first_of, show_share, show_time
 
 SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
 IN_THE_RECORD = "like these: the run record has them all."
@@ -24,6 +25,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from first_of(_doubted(record), IN_THE_RECORD)
     yield from first_of(_failures(record), IN_THE_RECORD)
     yield from _task_errors(record)
+    yield from first_of(_empty(record), IN_THE_RECORD)
     yield from _dropped(record)
     yield from first_of(_hanging(record), IN_THE_RECORD)
     yield from _outside(record)
@@ -37,9 +39,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
     if lost:
         yield f"Workers were lost in {name_phases(lost)}: the load there was not the one that was asked for."
-    saturated = [
-        number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated and not _all_failed(phase)
-    ]
+    saturated = [number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated]
     if saturated:
         worst = _worst([record.phases[number - 1] for number in saturated])
         yield f"The load generator was at its limit in {name_phases(saturated)} ({worst}), {SATURATED}."
@@ -91,11 +91,6 @@ def _failures(record: RunRecord) -> Iterator[str]:
             yield f"{operation} operations failed: {join(told)}."
 
 
-def _all_failed(phase: PhaseRecord) -> bool:
-    """No usable answer in a whole phase is the server's or the request's fault; failing fast keeps the CPU busy."""
-    return bool(phase.operations) and all(part.failures == part.count for part in phase.operations)
-
-
 def _task_errors(record: RunRecord) -> Iterator[str]:
     """What tasks raised, over the whole run: the most frequent kind by its name."""
     found: Counter[tuple[str, str]] = Counter()
@@ -118,6 +113,22 @@ def _task_errors(record: RunRecord) -> Iterator[str]:
         f"Tasks raised {total:,} exception{'' if total == 1 else 's'}{others}{where}: what they had yet to do was not "
         "done, and their users paused or ended. The log has the first traceback of each kind."
     )
+
+
+def _empty(record: RunRecord) -> Iterator[str]:
+    """Of runs that are not compared: of the others the comparison says it."""
+    most, compared = most_empty(record), {one.operation for one in record.comparisons}
+    found: dict[tuple[str, str], Counter[Outcome]] = {}
+    for phase in record.phases:
+        for part in phase.operations:
+            if part.operation not in compared:
+                found.setdefault((part.operation, phase.style or phase.mode), Counter()).update(part.outcomes)
+    for (operation, who), outcomes in found.items():
+        if (share := share_empty(outcomes)) > most:
+            told = (
+                f"{outcomes[Outcome.EMPTY]:,} of {count_answers(outcomes):,} answers with {who} ({show_share(share)})"
+            )
+            yield f"{operation} operations found nothing: {told}, though the data hold neighbours of every query."
 
 
 def _dropped(record: RunRecord) -> Iterator[str]:

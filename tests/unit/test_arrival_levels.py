@@ -92,7 +92,7 @@ def test_a_mode_that_alone_drops_more_than_one_in_a_hundred_loses_and_fewer_deci
     play(ledger, faster, dropped)
     found = rows(ledger)
     assert found["async"][-1] == verdict
-    assert [found[mode.value][8] for mode in BOTH_MODES] == [str(2 * dropped.get(mode, 0)) for mode in BOTH_MODES]
+    assert [found[mode.value][9] for mode in BOTH_MODES] == [str(2 * dropped.get(mode, 0)) for mode in BOTH_MODES]
     assert told in reasons(ledger)
 
 

@@ -15,6 +15,7 @@ from loadgen import bootstrap
 from loadgen.bootstrap import PHASES_IN_FULL, SLICES_AT_MOST, SlicedPhase, resample
 from loadgen.cli import main
 from loadgen.compare import compare_phases
+from loadgen.listing import name_phases
 from loadgen.record import RecordError, RunRecord, read_record, write_record, writing
 from loadgen.report.html import to_html
 from loadgen.report.markdown import to_markdown
@@ -23,7 +24,6 @@ from loadgen.sample import Mode
 from loadgen.slices import SliceTally
 from loadgen.tally import HIGHEST, LOWEST, decode_histogram, new_histogram
 from loadgen.verdict import explain
-from loadgen.verdict.phrases import name_phases
 from tests.unit.record_support import comparison, operation, phase, record, timed
 
 BEGAN = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)

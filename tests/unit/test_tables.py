@@ -55,10 +55,10 @@ def test_a_level_has_a_row_for_each_mode_with_the_figures_of_all_its_rounds() ->
     ledger = Ledger()
     two_rounds(ledger, [0.010] * 500, [0.005] * 980 + [0.100] * 520)
     rows = {row[2]: row for row in printed(ledger) if row[0] == "8"}
-    assert rows["sync"][:8] == ["8", "search", "sync", "50.0", "10.01", "10.01", "10.01", "0"]
-    assert rows["async"][:8] == ["8", "search", "async", "150.0", "5.00", "100.03", "100.03", "0"]
-    assert rows["async"][8].startswith("3.00 (2.")
-    assert rows["async"][9] == "async"
+    assert rows["sync"][:9] == ["8", "search", "sync", "50.00", "10.01", "10.01", "10.01", "0", "0"]
+    assert rows["async"][:9] == ["8", "search", "async", "150.0", "5.00", "100.03", "100.03", "0", "0"]
+    assert rows["async"][9].startswith("3.00 (2.")
+    assert rows["async"][10] == "async"
 
 
 def test_exceptions_of_tasks_have_a_table_also_where_no_operation_was_done() -> None:
@@ -79,7 +79,7 @@ def test_the_words_follow_the_interval() -> None:
     for asyn, verdict in ((500, "no difference"), (200, "sync"), (1500, "async")):
         ledger = Ledger()
         two_rounds(ledger, [0.010] * 500, [0.010] * asyn)
-        assert next(row for row in printed(ledger) if row[2:3] == ["async"])[9] == verdict
+        assert next(row for row in printed(ledger) if row[2:3] == ["async"])[10] == verdict
 
 
 def test_one_round_has_figures_and_no_verdict() -> None:
@@ -87,8 +87,8 @@ def test_one_round_has_figures_and_no_verdict() -> None:
     count(ledger, Phase(0, Mode.SYNC, 8, seconds=2), [0.010] * 100, failed=7)
     count(ledger, Phase(1, Mode.ASYNC, 8, seconds=2), [0.010] * 150)
     rows = {row[2]: row for row in printed(ledger) if row[0] == "8"}
-    assert rows["sync"][3:8] == ["50.0", "10.01", "10.01", "10.01", "7"]
-    assert rows["async"][9] == "invalid"
+    assert rows["sync"][3:9] == ["50.00", "10.01", "10.01", "10.01", "7", "0"]
+    assert rows["async"][10] == "invalid"
 
 
 @pytest.mark.parametrize("style", ["sync", "threads", "async"])
@@ -108,14 +108,14 @@ def test_the_fair_quotient_of_a_burst_is_threads_to_gather_where_none_failed(fai
         phase = Phase(number, mode, 1, style=style, operation="insert", operations=10)
         count(ledger, phase, [0.1] * 10, failed=failed * number, seconds=seconds)
     row = next(row for row in printed(ledger) if row[:2] == ["insert", "10"])
-    assert row == ["insert", "10", "30.000 (0.56)", "3.000", "2.000 (0.19)", quotient, str(3 * failed)]
+    assert row == ["insert", "10", "30.000 (0.56)", "3.000", "2.000 (0.19)", quotient, str(3 * failed), "0"]
 
 
 def test_a_phase_in_which_the_tool_was_the_limit_makes_its_comparison_invalid() -> None:
     ledger = Ledger()
     two_rounds(ledger, [0.010] * 500, [0.010] * 1000)
     ledger.windows[1].health.add(Beat(1.0, 970.0, 1000.0, 0.0, 0.0, 8))
-    assert next(row for row in printed(ledger) if row[2:3] == ["async"])[9] == "invalid"
+    assert next(row for row in printed(ledger) if row[2:3] == ["async"])[10] == "invalid"
 
 
 def test_a_run_that_counted_nothing_prints_nothing() -> None:

@@ -1,0 +1,167 @@
+"""Searches that find nothing are fast, and no result: `--max-empty`."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from loadgen.compare import Verdict
+from loadgen.faults import SettingsError
+from loadgen.ledger import Ledger
+from loadgen.levels import find_levels
+from loadgen.phase import Phase
+from loadgen.plugin.board import Board, level_rows, table_rows
+from loadgen.plugin.ending import find_faults
+from loadgen.plugin.progress import Progress
+from loadgen.plugin.recording import Recorder
+from loadgen.record import RunRecord
+from loadgen.report.markdown import to_markdown
+from loadgen.report.summary import summarize
+from loadgen.requirements import judge_empty, parse_max_empty
+from loadgen.results.regressions import Word, find_regressions
+from loadgen.sample import Mode, Outcome, Sample
+from loadgen.settings import Settings
+from loadgen.store import ServerInfo
+from loadgen.tables import print_tables
+from loadgen.verdict import explain
+
+ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
+
+
+def run(empty: dict[Mode, int], modes: tuple[Mode, ...] = ROUND, rate: float = 0.0) -> Ledger:
+    """Phases of 100 searches each, so many of them empty; async is three times as fast."""
+    ledger = Ledger()
+    for number, mode in enumerate(modes):
+        start, took = 100.0 * (number + 1), 0.01 if mode is Mode.ASYNC else 0.03
+        model = "poisson" if rate else "closed"
+        ledger.open(Phase(number, mode, 0 if rate else 8, seconds=10, model=model, rate=rate), start, start + 10)
+        for place in range(300 if mode is Mode.ASYNC else 100):
+            at = start + 10 * (place + 0.5) / 300
+            outcome = Outcome.EMPTY if place < empty.get(mode, 0) else Outcome.OK
+            ledger([Sample(mode, "search", at - took, at - took, at, outcome, int(outcome is Outcome.OK))])
+    return ledger
+
+
+def recorded(ledger: Ledger, **given: Any) -> RunRecord:
+    settings = Settings.parse({"record": ""} | given)
+    levels = find_levels(ledger.windows.values(), 1, (), parse_max_empty(settings.max_empty))
+    recorder = Recorder(settings, ServerInfo("2.3.5", "milvus"), 1)
+    recorder.keep(ledger, levels)
+    return recorder.record
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("1%", 0.01), ("0 %", 0.0), ("0.25%", 0.0025), ("100%", 1.0), (" 3 % ", 0.03)]
+)
+def test_the_share_is_read(text: str, share: float) -> None:
+    assert parse_max_empty(text) == share
+
+
+@pytest.mark.parametrize("text", ["", "1", "101%", "-1%", "some", "1 ms", "0.01"])
+def test_what_is_no_share_is_a_fault_before_the_load(text: str) -> None:
+    with pytest.raises(SettingsError, match="max-empty"):
+        parse_max_empty(text)
+    (fault,) = find_faults(Settings.parse({"record": "", "max_empty": text}))
+    assert fault.setting == "max_empty"
+    assert fault.way_out == "Write for example 1%."
+
+
+@pytest.mark.parametrize("rate", [0.0, 50.0])
+@pytest.mark.parametrize(
+    ("empty", "reasons"),
+    [
+        ({Mode.ASYNC: 300}, ["async found nothing in 600 of 600 answers (100 %"]),
+        ({Mode.SYNC: 2}, ["sync found nothing in 4 of 200 answers (2 %"]),
+        ({Mode.SYNC: 100, Mode.ASYNC: 4}, ["sync found nothing in 200 of 200", "async found nothing in 8 of 600"]),
+        ({Mode.SYNC: 1, Mode.ASYNC: 3}, []),
+        ({}, []),
+    ],
+)
+def test_a_comparison_in_which_a_mode_found_nothing_too_often_is_invalid(
+    empty: dict[Mode, int], reasons: list[str], rate: float
+) -> None:
+    ledger = run(empty, rate=rate)
+    (level,) = find_levels(ledger.windows.values(), seed=1)
+    found = level.comparison
+    assert found is not None
+    assert found.throughput is not None, "the figures are shown"
+    assert (found.verdict is Verdict.INVALID) == bool(reasons)
+    for told, wanted in zip(found.reasons, reasons, strict=True):
+        assert told.startswith(wanted)
+        assert told.endswith("--max-empty is 1 %): look at filters and queries")
+    assert bool(judge_empty(recorded(ledger), 0.01)) == bool(reasons)
+
+
+def test_more_may_be_allowed() -> None:
+    ledger = run({Mode.ASYNC: 150})
+    assert [one.verdict for one in recorded(ledger, max_empty="50%").comparisons] == ["async"]
+    assert [one.verdict for one in recorded(ledger, max_empty="49.9%").comparisons] == ["invalid"]
+    assert judge_empty(recorded(ledger), 0.5) == []
+
+
+def test_a_run_of_one_mode_that_finds_nothing_fails_with_the_numbers() -> None:
+    record = recorded(run({Mode.SYNC: 40}, (Mode.SYNC,)), mode="sync")
+    (judgement,) = judge_empty(record, 0.01)
+    assert str(judgement) == (
+        "MISSED: at most 1 % empty answers: 40 % (40 of 100 answers were empty) (search sync, 8 users)"
+    )
+    told = "search operations found nothing: 40 of 100 answers with sync (40 %), though the data hold neighbours"
+    assert [line for line in explain(record).warnings if line.startswith(told)]
+
+
+def bursts(empty: int) -> Ledger:
+    ledger = Ledger()
+    for number, (style, seconds) in enumerate((("sync", 30.0), ("threads", 3.0), ("async", 2.0))):
+        mode = Mode.ASYNC if style == "async" else Mode.SYNC
+        start = 100.0 * number
+        ledger.open(Phase(number, mode, 1, style=style, operation="search", operations=100), start, start + seconds)
+        for place in range(100):
+            outcome = Outcome.EMPTY if style == "async" and place < empty else Outcome.OK
+            ledger([Sample(mode, "search", start, start, start + 0.1, outcome, 1)])
+    return ledger
+
+
+def test_bursts_that_find_nothing_are_not_compared_and_fail() -> None:
+    for empty, quotient in ((1, "1.50"), (2, "-")):
+        ledger = bursts(empty)
+        record, out = recorded(ledger), StringIO()
+        print_tables(list(ledger.windows.values()), [], out)
+        row = next(line for line in out.getvalue().splitlines() if line.startswith("│ search"))
+        assert [cell.strip() for cell in row.strip("│").split("│")][5:] == [quotient, "0", str(empty)]
+        words = explain(record).lines()[0]
+        assert ("found nothing, and what finds nothing is soon over: no comparison" in words) == (quotient == "-")
+        (cells,) = [
+            line for line in to_markdown([summarize(record)]).splitlines() if line.startswith("| search | 100 |")
+        ]
+        assert cells.endswith(f"| {quotient} | 0 | {empty} |")
+        judged = judge_empty(record, 0.01)
+        assert [str(one) for one in judged] == (
+            ["MISSED: at most 1 % empty answers: 2 % (2 of 100 answers were empty) (search async, 100 operations)"]
+            if quotient == "-"
+            else []
+        )
+
+
+def test_empty_answers_are_a_column_everywhere() -> None:
+    ledger, out = run({Mode.ASYNC: 300}), StringIO()
+    levels = find_levels(ledger.windows.values(), seed=1)
+    print_tables(list(ledger.windows.values()), levels, out)
+    head, *rows = [line for line in out.getvalue().replace("┃", "│").splitlines() if line.startswith("│")]
+    column = [cell.strip() for cell in head.split("│")].index("empty")
+    assert [row.split("│")[column].strip() for row in rows] == ["0", "600"]
+    (row,) = table_rows(level_rows(levels))
+    assert (row["sync_empty"], row["async_empty"]) == (0, 600)
+    assert [row.empty for row in Board(ledger, Progress()).rows()] == [0, 300, 300, 0]
+    lines = to_markdown([summarize(recorded(ledger))]).splitlines()
+    head_line = next(line for line in lines if line.startswith("| load | mode | operations/s"))
+    place = head_line.split(" | ").index("empty |")
+    assert lines[lines.index(head_line) + 3].split(" | ")[place] == "600 |"
+
+
+def test_a_record_whose_searches_found_nothing_is_no_improvement() -> None:
+    old, new = recorded(run({})), recorded(run({Mode.ASYNC: 300}))
+    found = find_regressions(old, new, 0.05)
+    speeds = [one for one in found if one.figure in ("throughput", "p50", "p99")]
+    assert [one.word for one in speeds if one.series.mode is Mode.ASYNC] == [Word.INVALID] * 3
+    assert {one.reason for one in speeds if one.series.mode is Mode.ASYNC} == {"100 % of the answers of NEW were empty"}
+    assert Word.INVALID not in {one.word for one in speeds if one.series.mode is Mode.SYNC}

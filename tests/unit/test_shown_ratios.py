@@ -1,0 +1,159 @@
+"""A ratio stands beside the two figures that it is of, wherever it is shown: their quotient is the ratio."""
+
+import json
+import re
+from io import StringIO
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from loadgen.cli import main
+from loadgen.compare import Ratio
+from loadgen.ledger import Ledger
+from loadgen.levels import Level, find_levels
+from loadgen.phase import Phase
+from loadgen.plugin.board import level_rows, table_rows
+from loadgen.plugin.recording import Recorder
+from loadgen.record import RunRecord, write_record
+from loadgen.report.markdown import to_markdown
+from loadgen.report.summary import summarize
+from loadgen.sample import Mode, Outcome, Sample
+from loadgen.settings import Settings
+from loadgen.store import ServerInfo
+from loadgen.tables import print_tables
+from loadgen.verdict import explain
+
+SEEDS = range(12)
+
+
+def run_of_chance(seed: int, model: Literal["closed", "poisson"] = "closed") -> tuple[Ledger, list[Level]]:
+    """Phases whose throughputs differ by factors, as on a machine that others use; now and then one is missing."""
+    random, ledger = Random(seed), Ledger()
+    modes = [Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC] * random.choice((1, 2))
+    if seed % 3 == 1:
+        del modes[random.randrange(len(modes))]
+    for number, mode in enumerate(modes):
+        count, took = random.choice((7, 30, 100, 400, 900)), random.uniform(0.001, 0.2)
+        start, rate = 100.0 * (number + 1), 50.0 if model == "poisson" else 0.0
+        ledger.open(Phase(number, mode, 0 if rate else 8, seconds=10, model=model, rate=rate), start, start + 10)
+        ends = [start + 10 * (place + 0.5) / count for place in range(count)]
+        spread = [took * random.lognormvariate(0, 0.5) for _ in ends]
+        samples = zip(ends, spread, strict=True)
+        ledger([Sample(mode, "search", end - one, end - one, end, Outcome.OK, 10) for end, one in samples])
+    return ledger, find_levels(ledger.windows.values(), seed=1)
+
+
+def kept(ledger: Ledger, levels: list[Level]) -> RunRecord:
+    recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 1)
+    recorder.keep(ledger, levels)
+    return recorder.record
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def assert_explains(sync: str | float, asyn: str | float, ratio: str | float) -> None:
+    """The quotient of the figures, as they are printed, is the ratio as it is printed, to rounding."""
+    shown = [number(part) if isinstance(part, str) else part for part in (sync, asyn, ratio)]
+    assert shown[1] / shown[0] == pytest.approx(shown[2], rel=0.003, abs=0.006), (sync, asyn, ratio)
+
+
+def printed(ledger: Ledger, levels: list[Level]) -> str:
+    out = StringIO()
+    print_tables(list(ledger.windows.values()), levels, out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_in_the_table_at_the_end_of_a_run(seed: int) -> None:
+    ledger, levels = run_of_chance(seed)
+    rows = [line.strip("│").split("│") for line in printed(ledger, levels).splitlines() if "│ search " in line]
+    sync, asyn = [[cell.strip() for cell in row] for row in rows]
+    assert_explains(sync[3], asyn[3], asyn[9].split(" ")[0])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_below_the_table_of_arrivals(seed: int) -> None:
+    ledger, levels = run_of_chance(seed, "poisson")
+    told = " ".join(printed(ledger, levels).split())
+    for name in ("p50", "p99"):
+        found = re.search(rf"{name} ([\d.,]+) ms with sync and ([\d.,]+) ms with async, ratio (\d+\.\d+)", told)
+        assert found, told
+        assert_explains(*found.groups())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_in_the_record_and_on_the_page(seed: int) -> None:
+    ledger, levels = run_of_chance(seed)
+    (found,) = kept(ledger, levels).comparisons
+    for ratio in (found.throughput_ratio, found.p50_ratio, found.p99_ratio):
+        assert ratio.sync_value
+        assert ratio.async_value
+        assert ratio.async_value / ratio.sync_value == pytest.approx(ratio.estimate)
+    (row,) = level_rows(levels)
+    (shown,) = table_rows([row])
+    for name in ("throughput", "p99"):
+        assert_explains(shown[f"sync_{name}"], shown[f"async_{name}"], shown[f"ratio_{name}"].split(" ")[0])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_in_the_report(seed: int) -> None:
+    lines = to_markdown([summarize(kept(*run_of_chance(seed)))]).splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("## search: async to sync"))
+    cells = [cell.strip() for cell in lines[at + 4].strip("|").split("|")]
+    for first in (1, 4, 7):
+        assert_explains(cells[first], cells[first + 1], cells[first + 2].split(" ")[0])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_in_the_verdict(seed: int) -> None:
+    record = kept(*run_of_chance(seed))
+    (one,) = record.comparisons
+    for verdict in ("async", "sync"):
+        given = one.model_copy(update={"verdict": verdict, "reasons": ()})
+        lines = explain(record.model_copy(update={"comparisons": (given,)})).lines()
+        found = re.search(r"gives ([\d.]+) times .*\(([\d.,]+)/s against ([\d.,]+)/s", lines[0])
+        assert found, lines
+        assert_explains(found[3], found[2], found[1])
+        tail = re.search(r"within ([\d.,]+) (m?s) with sync and ([\d.,]+) (m?s) with async \(ratio ([\d.]+)", lines[1])
+        assert tail, lines
+        sync, asyn = (number(tail[at]) * (1_000 if tail[at + 1] == "s" else 1) for at in (1, 3))
+        assert asyn / sync == pytest.approx(float(tail[5]), rel=0.012, abs=0.006)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_between_two_records(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = (kept(*run_of_chance(which)) for which in (3 * seed, 3 * seed + 3))
+    paths = [str(write_record(tmp_path, record)) for record in (old, new)]
+    main(["compare", *paths, "--format", "json"])
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert {finding["figure"] for finding in findings} >= {"throughput", "p50", "p99"}
+    for finding in findings:
+        if finding["ratio"]:
+            assert finding["new"] / finding["old"] == pytest.approx(finding["ratio"]["estimate"])
+
+
+def test_with_full_rounds_the_figures_are_the_geometric_means_of_the_phases() -> None:
+    ledger, (level,) = run_of_chance(0)
+    rates = {mode: [w.tallies[mode, "search"].operations / 10 for w in level.of(mode)] for mode in Mode}
+    assert all(len(found) >= 2 for found in rates.values())
+    ratio = level.comparison.throughput if level.comparison else None
+    assert isinstance(ratio, Ratio)
+    for mode, found in rates.items():
+        assert ratio.value(mode) == pytest.approx(float(np.exp(np.mean(np.log(found)))))
+        assert level.shown_throughput(mode) == ratio.value(mode)
+    assert len(ledger.windows) in (4, 8)
+
+
+def test_without_a_ratio_the_figures_are_those_of_all_rounds() -> None:
+    ledger = Ledger()
+    for number_of_phase, count in enumerate((100, 400)):
+        start = 100.0 * (number_of_phase + 1)
+        ledger.open(Phase(number_of_phase, Mode.SYNC, 8, seconds=10), start, start + 10)
+        ledger([Sample(Mode.SYNC, "search", start, start, start + 1, Outcome.OK, 10)] * count)
+    (level,) = find_levels(ledger.windows.values(), seed=1)
+    assert level.shown_throughput(Mode.SYNC) == level.throughput(Mode.SYNC) == 25.0
