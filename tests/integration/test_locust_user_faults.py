@@ -1,0 +1,253 @@
+"""Faults of a locustfile's own: listeners and tasks that raise, exit, stop the run, or wrap the client."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadgen.record import read_record
+from loadgen.sample import Mode
+from loadgen.server import EmbeddedServer
+from tests.integration.locust_command import SMALL, Run, start_locust
+
+SHORT = ("--concurrency", "3", "--rounds", "1", "--phase-seconds", "1.5", "--warmup-seconds", "0.3")
+HEAD = """
+import os, sys, threading
+from locust import events, task
+from locust.exception import StopTest, StopUser
+from loadgen import AsyncUser, SyncUser, plug
+
+plug(events, recall_every=0)
+calls = 0
+"""
+USERS = """
+class Blocking(SyncUser):
+    @task
+    def search(self):
+        act()
+        self.client.search(self.next_query())
+
+
+class Waiting(AsyncUser):
+    @task
+    async def search(self):
+        act()
+        await self.client.search(self.next_query())
+"""
+LISTENER = """
+heard = 0
+environment = None
+
+
+@events.init.add_listener
+def _keep(environment, **_):
+    globals()["environment"] = environment
+
+
+@events.request.add_listener
+def _listen(**_):
+    global heard
+    heard += 1
+    if heard >= 20:
+        fail()
+
+
+@events.quit.add_listener
+def _tell(**_):
+    print("LISTENER HEARD", heard, flush=True)
+
+
+def act():
+    pass
+"""
+
+
+ONCE_MEASURED = """
+done = False
+
+
+def fail():
+    global done
+    if not done and any(window.tallies for window in environment.loadgen.ledger.windows.values()):
+        done = True
+"""
+
+
+def run(folder: Path, uri: str, text: str, *flags: str) -> Run:
+    """A headless run of a locustfile with this text, on a collection of its own."""
+    folder.mkdir(exist_ok=True)
+    file = folder / "own.py"
+    file.write_text(HEAD + text + USERS)
+    name = "faults_of_users"
+    return start_locust(
+        folder, "--headless", "--only-summary", "--host", uri, "--collection", name, *SMALL, *flags, files=str(file)
+    ).finish(180)
+
+
+def one_record(folder: Path) -> Any:
+    [path] = (folder / "runs").glob("*.json")
+    return read_record(path)
+
+
+def sent(record: Any) -> int:
+    """Operations of all phases and outside of them."""
+    return sum(part.count for part in [*record.outside, *(one for phase in record.phases for one in phase.operations)])
+
+
+@pytest.mark.parametrize("raised", ["StopUser()", "ValueError('no')", "SystemExit(3)"])
+def test_a_listener_that_always_raises_loses_no_sample(lite: EmbeddedServer, tmp_path: Path, raised: str) -> None:
+    text = f"{LISTENER}\ndef fail():\n    raise {raised}\n"
+    done = run(tmp_path, lite.uri, text, "--mode", "async", "-u", "3", "-r", "3", "-t", "3s")
+    assert done.code == 0, done.err
+    [told] = [int(line.split()[-1]) for line in done.out.splitlines() if line.startswith("LISTENER HEARD")]
+    assert told > 40
+    assert done.told["stats"] == {"async search": told}, "Locust's own table, whose listener comes after this one"
+    assert sent(one_record(tmp_path)) == told
+    kind = raised.partition("(")[0]
+    assert done.err.count("Traceback (most recent call last)") == 1
+    assert f"Listeners of the locustfile failed {told - 19} times: {kind} at own.py:" in done.err
+
+
+@pytest.mark.parametrize(
+    ("how", "flags"),
+    [
+        ("environment.runner.quit()", ("--mode", "async", "-u", "3", "-r", "3", "-t", "60s")),
+        ("environment.runner.quit()", SHORT),
+        ("environment.runner.stop()", ("--mode", "sync", "-u", "3", "-r", "3", "-t", "5s")),
+    ],
+    ids=["quit", "quit in a plan", "stop"],
+)
+def test_a_listener_that_ends_the_run_leaves_its_record_with_all_that_was_answered(
+    lite: EmbeddedServer, tmp_path: Path, how: str, flags: tuple[str, ...]
+) -> None:
+    text = f"{LISTENER}{ONCE_MEASURED}        {how}\n"
+    done = run(tmp_path, lite.uri, text, *flags)
+    assert "Traceback" not in done.err, done.err
+    assert "no answer when the user was ended" not in done.out, "none was given up"
+    record = one_record(tmp_path)
+    [told] = [int(line.split()[-1]) for line in done.out.splitlines() if line.startswith("LISTENER HEARD")]
+    assert sum(done.told["stats"].values()) == told == sent(record)
+    assert sum(done.told["failures"].values()) == 0
+    assert told >= 20
+
+
+def test_a_listener_that_raises_stop_test_ends_the_run_in_good_order(lite: EmbeddedServer, tmp_path: Path) -> None:
+    text = f"{LISTENER}\ndef fail():\n    raise StopTest('that is enough')\n"
+    done = run(tmp_path, lite.uri, text, "--mode", "async", "-u", "3", "-r", "3", "-t", "60s")
+    assert "Traceback" not in done.err, done.err
+    assert done.err.count("that is enough") == 1
+    assert "Stopping Locust..." in done.err
+    assert sum(done.told["stats"].values()) == sent(one_record(tmp_path)) >= 20
+
+
+EXITS = """
+lock = threading.Lock()
+station = None
+left = set()
+
+
+@events.init.add_listener
+def _keep(environment, **_):
+    globals()["station"] = environment.loadgen
+
+
+def act():
+    phase = station.phase.number
+    window = station.ledger.windows.get(phase)
+    if window is not None and window.tallies and phase not in left:
+        with lock:
+            if phase in left:
+                return
+            left.add(phase)
+        sys.exit(3)
+"""
+"""One user of each phase exits in the middle of it."""
+
+
+def test_users_that_exit_end_alone_in_both_modes_and_are_in_the_record(lite: EmbeddedServer, tmp_path: Path) -> None:
+    done = run(tmp_path, lite.uri, EXITS, *SHORT)
+    assert done.code == 1, f"exceptions end with Locust's own exit code for them\n{done.err}"
+    record = one_record(tmp_path)
+    found = Counter(dict.fromkeys(Mode, 0))
+    parts = [*record.task_errors_outside, *(part for phase in record.phases for part in phase.task_errors)]
+    for part in parts:
+        assert part.error == "SystemExit"
+        assert part.place.startswith("own.py:")
+        found[part.mode] += part.count
+    assert found == {Mode.SYNC: 2, Mode.ASYNC: 2}
+    assert [sum(one.count for one in phase.operations) > 20 for phase in record.phases] == [True] * 4
+    assert sum(done.told["stats"].values()) == sent(record)
+    assert "Warning: Tasks raised " in done.out
+    assert done.err.count("Traceback (most recent call last)") == 1, "one place, one traceback"
+
+
+def test_tasks_that_always_raise_leave_the_phases_their_length_and_are_counted(
+    lite: EmbeddedServer, tmp_path: Path
+) -> None:
+    text = "def act():\n    raise KeyError('x')\n"
+    done = run(tmp_path, lite.uri, text, *SHORT, "--max-failures", "90%")
+    assert done.code == 1, done.err
+    record = one_record(tmp_path)
+    assert [phase.seconds for phase in record.phases] == pytest.approx([1.5] * 4)
+    for phase in record.phases:
+        [told] = phase.task_errors
+        assert (told.error, told.place, told.mode) == ("KeyError", "own.py:10", phase.mode)
+        assert 1 <= told.count <= 3 * 16, "three users that pause for longer and longer"
+        assert phase.generator.watched_share > 0
+    assert record.task_errors < 400
+    assert sent(record) == 0
+    assert "Exceptions in tasks" in done.out
+    assert done.err.count("Traceback (most recent call last)") == 1
+    assert "in flight" not in done.err, "there is none"
+
+
+WRAPS = """
+class Mine:
+    def __init__(self, inner):
+        self.inner = inner
+
+    async def search(self, query):
+        return await self.inner.search(query)
+
+
+def act():
+    pass
+
+
+class Wrapped(AsyncUser):
+    async def on_start(self):
+        self.client = Mine(self.client)
+
+    @task
+    async def search(self):
+        await self.client.search(self.next_query())
+"""
+
+
+def test_a_wrapped_client_leaves_the_generators_health_known(lite: EmbeddedServer, tmp_path: Path) -> None:
+    flags = ("--mode", "async", "-u", "3", "-r", "3", "-t", "3s", "Wrapped")
+    done = run(tmp_path, lite.uri, WRAPS, *flags)
+    done.assert_good()
+    [phase] = one_record(tmp_path).phases
+    assert phase.generator.cpu_ratio > 0
+    assert phase.generator.watched_share > 0.5
+    assert 0 < phase.generator.in_flight_mean <= 3
+    assert phase.generator.in_flight_max <= 3
+
+
+@pytest.mark.parametrize(("how", "kind"), [("raise ValueError('early')", "ValueError"), ("return", "NoBurstError")])
+def test_a_burst_that_does_not_come_ends_its_phases(lite: EmbeddedServer, tmp_path: Path, how: str, kind: str) -> None:
+    (tmp_path / "own.py").write_text(
+        f"{HEAD}\n\nclass One(SyncUser):\n    style = 'sync'\n\n    @task\n    def all_of_them(self):\n        {how}\n"
+    )
+    flags = ("--headless", "--only-summary", "--host", lite.uri, "--collection", "faults_of_users", *SMALL)
+    done = start_locust(tmp_path, *flags, "--mode", "sync", "--burst", "3,5", files=str(tmp_path / "own.py")).finish(
+        120
+    )
+    assert done.code == 1, done.err
+    assert done.err.count("Traceback (most recent call last)") == 1
+    assert kind in done.err
+    assert "Phase 4 of 4: insert x 5" in done.err
+    assert json.loads((tmp_path / "run.json").read_text())["stats"] == {}
