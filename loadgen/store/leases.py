@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 from pymilvus import DataType, MilvusClient
+from pymilvus.client.types import LoadState
 from pymilvus.exceptions import MilvusException
 
 from loadgen.conflicts import LEASES
@@ -50,7 +51,8 @@ class LeaseTable:
             index.add_index(VECTOR, index_type="FLAT", metric_type="L2")
             with _unless_indexed(self._client):
                 self._client.create_index(LEASES, index)
-        self._client.load_collection(LEASES)
+        if self._client.get_load_state(LEASES)["state"] != LoadState.Loaded:
+            self._client.load_collection(LEASES)
 
     def _create(self) -> None:
         about = "milvus-loadgen: who uses which collection now. It may be dropped while no run goes on."

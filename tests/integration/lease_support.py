@@ -4,6 +4,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from pymilvus.exceptions import MilvusException
+
 from loadgen.settings import Settings
 from loadgen.store.holders import Holder
 from loadgen.store.leases import LeaseTable
@@ -67,5 +69,9 @@ def rows_of(uri: str, collection: str) -> list[Holder]:
     table = LeaseTable(Settings(host=uri))
     try:
         return [row for row in table.read() if row.collection == collection] if table.is_there else []
+    except MilvusException as error:
+        if "not loaded" not in str(error):
+            raise
+        return []  # a run has just created it
     finally:
         table.close()

@@ -15,6 +15,7 @@ from tests.integration.lease_support import rows_of
 from tests.integration.locust_command import ROOT, SMALL, Run, requests_seen, run_locust, start_locust
 from tests.integration.server_support import wait_until
 
+pytestmark = pytest.mark.timeout(900)  # a dozen commands, one after another
 SEARCHING = ("--headless", "--only-summary", "--mode", "async", "-u", "2", "-r", "10", "-t", "10m")
 SHORT = ("--mode", "async", "-u", "2", "-r", "10", "-t", "3s")
 TOUCHING = ("Flush", "ReleaseCollection", "LoadCollection", "DropCollection", "CreateCollection", "CreateIndex")
