@@ -100,7 +100,7 @@ build: $(READY) ## wheel and source archive, in dist/
 	$(BIN)/python -m build --outdir dist
 
 clean: ## remove what was built and cached; run records and .venv stay
-	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find dashboards loadgen locustfiles tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv too

@@ -2,14 +2,17 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from loadgen import __version__
 from loadgen.control.agents import find_mismatch
-from loadgen.control.messages import Hello
+from loadgen.control.messages import Hello, Report, decode
 from loadgen.plugin import identity
 from loadgen.plugin.identity import fingerprint, introduce
+from loadgen.plugin.plugin import Plugin
 
 MASTER = Hello("0.1.0", "one locustfile", "key")
 
@@ -92,3 +95,16 @@ def test_a_worker_may_be_asked_for_by_a_variable(monkeypatch: pytest.MonkeyPatch
 )
 def test_who_belongs_to_a_master(other: Hello, reason: str) -> None:
     assert find_mismatch(MASTER, other) == reason
+
+
+def test_a_worker_greets_with_its_reports_until_it_is_prepared() -> None:
+    plugin = Plugin.__new__(Plugin)
+    plugin._hello = Hello("0.1.0", "one locustfile")
+    told = []
+    for run_id in ("", "one"):
+        agent = SimpleNamespace(run_id=run_id, report=lambda: Report("one", 1, {"windows": []}))
+        plugin._agent = agent  # type: ignore[assignment]
+        data: dict[str, Any] = {}
+        plugin._on_report_to_master(data)
+        told.append(decode(data["loadgen"]))
+    assert told == [Hello("0.1.0", "one locustfile"), Report("one", 1, {"windows": []})]
