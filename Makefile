@@ -20,7 +20,7 @@ BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check format docs pictures chart-schema dashboards monitoring bench lock image image-test build clean distclean
+.PHONY: help env demo test unit check lowest format docs pictures chart-schema dashboards monitoring bench lock image image-test build clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,10 @@ check: $(READY) ## style, types and the floors of the house
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# In an environment of its own in build/lowest, which a second call finds again.
+lowest: $(READY) ## compare both modes with the lowest versions that pyproject.toml allows
+	$(BIN)/python -m tests.lowest
 
 format: $(READY) ## put the code into the house's style
 	$(BIN)/ruff check --fix

@@ -4,12 +4,17 @@
 """
 
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from pydantic import SecretStr
 
+from loadgen.plugin.casting import OPERATIONS
+from loadgen.requirements.parsing import FIGURES
+from loadgen.sample import Mode
 from loadgen.settings import Settings
 
 FILE = Path(__file__).parent / "milvus-loadgen" / "values.schema.json"
@@ -35,7 +40,7 @@ def settings_schema() -> dict[str, Any]:
     """JSON Schema of `loadgen:`, keys as in a config file. Raises KeyError where Locust has lost a flag."""
     own = Settings.model_json_schema()["properties"]
     properties = {
-        name.replace("_", "-"): _setting(own[name] | _unquoted(name), field.description or "")
+        name.replace("_", "-"): _required(name, _setting(own[name] | _unquoted(name), field.description or ""))
         for name, field in Settings.model_fields.items()
         if name not in CHARTS and field.annotation is not SecretStr
     }
@@ -44,6 +49,28 @@ def settings_schema() -> dict[str, Any]:
     flags = {text: action for action in parser._actions for text in action.option_strings}  # noqa: SLF001
     properties |= {name: _flag(flags[f"--{name}"]) for name in LOCUSTS}
     return {"type": "object", "additionalProperties": False, "properties": dict(sorted(properties.items()))}
+
+
+def _one_of(words: Iterable[str]) -> str:
+    """A pattern for one of some words, in letters of any size; Helm's patterns know no flag for that."""
+    return "|".join("".join(f"[{c.upper()}{c}]" if c.isalpha() else re.escape(c) for c in word) for word in words)
+
+
+def requirement_pattern() -> str:
+    """How a requirement begins: an operation, a mode or none, a figure, and a limit."""
+    figures = (*FIGURES, "p99_9")
+    start = rf"\s*({'|'.join(sorted(OPERATIONS))})\s+(({_one_of((*Mode, 'any'))})\s+)?({_one_of(figures)})"
+    return rf"{start}\s*(<=|>=|<|>)\s*[0-9.]"
+
+
+def _required(name: str, kept: dict[str, Any]) -> dict[str, Any]:
+    """The list, or one text with semicolons between several."""
+    if name != "require":
+        return kept
+    one = requirement_pattern()
+    item = {"type": "string", "pattern": f"^{one}"}
+    listed, text = {"type": "array", "items": item}, {"type": "string", "pattern": rf"^(\s*$|{one})"}
+    return {key: value for key, value in kept.items() if key == "description"} | {"anyOf": [listed, text]}
 
 
 def _unquoted(name: str) -> dict[str, Any]:

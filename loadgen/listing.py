@@ -8,7 +8,7 @@ NAMED = 12
 
 def join(words: Sequence[str]) -> str:
     """Such as `1, 8 and 32`."""
-    *most, last = words
+    *most, last = words or ("nothing",)
     return f"{', '.join(most)} and {last}" if most else last
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO, TypeVar
 
 from rich.console import Console
-from rich.table import Table
 
 from loadgen.compare import Comparison, Ratio
+from loadgen.fitting import LONGEST_NAME, Column, Part, print_fitting
 from loadgen.levels import Level
 from loadgen.plain_text import new_console, one_line
 from loadgen.sample import EMPTY_AT_MOST, Mode, Outcome, share_empty
@@ -34,17 +34,16 @@ SEED_SECONDS: dict[tuple[str, str, int], float] = {
 WIDTH_WITHOUT_TERMINAL = 160
 SHOWN_AT_MOST = 60
 """Levels of an operation, or bursts: of more, the first and the last half of these."""
-LONGEST_NAME = 60
-FIGURES = ("operations/s", "p50 ms", "p95 ms", "p99 ms", "failures", "empty")
-TYPICAL = "of a typical phase of each mode (the geometric mean, a steady drift taken out)"
+TIMES = (Column("p50 ms"), Column("p95 ms"), Column("p99 ms"))
+TYPICAL = "a typical phase of each mode (geometric mean, steady drift removed)"
 CLOSED_KEY = (
     "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval. "
-    f"Operations/s beside a ratio are the two that it is of, {TYPICAL}."
+    f"Operations/s beside a ratio are the two figures that it divides: {TYPICAL}."
 )
 OPEN_KEY = (
     "Response times, from when an operation was due, of answered operations and timeouts. Ratios: async to sync, "
     "below 1 async answers sooner; the 95 % interval of p99 decides. Dropped: arrivals that found no place in flight. "
-    f"Percentiles are of all operations; what the ratios are of is below, {TYPICAL}."
+    f"Percentiles are of all operations, ratios of {TYPICAL}; the figures that they divide are below."
 )
 
 
@@ -60,7 +59,7 @@ def print_tables(
     bursts = [window for window in windows if window.phase.operations and window.tallies]
     if levels:
         shown = _ends_of(levels)
-        out.print(_open_table(shown) if levels[0].is_open else _level_table(shown))
+        _print_levels(out, shown)
         _tell_of_rest(out, len(levels) - len(shown), "levels")
         out.print(OPEN_KEY if levels[0].is_open else CLOSED_KEY)
         for level in shown:
@@ -70,29 +69,25 @@ def print_tables(
         bursts.sort(key=lambda window: window.phase.number)
         kinds = list(dict.fromkeys((window.phase.operation, window.phase.operations) for window in bursts))
         kept = set(_ends_of(kinds))
-        out.print(
-            _burst_table([one for one in bursts if (one.phase.operation, one.phase.operations) in kept], most_empty)
-        )
+        _print_bursts(out, [w for w in bursts if (w.phase.operation, w.phase.operations) in kept], most_empty)
         _tell_of_rest(out, len(kinds) - len(kept), "bursts")
         out.print(
             "The tutorial compares the columns 'one after another' and 'async gather': 1 in flight with all in flight. "
             "The fair neighbour of 'async gather' is 'threads', at most 64 in flight."
         )
     if any(window.errors for window in windows):
-        out.print(_error_table(sorted(windows, key=lambda window: window.phase.number)))
+        _print_errors(out, sorted(windows, key=lambda window: window.phase.number))
 
 
-def _error_table(windows: Sequence[Window]) -> Table:
+def _print_errors(out: Console, windows: Sequence[Window]) -> None:
     """What tasks raised while phases were measured."""
-    table = Table(title="Exceptions in tasks")
-    table.add_column("phase", justify="right")
-    for name in ("mode", "exception", "raised at"):
-        table.add_column(name)
-    table.add_column("times", justify="right")
-    for window in windows:
-        for mode, kind, number in window.errors:
-            table.add_row(str(window.phase.number + 1), mode.value, kind.name, kind.place, f"{number:,}")
-    return table
+    words = (Column("mode", is_word=True), Column("exception", is_word=True), Column("raised at", is_word=True))
+    rows = [
+        [str(window.phase.number + 1), mode.value, kind.name, kind.place, f"{number:,}"]
+        for window in windows
+        for mode, kind, number in window.errors
+    ]
+    print_fitting(out, "Exceptions in tasks", (Column("phase", Part.KEY), *words, Column("times")), [rows])
 
 
 def _ends_of(items: Sequence[T]) -> Sequence[T]:
@@ -106,50 +101,34 @@ def _tell_of_rest(out: Console, number: int, name: str) -> None:
         out.print(f"{number:,} {name} between them are not shown; the run record and its report have all.")
 
 
-def _level_table(levels: Sequence[Level]) -> Table:
-    table = Table(title="Sync and async, level by level")
-    table.add_column("users", justify="right")
-    table.add_column("operation")
-    table.add_column("mode")
-    checked = _are_checked(levels)
-    for name in (*FIGURES, *(("recall",) if checked else ()), "ratio (95 %)"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
-    for level in levels:
-        _add_level(table, level, checked)
-        table.add_section()
-    return table
+def _print_levels(out: Console, levels: Sequence[Level]) -> None:
+    """The figures of both modes at each level, and how they compare."""
+    checked = any(level.recall(mode) is not None for level in levels for mode in Mode)
+    recall = (Column("recall"),) if checked else ()
+    keys = (Column("operation", Part.KEY, short="op", is_word=True), Column("mode", Part.KEY, is_word=True))
+    verdict = Column("verdict", Part.RESULT, is_word=True)
+    if levels[0].is_open:
+        title = "Sync and async, arrivals on a schedule"
+        figures = (Column("done/s"), *TIMES, Column("failed", short="fail"), Column("empty"), *recall)
+        figures = (*figures, Column("dropped", short="drop"))
+        results = (Column("p50 ratio", Part.RESULT), Column("p99 ratio (95 %)", Part.RESULT), verdict)
+        columns = (Column("arrive", Part.KEY, short="rate"), *keys, *figures, *results)
+    else:
+        title = "Sync and async, level by level"
+        figures = (Column("operations/s", short="op/s"), *TIMES, Column("failures", short="failed"), Column("empty"))
+        columns = (Column("users", Part.KEY), *keys, *figures, *recall, Column("ratio (95 %)", Part.RESULT), verdict)
+    print_fitting(out, title, columns, [_rows_of(level, checked) for level in levels])
 
 
-def _open_table(levels: Sequence[Level]) -> Table:
-    table = Table(title="Sync and async, arrivals on a schedule")
-    table.add_column("arrive", justify="right")
-    table.add_column("operation")
-    table.add_column("mode")
-    checked = _are_checked(levels)
-    names = ("done/s", *FIGURES[1:-2], "failed", "empty", *(("recall",) if checked else ()), "dropped", "p50 ratio")
-    for name in (*names, "p99 ratio (95 %)"):
-        table.add_column(name, justify="right", no_wrap=name.endswith("%)"))
-    table.add_column("verdict")
-    for level in levels:
-        for mode in Mode:
-            if (figures := _figures(level, mode, checked)) is None:
-                continue
-            compared = ("", "", "")
-            if mode is Mode.ASYNC and level.comparison is not None:
-                found = level.comparison
-                middle = f"{found.p50.estimate:.2f}" if found.p50 else "-"
-                compared = (middle, _ratio(found.p99), str(found.verdict))
-            table.add_row(
-                level.label,
-                one_line(level.operation, LONGEST_NAME),
-                mode.value,
-                *figures,
-                f"{level.dropped(mode):,}",
-                *compared,
-            )
-        table.add_section()
-    return table
+def _rows_of(level: Level, checked: bool) -> list[list[str]]:
+    """A row for each mode that did anything; the comparison is in that of async."""
+    rows = []
+    for mode in Mode:
+        if (figures := _figures(level, mode, checked)) is not None:
+            dropped = [f"{level.dropped(mode):,}"] if level.is_open else []
+            compared = _compared(level, level.comparison if mode is Mode.ASYNC else None)
+            rows.append([level.label, level.operation, mode.value, *figures, *dropped, *compared])
+    return rows
 
 
 def _say_times(level: Level, found: Comparison) -> str:
@@ -160,18 +139,6 @@ def _say_times(level: Level, found: Comparison) -> str:
             times = " and ".join(f"{_milliseconds(ratio.value(mode))} ms with {mode}" for mode in Mode)
             told.append(f"{name} {times}, ratio {ratio.estimate:.2f}")
     return f"{one_line(level.operation, LONGEST_NAME)} at {level.label}: {'; '.join(told)}."
-
-
-def _are_checked(levels: Sequence[Level]) -> bool:
-    return any(level.recall(mode) is not None for level in levels for mode in Mode)
-
-
-def _add_level(table: Table, level: Level, checked: bool) -> None:
-    for mode in Mode:
-        if (figures := _figures(level, mode, checked)) is None:
-            continue
-        compared = _compared(level.comparison) if mode is Mode.ASYNC else ("", "")
-        table.add_row(level.label, one_line(level.operation, LONGEST_NAME), mode.value, *figures, *compared)
 
 
 def _figures(level: Level, mode: Mode, checked: bool) -> list[str] | None:
@@ -191,11 +158,13 @@ def _figures(level: Level, mode: Mode, checked: bool) -> list[str] | None:
     return figures
 
 
-def _compared(comparison: Comparison | None) -> tuple[str, str]:
-    """The ratio with its interval, and the verdict."""
-    if comparison is None:
-        return "", ""
-    return _ratio(comparison.throughput), str(comparison.verdict)
+def _compared(level: Level, found: Comparison | None) -> list[str]:
+    """The ratios with the interval of the one that decides, and the verdict."""
+    if found is None:
+        return [""] * (3 if level.is_open else 2)
+    if not level.is_open:
+        return [_ratio(found.throughput), str(found.verdict)]
+    return [f"{found.p50.estimate:.2f}" if found.p50 else "-", _ratio(found.p99), str(found.verdict)]
 
 
 def _ratio(ratio: Ratio | None) -> str:
@@ -206,18 +175,14 @@ def _milliseconds(seconds: float) -> str:
     return "-" if math.isnan(seconds) else f"{seconds * 1000:,.2f}"
 
 
-def _burst_table(windows: Sequence[Window], most_empty: float) -> Table:
-    table = Table(title="The tutorial's table: seconds for so many operations, here and (there)")
-    columns = {"sync": "one after another", "threads": "threads", "async": "async gather"}
-    styles = [style for style in columns if any(window.phase.style == style for window in windows)]
-    table.add_column("operation")
-    table.add_column("operations", justify="right")
-    for style in styles:
-        table.add_column(columns[style], justify="right")
-    table.add_column("thr. / gather", justify="right")
-    table.add_column("failures", justify="right")
-    table.add_column("empty", justify="right")
+def _print_bursts(out: Console, windows: Sequence[Window], most_empty: float) -> None:
+    names = {"sync": "one after another", "threads": "threads", "async": "async gather"}
+    styles = [style for style in names if any(window.phase.style == style for window in windows)]
+    seconds = [Column(names[style]) for style in styles]
+    keys = (Column("operation", Part.KEY, is_word=True), Column("operations", Part.KEY, short="number"))
+    ends = (Column("thr. / gather", Part.RESULT), Column("failures", Part.RESULT), Column("empty", Part.RESULT))
     cells = {(w.phase.operation, w.phase.operations, w.phase.style): w for w in windows}
+    rows = []
     for operation, number in dict.fromkeys((w.phase.operation, w.phase.operations) for w in windows):
         of_row = {style: cells[operation, number, style] for style in styles if (operation, number, style) in cells}
         shown = [_cell(operation, number, style, of_row.get(style)) for style in styles]
@@ -225,9 +190,11 @@ def _burst_table(windows: Sequence[Window], most_empty: float) -> Table:
         failures = sum(tally.failures for tally in tallies)
         empty = sum(tally.outcomes[Outcome.EMPTY] for tally in tallies)
         equal = not failures and all(share_empty(tally.outcomes) <= most_empty for tally in tallies)
-        shown += [_quotient(of_row) if equal else "-", f"{failures:,}", f"{empty:,}"]
-        table.add_row(one_line(operation, LONGEST_NAME), f"{number:,}", *shown)
-    return table
+        rows.append(
+            [operation, f"{number:,}", *shown, _quotient(of_row) if equal else "-", f"{failures:,}", f"{empty:,}"]
+        )
+    title = "The tutorial's table: seconds for so many operations, here and (there)"
+    print_fitting(out, title, (*keys, *seconds, *ends), [rows])
 
 
 def _cell(operation: str, number: int, style: str, window: Window | None) -> str:

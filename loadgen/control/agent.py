@@ -113,7 +113,7 @@ class Agent:
     def in_flight(self) -> int:
         """Operations in flight in this process."""
         greenlets = self._environment.runner.user_greenlets
-        users: int = sum(one.args[0].timed_client.in_flight for one in greenlets if one.args)
+        users: int = sum(one.args[0].sent for one in greenlets if one.args)
         return users + self.arrivals.in_flight
 
     def look(self) -> tuple[int, float]:

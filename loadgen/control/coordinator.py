@@ -226,6 +226,7 @@ class Coordinator:
 
     def stop(self) -> None:
         """Stop all users and collect everything; a phase that this breaks off is marked as one that ends."""
+        self._supervisor.rest()
         counted = self._gathering.is_counted
         if not counted:
             self._gathering.describe_sides(within=1.0)

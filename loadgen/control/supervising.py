@@ -43,6 +43,10 @@ class Supervisor:
         self._watch = SuccessWatch(find_patience(run.settings))
         self._alone_since = perf_counter()
 
+    def rest(self) -> None:
+        """The run is being stopped: nobody is missed any more."""
+        self._run = None
+
     def watch(self, find_state: Callable[[], State]) -> None:
         """Go on for ever; `find_state` is where the coordinator stands."""
         looked_at = 0.0

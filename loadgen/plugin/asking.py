@@ -94,8 +94,11 @@ class Asking:
 
     def _cast(self, settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
         """The users and the plan of phases. Raises SettingsError; changes nothing."""
-        faults = find_faults(settings)
-        if self._environment.parsed_options.class_picker:
+        options = self._environment.parsed_options
+        starts_now = options.headless or options.autostart  # else the page says how many
+        users = (options.num_users or 1) if starts_now else None
+        faults = find_faults(settings, self.everyone, users)
+        if options.class_picker:
             way_out = "Name the classes at the end of the command line instead."
             faults.append(Fault("class_picker", "", "does not go with a plan of phases", way_out))
         if faults:

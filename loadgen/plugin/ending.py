@@ -1,5 +1,6 @@
 """How a run ends: its levels compared, its record kept, its requirements judged, its tables printed."""
 
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,6 +13,7 @@ from loadgen.levels import Level, find_levels
 from loadgen.plain_text import one_line
 from loadgen.plugin.recording import FindSharers, Recorder
 from loadgen.plugin.reporting import write_beside
+from loadgen.plugin.requiring import find_unreachable
 from loadgen.record import as_block, check_folder
 from loadgen.requirements import (
     FailureLimit,
@@ -21,6 +23,7 @@ from loadgen.requirements import (
     judge_empty,
     parse_max_empty,
     parse_max_failures,
+    parse_requirement,
     parse_requirements,
 )
 from loadgen.runtime.hub import run_in_thread
@@ -33,32 +36,29 @@ LONGEST_LINE = 20_000
 """Characters of one line of the verdict."""
 
 
-def find_faults(settings: Settings) -> list[Fault]:
-    """What is wrong with the settings of the result: the folder and the requirements."""
+def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users: int | None = None) -> list[Fault]:
+    """What is wrong with the settings of the result: the folder, and requirements that nothing in the run can meet.
+
+    `everyone` are the user classes and `users` the number of users of a run of one mode, where they are known.
+    """
     faults: list[Fault] = []
     if settings.record and (fault := check_folder(settings.record)):
         faults.append(fault)
-    try:
-        wanted = parse_requirements(settings.require)
-        faults += _find_idle_ratios(settings, wanted)
-        if not settings.recall_every and any(found.figure == "recall" for found in wanted):
-            faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
-    except SettingsError as error:
-        faults += error.faults
+    wanted: list[Requirement] = []
+    for text in settings.require:
+        try:
+            wanted.append(parse_requirement(text))
+        except SettingsError as error:
+            faults += error.faults
+    faults += find_unreachable(settings, wanted, everyone, users)
+    if not settings.recall_every and any(found.figure == "recall" for found in wanted):
+        faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
     for check in (_limit, _most_empty):
         try:
             check(settings)
         except SettingsError as error:
             faults += error.faults
     return faults
-
-
-def _find_idle_ratios(settings: Settings, wanted: list[Requirement]) -> list[Fault]:
-    """Ratios of throughput that are required of arrivals, which come at the same rate in both modes."""
-    problem = f"is of operations/s, which --arrival {settings.arrival} makes the same for both modes"
-    way_out = 'Require times, such as "search async p99 < 50 ms".'
-    found = [one for one in wanted if one.figure == "ratio"] if settings.arrival != "closed" else []
-    return [Fault("require", f'"{one.text}"', problem, way_out) for one in found]
 
 
 def _limit(settings: Settings) -> FailureLimit | None:
@@ -176,7 +176,7 @@ class Ending:
             measured=any(part.count for phase in record.phases for part in phase.operations),
             unrecorded=self._recorder.problem,
             missed=tuple(f"missed: {found.text}" for found in self._judgements if not found.met),
-            failures="" if _limit(self._settings) else "; ".join(failures),
+            failures="" if _limit(self._settings) or self._settings.require else "; ".join(failures),
             failures_code=int(environment.parsed_options.exit_code_on_error),
         )
 

@@ -1,6 +1,7 @@
 """The settings of a run, read as the `locust` command reads them, without starting it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
 from locust.util.load_locustfile import load_locustfile
@@ -20,13 +21,14 @@ def read_run(arguments: Sequence[str]) -> Settings:
     cannot parse. Raises SettingsError with every fault, RuntimeError where the locustfile cannot be imported.
     """
     paths = get_locustfiles_locally(parse_locustfile_option(arguments))
-    if not any(_load(path) for path in paths):
+    everyone = [kind for path in paths for kind in _load(path)]
+    if not everyone:
         way_out = "Derive one from loadgen.AsyncUser or loadgen.SyncUser, with a @task."
         raise SettingsError([Fault("locustfile", ",".join(paths), "has no user class", way_out)])
     require_plug()
     options = get_parser().parse_args(arguments)
     settings = read_settings(options, options.host)
-    faults = find_faults(settings)
+    faults = find_faults(settings, everyone)
     if not settings.host:
         faults.append(Fault("host", "", "is missing", "Give the address of Milvus, such as http://my-milvus:19530."))
     if faults:
@@ -34,10 +36,10 @@ def read_run(arguments: Sequence[str]) -> Settings:
     return settings
 
 
-def _load(path: str) -> bool:
-    """Import a locustfile; whether it has users. Raises RuntimeError that says what stopped it, and where."""
+def _load(path: str) -> list[type[Any]]:
+    """Import a locustfile; its users. Raises RuntimeError that says what stopped it, and where."""
     try:
         users, _ = load_locustfile(path)
     except Exception as error:
         raise RuntimeError(describe(error, error.__traceback__)) from error
-    return bool(users)
+    return list(users.values())

@@ -1,7 +1,8 @@
 """`--require "search async p99 < 50 ms at 32"` and `--max-failures 1%`, read into numbers."""
 
+import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NoReturn
@@ -22,6 +23,8 @@ UNITS: dict[str, tuple[str, ...]] = {
 }
 """Units of the other figures; the empty one is no unit."""
 PER_CENT = 100
+CLOSE = 0.75
+"""Similarity from which a word is taken for a mistyped one: p98 is not taken for p99."""
 EXAMPLE = "search async p99 < 50 ms"
 EXAMPLES = {
     **dict.fromkeys(TIMES, EXAMPLE),
@@ -103,10 +106,15 @@ def _read_what(text: str, what: str) -> tuple[str, Mode | None, str]:
         _refuse(text, "does not start with an operation, a mode (or none) and a figure")
     figure = words[-1].lower().replace("_", ".")
     if figure not in FIGURES:
-        _refuse(text, f"names no figure: '{words[-1]}' is none of {', '.join(FIGURES)}")
+        _refuse(
+            text,
+            f"names no figure: '{words[-1]}' is none of {', '.join(FIGURES)}",
+            meant=_close(text, words[-1], FIGURES),
+        )
     mode = words[1].lower() if len(words) > 2 else "any"  # noqa: PLR2004 - operation, mode, figure
     if mode not in (*Mode, "any"):
-        _refuse(text, f"names no mode: '{words[1]}' is none of sync, async, any", figure)
+        meant = _close(text, words[1], (*Mode, "any"))
+        _refuse(text, f"names no mode: '{words[1]}' is none of sync, async, any", figure, meant)
     if figure == "ratio" and mode != "any":
         _refuse(text, "gives a mode to a ratio, which is of async to sync", figure)
     return words[0], None if mode == "any" else Mode(mode), figure
@@ -143,9 +151,16 @@ def _read_level(text: str, level: str | None) -> tuple[int | None, float | None]
     return int(number), None
 
 
-def _refuse(text: str, problem: str, figure: str = "") -> NoReturn:
+def _close(text: str, word: str, words: Sequence[str]) -> str:
+    """The text with the word that it may have meant; empty where there is none."""
+    close = difflib.get_close_matches(word.lower(), [str(one) for one in words], n=1, cutoff=CLOSE)
+    return re.sub(rf"(?<!\S){re.escape(word)}(?!\S)", close[0], text.strip(), count=1) if close else ""
+
+
+def _refuse(text: str, problem: str, figure: str = "", meant: str = "") -> NoReturn:
     example = EXAMPLES.get(figure, EXAMPLE)
-    raise SettingsError([Fault("require", f'"{text}"', problem, f'Write for example "{example}".')])
+    way_out = f'Did you mean "{meant}"?' if meant else f'Write for example "{example}".'
+    raise SettingsError([Fault("require", f'"{text}"', problem, way_out)])
 
 
 def parse_max_empty(text: str) -> float:

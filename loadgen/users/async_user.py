@@ -49,7 +49,8 @@ class AsyncUser(LoadUser):
     def _end_with_loop(self, life: "Future[None]") -> None:
         """Where the loop has died before the user's end: nothing of it is lost, and nobody waits for it."""
         if isinstance(life.exception(), LoopDiedError):
-            self.timed_client.abandon()
+            for client in self.clients:
+                client.abandon()
             self.report_end()
 
     def has_to_pause(self, seconds: float) -> bool:
@@ -81,7 +82,7 @@ class AsyncUser(LoadUser):
     def _wake_here(self, now: bool) -> None:
         if self._pause is not None:
             _finish(self._pause)
-        elif now and not self.timed_client.in_flight:
+        elif now and not self.sent:
             self._cancel()
 
     def _cancel(self) -> None:

@@ -58,6 +58,18 @@ class LoadUser(User):  # type: ignore[misc]
         self._ended = Event()
 
     @property
+    def clients(self) -> tuple[Client, ...]:
+        """The client that it was made with, and the one of ours that the user has put in its place, if any."""
+        mine = self.client
+        replaced = isinstance(mine, Client) and mine is not self.timed_client
+        return (self.timed_client, mine) if replaced else (self.timed_client,)
+
+    @property
+    def sent(self) -> int:
+        """Operations of this user in flight."""
+        return sum(client.in_flight for client in self.clients)
+
+    @property
     def phase(self) -> Phase | None:
         """The phase that is running; in a run of one mode None until it is counted, then one without a length."""
         return self.station.phase
@@ -140,7 +152,8 @@ class LoadUser(User):  # type: ignore[misc]
         """
         self._state = LOCUST_STATE_STOPPING
         if force:
-            self.timed_client.close()
+            for client in self.clients:
+                client.close()
         self.wake(now=force)
         if not force:
             return False
@@ -204,7 +217,8 @@ def _watch(user: LoadUser) -> None:
         user._ended.wait()  # noqa: SLF001
     except GreenletExit:
         if not user._ended.is_set():  # noqa: SLF001 - Locust's stop timeout is over
-            user.timed_client.close()
+            for client in user.clients:
+                client.close()
             user.abandon()
             user._ended.wait(1.0)  # noqa: SLF001
     except RuntimeError as error:  # the system gives no more threads, or the loop is dead

@@ -95,7 +95,7 @@ class Dispatcher:
     @property
     def operations(self) -> int:
         """Operations under way."""
-        return sum(user.timed_client.in_flight for seat in self._seats for user in seat.users)
+        return sum(user.sent for seat in self._seats for user in seat.users)
 
     @property
     def is_over(self) -> bool:

@@ -139,7 +139,8 @@ class SyncSeat(Seat):
     def abandon(self) -> None:
         """Leave the thread to end when the answer comes."""
         for user in self.users:
-            user.timed_client.abandon()
+            for client in user.clients:
+                client.abandon()
 
     def _live(self) -> None:
         walk(self._enter())
@@ -177,9 +178,11 @@ class AsyncSeat(Seat):
     def abandon(self) -> None:
         """Cancel the coroutine; the client makes a failed sample of its operation."""
         for user in self.users:
-            user.timed_client.close()
+            for client in user.clients:
+                client.close()
             if not self._loop.alive:
-                user.timed_client.abandon()
+                for client in user.clients:
+                    client.abandon()
         self._loop.post(self._cancel)
 
     def _cancel(self) -> None:

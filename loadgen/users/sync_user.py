@@ -52,5 +52,6 @@ class SyncUser(LoadUser):
 
     def abandon(self) -> None:
         """Count the operation under way as failed and leave its thread to end when the answer comes."""
-        self.timed_client.abandon()
+        for client in self.clients:
+            client.abandon()
         self.report_end()

@@ -91,7 +91,7 @@ def test_ctrl_c_among_arrivals_ends_within_five_seconds_with_the_figures(
             break
     time.sleep(4)
     run.interrupt()
-    run.finish(5).assert_good()
+    run.finish(5).assert_good(130)
     assert searches(milvus) - before == sum(run.told["stats"].values()) > 0
     (window,) = run.told["windows"]
     assert 0 < window["seconds"] < 5

@@ -186,6 +186,22 @@ def test_requirements_are_told_and_decide_the_exit_code(
     assert told in run.out
 
 
+@pytest.mark.parametrize("given", ["flag", "variable", "file"])
+def test_a_requirement_of_what_will_not_run_is_told_before_the_load(given: str, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text('require: ["serch async p99 < 5 ms"]')
+    flags = {"flag": ("--require", "serch async p99 < 5 ms"), "variable": (), "file": ("--config", str(file))}[given]
+    variables = {"LOADGEN_REQUIRE": "serch async p99 < 5 ms"} if given == "variable" else {}
+    run = start_locust(tmp_path, "--headless", "--host", "http://127.0.0.1:1", *flags, **variables).finish()
+    assert run.code == 2
+    told = (
+        '--require "serch async p99 < 5 ms": is of serch, an operation that no client has. Did you mean "search async'
+    )
+    assert told in run.err
+    assert "Traceback" not in run.err
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").glob("*.json"))
+
+
 def test_a_wrong_requirement_and_an_unwritable_folder_are_told_together_before_the_load(tmp_path: Path) -> None:
     place = tmp_path / "taken"
     place.touch()

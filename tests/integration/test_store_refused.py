@@ -204,7 +204,7 @@ def test_opening_a_store_gives_up_as_well(relay: Refusing, settings: Settings, m
 def test_the_command_ends_with_one_line_in_bounded_time(relay: Refusing, lite_uri: str, tmp_path: Path) -> None:
     relay.refuse("Insert", AWAY)
     relay.refuse("Upsert", AWAY)
-    run = run_locust(tmp_path, "--host", relay.uri, "--collection", NAME, *SMALL, timeout=150)
+    run = run_locust(tmp_path, "--host", relay.uri, "--collection", NAME, *SMALL, timeout=280)
     assert run.code == 2
     assert "Traceback" not in run.out + run.err
     assert f'The server refuses and says "{WORDS}" (UNAVAILABLE); trying again for 30 s' in run.err

@@ -142,7 +142,7 @@ def test_the_command_compares_over_one_way_tls_with_an_authority(
 ) -> None:
     tls = ("--host", f"https://{one_way}", "--ca-file", certificates.authority.cert)
     phases = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0")
-    run = run_locust(tmp_path, *tls, "--collection", "tls_one_way", *SMALL, *phases)
+    run = run_locust(tmp_path, *tls, "--collection", "tls_one_way", *SMALL, *phases, timeout=280)
     run.assert_good()
     assert min(run.counted[f"{mode} search"] for mode in Mode) > 0
 

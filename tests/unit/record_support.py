@@ -72,7 +72,7 @@ def phase(mode: str, concurrency: int | None = 8, *operations: OperationRecord, 
     state = generator(**{"saturated": saturated} | given.pop("generator", {}))
     left: dict[str, Any] = {"offered": None, "unfinished": 0, "longest_unfinished_seconds": None}
     head: dict[str, Any] = {"model": "closed", "style": "", "started_at": None}
-    counted = {"seconds": 10.0, "dropped": 0, "workers_lost": 0, "task_errors": ()}
+    counted = {"seconds": 10.0, "dropped": 0, "workers_lost": 0, "users_gone": 0, "task_errors": ()}
     values = head | {"rate": None} | counted | left | given
     return PhaseRecord(
         mode=Mode(mode), concurrency=concurrency, operations=operations or (operation(),), generator=state, **values
@@ -121,6 +121,8 @@ def record(*phases: PhaseRecord, comparisons: tuple[Comparison, ...] = (), **giv
         "manifest": manifest(),
         "outside": (),
         "dropped_outside": {},
+        "planned_phases": len(phases),
+        "incomplete": "",
         "task_errors_outside": (),
     }
     return RunRecord(**values | given, phases=phases, comparisons=comparisons)

@@ -47,12 +47,16 @@ class Process:
         """What was asked of the parts around it."""
         self.opening: Callable[[Settings], object] = lambda _settings: None
         self.flushed = True
-        runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=self._stop)
+        runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=self._stop, user_classes_count={})
+        runner.stop_users = lambda counts: self.noted.append(("end leftover users", counts))
         station = SimpleNamespace(
             ledger=self.ledger,
             phase=None,
             settled=set(),
+            started=set(),
             over=set(),
+            errors={},
+            begin_users=lambda: self.noted.append("begin users"),
             stores={Mode.SYNC: ["store", "store"]},
             seen={Mode.SYNC: ["abc"]},
             patience=31.0,
@@ -153,7 +157,7 @@ def test_any_exception_while_its_stores_are_opened_is_the_answer_and_another_run
 def test_settings_that_another_version_would_know_are_an_error_in_words(process: Process) -> None:
     answer = process.tell(Prepare({"top_k": 0, "no_such": 1}, "one", process.number()))
     assert "--top-k 0" in answer.error
-    assert "--no-such 1" in answer.error
+    assert "--no-such" in answer.error
 
 
 def test_a_worker_that_is_told_of_its_phase_again_goes_on_counting_and_keeps_one_schedule(process: Process) -> None:
@@ -285,7 +289,7 @@ def test_a_drain_does_not_wait_for_ever_and_says_what_it_waits_for(
     process.tell(Drain("one", process.number()))
     assert process.time() - began == pytest.approx(36.0, abs=0.1)
     assert [record.message for record in caplog.records] == [
-        "Waiting for the last operations of the phase: 3 users have one in flight; 28 s at most",
+        "Waiting for 3 users to end, 0 operations of theirs are in flight; 28 s at most",
         "Samples were still arriving when they were to be counted: the figures lack some",
     ]
 
@@ -318,8 +322,9 @@ def test_questions_have_their_answers(process: Process) -> None:
     process.tell(Announce(CLOSED, "one", process.number()))
     assert process.station.phase == CLOSED
     process.station.settled.update({1, 2, 3})
+    process.station.started.update({1, 2, 3, 4})
     process.station.over.add(7)
-    assert process.tell(CountUsers("one", process.number())).value == {"present": 3, "started": 3}
+    assert process.tell(CountUsers("one", process.number())).value == {"present": 3, "started": 4}
     asked = [process.tell(IsOver(number, "one", process.number())).value for number in (6, 7)]
     assert asked == [False, True]
     described = [process.tell(Describe(mode, "one", process.number())).value for mode in (Mode.SYNC, Mode.ASYNC)]

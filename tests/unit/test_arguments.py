@@ -55,6 +55,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "report": ("markdown", "markdown"),
     "require": ("search async p99 < 50 ms", ("search async p99 < 50 ms",)),
     "max_failures": ("1%", "1%"),
+    "max_empty": ("2%", "2%"),
     "metrics_port": ("9700", 9700),
     "metrics_bind": ("0.0.0.0", "0.0.0.0"),  # noqa: S104
     "metrics_targets": ("targets.json", "targets.json"),

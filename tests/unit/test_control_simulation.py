@@ -135,8 +135,9 @@ class Node:
         self.executed: Counter[tuple[str, int]] = Counter()
         """How often it has carried out each command, by run and number."""
         station: Any = SimpleNamespace(
-            ledger=self.ledger, phase=None, settled=set(), over=set(), stores={}, seen={}, patience=1.0,
-            checks=SimpleNamespace(begin=lambda: None), settle=lambda: None,
+            ledger=self.ledger, phase=None, settled=set(), started=set(), over=set(), errors={}, stores={}, seen={},
+            patience=1.0,
+            checks=SimpleNamespace(begin=lambda: None), settle=lambda: None, begin_users=lambda: None,
             queue=SimpleNamespace(flush=lambda: True),
         )  # fmt: skip
         runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=lambda: None)
@@ -324,7 +325,7 @@ class Simulation(RuleBasedStateMachine):
     def begin_phase(self, again: bool, kind: str, mode: Mode) -> None:
         """The next phase, or the same one once more, after newcomers were made ready; its warm-up passes."""
         for name in sorted(self.coordinator.agents.newcomers()):
-            self.coordinator._admit(name)
+            self.coordinator._supervisor._admit(name, self.coordinator.run)
         if again and self.phase is not None:
             phase = replace(self.phase, attempt=self.phase.attempt + 1)
         else:

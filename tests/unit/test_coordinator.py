@@ -68,7 +68,7 @@ def test_a_phase_that_loses_a_worker_is_marked_and_the_plan_goes_on_without_it(t
     lose(two, "b", after=5.5)
     two.carry_out()
     assert run.completed == 2
-    assert run.incomplete == "phase 1 lacked 1 workers; phase 2 lacked 1 workers"
+    assert run.incomplete == "phase 1 lacked 1 of 2 workers; phase 2 lacked 1 of 2 workers"
     assert [window.workers_lost for window in two.ledger.windows.values()] == [1, 1]
     assert two.operations(0) == 10 * 4 + 6 * 4, "what b has reported before counts"
     assert two.operations(1) == 80
@@ -106,7 +106,7 @@ def test_a_phase_that_loses_workers_every_time_is_marked_after_three_attempts(tw
     for number in range(5):
         two.time.after(5.5 + 10.0 * number, partial(swap, number))
     two.carry_out()
-    assert run.incomplete == "phase 1 lacked 1 workers"
+    assert run.incomplete == "phase 1 lacked 1 of 2 workers"
     assert two.ledger.windows[0].phase.attempt == 2
 
 
@@ -211,7 +211,7 @@ def test_users_that_a_lost_worker_has_taken_along_have_not_ended_by_themselves(t
     run = two.begin(closed_phases(1))
     lose(two, "b", after=5.5)
     two.carry_out()
-    assert run.incomplete == "phase 1 lacked 1 workers"
+    assert run.incomplete == "phase 1 lacked 1 of 2 workers"
     assert two.ledger.windows[0].users_gone == 0
 
 
@@ -237,7 +237,7 @@ def test_a_burst_whose_worker_vanishes_is_begun_again_or_marked_and_never_waited
         two.time.after(30.0, lambda: two["b"].over.add(0))
     two.carry_out()
     assert two.ledger.windows[0].phase.attempt == len(others)
-    assert run.incomplete == ("" if others else "phase 1 lacked 1 workers")
+    assert run.incomplete == ("" if others else "phase 1 lacked 1 of 2 workers")
 
 
 # The start
@@ -507,7 +507,7 @@ def test_a_worker_that_is_stopped_across_the_end_of_a_run_brings_nothing_of_it_i
     two.begin(closed_phases(1))
     two.time.after(5.5, lambda: two.network.freeze("b"))
     two.carry_out()
-    assert two.coordinator.run.incomplete == "phase 1 lacked 1 workers"
+    assert two.coordinator.run.incomplete == "phase 1 lacked 1 of 2 workers"
     plan = tuple(replace(phase, mode=Mode.ASYNC) for phase in closed_phases(2))
     run = two.begin(plan, run_id="two", expected=1)
     two.time.after(5.0, lambda: two.network.thaw("b"))

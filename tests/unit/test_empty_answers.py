@@ -24,6 +24,7 @@ from loadgen.settings import Settings
 from loadgen.store import ServerInfo
 from loadgen.tables import print_tables
 from loadgen.verdict import explain
+from tests.unit.beats import watch
 
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 
@@ -35,6 +36,7 @@ def run(empty: dict[Mode, int], modes: tuple[Mode, ...] = ROUND, rate: float = 0
         start, took = 100.0 * (number + 1), 0.01 if mode is Mode.ASYNC else 0.03
         model = "poisson" if rate else "closed"
         ledger.open(Phase(number, mode, 0 if rate else 8, seconds=10, model=model, rate=rate), start, start + 10)
+        watch(ledger, start, 10)
         for place in range(300 if mode is Mode.ASYNC else 100):
             at = start + 10 * (place + 0.5) / 300
             outcome = Outcome.EMPTY if place < empty.get(mode, 0) else Outcome.OK

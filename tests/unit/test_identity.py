@@ -1,6 +1,5 @@
 """What a process says of itself when it joins a master."""
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,7 @@ from loadgen.control.agents import find_mismatch
 from loadgen.control.messages import Hello, Report, decode
 from loadgen.plugin import identity
 from loadgen.plugin.identity import fingerprint, introduce
-from loadgen.plugin.plugin import Plugin
+from loadgen.plugin.worker_side import WorkerSide
 
 MASTER = Hello("0.1.0", "one locustfile", "key")
 
@@ -55,31 +54,14 @@ def test_a_file_that_is_gone_or_no_text_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_worker", "forked", "command", "has_key"),
-    [
-        (False, False, "locust --master", True),
-        (False, False, "locust", True),
-        (True, False, "locust --worker", False),
-        (True, True, "locust --processes 2", True),
-        (True, True, "locust --worker --processes 2", False),
-    ],
+    ("is_worker", "by_master", "has_key"), [(False, False, True), (True, False, False), (True, True, True)]
 )
 def test_a_worker_names_the_master_that_has_forked_it(
-    monkeypatch: pytest.MonkeyPatch, is_worker: bool, forked: bool, command: str, has_key: bool
+    monkeypatch: pytest.MonkeyPatch, is_worker: bool, by_master: bool, has_key: bool
 ) -> None:
-    monkeypatch.setattr(sys, "argv", command.split())
-    monkeypatch.delenv("LOCUST_MODE_WORKER", raising=False)
-    if forked:
-        monkeypatch.setattr(identity, "FORKED_FROM", -1)
+    monkeypatch.setattr(identity, "forked_by_master", by_master)
     hello = introduce([__file__], is_worker=is_worker)
     assert hello == Hello(__version__, fingerprint([__file__]), identity.KEY if has_key else "")
-
-
-def test_a_worker_may_be_asked_for_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["locust", "--processes", "2"])
-    monkeypatch.setattr(identity, "FORKED_FROM", -1)
-    monkeypatch.setenv("LOCUST_MODE_WORKER", "true")
-    assert introduce([__file__], is_worker=True).parent == ""
 
 
 @pytest.mark.parametrize(
@@ -98,13 +80,13 @@ def test_who_belongs_to_a_master(other: Hello, reason: str) -> None:
 
 
 def test_a_worker_greets_with_its_reports_until_it_is_prepared() -> None:
-    plugin = Plugin.__new__(Plugin)
-    plugin._hello = Hello("0.1.0", "one locustfile")
-    told = []
+    side = WorkerSide.__new__(WorkerSide)
+    side._hello = Hello("0.1.0", "one locustfile")
+    said = []
     for run_id in ("", "one"):
         agent = SimpleNamespace(run_id=run_id, report=lambda: Report("one", 1, {"windows": []}))
-        plugin._agent = agent  # type: ignore[assignment]
+        side._agent = agent  # type: ignore[assignment]
         data: dict[str, Any] = {}
-        plugin._on_report_to_master(data)
-        told.append(decode(data["loadgen"]))
-    assert told == [Hello("0.1.0", "one locustfile"), Report("one", 1, {"windows": []})]
+        side._on_report(data)
+        said.append(decode(data["loadgen"]))
+    assert said == [Hello("0.1.0", "one locustfile"), Report("one", 1, {"windows": []})]

@@ -202,7 +202,7 @@ def test_a_file_that_asks_for_too_much_is_refused_in_one_line(
         (Path("/dev/zero"), "is larger than 0 MiB"),
         (values, "has more than 50,000 values"),
         (many, "has 101 names of operations in 101 places; at most 100 and 100,000 are read"),
-        (wrong, "it has 2,800 mistakes"),
+        (wrong, "it has 3,200 mistakes"),
     ):
         assert main([command, *[str(path)] * (2 if command == "compare" else 1)]) == 2
         told = capsys.readouterr().err

@@ -7,6 +7,7 @@ from typing import Any
 import gevent
 import pytest
 from flask import jsonify
+from locust import task
 from locust.env import Environment
 
 from loadgen.credentials import MASK
@@ -15,8 +16,21 @@ from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.guard import is_own
 from loadgen.plugin.page import dress_page
 from loadgen.settings import Settings, is_set_on_page
+from loadgen.users import AsyncUser, SyncUser
 from tests.unit.test_arguments import make_parser
-from tests.unit.test_casting import Asynchronous, Blocking
+
+
+class Asynchronous(AsyncUser):
+    @task
+    async def search(self) -> None:
+        await self.client.search(self.next_query())
+
+
+class Blocking(SyncUser):
+    @task
+    def search(self) -> None:
+        self.client.search(self.next_query())
+
 
 HOST = "http://m:19530"
 SECRET = "hidden-4711"

@@ -40,13 +40,15 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "phases",
         "outside",
         "dropped_outside",
+        "planned_phases",
+        "incomplete",
         "task_errors_outside",
         "comparisons",
     ]
     [told] = values["phases"]
     assert set(told) == {
         "mode", "style", "started_at", "model", "concurrency", "rate", "seconds", "offered", "dropped", "unfinished",
-        "longest_unfinished_seconds", "workers_lost", "operations", "task_errors", "generator",
+        "longest_unfinished_seconds", "workers_lost", "operations", "users_gone", "task_errors", "generator",
     }  # fmt: skip
     lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
     late = {"loop_late_beats", "hub_late_beats", "late_arrivals"}

@@ -116,7 +116,7 @@ def test_both_modes_have_their_colour_and_their_line_in_every_picture(page: Page
 def test_the_tables_have_the_figures(page: Page) -> None:
     text = " ".join(page.words)
     assert "8 users sync 800.0" in text
-    assert "search 8 users async 16,006 16,000 6 0 0.9700" in text
+    assert "search 8 users async 16,006 16,000 0 6 0 0.9700" in text
     assert "Some CPU, 2 cores for this process" in text
     assert "async gather" in text
     assert "How each figure was measured" in text

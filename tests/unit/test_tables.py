@@ -1,5 +1,6 @@
 """The tables show what was counted."""
 
+import re
 from io import StringIO
 
 import pytest
@@ -11,6 +12,7 @@ from loadgen.levels import find_levels
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.tables import print_tables
+from loadgen.truth import Check
 from tests.unit.beats import watch
 
 
@@ -116,6 +118,38 @@ def test_a_phase_in_which_the_tool_was_the_limit_makes_its_comparison_invalid() 
     two_rounds(ledger, [0.010] * 500, [0.010] * 1000)
     ledger.windows[1].health.add(Beat(1.0, 970.0, 1000.0, 0.0, 0.0, 8))
     assert next(row for row in printed(ledger) if row[2:3] == ["async"])[10] == "invalid"
+
+
+@pytest.mark.parametrize("rate", [0.0, 12_345.0])
+def test_a_narrow_terminal_gets_two_tables_with_every_figure(rate: float) -> None:
+    ledger = Ledger()
+    for number, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
+        start = 100.0 * (number + 1)
+        phase = Phase(number, mode, 0 if rate else 8, seconds=10, model="poisson" if rate else "closed", rate=rate)
+        ledger.open(phase, start, start + 10)
+        ends = [start + 10 * (place + 0.5) / 200 for place in range(200)]
+        ledger([Sample(mode, "search", end - 1.2345, end - 1.2345, end, Outcome.OK, 10) for end in ends])
+        for place in range(20):
+            ledger.check(Check(start + 5, place, 0.987))
+    windows = list(ledger.windows.values())
+    out = Terminal()
+    print_tables(windows, find_levels(windows, seed=1), out)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "…" not in shown.replace("opera…", "").replace("ope…", "").replace("sea…", "")
+    figures = ["1,234.94"] * 3
+    for mode, line in zip(Mode, [line.split() for line in shown.splitlines() if "1,234.94" in line], strict=False):
+        assert [cell for cell in line if cell in ("20.00", *figures, "0.987", "0")][:5] == ["20.00", *figures, "0"]
+        assert mode.value in line
+    ratio = next(line for line in shown.splitlines() if "no difference" in line or "invalid" in line)
+    assert "1.00 (0." in ratio
+
+
+class Terminal(StringIO):
+    """One of 80 columns, as rich takes it where nothing else is known."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def test_a_run_that_counted_nothing_prints_nothing() -> None:

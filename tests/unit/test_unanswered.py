@@ -15,11 +15,12 @@ from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
 from loadgen.verdict import explain
+from tests.unit.beats import watch
 
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 FINE = {Outcome.OK: 100}
 DEAD = {Outcome.UNAVAILABLE: 12_345}
-BUSY = Beat(1.0, 0.99, 1.0, 0.0, 0.0, 8)
+BUSY = Beat(1.0, 9.9e8, 1e9, 0.0, 0.0, 8)
 """A look at a process that used 99 % of its core."""
 
 
@@ -29,6 +30,7 @@ def run(*phases: Mapping[Outcome, int], busy: tuple[int, ...] = ()) -> Ledger:
     for number, outcomes in enumerate(phases):
         mode, start = ROUND[number % 4], 100.0 * (number + 1)
         ledger.open(Phase(number, mode, 8, seconds=10), start, start + 10)
+        watch(ledger, start, 10)
         for outcome, count in outcomes.items():
             ends = [start + 10 * (place + 0.5) / count for place in range(count)]
             ledger([Sample(mode, "search", end, end, end, outcome, int(outcome is Outcome.OK)) for end in ends])

@@ -1,0 +1,122 @@
+"""Requirements held against what will run, before it does: one that can only be missed is a fault."""
+
+import difflib
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from loadgen.faults import Fault
+from loadgen.listing import join_some
+from loadgen.phase import BURST_OPERATIONS, burst_phases
+from loadgen.plugin.casting import OPERATIONS, STYLES, modes_of, operations_of
+from loadgen.plugin.understanding import never_performs
+from loadgen.requirements import Requirement
+from loadgen.sample import Mode
+from loadgen.settings import Settings
+
+CHECKED = "search"
+"""The operation whose answers are held against the exact neighbours."""
+
+
+def find_unreachable(
+    settings: Settings, wanted: Sequence[Requirement], everyone: Collection[type[Any]] = (), users: int | None = None
+) -> list[Fault]:
+    """Requirements of an operation, a mode or a level that will not run.
+
+    `everyone` are the user classes where they are known, `users` the number of a run of one mode where it is.
+    """
+    modes = modes_of(settings)
+    kinds = [kind for kind in everyone if getattr(kind, "mode", None) in modes]
+    bursts = bool(kinds) and all(getattr(kind, "style", "") for kind in kinds)
+    found: list[Fault] = []
+    for one in wanted:
+        problems = [
+            *_find_operation(one, kinds, modes, bursts=bursts),
+            *_find_mode(one, settings, bursts=bursts),
+            *_find_level(one, settings, kinds, users, bursts=bursts),
+        ]
+        found += [Fault("require", f'"{one.text}"', problem, way_out) for problem, way_out in problems]
+    return found
+
+
+Problem = tuple[str, str]
+"""What is wrong, and what to do."""
+
+
+def _find_operation(
+    one: Requirement, kinds: Collection[type[Any]], modes: Collection[Mode], *, bursts: bool
+) -> Iterator[Problem]:
+    named = set(BURST_OPERATIONS) if bursts else set().union(*operations_of(kinds, "compare").values()) & OPERATIONS
+    known = sorted(named or OPERATIONS)
+    if one.operation not in OPERATIONS:
+        close = difflib.get_close_matches(one.operation.lower(), known, n=1)
+        close = close or difflib.get_close_matches(one.operation.lower(), sorted(OPERATIONS), n=1)
+        corrected = one.text.replace(one.operation, close[0], 1) if close else ""
+        way_out = f'Did you mean "{corrected}"?' if close else f"Use one of {', '.join(known)}."
+        yield f"is of {one.operation}, an operation that no client has", way_out
+        return
+    if one.figure == "recall" and one.operation != CHECKED:
+        yield f"is of the recall of {one.operation}, and only searches have one", "Use search, or another figure."
+    if bursts and one.operation not in BURST_OPERATIONS:
+        yield f"is of {one.operation}, and bursts are of {' and '.join(BURST_OPERATIONS)}", "Use one of these."
+    if bursts:
+        return
+    for mode in sorted(modes if one.mode is None else set(modes) & {one.mode}):
+        own = [kind for kind in kinds if kind.mode is mode]
+        if own and all(never_performs(kind, one.operation) for kind in own):
+            performed = join_some(sorted(operations_of(own, "compare")[mode])) or "nothing"
+            names = join_some([kind.__name__ for kind in own])
+            yield f"is of {one.operation}, which no {mode} user performs", f"{names}: {performed}."
+            return
+
+
+def _find_mode(one: Requirement, settings: Settings, *, bursts: bool) -> Iterator[Problem]:
+    if one.mode is not None and one.mode not in modes_of(settings):
+        corrected = one.text.replace(f" {one.mode} ", f" {settings.mode} ", 1)
+        way_out = f'Say "{corrected}", or run --mode compare.'
+        yield f"is of {one.mode}, and --mode {settings.mode} does not run it", way_out
+    if one.figure != "ratio":
+        return
+    if settings.mode != "compare":
+        yield f"is of async to sync, and --mode {settings.mode} runs one of them", "Run --mode compare."
+    elif bursts:
+        yield "is of phases at a level, and bursts have none", 'Require times, such as "search async p99 < 50 ms".'
+    elif settings.arrival != "closed":
+        problem = f"is of operations/s, which --arrival {settings.arrival} makes the same for both modes"
+        yield problem, 'Require times, such as "search async p99 < 50 ms".'
+
+
+def _find_level(
+    one: Requirement, settings: Settings, kinds: Collection[type[Any]], users: int | None, *, bursts: bool
+) -> Iterator[Problem]:
+    is_open = settings.arrival != "closed"
+    if one.rate is not None and not is_open:
+        way_out = f"Use at {settings.concurrency[0]}, or --arrival poisson with --rate."
+        yield f"is at {one.rate:g}/s, and users who wait for their answer have no rate", way_out
+    elif one.concurrency is not None and is_open:
+        rates = join_some([f"{rate:g}/s" for rate in settings.rate])
+        way_out = f"Use at {rates.replace(' and ', ' or ')}."
+        yield f"is at {one.concurrency} users, and --arrival {settings.arrival} has arrivals per second", way_out
+    elif one.rate is not None and settings.rate and one.rate not in settings.rate:
+        yield _no_level(one.rate, settings.rate, "--rate", "/s")
+    elif one.concurrency is not None and not is_open:
+        levels, source = _levels(settings, kinds, users, bursts=bursts)
+        if levels and one.concurrency not in levels:
+            yield _no_level(one.concurrency, levels, source)
+
+
+def _levels(
+    settings: Settings, kinds: Collection[type[Any]], users: int | None, *, bursts: bool
+) -> tuple[list[int], str]:
+    """The concurrencies that will run, and what they come from; none where that is not known."""
+    if bursts:
+        styles = tuple(style for style in STYLES if any(kind.style == style for kind in kinds))
+        return sorted({phase.concurrency for phase in burst_phases(styles, settings.burst)}), "--burst"
+    if settings.mode == "compare":
+        return list(settings.concurrency), "--concurrency"
+    return ([users] if users else []), "-u"
+
+
+def _no_level(given: float, levels: Sequence[float], source: str, unit: str = "") -> Problem:
+    nearest = min(levels, key=lambda level: abs(level - given))
+    shown = join_some([f"{level:g}{unit}" for level in levels])
+    return f"is at {given:g}{unit}, and {source} is {shown}", f"Use at {nearest:g}{unit}, or change {source}."

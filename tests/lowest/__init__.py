@@ -1,0 +1,1 @@
+"""The lowest versions that pyproject.toml allows, and a short real run with them."""
