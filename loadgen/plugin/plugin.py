@@ -253,7 +253,6 @@ class Plugin:
         if environment.shape_class is not None:
             environment.shape_class.rewind()
         self._supply.release()
-        self._supply.release()
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends in seconds; another Ctrl-C would only cost the figures

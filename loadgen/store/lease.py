@@ -19,7 +19,7 @@ from loadgen.faults import Fault, SettingsError
 from loadgen.settings import Settings
 from loadgen.store.errors import server_words
 from loadgen.store.holders import Holder, Use
-from loadgen.store.leases import LeaseTable
+from loadgen.store.leases import REMOVE_SECONDS, LeaseTable
 from loadgen.store.watching import Life, Pace, Watch
 
 UNUSABLE = (MilvusException, grpc.RpcError)
@@ -47,6 +47,8 @@ class Lease:
         self._wake = threading.Event()
         self._has_row = False
         self._ended = False
+        self._ending = threading.Lock()
+        self._tried = False
         self._thread: threading.Thread | None = None
         self._sharing: list[Holder] = []
         """Those that share the collection, by the last look."""
@@ -252,10 +254,16 @@ class Lease:
     # The end
 
     def release(self) -> None:
-        """Let others have the collection. Idempotent; takes some seconds at most, also where the server is gone."""
+        """Let others have the collection. Tried once; takes some seconds at most, also where the server is gone."""
         self._ended = True
         self._wake.set()
-        if not self._lock.acquire(timeout=self._pace.look + 3):
+        with self._ending:
+            if not self._tried:
+                self._tried = True
+                self._release()
+
+    def _release(self) -> None:
+        if not self._lock.acquire(timeout=REMOVE_SECONDS):
             return  # a call hangs, and so would ours; the lease expires
         try:
             if self._table is not None:

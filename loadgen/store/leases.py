@@ -15,7 +15,7 @@ from loadgen.store.arguments import connection_arguments
 from loadgen.store.holders import Holder
 
 CALL_SECONDS = 10.0
-REMOVE_SECONDS = 3.0
+REMOVE_SECONDS = 2.0
 """For the end of a process, which the death of the server must not hold up."""
 LOGICAL_BITS = 18
 """A timestamp of Milvus is milliseconds since 1970 and, in so many lower bits, a counter within the millisecond."""
