@@ -49,6 +49,8 @@ class Coordinator:
         self._host = host
         self._machine = StateMachine()
         self.run = Run("", Settings(), over=True)
+        self._awaited = ""
+        """What a run of one mode still waits for before it counts; empty once it counts."""
         self._closed = ClosedPhases(self.agents)
         self._gathering = Gathering(self.agents, ledger)
         parts = (self.agents, self._closed, self._gathering)
@@ -87,7 +89,7 @@ class Coordinator:
     def begin_run(self, run: Run) -> None:
         """Make all agents ready. Raises AgentError where one cannot be: nothing was sent then."""
         self._machine.move(State.PREPARING)
-        self.run = run
+        self.run, self._awaited = run, ""
         self._closed.end()
         self._gathering.begin_run()
         try:
@@ -114,6 +116,8 @@ class Coordinator:
 
     def end_run(self) -> None:
         """The run is over, however it ended."""
+        if self._awaited and not self.run.over:
+            self.run.fault(self._awaited)
         self.run.over = True
         self._closed.end()
         if self.state is State.MEASURING:
@@ -218,7 +222,11 @@ class Coordinator:
         begun = perf_counter()
         while not run.over and self.run is run:
             users = find_users()
-            if users and self._closed.count_started() >= users:
+            started = self._closed.count_started() if users else 0
+            if started < users:
+                self._awaited = f"only {started} of {users} users had started, and counting begins with the last"
+            elif users:
+                self._awaited = ""
                 left = max(0.0, run_time - (perf_counter() - begun)) if run_time else 0.0
                 self._open_window(replace(phase, concurrency=users), left)
                 return

@@ -12,7 +12,7 @@ from loadgen.credentials import MASK, Credential, bind, is_secret, take_secrets,
 from loadgen.faults import Fault, SettingsError
 from loadgen.phase import Phase
 from loadgen.plugin.arguments import read_settings
-from loadgen.plugin.casting import cast, find_closed_flags
+from loadgen.plugin.casting import cast, find_closed_flags, find_slow_start
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import find_faults
 from loadgen.plugin.form import as_field, read_form
@@ -103,7 +103,10 @@ class Asking:
             faults.append(Fault("class_picker", "", "does not go with a plan of phases", way_out))
         if faults:
             raise SettingsError(faults)
-        return cast(self.everyone, settings)
+        classes, phases = cast(self.everyone, settings)
+        if starts_now and not phases and (faults := find_slow_start(options)):
+            raise SettingsError(faults)
+        return classes, phases
 
     def _arrange(self, classes: list[type[Any]], phases: tuple[Phase, ...]) -> None:
         environment = self._environment

@@ -60,6 +60,16 @@ def find_closed_flags(options: Any) -> list[Fault]:
     return [Fault(flag, str(value), problem, way_out) for flag, value in flags.items() if value is not None]
 
 
+def find_slow_start(options: Any) -> list[Fault]:
+    """Locust's --run-time where it is over before its -u and -r let the last user start, from when on a run counts."""
+    users, rate = options.num_users or 1, options.spawn_rate or 1.0
+    if not options.run_time or options.run_time > (users - 1) / rate:
+        return []
+    problem = f"is over before the last of {users} users starts at {rate:g}/s, and counting begins with that"
+    way_out = f"Give a longer --run-time, or --spawn-rate {users}."
+    return [Fault("run_time", f"{options.run_time:g}", problem, way_out)]
+
+
 def _not_open(kind: type[Any], arrival: str) -> Fault | None:
     """Why arrivals cannot be given to users of this class; None where they can."""
     if kind.style:

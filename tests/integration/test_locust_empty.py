@@ -63,7 +63,7 @@ def test_one_mode_that_finds_nothing_fails_unless_it_may(
     milvus: EmbeddedServer, tmp_path: Path, flags: tuple[str, ...], code: int
 ) -> None:
     files = written(tmp_path, "NONE", "NONE")
-    alone = ("--mode", "async", "-u", "2", "-t", "3s", *flags)
+    alone = ("--mode", "async", "-u", "2", "-r", "2", "-t", "3s", *flags)
     run = run_locust(tmp_path, "--host", milvus.uri, "--collection", "empty_one", *SMALL, *alone, files=files)
     assert run.code == code, f"{run.out}\n{run.err}"
     (path,) = (tmp_path / "runs").glob("[!.]*.json")

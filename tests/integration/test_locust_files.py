@@ -108,7 +108,9 @@ def test_upsert_and_dedicated_connections_run_too(milvus: EmbeddedServer, tmp_pa
 
 def test_a_run_without_a_host_starts_a_server_of_its_own_and_ends_it(tmp_path: Path) -> None:
     for kind in ("lite", "milvus"):
-        run = run_locust(tmp_path / kind, "--embedded", kind, *SMALL, "--mode", "async", "-t", "2s", "-u", "2")
+        run = run_locust(
+            tmp_path / kind, "--embedded", kind, *SMALL, "--mode", "async", "-t", "2s", "-u", "2", "-r", "2"
+        )
         run.assert_good()
         assert run.counted["async search"] > 0
         assert json.dumps(run.told["failures"]) == '{"async search": 0}'

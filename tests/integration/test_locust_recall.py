@@ -54,7 +54,9 @@ def test_a_poor_index_misses_the_recall_that_is_required(lite: EmbeddedServer, t
     """On Milvus Lite: the standalone searches without its index for some seconds after it is built."""
     index = ("--index-type", "IVF_FLAT", "--search-params", "nprobe=1", "--recall-every", "2")
     flags = ("--host", lite.uri, "--collection", "recall_poor", *SPREAD_OUT, *index)
-    run = run_locust(tmp_path, *flags, "--mode", "async", "-u", "2", "-t", "2s", "--require", "search recall >= 0.95")
+    run = run_locust(
+        tmp_path, *flags, "--mode", "async", "-u", "2", "-r", "2", "-t", "2s", "--require", "search recall >= 0.95"
+    )
     assert run.code == 1, run.err
     assert "MISSED: search recall >= 0.95: 0." in run.out
     (found,) = recalls(record_of(tmp_path))

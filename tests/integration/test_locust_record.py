@@ -180,7 +180,21 @@ def test_a_lost_worker_marks_its_phase_and_the_run_goes_on(
 def test_requirements_are_told_and_decide_the_exit_code(
     milvus: EmbeddedServer, tmp_path: Path, requirements: tuple[str, ...], code: int, told: str
 ) -> None:
-    flags = ("--host", milvus.uri, "--collection", "record_one", *SMALL, "--mode", "async", "-t", "3s", "-u", "2")
+    flags = (
+        "--host",
+        milvus.uri,
+        "--collection",
+        "record_one",
+        *SMALL,
+        "--mode",
+        "async",
+        "-t",
+        "3s",
+        "-u",
+        "2",
+        "-r",
+        "2",
+    )
     run = run_locust(tmp_path, *flags, *requirements)
     assert run.code == code, run.err
     assert told in run.out

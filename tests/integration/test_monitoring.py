@@ -99,7 +99,20 @@ def compared(prometheus: Prometheus, milvus: EmbeddedServer, tmp_path_factory: p
 def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
     """Searches in one mode: all that is sent counts in the record. It comes second: several runs are in the data."""
     prometheus = compared.prometheus
-    flags = ("--host", milvus.uri, "--collection", "monitoring_search", "--mode", "async", "-u", "4", "-t", "4s")
+    flags = (
+        "--host",
+        milvus.uri,
+        "--collection",
+        "monitoring_search",
+        "--mode",
+        "async",
+        "-u",
+        "4",
+        "-r",
+        "4",
+        "-t",
+        "4s",
+    )
     return scrape(prometheus, tmp_path_factory.mktemp("steady"), 0, *flags, files="search.py")
 
 

@@ -9,7 +9,7 @@ import pytest
 from locust import TaskSet, User, task
 
 from loadgen.faults import SettingsError
-from loadgen.plugin.casting import OPERATIONS, cast, find_closed_flags, may_write, operations_of
+from loadgen.plugin.casting import OPERATIONS, cast, find_closed_flags, find_slow_start, may_write, operations_of
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.users import AsyncUser, SyncUser
@@ -169,6 +169,18 @@ def test_locusts_users_and_spawn_rate_beside_arrivals_are_faults() -> None:
     ]
     assert find_closed_flags(Namespace(arrival="closed", num_users=3, spawn_rate=2.0)) == []
     assert find_closed_flags(Namespace(arrival="poisson", num_users=None, spawn_rate=None)) == []
+
+
+def test_a_run_that_is_over_before_its_last_user_starts_is_a_fault() -> None:
+    (fault,) = find_slow_start(Namespace(num_users=8, spawn_rate=None, run_time=7))
+    assert str(fault) == (
+        "--run-time 7: is over before the last of 8 users starts at 1/s, and counting begins with that. "
+        "Give a longer --run-time, or --spawn-rate 8."
+    )
+    assert find_slow_start(Namespace(num_users=8, spawn_rate=None, run_time=8)) == []
+    assert find_slow_start(Namespace(num_users=8, spawn_rate=8.0, run_time=1)) == []
+    assert find_slow_start(Namespace(num_users=None, spawn_rate=None, run_time=1)) == []
+    assert find_slow_start(Namespace(num_users=8, spawn_rate=None, run_time=None)) == []
 
 
 SEARCHER = """

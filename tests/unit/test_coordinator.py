@@ -351,6 +351,7 @@ def test_a_run_of_one_mode_that_is_stopped_before_its_users_have_started_counts_
     two.time.pass_by(10)
     assert two.screen.opened == []
     assert two.ledger.windows[0].tallies == {}
+    assert two.coordinator.run.incomplete == "only 4 of 8 users had started, and counting begins with the last"
 
 
 def test_workers_that_leave_because_they_are_told_to_stop_are_no_loss(two: Cluster) -> None:
