@@ -1,4 +1,4 @@
-"""Exceptions counted by kind: which type, raised where, how often. Every count is bounded."""
+"""Exceptions in words, and counted by kind: which type, raised where, how often. Every count is bounded."""
 
 import logging
 import traceback
@@ -11,6 +11,16 @@ from loadgen.sample import Mode
 KINDS = 32
 """Kinds that one count keeps apart; further ones are counted together as `OTHER`."""
 LONGEST_NAME = 60
+
+
+def describe_error(error: BaseException) -> str:
+    """An exception in words; its type where it has none, or where they would be a riddle (`KeyError: 'x'`)."""
+    try:
+        text = str(error).strip()
+    except Exception:  # noqa: BLE001 - somebody else's __str__
+        text = ""
+    plain = isinstance(error, RuntimeError | ValueError | OSError) and text
+    return text if plain else f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class ErrorKind(NamedTuple):

@@ -7,6 +7,8 @@ from itertools import count
 from typing import Any, TypeVar
 
 from loadgen.control.messages import Answer, Command, Prepare
+from loadgen.errors import describe_error
+from loadgen.runtime.hub import ENDING
 
 T = TypeVar("T")
 ANSWERS_KEPT = 256
@@ -101,7 +103,9 @@ class Responder:
         _remember(self._done, number, None, NUMBERS_KEPT)
         try:
             answer = Answer(command.run_id, number, value=self._execute(command))
-        except Exception as error:  # noqa: BLE001 - every exception is the answer, none ends the process
+        except ENDING:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer; none ends the process
             answer = Answer(command.run_id, number, error=describe_error(error))
         _remember(self._answers, number, answer, ANSWERS_KEPT)
         return answer
@@ -111,10 +115,3 @@ def _remember(memory: OrderedDict[int, T], number: int, value: T, at_most: int) 
     memory[number] = value
     while len(memory) > at_most:
         memory.popitem(last=False)
-
-
-def describe_error(error: BaseException) -> str:
-    """An exception in words; its type where it has none, or where they would be a riddle (`KeyError: 'x'`)."""
-    text = str(error).strip()
-    plain = isinstance(error, RuntimeError | ValueError | OSError) and text
-    return text if plain else f"{type(error).__name__}: {text}" if text else type(error).__name__

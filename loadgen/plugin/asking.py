@@ -1,6 +1,6 @@
 """What was asked for, by the command line or the page: the settings as they stand, their users and their phases."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from loadgen.runtime.guarding import CANNOT_START
 from loadgen.settings import CREDENTIALS, Settings
 from loadgen.shapes import Conductor, PhaseShape
 
-STOP_FIRST = "Stop it first."
+STOP_FIRST, WAIT_FIRST = "Stop it first.", "Wait until it has ended."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Asking:
         self._given = Settings()
         """The settings that were accepted last, with the host as a person gave it: none for an embedded server."""
         self._before: Before | None = None
+        self.is_ending: Callable[[], bool] = lambda: False
+        """Whether the results of the last run are still being written; Locust calls it stopped already."""
         self._contradictions = self._hide_passwords()
 
     def _hide_passwords(self) -> list[Fault]:
@@ -180,22 +182,25 @@ class Asking:
         if runner.state in (STATE_SPAWNING, STATE_RUNNING):
             return "users"
         starting = (runner.spawning_greenlet, getattr(self._environment.web_ui, "_swarm_greenlet", None))
-        return "start" if runner.state in (STATE_CLEANUP, STATE_STOPPING) or any(starting) else ""
+        if runner.state in (STATE_CLEANUP, STATE_STOPPING) or self.is_ending():
+            return "end"
+        return "start" if any(starting) else ""
 
     def _refuse_changes(self, settings: Settings, activity: str) -> None:
         """Raise SettingsError where a form would change the run that is active."""
+        way_out = WAIT_FIRST if activity == "end" else STOP_FIRST
         different = [name for name in Settings.model_fields if getattr(settings, name) != getattr(self._given, name)]
         faults = [
             Fault(
                 name,
                 "" if is_secret(Settings.model_fields[name]) else str(as_field(name, getattr(settings, name))),
                 "differs from the run that is active",
-                STOP_FIRST,
+                way_out,
             )
             for name in different
         ]
         if not faults and activity != "users":
-            faults = [Fault("mode", settings.mode, "cannot start while a run is active", STOP_FIRST)]
+            faults = [Fault("mode", settings.mode, "cannot start while a run is active", way_out)]
         if faults:
             raise SettingsError(faults)
 

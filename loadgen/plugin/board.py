@@ -51,6 +51,8 @@ class Board:
         self.levels: list[dict[str, Any]] = []
         """As `level_rows` makes them."""
         self._words: list[str] = []
+        self.is_ending = False
+        """A run has stopped, and is still compared and written: another would mix with it."""
 
     def reset(self) -> None:
         """Another run begins."""

@@ -30,6 +30,15 @@ class Front:
             base = self._environment.parsed_options.web_base_path or ""
             add_tab(self._environment.web_ui, base, self._board, lambda: self._ending.path)
 
+    @property
+    def is_ending(self) -> bool:
+        """A run has stopped, and is still compared and written."""
+        return self._board.is_ending
+
+    def note_end(self, *, over: bool) -> None:
+        """A run begins to end, or all of it is over."""
+        self._board.is_ending = not over
+
     def begin(self) -> None:
         """Another run."""
         self._board.reset()

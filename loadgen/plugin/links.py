@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from locust.exception import RPCError
+from locust.runners import WorkerRunner
 
 from loadgen.control.agent import Agent
 from loadgen.control.coordinator import Coordinator
@@ -97,3 +98,9 @@ class WorkerLink:
             self._on_refused(command.reason)
         elif isinstance(command, Command) and (answer := self._agent.receive(command)) is not None:
             self.send(answer)
+
+
+def send_stats(runner: Any) -> None:
+    """Have a worker send Locust's own statistics now; nothing in other processes."""
+    if isinstance(runner, WorkerRunner):
+        runner._send_stats()  # noqa: SLF001 - Locust has no other way to hurry it

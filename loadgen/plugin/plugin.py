@@ -13,8 +13,8 @@ from typing import Any, TextIO
 from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterRunner, WorkerRunner
 
 from loadgen.control.agent import Agent
-from loadgen.control.calls import describe_error
 from loadgen.control.merged import MergedLedger
+from loadgen.errors import describe_error
 from loadgen.health import Beat
 from loadgen.ledger import Counted, Ledger
 from loadgen.phase import Phase
@@ -27,7 +27,7 @@ from loadgen.plugin.display import find_handlers
 from loadgen.plugin.doubts import Doubts
 from loadgen.plugin.ending import Ending
 from loadgen.plugin.front import Front
-from loadgen.plugin.links import deliver
+from loadgen.plugin.links import deliver, send_stats
 from loadgen.plugin.metering import Metering
 from loadgen.plugin.page import dress_page
 from loadgen.plugin.patches import wait_before_users
@@ -38,7 +38,7 @@ from loadgen.plugin.supply import Supply
 from loadgen.plugin.surroundings import Interrupt, leave, repair_locust_main, stop_test
 from loadgen.plugin.worker_side import WorkerSide
 from loadgen.runtime.guarding import CANNOT_START
-from loadgen.runtime.hub import HubQueue
+from loadgen.runtime.hub import ENDING, HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
 from loadgen.sample import Mode, Sample
@@ -79,7 +79,9 @@ class Plugin:
         clean_logs(find_handlers())
         try:
             self._begin(environment, runner, web_ui)
-        except Exception as error:  # noqa: BLE001 - Locust would log its traceback; nothing has been sent
+        except ENDING:
+            raise
+        except BaseException as error:  # noqa: BLE001 - Locust would log its traceback; nothing has been sent
             leave(describe_error(error), CANNOT_START)
 
     def _begin(self, environment: Any, runner: Any, web_ui: Any) -> None:
@@ -99,31 +101,30 @@ class Plugin:
         self._station.listeners = listeners
         self._station.on_error = self._metering.exporter.count_task_error
         self._station.on_recall = self._metering.exporter.count_recall
-        self._agent = Agent(environment, self._station, self._metering.exporter, self._open, self._send_stats)
-        self._pulse = Pulse(self._station.loop, self._beat, self._agent.look)
+        hurry = partial(send_stats, runner)
+        agent = self._agent = Agent(environment, self._station, self._metering.exporter, self._open, hurry)
+        self._pulse = Pulse(self._station.loop, self._beat, agent.look)
         if isinstance(runner, WorkerRunner):
-            self._begin_worker(environment, runner)
+            self._begin_worker(environment, runner, agent)
         else:
-            self._begin_coordinator(environment, runner, own, web_ui)
+            self._begin_coordinator(environment, runner, agent)
+            self._go(environment, web_ui)
 
-    def _begin_worker(self, environment: Any, runner: Any) -> None:
+    def _begin_worker(self, environment: Any, runner: Any, agent: Agent) -> None:
         self._everyone = list(environment.user_classes)
-        assert self._agent is not None  # noqa: S101 - made just before
-        self._worker = WorkerSide(environment, runner, self._agent)
+        self._worker = WorkerSide(environment, runner, agent)
         self._listen(environment.events)
         self._expect(environment.parsed_options.mode)  # its own, which its master may change
         self._add_sinks(environment.parsed_options)
         self._doubts.warn()
         self._worker.greet()
 
-    def _begin_coordinator(self, environment: Any, runner: Any, own: Ledger, web_ui: Any) -> None:
+    def _begin_coordinator(self, environment: Any, runner: Any, agent: Agent) -> None:
         is_master = isinstance(runner, MasterRunner)
-        ledger: Counted = MergedLedger() if is_master else own
+        ledger: Counted = MergedLedger() if is_master else self._station.ledger
         self._station.counted = ledger
         self._ending = Ending(ledger)
         self._front = Front(environment, self._progress, ledger, self._ending)
-        agent = self._agent
-        assert agent is not None  # noqa: S101 - made just before
         exporter, find_death = self._metering.exporter, self._supply.find_death
         host = RunHost(environment, exporter, self._front, find_death, lambda: 0 if is_master else agent.in_flight)
         self._coordinator = make_coordinator(environment, agent, ledger, self._progress, host)
@@ -131,12 +132,12 @@ class Plugin:
             environment.events.worker_report.add_listener(self._on_worker_report)
         conductor = PlanConductor(environment, lambda: self._coordinator, lambda: self._starting.begin())  # noqa: PLW0108
         self._asking = Asking(environment, self._doubts, conductor)
+        self._asking.is_ending = lambda: self._front.is_ending
         self._everyone = self._asking.everyone
         parts = (self._asking, self._supply, self._ending, self._progress, self._front, self._coordinator)
         self._starting = Starting(environment, self._station, self._interrupt, parts)
         self._starting.on_begin = self._show
         self._listen(environment.events)
-        self._go(environment, web_ui)
 
     def _go(self, environment: Any, web_ui: Any) -> None:
         settings, options = self._asking.read(), environment.parsed_options
@@ -217,11 +218,6 @@ class Plugin:
         self._station.beat(beat)
         self._metering.exporter.beat(beat)
 
-    def _send_stats(self) -> None:
-        runner = self._environment.runner
-        if isinstance(runner, WorkerRunner):
-            runner._send_stats()  # noqa: SLF001 - Locust has no other way to hurry it
-
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         if report := data.get("loadgen"):
             deliver(self._coordinator, client_id, report)
@@ -230,6 +226,7 @@ class Plugin:
 
     def _on_test_stopping(self, environment: Any, **_: Any) -> None:
         if not isinstance(environment.runner, WorkerRunner):
+            self._front.note_end(over=False)
             self._coordinator.run.ended = perf_counter()
         if isinstance(environment.runner, MasterRunner):
             self._coordinator.stop()
@@ -237,12 +234,16 @@ class Plugin:
             self._agent.break_off()
 
     def _on_test_stop(self, environment: Any, **_: Any) -> None:
+        try:
+            self._end_run(environment)
+        finally:
+            if not isinstance(environment.runner, WorkerRunner):
+                self._front.note_end(over=True)
+
+    def _end_run(self, environment: Any) -> None:
         self._progress.rest()
-        self._station.queue.flush()
-        self._station.listeners.summarize()
-        self._station.ledger.close(perf_counter())
+        self._station.end_run()
         self._metering.exporter.leave()
-        self._station.settle()
         if isinstance(environment.runner, WorkerRunner):
             return
         self._coordinator.end_run()

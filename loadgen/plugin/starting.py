@@ -9,9 +9,9 @@ import gevent
 from locust.exception import StopTest
 from locust.runners import LocalRunner, MasterRunner
 
-from loadgen.control.calls import describe_error
 from loadgen.control.coordinator import Coordinator
 from loadgen.control.run import Run
+from loadgen.errors import describe_error
 from loadgen.faults import SettingsError
 from loadgen.plugin.asking import Asking
 from loadgen.plugin.casting import may_write
@@ -22,6 +22,7 @@ from loadgen.plugin.supply import Supply
 from loadgen.plugin.surroundings import Interrupt, leave
 from loadgen.record import make_folder, new_run_id
 from loadgen.runtime.guarding import CANNOT_START
+from loadgen.runtime.hub import ENDING
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.users import Station
@@ -57,7 +58,7 @@ class Starting:
             self._supply.wait_for_shield()
             self._front.close()
             leave("Interrupted before the run began.", self._interrupt.code)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nothing was sent
             self._front.close()
             leave(describe_error(error), CANNOT_START)
 
@@ -74,9 +75,9 @@ class Starting:
             run, self._run = self._run, None
             assert run is not None  # noqa: S101 - likewise
             self._begin_record(run)
-        except StopTest:
+        except (StopTest, *ENDING):
             raise
-        except Exception as error:  # noqa: BLE001 - as above
+        except BaseException as error:  # noqa: BLE001 - as above
             self._refuse(describe_error(error))
 
     def _prepare(self, settings: Settings) -> None:
@@ -136,6 +137,7 @@ class Starting:
 
     def _refuse(self, words: str) -> NoReturn:
         self._progress.rest()
+        self._coordinator.end_run()
         self._asking.roll_back()
         self._supply.release()
         self._ending.refuse(words)

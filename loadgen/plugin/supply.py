@@ -14,6 +14,7 @@ from loadgen.settings import Settings
 from loadgen.store import (
     Lease,
     ServerInfo,
+    StoreError,
     aclose_stores,
     close_stores,
     open_stores,
@@ -26,6 +27,8 @@ from loadgen.store import (
 from loadgen.truth import Truth
 from loadgen.users import Station
 from loadgen.workload import Dataset, InsertStream
+
+CONNECTED_WITHIN = 15
 
 
 class Nodes:
@@ -82,7 +85,7 @@ class Supply:
 
         try:
             return run_in_thread(work)
-        except Exception:
+        except BaseException:
             self.release()
             raise
 
@@ -172,4 +175,10 @@ def _open_stores(station: Station, settings: Settings, modes: Iterable[Mode]) ->
     station.stores = {mode: open_stores(settings, mode) for mode in modes}
     station.seen = {Mode.SYNC: warm_sync_stores(station.stores.get(Mode.SYNC, ()))}
     if Mode.ASYNC in station.stores:
-        station.seen[Mode.ASYNC] = station.loop.call(warm_stores(station.stores[Mode.ASYNC])).result(timeout=15)
+        connecting = station.loop.call(warm_stores(station.stores[Mode.ASYNC]))
+        try:
+            station.seen[Mode.ASYNC] = connecting.result(timeout=CONNECTED_WITHIN)
+        except TimeoutError:
+            connecting.cancel()
+            told = f"the async clients did not connect to {settings.host} within {CONNECTED_WITHIN} s"
+            raise StoreError(told) from None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_file
-from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED
+from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED, STATE_STOPPING
 
 from loadgen.plugin.board import Board, table_rows
 
@@ -49,7 +49,12 @@ def add_tab(web_ui: Any, base: str, board: Board, find_record: FindRecord) -> No
 
 
 def _state(told: str, board: Board) -> str:
-    """Locust's state as the page is to see it: told that it is ready while data load, it would go back to its form."""
+    """Locust's state as the page is to see it: told that it is ready while data load, it would go back to its form.
+
+    Nor may it offer a start while the run before is still written.
+    """
+    if board.is_ending and told == STATE_STOPPED:
+        return str(STATE_STOPPING)
     return STATE_SPAWNING if board.is_busy and told in (STATE_INIT, STATE_STOPPED) else told
 
 

@@ -22,6 +22,8 @@ PAUSE = 0.2
 """Seconds between two looks at the queue, unless somebody waits for it to be empty. A wake of the hub costs some 100 us
 of CPU and drives the loop's data out of the caches, so it wakes 5 times a second at most, not for each sample; what is
 measured was stamped before and does not change."""
+ENDING = (KeyboardInterrupt, gevent.GreenletExit)
+"""What ends a process or a greenlet from outside; everything else that is raised, SystemExit too, is an error."""
 WAITING_AT_MOST = 64
 """Greenlets whose listener may wait while others deliver; after that the queue waits with them."""
 LOOK = 0.005

@@ -166,6 +166,13 @@ class Station:
         if self.checks.changed_at is not None:
             self.ledger.spoil(self.checks.changed_at)
 
+    def end_run(self) -> None:
+        """Have all that users have handed over counted, and close the phase. On the hub alone."""
+        self.queue.flush()
+        self.listeners.summarize()
+        self.ledger.close(perf_counter())
+        self.settle()
+
     def store_for(self, mode: Mode, user_number: int) -> Any:
         """The store that this user shares with every `connections`-th other. Raises RuntimeError before `open`."""
         stores = self.stores.get(mode)

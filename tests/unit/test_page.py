@@ -113,6 +113,17 @@ def test_a_form_that_is_refused_changes_nothing_and_shows_no_secret(monkeypatch:
         assert served.settings().token.get_secret_value() == TOKEN
 
 
+def test_no_start_is_accepted_while_the_run_before_is_still_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    with page(monkeypatch, "--host", HOST) as served:
+        served.asking.is_ending = lambda: True
+        before = served.state()
+        told = served.post()["message"]
+        assert told.endswith("--mode compare: cannot start while a run is active. Wait until it has ended.")
+        assert served.state() == before
+        served.asking.is_ending = lambda: False
+        assert served.post()["success"] is True
+
+
 def test_what_the_process_was_started_with_is_shown_and_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     with page(monkeypatch, "--host", HOST) as served:
         served.web_ui.update_template_args()
