@@ -3,6 +3,7 @@
 import re
 from urllib.parse import unquote, urlsplit
 
+HIGHEST_PORT = 65_535
 PORTS = {"https": 443}
 OTHER_PORT = 19_530
 """What pymilvus connects to where an address names no port."""

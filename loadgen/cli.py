@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Never
 
 from loadgen import __version__
+from loadgen.addresses import HIGHEST_PORT
 from loadgen.calibrate.command import add_calibrate
 from loadgen.commands.prepare import add_prepare
 from loadgen.commands.wait import add_wait
@@ -19,7 +20,6 @@ from loadgen.flags import UNKNOWN, say_unknown
 from loadgen.plain_text import one_line
 from loadgen.report.command import add_report
 from loadgen.report.compare_command import add_compare
-from loadgen.values import HIGHEST_PORT
 
 if TYPE_CHECKING:
     from loadgen.server import EmbeddedServer

@@ -84,6 +84,7 @@ class MergedLedger:
         self.expect(phase)
         if self._attempts[phase.number] == phase.attempt:
             window = self._windows[phase.number]
+            window.phase = phase  # as it was opened: with the moment at which it began
             window.seconds = max(window.seconds, part.seconds)
             window.heard[agent] = float(message["covered"])
         self._stale.add(phase.number)

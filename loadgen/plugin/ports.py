@@ -7,12 +7,12 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from loadgen.addresses import HIGHEST_PORT
 from loadgen.faults import Fault, SettingsError
 from loadgen.plugin.arguments import read_settings
 from loadgen.plugin.casting import find_closed_flags
 from loadgen.plugin.ending import find_faults
 from loadgen.runtime.leaving import leave
-from loadgen.values import HIGHEST_PORT
 
 ANYWHERE = ("", "*")
 """What stands for all addresses of this machine, in Locust's own settings."""

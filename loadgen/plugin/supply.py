@@ -1,5 +1,6 @@
 """What a process needs before its users: the embedded server, the prepared collection, open stores, made queries."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -29,6 +30,9 @@ from loadgen.users import Station
 from loadgen.workload import Dataset, InsertStream
 
 CONNECTED_WITHIN = 15
+"""Seconds."""
+
+logger = logging.getLogger("loadgen")
 
 
 class Nodes:
@@ -156,11 +160,13 @@ class Supply:
         self._shield.acquire(timeout=4)
 
     def find_death(self) -> str:
-        """What to tell of an embedded server that has ended by itself; empty where there is none."""
+        """What to tell of an embedded server that has ended by itself, its last log lines logged; else empty."""
         if self._server is None or self._server.running:
             return ""
         self._server.stop(keep=True)
-        return describe_failure("the embedded server ended by itself", self._server.log)
+        told = "the embedded server ended by itself"
+        logger.error("%s", describe_failure(told.capitalize(), self._server.log))
+        return f"{told}; its log is {self._server.log}"
 
     def stop_server(self) -> None:
         """End the embedded server, if there is one, and any hold on a collection elsewhere."""

@@ -120,7 +120,7 @@ def test_ctrl_c_in_a_phase_leaves_the_terminal_as_it_was(
     monkeypatch.setenv("NO_COLOR", "1")
     where = ("--host", milvus.uri, "--collection", "terminal_stopped", *SMALL)
     seen = on_terminal(tmp_path, *where, "--mode", "sync", "-t", "60s", act=lambda screen: "operations/s" in screen)
-    assert seen.code == 0, seen.screen
+    assert seen.code == 130, seen.screen
     assert_left_as_it_was(seen)
     assert re.search(rf"sync, 1 users {BAR}[\d,.]+ operations/s", re.sub(r"\x1b\[[\d;]*m", "", seen.screen))
 

@@ -157,7 +157,7 @@ def test_a_busy_port_is_one_line_and_exit_code_2() -> None:
         ([], {"LOADGEN_EMBEDDED": "elite"}, "unknown embedded server 'elite'; choose auto, milvus, lite"),
         (["--port", "70000"], {}, "argument --port: '70000' is no port; give a number from 0 to 65535"),
         (["--port", "many"], {}, "argument --port: 'many' is no port"),
-        (["--colour"], {}, "unrecognized arguments: --colour"),
+        (["--colour"], {}, "--colour is no flag (see loadgen serve --help)"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(
