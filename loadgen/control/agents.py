@@ -110,7 +110,7 @@ class Agents:
         there = self.connected()
         call = self.ask(dict.fromkeys(there, Prepare(settings)), PREPARE_WITHIN)
         if call.errors:
-            raise AgentError("; ".join(self._name(agent, error) for agent, error in sorted(call.errors.items())))
+            raise AgentError(self._say(call.errors))
         if silent := there - set(call.values):
             raise AgentError(f"{len(silent)} of {len(there)} workers were not ready within {PREPARE_WITHIN:g} s")
         self._prepared = set(there)
@@ -136,8 +136,15 @@ class Agents:
             pause(LOOK)
         return True
 
-    def _name(self, agent: str, error: str) -> str:
-        return error if self._link.is_local else f"worker {agent} cannot take part: {error}"
+    def _say(self, errors: Mapping[str, str]) -> str:
+        """Why agents cannot take part; what several say is said once."""
+        alike: dict[str, list[str]] = {}
+        for agent, error in sorted(errors.items()):
+            alike.setdefault(error, []).append(agent)
+        if self._link.is_local:
+            return "; ".join(alike)
+        who = [f"{len(names)} workers" if len(names) > 1 else f"worker {names[0]}" for names in alike.values()]
+        return "; ".join(f"{one} cannot take part: {error}" for one, error in zip(who, alike, strict=True))
 
     def prepare(self, agent: str, settings: Mapping[str, Any], truth: Mapping[str, Any] | None) -> str:
         """Make a newcomer ready for the run in progress; empty, or why it cannot take part."""

@@ -58,8 +58,9 @@ class Front:
             run_in_thread(lambda: self._board.take(*self._ending.compare()))
 
     def conclude(self) -> None:
-        """A run is over: show what its end has compared."""
-        self._board.take(self._ending.levels, self._ending.words)
+        """A run is over: show what its end has compared; after a start that was refused, why stays."""
+        if words := self._ending.words:
+            self._board.take(self._ending.levels, words)
 
     def close(self) -> None:
         """Leave the terminal as it was."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+from locust.exception import StopTest
 from locust.runners import STATE_STOPPING, MasterRunner, WorkerRunner
 
 READY_WITHIN = 180.0
@@ -52,8 +53,9 @@ def leave_workers_to_coordinator(runner: Any, is_held: Callable[[], bool], has_p
         return getattr(gevent.getcurrent(), "_run", None) in (runner.heartbeat_worker, runner.client_listener)
 
     def held_start(*args: Any, **kwargs: Any) -> None:
-        if not (is_locusts_own() and is_held() and has_plan()):
-            start(*args, **kwargs)
+        if is_locusts_own() and is_held() and has_plan():
+            return
+        _start(start, *args, **kwargs)
 
     def held_stop(*args: Any, **kwargs: Any) -> None:
         if not (is_locusts_own() and is_held() and runner.worker_count <= 0):
@@ -68,6 +70,17 @@ def leave_workers_to_coordinator(runner: Any, is_held: Callable[[], bool], has_p
             check_stopped()
 
     runner.start, runner.stop, runner.quit, runner.check_stopped = held_start, held_stop, held_quit, held_check_stopped
+
+
+def _start(start: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+    """Start a master; StopTest is one line of the log, as its page starts it in a greenlet that does not know it."""
+    told = ""
+    try:
+        start(*args, **kwargs)
+    except StopTest as error:
+        told = str(error)
+    if told:
+        logger.error("%s", told)
 
 
 def dispatch_anew(runner: Any) -> None:

@@ -151,4 +151,4 @@ class Starting:
             leave(words, CANNOT_START)
         self._front.refuse(words)
         runner.shape_greenlet = runner.shape_last_tick = None  # a stop() now would keep them, and refuse the next start
-        raise StopTest(words)
+        raise StopTest(f"The run did not begin: {words}")

@@ -255,7 +255,10 @@ def test_a_worker_that_cannot_be_prepared_refuses_the_run_and_nothing_else_is_se
     assert two.coordinator.state is State.FAILED
     two.time.pass_by(30)
     assert {command.kind for _, command in two.network.sent[2:]} == {"confirm"}, "nor later"
-    two["b"].error = ""
+    two["a"].error = "no such host: milvus"
+    with pytest.raises(AgentError, match=r"^2 workers cannot take part: no such host: milvus$"):
+        two.begin(closed_phases(1), run_id="both")
+    two["a"].error = two["b"].error = ""
     assert two.begin(closed_phases(1), run_id="two").incomplete != ""
     two.carry_out()
     assert two.coordinator.run.incomplete == "", "another run may begin"

@@ -1,0 +1,104 @@
+"""A locustfile that makes a step of a start fail: which one, in whom and how stands in the file `$START_FAULT`.
+
+The file is looked at whenever the step is taken, so that one process can be made to fail in many ways. It has no users.
+"""
+
+import asyncio
+import functools
+import importlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+from locust import events
+from pymilvus.exceptions import MilvusException
+
+from loadgen.faults import Fault, SettingsError
+from loadgen.server import ServerError
+from loadgen.store import StoreError
+
+WORDS = "made to fail"
+"""In every exception that has words."""
+
+
+class UnspeakableError(Exception):
+    """Cannot be put into words."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class ForeignError(BaseException):
+    """No Exception, and of nobody that is known here."""
+
+
+KINDS: dict[str, Callable[[], BaseException]] = {
+    "SettingsError": lambda: SettingsError([Fault("rows", "7", WORDS, "Mend it.")]),
+    "StoreError": lambda: StoreError(WORDS),
+    "ServerError": lambda: ServerError(WORDS),
+    "RuntimeError": lambda: RuntimeError(WORDS),
+    "OSError": lambda: OSError(28, WORDS),
+    "ValueError": lambda: ValueError(WORDS),
+    "KeyError": lambda: KeyError(WORDS),
+    "TimeoutError": TimeoutError,
+    "MemoryError": MemoryError,
+    "AssertionError": AssertionError,
+    "RecursionError": lambda: RecursionError(WORDS),
+    "MilvusException": lambda: MilvusException(1, WORDS),
+    "RpcError": lambda: grpc.RpcError(WORDS),
+    "two lines": lambda: RuntimeError(f"{WORDS}\nTraceback, so to speak\x1b[31m"),
+    "UnspeakableError": UnspeakableError,
+    "CancelledError": lambda: asyncio.CancelledError(WORDS),
+    "SystemExit": lambda: SystemExit(WORDS),
+    "ForeignError": lambda: ForeignError(WORDS),
+}
+STEPS = {
+    "folder": "loadgen.plugin.starting make_folder",
+    "server": "loadgen.plugin.supply start_server",
+    "data": "loadgen.plugin.supply Dataset",
+    "lease": "loadgen.plugin.supply Lease",
+    "collection": "loadgen.plugin.supply prepare",
+    "truth": "loadgen.plugin.supply find_truth",
+    "run": "loadgen.plugin.starting Run",
+    "queries": "loadgen.plugin.supply to_query",
+    "stores": "loadgen.plugin.supply open_stores",
+    "warm": "loadgen.plugin.supply warm_sync_stores",
+    "metrics": "loadgen.exporter Exporter.begin",
+    "record": "loadgen.plugin.ending Recorder",
+    "page": "loadgen.plugin.front Front.begin",
+    "teaching": "loadgen.control.coordinator Coordinator.teach",
+}
+ON_WORKERS = ("data", "queries", "stores", "warm", "metrics")
+"""Steps that a worker takes too."""
+
+
+def _break(step: str, module: str, name: str) -> None:
+    holder: Any = importlib.import_module(module)
+    *outer, last = name.split(".")
+    for part in outer:
+        holder = getattr(holder, part)
+    original = getattr(holder, last)
+
+    @functools.wraps(original)
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        told = Path(os.environ["START_FAULT"]).read_text().split(",")
+        if told[:2] == [step, _role]:
+            error = KINDS[told[2]]()
+            raise error
+        return original(*args, **kwargs)
+
+    setattr(holder, last, broken)
+
+
+_role = "leader"
+if "START_FAULT" in os.environ:  # not in the tests, which read the tables
+    for _step, _place in STEPS.items():
+        _break(_step, *_place.split())
+
+
+@events.init.add_listener
+def _note_role(environment: Any, **_: Any) -> None:
+    global _role  # noqa: PLW0603 - one process has one
+    _role = "worker" if environment.parsed_options.worker else "leader"
