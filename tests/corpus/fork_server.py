@@ -11,6 +11,7 @@ Without, what it is after it has replaced itself by an unpatched one.
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -45,6 +46,8 @@ def main() -> None:
     importlib.import_module("locust.main")
     for name in () if patched else PREPARED:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # no child copies memory only to count who refers to it
     answers = os.fdopen(os.dup(1), "w")
     answers.write(f"{json.dumps({'threads': threading.active_count()})}\n")
     answers.flush()

@@ -19,13 +19,13 @@ FAULT = re.compile(r"  --[^ :]")
 SAMPLE = (
     ("flags", "--rows"),
     ("variables", "LOADGEN_FRESH"),
-    ("config_files", "rows = 0"),
     ("config_files", "tool = 3"),
-    ("requirements", "serch"),
     ("locustfiles", "syntax.py"),
+    ("locustfiles", "nul.py"),
     ("locustfiles", "plugval.py"),
     ("locustfiles", "missing.py"),
     ("commands", "--tolerance"),
+    ("commands", "99999"),
     ("records", "run_id"),
 )
 """Cases that are given to true processes as well, by their table and a word in them."""
