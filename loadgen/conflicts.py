@@ -1,12 +1,16 @@
 """Settings that are each well-formed and yet cannot go together."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from loadgen.addresses import STRANGE, find_flaw
 from loadgen.faults import Fault
 from loadgen.message_sizes import LITE, find_oversized
+from loadgen.plain_text import CONTROLS, one_line
 
 if TYPE_CHECKING:
     from loadgen.settings import Settings
@@ -23,6 +27,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
     """Every such fault, each with the names of the settings it looks at."""
     return [
         *_own_collection(settings),
+        *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_twice(settings), *_arrivals(settings), *_targets(settings)),
     ]
@@ -33,6 +38,34 @@ def _own_collection(settings: "Settings") -> list[Conflict]:
         return []
     problem = "is where this tool keeps who uses which collection"
     return [(Fault("collection", LEASES, problem, "Choose another name."), ("collection",))]
+
+
+def _characters(settings: "Settings") -> list[Conflict]:
+    """Texts that a terminal, a log, a file system or a header of a request would take for something else."""
+    found: list[Conflict] = []
+    for name, value in settings:
+        if name == "host":  # has a stricter rule of its own
+            continue
+        strange = next((one[0] for text in _texts(value) if (one := CONTROLS.search(text))), "")
+        if strange:
+            shown = "" if isinstance(value, SecretStr) else ",".join(_texts(value))
+            problem = f"contains a control character ({one_line(strange)})"
+            found.append((Fault(name, shown, problem, "Leave it out."), (name,)))
+    return found
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a value: itself, those in it, and its keys."""
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from (*_texts(key), *_texts(part))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts(part)
 
 
 def _address(settings: "Settings") -> list[Conflict]:
@@ -49,13 +82,20 @@ def _address(settings: "Settings") -> list[Conflict]:
         return [(Fault("host", shown, problem, "Use --embedded lite."), ("host",))]
     if scheme not in SCHEMES:
         return [(Fault("host", shown, f"is no address that starts with {', '.join(SCHEMES)}", way_out), ("host",))]
+    flaw = _find_place_flaw(settings.host, scheme)
+    return [(Fault("host", shown, flaw, way_out), ("host",))] if flaw else []
+
+
+def _find_place_flaw(address: str, scheme: str) -> str:
+    """Why an address with a right scheme leads nowhere; empty where it may lead somewhere."""
     try:
-        parts = urlsplit(settings.host)
-        complete = scheme == "unix" or bool(parts.hostname)
-        _ = parts.port
+        parts = urlsplit(address)
+        name = address.partition(":")[2].strip("/") if scheme == "unix" else (parts.hostname or "").strip(".")
+        if parts.port == 0:  # pymilvus would go to its own default
+            return "has port 0, which nobody listens on"
     except ValueError as error:
-        return [(Fault("host", shown, f"is no address ({error})", way_out), ("host",))]
-    return [] if complete else [(Fault("host", shown, "names no host", way_out), ("host",))]
+        return f"is no address ({error})"
+    return "" if name else "names no host"
 
 
 def without_secret(address: str) -> str:
@@ -69,9 +109,16 @@ def _files(settings: "Settings") -> list[Conflict]:
     found: list[Conflict] = []
     for name in FILES:
         path = getattr(settings, name)
-        if path and not Path(path).is_file():
+        if path and not _is_file(path):
             found.append((Fault(name, path, "is no file", "Give the path of a PEM file."), (name,)))
     return [*found, *_client_files(settings)]
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # such as a name that is too long for one
+        return False
 
 
 def _client_files(settings: "Settings") -> list[Conflict]:
@@ -154,9 +201,16 @@ def _targets(settings: "Settings") -> list[Conflict]:
         found.append((fault, (name, "metrics_port")))
     if given and Path(given).suffix != ".json":
         found.append((Fault(name, given, "does not end with .json", "Prometheus reads it only so."), (name,)))
-    if given and not Path(given).absolute().parent.is_dir():
+    if given and not _is_in_folder(given):
         found.append((Fault(name, given, "is in no folder that there is", "Make the folder first."), (name,)))
     return found
+
+
+def _is_in_folder(path: str) -> bool:
+    try:
+        return Path(path).absolute().parent.is_dir()
+    except OSError:
+        return False
 
 
 def _arrivals(settings: "Settings") -> list[Conflict]:

@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from loadgen.plain_text import one_line
 
+LONGEST_VALUE = 200
+"""Characters of a value that are shown: what is wrong with it stands behind it."""
+
 
 class Fault(NamedTuple):
     """One wrong setting: its name, the value that was given, what is wrong with it, and what to do."""
@@ -17,7 +20,7 @@ class Fault(NamedTuple):
     def __str__(self) -> str:
         """One line, such as: `--top-k 20000: is above 16384. Choose 1 to 16384.`."""
         flag = f"--{self.setting.replace('_', '-')}"
-        given = f" {self.value}" if self.value else ""
+        given = f" {one_line(self.value, LONGEST_VALUE)}" if self.value else ""
         return one_line(f"{flag}{given}: {self.problem}. {self.way_out}")
 
 

@@ -18,6 +18,8 @@ LONGEST = 2_000
 """Characters of one text that are shown; a record may have names of any length."""
 INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 """Categories of Unicode without a print: controls, formats (directions, joiners), surrogates, separators of lines."""
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, separators of lines, and bytes that were no UTF-8: no name, path or token has them."""
 SUSPECT, SUSPECT_IN_LINES = re.compile(r"[^ -~]"), re.compile(r"[^ -~\n\t]")
 """What is worth a look: all but the printable characters of ASCII."""
 LONGEST_LOG = 100_000
@@ -77,7 +79,7 @@ class VisibleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as text."""
-        return LINE_START.sub("\n  ", lines(self._inner.format(record)))
+        return LINE_START.sub("\n  ", lines(self._inner.format(record).rstrip("\n")))
 
 
 def clean_logs(handlers: Iterable[logging.Handler]) -> None:

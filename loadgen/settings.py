@@ -24,7 +24,7 @@ from loadgen.values import (
     Words,
 )
 
-WHOLE_NUMBERS = "Give whole numbers with commas"
+WHOLE_NUMBERS = "Give whole numbers from 1 to 1,000,000 with commas"
 ON_PAGE: dict[str, JsonValue] = {"page": True}
 NOT_ON_PAGE: dict[str, JsonValue] = {"page": False}
 OF_HOST: dict[str, JsonValue] = {"address": "host"}
@@ -103,9 +103,9 @@ class Settings(BaseModel):
     overwrite: bool = setting(False, "allow to drop a collection that this tool has not made")
 
     # The data
-    rows: int = setting(10_000, "rows in the collection before the load starts", ge=1)
+    rows: int = setting(10_000, "rows in the collection before the load starts", ge=1, le=10**10)
     seed: int = setting(1, "seed of the data and the queries", ge=0, le=2**63 - 1)
-    clusters: int = setting(64, "clusters that the vectors are drawn from", ge=1)
+    clusters: int = setting(64, "clusters that the vectors are drawn from", ge=1, le=1_000_000)
     spread: float = setting(0.3, "size of a cluster, as a part of its centre's length", gt=0, le=10)
     queries: int = setting(1_000, "different queries, made before the clock starts", ge=1, le=1_000_000)
     batch_size: int = setting(100, "nodes in one RPC of an insert or of the loading", ge=1, le=100_000)
@@ -117,7 +117,7 @@ class Settings(BaseModel):
     )
     nodes_per_insert: int = setting(1, "nodes in one insert operation", ge=1, le=100_000)
     recall_every: int = setting(
-        20, "one search in so many is compared with the exact neighbours, off the clock; 0: none", ge=0
+        20, "one search in so many is compared with the exact neighbours, off the clock; 0: none", ge=0, le=10**9
     )
     cache: str = setting("", "folder that keeps exact neighbours; empty is ~/.cache/milvus-loadgen")
 
@@ -134,7 +134,7 @@ class Settings(BaseModel):
     rate: Rates = setting(
         (),
         "arrivals per second in each phase of an open run, with commas",
-        way_out="Give numbers above 0 with commas, such as 50,100,200",
+        way_out="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200",
     )
     max_in_flight: int = setting(
         256, "operations of an open run under way at once in each process, for sync the threads", ge=1, le=10_000
@@ -143,7 +143,7 @@ class Settings(BaseModel):
         1.0, "how long an arrival may wait for a place in flight, then it is dropped", unit="s", ge=0, le=600
     )
     rounds: int = setting(2, "rounds of sync, async, async, sync at each concurrency or rate", ge=1, le=1_000)
-    phase_seconds: float = setting(10.0, "measured length of a phase", unit="s", gt=0, le=86_400)
+    phase_seconds: float = setting(10.0, "measured length of a phase", unit="s", ge=0.01, le=86_400)
     warmup_seconds: float = setting(2.0, "load before the measured part of a phase", unit="s", ge=0, le=86_400)
     give_up_after: float = setting(
         30.0,

@@ -1,6 +1,7 @@
 """Types of the settings: how the text that a person types becomes a value."""
 
 import json
+import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from loadgen.addresses import HIGHEST_PORT
 
 BETWEEN_TEXTS = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')
+PORT = re.compile(r"[0-9]{1,5}")
 METRICS = ("COSINE", "IP", "L2")
 CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually")
 INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
@@ -35,16 +37,30 @@ def _parameters(given: object) -> object:
             raise ValueError("is neither JSON nor key=value pairs")
         text = "{" + ",".join(f"{json.dumps(key.strip())}:{_literal(value)}" for key, _, value in pairs) + "}"
     try:
-        return json.loads(text)
+        return _load(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"is no JSON object ({error.msg})") from None
 
 
 def _literal(text: str) -> str:
     try:
-        return json.dumps(json.loads(text))
+        return json.dumps(_load(text))
     except json.JSONDecodeError:
         return json.dumps(text.strip())
+
+
+def _load(text: str) -> Any:
+    """Read JSON whose numbers are numbers. Raises ValueError."""
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"has a number that is not finite ({text})")
+    return number
 
 
 def _numbers(given: object) -> object:
@@ -71,7 +87,7 @@ def _port(given: object) -> object:
     text = str(given).strip().lower()
     if text in ("off", "false"):
         return "off"
-    if not (text.isdecimal() and int(text) <= HIGHEST_PORT):
+    if not (PORT.fullmatch(text) and int(text) <= HIGHEST_PORT):
         raise ValueError(f"is neither a port up to {HIGHEST_PORT} nor off")
     return int(text)
 
@@ -83,9 +99,11 @@ def _spelling(names: tuple[str, ...]) -> BeforeValidator:
 
 
 Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
-Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_numbers), Field(min_length=1)]
+Counts = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], BeforeValidator(_numbers), Field(min_length=1)
+]
 Rates = Annotated[
-    tuple[Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)], ...], BeforeValidator(_numbers)
+    tuple[Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)], ...], BeforeValidator(_numbers)
 ]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]

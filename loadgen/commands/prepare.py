@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Never
 
+from loadgen.commands.lengths import seconds
 from loadgen.faults import SettingsError
 from loadgen.plain_text import lines, one_line
 
@@ -26,13 +27,14 @@ def add_prepare(commands: Any) -> None:
     text = "wait for Milvus and load the data of a run that comes later; takes all flags of locust, as -f and --config"
     parser = commands.add_parser("prepare", help=text, description=text)
     parser.add_argument(
-        "--wait", type=float, default=0.0, metavar="SECONDS", help="how long Milvus may take to answer [default: 0]"
+        "--wait", type=seconds, default=0.0, metavar="SECONDS", help="how long Milvus may take to answer [default: 0]"
     )
     parser.set_defaults(command=_prepare, takes_rest=True)
 
 
 def _prepare(given: argparse.Namespace) -> int:
     """Exit code 0: the collection holds exactly the data; 2: it cannot; 130: interrupted."""
+    from loadgen.runtime.guarding import describe
     from loadgen.runtime.patching import ensure_unpatched
 
     ensure_unpatched()
@@ -45,6 +47,9 @@ def _prepare(given: argparse.Namespace) -> int:
         return REFUSED if error.code else DONE
     except (SettingsError, RuntimeError) as error:  # StoreError is one
         sys.stderr.write(lines(f"loadgen prepare: {error}\n"))
+        return REFUSED
+    except Exception as error:  # noqa: BLE001 - such as a config file that is no text
+        sys.stderr.write(lines(f"loadgen prepare: {describe(error, error.__traceback__)}\n"))
         return REFUSED
 
 

@@ -6,6 +6,9 @@ import socket
 import time
 from typing import Any
 
+from loadgen.commands.lengths import seconds
+from loadgen.values import HIGHEST_PORT, PORT
+
 DONE, NOBODY = 0, 3
 """3 is a code that nothing else here ends with, so that a Job can tell it from a worker that died."""
 LOOK_SECONDS = 1.0
@@ -46,15 +49,15 @@ def add_wait(commands: Any) -> None:
     text = "wait until a Locust master accepts workers; exit code 3 where it has gone or does not come"
     parser = commands.add_parser("wait", help=text, description=text)
     parser.add_argument("master", type=_address, metavar="HOST:PORT", help="where the master listens for workers")
-    parser.add_argument("--seconds", type=float, default=300.0, help="how long at most [default: %(default)g]")
+    parser.add_argument("--seconds", type=seconds, default=300.0, help="how long at most [default: %(default)g]")
     text = "how long at most a name without an address is waited for [default: %(default)g]"
-    parser.add_argument("--unnamed-seconds", type=float, default=UNNAMED_SECONDS, help=text)
+    parser.add_argument("--unnamed-seconds", type=seconds, default=UNNAMED_SECONDS, help=text)
     parser.set_defaults(command=_wait)
 
 
 def _address(text: str) -> tuple[str, int]:
     host, mark, port = text.rpartition(":")
-    if not (host and mark and port.isdecimal()):
+    if not (host and mark and PORT.fullmatch(port) and 0 < int(port) <= HIGHEST_PORT):
         raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT, such as master:5557")
     return host, int(port)
 

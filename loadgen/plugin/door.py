@@ -4,7 +4,7 @@ from typing import Any
 
 from loadgen.plugin.arguments import check_defaults
 from loadgen.plugin.plugin import Plugin
-from loadgen.plugin.ports import refuse_ports
+from loadgen.plugin.ports import refuse_flags
 from loadgen.plugin.surroundings import prepare_locust_main
 from loadgen.runtime.patching import is_locust_command
 
@@ -26,4 +26,4 @@ def plug(events: Any, **defaults: object) -> None:
 
 def prepare_command() -> None:
     """Let the `locust` command of this process refuse in one line what it cannot start with. Idempotent."""
-    prepare_locust_main(refuse_ports)
+    prepare_locust_main(refuse_flags)

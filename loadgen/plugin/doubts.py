@@ -8,13 +8,16 @@ from typing import Any
 
 from loadgen.conflicts import without_secret
 from loadgen.faults import Fault, SettingsError
-from loadgen.settings import Settings
+from loadgen.settings import Settings, as_text
 
 logger = logging.getLogger("loadgen")
 
 BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 """What the parser reads as a switch."""
 SWITCHES = tuple(name for name, field in Settings.model_fields.items() if field.annotation is bool)
+
+LISTED = tuple(name for name in Settings.model_fields if name not in (*SWITCHES, "require"))
+"""What the parser takes no list for: one in a file means what its parts with commas mean."""
 
 
 class Doubts:
@@ -42,7 +45,7 @@ class Doubts:
             if key not in keys:
                 self._faults[key] = _unknown(key, value, keys, file)
             elif name not in SWITCHES or self._is_switch(name, str(value), f"in {file}"):
-                kept[key] = value
+                kept[key] = as_text(value) if isinstance(value, list) and name in LISTED else value
         return kept
 
     def check(self) -> None:

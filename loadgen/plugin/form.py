@@ -1,5 +1,6 @@
 """What the form of Locust's page asks for: our settings, Locust's own fields, and what a browser must not set."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,7 @@ def read_form(form: "MultiDict[str, str]", options: Mapping[str, Any], custom: C
                 faults.append(_not_here(name, "" if is_secret(Settings.model_fields[name]) else form[name]))
         elif name in LOCUSTS or name in custom:
             passed.setlist(name, form.getlist(name))
+            faults += _find_no_load(name, form[name])
         elif name in options and name not in PICKER:
             faults.append(_not_here(name, form[name]))
     return Form(asked, passed, tuple(faults))
@@ -70,6 +72,23 @@ def _would_change(name: str, sent: str, options: Mapping[str, Any]) -> bool:
     if is_secret(Settings.model_fields[name]):
         return sent not in ("", MASK)
     return sent != as_field(name, options.get(name))
+
+
+def _find_no_load(name: str, sent: str) -> list[Fault]:
+    """Numbers that Locust takes and no load comes of; it refuses by itself what is no number at all."""
+    number = _number(sent)
+    if name == "user_count" and number is not None and not number >= 1:
+        return [Fault("users", sent, "are no users", "Give a number from 1.")]
+    if name == "spawn_rate" and number is not None and not 0 < number < math.inf:
+        return [Fault("spawn_rate", sent, "starts no user", "Give a number above 0.")]
+    return []
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _not_here(name: str, value: str) -> Fault:

@@ -53,8 +53,8 @@ class Metering:
     def _serve(self, bind: str, port: int) -> Endpoint:
         try:
             return serve(new_registry(self.exporter), bind, port)
-        except OSError as error:
-            problem = f"cannot be served on: {error.strerror or error}"
+        except (OSError, UnicodeError) as error:
+            problem = f"cannot be served on: {getattr(error, 'strerror', None) or error}"
             way_out = "Give an address of this machine, and a port that is free and allowed."
             raise SettingsError([Fault("metrics_bind", f"{bind} with port {port}", problem, way_out)]) from error
 

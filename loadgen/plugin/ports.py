@@ -12,6 +12,7 @@ from loadgen.faults import Fault, SettingsError
 from loadgen.plugin.arguments import read_settings
 from loadgen.plugin.casting import find_closed_flags
 from loadgen.plugin.ending import find_faults
+from loadgen.plugin.own_flags import find_flag_faults
 from loadgen.runtime.leaving import leave
 
 ANYWHERE = ("", "*")
@@ -28,9 +29,12 @@ class Wanted(NamedTuple):
     """Who needs it, and for what."""
 
 
-def refuse_ports(options: Namespace) -> None:
-    """End the process where a port cannot be had, with all else that is wrong with the settings in the same message."""
-    faults = find_port_faults(options)
+def refuse_flags(options: Namespace) -> None:
+    """End the process where a port cannot be had or a flag of Locust's cannot be meant.
+
+    All else that is wrong with the settings is in the same message.
+    """
+    faults = [*find_port_faults(options), *find_flag_faults(options)]
     if not faults:
         return
     with contextlib.suppress(RuntimeError):

@@ -19,7 +19,9 @@ from locust.runners import STATE_INIT, locust_exception_handler
 
 from loadgen.control.exit_codes import INTERRUPTED
 from loadgen.faults import Fault, SettingsError
+from loadgen.plain_text import clean_logs
 from loadgen.plugin import identity
+from loadgen.plugin.display import find_handlers
 from loadgen.runtime.guarding import CANNOT_START, guard_start
 from loadgen.runtime.leaving import leave
 from loadgen.runtime.orphans import Family
@@ -68,6 +70,13 @@ def prepare_locust_main(check: Callable[[Any], None]) -> None:
     locust.main.gevent = _Instead(gevent, fork=start.fork)
     locust.main.get_parser = partial(start.get_parser, locust.main.get_parser)
     locust.main.load_locustfile_pytest = _refuse_without_users
+    locust.main.setup_logging = partial(_setup_logging, locust.main.setup_logging)
+
+
+def _setup_logging(original: Callable[..., None], *given: Any) -> None:
+    """As Locust's, with logs that show no character that a terminal would obey, from the first line on."""
+    original(*given)
+    clean_logs(find_handlers())
 
 
 def _refuse_without_users(path: str) -> NoReturn:

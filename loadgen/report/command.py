@@ -1,6 +1,7 @@
 """`loadgen report`: run records as something to look at."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,9 +39,9 @@ def report(given: argparse.Namespace) -> int:
     from loadgen.report.writing import STANDARD_OUTPUT, make_report, write_text
 
     output = given.output or (_beside(given.records) if given.format == "html" else STANDARD_OUTPUT)
-    if output != STANDARD_OUTPUT and Path(output).resolve() in {path.resolve() for path in given.records}:
-        return _refuse(f"{output} is a record: name another file with --output")
     try:
+        if output != STANDARD_OUTPUT and _is_one_of(Path(output), given.records):
+            return _refuse(f"{output} is a record: name another file with --output")
         write_text(make_report(given.records, given.format), output)
     except ValueError as error:  # a RecordError, or a histogram in it that is none
         return _refuse(str(error))
@@ -53,9 +54,16 @@ def report(given: argparse.Namespace) -> int:
     return 0
 
 
+def _is_one_of(output: Path, records: Sequence[Path]) -> bool:
+    """By the files themselves; what is not there, or cannot be, is none."""
+    return any(os.path.realpath(output) == os.path.realpath(path) for path in records)
+
+
 def _beside(records: Sequence[Path]) -> str:
     """One record's own report, or one of several, which is none of theirs."""
     first, others = records[0], len(records) - 1
+    if not first.name:  # the working folder, which is refused as a record
+        return "report.html"
     return str(first.with_name(f"{first.stem}-and-{others}-more.html") if others else first.with_suffix(".html"))
 
 

@@ -1,6 +1,7 @@
 """`--require "search async p99 < 50 ms at 32"` and `--max-failures 1%`, read into numbers."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -134,6 +135,8 @@ def _read_limit(text: str, figure: str, limit: str) -> tuple[float, str]:
         _refuse(text, f"has no whole count: '{limit}'; a share needs a %", figure)
     divisor = PER_CENT if unit == "%" else TIME_UNITS.get(unit, 1)
     value = float(number / divisor)  # in Decimal, so that 0.3 % is the float 0.003
+    if not math.isfinite(value):
+        _refuse(text, "has a limit that nothing can exceed", figure)
     if figure == "recall" and value > 1:
         _refuse(text, "has a recall above 1", figure)
     return value, unit

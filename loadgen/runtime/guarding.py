@@ -7,8 +7,10 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import NoReturn
 
 from loadgen.faults import SettingsError
+from loadgen.plain_text import one_line
 from loadgen.runtime.leaving import leave
 
 CANNOT_START, INTERRUPTED = 2, 130
@@ -17,6 +19,9 @@ LOADER = str(Path("locust", "util", "load_locustfile.py"))
 OURS = re.compile(r"^[ \t]*(?:from|import)[ \t]+loadgen\b", re.MULTILINE)
 LONGEST = 400
 """Characters of an exception's own text that are shown."""
+ARGUMENTS, MAIN = "locust.argument_parser", "locust.main"
+"""Where Locust reads its command line and looks for the locustfile, and where it finds that there is no user."""
+PARSERS = ("configargparse.py", str(Path("locust", "argument_parser.py")))
 Place = tuple[str, int]
 """A file and a line in it."""
 
@@ -48,8 +53,29 @@ def guard_start(*, only_ours: bool = False) -> StartGuard:
     return guard
 
 
+def guard_arguments() -> None:
+    """Let a `locust` command that finds no locustfile, or no user in any, end with 2: Locust itself says 1 there.
+
+    What it prints stays as it is. Replaces `sys.exit`; it does something else for callers in those modules of Locust's.
+    """
+    original = sys.exit
+
+    def leave_early(code: object = None) -> NoReturn:
+        frame = sys._getframe(1)  # noqa: SLF001 - there is no other way to know who calls
+        module = frame.f_globals.get("__name__")
+        no_users = module == MAIN and not frame.f_locals.get("available_user_classes", True)
+        original(CANNOT_START if code == 1 and (module == ARGUMENTS or no_users) else code)  # type: ignore[arg-type]
+
+    sys.exit = leave_early
+
+
 def is_ours(trace: TracebackType | None) -> bool:
-    """Whether the locustfile that Locust was importing has a line that imports this package."""
+    """Whether the locustfile that Locust was importing has a line that imports this package.
+
+    Before there is a locustfile, what goes wrong is somebody's command line or config file: that is told by us, too.
+    """
+    if _config_file(trace):
+        return True
     for frame, _ in traceback.walk_tb(trace):
         if _is_loader(frame):
             try:
@@ -64,17 +90,29 @@ def describe(error: BaseException, trace: TracebackType | None) -> str:
     """One line: what failed, where in whose file, and why. Settings keep their own message, of a line a fault."""
     places, loading = _places(trace)
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).exists():
-        places.append((error.filename, error.lineno or 0))
+        places = [*(place for place in places if place[1]), (error.filename, error.lineno or 0)]
     where = ""
     if places:
         (file, line), (first, first_line) = places[-1], places[0]
         loaded = f" (loaded by {_short(first)}, line {first_line})" if first != file else ""
-        where = f"{_short(file)}, line {line}{loaded}: "
+        where = f"{_short(file)}{f', line {line}' if line else ''}{loaded}: "
     if isinstance(error, SettingsError):
         return f"{where}{error}"
     words = error.msg if isinstance(error, SyntaxError) else _words(error)
     head = "The locustfile cannot be loaded" if loading else "Locust cannot start"
+    if file := "" if loading else _config_file(trace):
+        head = f"The config file {one_line(file)} cannot be read"
     return f"{head}: {where}{type(error).__name__}{f': {words}' if words else ''}"
+
+
+def _config_file(trace: TracebackType | None) -> str:
+    """The config file that was being read when the exception came; empty where it was something else."""
+    for frame, _ in traceback.walk_tb(trace):
+        if frame.f_code.co_filename.endswith(PARSERS):
+            name = getattr(frame.f_locals.get("stream"), "name", "")
+            if name:
+                return str(name)
+    return ""
 
 
 def _places(trace: TracebackType | None) -> tuple[list[Place], bool]:
@@ -88,9 +126,9 @@ def _places(trace: TracebackType | None) -> tuple[list[Place], bool]:
         file = frame.f_code.co_filename
         if _is_loader(frame):
             loading = True
-            found.clear()
+            found = [(path, 0)] if isinstance(path := frame.f_locals.get("path"), str) else []
         elif loading and Path(file).exists() and not _is_library(file):
-            found.append((file, line))
+            found = [*(place for place in found if place[1]), (file, line)]
     return found, loading
 
 

@@ -6,7 +6,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from loadgen.runtime.guarding import guard_start
+from loadgen.runtime.guarding import guard_arguments, guard_start
 
 SKIP_PATCHING = "LOCUST_SKIP_MONKEY_PATCH"
 """Read by Locust's own `__init__`: where it is set, Locust leaves the process alone."""
@@ -64,3 +64,4 @@ def guard_locust_start(_event: object) -> None:
     with contextlib.suppress(Exception):  # an error here would break gevent's patching
         if is_locust_command():
             guard_start(only_ours=True)
+            guard_arguments()

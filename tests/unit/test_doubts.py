@@ -62,7 +62,7 @@ def test_a_switch_that_is_neither_true_nor_false_hides_no_other_fault(
     assert told == [
         "  --fresh perhaps: is neither true nor false (in LOADGEN_FRESH). Choose true or false.",
         f"  --upsert sometimes: is neither true nor false (in {file}). Choose true or false.",
-        "  --rows 0: should be greater than or equal to 1. Choose a number from 1.",
+        "  --rows 0: should be greater than or equal to 1. Choose a number from 1 to 10,000,000,000.",
     ]
 
 
