@@ -84,6 +84,7 @@ class MergedLedger:
         self.expect(phase)
         if self._attempts[phase.number] == phase.attempt:
             window = self._windows[phase.number]
+            window.phase = phase  # with the time of its start, which nobody knew when it was expected
             window.seconds = max(window.seconds, part.seconds)
             window.heard[agent] = float(message["covered"])
         self._stale.add(phase.number)
