@@ -1,16 +1,36 @@
 """Workarounds for Locust's runners, each with what it works around. See `surroundings` for those of its main module."""
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 import gevent
+import locust.runners
+import locust.stats
 from locust.runners import STATE_STOPPING, MasterRunner, WorkerRunner
+
+from loadgen.plugin.surroundings import Instead
 
 READY_WITHIN = 180.0
 """Seconds that users wait for their process to be made ready."""
 
 logger = logging.getLogger("loadgen")
+
+
+def count_time_steadily() -> None:
+    """Give Locust's runners and tables a clock that nobody sets: Unix time when this is called, steady from there on.
+
+    With the machine's, a step back leaves `shape_worker` asleep for as long between two ticks while the users go on,
+    and has workers discard the users of each further phase as older than those before; one forward has
+    `heartbeat_timeout_checker` end every worker; the rates of `StatsEntry` are of an hour in either case. No process
+    compares its readings with those of another. Idempotent.
+    """
+    if isinstance(locust.runners.time, Instead):
+        return
+    ahead = time.time() - time.monotonic()
+    steady = Instead(time, time=lambda: ahead + time.monotonic())
+    locust.runners.time = locust.stats.time = steady
 
 
 def wait_before_users(is_ready: Callable[[Any], bool]) -> None:

@@ -27,6 +27,7 @@ from loadgen.runtime.patching import is_locust_command
 
 __all__ = [
     "CANNOT_START",
+    "Instead",
     "Interrupt",
     "leave",
     "prepare_locust_main",
@@ -36,10 +37,10 @@ __all__ = [
 ]
 
 
-class _Instead:
+class Instead:
     """A module with some of its functions replaced, for the eyes of one other module."""
 
-    def __init__(self, module: "ModuleType | _Instead", **replaced: Any) -> None:
+    def __init__(self, module: "ModuleType | Instead", **replaced: Any) -> None:
         self._module = module
         self.__dict__.update(replaced)
 
@@ -59,13 +60,13 @@ def prepare_locust_main(check: Callable[[Any], None]) -> None:
     nothing loaded. Changes nothing but what Locust's main module sees. Idempotent.
     """
     guard_start()
-    if isinstance(locust.main.sys, _Instead):
+    if isinstance(locust.main.sys, Instead):
         return
     start = _Start(check)
-    locust.main.time = _Instead(time, sleep=_sleep)
-    locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
-    locust.main.sys = _Instead(sys, exit=start.exit)
-    locust.main.gevent = _Instead(gevent, fork=start.fork)
+    locust.main.time = Instead(time, sleep=_sleep)
+    locust.main.os = Instead(os, waitpid=gevent.os.waitpid)
+    locust.main.sys = Instead(sys, exit=start.exit)
+    locust.main.gevent = Instead(gevent, fork=start.fork)
     locust.main.get_parser = partial(start.get_parser, locust.main.get_parser)
     locust.main.load_locustfile_pytest = _refuse_without_users
 
@@ -136,13 +137,13 @@ def repair_locust_main(interrupt: "Interrupt", runner: Any, decide: Callable[[in
         gevent.signal_handler(signal.SIGINT, interrupt, signal.SIGINT)
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt, StopTest)  # Locust tells of both; the hub need not
-    locust.main.time = _Instead(time, sleep=_sleep)
-    locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
-    locust.main.sys = _Instead(sys, exit=partial(_exit, runner, decide))
+    locust.main.time = Instead(time, sleep=_sleep)
+    locust.main.os = Instead(os, waitpid=gevent.os.waitpid)
+    locust.main.sys = Instead(sys, exit=partial(_exit, runner, decide))
     known = locust.main.gevent
-    if not (isinstance(known, _Instead) and known.replaces("signal_handler")):
+    if not (isinstance(known, Instead) and known.replaces("signal_handler")):
         ours = gevent.signal_handler(signal.SIGTERM, interrupt, signal.SIGTERM)
-        locust.main.gevent = _Instead(known, signal_handler=partial(_hand_over, interrupt, ours))
+        locust.main.gevent = Instead(known, signal_handler=partial(_hand_over, interrupt, ours))
     if is_locust_command():
         guard_start().has_begun = lambda: runner.state != STATE_INIT
 
