@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -35,7 +34,7 @@ from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.starting import Starting
 from loadgen.plugin.supply import Supply
-from loadgen.plugin.surroundings import Interrupt, leave, repair_locust_main, stop_test
+from loadgen.plugin.surroundings import Interrupt, ignore_signals, leave, repair_locust_main, stop_test
 from loadgen.plugin.worker_side import WorkerSide
 from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.hub import HubQueue
@@ -256,7 +255,7 @@ class Plugin:
         self._supply.release()
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends in seconds; another Ctrl-C would only cost the figures
+        ignore_signals()  # it ends in seconds; another one would only cost the figures
         self._station.closed = True
         runner = environment.runner
         if isinstance(runner, WorkerRunner):

@@ -29,6 +29,7 @@ __all__ = [
     "CANNOT_START",
     "Instead",
     "Interrupt",
+    "ignore_signals",
     "leave",
     "prepare_locust_main",
     "quiet_phases",
@@ -62,6 +63,8 @@ def prepare_locust_main(check: Callable[[Any], None]) -> None:
     guard_start()
     if isinstance(locust.main.sys, Instead):
         return
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # until `repair_locust_main` listens to it
+        signal.signal(signal.SIGTERM, _leave_at_once)
     start = _Start(check)
     locust.main.time = Instead(time, sleep=_sleep)
     locust.main.os = Instead(os, waitpid=gevent.os.waitpid)
@@ -69,6 +72,11 @@ def prepare_locust_main(check: Callable[[Any], None]) -> None:
     locust.main.gevent = Instead(gevent, fork=start.fork)
     locust.main.get_parser = partial(start.get_parser, locust.main.get_parser)
     locust.main.load_locustfile_pytest = _refuse_without_users
+
+
+def _leave_at_once(number: int, _frame: object) -> NoReturn:
+    """End as Ctrl-C does while a locustfile is loaded; workers that were forked meanwhile have nothing to add."""
+    leave("" if identity.forked_by_master else "Interrupted before the run began.", INTERRUPTED + number)
 
 
 def _refuse_without_users(path: str) -> NoReturn:
@@ -165,6 +173,12 @@ def _hand_over(interrupt: "Interrupt", ours: Any, number: int, listener: Callabl
         listener()
 
     return gevent.signal_handler(number, note_and_listen)
+
+
+def ignore_signals() -> None:
+    """Let neither Ctrl-C nor SIGTERM, which Locust would take as another order to end, cut the end of a run short."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def quiet_phases() -> None:
