@@ -35,6 +35,10 @@ class MasterLink:
         clients = self._runner.clients
         return {client.id for client in clients.ready + clients.spawning + clients.running}
 
+    def silent(self) -> set[str]:
+        """Ids of the workers that Locust has had no heartbeat of."""
+        return {client.id for client in self._runner.clients.missing}
+
     def send(self, agent: str, command: Command) -> None:
         """Send a command. It may be lost, with the connection."""
         try:
