@@ -1,7 +1,7 @@
 """Locust's network as the coordinator and the agents use it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from locust.exception import RPCError
@@ -73,6 +73,13 @@ def deliver(coordinator: Coordinator, agent: str, data: object) -> None:
         return
     if isinstance(message, FromAgent):
         coordinator.receive(agent, message)
+
+
+def is_of_run(coordinator: Coordinator, data: Mapping[str, Any]) -> bool:
+    """Whether what a worker sends to Locust's statistics is of the run that goes on, or of none that is known."""
+    report = data.get("loadgen")
+    run = report.get("run_id") if isinstance(report, dict) else None
+    return not run or run == coordinator.run.run_id
 
 
 class WorkerLink:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
@@ -88,6 +88,21 @@ def leave_workers_to_coordinator(runner: Any, is_held: Callable[[], bool], has_p
             check_stopped()
 
     runner.start, runner.stop, runner.quit, runner.check_stopped = held_start, held_stop, held_quit, held_check_stopped
+
+
+def keep_runs_apart(events: Any, is_of_run: Callable[[Mapping[str, Any]], bool]) -> None:
+    """Leave out of a master's table what a worker reports that is not of its run; `is_of_run` is given the report.
+
+    A worker that was away while its run ended sends the rest of it when it is back, in the middle of the next run, and
+    Locust's own listener adds whatever comes. It was the first; hooks have no other way to come before it.
+    """
+
+    def look(data: dict[str, Any], **_: Any) -> None:
+        if not is_of_run(data):
+            nothing = locust.stats.RequestStats()
+            data |= {"stats": [], "errors": {}, "stats_total": nothing.total.get_stripped_report()}
+
+    events.worker_report._handlers.insert(0, look)  # noqa: SLF001
 
 
 def dispatch_anew(runner: Any) -> None:
