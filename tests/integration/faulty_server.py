@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ class FaultyServer(grpc.GenericRpcHandler):
         self._port = 0
         self.asked = 0
         """Searches that have arrived."""
+        self.asked_for: Counter[int] = Counter()
+        """The same by the number of neighbours that they ask for."""
         self.answered = 0
         """Of those, the ones whose reply was handed back."""
         self.refuse: Callable[[int], Refusal | None] = lambda _number: None
@@ -67,6 +70,7 @@ class FaultyServer(grpc.GenericRpcHandler):
         def search(request: bytes, context: Any) -> bytes:
             with self._lock:
                 self.asked += 1
+                self.asked_for[_top_k(request)] += 1
                 refusal = self.refuse(self.asked)
             self.passing.wait()
             time.sleep(self.delay)
@@ -79,6 +83,12 @@ class FaultyServer(grpc.GenericRpcHandler):
             return reply
 
         return grpc.unary_unary_rpc_method_handler(search if is_search else forward)
+
+
+def _top_k(request: bytes) -> int:
+    """How many neighbours a search asks for."""
+    found = {pair.key: pair.value for pair in milvus_pb2.SearchRequest.FromString(request).search_params}
+    return int(found["topk"])
 
 
 def _as_reply(code: Any, reason: str) -> bytes:
