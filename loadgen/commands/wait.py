@@ -6,8 +6,8 @@ import socket
 import time
 from typing import Any
 
+from loadgen.addresses import HIGHEST_PORT, PORT
 from loadgen.commands.lengths import seconds
-from loadgen.values import HIGHEST_PORT, PORT
 
 DONE, NOBODY = 0, 3
 """3 is a code that nothing else here ends with, so that a Job can tell it from a worker that died."""

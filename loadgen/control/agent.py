@@ -140,6 +140,7 @@ class Agent:
         self._machine.move(State.PREPARING)
         try:
             self._end_leftover_users()
+            self._send_stats()  # of the run before, by whose name they go
             self.reset(command.run_id)
             settings = Settings.parse(command.settings)
             self.exporter.begin(settings)

@@ -192,6 +192,10 @@ class Agents:
         if (silent := call.pending & self._link.connected()) and within >= ANSWER_WITHIN:
             logger.warning("No answer to %s from %d of %d agents", kind, len(silent), len(call.commands))
 
+    def find_silent(self, call: Call) -> set[str]:
+        """Of the agents that have not answered, those that have not left either: what they counted is lost."""
+        return call.pending & (self._link.connected() | self._link.silent())
+
     def confirm(self, agent: str, report: int) -> None:
         """Say that a report of this run has arrived. Where that is lost, the next report says more than it has to."""
         self._link.send(agent, Confirm(report, run_id=self.run_id))

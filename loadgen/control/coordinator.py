@@ -202,12 +202,13 @@ class Coordinator:
             self.run.settings = self.run.settings.model_copy(update={"worker_grace": 0.0})  # it was waited once
         return come
 
-    def _collect(self, command: Drain | Stop, within: float) -> None:
-        self._gathering.collect(command, within)
+    def _collect(self, command: Drain | Stop, within: float) -> set[str]:
+        silent = self._gathering.collect(command, within)
         self._closed.end()
         if self.state in (State.READY, State.MEASURING):
             self._machine.move(State.DRAINING)
             self._machine.move(State.READY)
+        return silent
 
     # A run of one mode
 
@@ -238,9 +239,8 @@ class Coordinator:
         counted = self._gathering.is_counted
         if not counted:
             self._gathering.describe_sides(within=1.0)
-        missed = set(self.agents.missed)  # those that leave from here on are no loss: all are told to
-        self._collect(Stop(), ANSWER_WITHIN)
-        self.agents.missed = missed
+        missed = set(self.agents.missed)  # those that leave from here on are no loss, those that say nothing are
+        self.agents.missed = missed | self._collect(Stop(), ANSWER_WITHIN)
         if not counted:
             self._gathering.count_lost(self.run.expected)
         if self.agents.missed and not self.run.plan:

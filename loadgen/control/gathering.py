@@ -54,11 +54,12 @@ class Gathering:
         there = self._agents.present()
         return sum(number for agent, number in self._in_flight.items() if agent in there)
 
-    def collect(self, command: Drain | Stop, within: float) -> None:
-        """Have all agents that are present count to the end, and take their reports."""
+    def collect(self, command: Drain | Stop, within: float) -> set[str]:
+        """Have all agents that are present count to the end, and take their reports; those that stayed silent."""
         call = self._agents.ask(dict.fromkeys(sorted(self._agents.present()), command), within)
         for agent, body in call.values.items():
             self._merge(agent, body)
+        return self._agents.find_silent(call)
 
     def _merge(self, agent: str, body: Mapping[str, Any]) -> None:
         if isinstance(self._ledger, MergedLedger):

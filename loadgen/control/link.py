@@ -24,6 +24,9 @@ class Link(Protocol):
     def connected(self) -> set[str]:
         """Ids of the agents that can be reached now."""
 
+    def silent(self) -> set[str]:
+        """Ids of those that are expected back: nothing was heard of them for a while, nor that they leave."""
+
     def send(self, agent: str, command: Command) -> None:
         """Send a command. It may be lost."""
 
@@ -49,6 +52,10 @@ class LocalLink:
     def connected(self) -> set[str]:
         """Always the one."""
         return {LOCAL}
+
+    def silent(self) -> set[str]:
+        """Never the one."""
+        return set()
 
     def send(self, agent: str, command: Command) -> None:
         """Carry it out, and deliver the answer."""

@@ -15,8 +15,8 @@ from loadgen.ledger import Counted
 from loadgen.phase import Phase
 from loadgen.plugin.front import Front
 from loadgen.plugin.identity import introduce
-from loadgen.plugin.links import MasterLink
-from loadgen.plugin.patches import dispatch_anew, leave_workers_to_coordinator
+from loadgen.plugin.links import MasterLink, is_of_run
+from loadgen.plugin.patches import dispatch_anew, keep_runs_apart, leave_workers_to_coordinator
 
 
 class PlanConductor:
@@ -100,6 +100,7 @@ def make_coordinator(environment: Any, agent: Agent, ledger: Counted, board: Boa
         link = MasterLink(runner)
         coordinator = Coordinator(link, hello, ledger, board, host)
         link.listen(coordinator)
+        keep_runs_apart(environment.events, lambda data: is_of_run(coordinator, data))
         leave_workers_to_coordinator(runner, lambda: not coordinator.run.over, lambda: bool(coordinator.run.plan))
         return coordinator
     local = LocalLink(agent, hello)

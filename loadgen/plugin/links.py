@@ -1,7 +1,7 @@
 """Locust's network as the coordinator and the agents use it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from locust.exception import RPCError
@@ -35,6 +35,10 @@ class MasterLink:
         """Ids of the workers that Locust counts on."""
         clients = self._runner.clients
         return {client.id for client in clients.ready + clients.spawning + clients.running}
+
+    def silent(self) -> set[str]:
+        """Ids of the workers that Locust has had no heartbeat of."""
+        return {client.id for client in self._runner.clients.missing}
 
     def send(self, agent: str, command: Command) -> None:
         """Send a command. It may be lost, with the connection."""
@@ -70,6 +74,13 @@ def deliver(coordinator: Coordinator, agent: str, data: object) -> None:
         return
     if isinstance(message, FromAgent):
         coordinator.receive(agent, message)
+
+
+def is_of_run(coordinator: Coordinator, data: Mapping[str, Any]) -> bool:
+    """Whether what a worker sends to Locust's statistics is of the run that goes on, or of none that is known."""
+    report = data.get("loadgen")
+    run = report.get("run_id") if isinstance(report, dict) else None
+    return not run or run == coordinator.run.run_id
 
 
 class WorkerLink:

@@ -1,17 +1,37 @@
 """Workarounds for Locust's runners, each with what it works around. See `surroundings` for those of its main module."""
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
+import locust.runners
+import locust.stats
 from locust.exception import StopTest
 from locust.runners import STATE_STOPPING, MasterRunner, WorkerRunner
+
+from loadgen.plugin.surroundings import Instead
 
 READY_WITHIN = 180.0
 """Seconds that users wait for their process to be made ready."""
 
 logger = logging.getLogger("loadgen")
+
+
+def count_time_steadily() -> None:
+    """Give Locust's runners and tables a clock that nobody sets: Unix time when this is called, steady from there on.
+
+    With the machine's, a step back leaves `shape_worker` asleep for as long between two ticks while the users go on,
+    and has workers discard the users of each further phase as older than those before; one forward has
+    `heartbeat_timeout_checker` end every worker; the rates of `StatsEntry` are of an hour in either case. No process
+    compares its readings with those of another. Idempotent.
+    """
+    if isinstance(locust.runners.time, Instead):
+        return
+    ahead = time.time() - time.monotonic()
+    steady = Instead(time, time=lambda: ahead + time.monotonic())
+    locust.runners.time = locust.stats.time = steady
 
 
 def wait_before_users(is_ready: Callable[[Any], bool]) -> None:
@@ -81,6 +101,21 @@ def _start(start: Callable[..., None], *args: Any, **kwargs: Any) -> None:
         told = str(error)
     if told:
         logger.error("%s", told)
+
+
+def keep_runs_apart(events: Any, is_of_run: Callable[[Mapping[str, Any]], bool]) -> None:
+    """Leave out of a master's table what a worker reports that is not of its run; `is_of_run` is given the report.
+
+    A worker that was away while its run ended sends the rest of it when it is back, in the middle of the next run, and
+    Locust's own listener adds whatever comes. It was the first; hooks have no other way to come before it.
+    """
+
+    def look(data: dict[str, Any], **_: Any) -> None:
+        if not is_of_run(data):
+            nothing = locust.stats.RequestStats()
+            data |= {"stats": [], "errors": {}, "stats_total": nothing.total.get_stripped_report()}
+
+    events.worker_report._handlers.insert(0, look)  # noqa: SLF001
 
 
 def dispatch_anew(runner: Any) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -30,12 +29,12 @@ from loadgen.plugin.front import Front
 from loadgen.plugin.links import deliver, send_stats
 from loadgen.plugin.metering import Metering
 from loadgen.plugin.page import dress_page
-from loadgen.plugin.patches import wait_before_users
+from loadgen.plugin.patches import count_time_steadily, wait_before_users
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.starting import Starting
 from loadgen.plugin.supply import Supply
-from loadgen.plugin.surroundings import Interrupt, leave, repair_locust_main, stop_test
+from loadgen.plugin.surroundings import Interrupt, ignore_signals, leave, repair_locust_main, stop_test
 from loadgen.plugin.worker_side import WorkerSide
 from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.hub import ENDING, HubQueue
@@ -60,6 +59,7 @@ class Plugin:
         self._supply = Supply(self._progress.tell)
         self._agent: Agent | None = None
         self._ended = False
+        count_time_steadily()
         wait_before_users(self._is_ready)
         events.init_command_line_parser.add_listener(self._on_parser)
         events.init.add_listener(self._on_init)
@@ -256,7 +256,7 @@ class Plugin:
         self._supply.release()
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends in seconds; another Ctrl-C would only cost the figures
+        ignore_signals()  # it ends in seconds; another one would only cost the figures
         self._station.closed = True
         runner = environment.runner
         if isinstance(runner, WorkerRunner):

@@ -29,7 +29,9 @@ from loadgen.runtime.patching import is_locust_command
 
 __all__ = [
     "CANNOT_START",
+    "Instead",
     "Interrupt",
+    "ignore_signals",
     "leave",
     "prepare_locust_main",
     "quiet_phases",
@@ -38,10 +40,10 @@ __all__ = [
 ]
 
 
-class _Instead:
+class Instead:
     """A module with some of its functions replaced, for the eyes of one other module."""
 
-    def __init__(self, module: "ModuleType | _Instead", **replaced: Any) -> None:
+    def __init__(self, module: "ModuleType | Instead", **replaced: Any) -> None:
         self._module = module
         self.__dict__.update(replaced)
 
@@ -61,13 +63,15 @@ def prepare_locust_main(check: Callable[[Any], None]) -> None:
     nothing loaded. Changes nothing but what Locust's main module sees. Idempotent.
     """
     guard_start()
-    if isinstance(locust.main.sys, _Instead):
+    if isinstance(locust.main.sys, Instead):
         return
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # until `repair_locust_main` listens to it
+        signal.signal(signal.SIGTERM, _leave_at_once)
     start = _Start(check)
-    locust.main.time = _Instead(time, sleep=_sleep)
-    locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
-    locust.main.sys = _Instead(sys, exit=start.exit)
-    locust.main.gevent = _Instead(gevent, fork=start.fork)
+    locust.main.time = Instead(time, sleep=_sleep)
+    locust.main.os = Instead(os, waitpid=gevent.os.waitpid)
+    locust.main.sys = Instead(sys, exit=start.exit)
+    locust.main.gevent = Instead(gevent, fork=start.fork)
     locust.main.get_parser = partial(start.get_parser, locust.main.get_parser)
     locust.main.load_locustfile_pytest = _refuse_without_users
     locust.main.setup_logging = partial(_setup_logging, locust.main.setup_logging)
@@ -77,6 +81,11 @@ def _setup_logging(original: Callable[..., None], *given: Any) -> None:
     """As Locust's, with logs that show no character that a terminal would obey, from the first line on."""
     original(*given)
     clean_logs(find_handlers())
+
+
+def _leave_at_once(number: int, _frame: object) -> NoReturn:
+    """End as Ctrl-C does while a locustfile is loaded; workers that were forked meanwhile have nothing to add."""
+    leave("" if identity.forked_by_master else "Interrupted before the run began.", INTERRUPTED + number)
 
 
 def _refuse_without_users(path: str) -> NoReturn:
@@ -145,13 +154,13 @@ def repair_locust_main(interrupt: "Interrupt", runner: Any, decide: Callable[[in
         gevent.signal_handler(signal.SIGINT, interrupt, signal.SIGINT)
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt, StopTest)  # Locust tells of both; the hub need not
-    locust.main.time = _Instead(time, sleep=_sleep)
-    locust.main.os = _Instead(os, waitpid=gevent.os.waitpid)
-    locust.main.sys = _Instead(sys, exit=partial(_exit, runner, decide))
+    locust.main.time = Instead(time, sleep=_sleep)
+    locust.main.os = Instead(os, waitpid=gevent.os.waitpid)
+    locust.main.sys = Instead(sys, exit=partial(_exit, runner, decide))
     known = locust.main.gevent
-    if not (isinstance(known, _Instead) and known.replaces("signal_handler")):
+    if not (isinstance(known, Instead) and known.replaces("signal_handler")):
         ours = gevent.signal_handler(signal.SIGTERM, interrupt, signal.SIGTERM)
-        locust.main.gevent = _Instead(known, signal_handler=partial(_hand_over, interrupt, ours))
+        locust.main.gevent = Instead(known, signal_handler=partial(_hand_over, interrupt, ours))
     if is_locust_command():
         guard_start().has_begun = lambda: runner.state != STATE_INIT
 
@@ -173,6 +182,12 @@ def _hand_over(interrupt: "Interrupt", ours: Any, number: int, listener: Callabl
         listener()
 
     return gevent.signal_handler(number, note_and_listen)
+
+
+def ignore_signals() -> None:
+    """Let neither Ctrl-C nor SIGTERM, which Locust would take as another order to end, cut the end of a run short."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def quiet_phases() -> None:

@@ -28,11 +28,13 @@ def before_leaving(step: Callable[[], object]) -> Callable[[], None]:
 
 
 def leave(message: str, code: int = 2) -> NoReturn:
-    """Print one message without a traceback and end the process at once.
+    """Print one message without a traceback and end the process at once, after the workers that it has forked.
 
     Threads may still load rows. An orderly end of the interpreter would stop them within native code, which now and
     then aborts the process (SIGABRT in place of the exit code). The embedded server ends with the process anyway.
     """
+    with contextlib.suppress(Exception):
+        _end_twins()  # what they log of their end comes before the message
     with contextlib.suppress(OSError, ValueError):  # whoever read the output may have gone
         sys.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
@@ -42,7 +44,6 @@ def leave(message: str, code: int = 2) -> NoReturn:
         with contextlib.suppress(Exception):
             step()
     logging.shutdown()
-    _end_twins()
     os._exit(code)
 
 

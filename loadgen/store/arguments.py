@@ -8,6 +8,7 @@ from loadgen.proxies import channel_options
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.store.ipv6 import bracket_ipv6, is_ipv6
+from loadgen.store.shortfall import as_timeout
 
 SERVICE = "milvus.proto.milvus.MilvusService"
 OPERATIONS = ("Search", "HybridSearch", "Query", "Insert", "Upsert", "Delete")
@@ -78,8 +79,8 @@ def _service_config(deadline: float) -> str:
     """The deadline on the operations; a longer one on the rest, so that a tight one does not hinder the opening."""
     operations = [{"service": SERVICE, "method": method} for method in OPERATIONS]
     methods = [
-        {"name": operations, "timeout": f"{deadline:.6f}s"},
-        {"name": [{}], "timeout": f"{max(deadline, OTHER_DEADLINE):.6f}s"},
+        {"name": operations, "timeout": as_timeout(deadline)},
+        {"name": [{}], "timeout": as_timeout(max(deadline, OTHER_DEADLINE))},
     ]
     return json.dumps({"methodConfig": methods})
 

@@ -116,6 +116,12 @@ class Cluster:
         flags = (*MASTER, "--master-bind-port", self._port, "--expect-workers", str(expected), *arguments)
         return self._add("master", *flags, files=files)
 
+    def master_with_page(self, web_port: int, *arguments: str, files: str = "search.py") -> Member:
+        """A master whose runs are started from its page."""
+        page = ("--web-host", "127.0.0.1", "--web-port", str(web_port))
+        bound = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", self._port)
+        return self._add("master", *bound, *page, *arguments, files=files)
+
     def worker(self, name: str, files: str = "search.py") -> Member:
         """One more worker."""
         return self._add(name, "--worker", "--master-host", "127.0.0.1", "--master-port", self._port, files=files)

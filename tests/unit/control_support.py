@@ -168,6 +168,9 @@ class Network:
     def connected(self) -> set[str]:
         return set(self.workers) - self.away
 
+    def silent(self) -> set[str]:
+        return set(self.workers) & self.away
+
     def dismiss(self, agent: str) -> None:
         self.dismissed.append(agent)
         self.remove(agent)

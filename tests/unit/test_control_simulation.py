@@ -222,6 +222,9 @@ class Simulation(RuleBasedStateMachine):
     def connected(self) -> set[str]:
         return set(self.nodes) - self.frozen
 
+    def silent(self) -> set[str]:
+        return set(self.nodes) & self.frozen
+
     def send(self, agent: str, command: Command) -> None:
         self._post(agent, command, to_agent=True)
 

@@ -383,6 +383,15 @@ def test_a_worker_that_is_lost_in_a_run_of_one_mode_is_marked(two: Cluster) -> N
     assert (two.ledger.windows[0].workers_lost, two.ledger.windows[0].connections) == (1, 2)
 
 
+def test_a_worker_that_falls_silent_as_a_run_is_stopped_is_marked(two: Cluster) -> None:
+    follow(two)
+    two.time.pass_by(10)
+    two.network.freeze("b")
+    two.time.run(two.coordinator.stop)
+    assert two.coordinator.run.incomplete == "1 of 2 workers were lost"
+    assert two.ledger.windows[0].workers_lost == 1
+
+
 def test_a_worker_that_joins_a_run_of_one_mode_counts_from_then_on(two: Cluster) -> None:
     follow(two)
     two.time.pass_by(5)

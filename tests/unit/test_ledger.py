@@ -47,6 +47,14 @@ def test_a_sample_that_arrives_after_the_next_phase_began_counts_in_its_own() ->
     assert ledger.windows[1].tallies[Mode.ASYNC, "search"].operations == 1
 
 
+def test_a_phase_that_was_expected_gets_the_time_of_its_start_from_the_reports() -> None:
+    worker, master = Ledger(), MergedLedger()
+    master.expect(PHASES[0])
+    worker.open(PHASES[0].starting(1_700_000_000.0), 100.0, 110.0)
+    send(worker, master, 111.0)
+    assert master.windows[0].phase.started_at == 1_700_000_000.0
+
+
 def test_an_open_window_is_as_long_as_until_its_close() -> None:
     ledger = Ledger()
     ledger.open(Phase(0, Mode.ASYNC, 10, style="async", operation="search", operations=2), 100.0)

@@ -29,12 +29,15 @@ def test_both_modes_get_the_same_but_for_the_async_client() -> None:
     assert (both["output_fields"], both["similarity_metric"], both["dim"]) == (["text"], "L2", 8)
 
 
-def test_the_deadline_is_on_the_operations_and_the_rest_has_30_seconds_at_least() -> None:
+def test_the_deadline_is_on_the_operations_and_the_rest_has_30_seconds_at_least(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("loadgen.store.shortfall.find_shortfall", lambda: 1.25)
     options = store_arguments(parse(deadline=0.05), Mode.SYNC)["grpc_options"]
     operations, rest = json.loads(options["grpc.service_config"])["methodConfig"]
-    assert operations["timeout"] == "0.050000s"
+    assert operations["timeout"] == "1.300000s"
     assert {"Search", "Insert", "Upsert", "Query", "Delete"} <= {name["method"] for name in operations["name"]}
-    assert rest == {"name": [{}], "timeout": "30.000000s"}
+    assert rest == {"name": [{}], "timeout": "31.250000s"}
     assert options["grpc.use_local_subchannel_pool"] == 1
 
 

@@ -1,0 +1,57 @@
+"""Workarounds for Locust's runners: what they give Locust, and that nobody else sees it."""
+
+import time
+
+import locust.runners
+import locust.stats
+import pytest
+from locust.env import Environment
+from locust.stats import RequestStats, setup_distributed_stats_event_listeners
+
+from loadgen.plugin.patches import count_time_steadily, keep_runs_apart
+
+
+def test_a_clock_that_is_set_is_not_set_for_locust(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locust.runners, "time", time)
+    monkeypatch.setattr(locust.stats, "time", time)
+    count_time_steadily()
+    right = time.time
+    assert locust.runners.time.time() == pytest.approx(right(), abs=5)
+    monkeypatch.setattr(time, "time", lambda: right() - 3600)
+    for module in (locust.runners, locust.stats):
+        before = module.time.time()
+        assert before == pytest.approx(right(), abs=5)
+        time.sleep(0.01)
+        assert module.time.time() >= before + 0.01
+    assert time.time() == pytest.approx(right() - 3600, abs=5), "everybody else's is the machine's"
+    assert locust.runners.time.sleep is time.sleep
+
+
+def test_it_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locust.runners, "time", time)
+    monkeypatch.setattr(locust.stats, "time", time)
+    count_time_steadily()
+    first = locust.runners.time
+    count_time_steadily()
+    assert locust.runners.time is first
+
+
+def report(run: str) -> dict[str, object]:
+    """What a worker sends that has counted one operation and one failure."""
+    environment, stats = Environment(), RequestStats()
+    setup_distributed_stats_event_listeners(environment.events, stats)
+    stats.log_request("sync", "search", 1.0, 10)
+    stats.log_error("sync", "search", ValueError("no"))
+    data: dict[str, object] = {"loadgen": {"run_id": run}}
+    environment.events.report_to_master.fire(client_id="one", data=data)
+    return data
+
+
+def test_what_a_worker_reports_of_another_run_is_in_no_table() -> None:
+    environment, stats = Environment(), RequestStats()
+    setup_distributed_stats_event_listeners(environment.events, stats)
+    keep_runs_apart(environment.events, lambda data: bool(data["loadgen"]["run_id"] == "second"))
+    for run in ("first", "second", "first"):
+        environment.events.worker_report.fire(client_id="one", data=report(run))
+    assert stats.entries["search", "sync"].num_requests == stats.total.num_requests == 1
+    assert [error.occurrences for error in stats.errors.values()] == [1]
