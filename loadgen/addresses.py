@@ -4,6 +4,8 @@ import re
 from urllib.parse import unquote, urlsplit
 
 HIGHEST_PORT = 65_535
+PORT = re.compile(r"[0-9]{1,5}")
+"""Digits of ASCII alone: int() would take others too."""
 PORTS = {"https": 443}
 OTHER_PORT = 19_530
 """What pymilvus connects to where an address names no port."""

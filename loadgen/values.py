@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from loadgen.addresses import HIGHEST_PORT
+from loadgen.addresses import HIGHEST_PORT, PORT
 
 BETWEEN_TEXTS = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')
-PORT = re.compile(r"[0-9]{1,5}")
 METRICS = ("COSINE", "IP", "L2")
 CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually")
 INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {

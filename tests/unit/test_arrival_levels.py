@@ -220,8 +220,8 @@ def test_modes_follow_each_other_at_each_rate_without_users() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"rate": "0"}, "--rate 0: should be greater than 0. Give numbers above 0"),
-        ({"rate": "50,-1", "arrival": "poisson"}, "--rate 50,-1: should be greater than 0"),
+        ({"rate": "0"}, "--rate 0: should be greater than or equal to 0.001. Give numbers from 0.001"),
+        ({"rate": "50,-1", "arrival": "poisson"}, "--rate 50,-1: should be greater than or equal to 0.001"),
         ({"rate": "nan", "arrival": "poisson"}, "--rate nan: should be"),
         ({"rate": "50"}, "--rate 50: needs arrivals, and --arrival is closed"),
         ({"arrival": "poisson"}, "--rate: is missing beside --arrival poisson"),
