@@ -40,6 +40,6 @@ def _load(path: str) -> list[type[Any]]:
     """Import a locustfile; its users. Raises RuntimeError that says what stopped it, and where."""
     try:
         users, _ = load_locustfile(path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise RuntimeError(describe(error, error.__traceback__)) from error
     return list(users.values())

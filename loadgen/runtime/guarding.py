@@ -56,17 +56,41 @@ def guard_start(*, only_ours: bool = False) -> StartGuard:
 def guard_arguments() -> None:
     """Let a `locust` command that finds no locustfile, or no user in any, end with 2: Locust itself says 1 there.
 
-    What it prints stays as it is. Replaces `sys.exit`; it does something else for callers in those modules of Locust's.
+    What it prints stays as it is. A locustfile that leaves while it is imported has measured nothing: that is 2 as
+    well. Replaces `sys.exit`; it does something else for callers in those files. Idempotent.
     """
     original = sys.exit
+    if getattr(original, "is_guarded", False):
+        return
 
     def leave_early(code: object = None) -> NoReturn:
         frame = sys._getframe(1)  # noqa: SLF001 - there is no other way to know who calls
+        if (place := _leaves_locustfile(frame)) is not None:
+            words = "SystemExit" if code is None else f"SystemExit: {_words(SystemExit(code))}"
+            leave(f"The locustfile cannot be loaded: {_short(place[0])}, line {place[1]}: {words}", CANNOT_START)
         module = frame.f_globals.get("__name__")
         no_users = module == MAIN and not frame.f_locals.get("available_user_classes", True)
         original(CANNOT_START if code == 1 and (module == ARGUMENTS or no_users) else code)  # type: ignore[arg-type]
 
+    leave_early.is_guarded = True  # type: ignore[attr-defined]
     sys.exit = leave_early
+
+
+def _leaves_locustfile(caller: FrameType) -> Place | None:
+    """Where a locustfile that imports this package is just being imported, and by whom `sys.exit` is called in it."""
+    frame: FrameType | None = caller
+    while frame is not None and not _is_loader(frame):
+        frame = frame.f_back
+    return (caller.f_code.co_filename, caller.f_lineno) if frame is not None and _imports_us(frame) else None
+
+
+def _imports_us(loader: FrameType) -> bool:
+    """Whether the locustfile that this frame of Locust's imports has a line that imports this package."""
+    try:
+        text = Path(str(loader.f_locals.get("path"))).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return OURS.search(text) is not None
 
 
 def is_ours(trace: TracebackType | None) -> bool:
@@ -78,11 +102,7 @@ def is_ours(trace: TracebackType | None) -> bool:
         return True
     for frame, _ in traceback.walk_tb(trace):
         if _is_loader(frame):
-            try:
-                text = Path(str(frame.f_locals.get("path"))).read_text(encoding="utf-8", errors="replace")
-            except OSError:
-                return False
-            return OURS.search(text) is not None
+            return _imports_us(frame)
     return False
 
 

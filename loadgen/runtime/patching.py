@@ -25,6 +25,7 @@ def ensure_unpatched() -> None:
     """
     if is_locust_command():
         guard_start()
+        guard_arguments()
     if not is_patched():
         os.environ[SKIP_PATCHING] = "1"
         return

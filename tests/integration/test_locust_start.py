@@ -35,6 +35,7 @@ BROKEN = {
     "deep.py": (f"{HEAD}import json\njson.loads('{{')\n", "deep.py, line 4: JSONDecodeError: Expecting property name"),
     "lines.py": (f"{HEAD}raise RuntimeError('two\\nlines \\x1b[31m')\n", "line 3: RuntimeError: two lines [31m"),
     "helper.py": (f"{HEAD}import broken_part\n", "broken_part.py, line 2 (loaded by helper.py, line 3): SyntaxError:"),
+    "leaves.py": (f"{HEAD}plug(events)\n{USERS}\nimport sys\nsys.exit(0)\n", "SystemExit: 0"),
     "no_user.py": (f"{HEAD}plug(events)\n", "no_user.py: has no user class. Derive one from loadgen.AsyncUser"),
     "no_plug.py": (
         f"{HEAD}{USERS}",
