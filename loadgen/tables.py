@@ -36,8 +36,9 @@ SHOWN_AT_MOST = 60
 """Levels of an operation, or bursts: of more, the first and the last half of these."""
 TIMES = (Column("p50 ms"), Column("p95 ms"), Column("p99 ms"))
 TYPICAL = "a typical phase of each mode (geometric mean, steady drift removed)"
+ALONE_KEY = "Percentiles are of answered operations and timeouts."
 CLOSED_KEY = (
-    "Percentiles are of answered operations and timeouts. Ratio: operations/s async to sync, 95 % interval. "
+    f"{ALONE_KEY} Ratio: operations/s async to sync, 95 % interval. "
     f"Operations/s beside a ratio are the two figures that it divides: {TYPICAL}."
 )
 OPEN_KEY = (
@@ -61,7 +62,8 @@ def print_tables(
         shown = _ends_of(levels)
         _print_levels(out, shown)
         _tell_of_rest(out, len(levels) - len(shown), "levels")
-        out.print(OPEN_KEY if levels[0].is_open else CLOSED_KEY)
+        compared = any(level.comparison for level in shown)
+        out.print(OPEN_KEY if levels[0].is_open else CLOSED_KEY if compared else ALONE_KEY)
         for level in shown:
             if level.is_open and level.comparison and level.comparison.p99:
                 out.print(_say_times(level, level.comparison))

@@ -93,6 +93,14 @@ def test_one_round_has_figures_and_no_verdict() -> None:
     assert rows["async"][10] == "invalid"
 
 
+def test_ratios_are_explained_only_where_modes_are_compared() -> None:
+    ledger = Ledger()
+    count(ledger, Phase(0, Mode.SYNC, 8, seconds=2), [0.010] * 100)
+    assert lines(ledger)[-1] == "Percentiles are of answered operations and timeouts."
+    count(ledger, Phase(1, Mode.ASYNC, 8, seconds=2), [0.010] * 150)
+    assert "Ratio: operations/s async to sync, 95 % interval." in " ".join(lines(ledger))
+
+
 @pytest.mark.parametrize("style", ["sync", "threads", "async"])
 def test_a_burst_shows_its_seconds_beside_the_tutorials(style: str) -> None:
     ledger = Ledger()
