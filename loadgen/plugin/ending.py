@@ -32,6 +32,7 @@ from loadgen.store import ServerInfo
 from loadgen.tables import print_tables
 from loadgen.verdict import explain
 
+NOT_BEGUN = "the run had not begun"
 LONGEST_LINE = 20_000
 """Characters of one line of the verdict."""
 
@@ -81,11 +82,16 @@ class Ending:
         self._levels: list[Level] = []
         self._judgements: list[Judgement] = []
         self._told = True
+        self._is_starting = False
         self.code = COMPLETE
         """The exit code that the latest run came to."""
         self._why = ""
         self.objections: tuple[str, ...] = ()
         """Why no comparison of the run is valid, known before it began."""
+
+    def expect(self) -> None:
+        """A run is made ready; where the process ends before it has begun, that is what is said of it."""
+        self._is_starting = True
 
     def begin(self, run: Run, server: ServerInfo, workers: int, find_sharers: FindSharers = tuple) -> dict[str, str]:
         """Another run, on a server that has answered, with so many processes that make load.
@@ -101,14 +107,14 @@ class Ending:
         self._draft = Recorder(draft, server, workers, run.run_id, find_sharers)
         self._recorder.expect(len(run.plan))
         self._draft.expect(len(run.plan))
-        self._told = False
+        self._told = self._is_starting = False
         self.code, self._why = COMPLETE, ""
         return {"run_id": run.run_id, "server": str(server)}
 
     def refuse(self, words: str) -> None:
         """A run did not begin."""
         self._run = self._recorder = self._draft = None
-        self._told = True
+        self._told, self._is_starting = True, False
         self.code, self._why = find_exit_code(End(refused=words))
 
     def keep(self) -> None:
@@ -147,11 +153,13 @@ class Ending:
 
         `interrupted_by` is the number of the signal that has come, 0 for none.
         """
-        if self._recorder is None or self._run is None:
-            if interrupted_by and environment.shape_class is not None and environment.web_ui is None:
-                self.code, self._why = find_exit_code(End(interrupted_by=interrupted_by))
+        no_run = self._recorder is None or self._run is None
+        if self._is_starting or (no_run and interrupted_by and environment.web_ui is None):
+            self.code, self._why = find_exit_code(End(interrupted_by=interrupted_by, incomplete=NOT_BEGUN))
+            if environment.web_ui is None:
+                environment.process_exit_code = environment.process_exit_code or self.code
             return
-        if self._told:
+        if self._recorder is None or self._run is None or self._told:
             return
         settings = self._settings
         most_empty = _most_empty(settings)

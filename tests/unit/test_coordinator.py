@@ -271,6 +271,20 @@ def test_a_worker_that_does_not_answer_in_time_refuses_the_run(two: Cluster) -> 
         two.begin(closed_phases(1))
 
 
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_run_that_is_ended_while_its_workers_are_prepared_does_not_begin(two: Cluster, answers: bool) -> None:
+    def end(_command: Command) -> None:
+        two.coordinator.end_run()
+        if not answers:
+            raise RuntimeError("the store was closed")
+
+    two["b"].on_command = end
+    with pytest.raises(AgentError, match="ended before it had begun" if answers else "the store was closed"):
+        two.begin(closed_phases(1))
+    assert two.coordinator.state is State.IDLE
+    assert two.coordinator.run.over
+
+
 def test_a_run_for_which_too_few_workers_come_is_refused_and_those_who_wait_begin_with_the_last(two: Cluster) -> None:
     with pytest.raises(AgentError, match="only 2 of 3 workers are connected"):
         two.begin(closed_phases(1), expected=3)
