@@ -236,6 +236,15 @@ class Coordinator:
                 return
             pause(LOOK)
 
+    def note_end(self) -> None:
+        """The run is about to be stopped: mark one of one mode with the users that have ended by themselves."""
+        self.run.ended = perf_counter()
+        window = self._gathering.window
+        if self.run.plan or self.run.over or window is None or not (ended := self._closed.count_ended()):
+            return
+        window.users_gone = ended
+        self.run.fault(f"{ended} users ended before the end of the run")
+
     def stop(self) -> None:
         """Stop all users and collect everything; a phase that this breaks off is marked as one that ends."""
         self._supervisor.rest()

@@ -227,7 +227,7 @@ class Plugin:
     def _on_test_stopping(self, environment: Any, **_: Any) -> None:
         if not isinstance(environment.runner, WorkerRunner):
             self._front.note_end(over=False)
-            self._coordinator.run.ended = perf_counter()
+            self._coordinator.note_end()
         if isinstance(environment.runner, MasterRunner):
             self._coordinator.stop()
         elif self._agent is not None:

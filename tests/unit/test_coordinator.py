@@ -371,6 +371,17 @@ def test_a_run_of_one_mode_that_is_stopped_before_its_users_have_started_counts_
     assert two.coordinator.run.incomplete == "only 4 of 8 users had started, and counting begins with the last"
 
 
+def test_users_that_end_by_themselves_in_a_run_of_one_mode_are_noted(two: Cluster) -> None:
+    follow(two)
+    two.time.pass_by(10)
+    two["a"].gone = 3
+    two.time.pass_by(5)
+    two.time.run(two.coordinator.note_end)
+    two.time.run(two.coordinator.stop)
+    assert two.coordinator.run.incomplete == "3 users ended before the end of the run"
+    assert two.ledger.windows[0].users_gone == 3
+
+
 def test_workers_that_leave_because_they_are_told_to_stop_are_no_loss(two: Cluster) -> None:
     follow(two)
     two.time.pass_by(10)
