@@ -73,8 +73,9 @@ def _most_empty(settings: Settings) -> float:
 class Ending:
     """One for each process that conducts runs; every run begins it anew."""
 
-    def __init__(self, ledger: Counted) -> None:
+    def __init__(self, ledger: Counted, secret_flags: Collection[str] = ()) -> None:
         self._ledger = ledger
+        self._secret_flags = secret_flags
         self._settings = Settings()
         self._run: Run | None = None
         self._recorder: Recorder | None = None
@@ -105,8 +106,9 @@ class Ending:
         self._recorder = Recorder(settings, server, workers, run.run_id, find_sharers)
         draft = settings.model_copy(update={"record": ""})
         self._draft = Recorder(draft, server, workers, run.run_id, find_sharers)
-        self._recorder.expect(len(run.plan))
-        self._draft.expect(len(run.plan))
+        for recorder in (self._recorder, self._draft):
+            recorder.hide(self._secret_flags)
+            recorder.expect(len(run.plan))
         self._told = self._is_starting = False
         self.code, self._why = COMPLETE, ""
         return {"run_id": run.run_id, "server": str(server)}
