@@ -10,11 +10,12 @@ from loadgen.control.run import Run
 from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Counted
 from loadgen.levels import Level, find_levels
+from loadgen.listing import name_phases
 from loadgen.plain_text import one_line
 from loadgen.plugin.recording import FindSharers, Recorder
 from loadgen.plugin.reporting import write_beside
 from loadgen.plugin.requiring import find_unreachable
-from loadgen.record import as_block, check_folder
+from loadgen.record import RunRecord, as_block, check_folder
 from loadgen.requirements import (
     FailureLimit,
     Judgement,
@@ -183,7 +184,7 @@ class Ending:
         return End(
             interrupted_by=interrupted_by if run.early else 0,
             incomplete=run.incomplete,
-            measured=any(part.count for phase in record.phases for part in phase.operations),
+            unmeasured=_find_unmeasured(record),
             unrecorded=self._recorder.problem,
             missed=tuple(f"missed: {found.text}" for found in self._judgements if not found.met),
             failures="" if _limit(self._settings) or self._settings.require else "; ".join(failures),
@@ -217,3 +218,11 @@ class Ending:
 
 def _say(recorder: Recorder | None) -> list[str]:
     return explain(recorder.record).lines() if recorder is not None and recorder.record.phases else []
+
+
+def _find_unmeasured(record: RunRecord) -> str:
+    """In which phases no operation ended; of a plan that was cut short only where that is all of them."""
+    idle = [number for number, phase in enumerate(record.phases, 1) if not any(part.count for part in phase.operations)]
+    if len(idle) == len(record.phases):
+        return "nothing was measured"
+    return f"nothing was measured in {name_phases(idle)}" if idle and not record.incomplete else ""
