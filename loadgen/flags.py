@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 UNKNOWN = "unrecognized arguments: "
@@ -44,3 +44,24 @@ def suggest(flag: str, known: Iterable[str]) -> str:
     flags = [one for one in known if one.startswith("--")]
     close = [one for one in flags if one.startswith(flag)] or difflib.get_close_matches(flag, flags, n=1)
     return f". Did you mean {' or '.join(sorted(close)[:3])}? Flags are given in full" if close else ""
+
+
+class SecretFlags(Collection[str]):
+    """The flags of a parser whose values are secret, as they are at each look: locustfiles add theirs after ours."""
+
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+
+    def __iter__(self) -> Iterator[str]:
+        """Each with its dashes."""
+        for action in self._parser._actions:  # noqa: SLF001 - there is no other way to see them
+            if getattr(action, "is_secret", False):
+                yield from action.option_strings
+
+    def __contains__(self, flag: object) -> bool:
+        """Whether the value of this very flag is secret."""
+        return any(flag == one for one in self)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return sum(1 for _ in self)

@@ -184,7 +184,8 @@ class Agent:
             self._station.queue.flush()
 
     def _count_users(self) -> dict[str, int]:
-        return {"present": len(self._station.settled), "started": len(self._station.started)}
+        found = {"present": self._station.settled, "started": self._station.started, "ended": self._station.ended}
+        return {name: len(users) for name, users in found.items()}
 
     def _describe(self, mode: Mode) -> dict[str, Any]:
         stores = self._station.stores.get(mode, ())

@@ -73,6 +73,10 @@ class ClosedPhases:
         """Users past their on_start; 0 where an agent does not answer in time."""
         return self._count("started") or 0
 
+    def count_ended(self) -> int:
+        """Users that have ended by themselves; 0 where an agent does not answer in time."""
+        return self._count("ended") or 0
+
     def count_gone(self, phase: Phase) -> int:
         """Users that ended before the phase did; 0 where a worker has taken them along, or did not answer in time."""
         present = self._count("present")

@@ -7,7 +7,7 @@ from time import perf_counter, time
 
 from loadgen.control.agents import ANSWER_WITHIN, LOOK, Agents
 from loadgen.control.closed import ClosedPhases
-from loadgen.control.errors import PlanBrokenError
+from loadgen.control.errors import AgentError, PlanBrokenError
 from loadgen.control.gathering import Gathering
 from loadgen.control.link import Link
 from loadgen.control.messages import (
@@ -95,9 +95,12 @@ class Coordinator:
         try:
             self.agents.begin_run(run.run_id, run.settings.as_message(), run.expected, WORKERS_WITHIN)
         except BaseException:
-            self._machine.move(State.FAILED)
-            self.run.over = True
+            if self.state is State.PREPARING:  # else it was ended meanwhile
+                self._machine.move(State.FAILED)
+            run.over = True
             raise
+        if run.over:
+            raise AgentError("the run was ended before it had begun")
         self._supervisor.begin(run)
         self._machine.move(State.READY)
 
@@ -232,6 +235,15 @@ class Coordinator:
                 self._open_window(replace(phase, concurrency=users), left)
                 return
             pause(LOOK)
+
+    def note_end(self) -> None:
+        """The run is about to be stopped: mark one of one mode with the users that have ended by themselves."""
+        self.run.ended = perf_counter()
+        window = self._gathering.window
+        if self.run.plan or self.run.over or window is None or not (ended := self._closed.count_ended()):
+            return
+        window.users_gone = ended
+        self.run.fault(f"{ended} users ended before the end of the run")
 
     def stop(self) -> None:
         """Stop all users and collect everything; a phase that this breaks off is marked as one that ends."""

@@ -20,8 +20,8 @@ class End:
     """Number of the signal that ended it before its plan was complete."""
     incomplete: str = ""
     """Why the plan did not complete."""
-    measured: bool = True
-    """At least one operation ended within a phase."""
+    unmeasured: str = ""
+    """In which phases no operation ended."""
     unrecorded: str = ""
     """Why the record could not be kept."""
     missed: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ def find_exit_code(end: End) -> tuple[int, str]:
     if end.interrupted_by:
         name = signal.Signals(end.interrupted_by).name
         return INTERRUPTED + end.interrupted_by, f"ended by {name}: {end.incomplete or 'before the plan was complete'}"
-    reasons = [end.incomplete, *([] if end.measured else ["nothing was measured"]), end.unrecorded, *end.missed]
+    reasons = [end.incomplete, end.unmeasured, end.unrecorded, *end.missed]
     if told := [reason for reason in reasons if reason]:
         return SHORT_OF, "; ".join(told)
     return (end.failures_code, end.failures) if end.failures and end.failures_code else (COMPLETE, "")

@@ -59,7 +59,10 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class CountUsers:
-    """Answer: `started` (past their on_start in this phase, ever) and `present` (those that have not ended)."""
+    """Answer: `started` (past their on_start in this phase, ever), `present` (those that have not ended) and `ended`.
+
+    The last are those that have ended by themselves; nobody had them stop.
+    """
 
     run_id: str = ""
     sequence: int = 0

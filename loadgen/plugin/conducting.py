@@ -16,7 +16,7 @@ from loadgen.phase import Phase
 from loadgen.plugin.front import Front
 from loadgen.plugin.identity import introduce
 from loadgen.plugin.links import MasterLink, is_of_run
-from loadgen.plugin.patches import dispatch_anew, keep_runs_apart, leave_workers_to_coordinator
+from loadgen.plugin.patches import dispatch_anew, keep_runs_apart, keep_users_to_plan, leave_workers_to_coordinator
 
 
 class PlanConductor:
@@ -96,6 +96,7 @@ def make_coordinator(environment: Any, agent: Agent, ledger: Counted, board: Boa
     """The coordinator of this process, with its ways to the agents."""
     runner = environment.runner
     hello = introduce(environment.parsed_locustfiles or (), is_worker=False)
+    keep_users_to_plan(runner)
     if isinstance(runner, MasterRunner):
         link = MasterLink(runner)
         coordinator = Coordinator(link, hello, ledger, board, host)

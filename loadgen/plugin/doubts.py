@@ -3,11 +3,12 @@
 import difflib
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from loadgen.conflicts import without_secret
 from loadgen.faults import Fault, SettingsError
+from loadgen.flags import SecretFlags
 from loadgen.settings import Settings, as_text
 
 logger = logging.getLogger("loadgen")
@@ -25,9 +26,12 @@ class Doubts:
 
     def __init__(self) -> None:
         self._faults: dict[str, Fault] = {}
+        self.secret_flags: Collection[str] = ()
+        """Flags that no output may show the value of, a locustfile's own among them."""
 
     def watch(self, parser: Any) -> None:
         """See to it that config files read by this parser give it nothing that it would stumble over."""
+        self.secret_flags = SecretFlags(parser)
         parser._config_file_parser = _Sieve(parser, self)  # noqa: SLF001 - configargparse has no other way in
 
     def hides_variable(self, name: str) -> bool:

@@ -10,11 +10,12 @@ from loadgen.control.run import Run
 from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Counted
 from loadgen.levels import Level, find_levels
+from loadgen.listing import name_phases
 from loadgen.plain_text import one_line
 from loadgen.plugin.recording import FindSharers, Recorder
 from loadgen.plugin.reporting import write_beside
 from loadgen.plugin.requiring import find_unreachable
-from loadgen.record import as_block, check_folder
+from loadgen.record import RunRecord, as_block, check_folder
 from loadgen.requirements import (
     FailureLimit,
     Judgement,
@@ -32,6 +33,7 @@ from loadgen.store import ServerInfo
 from loadgen.tables import print_tables
 from loadgen.verdict import explain
 
+NOT_BEGUN = "the run had not begun"
 LONGEST_LINE = 20_000
 """Characters of one line of the verdict."""
 
@@ -72,8 +74,9 @@ def _most_empty(settings: Settings) -> float:
 class Ending:
     """One for each process that conducts runs; every run begins it anew."""
 
-    def __init__(self, ledger: Counted) -> None:
+    def __init__(self, ledger: Counted, secret_flags: Collection[str] = ()) -> None:
         self._ledger = ledger
+        self._secret_flags = secret_flags
         self._settings = Settings()
         self._run: Run | None = None
         self._recorder: Recorder | None = None
@@ -81,11 +84,16 @@ class Ending:
         self._levels: list[Level] = []
         self._judgements: list[Judgement] = []
         self._told = True
+        self._is_starting = False
         self.code = COMPLETE
         """The exit code that the latest run came to."""
         self._why = ""
         self.objections: tuple[str, ...] = ()
         """Why no comparison of the run is valid, known before it began."""
+
+    def expect(self) -> None:
+        """A run is made ready; where the process ends before it has begun, that is what is said of it."""
+        self._is_starting = True
 
     def begin(self, run: Run, server: ServerInfo, workers: int, find_sharers: FindSharers = tuple) -> dict[str, str]:
         """Another run, on a server that has answered, with so many processes that make load.
@@ -99,16 +107,17 @@ class Ending:
         self._recorder = Recorder(settings, server, workers, run.run_id, find_sharers)
         draft = settings.model_copy(update={"record": ""})
         self._draft = Recorder(draft, server, workers, run.run_id, find_sharers)
-        self._recorder.expect(len(run.plan))
-        self._draft.expect(len(run.plan))
-        self._told = False
+        for recorder in (self._recorder, self._draft):
+            recorder.hide(self._secret_flags)
+            recorder.expect(len(run.plan))
+        self._told = self._is_starting = False
         self.code, self._why = COMPLETE, ""
         return {"run_id": run.run_id, "server": str(server)}
 
     def refuse(self, words: str) -> None:
         """A run did not begin."""
         self._run = self._recorder = self._draft = None
-        self._told = True
+        self._told, self._is_starting = True, False
         self.code, self._why = find_exit_code(End(refused=words))
 
     def keep(self) -> None:
@@ -147,11 +156,13 @@ class Ending:
 
         `interrupted_by` is the number of the signal that has come, 0 for none.
         """
-        if self._recorder is None or self._run is None:
-            if interrupted_by and environment.shape_class is not None and environment.web_ui is None:
-                self.code, self._why = find_exit_code(End(interrupted_by=interrupted_by))
+        no_run = self._recorder is None or self._run is None
+        if self._is_starting or (no_run and interrupted_by and environment.web_ui is None):
+            self.code, self._why = find_exit_code(End(interrupted_by=interrupted_by, incomplete=NOT_BEGUN))
+            if environment.web_ui is None:
+                environment.process_exit_code = environment.process_exit_code or self.code
             return
-        if self._told:
+        if self._recorder is None or self._run is None or self._told:
             return
         settings = self._settings
         most_empty = _most_empty(settings)
@@ -173,7 +184,7 @@ class Ending:
         return End(
             interrupted_by=interrupted_by if run.early else 0,
             incomplete=run.incomplete,
-            measured=any(part.count for phase in record.phases for part in phase.operations),
+            unmeasured=_find_unmeasured(record),
             unrecorded=self._recorder.problem,
             missed=tuple(f"missed: {found.text}" for found in self._judgements if not found.met),
             failures="" if _limit(self._settings) or self._settings.require else "; ".join(failures),
@@ -207,3 +218,11 @@ class Ending:
 
 def _say(recorder: Recorder | None) -> list[str]:
     return explain(recorder.record).lines() if recorder is not None and recorder.record.phases else []
+
+
+def _find_unmeasured(record: RunRecord) -> str:
+    """In which phases no operation ended; of a plan that was cut short only where that is all of them."""
+    idle = [number for number, phase in enumerate(record.phases, 1) if not any(part.count for part in phase.operations)]
+    if len(idle) == len(record.phases):
+        return "nothing was measured"
+    return f"nothing was measured in {name_phases(idle)}" if idle and not record.incomplete else ""

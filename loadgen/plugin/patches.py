@@ -103,6 +103,23 @@ def _start(start: Callable[..., None], *args: Any, **kwargs: Any) -> None:
         logger.error("%s", told)
 
 
+def keep_users_to_plan(runner: Any) -> None:
+    """While there is a plan of phases, have its load shape alone start users.
+
+    In a terminal Locust's `input_listener` takes w, W, s and S for one or ten users more or less. They would be users
+    of every class, in the middle of a phase that says it has others, or without any run.
+    """
+    start = runner.start
+
+    def held_start(*args: Any, **kwargs: Any) -> None:
+        if runner.environment.shape_class is None or gevent.getcurrent() is runner.shape_greenlet:
+            start(*args, **kwargs)
+        else:
+            logger.warning("The users of a plan of phases cannot be changed. Use --mode sync or --mode async for that")
+
+    runner.start = held_start
+
+
 def keep_runs_apart(events: Any, is_of_run: Callable[[Mapping[str, Any]], bool]) -> None:
     """Leave out of a master's table what a worker reports that is not of its run; `is_of_run` is given the report.
 

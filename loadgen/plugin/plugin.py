@@ -123,7 +123,7 @@ class Plugin:
         is_master = isinstance(runner, MasterRunner)
         ledger: Counted = MergedLedger() if is_master else self._station.ledger
         self._station.counted = ledger
-        self._ending = Ending(ledger)
+        self._ending = Ending(ledger, self._doubts.secret_flags)
         self._front = Front(environment, self._progress, ledger, self._ending)
         exporter, find_death = self._metering.exporter, self._supply.find_death
         host = RunHost(environment, exporter, self._front, find_death, lambda: 0 if is_master else agent.in_flight)
@@ -227,7 +227,7 @@ class Plugin:
     def _on_test_stopping(self, environment: Any, **_: Any) -> None:
         if not isinstance(environment.runner, WorkerRunner):
             self._front.note_end(over=False)
-            self._coordinator.run.ended = perf_counter()
+            self._coordinator.note_end()
         if isinstance(environment.runner, MasterRunner):
             self._coordinator.stop()
         elif self._agent is not None:

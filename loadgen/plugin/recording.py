@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
@@ -80,6 +80,11 @@ class Recorder:
             task_errors_outside=(),
             comparisons=(),
         )
+
+    def hide(self, flags: Collection[str]) -> None:
+        """Mask the values of these flags of the locustfile's own in the command line."""
+        told = {"command_line": mask_command_line(sys.argv, flags)}
+        self.record = self.record.model_copy(update={"manifest": self.record.manifest.model_copy(update=told)})
 
     def expect(self, phases: int) -> None:
         """The run is to have this many phases."""

@@ -64,6 +64,7 @@ class Starting:
 
     def begin(self) -> None:
         """Make everything ready for the run that was asked for, or refuse it (StopTest, or the end of the process)."""
+        self._ending.expect()
         try:
             if self._prepared is None:
                 self._asking.forget_server()
@@ -75,9 +76,14 @@ class Starting:
             run, self._run = self._run, None
             assert run is not None  # noqa: S101 - likewise
             self._begin_record(run)
-        except (StopTest, *ENDING):
+        except StopTest:
             raise
-        except BaseException as error:  # noqa: BLE001 - as above
+        except ENDING:
+            self._undo()
+            raise
+        except BaseException as error:
+            if self._interrupt.came or self._station.closed:  # the workers have gone for that, or a store was closed
+                raise gevent.GreenletExit from error
             self._refuse(describe_error(error))
 
     def _prepare(self, settings: Settings) -> None:
@@ -135,11 +141,15 @@ class Starting:
         self._asking.commit()
         self._environment.process_exit_code = None
 
-    def _refuse(self, words: str) -> NoReturn:
+    def _undo(self) -> None:
+        """Nothing of the start remains: no run, no settings of it, no hold on the collection."""
         self._progress.rest()
         self._coordinator.end_run()
         self._asking.roll_back()
         self._supply.release()
+
+    def _refuse(self, words: str) -> NoReturn:
+        self._undo()
         self._ending.refuse(words)
         self._environment.process_exit_code = CANNOT_START
         runner = self._environment.runner

@@ -4,7 +4,7 @@ import os
 import platform
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -84,20 +84,34 @@ def settings_without_secrets(settings: BaseModel) -> dict[str, JsonValue]:
     }
 
 
-def mask_command_line(arguments: Sequence[str]) -> str:
-    """The command as one line for a shell; secrets, and all that could be a password before an @, are masked."""
+def mask_command_line(arguments: Sequence[str], secret: Collection[str] = ()) -> str:
+    """The command as one line for a shell; secrets, and all that could be a password before an @, are masked.
+
+    `secret` are the flags of a locustfile's own secrets, which Locust takes abbreviated, too.
+    """
     shown: list[str] = []
-    before = ""
+    is_value = False
     for argument in arguments:
         flag, mark, _ = argument.partition("=")
-        if before in SECRET_FLAGS:
+        short = argument[:2]
+        hides = _hides(flag, secret)
+        if is_value:
             shown.append(MASK)
-        elif mark and flag in SECRET_FLAGS:
+        elif mark and hides:
             shown.append(f"{flag}={MASK}")
+        elif len(argument) > len(short) and short in secret:
+            shown.append(f"{short}{MASK}")
         else:
             shown.append(_mask_password(argument))
-        before = "" if before in SECRET_FLAGS else argument
+        is_value = hides and not mark and not is_value
     return shlex.join(shown)
+
+
+def _hides(flag: str, secret: Collection[str]) -> bool:
+    """Whether the value of this flag is secret; of a locustfile's own it may be the beginning."""
+    if flag in SECRET_FLAGS or flag in secret:
+        return True
+    return len(flag) > len("--") and flag.startswith("--") and any(one.startswith(flag) for one in secret)
 
 
 def _mask_password(text: str) -> str:

@@ -44,6 +44,24 @@ module.{name} = slowly
 """
 """A step that takes some seconds more, as a server or a disk that is slow would make it."""
 
+IN_WORKERS = """
+import loadgen.plugin.identity as identity, loadgen.plugin.supply as supply
+
+opened = supply.open_stores
+
+
+def slowly(*given, **named):
+    if identity.forked_by_master:
+        print("NOW in a worker", file=sys.stderr, flush=True)
+        time.sleep(5)
+    return opened(*given, **named)
+
+
+supply.open_stores = slowly
+"""
+"""The stores of the workers take their time, those that the master opens to compare answers do not."""
+ONE_MODE = ("--mode", "async", "-u", str(USERS), "-r", str(USERS), "-t", "60")
+
 
 @dataclass(frozen=True)
 class State:
@@ -114,6 +132,23 @@ def test_a_signal_ends_a_master_and_its_workers(
 
 def test_a_signal_to_the_whole_group_ends_a_master_and_its_workers(lite: EmbeddedServer, tmp_path: Path) -> None:
     assert_ended(lite, tmp_path, STATES["phase"], Signal(TERM, 2, to_all=True), "--processes", "2")
+
+
+@pytest.mark.parametrize("number", [INT, TERM])
+@pytest.mark.parametrize("flags", [LONG, ONE_MODE, ONE_MODE[:-2]], ids=["plan", "one mode", "one mode without end"])
+def test_a_signal_while_workers_open_their_stores_ends_a_run_that_has_not_begun(
+    lite: EmbeddedServer, tmp_path: Path, flags: tuple[str, ...], number: signal.Signals
+) -> None:
+    with drill(tmp_path, "--host", lite.uri, *flags, "--processes", "2", text=IN_WORKERS) as run:
+        run.wait_for("NOW in a worker")
+        Signal(number, 1, to_all=False).send(run)
+        code = run.finish(ENDS_WITHIN)
+    told = f"{run.run.out}\n{run.run.err}"
+    assert code == 128 + number, told
+    assert "Traceback" not in told
+    assert "no way from" not in told
+    assert run.last_line == f"Exit code {code}: ended by {number.name}: the run had not begun.", told
+    assert not list(tmp_path.glob("runs/*.json"))
 
 
 def assert_ended(lite: EmbeddedServer, folder: Path, state: State, ending: Signal, *layout: str) -> None:

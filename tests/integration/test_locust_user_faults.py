@@ -110,6 +110,26 @@ def test_a_listener_that_always_raises_loses_no_sample(lite: EmbeddedServer, tmp
     assert f"Listeners of the locustfile failed {told - 19} times: {kind} at own.py:" in done.err
 
 
+@pytest.mark.parametrize(("layout", "mode"), [((), "async"), (("--processes", "2"), "sync")])
+def test_users_that_end_in_a_run_of_one_mode_leave_it_with_1(
+    lite: EmbeddedServer, tmp_path: Path, layout: tuple[str, ...], mode: str
+) -> None:
+    text = """
+def act():
+    global calls
+    calls += 1
+    if calls == 20:
+        raise StopUser
+"""
+    ended = 2 if layout else 1  # one in each process
+    done = run(tmp_path, lite.uri, text, "--mode", mode, "-u", "4", "-r", "4", "-t", "4s", *layout)
+    assert done.code == 1, done.err
+    assert done.out.rstrip().endswith(f"Exit code 1: {ended} users ended before the end of the run.")
+    record = one_record(tmp_path)
+    assert record.incomplete == f"{ended} users ended before the end of the run"
+    assert [phase.users_gone for phase in record.phases] == [ended]
+
+
 @pytest.mark.parametrize(
     ("how", "flags"),
     [

@@ -130,7 +130,8 @@ class Worker:
                 raise RuntimeError(self.error)
             self.ledger.reset(self.time())
         elif isinstance(command, CountUsers):
-            return {"started": self.users if self.time() >= self.started_at else 0, "present": self.present}
+            started = self.users if self.time() >= self.started_at else 0
+            return {"started": started, "present": self.present, "ended": self.gone}
         elif isinstance(command, OpenWindow):
             phase = command.phase
             start = self.time() - command.elapsed + phase.warmup_seconds

@@ -54,6 +54,7 @@ class Process:
             phase=None,
             settled=set(),
             started=set(),
+            ended=set(),
             over=set(),
             errors={},
             begin_users=lambda: self.noted.append("begin users"),
@@ -323,8 +324,9 @@ def test_questions_have_their_answers(process: Process) -> None:
     assert process.station.phase == CLOSED
     process.station.settled.update({1, 2, 3})
     process.station.started.update({1, 2, 3, 4})
+    process.station.ended.add(4)
     process.station.over.add(7)
-    assert process.tell(CountUsers("one", process.number())).value == {"present": 3, "started": 4}
+    assert process.tell(CountUsers("one", process.number())).value == {"present": 3, "started": 4, "ended": 1}
     asked = [process.tell(IsOver(number, "one", process.number())).value for number in (6, 7)]
     assert asked == [False, True]
     described = [process.tell(Describe(mode, "one", process.number())).value for mode in (Mode.SYNC, Mode.ASYNC)]

@@ -271,6 +271,20 @@ def test_a_worker_that_does_not_answer_in_time_refuses_the_run(two: Cluster) -> 
         two.begin(closed_phases(1))
 
 
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_run_that_is_ended_while_its_workers_are_prepared_does_not_begin(two: Cluster, answers: bool) -> None:
+    def end(_command: Command) -> None:
+        two.coordinator.end_run()
+        if not answers:
+            raise RuntimeError("the store was closed")
+
+    two["b"].on_command = end
+    with pytest.raises(AgentError, match="ended before it had begun" if answers else "the store was closed"):
+        two.begin(closed_phases(1))
+    assert two.coordinator.state is State.IDLE
+    assert two.coordinator.run.over
+
+
 def test_a_run_for_which_too_few_workers_come_is_refused_and_those_who_wait_begin_with_the_last(two: Cluster) -> None:
     with pytest.raises(AgentError, match="only 2 of 3 workers are connected"):
         two.begin(closed_phases(1), expected=3)
@@ -355,6 +369,17 @@ def test_a_run_of_one_mode_that_is_stopped_before_its_users_have_started_counts_
     assert two.screen.opened == []
     assert two.ledger.windows[0].tallies == {}
     assert two.coordinator.run.incomplete == "only 4 of 8 users had started, and counting begins with the last"
+
+
+def test_users_that_end_by_themselves_in_a_run_of_one_mode_are_noted(two: Cluster) -> None:
+    follow(two)
+    two.time.pass_by(10)
+    two["a"].gone = 3
+    two.time.pass_by(5)
+    two.time.run(two.coordinator.note_end)
+    two.time.run(two.coordinator.stop)
+    assert two.coordinator.run.incomplete == "3 users ended before the end of the run"
+    assert two.ledger.windows[0].users_gone == 3
 
 
 def test_workers_that_leave_because_they_are_told_to_stop_are_no_loss(two: Cluster) -> None:

@@ -24,13 +24,17 @@ PLAN = tuple(Phase(number, Mode.SYNC, 8, 10.0) for number in range(4))
         (End(incomplete="ended early: 1 of 4 phases"), 1, "ended early: 1 of 4 phases"),
         (End(incomplete="2 of 8 users ended before the end of phase 1"), 1, "2 of 8 users ended before"),
         (End(unrecorded="the run record cannot be written to runs: No space left"), 1, "the run record cannot be"),
-        (End(measured=False), 1, "nothing was measured"),
+        (End(unmeasured="nothing was measured in phase 2"), 1, "nothing was measured"),
         (End(failures="5 operations failed"), 1, "5 operations failed"),
         (End(failures="5 operations failed", failures_code=0), 0, ""),
         (End(failures="5 operations failed", failures_code=7), 7, "5 operations failed"),
         (End(incomplete="early", failures="5 operations failed", failures_code=0), 1, "early"),
         (End(refused="no such host: milvus"), 2, "no such host: milvus"),
-        (End(refused="no such host: milvus", measured=False, incomplete="ended early"), 2, "no such host: milvus"),
+        (
+            End(refused="no such host: milvus", unmeasured="nothing was measured", incomplete="ended early"),
+            2,
+            "no such host: milvus",
+        ),
         (
             End(interrupted_by=signal.SIGINT, incomplete="ended early: 1 of 4 phases"),
             130,
@@ -38,7 +42,11 @@ PLAN = tuple(Phase(number, Mode.SYNC, 8, 10.0) for number in range(4))
         ),
         (End(interrupted_by=signal.SIGTERM, incomplete="ended early: 1 of 4 phases"), 143, "ended by SIGTERM: ended"),
         (End(interrupted_by=signal.SIGTERM), 143, "ended by SIGTERM: before the plan was complete"),
-        (End(interrupted_by=signal.SIGINT, measured=False, missed=("missed: x",)), 130, "ended by SIGINT"),
+        (
+            End(interrupted_by=signal.SIGINT, unmeasured="nothing was measured", missed=("missed: x",)),
+            130,
+            "ended by SIGINT",
+        ),
         (End(refused="no data", interrupted_by=signal.SIGINT), 2, "no data"),
     ],
 )
@@ -50,7 +58,7 @@ def test_every_end_has_its_code_and_its_words(end: End, code: int, why: str) -> 
 
 
 def test_all_reasons_for_1_are_said() -> None:
-    end = End("", 0, "ended early", False, "the disk is full", ("missed: a", "missed: b"))
+    end = End("", 0, "ended early", "nothing was measured", "the disk is full", ("missed: a", "missed: b"))
     assert find_exit_code(end) == (1, "ended early; nothing was measured; the disk is full; missed: a; missed: b")
 
 

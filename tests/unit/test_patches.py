@@ -1,14 +1,16 @@
 """Workarounds for Locust's runners: what they give Locust, and that nobody else sees it."""
 
 import time
+from types import SimpleNamespace
 
+import gevent
 import locust.runners
 import locust.stats
 import pytest
 from locust.env import Environment
 from locust.stats import RequestStats, setup_distributed_stats_event_listeners
 
-from loadgen.plugin.patches import count_time_steadily, keep_runs_apart
+from loadgen.plugin.patches import count_time_steadily, keep_runs_apart, keep_users_to_plan
 
 
 def test_a_clock_that_is_set_is_not_set_for_locust(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,3 +57,23 @@ def test_what_a_worker_reports_of_another_run_is_in_no_table() -> None:
         environment.events.worker_report.fire(client_id="one", data=report(run))
     assert stats.entries["search", "sync"].num_requests == stats.total.num_requests == 1
     assert [error.occurrences for error in stats.errors.values()] == [1]
+
+
+def test_users_of_a_plan_are_started_by_its_shape_alone(caplog: pytest.LogCaptureFixture) -> None:
+    started: list[int] = []
+    environment = SimpleNamespace(shape_class=object())
+    runner = SimpleNamespace(
+        environment=environment, shape_greenlet=None, start=lambda users, _rate: started.append(users)
+    )
+    keep_users_to_plan(runner)
+    runner.start(1, 100)
+    runner.shape_greenlet = gevent.spawn(lambda: runner.start(3, 100))
+    runner.start(13, 100)
+    runner.shape_greenlet.get()
+    assert started == [3]
+    assert [record.message for record in caplog.records] == [
+        "The users of a plan of phases cannot be changed. Use --mode sync or --mode async for that"
+    ] * 2
+    environment.shape_class = None
+    runner.start(5, 100)
+    assert started == [3, 5]

@@ -44,6 +44,22 @@ def test_a_command_line_is_told_with_its_secrets_masked(given: str, told: str) -
     assert mask_command_line(given.split()) == told
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("locust --llm-key hidden -u 3", "locust --llm-key '***' -u 3"),
+        ("locust --llm-key=hidden -u 3", "locust '--llm-key=***' -u 3"),
+        ("locust --llm hidden", "locust --llm '***'"),
+        ("locust --ll=hidden", "locust '--ll=***'"),
+        ("locust -k hidden --headless", "locust -k '***' --headless"),
+        ("locust -khidden", "locust '-k***'"),
+        ("locust -- hidden --llm-keys shown", "locust -- hidden --llm-keys shown"),
+    ],
+)
+def test_secrets_of_the_locustfiles_own_are_masked_too(given: str, told: str) -> None:
+    assert mask_command_line(given.split(), ("--llm-key", "-k")) == told
+
+
 def test_a_command_line_can_be_pasted_into_a_shell() -> None:
     arguments = ["locust", "--require", "search async p99 < 50 ms"]
     assert mask_command_line(arguments) == "locust --require 'search async p99 < 50 ms'"

@@ -1,13 +1,20 @@
 """What of a run gets into its record."""
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
 from loadgen.control.merged import MergedLedger
+from loadgen.control.run import Run
 from loadgen.health import Beat, new_lags
 from loadgen.ledger import Ledger
 from loadgen.phase import Phase
+from loadgen.plugin.arguments import add_arguments
+from loadgen.plugin.doubts import Doubts
+from loadgen.plugin.ending import Ending
 from loadgen.plugin.recording import Recorder
 from loadgen.record import read_record
 from loadgen.report.summary import summarize
@@ -44,6 +51,57 @@ def test_a_phase_in_which_nothing_was_answered_is_in_the_record_and_one_that_nev
     assert [row.series.mode for row in summarize(kept).rows] == [Mode.SYNC]
     for form in ("html", "markdown", "json", "csv"):
         assert make_report([recorder.path], form)
+
+
+@pytest.mark.parametrize(
+    ("idle", "why"),
+    [
+        ((), ""),
+        ((1,), "nothing was measured in phase 2"),
+        ((1, 2), "nothing was measured in phases 2 and 3"),
+        ((0, 1, 2), "nothing was measured"),
+    ],
+)
+def test_a_phase_in_which_nothing_ended_makes_the_run_no_success(
+    idle: tuple[int, ...], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = Ledger()
+    plan = tuple(Phase(number, Mode.SYNC, 2, seconds=2.0) for number in range(3))
+    ending, run = Ending(ledger), Run("one", Settings(record=""), plan, completed=3)
+    ending.begin(run, ServerInfo("2.3.5", "milvus"), 1)
+    for phase in plan:
+        start = 10.0 * phase.number
+        ledger.open(phase, start, start + 2)
+        if phase.number not in idle:
+            ledger([Sample(Mode.SYNC, "search", start + 0.5, start + 0.5, start + 0.6, Outcome.OK, 10)])
+    ledger.close(22.0)
+    options = SimpleNamespace(exit_code_on_error=1)
+    environment = SimpleNamespace(parsed_options=options, web_ui=None, process_exit_code=None)
+    ending.conclude(environment)
+    ending.tell_code(sys.stdout)
+    assert capsys.readouterr().out == (f"Exit code 1: {why}.\n" if why else "")
+    assert environment.process_exit_code == bool(why)
+
+
+def test_no_secret_of_the_locustfiles_own_is_in_the_command_line_of_a_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubts, parser = Doubts(), get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    add_arguments(parser, {}, doubts)
+    parser.add_argument("--llm-key", "-k", is_secret=True)  # a listener of the locustfile, after ours
+    parser.add_argument("--llm-name")
+    monkeypatch.setattr(sys, "argv", ["locust", "--llm-key", "hidden", "--llm-name", "shown", "--token=hidden"])
+    ledger = Ledger()
+    ending = Ending(ledger, doubts.secret_flags)
+    plan = (Phase(0, Mode.SYNC, 2, seconds=2.0),)
+    ending.begin(Run("one", Settings(record=str(tmp_path)), plan), ServerInfo("2.3.5", "milvus"), 1)
+    ledger.open(plan[0], 10.0, 12.0)
+    ledger.close(12.0)
+    ending.keep()
+    assert ending.path
+    told = "locust --llm-key '***' --llm-name shown '--token=***'"
+    assert read_record(ending.path).manifest.command_line == told
 
 
 @pytest.mark.parametrize("shared", [(), ("run-1",), None])
