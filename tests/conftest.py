@@ -1,10 +1,15 @@
 """Tests run in a process that Locust leaves alone, as its own commands do, and are the same at each run."""
 
+import signal
+
 from hypothesis import settings
 
 from loadgen.runtime.patching import ensure_unpatched
 
 ensure_unpatched()
+# A shell has its background jobs ignore Ctrl-C, and what a job starts inherits that: here a test may press it anyway.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Machines that tests run on are busy with other work, so no example has a deadline. `--hypothesis-profile default`
 # looks for other examples at each run.
 settings.register_profile("house", derandomize=True, deadline=None, database=None)
