@@ -1,6 +1,5 @@
 """What the agents have counted of each phase, gathered in the process that conducts, and what the phase lacked."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +9,6 @@ from loadgen.control.messages import Describe, Drain, Report, Stop
 from loadgen.ledger import Counted
 from loadgen.phase import Phase
 from loadgen.window import Window
-
-logger = logging.getLogger("loadgen")
 
 
 class Gathering:
@@ -74,7 +71,6 @@ class Gathering:
         lacking = max(len(self._agents.missed), expected - self._agents.began)
         if lacking > 0:
             window.lose(lacking)
-            logger.warning("Phase %d lacked %d of %d workers", window.phase.number + 1, lacking, expected)
 
     def describe_sides(self, within: float = ANSWER_WITHIN) -> None:
         """Keep with the phase how many connections its mode had, and what data they saw."""
