@@ -24,12 +24,15 @@ class ClosedPhases:
         """The phase that runs, when it began (perf_counter), and the labels of its run."""
 
     def wait_for_users(self, phase: Phase) -> None:
-        """Wait until all users are past their on_start. Raises PlanBrokenError where they do not get there in time."""
+        """Wait until all users are past their on_start, or no agent is left.
+
+        Raises PlanBrokenError where they do not get there in time.
+        """
         deadline = perf_counter() + USERS_WITHIN
         started = 0
         while perf_counter() < deadline:
             started = summed(self._agents.ask_all(CountUsers(), within=LOOK_AT_USERS), "started")
-            if started >= phase.users or (self._agents.missed and started):
+            if started >= phase.users or (self._agents.missed and (started or not self._agents.present())):
                 return
             pause(LOOK)
         raise PlanBrokenError(f"only {started} of {phase.users} users started within {USERS_WITHIN:g} s")

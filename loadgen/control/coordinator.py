@@ -199,10 +199,13 @@ class Coordinator:
         return None
 
     def _wait_for_replacements(self) -> bool:
-        """True where as many agents are present as the run expects, at the latest within the grace."""
-        come = self.agents.wait_for_others(self.run.expected, self.run.settings.worker_grace)
-        if not come:
-            self.run.settings = self.run.settings.model_copy(update={"worker_grace": 0.0})  # it was waited once
+        """True where as many agents are present as the run expects, at the latest within the grace.
+
+        Those that did not come once are not waited for again, unless nobody is left: one that is silent may come back.
+        """
+        known = self.run.deserted and bool(self.agents.present())
+        come = self.agents.wait_for_others(self.run.expected, 0.0 if known else self.run.settings.worker_grace)
+        self.run.deserted |= not come
         return come
 
     def _collect(self, command: Drain | Stop, within: float) -> set[str]:

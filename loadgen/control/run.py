@@ -43,6 +43,8 @@ class Run:
     """Why it did not go on."""
     faults: list[str] = field(default_factory=list)
     """What was less than the plan asked for, though it went on."""
+    deserted: bool = False
+    """Workers that it expects were waited for, and did not come."""
     over: bool = False
 
     @property

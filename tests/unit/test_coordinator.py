@@ -131,6 +131,27 @@ def test_a_plan_whose_last_worker_is_lost_ends_and_keeps_what_was_reported(two: 
     assert 2.0 <= two.ledger.windows[1].seconds <= 4.0, "as long as b has reported"
 
 
+def test_a_plan_whose_last_worker_is_lost_before_its_users_have_started_ends_as_soon(two: Cluster) -> None:
+    run = two.begin(closed_phases(2))
+    two["a"].starts_in = two["b"].starts_in = 1e6
+    lose(two, "a", after=2.5)
+    lose(two, "b", after=3.5)
+    began = two.time()
+    two.carry_out()
+    assert run.incomplete == "ended early: 0 of 2 phases (no worker is left after phase 1)"
+    assert two.time() - began < 30, "nobody waits two minutes for users of a worker that has gone"
+
+
+def test_the_last_worker_may_be_silent_also_after_another_was_waited_for_in_vain(two: Cluster) -> None:
+    run = two.begin(closed_phases(3), worker_grace=20.0)
+    lose(two, "b", after=5.5)
+    two.time.after(38.0, lambda: two.network.freeze("a"))
+    two.time.after(45.0, lambda: two.network.thaw("a"))
+    two.carry_out()
+    assert run.completed == 3
+    assert "no worker is left" not in run.incomplete
+
+
 def test_a_worker_that_comes_late_is_prepared_and_taught_before_it_counts(two: Cluster) -> None:
     run = two.begin(closed_phases(2))
     run.truth = Truth(2, np.array([[0, 1]]), np.array([[0.9, 0.8]]))
