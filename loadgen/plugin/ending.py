@@ -34,6 +34,7 @@ from loadgen.tables import print_tables
 from loadgen.verdict import explain
 
 NOT_BEGUN = "the run had not begun"
+ENDED_BEFORE = "the run was ended before it had begun, as by a --run-time that is over while stores open"
 LONGEST_LINE = 20_000
 """Characters of one line of the verdict."""
 
@@ -158,7 +159,9 @@ class Ending:
         """
         no_run = self._recorder is None or self._run is None
         if self._is_starting or (no_run and interrupted_by and environment.web_ui is None):
-            self.code, self._why = find_exit_code(End(interrupted_by=interrupted_by, incomplete=NOT_BEGUN))
+            refused = "" if interrupted_by else ENDED_BEFORE
+            end = End(refused=refused, interrupted_by=interrupted_by, incomplete=NOT_BEGUN)
+            self.code, self._why = find_exit_code(end)
             if environment.web_ui is None:
                 environment.process_exit_code = environment.process_exit_code or self.code
             return

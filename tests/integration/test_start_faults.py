@@ -14,7 +14,7 @@ from tests.integration.start_faults import KINDS, ON_WORKERS, STEPS
 from tests.integration.test_locust_page import Page, served
 
 FILES = "search.py,../tests/integration/start_faults.py"
-FLAGS = (*SMALL, "--mode", "sync", "-u", "1", "-t", "1s")
+FLAGS = (*SMALL, "--mode", "sync", "-u", "1", "-t", "60s")
 LAYOUTS = {"one process": (), "workers": ("--processes", "2")}
 OWN_SERVER = "server"
 """The step that is taken only where no host is given."""

@@ -1,5 +1,6 @@
 """What of a run gets into its record."""
 
+import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,6 +82,25 @@ def test_a_phase_in_which_nothing_ended_makes_the_run_no_success(
     ending.tell_code(sys.stdout)
     assert capsys.readouterr().out == (f"Exit code 1: {why}.\n" if why else "")
     assert environment.process_exit_code == bool(why)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "why"),
+    [
+        (0, 2, "the run was ended before it had begun, as by a --run-time that is over while stores open"),
+        (signal.SIGINT, 130, "ended by SIGINT: the run had not begun"),
+    ],
+)
+def test_a_run_that_is_ended_before_it_has_begun_could_not_start(
+    number: int, code: int, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ending = Ending(Ledger())
+    ending.expect()
+    environment = SimpleNamespace(web_ui=None, process_exit_code=None)
+    ending.conclude(environment, number)
+    ending.tell_code(sys.stdout)
+    assert capsys.readouterr().out == f"Exit code {code}: {why}.\n"
+    assert environment.process_exit_code == code
 
 
 def test_no_secret_of_the_locustfiles_own_is_in_the_command_line_of_a_record(
