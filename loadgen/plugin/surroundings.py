@@ -22,7 +22,7 @@ from loadgen.faults import Fault, SettingsError
 from loadgen.plain_text import clean_logs
 from loadgen.plugin import identity
 from loadgen.plugin.display import find_handlers
-from loadgen.runtime.guarding import CANNOT_START, guard_start
+from loadgen.runtime.guarding import CANNOT_START, guard_start, unguard_arguments
 from loadgen.runtime.leaving import leave
 from loadgen.runtime.orphans import Family
 from loadgen.runtime.patching import is_locust_command
@@ -150,6 +150,7 @@ def repair_locust_main(interrupt: "Interrupt", runner: Any, decide: Callable[[in
     start: Locust would give that the code of a run that failed. `decide` has the last word on the exit code, also where
     a listener has set another. Idempotent.
     """
+    unguard_arguments()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         gevent.signal_handler(signal.SIGINT, interrupt, signal.SIGINT)
     hub = gevent.get_hub()

@@ -60,7 +60,7 @@ def guard_arguments() -> None:
     well. Replaces `sys.exit`; it does something else for callers in those files. Idempotent.
     """
     original = sys.exit
-    if getattr(original, "is_guarded", False):
+    if hasattr(original, "replaced"):
         return
 
     def leave_early(code: object = None) -> NoReturn:
@@ -72,8 +72,13 @@ def guard_arguments() -> None:
         no_users = module == MAIN and not frame.f_locals.get("available_user_classes", True)
         original(CANNOT_START if code == 1 and (module == ARGUMENTS or no_users) else code)  # type: ignore[arg-type]
 
-    leave_early.is_guarded = True  # type: ignore[attr-defined]
+    leave_early.replaced = original  # type: ignore[attr-defined]
     sys.exit = leave_early
+
+
+def unguard_arguments() -> None:
+    """Give `sys.exit` back: the locustfile is loaded, and a task that calls it is told by its own line. Idempotent."""
+    sys.exit = getattr(sys.exit, "replaced", sys.exit)
 
 
 def _leaves_locustfile(caller: FrameType) -> Place | None:
