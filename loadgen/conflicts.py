@@ -109,12 +109,13 @@ def _files(settings: "Settings") -> list[Conflict]:
     found: list[Conflict] = []
     for name in FILES:
         path = getattr(settings, name)
-        if path and not _is_file(path):
+        if path and not is_file(path):
             found.append((Fault(name, path, "is no file", "Give the path of a PEM file."), (name,)))
     return [*found, *_client_files(settings)]
 
 
-def _is_file(path: str) -> bool:
+def is_file(path: str) -> bool:
+    """Whether there is such a file; False for what cannot be the path of one."""
     try:
         return Path(path).is_file()
     except OSError:  # such as a name that is too long for one

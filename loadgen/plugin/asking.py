@@ -103,10 +103,13 @@ class Asking:
         if options.class_picker:
             way_out = "Name the classes at the end of the command line instead."
             faults.append(Fault("class_picker", "", "does not go with a plan of phases", way_out))
+        try:
+            classes, phases = cast(self.everyone, settings)
+        except SettingsError as error:
+            raise SettingsError([*faults, *error.faults]) from None
+        if starts_now and not phases:
+            faults += find_slow_start(options)
         if faults:
-            raise SettingsError(faults)
-        classes, phases = cast(self.everyone, settings)
-        if starts_now and not phases and (faults := find_slow_start(options)):
             raise SettingsError(faults)
         return classes, phases
 

@@ -46,7 +46,7 @@ class Front:
     def refuse(self, words: str) -> None:
         """A start from the page was refused: say why, where its run would be shown."""
         self._board.reset()
-        self._board.take([], [f"The run did not begin: {words}"])
+        self._board.take([], [words])
 
     def after_phase(self, phase: Phase | None) -> None:
         """Keep the record, and compare where a page is to show it: now, while nobody is measured."""

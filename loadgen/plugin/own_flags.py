@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
+from loadgen.conflicts import is_file
 from loadgen.faults import Fault
 from loadgen.record import check_folder
 
@@ -34,5 +35,5 @@ def _certificates(options: Namespace) -> Iterator[Fault]:
     """Of the page: Locust would listen, and serve nothing."""
     for name in CERTIFICATES:
         path = getattr(options, name)
-        if path and not Path(path).is_file():
+        if path and not is_file(path):
             yield Fault(name, path, "is no file", "Give the path of a PEM file.")

@@ -159,6 +159,7 @@ class Starting:
                 runner.send_message("quit")
                 gevent.sleep(QUIT_SECONDS)
             leave(words, CANNOT_START)
-        self._front.refuse(words)
+        told = f"The run did not begin: {words}"
+        self._front.refuse(told)
         runner.shape_greenlet = runner.shape_last_tick = None  # a stop() now would keep them, and refuse the next start
-        raise StopTest(f"The run did not begin: {words}")
+        raise StopTest(told)
