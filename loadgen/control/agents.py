@@ -39,6 +39,8 @@ class Agents:
         """When each agent was seen first that has not said what it runs (perf_counter)."""
         self._began: set[str] = set()
         """Those that were ready when the phase began."""
+        self._absences: Mapping[str, int] = {}
+        """How often each had been silent before it."""
         self.missed: set[str] = set()
         """Of those, the ones that were away at some moment: so was their load."""
         self.run_id = ""
@@ -52,7 +54,9 @@ class Agents:
     def present(self) -> set[str]:
         """Ids of agents that are ready for the run; those that have gone since the phase began are noted."""
         there = self._link.connected() & self._prepared
-        self.missed |= self._began - there
+        absences = self._link.absences()
+        returned = {name for name in self._began if absences.get(name, 0) > self._absences.get(name, 0)}
+        self.missed |= (self._began - there) | returned
         return there
 
     @property
@@ -80,7 +84,7 @@ class Agents:
 
     def mark_phase(self) -> set[str]:
         """A phase begins with the agents that are present now, which are returned."""
-        self._began, self.missed = self.present(), set()
+        self._began, self._absences = self.present(), self._link.absences()
         self.missed = set()
         return set(self._began)
 

@@ -1,5 +1,6 @@
 """The seam between the coordinator and whatever carries its messages: Locust's network, or a call in one process."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from loadgen.control.agent import Agent
@@ -26,6 +27,9 @@ class Link(Protocol):
 
     def silent(self) -> set[str]:
         """Ids of those that are expected back: nothing was heard of them for a while, nor that they leave."""
+
+    def absences(self) -> Mapping[str, int]:
+        """How often each was silent so far; one that came back before anybody looked has been away, too."""
 
     def send(self, agent: str, command: Command) -> None:
         """Send a command. It may be lost."""
@@ -56,6 +60,10 @@ class LocalLink:
     def silent(self) -> set[str]:
         """Never the one."""
         return set()
+
+    def absences(self) -> Mapping[str, int]:
+        """Never the one."""
+        return {}
 
     def send(self, agent: str, command: Command) -> None:
         """Carry it out, and deliver the answer."""

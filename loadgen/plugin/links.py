@@ -19,6 +19,7 @@ from loadgen.control.messages import (
     decode,
     encode,
 )
+from loadgen.plugin.patches import RememberedNode
 
 logger = logging.getLogger("loadgen")
 
@@ -39,6 +40,10 @@ class MasterLink:
     def silent(self) -> set[str]:
         """Ids of the workers that Locust has had no heartbeat of."""
         return {client.id for client in self._runner.clients.missing}
+
+    def absences(self) -> Mapping[str, int]:
+        """How often Locust has missed each so far."""
+        return dict(RememberedNode.absences)
 
     def send(self, agent: str, command: Command) -> None:
         """Send a command. It may be lost, with the connection."""

@@ -2,14 +2,15 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import gevent
 import locust.runners
 import locust.stats
 from locust.exception import StopTest
-from locust.runners import STATE_STOPPING, MasterRunner, WorkerRunner
+from locust.runners import STATE_MISSING, STATE_STOPPING, MasterRunner, WorkerRunner
 
 from loadgen.plugin.surroundings import Instead
 
@@ -32,6 +33,33 @@ def count_time_steadily() -> None:
     ahead = time.time() - time.monotonic()
     steady = Instead(time, time=lambda: ahead + time.monotonic())
     locust.runners.time = locust.stats.time = steady
+
+
+class RememberedNode(locust.runners.WorkerNode):
+    """A worker as its master knows it, which remembers how often it was missing.
+
+    Locust sets a worker that says nothing for three heartbeats to `missing`, and back with the next one, which may come
+    a millisecond later: whoever looks at the state from time to time does not see that it was away for seconds.
+    """
+
+    absences: ClassVar[Counter[str]] = Counter()
+    """How often each was missing, by its id: Locust makes a new node of one that says again that it is ready."""
+
+    @property
+    def state(self) -> str:
+        """Locust's name of the state."""
+        return self._state
+
+    @state.setter
+    def state(self, state: str) -> None:
+        if state == STATE_MISSING:
+            self.absences[self.id] += 1
+        self._state = state
+
+
+def remember_absences() -> None:
+    """Have masters make their workers of that class. Idempotent."""
+    locust.runners.WorkerNode = RememberedNode
 
 
 def wait_before_users(is_ready: Callable[[Any], bool]) -> None:

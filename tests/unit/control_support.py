@@ -1,6 +1,7 @@
 """A coordinator with workers in one process, joined by a network that may lose, repeat and delay, on virtual time."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -159,6 +160,7 @@ class Network:
         self.workers: dict[str, Worker] = {}
         self.away: set[str] = set()
         """Those that Locust misses."""
+        self.times_away: Counter[str] = Counter()
         self.frozen: dict[str, list[Command]] = {}
         """What waits for workers that are stopped, until they go on."""
         self.dismissed: list[str] = []
@@ -171,6 +173,9 @@ class Network:
 
     def silent(self) -> set[str]:
         return set(self.workers) & self.away
+
+    def absences(self) -> Mapping[str, int]:
+        return dict(self.times_away)
 
     def dismiss(self, agent: str) -> None:
         self.dismissed.append(agent)
@@ -215,6 +220,7 @@ class Network:
         """A worker is stopped: it does nothing, and Locust misses it."""
         self.frozen[name] = []
         self.away.add(name)
+        self.times_away[name] += 1
 
     def thaw(self, name: str) -> None:
         """It goes on, with all that was said to it meanwhile."""

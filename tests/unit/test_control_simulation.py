@@ -5,7 +5,7 @@ drops, repeats, delays and reorders in both directions, the users, and the clock
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
@@ -200,6 +200,7 @@ class Simulation(RuleBasedStateMachine):
         self.nodes: dict[str, Node] = {}
         """Those that live; `frozen` among them are silent."""
         self.frozen: set[str] = set()
+        self.times_frozen: Counter[str] = Counter()
         self.all_nodes: dict[str, Node] = {}
         self.transit: list[Transit] = []
         self.random = Random(0)
@@ -224,6 +225,9 @@ class Simulation(RuleBasedStateMachine):
 
     def silent(self) -> set[str]:
         return set(self.nodes) & self.frozen
+
+    def absences(self) -> Mapping[str, int]:
+        return dict(self.times_frozen)
 
     def send(self, agent: str, command: Command) -> None:
         self._post(agent, command, to_agent=True)
@@ -304,7 +308,9 @@ class Simulation(RuleBasedStateMachine):
         if change in ("join", "restart") and len(self.nodes) < 4:
             self.join()
         if change == "freeze" and (there := sorted(self.connected())):
-            self.frozen.add(self.random.choice(there))
+            name = self.random.choice(there)
+            self.frozen.add(name)
+            self.times_frozen[name] += 1
         if change == "thaw" and self.frozen:
             self.frozen.discard(self.random.choice(sorted(self.frozen)))
 

@@ -87,10 +87,17 @@ def test_a_phase_that_loses_a_worker_is_measured_again_where_another_has_come(tw
     assert two["c"].kinds()[0] == "prepare"
 
 
-def test_a_worker_that_was_away_within_a_phase_has_it_measured_again(two: Cluster) -> None:
+@pytest.mark.parametrize("back_after", [3.0, 0.0], ids=["seen", "back before anybody looked"])
+def test_a_worker_that_was_away_within_a_phase_has_it_measured_again(two: Cluster, back_after: float) -> None:
+    def blink() -> None:
+        two.network.freeze("b")
+        if back_after:
+            two.time.after(back_after, lambda: two.network.thaw("b"))
+        else:
+            two.network.thaw("b")
+
     run = two.begin(closed_phases(1), worker_grace=60.0)
-    two.time.after(3.5, lambda: two.network.freeze("b"))
-    two.time.after(6.5, lambda: two.network.thaw("b"))
+    two.time.after(3.5, blink)
     two.carry_out()
     assert (run.completed, run.incomplete) == (1, "")
     assert (two.ledger.windows[0].phase.attempt, two.operations(0)) == (1, 80)

@@ -8,9 +8,10 @@ import locust.runners
 import locust.stats
 import pytest
 from locust.env import Environment
+from locust.runners import STATE_INIT, STATE_MISSING, STATE_RUNNING
 from locust.stats import RequestStats, setup_distributed_stats_event_listeners
 
-from loadgen.plugin.patches import count_time_steadily, keep_runs_apart, keep_users_to_plan
+from loadgen.plugin.patches import RememberedNode, count_time_steadily, keep_runs_apart, keep_users_to_plan
 
 
 def test_a_clock_that_is_set_is_not_set_for_locust(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,3 +78,12 @@ def test_users_of_a_plan_are_started_by_its_shape_alone(caplog: pytest.LogCaptur
     environment.shape_class = None
     runner.start(5, 100)
     assert started == [3, 5]
+
+
+def test_a_worker_that_was_missing_is_remembered_although_it_is_back() -> None:
+    node = RememberedNode("sleepy")
+    for state in (STATE_RUNNING, STATE_MISSING, STATE_RUNNING):
+        node.state = state
+    again = RememberedNode("sleepy")
+    assert (node.state, again.state) == (STATE_RUNNING, STATE_INIT)
+    assert RememberedNode.absences["sleepy"] == 1
