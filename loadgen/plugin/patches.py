@@ -35,7 +35,7 @@ def count_time_steadily() -> None:
     locust.runners.time = locust.stats.time = steady
 
 
-class RememberedNode(locust.runners.WorkerNode):
+class RememberedNode(locust.runners.WorkerNode):  # type: ignore[misc]
     """A worker as its master knows it, which remembers how often it was missing.
 
     Locust sets a worker that says nothing for three heartbeats to `missing`, and back with the next one, which may come
