@@ -183,6 +183,10 @@ class Window:
         counts = (operations, self.errors.total, self.recalls.checks)
         return (*counts, self.seconds, *beats, *paced, *flow, self.recalls.changed)
 
+    def marks(self) -> tuple[object, ...]:
+        """What the coordinator has noted of it beside what was counted, for the same use."""
+        return (self.workers_lost, self.users_gone, self.connections, self.data, *self.heard.items())
+
 
 def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:
     groups: dict[tuple[Mode, str], list[Sample]] = {}

@@ -9,9 +9,11 @@ from typing import Any
 
 from loadgen.compare import PHASES_AT_LEAST
 from loadgen.ledger import Counted
-from loadgen.levels import Level
 from loadgen.phase import Phase
 from loadgen.plugin.progress import Progress
+from loadgen.results.figures import load_level, throughput
+from loadgen.results.levels import LevelResult
+from loadgen.results.series import percentile
 from loadgen.sample import Mode, Outcome
 from loadgen.verdict.phrases import show_rate
 from loadgen.window import Window
@@ -59,7 +61,7 @@ class Board:
         self._over, self._measured = {}, (-math.inf, [])
         self.levels, self._words = [], []
 
-    def take(self, levels: Sequence[Level], words: Sequence[str]) -> None:
+    def take(self, levels: Sequence[LevelResult], words: Sequence[str]) -> None:
         """Show these levels and words from now on. Takes some milliseconds; may be called on any thread."""
         self.levels, self._words = level_rows(levels), list(words)
 
@@ -108,9 +110,9 @@ def _measure(window: Window, seconds: float, live: bool) -> list[Row]:
             phase=phase.number + 1,
             label=phase.label,
             mode=str(mode),
-            users=f"{phase.rate:g}/s" if phase.is_open else f"{phase.concurrency:,}",
+            users=load_level(phase.concurrency, phase.rate).short,
             operation=operation,
-            throughput=(tally.operations - tally.failures) / seconds if seconds > 0 else math.nan,
+            throughput=throughput(tally.outcomes, seconds) if seconds > 0 else math.nan,
             p50=tally.percentile(50),
             p99=tally.percentile(99),
             failures=tally.failures,
@@ -136,24 +138,34 @@ def _level(phase: Phase) -> Phase:
     return replace(phase, number=0, mode=Mode.SYNC)
 
 
-def level_rows(levels: Sequence[Level]) -> list[dict[str, Any]]:
+def level_rows(levels: Sequence[LevelResult]) -> list[dict[str, Any]]:
     """Level by level: both modes' figures (seconds), the ratios async to sync, the verdict and why there is none."""
     rows: list[dict[str, Any]] = []
     for number, level in enumerate(levels):
-        row: dict[str, Any] = {"name": f"{number:04}", "users": level.label, "operation": level.operation}
+        row: dict[str, Any] = {"name": f"{number:04}", "users": level.level.short, "operation": level.operation}
         found = level.comparison
         for mode in Mode:
-            tally = level.tally(mode)
-            row[f"{mode}_throughput"] = level.shown_throughput(mode) if tally else math.nan
-            row[f"{mode}_empty"] = float(tally.outcomes[Outcome.EMPTY]) if tally else math.nan
-            row[f"{mode}_p50"] = tally.percentile(50) if tally else math.nan
-            tail = found.p99.value(mode) if found and found.p99 else tally.percentile(99) if tally else math.nan
-            row[f"{mode}_p99"] = tail if tally else math.nan
+            row |= {f"{mode}_{name}": value for name, value in _figures(level, mode).items()}
         ratios = {"throughput": found.throughput, "p50": found.p50, "p99": found.p99} if found else {}
         row |= {f"ratio_{name}": asdict(ratio) if ratio else None for name, ratio in ratios.items()}
         row |= {"verdict": str(found.verdict) if found else "", "reasons": list(found.reasons) if found else []}
         rows.append(row)
     return rows
+
+
+def _figures(level: LevelResult, mode: Mode) -> dict[str, float]:
+    """The figures of one mode; nan where it did nothing."""
+    series, found = level.series(mode), level.comparison
+    if series is None:
+        return dict.fromkeys(("throughput", "empty", "p50", "p99"), math.nan)
+    times = series.times()
+    p50, p99 = (math.nan if (value := percentile(times, one)) is None else value for one in (50, 99))
+    return {
+        "throughput": level.shown_throughput(mode),
+        "empty": float(series.outcomes[Outcome.EMPTY]),
+        "p50": p50,
+        "p99": found.p99.value(mode) if found and found.p99 else p99,
+    }
 
 
 def table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from loadgen.control.exit_codes import COMPLETE, End, find_exit_code
 from loadgen.control.run import Run
 from loadgen.faults import Fault, SettingsError
 from loadgen.ledger import Counted
-from loadgen.levels import Level, find_levels
 from loadgen.listing import name_phases
 from loadgen.plain_text import one_line
 from loadgen.plugin.recording import FindSharers, Recorder
@@ -27,6 +26,8 @@ from loadgen.requirements import (
     parse_requirement,
     parse_requirements,
 )
+from loadgen.results.levels import LevelResult, LevelResults
+from loadgen.results.phase_result import PhaseResult, PhaseResults
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
@@ -82,7 +83,9 @@ class Ending:
         self._run: Run | None = None
         self._recorder: Recorder | None = None
         self._draft: Recorder | None = None
-        self._levels: list[Level] = []
+        self._results = PhaseResults()
+        self._compared = LevelResults(0)
+        self._levels: list[LevelResult] = []
         self._judgements: list[Judgement] = []
         self._told = True
         self._is_starting = False
@@ -104,7 +107,8 @@ class Ending:
         """
         settings = self._settings = run.settings
         self._run = run
-        self._levels = []
+        self._levels, self._results = [], PhaseResults()
+        self._compared = LevelResults(settings.seed, self.objections, _most_empty(settings))
         self._recorder = Recorder(settings, server, workers, run.run_id, find_sharers)
         draft = settings.model_copy(update={"record": ""})
         self._draft = Recorder(draft, server, workers, run.run_id, find_sharers)
@@ -124,7 +128,11 @@ class Ending:
     def keep(self) -> None:
         """A phase is over: write the record."""
         if self._recorder is not None:
-            self._recorder.keep(self._ledger)
+            self._recorder.keep(self._take(), self._ledger)
+
+    def _take(self) -> tuple[PhaseResult, ...]:
+        """The phases so far, at once: the next one may begin meanwhile."""
+        return self._results.take(list(self._ledger.windows.values()))
 
     @property
     def path(self) -> Path | None:
@@ -132,7 +140,7 @@ class Ending:
         return self._recorder.path if self._recorder else None
 
     @property
-    def levels(self) -> list[Level]:
+    def levels(self) -> list[LevelResult]:
         """As the end of the run has compared them."""
         return self._levels
 
@@ -141,15 +149,15 @@ class Ending:
         """What the record says to somebody who sees it for the first time, line by line."""
         return _say(self._recorder)
 
-    def compare(self) -> tuple[list[Level], list[str]]:
+    def compare(self) -> tuple[list[LevelResult], list[str]]:
         """The levels so far, and what the record would say if the run ended now.
 
         Takes some 0.2 s for each operation at each level: call it on a thread, between phases.
         """
-        windows = list(self._ledger.windows.values())
-        levels = find_levels(windows, self._settings.seed, self.objections, _most_empty(self._settings))
+        results = self._take()
+        levels = self._compared.take(results)
         if self._draft is not None:  # comparisons get into the file at the end only
-            self._draft.keep(self._ledger, levels)
+            self._draft.keep(results, self._ledger, levels)
         return levels, _say(self._draft)
 
     def conclude(self, environment: Any, interrupted_by: int = 0) -> None:
@@ -169,8 +177,9 @@ class Ending:
             return
         settings = self._settings
         most_empty = _most_empty(settings)
-        self._levels = find_levels(self._ledger.windows.values(), settings.seed, self.objections, most_empty)
-        self._recorder.keep(self._ledger, self._levels, self._run.incomplete)
+        results = self._take()
+        self._levels = self._compared.take(results)
+        self._recorder.keep(results, self._ledger, self._levels, self._run.incomplete)
         wanted = parse_requirements(settings.require)
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))
         self._judgements += judge_empty(self._recorder.record, most_empty)
@@ -205,7 +214,7 @@ class Ending:
         if self._recorder is None or self._told:
             return
         self._told = True
-        print_tables(list(self._ledger.windows.values()), self._levels, out, _most_empty(self._settings))
+        print_tables(self._take(), self._levels, out, _most_empty(self._settings))
         lines = [*self.words, *(str(found) for found in self._judgements)]
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")

@@ -20,6 +20,13 @@ READY_WITHIN = 180.0
 logger = logging.getLogger("loadgen")
 
 
+def mend_runners(is_ready: Callable[[Any], bool]) -> None:
+    """All that has to be other before Locust makes a runner; `is_ready(environment)` says whether users may start."""
+    count_time_steadily()
+    remember_absences()
+    wait_before_users(is_ready)
+
+
 def count_time_steadily() -> None:
     """Give Locust's runners and tables a clock that nobody sets: Unix time when this is called, steady from there on.
 

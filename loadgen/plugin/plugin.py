@@ -29,7 +29,7 @@ from loadgen.plugin.front import Front
 from loadgen.plugin.links import deliver, send_stats
 from loadgen.plugin.metering import Metering
 from loadgen.plugin.page import dress_page
-from loadgen.plugin.patches import count_time_steadily, remember_absences, wait_before_users
+from loadgen.plugin.patches import mend_runners
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.request_event import RequestEvent
 from loadgen.plugin.starting import Starting
@@ -59,9 +59,7 @@ class Plugin:
         self._supply = Supply(self._progress.tell)
         self._agent: Agent | None = None
         self._ended = False
-        count_time_steadily()
-        remember_absences()
-        wait_before_users(self._is_ready)
+        mend_runners(self._is_ready)
         events.init_command_line_parser.add_listener(self._on_parser)
         events.init.add_listener(self._on_init)
 

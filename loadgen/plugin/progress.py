@@ -9,6 +9,7 @@ from time import perf_counter
 
 from loadgen.ledger import Counted
 from loadgen.phase import Phase
+from loadgen.results.figures import throughput
 from loadgen.store import LoadingLine
 from loadgen.window import Window
 
@@ -60,9 +61,8 @@ class Figures:
 def measure(window: Window, seconds: float) -> Figures:
     """The figures of a window in which so many seconds have been counted."""
     tallies = list(window.tallies.values())
-    answered = sum(tally.operations - tally.failures for tally in tallies)
     failures = sum(tally.failures for tally in tallies)
-    rate = answered / seconds if seconds > 0 else 0.0
+    rate = sum(throughput(tally.outcomes, seconds) for tally in tallies)
     if not tallies:
         return Figures(rate, "operations")
     most = max(tallies, key=lambda tally: tally.operations)

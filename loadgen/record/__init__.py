@@ -23,7 +23,15 @@ from loadgen.record.model import (
     TaskErrorRecord,
     new_run_id,
 )
-from loadgen.record.writing import RecordError, as_block, check_folder, make_folder, read_record, write_record
+from loadgen.record.writing import (
+    PhaseTexts,
+    RecordError,
+    as_block,
+    check_folder,
+    make_folder,
+    read_record,
+    write_record,
+)
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -35,6 +43,7 @@ __all__ = [
     "OperationRecord",
     "Outside",
     "PhaseRecord",
+    "PhaseTexts",
     "Ratio",
     "RecordError",
     "RunRecord",

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from pydantic import ValidationError
 
 from loadgen.faults import Fault
 from loadgen.plain_text import escape_json
-from loadgen.record.model import SCHEMA_VERSION, RunRecord
+from loadgen.record.model import SCHEMA_VERSION, PhaseRecord, RunRecord
+from loadgen.record.part import Part
 from loadgen.record.upgrading import OLDEST, upgrade
 
 LARGEST = 512 << 20
@@ -27,6 +29,8 @@ MISTAKES_AT_MOST = 1_000
 TOLD = 5
 """Mistakes of one file that are told; the rest is counted."""
 WRITER = "milvus-loadgen"
+NO_PHASES = '\n "phases": []'
+"""How a record without phases has them, at the top of the file alone: a nested key is indented more."""
 
 
 class RecordError(ValueError):
@@ -71,13 +75,27 @@ def _folder_fault(folder: str | Path, error: Exception) -> Fault:
     return Fault("record", str(folder), problem, "Name a folder that you may write to, such as --record runs.")
 
 
-def write_record(folder: str | Path, record: RunRecord) -> Path:
+class PhaseTexts:
+    """The text of each phase of a run that goes on, made once: a phase that is over does not change."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[PhaseRecord, str]] = {}
+        """By identity; the phase itself is kept so that its identity is nobody else's."""
+
+    def of(self, phases: Sequence[PhaseRecord]) -> list[str]:
+        """The texts of these phases; those of others are forgotten."""
+        self._made = {id(phase): self._made.get(id(phase)) or (phase, _phase_text(phase)) for phase in phases}
+        return [self._made[id(phase)][1] for phase in phases]
+
+
+def write_record(folder: str | Path, record: RunRecord, texts: PhaseTexts | None = None) -> Path:
     """Write `<run id>.json`, in place of an earlier state of the same run; returns its path.
 
-    Until the new file is whole and on disk the old one stays. Raises OSError where it cannot be written.
+    Until the new file is whole and on disk the old one stays. `texts` are those of the earlier states. Raises OSError
+    where it cannot be written.
     """
     path = Path(folder) / f"{record.run_id}.json"
-    text = as_json(record)
+    text = as_json(record, texts)
     unfinished = path.with_name(f".{path.name}.tmp")
     try:
         with unfinished.open("w", encoding="utf-8") as file:
@@ -92,10 +110,22 @@ def write_record(folder: str | Path, record: RunRecord) -> Path:
     return path
 
 
-def as_json(record: RunRecord) -> str:
+def as_json(record: RunRecord, texts: PhaseTexts | None = None) -> str:
     """The text of the file."""
-    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
-    return escape_json(text) + "\n"
+    frame = _as_text(record.model_copy(update={"phases": ()}))
+    phases = (texts or PhaseTexts()).of(record.phases)
+    if phases:
+        every = ",\n  ".join(phases)
+        frame = frame.replace(NO_PHASES, f"{NO_PHASES[:-1]}\n  {every}\n ]", 1)
+    return frame + "\n"
+
+
+def _phase_text(phase: PhaseRecord) -> str:
+    return _as_text(phase).replace("\n", "\n  ")
+
+
+def _as_text(part: Part) -> str:
+    return escape_json(json.dumps(part.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def as_block(record: RunRecord) -> str:

@@ -51,10 +51,10 @@ class Chart:
 def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
     """The pictures of one operation; those that have nothing to show are left out."""
     every = summary.rows_of(operation)
-    places = sorted({row.series.place for row in every})
-    drawn = set(choose(places, LEVELS_DRAWN))
-    rows = [row for row in every if row.series.place in drawn]
-    left_out = say_chosen(len(drawn), len(places), "loads")
+    levels = sorted({row.series.level for row in every})
+    drawn = set(choose(levels, LEVELS_DRAWN))
+    rows = [row for row in every if row.series.level in drawn]
+    left_out = say_chosen(len(drawn), len(levels), "loads")
     table = level_table(summary, operation)
     load = "arrivals per second" if summary.is_open else "users"
     charts = [
@@ -77,7 +77,7 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
             f"{key}-percentiles",
             f"{operation}: response time by percentile",
             "How long the slowest took: each step to the right is ten times rarer. Lower is better; both axes are "
-            f"logarithmic.{say_chosen(PANELS, len(places), 'loads')}",
+            f"logarithmic.{say_chosen(PANELS, len(levels), 'loads')}",
             _percentiles(rows),
             None,
         ),
@@ -105,7 +105,7 @@ def _against(rows: Sequence[Row], load: str, label: str, read: Reading) -> Figur
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     axes = figure.subplots()
     for aside, (mode, look) in zip((0.985, 1.015), LOOKS.items(), strict=True):  # so that bars do not hide each other
-        points = [(aside * row.series.place.level, *read(row)) for row in rows if row.series.mode is mode]
+        points = [(aside * row.series.level.value, *read(row)) for row in rows if row.series.mode is mode]
         known = [(level, value, interval) for level, value, interval in points if value is not None]
         if not known:
             continue
@@ -118,7 +118,7 @@ def _against(rows: Sequence[Row], load: str, label: str, read: Reading) -> Figur
             levels, values, yerr=bars, label=mode.value, color=look.colour, linestyle=look.line, marker=look.marker,
             capsize=4, markersize=6, linewidth=1.8,
         )  # fmt: skip
-    _level_axis(axes, sorted({row.series.place.level for row in rows}))
+    _level_axis(axes, sorted({row.series.level.value for row in rows}))
     axes.set_xlabel(load)
     axes.set_ylabel(label)
     if label.endswith("ms"):
@@ -150,18 +150,18 @@ def plain_ticks(axis: Any) -> None:
 
 def _percentiles(rows: Sequence[Row]) -> Figure:
     """A panel for each level: response time over the share of slower operations."""
-    places = choose(sorted({row.series.place for row in rows}), PANELS)
-    columns = min(3, len(places))
-    lines = math.ceil(len(places) / columns)
+    levels = choose(sorted({row.series.level for row in rows}), PANELS)
+    columns = min(3, len(levels))
+    lines = math.ceil(len(levels) / columns)
     figure = Figure(figsize=(WIDTH, 0.6 + 2.6 * lines), layout="constrained")
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for panel in panels[len(places) :]:
+    for panel in panels[len(levels) :]:
         panel.set_visible(False)
-    for panel, place in zip(panels, places, strict=False):
-        for row in (row for row in rows if row.series.place == place):
+    for panel, level in zip(panels, levels, strict=False):
+        for row in (row for row in rows if row.series.level == level):
             look = LOOKS[row.series.mode]
             panel.plot(*_curve(row), color=look.colour, linestyle=look.line, label=row.series.mode.value, linewidth=1.8)
-        panel.set_title(str(place))
+        panel.set_title(str(level))
         panel.set_yscale("log")
         plain_ticks(panel.yaxis)
     ticks = {0: "0", 0.30103: "50", 1: "90", 2: "99", 3: "99.9", 4: "99.99", 5: "99.999"}
@@ -203,7 +203,7 @@ def _ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
             )  # fmt: skip
         _ratio_axis(panel, [getattr(one, name) for one in compared.values()], upwards=name == "throughput_ratio")
         panel.set_title(f"{label}, async / sync")
-    panels[0].set_yticks(range(len(compared)), [str(place) for place in compared])
+    panels[0].set_yticks(range(len(compared)), [str(level) for level in compared])
     panels[0].set_ylim(-0.6, len(compared) - 0.4)
     text = (
         "Where a bar crosses 1 this run shows no difference. Tinted is the side on which async is better. Crosses are "

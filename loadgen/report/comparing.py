@@ -91,7 +91,7 @@ def _say(finding: Finding) -> str:
 
 def _place(finding: Finding) -> str:
     series = finding.series
-    return f"{series.operation} {series.mode} at {series.place}"
+    return f"{series.operation} {series.mode} at {series.level}"
 
 
 def _interval(finding: Finding) -> str:
@@ -117,7 +117,7 @@ def figure_table(found: Difference) -> Table:
 
 def _figure_row(f: Finding) -> tuple[str, ...]:
     return (
-        f.series.operation, f.series.mode.value, str(f.series.place), f.figure, _value(f, f.old), _value(f, f.new),
+        f.series.operation, f.series.mode.value, str(f.series.level), f.figure, _value(f, f.old), _value(f, f.new),
         _interval(f), f.word.value,
     )  # fmt: skip
 
@@ -178,12 +178,12 @@ def to_json(found: Difference) -> str:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    place = finding.series.place
+    level = finding.series.level
     return {
         "operation": finding.series.operation,
         "mode": finding.series.mode.value,
-        "concurrency": None if place.is_open else int(place.level),
-        "rate": place.level if place.is_open else None,
+        "concurrency": None if level.is_open else int(level.value),
+        "rate": level.value if level.is_open else None,
         "figure": finding.figure,
         "old": finding.old,
         "new": finding.new,

@@ -35,12 +35,12 @@ def _run(summary: Summary) -> Values:
 
 def _series(row: Row) -> Values:
     series, found = row.series, row.estimates
-    place = series.place
+    level = series.level
     return {
         "operation": series.operation,
         "mode": series.mode.value,
-        "concurrency": None if place.is_open else int(place.level),
-        "rate": place.level if place.is_open else None,
+        "concurrency": None if level.is_open else int(level.value),
+        "rate": level.value if level.is_open else None,
         "rounds": len(series.phases),
         "seconds": series.seconds,
         "operations": series.count,

@@ -10,7 +10,8 @@ from hdrh.histogram import HdrHistogram
 from loadgen.record import Comparison, RunRecord
 from loadgen.results.bursts import Burst, find_bursts
 from loadgen.results.estimates import REPLICATES, Estimates, estimate
-from loadgen.results.series import Place, Series, find_series, percentile, place_of
+from loadgen.results.figures import LoadLevel, load_level
+from loadgen.results.series import Series, find_series, percentile
 from loadgen.verdict import Explanation, explain
 
 REPLICATES_AT_LEAST = 400
@@ -64,15 +65,15 @@ class Summary:
     @property
     def is_open(self) -> bool:
         """True where arrivals came at a rate."""
-        return any(row.series.place.is_open for row in self.rows)
+        return any(row.series.level.is_open for row in self.rows)
 
     def rows_of(self, operation: str) -> list[Row]:
         """The rows of one operation, by level, sync first."""
         return [row for row in self.rows if row.series.operation == operation]
 
-    def compared(self, operation: str) -> dict[Place, Comparison]:
+    def compared(self, operation: str) -> dict[LoadLevel, Comparison]:
         """The comparisons of one operation, the lowest level first."""
-        found = {place_of(c.concurrency, c.rate): c for c in self.record.comparisons if c.operation == operation}
+        found = {load_level(c.concurrency, c.rate): c for c in self.record.comparisons if c.operation == operation}
         return dict(sorted(found.items()))
 
 

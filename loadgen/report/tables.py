@@ -9,7 +9,7 @@ from loadgen.record import Comparison, PhaseRecord, Ratio, RunRecord
 from loadgen.report.summary import PERCENTS, Row, Summary
 from loadgen.results.bursts import Burst
 from loadgen.results.estimates import Interval
-from loadgen.results.series import Place, place_of
+from loadgen.results.figures import LoadLevel, load_level
 from loadgen.sample import Outcome
 from loadgen.verdict.phrases import show_rate, show_seconds
 
@@ -81,7 +81,7 @@ def _level_row(row: Row) -> Cells:
     found = row.estimates
     times = (milliseconds(row.percentile(percent)) for percent in PERCENTS)
     return (
-        str(row.series.place),
+        str(row.series.level),
         row.series.mode.value,
         show_rate(row.throughput),
         _range(found.throughput if found else None),
@@ -106,12 +106,12 @@ def ratio_table(summary: Summary, operation: str) -> Table:
     )
 
 
-def _ratio_row(compared: tuple[Place, Comparison]) -> Cells:
-    place, one = compared
+def _ratio_row(compared: tuple[LoadLevel, Comparison]) -> Cells:
+    level, one = compared
     rate, middle, tail = one.throughput_ratio, one.p50_ratio, one.p99_ratio
     rates = [NONE if value is None else show_rate(value) for value in (rate.sync_value, rate.async_value)]
     times = [[milliseconds(value) for value in (ratio.sync_value, ratio.async_value)] for ratio in (middle, tail)]
-    return (str(place), *rates, _ratio(rate), *times[0], _ratio(middle), *times[1], _ratio(tail), one.verdict)
+    return (str(level), *rates, _ratio(rate), *times[0], _ratio(middle), *times[1], _ratio(tail), one.verdict)
 
 
 def outcome_table(summary: Summary) -> Table:
@@ -123,7 +123,7 @@ def outcome_table(summary: Summary) -> Table:
         outcomes = row.series.outcomes
         return (
             row.series.operation,
-            str(row.series.place),
+            str(row.series.level),
             row.series.mode.value,
             f"{outcomes.total():,}",
             *(f"{outcomes[kind]:,}" for kind in seen),
@@ -182,7 +182,7 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
         str(number),
         f"{phase.started_at:%H:%M:%S}" if phase.started_at else NONE,
         phase.mode.value + (f" ({phase.style})" if phase.style else ""),
-        str(place_of(phase.concurrency, phase.rate)),
+        str(load_level(phase.concurrency, phase.rate)),
         f"{phase.seconds:,.2f}",
         NONE if state.cpu_ratio is None else f"{state.cpu_ratio:.0%}".replace("%", " %"),
         milliseconds(state.loop_lag_p99_seconds),

@@ -11,7 +11,7 @@ from loadgen.record import PhaseRecord, RunRecord
 from loadgen.report.charts import HEIGHT, WIDTH, Chart
 from loadgen.report.limits import PHASES_DRAWN, choose, say_chosen
 from loadgen.report.style import LOOKS
-from loadgen.results.series import place_of
+from loadgen.results.figures import load_level
 
 LABELS_AT_MOST = 16
 """Phases that are told their load above the picture; more would not fit."""
@@ -41,9 +41,9 @@ def timeline(record: RunRecord) -> Chart | None:
             shade.set_alpha(0.1)
             axes.add_collection(shade)
     for phase, (edges, _) in steps if len(timed) <= LABELS_AT_MOST else ():
-        place = str(place_of(phase.concurrency, phase.rate)).removesuffix(" users").removesuffix(" user")
+        level = str(load_level(phase.concurrency, phase.rate)).removesuffix(" users").removesuffix(" user")
         axes.annotate(
-            place, ((edges[0] + edges[-1]) / 2, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=9
+            level, ((edges[0] + edges[-1]) / 2, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=9
         )
     axes.set_ylim(bottom=0)
     axes.set_xlabel("seconds since the first phase began")

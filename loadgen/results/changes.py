@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import JsonValue
 
 from loadgen.record import RunRecord
-from loadgen.results.series import Place, find_series
+from loadgen.results.figures import LoadLevel
+from loadgen.results.series import find_series
 
 WORK = (
     "rows", "dim", "metric", "seed", "clusters", "spread", "queries", "top_k", "nodes_per_insert", "batch_size",
@@ -110,11 +111,11 @@ def find_refusals(old: RunRecord, new: RunRecord, allowed: Collection[str]) -> I
 
 
 def _apart(old: RunRecord, new: RunRecord) -> Iterator[str]:
-    loads: list[set[tuple[Place, str]]] = [
-        {(series.place, series.mode.value) for series in find_series(record)} for record in (old, new)
+    loads: list[set[tuple[LoadLevel, str]]] = [
+        {(series.level, series.mode.value) for series in find_series(record)} for record in (old, new)
     ]
     if all(loads) and not loads[0] & loads[1]:
-        shown = [_list({f"{mode} at {place}" for place, mode in load}) for load in loads]
+        shown = [_list({f"{mode} at {level}" for level, mode in load}) for load in loads]
         yield f"they have no mode and load in common: OLD {shown[0]}; NEW {shown[1]}. Measure at the same loads"
 
 

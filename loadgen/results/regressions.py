@@ -74,12 +74,12 @@ def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[F
 
 
 def _key(series: Series) -> tuple[object, ...]:
-    return series.operation, series.place, series.mode
+    return series.operation, series.level, series.mode
 
 
 def _figures(series: Series) -> tuple[str, ...]:
     """At a rate of arrivals the throughput is what was asked for and says nothing."""
-    return ("p50", "p99") if series.place.is_open else ("throughput", "p50", "p99")
+    return ("p50", "p99") if series.level.is_open else ("throughput", "p50", "p99")
 
 
 def _speeds(

@@ -13,28 +13,10 @@ from loadgen.bootstrap import SlicedPhase
 from loadgen.faults import SettingsError
 from loadgen.record import OperationRecord, PhaseRecord, RunRecord
 from loadgen.requirements import parse_max_empty
+from loadgen.results.figures import LoadLevel, load_level, throughput
 from loadgen.sample import EMPTY_AT_MOST, Mode, Outcome
 from loadgen.slices import SliceTally
 from loadgen.tally import decode_histogram, new_histogram
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A level: so many users, or so many arrivals per second."""
-
-    is_open: bool
-    level: float
-
-    def __str__(self) -> str:
-        """Such as `8 users` or `100/s`."""
-        if self.is_open:
-            return f"{self.level:g}/s"
-        return f"{self.level:,.0f} user{'' if self.level == 1 else 's'}"
-
-
-def place_of(concurrency: int | None, rate: float | None) -> Place:
-    """The level that a phase or a comparison was at."""
-    return Place(True, rate) if rate is not None else Place(False, float(concurrency or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +24,7 @@ class Series:
     """All rounds of one mode, for one operation at one level."""
 
     operation: str
-    place: Place
+    level: LoadLevel
     mode: Mode
     phases: tuple[PhaseRecord, ...]
     """All of this mode at this level, also those in which the operation did not end once: their seconds count."""
@@ -85,7 +67,7 @@ class Series:
     @property
     def throughput(self) -> float:
         """Answered operations per second."""
-        return (self.count - self.failures) / self.seconds if self.seconds else 0.0
+        return throughput(self.outcomes, self.seconds)
 
     @property
     def recall(self) -> float | None:
@@ -99,7 +81,7 @@ class Series:
             for part in self.parts:
                 total.add(decode_histogram(part.response_seconds.histogram))
         except ValueError as error:
-            raise ValueError(f"a histogram of {self.operation} at {self.place} cannot be read: it {error}") from None
+            raise ValueError(f"a histogram of {self.operation} at {self.level} cannot be read: it {error}") from None
         return total
 
     def sliced(self) -> list[SlicedPhase]:
@@ -139,13 +121,13 @@ def percentile(times: HdrHistogram, percent: float) -> float | None:
 
 def find_series(record: RunRecord) -> list[Series]:
     """All series of a record's phases, by operation, level and mode (sync first); bursts are none."""
-    found: set[tuple[str, Place, Mode]] = set()
-    phases: dict[tuple[Place, Mode], list[PhaseRecord]] = {}
+    found: set[tuple[str, LoadLevel, Mode]] = set()
+    phases: dict[tuple[LoadLevel, Mode], list[PhaseRecord]] = {}
     for phase in record.phases:
         if not phase.style:
-            place = place_of(phase.concurrency, phase.rate)
-            phases.setdefault((place, phase.mode), []).append(phase)
-            found |= {(part.operation, place, phase.mode) for part in phase.operations}
+            level = load_level(phase.concurrency, phase.rate)
+            phases.setdefault((level, phase.mode), []).append(phase)
+            found |= {(part.operation, level, phase.mode) for part in phase.operations}
     modes = list(Mode)
     by_name = {
         key: [{part.operation: part for part in reversed(phase.operations)} for phase in some]

@@ -7,10 +7,11 @@ from itertools import groupby
 from loadgen.listing import join
 from loadgen.record import Comparison, RunRecord
 from loadgen.results.bursts import Burst, find_bursts
-from loadgen.results.series import Place, Series, find_series, percentile, place_of
+from loadgen.results.figures import LoadLevel, load_level
+from loadgen.results.series import Series, find_series, percentile
 from loadgen.sample import Mode
 from loadgen.verdict.comparing import say_winner
-from loadgen.verdict.phrases import first_of, name_places, show_interval, show_ratio, show_time
+from loadgen.verdict.phrases import first_of, name_levels, show_interval, show_ratio, show_time
 from loadgen.verdict.warnings import find_warnings, say_answers
 
 IN_THE_REPORT = "like these: `loadgen report` has them all."
@@ -43,7 +44,7 @@ def explain(record: RunRecord) -> Explanation:
         if compared:
             headlines.append(say_winner(operation, compared))
             findings += _say_tail(own, compared)
-            findings += first_of(_say_alone([one for one in own if one.place not in compared]), IN_THE_REPORT)
+            findings += first_of(_say_alone([one for one in own if one.level not in compared]), IN_THE_REPORT)
         else:
             headlines += first_of(_say_alone(own), IN_THE_REPORT)
     bursts = find_bursts(record)
@@ -57,21 +58,21 @@ def explain(record: RunRecord) -> Explanation:
     return Explanation(tuple(headlines), tuple(findings), tuple(find_warnings(record)))
 
 
-def _compared(record: RunRecord, operation: str) -> dict[Place, Comparison]:
-    found = {place_of(one.concurrency, one.rate): one for one in record.comparisons if one.operation == operation}
+def _compared(record: RunRecord, operation: str) -> dict[LoadLevel, Comparison]:
+    found = {load_level(one.concurrency, one.rate): one for one in record.comparisons if one.operation == operation}
     return dict(sorted(found.items()))
 
 
-def _say_tail(own: list[Series], compared: dict[Place, Comparison]) -> Iterator[str]:
+def _say_tail(own: list[Series], compared: dict[LoadLevel, Comparison]) -> Iterator[str]:
     """The p99 of both modes at the highest level that has a verdict, and at which nothing that waited is missing."""
-    valid = [place for place, one in compared.items() if one.verdict != "invalid" and not one.reasons]
+    valid = [level for level, one in compared.items() if one.verdict != "invalid" and not one.reasons]
     if not valid:
         return
-    place, one = valid[-1], compared[valid[-1]]
+    level, one = valid[-1], compared[valid[-1]]
     ratio = one.p99_ratio
     times = {Mode.SYNC: ratio.sync_value, Mode.ASYNC: ratio.async_value}
     if None in times.values():  # an early record
-        times = {series.mode: percentile(series.times(), 99) for series in own if series.place == place}
+        times = {series.mode: percentile(series.times(), 99) for series in own if series.level == level}
     if set(times) != set(Mode) or not ratio.estimate or not ratio.low or not ratio.high:
         return
     shown = join([f"{show_time(times[mode])} with {mode}" for mode in Mode])
@@ -79,7 +80,7 @@ def _say_tail(own: list[Series], compared: dict[Place, Comparison]) -> Iterator[
         "no difference shown" if ratio.low <= 1 <= ratio.high else f"{'async' if ratio.high < 1 else 'sync'} is faster"
     )
     yield (
-        f"At {place} 99 of 100 {own[0].operation} operations of a typical phase were answered within {shown} "
+        f"At {level} 99 of 100 {own[0].operation} operations of a typical phase were answered within {shown} "
         f"(ratio {show_ratio(ratio.estimate)}, {show_interval(ratio)}: {word})."
     )
 
@@ -89,7 +90,7 @@ def _say_alone(own: list[Series]) -> Iterator[str]:
     for one in own:
         rate = f"{one.throughput:,.1f} operations/s"
         tail = show_time(percentile(one.times(), 99))
-        yield f"{one.operation}: {rate} with {one.mode} at {name_places([one.place])}, p99 {tail}."
+        yield f"{one.operation}: {rate} with {one.mode} at {name_levels([one.level])}, p99 {tail}."
 
 
 def _say_burst(burst: Burst) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from loadgen.listing import join_some
 from loadgen.record import Ratio
-from loadgen.results.series import Place
+from loadgen.results.figures import LoadLevel
 from loadgen.sample import Mode
 
 MILLISECONDS = 1_000
@@ -20,11 +20,11 @@ def first_of(sentences: Iterable[str], more: str) -> Iterator[str]:
         yield f"{len(found) - SENTENCES:,} more {more}"
 
 
-def name_places(places: Sequence[Place]) -> str:
+def name_levels(levels: Sequence[LoadLevel]) -> str:
     """Such as `1, 8 and 32 users` or `50/s and 100/s`."""
-    if len(places) == 1 or places[0].is_open:
-        return join_some([str(place) for place in places])
-    return f"{join_some([f'{place.level:,.0f}' for place in places])} users"
+    if len(levels) == 1 or levels[0].is_open:
+        return join_some([str(level) for level in levels])
+    return f"{join_some([f'{level.value:,.0f}' for level in levels])} users"
 
 
 def show_ratio(ratio: float) -> str:

@@ -7,7 +7,8 @@ from loadgen.flow import hangs
 from loadgen.health import LAG_LIMIT, too_late
 from loadgen.listing import join, join_some, name_phases
 from loadgen.record import Comparison, PhaseRecord, RunRecord
-from loadgen.results.series import Place, Series, find_series, mean_recall, most_empty, place_of
+from loadgen.results.figures import LoadLevel, load_level
+from loadgen.results.series import Series, find_series, mean_recall, most_empty
 from loadgen.sample import Mode, Outcome, count_answers, share_empty
 from loadgen.verdict.phrases import first_of, show_share, show_time
 
@@ -54,22 +55,22 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
 
 def _invalid(record: RunRecord) -> Iterator[str]:
     """One sentence for each load and reason: operations that ran together mostly share it."""
-    for (place, reasons), operations in _by_reasons(one for one in record.comparisons if one.verdict == "invalid"):
-        yield f"No verdict for {join_some(operations)} at {place}: {'; '.join(reasons) or 'no reason was kept'}."
+    for (level, reasons), operations in _by_reasons(one for one in record.comparisons if one.verdict == "invalid"):
+        yield f"No verdict for {join_some(operations)} at {level}: {'; '.join(reasons) or 'no reason was kept'}."
 
 
 def _doubted(record: RunRecord) -> Iterator[str]:
     """What is known against a p99 beside a verdict of operations/s; with arrivals the verdict itself says it."""
     closed = (one for one in record.comparisons if one.verdict != "invalid" and one.reasons and one.rate is None)
-    for (place, reasons), operations in _by_reasons(closed):
+    for (level, reasons), operations in _by_reasons(closed):
         told = "; ".join(reasons)
-        yield f"The p99 of {join_some(operations)} at {place} is too low: {told}. The verdict is of operations/s."
+        yield f"The p99 of {join_some(operations)} at {level} is too low: {told}. The verdict is of operations/s."
 
 
-def _by_reasons(comparisons: Iterable[Comparison]) -> Iterable[tuple[tuple[Place, tuple[str, ...]], list[str]]]:
-    found: dict[tuple[Place, tuple[str, ...]], list[str]] = {}
+def _by_reasons(comparisons: Iterable[Comparison]) -> Iterable[tuple[tuple[LoadLevel, tuple[str, ...]], list[str]]]:
+    found: dict[tuple[LoadLevel, tuple[str, ...]], list[str]] = {}
     for one in comparisons:
-        found.setdefault((place_of(one.concurrency, one.rate), one.reasons), []).append(one.operation)
+        found.setdefault((load_level(one.concurrency, one.rate), one.reasons), []).append(one.operation)
     return found.items()
 
 

@@ -12,15 +12,16 @@ from loadgen.control.run import log_lacking
 from loadgen.faults import SettingsError
 from loadgen.health import new_lags
 from loadgen.ledger import Counted, Ledger
-from loadgen.levels import find_levels
 from loadgen.phase import Phase, open_phases
 from loadgen.plugin.recording import Recorder
+from loadgen.results.levels import find_levels
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
 from loadgen.tables import print_tables
 from loadgen.verdict import explain
 from tests.unit.beats import watch
+from tests.unit.result_support import results_of
 
 BOTH_MODES = (Mode.SYNC, Mode.ASYNC)
 NUMBER = 1_000
@@ -41,8 +42,8 @@ def play(ledger: Ledger, took: dict[Mode, float], dropped: dict[Mode, int] | Non
 
 def lines(ledger: Ledger) -> list[str]:
     out = StringIO()
-    windows = list(ledger.windows.values())
-    print_tables(windows, find_levels(windows, seed=1), out)
+    results = results_of(ledger)
+    print_tables(results, find_levels(results, seed=1), out)
     return out.getvalue().splitlines()
 
 
@@ -50,7 +51,7 @@ def reasons(ledger: Counted) -> str:
     """Why the comparison was decided without its interval, or not at all."""
     return "; ".join(
         reason
-        for level in find_levels(ledger.windows.values(), seed=1)
+        for level in find_levels(results_of(ledger), seed=1)
         for reason in (level.comparison.reasons if level.comparison else ())
     )
 
@@ -140,13 +141,13 @@ def test_users_who_hang_at_the_end_of_a_phase_are_told_beside_a_verdict_of_throu
         ledger([Sample(mode, "search", end - 0.01, end - 0.01, end, Outcome.OK, 10) for end in ends])
     hung = Sample(Mode.SYNC, "search", start + 7.0, start + 7.0, start + 12.0, Outcome.OK, 10)
     ledger([hung] * 30)
-    (level,) = find_levels(ledger.windows.values(), seed=1)
+    (level,) = find_levels(results_of(ledger), seed=1)
     assert level.comparison
     assert level.comparison.verdict is Verdict.ASYNC
     told = "when phase 4 ended, 30 operations had waited longer than its p99, up to 3.00 s"
     assert level.comparison.reasons == (told,)
     recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 1)
-    recorder.keep(ledger, [level])
+    recorder.keep(results_of(ledger), ledger, [level])
     said = explain(recorder.record).warnings[0]
     assert said == f"The p99 of search at 30 users is too low: {told}. The verdict is of operations/s."
 
@@ -202,7 +203,7 @@ def test_the_crossover_is_told_in_rates() -> None:
     play(ledger, {Mode.SYNC: 0.05, Mode.ASYNC: 0.05}, rate=50)
     play(ledger, {Mode.SYNC: 0.5, Mode.ASYNC: 0.05}, rate=100)
     recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 1)
-    recorder.keep(ledger, find_levels(ledger.windows.values(), seed=1))
+    recorder.keep(results_of(ledger), ledger, find_levels(results_of(ledger), seed=1))
     said = explain(recorder.record).headlines[0]
     assert said.startswith("search: async answers sooner from 100/s on: the p99 response time of async is 0.10 times")
     assert said.endswith("; at 50/s there is no difference that this run could show.")

@@ -10,16 +10,17 @@ from locust.env import Environment
 
 from loadgen.control.run import Run
 from loadgen.ledger import Ledger
-from loadgen.levels import find_levels
 from loadgen.phase import Phase, timed_phases
 from loadgen.plugin.board import Board, is_comparable, table_rows
 from loadgen.plugin.ending import Ending
 from loadgen.plugin.page import SECTIONS, find_section
 from loadgen.plugin.progress import Progress
 from loadgen.record import read_record
+from loadgen.results.levels import find_levels
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
+from tests.unit.result_support import results_of
 from tests.unit.test_tables import two_rounds
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -58,7 +59,7 @@ def test_every_phase_has_a_row_for_each_operation_in_the_order_of_time() -> None
 
 def test_levels_have_both_modes_the_ratio_with_its_interval_and_the_verdict() -> None:
     ledger, board = filled()
-    board.take(find_levels(ledger.windows.values(), seed=1), ["Async wins."])
+    board.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
     told = board.as_json()
     level = told["levels"][0]
     assert level["users"] == "8"
@@ -77,7 +78,7 @@ def test_what_is_not_known_is_null_and_no_verdict_has_its_reasons() -> None:
     ledger, board = filled()
     for number in (0, 3, 4, 7):
         ledger.windows[number].tallies.clear()
-    board.take(find_levels(ledger.windows.values(), seed=1), [])
+    board.take(find_levels(results_of(ledger), seed=1), [])
     text = json.dumps(board.as_json(), allow_nan=False)
     level = json.loads(text)["levels"][0]
     assert (level["sync_throughput"], level["sync_p50"]) == (None, None)
@@ -87,7 +88,7 @@ def test_what_is_not_known_is_null_and_no_verdict_has_its_reasons() -> None:
 
 def test_another_run_begins_with_nothing() -> None:
     ledger, board = filled()
-    board.take(find_levels(ledger.windows.values(), seed=1), ["Async wins."])
+    board.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
     ledger.reset()
     board.reset()
     assert board.as_json() == {"now": None, "phases": [], "levels": [], "words": []}
@@ -107,13 +108,14 @@ def test_a_phase_that_is_shorter_by_a_rounding_error_was_not_broken_off() -> Non
     for number, mode in enumerate((Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)):
         ledger.open(Phase(number, mode, 8, seconds=2.1), start, start + 2.1)
         ledger([Sample(mode, "search", start, start, start + 0.1 * tenth, Outcome.OK, 10) for tenth in range(1, 20)])
-    (level,) = find_levels(ledger.windows.values(), seed=1)
+    (level,) = find_levels(results_of(ledger), seed=1)
     assert level.comparison is not None
     assert [reason for reason in level.comparison.reasons if "broken off" in reason] == []
 
 
-def begun(ledger: Ledger, folder: Path) -> Ending:
+def begun(ledger: Ledger, folder: Path, *objections: str) -> Ending:
     ending = Ending(ledger)
+    ending.objections = objections
     settings = Settings(record=str(folder), report="none")
     ending.begin(Run("20261122-193000-k3f9", settings), ServerInfo("2.3.5", "milvus"), 1)
     return ending
@@ -129,7 +131,7 @@ def test_before_the_end_the_same_words_are_said_as_at_the_end_and_the_record_has
     assert words[0].startswith(
         "search: async gives 2.00 times the throughput of sync at every level measured, 8 and 16"
     )
-    assert [level.label for level in levels] == ["8", "16"]
+    assert [level.level.short for level in levels] == ["8", "16"]
     assert ending.path is not None
     assert read_record(ending.path).comparisons == ()
     ending.conclude(Environment(parsed_options=SimpleNamespace(exit_code_on_error=1)))
@@ -139,8 +141,7 @@ def test_before_the_end_the_same_words_are_said_as_at_the_end_and_the_record_has
 
 def test_before_the_end_a_level_without_a_verdict_has_its_reason_in_the_words(tmp_path: Path) -> None:
     ledger, _ = filled()
-    ending = begun(ledger, tmp_path)
-    ending.objections = ("other data",)
+    ending = begun(ledger, tmp_path, "other data")
     _, words = ending.compare()
     assert words[0] == "search: there is no verdict at 8 and 16 users."
     assert "Warning: No verdict for search at 8 users: other data." in words

@@ -8,7 +8,6 @@ import pytest
 from loadgen.compare import Verdict
 from loadgen.faults import SettingsError
 from loadgen.ledger import Ledger
-from loadgen.levels import find_levels
 from loadgen.phase import Phase
 from loadgen.plugin.board import Board, level_rows, table_rows
 from loadgen.plugin.ending import find_faults
@@ -18,6 +17,7 @@ from loadgen.record import RunRecord
 from loadgen.report.markdown import to_markdown
 from loadgen.report.summary import summarize
 from loadgen.requirements import judge_empty, parse_max_empty
+from loadgen.results.levels import find_levels
 from loadgen.results.regressions import Word, find_regressions
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
@@ -25,6 +25,7 @@ from loadgen.store import ServerInfo
 from loadgen.tables import print_tables
 from loadgen.verdict import explain
 from tests.unit.beats import watch
+from tests.unit.result_support import results_of
 
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 
@@ -46,9 +47,9 @@ def run(empty: dict[Mode, int], modes: tuple[Mode, ...] = ROUND, rate: float = 0
 
 def recorded(ledger: Ledger, **given: Any) -> RunRecord:
     settings = Settings.parse({"record": ""} | given)
-    levels = find_levels(ledger.windows.values(), 1, (), parse_max_empty(settings.max_empty))
+    levels = find_levels(results_of(ledger), 1, (), parse_max_empty(settings.max_empty))
     recorder = Recorder(settings, ServerInfo("2.3.5", "milvus"), 1)
-    recorder.keep(ledger, levels)
+    recorder.keep(results_of(ledger), ledger, levels)
     return recorder.record
 
 
@@ -83,7 +84,7 @@ def test_a_comparison_in_which_a_mode_found_nothing_too_often_is_invalid(
     empty: dict[Mode, int], reasons: list[str], rate: float
 ) -> None:
     ledger = run(empty, rate=rate)
-    (level,) = find_levels(ledger.windows.values(), seed=1)
+    (level,) = find_levels(results_of(ledger), seed=1)
     found = level.comparison
     assert found is not None
     assert found.throughput is not None, "the figures are shown"
@@ -127,7 +128,7 @@ def test_bursts_that_find_nothing_are_not_compared_and_fail() -> None:
     for empty, quotient in ((1, "1.50"), (2, "-")):
         ledger = bursts(empty)
         record, out = recorded(ledger), StringIO()
-        print_tables(list(ledger.windows.values()), [], out)
+        print_tables(results_of(ledger), [], out)
         row = next(line for line in out.getvalue().splitlines() if line.startswith("│ search"))
         assert [cell.strip() for cell in row.strip("│").split("│")][5:] == [quotient, "0", str(empty)]
         words = explain(record).lines()[0]
@@ -146,8 +147,8 @@ def test_bursts_that_find_nothing_are_not_compared_and_fail() -> None:
 
 def test_empty_answers_are_a_column_everywhere() -> None:
     ledger, out = run({Mode.ASYNC: 300}), StringIO()
-    levels = find_levels(ledger.windows.values(), seed=1)
-    print_tables(list(ledger.windows.values()), levels, out)
+    levels = find_levels(results_of(ledger), seed=1)
+    print_tables(results_of(ledger), levels, out)
     head, *rows = [line for line in out.getvalue().replace("┃", "│").splitlines() if line.startswith("│")]
     column = [cell.strip() for cell in head.split("│")].index("empty")
     assert [row.split("│")[column].strip() for row in rows] == ["0", "600"]

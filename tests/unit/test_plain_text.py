@@ -13,13 +13,14 @@ from loadgen.cli import main
 from loadgen.clients.outcomes import describe
 from loadgen.faults import Fault
 from loadgen.ledger import Ledger
-from loadgen.levels import find_levels
 from loadgen.phase import Phase
 from loadgen.plain_text import VisibleFormatter, clean_logs, escape_json, lines, one_line
 from loadgen.record import RunRecord, as_block, read_record, write_record
+from loadgen.results.levels import find_levels
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.tables import print_tables
 from tests.unit.record_support import comparison, manifest, phase, record, timed
+from tests.unit.result_support import results_of
 
 EVIL = "se\x1b[2Jarch\x9b31m\x07\r\n\u202egnp.exe\u2066\u2028| a |\x00\x7f [red]bold[/red] :smile: \ue000\U000e0041"
 ALL = "é中🙂" + "".join(map(chr, (*range(0x3000), *range(0x3000, 0xD800, 61), *range(0xE000, sys.maxunicode, 61))))
@@ -120,8 +121,8 @@ def test_the_tables_at_the_end_of_a_run_are_in_print() -> None:
     for number, mode in enumerate((Mode.SYNC, Mode.ASYNC)):
         ledger.open(Phase(number, mode, 8, seconds=2), 100.0 * number, 100.0 * number + 2)
         ledger([Sample(mode, EVIL, 100.0 * number, 100.0 * number, 100.0 * number + 1, Outcome.OK, 1)] * 5)
-    windows = list(ledger.windows.values())
-    print_tables(windows, find_levels(windows, seed=1), out)
+    results = results_of(ledger)
+    print_tables(results, find_levels(results, seed=1), out)
     assert "se\\x1b" in out.getvalue()
     assert "[red]" in out.getvalue()
     assert not invisible(out.getvalue())

@@ -24,6 +24,7 @@ from loadgen.report.writing import make_report
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
+from tests.unit.result_support import results_of
 
 
 def test_a_phase_in_which_nothing_was_answered_is_in_the_record_and_one_that_never_began_is_not(tmp_path: Path) -> None:
@@ -35,7 +36,7 @@ def test_a_phase_in_which_nothing_was_answered_is_in_the_record_and_one_that_nev
     ledger.open(Phase(2, Mode.ASYNC, 2, seconds=2.0), 30.0, 32.0)
     ledger.close(29.0)
     recorder = Recorder(Settings(record=str(tmp_path)), ServerInfo("2.3.5", "milvus"), 1)
-    recorder.keep(ledger)
+    recorder.keep(results_of(ledger), ledger)
     assert recorder.path
     kept = read_record(recorder.path)
     assert [(phase.mode, phase.seconds, len(phase.operations)) for phase in kept.phases] == [
@@ -135,7 +136,7 @@ def test_who_else_used_the_collection_is_kept_as_it_is_known_by_then(
     recorder = Recorder(Settings(record=str(tmp_path)), server, 1, find_sharers=lambda: known[0])
     ledger.close(12.0)
     known[0] = shared
-    recorder.keep(ledger)
+    recorder.keep(results_of(ledger), ledger)
     assert recorder.path
     assert read_record(recorder.path).manifest.shared_with == shared
 
@@ -152,7 +153,7 @@ def test_what_was_seen_of_the_generator_is_kept_and_what_it_had_under_way_is_in_
         worker.offer(2, lags)
         ledger.merge(worker.take_report(30.0), name)
     recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 2)
-    recorder.keep(ledger)
+    recorder.keep(results_of(ledger), ledger)
     state = recorder.record.phases[0].generator
     assert state.model_dump() == {
         "cpu_ratio": pytest.approx(0.2),

@@ -32,7 +32,7 @@ def test_rounds_of_a_mode_are_added_up_without_loss() -> None:
     slow, fast = timed([100] * 10, 0.020, recall=0.9), timed([300] * 10, 0.010, recall=1.0)
     failed = operation(outcomes={Outcome.THROTTLED: 7}, slices=(), recall=None)
     found = find_series(record(phase("async", 8, slow), phase("sync", 8, failed), phase("async", 8, fast)))
-    assert [(series.mode, str(series.place)) for series in found] == [(Mode.SYNC, "8 users"), (Mode.ASYNC, "8 users")]
+    assert [(series.mode, str(series.level)) for series in found] == [(Mode.SYNC, "8 users"), (Mode.ASYNC, "8 users")]
     both = found[1]
     assert (both.count, both.failures, both.seconds, both.throughput) == (4000, 0, 20.0, 200.0)
     assert both.recall == pytest.approx(0.95)
@@ -62,8 +62,8 @@ def test_recall_is_the_mean_of_checks_not_of_rounds() -> None:
 
 def test_levels_are_in_the_order_of_their_numbers_and_rates_are_levels_too() -> None:
     closed = find_series(record(*(phase("sync", users) for users in (32, 1, 8))))
-    assert [str(series.place) for series in closed] == ["1 user", "8 users", "32 users"]
-    assert [str(s.place) for s in find_series(record(phase("sync", None, model="constant", rate=12.5)))] == ["12.5/s"]
+    assert [str(series.level) for series in closed] == ["1 user", "8 users", "32 users"]
+    assert [str(s.level) for s in find_series(record(phase("sync", None, model="constant", rate=12.5)))] == ["12.5/s"]
 
 
 def test_slices_come_back_from_their_text() -> None:

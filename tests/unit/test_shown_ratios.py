@@ -13,23 +13,24 @@ import pytest
 from loadgen.cli import main
 from loadgen.compare import Ratio
 from loadgen.ledger import Ledger
-from loadgen.levels import Level, find_levels
 from loadgen.phase import Phase
 from loadgen.plugin.board import level_rows, table_rows
 from loadgen.plugin.recording import Recorder
 from loadgen.record import RunRecord, write_record
 from loadgen.report.markdown import to_markdown
 from loadgen.report.summary import summarize
+from loadgen.results.levels import LevelResult, find_levels
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
 from loadgen.tables import print_tables
 from loadgen.verdict import explain
+from tests.unit.result_support import results_of
 
 SEEDS = range(12)
 
 
-def run_of_chance(seed: int, model: Literal["closed", "poisson"] = "closed") -> tuple[Ledger, list[Level]]:
+def run_of_chance(seed: int, model: Literal["closed", "poisson"] = "closed") -> tuple[Ledger, list[LevelResult]]:
     """Phases whose throughputs differ by factors, as on a machine that others use; now and then one is missing."""
     random, ledger = Random(seed), Ledger()
     modes = [Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC] * random.choice((1, 2))
@@ -43,12 +44,12 @@ def run_of_chance(seed: int, model: Literal["closed", "poisson"] = "closed") -> 
         spread = [took * random.lognormvariate(0, 0.5) for _ in ends]
         samples = zip(ends, spread, strict=True)
         ledger([Sample(mode, "search", end - one, end - one, end, Outcome.OK, 10) for end, one in samples])
-    return ledger, find_levels(ledger.windows.values(), seed=1)
+    return ledger, find_levels(results_of(ledger), seed=1)
 
 
-def kept(ledger: Ledger, levels: list[Level]) -> RunRecord:
+def kept(ledger: Ledger, levels: list[LevelResult]) -> RunRecord:
     recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 1)
-    recorder.keep(ledger, levels)
+    recorder.keep(results_of(ledger), ledger, levels)
     return recorder.record
 
 
@@ -62,9 +63,9 @@ def assert_explains(sync: str | float, asyn: str | float, ratio: str | float) ->
     assert shown[1] / shown[0] == pytest.approx(shown[2], rel=0.003, abs=0.006), (sync, asyn, ratio)
 
 
-def printed(ledger: Ledger, levels: list[Level]) -> str:
+def printed(ledger: Ledger, levels: list[LevelResult]) -> str:
     out = StringIO()
-    print_tables(list(ledger.windows.values()), levels, out)
+    print_tables(results_of(ledger), levels, out)
     return out.getvalue()
 
 
@@ -139,7 +140,7 @@ def test_between_two_records(seed: int, tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_with_full_rounds_the_figures_are_the_geometric_means_of_the_phases() -> None:
     ledger, (level,) = run_of_chance(0)
-    rates = {mode: [w.tallies[mode, "search"].operations / 10 for w in level.of(mode)] for mode in Mode}
+    rates = {mode: [result.record.operations[0].count / 10 for result in level.of(mode)] for mode in Mode}
     assert all(len(found) >= 2 for found in rates.values())
     ratio = level.comparison.throughput if level.comparison else None
     assert isinstance(ratio, Ratio)
@@ -155,5 +156,7 @@ def test_without_a_ratio_the_figures_are_those_of_all_rounds() -> None:
         start = 100.0 * (number_of_phase + 1)
         ledger.open(Phase(number_of_phase, Mode.SYNC, 8, seconds=10), start, start + 10)
         ledger([Sample(Mode.SYNC, "search", start, start, start + 1, Outcome.OK, 10)] * count)
-    (level,) = find_levels(ledger.windows.values(), seed=1)
-    assert level.shown_throughput(Mode.SYNC) == level.throughput(Mode.SYNC) == 25.0
+    (level,) = find_levels(results_of(ledger), seed=1)
+    series = level.series(Mode.SYNC)
+    assert series is not None
+    assert level.shown_throughput(Mode.SYNC) == series.throughput == 25.0

@@ -14,11 +14,12 @@ from loadgen.compare import Verdict
 from loadgen.control.merged import MergedLedger
 from loadgen.health import Beat, Health
 from loadgen.ledger import Counted, Ledger
-from loadgen.levels import Level, find_levels
 from loadgen.phase import Phase
+from loadgen.results.levels import LevelResult, find_levels
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.truth import Check, Checks, Truth
 from tests.unit.beats import watch
+from tests.unit.result_support import results_of
 
 NOTHING: dict[str, object] = {"windows": [], "outside": [], "dropped_outside": {}, "errors_outside": []}
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
@@ -40,8 +41,8 @@ def run(recall: dict[Mode, float]) -> Ledger:
     return ledger
 
 
-def level(ledger: Ledger, *objections: str) -> Level:
-    (found,) = find_levels(ledger.windows.values(), 1, objections)
+def level(ledger: Ledger, *objections: str) -> LevelResult:
+    (found,) = find_levels(results_of(ledger), 1, objections)
     return found
 
 
@@ -55,7 +56,9 @@ def reasons(ledger: Ledger, *objections: str) -> tuple[str, ...]:
 def test_equal_sides_are_compared() -> None:
     ledger = run(dict.fromkeys(Mode, 0.95))
     assert reasons(ledger) == ()
-    assert level(ledger).recall(Mode.SYNC) == pytest.approx(0.95)
+    series = level(ledger).series(Mode.SYNC)
+    assert series is not None
+    assert series.recall == pytest.approx(0.95)
 
 
 @pytest.mark.parametrize(("outcome", "blamed"), [(Outcome.OK, True), (Outcome.REJECTED, False)])

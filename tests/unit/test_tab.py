@@ -10,10 +10,11 @@ import pytest
 from locust.env import Environment
 
 from loadgen.ledger import Ledger
-from loadgen.levels import find_levels
 from loadgen.plugin.board import Board
 from loadgen.plugin.progress import Progress
 from loadgen.plugin.tab import add_tab
+from loadgen.results.levels import find_levels
+from tests.unit.result_support import results_of
 from tests.unit.test_tables import two_rounds
 
 ROUTES = ("data", "record", "report")
@@ -33,7 +34,7 @@ def page(
     ledger = Ledger()
     two_rounds(ledger, [0.010] * 500, [0.005] * 1_000)
     board = Board(ledger, progress or Progress())
-    board.take(find_levels(ledger.windows.values(), seed=1), ["Async wins."])
+    board.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
     environment = Environment()
     runner = environment.create_local_runner()
     web_ui = environment.create_web_ui("", 0, web_base_path=base or None, web_login=login, delayed_start=True)

@@ -8,12 +8,13 @@ import pytest
 from loadgen.errors import ErrorKind
 from loadgen.health import Beat
 from loadgen.ledger import Ledger
-from loadgen.levels import find_levels
 from loadgen.phase import Phase
+from loadgen.results.levels import find_levels
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.tables import print_tables
 from loadgen.truth import Check
 from tests.unit.beats import watch
+from tests.unit.result_support import results_of
 
 
 def count(ledger: Ledger, phase: Phase, times: list[float], failed: int = 0, seconds: float = 2.0) -> None:
@@ -28,8 +29,8 @@ def count(ledger: Ledger, phase: Phase, times: list[float], failed: int = 0, sec
 
 def lines(ledger: Ledger) -> list[str]:
     out = StringIO()
-    windows = list(ledger.windows.values())
-    print_tables(windows, find_levels(windows, seed=1), out)
+    results = results_of(ledger)
+    print_tables(results, find_levels(results, seed=1), out)
     return out.getvalue().splitlines()
 
 
@@ -139,9 +140,9 @@ def test_a_narrow_terminal_gets_two_tables_with_every_figure(rate: float) -> Non
         ledger([Sample(mode, "search", end - 1.2345, end - 1.2345, end, Outcome.OK, 10) for end in ends])
         for place in range(20):
             ledger.check(Check(start + 5, place, 0.987))
-    windows = list(ledger.windows.values())
+    results = results_of(ledger)
     out = Terminal()
-    print_tables(windows, find_levels(windows, seed=1), out)
+    print_tables(results, find_levels(results, seed=1), out)
     shown = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
     assert max(map(len, shown.splitlines())) <= 80
     assert "…" not in shown.replace("opera…", "").replace("ope…", "").replace("sea…", "")

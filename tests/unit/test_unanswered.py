@@ -7,15 +7,16 @@ import pytest
 from loadgen.compare import Comparison, Verdict
 from loadgen.health import Beat
 from loadgen.ledger import Ledger
-from loadgen.levels import REASONS_OF_A_KIND, find_levels, find_limits
 from loadgen.phase import Phase
 from loadgen.plugin.recording import Recorder
 from loadgen.record import RunRecord
+from loadgen.results.levels import REASONS_OF_A_KIND, find_levels
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
 from loadgen.store import ServerInfo
 from loadgen.verdict import explain
 from tests.unit.beats import watch
+from tests.unit.result_support import results_of
 
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 FINE = {Outcome.OK: 100}
@@ -40,14 +41,14 @@ def run(*phases: Mapping[Outcome, int], busy: tuple[int, ...] = ()) -> Ledger:
 
 
 def compared(ledger: Ledger) -> Comparison:
-    (level,) = find_levels(ledger.windows.values(), seed=1)
+    (level,) = find_levels(results_of(ledger), seed=1)
     assert level.comparison is not None
     return level.comparison
 
 
 def recorded(ledger: Ledger) -> RunRecord:
     recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 1)
-    recorder.keep(ledger, find_levels(ledger.windows.values(), seed=1))
+    recorder.keep(results_of(ledger), ledger, find_levels(results_of(ledger), seed=1))
     return recorder.record
 
 
@@ -87,7 +88,6 @@ def test_a_phase_in_which_the_server_died_is_no_proof_against_the_generator() ->
 def test_a_busy_generator_is_blamed_where_it_may_be_the_reason(outcomes: Mapping[Outcome, int]) -> None:
     ledger = run(FINE, FINE, outcomes, FINE, busy=(2,))
     assert "phase 3: the load generator used 99% of its core: add workers" in compared(ledger).reasons
-    assert find_limits(ledger.windows[2])
     assert [phase.generator.saturated for phase in recorded(ledger).phases] == [False, False, True, False]
 
 

@@ -1,0 +1,33 @@
+"""Figures that several views show, each computed and written in one place: throughput and load level."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from loadgen.sample import Outcome, count_answers
+
+
+def throughput(outcomes: Mapping[Outcome, int], seconds: float) -> float:
+    """Answered operations per second, empty answers included; 0 where no time has passed."""
+    return count_answers(outcomes) / seconds if seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LoadLevel:
+    """A number of users, or arrivals per second."""
+
+    is_open: bool
+    value: float
+
+    @property
+    def short(self) -> str:
+        """Such as `8` or `100/s`, for a column that says what it is."""
+        return f"{self.value:g}/s" if self.is_open else f"{self.value:,.0f}"
+
+    def __str__(self) -> str:
+        """Such as `8 users` or `100/s`."""
+        return self.short if self.is_open else f"{self.short} user{'' if self.value == 1 else 's'}"
+
+
+def load_level(concurrency: int | None, rate: float | None) -> LoadLevel:
+    """The level of a phase or of a comparison; one of the two is given."""
+    return LoadLevel(True, rate) if rate else LoadLevel(False, float(concurrency or 0))

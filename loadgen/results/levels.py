@@ -1,0 +1,214 @@
+"""The load levels of a run: all rounds of one operation at one of them, and how the modes compare there."""
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from loadgen.compare import Comparison, compare_phases, judge_arrivals
+from loadgen.listing import name_phases
+from loadgen.record import PhaseRecord
+from loadgen.results.figures import LoadLevel, load_level
+from loadgen.results.phase_result import PhaseResult
+from loadgen.results.series import Series
+from loadgen.sample import EMPTY_AT_MOST, Mode, Outcome, count_answers, share_empty
+from loadgen.truth import Recalls, differ
+
+UNFINISHED_AT_MOST = 0.01
+"""Share of its operations that a phase may leave behind beyond its p99 without that p99 being in doubt."""
+
+REASONS_OF_A_KIND = 5
+"""Phases that a comparison names with the same reason; there may be thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelResult:
+    """One operation at one load level, in all rounds; `comparison` is None where only one mode ran."""
+
+    level: LoadLevel
+    operation: str
+    results: tuple[PhaseResult, ...]
+    comparison: Comparison | None
+
+    def series(self, mode: Mode) -> Series | None:
+        """What a mode did in all rounds; None where it did nothing."""
+        phases = tuple(result.record for result in self.of(mode))
+        parts = tuple(result.operation(self.operation) for result in self.of(mode))
+        return Series(self.operation, self.level, mode, phases, parts) if any(parts) else None
+
+    def shown_throughput(self, mode: Mode) -> float:
+        """The operations per second that the ratio is of; without a ratio those of all rounds together."""
+        ratio = self.comparison.throughput if self.comparison else None
+        series = self.series(mode)
+        return ratio.value(mode) if ratio else series.throughput if series else 0.0
+
+    def of(self, mode: Mode) -> list[PhaseResult]:
+        """The rounds of one mode."""
+        return [result for result in self.results if result.phase.mode is mode]
+
+
+class LevelResults:
+    """The levels of a run so far. A level is compared anew only where it has another result than before."""
+
+    def __init__(self, seed: int, objections: Sequence[str] = (), most_empty: float = EMPTY_AT_MOST) -> None:
+        """`seed` is what the bootstrap draws from, `objections` are known against every comparison.
+
+        `most_empty` is the share of answers that may contain no row.
+        """
+        self._seed = seed
+        self._objections = tuple(objections)
+        self._most_empty = most_empty
+        self._made: dict[tuple[LoadLevel, str], LevelResult] = {}
+
+    def take(self, results: Iterable[PhaseResult]) -> list[LevelResult]:
+        """The levels of these phases, in their order; bursts have none."""
+        by_level: dict[LoadLevel, list[PhaseResult]] = {}
+        for result in results:
+            if not result.phase.operations:
+                level = load_level(result.record.concurrency, result.record.rate)
+                by_level.setdefault(level, []).append(result)
+        return [
+            self._of(level, operation, tuple(some))
+            for level, some in by_level.items()
+            for operation in sorted({part.operation for result in some for part in result.record.operations})
+        ]
+
+    def _of(self, level: LoadLevel, operation: str, results: tuple[PhaseResult, ...]) -> LevelResult:
+        known = self._made.get((level, operation))
+        if known is None or not _are_same(known.results, results):
+            against = [*self._objections, *_find_empty(results, operation, self._most_empty)]
+            # Of its own: what is drawn for one level does not depend on how often others were compared before.
+            rng = np.random.default_rng([self._seed, zlib.crc32(f"{operation} at {level}".encode())])
+            known = LevelResult(level, operation, results, _compare(results, operation, rng, against))
+            self._made[level, operation] = known
+        return known
+
+
+def _are_same(known: Sequence[PhaseResult], results: Sequence[PhaseResult]) -> bool:
+    return len(known) == len(results) and all(one is other for one, other in zip(known, results, strict=True))
+
+
+def find_levels(
+    results: Iterable[PhaseResult], seed: int, objections: Sequence[str] = (), most_empty: float = EMPTY_AT_MOST
+) -> list[LevelResult]:
+    """All levels at once, as `LevelResults` has them."""
+    return LevelResults(seed, objections, most_empty).take(results)
+
+
+def _compare(
+    results: Sequence[PhaseResult], operation: str, rng: np.random.Generator, objections: Sequence[str]
+) -> Comparison | None:
+    if {result.phase.mode for result in results} != set(Mode):
+        return None
+    limits = [f"phase {r.number}: {limit}" for r in results if not r.was_refused for limit in r.limits]
+    gaps = [f"phase {r.number}: {gap}" for r in results for gap in r.gaps]
+    gone = [f"phase {r.number} lost {r.record.users_gone} users" for r in results if r.record.users_gone]
+    lost = [f"phase {r.number} lost {r.record.workers_lost} workers" for r in results if r.record.workers_lost]
+    broken = [f"phase {r.number} was broken off" for r in results if r.was_broken_off]
+    reasons = [reason for some in (limits, gaps, gone, lost, broken) for reason in _first_of(some)]
+    unanswered = _find_unanswered(results, operation)
+    sliced = [result.sliced(operation) for result in results]
+    found = compare_phases(sliced, rng, [*unanswered, *objections, *_find_unlike(results), *reasons])
+    doubts = _find_doubts(results, operation)
+    if not results[0].phase.is_open:
+        return replace(found, reasons=(*found.reasons, *doubts))
+    return judge_arrivals(found, {mode: _share_dropped(results, mode) for mode in Mode}, doubts)
+
+
+def _find_unanswered(results: Sequence[PhaseResult], operation: str) -> list[str]:
+    """Phases in which the operation was not answered once, and those in which most that was sent was refused."""
+    silent: list[PhaseResult] = []
+    found: list[str] = []
+    for result in results:
+        part = result.operation(operation)
+        if part is None or part.failures == part.count:
+            silent.append(result)
+        elif result.was_refused and result.limits:
+            told = _show_failures(_sum_up(part.outcomes for part in result.record.operations))
+            found.append(f"most operations of phase {result.number} failed: {told}")
+    if silent:
+        parts = [part for result in silent if (part := result.operation(operation)) is not None]
+        told = _show_failures(_sum_up(part.outcomes for part in parts)) if parts else "none ended"
+        where = name_phases([result.number for result in silent])
+        found.insert(0, f"no {operation} was answered in {where}: {told}")
+    return _first_of(found)
+
+
+def _sum_up(outcomes: Iterable[Mapping[Outcome, int]]) -> Counter[Outcome]:
+    total: Counter[Outcome] = Counter()
+    for one in outcomes:
+        total.update(one)
+    return total
+
+
+def _show_failures(outcomes: Mapping[Outcome, int]) -> str:
+    """Such as `unavailable 12,345, timeout 8`, the most first."""
+    kinds = sorted(((number, kind) for kind, number in outcomes.items() if kind.is_failure and number), reverse=True)
+    return ", ".join(f"{kind} {number:,}" for number, kind in kinds)
+
+
+def _first_of(reasons: list[str]) -> list[str]:
+    """The first of many that are alike, and how many more there are."""
+    left_out = len(reasons) - REASONS_OF_A_KIND
+    return reasons if left_out <= 0 else [*reasons[:-left_out], f"{left_out:,} more phases like these"]
+
+
+def _find_empty(results: Sequence[PhaseResult], operation: str, most: float) -> list[str]:
+    """Modes whose searches found nothing too often: what is found fast because there is nothing is no speed."""
+    found = []
+    for mode in Mode:
+        own = [result.operation(operation) for result in results if result.phase.mode is mode]
+        outcomes = _sum_up(part.outcomes for part in own if part is not None)
+        if (share := share_empty(outcomes)) > most:
+            empty, answers = outcomes[Outcome.EMPTY], count_answers(outcomes)
+            told = f"in {empty:,} of {answers:,} answers ({100 * share:.6g} %, --max-empty is {100 * most:.6g} %)"
+            found.append(f"{mode} found nothing {told}: look at filters and queries")
+    return found
+
+
+def _share_dropped(results: Sequence[PhaseResult], mode: Mode) -> float:
+    """The share of its arrivals that a mode dropped."""
+    own: list[PhaseRecord] = [result.record for result in results if result.phase.mode is mode]
+    dropped = sum(record.dropped for record in own)
+    finished = sum(part.count for record in own for part in record.operations)
+    return dropped / (dropped + finished) if dropped else 0.0
+
+
+def _find_doubts(results: Sequence[PhaseResult], operation: str) -> list[str]:
+    """Phases that ended while so many operations waited that their p99 is too low: those that waited are not in it."""
+    found: list[str] = []
+    for result in results:
+        part, left = result.operation(operation), result.unfinished.get(operation)
+        if part is not None and left is not None and left.count > UNFINISHED_AT_MOST * part.count:
+            told = f"{left.count} operations had waited longer than its p99, up to {left.oldest:.2f} s"
+            found.append(f"when phase {result.number} ended, {told}")
+    return _first_of(found)
+
+
+def _find_unlike(results: Sequence[PhaseResult]) -> list[str]:
+    """What was not the same on both sides: recall, data, connections."""
+    sides = {mode: [result for result in results if result.phase.mode is mode] for mode in Mode}
+    found = []
+    recalls = {mode: _recalls(of_mode) for mode, of_mode in sides.items()}
+    if apart := differ(recalls[Mode.SYNC], recalls[Mode.ASYNC]):
+        found.append(f"recall differs: sync {apart[0]:.3f}, async {apart[1]:.3f}")
+    if len({seen for result in results for seen in result.data}) > 1:
+        found.append("data differs: " + ", ".join(f"{mode} {_told(sides[mode], 'data')}" for mode in Mode))
+    if len({result.connections for result in results} - {0}) > 1:  # 0: broken off before anybody asked
+        found.append("connections differ: " + ", ".join(f"{mode} {_told(sides[mode], 'connections')}" for mode in Mode))
+    return found
+
+
+def _recalls(results: Iterable[PhaseResult]) -> Recalls:
+    total = Recalls()
+    for result in results:
+        total.merge(result.recalls)
+    return total
+
+
+def _told(results: Iterable[PhaseResult], name: str) -> str:
+    """The values of one side, each once: `2`, or `2 and 1`."""
+    values = dict.fromkeys(getattr(result, name) for result in results)
+    return " and ".join("/".join(value) if isinstance(value, tuple) else str(value) for value in values)

@@ -1,0 +1,218 @@
+"""The result of one phase: finalised once from what was counted, and read by everything that comes after.
+
+Record, table, verdict, page and requirements read it; none of them computes a throughput of its own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from hdrh.histogram import HdrHistogram
+
+from loadgen.bootstrap import SlicedPhase
+from loadgen.errors import TaskErrors
+from loadgen.phase import Phase
+from loadgen.record import Durations, Generator, OperationRecord, PhaseRecord, Slice, TaskErrorRecord
+from loadgen.results.figures import throughput
+from loadgen.sample import Outcome
+from loadgen.slices import SliceTally, count_slices
+from loadgen.tally import MICROSECONDS, Tally, count_above, mean, percentile
+from loadgen.truth import Recalls
+from loadgen.window import Window
+
+ROUNDING = 1e-6
+"""Seconds: a window from 16,384.0 to 16,386.1 is a little shorter than 2.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Operations of one kind that the end of a phase cut off after they had waited longer than its p99."""
+
+    count: int
+    oldest: float
+    """Seconds that the longest of them had been due."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseResult:
+    """One phase, finalised: its record, and what a comparison has to know beside it."""
+
+    phase: Phase
+    record: PhaseRecord
+    limits: tuple[str, ...]
+    """Why the load generator was at its limit, each with what to do.
+
+    A request that is refused immediately costs CPU and is followed by the next: where most were, it was no limit.
+    """
+    gaps: tuple[str, ...]
+    """What is not known about the load generator, and so cannot be ruled out."""
+    connections: int
+    """Open connections of its mode in all processes; 0 where nobody could be asked."""
+    data: tuple[str, ...]
+    """Fingerprints of the data that these connections saw."""
+    recalls: Recalls
+    unfinished: Mapping[str, Unfinished]
+    """By operation; those with none are left out."""
+
+    @property
+    def number(self) -> int:
+        """As messages count phases, from 1."""
+        return self.phase.number + 1
+
+    @property
+    def was_broken_off(self) -> bool:
+        """True where it was shorter than planned."""
+        return self.record.seconds < self.phase.seconds - ROUNDING
+
+    def operation(self, name: str) -> OperationRecord | None:
+        """What one operation did; None where none of it ended."""
+        return next((part for part in self.record.operations if part.operation == name), None)
+
+    def sliced(self, operation: str) -> SlicedPhase:
+        """One operation as the bootstrap takes it; where none ended, its slices are empty."""
+        part = self.operation(operation)
+        if part is not None and part.slices:
+            pieces = [SliceTally.from_text(one.seconds, one.operations, one.times) for one in part.slices]
+        else:
+            number = count_slices(self.phase.seconds)
+            pieces = [SliceTally(self.phase.seconds / number) for _ in range(number)]
+        return SlicedPhase(self.phase.mode, tuple(pieces))
+
+    @property
+    def was_refused(self) -> bool:
+        """True where most operations failed immediately. A timeout was waited for, perhaps because of the generator."""
+        return _was_refused(part.outcomes for part in self.record.operations)
+
+
+def _was_refused(outcomes: Iterable[Mapping[Outcome, int]]) -> bool:
+    every = [(kind, number) for one in outcomes for kind, number in one.items()]
+    failed = sum(number for kind, number in every if kind.is_failure and kind is not Outcome.TIMEOUT)
+    return 2 * failed > sum(number for _, number in every)
+
+
+class PhaseResults:
+    """The results of a run: each phase is finalised once, and again only where counts arrive late."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[tuple[object, ...], PhaseResult]] = {}
+
+    def take(self, windows: Iterable[Window]) -> tuple[PhaseResult, ...]:
+        """The results of all windows that were measured, in the order of their phases."""
+        measured = sorted((one for one in windows if one.seconds > 0), key=lambda one: one.phase.number)
+        return tuple(self._of(window) for window in measured)
+
+    def _of(self, window: Window) -> PhaseResult:
+        state = (window.phase, *window.state(), *window.marks())
+        known = self._made.get(window.phase.number)
+        if known is None or known[0] != state:
+            known = self._made[window.phase.number] = (state, finalise(window))
+        return known[1]
+
+
+def finalise(window: Window) -> PhaseResult:
+    """The result of a phase that is over."""
+    recalls = Recalls()
+    recalls.merge(window.recalls)
+    limits = tuple(window.health.limits())
+    refused = _was_refused(tally.outcomes for tally in window.tallies.values())
+    return PhaseResult(
+        phase=window.phase,
+        record=_record(window, recalls, saturated=bool(limits) and not refused),
+        limits=limits,
+        gaps=tuple(window.gaps()),
+        connections=window.connections,
+        data=window.data,
+        recalls=recalls,
+        unfinished=dict(_find_unfinished(window)),
+    )
+
+
+def _find_unfinished(window: Window) -> Iterable[tuple[str, Unfinished]]:
+    for (mode, operation), tally in window.tallies.items():
+        if mode is window.phase.mode and window.flow.unfinished:
+            left = window.flow.left_of((mode, operation))
+            if count := count_above(left, tally.percentile(99)):
+                yield operation, Unfinished(count, percentile(left, 100))
+
+
+def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord:
+    health, phase = window.health, window.phase
+    return PhaseRecord(
+        mode=phase.mode,
+        style=phase.style,
+        started_at=datetime.fromtimestamp(phase.started_at, UTC) if phase.started_at else None,
+        model=phase.model,
+        concurrency=None if phase.is_open else phase.concurrency,
+        rate=phase.rate or None,
+        seconds=window.seconds,
+        offered=window.flow.offered if phase.is_open else None,
+        dropped=window.flow.dropped,
+        unfinished=window.flow.unfinished,
+        longest_unfinished_seconds=percentile(window.flow.left, 100),
+        workers_lost=window.workers_lost,
+        users_gone=window.users_gone,
+        operations=tuple(
+            _operation(name, tally, window, recalls) for (_, name), tally in sorted(window.tallies.items())
+        ),
+        task_errors=record_errors(window.errors),
+        generator=Generator(
+            cpu_ratio=health.cpu_ratio,
+            loop_lag_p99_seconds=health.loop.p99,
+            loop_lag_max_seconds=health.loop.longest,
+            loop_late_beats=health.loop.late,
+            hub_lag_p99_seconds=health.hub.p99,
+            hub_lag_max_seconds=health.hub.longest,
+            hub_late_beats=health.hub.late,
+            pace_lag_p99_seconds=health.pace.p99,
+            pace_lag_max_seconds=health.pace.longest,
+            late_arrivals=health.pace.late,
+            in_flight_mean=health.in_flight_mean,
+            in_flight_max=health.in_flight_most,
+            watched_share=None if phase.operations else health.watched_share(window.expected),
+            saturated=saturated,
+        ),
+    )
+
+
+def record_errors(errors: TaskErrors) -> tuple[TaskErrorRecord, ...]:
+    """Exceptions of tasks as the record has them."""
+    return tuple(
+        TaskErrorRecord(mode=mode, error=kind.name, place=kind.place, count=number) for mode, kind, number in errors
+    )
+
+
+def _operation(name: str, tally: Tally, window: Window, recalls: Recalls) -> OperationRecord:
+    checked = recalls if name == "search" else Recalls()
+    return OperationRecord(
+        operation=name,
+        outcomes=dict(tally.outcomes),
+        throughput=throughput(tally.outcomes, window.seconds),
+        service_seconds=_durations(tally.service),
+        response_seconds=_durations(tally.response),
+        recall=checked.mean,
+        recall_checks=0 if checked.mean is None else checked.checks,
+        slices=_slices(name, window),
+    )
+
+
+def _slices(name: str, window: Window) -> tuple[Slice, ...]:
+    if not window.phase.seconds:
+        return ()
+    pieces = window.slices.get(name) or window.new_slices()
+    return tuple(
+        Slice(seconds=piece.seconds, operations=piece.operations, times=piece.times_as_text()) for piece in pieces
+    )
+
+
+def _durations(histogram: HdrHistogram) -> Durations:
+    known = bool(histogram.get_total_count())
+    return Durations(
+        mean=mean(histogram) if known else None,
+        p50=percentile(histogram, 50),
+        p90=percentile(histogram, 90),
+        p95=percentile(histogram, 95),
+        p99=percentile(histogram, 99),
+        p99_9=percentile(histogram, 99.9),
+        max=histogram.get_max_value() / MICROSECONDS if known else None,
+        histogram=histogram.encode(),
+    )
