@@ -12,7 +12,7 @@ from typing import Any
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from pydantic import SecretStr
 
-from loadgen.plugin.casting import OPERATIONS
+from loadgen.operation import NAME
 from loadgen.requirements.parsing import FIGURES
 from loadgen.sample import Mode
 from loadgen.settings import Settings
@@ -59,7 +59,7 @@ def _one_of(words: Iterable[str]) -> str:
 def requirement_pattern() -> str:
     """How a requirement begins: an operation, a mode or none, a figure, and a limit."""
     figures = (*FIGURES, "p99_9")
-    start = rf"\s*({'|'.join(sorted(OPERATIONS))})\s+(({_one_of((*Mode, 'any'))})\s+)?({_one_of(figures)})"
+    start = rf"\s*{NAME.pattern}\s+(({_one_of((*Mode, 'any'))})\s+)?({_one_of(figures)})"
     return rf"{start}\s*(<=|>=|<|>)\s*[0-9.]"
 
 

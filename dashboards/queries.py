@@ -57,6 +57,15 @@ def heat(mode: str) -> str:
     return f'sum by (le) (rate(loadgen_response_seconds_bucket{{{OPERATIONS}, mode="{mode}"}}{RATE}) * {RUN})'
 
 
+def mean_stage() -> str:
+    """Mean seconds of each stage that measured calls have reported."""
+    by = "mode, operation, stage"
+    seconds, number = (
+        f"sum by ({by}) (rate(loadgen_stage_seconds_{part}{{{OPERATIONS}}}{RATE}) * {RUN})" for part in ("sum", "count")
+    )
+    return f"{seconds} / ({number} > 0)"
+
+
 def throughput_by_concurrency() -> str:
     """Operations per second of each mode at each concurrency."""
     return f"sum by (mode, concurrency) (rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}}}{RATE}) * {PHASE})"

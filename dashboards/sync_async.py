@@ -32,7 +32,7 @@ WINDOW = "Warm-up is included, so that figures differ a little from the run reco
 def make() -> Any:
     """The dashboard, not yet built."""
     dashboard = new_dashboard("sync-async", "Milvus load: sync vs async", TEXT)
-    panels = [*_ratios(), *_figures(), *_heat_maps(), *_levels()]
+    panels = [*_ratios(), *_figures(), *_heat_maps(), *_stages(), *_levels()]
     return fill(dashboard, variables.phases(), variables.of_runs(), panels)
 
 
@@ -108,6 +108,18 @@ def _heat_maps() -> list[Any]:
             heat_map(About(f"Response times, {mode}", text, SECONDS), Query(queries.heat(mode), "{{le}}"))
             for mode in ("sync", "async")
         ),
+    ]
+
+
+def _stages() -> list[Any]:
+    text = (
+        "Mean time of each stage that calls timed with `self.measure` have reported; empty for other operations. The "
+        "report of the run has their quantiles."
+    )
+    legend = "{{mode}} {{operation}}: {{stage}}"
+    return [
+        row("Stages"),
+        lines(About("Mean time of each stage", text, SECONDS), [Query(queries.mean_stage(), legend)], FULL),
     ]
 
 

@@ -4,10 +4,11 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from loadgen.operation import Operation
     from loadgen.plugin import plug
     from loadgen.users import AsyncUser, SyncUser
 
-__all__ = ["AsyncUser", "SyncUser", "plug"]
+__all__ = ["AsyncUser", "Operation", "SyncUser", "plug"]
 __version__ = "0.1.0"
 
 
@@ -15,6 +16,10 @@ def __getattr__(name: str) -> object:
     """Import the users and the plugin on first use, so that `loadgen serve` never loads Locust."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "Operation":
+        from loadgen.operation import Operation
+
+        return Operation
     from loadgen.runtime.patching import ensure_unpatched
 
     ensure_unpatched()

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from hdrh.histogram import HdrHistogram
@@ -25,6 +25,10 @@ class Counted(Protocol):
     @property
     def outside(self) -> Mapping[tuple[Mode, str], Counter[Outcome]]:
         """How the operations ended that no phase has counted: of warm-ups, and what a phase's end found in flight."""
+
+    @property
+    def nested_outside(self) -> Mapping[tuple[Mode, str], Counter[Outcome]]:
+        """The same of those that were part of other operations, which no total counts."""
 
     @property
     def dropped_outside(self) -> Mapping[Mode, int]:
@@ -50,6 +54,8 @@ class Ledger:
         self.windows: dict[int, Window] = {}
         self.outside: dict[tuple[Mode, str], Counter[Outcome]] = {}
         """How the operations ended that no window has counted: of warm-ups, and what a window's end found under way."""
+        self.nested_outside: dict[tuple[Mode, str], Counter[Outcome]] = {}
+        """The same of those that were part of other operations."""
         self.dropped_outside: Counter[Mode] = Counter()
         """Arrivals that were given up in no window: those of warm-ups."""
         self._replaced: list[Window] = []
@@ -68,7 +74,7 @@ class Ledger:
     def reset(self, at: float = -math.inf) -> None:
         """Forget everything: another run begins at this moment. What was due before it does not count any more."""
         self._since = at
-        self.windows, self.outside, self.dropped_outside = {}, {}, Counter()
+        self.windows, self.outside, self.nested_outside, self.dropped_outside = {}, {}, {}, Counter()
         self._replaced, self._current, self._previous = [], None, None
         self.errors_outside = TaskErrors()
         self._changed_at = math.inf
@@ -82,8 +88,7 @@ class Ledger:
     @property
     def failed(self) -> int:
         """Operations without one."""
-        inside = sum(tally.failures for window in self.windows.values() for tally in window.tallies.values())
-        return inside + count_outside(self.outside, failed=True)
+        return sum(window.failed for window in self.windows.values()) + count_outside(self.outside, failed=True)
 
     def open(self, phase: Phase, start: float, end: float = math.inf, entered: float = -math.inf) -> None:
         """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is.
@@ -127,8 +132,9 @@ class Ledger:
         if before is not None and before.start <= sample.finished < before.end:
             before.add(sample)
             return
-        self.outside.setdefault((sample.mode, sample.operation), Counter())[sample.outcome] += 1
-        if (window := self._left(sample.scheduled, sample.finished)) is not None:
+        outside = self.nested_outside if sample.nested else self.outside
+        outside.setdefault((sample.mode, sample.operation), Counter())[sample.outcome] += 1
+        if not sample.nested and (window := self._left(sample.scheduled, sample.finished)) is not None:
             window.flow.leave(window.end - sample.scheduled, (sample.mode, sample.operation))
 
     def _left(self, due: float, over: float) -> Window | None:
@@ -196,14 +202,11 @@ class Ledger:
         What has not been confirmed is news. Numbers of reports never start again.
         """
         self._sequence += 1
-        ends = [
-            {"mode": str(mode), "operation": operation, "outcomes": {str(key): number for key, number in some.items()}}
-            for (mode, operation), some in self.outside.items()
-        ]
         return {
             "sequence": self._sequence,
             "windows": [self._as_message(window, now) for window in self._with_news(now, final=final)],
-            "outside": ends,
+            "outside": _outside_as_message(self.outside),
+            "nested_outside": _outside_as_message(self.nested_outside),
             "dropped_outside": {str(mode): number for mode, number in self.dropped_outside.items()},
             "errors_outside": self.errors_outside.as_message(),
         }
@@ -231,6 +234,21 @@ class Ledger:
         """The length of a window is reported once it is over: until then a Ctrl-C may still make it shorter."""
         seconds = window.seconds if now >= window.end else 0.0
         return {"seconds": seconds, "covered": window.covered(now)} | window.as_message()
+
+
+def _outside_as_message(outside: Mapping[tuple[Mode, str], Mapping[Outcome, int]]) -> list[dict[str, Any]]:
+    return [
+        {"mode": str(mode), "operation": operation, "outcomes": {str(key): number for key, number in some.items()}}
+        for (mode, operation), some in outside.items()
+    ]
+
+
+def outside_from_message(message: Iterable[Mapping[str, Any]]) -> dict[tuple[Mode, str], Counter[Outcome]]:
+    """What a report has of the operations outside of phases."""
+    return {
+        (Mode(part["mode"]), part["operation"]): Counter({Outcome(n): count for n, count in part["outcomes"].items()})
+        for part in message
+    }
 
 
 def count_outside(outside: Mapping[tuple[Mode, str], Mapping[Outcome, int]], *, failed: bool) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -46,6 +47,11 @@ def count_answers(outcomes: Mapping[Outcome, int]) -> int:
     return outcomes.get(Outcome.OK, 0) + outcomes.get(Outcome.EMPTY, 0)
 
 
+def count_failures(outcomes: Mapping[Outcome, int]) -> int:
+    """Operations without a usable answer."""
+    return sum(number for outcome, number in outcomes.items() if outcome.is_failure)
+
+
 def share_empty(outcomes: Mapping[Outcome, int]) -> float:
     """The part (0 to 1) of the answers that hold no row; 0 where nothing was answered."""
     answers = count_answers(outcomes)
@@ -63,6 +69,9 @@ class OutcomeClass(StrEnum):
     """Refused or cut off: its time says nothing about an answer."""
 
 
+NO_STAGES: Mapping[str, float] = MappingProxyType({})
+
+
 class Sample(NamedTuple):
     """One finished operation. Times are seconds of `time.perf_counter()` in the process that called.
 
@@ -78,6 +87,10 @@ class Sample(NamedTuple):
     rows: int
     """Hits of a search, nodes of an insert, documents named to a delete."""
     error: BaseException | None = None
+    nested: bool = False
+    """It is part of another operation, such as the search of an answer: totals count that one alone."""
+    stages: Mapping[str, float] = NO_STAGES
+    """Seconds of its parts, by their names."""
 
     @property
     def service_seconds(self) -> float:

@@ -144,19 +144,38 @@ class Tally:
     """All operations of one kind in one phase."""
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
+    nested: Counter[Outcome] = field(default_factory=Counter)
+    """Of these, the ones that were part of other operations."""
     rows: int = 0
     times: dict[OutcomeClass, Times] = field(default_factory=dict)
+    stages: dict[str, Counter[int]] = field(default_factory=dict)
+    """Times of each stage of answered operations and timeouts, as `find_values` makes them."""
 
     def add_all(self, samples: Sequence[Sample]) -> None:
         """Count some samples."""
+        if inner := [sample.outcome for sample in samples if sample.nested]:
+            self.nested.update(inner)
+        if staged := [sample for sample in samples if sample.stages and CLASSES[sample.outcome] in WAITED_FOR]:
+            self._add_stages(staged)
         for outcome, some in _by_outcome(samples).items():
             self.outcomes[outcome] += len(some)
             self.times.setdefault(CLASSES[outcome], Times()).add_all(some)
         self.rows += sum(sample.rows for sample in samples)
 
+    def _add_stages(self, samples: Sequence[Sample]) -> None:
+        seconds: dict[str, list[float]] = {}
+        for sample in samples:
+            for stage, took in sample.stages.items():
+                seconds.setdefault(stage, []).append(took)
+        for stage, all_of_it in seconds.items():
+            self.stages.setdefault(stage, Counter()).update(find_values(np.array(all_of_it)))
+
     def merge(self, other: Self) -> None:
         """Add what another tally counted."""
         self.outcomes.update(other.outcomes)
+        self.nested.update(other.nested)
+        for stage, counts in other.stages.items():
+            self.stages.setdefault(stage, Counter()).update(counts)
         self.rows += other.rows
         for kind, times in other.times.items():
             self.times.setdefault(kind, Times()).merge(times)
@@ -165,7 +184,9 @@ class Tally:
         """Plain values for the way to the master."""
         return {
             "outcomes": {str(outcome): count for outcome, count in self.outcomes.items()},
+            "nested": {str(outcome): count for outcome, count in self.nested.items()},
             "rows": self.rows,
+            "stages": {stage: _pack(times) for stage, times in self.stages.items()},
             "times": {str(kind): times.as_message() for kind, times in self.times.items()},
         }
 
@@ -174,7 +195,14 @@ class Tally:
         """The inverse of `as_message`."""
         outcomes = Counter({Outcome(name): count for name, count in message["outcomes"].items()})
         times = {OutcomeClass(name): Times.from_message(told) for name, told in message["times"].items()}
-        return cls(outcomes, message["rows"], times)
+        nested = Counter({Outcome(name): count for name, count in message["nested"].items()})
+        stages = {name: _unpack(told) for name, told in message["stages"].items()}
+        return cls(outcomes, nested, message["rows"], times, stages)
+
+    @property
+    def totals(self) -> Counter[Outcome]:
+        """How the operations ended that were no part of others: what totals are of."""
+        return self.outcomes - self.nested
 
     @property
     def operations(self) -> int:
@@ -185,6 +213,10 @@ class Tally:
     def failures(self) -> int:
         """Operations without a usable answer."""
         return sum(count for outcome, count in self.outcomes.items() if outcome.is_failure)
+
+    def stage(self, name: str) -> HdrHistogram:
+        """Times of one stage in microseconds."""
+        return _make_histogram(self.stages[name])
 
     @property
     def service(self) -> HdrHistogram:

@@ -11,7 +11,7 @@ from loadgen.errors import TaskErrors
 from loadgen.flow import Flow
 from loadgen.health import Health
 from loadgen.phase import Phase
-from loadgen.sample import Mode, Outcome, Sample
+from loadgen.sample import Mode, Outcome, Sample, count_answers, count_failures
 from loadgen.slices import SliceTally, add_times, count_slices, slices_as_message
 from loadgen.tally import Tally
 from loadgen.truth import Recalls
@@ -119,7 +119,12 @@ class Window:
     @property
     def answered(self) -> int:
         """Operations with a usable answer."""
-        return sum(tally.operations - tally.failures for tally in self.tallies.values())
+        return sum(count_answers(tally.totals) for tally in self.tallies.values())
+
+    @property
+    def failed(self) -> int:
+        """Operations without one."""
+        return sum(count_failures(tally.totals) for tally in self.tallies.values())
 
     def as_message(self) -> dict[str, Any]:
         """All that was counted so far, as plain values for the way to the coordinator."""

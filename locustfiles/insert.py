@@ -10,6 +10,8 @@ plug(events, collection="loadgen_insert")
 class SyncInsert(SyncUser):
     """A thread that inserts new nodes, one operation after another."""
 
+    operations = ("insert",)
+
     @task
     def insert(self) -> None:
         self.client.insert(self.next_nodes())
@@ -17,6 +19,8 @@ class SyncInsert(SyncUser):
 
 class AsyncInsert(AsyncUser):
     """The same as a coroutine."""
+
+    operations = ("insert",)
 
     @task
     async def insert(self) -> None:

@@ -10,6 +10,8 @@ plug(events)
 class SyncSearch(SyncUser):
     """A thread that searches, waits for the answer, and searches again."""
 
+    operations = ("search",)
+
     @task
     def search(self) -> None:
         self.client.search(self.next_query())
@@ -17,6 +19,8 @@ class SyncSearch(SyncUser):
 
 class AsyncSearch(AsyncUser):
     """The same as a coroutine."""
+
+    operations = ("search",)
 
     @task
     async def search(self) -> None:

@@ -1,6 +1,7 @@
 """The asyncio twin: `aquery`, `async_add` and `adelete` of MilvusVectorStore."""
 
 from collections.abc import Callable
+from typing import Any
 
 from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryResult
@@ -20,37 +21,37 @@ class AsyncClient(Client):
         super().__init__(emit, checks)
         self._store = store
 
-    async def search(self, query: VectorStoreQuery) -> VectorStoreQueryResult | None:
-        """Find the nearest neighbours; the sample's rows are the hits."""
-        token = self._begin("search")
+    async def search(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult | None:
+        """Find the nearest neighbours; the sample's rows are the hits. Further arguments are the store's."""
+        token = self.begin("search")
         try:
-            result = await self._store.aquery(query)
+            result = await self._store.aquery(query, **kwargs)
         except BaseException as error:  # noqa: BLE001
-            self._failed(token, error)
+            self.fail(token, error)
             return None
-        self._end(token, len(result.ids or ()))
+        self.end(token, len(result.ids or ()))
         self._checks.keep(query, result.ids)
         return result
 
-    async def insert(self, nodes: list[BaseNode]) -> list[str] | None:
-        """Add nodes; the sample's rows are the nodes. Returns their ids."""
+    async def insert(self, nodes: list[BaseNode], **kwargs: Any) -> list[str] | None:
+        """Add nodes; the sample's rows are the nodes. Returns their ids. Further arguments are the store's."""
         self._checks.spoil()
-        token = self._begin("insert")
+        token = self.begin("insert")
         try:
-            ids: list[str] = await self._store.async_add(nodes)
+            ids: list[str] = await self._store.async_add(nodes, **kwargs)
         except BaseException as error:  # noqa: BLE001
-            self._failed(token, error)
+            self.fail(token, error)
             return None
-        self._end(token, len(ids))
+        self.end(token, len(ids))
         return ids
 
-    async def delete(self, ref_doc_id: str) -> None:
+    async def delete(self, ref_doc_id: str, **kwargs: Any) -> None:
         """Delete the nodes of one document; the store does not tell how many, so the sample's rows are 1."""
         self._checks.spoil()
-        token = self._begin("delete")
+        token = self.begin("delete")
         try:
-            await self._store.adelete(ref_doc_id)
+            await self._store.adelete(ref_doc_id, **kwargs)
         except BaseException as error:  # noqa: BLE001
-            self._failed(token, error)
+            self.fail(token, error)
         else:
-            self._end(token, 1)
+            self.end(token, 1)

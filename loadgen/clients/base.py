@@ -1,16 +1,30 @@
 """What both twins share: the clock readings around a call, and the sample made of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from itertools import count
 from time import perf_counter
+from typing import ClassVar, NamedTuple
 
 from loadgen.clients.outcomes import outcome_of
-from loadgen.sample import Mode, Outcome, Sample
+from loadgen.operation import NAMES_AT_MOST, STAGES_AT_MOST, Names, Operation
+from loadgen.sample import NO_STAGES, Mode, Outcome, Sample
 from loadgen.truth import Checks
+
+OPERATIONS = (
+    Operation("search", is_checked=True),
+    Operation("insert", writes=True),
+    Operation("delete", writes=True),
+)
+"""What MilvusVectorStore does."""
 
 
 class ClosedError(BaseException):
     """Raised instead of a call when the user is to end. Not an Exception, so that no task swallows it by accident."""
+
+
+class UndeclaredError(Exception):
+    """A user calls an operation of the client that its `operations` leave out."""
 
 
 class UnfinishedError(Exception):
@@ -21,24 +35,54 @@ class UnfinishedError(Exception):
         return "no answer when the user was ended"
 
 
+class Enclosing:
+    """A measured call that has others within it."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        """Samples that were measured within it."""
+
+
+ENCLOSING: ContextVar[Enclosing | None] = ContextVar("loadgen_enclosing", default=None)
+"""The measured call that the code here is part of: what is measured within it is a sample of its own, but no total
+counts it. Of each thread and each asyncio task; tasks that are made within a call inherit it, threads do not."""
+
+
+class Begun(NamedTuple):
+    """An operation that was sent and is not yet answered."""
+
+    operation: str
+    scheduled: float
+    started: float
+    nested: bool
+
+
 class Client:
-    """Counts the operations under way and makes one sample of each. Calls may overlap, also from several threads."""
+    """Counts the operations in flight and makes one sample of each. Calls may overlap, also from several threads."""
 
     mode: Mode
+    operations: ClassVar[tuple[Operation, ...]] = OPERATIONS
+    """What it can do, beside what a locustfile measures itself."""
 
     def __init__(self, emit: Callable[[Sample], None], checks: Checks | None = None) -> None:
         self._emit = emit
         self._checks = checks or Checks()
-        self._closed = False
+        self.operation_names, self.stage_names = new_operation_names(), new_stage_names()
+        """Those of the process's run, where a user shares them with all others."""
+        self.refused: frozenset[str] = frozenset()
+        """Operations that its user has not declared: the run may share its collection because they do not occur."""
+        self._closed = self._abandoned = False
         self._tokens = count()
-        self._under_way: dict[int, tuple[str, float, float]] = {}
+        self._in_flight: dict[int, Begun] = {}
+        self._nested: dict[int, Begun] = {}
+        """Those that are part of a measured call."""
         self.due: float | None = None
         """When the next operation should have started (perf_counter); it takes that with it. None: when it starts."""
 
     @property
     def in_flight(self) -> int:
-        """Operations sent and not yet answered."""
-        return len(self._under_way)
+        """Operations sent and not yet answered; one that is part of another is not counted beside it."""
+        return len(self._in_flight)
 
     @property
     def is_closed(self) -> bool:
@@ -46,39 +90,76 @@ class Client:
         return self._closed
 
     def close(self) -> None:
-        """Refuse further operations with `ClosedError`; those under way go on to their end."""
+        """Refuse further operations with `ClosedError`; those in flight go on to their end, as do the parts of them."""
         self._closed = True
 
     def abandon(self) -> int:
-        """Make a failed sample of each operation under way, so that none is lost; answers after this do not count."""
-        self._closed = True
+        """Make a failed sample of each operation in flight, so that none is lost; answers after this do not count."""
+        self._closed = self._abandoned = True
         abandoned = 0
-        for token in list(self._under_way):
-            abandoned += self._end(token, 0, UnfinishedError())
+        for token in [*self._nested, *self._in_flight]:
+            abandoned += self.end(token, 0, UnfinishedError())
         return abandoned
 
-    def _begin(self, operation: str) -> int:
-        if self._closed:
+    def begin(self, operation: str) -> int:
+        """Start the clock of an operation; the token is for `end` or `fail`.
+
+        Raises ClosedError where the user is to end, OperationNameError for a name that is none or one too many,
+        UndeclaredError for an operation of the client that its user leaves out.
+        """
+        if operation in self.refused:
+            problem = "is not declared by the class of this user"
+            raise UndeclaredError(f'{operation} {problem}: add "{operation}" to its operations')
+        call = ENCLOSING.get()
+        if self._closed and (call is None or self._abandoned):
             raise ClosedError
+        self.operation_names.add(operation)
         token = next(self._tokens)
         started = perf_counter()
+        if call is not None:
+            call.samples += 1
+            self._nested[token] = Begun(operation, started, started, True)
+            return token
         due, self.due = self.due, None
-        self._under_way[token] = (operation, started if due is None else due, started)
+        self._in_flight[token] = Begun(operation, started if due is None else due, started, False)
         return token
 
-    def _end(self, token: int, rows: int, error: BaseException | None = None) -> bool:
+    def forget(self, token: int) -> None:
+        """Nothing was done: no sample, and a moment at which the operation was due is left to another one."""
+        begun = self._in_flight.pop(token, None) or self._nested.pop(token, None)
+        if begun is not None and begun.scheduled != begun.started:
+            self.due = begun.scheduled
+
+    def end(
+        self, token: int, rows: int, error: BaseException | None = None, stages: Mapping[str, float] | None = None
+    ) -> bool:
+        """Stop the clock, and hand over the sample; False where it was abandoned before. `stages` are seconds."""
         finished = perf_counter()
-        begun = self._under_way.pop(token, None)
+        begun = self._in_flight.pop(token, None) or self._nested.pop(token, None)
         if begun is None:  # abandoned meanwhile
             return False
-        operation, scheduled, started = begun
         outcome = outcome_of(error) if error is not None else Outcome.OK if rows else Outcome.EMPTY
-        self._emit(Sample(self.mode, operation, scheduled, started, finished, outcome, rows, error))
+        operation, scheduled, started, nested = begun
+        self._emit(
+            Sample(
+                self.mode, operation, scheduled, started, finished, outcome, rows, error, nested, stages or NO_STAGES
+            )
+        )
         return True
 
-    def _failed(self, token: int, error: BaseException) -> None:
+    def fail(self, token: int, error: BaseException, stages: Mapping[str, float] | None = None) -> None:
         """End a call that raised; what is not an ordinary failure (a cancelled user, Ctrl-C) goes on up."""
         ordinary = isinstance(error, Exception)
-        self._end(token, 0, error if ordinary else UnfinishedError())
+        self.end(token, 0, error if ordinary else UnfinishedError(), stages)
         if not ordinary:
             raise error
+
+
+def new_stage_names() -> Names:
+    """The names of the stages of a run."""
+    return Names("stage", STAGES_AT_MOST)
+
+
+def new_operation_names() -> Names:
+    """The names of a run's operations: those of the client, and room for others."""
+    return Names("operation", NAMES_AT_MOST, [operation.name for operation in OPERATIONS])

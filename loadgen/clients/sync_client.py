@@ -1,6 +1,7 @@
 """The blocking twin: `query`, `add` and `delete` of MilvusVectorStore."""
 
 from collections.abc import Callable
+from typing import Any
 
 from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryResult
@@ -20,37 +21,37 @@ class SyncClient(Client):
         super().__init__(emit, checks)
         self._store = store
 
-    def search(self, query: VectorStoreQuery) -> VectorStoreQueryResult | None:
-        """Find the nearest neighbours; the sample's rows are the hits."""
-        token = self._begin("search")
+    def search(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult | None:
+        """Find the nearest neighbours; the sample's rows are the hits. Further arguments are the store's."""
+        token = self.begin("search")
         try:
-            result = self._store.query(query)
+            result = self._store.query(query, **kwargs)
         except BaseException as error:  # noqa: BLE001
-            self._failed(token, error)
+            self.fail(token, error)
             return None
-        self._end(token, len(result.ids or ()))
+        self.end(token, len(result.ids or ()))
         self._checks.keep(query, result.ids)
         return result
 
-    def insert(self, nodes: list[BaseNode]) -> list[str] | None:
-        """Add nodes; the sample's rows are the nodes. Returns their ids."""
+    def insert(self, nodes: list[BaseNode], **kwargs: Any) -> list[str] | None:
+        """Add nodes; the sample's rows are the nodes. Returns their ids. Further arguments are the store's."""
         self._checks.spoil()
-        token = self._begin("insert")
+        token = self.begin("insert")
         try:
-            ids: list[str] = self._store.add(nodes)
+            ids: list[str] = self._store.add(nodes, **kwargs)
         except BaseException as error:  # noqa: BLE001
-            self._failed(token, error)
+            self.fail(token, error)
             return None
-        self._end(token, len(ids))
+        self.end(token, len(ids))
         return ids
 
-    def delete(self, ref_doc_id: str) -> None:
+    def delete(self, ref_doc_id: str, **kwargs: Any) -> None:
         """Delete the nodes of one document; the store does not tell how many, so the sample's rows are 1."""
         self._checks.spoil()
-        token = self._begin("delete")
+        token = self.begin("delete")
         try:
-            self._store.delete(ref_doc_id)
+            self._store.delete(ref_doc_id, **kwargs)
         except BaseException as error:  # noqa: BLE001
-            self._failed(token, error)
+            self.fail(token, error)
         else:
-            self._end(token, 1)
+            self.end(token, 1)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
+from loadgen.clients.base import new_operation_names, new_stage_names
 from loadgen.control.arrivals import LOOK, Arrivals
 from loadgen.control.calls import Responder
 from loadgen.control.messages import (
@@ -160,6 +161,8 @@ class Agent:
         self.arrivals.finish()
         self._station.ledger.reset(perf_counter())
         self._counted_run = run_id
+        self._station.operation_names = new_operation_names()
+        self._station.stage_names = new_stage_names()
         self._station.settled.clear()
         self._station.over.clear()
         self._station.errors.clear()

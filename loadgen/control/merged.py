@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loadgen.errors import TaskErrors
-from loadgen.ledger import count_outside
+from loadgen.ledger import count_outside, outside_from_message
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome
 from loadgen.window import Window
@@ -27,6 +27,7 @@ class _Agent:
     parts: dict[tuple[int, int], _Part] = field(default_factory=dict)
     """By number and attempt of the phase."""
     outside: dict[tuple[Mode, str], Counter[Outcome]] = field(default_factory=dict)
+    nested_outside: dict[tuple[Mode, str], Counter[Outcome]] = field(default_factory=dict)
     dropped_outside: Counter[Mode] = field(default_factory=Counter)
     errors_outside: TaskErrors = field(default_factory=TaskErrors)
 
@@ -61,12 +62,8 @@ class MergedLedger:
         sequence = int(report["sequence"])
         if sequence > known.sequence:
             known.sequence = sequence
-            known.outside = {
-                (Mode(part["mode"]), part["operation"]): Counter(
-                    {Outcome(n): count for n, count in part["outcomes"].items()}
-                )
-                for part in report["outside"]
-            }
+            known.outside = outside_from_message(report["outside"])
+            known.nested_outside = outside_from_message(report["nested_outside"])
             known.errors_outside = TaskErrors()
             known.errors_outside.merge(report["errors_outside"])
             known.dropped_outside = Counter({Mode(mode): number for mode, number in report["dropped_outside"].items()})
@@ -116,8 +113,20 @@ class MergedLedger:
                 total.setdefault(key, Counter()).update(ends)
             for window in self._replaced(agent):
                 for key, tally in window.tallies.items():
-                    total.setdefault(key, Counter()).update(tally.outcomes)
+                    total.setdefault(key, Counter()).update(tally.totals)
         return total
+
+    @property
+    def nested_outside(self) -> Mapping[tuple[Mode, str], Counter[Outcome]]:
+        """The same of those that were part of other operations."""
+        total: dict[tuple[Mode, str], Counter[Outcome]] = {}
+        for agent in self._agents.values():
+            for key, ends in agent.nested_outside.items():
+                total.setdefault(key, Counter()).update(ends)
+            for window in self._replaced(agent):
+                for key, tally in window.tallies.items():
+                    total.setdefault(key, Counter()).update(tally.nested)
+        return {key: ends for key, ends in total.items() if ends}
 
     @property
     def dropped_outside(self) -> Mapping[Mode, int]:
@@ -151,5 +160,4 @@ class MergedLedger:
     @property
     def failed(self) -> int:
         """Operations without one."""
-        inside = sum(tally.failures for window in self.windows.values() for tally in window.tallies.values())
-        return inside + count_outside(self.outside, failed=True)
+        return sum(window.failed for window in self.windows.values()) + count_outside(self.outside, failed=True)

@@ -13,12 +13,13 @@ from time import perf_counter
 
 from loadgen.exporter.buckets import DURATIONS, LAGS, SHARES, Buckets
 from loadgen.health import CPU_LIMIT, LAG_LIMIT, Beat, beats_missed, too_late
+from loadgen.operation import NAMES_AT_MOST
 from loadgen.phase import Phase
 from loadgen.sample import Mode, Outcome, Sample
 from loadgen.settings import Settings
 
-OPERATIONS = 16
-"""Different names of operations at most; further ones are counted together as `other`."""
+OPERATIONS = NAMES_AT_MOST
+"""Different names of operations since the process began; further ones are counted together as `other`."""
 OTHER = "other"
 UNSEEN_SECONDS = 2.0
 """Seconds of a phase without a look at the process after which nobody knows whether it is saturated."""
@@ -47,11 +48,12 @@ class Role(StrEnum):
 class Series:
     """All operations of one mode and one name since the process began."""
 
-    __slots__ = ("ok", "others", "response", "rows", "service")
+    __slots__ = ("ok", "others", "response", "rows", "service", "stages")
 
     def __init__(self) -> None:
         self.ok = 0
         self.others = dict.fromkeys((outcome for outcome in Outcome if outcome is not Outcome.OK), 0)
+        self.stages: dict[str, Buckets] = {}
         self.rows = 0
         self.service = Buckets(DURATIONS)
         self.response = Buckets(DURATIONS)
@@ -60,6 +62,11 @@ class Series:
     def outcomes(self) -> dict[Outcome, int]:
         """How many ended how; every outcome is there, also with 0."""
         return {Outcome.OK: self.ok} | self.others
+
+    def add_stages(self, stages: Mapping[str, float]) -> None:
+        """Count the seconds of each stage of one operation."""
+        for name, seconds in stages.items():
+            self.stages.setdefault(name, Buckets(DURATIONS)).add(seconds)
 
 
 class Exporter:
@@ -73,6 +80,8 @@ class Exporter:
         self.count_users = count_users
         """Users in this process; those of all its workers for a master."""
         self.series: dict[Mode, dict[str, Series]] = {mode: {} for mode in Mode}
+        self.nested: dict[Mode, dict[str, Series]] = {mode: {} for mode in Mode}
+        """Of operations that were part of others, which all other series leave out."""
         self._sync, self._async = self.series[Mode.SYNC], self.series[Mode.ASYNC]
         self.active = dict.fromkeys(Mode, 0.0)
         """Seconds in which a phase of this mode made load, by the process that leads."""
@@ -95,9 +104,11 @@ class Exporter:
         """Sink of samples. Durations count answered operations and timeouts, as the ledger's do."""
         # The enumerations are compared by identity: their hash is a Python function, as dear as all the rest here.
         for sample in samples:
-            series = (self._async if sample.mode is Mode.ASYNC else self._sync).get(sample.operation)
-            if series is None:
-                series = self._series(sample.mode, sample.operation)
+            if sample.nested:
+                series = self._nested_series(sample)
+            else:
+                known = (self._async if sample.mode is Mode.ASYNC else self._sync).get(sample.operation)
+                series = known or self._series(sample.mode, sample.operation)
             series.rows += sample.rows
             outcome = sample.outcome
             if outcome is Outcome.OK:
@@ -106,6 +117,8 @@ class Exporter:
                 series.others[outcome] += 1
                 if outcome is not Outcome.EMPTY and outcome is not Outcome.TIMEOUT:
                     continue
+            if sample.stages:
+                series.add_stages(sample.stages)
             started, finished = sample.started, sample.finished
             seconds = finished - started
             place = bisect_left(DURATIONS, seconds)
@@ -123,6 +136,11 @@ class Exporter:
         for mode, names in operations.items():
             for name in sorted(names):
                 self._series(mode, name)
+
+    def _nested_series(self, sample: Sample) -> Series:
+        known = self.nested[sample.mode]
+        name = sample.operation if sample.operation in known or len(known) < OPERATIONS else OTHER
+        return known.setdefault(name, Series())
 
     def _series(self, mode: Mode, operation: str) -> Series:
         known = self.series[mode]

@@ -50,11 +50,10 @@ class ExporterCollector(Collector):
             yield from self._durations()
             yield from self._load(self._exporter.count_users())
 
-    def _series(self) -> list[tuple[list[str], Series]]:
-        found = self._exporter
+    def _series(self, every: Mapping[Mode, Mapping[str, Series]]) -> list[tuple[list[str], Series]]:
         return [
-            ([mode.value, name, found.client], one)
-            for mode, known in found.series.items()
+            ([mode.value, name, self._exporter.client], one)
+            for mode, known in every.items()
             for name, one in list(known.items())
         ]
 
@@ -68,10 +67,19 @@ class ExporterCollector(Collector):
         rows = CounterMetricFamily(
             "loadgen_rows", "Hits of searches, nodes of inserts, documents of deletes [rows]", labels=KIND, unit="rows"
         )
-        for labels, series in self._series():
+        for labels, series in self._series(self._exporter.series):
             rows.add_metric(labels, series.rows)
             for outcome, number in series.outcomes.items():
                 operations.add_metric([*labels, outcome.value], number)
+        nested = CounterMetricFamily(
+            "loadgen_nested_operations",
+            "Finished operations that were part of others, which count instead of them, by outcome [operations]",
+            labels=(*KIND, "outcome"),
+            unit="operations",
+        )
+        for labels, series in self._series(self._exporter.nested):
+            for outcome, number in series.outcomes.items():
+                nested.add_metric([*labels, outcome.value], number)
         dropped = CounterMetricFamily(
             "loadgen_dropped",
             "Arrivals of the open model that found no place in time and were never sent [operations]",
@@ -84,7 +92,7 @@ class ExporterCollector(Collector):
             labels=("mode", "client"),
         )
         self._fill_modes(errors, self._exporter.task_errors)
-        yield from (operations, rows, dropped, errors)
+        yield from (operations, nested, rows, dropped, errors)
 
     def _active(self) -> Metric:
         active = CounterMetricFamily(
@@ -110,9 +118,28 @@ class ExporterCollector(Collector):
             labels=KIND,
             unit="seconds",
         )
-        for labels, series in self._series():
+        stages = HistogramMetricFamily(
+            "loadgen_stage_seconds",
+            "Time of one stage of an operation that was answered or timed out [seconds]",
+            labels=(*KIND, "stage"),
+            unit="seconds",
+        )
+        for labels, series in self._series(self._exporter.series):
             _fill(service, labels, series.service)
             _fill(response, labels, series.response)
+            for stage, times in list(series.stages.items()):
+                _fill(stages, [*labels, stage], times)
+        nested = HistogramMetricFamily(
+            "loadgen_nested_seconds",
+            "From the start to the answer of an operation that was part of another one [seconds]",
+            labels=KIND,
+            unit="seconds",
+        )
+        for labels, series in self._series(self._exporter.nested):
+            _fill(nested, labels, series.service)
+        yield from (service, response, nested, stages, self._recall())
+
+    def _recall(self) -> Metric:
         recall = HistogramMetricFamily(
             "loadgen_recall_ratio",
             "Part of the exact nearest neighbours that a checked search found [ratio]",
@@ -121,7 +148,7 @@ class ExporterCollector(Collector):
         )
         for mode, shares in self._exporter.recall.items():
             _fill(recall, [mode.value, self._exporter.client], shares)
-        yield from (service, response, recall)
+        return recall
 
     def _load(self, users: int) -> Iterator[Metric]:
         found = self._exporter

@@ -1,21 +1,16 @@
 """Which users play in a run, in which phases, and what they do."""
 
-import inspect
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from types import CodeType
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from loadgen.clients import SyncClient
 from loadgen.faults import Fault, SettingsError
-from loadgen.phase import BURST_OPERATIONS, Phase, burst_phases, open_phases, timed_phases
+from loadgen.operation import NAMES_AT_MOST
+from loadgen.phase import Phase, burst_phases, open_phases, timed_phases
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.users import LoadUser
 
 STYLES = ("sync", "threads", "async")
-OPERATIONS = frozenset(name for name, part in vars(SyncClient).items() if callable(part) and not name.startswith("_"))
-"""What a client can do."""
 
 
 def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
@@ -24,6 +19,7 @@ def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[A
     Raises SettingsError where a class cannot run in this process or a mode has no users.
     """
     faults = [_foreign(kind) for kind in everyone if not issubclass(kind, LoadUser)]
+    faults += _find_undeclarable([kind for kind in everyone if issubclass(kind, LoadUser)])
     if faults:
         raise SettingsError(faults)
     modes = tuple(Mode) if settings.mode == "compare" else (Mode(settings.mode),)
@@ -103,51 +99,31 @@ def modes_of(settings: Settings) -> set[Mode]:
 
 
 def operations_of(everyone: Iterable[type[Any]], mode: str) -> dict[Mode, set[str]]:
-    """The operations that users of a mode (`compare`: both) name in their tasks, as far as a look at the code tells.
-
-    A task that calls others by way of a function is not seen through.
-    """
+    """Names of the operations that users of a mode (`compare`: both) perform, as their classes declare them."""
     found: dict[Mode, set[str]] = {}
     for kind in everyone:
         if issubclass(kind, LoadUser) and mode in ("compare", kind.mode):
-            named = {name for code in _codes(kind) for name in _names(code)}
-            found.setdefault(kind.mode, set()).update(BURST_OPERATIONS if kind.style else OPERATIONS & named)
+            found.setdefault(kind.mode, set()).update(one.name for one in kind.performs())
     return found
 
 
 def may_write(everyone: Iterable[type[Any]]) -> bool:
-    """Whether any of these users may change the collection, as far as a look at the code tells.
-
-    Looked at is more than the tasks: what their classes and modules define, as a task may call it. So a name such as
-    `insert` may be another's; then a run has the collection for itself without need, which does no harm.
-    """
-    kinds = [kind for kind in everyone if issubclass(kind, LoadUser)]
-    if any(kind.style for kind in kinds):
-        return True  # a burst inserts
-    codes = [code for kind in kinds for code in (*_codes(kind), *_surrounding(kind))]
-    return bool((OPERATIONS - {"search"}) & {name for code in codes for name in _names(code)})
+    """Whether any of these users may change rows: a run of others shares the collection with its like."""
+    return any(one.writes for kind in everyone if issubclass(kind, LoadUser) for one in kind.performs())
 
 
-def _surrounding(kind: type[Any]) -> Iterator[CodeType]:
-    """The code of the methods of a user class and of the functions beside it in its file."""
-    own = [one for one in kind.__mro__ if issubclass(one, LoadUser) and one.__module__.partition(".")[0] != "loadgen"]
-    for holder in (*own, *(sys.modules.get(one.__module__) for one in own)):
-        for part in vars(holder).values() if holder is not None else ():
-            if inspect.isfunction(part):
-                yield inspect.unwrap(part).__code__
-
-
-def _codes(kind: type[Any]) -> Iterator[CodeType]:
-    """The code of all tasks of a user or a task set, those of the task sets in it too, which may contain each other."""
-    kinds = [kind]
-    for one in kinds:
-        for task in one.tasks:
-            if not isinstance(task, type):
-                yield from filter(None, [getattr(inspect.unwrap(task), "__code__", None)])
-            elif task not in kinds:
-                kinds.append(task)
-
-
-def _names(code: CodeType) -> set[str]:
-    nested = (part for part in code.co_consts if isinstance(part, CodeType))
-    return set(code.co_names).union(*map(_names, nested))
+def _find_undeclarable(everyone: Sequence[type[Any]]) -> list[Fault]:
+    """Classes whose `operations` cannot be used, and more names than a run may have."""
+    faults: list[Fault] = []
+    names: set[str] = set()
+    for kind in everyone:
+        try:
+            names |= {one.name for one in kind.performs()}
+        except ValueError as error:
+            way_out = 'Write for example operations = ("search", Operation("ask", stages=("generate",))).'
+            faults.append(Fault("user-classes", kind.__name__, f"declares operations of which {error}", way_out))
+    if len(names) > NAMES_AT_MOST:
+        problem = f"declare {len(names)} operations, and a run may have {NAMES_AT_MOST}"
+        shown = ", ".join(kind.__name__ for kind in everyone)
+        faults.append(Fault("user-classes", shown, problem, "Use one name for one kind of operation."))
+    return faults

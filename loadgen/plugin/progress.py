@@ -10,6 +10,7 @@ from time import perf_counter
 from loadgen.ledger import Counted
 from loadgen.phase import Phase
 from loadgen.results.figures import throughput
+from loadgen.sample import count_failures
 from loadgen.store import LoadingLine
 from loadgen.window import Window
 
@@ -61,8 +62,8 @@ class Figures:
 def measure(window: Window, seconds: float) -> Figures:
     """The figures of a window in which so many seconds have been counted."""
     tallies = list(window.tallies.values())
-    failures = sum(tally.failures for tally in tallies)
-    rate = sum(throughput(tally.outcomes, seconds) for tally in tallies)
+    failures = sum(count_failures(tally.totals) for tally in tallies)
+    rate = sum(throughput(tally.totals, seconds) for tally in tallies)
     if not tallies:
         return Figures(rate, "operations")
     most = max(tallies, key=lambda tally: tally.operations)
@@ -187,7 +188,7 @@ class Progress:
 
     def _operations(self, phase: Phase) -> int:
         window = self._ledger.windows.get(phase.number) if self._ledger else None
-        return sum(tally.operations for tally in window.tallies.values()) if window else 0
+        return sum(tally.totals.total() for tally in window.tallies.values()) if window else 0
 
     def _left(self, phase: Phase, passed: float) -> float:
         """Seconds until the last phase is over; nan where one of them has no length."""

@@ -136,8 +136,11 @@ def _manifest(settings: Settings, server: ServerInfo, workers: int) -> Manifest:
 
 
 def _outside(ledger: Counted) -> tuple[Outside, ...]:
-    found = sorted(list(ledger.outside.items()))  # noqa: C414 - at once, as above
-    return tuple(Outside(mode=mode, operation=name, outcomes=dict(outcomes)) for (mode, name), outcomes in found)
+    return tuple(
+        Outside(mode=mode, operation=name, outcomes=dict(outcomes), is_nested=is_nested)
+        for is_nested, every in ((False, ledger.outside), (True, ledger.nested_outside))
+        for (mode, name), outcomes in sorted(list(every.items()))  # noqa: C414 - immediately: more may come meanwhile
+    )
 
 
 def _comparison(level: LevelResult) -> Comparison | None:

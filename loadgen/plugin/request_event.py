@@ -29,9 +29,12 @@ class RequestEvent:
         self._waiting: deque[Sample] = deque()
 
     def __call__(self, samples: Sequence[Sample]) -> None:
-        """Request type is the mode, name the operation, time in unrounded milliseconds, length the rows."""
+        """Request type is the mode, name the operation, time in unrounded milliseconds, length the rows.
+
+        Locust adds all rows of its table up, so those that are part of other operations are not shown there.
+        """
         waiting, fire, hook = self._waiting, self._listeners.fire, self._hook
-        waiting.extend(samples)
+        waiting.extend(sample for sample in samples if not sample.nested)
         while waiting:
             sample = waiting.popleft()
             fire(

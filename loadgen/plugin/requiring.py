@@ -4,15 +4,19 @@ import difflib
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from loadgen.clients.base import OPERATIONS
 from loadgen.faults import Fault
 from loadgen.listing import join_some
+from loadgen.operation import NAME
 from loadgen.phase import BURST_OPERATIONS, burst_phases
-from loadgen.plugin.casting import OPERATIONS, STYLES, modes_of, operations_of
-from loadgen.plugin.understanding import never_performs
+from loadgen.plugin.casting import STYLES, modes_of
 from loadgen.requirements import Requirement
 from loadgen.sample import Mode
 from loadgen.settings import Settings
+from loadgen.users import LoadUser
 
+CLOSE = 0.75
+"""Similarity from which a name is taken for a mistyped one."""
 CHECKED = "search"
 """The operation whose answers are held against the exact neighbours."""
 
@@ -25,7 +29,7 @@ def find_unreachable(
     `everyone` are the user classes where they are known, `users` the number of a run of one mode where it is.
     """
     modes = modes_of(settings)
-    kinds = [kind for kind in everyone if getattr(kind, "mode", None) in modes]
+    kinds = [kind for kind in everyone if issubclass(kind, LoadUser) and kind.mode in modes]
     bursts = bool(kinds) and all(getattr(kind, "style", "") for kind in kinds)
     found: list[Fault] = []
     for one in wanted:
@@ -45,14 +49,17 @@ Problem = tuple[str, str]
 def _find_operation(
     one: Requirement, kinds: Collection[type[Any]], modes: Collection[Mode], *, bursts: bool
 ) -> Iterator[Problem]:
-    named = set(BURST_OPERATIONS) if bursts else set().union(*operations_of(kinds, "compare").values()) & OPERATIONS
-    known = sorted(named or OPERATIONS)
-    if one.operation not in OPERATIONS:
-        close = difflib.get_close_matches(one.operation.lower(), known, n=1)
-        close = close or difflib.get_close_matches(one.operation.lower(), sorted(OPERATIONS), n=1)
+    client = {operation.name for operation in OPERATIONS}
+    performed = {kind: _names(kind) for kind in kinds}
+    known = sorted(set().union(*performed.values()) or client)
+    if one.operation not in {*known, *client}:
+        close = difflib.get_close_matches(one.operation.lower(), known, n=1, cutoff=CLOSE)
+        close = close or difflib.get_close_matches(one.operation.lower(), sorted(client), n=1, cutoff=CLOSE)
+        if not kinds and not close and NAME.fullmatch(one.operation):
+            return  # it may be one that a locustfile declares
         corrected = one.text.replace(one.operation, close[0], 1) if close else ""
-        way_out = f'Did you mean "{corrected}"?' if close else f"Use one of {', '.join(known)}."
-        yield f"is of {one.operation}, an operation that no client has", way_out
+        way_out = f'Did you mean "{corrected}"?' if close else f"Use one of {', '.join(known)}, or declare it."
+        yield f"is of {one.operation}, an operation that no client has and no user declares", way_out
         return
     if one.figure == "recall" and one.operation != CHECKED:
         yield f"is of the recall of {one.operation}, and only searches have one", "Use search, or another figure."
@@ -62,11 +69,19 @@ def _find_operation(
         return
     for mode in sorted(modes if one.mode is None else set(modes) & {one.mode}):
         own = [kind for kind in kinds if kind.mode is mode]
-        if own and all(never_performs(kind, one.operation) for kind in own):
-            performed = join_some(sorted(operations_of(own, "compare")[mode])) or "nothing"
+        if own and not any(one.operation in performed[kind] for kind in own):
+            named = sorted(set().union(*(performed[kind] for kind in own)))
             names = join_some([kind.__name__ for kind in own])
-            yield f"is of {one.operation}, which no {mode} user performs", f"{names}: {performed}."
+            yield f"is of {one.operation}, which no {mode} user declares", f"{names}: {join_some(named) or 'nothing'}."
             return
+
+
+def _names(kind: type[Any]) -> set[str]:
+    """What a class declares; a declaration that is none is a fault of its own."""
+    try:
+        return {operation.name for operation in kind.performs()}
+    except ValueError:
+        return set()
 
 
 def _find_mode(one: Requirement, settings: Settings, *, bursts: bool) -> Iterator[Problem]:

@@ -11,18 +11,15 @@ from loadgen.record.manifest import (
 from loadgen.record.model import (
     SCHEMA_VERSION,
     Comparison,
-    Durations,
     Generator,
     Manifest,
-    OperationRecord,
-    Outside,
     PhaseRecord,
     Ratio,
     RunRecord,
-    Slice,
     TaskErrorRecord,
     new_run_id,
 )
+from loadgen.record.operations import Durations, OperationRecord, Outside, Slice
 from loadgen.record.writing import (
     PhaseTexts,
     RecordError,

@@ -9,74 +9,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_validator
 
+from loadgen.record.operations import OperationRecord, Outside
 from loadgen.record.part import Count, Figure, Part, Share, without_nan
-from loadgen.sample import Mode, Outcome
+from loadgen.sample import Mode
 
 SCHEMA_VERSION = 5
 """Goes up with every change of the keys or of what they mean."""
 WATCHED_AT_LEAST = 0.5
 """Part of a phase for which the load generator was looked at, below which its health is not known."""
 NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
-
-
-class Durations(Part):
-    """How long the operations of one kind took: answered ones and timeouts. Seconds; null where there were none."""
-
-    mean: Figure
-    p50: Figure
-    p90: Figure
-    p95: Figure
-    p99: Figure
-    p99_9: Figure
-    max: Figure
-    histogram: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
-    """All of them: an HDR histogram of microseconds (V2, compressed), base64."""
-
-
-class Slice(Part):
-    """What was answered in one short piece of a phase: enough to draw it again, and so to tell a certainty."""
-
-    seconds: Annotated[float, Field(ge=1e-6, le=1e9)]
-    """Its length."""
-    operations: Count
-    """Answered ones."""
-    times: Annotated[str, Field(pattern=r"^([0-9]{1,4}:[0-9]{1,15}( [0-9]{1,4}:[0-9]{1,15})*)?$")]
-    """Response times of answered operations and timeouts as `bucket:count`; bucket i begins at 1e-6 x 1.02^i s."""
-
-
-class Counted(Part):
-    """Operations of one kind by how they ended."""
-
-    operation: str
-    outcomes: dict[Outcome, Count]
-    """How many ended so; an outcome that did not occur may be missing."""
-
-    @property
-    def count(self) -> int:
-        """All of them, failures included."""
-        return sum(self.outcomes.values())
-
-    @property
-    def failures(self) -> int:
-        """Those without a usable answer."""
-        return sum(count for outcome, count in self.outcomes.items() if outcome.is_failure)
-
-
-class OperationRecord(Counted):
-    """All operations of one kind that finished in a phase."""
-
-    throughput: Figure
-    """Answered operations per second: ok and empty ones."""
-    service_seconds: Durations
-    """From the real start of each operation."""
-    response_seconds: Durations
-    """From its scheduled start: what a user felt. In the closed model the same as the service time."""
-    recall: Share
-    """Mean part (0 to 1) of the exact nearest neighbours that the checked searches found."""
-    recall_checks: Count
-    """Searches that were checked; 0 where recall was not measured."""
-    slices: tuple[Slice, ...]
-    """The phase in pieces of equal length, in the order of time; empty where it had no planned length."""
 
 
 class Generator(Part):
@@ -163,12 +104,6 @@ class PhaseRecord(Part):
         if (self.model == "closed") != (self.concurrency is not None) or (self.model != "closed") != bool(self.rate):
             raise ValueError("needs a concurrency and no rate in the closed model, a rate and no concurrency else")
         return self
-
-
-class Outside(Counted):
-    """Operations of one mode and kind that finished in no phase: in a warm-up, or after the end of their phase."""
-
-    mode: Mode
 
 
 class Ratio(Part):

@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from loadgen.record import Ratio
 from loadgen.report.limits import LEVELS_DRAWN, RATIOS_DRAWN, choose, say_chosen
+from loadgen.report.stages import stage_figure, stage_rows, stage_table
 from loadgen.report.style import LOOKS
 from loadgen.report.summary import Row, Summary
 from loadgen.report.tables import Table, level_table, ratio_table
@@ -82,9 +83,21 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
             None,
         ),
     ]
+    if stage_rows(summary, operation):
+        charts.append(_stage_chart(summary, operation, key))
     if summary.compared(operation):
         charts.insert(0, _ratio_chart(summary, operation, key))
     return charts
+
+
+def _stage_chart(summary: Summary, operation: str, key: str) -> Chart:
+    figure, left_out = stage_figure(summary, operation)
+    text = (
+        "Mean times of the stages that the operation reported, answered operations and timeouts only. What was not "
+        f"reported as a stage is not in a bar.{left_out}"
+    )
+    title = f"{operation}: where the time went"
+    return Chart(f"{key}-stages", title, text, figure, stage_table(summary, operation))
 
 
 Reading = Callable[[Row], tuple[float | None, Interval | None]]

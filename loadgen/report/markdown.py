@@ -5,8 +5,17 @@ from collections.abc import Iterator, Sequence
 
 from loadgen.plain_text import one_line
 from loadgen.report.methods import METHODS
+from loadgen.report.stages import stage_table
 from loadgen.report.summary import Summary
-from loadgen.report.tables import Table, all_tables
+from loadgen.report.tables import (
+    Table,
+    burst_table,
+    level_table,
+    manifest_tables,
+    outcome_table,
+    phase_table,
+    ratio_table,
+)
 
 LONGEST = 20_000
 """Characters of one text; a warning may name many phases."""
@@ -48,6 +57,17 @@ def _run(summary: Summary) -> Iterator[str]:
         yield ""
     for table in all_tables(summary):
         yield from (f"## {escape(table.caption)}", "", *table_lines(table), "")
+
+
+def all_tables(summary: Summary) -> list[Table]:
+    """Every table that has rows, in the order of a report."""
+    tables = [
+        table
+        for name in summary.operations
+        for table in (level_table(summary, name), ratio_table(summary, name), stage_table(summary, name))
+    ]
+    tables += [burst_table(summary), outcome_table(summary), phase_table(summary.record)]
+    return [table for table in [*tables, *manifest_tables(summary.record)] if table.rows]
 
 
 def table_lines(table: Table) -> Iterator[str]:

@@ -10,7 +10,9 @@ from typing import Any
 from loadgen.plain_text import escape_json, one_line
 from loadgen.report.summary import PERCENTS, Row, Summary
 from loadgen.results.estimates import Interval
+from loadgen.results.series import percentile
 from loadgen.sample import Outcome
+from loadgen.tally import mean
 
 Values = dict[str, Any]
 
@@ -26,7 +28,7 @@ def _run(summary: Summary) -> Values:
         "run_id": record.run_id,
         "started_at": record.started_at.isoformat(),
         "explanation": asdict(summary.explanation),
-        "series": [_series(row) for row in summary.rows],
+        "series": [_series(row) | {"stages": _stages(row)} for row in summary.rows],
         "comparisons": [one.model_dump(mode="json") for one in record.comparisons],
         "bursts": [asdict(burst) for burst in summary.bursts],
         "manifest": record.manifest.model_dump(mode="json"),
@@ -54,6 +56,15 @@ def _series(row: Row) -> Values:
         **_ends("p99", found.p99 if found else None),
         "recall": series.recall,
         **{kind.value: series.outcomes[kind] for kind in Outcome},
+    }
+
+
+def _stages(row: Row) -> Values:
+    """Mean and quantiles of each stage that was reported."""
+    return {
+        stage: {"count": times.get_total_count(), "mean": mean(times)}
+        | {f"p{percent:g}".replace(".", "_"): percentile(times, percent) for percent in PERCENTS}
+        for stage, times in row.series.stage_times().items()
     }
 
 

@@ -227,12 +227,3 @@ def _value(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(_value(part) for part in value)
     return "yes" if value is True else "no" if value is False else str(value)
-
-
-def all_tables(summary: Summary) -> list[Table]:
-    """Every table that has rows, in the order of a report."""
-    tables = [
-        table for name in summary.operations for table in (level_table(summary, name), ratio_table(summary, name))
-    ]
-    tables += [burst_table(summary), outcome_table(summary), phase_table(summary.record)]
-    return [table for table in [*tables, *manifest_tables(summary.record)] if table.rows]

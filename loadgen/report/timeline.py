@@ -11,7 +11,7 @@ from loadgen.record import PhaseRecord, RunRecord
 from loadgen.report.charts import HEIGHT, WIDTH, Chart
 from loadgen.report.limits import PHASES_DRAWN, choose, say_chosen
 from loadgen.report.style import LOOKS
-from loadgen.results.figures import load_level
+from loadgen.results.figures import load_level, throughput
 
 LABELS_AT_MOST = 16
 """Phases that are told their load above the picture; more would not fit."""
@@ -72,11 +72,15 @@ def _steps(phase: PhaseRecord, began: datetime, first: datetime, *, in_slices: b
     """One step where the phase has no slices, or they are not wanted."""
     edges = [(began - first).total_seconds()]
     rates: list[float] = []
-    pieces = [part.slices for part in phase.operations if part.slices] if in_slices else []
+    shares = [
+        (part.slices, part.totals.total() / part.count) for part in phase.operations if part.slices and part.count
+    ]
+    pieces = [one for one in shares if one[1]] if in_slices else []
     if not pieces:
-        total = sum(part.throughput or 0.0 for part in phase.operations)
+        total = sum(throughput(part.totals, phase.seconds) for part in phase.operations)
         return [edges[0], edges[0] + phase.seconds], [total]
-    for together in zip(*pieces, strict=False):
+    for together in zip(*(slices for slices, _ in pieces), strict=False):
         edges.append(edges[-1] + together[0].seconds)
-        rates.append(sum(piece.operations for piece in together) / together[0].seconds)
+        answered = sum(piece.operations * share for piece, (_, share) in zip(together, pieces, strict=True))
+        rates.append(answered / together[0].seconds)
     return edges, rates

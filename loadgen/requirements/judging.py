@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from loadgen.record import Comparison, OperationRecord, PhaseRecord, RunRecord
+from loadgen.record import Comparison, OperationRecord, Outside, PhaseRecord, RunRecord
 from loadgen.requirements.parsing import PER_CENT, TIME_UNITS, TIMES, FailureLimit, Requirement
-from loadgen.sample import Outcome, count_answers, share_empty
+from loadgen.sample import Outcome, count_answers, count_failures, share_empty
 
 NOTHING = "nothing measured"
 COMPARATORS: dict[str, Callable[[float, float], bool]] = {
@@ -160,14 +160,18 @@ def _read_ratio(comparison: Comparison, wanted: Requirement) -> Reading:
 
 
 def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
-    operations = [*record.outside, *(found for phase in record.phases for found in phase.operations)]
+    operations: list[Outside | OperationRecord] = [
+        *record.outside,
+        *(found for phase in record.phases for found in phase.operations),
+    ]
     idle = [phase for phase in record.phases if not phase.operations and not phase.dropped]
     if idle:  # what hung there ended, if at all, after its phase
         return Judgement(f"at most {most.text} failures", met=False, measured=NOTHING, where=_place(idle[0]))
     dropped = sum(phase.dropped for phase in record.phases) + sum(record.dropped_outside.values())
     raised = record.task_errors
-    failures = sum(found.failures for found in operations) + raised
-    reading = _share("the whole run", failures, sum(found.count for found in operations) + raised, dropped, raised)
+    totals: Counter[Outcome] = sum((found.totals for found in operations), Counter())
+    failures = count_failures(totals) + raised
+    reading = _share("the whole run", failures, totals.total() + raised, dropped, raised)
     value = reading.value if most.is_share or reading.value is None else failures + dropped
     met = value is not None and value <= most.limit
     return Judgement(f"at most {most.text} failures", met, reading.shown, reading.where)

@@ -79,11 +79,15 @@ class LevelResults:
         known = self._made.get((level, operation))
         if known is None or not _are_same(known.results, results):
             against = [*self._objections, *_find_empty(results, operation, self._most_empty)]
-            # Of its own: what is drawn for one level does not depend on how often others were compared before.
-            rng = np.random.default_rng([self._seed, zlib.crc32(f"{operation} at {level}".encode())])
+            rng = draws_of(f"{operation} at {level}", self._seed)
             known = LevelResult(level, operation, results, _compare(results, operation, rng, against))
             self._made[level, operation] = known
         return known
+
+
+def draws_of(name: str, seed: int) -> np.random.Generator:
+    """The random numbers of one level: they do not depend on how often others were compared before."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
 def _are_same(known: Sequence[PhaseResult], results: Sequence[PhaseResult]) -> bool:
@@ -172,7 +176,7 @@ def _share_dropped(results: Sequence[PhaseResult], mode: Mode) -> float:
     """The share of its arrivals that a mode dropped."""
     own: list[PhaseRecord] = [result.record for result in results if result.phase.mode is mode]
     dropped = sum(record.dropped for record in own)
-    finished = sum(part.count for record in own for part in record.operations)
+    finished = sum(part.totals.total() for record in own for part in record.operations)
     return dropped / (dropped + finished) if dropped else 0.0
 
 

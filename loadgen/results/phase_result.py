@@ -189,6 +189,8 @@ def _operation(name: str, tally: Tally, window: Window, recalls: Recalls) -> Ope
         throughput=throughput(tally.outcomes, window.seconds),
         service_seconds=_durations(tally.service),
         response_seconds=_durations(tally.response),
+        nested=dict(tally.nested),
+        stages={stage: _durations(tally.stage(stage)) for stage in sorted(tally.stages)},
         recall=checked.mean,
         recall_checks=0 if checked.mean is None else checked.checks,
         slices=_slices(name, window),

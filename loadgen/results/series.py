@@ -11,7 +11,7 @@ from hdrh.histogram import HdrHistogram
 from loadgen import tally
 from loadgen.bootstrap import SlicedPhase
 from loadgen.faults import SettingsError
-from loadgen.record import OperationRecord, PhaseRecord, RunRecord
+from loadgen.record import Durations, OperationRecord, PhaseRecord, RunRecord
 from loadgen.requirements import parse_max_empty
 from loadgen.results.figures import LoadLevel, load_level, throughput
 from loadgen.sample import EMPTY_AT_MOST, Mode, Outcome
@@ -76,13 +76,24 @@ class Series:
 
     def times(self) -> HdrHistogram:
         """Response times of all rounds, in microseconds. Raises ValueError for a histogram that cannot be read."""
+        return self._sum_up([part.response_seconds for part in self.parts])
+
+    def _sum_up(self, durations: Iterable[Durations]) -> HdrHistogram:
         total = new_histogram()
         try:
-            for part in self.parts:
-                total.add(decode_histogram(part.response_seconds.histogram))
+            for one in durations:
+                total.add(decode_histogram(one.histogram))
         except ValueError as error:
             raise ValueError(f"a histogram of {self.operation} at {self.level} cannot be read: it {error}") from None
         return total
+
+    def stage_times(self) -> dict[str, HdrHistogram]:
+        """Times of each stage in all rounds, in microseconds, by name; those of stages that were not reported are none.
+
+        Raises ValueError for a histogram that cannot be read.
+        """
+        names = sorted({stage for part in self.parts for stage in part.stages})
+        return {name: self._sum_up([part.stages[name] for part in self.parts if name in part.stages]) for name in names}
 
     def sliced(self) -> list[SlicedPhase]:
         """The rounds that have slices, as the bootstrap takes them; one in which nothing ended has empty ones."""

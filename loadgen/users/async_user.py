@@ -12,6 +12,7 @@ from loadgen.runtime.loop import LoopDiedError
 from loadgen.sample import Mode
 from loadgen.users.base import LoadUser
 from loadgen.users.life import awalk, life
+from loadgen.users.measuring import AsyncCall
 
 YIELD_EVERY = 16
 """Tasks without a wait after which a user lets the others run. After each task it would stand behind all others between
@@ -31,9 +32,20 @@ class AsyncUser(LoadUser):
         self.client = self.timed_client = AsyncClient(
             self.station.store_for(self.mode, self.number), self.station.queue.put, self.station.checks
         )
+        self._share_names()
         self._task: asyncio.Task[None] | None = None
         self._unpaused = 0
         self._pause: asyncio.Future[None] | None = None
+
+    def measure(self, operation: str) -> AsyncCall:
+        """Time what the task does in the block: `async with self.measure("ask") as call: ...`.
+
+        The block is one sample of this operation. An Exception within it becomes the outcome and goes no further; at
+        the deadline the block is cancelled, and the outcome is `timeout`. What the client does within it is a sample of
+        its own, and part of this one: totals count this one alone. Raises OperationNameError, on entry, for a name that
+        is none or one too many.
+        """
+        return AsyncCall(self.timed_client, operation, self.station.settings.deadline)
 
     def begin(self) -> None:
         """Start the coroutine on the loop."""

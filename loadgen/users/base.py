@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
@@ -14,8 +14,9 @@ from locust import User
 from locust.exception import RescheduleTaskImmediately, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
-from loadgen.clients.base import Client
-from loadgen.phase import Phase
+from loadgen.clients.base import OPERATIONS, Client
+from loadgen.operation import Operation
+from loadgen.phase import BURST_OPERATIONS, Phase
 from loadgen.sample import Mode
 from loadgen.users.life import ENDS, EscapedError
 from loadgen.users.station import STRIDE, Station
@@ -37,6 +38,12 @@ class LoadUser(User):  # type: ignore[misc]
     mode: ClassVar[Mode]
     style: ClassVar[str] = ""
     """For bursts: `sync`, `threads` or `async`; empty for users that go on until they are stopped."""
+    operations: ClassVar[Sequence[Operation | str] | None] = None
+    """What its tasks perform: operations of the client by their names, and operations of its own.
+
+    Those that are declared have metric series from the start and can be required; any other operation of the client is
+    then refused. None: all that the client can do, so that the run has the collection to itself.
+    """
     client: Client
     """What the tasks call. A user may replace it, by a wrapper say."""
     timed_client: Client
@@ -56,6 +63,29 @@ class LoadUser(User):  # type: ignore[misc]
         self._tasks_run = 0
         self._joined = station.joining()
         self._ended = Event()
+
+    def _share_names(self) -> None:
+        """All users of a process take their names from one list, which is bounded."""
+        self.timed_client.operation_names = self.station.operation_names
+        self.timed_client.stage_names = self.station.stage_names
+        if self.operations is not None and not self.style:
+            declared = {one.name for one in self.performs()}
+            self.timed_client.refused = frozenset(one.name for one in OPERATIONS if one.name not in declared)
+
+    @classmethod
+    def performs(cls) -> tuple[Operation, ...]:
+        """The operations that it declares, or all of the client's; a burst's are its own.
+
+        Raises ValueError for what is no operation.
+        """
+        if cls.style:
+            return tuple(one for one in OPERATIONS if one.name in BURST_OPERATIONS)
+        if cls.operations is None:
+            return OPERATIONS
+        if isinstance(cls.operations, str) or not isinstance(cls.operations, Sequence):
+            raise ValueError(f"{cls.operations!r:.60} is no tuple")  # noqa: TRY004 - as all faults of a declaration
+        known = {one.name: one for one in OPERATIONS}
+        return tuple(one if isinstance(one, Operation) else known.get(one) or Operation(one) for one in cls.operations)
 
     @property
     def clients(self) -> tuple[Client, ...]:

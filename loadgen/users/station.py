@@ -7,9 +7,11 @@ from itertools import count
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
+from loadgen.clients.base import new_operation_names, new_stage_names
 from loadgen.errors import ErrorKind, ErrorLog
 from loadgen.health import Beat
 from loadgen.ledger import Counted, Ledger
+from loadgen.operation import Names
 from loadgen.phase import Phase
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
@@ -58,6 +60,8 @@ class Station:
     queries: list[Any] = field(default_factory=list)
     nodes: NodeSource | None = None
     checks: Checks = field(default_factory=Checks)
+    operation_names: Names = field(default_factory=new_operation_names)
+    stage_names: Names = field(default_factory=new_stage_names)
     phase: Phase | None = None
     closed: bool = False
     """The process is ending: users that Locust still spawns, for a worker that quit first, do nothing."""

@@ -10,6 +10,7 @@ from loadgen.clients import SyncClient
 from loadgen.sample import Mode
 from loadgen.users.base import LoadUser
 from loadgen.users.life import life, walk
+from loadgen.users.measuring import SyncCall
 
 
 class SyncUser(LoadUser):
@@ -24,7 +25,16 @@ class SyncUser(LoadUser):
         self.client = self.timed_client = SyncClient(
             self.station.store_for(self.mode, self.number), self.station.queue.put, self.station.checks
         )
+        self._share_names()
         self._woken = threading.Event()
+
+    def measure(self, operation: str) -> SyncCall:
+        """Time what the task does in the block: `with self.measure("ask") as call: ...`.
+
+        As `AsyncUser.measure`, but a blocking call cannot be cancelled: one that returns after the deadline is a
+        timeout. Threads that the block starts are not part of it.
+        """
+        return SyncCall(self.timed_client, operation, self.station.settings.deadline)
 
     def begin(self) -> None:
         """Start the thread. Raises RuntimeError where the system gives no more threads."""

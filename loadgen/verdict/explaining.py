@@ -54,8 +54,19 @@ def explain(record: RunRecord) -> Explanation:
     modes = {one.mode for one in series}
     if not bursts and len(modes) == 1:
         findings.append(f"Only {next(iter(modes))} was measured, so there is nothing to compare it with.")
+    findings += _say_nested(series)
     findings += say_answers(record)
     return Explanation(tuple(headlines), tuple(findings), tuple(find_warnings(record)))
+
+
+def _say_nested(series: list[Series]) -> Iterator[str]:
+    """Operations that ran within others: they have figures of their own, and are in no total."""
+    names = dict.fromkeys(one.operation for one in series if any(part.nested for part in one.parts))
+    for name in names:
+        parts = [part for one in series if one.operation == name for part in one.parts]
+        inner, every = sum(sum(part.nested.values()) for part in parts), sum(part.count for part in parts)
+        share = "All" if inner == every else f"{inner:,} of {every:,}"
+        yield f"{share} {name} operations were part of other operations, so totals do not count them."
 
 
 def _compared(record: RunRecord, operation: str) -> dict[LoadLevel, Comparison]:

@@ -9,7 +9,7 @@ from loadgen.listing import join, join_some, name_phases
 from loadgen.record import Comparison, PhaseRecord, RunRecord
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.series import Series, find_series, mean_recall, most_empty
-from loadgen.sample import Mode, Outcome, count_answers, share_empty
+from loadgen.sample import Mode, Outcome, count_answers, count_failures, share_empty
 from loadgen.verdict.phrases import first_of, show_share, show_time
 
 SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
@@ -155,7 +155,8 @@ def _hanging(record: RunRecord) -> Iterator[str]:
 
 
 def _outside(record: RunRecord) -> Iterator[str]:
-    failures, count = sum(part.failures for part in record.outside), sum(part.count for part in record.outside)
+    totals: Counter[Outcome] = sum((part.totals for part in record.outside), Counter())
+    failures, count = count_failures(totals), totals.total()
     if failures:
         yield (
             f"Outside of the phases (warm-up, and after their ends) {failures:,} of {count:,} operations failed, "

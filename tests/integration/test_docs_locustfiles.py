@@ -10,6 +10,7 @@ import pytest
 from llama_index.core.schema import TextNode
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
+from loadgen.record import read_record
 from loadgen.server import EmbeddedServer
 from tests.integration.locust_command import ROOT, SMALL, run_locust, start_locust
 
@@ -36,6 +37,25 @@ def test_the_guides_own_locustfile_compares_all_three_operations(lite: EmbeddedS
     assert set(run.told["failures"].values()) == {0}
     inserts = [line for line in run.out.splitlines() if "│ insert" in line]
     assert len(inserts) == 2, "a row of each mode"
+
+
+def test_the_guides_measured_calls_are_compared_with_their_stages_and_parts(
+    lite: EmbeddedServer, tmp_path: Path
+) -> None:
+    file = written(tmp_path, "own-locustfile.md", "A question and its answer")
+    given = ("--require", "ask failures <= 0", "--require", "search p99 < 60 s", "--collection", "ask", "--rows", "300")
+    run = run_locust(tmp_path, "--host", lite.uri, *SMALL, *SHORT, *given, files=file)
+    run.assert_good()
+    assert set(run.told["stats"]) == {"sync ask", "async ask"}, "Locust adds all of its rows up"
+    record = read_record(next((tmp_path / "runs").glob("*.json")))
+    for phase in record.phases:
+        parts = {part.operation: part for part in phase.operations}
+        assert set(parts) == {"ask", "search"}
+        assert parts["search"].totals.total() == 0
+        assert parts["ask"].totals == parts["ask"].outcomes
+        assert parts["ask"].stages["generate"].p50 == pytest.approx(0.010, rel=0.01)
+        assert abs(parts["search"].count - parts["ask"].count) <= 3, "but for those in flight at an edge"
+    assert {comparison.operation for comparison in record.comparisons} == {"ask", "search"}
 
 
 def count_rows(uri: str, collection: str) -> int:

@@ -8,13 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from loadgen.bootstrap import SlicedPhase
 from loadgen.cli import main
 from loadgen.compare import compare_phases
 from loadgen.record import RunRecord, read_record
+from loadgen.results.levels import draws_of
 from loadgen.sample import Outcome
 from loadgen.server import EmbeddedServer
 from loadgen.slices import SliceTally
@@ -114,7 +114,7 @@ def drawn_again(record: RunRecord) -> tuple[float, float, float]:
         )
         for phase in record.phases
     ]
-    found = compare_phases(phases, np.random.default_rng(record.manifest.seed)).throughput
+    found = compare_phases(phases, draws_of("search at 2 users", record.manifest.seed)).throughput
     assert found
     return found.estimate, found.low, found.high
 
@@ -210,9 +210,8 @@ def test_a_requirement_of_what_will_not_run_is_told_before_the_load(given: str, 
     variables = {"LOADGEN_REQUIRE": "serch async p99 < 5 ms"} if given == "variable" else {}
     run = start_locust(tmp_path, "--headless", "--host", "http://127.0.0.1:1", *flags, **variables).finish()
     assert run.code == 2
-    told = (
-        '--require "serch async p99 < 5 ms": is of serch, an operation that no client has. Did you mean "search async'
-    )
+    problem = "is of serch, an operation that no client has and no user declares"
+    told = f'--require "serch async p99 < 5 ms": {problem}. Did you mean "search async'
     assert told in run.err
     assert "Traceback" not in run.err
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").glob("*.json"))

@@ -15,7 +15,7 @@ from hdrh.histogram import HdrHistogram
 
 from dashboards.queries import mode_throughput
 from loadgen.server import EmbeddedServer
-from tests.integration.locust_command import SMALL, Run, start_locust
+from tests.integration.locust_command import ROOT, SMALL, Run, start_locust
 from tests.integration.monitoring_support import (
     GROUPING,
     MATCHER,
@@ -57,6 +57,29 @@ class Scraped:
         return self.start, self.end
 
 
+MEASURED = """
+import asyncio
+import time
+
+
+class SyncAsk(SyncUser):
+    @task
+    def ask(self) -> None:
+        with self.measure("ask") as call:
+            time.sleep(0.01)
+            call.stage("generate", 0.01)
+
+
+class AsyncAsk(AsyncUser):
+    @task
+    async def ask(self) -> None:
+        async with self.measure("ask") as call:
+            await asyncio.sleep(0.01)
+            call.stage("generate", 0.01)
+"""
+"""Beside the operations of the client, calls that the locustfile times itself."""
+
+
 def scrape(prometheus: Prometheus, folder: Path, port: int, *flags: str, files: str) -> Scraped:
     """Run to the end with two workers."""
     targets = prometheus.folder / "targets.json"
@@ -92,8 +115,11 @@ def prometheus(milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="module")
 def compared(prometheus: Prometheus, milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
     """Searches, inserts and deletes in both modes."""
+    folder = tmp_path_factory.mktemp("compared")
+    file = folder / "measured.py"
+    file.write_text((ROOT / "locustfiles" / "mixed.py").read_text() + MEASURED)
     flags = ("--host", milvus.uri, "--collection", "monitoring_mixed", *PHASES)
-    return scrape(prometheus, tmp_path_factory.mktemp("compared"), 0, *flags, files="mixed.py")
+    return scrape(prometheus, folder, 0, *flags, files=str(file))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +162,7 @@ def test_every_variable_finds_its_values(compared: Scraped) -> None:
         answer = compared.prometheus.get("series", **{"match[]": filled, "start": compared.start, "end": compared.end})
         found[place.partition("$")[2]] = {one.get(label) for one in answer}
     assert compared.record["run_id"] in found["run"]
-    assert found["operation"] == {"search", "insert", "delete"}
+    assert found["operation"] == {"search", "insert", "delete", "ask"}
     assert found["namespace"] == found["milvus_namespace"] == {"local"}
     assert found["milvus"] == {"milvus"}
 

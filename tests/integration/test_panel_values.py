@@ -111,3 +111,16 @@ def test_by_concurrency_nothing_is_drawn_while_a_window_reaches_back_over_a_phas
 ) -> None:
     for query in (queries.throughput_by_concurrency(), queries.quantile_by_concurrency("0.95")):
         assert_values(levels, fill_in(query, ALL), at, {}, tmp_path)
+
+
+def test_the_mean_of_a_stage_is_its_seconds_by_its_number(tmp_path: Path) -> None:
+    found = Told()
+    make_run(found, "first", ("here",), 30, 330)
+    for mode, seconds in (("sync", 0.5), ("async", 0.25)):
+        labels = process("here") | KIND | {"mode": mode, "operation": "ask", "stage": "generate"}
+        found.grow(labelled("loadgen_stage_seconds_count", **labels), 4, 50, 300)
+        found.grow(labelled("loadgen_stage_seconds_sum", **labels), 4 * seconds, 50, 300)
+    expected = {
+        f'{{mode="{mode}", operation="ask", stage="generate"}}': mean for mode, mean in (("async", 0.25), ("sync", 0.5))
+    }
+    assert_values(found, fill_in(queries.mean_stage(), "first"), 200, expected, tmp_path)

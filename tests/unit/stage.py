@@ -10,6 +10,7 @@ from typing import Any
 
 import gevent
 from locust.env import Environment
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from loadgen.ledger import Ledger
 from loadgen.plugin.request_event import RequestEvent
@@ -81,6 +82,17 @@ class Stage:
         with gevent.Timeout(within, AssertionError(f"waited {within} s for: {what}")):
             while not true():
                 gevent.sleep(0.005)
+
+    def when_stopping(self, action: Callable[[], object]) -> None:
+        """Do this as soon as every user was asked to end."""
+        users = [greenlet.args[0] for greenlet in self.runner.user_greenlets]
+
+        def wait() -> None:
+            while not all(user._state == LOCUST_STATE_STOPPING for user in users):
+                gevent.sleep(0.005)
+            action()
+
+        gevent.spawn(wait)
 
     def stop(self) -> None:
         self.runner.stop()

@@ -1,15 +1,14 @@
 """Which users play in which phases."""
 
-import sys
 from argparse import Namespace
-from types import ModuleType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from locust import TaskSet, User, task
 
 from loadgen.faults import SettingsError
-from loadgen.plugin.casting import OPERATIONS, cast, find_closed_flags, find_slow_start, may_write, operations_of
+from loadgen.operation import Operation
+from loadgen.plugin.casting import cast, find_closed_flags, find_slow_start, may_write, operations_of
 from loadgen.sample import Mode
 from loadgen.settings import Settings
 from loadgen.users import AsyncUser, SyncUser
@@ -58,45 +57,40 @@ class Mixed(SyncUser):
             [self.user.client.insert(nodes) for nodes in [self.user.next_nodes()]]
 
 
-class Reading(TaskSet):
-    @task
-    def search(self) -> None:
-        self.user.client.search(self.user.next_query())
+class Searching(SyncUser):
+    operations = ("search",)
 
 
-class Writing(TaskSet):
-    @task
-    def delete(self) -> None:
-        self.user.client.delete(self.user.next_document())
+class Asking(AsyncUser):
+    operations = (Operation("ask"), "search")
 
 
-Reading.tasks = [*Reading.tasks, Writing]
-Writing.tasks = [*Writing.tasks, Reading]
+class Ingesting(AsyncUser):
+    operations = (Operation("ingest", writes=True),)
 
 
-class Circling(SyncUser):
-    tasks: ClassVar[list[type[TaskSet]]] = [Reading]
-
-
-def test_a_client_can_do_these() -> None:
-    assert sorted(OPERATIONS) == ["delete", "insert", "search"]
+EVERY = {"search", "insert", "delete"}
 
 
 @pytest.mark.parametrize(
     ("classes", "mode", "operations"),
     [
-        ([Mixed, Asynchronous], "compare", {Mode.SYNC: {"search", "insert"}, Mode.ASYNC: set()}),
-        ([Mixed, Asynchronous], "async", {Mode.ASYNC: set()}),
+        ([Mixed, Asynchronous], "compare", dict.fromkeys(Mode, EVERY)),
+        ([Mixed, Asynchronous], "async", {Mode.ASYNC: EVERY}),
         ([Burst, Gather], "compare", {mode: {"search", "insert"} for mode in Mode}),
-        ([Mixed, Greenlet], "sync", {Mode.SYNC: {"search", "insert"}}),
+        ([Mixed, Greenlet], "sync", {Mode.SYNC: EVERY}),
         ([Mixed], "neither", {}),
-        ([Circling], "sync", {Mode.SYNC: {"search", "delete"}}),
     ],
 )
-def test_what_users_of_a_mode_do_is_read_from_their_tasks(
+def test_a_user_that_declares_nothing_may_do_what_its_client_can(
     classes: list[type], mode: str, operations: dict[Mode, set[str]]
 ) -> None:
     assert operations_of(classes, mode) == operations
+
+
+def test_a_user_does_what_it_declares() -> None:
+    found = operations_of([Searching, Asking, Ingesting], "compare")
+    assert found == {Mode.SYNC: {"search"}, Mode.ASYNC: {"search", "ask", "ingest"}}
 
 
 def test_a_compare_run_has_both_modes_at_each_concurrency() -> None:
@@ -183,32 +177,28 @@ def test_a_run_that_is_over_before_its_last_user_starts_is_a_fault() -> None:
     assert find_slow_start(Namespace(num_users=8, spawn_rate=None, run_time=None)) == []
 
 
-SEARCHER = """
-from loadgen.users import AsyncUser
-from locust import task
-
-class Searching(AsyncUser):
-    @task
-    async def search(self):
-        await self.client.search(self.next_query())
-"""
-WRITERS = {
-    "in a task": "    @task\n    async def insert(self):\n        await self.client.insert(self.next_nodes())\n",
-    "in on_start": "    async def on_start(self):\n        await self.client.insert(self.next_nodes())\n",
-    "in a method": "    async def some(self):\n        await self.client.delete(self.next_document())\n",
-    "in a function": "async def some(client, nodes):\n    await client.insert(nodes)\n",
-    "deeper": "    async def some(self):\n        return [self.client.insert(n) for n in range(3)]\n",
-}
+def test_a_run_writes_where_a_class_says_so_or_says_nothing() -> None:
+    assert not may_write([Searching, Asking])
+    assert may_write([Searching, Ingesting])
+    assert may_write([Searching, Blocking]), "Blocking may do whatever its client can"
 
 
-@pytest.mark.parametrize("where", ["", *WRITERS])
-def test_a_run_that_may_write_is_known_wherever_its_file_says_so(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("written")
-    monkeypatch.setitem(sys.modules, "written", module)
-    exec(SEARCHER + WRITERS.get(where, ""), vars(module))  # noqa: S102 - a locustfile
-    assert may_write([module.Searching]) is bool(where)
+@pytest.mark.parametrize(
+    ("operations", "told"),
+    [
+        ("search", "declares operations of which 'search' is no tuple"),
+        (7, "declares operations of which 7 is no tuple"),
+        (("Search",), "declares operations of which 'Search' is not a name of an operation"),
+        ((7,), "declares operations of which 7 is not a name of an operation"),
+        (tuple(f"ask_{number}" for number in range(33)), "declare 36 operations, and a run may have 32"),
+    ],
+)
+def test_a_declaration_that_is_none_is_a_fault_of_the_class(operations: Any, told: str) -> None:
+    kind = type("Wrong", (SyncUser,), {"operations": operations, "tasks": [Searching]})
+    with pytest.raises(SettingsError) as caught:
+        cast([kind, Asynchronous], Settings())
+    assert f"--user-classes Wrong{', Asynchronous' if '36' in told else ''}: {told}" in str(caught.value)
 
 
 def test_a_burst_writes() -> None:
     assert may_write([Burst])
-    assert not may_write([Asynchronous, Blocking])

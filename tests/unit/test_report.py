@@ -217,3 +217,40 @@ def test_a_record_with_a_broken_histogram_is_told(tmp_path: Path, capsys: pytest
     path.write_text(re.sub(r'"histogram": "[^"]*"', '"histogram": "SElTVA=="', path.read_text()))
     assert main(["report", str(path)]) == 2
     assert "a histogram of search at 8 users cannot be read" in capsys.readouterr().err
+
+
+def staged() -> RunRecord:
+    """Calls of a user's own with two stages, 5 and 20 ms in sync, 5 and 10 ms in async."""
+    phases = []
+    for mode in ("sync", "async", "async", "sync"):
+        generate = 0.020 if mode == "sync" else 0.010
+        stages = {
+            name: timed([10] * 10, seconds).response_seconds
+            for name, seconds in (("embed", 0.005), ("generate", generate))
+        }
+        asked = timed([10] * 10, 0.03, name="ask", recall=None, stages=stages)
+        found = timed([10] * 10, 0.004, nested={Outcome.OK: 100})
+        phases.append(phase(mode, 8, asked, found))
+    return record(*phases, comparisons=())
+
+
+def test_stages_have_a_picture_and_quantiles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = to_html([summarize(staged())])
+    assert "ask: where the time went" in text
+    assert "All search operations were part of other operations, so totals do not count them." in text
+    assert "search: where the time went" not in text, "it has reported no stages"
+    path = str(write_record(tmp_path, staged()))
+    main(["report", path, "--format", "markdown"])
+    lines = capsys.readouterr().out.splitlines()
+    rows = lines[lines.index("## ask: times of its stages") + 4 :][:4]
+    assert [[cell.strip() for cell in row.strip("|").split("|")] for row in rows] == [
+        ["8 users", "sync", "embed", "200", "5.00", "5.00", "5.00", "5.00"],
+        ["8 users", "sync", "generate", "200", "20.01", "20.02", "20.02", "20.02"],
+        ["8 users", "async", "embed", "200", "5.00", "5.00", "5.00", "5.00"],
+        ["8 users", "async", "generate", "200", "10.00", "10.01", "10.01", "10.01"],
+    ]
+    main(["report", path, "--format", "json"])
+    [run] = json.loads(capsys.readouterr().out)
+    stages = {(one["operation"], one["mode"]): one["stages"] for one in run["series"]}
+    assert stages["search", "sync"] == {}
+    assert stages["ask", "async"]["generate"]["p99"] == pytest.approx(0.010, rel=0.001)

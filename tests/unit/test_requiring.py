@@ -1,39 +1,19 @@
 """A requirement of what will not run is a fault before the load, with what was probably meant."""
 
-import operator
-import random
-from itertools import count
 from typing import Any, ClassVar
 
 import pytest
-from locust import TaskSet, between, task
+from locust import between, task
 
 from charts.schema import requirement_pattern
+from loadgen.operation import Operation
 from loadgen.plugin.ending import find_faults
-from loadgen.plugin.understanding import never_performs
 from loadgen.settings import Settings
 from loadgen.users import AsyncUser, SyncUser
 
-QUERIES = [object()]
-TURN = count()
-NAME = "insert"
-
-
-def help_with(user: Any) -> None:
-    user.client.insert(user.next_nodes())
-
-
-class Helper:
-    def help(self, user: Any) -> None:
-        user.client.insert(user.next_nodes())
-
-
-HELPER = Helper()
-
 
 class Plain(SyncUser):
-    """It never calls insert, whatever this text says."""
-
+    operations = ("search",)
     wait_time = between(0.1, 0.2)
 
     @task
@@ -42,113 +22,28 @@ class Plain(SyncUser):
 
 
 class Asynchronous(AsyncUser):
+    operations = ("search",)
+
     @task(3)
     async def search(self) -> None:
-        await self.client.search(QUERIES[next(TURN) % len(QUERIES)])
-
-
-class Inherited(Plain):
-    def again(self) -> None:
-        [self.client.search(query) for query in QUERIES]
-
-    @task
-    def more(self) -> None:
-        for _ in range(3):
-            self.again()
+        await self.client.search(self.next_query())
 
 
 class Inserting(SyncUser):
+    """It declares nothing, so that it may do whatever its client can."""
+
     @task
     def work(self) -> None:
         self.client.insert(self.next_nodes())
 
 
-class AtStart(Plain):
-    def on_start(self) -> None:
-        self.client.insert(self.next_nodes())
-
-
-class ByFunction(Plain):
-    @task
-    def work(self) -> None:
-        help_with(self)
-
-
-class ByObject(Plain):
-    @task
-    def work(self) -> None:
-        HELPER.help(self)
-
-
-class ByName(Plain):
-    @task
-    def work(self) -> None:
-        getattr(self.client, NAME)(self.next_nodes())
-
-
-class ByText(Plain):
-    @task
-    def work(self) -> None:
-        operator.methodcaller("insert", self.next_nodes())(self.client)
-
-
-class ByImport(Plain):
-    @task
-    def work(self) -> None:
-        from tests.unit.test_requiring import help_with as helping
-
-        helping(self)
-
-
-class ByClosure(Plain):
-    pass
-
-
-def closing() -> Any:
-    def inner(user: Any) -> None:
-        help_with(user)
-
-    @task
-    def work(self: Any) -> None:
-        inner(self)
-
-    return work
-
-
-ByClosure.tasks = [closing()]
-
-
-class ByMethodOfItsOwn(Plain):
-    def write(self) -> None:
-        help_with(self)
+class Asking(SyncUser):
+    operations = ("search", Operation("ask", stages=("generate",)))
 
     @task
     def work(self) -> None:
-        self.write()
-
-
-class ByProperty(Plain):
-    @property
-    def work_to_do(self) -> Any:
-        return help_with
-
-    @task
-    def work(self) -> None:
-        self.work_to_do(self)
-
-
-class ByModule(Plain):
-    @task
-    def work(self) -> None:
-        random.choice([help_with])(self)
-
-
-class BySet(Plain):
-    @task
-    class Writing(TaskSet):
-        @task
-        def insert(self) -> None:
-            self.user.client.insert(self.user.next_nodes())
+        with self.measure("ask"):
+            self.client.search(self.next_query())
 
 
 class Burst(SyncUser):
@@ -167,24 +62,6 @@ class Threads(Burst):
 class Gather(AsyncUser):
     style = "async"
     tasks: ClassVar[list[Any]] = [Burst.work]
-
-
-@pytest.mark.parametrize("kind", [Plain, Asynchronous, Inherited])
-def test_code_that_is_understood_says_what_it_never_does(kind: type[Any]) -> None:
-    assert never_performs(kind, "insert")
-    assert never_performs(kind, "delete")
-    assert not never_performs(kind, "search")
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        Inserting, AtStart, ByFunction, ByObject, ByName, ByText, ByImport, ByClosure, ByMethodOfItsOwn, ByProperty,
-        ByModule, BySet, Burst, Threads, Gather,
-    ],
-)  # fmt: skip
-def test_code_that_may_lead_anywhere_says_nothing(kind: type[Any]) -> None:
-    assert not never_performs(kind, "insert")
 
 
 def faults(
@@ -215,15 +92,21 @@ def test_what_will_run_may_be_required(text: str) -> None:
         (
             "serch async p99 < 5 ms",
             (
-                '"serch async p99 < 5 ms": is of serch, an operation that no client has. '
+                '"serch async p99 < 5 ms": is of serch, an operation that no client has and no user declares. '
                 'Did you mean "search async p99 < 5 ms"?'
             ),
         ),
         (
             "Search p99 < 5 ms",
-            '"Search p99 < 5 ms": is of Search, an operation that no client has. Did you mean "search',
+            '"Search p99 < 5 ms": is of Search, an operation that no client has and no user declares. Did you mean "se',
         ),
-        ("query p99 < 5 ms", '"query p99 < 5 ms": is of query, an operation that no client has. Use one of search.'),
+        (
+            "query p99 < 5 ms",
+            (
+                '"query p99 < 5 ms": is of query, an operation that no client has and no user declares. '
+                "Use one of search, or declare it."
+            ),
+        ),
         (
             "search p99 < 5 ms at 64",
             '"search p99 < 5 ms at 64": is at 64, and --concurrency is 1 and 8. Use at 8, or change --concurrency.',
@@ -234,7 +117,7 @@ def test_what_will_run_may_be_required(text: str) -> None:
         ),
         (
             "insert p99 < 5 ms",
-            '"insert p99 < 5 ms": is of insert, which no async user performs. Asynchronous: search.',
+            '"insert p99 < 5 ms": is of insert, which no async user declares. Asynchronous: search.',
         ),
         ("insert sync recall > 0", '"insert sync recall > 0": is of the recall of insert, and only searches have one.'),
     ],
@@ -242,6 +125,15 @@ def test_what_will_run_may_be_required(text: str) -> None:
 def test_what_will_not_run_is_a_fault_with_what_was_meant(text: str, told: str) -> None:
     found = faults(text)
     assert found[0].startswith(told)
+
+
+def test_an_operation_of_the_users_own_is_required_as_it_is_declared() -> None:
+    asking = (Asking, Asynchronous)
+    assert faults("ask sync p99 < 5 ms", "search p99 < 5 ms", users=asking) == []
+    assert faults("ask p99 < 5 ms", users=asking)[0].startswith('"ask p99 < 5 ms": is of ask, which no async user decl')
+    assert "no user declares" in faults("ask p99 < 5 ms")[0]
+    assert faults("answer p99 < 5 ms", users=()) == [], "a locustfile may declare it"
+    assert faults("Answer p99 < 5 ms", users=())[0].endswith("Use one of delete, insert, search, or declare it.")
 
 
 def test_all_are_told_together() -> None:
@@ -281,7 +173,7 @@ def test_arrivals_have_rates(text: str, told: str) -> None:
         ),
         ("search ratio > 1", 4, "is of async to sync, and --mode sync runs one of them. Run --mode compare."),
         ("search p99 < 5 ms at 8/s", 4, "is at 8/s, and users who wait for their answer have no rate."),
-        ("insert p99 < 5 ms", 4, "is of insert, which no sync user performs. Plain: search."),
+        ("insert p99 < 5 ms", 4, "is of insert, which no sync user declares. Plain: search."),
     ],
 )
 def test_a_run_of_one_mode_has_one_mode_and_its_users(text: str, u: int | None, told: str) -> None:
@@ -308,7 +200,9 @@ def test_bursts_have_levels_of_their_own(text: str, told: str) -> None:
 
 def test_only_the_users_of_the_modes_that_run_are_asked() -> None:
     assert faults("insert p99 < 5 ms", users=(Inserting, Asynchronous), mode="sync") == []
-    assert len(faults("insert p99 < 5 ms", users=(Inserting, Asynchronous))) == 1
+    assert len(faults("insert p99 < 5 ms", users=(Inserting, Asynchronous))) == 1, (
+        "search is what Asynchronous declares"
+    )
     assert faults("insert sync p99 < 5 ms", users=(Inserting, Plain, Asynchronous)) == [], "one of two is enough"
 
 
@@ -318,7 +212,8 @@ def test_only_the_users_of_the_modes_that_run_are_asked() -> None:
         ("search async p99 < 50 ms", True),
         ("insert ANY P99_9 >= .5 s at 32", True),
         ("search ratio > 1; delete p50 < 1 s", True),
-        ("serch async p99 < 50 ms", False),
+        ("serch async p99 < 50 ms", True),
+        ("Serch async p99 < 50 ms", False),
         ("search asynk p99 < 50 ms", False),
         ("search p98 < 50 ms", False),
         ("search p99 = 50 ms", False),

@@ -21,7 +21,13 @@ from loadgen.truth import Check, Checks, Truth
 from tests.unit.beats import watch
 from tests.unit.result_support import results_of
 
-NOTHING: dict[str, object] = {"windows": [], "outside": [], "dropped_outside": {}, "errors_outside": []}
+NOTHING: dict[str, object] = {
+    "windows": [],
+    "outside": [],
+    "nested_outside": [],
+    "dropped_outside": {},
+    "errors_outside": [],
+}
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 
 

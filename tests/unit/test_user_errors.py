@@ -228,7 +228,7 @@ def test_a_client_of_the_users_own_is_stopped_and_its_operations_in_flight_are_s
         on.start(3)
         on.wait_until(lambda: store.calls == 3, "3 operations")
         assert sum(one.args[0].timed_client.in_flight for one in on.runner.user_greenlets) == 3
-        threading.Timer(0.2, gate.set).start()
+        on.when_stopping(gate.set)
         on.stop()
         assert [one.outcome for one in on.samples] == [Outcome.OK] * 3
 

@@ -90,7 +90,7 @@ def test_an_operation_under_way_at_the_stop_is_finished_and_counted(kind: type[A
     with stage(kind, store=store) as on:
         on.start(4)
         on.wait_until(lambda: store.calls == 4, "4 operations under way")
-        threading.Timer(0.3, gate.set).start()
+        on.when_stopping(gate.set)
         on.stop()
         assert [sample.outcome for sample in on.samples] == [Outcome.OK] * 4
         assert store.calls == 4
@@ -343,7 +343,7 @@ def test_a_stop_timeout_lets_the_whole_task_finish() -> None:
         on.environment.stop_timeout = 15
         on.start(1)
         on.wait_until(lambda: store.calls == 1, "the first operation")
-        threading.Timer(0.2, gate.set).start()
+        on.when_stopping(gate.set)
         on.stop()
         assert SlowTask.done == [Mode.SYNC]
         assert len(on.samples) == store.calls == 3

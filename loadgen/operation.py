@@ -1,0 +1,74 @@
+"""Operations as data: the named units of work that are timed, those of a client and those of a locustfile."""
+
+import re
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+NAMES_AT_MOST = 32
+"""Names of operations in a run: each becomes a label of several metric series and a row of every table."""
+STAGES_AT_MOST = 32
+"""Names of stages in a run, of all operations together."""
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class OperationNameError(ValueError):
+    """A name of an operation or of a stage cannot be used; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A unit of work. Raises OperationNameError for a name that is no lower-case word of at most 40 characters."""
+
+    name: str
+    stages: tuple[str, ...] = ()
+    """Parts whose times are reported, such as `embed`; others may be reported as well."""
+    writes: bool = False
+    """It changes rows, so a run with it has the collection to itself."""
+    is_checked: bool = False
+    """Its answers are compared with the exact nearest neighbours: it has a recall."""
+
+    def __post_init__(self) -> None:
+        for what, name in (("operation", self.name), *(("stage", stage) for stage in self.stages)):
+            check_name(what, name)
+
+    def __str__(self) -> str:
+        """Its name."""
+        return self.name
+
+
+def check_name(what: str, name: object) -> str:
+    """The name of an operation or a stage (`what`). Raises OperationNameError where it is none."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise OperationNameError(
+            f"{name!r:.60} is not a name of a{'n' if what == 'operation' else ''} {what}: "
+            "use a lower-case letter, then letters, digits and _, 40 characters at most"
+        )
+    return name
+
+
+class Names:
+    """The names of a process's run, bounded: free text would become labels without end. From any thread."""
+
+    def __init__(self, what: str, most: int, known: Iterable[str] = ()) -> None:
+        self._what = what
+        self._most = most
+        self._lock = threading.Lock()
+        self._known = frozenset(known)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
+
+    def add(self, name: str) -> str:
+        """The name, known from now on. Raises OperationNameError for one that is none, or one too many."""
+        if name in self._known:
+            return name
+        check_name(self._what, name)
+        with self._lock:
+            if len(self._known | {name}) > self._most:
+                raise OperationNameError(
+                    f"{self._what} {name!r} would be name {self._most + 1} of a run that may have {self._most}: "
+                    f"use one name for one kind of {self._what}, and keep what varies, such as an id, out of it"
+                )
+            self._known |= {name}
+        return name
