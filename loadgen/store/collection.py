@@ -1,6 +1,7 @@
 """The collection as the server shows it, seen by the one who prepares."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,6 +58,12 @@ class Leftover:
     why: str
     denied: bool = False
     """This user may not drop it."""
+
+
+HALF_WRITTEN = re.compile(r"faiss::read_|index_read\.cpp|No data left in file|Ran out of input")
+"""What Milvus Lite answers where it loads an index from a file that is not yet whole. It builds indexes outside of its
+lock, and both a flush and a load may do so (`Collection._build_or_load_segment_index` of milvus-lite 3.2)."""
+HALF_WRITTEN_SECONDS = 10.0
 
 
 class Collection:
@@ -160,11 +167,24 @@ class Collection:
     def load(self) -> None:
         """Have it loaded for searches, also where somebody released it."""
         if self._client.get_load_state(self.name)["state"] != LoadState.Loaded:
-            self._client.load_collection(self.name, timeout=self.limit)
+            self._ask_to_load()
         self._wait_for(
             "the collection to be loaded",
             lambda: self._client.get_load_state(self.name)["state"] == LoadState.Loaded,
         )
+
+    def _ask_to_load(self) -> None:
+        """Try again for some seconds where Milvus Lite reads an index file that its own flush is still writing."""
+        end = time.perf_counter() + HALF_WRITTEN_SECONDS
+        while True:
+            try:
+                self._client.load_collection(self.name, timeout=self.limit)
+            except MilvusException as error:
+                if not HALF_WRITTEN.search(server_words(error)) or time.perf_counter() > end:
+                    raise
+                time.sleep(POLL_SECONDS)
+            else:
+                return
 
     def _is_indexed(self) -> bool:
         told = self._client.describe_index(self.name, INDEX) or {}
