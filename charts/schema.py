@@ -12,10 +12,10 @@ from typing import Any
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from pydantic import SecretStr
 
-from loadgen.operation import NAME
-from loadgen.requirements.parsing import FIGURES
-from loadgen.sample import Mode
-from loadgen.settings import Settings
+from loadgen.measure.operation import NAME
+from loadgen.measure.sample import Mode
+from loadgen.results.requirements.parsing import FIGURES
+from loadgen.settings.model import Settings
 
 FILE = Path(__file__).parent / "milvus-loadgen" / "values.schema.json"
 CHARTS = (

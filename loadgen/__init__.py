@@ -4,8 +4,8 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from loadgen.operation import Operation
-    from loadgen.plugin import plug
+    from loadgen.locust_plugin import plug
+    from loadgen.measure.operation import Operation
     from loadgen.users import AsyncUser, SyncUser
 
 __all__ = ["AsyncUser", "Operation", "SyncUser", "plug"]
@@ -17,7 +17,7 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "Operation":
-        from loadgen.operation import Operation
+        from loadgen.measure.operation import Operation
 
         return Operation
     from loadgen.runtime.patching import ensure_unpatched
@@ -25,7 +25,7 @@ def __getattr__(name: str) -> object:
     ensure_unpatched()
     try:
         if name == "plug":
-            from loadgen.plugin import plug
+            from loadgen.locust_plugin import plug
 
             return plug
         from loadgen import users
@@ -43,6 +43,6 @@ def _expect_plug() -> None:
     from loadgen.runtime.patching import is_locust_command
 
     if is_locust_command():
-        from loadgen.plugin import prepare_command
+        from loadgen.locust_plugin import prepare_command
 
         prepare_command()

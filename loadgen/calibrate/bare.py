@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from loadgen.calibrate.plan import ORDER, PACED_USERS, USERS
+from loadgen.datasets import Dataset
+from loadgen.measure.sample import Mode
+from loadgen.milvus.server.delays import pick
+from loadgen.milvus.store import aclose_stores, close_stores, open_stores, to_query, warm_stores, warm_sync_stores
 from loadgen.runtime.loop import new_event_loop
-from loadgen.sample import Mode
-from loadgen.server.delays import pick
-from loadgen.settings import Settings
-from loadgen.store import aclose_stores, close_stores, open_stores, to_query, warm_stores, warm_sync_stores
-from loadgen.workload import Dataset
+from loadgen.settings.model import Settings
 
 PERCENTS = (50.0, 95.0, 99.0, 99.9, 100.0)
 SETTLE = 0.1

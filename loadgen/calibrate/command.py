@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any, Never
 
 from loadgen.calibrate import SECONDS
-from loadgen.plain_text import lines
+from loadgen.text.plain_text import lines
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 LONGEST = 600.0
@@ -44,9 +44,9 @@ def calibrate(given: argparse.Namespace) -> int:
     from loadgen.calibrate.driving import CalibrationError, Driver, drive_all
     from loadgen.calibrate.plan import make_plan
     from loadgen.calibrate.showing import as_json, show
-    from loadgen.server import ServerError, start_server
-    from loadgen.server.delaying import DelayingServer
-    from loadgen.settings import Settings
+    from loadgen.milvus.server import ServerError, start_server
+    from loadgen.milvus.server.delaying import DelayingServer
+    from loadgen.settings.model import Settings
 
     small: dict[str, object] = {"collection": "loadgen_calibrate", "rows": 200, "dim": 16, "index_type": "FLAT"}
     settings = Settings.parse(small | {"top_k": 1, "queries": 200})

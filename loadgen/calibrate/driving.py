@@ -12,13 +12,13 @@ from pathlib import Path
 from threading import Timer
 
 from loadgen.calibrate.plan import LOCUSTFILE, Drive, Kind
-from loadgen.record import Durations, read_record
-from loadgen.sample import Mode
-from loadgen.server.delaying import DelayingServer, Kept
-from loadgen.server.delays import Delays
-from loadgen.settings import Settings
-from loadgen.store import prepare
-from loadgen.workload import Dataset
+from loadgen.datasets import Dataset
+from loadgen.measure.sample import Mode
+from loadgen.milvus.server.delaying import DelayingServer, Kept
+from loadgen.milvus.server.delays import Delays
+from loadgen.milvus.store import prepare
+from loadgen.results.record import Durations, read_record
+from loadgen.settings.model import Settings
 
 PHASE = re.compile(r"Phase (\d+) of \d+")
 SLACK = 90.0

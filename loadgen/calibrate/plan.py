@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadgen.calibrate import SECONDS
-from loadgen.sample import Mode
-from loadgen.server.delays import Delays
+from loadgen.measure.sample import Mode
+from loadgen.milvus.server.delays import Delays
 
 BASE = 0.020
 SLOW = 0.200

@@ -9,8 +9,8 @@ import numpy as np
 
 from loadgen.calibrate.driving import Found
 from loadgen.calibrate.plan import RATE, STOP_RATE
-from loadgen.pacing import Pace, Share, offsets
-from loadgen.sample import Mode
+from loadgen.measure.sample import Mode
+from loadgen.users.pacing import Pace, Share, offsets
 
 NEAR_SECONDS, NEAR_SHARE = 0.001, 0.03
 """A time is near another one within 1 ms, or within 3 %."""

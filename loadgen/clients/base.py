@@ -7,9 +7,9 @@ from time import perf_counter
 from typing import ClassVar, NamedTuple
 
 from loadgen.clients.outcomes import outcome_of
-from loadgen.operation import NAMES_AT_MOST, STAGES_AT_MOST, Names, Operation
-from loadgen.sample import NO_STAGES, Mode, Outcome, Sample
-from loadgen.truth import Checks
+from loadgen.datasets import Checks
+from loadgen.measure.operation import NAMES_AT_MOST, STAGES_AT_MOST, Names, Operation
+from loadgen.measure.sample import NO_STAGES, Mode, Outcome, Sample
 
 OPERATIONS = (
     Operation("search", is_checked=True),

@@ -6,8 +6,8 @@ import re
 import grpc
 from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
 
-from loadgen.plain_text import one_line
-from loadgen.sample import Outcome
+from loadgen.measure.sample import Outcome
+from loadgen.text.plain_text import one_line
 
 _BY_STATUS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: Outcome.TIMEOUT,

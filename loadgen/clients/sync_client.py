@@ -8,8 +8,8 @@ from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQu
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.clients.base import Client
-from loadgen.sample import Mode, Sample
-from loadgen.truth import Checks
+from loadgen.datasets import Checks
+from loadgen.measure.sample import Mode, Sample
 
 
 class SyncClient(Client):

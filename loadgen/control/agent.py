@@ -27,14 +27,14 @@ from loadgen.control.messages import (
     Stop,
 )
 from loadgen.control.states import State, StateMachine
-from loadgen.exporter import Exporter
-from loadgen.phase import Phase
+from loadgen.datasets import GroundTruth
+from loadgen.exporters import Exporter
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode
 from loadgen.runtime.hub import pause
-from loadgen.sample import Mode
-from loadgen.settings import Settings
-from loadgen.truth import Truth
-from loadgen.users import Station
-from loadgen.users.station import DRAIN_SECONDS
+from loadgen.settings.model import Settings
+from loadgen.users import ProcessState
+from loadgen.users.process_state import DRAIN_SECONDS
 
 LAST_OPERATIONS = "Waiting for %d users to end, %d operations of theirs are in flight; %.0f s at most"
 logger = logging.getLogger("loadgen")
@@ -50,13 +50,13 @@ class Agent:
     def __init__(
         self,
         environment: Any,
-        station: Station,
+        process_state: ProcessState,
         exporter: Exporter,
         open_stores: Callable[[Settings], object],
         send_stats: Callable[[], object],
     ) -> None:
         self._environment = environment
-        self._station = station
+        self._process_state = process_state
         self._open_stores = open_stores
         self._send_stats = send_stats
         self._machine = StateMachine()
@@ -66,17 +66,17 @@ class Agent:
         self._opened = (-1, 0)
         """Number and attempt of the phase that was opened here last."""
         self.exporter = exporter
-        self.arrivals = Arrivals(environment, station, self._is_running)
+        self.arrivals = Arrivals(environment, process_state, self._is_running)
         self._actions: Mapping[type[Any], Callable[[Any], Any]] = {
             Prepare: self._prepare,
-            Learn: lambda command: station.checks.learn(Truth.from_message(command.truth)),
+            Learn: lambda command: process_state.checks.learn(GroundTruth.from_message(command.ground_truth)),
             Announce: lambda command: self._announce(command.phase),
             CountUsers: lambda _: self._count_users(),
             CountMissingSlots: lambda command: self.arrivals.count_missing(command.phase),
             Enter: lambda command: exporter.enter(command.phase, command.labels),
             OpenWindow: self._open_window,
             Reshare: self._reshare,
-            IsOver: lambda command: command.number in station.over,
+            IsOver: lambda command: command.number in process_state.over,
             Describe: lambda command: self._describe(command.mode),
             Drain: self._drain,
             Stop: self._stop,
@@ -100,14 +100,14 @@ class Agent:
         """Carry out a command, for as long as that takes; its answer, or None where there is nothing to say."""
         if isinstance(command, Confirm):
             if command.run_id == self.run_id:
-                self._station.ledger.confirm(command.report)
+                self._process_state.ledger.confirm(command.report)
             return None
         return self._responder.receive(command)
 
     def report(self) -> Report:
         """All that was counted so far."""
-        self._station.settle()
-        body = self._station.ledger.take_report(perf_counter())
+        self._process_state.settle()
+        body = self._process_state.ledger.take_report(perf_counter())
         return Report(self._counted_run, body["sequence"], body, self.in_flight)
 
     @property
@@ -123,7 +123,7 @@ class Agent:
 
     def break_off(self) -> None:
         """The run ends here and now: a timed phase is cut, and no arrivals come any more."""
-        self._station.ledger.cut(perf_counter())
+        self._process_state.ledger.cut(perf_counter())
         self.arrivals.finish()
 
     def _execute(self, command: Command) -> Any:
@@ -131,7 +131,7 @@ class Agent:
 
     def _is_running(self) -> bool:
         """Whether slots may be made: Locust sends a worker that joins an open phase no users, and so no start."""
-        return self.state in (State.READY, State.MEASURING) and not self._station.is_ending()
+        return self.state in (State.READY, State.MEASURING) and not self._process_state.is_ending()
 
     def _prepare(self, command: Prepare) -> None:
         """Begin another run. Raises RuntimeError where yet another one has begun meanwhile."""
@@ -159,21 +159,21 @@ class Agent:
     def reset(self, run_id: str) -> None:
         """Forget what an earlier run has counted here, and count for this one."""
         self.arrivals.finish()
-        self._station.ledger.reset(perf_counter())
+        self._process_state.ledger.reset(perf_counter())
         self._counted_run = run_id
-        self._station.operation_names = new_operation_names()
-        self._station.stage_names = new_stage_names()
-        self._station.settled.clear()
-        self._station.over.clear()
-        self._station.errors.clear()
-        self._station.phase = None
+        self._process_state.operation_names = new_operation_names()
+        self._process_state.stage_names = new_stage_names()
+        self._process_state.settled.clear()
+        self._process_state.over.clear()
+        self._process_state.errors.clear()
+        self._process_state.phase = None
         self._opened = (-1, 0)
-        self._station.checks.begin()
+        self._process_state.checks.begin()
 
     def _announce(self, phase: Phase) -> None:
         self._end_leftover_users()
-        self._station.phase = phase
-        self._station.begin_users()
+        self._process_state.phase = phase
+        self._process_state.begin_users()
 
     def _end_leftover_users(self) -> None:
         """End users of an earlier phase: a worker that was away when they were to end still has them.
@@ -184,15 +184,19 @@ class Agent:
         if runner.user_count:
             logger.warning("Ending %d users that an earlier phase has left here", runner.user_count)
             runner.stop_users(dict(runner.user_classes_count))
-            self._station.queue.flush()
+            self._process_state.queue.flush()
 
     def _count_users(self) -> dict[str, int]:
-        found = {"present": self._station.settled, "started": self._station.started, "ended": self._station.ended}
+        found = {
+            "present": self._process_state.settled,
+            "started": self._process_state.started,
+            "ended": self._process_state.ended,
+        }
         return {name: len(users) for name, users in found.items()}
 
     def _describe(self, mode: Mode) -> dict[str, Any]:
-        stores = self._station.stores.get(mode, ())
-        return {"connections": len(stores), "data": self._station.seen.get(mode, [])}
+        stores = self._process_state.stores.get(mode, ())
+        return {"connections": len(stores), "data": self._process_state.seen.get(mode, [])}
 
     def _open_window(self, command: OpenWindow) -> None:
         """Begin the warm-up, now or some time ago; what finishes after it, for as long as the phase lasts, counts.
@@ -208,17 +212,17 @@ class Agent:
             return
         self._machine.move(State.MEASURING)
         self._opened = key
-        phase = self._station.phase = command.phase
+        phase = self._process_state.phase = command.phase
         begun = perf_counter() - command.elapsed
         start = begun + phase.warmup_seconds
         end = start + phase.seconds if phase.seconds else float("inf")
-        self._station.ledger.open(phase, start, end, entered=perf_counter())
+        self._process_state.ledger.open(phase, start, end, entered=perf_counter())
         if command.share is not None:
             self.exporter.offer(phase.mode, phase.rate / command.share.parts)
             self.arrivals.begin(begun, command.share)
 
     def _reshare(self, command: Reshare) -> None:
-        phase = self._station.phase
+        phase = self._process_state.phase
         if phase is not None:
             self.exporter.offer(phase.mode, phase.rate / command.share.parts)
         self.arrivals.reshare(command.share)
@@ -231,10 +235,10 @@ class Agent:
         self._machine.move(State.DRAINING)
         runner = self._environment.runner
         begun, logged = perf_counter(), False
-        while runner.user_count and (waited := perf_counter() - begun) < self._station.patience + 5:
+        while runner.user_count and (waited := perf_counter() - begun) < self._process_state.patience + 5:
             if waited > DRAIN_SECONDS and not logged:
                 logged = True
-                logger.info(LAST_OPERATIONS, runner.user_count, self.in_flight, self._station.patience - waited)
+                logger.info(LAST_OPERATIONS, runner.user_count, self.in_flight, self._process_state.patience - waited)
             pause(LOOK)
             self._check_run(command)
         self.arrivals.complete()
@@ -242,14 +246,14 @@ class Agent:
         for mode in Mode:
             self.exporter.offer(mode, 0.0)
         self.exporter.leave()
-        self._station.ledger.close(perf_counter())
-        if not self._station.queue.flush():
+        self._process_state.ledger.close(perf_counter())
+        if not self._process_state.queue.flush():
             logger.error("Samples were still arriving when they were to be counted: the figures lack some")
-        self._station.settle()
+        self._process_state.settle()
         self._send_stats()  # Locust sends them every 3 s only, and waits 0.5 s for the last ones
         if self.state is State.DRAINING:
             self._machine.move(State.READY)
-        return self._station.ledger.take_report(perf_counter(), final=True)
+        return self._process_state.ledger.take_report(perf_counter(), final=True)
 
     def _stop(self, command: Stop) -> dict[str, Any]:
         self._environment.runner.stop()

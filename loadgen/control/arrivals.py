@@ -5,11 +5,11 @@ from time import perf_counter
 from typing import Any
 
 from loadgen.control.messages import ShareFrom
-from loadgen.pacing import Share
-from loadgen.phase import Phase
+from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause
-from loadgen.users import Station
+from loadgen.users import ProcessState
 from loadgen.users.dispatcher import Dispatcher, Turn
+from loadgen.users.pacing import Share
 
 LOOK = 0.01
 """Seconds between two looks at a condition."""
@@ -20,9 +20,9 @@ COMPLETE_WITHIN = 2.0
 class Arrivals:
     """Every method runs on the hub."""
 
-    def __init__(self, environment: Any, station: Station, is_running: Callable[[], bool]) -> None:
+    def __init__(self, environment: Any, process_state: ProcessState, is_running: Callable[[], bool]) -> None:
         self._environment = environment
-        self._station = station
+        self._process_state = process_state
         self._is_running = is_running
         self._dispatcher: Dispatcher | None = None
         self._phase = (-1, 0)
@@ -43,14 +43,14 @@ class Arrivals:
         """Slots of this phase that are not ready yet; the first call makes them, once the process runs."""
         wanted = (phase.number, phase.attempt)
         if self._dispatcher is None or self._phase != wanted:
-            if not self._is_running() or self._station.closed:
-                return self._station.settings.max_in_flight
+            if not self._is_running() or self._process_state.closed:
+                return self._process_state.settings.max_in_flight
             if self._dispatcher is not None:  # made late, for a phase that was over meanwhile
                 self._dispatcher.halt()
                 self._dispatcher.dismiss()
             everyone = self._environment.user_classes
             classes = [kind for kind in everyone if kind.mode is phase.mode and not kind.style and kind.weight]
-            self._dispatcher, self._phase = Dispatcher(self._environment, self._station, phase, classes), wanted
+            self._dispatcher, self._phase = Dispatcher(self._environment, self._process_state, phase, classes), wanted
             self._dispatcher.prepare()
         return self._dispatcher.missing
 
@@ -71,17 +71,17 @@ class Arrivals:
         self.finish()
 
     def finish(self) -> None:
-        """No more arrivals; wait for those in flight (`Station.outlast`), then count them as failed. Idempotent."""
+        """No more arrivals; wait for those in flight (`outlast`), then count them as failed. Idempotent."""
         dispatcher = self._dispatcher
         if dispatcher is None:
             return
         dispatcher.halt()
-        if not self._station.outlast(lambda within: _wait(lambda: not dispatcher.in_flight, within)):
+        if not self._process_state.outlast(lambda within: _wait(lambda: not dispatcher.in_flight, within)):
             dispatcher.abandon()
             _wait(lambda: not dispatcher.in_flight, 1.0)
         if self._dispatcher is dispatcher:  # nobody else has come this far meanwhile
             self._dispatcher = None
-            self._station.ledger.offer(dispatcher.offered, dispatcher.lags)
+            self._process_state.ledger.offer(dispatcher.offered, dispatcher.lags)
             dispatcher.dismiss()
             _wait(lambda: not dispatcher.leaving, 1.0)
 

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from loadgen.control.messages import Answer, Command, Prepare
-from loadgen.errors import describe_error
+from loadgen.measure.errors import describe_error
 from loadgen.runtime.hub import ENDING
 
 T = TypeVar("T")

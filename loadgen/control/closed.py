@@ -6,7 +6,7 @@ from time import perf_counter
 from loadgen.control.agents import LOOK, Agents, summed
 from loadgen.control.errors import PlanBrokenError
 from loadgen.control.messages import CountUsers, Enter, IsOver, OpenWindow
-from loadgen.phase import Phase
+from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause
 
 USERS_WITHIN = 120.0

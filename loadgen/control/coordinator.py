@@ -21,14 +21,14 @@ from loadgen.control.messages import (
     Report,
     Stop,
 )
-from loadgen.control.run import Board, Host, Run, log_lacking
+from loadgen.control.run import Host, PhaseDisplay, Run, log_lacking
 from loadgen.control.splitting import Splitting
 from loadgen.control.states import State, StateMachine
 from loadgen.control.supervising import Supervisor
-from loadgen.ledger import Counted
-from loadgen.phase import Phase
+from loadgen.measure.ledger import Counted
+from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause, spawn
-from loadgen.settings import Settings
+from loadgen.settings.model import Settings
 
 WORKERS_WITHIN = 60.0
 """Seconds for the workers that a run expects to be connected, and to say what they run, before it begins."""
@@ -41,11 +41,11 @@ logger = logging.getLogger("loadgen")
 class Coordinator:
     """Gives each command to all agents and waits for their answers; it is the conductor of a `PhaseShape`."""
 
-    def __init__(self, link: Link, own: Hello, ledger: Counted, board: Board, host: Host) -> None:
+    def __init__(self, link: Link, own: Hello, ledger: Counted, display: PhaseDisplay, host: Host) -> None:
         self.agents = Agents(link, own)
         self._link = link
         self._ledger = ledger
-        self._board = board
+        self._display = display
         self._host = host
         self._machine = StateMachine()
         self.run = Run("", Settings(), over=True)
@@ -106,8 +106,8 @@ class Coordinator:
 
     def teach(self) -> None:
         """Give the exact neighbours, which were found in one process, to all."""
-        if self.run.truth is not None:
-            self.agents.ask_all(Learn(self.run.truth.as_message()))
+        if self.run.ground_truth is not None:
+            self.agents.ask_all(Learn(self.run.ground_truth.as_message()))
 
     def end_early(self, reason: str) -> None:
         """The run cannot go on; the first reason counts."""
@@ -136,7 +136,7 @@ class Coordinator:
         if not self.agents.wait_for_others(1, 0.0 if self._gathering.phase is not None else WORKERS_WITHIN):
             raise PlanBrokenError("no worker is left")
         logger.info("Phase %d of %d: %s", phase.number + 1, len(self.run.plan), phase.label)
-        self._board.begin(phase, self.run.plan)
+        self._display.begin(phase, self.run.plan)
         self._gathering.expect(phase)
         self.agents.ask_all(Announce(phase.starting(time())))
 
@@ -172,7 +172,7 @@ class Coordinator:
         self._gathering.is_counted = True
         window = self._gathering.window
         if window is not None:
-            self._board.finish(window)
+            self._display.finish(window)
             log_lacking(window)
         if phase.operations and window is None:
             raise PlanBrokenError(f"phase {phase.number + 1} did not run: its user ended before its burst began")
@@ -221,7 +221,7 @@ class Coordinator:
     def follow(self, phase: Phase, find_users: Callable[[], int], run_time: float) -> None:
         """Count for this phase as soon as all users have started, until `stop`; returns immediately."""
         self._gathering.expect(phase)
-        self._board.begin(phase, (phase,))
+        self._display.begin(phase, (phase,))
         self.agents.ask_all(Announce(phase.starting(time())))
         spawn(self._open_when_started, self.run, phase, find_users, run_time)
 
@@ -273,7 +273,7 @@ class Coordinator:
 
     def _enter(self, phase: Phase, run_time: float = 0.0) -> None:
         """Show that a phase runs now, for so long where it has no length of its own."""
-        self._board.open(phase, run_time)
+        self._display.open(phase, run_time)
         self._host.enter(phase, self.run.labels)
         if not self._link.is_local:
             self.agents.ask_all(Enter(phase, self.run.labels))

@@ -6,9 +6,9 @@ from typing import Any
 from loadgen.control.agents import ANSWER_WITHIN, Agents
 from loadgen.control.merged import MergedLedger
 from loadgen.control.messages import Describe, Drain, Report, Stop
-from loadgen.ledger import Counted
-from loadgen.phase import Phase
-from loadgen.window import Window
+from loadgen.measure.ledger import Counted
+from loadgen.measure.phase import Phase
+from loadgen.measure.window import Window
 
 
 class Gathering:

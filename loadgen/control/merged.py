@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadgen.errors import TaskErrors
-from loadgen.ledger import count_outside, outside_from_message
-from loadgen.phase import Phase
-from loadgen.sample import Mode, Outcome
-from loadgen.window import Window
+from loadgen.measure.errors import TaskErrors
+from loadgen.measure.ledger import count_outside, outside_from_message
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome
+from loadgen.measure.window import Window
 
 
 @dataclass(slots=True)
@@ -112,8 +112,8 @@ class MergedLedger:
             for key, ends in agent.outside.items():
                 total.setdefault(key, Counter()).update(ends)
             for window in self._replaced(agent):
-                for key, tally in window.tallies.items():
-                    total.setdefault(key, Counter()).update(tally.totals)
+                for key, stats in window.operation_stats.items():
+                    total.setdefault(key, Counter()).update(stats.totals)
         return total
 
     @property
@@ -124,8 +124,8 @@ class MergedLedger:
             for key, ends in agent.nested_outside.items():
                 total.setdefault(key, Counter()).update(ends)
             for window in self._replaced(agent):
-                for key, tally in window.tallies.items():
-                    total.setdefault(key, Counter()).update(tally.nested)
+                for key, stats in window.operation_stats.items():
+                    total.setdefault(key, Counter()).update(stats.nested)
         return {key: ends for key, ends in total.items() if ends}
 
     @property

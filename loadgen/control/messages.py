@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from loadgen.phase import Phase
-from loadgen.sample import Mode
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode
 
 COMMAND, FROM_AGENT = "loadgen_command", "loadgen_agent"
 """Locust message types: from the coordinator, and from an agent."""
@@ -41,7 +41,7 @@ class Prepare:
 class Learn:
     """The exact neighbours, to check searches by. Answer: None."""
 
-    truth: Mapping[str, Any]
+    ground_truth: Mapping[str, Any]
     run_id: str = ""
     sequence: int = 0
     kind: Literal["learn"] = "learn"

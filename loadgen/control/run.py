@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from loadgen.flow import hangs
-from loadgen.phase import Phase
-from loadgen.settings import Settings
-from loadgen.tally import percentile
-from loadgen.truth import Truth
-from loadgen.window import Window
+from loadgen.datasets import GroundTruth
+from loadgen.measure.flow import hangs
+from loadgen.measure.operation_stats import percentile
+from loadgen.measure.phase import Phase
+from loadgen.measure.window import Window
+from loadgen.settings.model import Settings
 
 ROUNDING = 0.5
 """Seconds by which Locust may end a timed run early."""
@@ -31,7 +31,7 @@ class Run:
     """Agents that were asked for."""
     labels: dict[str, str] = field(default_factory=dict)
     """Name the run in the metrics: `run_id` and `server`."""
-    truth: Truth | None = None
+    ground_truth: GroundTruth | None = None
     run_time: float = 0.0
     """Seconds that a run without a plan is to last; 0: until somebody ends it."""
     began: float = math.nan
@@ -70,7 +70,7 @@ class Run:
         self.faults.append(words)
 
 
-class Board(Protocol):
+class PhaseDisplay(Protocol):
     """What is shown of a run meanwhile."""
 
     def begin(self, phase: Phase, plan: Sequence[Phase]) -> None:
@@ -110,7 +110,7 @@ def log_lacking(window: Window) -> None:
     flow, number = window.flow, window.phase.number + 1
     if flow.dropped:
         logger.warning("Phase %d dropped %d arrivals that led to no operation in time", number, flow.dropped)
-    known = (longest for tally in window.tallies.values() if not math.isnan(longest := tally.percentile(100)))
+    known = (longest for stats in window.operation_stats.values() if not math.isnan(longest := stats.percentile(100)))
     longest = max(known, default=0.0)
     oldest = percentile(flow.left, 100)
     if hangs(oldest, longest):

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from loadgen.control.errors import PlanBrokenError
 from loadgen.control.messages import Command, CountMissingSlots, Enter, OpenWindow, Reshare, ShareFrom
-from loadgen.phase import Phase
+from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause, spawn
 
 LOOK = 0.01

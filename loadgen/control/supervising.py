@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from time import perf_counter
 
-from loadgen.conflicts import without_secret
 from loadgen.control.agents import Agents
 from loadgen.control.closed import LOOK_AT_USERS, ClosedPhases
 from loadgen.control.gathering import Gathering
@@ -12,8 +11,9 @@ from loadgen.control.run import Host, Run
 from loadgen.control.splitting import LOOK_FOR_WORKERS
 from loadgen.control.states import State
 from loadgen.control.watch import SuccessWatch, find_patience
-from loadgen.ledger import Counted
+from loadgen.measure.ledger import Counted
 from loadgen.runtime.hub import pause, spawn
+from loadgen.settings.conflicts import without_secret
 
 
 class Supervisor:
@@ -67,8 +67,8 @@ class Supervisor:
     def _admit(self, name: str, run: Run) -> None:
         """Make a worker that has joined ready, and have it count for the closed phase that runs."""
         try:
-            truth = run.truth.as_message() if run.truth is not None else None
-            if why := self._agents.prepare(name, run.settings.as_message(), truth):
+            ground_truth = run.ground_truth.as_message() if run.ground_truth is not None else None
+            if why := self._agents.prepare(name, run.settings.as_message(), ground_truth):
                 if name in self._link.connected():
                     self._agents.dismiss(name, why)
                 return

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from loadgen.settings import Settings
+from loadgen.settings.model import Settings
 
 
 @dataclass(slots=True)

@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from loadgen.record import RunRecord
+from loadgen.measure.sample import Outcome, share_empty
+from loadgen.results.record import RunRecord
 from loadgen.results.series import most_empty
-from loadgen.sample import Outcome, share_empty
 
 STYLES = ("sync", "threads", "async")
 

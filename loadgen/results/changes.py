@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from loadgen.record import RunRecord
 from loadgen.results.figures import LoadLevel
+from loadgen.results.record import RunRecord
 from loadgen.results.series import find_series
 
 WORK = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadgen.bootstrap import Floats, PhaseNoise, SlicedPhase, spread
+from loadgen.results.bootstrap import Floats, PhaseNoise, SlicedPhase, spread
 
 REPLICATES = 2_000
 CERTAINTY = 0.95

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from loadgen.sample import Outcome, count_answers
+from loadgen.measure.sample import Outcome, count_answers
 
 
 def throughput(outcomes: Mapping[Outcome, int], seconds: float) -> float:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loadgen.compare import Comparison, compare_phases, judge_arrivals
-from loadgen.listing import name_phases
-from loadgen.record import PhaseRecord
+from loadgen.measure.recall import Recalls, differ
+from loadgen.measure.sample import EMPTY_AT_MOST, Mode, Outcome, count_answers, share_empty
+from loadgen.results.comparison import Comparison, compare_phases, judge_arrivals
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.phase_result import PhaseResult
+from loadgen.results.record import PhaseRecord
 from loadgen.results.series import Series
-from loadgen.sample import EMPTY_AT_MOST, Mode, Outcome, count_answers, share_empty
-from loadgen.truth import Recalls, differ
+from loadgen.text.listing import name_phases
 
 UNFINISHED_AT_MOST = 0.01
 """Share of its operations that a phase may leave behind beyond its p99 without that p99 being in doubt."""

@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 
 from hdrh.histogram import HdrHistogram
 
-from loadgen.bootstrap import SlicedPhase
-from loadgen.errors import TaskErrors
-from loadgen.phase import Phase
-from loadgen.record import Durations, Generator, OperationRecord, PhaseRecord, Slice, TaskErrorRecord
+from loadgen.measure.errors import TaskErrors
+from loadgen.measure.operation_stats import MICROSECONDS, OperationStats, count_above, mean, percentile
+from loadgen.measure.phase import Phase
+from loadgen.measure.recall import Recalls
+from loadgen.measure.sample import Outcome
+from loadgen.measure.slices import SliceStats, count_slices
+from loadgen.measure.window import Window
+from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.figures import throughput
-from loadgen.sample import Outcome
-from loadgen.slices import SliceTally, count_slices
-from loadgen.tally import MICROSECONDS, Tally, count_above, mean, percentile
-from loadgen.truth import Recalls
-from loadgen.window import Window
+from loadgen.results.record import Durations, Generator, OperationRecord, PhaseRecord, Slice, TaskErrorRecord
 
 ROUNDING = 1e-6
 """Seconds: a window from 16,384.0 to 16,386.1 is a little shorter than 2.1."""
@@ -72,10 +72,10 @@ class PhaseResult:
         """One operation as the bootstrap takes it; where none ended, its slices are empty."""
         part = self.operation(operation)
         if part is not None and part.slices:
-            pieces = [SliceTally.from_text(one.seconds, one.operations, one.times) for one in part.slices]
+            pieces = [SliceStats.from_text(one.seconds, one.operations, one.times) for one in part.slices]
         else:
             number = count_slices(self.phase.seconds)
-            pieces = [SliceTally(self.phase.seconds / number) for _ in range(number)]
+            pieces = [SliceStats(self.phase.seconds / number) for _ in range(number)]
         return SlicedPhase(self.phase.mode, tuple(pieces))
 
     @property
@@ -114,7 +114,7 @@ def finalise(window: Window) -> PhaseResult:
     recalls = Recalls()
     recalls.merge(window.recalls)
     limits = tuple(window.health.limits())
-    refused = _was_refused(tally.outcomes for tally in window.tallies.values())
+    refused = _was_refused(stats.outcomes for stats in window.operation_stats.values())
     return PhaseResult(
         phase=window.phase,
         record=_record(window, recalls, saturated=bool(limits) and not refused),
@@ -128,10 +128,10 @@ def finalise(window: Window) -> PhaseResult:
 
 
 def _find_unfinished(window: Window) -> Iterable[tuple[str, Unfinished]]:
-    for (mode, operation), tally in window.tallies.items():
+    for (mode, operation), stats in window.operation_stats.items():
         if mode is window.phase.mode and window.flow.unfinished:
             left = window.flow.left_of((mode, operation))
-            if count := count_above(left, tally.percentile(99)):
+            if count := count_above(left, stats.percentile(99)):
                 yield operation, Unfinished(count, percentile(left, 100))
 
 
@@ -152,7 +152,7 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
         workers_lost=window.workers_lost,
         users_gone=window.users_gone,
         operations=tuple(
-            _operation(name, tally, window, recalls) for (_, name), tally in sorted(window.tallies.items())
+            _operation(name, stats, window, recalls) for (_, name), stats in sorted(window.operation_stats.items())
         ),
         task_errors=record_errors(window.errors),
         generator=Generator(
@@ -181,16 +181,16 @@ def record_errors(errors: TaskErrors) -> tuple[TaskErrorRecord, ...]:
     )
 
 
-def _operation(name: str, tally: Tally, window: Window, recalls: Recalls) -> OperationRecord:
+def _operation(name: str, stats: OperationStats, window: Window, recalls: Recalls) -> OperationRecord:
     checked = recalls if name == "search" else Recalls()
     return OperationRecord(
         operation=name,
-        outcomes=dict(tally.outcomes),
-        throughput=throughput(tally.outcomes, window.seconds),
-        service_seconds=_durations(tally.service),
-        response_seconds=_durations(tally.response),
-        nested=dict(tally.nested),
-        stages={stage: _durations(tally.stage(stage)) for stage in sorted(tally.stages)},
+        outcomes=dict(stats.outcomes),
+        throughput=throughput(stats.outcomes, window.seconds),
+        service_seconds=_durations(stats.service),
+        response_seconds=_durations(stats.response),
+        nested=dict(stats.nested),
+        stages={stage: _durations(stats.stage(stage)) for stage in sorted(stats.stages)},
         recall=checked.mean,
         recall_checks=0 if checked.mean is None else checked.checks,
         slices=_slices(name, window),

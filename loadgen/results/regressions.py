@@ -7,11 +7,11 @@ from enum import StrEnum
 
 import numpy as np
 
-from loadgen.compare import PHASES_AT_LEAST
-from loadgen.record import PhaseRecord, RunRecord
+from loadgen.measure.sample import share_empty
+from loadgen.results.comparison import PHASES_AT_LEAST
 from loadgen.results.estimates import CERTAINTY, Estimates, Interval, compare_series
+from loadgen.results.record import PhaseRecord, RunRecord
 from loadgen.results.series import Series, find_series, most_empty
-from loadgen.sample import share_empty
 
 REPLICATES, REPLICATES_AT_LEAST = 10_000, 2_000
 """More than for one interval: the tails that hold for all together are thin."""

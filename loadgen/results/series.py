@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from hdrh.histogram import HdrHistogram
 
-from loadgen import tally
-from loadgen.bootstrap import SlicedPhase
-from loadgen.faults import SettingsError
-from loadgen.record import Durations, OperationRecord, PhaseRecord, RunRecord
-from loadgen.requirements import parse_max_empty
+from loadgen.measure import operation_stats
+from loadgen.measure.operation_stats import decode_histogram, new_histogram
+from loadgen.measure.sample import EMPTY_AT_MOST, Mode, Outcome
+from loadgen.measure.slices import SliceStats
+from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.figures import LoadLevel, load_level, throughput
-from loadgen.sample import EMPTY_AT_MOST, Mode, Outcome
-from loadgen.slices import SliceTally
-from loadgen.tally import decode_histogram, new_histogram
+from loadgen.results.record import Durations, OperationRecord, PhaseRecord, RunRecord
+from loadgen.results.requirements import parse_max_empty
+from loadgen.settings.faults import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ class Series:
         found = []
         for part in self.by_phase:
             if part is None:
-                slices = [SliceTally(seconds) for seconds in lengths]
+                slices = [SliceStats(seconds) for seconds in lengths]
             else:
-                slices = [SliceTally.from_text(one.seconds, one.operations, one.times) for one in part.slices]
+                slices = [SliceStats.from_text(one.seconds, one.operations, one.times) for one in part.slices]
             if slices:
                 found.append(SlicedPhase(self.mode, tuple(slices)))
         return found
@@ -126,7 +126,7 @@ def mean_recall(parts: Iterable[OperationRecord]) -> float | None:
 
 def percentile(times: HdrHistogram, percent: float) -> float | None:
     """Seconds that so many per cent took at most; None where there is none."""
-    value = tally.percentile(times, percent)
+    value = operation_stats.percentile(times, percent)
     return None if math.isnan(value) else value
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import NoReturn
 
-from loadgen.faults import SettingsError
-from loadgen.plain_text import one_line
 from loadgen.runtime.leaving import leave
+from loadgen.settings.faults import SettingsError
+from loadgen.text.plain_text import one_line
 
 CANNOT_START, INTERRUPTED = 2, 130
 LOADER = str(Path("locust", "util", "load_locustfile.py"))
@@ -113,7 +113,7 @@ def is_ours(trace: TracebackType | None) -> bool:
 
 def describe(error: BaseException, trace: TracebackType | None) -> str:
     """One line: what failed, where in whose file, and why. Settings keep their own message, of a line a fault."""
-    places, loading = _places(trace)
+    places, loading = _slot_queue(trace)
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).exists():
         places = [*(place for place in places if place[1]), (error.filename, error.lineno or 0)]
     where = ""
@@ -140,7 +140,7 @@ def _config_file(trace: TracebackType | None) -> str:
     return ""
 
 
-def _places(trace: TracebackType | None) -> tuple[list[Place], bool]:
+def _slot_queue(trace: TracebackType | None) -> tuple[list[Place], bool]:
     """Where the exception came by in files of the user's, outermost first, and whether a locustfile was imported.
 
     Libraries are left out: which line of the user's led there is what can be mended.

@@ -10,8 +10,8 @@ from typing import TypeVar
 import gevent
 from gevent.event import Event
 
-from loadgen.errors import ErrorLog
-from loadgen.sample import Sample
+from loadgen.measure.errors import ErrorLog
+from loadgen.measure.sample import Sample
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from loadgen.plain_text import lines
+from loadgen.text.plain_text import lines
 
 SECONDS_TO_END = 2.0
 """How long the workers that were forked here may take to end, before they are killed."""

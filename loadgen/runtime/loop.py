@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import gevent
 
-from loadgen.errors import ErrorLog
+from loadgen.measure.errors import ErrorLog
 
 logger = logging.getLogger(__name__)
 

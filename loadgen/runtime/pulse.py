@@ -7,8 +7,8 @@ from collections.abc import Callable
 import gevent
 from gevent import GreenletExit
 
-from loadgen.errors import ErrorLog
-from loadgen.health import Beat
+from loadgen.measure.errors import ErrorLog
+from loadgen.measure.health import Beat
 from loadgen.runtime.loop import LoopThread
 
 INTERVAL = 0.1

@@ -2,7 +2,7 @@
 
 from loadgen.users.async_user import AsyncUser
 from loadgen.users.base import LoadUser
-from loadgen.users.station import Station
+from loadgen.users.process_state import ProcessState
 from loadgen.users.sync_user import SyncUser
 
-__all__ = ["AsyncUser", "LoadUser", "Station", "SyncUser"]
+__all__ = ["AsyncUser", "LoadUser", "ProcessState", "SyncUser"]

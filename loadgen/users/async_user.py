@@ -8,11 +8,11 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from loadgen.clients import AsyncClient
+from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopDiedError
-from loadgen.sample import Mode
 from loadgen.users.base import LoadUser
-from loadgen.users.life import awalk, life
 from loadgen.users.measuring import AsyncCall
+from loadgen.users.task_loop import awalk, life
 
 YIELD_EVERY = 16
 """Tasks without a wait after which a user lets the others run. After each task it would stand behind all others between
@@ -30,7 +30,9 @@ class AsyncUser(LoadUser):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self.client = self.timed_client = AsyncClient(
-            self.station.store_for(self.mode, self.number), self.station.queue.put, self.station.checks
+            self.process_state.store_for(self.mode, self.number),
+            self.process_state.queue.put,
+            self.process_state.checks,
         )
         self._share_names()
         self._task: asyncio.Task[None] | None = None
@@ -45,11 +47,11 @@ class AsyncUser(LoadUser):
         its own, and part of this one: totals count this one alone. Raises OperationNameError, on entry, for a name that
         is none or one too many.
         """
-        return AsyncCall(self.timed_client, operation, self.station.settings.deadline)
+        return AsyncCall(self.timed_client, operation, self.process_state.settings.deadline)
 
     def begin(self) -> None:
         """Start the coroutine on the loop."""
-        self.station.loop.call(self._live()).add_done_callback(self._end_with_loop)
+        self.process_state.loop.call(self._live()).add_done_callback(self._end_with_loop)
 
     async def _live(self) -> None:
         self._task = asyncio.current_task()
@@ -89,7 +91,7 @@ class AsyncUser(LoadUser):
 
     def wake(self, now: bool) -> None:
         """End the pause; with `now`, cancel a task that waits for something else than an operation."""
-        self.station.loop.post(self._wake_here, now)
+        self.process_state.loop.post(self._wake_here, now)
 
     def _wake_here(self, now: bool) -> None:
         if self._pause is not None:
@@ -103,7 +105,7 @@ class AsyncUser(LoadUser):
 
     def abandon(self) -> None:
         """Cancel the operation under way; the client makes a failed sample of it."""
-        self.station.loop.post(self._cancel)
+        self.process_state.loop.post(self._cancel)
 
 
 def _finish(future: "asyncio.Future[None]") -> None:

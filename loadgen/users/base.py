@@ -15,11 +15,11 @@ from locust.exception import RescheduleTaskImmediately, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 from loadgen.clients.base import OPERATIONS, Client
-from loadgen.operation import Operation
-from loadgen.phase import BURST_OPERATIONS, Phase
-from loadgen.sample import Mode
-from loadgen.users.life import ENDS, EscapedError
-from loadgen.users.station import STRIDE, Station
+from loadgen.measure.operation import Operation
+from loadgen.measure.phase import BURST_OPERATIONS, Phase
+from loadgen.measure.sample import Mode
+from loadgen.users.process_state import STRIDE, ProcessState
+from loadgen.users.task_loop import ENDS, EscapedError
 
 DOCUMENTS = 10_000
 """Documents that a user remembers to delete at most."""
@@ -51,23 +51,23 @@ class LoadUser(User):  # type: ignore[misc]
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        station = getattr(environment, "loadgen", None)
-        if not isinstance(station, Station):
+        process_state = getattr(environment, "loadgen", None)
+        if not isinstance(process_state, ProcessState):
             raise RuntimeError(  # noqa: TRY004 - a plug is missing, not a type wrong
                 f"{type(self).__name__} needs loadgen: call `plug(events)` in the locustfile"
             )
-        self.station = station
-        self.number = next(station.user_numbers)
+        self.process_state = process_state
+        self.number = next(process_state.user_numbers)
         self._next_query = self.number * STRIDE
         self._documents: deque[str] = deque(maxlen=DOCUMENTS)
         self._tasks_run = 0
-        self._joined = station.joining()
+        self._joined = process_state.joining()
         self._ended = Event()
 
     def _share_names(self) -> None:
         """All users of a process take their names from one list, which is bounded."""
-        self.timed_client.operation_names = self.station.operation_names
-        self.timed_client.stage_names = self.station.stage_names
+        self.timed_client.operation_names = self.process_state.operation_names
+        self.timed_client.stage_names = self.process_state.stage_names
         if self.operations is not None and not self.style:
             declared = {one.name for one in self.performs()}
             self.timed_client.refused = frozenset(one.name for one in OPERATIONS if one.name not in declared)
@@ -102,17 +102,17 @@ class LoadUser(User):  # type: ignore[misc]
     @property
     def phase(self) -> Phase | None:
         """The phase that is running; in a run of one mode None until it is counted, then one without a length."""
-        return self.station.phase
+        return self.process_state.phase
 
     def next_query(self) -> Any:
         """The next of the queries made beforehand; each user goes round them from a place of its own."""
-        queries = self.station.queries
+        queries = self.process_state.queries
         self._next_query += 1
         return queries[self._next_query % len(queries)]
 
     def next_nodes(self) -> list[Any]:
         """New nodes for one insert, `nodes_per_insert` of them; their ids were never used before."""
-        nodes = self.station.new_nodes()
+        nodes = self.process_state.new_nodes()
         self._documents.extend(node.ref_doc_id for node in nodes)
         return nodes
 
@@ -140,7 +140,7 @@ class LoadUser(User):  # type: ignore[misc]
             "search": lambda: partial(self.client.search, self.next_query()),  # type: ignore[attr-defined]
             "insert": lambda: partial(self.client.insert, self.next_nodes()),  # type: ignore[attr-defined]
         }
-        queue, ledger = self.station.queue, self.station.ledger
+        queue, ledger = self.process_state.queue, self.process_state.ledger
         try:
             operations = [calls[phase.operation]() for _ in range(phase.operations)]
             queue.put(partial(ledger.open, phase, perf_counter()))
@@ -151,7 +151,7 @@ class LoadUser(User):  # type: ignore[misc]
             self.report_error(error)
         finally:
             queue.put(partial(ledger.close, perf_counter()))
-            queue.put(partial(self.station.over.add, phase.number))
+            queue.put(partial(self.process_state.over.add, phase.number))
         raise StopUser
 
     def count_task(self) -> None:
@@ -163,7 +163,7 @@ class LoadUser(User):  # type: ignore[misc]
     @property
     def is_ending(self) -> bool:
         """True where the user was asked to end, or cannot go on."""
-        return self._state == LOCUST_STATE_STOPPING or self.timed_client.is_closed or not self.station.loop.alive
+        return self._state == LOCUST_STATE_STOPPING or self.timed_client.is_closed or not self.process_state.loop.alive
 
     # What Locust calls on the hub
 
@@ -171,12 +171,12 @@ class LoadUser(User):  # type: ignore[misc]
         """Begin the user's life on its own runtime; the greenlet that Locust keeps only waits for its end."""
         self._state = LOCUST_STATE_RUNNING
         self._group = group
-        self._joined = self.station.joining()
+        self._joined = self.process_state.joining()
         self._greenlet = group.spawn(_watch, self)
         return self._greenlet
 
     def stop(self, force: bool = False) -> bool:
-        """End after the task under way, or with `force` after the operation under way, as `Station.outlast` waits.
+        """End after the task under way, or with `force` after the operation under way, as `ProcessState.outlast` waits.
 
         An operation that was sent is never lost: it is answered and counted, or counted as failed.
         """
@@ -187,7 +187,7 @@ class LoadUser(User):  # type: ignore[misc]
         self.wake(now=force)
         if not force:
             return False
-        if not self.station.outlast(self._ended.wait):
+        if not self.process_state.outlast(self._ended.wait):
             self.abandon()
             self._ended.wait(1.0)
         self._greenlet.join(1.0)
@@ -220,26 +220,26 @@ class LoadUser(User):  # type: ignore[misc]
 
     def settle(self) -> None:
         """Report that on_start is over: from here on the user is there."""
-        self.station.queue.put(partial(self.station.count_settled, self.number, self._joined))
+        self.process_state.queue.put(partial(self.process_state.count_settled, self.number, self._joined))
 
     def leave(self) -> None:
         """Report that the user is no longer there; its on_stop may go on."""
-        self.station.queue.put(partial(self.station.settled.discard, self.number))
+        self.process_state.queue.put(partial(self.process_state.settled.discard, self.number))
 
     def report_end(self) -> None:
         """Report, after the user's last sample, that its life is over."""
-        self.station.queue.put(partial(_count_end, self))
+        self.process_state.queue.put(partial(_count_end, self))
 
     def report_error(self, error: BaseException) -> None:
         """Have an exception of a task counted, also by Locust, and logged: the first of a kind with its traceback."""
         if isinstance(error, EscapedError):
             error = error.error
-        self.station.queue.put(partial(_count_error, self, error, perf_counter()))
+        self.process_state.queue.put(partial(_count_error, self, error, perf_counter()))
 
 
 def _watch(user: LoadUser) -> None:
     """Wait on the hub for a user's end. Locust reads the user from this greenlet's first argument."""
-    if user.station.closed:
+    if user.process_state.closed:
         user._ended.set()  # noqa: SLF001
         return
     try:
@@ -258,11 +258,11 @@ def _watch(user: LoadUser) -> None:
 
 def _count_end(user: LoadUser) -> None:
     by_itself = user._state != LOCUST_STATE_STOPPING  # noqa: SLF001
-    user.station.count_ended(user.number, user._joined, by_itself=by_itself)  # noqa: SLF001
+    user.process_state.count_ended(user.number, user._joined, by_itself=by_itself)  # noqa: SLF001
     user._ended.set()  # noqa: SLF001
 
 
 def _count_error(user: LoadUser, error: BaseException, at: float) -> None:
-    user.station.count_error(user.mode, error, at, type(user).__name__)
+    user.process_state.count_error(user.mode, error, at, type(user).__name__)
     events = user.environment.events
-    user.station.listeners.fire(events.user_error, user_instance=user, exception=error, tb=error.__traceback__)
+    user.process_state.listeners.fire(events.user_error, user_instance=user, exception=error, tb=error.__traceback__)

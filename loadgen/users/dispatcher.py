@@ -15,26 +15,26 @@ from random import Random
 from time import perf_counter
 from typing import Any, Literal, cast
 
-from loadgen.health import as_microseconds, new_lags
-from loadgen.pacing import Pace, Share, offsets
-from loadgen.phase import Phase
-from loadgen.users.places import Arrival, Drop, Lot, Places
-from loadgen.users.seats import SEATS, Seat
-from loadgen.users.station import Station
+from loadgen.measure.health import as_microseconds, new_lags
+from loadgen.measure.phase import Phase
+from loadgen.users.pacing import Pace, Share, offsets
+from loadgen.users.process_state import ProcessState
+from loadgen.users.slot_queue import Arrival, Drop, SlotQueue, TaskChoice
+from loadgen.users.slots import SLOTS, Slot
 
 
-class Lots:
+class TaskChoices:
     """Which task an arrival is: a class by its weight, then one of its tasks by theirs, as Locust's users are made."""
 
     def __init__(self, classes: Sequence[type[Any]]) -> None:
-        self._lots = [Lot(kind, task) for kind, one in enumerate(classes) for task in one.tasks]
+        self._choices = [TaskChoice(kind, task) for kind, one in enumerate(classes) for task in one.tasks]
         self._weights = list(accumulate(one.weight / len(one.tasks) for one in classes for _ in one.tasks))
 
-    def draw(self, random: Random) -> Lot:
+    def draw(self, random: Random) -> TaskChoice:
         """One lot."""
-        if len(self._lots) == 1:
-            return self._lots[0]
-        return random.choices(self._lots, cum_weights=self._weights)[0]
+        if len(self._choices) == 1:
+            return self._choices[0]
+        return random.choices(self._choices, cum_weights=self._weights)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,21 @@ class Turn:
 class Dispatcher:
     """Made on the hub when a phase is announced; `start` begins the schedule, `halt` ends it."""
 
-    def __init__(self, environment: Any, station: Station, phase: Phase, classes: Sequence[type[Any]]) -> None:
-        settings = station.settings
+    def __init__(
+        self, environment: Any, process_state: ProcessState, phase: Phase, classes: Sequence[type[Any]]
+    ) -> None:
+        settings = process_state.settings
         model = cast("Literal['constant', 'poisson']", phase.model)
         self._pace = Pace(model, phase.rate, settings.seed, phase.number)
         self._phase = phase
-        self._lots = Lots(classes)
-        self._tell = partial(_tell_drop, station)
-        self._places: Places[Seat] = Places(settings.max_wait, self._tell)
-        self._seats: list[Seat] = []
+        self._choices = TaskChoices(classes)
+        self._tell = partial(_tell_drop, process_state)
+        self._slot_queue: SlotQueue[Slot] = SlotQueue(settings.max_wait, self._tell)
+        self._slots: list[Slot] = []
         for number in range(settings.max_in_flight):
-            draw = partial(self._lots.draw, Random(f"{settings.seed}/{phase.number}/{number}"))
+            draw = partial(self._choices.draw, Random(f"{settings.seed}/{phase.number}/{number}"))
             users = [kind(environment) for kind in classes]
-            self._seats.append(SEATS[phase.mode](users, self._places, draw, self._tell))
+            self._slots.append(SLOTS[phase.mode](users, self._slot_queue, draw, self._tell))
         self._turns: deque[Turn] = deque()
         self._woken = threading.Event()
         self._halted = False
@@ -74,28 +76,28 @@ class Dispatcher:
 
     def prepare(self) -> None:
         """Begin all places. Raises RuntimeError where the system gives no more threads."""
-        for seat in self._seats:
-            seat.begin()
+        for slot in self._slots:
+            slot.begin()
 
     @property
     def missing(self) -> int:
-        """Places that are not yet ready."""
-        return sum(not seat.ready for seat in self._seats)
+        """SlotQueue that are not yet ready."""
+        return sum(not slot.ready for slot in self._slots)
 
     @property
     def failed(self) -> int:
-        """Places that never will be ready, as an on_start raised."""
-        return sum(seat.failed for seat in self._seats)
+        """SlotQueue that never will be ready, as an on_start raised."""
+        return sum(slot.failed for slot in self._slots)
 
     @property
     def in_flight(self) -> int:
-        """Places with an arrival that is not over; its task may do something else than an operation."""
-        return self._places.taken
+        """SlotQueue with an arrival that is not over; its task may do something else than an operation."""
+        return self._slot_queue.taken
 
     @property
     def operations(self) -> int:
         """Operations under way."""
-        return sum(user.sent for seat in self._seats for user in seat.users)
+        return sum(user.sent for slot in self._slots for user in slot.users)
 
     @property
     def is_over(self) -> bool:
@@ -104,12 +106,12 @@ class Dispatcher:
 
     @property
     def leaving(self) -> int:
-        """Places that have not yet called their on_stop."""
-        return sum(not seat.over for seat in self._seats)
+        """SlotQueue that have not yet called their on_stop."""
+        return sum(not slot.over for slot in self._slots)
 
     def start(self, start: float, turn: Turn) -> None:
         """Keep the schedule whose offset 0 is at `start` (perf_counter), from the turn on; all places are ready."""
-        self._places.fill(reversed(self._seats))
+        self._slot_queue.fill(reversed(self._slots))
         self._turns.append(turn)
         self._thread = threading.Thread(target=self._keep, args=(start,), name="loadgen-arrivals", daemon=True)
         self._thread.start()
@@ -128,13 +130,13 @@ class Dispatcher:
 
     def dismiss(self) -> None:
         """Call on_stop on every place, when it is free; after `halt`."""
-        for seat in self._seats:
-            seat.end()
+        for slot in self._slots:
+            slot.end()
 
     def abandon(self) -> None:
         """Count the operations still under way as failed; after `halt`."""
-        for seat in self._seats:
-            seat.abandon()
+        for slot in self._slots:
+            slot.abandon()
 
     def _keep(self, start: float) -> None:
         random = Random(f"{self._pace.seed}/{self._pace.phase}/{self._turns[0].share.index}")
@@ -155,7 +157,7 @@ class Dispatcher:
             now = perf_counter()
             if due >= counts_from:
                 self._count(now - start - due)
-            self._dispatch(Arrival(start + due, self._lots.draw(random)), now)
+            self._dispatch(Arrival(start + due, self._choices.draw(random)), now)
             due, done = next(stream), due
         halted_at = perf_counter()
         late: list[float] = []
@@ -164,7 +166,7 @@ class Dispatcher:
             if due >= counts_from:
                 self._count(halted_at - start - due)
             due = next(stream)
-        self._places.clear(halted_at)
+        self._slot_queue.clear(halted_at)
         if late:
             self._tell(Drop(tuple(late), halted_at))
 
@@ -181,11 +183,11 @@ class Dispatcher:
         return stream, next(due for due in stream if due > done)
 
     def _dispatch(self, arrival: Arrival, now: float) -> None:
-        self._places.expire(now)
-        seat = self._places.arrive(arrival, now)
-        if seat is not None:
-            seat.hand(arrival)
+        self._slot_queue.expire(now)
+        slot = self._slot_queue.arrive(arrival, now)
+        if slot is not None:
+            slot.hand(arrival)
 
 
-def _tell_drop(station: Station, drop: Drop) -> None:
-    station.queue.put(partial(station.drop, drop.due, drop.at))
+def _tell_drop(process_state: ProcessState, drop: Drop) -> None:
+    process_state.queue.put(partial(process_state.drop, drop.due, drop.at))

@@ -6,7 +6,7 @@ from typing import Any
 
 from locust.exception import StopTest
 
-from loadgen.errors import ErrorLog
+from loadgen.measure.errors import ErrorLog
 
 logger = logging.getLogger(__name__)
 

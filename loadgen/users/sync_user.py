@@ -7,10 +7,10 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from loadgen.clients import SyncClient
-from loadgen.sample import Mode
+from loadgen.measure.sample import Mode
 from loadgen.users.base import LoadUser
-from loadgen.users.life import life, walk
 from loadgen.users.measuring import SyncCall
+from loadgen.users.task_loop import life, walk
 
 
 class SyncUser(LoadUser):
@@ -23,7 +23,9 @@ class SyncUser(LoadUser):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self.client = self.timed_client = SyncClient(
-            self.station.store_for(self.mode, self.number), self.station.queue.put, self.station.checks
+            self.process_state.store_for(self.mode, self.number),
+            self.process_state.queue.put,
+            self.process_state.checks,
         )
         self._share_names()
         self._woken = threading.Event()
@@ -34,7 +36,7 @@ class SyncUser(LoadUser):
         As `AsyncUser.measure`, but a blocking call cannot be cancelled: one that returns after the deadline is a
         timeout. Threads that the block starts are not part of it.
         """
-        return SyncCall(self.timed_client, operation, self.station.settings.deadline)
+        return SyncCall(self.timed_client, operation, self.process_state.settings.deadline)
 
     def begin(self) -> None:
         """Start the thread. Raises RuntimeError where the system gives no more threads."""

@@ -18,12 +18,12 @@ from pathlib import Path
 from pymilvus import MilvusClient
 from rich.console import Console
 
+from loadgen.datasets import Dataset
+from loadgen.milvus.server import start_server
+from loadgen.milvus.server.replay import ReplayServer
+from loadgen.milvus.store import prepare
 from loadgen.runtime.loop import new_event_loop
-from loadgen.server import start_server
-from loadgen.server.replay import ReplayServer
-from loadgen.settings import Settings
-from loadgen.store import prepare
-from loadgen.workload import Dataset
+from loadgen.settings.model import Settings
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.loading import compare_loading
 from tests.benchmarks.table import pair_up, show, show_loading, show_sinks

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from loadgen.sample import Mode
-from loadgen.users.station import STRIDE
+from loadgen.measure.sample import Mode
+from loadgen.users.process_state import STRIDE
 from tests.benchmarks.figures import Figures, percentiles
 
 

@@ -10,13 +10,13 @@ from time import perf_counter
 
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
-from loadgen.settings import Settings
-from loadgen.store import aclose_stores, to_node, warm_stores
-from loadgen.store.collection import Collection
-from loadgen.store.loading import Loading
-from loadgen.store.patience import Patience
-from loadgen.store.preparing import LIMIT_SECONDS, create_collection
-from loadgen.workload import Dataset
+from loadgen.datasets import Dataset
+from loadgen.milvus.store import aclose_stores, to_node, warm_stores
+from loadgen.milvus.store.collection import Collection
+from loadgen.milvus.store.loading import Loading
+from loadgen.milvus.store.patience import Patience
+from loadgen.milvus.store.preparing import LIMIT_SECONDS, create_collection
+from loadgen.settings.model import Settings
 
 
 def load_bare(settings: Settings, dataset: Dataset, store: MilvusVectorStore) -> None:

@@ -14,12 +14,13 @@ from typing import Any
 import gevent
 from locust import events, task
 
-from loadgen import AsyncUser, SyncUser, plug, shapes
-from loadgen.phase import Phase
+from loadgen import AsyncUser, SyncUser, plug
+from loadgen.locust_plugin import shapes
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Sample
+from loadgen.measure.window import Window
 from loadgen.runtime.hub import run_in_thread
-from loadgen.sample import Mode, Sample
-from loadgen.users import Station
-from loadgen.window import Window
+from loadgen.users import ProcessState
 from tests.benchmarks.bare import Cell, run_async, run_sync
 from tests.benchmarks.figures import Figures
 
@@ -45,9 +46,9 @@ class Turns:
     With phases sync, async, async, sync a drift of the machine hits both variants of both modes alike.
     """
 
-    def __init__(self, conductor: shapes.Conductor, station: Station) -> None:
+    def __init__(self, conductor: shapes.Conductor, process_state: ProcessState) -> None:
         self._conductor = conductor
-        self._station = station
+        self._process_state = process_state
         self._cpu = 0.0
         self.begin_plan, self.next_attempt = conductor.begin_plan, conductor.next_attempt
         self.break_off = conductor.break_off
@@ -67,12 +68,12 @@ class Turns:
     def finish(self, phase: Phase) -> None:
         """Print the tool's figures; then a bare window, if it is its turn."""
         self._conductor.finish(phase)
-        self._tell(self._station.ledger.windows[phase.number])
+        self._tell(self._process_state.ledger.windows[phase.number])
         if phase.number % 2:
             self._run_bare(phase)
 
     def _watch_cost(self, phase: Phase) -> None:
-        windows = self._station.ledger.windows
+        windows = self._process_state.ledger.windows
         while phase.number not in windows:
             gevent.sleep(LOOK)
         gevent.sleep(max(0.0, windows[phase.number].start - perf_counter()))
@@ -83,27 +84,27 @@ class Turns:
     def _run_bare(self, phase: Phase) -> None:
         start = perf_counter() + phase.warmup_seconds
         cell = Cell(phase.mode, phase.users, start, start + phase.seconds)
-        store, queries = self._station.stores[phase.mode][0], self._station.queries
+        store, queries = self._process_state.stores[phase.mode][0], self._process_state.queries
         if phase.mode is Mode.SYNC:
             run_in_thread(partial(run_sync, store, queries, cell))
         else:
-            done = self._station.loop.call(run_async(store, queries, cell))
+            done = self._process_state.loop.call(run_async(store, queries, cell))
             while not done.done():
                 gevent.sleep(LOOK)
             done.result()
         cell.figures().tell()
 
     def _tell(self, window: Window) -> None:
-        tally = window.tallies[window.phase.mode, "search"]
+        stats = window.operation_stats[window.phase.mode, "search"]
         Figures(
             variant="tool",
             mode=window.phase.mode.value,
             users=window.phase.users,
-            operations=tally.operations,
-            failures=tally.failures,
+            operations=stats.operations,
+            failures=stats.failures,
             seconds=window.seconds,
-            p50=tally.percentile(50),
-            p99=tally.percentile(99),
+            p50=stats.percentile(50),
+            p99=stats.percentile(99),
             cpu_seconds=self._cpu,
         ).tell()
 
@@ -127,7 +128,7 @@ class Switching(Turns):
 
     def measure(self, phase: Phase) -> None:
         """One window; with the sinks off only Locust's own listener and a counter are told of its samples."""
-        deliver = self._station.queue._deliver
+        deliver = self._process_state.queue._deliver
         sinks = deliver.__self__._sinks  # type: ignore[attr-defined]
         self._counter: Counter | None = None
         if phase.number // 4 % 4 in (1, 2):

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 
 import psutil
 
-from loadgen.server import start_server
+from loadgen.milvus.server import start_server
 
 FILE = str(Path(__file__).with_name("master_locustfile.py"))
 LOCUST = str(Path(sys.executable).with_name("locust"))

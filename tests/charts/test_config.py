@@ -10,19 +10,19 @@ import yaml
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
 from charts import schema
-from loadgen.faults import SettingsError
-from loadgen.plugin.arguments import add_arguments, read_settings
-from loadgen.plugin.doubts import Doubts
-from loadgen.settings import Settings
+from loadgen.locust_plugin.arguments import add_arguments, read_settings
+from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
 from tests.charts.chart_support import FEATURES, config_of, container_of, release_of, render, values_of
 
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 
 
-def make_parser(doubts: Doubts | None = None) -> Any:
+def make_parser(doubts: ParserErrors | None = None) -> Any:
     parser = get_empty_argument_parser(default_config_files=[])
     setup_parser_arguments(parser)
-    add_arguments(parser, {}, doubts or Doubts())
+    add_arguments(parser, {}, doubts or ParserErrors())
     return parser
 
 
@@ -40,7 +40,7 @@ def parse(config: str, folder: Path, *arguments: str) -> Any:
         (folder / name).touch()
     file = folder / "loadgen.conf"
     file.write_text(config.replace("/etc/loadgen/tls", str(folder)))
-    doubts = Doubts()
+    doubts = ParserErrors()
     options = make_parser(doubts).parse_args(["--config", str(file), *arguments])
     doubts.check()
     return options

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loadgen.commands.wait import add_wait
+from loadgen.cli.wait import add_wait
 from tests.charts.chart_support import (
     FEATURES,
     ROLES,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.plugin.arguments import read_settings
-from loadgen.settings import Settings
+from loadgen.locust_plugin.arguments import read_settings
+from loadgen.settings.model import Settings
 from tests.charts.chart_support import (
     CHART,
     config_of,

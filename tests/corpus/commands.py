@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from loadgen.record.writing import as_json
+from loadgen.results.record.writing import as_json
 from tests.corpus.running import ROOT, Command
 from tests.corpus.tables import Case
 from tests.unit.record_support import comparison, phase, record, timed

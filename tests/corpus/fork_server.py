@@ -23,13 +23,13 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 PREPARED = (
-    "loadgen.cli",
+    "loadgen.cli.main",
     "loadgen.users",
-    "loadgen.plugin",
-    "loadgen.plugin.reading",
-    "loadgen.record",
-    "loadgen.report.writing",
-    "loadgen.report.comparing",
+    "loadgen.locust_plugin",
+    "loadgen.locust_plugin.reading",
+    "loadgen.results.record",
+    "loadgen.reports.writing",
+    "loadgen.reports.comparing",
     "loadgen.calibrate.command",
 )
 LOOK_SECONDS = 0.002
@@ -76,7 +76,9 @@ def _become(command: dict[str, Any]) -> Callable[[], Any]:
     sys.argv = list(command["arguments"])
     sys.orig_argv = [sys.executable, *sys.argv]
     name = os.path.basename(sys.argv[0])  # noqa: PTH119
-    entry: Callable[[], Any] = importlib.import_module({"locust": "locust.main", "loadgen": "loadgen.cli"}[name]).main
+    entry: Callable[[], Any] = importlib.import_module(
+        {"locust": "locust.main", "loadgen": "loadgen.cli.main"}[name]
+    ).main
     return entry
 
 

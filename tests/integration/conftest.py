@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from loadgen.proxies import EXCEPTIONS
-from loadgen.server import EmbeddedServer, start_server
+from loadgen.milvus.proxies import EXCEPTIONS
+from loadgen.milvus.server import EmbeddedServer, start_server
 
 # The tests' own clients reach loopback without a proxy wherever they run; the tests of proxies undo it.
 os.environ.update(dict.fromkeys(EXCEPTIONS, "127.0.0.1,localhost,::1"))

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loadgen.record import RunRecord, read_record
-from loadgen.sample import Outcome
+from loadgen.measure.sample import Outcome
+from loadgen.results.record import RunRecord, read_record
 from tests.integration.cluster_support import Member
 from tests.integration.locust_command import SMALL, Run, start_locust
 

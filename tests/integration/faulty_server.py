@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import grpc
 from pymilvus.grpc_gen import common_pb2, milvus_pb2
 
-from loadgen.server.replay import OPTIONS, passed_on
+from loadgen.milvus.server.replay import OPTIONS, passed_on
 
 Refusal = tuple[grpc.StatusCode | int, str]
 """A status of gRPC, or a code that Milvus puts into its reply; and what is said with it."""

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from pymilvus.exceptions import MilvusException
 
-from loadgen.settings import Settings
-from loadgen.store.holders import Holder
-from loadgen.store.leases import LeaseTable
+from loadgen.milvus.store.holders import Holder
+from loadgen.milvus.store.leases import LeaseTable
+from loadgen.settings.model import Settings
 
 PROGRAM = """
 import sys
-from loadgen.faults import SettingsError
-from loadgen.settings import Settings
-from loadgen.store import Lease
-from loadgen.store.holders import Use
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
+from loadgen.milvus.store import Lease
+from loadgen.milvus.store.holders import Use
 
 uri, collection, use, data = sys.argv[1:]
 lease = Lease(Settings(host=uri, collection=collection), "searches", lambda line: None, writes=use == "write")

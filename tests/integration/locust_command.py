@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from loadgen.plugin.answers import COMPARED
-from loadgen.sample import Mode
-from loadgen.settings import Settings
+from loadgen.locust_plugin.answers import COMPARED
+from loadgen.measure.sample import Mode
+from loadgen.settings.model import Settings
 
 ROOT = Path(__file__).parents[2]
 LOCUST = str(Path(sys.executable).parent / "locust")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.browser_support import browser
 from tests.integration.locust_command import ROOT
 from tests.integration.test_locust_browser import await_rows, open_form, opened

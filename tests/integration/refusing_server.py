@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import grpc
 
-from loadgen.server.replay import OPTIONS, passed_on
+from loadgen.milvus.server.replay import OPTIONS, passed_on
 
 WORDS = "the relay says no"
 

@@ -32,10 +32,10 @@ def _told(environment: Any, code: int) -> str:
             "offered": window.flow.offered,
             "dropped": window.flow.dropped,
             "unfinished": window.flow.unfinished,
-            "counts": {f"{mode} {name}": tally.operations for (mode, name), tally in window.tallies.items()},
+            "counts": {f"{mode} {name}": stats.operations for (mode, name), stats in window.operation_stats.items()},
             "outcomes": {
-                f"{mode} {name}": {str(outcome): number for outcome, number in tally.outcomes.items()}
-                for (mode, name), tally in window.tallies.items()
+                f"{mode} {name}": {str(outcome): number for outcome, number in stats.outcomes.items()}
+                for (mode, name), stats in window.operation_stats.items()
             },
         }
         for window in environment.loadgen.counted.windows.values()

@@ -15,9 +15,9 @@ import grpc
 from locust import events
 from pymilvus.exceptions import MilvusException
 
-from loadgen.faults import Fault, SettingsError
-from loadgen.server import ServerError
-from loadgen.store import StoreError
+from loadgen.milvus.server import ServerError
+from loadgen.milvus.store import StoreError
+from loadgen.settings.faults import Fault, SettingsError
 
 WORDS = "made to fail"
 """In every exception that has words."""
@@ -55,19 +55,19 @@ KINDS: dict[str, Callable[[], BaseException]] = {
     "ForeignError": lambda: ForeignError(WORDS),
 }
 STEPS = {
-    "folder": "loadgen.plugin.starting make_folder",
-    "server": "loadgen.plugin.supply start_server",
-    "data": "loadgen.plugin.supply Dataset",
-    "lease": "loadgen.plugin.supply Lease",
-    "collection": "loadgen.plugin.supply prepare",
-    "truth": "loadgen.plugin.supply find_truth",
-    "run": "loadgen.plugin.starting Run",
-    "queries": "loadgen.plugin.supply to_query",
-    "stores": "loadgen.plugin.supply open_stores",
-    "warm": "loadgen.plugin.supply warm_sync_stores",
-    "metrics": "loadgen.exporter Exporter.begin",
-    "record": "loadgen.plugin.ending Recorder",
-    "page": "loadgen.plugin.front Front.begin",
+    "folder": "loadgen.locust_plugin.starting make_folder",
+    "server": "loadgen.locust_plugin.resources start_server",
+    "data": "loadgen.locust_plugin.resources Dataset",
+    "lease": "loadgen.locust_plugin.resources Lease",
+    "collection": "loadgen.locust_plugin.resources prepare",
+    "truth": "loadgen.locust_plugin.resources find_truth",
+    "run": "loadgen.locust_plugin.starting Run",
+    "queries": "loadgen.locust_plugin.resources to_query",
+    "stores": "loadgen.locust_plugin.resources open_stores",
+    "warm": "loadgen.locust_plugin.resources warm_sync_stores",
+    "metrics": "loadgen.exporters Exporter.begin",
+    "record": "loadgen.locust_plugin.ending Recorder",
+    "page": "loadgen.locust_plugin.run_display RunDisplay.begin",
     "teaching": "loadgen.control.coordinator Coordinator.teach",
 }
 ON_WORKERS = ("data", "queries", "stores", "warm", "metrics")

@@ -13,11 +13,11 @@ import psutil
 from llama_index.vector_stores.milvus import MilvusVectorStore
 from pymilvus import MilvusClient
 
-from loadgen.server import standalone
-from loadgen.server.ports import PORTS, reserve_ports
-from loadgen.settings import Settings
-from loadgen.store import Prepared, prepare
-from loadgen.workload import Dataset
+from loadgen.datasets import Dataset
+from loadgen.milvus.server import standalone
+from loadgen.milvus.server.ports import PORTS, reserve_ports
+from loadgen.milvus.store import Prepared, prepare
+from loadgen.settings.model import Settings
 
 ROWS = 1_200
 START_SECONDS = 60.0

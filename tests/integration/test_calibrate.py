@@ -9,13 +9,13 @@ import pytest
 
 from loadgen.calibrate.driving import CalibrationError, Driver
 from loadgen.calibrate.plan import ORDER, Drive, Kind
-from loadgen.sample import Mode
-from loadgen.server import EmbeddedServer
-from loadgen.server.delaying import DelayingServer
-from loadgen.server.delays import Delays
-from loadgen.settings import Settings
-from loadgen.store import close_stores, open_stores, to_query, warm_sync_stores
-from loadgen.workload import Dataset
+from loadgen.datasets import Dataset
+from loadgen.measure.sample import Mode
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.milvus.server.delaying import DelayingServer
+from loadgen.milvus.server.delays import Delays
+from loadgen.milvus.store import close_stores, open_stores, to_query, warm_sync_stores
+from loadgen.settings.model import Settings
 
 BASE = 0.02
 SETTINGS = Settings.parse({"collection": "calibrate_test", "rows": 50, "dim": 8, "index_type": "FLAT", "top_k": 1})
@@ -81,7 +81,7 @@ def test_a_command_that_fails_says_why(server: DelayingServer, tmp_path: Path) -
 
 
 def test_an_answer_is_never_given_before_it_is_due() -> None:
-    from loadgen.server.delaying import Clock
+    from loadgen.milvus.server.delaying import Clock
 
     async def run() -> None:
         loop = asyncio.get_running_loop()

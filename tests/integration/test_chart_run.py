@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.record import read_record
-from loadgen.sample import Outcome
-from loadgen.server import EmbeddedServer
+from loadgen.measure.sample import Outcome
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.results.record import read_record
 from tests.charts.chart_support import Document, config_of, pod_of, render
 from tests.integration.locust_command import SMALL as SMALL_DATA
 from tests.integration.locust_command import start_locust

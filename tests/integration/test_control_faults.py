@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.record import read_record
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.results.record import read_record
 from tests.integration.cluster_support import Cluster, Member, count_all
 from tests.integration.locust_command import AGREEING, SMALL, requests_seen
 

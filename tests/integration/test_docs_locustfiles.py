@@ -10,8 +10,8 @@ import pytest
 from llama_index.core.schema import TextNode
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
-from loadgen.record import read_record
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.results.record import read_record
 from tests.integration.locust_command import ROOT, SMALL, run_locust, start_locust
 
 SHORT = ("--concurrency", "3", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")

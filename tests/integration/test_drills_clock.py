@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.cli import main
-from loadgen.server import EmbeddedServer
+from loadgen.cli.main import main
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.drill_support import SHORT, assert_all_counted, drill, one_record
 from tests.integration.faulty_server import faulty_server
 from tests.integration.locust_command import AGREEING

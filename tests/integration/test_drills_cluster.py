@@ -9,8 +9,8 @@ from urllib.error import URLError
 
 import pytest
 
-from loadgen.record import RunRecord, read_record
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.results.record import RunRecord, read_record
 from tests.integration.cluster_support import WITHIN, Cluster, Member
 from tests.integration.drill_support import COUNTING, DATA, HEAD, SHORT, outcomes_of
 from tests.integration.faulty_server import FaultyServer, faulty_server

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.record import read_record
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.results.record import read_record
 from tests.integration.drill_support import SHORT, drill
 from tests.integration.server_support import wait_until
 

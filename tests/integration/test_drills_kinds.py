@@ -6,8 +6,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from loadgen.sample import Outcome
-from loadgen.server import EmbeddedServer
+from loadgen.measure.sample import Outcome
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.drill_support import assert_all_counted, drill
 from tests.integration.faulty_server import Refusal, faulty_server
 from tests.integration.server_support import wait_until

@@ -6,8 +6,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from loadgen.sample import Outcome
-from loadgen.server import EmbeddedServer
+from loadgen.measure.sample import Outcome
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.cluster_support import Member
 from tests.integration.drill_support import SHORT, assert_all_counted, drill, one_record
 from tests.integration.faulty_server import FaultyServer, Refusal, faulty_server

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.cluster_support import Member, count_all
 from tests.integration.drill_support import drill, one_record, outcomes_of
 from tests.integration.faulty_server import FaultyServer, faulty_server
@@ -45,7 +45,7 @@ module.{name} = slowly
 """A step that takes some seconds more, as a server or a disk that is slow would make it."""
 
 IN_WORKERS = """
-import loadgen.plugin.identity as identity, loadgen.plugin.supply as supply
+import loadgen.locust_plugin.identity as identity, loadgen.locust_plugin.resources as supply
 
 opened = supply.open_stores
 
@@ -78,7 +78,7 @@ class State:
 
 
 def slowly(module: str, name: str, seconds: float) -> str:
-    return SLOWLY.format(module=f"loadgen.plugin.{module}", name=name, seconds=seconds)
+    return SLOWLY.format(module=f"loadgen.locust_plugin.{module}", name=name, seconds=seconds)
 
 
 STATES = {

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 import yaml
 
-from loadgen.record import read_record
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.results.record import read_record
 from tests.charts.chart_support import Document, one, pod_of, render
 
 FINGERPRINT = """

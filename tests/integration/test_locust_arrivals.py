@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.locust_command import AGREEING, SMALL, Run, requests_seen, run_locust, start_locust
 from tests.integration.relay import StallingRelay
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from loadgen.record import RunRecord
-from loadgen.server import EmbeddedServer
-from loadgen.settings import Settings
-from loadgen.verdict import explain
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.results.record import RunRecord
+from loadgen.results.verdict import explain
+from loadgen.settings.model import Settings
 from tests.integration.browser_support import CONTRASTS, Browser, browser
 from tests.integration.report_support import READABLE, assert_report_readable
 from tests.integration.test_locust_page import Page, leave, served

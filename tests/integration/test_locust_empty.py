@@ -5,9 +5,9 @@ from textwrap import dedent
 
 import pytest
 
-from loadgen.record import read_record
-from loadgen.sample import Outcome
-from loadgen.server import EmbeddedServer
+from loadgen.measure.sample import Outcome
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.results.record import read_record
 from tests.integration.locust_command import SMALL, run_locust
 
 PHASES = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "3", "--warmup-seconds", "0.5")

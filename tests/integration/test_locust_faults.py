@@ -11,7 +11,7 @@ import psutil
 import pytest
 from pymilvus import DataType, MilvusClient
 
-from loadgen.server import EmbeddedServer, start_server
+from loadgen.milvus.server import EmbeddedServer, start_server
 from tests.integration.locust_command import SMALL, requests_seen, run_locust, start_locust
 from tests.integration.server_support import are_gone, wait_until
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pymilvus import MilvusClient
 
-from loadgen.sample import Mode
-from loadgen.server import EmbeddedServer
-from loadgen.store import close_stores, open_stores, to_query
-from loadgen.workload import INSERTED, Dataset
+from loadgen.datasets import INSERTED, Dataset
+from loadgen.measure.sample import Mode
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.milvus.store import close_stores, open_stores, to_query
 from tests.integration.locust_command import SMALL, run_locust, settings_of
 
 SHORT = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.5")

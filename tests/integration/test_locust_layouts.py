@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.cluster_support import count_all
 from tests.integration.locust_command import AGREEING, SMALL, requests_seen, run_locust, start_locust
 

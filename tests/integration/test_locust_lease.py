@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.lease_support import rows_of
 from tests.integration.locust_command import ROOT, SMALL, Run, requests_seen, run_locust, start_locust
 from tests.integration.server_support import wait_until
@@ -41,7 +41,15 @@ def touched(server: EmbeddedServer) -> Counter[str]:
 
 
 def prepare(*flags: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "loadgen.cli", "prepare", "-f", str(ROOT / "locustfiles" / "search.py"), *flags]
+    command = [
+        sys.executable,
+        "-m",
+        "loadgen.cli.main",
+        "prepare",
+        "-f",
+        str(ROOT / "locustfiles" / "search.py"),
+        *flags,
+    ]
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, env=clean)
 

@@ -12,8 +12,8 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from loadgen.server import EmbeddedServer
-from loadgen.settings import Settings
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.settings.model import Settings
 from tests.integration.locust_command import AGREEING, SMALL, Run, requests_seen, start_locust
 from tests.integration.store_support import guarded_milvus
 

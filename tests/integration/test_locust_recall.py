@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from loadgen.record import RunRecord, read_record
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.results.record import RunRecord, read_record
 from tests.integration.locust_command import run_locust
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")

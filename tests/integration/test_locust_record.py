@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from loadgen.bootstrap import SlicedPhase
-from loadgen.cli import main
-from loadgen.compare import compare_phases
-from loadgen.record import RunRecord, read_record
+from loadgen.cli.main import main
+from loadgen.measure.sample import Outcome
+from loadgen.measure.slices import SliceStats
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.results.bootstrap import SlicedPhase
+from loadgen.results.comparison import compare_phases
 from loadgen.results.levels import draws_of
-from loadgen.sample import Outcome
-from loadgen.server import EmbeddedServer
-from loadgen.slices import SliceTally
-from loadgen.verdict import explain
+from loadgen.results.record import RunRecord, read_record
+from loadgen.results.verdict import explain
 from tests.integration.locust_command import SMALL, Run, run_locust, start_locust
 
 PHASES = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "3", "--warmup-seconds", "0.5")
@@ -110,7 +110,7 @@ def drawn_again(record: RunRecord) -> tuple[float, float, float]:
     phases = [
         SlicedPhase(
             phase.mode,
-            tuple(SliceTally.from_text(p.seconds, p.operations, p.times) for p in phase.operations[0].slices),
+            tuple(SliceStats.from_text(p.seconds, p.operations, p.times) for p in phase.operations[0].slices),
         )
         for phase in record.phases
     ]

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.recording_server import Heard, recording_server
 from tests.integration.server_support import wait_until
 from tests.integration.store_support import guarded_milvus

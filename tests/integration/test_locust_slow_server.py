@@ -5,7 +5,7 @@ import re
 import time
 from pathlib import Path
 
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.locust_command import AGREEING, SMALL, Run, requests_seen, start_locust
 from tests.integration.relay import StallingRelay
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.locust_command import LOCUST, ROOT, SMALL, own_master_port, start_locust
 from tests.integration.server_support import alive, are_gone, wait_until
 
@@ -126,7 +126,7 @@ def test_other_peoples_locustfiles_break_as_ever(folder: Path) -> None:
 def test_prepare_tells_it_in_the_same_words(name: str, folder: Path) -> None:
     text, words = BROKEN.get(name, ("", "empty.py: has no user class."))
     (folder / name).write_text(text)
-    done = run(folder, sys.executable, "-m", "loadgen.cli", "prepare", "-f", name, "--host", "http://127.0.0.1:1")
+    done = run(folder, sys.executable, "-m", "loadgen.cli.main", "prepare", "-f", name, "--host", "http://127.0.0.1:1")
     assert_refused(done, words)
 
 

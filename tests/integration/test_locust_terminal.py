@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.locust_command import LOCUST, ROOT, SMALL, run_locust
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from loadgen.record import read_record
-from loadgen.sample import Mode
-from loadgen.server import EmbeddedServer
+from loadgen.measure.sample import Mode
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.results.record import read_record
 from tests.integration.locust_command import SMALL, Run, start_locust
 
 SHORT = ("--concurrency", "3", "--rounds", "1", "--phase-seconds", "1.5", "--warmup-seconds", "0.3")

@@ -10,11 +10,19 @@ from llama_index.core.schema import TextNode
 
 from loadgen.clients import AsyncClient, SyncClient
 from loadgen.clients.outcomes import describe
-from loadgen.faults import SettingsError
-from loadgen.message_sizes import estimate_answer, estimate_request
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.store import aclose_stores, close_stores, open_stores, to_node, to_query, warm_stores, warm_sync_stores
-from loadgen.workload import Dataset, InsertStream
+from loadgen.datasets import Dataset, InsertStream
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.milvus.store import (
+    aclose_stores,
+    close_stores,
+    open_stores,
+    to_node,
+    to_query,
+    warm_stores,
+    warm_sync_stores,
+)
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.message_sizes import estimate_answer, estimate_request
 from tests.integration.store_support import client_of, prepare_for, settings_for
 
 NAME = "message_sizes"

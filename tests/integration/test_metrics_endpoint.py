@@ -12,8 +12,8 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadgen.exporter import Exporter, Role, new_registry, serve
-from loadgen.server import EmbeddedServer
+from loadgen.exporters import Exporter, Role, new_registry, serve
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.cluster_support import count_all
 from tests.integration.locust_command import ROOT, SMALL, Run, run_locust, start_locust
 

@@ -14,7 +14,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from dashboards.queries import mode_throughput
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.locust_command import ROOT, SMALL, Run, start_locust
 from tests.integration.monitoring_support import (
     GROUPING,

@@ -9,14 +9,14 @@ from typing import Self
 
 import pytest
 
-from loadgen.faults import SettingsError
-from loadgen.proxies import EXCEPTIONS, VARIABLES, find_proxy
-from loadgen.sample import Mode
-from loadgen.server import start_server
-from loadgen.server.replay import ReplayServer
-from loadgen.settings import Settings
-from loadgen.store import aclose_stores, check_server, close_stores, open_stores, to_query, warm_stores
-from loadgen.workload import Dataset
+from loadgen.datasets import Dataset
+from loadgen.measure.sample import Mode
+from loadgen.milvus.proxies import EXCEPTIONS, VARIABLES, find_proxy
+from loadgen.milvus.server import start_server
+from loadgen.milvus.server.replay import ReplayServer
+from loadgen.milvus.store import aclose_stores, check_server, close_stores, open_stores, to_query, warm_stores
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
 from tests.integration.locust_command import SMALL, run_locust
 from tests.integration.store_support import prepare_for, settings_for
 

@@ -12,12 +12,12 @@ import pytest
 from llama_index.core.vector_stores.types import VectorStoreQuery
 from pymilvus.exceptions import MilvusException
 
-from loadgen.sample import Mode
-from loadgen.server import EmbeddedServer, ServerError, start_server
-from loadgen.server.replay import ReplayServer, is_good, passed_on
-from loadgen.settings import Settings
-from loadgen.store import close_stores, open_stores, prepare, to_node, to_query
-from loadgen.workload import Dataset, InsertStream
+from loadgen.datasets import Dataset, InsertStream
+from loadgen.measure.sample import Mode
+from loadgen.milvus.server import EmbeddedServer, ServerError, start_server
+from loadgen.milvus.server.replay import ReplayServer, is_good, passed_on
+from loadgen.milvus.store import close_stores, open_stores, prepare, to_node, to_query
+from loadgen.settings.model import Settings
 from tests.integration.server_support import client_of, count, wait_until
 
 ROWS = 40
@@ -123,7 +123,7 @@ def test_methods_that_are_not_asked_for_are_not_replayed(upstream: EmbeddedServe
 
 STARTER = """
 import sys, time
-from loadgen.server.replay import ReplayServer
+from loadgen.milvus.server.replay import ReplayServer
 server = ReplayServer("http://127.0.0.1:9")
 print(server.pid, flush=True)
 time.sleep(60)
@@ -135,7 +135,7 @@ def test_it_ends_with_the_process_that_started_it(number: signal.Signals) -> Non
     with subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         server = psutil.Process(int(starter.stdout.readline()))
-        assert "loadgen.server.replay" in server.cmdline()
+        assert "loadgen.milvus.server.replay" in server.cmdline()
         os.kill(starter.pid, number)
     assert wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, 5)
 

@@ -173,7 +173,7 @@ def test_without_the_wheel_the_real_milvus_is_refused_with_the_way_to_get_it() -
     code = (
         "import importlib.util, sys\nfound = importlib.util.find_spec\n"
         "importlib.util.find_spec = lambda name, *rest: None if name == 'milvus' else found(name, *rest)\n"
-        "from loadgen.cli import main\nsys.exit(main(['serve', '--embedded', 'milvus']))"
+        "from loadgen.cli.main import main\nsys.exit(main(['serve', '--embedded', 'milvus']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")

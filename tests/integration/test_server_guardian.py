@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadgen.server.line import GRACE, KEEP
+from loadgen.milvus.server.line import GRACE, KEEP
 from tests.integration.server_support import are_gone, wait_until
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
@@ -59,7 +59,7 @@ class Guard:
         heard, line = os.pipe()
         flags = ["--line", str(heard), "--log", str(log), "--remove", str(folder)]
         flags += ["--litter", str(self.path / "litter-{pid}"), "--", sys.executable, "-c", code]
-        command = [sys.executable, "-m", "loadgen.server.guardian", *flags]
+        command = [sys.executable, "-m", "loadgen.milvus.server.guardian", *flags]
         process = subprocess.Popen(command, pass_fds=[heard], start_new_session=True)
         os.close(heard)
         self.made.append(Guarded(process, line, log, folder))
@@ -125,7 +125,7 @@ def test_a_guardian_that_is_asked_to_end_ends_its_server_first(guard: Guard) -> 
 
 def test_the_guardian_imports_none_of_the_heavy_libraries() -> None:
     code = (
-        "import sys, loadgen.server.guardian, loadgen.server.standalone, loadgen.cli;"
+        "import sys, loadgen.milvus.server.guardian, loadgen.milvus.server.standalone, loadgen.cli.main;"
         "print(sorted({name.split('.')[0] for name in sys.modules}"
         " & {'locust', 'gevent', 'grpc', 'pymilvus', 'llama_index', 'milvus', 'numpy', 'pydantic'}))"
     )

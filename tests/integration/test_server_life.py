@@ -16,9 +16,9 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from loadgen.server import EmbeddedServer, RefusedError, ServerError, start_server
-from loadgen.server.ports import Reservation, reserve_ports
-from loadgen.server.sessions import forget_sessions
+from loadgen.milvus.server import EmbeddedServer, RefusedError, ServerError, start_server
+from loadgen.milvus.server.ports import Reservation, reserve_ports
+from loadgen.milvus.server.sessions import forget_sessions
 from tests.integration.server_support import (
     are_gone,
     client_of,
@@ -35,7 +35,7 @@ Start = Callable[..., EmbeddedServer]
 OPEN_FILES = Path("/proc/self/fd")
 RUN = """
 import os, sys, threading, time
-from loadgen.server import start_server
+from loadgen.milvus.server import start_server
 found = []
 thread = threading.Thread(target=lambda: found.append(start_server(sys.argv[1], tell=lambda line: None)))
 thread.start(); thread.join()
@@ -223,7 +223,7 @@ def test_a_port_that_somebody_takes_meanwhile_costs_a_second_try(
             tries.append(Reservation(numbers, found.sockets))
             return tries[-1]
 
-        monkeypatch.setattr("loadgen.server.embedded.reserve_ports", reserve)
+        monkeypatch.setattr("loadgen.milvus.server.embedded.reserve_ports", reserve)
         server = start(kind)
     assert [taken in found.numbers for found in tries] == [True, False]
     with client_of(server.uri) as client:

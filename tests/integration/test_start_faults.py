@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.server import EmbeddedServer
+from loadgen.milvus.server import EmbeddedServer
 from tests.integration.locust_command import SMALL, start_locust
 from tests.integration.server_support import wait_until
 from tests.integration.start_faults import KINDS, ON_WORKERS, STEPS

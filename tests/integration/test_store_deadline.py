@@ -10,10 +10,10 @@ from typing import Any
 import grpc
 import pytest
 
-from loadgen.sample import Mode
-from loadgen.settings import Settings
-from loadgen.store import store_arguments
-from loadgen.store.shortfall import PROBE_SECONDS, find_shortfall
+from loadgen.measure.sample import Mode
+from loadgen.milvus.store import store_arguments
+from loadgen.milvus.store.shortfall import PROBE_SECONDS, find_shortfall
+from loadgen.settings.model import Settings
 
 
 class Patient(grpc.GenericRpcHandler):

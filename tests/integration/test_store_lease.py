@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from loadgen.conflicts import LEASES
-from loadgen.faults import SettingsError
-from loadgen.settings import Settings
-from loadgen.store import Lease, prepare
-from loadgen.store.holders import Holder, Use
-from loadgen.store.leases import LeaseTable
-from loadgen.store.watching import Pace
-from loadgen.workload import Dataset
+from loadgen.datasets import Dataset
+from loadgen.milvus.store import Lease, prepare
+from loadgen.milvus.store.holders import Holder, Use
+from loadgen.milvus.store.leases import LeaseTable
+from loadgen.milvus.store.watching import Pace
+from loadgen.settings.conflicts import LEASES
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
 from tests.integration.lease_support import HolderProcess, rows_of
 from tests.integration.server_support import wait_until
 from tests.integration.store_support import ROWS, client_of, count_rows, guarded_milvus, prepare_for, settings_for

@@ -9,10 +9,10 @@ import pytest
 from pymilvus.exceptions import MilvusException
 
 from loadgen.clients.outcomes import outcome_of
-from loadgen.sample import Mode, Outcome
-from loadgen.server import EmbeddedServer
-from loadgen.settings import Settings
-from loadgen.store import (
+from loadgen.datasets import Dataset, InsertStream
+from loadgen.measure.sample import Mode, Outcome
+from loadgen.milvus.server import EmbeddedServer
+from loadgen.milvus.store import (
     StoreError,
     aclose_stores,
     close_stores,
@@ -22,8 +22,8 @@ from loadgen.store import (
     warm_stores,
     warm_sync_stores,
 )
-from loadgen.store.opening import RETRIED
-from loadgen.workload import Dataset, InsertStream
+from loadgen.milvus.store.opening import RETRIED
+from loadgen.settings.model import Settings
 from tests.integration.store_support import (
     client_of,
     count_connections,

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
-from loadgen.faults import SettingsError
-from loadgen.sample import Mode
-from loadgen.settings import Settings
-from loadgen.store import aclose_stores, close_stores, open_stores, to_node, to_query, warm_stores
-from loadgen.store.manifest import MANIFEST_KEY, make_manifest
-from loadgen.workload import Dataset, InsertStream
+from loadgen.datasets import Dataset, InsertStream
+from loadgen.measure.sample import Mode
+from loadgen.milvus.store import aclose_stores, close_stores, open_stores, to_node, to_query, warm_stores
+from loadgen.milvus.store.manifest import MANIFEST_KEY, make_manifest
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
 from tests.integration.store_support import (
     ROWS,
     client_of,

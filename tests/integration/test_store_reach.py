@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from loadgen.faults import Fault, SettingsError
-from loadgen.settings import Settings
-from loadgen.store import check_server
+from loadgen.milvus.store import check_server
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import Settings
 from tests.integration.store_support import guarded_milvus, silent_server
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import grpc
 import pytest
 
-from loadgen.faults import SettingsError
-from loadgen.sample import Mode
-from loadgen.server import start_server
-from loadgen.settings import Settings
-from loadgen.store import LoadingLine, StoreError, open_stores, preparing
-from loadgen.store.collection import Collection
-from loadgen.store.patience import Patience
+from loadgen.measure.sample import Mode
+from loadgen.milvus.server import start_server
+from loadgen.milvus.store import LoadingLine, StoreError, open_stores, preparing
+from loadgen.milvus.store.collection import Collection
+from loadgen.milvus.store.patience import Patience
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
 from tests.integration.locust_command import SMALL, run_locust
 from tests.integration.refusing_server import WORDS, Refusing, refusing_server
 from tests.integration.store_support import client_of, count_rows, make_foreign, prepare_for, settings_for
@@ -194,7 +194,7 @@ def test_a_server_that_dies_while_it_is_loaded_is_given_up() -> None:
 
 def test_opening_a_store_gives_up_as_well(relay: Refusing, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare_for(settings)
-    monkeypatch.setattr("loadgen.store.opening.Patience", partial(Patience, seconds=1.0))
+    monkeypatch.setattr("loadgen.milvus.store.opening.Patience", partial(Patience, seconds=1.0))
     relay.refuse("DescribeCollection", AWAY)
     for mode in Mode:
         with pytest.raises(StoreError, match=rf"cannot open collection '{NAME}'.*{WORDS}"):

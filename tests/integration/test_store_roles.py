@@ -10,10 +10,10 @@ import pytest
 from pymilvus import MilvusClient
 
 from loadgen.clients import SyncClient
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
-from loadgen.store import StoreError, close_stores, open_stores, to_node, to_query
-from loadgen.workload import Dataset, InsertStream
+from loadgen.datasets import Dataset, InsertStream
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.milvus.store import StoreError, close_stores, open_stores, to_node, to_query
+from loadgen.settings.model import Settings
 from tests.integration.store_support import guarded_milvus, prepare_for, settings_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "connecting.md"

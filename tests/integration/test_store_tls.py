@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadgen.faults import Fault, SettingsError
-from loadgen.sample import Mode
-from loadgen.settings import Settings
-from loadgen.store import aclose_stores, check_server, close_stores, open_stores, to_query, warm_stores
-from loadgen.workload import Dataset
+from loadgen.datasets import Dataset
+from loadgen.measure.sample import Mode
+from loadgen.milvus.store import aclose_stores, check_server, close_stores, open_stores, to_query, warm_stores
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import Settings
 from tests.integration.locust_command import SMALL, run_locust
 from tests.integration.store_support import prepare_for, settings_for
 from tests.integration.tls_support import MUTUAL, NAME, ONE_WAY, Certificates, make_certificates, tls_milvus

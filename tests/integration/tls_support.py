@@ -11,8 +11,8 @@ from typing import Any
 import grpc
 from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
-from loadgen.server import standalone
-from loadgen.server.ports import PORTS, reserve_ports
+from loadgen.milvus.server import standalone
+from loadgen.milvus.server.ports import PORTS, reserve_ports
 
 START_SECONDS = 60.0
 NAME = "milvus.test"

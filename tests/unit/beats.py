@@ -1,7 +1,7 @@
 """The generator's health in a phase: ten calm looks a second, without which no comparison is valid."""
 
-from loadgen.health import Beat
-from loadgen.ledger import Ledger
+from loadgen.measure.health import Beat
+from loadgen.measure.ledger import Ledger
 
 
 def watch(ledger: Ledger, start: float, seconds: float, share: float = 1.0) -> None:

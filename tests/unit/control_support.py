@@ -35,11 +35,11 @@ from loadgen.control.messages import (
     encode,
 )
 from loadgen.control.run import Run
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
-from loadgen.window import Window
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.measure.window import Window
+from loadgen.settings.model import Settings
 from tests.unit.virtual_time import VirtualTime
 
 OWN = Hello("0.1.0", "one locustfile", "key of the master")
@@ -347,7 +347,7 @@ class Cluster:
 
     def operations(self, number: int) -> int:
         """Operations that count in a phase."""
-        return sum(tally.operations for tally in self.ledger.windows[number].tallies.values())
+        return sum(stats.operations for stats in self.ledger.windows[number].operation_stats.values())
 
 
 @contextmanager

@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from loadgen.record import (
+from loadgen.measure.operation_stats import new_histogram
+from loadgen.measure.sample import Mode, Outcome
+from loadgen.measure.slices import SliceStats
+from loadgen.results.record import (
     SCHEMA_VERSION,
     Comparison,
     Durations,
@@ -16,9 +19,6 @@ from loadgen.record import (
     RunRecord,
     Slice,
 )
-from loadgen.sample import Mode, Outcome
-from loadgen.slices import SliceTally
-from loadgen.tally import new_histogram
 
 
 def durations(**given: float | None) -> Durations:
@@ -45,16 +45,18 @@ def operation(
 def timed(rates: Sequence[float], seconds: float = 0.01, name: str = "search", **given: Any) -> OperationRecord:
     """An operation in slices of 1 s: so many operations in each, all of which took so long."""
     times = new_histogram()
-    tallies = [SliceTally(1.0) for _ in rates]
-    for tally, rate in zip(tallies, rates, strict=True):
+    operation_stats = [SliceStats(1.0) for _ in rates]
+    for stats, rate in zip(operation_stats, rates, strict=True):
         for _ in range(round(rate)):
-            tally.add(seconds)
+            stats.add(seconds)
             times.record_value(round(seconds * 1_000_000))
     shown = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "p99_9", "max"), seconds)
     done = Durations.model_validate(shown | {"histogram": times.encode()})
-    slices = tuple(Slice(seconds=1.0, operations=tally.operations, times=tally.times_as_text()) for tally in tallies)
-    throughput = sum(tally.operations for tally in tallies) / len(tallies)
-    values: dict[str, Any] = {"outcomes": {Outcome.OK: sum(tally.operations for tally in tallies)}} | given
+    slices = tuple(
+        Slice(seconds=1.0, operations=stats.operations, times=stats.times_as_text()) for stats in operation_stats
+    )
+    throughput = sum(stats.operations for stats in operation_stats) / len(operation_stats)
+    values: dict[str, Any] = {"outcomes": {Outcome.OK: sum(stats.operations for stats in operation_stats)}} | given
     return operation(name, response=done, throughput=throughput, slices=slices, **values)
 
 

@@ -1,6 +1,6 @@
 """The results of phases, as the end of a run has them."""
 
-from loadgen.ledger import Counted
+from loadgen.measure.ledger import Counted
 from loadgen.results.phase_result import PhaseResult, PhaseResults
 
 

@@ -12,13 +12,13 @@ import gevent
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from loadgen.ledger import Ledger
-from loadgen.plugin.request_event import RequestEvent
+from loadgen.locust_plugin.request_event import RequestEvent
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.sample import Mode, Sample
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
-from loadgen.sample import Mode, Sample
-from loadgen.settings import Settings
-from loadgen.users import Station
+from loadgen.settings.model import Settings
+from loadgen.users import ProcessState
 
 
 class CountingStore:
@@ -64,10 +64,10 @@ class Stage:
         self.request_event = RequestEvent(self.environment.events)
         self.queue = HubQueue(self._deliver)
         self.loop = LoopThread()
-        self.station = Station(Settings(), self.queue, Ledger(), self.loop)
-        self.station.stores = {mode: [store] for mode in Mode}
-        self.station.queries = [SimpleNamespace(number=number) for number in range(1000)]
-        self.environment.loadgen = self.station
+        self.process_state = ProcessState(Settings(), self.queue, Ledger(), self.loop)
+        self.process_state.stores = {mode: [store] for mode in Mode}
+        self.process_state.queries = [SimpleNamespace(number=number) for number in range(1000)]
+        self.environment.loadgen = self.process_state
 
     def _deliver(self, samples: Any) -> None:
         self.samples.extend(samples)

@@ -26,11 +26,11 @@ from loadgen.control.messages import (
     Stop,
 )
 from loadgen.control.states import State
-from loadgen.exporter import Exporter, Role
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
+from loadgen.exporters import Exporter, Role
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.settings.model import Settings
 from tests.unit.virtual_time import VirtualTime
 
 OPEN = Phase(3, Mode.ASYNC, 0, seconds=60.0, model="constant", rate=50.0)
@@ -49,7 +49,7 @@ class Process:
         self.flushed = True
         runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=self._stop, user_classes_count={})
         runner.stop_users = lambda counts: self.noted.append(("end leftover users", counts))
-        station = SimpleNamespace(
+        process_state = SimpleNamespace(
             ledger=self.ledger,
             phase=None,
             settled=set(),
@@ -65,10 +65,10 @@ class Process:
             settle=lambda: None,
             queue=SimpleNamespace(flush=lambda: self.flushed),
         )
-        self.runner, self.station = runner, station
+        self.runner, self.process_state = runner, process_state
         environment: Any = SimpleNamespace(runner=runner)
         exporter = Exporter("llamaindex", Role.WORKER, lambda: 0)
-        self.agent = Agent(environment, station, exporter, self._open, lambda: self.noted.append("send stats"))  # type: ignore[arg-type]
+        self.agent = Agent(environment, process_state, exporter, self._open, lambda: self.noted.append("send stats"))  # type: ignore[arg-type]
         self.arrivals: Any = SimpleNamespace(
             in_flight=0,
             begin=lambda _start, share: self.noted.append(("begin", share)),
@@ -121,7 +121,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Process:
 
 def count(body: Any) -> int:
     """Operations in a report, in phases and outside of them."""
-    inside = [tally["outcomes"] for window in body["windows"] for tally in window["tallies"]]
+    inside = [stats["outcomes"] for window in body["windows"] for stats in window["tallies"]]
     return sum(sum(ends.values()) for ends in (*inside, *(part["outcomes"] for part in body["outside"])))
 
 
@@ -168,7 +168,7 @@ def test_a_worker_that_is_told_of_its_phase_again_goes_on_counting_and_keeps_one
     process.search()
     process.open(OPEN, share=ShareFrom(0.4, 1, 3), elapsed=0.3)
     assert process.ledger.windows[3] is window
-    assert window.tallies[Mode.SYNC, "search"].operations == 1
+    assert window.operation_stats[Mode.SYNC, "search"].operations == 1
     assert process.noted[-2:] == [("begin", ShareFrom(0.0, 0, 2)), ("reshare", ShareFrom(0.4, 1, 3))]
     process.tell(Reshare(ShareFrom(0.9, 0, 1), "one", process.number()))
     assert process.noted[-1] == ("reshare", ShareFrom(0.9, 0, 1))
@@ -183,7 +183,7 @@ def test_a_window_that_is_opened_late_ends_with_the_others(process: Process) -> 
     process.open(phase, elapsed=5.0)
     window = process.ledger.windows[0]
     assert (window.start, window.end) == (process.time() - 3.0, process.time() + 7.0)
-    assert process.station.phase == phase
+    assert process.process_state.phase == phase
     assert process.agent.state is State.MEASURING
 
 
@@ -321,11 +321,11 @@ def test_a_confirmation_counts_for_its_own_run_only(process: Process) -> None:
 def test_questions_have_their_answers(process: Process) -> None:
     process.begin()
     process.tell(Announce(CLOSED, "one", process.number()))
-    assert process.station.phase == CLOSED
-    process.station.settled.update({1, 2, 3})
-    process.station.started.update({1, 2, 3, 4})
-    process.station.ended.add(4)
-    process.station.over.add(7)
+    assert process.process_state.phase == CLOSED
+    process.process_state.settled.update({1, 2, 3})
+    process.process_state.started.update({1, 2, 3, 4})
+    process.process_state.ended.add(4)
+    process.process_state.over.add(7)
     assert process.tell(CountUsers("one", process.number())).value == {"present": 3, "started": 4, "ended": 1}
     asked = [process.tell(IsOver(number, "one", process.number())).value for number in (6, 7)]
     assert asked == [False, True]

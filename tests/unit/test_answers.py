@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from loadgen.plugin import answers
+from loadgen.locust_plugin import answers
+from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopThread
-from loadgen.sample import Mode
-from loadgen.settings import Settings
+from loadgen.settings.model import Settings
 
 
 @pytest.mark.parametrize(("queries", "asked"), [(10, 10), (1_000, 50)])

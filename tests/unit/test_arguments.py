@@ -7,8 +7,8 @@ import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments, ui_extra_args_dict
 from pydantic import SecretStr
 
-from loadgen.plugin.arguments import add_arguments, find_unknown, read_settings
-from loadgen.settings import Settings, as_text
+from loadgen.locust_plugin.arguments import add_arguments, find_unknown, read_settings
+from loadgen.settings.model import Settings, as_text
 
 OTHERS: dict[str, tuple[str, object]] = {
     "token": ("root:secret", SecretStr("root:secret")),

@@ -6,20 +6,20 @@ from typing import Literal
 import msgpack
 import pytest
 
-from loadgen.compare import Verdict
 from loadgen.control.merged import MergedLedger
 from loadgen.control.run import log_lacking
-from loadgen.faults import SettingsError
-from loadgen.health import new_lags
-from loadgen.ledger import Counted, Ledger
-from loadgen.phase import Phase, open_phases
-from loadgen.plugin.recording import Recorder
+from loadgen.locust_plugin.recording import Recorder
+from loadgen.measure.health import new_lags
+from loadgen.measure.ledger import Counted, Ledger
+from loadgen.measure.phase import Phase, open_phases
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.milvus.store import ServerInfo
+from loadgen.reports.console import print_tables
+from loadgen.results.comparison import Verdict
 from loadgen.results.levels import find_levels
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
-from loadgen.store import ServerInfo
-from loadgen.tables import print_tables
-from loadgen.verdict import explain
+from loadgen.results.verdict import explain
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
 from tests.unit.beats import watch
 from tests.unit.result_support import results_of
 

@@ -9,17 +9,17 @@ import pytest
 from locust.env import Environment
 
 from loadgen.control.run import Run
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase, timed_phases
-from loadgen.plugin.board import Board, is_comparable, table_rows
-from loadgen.plugin.ending import Ending
-from loadgen.plugin.page import SECTIONS, find_section
-from loadgen.plugin.progress import Progress
-from loadgen.record import read_record
+from loadgen.locust_plugin.ending import Ending
+from loadgen.locust_plugin.page import SECTIONS, find_section
+from loadgen.locust_plugin.progress import Progress
+from loadgen.locust_plugin.tab_data import TabData, is_comparable, table_rows
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase, timed_phases
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.milvus.store import ServerInfo
 from loadgen.results.levels import find_levels
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
-from loadgen.store import ServerInfo
+from loadgen.results.record import read_record
+from loadgen.settings.model import Settings
 from tests.unit.result_support import results_of
 from tests.unit.test_tables import two_rounds
 
@@ -27,11 +27,11 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 MODES = (Mode.SYNC, Mode.ASYNC)
 
 
-def filled() -> tuple[Ledger, Board]:
+def filled() -> tuple[Ledger, TabData]:
     ledger = Ledger()
     two_rounds(ledger, [0.010] * 500, [0.005] * 1_000)
     two_rounds(ledger, [0.010] * 500, [0.005] * 1_000, users=16)
-    return ledger, Board(ledger, Progress())
+    return ledger, TabData(ledger, Progress())
 
 
 def test_a_level_is_compared_where_a_round_of_it_is_complete() -> None:
@@ -44,8 +44,8 @@ def test_a_level_is_compared_where_a_round_of_it_is_complete() -> None:
 
 
 def test_every_phase_has_a_row_for_each_operation_in_the_order_of_time() -> None:
-    _, board = filled()
-    rows = board.as_json()["phases"]
+    _, tab_data = filled()
+    rows = tab_data.as_json()["phases"]
     assert [(row["phase"], row["mode"], row["users"]) for row in rows[:4]] == [
         (1, "sync", "8"),
         (2, "async", "8"),
@@ -58,16 +58,16 @@ def test_every_phase_has_a_row_for_each_operation_in_the_order_of_time() -> None
 
 
 def test_levels_have_both_modes_the_ratio_with_its_interval_and_the_verdict() -> None:
-    ledger, board = filled()
-    board.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
-    told = board.as_json()
+    ledger, tab_data = filled()
+    tab_data.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
+    told = tab_data.as_json()
     level = told["levels"][0]
     assert level["users"] == "8"
     assert (level["sync_throughput"], level["async_throughput"]) == pytest.approx((50, 100))
     assert (level["verdict"], level["reasons"]) == ("async", [])
     assert 1 < level["ratio_throughput"]["low"] < 2 < level["ratio_throughput"]["high"] < 3
     assert told["words"] == ["Async wins."]
-    shown = table_rows(board.levels)
+    shown = table_rows(tab_data.levels)
     assert re.fullmatch(r"2\.00 \(1\.\d\d-2\.\d\d\)", shown[0]["ratio_throughput"])
     assert re.fullmatch(r"0\.50 \(0\.\d\d-0\.\d\d\)", shown[0]["ratio_p99"])
     assert (shown[0]["verdict"], shown[0]["sync_p50"], shown[0]["async_throughput"]) == ("async wins", 10.01, 100.0)
@@ -75,23 +75,23 @@ def test_levels_have_both_modes_the_ratio_with_its_interval_and_the_verdict() ->
 
 
 def test_what_is_not_known_is_null_and_no_verdict_has_its_reasons() -> None:
-    ledger, board = filled()
+    ledger, tab_data = filled()
     for number in (0, 3, 4, 7):
-        ledger.windows[number].tallies.clear()
-    board.take(find_levels(results_of(ledger), seed=1), [])
-    text = json.dumps(board.as_json(), allow_nan=False)
+        ledger.windows[number].operation_stats.clear()
+    tab_data.take(find_levels(results_of(ledger), seed=1), [])
+    text = json.dumps(tab_data.as_json(), allow_nan=False)
     level = json.loads(text)["levels"][0]
     assert (level["sync_throughput"], level["sync_p50"]) == (None, None)
-    shown = table_rows([board.levels[0] | {"ratio_p99": None}])[0]
+    shown = table_rows([tab_data.levels[0] | {"ratio_p99": None}])[0]
     assert (shown["sync_p99"], shown["ratio_p99"]) == ("-", "-")
 
 
 def test_another_run_begins_with_nothing() -> None:
-    ledger, board = filled()
-    board.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
+    ledger, tab_data = filled()
+    tab_data.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
     ledger.reset()
-    board.reset()
-    assert board.as_json() == {"now": None, "phases": [], "levels": [], "words": []}
+    tab_data.reset()
+    assert tab_data.as_json() == {"now": None, "phases": [], "levels": [], "words": []}
 
 
 def test_the_groups_of_the_form_are_those_of_the_reference() -> None:

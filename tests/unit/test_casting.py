@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import pytest
 from locust import TaskSet, User, task
 
-from loadgen.faults import SettingsError
-from loadgen.operation import Operation
-from loadgen.plugin.casting import cast, find_closed_flags, find_slow_start, may_write, operations_of
-from loadgen.sample import Mode
-from loadgen.settings import Settings
+from loadgen.locust_plugin.run_plan import cast, find_closed_flags, find_slow_start, may_write, operations_of
+from loadgen.measure.operation import Operation
+from loadgen.measure.sample import Mode
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
 
 

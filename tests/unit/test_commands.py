@@ -4,12 +4,12 @@ import socket
 
 import pytest
 
-from loadgen.cli import main
-from loadgen.commands.prepare import await_server
-from loadgen.commands.wait import GONE_SECONDS, Watch, is_listening, is_named
-from loadgen.faults import Fault, SettingsError
-from loadgen.settings import Settings
-from loadgen.store import ServerInfo
+from loadgen.cli.main import main
+from loadgen.cli.prepare import await_server
+from loadgen.cli.wait import GONE_SECONDS, Watch, is_listening, is_named
+from loadgen.milvus.store import ServerInfo
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import Settings
 
 
 def refuse(setting: str) -> SettingsError:
@@ -78,7 +78,7 @@ def test_a_master_that_does_not_come_is_told_with_a_code_of_its_own(capsys: pyte
 def test_a_master_that_has_no_name_is_given_up_long_before_one_that_prepares(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loadgen.commands.wait.is_named", lambda _: False)
+    monkeypatch.setattr("loadgen.cli.wait.is_named", lambda _: False)
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{held.getsockname()[1]}"

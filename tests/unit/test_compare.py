@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from loadgen.bootstrap import PhaseNoise, SlicedPhase
-from loadgen.compare import (
+from loadgen.measure.sample import Mode
+from loadgen.measure.slices import PER_LOG, SHORTEST, SliceStats
+from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
+from loadgen.results.comparison import (
     Comparison,
     Crossover,
     Ratio,
@@ -20,8 +22,6 @@ from loadgen.compare import (
     find_crossover,
     judge,
 )
-from loadgen.sample import Mode
-from loadgen.slices import PER_LOG, SHORTEST, SliceTally
 
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 SHORT, LONG = ROUND, ROUND * 2
@@ -65,19 +65,22 @@ def simulate(machine: Machine, rng: np.random.Generator) -> list[SlicedPhase]:
     operations = np.rint(machine.rate * np.exp(speed)).astype(np.int64)
     owner = np.repeat(np.arange(len(operations)), operations)
     seconds = 0.01 * (1 + rng.pareto(2.5, len(owner))) / np.exp(speed)[owner]
-    tallies = tally(owner, seconds, len(operations))
-    return [SlicedPhase(mode, tuple(tallies[at * SLICES : (at + 1) * SLICES])) for at, mode in enumerate(machine.order)]
+    operation_stats = stats(owner, seconds, len(operations))
+    return [
+        SlicedPhase(mode, tuple(operation_stats[at * SLICES : (at + 1) * SLICES]))
+        for at, mode in enumerate(machine.order)
+    ]
 
 
-def tally(owner: NDArray[np.int64], seconds: NDArray[np.float64], count: int) -> list[SliceTally]:
-    """What `SliceTally.add` would count, all at once."""
+def stats(owner: NDArray[np.int64], seconds: NDArray[np.float64], count: int) -> list[SliceStats]:
+    """What `SliceStats.add` would count, all at once."""
     width = 2_000
     cells = owner * width + np.floor(np.log(seconds / SHORTEST) * PER_LOG).astype(np.int64)
-    tallies = [SliceTally(1.0) for _ in range(count)]
+    operation_stats = [SliceStats(1.0) for _ in range(count)]
     for cell, number in zip(*(found.tolist() for found in np.unique(cells, return_counts=True)), strict=True):
-        tallies[cell // width].buckets[cell % width] = number
-        tallies[cell // width].operations += number
-    return tallies
+        operation_stats[cell // width].buckets[cell % width] = number
+        operation_stats[cell // width].operations += number
+    return operation_stats
 
 
 def compare_often(machine: Machine, times: int, prior: PhaseNoise | None = None) -> list[Comparison]:
@@ -131,7 +134,7 @@ def test_slices_alone_would_claim_far_too_much_where_phases_differ() -> None:
 
 def steady(mode: Mode, operations: int = 100, seconds: float = 0.01, slices: int = SLICES) -> SlicedPhase:
     """A phase without any noise."""
-    pieces = [SliceTally(1.0) for _ in range(slices)]
+    pieces = [SliceStats(1.0) for _ in range(slices)]
     for piece in pieces:
         for _ in range(operations):
             piece.add(seconds)
@@ -239,7 +242,7 @@ def test_reasons_from_outside_make_it_invalid_and_come_first() -> None:
 
 
 def test_a_stall_of_most_slices_is_survived() -> None:
-    empty = tuple(SliceTally(1.0) for _ in range(SLICES - 1))
+    empty = tuple(SliceStats(1.0) for _ in range(SLICES - 1))
     stalled = SlicedPhase(Mode.SYNC, (*steady(Mode.SYNC).slices[:1], *empty))
     compared = compare(stalled, steady(Mode.ASYNC), steady(Mode.ASYNC), stalled)
     assert compared.throughput is not None
@@ -251,7 +254,7 @@ def test_a_stall_of_most_slices_is_survived() -> None:
 
 def test_a_slice_without_length_is_refused() -> None:
     with pytest.raises(ValueError, match="more than 0 seconds"):
-        compare(SlicedPhase(Mode.SYNC, (SliceTally(0.0),)))
+        compare(SlicedPhase(Mode.SYNC, (SliceStats(0.0),)))
 
 
 @pytest.mark.parametrize(
@@ -296,7 +299,7 @@ def test_a_quantile_of_counted_times_is_less_than_1_percent_off() -> None:
     times = {Mode.SYNC: rng.lognormal(-6, 1, 20_000), Mode.ASYNC: rng.lognormal(-4.3, 0.5, 20_000)}
     phases = []
     for mode in ROUND:
-        pieces = tuple(SliceTally(1.0) for _ in range(SLICES))
+        pieces = tuple(SliceStats(1.0) for _ in range(SLICES))
         for at, seconds in enumerate(times[mode].tolist()):
             pieces[at % SLICES].add(seconds)
         phases.append(SlicedPhase(mode, pieces))
@@ -304,12 +307,12 @@ def test_a_quantile_of_counted_times_is_less_than_1_percent_off() -> None:
     assert compared.p50 is not None
     assert compared.p99 is not None
     for quantile, found in ((0.5, compared.p50), (0.99, compared.p99)):
-        truth = np.quantile(times[Mode.ASYNC], quantile) / np.quantile(times[Mode.SYNC], quantile)
-        assert found.estimate == pytest.approx(truth, rel=0.01)
+        ground_truth = np.quantile(times[Mode.ASYNC], quantile) / np.quantile(times[Mode.SYNC], quantile)
+        assert found.estimate == pytest.approx(ground_truth, rel=0.01)
 
 
 def test_times_out_of_range_are_counted_at_the_ends() -> None:
-    piece = SliceTally(1.0)
+    piece = SliceStats(1.0)
     for seconds in (-1.0, 0.0, 1e-7, 1e-6, 599.0, 600.0, 1e9, math.inf):
         piece.add(seconds)
     assert piece.operations == 8
@@ -319,7 +322,7 @@ def test_times_out_of_range_are_counted_at_the_ends() -> None:
 
 
 def test_a_timeout_adds_its_time_but_no_throughput() -> None:
-    piece = SliceTally(1.0)
+    piece = SliceStats(1.0)
     piece.add(0.01)
     piece.add(30.0, answered=False)
     assert piece.operations == 1
@@ -329,12 +332,12 @@ def test_a_timeout_adds_its_time_but_no_throughput() -> None:
 def test_tallies_of_two_workers_add_up_to_those_of_one_and_survive_the_way() -> None:
     rng = np.random.default_rng(6)
     times = rng.lognormal(-5, 1, 1_000).tolist()
-    one, left, right = SliceTally(1.0), SliceTally(1.0), SliceTally(0.9)
+    one, left, right = SliceStats(1.0), SliceStats(1.0), SliceStats(0.9)
     for at, seconds in enumerate(times):
         one.add(seconds)
         (left if at % 3 else right).add(seconds)
-    assert SliceTally.from_message(msgpack.unpackb(msgpack.packb(one.as_message()))) == one
-    assert SliceTally.from_message(json.loads(json.dumps(one.as_message()))) == one
-    merged = SliceTally.from_message(left.as_message())
-    merged.merge(SliceTally.from_message(right.as_message()))
+    assert SliceStats.from_message(msgpack.unpackb(msgpack.packb(one.as_message()))) == one
+    assert SliceStats.from_message(json.loads(json.dumps(one.as_message()))) == one
+    merged = SliceStats.from_message(left.as_message())
+    merged.merge(SliceStats.from_message(right.as_message()))
     assert merged == one

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.cli import main
-from loadgen.record import write_record
+from loadgen.cli.main import main
+from loadgen.results.record import write_record
 from tests.unit.record_support import manifest, phase, record, timed
 
 Captured = pytest.CaptureFixture[str]

@@ -38,14 +38,14 @@ from loadgen.control.messages import (
     encode,
 )
 from loadgen.control.run import Run
-from loadgen.exporter import Exporter, Role
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
-from loadgen.slices import count_slices
-from loadgen.tally import CLASSES
-from loadgen.truth import Check
+from loadgen.exporters import Exporter, Role
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.operation_stats import CLASSES
+from loadgen.measure.phase import Phase
+from loadgen.measure.recall import Check
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.measure.slices import count_slices
+from loadgen.settings.model import Settings
 from tests.unit.control_support import OWN, WORKER, Process, Screen, over_the_wire
 
 TICK = 0.25
@@ -134,7 +134,7 @@ class Node:
         """What it had counted as it made each of its reports, by run and number."""
         self.executed: Counter[tuple[str, int]] = Counter()
         """How often it has carried out each command, by run and number."""
-        station: Any = SimpleNamespace(
+        process_state: Any = SimpleNamespace(
             ledger=self.ledger, phase=None, settled=set(), started=set(), over=set(), errors={}, stores={}, seen={},
             patience=1.0,
             checks=SimpleNamespace(begin=lambda: None), settle=lambda: None, begin_users=lambda: None,
@@ -142,7 +142,9 @@ class Node:
         )  # fmt: skip
         runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=lambda: None)
         exporter = Exporter("llamaindex", Role.WORKER, lambda: 0)
-        self.agent = Agent(SimpleNamespace(runner=runner), station, exporter, lambda _settings: None, lambda: None)
+        self.agent = Agent(
+            SimpleNamespace(runner=runner), process_state, exporter, lambda _settings: None, lambda: None
+        )
         quiet = SimpleNamespace(in_flight=0, **dict.fromkeys(("begin", "reshare"), lambda *_: None))
         quiet.finish = quiet.complete = lambda: None
         self.agent.arrivals = quiet  # type: ignore[assignment]
@@ -364,10 +366,10 @@ class Simulation(RuleBasedStateMachine):
         self.work(self.random.randrange(1000), reports=True)
         self.coordinator.finish(self.phase)
 
-    @rule(lot=st.integers(0, 2**32), reports=st.sampled_from([True, True, False]))
-    def work(self, lot: int, reports: bool) -> None:
+    @rule(choice=st.integers(0, 2**32), reports=st.sampled_from([True, True, False]))
+    def work(self, choice: int, reports: bool) -> None:
         """Operations of several kinds end in all agents that are not silent, which may report then."""
-        random = Random(lot)
+        random = Random(choice)
         self.steps += 1
         for name in sorted(self.connected()):
             for _ in range(random.randrange(4)):
@@ -456,10 +458,10 @@ def compare(ledger: MergedLedger, expected: Counts, attempts: dict[int, int]) ->
     slices: Counter[tuple[int, str, int]] = Counter()
     rows: Counter[tuple[int, Mode, str]] = Counter()
     for number, window in ledger.windows.items():
-        for kind, tally in window.tallies.items():
-            ends.update({(number, *kind, outcome): n for outcome, n in tally.outcomes.items()})
-            rows[number, *kind] += tally.rows
-            for place, one in tally.times.items():
+        for kind, stats in window.operation_stats.items():
+            ends.update({(number, *kind, outcome): n for outcome, n in stats.outcomes.items()})
+            rows[number, *kind] += stats.rows
+            for place, one in stats.times.items():
                 times[number, *kind, place] += sum(one._service.values())
                 assert one._response is None or one._response.total() == one._service.total()
         for operation, pieces in window.slices.items():

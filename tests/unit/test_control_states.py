@@ -4,7 +4,7 @@ import pytest
 
 from loadgen.control.states import ALLOWED, State, StateMachine
 from loadgen.control.watch import SuccessWatch, find_patience
-from loadgen.settings import Settings
+from loadgen.settings.model import Settings
 
 WAYS = [(one, other) for one in State for other in State]
 

@@ -25,10 +25,10 @@ from loadgen.control.messages import (
     Stop,
 )
 from loadgen.control.states import State
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.truth import Truth
+from loadgen.datasets import GroundTruth
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, Sample
 from tests.unit.control_support import WORKER, Cluster, closed_phases, cluster
 
 BURST = Phase(0, Mode.SYNC, 1, style="sync", operation="search", operations=10)
@@ -161,7 +161,7 @@ def test_the_last_worker_may_be_silent_also_after_another_was_waited_for_in_vain
 
 def test_a_worker_that_comes_late_is_prepared_and_taught_before_it_counts(two: Cluster) -> None:
     run = two.begin(closed_phases(2))
-    run.truth = Truth(2, np.array([[0, 1]]), np.array([[0.9, 0.8]]))
+    run.ground_truth = GroundTruth(2, np.array([[0, 1]]), np.array([[0.9, 0.8]]))
     two.time.run(two.coordinator.teach)
     add(two, "c", after=4.5)
     two.carry_out()
@@ -395,7 +395,7 @@ def test_a_run_of_one_mode_that_is_stopped_before_its_users_have_started_counts_
     two.coordinator.end_run()
     two.time.pass_by(10)
     assert two.screen.opened == []
-    assert two.ledger.windows[0].tallies == {}
+    assert two.ledger.windows[0].operation_stats == {}
     assert two.coordinator.run.incomplete == "only 4 of 8 users had started, and counting begins with the last"
 
 
@@ -454,9 +454,9 @@ def test_a_worker_that_joins_a_run_of_one_mode_counts_from_then_on(two: Cluster)
     two["c"].spawn(4)
     two.time.pass_by(5)
     two.time.run(two.coordinator.stop)
-    assert two["c"].ledger.windows[0].tallies[Mode.SYNC, "search"].operations == 20
+    assert two["c"].ledger.windows[0].operation_stats[Mode.SYNC, "search"].operations == 20
     assert two.operations(0) == sum(
-        two[name].ledger.windows[0].tallies[Mode.SYNC, "search"].operations for name in ("a", "b", "c")
+        two[name].ledger.windows[0].operation_stats[Mode.SYNC, "search"].operations for name in ("a", "b", "c")
     )
 
 
@@ -538,7 +538,7 @@ def test_messages_that_are_lost_repeated_or_late_change_nothing(two: Cluster, co
         numbers = [command.sequence for command in two[name].done]
         assert len(numbers) == len(set(numbers)), "no command is carried out twice"
     counted = [
-        sum(two[name].ledger.windows[number].tallies[Mode.SYNC, "search"].operations for name in ("a", "b"))
+        sum(two[name].ledger.windows[number].operation_stats[Mode.SYNC, "search"].operations for name in ("a", "b"))
         for number in range(2)
     ]
     assert [two.operations(number) for number in range(2)] == counted
@@ -579,7 +579,7 @@ def test_a_worker_that_is_stopped_across_the_end_of_a_run_brings_nothing_of_it_i
     two.time.after(5.0, lambda: two.network.thaw("b"))
     two.carry_out()
     assert run.incomplete == ""
-    assert {mode for window in two.ledger.windows.values() for mode, _ in window.tallies} == {Mode.ASYNC}
+    assert {mode for window in two.ledger.windows.values() for mode, _ in window.operation_stats} == {Mode.ASYNC}
     assert {mode for mode, _ in two.ledger.outside} <= {Mode.ASYNC}
     assert [command.run_id for command in two["b"].done if isinstance(command, Prepare)] == ["one", "two"]
     assert two.operations(1) == 80, "it takes part again"

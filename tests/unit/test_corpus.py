@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from loadgen.settings import Settings
+from loadgen.settings.model import Settings
 from tests.corpus.commands import WAYS
 from tests.corpus.tables import read_table
 

@@ -3,10 +3,10 @@
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 
-from loadgen.addresses import find_flaw, identify, split_secret
-from loadgen.credentials import MASK, Credential, bind, find_credentials, take_secrets, unmask
-from loadgen.faults import SettingsError
-from loadgen.settings import CREDENTIALS, Settings, is_set_on_page
+from loadgen.settings.addresses import find_flaw, identify, split_secret
+from loadgen.settings.credentials import MASK, Credential, bind, find_credentials, take_secrets, unmask
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import CREDENTIALS, Settings, is_set_on_page
 
 HIDDEN = "S3cret"
 FOR_M = {"token": Credential("root:kept", "http://m:19530")}

@@ -12,10 +12,10 @@ from loadgen.calibrate.driving import Found
 from loadgen.calibrate.plan import BASE, ORDER, RATE, SLOW, STOP_RATE, Kind, make_kinds, make_plan
 from loadgen.calibrate.showing import as_json, known_range, show
 from loadgen.calibrate.targets import find_targets
-from loadgen.cli import main
-from loadgen.sample import Mode
-from loadgen.server.delaying import Kept
-from loadgen.server.delays import Delays, pick
+from loadgen.cli.main import main
+from loadgen.measure.sample import Mode
+from loadgen.milvus.server.delaying import Kept
+from loadgen.milvus.server.delays import Delays, pick
 
 
 def test_a_constant_delay_is_the_same_for_all() -> None:

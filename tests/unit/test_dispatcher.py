@@ -11,12 +11,12 @@ import pytest
 from locust import task
 from locust.exception import RescheduleTaskImmediately
 
-from loadgen.pacing import Share
-from loadgen.phase import Phase
-from loadgen.sample import Mode, Outcome
-from loadgen.settings import Settings
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome
+from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
 from loadgen.users.dispatcher import Dispatcher, Turn
+from loadgen.users.pacing import Share
 from tests.unit.stage import CountingStore, Stage, stage
 
 
@@ -39,12 +39,12 @@ BOTH = pytest.mark.parametrize("kind", [AsyncSearch, SyncSearch])
 def playing(on: Stage, *classes: type[Any], seconds: float = 0.5, rate: float = 100.0) -> Iterator[Dispatcher]:
     """A phase of constant arrivals, in a window without a warm-up; all of it is counted at the end."""
     phase = Phase(0, classes[0].mode, 0, seconds=seconds, model="constant", rate=rate)
-    made = Dispatcher(on.environment, on.station, phase, classes)
+    made = Dispatcher(on.environment, on.process_state, phase, classes)
     made.prepare()
     on.wait_until(lambda: not made.missing, "all places")
     start = perf_counter()
-    on.station.phase = phase
-    on.station.ledger.open(phase, start, start + seconds)
+    on.process_state.phase = phase
+    on.process_state.ledger.open(phase, start, start + seconds)
     made.start(start, Turn(0.0, Share()))
     yield made
     on.wait_until(lambda: made.is_over, "the end of the schedule")
@@ -52,8 +52,8 @@ def playing(on: Stage, *classes: type[Any], seconds: float = 0.5, rate: float = 
     made.halt()
     on.wait_until(lambda: not made.in_flight, "the last operation")
     assert on.queue.flush()
-    on.station.ledger(on.samples)
-    on.station.ledger.offer(made.offered, made.lags)
+    on.process_state.ledger(on.samples)
+    on.process_state.ledger.offer(made.offered, made.lags)
     made.dismiss()
     on.wait_until(lambda: not made.leaving, "on_stop of all places")
 
@@ -65,10 +65,10 @@ def settings(**given: Any) -> Settings:
 @BOTH
 def test_every_arrival_is_an_operation_due_when_the_schedule_says(kind: type[Any]) -> None:
     with stage(kind) as on:
-        on.station.settings = settings()
+        on.process_state.settings = settings()
         with playing(on, kind):
             pass
-        flow = on.station.ledger.windows[0].flow
+        flow = on.process_state.ledger.windows[0].flow
         assert (flow.offered, len(on.samples)) == (50, 50)
         first = min(sample.scheduled for sample in on.samples)
         due = sorted(round((sample.scheduled - first) * 100, 6) for sample in on.samples)
@@ -81,43 +81,43 @@ def test_arrivals_go_on_while_the_server_stalls_and_the_wait_is_in_their_times(k
     gate = threading.Event()
     store = CountingStore(gate=gate)
     with stage(kind, store=store) as on:
-        on.station.settings = settings()
+        on.process_state.settings = settings()
         with playing(on, kind) as made:
             on.wait_until(lambda: store.calls >= 20, "20 operations sent to a server that answers none")
             assert made.in_flight >= 20
             assert not on.samples
             gate.set()
-        window = on.station.ledger.windows[0]
-        tally = window.tallies[kind.mode, "search"]
-        assert tally.operations + window.flow.unfinished == window.flow.offered == 50
-        assert tally.percentile(95) > 0.1, "the first ones waited for 20 others to come"
+        window = on.process_state.ledger.windows[0]
+        stats = window.operation_stats[kind.mode, "search"]
+        assert stats.operations + window.flow.unfinished == window.flow.offered == 50
+        assert stats.percentile(95) > 0.1, "the first ones waited for 20 others to come"
         assert window.flow.dropped == 0
 
 
 @BOTH
 def test_a_wait_for_a_place_is_in_the_response_time_and_not_in_the_service_time(kind: type[Any]) -> None:
     with stage(kind, store=CountingStore(seconds=0.02)) as on:
-        on.station.settings = settings(max_in_flight=1, max_wait=10)
+        on.process_state.settings = settings(max_in_flight=1, max_wait=10)
         with playing(on, kind, seconds=0.4, rate=100):
             pass
         one = max(on.samples, key=lambda sample: sample.scheduled)
         assert one.response_seconds > one.service_seconds + 0.1
-        tally = on.station.ledger.windows[0].tallies[kind.mode, "search"]
-        assert tally.response.get_mean_value() > 2 * tally.service.get_mean_value()
+        stats = on.process_state.ledger.windows[0].operation_stats[kind.mode, "search"]
+        assert stats.response.get_mean_value() > 2 * stats.service.get_mean_value()
 
 
 @BOTH
 def test_without_a_place_arrivals_are_dropped_and_every_one_is_accounted_for(kind: type[Any]) -> None:
     gate = threading.Event()
     with stage(kind, store=CountingStore(gate=gate)) as on:
-        on.station.settings = settings(max_in_flight=2, max_wait=0.1)
+        on.process_state.settings = settings(max_in_flight=2, max_wait=0.1)
         told: list[int] = []
-        on.station.on_drop = lambda _mode, number: told.append(number)
+        on.process_state.on_drop = lambda _mode, number: told.append(number)
         with playing(on, kind):
-            on.wait_until(lambda: on.station.ledger.windows[0].flow.dropped >= 20, "20 dropped arrivals")
+            on.wait_until(lambda: on.process_state.ledger.windows[0].flow.dropped >= 20, "20 dropped arrivals")
             gate.set()
-        window = on.station.ledger.windows[0]
-        operations = window.tallies[kind.mode, "search"].operations
+        window = on.process_state.ledger.windows[0]
+        operations = window.operation_stats[kind.mode, "search"].operations
         assert window.flow.offered == 50
         assert operations + window.flow.dropped + window.flow.unfinished == 50
         assert sum(told) == window.flow.dropped
@@ -128,16 +128,16 @@ def test_without_a_place_arrivals_are_dropped_and_every_one_is_accounted_for(kin
 def test_what_the_end_finds_waiting_or_in_flight_is_told_with_its_age(kind: type[Any]) -> None:
     gate = threading.Event()
     with stage(kind, store=CountingStore(gate=gate)) as on:
-        on.station.settings = settings(max_in_flight=4, max_wait=10)
+        on.process_state.settings = settings(max_in_flight=4, max_wait=10)
         told: list[int] = []
-        on.station.on_drop = lambda _mode, number: told.append(number)
+        on.process_state.on_drop = lambda _mode, number: told.append(number)
         with playing(on, kind, seconds=0.3) as made:
             on.wait_until(lambda: made.offered == 30, "all arrivals")
             threading.Timer(0.1, gate.set).start()
-        window = on.station.ledger.windows[0]
+        window = on.process_state.ledger.windows[0]
         assert (window.flow.offered, window.flow.unfinished, window.flow.dropped) == (30, 30, 0)
         assert told == [], "the metrics count as dropped what the record does"
-        assert window.tallies == {}
+        assert window.operation_stats == {}
         assert window.flow.left.get_max_value() == pytest.approx(300_000, rel=0.01), "the first was due at the start"
         assert len(on.samples) == 4, "those that waited for a place were never sent"
 
@@ -189,10 +189,10 @@ def test_tasks_are_drawn_by_weight_and_one_that_passes_is_replaced_by_another(ki
     kind.done.clear()
     kind.lives.clear()
     with stage(kind) as on:
-        on.station.settings = settings(max_in_flight=200)
+        on.process_state.settings = settings(max_in_flight=200)
         with playing(on, kind, rate=400):
             pass
-        assert kind.done["often"] == len(on.samples) == on.station.ledger.windows[0].flow.offered == 200
+        assert kind.done["often"] == len(on.samples) == on.process_state.ledger.windows[0].flow.offered == 200
         assert 30 < kind.done["other"] < 110, "a third of 200, four standard deviations to each side"
         assert kind.lives == {"start": 200, "stop": 200}
 
@@ -212,10 +212,10 @@ class SyncFaulty(SyncUser):
 @pytest.mark.parametrize("kind", [AsyncFaulty, SyncFaulty])
 def test_an_arrival_whose_task_sends_nothing_is_a_dropped_one(kind: type[Any]) -> None:
     with stage(kind) as on:
-        on.station.settings = settings(max_in_flight=20)
+        on.process_state.settings = settings(max_in_flight=20)
         with playing(on, kind, seconds=0.2):
             pass
-        flow = on.station.ledger.windows[0].flow
+        flow = on.process_state.ledger.windows[0].flow
         assert (flow.offered, flow.dropped + flow.unfinished, len(on.samples)) == (20, 20, 0)
         assert [row["count"] for row in on.runner.exceptions.values()] == [20]
 
@@ -225,9 +225,9 @@ def test_operations_that_never_come_back_are_counted_as_failed(kind: type[Any]) 
     gate = threading.Event()
     store = CountingStore(gate=gate)
     with stage(kind, store=store) as on:
-        on.station.settings = settings(max_in_flight=4, max_wait=10)
+        on.process_state.settings = settings(max_in_flight=4, max_wait=10)
         phase = Phase(0, kind.mode, 0, seconds=60, model="constant", rate=100.0)
-        made = Dispatcher(on.environment, on.station, phase, [kind])
+        made = Dispatcher(on.environment, on.process_state, phase, [kind])
         made.prepare()
         on.wait_until(lambda: not made.missing, "all places")
         made.start(perf_counter(), Turn(0.0, Share()))
@@ -241,7 +241,7 @@ def test_operations_that_never_come_back_are_counted_as_failed(kind: type[Any]) 
 
 def test_another_share_in_mid_phase_neither_loses_nor_doubles_an_arrival() -> None:
     with stage(SyncSearch) as on:
-        on.station.settings = settings()
+        on.process_state.settings = settings()
         with playing(on, SyncSearch, seconds=0.6) as made:
             on.wait_until(lambda: made.offered >= 10, "some arrivals")
             made.turn(Turn(0.3, Share(1, 2)))
@@ -256,7 +256,7 @@ def test_what_a_late_schedule_never_handed_over_is_offered_and_left_over(
     kind: type[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with stage(kind) as on:
-        on.station.settings = settings()
+        on.process_state.settings = settings()
         hand_over = Dispatcher._dispatch
 
         def slowly(self: Dispatcher, arrival: Any, now: float) -> None:
@@ -269,8 +269,8 @@ def test_what_a_late_schedule_never_handed_over_is_offered_and_left_over(
             on.wait_until(lambda: perf_counter() > start + 0.6, "the end of the phase")
             made.halt()
             assert made.latest > 0.1
-        window = on.station.ledger.windows[0]
-        done = window.tallies[kind.mode, "search"].operations
+        window = on.process_state.ledger.windows[0]
+        done = window.operation_stats[kind.mode, "search"].operations
         assert window.flow.offered == 50
         assert done < 20
         assert done + window.flow.dropped + window.flow.unfinished == 50

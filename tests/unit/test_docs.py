@@ -8,9 +8,9 @@ import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
 import loadgen
-from loadgen.cli import main
-from loadgen.reference import SECTIONS
-from loadgen.settings import Settings
+from loadgen.cli.main import main
+from loadgen.settings.model import Settings
+from loadgen.settings.reference import SECTIONS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
-from loadgen.faults import SettingsError
-from loadgen.plugin.arguments import add_arguments, read_settings
-from loadgen.plugin.doubts import Doubts
+from loadgen.locust_plugin.arguments import add_arguments, read_settings
+from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.settings.faults import SettingsError
 
 
-def doubted(*arguments: str) -> tuple[Doubts, list[str]]:
+def doubted(*arguments: str) -> tuple[ParserErrors, list[str]]:
     """The doubts and the faults of a command line, joined as a run tells them."""
-    doubts = Doubts()
+    doubts = ParserErrors()
     parser = get_empty_argument_parser(default_config_files=[])
     setup_parser_arguments(parser)
     add_arguments(parser, {}, doubts)
@@ -72,7 +72,7 @@ def test_switches_that_are_right_are_read(tmp_path: Path, monkeypatch: pytest.Mo
     file.write_text("overwrite = true\nupsert = off\n")
     parser = get_empty_argument_parser(default_config_files=[])
     setup_parser_arguments(parser)
-    add_arguments(parser, {}, Doubts())
+    add_arguments(parser, {}, ParserErrors())
     settings = read_settings(parser.parse_args(["--config", str(file)]), None)
     assert (settings.fresh, settings.overwrite, settings.upsert) == (True, True, False)
 

@@ -5,25 +5,25 @@ from typing import Any
 
 import pytest
 
-from loadgen.compare import Verdict
-from loadgen.faults import SettingsError
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.plugin.board import Board, level_rows, table_rows
-from loadgen.plugin.ending import find_faults
-from loadgen.plugin.progress import Progress
-from loadgen.plugin.recording import Recorder
-from loadgen.record import RunRecord
-from loadgen.report.markdown import to_markdown
-from loadgen.report.summary import summarize
-from loadgen.requirements import judge_empty, parse_max_empty
+from loadgen.locust_plugin.ending import find_faults
+from loadgen.locust_plugin.progress import Progress
+from loadgen.locust_plugin.recording import Recorder
+from loadgen.locust_plugin.tab_data import TabData, level_rows, table_rows
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.milvus.store import ServerInfo
+from loadgen.reports.console import print_tables
+from loadgen.reports.markdown import to_markdown
+from loadgen.reports.summary import summarize
+from loadgen.results.comparison import Verdict
 from loadgen.results.levels import find_levels
+from loadgen.results.record import RunRecord
 from loadgen.results.regressions import Word, find_regressions
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
-from loadgen.store import ServerInfo
-from loadgen.tables import print_tables
-from loadgen.verdict import explain
+from loadgen.results.requirements import judge_empty, parse_max_empty
+from loadgen.results.verdict import explain
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
 from tests.unit.beats import watch
 from tests.unit.result_support import results_of
 
@@ -154,7 +154,7 @@ def test_empty_answers_are_a_column_everywhere() -> None:
     assert [row.split("│")[column].strip() for row in rows] == ["0", "600"]
     (row,) = table_rows(level_rows(levels))
     assert (row["sync_empty"], row["async_empty"]) == (0, 600)
-    assert [row.empty for row in Board(ledger, Progress()).rows()] == [0, 300, 300, 0]
+    assert [row.empty for row in TabData(ledger, Progress()).rows()] == [0, 300, 300, 0]
     lines = to_markdown([summarize(recorded(ledger))]).splitlines()
     head_line = next(line for line in lines if line.startswith("| load | mode | operations/s"))
     place = head_line.split(" | ").index("empty |")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadgen.errors import describe_error
+from loadgen.measure.errors import describe_error
 
 
 class SpeechlessError(Exception):

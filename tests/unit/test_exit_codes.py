@@ -8,9 +8,9 @@ import pytest
 
 from loadgen.control.exit_codes import End, find_exit_code
 from loadgen.control.run import Run
-from loadgen.phase import Phase
-from loadgen.sample import Mode
-from loadgen.settings import Settings
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode
+from loadgen.settings.model import Settings
 
 PLAN = tuple(Phase(number, Mode.SYNC, 8, 10.0) for number in range(4))
 

@@ -10,14 +10,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadgen.exporter import Exporter, Role, new_registry
-from loadgen.exporter.buckets import DURATIONS
-from loadgen.exporter.counting import OPERATIONS
-from loadgen.health import Beat
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
+from loadgen.exporters import Exporter, Role, new_registry
+from loadgen.exporters.buckets import DURATIONS
+from loadgen.exporters.counting import OPERATIONS
+from loadgen.measure.health import Beat
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.settings.model import Settings
 
 SEARCH = {"mode": "async", "operation": "search", "client": "llamaindex"}
 RUN = {"run_id": "20261122-193000-k3f9", "server": "milvus v2.6"}
@@ -110,10 +110,10 @@ def test_a_quantile_is_within_ten_per_cent_of_the_ledgers(middle: float) -> None
     batch = [sample(draw.lognormvariate(math.log(middle), 0.7)) for _ in range(5_000)]
     for sink in (exporter, ledger):
         sink(batch)
-    tally = ledger.windows[0].tallies[Mode.ASYNC, "search"]
+    stats = ledger.windows[0].operation_stats[Mode.ASYNC, "search"]
     for percent in (50, 90, 95, 99):
         assert quantile(registry, "loadgen_service_seconds", percent / 100) == pytest.approx(
-            tally.percentile(percent), rel=0.1
+            stats.percentile(percent), rel=0.1
         )
 
 

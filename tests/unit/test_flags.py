@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadgen.cli import main
+from loadgen.cli.main import main
 from tests.unit.test_arguments import make_parser
 
 SECRET = "root:hidden"

@@ -7,12 +7,12 @@ import gevent
 import msgpack
 import pytest
 
-from loadgen.health import Beat, Health, new_lags
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
+from loadgen.measure.health import Beat, Health, new_lags
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import INTERVAL, Pulse
-from loadgen.sample import Mode
 
 
 def beat(at: float = 1.0, cpu: float = 0.02, lag: float = 0.001, in_flight: int = 3) -> Beat:

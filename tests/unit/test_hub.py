@@ -11,8 +11,8 @@ import pytest
 from gevent.event import Event
 from locust.exception import RescheduleTask, StopUser
 
+from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.runtime.hub import HubQueue
-from loadgen.sample import Mode, Outcome, Sample
 
 RAISED = (
     ValueError, StopUser, RescheduleTask, SystemExit, KeyboardInterrupt, GeneratorExit, gevent.GreenletExit,

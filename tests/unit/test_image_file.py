@@ -81,7 +81,7 @@ def test_the_builder_sees_what_is_copied_and_nothing_else() -> None:
     assert [name for name in sorted(taken()) if not (ROOT / name).exists()] == []
     assert {rule.removeprefix("!") for rule in RULES if rule.startswith("!")} == taken()
     assert [name for name in sorted(taken()) if is_left_out(name)] == []
-    assert not is_left_out("loadgen/report/page.css")
+    assert not is_left_out("loadgen/reports/page.css")
 
 
 @pytest.mark.parametrize(

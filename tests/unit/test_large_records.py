@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadgen import bootstrap
-from loadgen.bootstrap import PHASES_IN_FULL, SLICES_AT_MOST, SlicedPhase, resample
-from loadgen.cli import main
-from loadgen.compare import compare_phases
-from loadgen.listing import name_phases
-from loadgen.record import RecordError, RunRecord, read_record, write_record, writing
-from loadgen.report.html import to_html
-from loadgen.report.markdown import to_markdown
-from loadgen.report.summary import summarize
-from loadgen.sample import Mode
-from loadgen.slices import SliceTally
-from loadgen.tally import HIGHEST, LOWEST, decode_histogram, new_histogram
-from loadgen.verdict import explain
+from loadgen.cli.main import main
+from loadgen.measure.operation_stats import HIGHEST, LOWEST, decode_histogram, new_histogram
+from loadgen.measure.sample import Mode
+from loadgen.measure.slices import SliceStats
+from loadgen.reports.html import to_html
+from loadgen.reports.markdown import to_markdown
+from loadgen.reports.summary import summarize
+from loadgen.results import bootstrap
+from loadgen.results.bootstrap import PHASES_IN_FULL, SLICES_AT_MOST, SlicedPhase, resample
+from loadgen.results.comparison import compare_phases
+from loadgen.results.record import RecordError, RunRecord, read_record, write_record, writing
+from loadgen.results.verdict import explain
+from loadgen.text.listing import name_phases
 from tests.unit.record_support import comparison, operation, phase, record, timed
 
 BEGAN = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
@@ -119,7 +119,7 @@ def sliced(rng: np.random.Generator, phases: int, slices: int = 10) -> list[Slic
     for number in range(phases):
         pieces = []
         for _ in range(slices):
-            piece = SliceTally(1.0)
+            piece = SliceStats(1.0)
             for seconds in rng.exponential(0.01, rng.poisson(60 * (1.1 if ROUND[number % 4] == "async" else 1.0))):
                 piece.add(float(seconds))
             pieces.append(piece)

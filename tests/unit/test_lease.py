@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from loadgen.faults import SettingsError
-from loadgen.settings import Settings
-from loadgen.store import lease as module
-from loadgen.store.holders import Holder, Use
-from loadgen.store.lease import Lease
-from loadgen.store.watching import Life, Pace, Watch
+from loadgen.milvus.store import lease as module
+from loadgen.milvus.store.holders import Holder, Use
+from loadgen.milvus.store.lease import Lease
+from loadgen.milvus.store.watching import Life, Pace, Watch
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
 
 QUICK = Pace(beat=0.05, expiry=60, look=0.01)
 

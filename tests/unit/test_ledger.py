@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from loadgen.control.merged import MergedLedger
-from loadgen.errors import KINDS, OTHER, ErrorKind
-from loadgen.health import new_lags
-from loadgen.ledger import Counted, Ledger
-from loadgen.phase import Phase
-from loadgen.sample import Mode, Outcome, OutcomeClass, Sample
-from loadgen.tally import new_histogram
+from loadgen.measure.errors import KINDS, OTHER, ErrorKind
+from loadgen.measure.health import new_lags
+from loadgen.measure.ledger import Counted, Ledger
+from loadgen.measure.operation_stats import new_histogram
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, OutcomeClass, Sample
 from tests.unit.beats import watch
 
 PHASES = [Phase(number, mode, 8, seconds=10) for number, mode in enumerate((Mode.SYNC, Mode.ASYNC))]
@@ -33,8 +33,8 @@ def test_only_what_finishes_within_the_window_counts() -> None:
     ledger.open(PHASES[0], 100.0, 110.0)
     ledger([sample(99.999), sample(100.0), sample(105.0), sample(109.999), sample(110.0)])
     window = ledger.windows[0]
-    assert window.tallies[Mode.SYNC, "search"].operations == 3
-    assert window.tallies[Mode.SYNC, "search"].rows == 30
+    assert window.operation_stats[Mode.SYNC, "search"].operations == 3
+    assert window.operation_stats[Mode.SYNC, "search"].rows == 30
     assert window.seconds == 10
 
 
@@ -43,8 +43,8 @@ def test_a_sample_that_arrives_after_the_next_phase_began_counts_in_its_own() ->
     ledger.open(PHASES[0], 100.0, 110.0)
     ledger.open(PHASES[1], 112.0, 122.0)
     ledger([sample(109.0), sample(111.0), sample(113.0, mode=Mode.ASYNC)])
-    assert ledger.windows[0].tallies[Mode.SYNC, "search"].operations == 1
-    assert ledger.windows[1].tallies[Mode.ASYNC, "search"].operations == 1
+    assert ledger.windows[0].operation_stats[Mode.SYNC, "search"].operations == 1
+    assert ledger.windows[1].operation_stats[Mode.ASYNC, "search"].operations == 1
 
 
 def test_a_phase_that_was_expected_gets_the_time_of_its_start_from_the_reports() -> None:
@@ -74,7 +74,7 @@ def test_a_timed_phase_that_is_broken_off_is_as_long_as_it_ran() -> None:
     send(worker, master, 106.0)
     worker.close(109.0)
     assert worker.windows[0].seconds == master.windows[0].seconds == 4
-    assert master.windows[0].tallies[Mode.SYNC, "search"].operations == 1
+    assert master.windows[0].operation_stats[Mode.SYNC, "search"].operations == 1
 
 
 def test_a_phase_broken_off_in_its_warm_up_has_no_length() -> None:
@@ -82,7 +82,7 @@ def test_a_phase_broken_off_in_its_warm_up_has_no_length() -> None:
     ledger.open(PHASES[0], 100.0, 110.0)
     ledger.cut(99.0)
     ledger([sample(101.0)])
-    assert (ledger.windows[0].seconds, ledger.windows[0].tallies) == (0, {})
+    assert (ledger.windows[0].seconds, ledger.windows[0].operation_stats) == (0, {})
 
 
 def test_percentiles_are_exact_to_three_digits_and_leave_out_only_refusals() -> None:
@@ -90,18 +90,18 @@ def test_percentiles_are_exact_to_three_digits_and_leave_out_only_refusals() -> 
     ledger.open(PHASES[0], 0.0, 1e6)
     ledger([sample(1000.0 + number, took=number / 1000) for number in range(1, 1001)])
     ledger([sample(3000.0, took=30.0, outcome=Outcome.TIMEOUT), sample(3000.0, took=1e-4, outcome=Outcome.UNAVAILABLE)])
-    tally = ledger.windows[0].tallies[Mode.SYNC, "search"]
-    assert tally.percentile(50) == pytest.approx(0.501, rel=2e-3)
-    assert tally.percentile(99) == pytest.approx(0.991, rel=2e-3)
-    assert tally.percentile(100) == pytest.approx(30.0, rel=2e-3)
-    assert (tally.operations, tally.failures) == (1002, 2)
+    stats = ledger.windows[0].operation_stats[Mode.SYNC, "search"]
+    assert stats.percentile(50) == pytest.approx(0.501, rel=2e-3)
+    assert stats.percentile(99) == pytest.approx(0.991, rel=2e-3)
+    assert stats.percentile(100) == pytest.approx(30.0, rel=2e-3)
+    assert (stats.operations, stats.failures) == (1002, 2)
 
 
 def test_nothing_counted_has_no_percentile() -> None:
     ledger = Ledger()
     ledger.open(PHASES[0], 0.0, 10.0)
     ledger([sample(1.0, outcome=Outcome.FAILED)])
-    assert math.isnan(ledger.windows[0].tallies[Mode.SYNC, "search"].percentile(50))
+    assert math.isnan(ledger.windows[0].operation_stats[Mode.SYNC, "search"].percentile(50))
 
 
 def test_reports_of_two_workers_add_up_to_what_one_process_would_have_counted() -> None:
@@ -117,7 +117,7 @@ def test_reports_of_two_workers_add_up_to_what_one_process_would_have_counted() 
             for name, worker in enumerate(workers):
                 send(worker, master, 2e6, f"worker {name}")
     counted: tuple[Counted, ...] = (alone, master)
-    mine, merged = (ledger.windows[0].tallies[Mode.SYNC, "search"] for ledger in counted)
+    mine, merged = (ledger.windows[0].operation_stats[Mode.SYNC, "search"] for ledger in counted)
     assert merged.outcomes == mine.outcomes
     assert merged.rows == mine.rows
     assert [merged.percentile(p) for p in (1, 50, 90, 99, 100)] == [mine.percentile(p) for p in (1, 50, 90, 99, 100)]
@@ -132,7 +132,7 @@ def test_the_length_of_a_burst_reaches_the_master_also_when_its_samples_went_bef
     worker.close(10.75)
     send(worker, master, 10.8)
     assert master.windows[4].seconds == 0.75
-    assert master.windows[4].tallies[Mode.SYNC, "search"].operations == 1
+    assert master.windows[4].operation_stats[Mode.SYNC, "search"].operations == 1
 
 
 OPEN = Phase(0, Mode.ASYNC, 0, seconds=10, model="poisson", rate=100.0)
@@ -152,11 +152,11 @@ def test_service_and_response_times_are_apart_where_operations_start_late_and_su
     send(worker, master, 103.0)
     worker([late(104.0, waited=0.5, took=0.02)])
     send(worker, master, 111.0)
-    tally = master.windows[0].tallies[Mode.ASYNC, "search"]
-    assert tally.operations == tally.service.get_total_count() == tally.response.get_total_count() == 601
-    assert tally.service.get_max_value() == pytest.approx(20_000, rel=2e-3)
-    assert tally.percentile(40) == pytest.approx(0.02, rel=2e-3)
-    assert tally.percentile(60) == pytest.approx(0.52, rel=2e-3)
+    stats = master.windows[0].operation_stats[Mode.ASYNC, "search"]
+    assert stats.operations == stats.service.get_total_count() == stats.response.get_total_count() == 601
+    assert stats.service.get_max_value() == pytest.approx(20_000, rel=2e-3)
+    assert stats.percentile(40) == pytest.approx(0.02, rel=2e-3)
+    assert stats.percentile(60) == pytest.approx(0.52, rel=2e-3)
     quantiles = [number for piece in master.windows[0].slices["search"] for number in piece.buckets]
     assert len(set(quantiles)) == 2, "slices have the response times"
 
@@ -166,12 +166,12 @@ def test_each_outcome_class_has_its_own_times_and_refusals_are_in_no_percentile(
     ledger.open(PHASES[0], 100.0, 110.0)
     for took, outcome in ((0.01, Outcome.OK), (0.02, Outcome.EMPTY), (30.0, Outcome.TIMEOUT), (5.0, Outcome.THROTTLED)):
         ledger([sample(105.0, took, outcome)])
-    tally = ledger.windows[0].tallies[Mode.SYNC, "search"]
-    largest = {kind: times.service.get_max_value() / 1e6 for kind, times in tally.times.items()}
+    stats = ledger.windows[0].operation_stats[Mode.SYNC, "search"]
+    largest = {kind: times.service.get_max_value() / 1e6 for kind, times in stats.times.items()}
     wanted = {OutcomeClass.ANSWERED: 0.02, OutcomeClass.TIMEOUT: 30.0, OutcomeClass.FAILED: 5.0}
     assert largest == pytest.approx(wanted, rel=2e-3)
-    assert tally.response.get_total_count() == 3
-    assert (tally.operations, tally.failures) == (4, 2)
+    assert stats.response.get_total_count() == 3
+    assert (stats.operations, stats.failures) == (4, 2)
 
 
 def test_counting_many_at_once_gives_the_histogram_of_one_by_one() -> None:
@@ -183,7 +183,7 @@ def test_counting_many_at_once_gives_the_histogram_of_one_by_one() -> None:
     ledger = Ledger()
     ledger.open(Phase(0, Mode.SYNC, 1), 0.0)
     ledger([Sample(Mode.SYNC, "search", 0.0, 0.0, seconds, Outcome.OK, 1) for seconds in times])
-    assert ledger.windows[0].tallies[Mode.SYNC, "search"].service.encode() == one_by_one.encode()
+    assert ledger.windows[0].operation_stats[Mode.SYNC, "search"].service.encode() == one_by_one.encode()
 
 
 def test_what_a_windows_end_finds_under_way_is_left_over_with_its_age_and_no_operation_of_it() -> None:
@@ -192,7 +192,7 @@ def test_what_a_windows_end_finds_under_way_is_left_over_with_its_age_and_no_ope
     ledger([late(109.9, 0.1, 0.1), late(110.2, waited=0.5, took=0.1), late(112.0, waited=0.0, took=1.0)])
     ledger.drop([109.0, 109.5], at=110.5)
     flow = ledger.windows[0].flow
-    assert ledger.windows[0].tallies[Mode.ASYNC, "search"].operations == 1
+    assert ledger.windows[0].operation_stats[Mode.ASYNC, "search"].operations == 1
     assert (flow.unfinished, flow.dropped) == (3, 0), "one was due after the end"
     assert flow.left.get_max_value() == pytest.approx(1_000_000, rel=2e-3)
 
@@ -230,7 +230,9 @@ def test_every_operation_is_counted_once_in_a_phase_or_outside_of_all_and_so_on_
     worker([sample(111.5, mode=Mode.ASYNC), sample(113.0, mode=Mode.ASYNC), sample(109.5)])
     send(worker, master, 123.0)
     counted = {
-        (key, number): tally.operations for number in (0, 1) for key, tally in master.windows[number].tallies.items()
+        (key, number): stats.operations
+        for number in (0, 1)
+        for key, stats in master.windows[number].operation_stats.items()
     }
     assert counted == {((Mode.SYNC, "search"), 0): 2, ((Mode.ASYNC, "search"), 1): 1}
     assert master.outside == {

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgen.control.merged import MergedLedger
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.tally import HIGHEST, LOWEST, Times, _pack, _unpack, find_values
-from loadgen.truth import Check
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.operation_stats import HIGHEST, LOWEST, Times, _pack, _unpack, find_values
+from loadgen.measure.phase import Phase
+from loadgen.measure.recall import Check
+from loadgen.measure.sample import Mode, Outcome, Sample
 
 PHASES = tuple(
     Phase(number, mode, 8, 10.0, attempt=attempt)
@@ -64,11 +64,11 @@ def seen(ledger: MergedLedger) -> dict[str, Any]:
     return {
         "windows": {
             number: {
-                "tallies": {kind: (tally.outcomes, tally.rows) for kind, tally in window.tallies.items()},
+                "tallies": {kind: (stats.outcomes, stats.rows) for kind, stats in window.operation_stats.items()},
                 "times": {
                     (*kind, place): (times.service.encode(), times.response.encode())
-                    for kind, tally in window.tallies.items()
-                    for place, times in tally.times.items()
+                    for kind, stats in window.operation_stats.items()
+                    for place, times in stats.times.items()
                 },
                 "slices": {
                     operation: [(piece.operations, sorted(piece.buckets.items())) for piece in pieces]
@@ -129,8 +129,8 @@ def test_the_result_of_agents_is_that_of_one_process_that_counted_everything(age
         {
             (number, *kind, outcome): n
             for number, window in result.windows.items()
-            for kind, tally in window.tallies.items()
-            for outcome, n in tally.outcomes.items()
+            for kind, stats in window.operation_stats.items()
+            for outcome, n in stats.outcomes.items()
         }
     )
     assert outside == Counter({(*kind, end): n for kind, ends in result.outside.items() for end, n in ends.items()})

@@ -9,8 +9,8 @@ from locust import task
 from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
-from loadgen.plugin.request_event import RequestEvent
-from loadgen.sample import Mode, Outcome, Sample
+from loadgen.locust_plugin.request_event import RequestEvent
+from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.users import AsyncUser, SyncUser
 from loadgen.users.listeners import Listeners
 from tests.unit.stage import CountingStore, Stage, stage

@@ -12,11 +12,11 @@ from locust.exception import RescheduleTaskImmediately, StopUser
 
 from loadgen.clients import AsyncClient, SyncClient
 from loadgen.clients.base import ClosedError, UnfinishedError
-from loadgen.ledger import Ledger
-from loadgen.operation import NAMES_AT_MOST, STAGES_AT_MOST, Operation, OperationNameError
-from loadgen.phase import Phase
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.operation import NAMES_AT_MOST, STAGES_AT_MOST, Operation, OperationNameError
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.results.phase_result import finalise
-from loadgen.sample import Mode, Outcome, Sample
 from loadgen.users import AsyncUser, SyncUser
 from loadgen.users.measuring import AsyncCall, Call, SyncCall
 from tests.unit.stage import CountingStore, stage
@@ -308,8 +308,8 @@ def test_an_operation_that_a_class_leaves_out_is_refused() -> None:
     kind = type("Searching", (SyncSearch,), {"operations": ("ask",)})
     with stage(kind) as on:
         on.start(1)
-        on.wait_until(lambda: bool(on.station.errors.counts), "the first task")
+        on.wait_until(lambda: bool(on.process_state.errors.counts), "the first task")
         on.stop()
         assert on.samples == []
-        [(found, _)] = on.station.errors.counts.items()
+        [(found, _)] = on.process_state.errors.counts.items()
         assert found.name == "UndeclaredError"

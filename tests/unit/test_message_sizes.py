@@ -2,9 +2,9 @@
 
 import pytest
 
-from loadgen.faults import SettingsError
-from loadgen.message_sizes import LITE, MILVUS, MILVUS_2_3, Limits, find_oversized, limits_of
-from loadgen.settings import Settings
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.message_sizes import LITE, MILVUS, MILVUS_2_3, Limits, find_oversized, limits_of
+from loadgen.settings.model import Settings
 
 WIDE = {"dim": 32_768, "rows": 20_000}
 

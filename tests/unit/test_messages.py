@@ -23,9 +23,9 @@ from loadgen.control.messages import (
     decode,
     encode,
 )
-from loadgen.phase import Phase
-from loadgen.sample import Mode
-from loadgen.settings import Settings
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode
+from loadgen.settings.model import Settings
 
 KINDS: list[type[Any]] = [*get_args(Command), *get_args(FromAgent)]
 NAMES = {kind: next(one.default for one in fields(kind) if one.name == "kind") for kind in KINDS}

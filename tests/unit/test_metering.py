@@ -7,8 +7,8 @@ from unittest.mock import Mock
 import pytest
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from loadgen.exporter import Role
-from loadgen.plugin.metering import Metering
+from loadgen.exporters import Role
+from loadgen.locust_plugin.metering import Metering
 
 
 def runner_of(kind: type[Any]) -> Any:
@@ -46,7 +46,7 @@ def test_wrong_settings_of_a_worker_end_it_with_all_faults(
         told.append(text)
         raise SystemExit(2)
 
-    monkeypatch.setattr("loadgen.plugin.metering.leave", leave)
+    monkeypatch.setattr("loadgen.locust_plugin.metering.leave", leave)
     wrong = options("http")
     wrong.metrics_linger = "-1"
     with pytest.raises(SystemExit):

@@ -8,7 +8,7 @@ from pymilvus.exceptions import MilvusException, ParamError
 
 from loadgen.clients.base import UnfinishedError
 from loadgen.clients.outcomes import LONGEST_TEXT, describe, outcome_of
-from loadgen.sample import Outcome
+from loadgen.measure.sample import Outcome
 
 
 class Refusal(grpc.RpcError):

@@ -10,12 +10,12 @@ from flask import jsonify
 from locust import task
 from locust.env import Environment
 
-from loadgen.credentials import MASK
-from loadgen.plugin.asking import Asking
-from loadgen.plugin.doubts import Doubts
-from loadgen.plugin.guard import is_own
-from loadgen.plugin.page import dress_page
-from loadgen.settings import Settings, is_set_on_page
+from loadgen.locust_plugin.asking import Asking
+from loadgen.locust_plugin.guard import is_own
+from loadgen.locust_plugin.page import dress_page
+from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.settings.credentials import MASK
+from loadgen.settings.model import Settings, is_set_on_page
 from loadgen.users import AsyncUser, SyncUser
 from tests.unit.test_arguments import make_parser
 
@@ -54,7 +54,7 @@ class Served:
         self.environment = Environment(user_classes=[Asynchronous, Blocking], parsed_options=options, host=options.host)
         self.runner = self.environment.create_local_runner()
         self.web_ui = self.environment.create_web_ui("", 0, delayed_start=True)
-        self.asking = Asking(self.environment, Doubts(), None)  # type: ignore[arg-type]
+        self.asking = Asking(self.environment, ParserErrors(), None)  # type: ignore[arg-type]
         self.asking.read()
         self.started: list[dict[str, str]] = []
         self.accepts = True

@@ -11,7 +11,12 @@ from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_MISSING, STATE_RUNNING
 from locust.stats import RequestStats, setup_distributed_stats_event_listeners
 
-from loadgen.plugin.patches import RememberedNode, count_time_steadily, keep_runs_apart, keep_users_to_plan
+from loadgen.locust_plugin.runner_patches import (
+    RememberedNode,
+    count_time_steadily,
+    keep_runs_apart,
+    keep_users_to_plan,
+)
 
 
 def test_a_clock_that_is_set_is_not_set_for_locust(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from loadgen.control.run import Run
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.plugin.ending import Ending
-from loadgen.record import PhaseTexts, read_record, write_record, writing
-from loadgen.record.writing import as_json
+from loadgen.locust_plugin.ending import Ending
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.milvus.store import ServerInfo
 from loadgen.results import levels, phase_result
 from loadgen.results.figures import LoadLevel, load_level, throughput
 from loadgen.results.levels import LevelResults
 from loadgen.results.phase_result import PhaseResults
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
-from loadgen.store import ServerInfo
+from loadgen.results.record import PhaseTexts, read_record, write_record, writing
+from loadgen.results.record.writing import as_json
+from loadgen.settings.model import Settings
 from tests.unit.record_support import phase as phase_record
 from tests.unit.record_support import record
 from tests.unit.test_tables import two_rounds

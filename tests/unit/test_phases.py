@@ -2,8 +2,8 @@
 
 import pytest
 
-from loadgen.phase import Phase, burst_phases, timed_phases
-from loadgen.sample import Mode
+from loadgen.measure.phase import Phase, burst_phases, timed_phases
+from loadgen.measure.sample import Mode
 
 BOTH_MODES = (Mode.SYNC, Mode.ASYNC)
 

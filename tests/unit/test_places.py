@@ -2,18 +2,18 @@
 
 import pytest
 
-from loadgen.users.places import Arrival, Drop, Lot, Places
+from loadgen.users.slot_queue import Arrival, Drop, SlotQueue, TaskChoice
 
-LOT = Lot(0, print)
+LOT = TaskChoice(0, print)
 
 
 def arrival(due: float) -> Arrival:
     return Arrival(due, LOT)
 
 
-def places(number: int, max_wait: float = 1.0) -> tuple[Places[str], list[Drop]]:
+def places(number: int, max_wait: float = 1.0) -> tuple[SlotQueue[str], list[Drop]]:
     told: list[Drop] = []
-    made: Places[str] = Places(max_wait, told.append)
+    made: SlotQueue[str] = SlotQueue(max_wait, told.append)
     made.fill("abcdef"[:number])
     return made, told
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.cli import main
+from loadgen.cli.main import main
 from loadgen.clients.outcomes import describe
-from loadgen.faults import Fault
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.plain_text import VisibleFormatter, clean_logs, escape_json, lines, one_line
-from loadgen.record import RunRecord, as_block, read_record, write_record
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.reports.console import print_tables
 from loadgen.results.levels import find_levels
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.tables import print_tables
+from loadgen.results.record import RunRecord, as_block, read_record, write_record
+from loadgen.settings.faults import Fault
+from loadgen.text.plain_text import VisibleFormatter, clean_logs, escape_json, lines, one_line
 from tests.unit.record_support import comparison, manifest, phase, record, timed
 from tests.unit.result_support import results_of
 

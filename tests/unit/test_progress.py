@@ -8,12 +8,12 @@ import re
 import pytest
 
 from loadgen.control.merged import MergedLedger
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase, timed_phases
-from loadgen.plugin.display import ERASE, Display, in_words
-from loadgen.plugin.progress import Figures, Now, Progress
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.store import LoadingLine
+from loadgen.locust_plugin.display import ERASE, Display, in_words
+from loadgen.locust_plugin.progress import Figures, Now, Progress
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase, timed_phases
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.milvus.store import LoadingLine
 
 PLAN = timed_phases((Mode.SYNC, Mode.ASYNC), (8,), 1, (10.0, 2.0))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadgen.proxies import channel_options, find_proxy, is_loopback
+from loadgen.milvus.proxies import channel_options, find_proxy, is_loopback
 
 PROXY = "http://proxy.test:3128"
 

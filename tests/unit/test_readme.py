@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from loadgen.settings import Settings, as_text
+from loadgen.settings.model import Settings, as_text
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

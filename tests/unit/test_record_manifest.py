@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from loadgen.record import describe_machine, mask_command_line, package_versions, settings_without_secrets
-from loadgen.settings import Settings
+from loadgen.results.record import describe_machine, mask_command_line, package_versions, settings_without_secrets
+from loadgen.settings.model import Settings
 
 
 def test_settings_are_told_without_the_token_and_without_a_password_in_the_address() -> None:

@@ -17,12 +17,12 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from pydantic import ValidationError
 
-import loadgen.record
-from loadgen.record import SCHEMA_VERSION, Durations, Ratio, RunRecord, new_run_id, schema
-from loadgen.sample import Mode, Outcome
+import loadgen.results.record
+from loadgen.measure.sample import Mode, Outcome
+from loadgen.results.record import SCHEMA_VERSION, Durations, Ratio, RunRecord, new_run_id, schema
 from tests.unit.record_support import comparison, durations, manifest, operation, phase, record
 
-SCHEMA = Path(loadgen.record.__file__).with_name("schema.json")
+SCHEMA = Path(loadgen.results.record.__file__).with_name("schema.json")
 
 
 def plain(*args: Any, **given: Any) -> dict[str, Any]:
@@ -157,16 +157,16 @@ def test_a_run_id_tells_the_time_in_utc_and_differs_within_a_second() -> None:
 
 
 def test_the_committed_schema_is_that_of_the_model() -> None:
-    assert json.loads(SCHEMA.read_text()) == schema(), "run `python -m loadgen.record`"
+    assert json.loads(SCHEMA.read_text()) == schema(), "run `python -m loadgen.results.record`"
 
 
 def test_the_schema_is_written_anew_by_one_command(tmp_path: Path) -> None:
     """In a copy of the package, so that the test does not repair what it looks at."""
     package = Path(loadgen.__file__).parent
     shutil.copytree(package, tmp_path / "loadgen", ignore=shutil.ignore_patterns("__pycache__", "schema.json"))
-    command = [sys.executable, "-m", "loadgen.record"]
+    command = [sys.executable, "-m", "loadgen.results.record"]
     subprocess.run(command, check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)})
-    assert (tmp_path / "loadgen/record/schema.json").read_bytes() == SCHEMA.read_bytes()
+    assert (tmp_path / "loadgen/results/record/schema.json").read_bytes() == SCHEMA.read_bytes()
 
 
 def test_an_encoded_histogram_is_kept_as_it_is() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from loadgen.faults import Fault
-from loadgen.record import SCHEMA_VERSION, RecordError, check_folder, make_folder, read_record, write_record
-from loadgen.sample import Outcome
+from loadgen.measure.sample import Outcome
+from loadgen.results.record import SCHEMA_VERSION, RecordError, check_folder, make_folder, read_record, write_record
+from loadgen.settings.faults import Fault
 from tests.unit.record_support import comparison, operation, phase, record
 
 NAME = "20261122-193000-k3f9.json"

@@ -10,20 +10,20 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 
 from loadgen.control.merged import MergedLedger
 from loadgen.control.run import Run
-from loadgen.health import Beat, new_lags
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.plugin.arguments import add_arguments
-from loadgen.plugin.doubts import Doubts
-from loadgen.plugin.ending import Ending
-from loadgen.plugin.recording import Recorder
-from loadgen.record import read_record
-from loadgen.report.summary import summarize
-from loadgen.report.tables import phase_table
-from loadgen.report.writing import make_report
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
-from loadgen.store import ServerInfo
+from loadgen.locust_plugin.arguments import add_arguments
+from loadgen.locust_plugin.ending import Ending
+from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.locust_plugin.recording import Recorder
+from loadgen.measure.health import Beat, new_lags
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.milvus.store import ServerInfo
+from loadgen.reports.summary import summarize
+from loadgen.reports.tables import phase_table
+from loadgen.reports.writing import make_report
+from loadgen.results.record import read_record
+from loadgen.settings.model import Settings
 from tests.unit.result_support import results_of
 
 
@@ -107,7 +107,7 @@ def test_a_run_that_is_ended_before_it_has_begun_could_not_start(
 def test_no_secret_of_the_locustfiles_own_is_in_the_command_line_of_a_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doubts, parser = Doubts(), get_empty_argument_parser(default_config_files=[])
+    doubts, parser = ParserErrors(), get_empty_argument_parser(default_config_files=[])
     setup_parser_arguments(parser)
     add_arguments(parser, {}, doubts)
     parser.add_argument("--llm-key", "-k", is_secret=True)  # a listener of the locustfile, after ours

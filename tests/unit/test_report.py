@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.cli import main
-from loadgen.record import RunRecord, write_record
-from loadgen.report.html import to_html
-from loadgen.report.style import LOOKS
-from loadgen.report.summary import summarize
-from loadgen.sample import Mode, Outcome
+from loadgen.cli.main import main
+from loadgen.measure.sample import Mode, Outcome
+from loadgen.reports.html import to_html
+from loadgen.reports.style import LOOKS
+from loadgen.reports.summary import summarize
+from loadgen.results.record import RunRecord, write_record
 from tests.unit.record_support import comparison, manifest, operation, phase, record, timed
 
 BEGAN = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.plugin import reporting
-from loadgen.plugin.reporting import write_beside
-from loadgen.record import write_record
+from loadgen.locust_plugin import reporting
+from loadgen.locust_plugin.reporting import write_beside
+from loadgen.results.record import write_record
 from tests.unit.record_support import comparison, phase, record, timed
 
 

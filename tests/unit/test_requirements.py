@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from loadgen.faults import SettingsError
-from loadgen.record import Outside, RunRecord, TaskErrorRecord
-from loadgen.requirements import judge, parse_max_failures, parse_requirement, parse_requirements
-from loadgen.sample import Mode, Outcome
+from loadgen.measure.sample import Mode, Outcome
+from loadgen.results.record import Outside, RunRecord, TaskErrorRecord
+from loadgen.results.requirements import judge, parse_max_failures, parse_requirement, parse_requirements
+from loadgen.settings.faults import SettingsError
 from tests.unit.record_support import comparison, durations, operation, phase, record
 
 

@@ -6,9 +6,9 @@ import pytest
 from locust import between, task
 
 from charts.schema import requirement_pattern
-from loadgen.operation import Operation
-from loadgen.plugin.ending import find_faults
-from loadgen.settings import Settings
+from loadgen.locust_plugin.ending import find_faults
+from loadgen.measure.operation import Operation
+from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from loadgen.bootstrap import SlicedPhase
-from loadgen.record import PhaseRecord, RunRecord
+from loadgen.measure.sample import Mode, Outcome
+from loadgen.measure.slices import SliceStats
+from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.changes import find_changes, find_refusals
 from loadgen.results.estimates import Interval, compare_series, estimate
+from loadgen.results.record import PhaseRecord, RunRecord
 from loadgen.results.regressions import Word, find_regressions, judge_ratio
 from loadgen.results.series import find_series, percentile
-from loadgen.sample import Mode, Outcome
-from loadgen.slices import SliceTally
 from tests.unit.record_support import manifest, operation, phase, record, timed
 
 
@@ -67,13 +67,13 @@ def test_levels_are_in_the_order_of_their_numbers_and_rates_are_levels_too() -> 
 
 
 def test_slices_come_back_from_their_text() -> None:
-    tally = SliceTally(0.5)
+    stats = SliceStats(0.5)
     for seconds in (0.001, 0.001, 0.25, 1e-7, 700.0):
-        tally.add(seconds)
-    tally.add(2.0, answered=False)
-    again = SliceTally.from_text(0.5, tally.operations, tally.times_as_text())
-    assert again == tally
-    assert SliceTally.from_text(1.0, 0, "") == SliceTally(1.0)
+        stats.add(seconds)
+    stats.add(2.0, answered=False)
+    again = SliceStats.from_text(0.5, stats.operations, stats.times_as_text())
+    assert again == stats
+    assert SliceStats.from_text(1.0, 0, "") == SliceStats(1.0)
 
 
 def test_the_interval_of_a_figure_holds_the_truth_nearly_always() -> None:
@@ -88,7 +88,7 @@ def test_the_interval_of_a_figure_holds_the_truth_nearly_always() -> None:
 
 
 def test_phases_that_answered_nothing_have_no_interval() -> None:
-    empty = SlicedPhase(Mode.SYNC, tuple(SliceTally(1.0) for _ in range(5)))
+    empty = SlicedPhase(Mode.SYNC, tuple(SliceStats(1.0) for _ in range(5)))
     rng = np.random.default_rng(1)
     assert estimate([], rng) is None
     assert estimate([empty], rng) is None

@@ -11,10 +11,10 @@ from pathlib import Path
 import gevent
 import pytest
 
+from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.runtime.garbage import set_aside
 from loadgen.runtime.hub import BATCH, HubQueue, run_in_thread
 from loadgen.runtime.loop import LoopThread, new_event_loop
-from loadgen.sample import Mode, Outcome, Sample
 
 EMPTY_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "LOCUST_SKIP_MONKEY_PATCH"}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.server import standalone
-from loadgen.server.errors import RefusedError
-from loadgen.server.folder import open_folder
-from loadgen.server.kinds import choose_kind, count_ports, plan_launch
-from loadgen.server.ports import PORTS as NAMES
+from loadgen.milvus.server import standalone
+from loadgen.milvus.server.errors import RefusedError
+from loadgen.milvus.server.folder import open_folder
+from loadgen.milvus.server.kinds import choose_kind, count_ports, plan_launch
+from loadgen.milvus.server.ports import PORTS as NAMES
 
 PORTS = tuple(range(40_001, 40_013))
 
@@ -53,7 +53,7 @@ def test_lite_is_a_process_of_its_own_on_loopback(tmp_path: Path) -> None:
 def test_the_standalone_gets_every_port_in_one_flag(tmp_path: Path) -> None:
     launch = plan_launch("milvus", tmp_path, PORTS)
     assert count_ports("milvus") == len(PORTS)
-    assert launch.command[3:6] == ("loadgen.server.standalone", "--data", str(tmp_path / "milvus"))
+    assert launch.command[3:6] == ("loadgen.milvus.server.standalone", "--data", str(tmp_path / "milvus"))
     assert launch.command[6:] == ("--ports", ",".join(map(str, PORTS)))
     assert (launch.etcd_port, launch.metrics_port) == (40_003, 40_012)
 

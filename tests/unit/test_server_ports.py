@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from loadgen.server.errors import RefusedError
-from loadgen.server.ports import reserve_ports
+from loadgen.milvus.server.errors import RefusedError
+from loadgen.milvus.server.ports import reserve_ports
 
 
 def occupy(number: int = 0) -> socket.socket:

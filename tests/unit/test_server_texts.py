@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.server.errors import describe_failure, pick_lines
-from loadgen.server.sessions import is_stale
+from loadgen.milvus.server.errors import describe_failure, pick_lines
+from loadgen.milvus.server.sessions import is_stale
 
 
 def test_the_last_lines_of_the_log_are_shown(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.server.unpacking import is_complete, provide_programs
+from loadgen.milvus.server.unpacking import is_complete, provide_programs
 
 PROGRAMS = {"milvus": b"program " * 10_000, "libknowhere.so": b"library"}
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.conflicts import without_secret
-from loadgen.faults import SettingsError
-from loadgen.settings import Settings
+from loadgen.settings.conflicts import without_secret
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
 
 
 def faults(**given: object) -> dict[str, str]:

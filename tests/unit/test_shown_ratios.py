@@ -10,21 +10,21 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from loadgen.cli import main
-from loadgen.compare import Ratio
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.plugin.board import level_rows, table_rows
-from loadgen.plugin.recording import Recorder
-from loadgen.record import RunRecord, write_record
-from loadgen.report.markdown import to_markdown
-from loadgen.report.summary import summarize
+from loadgen.cli.main import main
+from loadgen.locust_plugin.recording import Recorder
+from loadgen.locust_plugin.tab_data import level_rows, table_rows
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.milvus.store import ServerInfo
+from loadgen.reports.console import print_tables
+from loadgen.reports.markdown import to_markdown
+from loadgen.reports.summary import summarize
+from loadgen.results.comparison import Ratio
 from loadgen.results.levels import LevelResult, find_levels
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
-from loadgen.store import ServerInfo
-from loadgen.tables import print_tables
-from loadgen.verdict import explain
+from loadgen.results.record import RunRecord, write_record
+from loadgen.results.verdict import explain
+from loadgen.settings.model import Settings
 from tests.unit.result_support import results_of
 
 SEEDS = range(12)

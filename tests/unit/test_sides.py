@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from loadgen.clients import AsyncClient, SyncClient
-from loadgen.compare import Verdict
 from loadgen.control.merged import MergedLedger
-from loadgen.health import Beat, Health
-from loadgen.ledger import Counted, Ledger
-from loadgen.phase import Phase
+from loadgen.datasets import Checks, GroundTruth
+from loadgen.measure.health import Beat, Health
+from loadgen.measure.ledger import Counted, Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.recall import Check
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.results.comparison import Verdict
 from loadgen.results.levels import LevelResult, find_levels
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.truth import Check, Checks, Truth
 from tests.unit.beats import watch
 from tests.unit.result_support import results_of
 
@@ -204,7 +205,7 @@ def test_a_search_is_put_aside_after_its_clock_has_stopped_and_a_change_of_the_d
     for change in ("insert", "delete"):
         checks = Checks()
         checks.arm(1, queries, str)
-        checks.learn(Truth(1, np.array([0]), np.array([0])))
+        checks.learn(GroundTruth(1, np.array([0]), np.array([0])))
         client = kind(Store(), samples.append, checks)
         asyncio.run(call("search", queries[0]))
         (check,) = checks.settle()

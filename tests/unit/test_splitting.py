@@ -10,8 +10,8 @@ from loadgen.control import splitting
 from loadgen.control.errors import PlanBrokenError
 from loadgen.control.messages import Command, CountMissingSlots, OpenWindow, Reshare, ShareFrom
 from loadgen.control.splitting import SHARE_AHEAD, Splitting
-from loadgen.phase import Phase
-from loadgen.sample import Mode
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode
 from tests.unit.virtual_time import VirtualTime
 
 OPEN = Phase(3, Mode.ASYNC, 0, seconds=6.0, model="constant", rate=50.0)

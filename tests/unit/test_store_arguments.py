@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadgen.sample import Mode
-from loadgen.settings import Settings
-from loadgen.store import store_arguments, to_node, to_query
-from loadgen.store.manifest import MANIFEST_KEY, find_differences, make_manifest, read_manifest
-from loadgen.workload import Dataset
+from loadgen.datasets import Dataset
+from loadgen.measure.sample import Mode
+from loadgen.milvus.store import store_arguments, to_node, to_query
+from loadgen.milvus.store.manifest import MANIFEST_KEY, find_differences, make_manifest, read_manifest
+from loadgen.settings.model import Settings
 
 HOST = {"host": "http://127.0.0.1:19530", "dim": 8, "rows": 100}
 
@@ -32,7 +32,7 @@ def test_both_modes_get_the_same_but_for_the_async_client() -> None:
 def test_the_deadline_is_on_the_operations_and_the_rest_has_30_seconds_at_least(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("loadgen.store.shortfall.find_shortfall", lambda: 1.25)
+    monkeypatch.setattr("loadgen.milvus.store.shortfall.find_shortfall", lambda: 1.25)
     options = store_arguments(parse(deadline=0.05), Mode.SYNC)["grpc_options"]
     operations, rest = json.loads(options["grpc.service_config"])["methodConfig"]
     assert operations["timeout"] == "1.300000s"

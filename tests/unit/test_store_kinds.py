@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from loadgen.settings import Settings
-from loadgen.store import ServerInfo, check_server, reaching
+from loadgen.milvus.store import ServerInfo, check_server, reaching
+from loadgen.settings.model import Settings
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 from pymilvus.client.connection_manager import AsyncConnectionManager, ConnectionManager
 from pymilvus.exceptions import MilvusException, ParamError
 
-from loadgen.store.errors import GivenUpError, server_words, status_of
-from loadgen.store.patience import Patience, may_pass
+from loadgen.milvus.store.errors import GivenUpError, server_words, status_of
+from loadgen.milvus.store.patience import Patience, may_pass
 
 
 class Refusal(grpc.RpcError):

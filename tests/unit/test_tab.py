@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from locust.env import Environment
 
-from loadgen.ledger import Ledger
-from loadgen.plugin.board import Board
-from loadgen.plugin.progress import Progress
-from loadgen.plugin.tab import add_tab
+from loadgen.locust_plugin.progress import Progress
+from loadgen.locust_plugin.tab import add_tab
+from loadgen.locust_plugin.tab_data import TabData
+from loadgen.measure.ledger import Ledger
 from loadgen.results.levels import find_levels
 from tests.unit.result_support import results_of
 from tests.unit.test_tables import two_rounds
@@ -29,21 +29,21 @@ def _no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def page(
     record: Path | None = None, base: str = "", login: bool = False, progress: Progress | None = None
-) -> Iterator[tuple[Any, Board]]:
+) -> Iterator[tuple[Any, TabData]]:
     """A client of Locust's page with our tab, and what it shows."""
     ledger = Ledger()
     two_rounds(ledger, [0.010] * 500, [0.005] * 1_000)
-    board = Board(ledger, progress or Progress())
-    board.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
+    tab_data = TabData(ledger, progress or Progress())
+    tab_data.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
     environment = Environment()
     runner = environment.create_local_runner()
     web_ui = environment.create_web_ui("", 0, web_base_path=base or None, web_login=login, delayed_start=True)
     web_ui.app.secret_key = "for this test"
     if login:
         web_ui.login_manager.user_loader(lambda _: None)
-    add_tab(web_ui, base, board, lambda: record)
+    add_tab(web_ui, base, tab_data, lambda: record)
     try:
-        yield web_ui.app.test_client(), board
+        yield web_ui.app.test_client(), tab_data
     finally:
         runner.quit()
 
@@ -64,10 +64,10 @@ def test_the_page_names_the_tab_its_columns_and_its_files() -> None:
 
 @pytest.mark.parametrize("base", ["", "/locust"])
 def test_locusts_own_table_gets_a_row_for_each_level(base: str) -> None:
-    with page(base=base) as (client, board):
+    with page(base=base) as (client, tab_data):
         told = client.get(f"{base}/stats/requests").get_json()
         again = client.get(f"{base}/stats/requests").get_json()
-        board.reset()
+        tab_data.reset()
         later = client.get(f"{base}/stats/requests").get_json()
     (extended,) = told["extended_stats"]
     assert extended["key"] == "sync-vs-async"

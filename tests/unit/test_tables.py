@@ -5,14 +5,14 @@ from io import StringIO
 
 import pytest
 
-from loadgen.errors import ErrorKind
-from loadgen.health import Beat
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
+from loadgen.measure.errors import ErrorKind
+from loadgen.measure.health import Beat
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.recall import Check
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.reports.console import print_tables
 from loadgen.results.levels import find_levels
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.tables import print_tables
-from loadgen.truth import Check
 from tests.unit.beats import watch
 from tests.unit.result_support import results_of
 

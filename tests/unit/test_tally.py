@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from loadgen.health import new_lags
-from loadgen.tally import count_above, mean, new_histogram, percentile
+from loadgen.measure.health import new_lags
+from loadgen.measure.operation_stats import count_above, mean, new_histogram, percentile
 
 RANDOM = np.random.default_rng(7)
 TIMES = [

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from loadgen.exporter import Targets
-from loadgen.faults import SettingsError
-from loadgen.settings import Settings
+from loadgen.exporters import Targets
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
 
 ENTER = """
 import sys
 from pathlib import Path
-from loadgen.exporter import Targets
+from loadgen.exporters import Targets
 Targets(Path(sys.argv[1])).add(sys.argv[2], "worker")
 print("there", flush=True)
 sys.stdin.read()

@@ -8,23 +8,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from loadgen.plugin.answers import find_truth
-from loadgen.plugin.ending import find_faults
-from loadgen.settings import Settings
-from loadgen.truth import (
+from loadgen.datasets import (
     Answer,
     Checks,
-    Recalls,
-    Truth,
-    cached_truth,
+    Dataset,
+    GroundTruth,
+    cached_neighbours,
     count_checked,
     default_folder,
-    differ,
     find_difference,
     find_neighbours,
 )
-from loadgen.truth import cache as cache_module
-from loadgen.workload import Dataset
+from loadgen.datasets import neighbour_cache as cache_module
+from loadgen.locust_plugin.answers import find_ground_truth
+from loadgen.locust_plugin.ending import find_faults
+from loadgen.measure.recall import Recalls, differ
+from loadgen.settings.model import Settings
 
 Floats = npt.NDArray[np.float32]
 
@@ -56,10 +55,10 @@ def test_neighbours_are_those_of_a_sort_of_all_rows(metric: str, top_k: int) -> 
     generator = np.random.default_rng(5)
     rows = generator.normal(size=(3_500, 12)).astype(np.float32)
     queries = generator.normal(size=(40, 12)).astype(np.float32)
-    truth = find_neighbours(Matrix(rows), queries, metric, top_k)
-    assert truth.queries == 40
+    ground_truth = find_neighbours(Matrix(rows), queries, metric, top_k)
+    assert ground_truth.queries == 40
     for number, query in enumerate(queries):
-        assert set(truth.rows_of(number).tolist()) == by_brute_force(rows, query, metric, top_k)
+        assert set(ground_truth.rows_of(number).tolist()) == by_brute_force(rows, query, metric, top_k)
 
 
 def test_the_metrics_differ_where_vectors_have_other_lengths() -> None:
@@ -79,43 +78,43 @@ def test_all_rows_that_tie_with_the_last_neighbour_count_wherever_their_blocks_l
     rows[near] = [1.0, 0.0]
     rows[tied] = [0.6, 0.8]
     rows = rows[::order]
-    truth = find_neighbours(Matrix(rows), np.array([[1.0, 0.0]], dtype=np.float32), "COSINE", 3)
+    ground_truth = find_neighbours(Matrix(rows), np.array([[1.0, 0.0]], dtype=np.float32), "COSINE", 3)
     places = {number if order == 1 else 2_399 - number for number in near + tied}
-    assert set(truth.rows.tolist()) == places
+    assert set(ground_truth.rows.tolist()) == places
     ids = [str(number) for number in sorted(places)]
     shown = [str(number if order == 1 else 2_399 - number) for number in [*near, 999]]
-    assert truth.recall(0, shown, str) == 1
-    assert truth.recall(0, [shown[0], "7", "8"], str) == pytest.approx(1 / 3)
-    assert truth.recall(0, ids, str) == 1, "more than top_k found are no more than all"
-    assert truth.recall(0, [], str) == 0
-    assert truth.recall(0, ["7", "8", "9", *ids], str) == 0, "what comes after the first top_k is no neighbour found"
+    assert ground_truth.recall(0, shown, str) == 1
+    assert ground_truth.recall(0, [shown[0], "7", "8"], str) == pytest.approx(1 / 3)
+    assert ground_truth.recall(0, ids, str) == 1, "more than top_k found are no more than all"
+    assert ground_truth.recall(0, [], str) == 0
+    assert ground_truth.recall(0, ["7", "8", "9", *ids], str) == 0, "what comes after the first top_k does not count"
 
 
 def test_rows_that_differ_by_more_than_a_tie_do_not_count() -> None:
     angle = np.arccos([1.0, 0.9, 0.9 - 4e-6])
     rows = np.column_stack([np.cos(angle), np.sin(angle)])
-    truth = find_neighbours(Matrix(rows), np.array([[1.0, 0.0]], dtype=np.float32), "COSINE", 2)
-    assert truth.rows.tolist() == [0, 1]
+    ground_truth = find_neighbours(Matrix(rows), np.array([[1.0, 0.0]], dtype=np.float32), "COSINE", 2)
+    assert ground_truth.rows.tolist() == [0, 1]
 
 
 def test_progress_is_told_and_the_last_block_may_be_short(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 1_000, 3))
-    monkeypatch.setattr("loadgen.truth.neighbours.perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr("loadgen.datasets.neighbours.perf_counter", lambda: float(next(clock)))
     told: list[str] = []
     data = Dataset(Settings(rows=2_300, dim=8, queries=5))
-    truth = find_neighbours(data, data.queries(), "L2", 4, told.append)
-    assert truth.queries == 5
+    ground_truth = find_neighbours(data, data.queries(), "L2", 4, told.append)
+    assert ground_truth.queries == 5
     assert told[0].startswith("exact neighbours: 1,000 of 2,300 rows looked at")
     assert told[-1].startswith("exact neighbours: 2,300 of 2,300 rows looked at, 0 s")
 
 
 def test_truth_goes_to_workers_whole() -> None:
     data = Dataset(Settings(rows=500, dim=8, queries=20))
-    truth = find_neighbours(data, data.queries(), "COSINE", 3)
-    copy = Truth.from_message(truth.as_message())
+    ground_truth = find_neighbours(data, data.queries(), "COSINE", 3)
+    copy = GroundTruth.from_message(ground_truth.as_message())
     assert copy.top_k == 3
-    assert copy.rows.tolist() == truth.rows.tolist()
-    assert copy.owners.tolist() == truth.owners.tolist()
+    assert copy.rows.tolist() == ground_truth.rows.tolist()
+    assert copy.owners.tolist() == ground_truth.owners.tolist()
 
 
 def test_the_number_of_checked_queries_is_bounded_by_what_has_to_be_kept() -> None:
@@ -127,45 +126,45 @@ def test_the_number_of_checked_queries_is_bounded_by_what_has_to_be_kept() -> No
 # The cache
 
 
-def make(number: int) -> Truth:
-    return Truth(1, np.arange(number), np.arange(number))
+def make(number: int) -> GroundTruth:
+    return GroundTruth(1, np.arange(number), np.arange(number))
 
 
 def test_what_was_found_is_not_looked_for_again_with_the_same_data_only(tmp_path: Path) -> None:
     made: list[int] = []
 
-    def count(number: int) -> Truth:
+    def count(number: int) -> GroundTruth:
         made.append(number)
         return make(number)
 
     folder = tmp_path / "new" / "folder"
-    assert cached_truth(folder, ["a", 10], lambda: count(3))[1] is False
-    again, known = cached_truth(folder, ["a", 10], lambda: count(4))
+    assert cached_neighbours(folder, ["a", 10], lambda: count(3))[1] is False
+    again, known = cached_neighbours(folder, ["a", 10], lambda: count(4))
     assert (known, again.rows.tolist(), made) == (True, [0, 1, 2], [3])
-    assert cached_truth(folder, ["a", 11], lambda: count(5))[0].queries == 5
+    assert cached_neighbours(folder, ["a", 11], lambda: count(5))[0].queries == 5
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_broken_file_is_made_anew_and_an_unwritable_folder_is_no_fault(tmp_path: Path) -> None:
-    cached_truth(tmp_path, ["a"], lambda: make(3))
+    cached_neighbours(tmp_path, ["a"], lambda: make(3))
     (file,) = tmp_path.iterdir()
     for text in (b"", b"nonsense", file.read_bytes()[:100]):
         file.write_bytes(text)
-        assert cached_truth(tmp_path, ["a"], lambda: make(4))[0].queries == 4
-    assert cached_truth(tmp_path, ["a"], lambda: make(5))[0].queries == 4
-    assert cached_truth(file / "below", ["a"], lambda: make(6))[0].queries == 6
+        assert cached_neighbours(tmp_path, ["a"], lambda: make(4))[0].queries == 4
+    assert cached_neighbours(tmp_path, ["a"], lambda: make(5))[0].queries == 4
+    assert cached_neighbours(file / "below", ["a"], lambda: make(6))[0].queries == 6
 
 
 def test_files_used_longest_ago_go_when_there_are_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
-        cached_truth(tmp_path, [name], lambda: make(100))
+        cached_neighbours(tmp_path, [name], lambda: make(100))
     size = next(tmp_path.iterdir()).stat().st_size
     for age, path in enumerate(tmp_path.iterdir()):
         os.utime(path, (1_000 + age, 1_000 + age))
-    cached_truth(tmp_path, ["one"], lambda: make(1))  # used again
+    cached_neighbours(tmp_path, ["one"], lambda: make(1))  # used again
     monkeypatch.setattr(cache_module, "BYTES_AT_MOST", 2.5 * size)
-    cached_truth(tmp_path, ["three"], lambda: make(100))
-    kept = {name: cached_truth(tmp_path, [name], lambda: make(1))[1] for name in ("one", "three", "two")}
+    cached_neighbours(tmp_path, ["three"], lambda: make(100))
+    kept = {name: cached_neighbours(tmp_path, [name], lambda: make(1))[1] for name in ("one", "three", "two")}
     assert kept == {"one": True, "three": True, "two": False}
 
 
@@ -243,7 +242,7 @@ def test_a_ratio_of_throughput_is_not_required_of_arrivals(tmp_path: Path) -> No
 
 def test_nothing_is_looked_for_where_no_search_is_checked() -> None:
     settings = Settings.parse({"recall_every": 0, "rows": 1_000_000_000})
-    assert find_truth(settings, Dataset(settings)) is None
+    assert find_ground_truth(settings, Dataset(settings)) is None
 
 
 # Do two sides differ?

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 
 import pytest
 
-from loadgen.compare import Comparison, Verdict
-from loadgen.health import Beat
-from loadgen.ledger import Ledger
-from loadgen.phase import Phase
-from loadgen.plugin.recording import Recorder
-from loadgen.record import RunRecord
+from loadgen.locust_plugin.recording import Recorder
+from loadgen.measure.health import Beat
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.milvus.store import ServerInfo
+from loadgen.results.comparison import Comparison, Verdict
 from loadgen.results.levels import REASONS_OF_A_KIND, find_levels
-from loadgen.sample import Mode, Outcome, Sample
-from loadgen.settings import Settings
-from loadgen.store import ServerInfo
-from loadgen.verdict import explain
+from loadgen.results.record import RunRecord
+from loadgen.results.verdict import explain
+from loadgen.settings.model import Settings
 from tests.unit.beats import watch
 from tests.unit.result_support import results_of
 

@@ -10,13 +10,13 @@ import pytest
 from locust import task
 from locust.exception import RescheduleTaskImmediately, StopUser
 
-from loadgen.errors import ErrorKind
-from loadgen.phase import Phase
+from loadgen.measure.errors import ErrorKind
+from loadgen.measure.phase import Phase
+from loadgen.measure.sample import Mode, Outcome
 from loadgen.runtime.loop import LoopDiedError
-from loadgen.sample import Mode, Outcome
-from loadgen.settings import Settings
+from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
-from loadgen.users.life import pause_after
+from loadgen.users.task_loop import pause_after
 from tests.unit.stage import CountingStore, Stage, stage
 from tests.unit.test_dispatcher import playing
 
@@ -80,17 +80,17 @@ def test_what_is_no_exception_ends_its_user_alone_and_is_counted_and_logged(
         on.start(4)
         on.wait_until(lambda: on.runner.user_count == 3, "the end of the one user")
         assert Plan.stopped == [0], "it has ended in good order"
-        assert on.station.ended == {0}
+        assert on.process_state.ended == {0}
         so_far = store.calls
         on.wait_until(lambda: store.calls >= so_far + 60, "the others to go on")
         assert on.runner.user_count == 3
         on.stop()
         assert len(on.samples) == store.calls
         assert exceptions(on) == 1
-        [(counted, number)] = on.station.error_kinds.items()
+        [(counted, number)] = on.process_state.error_kinds.items()
         assert (counted.name, number) == (error.__name__, 1)
         assert counted.place.startswith("test_user_errors.py:")
-        assert on.station.ended == {0}, "the others were stopped"
+        assert on.process_state.ended == {0}, "the others were stopped"
     told = [one.getMessage() for one in caplog.records if "raised in a task" in one.getMessage()]
     assert len(told) == 1
     assert "Traceback" in told[0]
@@ -138,8 +138,8 @@ def test_also_outside_of_a_task_it_ends_one_user_and_leaves_no_one_waiting(kind:
         on.start(2)
         on.wait_until(lambda: on.runner.user_count == 0, "both users to be over")
         assert exceptions(on) == (2 if kind is AsyncBadStart else 1)
-        assert on.station.ended == {0, 1}
-        assert on.station.started == (set() if kind is AsyncBadStart else {0, 1})
+        assert on.process_state.ended == {0, 1}
+        assert on.process_state.started == (set() if kind is AsyncBadStart else {0, 1})
 
 
 class AsyncExitingArrivals(AsyncUser):
@@ -159,13 +159,13 @@ class SyncExitingArrivals(SyncUser):
 @pytest.mark.parametrize("kind", [AsyncExitingArrivals, SyncExitingArrivals])
 def test_an_arrival_that_exits_leaves_its_place_to_the_next(kind: type[Any]) -> None:
     with stage(kind) as on:
-        on.station.settings = Settings(max_in_flight=2, max_wait=10)
+        on.process_state.settings = Settings(max_in_flight=2, max_wait=10)
         with playing(on, kind):
             pass
-        assert on.station.ledger.windows[0].flow.offered == 50
+        assert on.process_state.ledger.windows[0].flow.offered == 50
         assert len(on.samples) >= 10, "with two places that would have been gone after two"
         assert exceptions(on) == len(on.samples)
-        assert list(on.station.error_kinds.values()) == [len(on.samples)]
+        assert list(on.process_state.error_kinds.values()) == [len(on.samples)]
 
 
 class AsyncStopping(AsyncUser):
@@ -198,7 +198,7 @@ def test_the_users_of_a_loop_that_a_task_stops_end_at_once_with_all_they_did_cou
         on.start(2)
         on.wait_until(lambda: on.runner.user_count == 0, "users of a dead loop to be over")
         assert exceptions(on) == 2
-        assert {kind.name for kind in on.station.error_kinds} == {LoopDiedError.__name__}
+        assert {kind.name for kind in on.process_state.error_kinds} == {LoopDiedError.__name__}
 
 
 class Wrapper:
@@ -235,13 +235,13 @@ def test_a_client_of_the_users_own_is_stopped_and_its_operations_in_flight_are_s
 
 def test_an_operation_through_a_wrapper_is_due_when_its_arrival_is() -> None:
     with stage(AsyncWrapped, store=CountingStore(seconds=0.02)) as on:
-        on.station.settings = Settings(max_in_flight=4, max_wait=10)
+        on.process_state.settings = Settings(max_in_flight=4, max_wait=10)
         with playing(on, AsyncWrapped) as made:
             on.wait_until(lambda: made.operations > 0, "one in flight")
         first = min(one.scheduled for one in on.samples)
         due = sorted(round((one.scheduled - first) * 100, 6) for one in on.samples)
         assert due == list(range(len(on.samples))), "by the schedule"
-        assert on.station.ledger.windows[0].flow.dropped == 0
+        assert on.process_state.ledger.windows[0].flow.dropped == 0
         assert made.operations == 0
 
 
@@ -383,14 +383,14 @@ def test_the_phase_of_a_burst_is_over_when_its_user_is_however_that_ended(
     kind.how = how
     kind.begun.clear()
     with stage(kind) as on:
-        on.station.phase = Phase(5, kind.mode, 1, style=kind.style, operation="search", operations=3)
+        on.process_state.phase = Phase(5, kind.mode, 1, style=kind.style, operation="search", operations=3)
         on.start(1)
-        on.wait_until(lambda: on.station.over == {5}, "the end of the phase")
+        on.wait_until(lambda: on.process_state.over == {5}, "the end of the phase")
         on.wait_until(lambda: on.runner.user_count == 0, "the end of its user")
         assert len(kind.begun) == begun
-        assert {one.name: number for one, number in on.station.error_kinds.items()} == raised
+        assert {one.name: number for one, number in on.process_state.error_kinds.items()} == raised
         assert exceptions(on) == sum(raised.values())
-        inside, outside = on.station.ledger.windows, on.station.ledger.errors_outside
+        inside, outside = on.process_state.ledger.windows, on.process_state.ledger.errors_outside
         assert sum(one.errors.total for one in inside.values()) + outside.total == sum(raised.values())
 
 
@@ -411,43 +411,43 @@ class AsyncCounted(AsyncUser):
 def test_users_that_have_started_and_those_that_ended_by_themselves_are_counted_for_each_phase() -> None:
     AsyncCounted.leaving.clear()
     with stage(AsyncCounted) as on:
-        on.station.begin_users()
+        on.process_state.begin_users()
         on.start(4)
-        on.wait_until(lambda: len(on.station.started) == 3, "the users")
-        on.wait_until(lambda: on.station.ended == {3}, "the one whose on_start failed")
+        on.wait_until(lambda: len(on.process_state.started) == 3, "the users")
+        on.wait_until(lambda: on.process_state.ended == {3}, "the one whose on_start failed")
         AsyncCounted.leaving.set()
-        on.wait_until(lambda: on.station.ended == {0, 3}, "the one that leaves")
-        assert on.station.started == {0, 1, 2}, "one that has left was there"
-        assert on.station.settled == {1, 2}
-        on.station.begin_users()
-        assert (on.station.started, on.station.ended) == (set(), set())
+        on.wait_until(lambda: on.process_state.ended == {0, 3}, "the one that leaves")
+        assert on.process_state.started == {0, 1, 2}, "one that has left was there"
+        assert on.process_state.settled == {1, 2}
+        on.process_state.begin_users()
+        assert (on.process_state.started, on.process_state.ended) == (set(), set())
         on.stop()
-        assert on.station.ended == set(), "to be stopped is another thing"
+        assert on.process_state.ended == set(), "to be stopped is another thing"
         AsyncCounted.leaving.clear()
         on.start(2)
-        on.wait_until(lambda: on.station.started == {4, 5}, "users of another phase")
+        on.wait_until(lambda: on.process_state.started == {4, 5}, "users of another phase")
 
 
 def test_a_user_of_the_phase_before_that_ends_late_counts_no_more() -> None:
     AsyncCounted.leaving.clear()
     with stage(AsyncCounted) as on:
-        on.station.begin_users()
+        on.process_state.begin_users()
         on.start(1)
-        on.wait_until(lambda: on.station.started == {0}, "the user")
-        on.station.begin_users()
+        on.wait_until(lambda: on.process_state.started == {0}, "the user")
+        on.process_state.begin_users()
         AsyncCounted.leaving.set()
         on.wait_until(lambda: on.runner.user_count == 0, "its end")
-        assert (on.station.started, on.station.ended) == (set(), set())
+        assert (on.process_state.started, on.process_state.ended) == (set(), set())
 
 
 def test_exceptions_are_counted_by_mode_and_kind_in_the_phase_in_which_they_were_raised() -> None:
     with stage(AsyncFailing) as on:
         told: list[Mode] = []
-        on.station.on_error = told.append
-        on.station.ledger.open(Phase(0, Mode.ASYNC, 1), 0.0)
+        on.process_state.on_error = told.append
+        on.process_state.ledger.open(Phase(0, Mode.ASYNC, 1), 0.0)
         on.start(2)
         on.wait_until(lambda: on.runner.user_count == 0, "the users to be over")
-        [(mode, kind, number)] = on.station.ledger.windows[0].errors
+        [(mode, kind, number)] = on.process_state.ledger.windows[0].errors
         assert (mode, kind.name, number) == (Mode.ASYNC, "ValueError", 16)
         assert isinstance(kind, ErrorKind)
         assert told == [Mode.ASYNC] * 16
@@ -466,11 +466,11 @@ class HangingBurst(SyncUser):
 
 def test_the_end_of_the_run_ends_a_burst_that_hangs_before_it_has_begun() -> None:
     with stage(HangingBurst) as on:
-        on.station.phase = Phase(5, Mode.SYNC, 1, style="sync", operation="search", operations=3)
+        on.process_state.phase = Phase(5, Mode.SYNC, 1, style="sync", operation="search", operations=3)
         on.start(1)
         on.wait_until(HangingBurst.begun.is_set, "its task")
         on.stop()
         HangingBurst.gate.set()
         assert on.runner.user_count == 0
-        assert on.station.over == {5}
-        assert on.station.ended == set()
+        assert on.process_state.over == {5}
+        assert on.process_state.ended == set()

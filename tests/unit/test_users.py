@@ -9,10 +9,10 @@ import pytest
 from locust import SequentialTaskSet, TaskSet, constant, tag, task
 from locust.exception import StopUser
 
-from loadgen.sample import Mode, Outcome
-from loadgen.settings import Settings
+from loadgen.measure.sample import Mode, Outcome
+from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
-from loadgen.users.station import DRAIN_SECONDS
+from loadgen.users.process_state import DRAIN_SECONDS
 from tests.unit.stage import CountingStore, stage
 
 
@@ -74,11 +74,11 @@ def test_many_users_start_run_and_stop(kind: type[Any], users: int) -> None:
     store = CountingStore(seconds=0.2)
     with stage(kind, store=store) as on:
         on.start(users)
-        on.wait_until(lambda: len(on.station.settled) == users, f"{users} users", within=60)
+        on.wait_until(lambda: len(on.process_state.settled) == users, f"{users} users", within=60)
         on.wait_until(lambda: store.calls >= users, "an operation of each")
         on.stop()
         assert on.runner.user_count == 0
-        assert not on.station.settled
+        assert not on.process_state.settled
         assert len(on.samples) == store.calls
         assert {sample.outcome for sample in on.samples} == {Outcome.OK}
 
@@ -116,7 +116,7 @@ def test_between_phases_an_operation_is_waited_for_beyond_the_seconds_of_an_end(
     gate = threading.Event()
     store = CountingStore(gate=gate)
     with stage(kind, store=store) as on:
-        on.station.is_ending = lambda: False
+        on.process_state.is_ending = lambda: False
         on.start(4)
         on.wait_until(lambda: store.calls == 4, "4 operations under way")
         threading.Timer(DRAIN_SECONDS + 0.5, gate.set).start()
@@ -131,7 +131,7 @@ def test_an_end_of_the_run_ends_the_waiting_for_operations_between_phases(kind: 
     store = CountingStore(gate=gate)
     with stage(kind, store=store) as on:
         looks = count()
-        on.station.is_ending = lambda: next(looks) > 4 * 2
+        on.process_state.is_ending = lambda: next(looks) > 4 * 2
         on.start(2)
         on.wait_until(lambda: store.calls == 2, "2 operations under way")
         on.stop()
@@ -142,8 +142,8 @@ def test_an_end_of_the_run_ends_the_waiting_for_operations_between_phases(kind: 
 
 def test_operations_are_waited_for_as_long_as_their_deadline_and_no_longer() -> None:
     with stage(AsyncSearch) as on:
-        on.station.is_ending = lambda: False
-        on.station.settings = Settings(deadline=2.5)
+        on.process_state.is_ending = lambda: False
+        on.process_state.settings = Settings(deadline=2.5)
         waits: list[float] = []
 
         def wait(within: float) -> bool:
@@ -151,12 +151,12 @@ def test_operations_are_waited_for_as_long_as_their_deadline_and_no_longer() -> 
             time.sleep(within)
             return False
 
-        assert on.station.patience == 3.5
-        assert on.station.outlast(wait) is False
+        assert on.process_state.patience == 3.5
+        assert on.process_state.outlast(wait) is False
         assert waits[0] == DRAIN_SECONDS
         assert 1 <= len(waits[1:]) <= 3, "0.5 s are left"
-        on.station.settings = Settings(deadline=0.1)
-        assert on.station.patience == DRAIN_SECONDS
+        on.process_state.settings = Settings(deadline=0.1)
+        assert on.process_state.patience == DRAIN_SECONDS
 
 
 class Diary:
@@ -237,7 +237,7 @@ def test_a_task_that_raises_is_counted_told_once_and_the_user_goes_on(
         on.wait_until(lambda: on.runner.user_count == 0, "both users to raise StopUser")
         on.stop()
         assert [row["count"] for row in on.runner.exceptions.values()] == [6]
-        assert list(on.station.error_kinds.values()) == [6]
+        assert list(on.process_state.error_kinds.values()) == [6]
     told = [record for record in caplog.records if "a fault of the task" in record.getMessage()]
     assert len(told) == 1
     assert "Traceback" in told[0].getMessage()
@@ -319,7 +319,7 @@ def test_fixed_count_and_host_are_locusts_own() -> None:
     with stage(Fixed, Rest) as on:
         on.environment.host = "http://127.0.0.1:1"
         on.start(7)
-        on.wait_until(lambda: len(on.station.settled) == 7, "7 users")
+        on.wait_until(lambda: len(on.process_state.settled) == 7, "7 users")
         assert on.runner.user_classes_count == {"Fixed": 2, "Rest": 5}
         assert {user.args[0].host for user in on.runner.user_greenlets} == {"http://127.0.0.1:1"}
         on.stop()
@@ -360,7 +360,7 @@ def test_a_user_without_the_plugin_says_what_is_missing() -> None:
 def test_a_user_that_is_spawned_while_the_process_ends_does_nothing(kind: type[Any]) -> None:
     store = CountingStore()
     with stage(kind, store=store) as on:
-        on.station.closed = True
+        on.process_state.closed = True
         on.start(3)
         on.wait_until(lambda: on.runner.user_count == 0, "all three to be over")
         on.stop()

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from loadgen.listing import join
-from loadgen.record import Comparison, Outside, PhaseRecord, Ratio, TaskErrorRecord
-from loadgen.sample import Mode, Outcome
-from loadgen.verdict import explain
-from loadgen.verdict.phrases import show_ratio, show_time
+from loadgen.measure.sample import Mode, Outcome
+from loadgen.results.record import Comparison, Outside, PhaseRecord, Ratio, TaskErrorRecord
+from loadgen.results.verdict import explain
+from loadgen.results.verdict.phrases import show_ratio, show_time
+from loadgen.text.listing import join
 from tests.unit.record_support import comparison, operation, phase, record, timed
 
 WINS: dict[str, Any] = {"verdict": "async", "async_share": 0.995}

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from werkzeug.datastructures import MultiDict
 
-from loadgen.credentials import is_secret
-from loadgen.faults import SettingsError
-from loadgen.plugin.arguments import add_arguments, read_settings
-from loadgen.plugin.doubts import SWITCHES, Doubts
-from loadgen.plugin.form import read_form
-from loadgen.settings import Settings, is_set_on_page
+from loadgen.locust_plugin.arguments import add_arguments, read_settings
+from loadgen.locust_plugin.form import read_form
+from loadgen.locust_plugin.parser_errors import SWITCHES, ParserErrors
+from loadgen.settings.credentials import is_secret
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings, is_set_on_page
 
 NAMES = tuple(name for name in Settings.model_fields if name not in SWITCHES and name != "host")
 WORDS = (
@@ -51,7 +51,7 @@ texts = st.one_of(
 
 def parse(*arguments: str) -> Judged:
     """As the `locust` command reads arguments, variables and files."""
-    doubts = Doubts()
+    doubts = ParserErrors()
     parser = get_empty_argument_parser(default_config_files=[])
     setup_parser_arguments(parser)
     add_arguments(parser, {}, doubts)

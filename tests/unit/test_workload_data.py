@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadgen.settings import Settings
-from loadgen.workload import FINGERPRINT_KEY, Dataset
+from loadgen.datasets import FINGERPRINT_KEY, Dataset
+from loadgen.settings.model import Settings
 
 CODE = """
 import hashlib
-from loadgen.settings import Settings
-from loadgen.workload import Dataset
+from loadgen.settings.model import Settings
+from loadgen.datasets import Dataset
 data = Dataset(Settings(rows=2500, dim=24, seed=7))
 parts = data.vectors(1990, 2010).tobytes() + data.queries().tobytes() + data.fingerprint.encode()
 print(hashlib.sha256(parts + data.row_id(2499).encode()).hexdigest())

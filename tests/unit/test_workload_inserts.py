@@ -6,9 +6,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from loadgen.settings import Settings
-from loadgen.workload import FINGERPRINT_KEY, INSERTED, Dataset, InsertStream, Row
-from loadgen.workload.inserts import LANES, WORKERS
+from loadgen.datasets import FINGERPRINT_KEY, INSERTED, Dataset, InsertStream, Row
+from loadgen.datasets.inserts import LANES, WORKERS
+from loadgen.settings.model import Settings
 
 DATA = Dataset(Settings(rows=5_000, dim=8))
 

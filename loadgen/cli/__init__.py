@@ -1,0 +1,1 @@
+"""The command `loadgen`: what a person types beside `locust`."""

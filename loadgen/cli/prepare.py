@@ -1,0 +1,129 @@
+"""`loadgen prepare`: wait for Milvus and load the data, so that the run that follows finds them."""
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Never
+
+from loadgen.cli.lengths import seconds
+from loadgen.settings.faults import SettingsError
+from loadgen.text.plain_text import lines, one_line
+
+if TYPE_CHECKING:
+    from loadgen.milvus.store import ServerInfo
+    from loadgen.settings.model import Settings
+
+DONE, REFUSED, INTERRUPTED = 0, 2, 130
+RETRY_SECONDS = 2.0
+SHIELD_SECONDS = 4.0
+
+
+def add_prepare(commands: Any) -> None:
+    """`loadgen prepare`, which takes locust's flags beside its own."""
+    text = "wait for Milvus and load the data of a run that comes later; takes all flags of locust, as -f and --config"
+    parser = commands.add_parser("prepare", help=text, description=text)
+    parser.add_argument(
+        "--wait", type=seconds, default=0.0, metavar="SECONDS", help="how long Milvus may take to answer [default: 0]"
+    )
+    parser.set_defaults(command=_prepare, takes_rest=True)
+
+
+def _prepare(given: argparse.Namespace) -> int:
+    """Exit code 0: the collection holds exactly the data; 2: it cannot; 130: interrupted."""
+    from loadgen.runtime.guarding import describe
+    from loadgen.runtime.patching import ensure_unpatched
+
+    ensure_unpatched()
+    try:
+        return _run(given.rest, given.wait)
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted before the data were prepared.\n")
+        return INTERRUPTED
+    except SystemExit as error:  # Locust has said why: no such file, or flags that cannot be read
+        return REFUSED if error.code else DONE
+    except (SettingsError, RuntimeError) as error:  # StoreError is one
+        sys.stderr.write(lines(f"loadgen prepare: {error}\n"))
+        return REFUSED
+    except Exception as error:  # noqa: BLE001 - such as a config file that is no text
+        sys.stderr.write(lines(f"loadgen prepare: {describe(error, error.__traceback__)}\n"))
+        return REFUSED
+
+
+def _run(arguments: Sequence[str], wait: float) -> int:
+    """Work on a thread, so that this one can hear a signal. Raises SettingsError, RuntimeError, KeyboardInterrupt."""
+    from loadgen.locust_plugin.main_patches import leave
+    from loadgen.locust_plugin.reading import read_run
+
+    for number in (signal.SIGINT, signal.SIGTERM):  # as process 1 of a container it would not hear them
+        signal.signal(number, _interrupt)
+    settings = read_run(arguments)
+    shield = threading.Lock()
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            await_server(settings, wait)
+            _load(settings, shield)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="loadgen-prepare", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.2)
+    except KeyboardInterrupt:
+        shield.acquire(timeout=SHIELD_SECONDS)  # a collection that is just being made gets its manifest
+        leave("Interrupted while the data were prepared.", INTERRUPTED)
+    if failed:
+        raise failed[0]
+    return DONE
+
+
+def await_server(settings: "Settings", seconds: float, look: "Callable[[Settings], ServerInfo] | None" = None) -> None:
+    """Return as soon as Milvus answers. Raises SettingsError when it has not within so many seconds.
+
+    What waiting cannot mend, a wrong token or database, is raised at once. `look` is `check_server`, for tests.
+    """
+    from loadgen.milvus.store import check_server
+
+    end = time.perf_counter() + seconds
+    while True:
+        try:
+            (look or check_server)(settings)
+        except SettingsError as error:
+            if time.perf_counter() >= end or any(fault.setting != "host" for fault in error.faults):
+                raise
+            _say(f"Waiting for Milvus: {error.faults[0].problem}")
+        else:
+            return
+        time.sleep(min(RETRY_SECONDS, max(0.0, end - time.perf_counter())))
+
+
+def _load(settings: "Settings", shield: threading.Lock) -> None:
+    from loadgen.datasets import Dataset
+    from loadgen.milvus.store import Lease, prepare
+    from loadgen.runtime.leaving import before_leaving
+
+    lease = Lease(settings, "prepares the data", _say)
+    before_leaving(lease.release)
+    try:
+        prepared = prepare(settings, Dataset(settings), _say, shield, lease)
+    finally:
+        lease.release()
+    _say(f"The collection is ready: {prepared}")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> Never:
+    """End once."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _say(line: object) -> None:
+    print(one_line(line), flush=True)  # noqa: T201 - this is a command

@@ -1,0 +1,90 @@
+"""`loadgen wait`: a worker's wait for its master, which may take hours to prepare the data, or have ended already."""
+
+import argparse
+import contextlib
+import socket
+import time
+from typing import Any
+
+from loadgen.cli.lengths import seconds
+from loadgen.settings.addresses import HIGHEST_PORT, PORT
+
+DONE, NOBODY = 0, 3
+"""3 is a code that nothing else here ends with, so that a Job can tell it from a worker that died."""
+LOOK_SECONDS = 1.0
+CONNECT_SECONDS = 3.0
+GONE_SECONDS = 30.0
+"""A name that resolved and has not for so long belongs to a pod that has ended; longer than a name server's memory."""
+UNNAMED_SECONDS = 900.0
+"""A master has its name as soon as its pod is on a node, long before it is ready: for so long a node may be sought."""
+UNNAMED = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+"""That there is no such name, or no address for it. Other errors are the name server's own."""
+
+
+class Watch:
+    """What is known of a master from looking at it. Times are seconds of any clock that does not go back."""
+
+    def __init__(self, end: float, unnamed_seconds: float = UNNAMED_SECONDS) -> None:
+        self._end = end
+        self._unnamed_seconds = unnamed_seconds
+        self._named = False
+        self._unnamed_since: float | None = None
+
+    def judge(self, *, named: bool | None, now: float) -> str:
+        """Why there is nothing to wait for any more, empty while there is. `named` is None where nobody could say."""
+        if named:
+            self._named, self._unnamed_since = True, None
+        elif named is False and self._unnamed_since is None:
+            self._unnamed_since = now
+        unnamed_for = 0.0 if self._unnamed_since is None else now - self._unnamed_since
+        if self._named and unnamed_for >= GONE_SECONDS:
+            return "has ended: its name is gone"
+        if not self._named and self._unnamed_since is not None and unnamed_for >= self._unnamed_seconds:
+            return f"has had no name for {unnamed_for:.0f} s: it has ended, or found no node"
+        return "did not become ready in time" if now >= self._end else ""
+
+
+def add_wait(commands: Any) -> None:
+    """`loadgen wait` and its flags."""
+    text = "wait until a Locust master accepts workers; exit code 3 where it has gone or does not come"
+    parser = commands.add_parser("wait", help=text, description=text)
+    parser.add_argument("master", type=_address, metavar="HOST:PORT", help="where the master listens for workers")
+    parser.add_argument("--seconds", type=seconds, default=300.0, help="how long at most [default: %(default)g]")
+    text = "how long at most a name without an address is waited for [default: %(default)g]"
+    parser.add_argument("--unnamed-seconds", type=seconds, default=UNNAMED_SECONDS, help=text)
+    parser.set_defaults(command=_wait)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, mark, port = text.rpartition(":")
+    if not (host and mark and PORT.fullmatch(port) and 0 < int(port) <= HIGHEST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT, such as master:5557")
+    return host, int(port)
+
+
+def _wait(given: argparse.Namespace) -> int:
+    host, port = given.master
+    watch = Watch(time.monotonic() + given.seconds, given.unnamed_seconds)
+    while True:
+        if is_listening(host, port):
+            return DONE
+        if why := watch.judge(named=is_named(host), now=time.monotonic()):
+            print(f"loadgen wait: the master {host}:{port} {why}", flush=True)  # noqa: T201 - this is a command
+            return NOBODY
+        time.sleep(LOOK_SECONDS)
+
+
+def is_listening(host: str, port: int) -> bool:
+    """Whether a connection is accepted. It is closed at once, which a master does not mind."""
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=CONNECT_SECONDS):
+        return True
+    return False
+
+
+def is_named(host: str) -> bool | None:
+    """Whether the name has an address; None where the name server could not tell."""
+    try:
+        socket.getaddrinfo(host, None)
+    except socket.gaierror as error:
+        return False if error.errno in UNNAMED else None
+    return True

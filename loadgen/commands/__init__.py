@@ -1,1 +1,0 @@
-"""Commands of `loadgen` that a run in many pods needs before it starts."""

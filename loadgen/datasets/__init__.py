@@ -1,0 +1,26 @@
+"""What to send and what is right: seeded vectors, rows, queries and fresh rows, and their exact nearest neighbours."""
+
+from loadgen.datasets.agreement import Answer, find_difference
+from loadgen.datasets.inserts import InsertStream
+from loadgen.datasets.neighbour_cache import cached_neighbours, default_folder
+from loadgen.datasets.neighbours import GroundTruth, Rows, count_checked, find_neighbours
+from loadgen.datasets.recall_checks import Checks
+from loadgen.datasets.rows import FINGERPRINT_KEY, INSERTED, Row
+from loadgen.datasets.synthetic import Dataset
+
+__all__ = [
+    "FINGERPRINT_KEY",
+    "INSERTED",
+    "Answer",
+    "Checks",
+    "Dataset",
+    "GroundTruth",
+    "InsertStream",
+    "Row",
+    "Rows",
+    "cached_neighbours",
+    "count_checked",
+    "default_folder",
+    "find_difference",
+    "find_neighbours",
+]

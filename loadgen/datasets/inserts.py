@@ -1,0 +1,47 @@
+"""Fresh rows for insert operations, made beforehand as far as they can be."""
+
+from itertools import count
+from typing import Self
+
+from loadgen.datasets.rows import ID_SPACE, INSERTED, Row
+from loadgen.datasets.synthetic import Dataset
+
+RANGE = 10**11
+"""Row numbers of one stream; the base rows have the first range to themselves."""
+LANES = 4
+WORKERS = ID_SPACE // RANGE // LANES - 1
+VECTORS = 1_000
+FLOATS = 4_000_000
+"""Vectors in the pool, and the most floats in it (a float in a list takes 32 bytes)."""
+
+
+class InsertStream:
+    """Rows that are in no other stream and not among the base rows: ids and documents are all new.
+
+    Every stream has a range of row numbers of its own, by worker and lane; one process may have a lane for each
+    runtime. The vectors repeat, from a pool made here, so that making them costs nothing while the load runs.
+
+    A stream may be shared by threads: `next` on `itertools.count` is one step under the interpreter lock, and
+    everything else is read only.
+    """
+
+    def __init__(self, dataset: Dataset, worker: int, lane: int = 0) -> None:
+        if not (0 <= worker < WORKERS and 0 <= lane < LANES):
+            raise ValueError(f"worker {worker}, lane {lane}: there are {WORKERS} workers with {LANES} lanes each")
+        stream = 1 + worker * LANES + lane
+        self._dataset = dataset
+        self._numbers = count(stream * RANGE)
+        size = max(1, min(VECTORS, FLOATS // dataset.dim))
+        pool = dataset.fresh(size, stream)
+        self._vectors: list[list[float]] = pool.vectors.tolist()
+        self._clusters: list[int] = pool.clusters.tolist()
+
+    def __iter__(self) -> Self:
+        """It is its own iterator, and never ends."""
+        return self
+
+    def __next__(self) -> Row:
+        """Give the next row; no two calls get the same one, from whatever threads they come."""
+        number = next(self._numbers)
+        slot = number % len(self._vectors)
+        return self._dataset.make_row(number, self._vectors[slot], INSERTED, self._clusters[slot])

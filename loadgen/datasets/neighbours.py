@@ -1,0 +1,127 @@
+"""The exact nearest neighbours of some queries, found by looking at every row, a block of rows at a time."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+TIE = 1e-6
+"""Scores that differ by no more tie: float32 can hardly tell them apart, and a server may order them freely."""
+QUERIES_AT_MOST = 1_000
+NEIGHBOURS_AT_MOST = 500_000
+"""Neighbours of all checked queries together: with top_k 16,384 that leaves 30 queries."""
+FLOATS_IN_BLOCK = 2_000_000
+ROWS_IN_BLOCK = 1_000
+TELL_SECONDS = 2.0
+
+Vectors = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
+
+
+class Rows(Protocol):
+    """Rows of which any part can be made: a `Dataset`."""
+
+    size: int
+    dim: int
+
+    def vectors(self, start: int, stop: int) -> Vectors:
+        """Vectors of the rows start ... stop - 1, (stop - start, dim)."""
+
+
+def count_checked(queries: int, top_k: int) -> int:
+    """How many queries, from the first on, have their neighbours found."""
+    return min(queries, QUERIES_AT_MOST, max(1, NEIGHBOURS_AT_MOST // top_k))
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """The neighbours of the first queries: pairs of a query and a row, both numbers, by query.
+
+    A query has `top_k` neighbours, and more where further rows tie with the last of them.
+    """
+
+    top_k: int
+    owners: Numbers
+    """(pairs,): number of the query; ascending."""
+    rows: Numbers
+    """(pairs,): number of the row."""
+    _sets: dict[int, frozenset[str]] = field(default_factory=dict, compare=False)
+
+    @property
+    def queries(self) -> int:
+        """How many queries are known."""
+        return int(self.owners[-1]) + 1 if len(self.owners) else 0
+
+    def rows_of(self, query: int) -> Numbers:
+        """Numbers of the rows that count as neighbours of a query."""
+        start, stop = np.searchsorted(self.owners, (query, query + 1))
+        return self.rows[start:stop]
+
+    def recall(self, query: int, ids: Collection[str], row_id: Callable[[int], str]) -> float:
+        """Part (0 to 1) of the `top_k` neighbours that are among the first `top_k` ids; of ties any will do."""
+        right = self._sets.get(query)
+        if right is None:
+            right = self._sets[query] = frozenset(row_id(int(row)) for row in self.rows_of(query))
+        return min(len(right.intersection(list(ids)[: self.top_k])), self.top_k) / self.top_k
+
+    def as_message(self) -> dict[str, Any]:
+        """Plain values for the way to workers, 4 bytes for a number."""
+        packed = {name: getattr(self, name).astype("<u4").tobytes() for name in ("owners", "rows")}
+        return {"top_k": self.top_k} | packed
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """The inverse of `as_message`."""
+        owners, rows = (np.frombuffer(message[name], "<u4").astype(np.int64) for name in ("owners", "rows"))
+        return cls(message["top_k"], owners, rows)
+
+
+def find_neighbours(
+    rows: Rows, queries: Vectors, metric: str, top_k: int, tell: Callable[[str], None] = lambda _line: None
+) -> GroundTruth:
+    """The `top_k` nearest rows of each query (queries, dim), with all that tie with the last one.
+
+    `metric` is COSINE or IP (more is nearer) or L2. Holds one block of rows and its scores, 2,000,000 floats each at
+    most for up to 2,000 queries. Takes 2 x rows x queries x dim floating-point operations; tells how far it is.
+    """
+    width = max(1, min(ROWS_IN_BLOCK, FLOATS_IN_BLOCK // rows.dim))
+    top_k = min(top_k, rows.size)
+    best: npt.NDArray[np.float32] = np.full((len(queries), top_k), -np.inf, dtype=np.float32)
+    owners, numbers = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    scores = np.empty(0, dtype=np.float32)
+    started = told = perf_counter()
+    for start in range(0, rows.size, width):
+        block = rows.vectors(start, min(start + width, rows.size))
+        nearness = _nearness(block, queries, metric)
+        best = np.partition(np.hstack([best, nearness]), -top_k, axis=1)[:, -top_k:]
+        # Whatever is below the k-th best so far, less a tie, is below it for good.
+        worst = best[:, 0] - np.float32(TIE)
+        query, place = np.nonzero(nearness >= worst[:, None])
+        stay = scores >= worst[owners]
+        owners = np.concatenate([owners[stay], query])
+        numbers = np.concatenate([numbers[stay], place + start])
+        scores = np.concatenate([scores[stay], nearness[query, place]])
+        if perf_counter() - told > TELL_SECONDS:
+            told = perf_counter()
+            done = start + len(block)
+            left = (told - started) * (rows.size - done) / done
+            tell(f"exact neighbours: {done:,} of {rows.size:,} rows looked at, {left:.0f} s to go")
+    order = np.lexsort((numbers, owners))
+    return GroundTruth(top_k, owners[order], numbers[order])
+
+
+def _nearness(block: Vectors, queries: Vectors, metric: str) -> npt.NDArray[np.float32]:
+    """How near each row is to each query, (queries, rows): the score, or the squared distance less than nothing."""
+    if metric == "COSINE":
+        products = queries @ block.T
+        lengths = np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(block, axis=1)
+        return np.asarray(products / lengths, dtype=np.float32)
+    if metric == "IP":
+        return queries @ block.T
+    if metric == "L2":
+        squares = np.einsum("ij,ij->i", queries, queries)[:, None] + np.einsum("ij,ij->i", block, block)
+        return np.asarray(2 * (queries @ block.T) - squares, dtype=np.float32)
+    raise ValueError(f"{metric} is no metric: COSINE, IP or L2")

@@ -1,0 +1,144 @@
+"""The data of a run: clustered unit vectors that any process can make any part of."""
+
+import hashlib
+import json
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loadgen.datasets.rows import FINGERPRINT_KEY, Row, RowIds
+from loadgen.settings.model import Settings
+
+FORMAT = 1
+"""Raise it with any change to how the data comes about."""
+CENTRES, ROWS, QUERIES, INSERTS, IDS = range(5)
+"""Streams of random numbers; a generator is seeded by [seed, stream, block]."""
+ROWS_IN_BLOCK = 1_000
+FLOATS_IN_BLOCK = 2_000_000
+QUERY_NOISE = 0.25
+"""Distance of a query from its row, as a part of the spread: near the row, but never on it."""
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Block(NamedTuple):
+    """Consecutive rows made together: vectors (n, dim) and the cluster of each (n,)."""
+
+    vectors: Vectors
+    clusters: npt.NDArray[np.int64]
+
+
+class Dataset:
+    """`rows` unit vectors from a mixture of Gaussian clusters, and queries near them.
+
+    Centres are random unit vectors. A row is its centre plus noise, normalised; the noise has the length `spread`
+    (the centre's is 1) whatever the dimension, as each of its components has the deviation spread / sqrt(dim).
+    Safe to use from several threads.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.size = settings.rows
+        self.dim = settings.dim
+        self.seed = settings.seed
+        self.spread = settings.spread
+        self.clusters = min(settings.clusters, settings.rows)
+        self.row_id = RowIds(self.seed, IDS)
+        self._query_count = settings.queries
+        self._block_rows = max(1, min(ROWS_IN_BLOCK, FLOATS_IN_BLOCK // self.dim))
+        self._latest: tuple[int, int, Block] | None = None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that differ where the data differ.
+
+        The draws of the first block are part of it, so that a numpy with other streams is noticed. It is the draws and
+        not the vectors, whose last bits depend on the processor's way to add up.
+        """
+        told = [FORMAT, self.seed, self.size, self.dim, self.clusters, self.spread]
+        digest = hashlib.sha256(json.dumps(told).encode())
+        clusters, noise = self._draw(ROWS, 0)
+        digest.update(clusters.astype("<i8").tobytes())
+        digest.update(noise.astype("<f4").tobytes())
+        return digest.hexdigest()[:16]
+
+    def vectors(self, start: int, stop: int) -> Vectors:
+        """Vectors of the rows start ... stop - 1, float32 (stop - start, dim), unit length."""
+        return self._cut(ROWS, start, stop).vectors
+
+    def rows(self, start: int, stop: int) -> list[Row]:
+        """Rows start ... stop - 1, as they are to be loaded."""
+        part = self._cut(ROWS, start, stop)
+        return [
+            self.make_row(number, vector, self.fingerprint, cluster)
+            for number, vector, cluster in zip(
+                range(start, stop), part.vectors.tolist(), part.clusters.tolist(), strict=True
+            )
+        ]
+
+    def make_row(self, number: int, vector: list[float], origin: str, cluster: int) -> Row:
+        """The row of a number: text and document as in the tutorial that this tool grew from."""
+        metadata: dict[str, str | int] = {"row": number, "cluster": cluster, FINGERPRINT_KEY: origin}
+        return Row(self.row_id(number), f"n{number}_text", vector, f"n{number + 1}", metadata)
+
+    def queries(self) -> Vectors:
+        """`settings.queries` different unit vectors, float32 (queries, dim), each near a random row."""
+        generator = np.random.default_rng([self.seed, QUERIES])
+        numbers = generator.integers(0, self.size, size=self._query_count)
+        near = np.empty((self._query_count, self.dim), dtype=np.float32)
+        for block in np.unique(numbers // self._block_rows):
+            chosen = np.flatnonzero(numbers // self._block_rows == block)
+            near[chosen] = self._block(ROWS, int(block)).vectors[numbers[chosen] % self._block_rows]
+        for start in range(0, self._query_count, self._block_rows):
+            part = near[start : start + self._block_rows]
+            noise = generator.standard_normal(part.shape, dtype=np.float32)
+            part += noise * np.float32(self.spread * QUERY_NOISE / np.sqrt(self.dim))
+        return _normalised(near)
+
+    def fresh(self, count: int, stream: int) -> Block:
+        """`count` further vectors of the same mixture, none of them a row; other ones for each stream number."""
+        return self._cut(INSERTS + IDS * stream, 0, count)
+
+    def _cut(self, stream: int, start: int, stop: int) -> Block:
+        if not 0 <= start <= stop:
+            raise ValueError(f"rows {start} to {stop} are no range")
+        if start == stop:
+            return Block(np.empty((0, self.dim), dtype=np.float32), np.empty(0, dtype=np.int64))
+        first, last = start // self._block_rows, (stop - 1) // self._block_rows
+        blocks = [self._block(stream, number) for number in range(first, last + 1)]
+        cut = slice(start - first * self._block_rows, stop - first * self._block_rows)
+        if len(blocks) == 1:
+            return Block(blocks[0].vectors[cut], blocks[0].clusters[cut])
+        vectors = np.concatenate([block.vectors for block in blocks])
+        return Block(vectors[cut], np.concatenate([block.clusters for block in blocks])[cut])
+
+    def _block(self, stream: int, number: int) -> Block:
+        latest = self._latest  # read once: another thread may replace it
+        if latest and latest[:2] == (stream, number):
+            return latest[2]
+        clusters, noise = self._draw(stream, number)
+        noise *= np.float32(self.spread / np.sqrt(self.dim))
+        noise += self._centres[clusters]
+        vectors = _normalised(noise)
+        vectors.flags.writeable = False
+        block = Block(vectors, clusters)
+        self._latest = (stream, number, block)
+        return block
+
+    def _draw(self, stream: int, number: int) -> tuple[npt.NDArray[np.int64], Vectors]:
+        """The random numbers of a block: always a whole one, so that `rows` does not change the rows before it."""
+        generator = np.random.default_rng([self.seed, stream, number])
+        clusters = generator.integers(0, self.clusters, size=self._block_rows)
+        return clusters, generator.standard_normal((self._block_rows, self.dim), dtype=np.float32)
+
+    @cached_property
+    def _centres(self) -> Vectors:
+        generator = np.random.default_rng([self.seed, CENTRES])
+        return _normalised(generator.standard_normal((self.clusters, self.dim), dtype=np.float32))
+
+
+def _normalised(vectors: Vectors) -> Vectors:
+    """Bring every row to unit length, in place."""
+    vectors /= np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)).astype(np.float32)[:, None]
+    return vectors

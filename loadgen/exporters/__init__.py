@@ -1,0 +1,11 @@
+"""What this process measures, for Prometheus: counted as samples come, exposed when somebody asks.
+
+A scrape makes its families from plain lists of numbers; a sample costs a few additions and one bisection.
+"""
+
+from loadgen.exporters.counting import Exporter, Role
+from loadgen.exporters.families import new_registry
+from loadgen.exporters.serving import Endpoint, serve
+from loadgen.exporters.targets import Targets
+
+__all__ = ["Endpoint", "Exporter", "Role", "Targets", "new_registry", "serve"]

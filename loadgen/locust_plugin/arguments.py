@@ -1,0 +1,117 @@
+"""Settings as Locust arguments: flag, `LOADGEN_*` variable, key of a config file, field of the web UI."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from pydantic import SecretStr, ValidationError
+
+from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.settings.credentials import is_secret
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.flags import take_whole_flags_only
+from loadgen.settings.model import Settings, as_text
+
+LOCUSTS_OWN = "host"
+"""The one setting that Locust itself has as a flag and a field."""
+
+
+class Offered(list[str]):
+    """Choices to show in help and page. It refuses nothing: the model does that, with all other faults at once."""
+
+    def __contains__(self, item: object) -> bool:
+        """Accept everything."""
+        return True
+
+
+def add_arguments(parser: Any, defaults: Mapping[str, object], doubts: ParserErrors | None = None) -> None:
+    """Add every setting to Locust's parser, with a locustfile's own defaults. Raises ValueError for an unknown one.
+
+    `doubts` keeps what the parser would refuse of variables and config files.
+    """
+    doubts = doubts or ParserErrors()
+    doubts.watch(parser)
+    take_whole_flags_only(parser, [name for name in Settings.model_fields if name != LOCUSTS_OWN])
+    unknown = set(defaults) - set(Settings.model_fields)
+    if unknown:
+        raise ValueError(f"plug() got settings that do not exist: {', '.join(sorted(unknown))}")
+    for name, field in Settings.model_fields.items():
+        default = defaults.get(name, field.default)
+        if name == LOCUSTS_OWN:
+            parser.set_defaults(host=os.environ.get("LOADGEN_HOST") or default or None)
+            continue
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        unit = f" [{extra['unit']}]" if extra.get("unit") else ""
+        options: dict[str, Any] = {"dest": name, "env_var": f"LOADGEN_{name.upper()}", "help": _escape(f"{field.description}{unit}")}  # fmt: skip  # noqa: E501
+        if doubts.hides_variable(name):
+            del options["env_var"]
+        if field.annotation is bool:
+            options |= {"action": "store_true", "default": bool(default)}
+        elif name == "require":
+            wanted = (default,) if isinstance(default, str) and default else default
+            options |= {
+                "action": "append",
+                "default": list(wanted) if isinstance(wanted, tuple | list) and wanted else None,
+            }
+        else:
+            options |= {"default": as_text(default), "metavar": "<text>"}
+            choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+            if choices:
+                options |= {"choices": Offered(choices), "metavar": "|".join(choices)}
+        parser.add_argument(f"--{name.replace('_', '-')}", is_secret=is_secret(field), **options)
+
+
+def check_defaults(defaults: Mapping[str, object]) -> None:
+    """Raise SettingsError with everything that is wrong with a locustfile's own defaults, each by itself."""
+    faults = [fault for name, value in defaults.items() if (fault := _find_fault(name, value)) is not None]
+    if faults:
+        raise SettingsError(faults)
+
+
+def _find_fault(name: str, value: object) -> Fault | None:
+    if name not in Settings.model_fields:
+        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        way_out = f"Did you mean {close[0]}?" if close else "Take it out; `loadgen settings` lists those there are."
+        return Fault(name, "", "is no setting (in plug)", way_out)
+    if Settings.model_fields[name].annotation is bool and not isinstance(value, bool):
+        return Fault(name, str(value), "should be True or False (in plug)", "Write it without quotes.")
+    given = {name: value if isinstance(value, bool | SecretStr) or name == "require" else as_text(value)}
+    try:
+        Settings.model_validate(given)
+    except ValidationError:  # what settings do to each other shows when all are known
+        try:
+            Settings.parse(given)
+        except SettingsError as error:
+            return error.faults[0]._replace(problem=f"{error.faults[0].problem} (in plug)")
+    return None
+
+
+def find_unknown(names: Iterable[str]) -> list[str]:
+    """Warnings about `LOADGEN_*` variables that are no setting, such as a mistyped one.
+
+    What Kubernetes sets for a Service called loadgen (LOADGEN_PORT, LOADGEN_SERVICE_HOST, ...) is passed over.
+    """
+    known = [f"LOADGEN_{name.upper()}" for name in Settings.model_fields]
+    warnings = []
+    for name in sorted(names):
+        if not name.startswith("LOADGEN_") or name in known or re.search(r"_(PORT|SERVICE)(_|$)", name):
+            continue
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        warnings.append(f"The variable {name} is no setting and is ignored{hint}")
+    return warnings
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def read_settings(options: Any, host: str | None) -> Settings:
+    """The settings in Locust's parsed options. Raises SettingsError with all faults, RuntimeError if there are none."""
+    values = vars(options)
+    if "top_k" not in values:
+        raise RuntimeError("Locust's parser has none of loadgen's settings: see the log above for what failed")
+    given = {name: values[name] for name in Settings.model_fields if name in values}
+    return Settings.parse(given | {"host": host or ""})

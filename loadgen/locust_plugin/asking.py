@@ -1,0 +1,238 @@
+"""What was asked for, by the command line or the page: the settings as they stand, their users and their phases."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, WorkerRunner
+from werkzeug.datastructures import MultiDict
+
+from loadgen.locust_plugin.arguments import read_settings
+from loadgen.locust_plugin.ending import find_faults
+from loadgen.locust_plugin.form import as_field, read_form
+from loadgen.locust_plugin.main_patches import leave, quiet_phases
+from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.locust_plugin.run_plan import cast, find_closed_flags, find_slow_start
+from loadgen.locust_plugin.shapes import Conductor, PhaseShape
+from loadgen.measure.phase import Phase
+from loadgen.runtime.guarding import CANNOT_START
+from loadgen.settings.addresses import identify, split_secret
+from loadgen.settings.credentials import MASK, Credential, bind, is_secret, take_secrets, unmask
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import CREDENTIALS, Settings
+
+STOP_FIRST, WAIT_FIRST = "Stop it first.", "Wait until it has ended."
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a start from the page changes, as it was: for one that comes to nothing."""
+
+    options: dict[str, Any]
+    host: str | None
+    profile: str | None
+    user_classes: list[type[Any]]
+    shape_class: Any
+    settings: Settings
+
+
+class Asking:
+    """One for each process."""
+
+    def __init__(self, environment: Any, doubts: ParserErrors, conductor: Conductor) -> None:
+        self._environment = environment
+        self._parser_errors = doubts
+        self._conductor = conductor
+        self.everyone = list(environment.user_classes)
+        """All user classes of the locustfiles, whichever of them play in a run."""
+        self._kept: Mapping[str, Credential] = {}
+        """Credentials that a start has been made with, each with the host that it was given for."""
+        self._given = Settings()
+        """The settings that were accepted last, with the host as a person gave it: none for an embedded server."""
+        self._before: Before | None = None
+        self.is_ending: Callable[[], bool] = lambda: False
+        """Whether the results of the last run are still being written; Locust calls it stopped already."""
+        self._contradictions = self._hide_passwords()
+
+    def _hide_passwords(self) -> list[Fault]:
+        """Move a password in the host to the token, before page, workers or log see it; the faults that this shows."""
+        environment, options = self._environment, vars(self._environment.parsed_options)
+        taken, faults = take_secrets(options | {"host": environment.host}, Settings)
+        options.update(taken)
+        environment.host = taken["host"]
+        for kind in self.everyone:
+            kind.host = split_secret(kind.host)[0] if kind.host else kind.host
+        return faults
+
+    def settings(self) -> Settings:
+        """The settings as they stand now, with the address of the server. Raises SettingsError."""
+        return read_settings(self._environment.parsed_options, self._environment.host)
+
+    @property
+    def host(self) -> str:
+        """As a person gave it: empty where a server is started for the run."""
+        return self._given.host
+
+    @property
+    def masked(self) -> dict[str, str]:
+        """The mask for each credential that is kept."""
+        return dict.fromkeys(self._kept, MASK)
+
+    def read(self) -> Settings:
+        """The settings with the cast that they ask for; ends the process where they are wrong."""
+        faults = [*self._contradictions, *find_closed_flags(self._environment.parsed_options)]
+        try:
+            settings = self.settings()
+            self._parser_errors.check()
+            self._arrange(*self._cast(settings))
+        except SettingsError as error:
+            leave(self._parser_errors.join(SettingsError([*error.faults, *faults])), CANNOT_START)
+        except RuntimeError as error:
+            leave(str(error), CANNOT_START)
+        if faults:
+            leave(str(SettingsError(faults)), CANNOT_START)
+        self._given, self._kept = settings, bind(settings)
+        return settings
+
+    def _cast(self, settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
+        """The users and the plan of phases. Raises SettingsError; changes nothing."""
+        options = self._environment.parsed_options
+        starts_now = options.headless or options.autostart  # else the page says how many
+        users = (options.num_users or 1) if starts_now else None
+        faults = find_faults(settings, self.everyone, users)
+        if options.class_picker:
+            way_out = "Name the classes at the end of the command line instead."
+            faults.append(Fault("class_picker", "", "does not go with a plan of phases", way_out))
+        try:
+            classes, phases = cast(self.everyone, settings)
+        except SettingsError as error:
+            raise SettingsError([*faults, *error.faults]) from None
+        if starts_now and not phases:
+            faults += find_slow_start(options)
+        if faults:
+            raise SettingsError(faults)
+        return classes, phases
+
+    def _arrange(self, classes: list[type[Any]], phases: tuple[Phase, ...]) -> None:
+        environment = self._environment
+        environment.user_classes = classes
+        environment.shape_class = PhaseShape(phases, self._conductor) if phases else None
+        if phases:
+            environment.shape_class.runner = environment.runner
+            quiet_phases()
+
+    # A start from the page
+
+    def take(self, form: "MultiDict[str, str]", custom: Collection[str]) -> "MultiDict[str, str]":
+        """Accept a form, or change nothing and raise SettingsError. Returns what is left for Locust's own handler.
+
+        While a run is active only Locust's own fields are left: its users, their rate and the run's time.
+        """
+        activity = self._activity()
+        if not activity:
+            self.roll_back()  # a start that was broken off before it came to anything
+        read = read_form(form, vars(self._environment.parsed_options), custom)
+        asked, settings = self._parse(read.asked, read.faults)
+        if activity:
+            self._refuse_changes(settings, activity)
+            return read.passed
+        cast_as = self._cast(settings)
+        environment = self._environment
+        options = vars(environment.parsed_options)
+        self._before = Before(
+            dict(options),
+            environment.host,
+            environment.profile,
+            environment.user_classes,
+            environment.shape_class,
+            self._given,
+        )
+        options.update(asked | {"host": settings.host, "require": list(settings.require) or None})
+        environment.host = settings.host
+        self._given = settings
+        self._arrange(*cast_as)
+        return read.passed
+
+    def _parse(self, given: Mapping[str, object], found: Collection[Fault]) -> tuple[dict[str, object], Settings]:
+        """The options and settings that a form asks for; what it leaves out stays as it was. Raises SettingsError."""
+        options = vars(self._environment.parsed_options)
+        standing = {name: options.get(name) for name in Settings.model_fields}
+        standing |= {"host": self.host} | dict.fromkeys(CREDENTIALS, MASK)
+        taken, contradictions = take_secrets({**standing, **given}, Settings)
+        asked, elsewhere = unmask(taken, self._kept, Settings)
+        faults = [*found, *contradictions, *elsewhere]
+        try:
+            settings = Settings.parse(asked)
+        except SettingsError as error:
+            raise SettingsError([*faults, *error.faults]) from None
+        if settings.host.lower().startswith("unix:") and identify(settings.host) != identify(self.host):
+            way_out = "Give it where the process is started."
+            faults.append(Fault("host", settings.host, "is a path, which cannot be set from the page", way_out))
+        if faults:
+            raise SettingsError(faults)
+        return asked, settings
+
+    @property
+    def is_active(self) -> bool:
+        """A run is being prepared, is going on, or is just ending."""
+        return bool(self._activity())
+
+    def _activity(self) -> str:
+        """What the runner is at, empty where it is idle; Locust's state alone does not tell of a run in preparation."""
+        runner = self._environment.runner
+        if runner.shape_greenlet:
+            return "phases"
+        if runner.state in (STATE_SPAWNING, STATE_RUNNING):
+            return "users"
+        starting = (runner.spawning_greenlet, getattr(self._environment.web_ui, "_swarm_greenlet", None))
+        if runner.state in (STATE_CLEANUP, STATE_STOPPING) or self.is_ending():
+            return "end"
+        return "start" if any(starting) else ""
+
+    def _refuse_changes(self, settings: Settings, activity: str) -> None:
+        """Raise SettingsError where a form would change the run that is active."""
+        way_out = WAIT_FIRST if activity == "end" else STOP_FIRST
+        different = [name for name in Settings.model_fields if getattr(settings, name) != getattr(self._given, name)]
+        faults = [
+            Fault(
+                name,
+                "" if is_secret(Settings.model_fields[name]) else str(as_field(name, getattr(settings, name))),
+                "differs from the run that is active",
+                way_out,
+            )
+            for name in different
+        ]
+        if not faults and activity != "users":
+            faults = [Fault("mode", settings.mode, "cannot start while a run is active", way_out)]
+        if faults:
+            raise SettingsError(faults)
+
+    def roll_back(self) -> None:
+        """The start that was accepted last has come to nothing: everything is as it was before."""
+        if self._before is None:
+            return
+        before, environment = self._before, self._environment
+        self._before = None
+        options = vars(environment.parsed_options)
+        options.clear()
+        options.update(before.options)
+        environment.host, environment.profile = before.host, before.profile
+        environment.user_classes, environment.shape_class = before.user_classes, before.shape_class
+        self._given = before.settings
+
+    def commit(self) -> None:
+        """The start that was accepted last has reached its server: its credentials are the ones to keep."""
+        if self._before is not None:
+            self._before = None
+            self._kept = bind(self._given)
+
+    # The server
+
+    def answer_at(self, address: str) -> None:
+        """Tell users and workers where the server of the run answers; it is not what a person gave."""
+        self._environment.host = address
+
+    def forget_server(self) -> None:
+        """Before another start: an embedded server may have ended since."""
+        if not isinstance(self._environment.runner, WorkerRunner):
+            self._environment.host = self.host or None

@@ -1,0 +1,117 @@
+"""The plan of phases as Locust's load shape has it carried out, and what the coordinator asks of this process."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from locust.runners import MasterRunner
+
+from loadgen.control.agent import Agent
+from loadgen.control.coordinator import Coordinator
+from loadgen.control.link import LocalLink
+from loadgen.control.run import PhaseDisplay
+from loadgen.exporters import Exporter
+from loadgen.locust_plugin.identity import introduce
+from loadgen.locust_plugin.links import MasterLink, is_of_run
+from loadgen.locust_plugin.run_display import RunDisplay
+from loadgen.locust_plugin.runner_patches import (
+    dispatch_anew,
+    keep_runs_apart,
+    keep_users_to_plan,
+    leave_workers_to_coordinator,
+)
+from loadgen.measure.ledger import Counted
+from loadgen.measure.phase import Phase
+
+
+class PlanConductor:
+    """Conducts the phases of a `PhaseShape`; `begin_run` makes everything ready and raises StopTest where it cannot."""
+
+    def __init__(
+        self, environment: Any, find_coordinator: Callable[[], Coordinator], begin_run: Callable[[], None]
+    ) -> None:
+        self._environment = environment
+        self._find = find_coordinator
+        self._begin_run = begin_run
+
+    def begin_plan(self) -> None:
+        """Make all processes ready for a run."""
+        self._begin_run()
+
+    def begin(self, phase: Phase) -> list[Any]:
+        """Announce a phase; returns the user classes of its mode and style."""
+        self._find().announce(phase)
+        dispatch_anew(self._environment.runner)
+        classes = self._environment.user_classes
+        return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
+
+    def measure(self, phase: Phase) -> None:
+        """Let a phase run to its end."""
+        self._find().measure(phase)
+
+    def finish(self, phase: Phase) -> None:
+        """Wait until all of it is counted."""
+        self._find().finish(phase)
+
+    def next_attempt(self, phase: Phase) -> Phase | None:
+        """The same phase again, where it is to be measured once more."""
+        return self._find().next_attempt(phase)
+
+    def break_off(self, reason: str) -> None:
+        """The plan cannot go on."""
+        self._find().run.broken = reason
+
+
+class RunHost:
+    """What the coordinator asks of the process that it is in, as `control.run.Host`."""
+
+    def __init__(
+        self,
+        environment: Any,
+        exporter: Exporter,
+        run_display: RunDisplay,
+        find_death: Callable[[], str],
+        count_in_flight: Callable[[], int],
+    ) -> None:
+        self._environment = environment
+        self._exporter = exporter
+        self._run_display = run_display
+        self.find_death = find_death
+        self.count_in_flight = count_in_flight
+
+    def end_run(self, reason: str) -> None:  # noqa: ARG002 - it is in the run's own state
+        """Stop the load: with the page the process goes on, without it ends."""
+        runner = self._environment.runner
+        gevent.spawn(runner.stop if self._environment.web_ui is not None else runner.quit)
+
+    def after_phase(self, phase: Phase | None) -> None:
+        """A phase is counted."""
+        self._run_display.after_phase(phase)
+
+    def enter(self, phase: Phase, labels: dict[str, str]) -> None:
+        """A phase runs now."""
+        self._exporter.enter(phase, labels)
+
+    def leave(self) -> None:
+        """It is over."""
+        self._exporter.leave()
+
+
+def make_coordinator(
+    environment: Any, agent: Agent, ledger: Counted, display: PhaseDisplay, host: RunHost
+) -> Coordinator:
+    """The coordinator of this process, with its ways to the agents."""
+    runner = environment.runner
+    hello = introduce(environment.parsed_locustfiles or (), is_worker=False)
+    keep_users_to_plan(runner)
+    if isinstance(runner, MasterRunner):
+        link = MasterLink(runner)
+        coordinator = Coordinator(link, hello, ledger, display, host)
+        link.listen(coordinator)
+        keep_runs_apart(environment.events, lambda data: is_of_run(coordinator, data))
+        leave_workers_to_coordinator(runner, lambda: not coordinator.run.over, lambda: bool(coordinator.run.plan))
+        return coordinator
+    local = LocalLink(agent, hello)
+    coordinator = Coordinator(local, hello, ledger, display, host)
+    local.attach(coordinator)
+    return coordinator

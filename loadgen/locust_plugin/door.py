@@ -1,0 +1,29 @@
+"""The way into Locust: one call in a locustfile."""
+
+from typing import Any
+
+from loadgen.locust_plugin.arguments import check_defaults
+from loadgen.locust_plugin.main_patches import prepare_locust_main
+from loadgen.locust_plugin.plugin import Plugin
+from loadgen.locust_plugin.ports import refuse_flags
+from loadgen.runtime.patching import is_locust_command
+
+
+def plug(events: Any, **defaults: object) -> None:
+    """Make Locust drive Milvus: `plug(events)` once in a locustfile, with its own defaults for settings.
+
+    Several locustfiles may be loaded together; their defaults must not contradict each other (ValueError). Raises
+    SettingsError where a default is no setting or has a wrong value.
+    """
+    if is_locust_command():
+        prepare_command()
+    check_defaults(defaults)
+    plugin = getattr(events, "loadgen", None)
+    if plugin is None:
+        plugin = events.loadgen = Plugin(events)
+    plugin.take_defaults(defaults)
+
+
+def prepare_command() -> None:
+    """Let the `locust` command of this process refuse in one line what it cannot start with. Idempotent."""
+    prepare_locust_main(refuse_flags)

@@ -1,0 +1,240 @@
+"""How a run ends: its levels compared, its record kept, its requirements judged, its tables printed."""
+
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from loadgen.control.exit_codes import COMPLETE, End, find_exit_code
+from loadgen.control.run import Run
+from loadgen.locust_plugin.recording import FindSharers, Recorder
+from loadgen.locust_plugin.reporting import write_beside
+from loadgen.locust_plugin.requiring import find_unreachable
+from loadgen.measure.ledger import Counted
+from loadgen.milvus.store import ServerInfo
+from loadgen.reports.console import print_tables
+from loadgen.results.levels import LevelResult, LevelResults
+from loadgen.results.phase_result import PhaseResult, PhaseResults
+from loadgen.results.record import RunRecord, as_block, check_folder
+from loadgen.results.requirements import (
+    FailureLimit,
+    Judgement,
+    Requirement,
+    judge,
+    judge_empty,
+    parse_max_empty,
+    parse_max_failures,
+    parse_requirement,
+    parse_requirements,
+)
+from loadgen.results.verdict import explain
+from loadgen.runtime.hub import run_in_thread
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import Settings
+from loadgen.text.listing import name_phases
+from loadgen.text.plain_text import one_line
+
+NOT_BEGUN = "the run had not begun"
+ENDED_BEFORE = "the run was ended before it had begun, as by a --run-time that is over while stores open"
+LONGEST_LINE = 20_000
+"""Characters of one line of the verdict."""
+
+
+def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users: int | None = None) -> list[Fault]:
+    """What is wrong with the settings of the result: the folder, and requirements that nothing in the run can meet.
+
+    `everyone` are the user classes and `users` the number of users of a run of one mode, where they are known.
+    """
+    faults: list[Fault] = []
+    if settings.record and (fault := check_folder(settings.record)):
+        faults.append(fault)
+    wanted: list[Requirement] = []
+    for text in settings.require:
+        try:
+            wanted.append(parse_requirement(text))
+        except SettingsError as error:
+            faults += error.faults
+    faults += find_unreachable(settings, wanted, everyone, users)
+    if not settings.recall_every and any(found.figure == "recall" for found in wanted):
+        faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
+    for check in (_limit, _most_empty):
+        try:
+            check(settings)
+        except SettingsError as error:
+            faults += error.faults
+    return faults
+
+
+def _limit(settings: Settings) -> FailureLimit | None:
+    return parse_max_failures(settings.max_failures) if settings.max_failures else None
+
+
+def _most_empty(settings: Settings) -> float:
+    return parse_max_empty(settings.max_empty)
+
+
+class Ending:
+    """One for each process that conducts runs; every run begins it anew."""
+
+    def __init__(self, ledger: Counted, secret_flags: Collection[str] = ()) -> None:
+        self._ledger = ledger
+        self._secret_flags = secret_flags
+        self._settings = Settings()
+        self._run: Run | None = None
+        self._recorder: Recorder | None = None
+        self._draft: Recorder | None = None
+        self._results = PhaseResults()
+        self._compared = LevelResults(0)
+        self._levels: list[LevelResult] = []
+        self._judgements: list[Judgement] = []
+        self._told = True
+        self._is_starting = False
+        self.code = COMPLETE
+        """The exit code that the latest run came to."""
+        self._why = ""
+        self.objections: tuple[str, ...] = ()
+        """Why no comparison of the run is valid, known before it began."""
+
+    def expect(self) -> None:
+        """A run is made ready; where the process ends before it has begun, that is what is said of it."""
+        self._is_starting = True
+
+    def begin(self, run: Run, server: ServerInfo, workers: int, find_sharers: FindSharers = tuple) -> dict[str, str]:
+        """Another run, on a server that has answered, with so many processes that make load.
+
+        `find_sharers` tells which other runs use the collection. Returns what the metrics name this run by: its
+        `run_id` and `server`.
+        """
+        settings = self._settings = run.settings
+        self._run = run
+        self._levels, self._results = [], PhaseResults()
+        self._compared = LevelResults(settings.seed, self.objections, _most_empty(settings))
+        self._recorder = Recorder(settings, server, workers, run.run_id, find_sharers)
+        draft = settings.model_copy(update={"record": ""})
+        self._draft = Recorder(draft, server, workers, run.run_id, find_sharers)
+        for recorder in (self._recorder, self._draft):
+            recorder.hide(self._secret_flags)
+            recorder.expect(len(run.plan))
+        self._told = self._is_starting = False
+        self.code, self._why = COMPLETE, ""
+        return {"run_id": run.run_id, "server": str(server)}
+
+    def refuse(self, words: str) -> None:
+        """A run did not begin."""
+        self._run = self._recorder = self._draft = None
+        self._told, self._is_starting = True, False
+        self.code, self._why = find_exit_code(End(refused=words))
+
+    def keep(self) -> None:
+        """A phase is over: write the record."""
+        if self._recorder is not None:
+            self._recorder.keep(self._take(), self._ledger)
+
+    def _take(self) -> tuple[PhaseResult, ...]:
+        """The phases so far, at once: the next one may begin meanwhile."""
+        return self._results.take(list(self._ledger.windows.values()))
+
+    @property
+    def path(self) -> Path | None:
+        """The record's file; None before the first phase is over, and where none is kept."""
+        return self._recorder.path if self._recorder else None
+
+    @property
+    def levels(self) -> list[LevelResult]:
+        """As the end of the run has compared them."""
+        return self._levels
+
+    @property
+    def words(self) -> list[str]:
+        """What the record says to somebody who sees it for the first time, line by line."""
+        return _say(self._recorder)
+
+    def compare(self) -> tuple[list[LevelResult], list[str]]:
+        """The levels so far, and what the record would say if the run ended now.
+
+        Takes some 0.2 s for each operation at each level: call it on a thread, between phases.
+        """
+        results = self._take()
+        levels = self._compared.take(results)
+        if self._draft is not None:  # comparisons get into the file at the end only
+            self._draft.keep(results, self._ledger, levels)
+        return levels, _say(self._draft)
+
+    def conclude(self, environment: Any, interrupted_by: int = 0) -> None:
+        """The run is over: compare, write, judge, and set Locust's exit code.
+
+        `interrupted_by` is the number of the signal that has come, 0 for none.
+        """
+        no_run = self._recorder is None or self._run is None
+        if self._is_starting or (no_run and interrupted_by and environment.web_ui is None):
+            refused = "" if interrupted_by else ENDED_BEFORE
+            end = End(refused=refused, interrupted_by=interrupted_by, incomplete=NOT_BEGUN)
+            self.code, self._why = find_exit_code(end)
+            if environment.web_ui is None:
+                environment.process_exit_code = environment.process_exit_code or self.code
+            return
+        if self._recorder is None or self._run is None or self._told:
+            return
+        settings = self._settings
+        most_empty = _most_empty(settings)
+        results = self._take()
+        self._levels = self._compared.take(results)
+        self._recorder.keep(results, self._ledger, self._levels, self._run.incomplete)
+        wanted = parse_requirements(settings.require)
+        self._judgements = judge(self._recorder.record, wanted, _limit(settings))
+        self._judgements += judge_empty(self._recorder.record, most_empty)
+        self.code, self._why = find_exit_code(self._find_end(environment, self._run, interrupted_by))
+        environment.process_exit_code = environment.process_exit_code or self.code
+
+    def _find_end(self, environment: Any, run: Run, interrupted_by: int) -> End:
+        assert self._recorder is not None  # noqa: S101 - its caller has looked
+        record = self._recorder.record
+        failed = self._ledger.failed + sum(self._ledger.dropped_outside.values())
+        failed += sum(window.flow.dropped for window in self._ledger.windows.values())
+        failures = [f"{failed:,} operations failed or were dropped"] if failed else []
+        failures += [f"tasks raised {record.task_errors:,} exceptions"] if record.task_errors else []
+        return End(
+            interrupted_by=interrupted_by if run.early else 0,
+            incomplete=run.incomplete,
+            unmeasured=_find_unmeasured(record),
+            unrecorded=self._recorder.problem,
+            missed=tuple(f"missed: {found.text}" for found in self._judgements if not found.met),
+            failures="" if _limit(self._settings) or self._settings.require else "; ".join(failures),
+            failures_code=int(environment.parsed_options.exit_code_on_error),
+        )
+
+    def tell_code(self, out: TextIO) -> None:
+        """Say why the exit code is not 0: the last line of a run."""
+        if self.code and self._why:
+            out.write(f"Exit code {self.code}: {self._why}.\n")
+            out.flush()
+
+    def tell(self, out: TextIO, *, hurry: bool = False) -> None:
+        """Print what the run showed, once, then have its report drawn; in a hurry the report is hardly waited for."""
+        if self._recorder is None or self._told:
+            return
+        self._told = True
+        print_tables(self._take(), self._levels, out, _most_empty(self._settings))
+        lines = [*self.words, *(str(found) for found in self._judgements)]
+        if self._recorder.path is not None:
+            lines.append(f"Run record: {self._recorder.path}")
+        out.write("".join(f"{one_line(line, LONGEST_LINE)}\n" for line in lines))
+        if self._settings.print_record:
+            out.write(as_block(self._recorder.record))
+        out.flush()
+        if self._recorder.path is not None and self._settings.report != "none":
+            report = partial(write_beside, self._recorder.path, self._settings.report, hurry=hurry)
+            out.write(f"{one_line(run_in_thread(report))}\n")
+            out.flush()
+
+
+def _say(recorder: Recorder | None) -> list[str]:
+    return explain(recorder.record).lines() if recorder is not None and recorder.record.phases else []
+
+
+def _find_unmeasured(record: RunRecord) -> str:
+    """In which phases no operation ended; of a plan that was cut short only where that is all of them."""
+    idle = [number for number, phase in enumerate(record.phases, 1) if not any(part.count for part in phase.operations)]
+    if len(idle) == len(record.phases):
+        return "nothing was measured"
+    return f"nothing was measured in {name_phases(idle)}" if idle and not record.incomplete else ""

@@ -1,0 +1,122 @@
+"""Locust's network as the coordinator and the agents use it."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from locust.exception import RPCError
+from locust.runners import WorkerRunner
+
+from loadgen.control.agent import Agent
+from loadgen.control.coordinator import Coordinator
+from loadgen.control.messages import (
+    COMMAND,
+    FROM_AGENT,
+    Command,
+    FromAgent,
+    MessageError,
+    Refuse,
+    decode,
+    encode,
+)
+from loadgen.locust_plugin.runner_patches import RememberedNode
+
+logger = logging.getLogger("loadgen")
+
+
+class MasterLink:
+    """From a master to its workers, as `control.link.Link`."""
+
+    is_local = False
+
+    def __init__(self, runner: Any) -> None:
+        self._runner = runner
+
+    def connected(self) -> set[str]:
+        """Ids of the workers that Locust counts on."""
+        clients = self._runner.clients
+        return {client.id for client in clients.ready + clients.spawning + clients.running}
+
+    def silent(self) -> set[str]:
+        """Ids of the workers that Locust has had no heartbeat of."""
+        return {client.id for client in self._runner.clients.missing}
+
+    def absences(self) -> Mapping[str, int]:
+        """How often Locust has missed each so far."""
+        return dict(RememberedNode.absences)
+
+    def send(self, agent: str, command: Command) -> None:
+        """Send a command. It may be lost, with the connection."""
+        try:
+            self._runner.send_message(COMMAND, encode(command), client_id=agent)
+        except RPCError as error:
+            logger.debug("A %s to %s was not sent: %s", command.kind, agent, error)
+
+    def dismiss(self, agent: str) -> None:
+        """Forget a worker, as Locust does where one quits."""
+        client = self._runner.clients.get(agent)
+        if client is None:
+            return
+        del self._runner.clients[agent]
+        if self._runner._users_dispatcher is not None:  # noqa: SLF001
+            self._runner._users_dispatcher.remove_worker(client)  # noqa: SLF001
+
+    def listen(self, coordinator: Coordinator) -> None:
+        """Have this coordinator hear what workers say."""
+
+        def hear(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust calls with this keyword
+            deliver(coordinator, msg.node_id, msg.data)
+
+        self._runner.register_message(FROM_AGENT, hear)
+
+
+def deliver(coordinator: Coordinator, agent: str, data: object) -> None:
+    """Hand what a worker has sent to the coordinator; anything that is no message of ours is dropped and logged."""
+    try:
+        message = decode(data)
+    except MessageError as error:
+        logger.warning("Dropped a message of worker %s: %s", agent, error)
+        return
+    if isinstance(message, FromAgent):
+        coordinator.receive(agent, message)
+
+
+def is_of_run(coordinator: Coordinator, data: Mapping[str, Any]) -> bool:
+    """Whether what a worker sends to Locust's statistics is of the run that goes on, or of none that is known."""
+    report = data.get("loadgen")
+    run = report.get("run_id") if isinstance(report, dict) else None
+    return not run or run == coordinator.run.run_id
+
+
+class WorkerLink:
+    """From a worker to its master."""
+
+    def __init__(self, runner: Any, agent: Agent, on_refused: Callable[[str], object]) -> None:
+        self._runner = runner
+        self._agent = agent
+        self._on_refused = on_refused
+        runner.register_message(COMMAND, self._obey, concurrent=True)
+
+    def send(self, message: FromAgent) -> None:
+        """Send a message to the master. It may be lost, with the connection."""
+        try:
+            self._runner.send_message(FROM_AGENT, encode(message))
+        except RPCError as error:
+            logger.debug("A %s was not sent: %s", message.kind, error)
+
+    def _obey(self, environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG002 - Locust calls with this keyword
+        try:
+            command = decode(msg.data)
+        except MessageError as error:
+            logger.warning("Dropped a message of the master: %s", error)
+            return
+        if isinstance(command, Refuse):
+            self._on_refused(command.reason)
+        elif isinstance(command, Command) and (answer := self._agent.receive(command)) is not None:
+            self.send(answer)
+
+
+def send_stats(runner: Any) -> None:
+    """Have a worker send Locust's own statistics now; nothing in other processes."""
+    if isinstance(runner, WorkerRunner):
+        runner._send_stats()  # noqa: SLF001 - Locust has no other way to hurry it

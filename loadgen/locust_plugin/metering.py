@@ -1,0 +1,112 @@
+"""The exporter of one process: where it answers, who is told of it, and how long it stays."""
+
+import logging
+import signal
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import gevent
+from locust.runners import LocalRunner, MasterRunner
+
+from loadgen.exporters import Endpoint, Exporter, Role, Targets, new_registry, serve
+from loadgen.locust_plugin.main_patches import leave
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import Settings
+
+CLIENT = "llamaindex"
+"""The layer that operations call."""
+OWN = ("metrics_port", "metrics_bind", "metrics_targets", "metrics_linger")
+"""Settings that each process takes from its own command line: a worker's others come from the master, later."""
+LOOK = 0.1
+"""Seconds between two looks whether the waiting is over."""
+
+logger = logging.getLogger("loadgen")
+
+
+class Metering:
+    """One for each process. Until `open` it has no thread and no socket."""
+
+    def __init__(self, runner: Any) -> None:
+        self.exporter = Exporter(CLIENT, _role_of(runner), lambda: runner.user_count)
+        self._settings = Settings()
+        self._endpoint: Endpoint | None = None
+        self._targets: Targets | None = None
+
+    def open(self, options: Any) -> tuple[Exporter, ...]:
+        """Answer from now on; returns the sink of samples, or none where `--metrics-port` is off.
+
+        Ends the process where its own settings of the metrics are wrong.
+        """
+        try:
+            self._settings = settings = Settings.parse({name: getattr(options, name) for name in OWN})
+            if settings.metrics_port == "off":
+                return ()
+            self._endpoint = self._serve(settings.metrics_bind, settings.metrics_port)
+            if settings.metrics_targets:
+                self._enter(Path(settings.metrics_targets))
+        except SettingsError as error:
+            leave(str(error))
+        logger.info("Metrics are at %s", self._endpoint.url)
+        return (self.exporter,)
+
+    def _serve(self, bind: str, port: int) -> Endpoint:
+        try:
+            return serve(new_registry(self.exporter), bind, port)
+        except (OSError, UnicodeError) as error:
+            problem = f"cannot be served on: {getattr(error, 'strerror', None) or error}"
+            way_out = "Give an address of this machine, and a port that is free and allowed."
+            raise SettingsError([Fault("metrics_bind", f"{bind} with port {port}", problem, way_out)]) from error
+
+    def _enter(self, path: Path) -> None:
+        assert self._endpoint is not None  # noqa: S101 - `open` has just made it
+        self._targets = Targets(path)
+        try:
+            self._targets.add(self._endpoint.target, self.exporter.role)
+        except OSError as error:
+            problem = f"cannot be written: {error.strerror or error}"
+            raise SettingsError([Fault("metrics_targets", str(path), problem, "Name another file.")]) from error
+
+    def announce_end(self) -> None:
+        """Say how long the endpoint stays, before the last line of the run."""
+        if self._lingers:
+            assert self._endpoint is not None  # noqa: S101 - or it would not linger
+            logger.info(
+                "Metrics stay at %s for %g s; Ctrl-C ends it", self._endpoint.url, self._settings.metrics_linger
+            )
+
+    @property
+    def _lingers(self) -> bool:
+        """False also where nothing ran."""
+        return bool(self._settings.metrics_linger and self._endpoint is not None and self.exporter.settings is not None)
+
+    def close(self) -> None:
+        """Stay for a last scrape, as long as was asked for; the endpoint ends with the process, which follows.
+
+        Another Ctrl-C ends the waiting.
+        """
+        if self._endpoint is None:
+            return
+        self._linger(self._settings.metrics_linger)
+        if self._targets is not None:
+            try:
+                self._targets.remove()
+            except OSError as error:
+                logger.warning("%s still names this process: %s", self._settings.metrics_targets, error)
+        self._endpoint = None
+
+    def _linger(self, seconds: float) -> None:
+        if not self._lingers:
+            return
+        asked: list[int] = []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _: asked.append(number))
+        end = monotonic() + seconds
+        while monotonic() < end and not asked:
+            gevent.sleep(LOOK)
+
+
+def _role_of(runner: Any) -> Role:
+    if isinstance(runner, MasterRunner):
+        return Role.MASTER
+    return Role.LOCAL if isinstance(runner, LocalRunner) else Role.WORKER

@@ -1,0 +1,106 @@
+"""What Locust's web page needs to show and start a run of ours."""
+
+from typing import Any
+
+from flask import request
+from werkzeug.datastructures import ImmutableMultiDict
+
+from loadgen.locust_plugin.asking import Asking
+from loadgen.locust_plugin.form import as_field
+from loadgen.locust_plugin.guard import add_guard
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import CREDENTIALS, Settings, is_set_on_page
+
+SECTIONS = {
+    "host": "server", "collection": "collection", "rows": "data", "top_k": "operations", "mode": "run",
+    "record": "result", "metrics_port": "metrics",
+}  # fmt: skip
+"""The first setting of each group, as the model and the README's table have them, and the group's name."""
+AT_THE_START = " (set where the process is started)"
+
+
+def dress_page(web_ui: Any, asking: Asking) -> None:
+    """Keep credentials out of the page, and check what is posted to it: where from, who by, and then what it asks for.
+
+    A form that is refused never reaches Locust's own handler, which would take it over bit by bit.
+    """
+    # The fields come in the model's order, group by group; Jinja would sort them by the alphabet.
+    web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    add_guard(web_ui.app)
+    _dress_template(web_ui, asking)
+    views = web_ui.app.view_functions
+    views["locust.swarm"] = web_ui.auth_required_if_enabled(_checked_start(web_ui, asking, views["locust.swarm"]))
+    views["locust.update_user"] = web_ui.auth_required_if_enabled(_checked_edit(asking, views["locust.update_user"]))
+
+
+def _checked_start(web_ui: Any, asking: Asking, start: Any) -> Any:
+    """Locust's handler of a start, behind our check; without effect where either of the two refuses."""
+
+    def swarm() -> Any:
+        try:
+            left = asking.take(request.form, web_ui.template_args.get("extra_options", {}))
+        except SettingsError as error:
+            return {"success": False, "message": str(error)}
+        request.form = ImmutableMultiDict(left)  # all of it that Locust is to write into its options
+        started = False
+        try:
+            answer = web_ui.app.make_response(start())
+            started = bool((answer.get_json(silent=True) or {}).get("success"))
+        finally:
+            if not started:
+                asking.roll_back()
+        return answer
+
+    return swarm
+
+
+def _checked_edit(asking: Asking, edit: Any) -> Any:
+    """Locust's handler that sets attributes of user classes, while no run has them."""
+
+    def update_user() -> Any:
+        if asking.is_active:
+            return {"success": False, "message": "A run is active. Stop it first."}, 409
+        return edit()
+
+    return update_user
+
+
+def _dress_template(web_ui: Any, asking: Asking) -> None:
+    """Show every setting as it stands, and the mask for a credential."""
+    original = web_ui.update_template_args
+
+    def update_template_args() -> None:
+        original()
+        arguments = web_ui.template_args
+        arguments |= {"host": asking.host, "missing_host_warning": False}  # none is an embedded server
+        arguments["hide_common_options"] = False  # the form may ask for a mode that takes Locust's own users and rate
+        options, masked = vars(web_ui.environment.parsed_options), asking.masked
+        for name, option in arguments.get("extra_options", {}).items():
+            if name in Settings.model_fields:
+                _dress_field(name, option)
+                secret = option.get("is_secret") and name in CREDENTIALS
+                option["default_value"] = masked.get(name, "") if secret else as_field(name, options.get(name))
+
+    web_ui.update_template_args = update_template_args
+    update_template_args()
+
+
+def _dress_field(name: str, option: dict[str, Any]) -> None:
+    """Name the group of a field: Locust's form has no headings, and shows a field's name and help only.
+
+    A whole number gets a field of that type; not one with a fraction, which a browser would hold to whole steps.
+    """
+    text = (option["help_text"] or "").replace("%%", "%")
+    option["help_text"] = f"{find_section(name)}: {text}{'' if is_set_on_page(name) else AT_THE_START}"
+    if Settings.model_fields[name].annotation is int:
+        option["type"] = "number"
+
+
+def find_section(name: str) -> str:
+    """The group of a setting, such as `data`."""
+    found = ""
+    for setting in Settings.model_fields:
+        found = SECTIONS.get(setting, found)
+        if setting == name:
+            break
+    return found

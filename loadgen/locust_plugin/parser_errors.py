@@ -1,0 +1,102 @@
+"""Settings that Locust's parser would refuse by itself, one by one and before all others: kept, to be told at once."""
+
+import difflib
+import logging
+import os
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from loadgen.settings.conflicts import without_secret
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.flags import SecretFlags
+from loadgen.settings.model import Settings, as_text
+
+logger = logging.getLogger("loadgen")
+
+BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0")
+"""What the parser reads as a switch."""
+SWITCHES = tuple(name for name, field in Settings.model_fields.items() if field.annotation is bool)
+
+LISTED = tuple(name for name in Settings.model_fields if name not in (*SWITCHES, "require"))
+"""What the parser takes no list for: one in a file means what its parts with commas mean."""
+
+
+class ParserErrors:
+    """Faults of config files and variables that have been found while parsing. One for each process."""
+
+    def __init__(self) -> None:
+        self._faults: dict[str, Fault] = {}
+        self.secret_flags: Collection[str] = ()
+        """Flags that no output may show the value of, a locustfile's own among them."""
+
+    def watch(self, parser: Any) -> None:
+        """See to it that config files read by this parser give it nothing that it would stumble over."""
+        self.secret_flags = SecretFlags(parser)
+        parser._config_file_parser = _Sieve(parser, self)  # noqa: SLF001 - configargparse has no other way in
+
+    def hides_variable(self, name: str) -> bool:
+        """True where the variable of a switch is neither true nor false: the parser must not see it."""
+        variable = f"LOADGEN_{name.upper()}"
+        value = os.environ.get(variable, "")
+        return name in SWITCHES and variable in os.environ and not self._is_switch(name, value, f"in {variable}")
+
+    def sift(self, items: Mapping[str, Any], known: Iterable[str], file: str) -> dict[str, Any]:
+        """What the parser understands of a config file's items; the rest is a fault each."""
+        keys = list(known)
+        kept: dict[str, Any] = {}
+        for key, value in items.items():
+            name = key.removeprefix("--").replace("-", "_")
+            if key not in keys:
+                self._faults[key] = _unknown(key, value, keys, file)
+            elif name not in SWITCHES or self._is_switch(name, str(value), f"in {file}"):
+                kept[key] = as_text(value) if isinstance(value, list) and name in LISTED else value
+        return kept
+
+    def check(self) -> None:
+        """Raise SettingsError where anything was found."""
+        if self._faults:
+            raise SettingsError(self._faults.values())
+
+    def join(self, error: SettingsError) -> str:
+        """What to tell of an error: its faults, and those found here."""
+        own = [fault for fault in self._faults.values() if fault not in error.faults]
+        return str(SettingsError([*own, *error.faults]))
+
+    def warn(self) -> None:
+        """Log what was found: for a worker, whose settings come from its master."""
+        for fault in self._faults.values():
+            logger.warning("Ignored in this worker: %s", fault)
+
+    def _is_switch(self, name: str, value: str, where: str) -> bool:
+        if value.lower() in BOOLEANS:
+            return True
+        self._faults[name] = Fault(name, value, f"is neither true nor false ({where})", "Choose true or false.")
+        return False
+
+
+class _Sieve:
+    """Locust's config parser, with what `ParserErrors` keeps back taken out."""
+
+    def __init__(self, parser: Any, doubts: ParserErrors) -> None:
+        self._parser = parser
+        self._parser_errors = doubts
+        self._own = parser._config_file_parser  # noqa: SLF001
+
+    def parse(self, stream: Any) -> dict[str, Any]:
+        """The items of a file, by their keys."""
+        actions = self._parser._actions  # noqa: SLF001
+        known = [key for action in actions for key in self._parser.get_possible_config_keys(action)]
+        return self._parser_errors.sift(self._own.parse(stream), known, stream.name)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the parser's own."""
+        return getattr(self._own, name)
+
+
+def _unknown(key: str, value: object, known: list[str], file: str) -> Fault:
+    close = difflib.get_close_matches(key.replace("_", "-"), [one for one in known if one[:1] != "-"], n=1)
+    way_out = f"Did you mean {close[0]}?" if close else "Take it out; `loadgen settings` lists those there are."
+    secret = any(part in key.lower() for part in ("token", "password", "secret", "key"))
+    return Fault(
+        key.removeprefix("--"), "" if secret else without_secret(str(value)), f"is no setting (in {file})", way_out
+    )

@@ -1,0 +1,126 @@
+"""The ports that a `locust` command is about to listen on: known to be free before anything is forked or loaded."""
+
+import contextlib
+import errno
+import socket
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from loadgen.locust_plugin.arguments import read_settings
+from loadgen.locust_plugin.ending import find_faults
+from loadgen.locust_plugin.own_flags import find_flag_faults
+from loadgen.locust_plugin.run_plan import find_closed_flags
+from loadgen.runtime.leaving import leave
+from loadgen.settings.addresses import HIGHEST_PORT
+from loadgen.settings.faults import Fault, SettingsError
+
+ANYWHERE = ("", "*")
+"""What stands for all addresses of this machine, in Locust's own settings."""
+
+
+class Wanted(NamedTuple):
+    """A port that one part of Locust listens on."""
+
+    setting: str
+    host: str
+    port: int
+    what: str
+    """Who needs it, and for what."""
+
+
+def refuse_flags(options: Namespace) -> None:
+    """End the process where a port cannot be had or a flag of Locust's cannot be meant.
+
+    All else that is wrong with the settings is in the same message.
+    """
+    faults = [*find_port_faults(options), *find_flag_faults(options)]
+    if not faults:
+        return
+    with contextlib.suppress(RuntimeError):
+        faults += find_closed_flags(options)
+        try:
+            faults += find_faults(read_settings(options, options.host))
+        except SettingsError as error:
+            faults += error.faults
+    leave(str(SettingsError(faults)))
+
+
+def find_port_faults(options: Namespace) -> list[Fault]:
+    """A fault for each port that is no port, is taken, may not be listened on, or is wanted twice."""
+    if options.list_commands or options.show_task_ratio or options.show_task_ratio_json:
+        return []  # these only print
+    if options.worker:
+        found = _out_of_range("master_port", options.master_port)
+        return [found] if found else []
+    wanted = list(_wanted(options))
+    faults = [fault for one in wanted if (fault := _find_fault(one)) is not None]
+    faults += _find_doubles(wanted, str(options.metrics_port).strip())
+    if options.processes and options.master_bind_port != options.master_port:
+        other = f"--master-port {options.master_port}"
+        problem = f"is not where the workers of --processes look for their master, which is {other}"
+        faults.append(Fault("master_bind_port", str(options.master_bind_port), problem, "Give both the same port."))
+    return faults
+
+
+def _wanted(options: Namespace) -> Iterator[Wanted]:
+    if options.master or options.processes:
+        what = "Locust's master needs it for its workers"
+        yield Wanted("master_bind_port", options.master_bind_host, options.master_bind_port, what)
+    if options.headful or not options.headless:
+        yield Wanted("web_port", options.web_host, options.web_port, "Locust's web page needs it")
+
+
+def _out_of_range(setting: str, port: int) -> Fault | None:
+    if 0 <= port <= HIGHEST_PORT:
+        return None
+    return Fault(setting, str(port), "is no port", f"Give a number from 1 to {HIGHEST_PORT:,}.")
+
+
+def _find_fault(wanted: Wanted) -> Fault | None:
+    if fault := _out_of_range(wanted.setting, wanted.port):
+        return fault
+    try:
+        _listen(wanted.host, wanted.port)
+    except socket.gaierror:
+        return None  # the name of a network interface, perhaps; Locust knows those
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno == errno.EADDRNOTAVAIL:
+            host = wanted.setting.removesuffix("port") + "host"
+            return Fault(host, wanted.host, f"cannot be listened on ({reason})", "Give an address of this machine.")
+        problem = f"cannot be listened on ({reason}), and {wanted.what}"
+        way_out = f"End what has it, or give another --{wanted.setting.replace('_', '-')}."
+        return Fault(wanted.setting, str(wanted.port), problem, way_out)
+    return None
+
+
+def _listen(host: str, port: int) -> None:
+    """Listen for a moment, as Locust will: raises OSError where that cannot be."""
+    anywhere = host in ANYWHERE
+    found = socket.getaddrinfo(None if anywhere else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, kind, protocol, _, address in found:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+                probe.listen(1)
+        except OSError as error:
+            if not (anywhere and family == socket.AF_INET6 and error.errno != errno.EADDRINUSE):
+                raise  # a machine without IPv6 does without
+
+
+def _find_doubles(wanted: list[Wanted], metrics_port: str) -> Iterator[Fault]:
+    """Ports that this command itself would need twice."""
+    ports = [(one.setting, str(one.port)) for one in wanted if one.port]
+    for number, (setting, port) in enumerate(ports):
+        for other in [name for name, given in ports[:number] if given == port]:
+            problem = f"is also the port of --{other.replace('_', '-')}"
+            yield Fault(setting, port, problem, "Give each its own.")
+    for setting, port in ports:
+        if port == metrics_port:
+            yield Fault(
+                "metrics_port", port, f"is also the port of --{setting.replace('_', '-')}", "Give each its own."
+            )

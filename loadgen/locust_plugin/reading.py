@@ -1,0 +1,45 @@
+"""The settings of a run, read as the `locust` command reads them, without starting it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
+from locust.util.load_locustfile import load_locustfile
+
+from loadgen.locust_plugin.arguments import read_settings
+from loadgen.locust_plugin.ending import find_faults
+from loadgen.locust_plugin.main_patches import require_plug
+from loadgen.runtime.guarding import describe
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import Settings
+
+
+def read_run(arguments: Sequence[str]) -> Settings:
+    """What `locust` with these arguments would run with: locustfile's defaults, config file, variables, flags.
+
+    Imports the locustfile, with what that does, and takes Locust's way out (SystemExit) where it finds no such file or
+    cannot parse. Raises SettingsError with every fault, RuntimeError where the locustfile cannot be imported.
+    """
+    paths = get_locustfiles_locally(parse_locustfile_option(arguments))
+    everyone = [kind for path in paths for kind in _load(path)]
+    if not everyone:
+        way_out = "Derive one from loadgen.AsyncUser or loadgen.SyncUser, with a @task."
+        raise SettingsError([Fault("locustfile", ",".join(paths), "has no user class", way_out)])
+    require_plug()
+    options = get_parser().parse_args(arguments)
+    settings = read_settings(options, options.host)
+    faults = find_faults(settings, everyone)
+    if not settings.host:
+        faults.append(Fault("host", "", "is missing", "Give the address of Milvus, such as http://my-milvus:19530."))
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _load(path: str) -> list[type[Any]]:
+    """Import a locustfile; its users. Raises RuntimeError that says what stopped it, and where."""
+    try:
+        users, _ = load_locustfile(path)
+    except (Exception, SystemExit) as error:
+        raise RuntimeError(describe(error, error.__traceback__)) from error
+    return list(users.values())

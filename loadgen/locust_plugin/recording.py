@@ -1,0 +1,166 @@
+"""The run record of one run: what was measured, kept after every phase."""
+
+import logging
+import sys
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from random import SystemRandom
+
+from loadgen.measure.ledger import Counted
+from loadgen.milvus.store import ServerInfo
+from loadgen.results import comparison as comparing
+from loadgen.results.levels import LevelResult
+from loadgen.results.phase_result import PhaseResult, record_errors
+from loadgen.results.record import (
+    SCHEMA_VERSION,
+    Comparison,
+    Manifest,
+    Outside,
+    PhaseTexts,
+    Ratio,
+    RunRecord,
+    describe_machine,
+    mask_command_line,
+    new_run_id,
+    package_versions,
+    settings_without_secrets,
+    write_record,
+)
+from loadgen.settings.model import Settings
+
+PACKAGES = (
+    "milvus-loadgen", "locust", "gevent", "grpcio", "pymilvus", "llama-index-core", "llama-index-vector-stores-milvus",
+    "numpy", "hdrhistogram", "uvloop", "milvus", "milvus-lite",
+)  # fmt: skip
+
+FindSharers = Callable[[], tuple[str, ...] | None]
+"""Which other runs were seen to use the collection; None where nobody can know."""
+
+logger = logging.getLogger("loadgen")
+
+
+class Recorder:
+    """Writes `<run id>.json` again after every phase; one for each run, on the master or the local runner."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        server: ServerInfo,
+        workers: int,
+        run_id: str = "",
+        find_sharers: FindSharers = tuple,
+    ) -> None:
+        self._find_sharers = find_sharers
+        self._folder = settings.record
+        self._texts = PhaseTexts()
+        self.path: Path | None = None
+        self.problem = ""
+        """Why the file does not hold the latest state of the run."""
+        now = datetime.now(UTC)
+        self.record = RunRecord(
+            schema_version=SCHEMA_VERSION,
+            run_id=run_id or new_run_id(now, SystemRandom()),
+            started_at=now,
+            manifest=_manifest(settings, server, workers),
+            phases=(),
+            outside=(),
+            dropped_outside={},
+            planned_phases=None,
+            incomplete=None,
+            task_errors_outside=(),
+            comparisons=(),
+        )
+
+    def hide(self, flags: Collection[str]) -> None:
+        """Mask the values of these flags of the locustfile's own in the command line."""
+        told = {"command_line": mask_command_line(sys.argv, flags)}
+        self.record = self.record.model_copy(update={"manifest": self.record.manifest.model_copy(update=told)})
+
+    def expect(self, phases: int) -> None:
+        """The run is to have this many phases."""
+        self.record = self.record.model_copy(update={"planned_phases": phases})
+
+    def keep(
+        self,
+        results: Sequence[PhaseResult],
+        ledger: Counted,
+        levels: Sequence[LevelResult] = (),
+        incomplete: str | None = None,
+    ) -> None:
+        """Write all phases measured so far, also one in which nothing was answered. A folder that fails is reported.
+
+        `incomplete`: why less ran than was asked for, None while the run goes on.
+        """
+        phases = tuple(result.record for result in results)
+        comparisons = tuple(one for level in levels if (one := _comparison(level)) is not None)
+        self.record = self.record.model_copy(
+            update={
+                "manifest": self.record.manifest.model_copy(update={"shared_with": self._find_sharers()}),
+                "phases": phases,
+                "outside": _outside(ledger),
+                "incomplete": incomplete,
+                "dropped_outside": {mode: number for mode, number in ledger.dropped_outside.items() if number},
+                "task_errors_outside": record_errors(ledger.errors_outside),
+                "comparisons": comparisons,
+            }
+        )
+        if not self._folder or not phases:
+            return
+        try:
+            self.path = write_record(self._folder, self.record, self._texts)
+            self.problem = ""
+        except OSError as error:
+            self.problem = f"the run record cannot be written to {self._folder}: {error.strerror or error}"
+            logger.error("%s%s", self.problem[:1].upper(), self.problem[1:])  # noqa: TRY400
+
+
+def _manifest(settings: Settings, server: ServerInfo, workers: int) -> Manifest:
+    machine = describe_machine()
+    return Manifest(
+        settings=settings_without_secrets(settings),
+        packages=package_versions(PACKAGES),
+        server_version=server.version,
+        server_type=server.kind,
+        rows=settings.rows,
+        index=settings.index_config,
+        seed=settings.seed,
+        workers=workers,
+        shared_with=(),
+        cpu_model=machine.cpu_model,
+        cpu_count=machine.cpu_count,
+        memory_bytes=machine.memory_bytes,
+        python=machine.python,
+        command_line=mask_command_line(sys.argv),
+    )
+
+
+def _outside(ledger: Counted) -> tuple[Outside, ...]:
+    return tuple(
+        Outside(mode=mode, operation=name, outcomes=dict(outcomes), is_nested=is_nested)
+        for is_nested, every in ((False, ledger.outside), (True, ledger.nested_outside))
+        for (mode, name), outcomes in sorted(list(every.items()))  # noqa: C414 - immediately: more may come meanwhile
+    )
+
+
+def _comparison(level: LevelResult) -> Comparison | None:
+    found = level.comparison
+    if found is None:
+        return None
+    return Comparison(
+        operation=level.operation,
+        concurrency=None if level.level.is_open else int(level.level.value),
+        rate=level.level.value if level.level.is_open else None,
+        throughput_ratio=_ratio(found.throughput),
+        p50_ratio=_ratio(found.p50),
+        p99_ratio=_ratio(found.p99),
+        async_share=found.async_share,
+        verdict=found.verdict.value,
+        reasons=found.reasons,
+    )
+
+
+def _ratio(found: comparing.Ratio | None) -> Ratio:
+    if found is None:
+        return Ratio(estimate=None, low=None, high=None)
+    return Ratio.model_validate(found, from_attributes=True)

@@ -1,0 +1,137 @@
+"""Requirements held against what will run, before it does: one that can only be missed is a fault."""
+
+import difflib
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from loadgen.clients.base import OPERATIONS
+from loadgen.locust_plugin.run_plan import STYLES, modes_of
+from loadgen.measure.operation import NAME
+from loadgen.measure.phase import BURST_OPERATIONS, burst_phases
+from loadgen.measure.sample import Mode
+from loadgen.results.requirements import Requirement
+from loadgen.settings.faults import Fault
+from loadgen.settings.model import Settings
+from loadgen.text.listing import join_some
+from loadgen.users import LoadUser
+
+CLOSE = 0.75
+"""Similarity from which a name is taken for a mistyped one."""
+CHECKED = "search"
+"""The operation whose answers are held against the exact neighbours."""
+
+
+def find_unreachable(
+    settings: Settings, wanted: Sequence[Requirement], everyone: Collection[type[Any]] = (), users: int | None = None
+) -> list[Fault]:
+    """Requirements of an operation, a mode or a level that will not run.
+
+    `everyone` are the user classes where they are known, `users` the number of a run of one mode where it is.
+    """
+    modes = modes_of(settings)
+    kinds = [kind for kind in everyone if issubclass(kind, LoadUser) and kind.mode in modes]
+    bursts = bool(kinds) and all(getattr(kind, "style", "") for kind in kinds)
+    found: list[Fault] = []
+    for one in wanted:
+        problems = [
+            *_find_operation(one, kinds, modes, bursts=bursts),
+            *_find_mode(one, settings, bursts=bursts),
+            *_find_level(one, settings, kinds, users, bursts=bursts),
+        ]
+        found += [Fault("require", f'"{one.text}"', problem, way_out) for problem, way_out in problems]
+    return found
+
+
+Problem = tuple[str, str]
+"""What is wrong, and what to do."""
+
+
+def _find_operation(
+    one: Requirement, kinds: Collection[type[Any]], modes: Collection[Mode], *, bursts: bool
+) -> Iterator[Problem]:
+    client = {operation.name for operation in OPERATIONS}
+    performed = {kind: _names(kind) for kind in kinds}
+    known = sorted(set().union(*performed.values()) or client)
+    if one.operation not in {*known, *client}:
+        close = difflib.get_close_matches(one.operation.lower(), known, n=1, cutoff=CLOSE)
+        close = close or difflib.get_close_matches(one.operation.lower(), sorted(client), n=1, cutoff=CLOSE)
+        if not kinds and not close and NAME.fullmatch(one.operation):
+            return  # it may be one that a locustfile declares
+        corrected = one.text.replace(one.operation, close[0], 1) if close else ""
+        way_out = f'Did you mean "{corrected}"?' if close else f"Use one of {', '.join(known)}, or declare it."
+        yield f"is of {one.operation}, an operation that no client has and no user declares", way_out
+        return
+    if one.figure == "recall" and one.operation != CHECKED:
+        yield f"is of the recall of {one.operation}, and only searches have one", "Use search, or another figure."
+    if bursts and one.operation not in BURST_OPERATIONS:
+        yield f"is of {one.operation}, and bursts are of {' and '.join(BURST_OPERATIONS)}", "Use one of these."
+    if bursts:
+        return
+    for mode in sorted(modes if one.mode is None else set(modes) & {one.mode}):
+        own = [kind for kind in kinds if kind.mode is mode]
+        if own and not any(one.operation in performed[kind] for kind in own):
+            named = sorted(set().union(*(performed[kind] for kind in own)))
+            names = join_some([kind.__name__ for kind in own])
+            yield f"is of {one.operation}, which no {mode} user declares", f"{names}: {join_some(named) or 'nothing'}."
+            return
+
+
+def _names(kind: type[Any]) -> set[str]:
+    """What a class declares; a declaration that is none is a fault of its own."""
+    try:
+        return {operation.name for operation in kind.performs()}
+    except ValueError:
+        return set()
+
+
+def _find_mode(one: Requirement, settings: Settings, *, bursts: bool) -> Iterator[Problem]:
+    if one.mode is not None and one.mode not in modes_of(settings):
+        corrected = one.text.replace(f" {one.mode} ", f" {settings.mode} ", 1)
+        way_out = f'Say "{corrected}", or run --mode compare.'
+        yield f"is of {one.mode}, and --mode {settings.mode} does not run it", way_out
+    if one.figure != "ratio":
+        return
+    if settings.mode != "compare":
+        yield f"is of async to sync, and --mode {settings.mode} runs one of them", "Run --mode compare."
+    elif bursts:
+        yield "is of phases at a level, and bursts have none", 'Require times, such as "search async p99 < 50 ms".'
+    elif settings.arrival != "closed":
+        problem = f"is of operations/s, which --arrival {settings.arrival} makes the same for both modes"
+        yield problem, 'Require times, such as "search async p99 < 50 ms".'
+
+
+def _find_level(
+    one: Requirement, settings: Settings, kinds: Collection[type[Any]], users: int | None, *, bursts: bool
+) -> Iterator[Problem]:
+    is_open = settings.arrival != "closed"
+    if one.rate is not None and not is_open:
+        way_out = f"Use at {settings.concurrency[0]}, or --arrival poisson with --rate."
+        yield f"is at {one.rate:g}/s, and users who wait for their answer have no rate", way_out
+    elif one.concurrency is not None and is_open:
+        rates = join_some([f"{rate:g}/s" for rate in settings.rate])
+        way_out = f"Use at {rates.replace(' and ', ' or ')}."
+        yield f"is at {one.concurrency} users, and --arrival {settings.arrival} has arrivals per second", way_out
+    elif one.rate is not None and settings.rate and one.rate not in settings.rate:
+        yield _no_level(one.rate, settings.rate, "--rate", "/s")
+    elif one.concurrency is not None and not is_open:
+        levels, source = _levels(settings, kinds, users, bursts=bursts)
+        if levels and one.concurrency not in levels:
+            yield _no_level(one.concurrency, levels, source)
+
+
+def _levels(
+    settings: Settings, kinds: Collection[type[Any]], users: int | None, *, bursts: bool
+) -> tuple[list[int], str]:
+    """The concurrencies that will run, and what they come from; none where that is not known."""
+    if bursts:
+        styles = tuple(style for style in STYLES if any(kind.style == style for kind in kinds))
+        return sorted({phase.concurrency for phase in burst_phases(styles, settings.burst)}), "--burst"
+    if settings.mode == "compare":
+        return list(settings.concurrency), "--concurrency"
+    return ([users] if users else []), "-u"
+
+
+def _no_level(given: float, levels: Sequence[float], source: str, unit: str = "") -> Problem:
+    nearest = min(levels, key=lambda level: abs(level - given))
+    shown = join_some([f"{level:g}{unit}" for level in levels])
+    return f"is at {given:g}{unit}, and {source} is {shown}", f"Use at {nearest:g}{unit}, or change {source}."

@@ -1,0 +1,129 @@
+"""Which users play in a run, in which phases, and what they do."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from loadgen.measure.operation import NAMES_AT_MOST
+from loadgen.measure.phase import Phase, burst_phases, open_phases, timed_phases
+from loadgen.measure.sample import Mode
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import Settings
+from loadgen.users import LoadUser
+
+STYLES = ("sync", "threads", "async")
+
+
+def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
+    """The user classes of the asked mode, and the plan; no phases where Locust's own -u, -r and -t rule.
+
+    Raises SettingsError where a class cannot run in this process or a mode has no users.
+    """
+    faults = [_foreign(kind) for kind in everyone if not issubclass(kind, LoadUser)]
+    faults += _find_undeclarable([kind for kind in everyone if issubclass(kind, LoadUser)])
+    if faults:
+        raise SettingsError(faults)
+    modes = tuple(Mode) if settings.mode == "compare" else (Mode(settings.mode),)
+    chosen = [kind for kind in everyone if kind.mode in modes]
+    absent = [mode for mode in modes if not any(kind.mode is mode for kind in chosen)]
+    bursts = [kind for kind in chosen if kind.style]
+    if absent:
+        raise SettingsError([_absent(settings, mode) for mode in absent])
+    if settings.arrival != "closed":
+        faults = [fault for kind in chosen if (fault := _not_open(kind, settings.arrival))]
+        if faults:
+            raise SettingsError(faults)
+        length = (settings.phase_seconds, settings.warmup_seconds)
+        return chosen, open_phases(modes, (settings.arrival, settings.rate), settings.rounds, length)
+    if bursts and len(bursts) < len(chosen):
+        raise SettingsError([_mixed(kind) for kind in chosen if not kind.style])
+    if bursts:
+        styles = tuple(style for style in STYLES if any(kind.style == style for kind in bursts))
+        return chosen, burst_phases(styles, settings.burst)
+    if settings.mode != "compare":
+        return chosen, ()
+    length = (settings.phase_seconds, settings.warmup_seconds)
+    return chosen, timed_phases(modes, settings.concurrency, settings.rounds, length)
+
+
+def find_closed_flags(options: Any) -> list[Fault]:
+    """Locust's own -u and -r beside an open arrival; to be asked before Locust fills in their defaults."""
+    arrival = str(getattr(options, "arrival", "closed"))
+    if arrival.strip() == "closed":
+        return []
+    problem = f"is for users who wait for their answer, and --arrival is {arrival}"
+    flags = {"users": options.num_users, "spawn-rate": options.spawn_rate}
+    way_out = "Leave it out: --rate tells what comes, --max-in-flight how much at once."
+    return [Fault(flag, str(value), problem, way_out) for flag, value in flags.items() if value is not None]
+
+
+def find_slow_start(options: Any) -> list[Fault]:
+    """Locust's --run-time where it is over before its -u and -r let the last user start, from when on a run counts."""
+    users, rate = options.num_users or 1, options.spawn_rate or 1.0
+    if not options.run_time or options.run_time > (users - 1) / rate:
+        return []
+    problem = f"is over before the last of {users} users starts at {rate:g}/s, and counting begins with that"
+    way_out = f"Give a longer --run-time, or --spawn-rate {users}."
+    return [Fault("run_time", f"{options.run_time:g}", problem, way_out)]
+
+
+def _not_open(kind: type[Any], arrival: str) -> Fault | None:
+    """Why arrivals cannot be given to users of this class; None where they can."""
+    if kind.style:
+        problem = "is a burst, which is no single operation that could be due"
+    elif getattr(kind, "fixed_count", 0):
+        problem = "has a fixed_count, and arrivals have no users to count"
+    elif not kind.tasks or any(isinstance(task, type) for task in kind.tasks):
+        problem = "has task sets or no tasks, and an arrival is one task drawn by its weight"
+    else:
+        return None
+    return Fault("user-classes", kind.__name__, f"{problem} (--arrival {arrival})", "Run it with --arrival closed.")
+
+
+def _foreign(kind: type[Any]) -> Fault:
+    problem = "is neither an AsyncUser nor a SyncUser, and Locust's greenlet users would block this process"
+    return Fault("user-classes", kind.__name__, problem, "Derive it from loadgen.AsyncUser or loadgen.SyncUser.")
+
+
+def _absent(settings: Settings, mode: Mode) -> Fault:
+    name = f"{mode.value.capitalize()}User"
+    return Fault("mode", settings.mode, f"has no {name} to run", f"Add a {name} to the locustfile, or name its mode.")
+
+
+def _mixed(kind: type[Any]) -> Fault:
+    return Fault("user-classes", kind.__name__, "is no burst, beside others that are", "Run them apart.")
+
+
+def modes_of(settings: Settings) -> set[Mode]:
+    """The modes that a run of these settings has."""
+    return set(Mode) if settings.mode == "compare" else {Mode(settings.mode)}
+
+
+def operations_of(everyone: Iterable[type[Any]], mode: str) -> dict[Mode, set[str]]:
+    """Names of the operations that users of a mode (`compare`: both) perform, as their classes declare them."""
+    found: dict[Mode, set[str]] = {}
+    for kind in everyone:
+        if issubclass(kind, LoadUser) and mode in ("compare", kind.mode):
+            found.setdefault(kind.mode, set()).update(one.name for one in kind.performs())
+    return found
+
+
+def may_write(everyone: Iterable[type[Any]]) -> bool:
+    """Whether any of these users may change rows: a run of others shares the collection with its like."""
+    return any(one.writes for kind in everyone if issubclass(kind, LoadUser) for one in kind.performs())
+
+
+def _find_undeclarable(everyone: Sequence[type[Any]]) -> list[Fault]:
+    """Classes whose `operations` cannot be used, and more names than a run may have."""
+    faults: list[Fault] = []
+    names: set[str] = set()
+    for kind in everyone:
+        try:
+            names |= {one.name for one in kind.performs()}
+        except ValueError as error:
+            way_out = 'Write for example operations = ("search", Operation("ask", stages=("generate",))).'
+            faults.append(Fault("user-classes", kind.__name__, f"declares operations of which {error}", way_out))
+    if len(names) > NAMES_AT_MOST:
+        problem = f"declare {len(names)} operations, and a run may have {NAMES_AT_MOST}"
+        shown = ", ".join(kind.__name__ for kind in everyone)
+        faults.append(Fault("user-classes", shown, problem, "Use one name for one kind of operation."))
+    return faults

@@ -1,0 +1,167 @@
+"""From what was asked for to a run that may begin: the data, the stores of every process, the record."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from random import SystemRandom
+from typing import Any, NoReturn
+
+import gevent
+from locust.exception import StopTest
+from locust.runners import LocalRunner, MasterRunner
+
+from loadgen.control.coordinator import Coordinator
+from loadgen.control.run import Run
+from loadgen.locust_plugin.asking import Asking
+from loadgen.locust_plugin.ending import Ending
+from loadgen.locust_plugin.main_patches import Interrupt, leave
+from loadgen.locust_plugin.progress import Progress
+from loadgen.locust_plugin.resources import Resources
+from loadgen.locust_plugin.run_display import RunDisplay
+from loadgen.locust_plugin.run_plan import may_write
+from loadgen.measure.errors import describe_error
+from loadgen.measure.sample import Mode
+from loadgen.results.record import make_folder, new_run_id
+from loadgen.runtime.guarding import CANNOT_START
+from loadgen.runtime.hub import ENDING
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
+from loadgen.users import ProcessState
+
+QUIT_SECONDS = 0.5
+"""For workers to hear that the run does not begin."""
+
+
+class Starting:
+    """One for each process that conducts runs. Every exception before the load is one message, and no load."""
+
+    def __init__(
+        self,
+        environment: Any,
+        process_state: ProcessState,
+        interrupt: Interrupt,
+        parts: tuple[Asking, Resources, Ending, Progress, RunDisplay, Coordinator],
+    ) -> None:
+        self._environment = environment
+        self._process_state = process_state
+        self._interrupt = interrupt
+        self._asking, self._resources, self._ending, self._progress, self._run_display, self._coordinator = parts
+        self.on_begin: Callable[[Settings], object] = lambda _settings: None
+        """Called with the settings of each run that begins."""
+        self._prepared: Settings | None = None
+        self._run: Run | None = None
+
+    def prepare_or_leave(self, settings: Settings) -> None:
+        """Before Locust starts by itself: the data, and in a single process the stores; ends the process otherwise."""
+        try:
+            self._prepare(settings)
+        except KeyboardInterrupt:
+            self._resources.wait_for_shield()
+            self._run_display.close()
+            leave("Interrupted before the run began.", self._interrupt.code)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nothing was sent
+            self._run_display.close()
+            leave(describe_error(error), CANNOT_START)
+
+    def begin(self) -> None:
+        """Make everything ready for the run that was asked for, or refuse it (StopTest, or the end of the process)."""
+        self._ending.expect()
+        try:
+            if self._prepared is None:
+                self._asking.forget_server()
+                self._prepare(self._asking.settings())
+            settings, self._prepared = self._prepared, None  # the next start looks again
+            assert settings is not None  # noqa: S101 - `_prepare` has just set it
+            if self._run is None:
+                self._begin_agents(settings)
+            run, self._run = self._run, None
+            assert run is not None  # noqa: S101 - likewise
+            self._begin_record(run)
+        except StopTest:
+            raise
+        except ENDING:
+            self._undo()
+            raise
+        except BaseException as error:
+            if (
+                self._interrupt.came or self._process_state.closed
+            ):  # the workers have gone for that, or a store was closed
+                raise gevent.GreenletExit from error
+            self._refuse(describe_error(error))
+
+    def _prepare(self, settings: Settings) -> None:
+        if settings.record and (fault := make_folder(settings.record)):
+            raise SettingsError([fault])
+        self._progress.begin_preparing()
+        self._run = None
+        try:
+            addressed = self._resources.prepare(settings, writes=may_write(self._environment.user_classes))
+            self._asking.answer_at(addressed.host)
+            if isinstance(self._environment.runner, LocalRunner):
+                self._begin_agents(addressed)
+            modes = {kind.mode for kind in self._environment.user_classes if not kind.style}
+            both = settings.mode == "compare" and modes == set(Mode)
+            self._ending.objections = self._resources.compare_modes(self._process_state, addressed) if both else ()
+        finally:
+            self._progress.end_preparing()
+        self._prepared = addressed
+
+    def _begin_agents(self, settings: Settings) -> None:
+        """Have every process open its stores."""
+        options, shape = self._environment.parsed_options, self._environment.shape_class
+        run = Run(
+            run_id=new_run_id(datetime.now(UTC), SystemRandom()),
+            settings=settings,
+            plan=shape.phases if shape is not None else (),
+            expected=self._count_expected(),
+            ground_truth=self._resources.ground_truth,
+        )
+        if options.processes:  # nobody starts another in place of one that has gone
+            run.settings = settings.model_copy(update={"worker_grace": 0.0})
+        options.loadgen_run_id = run.run_id  # Locust sends it to the workers with their users
+        self._coordinator.begin_run(run)
+        self._run = run
+
+    def _count_expected(self) -> int:
+        """Processes that are to make load: as many as there are, or as were asked for."""
+        runner = self._environment.runner
+        if not isinstance(runner, MasterRunner):
+            return 1
+        return max(int(self._environment.parsed_options.expect_workers or 1), int(runner.worker_count))
+
+    def _begin_record(self, run: Run) -> None:
+        """Keep a record of this run from here on."""
+        runner = self._environment.runner
+        workers = runner.worker_count if isinstance(runner, MasterRunner) else 1
+        shape = self._environment.shape_class
+        run.plan = shape.phases if shape is not None else ()
+        if self._resources.answered is not None:
+            run.labels = self._ending.begin(run, self._resources.answered, workers, self._resources.find_sharers)
+            self._resources.name_run(run.run_id)
+        self.on_begin(run.settings)
+        self._run_display.begin()
+        self._coordinator.teach()
+        self._asking.commit()
+        self._environment.process_exit_code = None
+
+    def _undo(self) -> None:
+        """Nothing of the start remains: no run, no settings of it, no hold on the collection."""
+        self._progress.rest()
+        self._coordinator.end_run()
+        self._asking.roll_back()
+        self._resources.release()
+
+    def _refuse(self, words: str) -> NoReturn:
+        self._undo()
+        self._ending.refuse(words)
+        self._environment.process_exit_code = CANNOT_START
+        runner = self._environment.runner
+        if self._environment.web_ui is None:
+            self._run_display.close()
+            if isinstance(runner, MasterRunner):
+                runner.send_message("quit")
+                gevent.sleep(QUIT_SECONDS)
+            leave(words, CANNOT_START)
+        told = f"The run did not begin: {words}"
+        self._run_display.refuse(told)
+        runner.shape_greenlet = runner.shape_last_tick = None  # a stop() now would keep them, and refuse the next start
+        raise StopTest(told)

@@ -1,0 +1,116 @@
+"""The tab "Sync vs async" of Locust's page, through Locust's own extension points.
+
+Locust draws the table of levels itself (`extended_tabs`, `extended_tables`, fed by `extended_stats`). Such a table
+knows texts only, and Locust asks for it only while a run is under way. So a script of ours adds, below that table and
+only in that tab, what a person needs besides: what goes on, the links to report and record, every phase as it ends.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request, send_file
+from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED, STATE_STOPPING
+
+from loadgen.locust_plugin.tab_data import TabData, table_rows
+
+KEY = "sync-vs-async"
+TITLE = "Sync vs async"
+COLUMNS = {
+    "users": "Users or rate", "operation": "Operation", "verdict": "Verdict",
+    "ratio_throughput": "Operations/s: async to sync (95\u00a0%)", "ratio_p99": "p99: async to sync (95\u00a0%)",
+    "sync_throughput": "sync /s", "async_throughput": "async /s", "sync_p50": "sync p50 ms",
+    "async_p50": "async p50 ms", "sync_p99": "sync p99 ms", "async_p99": "async p99 ms",
+    "sync_empty": "sync empty", "async_empty": "async empty",
+}  # fmt: skip
+FindRecord = Callable[[], Path | None]
+
+
+def add_tab(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) -> None:
+    """Add the tab and its routes, before the page is served.
+
+    `base` is Locust's --web-base-path. `find_record` names the file of the current or the last run; the report lies
+    beside it. Behind Locust's login, where it has one.
+    """
+    columns = [{"key": key, "title": title} for key, title in COLUMNS.items()]
+    web_ui.template_args |= {
+        "extended_tabs": [*web_ui.template_args.get("extended_tabs", ()), {"title": TITLE, "key": KEY}],
+        "extended_tables": [*web_ui.template_args.get("extended_tables", ()), {"key": KEY, "structure": columns}],
+        "extended_csv_files": [
+            *web_ui.template_args.get("extended_csv_files", ()),
+            {"href": f"./{KEY}/report", "title": "Sync vs async: report (HTML)"},
+            {"href": f"./{KEY}/record", "title": "Sync vs async: run record (JSON)"},
+        ],
+    }
+    _show_preparing(web_ui, tab_data)
+    web_ui.app.register_blueprint(_routes(web_ui, base, tab_data, find_record))
+    web_ui.app.after_request(lambda response: _extend(response, tab_data, web_ui.environment.runner.state))
+
+
+def _state(told: str, tab_data: TabData) -> str:
+    """Locust's state as the page is to see it: told that it is ready while data load, it would go back to its form.
+
+    Nor may it offer a start while the run before is still written.
+    """
+    if tab_data.is_ending and told == STATE_STOPPED:
+        return str(STATE_STOPPING)
+    return STATE_SPAWNING if tab_data.is_busy and told in (STATE_INIT, STATE_STOPPED) else told
+
+
+def _show_preparing(web_ui: Any, tab_data: TabData) -> None:
+    """See to it that a page that is opened while data load does not offer to start."""
+    original = web_ui.update_template_args
+
+    def update_template_args() -> None:
+        original()
+        web_ui.template_args["state"] = _state(web_ui.template_args["state"], tab_data)
+
+    web_ui.update_template_args = update_template_args
+
+
+def _routes(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) -> Blueprint:
+    routes = Blueprint("loadgen", __name__, url_prefix=base or None, static_folder="static", static_url_path=f"/{KEY}")
+
+    def data() -> Any:
+        record = find_record()
+        files = {name: path is not None for name, path in (("record", record), ("report", _report(record)))}
+        return jsonify(tab_data.as_json() | {"files": files})
+
+    def record() -> Any:
+        return _send(find_record(), "There is no run record: no phase is over yet, or --record is empty.")
+
+    def report() -> Any:
+        return _send(_report(find_record()), "There is no report yet: it is written at the end of a run.")
+
+    for view in (data, record, report):
+        routes.add_url_rule(f"/{KEY}/{view.__name__}", view.__name__, web_ui.auth_required_if_enabled(view))
+    return routes
+
+
+def _report(record: Path | None) -> Path | None:
+    path = record.with_suffix(".html") if record else None
+    return path if path and path.is_file() else None
+
+
+def _send(path: Path | None, otherwise: str) -> Any:
+    if path is None or not path.is_file():
+        return Response(otherwise, 404, mimetype="text/plain")
+    return send_file(path.absolute(), download_name=path.name, max_age=0)
+
+
+def _extend(response: Response, tab_data: TabData, state: str) -> Response:
+    """Add our rows to Locust's statistics, and our script to its page.
+
+    An answer may come twice, as Locust keeps it for two seconds: `state` is that of now.
+    """
+    if request.endpoint == "locust.request_stats" and response.is_json:
+        rows = table_rows(tab_data.levels)
+        given = response.get_json()
+        others = [one for one in given.get("extended_stats", ()) if one["key"] != KEY]
+        extended = {"extended_stats": [*others, {"key": KEY, "data": rows}], "state": _state(state, tab_data)}
+        response.set_data(json.dumps(given | extended))
+    elif request.endpoint == "locust.index" and response.mimetype == "text/html":
+        added = f'<link rel="stylesheet" href="./{KEY}/tab.css"><script type="module" src="./{KEY}/tab.js"></script>'
+        response.set_data(response.get_data(as_text=True).replace("</body>", f"{added}</body>"))
+    return response

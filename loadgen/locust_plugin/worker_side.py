@@ -1,0 +1,51 @@
+"""What a worker does beside its users: it greets its master, reports to it, and ends at its word."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from loadgen.control.agent import Agent
+from loadgen.control.exit_codes import SHORT_OF
+from loadgen.control.messages import Failure, encode
+from loadgen.locust_plugin.identity import introduce
+from loadgen.locust_plugin.links import WorkerLink
+from loadgen.locust_plugin.runner_patches import QuitNote
+from loadgen.runtime.guarding import CANNOT_START
+from loadgen.runtime.leaving import leave
+
+
+class WorkerSide:
+    """One in each worker."""
+
+    def __init__(self, environment: Any, runner: Any, agent: Agent) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._agent = agent
+        self._quit = QuitNote(runner)
+        self._hello = introduce(environment.parsed_locustfiles or (), is_worker=True)
+        self._link = WorkerLink(runner, agent, _leave_refused)
+        environment.events.report_to_master.add_listener(self._on_report)
+
+    def greet(self) -> None:
+        """Say what this worker runs: it is ready to be commanded."""
+        self._link.send(self._hello)
+
+    def fail(self, reason: str) -> None:
+        """Tell the master that the run cannot go on here."""
+        self._link.send(Failure(reason, self._agent.run_id))
+
+    def _on_report(self, data: dict[str, Any], **_: Any) -> None:
+        """The first greeting may have come before the master listened."""
+        data["loadgen"] = encode(self._agent.report() if self._agent.run_id else self._hello)
+
+    def quit(self, flush: Callable[[], object]) -> None:
+        """End. A worker that its master has told to quit has done its work, whatever its operations came to."""
+        self._runner.stop()
+        flush()
+        self._environment.process_exit_code = 0 if self._quit.came else SHORT_OF
+        with contextlib.suppress(Exception):  # the master may be gone
+            self._runner._send_stats()  # noqa: SLF001 - Locust sends a last report only when the master asks it to quit
+
+
+def _leave_refused(reason: str) -> None:
+    leave(f"This worker does not belong to its master: {reason}.", CANNOT_START)

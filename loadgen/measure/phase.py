@@ -1,0 +1,124 @@
+"""One measured window of a run, and the plan of all of them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Self, TypeVar
+
+from loadgen.measure.sample import Mode
+
+L = TypeVar("L", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One mode, one operation mix, one concurrency or one rate of arrivals.
+
+    A timed phase counts for `seconds` after `warmup_seconds` of the same load. A burst has `operations` instead: it is
+    over when so many operations of one kind are answered, at most `concurrency` of them in flight.
+    """
+
+    number: int
+    mode: Mode
+    concurrency: int
+    seconds: float = 0.0
+    warmup_seconds: float = 0.0
+    style: str = ""
+    """For a burst: `sync` (one after another), `threads` or `async` (`asyncio.gather`)."""
+    operation: str = ""
+    operations: int = 0
+    model: str = "closed"
+    """`closed`, or `constant` or `poisson` for arrivals at `rate`; its concurrency is 0 then."""
+    rate: float = 0.0
+    """Arrivals per second, of all processes; 0 in the closed model."""
+
+    started_at: float = 0.0
+    """Unix time at which its measured part begins, by the clock of the coordinator; 0 in a plan."""
+
+    attempt: int = 0
+    """How often it was begun before: a phase that loses workers is measured again once others are there."""
+
+    @property
+    def is_open(self) -> bool:
+        """True where operations start on schedule, whatever the earlier ones do."""
+        return self.rate > 0
+
+    @property
+    def level(self) -> float:
+        """What the phases of both modes have in common: the rate, or the concurrency."""
+        return self.rate or self.concurrency
+
+    @property
+    def users(self) -> int:
+        """Users that Locust spawns for it: a burst is run by one, arrivals by none."""
+        return 1 if self.operations else self.concurrency
+
+    @property
+    def label(self) -> str:
+        """What a log line calls this phase."""
+        if self.operations:
+            return f"{self.operation} x {self.operations}, {self.style}, {self.concurrency} in flight"
+        if self.is_open:
+            return f"{self.mode}, {self.rate:g}/s {self.model}"
+        return f"{self.mode}, {self.concurrency} users"
+
+    def starting(self, now: float) -> Self:
+        """The same phase, whose warm-up begins at this Unix time."""
+        return replace(self, started_at=now + self.warmup_seconds)
+
+    def as_message(self) -> dict[str, Any]:
+        """Plain values for Locust's message between master and workers."""
+        return asdict(self) | {"mode": str(self.mode)}
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """The inverse of `as_message`; keys it does not know are left out."""
+        known = {field.name for field in fields(cls)}
+        values = {key: value for key, value in message.items() if key in known}
+        return cls(**(values | {"mode": Mode(values["mode"])}))
+
+
+def timed_phases(
+    modes: tuple[Mode, ...], concurrency: tuple[int, ...], rounds: int, length: tuple[float, float]
+) -> tuple[Phase, ...]:
+    """The phases of a compare run: so many rounds at each concurrency; `length` is (seconds, warm-up).
+
+    A round is sync, async, async, sync: a steady drift of the machine or the server hits both modes alike.
+    """
+    seconds, warmup_seconds = length
+    ordered = _order(modes, concurrency, rounds)
+    return tuple(Phase(number, mode, users, seconds, warmup_seconds) for number, (users, mode) in enumerate(ordered))
+
+
+def open_phases(
+    modes: tuple[Mode, ...], arrivals: tuple[str, tuple[float, ...]], rounds: int, length: tuple[float, float]
+) -> tuple[Phase, ...]:
+    """The same plan for the open model; `arrivals` is (model, rates)."""
+    model, rates = arrivals
+    seconds, warmup_seconds = length
+    return tuple(
+        Phase(number, mode, 0, seconds, warmup_seconds, model=model, rate=rate)
+        for number, (rate, mode) in enumerate(_order(modes, rates, rounds))
+    )
+
+
+def _order(modes: tuple[Mode, ...], levels: tuple[L, ...], rounds: int) -> list[tuple[L, Mode]]:
+    return [(level, mode) for level in levels for _ in range(rounds) for mode in (*modes, *modes[::-1])]
+
+
+THREADS_AT_MOST = 64
+"""Sync operations that a burst keeps in flight at most, each on a thread of its own."""
+
+BURST_OPERATIONS = ("search", "insert")
+"""Operations that a burst may be of, in the order of the plan."""
+
+
+def burst_phases(styles: tuple[str, ...], counts: tuple[int, ...]) -> tuple[Phase, ...]:
+    """The seed's table: searches first, all on the same rows, then the inserts; every style at every count."""
+    phases: list[Phase] = []
+    for operation in BURST_OPERATIONS:
+        for count in counts:
+            for style in styles:
+                flight = {"sync": 1, "threads": min(count, THREADS_AT_MOST), "async": count}[style]
+                mode = Mode.ASYNC if style == "async" else Mode.SYNC
+                phases.append(Phase(len(phases), mode, flight, style=style, operation=operation, operations=count))
+    return tuple(phases)

@@ -1,0 +1,89 @@
+"""Recall added up by query, and whether two sides differ in it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+TOLERANCE = 0.01
+"""A difference of mean recall that is no reason to doubt a comparison."""
+QUERIES_AT_LEAST = 10
+"""Different queries from which an interval says something."""
+NORMAL_95 = 1.96
+
+
+class Check(NamedTuple):
+    """One checked search."""
+
+    finished: float
+    """perf_counter seconds, just after its clock had stopped."""
+    query: int
+    """Number of its query."""
+    recall: float
+    """0 to 1."""
+
+
+@dataclass(slots=True)
+class Recalls:
+    """What the checked searches of a phase, or of several, found: by query the number of checks and their sum."""
+
+    by_query: dict[int, tuple[int, float]] = field(default_factory=dict)
+    changed: bool = False
+    """The data changed before or while it was measured: nobody knows what was right."""
+
+    def add(self, query: int, recall: float, checks: int = 1) -> None:
+        """Count so many checks of one query, with the sum of their recalls."""
+        count, total = self.by_query.get(query, (0, 0.0))
+        self.by_query[query] = (count + checks, total + recall)
+
+    def merge(self, other: Self) -> None:
+        """Add what another one counted."""
+        self.changed = self.changed or other.changed
+        for query, (count, total) in other.by_query.items():
+            self.add(query, total, count)
+
+    @property
+    def checks(self) -> int:
+        """Searches that were compared with the truth."""
+        return sum(count for count, _ in self.by_query.values())
+
+    @property
+    def mean(self) -> float | None:
+        """Mean recall of all checked searches; None where there was none, or the data changed."""
+        checks = self.checks
+        return None if self.changed or not checks else sum(total for _, total in self.by_query.values()) / checks
+
+    def as_message(self) -> dict[str, Any]:
+        """Plain values for msgpack."""
+        counts, totals = zip(*self.by_query.values(), strict=True) if self.by_query else ((), ())
+        return {"queries": [*self.by_query], "counts": [*counts], "totals": [*totals], "changed": self.changed}
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """The inverse of `as_message`."""
+        pairs = zip(message["counts"], message["totals"], strict=True)
+        return cls(dict(zip(message["queries"], pairs, strict=True)), message["changed"])
+
+
+def differ(one: Recalls, other: Recalls) -> tuple[float, float] | None:
+    """The mean recalls of two sides that differ by more than chance and more than 0.01; None where they do not.
+
+    Recall belongs to the query, and an index finds the same for it each time. So the sides are compared query by query
+    over those that both have answered: the mean difference is beyond 1.96 standard errors. Checking other queries on
+    one side than on the other is thus no difference. With fewer than 10 queries in common nothing is claimed.
+    """
+    if one.mean is None or other.mean is None:
+        return None
+    common = [query for query in one.by_query if query in other.by_query]
+    if len(common) < QUERIES_AT_LEAST:
+        return None
+    sides = np.array([[side.by_query[query] for query in common] for side in (one, other)])
+    means = sides[:, :, 1] / sides[:, :, 0]
+    gaps = means[0] - means[1]
+    gap = abs(float(gaps.mean()))
+    error = float(gaps.std(ddof=1)) / math.sqrt(len(gaps))
+    if gap <= max(TOLERANCE, NORMAL_95 * error):
+        return None
+    return float(means[0].mean()), float(means[1].mean())

@@ -1,0 +1,203 @@
+"""The time in which finished operations count for a phase, and what they add up to."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from loadgen.measure.errors import TaskErrors
+from loadgen.measure.flow import Flow
+from loadgen.measure.health import Health
+from loadgen.measure.operation_stats import OperationStats
+from loadgen.measure.phase import Phase
+from loadgen.measure.recall import Recalls
+from loadgen.measure.sample import Mode, Outcome, Sample, count_answers, count_failures
+from loadgen.measure.slices import SliceStats, add_times, count_slices, slices_as_message
+
+AT_ONCE = 256
+"""Samples that are added up at once: many together cost a fifth of one by one."""
+
+
+@dataclass(slots=True)
+class Window:
+    """The time in which finished operations count for a phase, on this process's clock."""
+
+    phase: Phase
+    start: float
+    end: float = math.inf
+    health: Health = field(default_factory=Health)
+    flow: Flow = field(default_factory=Flow)
+    recalls: Recalls = field(default_factory=Recalls)
+    """What the checked searches found."""
+    errors: TaskErrors = field(default_factory=TaskErrors)
+    """Exceptions that tasks raised in it."""
+    entered: float = -math.inf
+    """When this process began to take part: after its start, where a worker joined in the middle of it."""
+    workers_lost: int = 0
+    """Workers that it lacked at its begin, or that left meanwhile."""
+    users_gone: int = 0
+    """Users that ended by themselves before its end."""
+    connections: int = 0
+    """Open ones of its mode, in all processes; told to the one who leads."""
+    data: tuple[str, ...] = ()
+    """Fingerprints of the data that these connections see: one where all see the same."""
+    seconds: float = 0.0
+    """Measured length: told by the process that counted, merged as the longest."""
+    heard: dict[str, float] = field(default_factory=dict)
+    """On a coordinator, for each agent: how many seconds of the window its reports have covered so far."""
+
+    _pending: list[Sample] = field(default_factory=list)
+    _operation_stats: dict[tuple[Mode, str], OperationStats] = field(default_factory=dict)
+    _slices: dict[str, list[SliceStats]] = field(default_factory=dict)
+
+    @property
+    def operation_stats(self) -> dict[tuple[Mode, str], OperationStats]:
+        """All operations by mode and name."""
+        self._add_up()
+        return self._operation_stats
+
+    @property
+    def slices(self) -> dict[str, list[SliceStats]]:
+        """For each operation of a timed phase, its pieces in the order of time."""
+        self._add_up()
+        return self._slices
+
+    def covered(self, now: float) -> float:
+        """Seconds of it that have passed with this process in it; 0 during its warm-up."""
+        return max(0.0, min(now, self.end) - max(self.start, self.entered))
+
+    @property
+    def expected(self) -> dict[str, float]:
+        """The seconds of it that each process took part in; a single process has no name."""
+        return self.heard or {"": self.seconds}
+
+    def gaps(self) -> list[str]:
+        """What nobody knows of the load generator in it, and so cannot rule out; of a burst nothing is said."""
+        return [] if self.phase.operations else self.health.gaps(self.expected)
+
+    def lose(self, workers: int) -> None:
+        """Mark it as one that lost so many; where none is left to tell its length, it is what they told until then."""
+        self.workers_lost = workers
+        self.seconds = self.seconds or max(self.heard.values(), default=0.0)
+
+    def add(self, sample: Sample) -> None:
+        """Count one sample that finished in this window."""
+        self._pending.append(sample)
+        if len(self._pending) >= AT_ONCE:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        samples, self._pending = self._pending, []
+        for (mode, operation), group in _by_kind(samples).items():
+            self._operation_stats.setdefault((mode, operation), OperationStats()).add_all(group)
+            if self.phase.seconds:
+                self._slice(operation, group)
+
+    def _slice(self, operation: str, samples: Sequence[Sample]) -> None:
+        """Answered operations, and timeouts, whose times count and which are no throughput."""
+        answered = [one for one in samples if one.outcome is Outcome.OK or one.outcome is Outcome.EMPTY]
+        timeouts = [one for one in samples if one.outcome is Outcome.TIMEOUT]
+        for some, is_answer in ((answered, True), (timeouts, False)):
+            if some:
+                pieces = self._pieces(operation)
+                finished = np.array([sample.finished for sample in some])
+                scheduled = np.array([sample.scheduled for sample in some])
+                add_times(pieces, (finished - self.start) / self.phase.seconds, finished - scheduled, is_answer)
+
+    def _pieces(self, operation: str) -> list[SliceStats]:
+        if operation not in self._slices:
+            self._slices[operation] = self.new_slices()
+        return self._slices[operation]
+
+    def new_slices(self) -> list[SliceStats]:
+        """Empty pieces of equal length for the whole phase."""
+        number = count_slices(self.phase.seconds)
+        return [SliceStats(self.phase.seconds / number) for _ in range(number)]
+
+    @property
+    def answered(self) -> int:
+        """Operations with a usable answer."""
+        return sum(count_answers(stats.totals) for stats in self.operation_stats.values())
+
+    @property
+    def failed(self) -> int:
+        """Operations without one."""
+        return sum(count_failures(stats.totals) for stats in self.operation_stats.values())
+
+    def as_message(self) -> dict[str, Any]:
+        """All that was counted so far, as plain values for the way to the coordinator."""
+        self._add_up()
+        return {
+            "phase": self.phase.as_message(),
+            "tallies": [
+                {"mode": str(mode), "operation": operation} | stats.as_message()
+                for (mode, operation), stats in self._operation_stats.items()
+            ],
+            "slices": slices_as_message(self._slices),
+            "health": self.health.as_message(),
+            "flow": self.flow.as_message(),
+            "errors": self.errors.as_message(),
+            "recalls": self.recalls.as_message(),
+        }
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """One agent's part of a phase, the inverse of `as_message`."""
+        part = cls(Phase.from_message(message["phase"]), 0.0)
+        for entry in message["tallies"]:
+            part._operation_stats[Mode(entry["mode"]), entry["operation"]] = OperationStats.from_message(entry)
+        for operation, pieces in message["slices"].items():
+            mine = part._pieces(operation)
+            for number, piece in pieces:
+                mine[number].merge(SliceStats.from_message(piece))
+        part.health.merge(message["health"], "")
+        part.flow.merge(message["flow"])
+        part.errors.merge(message["errors"])
+        part.recalls.merge(Recalls.from_message(message["recalls"]))
+        return part
+
+    def combine(self, parts: Mapping[str, "Window"]) -> None:
+        """Become the sum of these parts, by agent, whatever was in it before."""
+        whole = Window(self.phase, self.start)
+        for agent, part in parts.items():
+            whole._absorb(part, agent)
+        self._pending, self._operation_stats, self._slices = [], whole._operation_stats, whole._slices
+        self.health, self.flow, self.recalls = whole.health, whole.flow, whole.recalls
+        self.errors = whole.errors
+
+    def _absorb(self, part: "Window", agent: str) -> None:
+        for key, stats in part.operation_stats.items():
+            self._operation_stats.setdefault(key, OperationStats()).merge(stats)
+        for operation, pieces in part.slices.items():
+            for mine, piece in zip(self._pieces(operation), pieces, strict=True):
+                mine.merge(piece)
+        if watch := part.health.watches.get(""):
+            self.health.watches[agent] = watch
+        self.flow.add(part.flow)
+        self.errors.merge(part.errors.as_message())
+        self.recalls.merge(part.recalls)
+
+    def state(self) -> tuple[object, ...]:
+        """Differs from an earlier one where anything was counted since: whether a report has news of it."""
+        beats = [watch.hub.get_total_count() for watch in self.health.watches.values()]
+        paced = [watch.pace.get_total_count() for watch in self.health.watches.values()]
+        operations = sum(stats.operations for stats in self.operation_stats.values())
+        flow = (self.flow.offered, self.flow.dropped, self.flow.unfinished)
+        counts = (operations, self.errors.total, self.recalls.checks)
+        return (*counts, self.seconds, *beats, *paced, *flow, self.recalls.changed)
+
+    def marks(self) -> tuple[object, ...]:
+        """What the coordinator has noted of it beside what was counted, for the same use."""
+        return (self.workers_lost, self.users_gone, self.connections, self.data, *self.heard.items())
+
+
+def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:
+    groups: dict[tuple[Mode, str], list[Sample]] = {}
+    rest = list(samples)
+    while rest:
+        mode, operation = rest[0].mode, rest[0].operation
+        groups[mode, operation] = [one for one in rest if one.mode is mode and one.operation == operation]
+        rest = [one for one in rest if one.mode is not mode or one.operation != operation]
+    return groups

@@ -1,0 +1,1 @@
+"""The server: embedded ones, and collections that are prepared once and opened many times."""

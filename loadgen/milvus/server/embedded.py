@@ -1,0 +1,177 @@
+"""An embedded server as the run sees it: started, asked until it answers, ended with the run."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from loadgen.milvus.server.errors import PortTakenError, RefusedError, ServerError, describe_failure
+from loadgen.milvus.server.folder import Folder, locate_mark, open_folder
+from loadgen.milvus.server.kinds import NAMES, PYTHON, Kind, Launch, choose_kind, count_ports, plan_launch
+from loadgen.milvus.server.line import END, GRACE, KEEP
+from loadgen.milvus.server.ports import reserve_ports
+from loadgen.milvus.server.readiness import wait_for_answer
+from loadgen.milvus.server.sessions import forget_sessions
+from loadgen.milvus.server.unpacking import is_unpacked
+
+TRIES = 3
+SECONDS_TO_START = 120.0
+TAKEN = ("address already in use", "Failed to bind")
+"""What servers write when somebody else took a port of theirs between the choice and the start."""
+
+
+class EmbeddedServer:
+    """A running server. `uri` is for clients, `log` for people, `metrics_uri` for Prometheus (None for Lite).
+
+    The process that started it holds the only write end of a pipe, the line; when that ends, so does the server. A
+    child made by `os.fork` closes its copy, so that it cannot keep the server alive. (Locust's `--processes` forks
+    before there is a server.) A child made by C code that neither execs nor runs Python's fork hooks would.
+    """
+
+    def __init__(self, kind: Kind, folder: Folder, launch: Launch, port: int) -> None:
+        self.kind = kind
+        self.log = folder.log
+        self.uri = f"http://127.0.0.1:{port}"
+        self.metrics_uri = f"http://127.0.0.1:{launch.metrics_port}/metrics" if launch.metrics_port else None
+        self._lock = threading.Lock()
+        # In a thread of its own: with gevent's `os.close`, Popen in a thread that has a hub waits for itself for ever.
+        with ThreadPoolExecutor(1) as pool:
+            self._guardian, line = pool.submit(_start_guardian, folder, launch).result()
+        self._line: int | None = line
+        os.register_at_fork(after_in_child=partial(_leave_in_child, weakref.ref(self)))
+
+    @property
+    def running(self) -> bool:
+        """The server has not ended, by itself or by `stop`. In a forked child: always False."""
+        return self._line is not None and self._guardian.poll() is None
+
+    def stop(self, *, keep: bool = False) -> None:
+        """End the server and wait for it, at most some seconds; again is harmless. `keep` leaves a temporary folder."""
+        with self._lock:
+            line, self._line = self._line, None
+            if line is None:
+                return
+            with contextlib.suppress(OSError):
+                os.write(line, KEEP + END if keep else END)
+            os.close(line)
+            pause = threading.Event()  # time.sleep may be gevent's, which leaves a hub in each thread that calls it
+            end = time.perf_counter() + GRACE + 0.5  # by then the server is gone, if not yet a big folder
+            while self._guardian.poll() is None and time.perf_counter() < end:
+                pause.wait(0.02)
+
+    def leave(self) -> None:
+        """In a forked child: the server is the parent's affair."""
+        line, self._line = self._line, None
+        if line is not None:
+            os.close(line)
+
+
+def _leave_in_child(reference: "weakref.ref[EmbeddedServer]") -> None:
+    server = reference()
+    if server is not None:
+        server.leave()
+
+
+def start_server(
+    kind: Literal["auto", "milvus", "lite"],
+    *,
+    data: Path | None = None,
+    port: int = 0,
+    tell: Callable[[str], None],
+) -> EmbeddedServer:
+    """Start a server and wait until an RPC answers, from whatever thread; `tell` hears what goes on, line by line.
+
+    `port` 0 is a free one. Without `data` the folder is temporary and goes when the server is stopped, unless it ended
+    by itself. Raises `RefusedError` before anything has started, `ServerError` if the server does not come up.
+    """
+    chosen = choose_kind(kind, tell)
+    folder = open_folder(data)
+    try:
+        return _try_ports(chosen, folder, port, tell)
+    except BaseException as error:
+        if folder.temporary and (isinstance(error, RefusedError) or not folder.log.exists()):
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+    finally:
+        os.close(folder.lock)  # the guardian has it from here on
+
+
+def _try_ports(kind: Kind, folder: Folder, port: int, tell: Callable[[str], None]) -> EmbeddedServer:
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(PortTakenError):
+            return _start_once(kind, folder, port, tell)
+        tell("A port was taken meanwhile; trying others.")
+    return _start_once(kind, folder, port, tell)
+
+
+def _start_once(kind: Kind, folder: Folder, port: int, tell: Callable[[str], None]) -> EmbeddedServer:
+    with reserve_ports(port, count_ports(kind)) as ports:
+        tell(f"Starting {NAMES[kind]} in {folder.path} ...")
+        if kind == "milvus" and not is_unpacked():
+            tell("Its programs are unpacked first, once for each user; this takes some 10 s.")
+        launch = plan_launch(kind, folder.path, ports.numbers)
+        server = EmbeddedServer(kind, folder, launch, ports.numbers[0])
+        try:
+            _await_answer(server, launch, ports.numbers)
+            locate_mark(folder.path / kind).touch()
+        except BaseException as error:
+            server.stop(keep=isinstance(error, ServerError))  # not if it was called off
+            raise
+    return server
+
+
+def _await_answer(server: EmbeddedServer, launch: Launch, ports: tuple[int, ...]) -> None:
+    """Return when an RPC has answered; raises `PortTakenError` or `ServerError` if none will."""
+    etcd_port = launch.etcd_port
+
+    def alive() -> bool:
+        nonlocal etcd_port
+        if etcd_port is not None:
+            with contextlib.suppress(OSError):
+                forget_sessions(etcd_port, ports)
+                etcd_port = None
+        return server.running
+
+    if wait_for_answer(f"127.0.0.1:{ports[0]}", alive, SECONDS_TO_START):
+        return
+    if server.running:
+        what = f"{NAMES[server.kind]} gave no answer within {SECONDS_TO_START:.0f} s"
+        raise ServerError(describe_failure(what, server.log))
+    written = server.log.read_text(encoding="utf-8", errors="replace") if server.log.exists() else ""
+    fault = PortTakenError if any(sign in written for sign in TAKEN) else ServerError
+    raise fault(describe_failure(f"{NAMES[server.kind]} ended while it started", server.log))
+
+
+def _start_guardian(folder: Folder, launch: Launch) -> tuple["subprocess.Popen[bytes]", int]:
+    """The guardian in a session of its own, so that Ctrl-C does not reach the server, and the line that it waits on."""
+    given = ["--log", str(folder.log)]
+    given += [part for path in launch.litter for part in ("--litter", path)]
+    given += ["--remove", str(folder.path)] if folder.temporary else []
+    heard, line = os.pipe()  # neither end is inherited by other programs
+    try:
+        with folder.log.open("wb") as output:
+            guardian = subprocess.Popen(  # noqa: S603 - the command is this package's own
+                [*PYTHON, "loadgen.milvus.server.guardian", "--line", str(heard), *given, "--", *launch.command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=(heard, folder.lock),
+                # What this process can import, its servers can: the package may be where only sys.path finds it.
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)},
+            )
+    except BaseException:
+        os.close(line)
+        raise
+    finally:
+        os.close(heard)
+    return guardian, line

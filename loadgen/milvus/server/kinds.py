@@ -1,0 +1,63 @@
+"""The two servers that pip installs: which one to start, and by what command."""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from loadgen.milvus.server.errors import RefusedError
+from loadgen.milvus.server.ports import PORTS
+
+Kind = Literal["milvus", "lite"]
+KINDS = ("auto", "milvus", "lite")
+NAMES: dict[Kind, str] = {"milvus": "Milvus standalone", "lite": "Milvus Lite"}
+PYTHON = (sys.executable, "-P", "-m")
+"""Runs a module; -P because the current folder may hold anything, also something called `milvus`."""
+INSTALL = "pip install 'milvus-loadgen[server]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How one server is started; the first of its ports is the one for clients."""
+
+    command: tuple[str, ...]
+    metrics_port: int | None
+    etcd_port: int | None
+    litter: tuple[str, ...] = ()
+    """Files it leaves outside its folder; `{pid}` stands for its process id."""
+
+
+def choose_kind(asked: str, tell: Callable[[str], None] | None = None) -> Kind:
+    """The real Milvus where its wheel is installed and Lite is not asked for; `tell` hears of a choice for want of it.
+
+    Raises `RefusedError` for an unknown kind, and for "milvus" without its wheel.
+    """
+    if asked not in KINDS:
+        raise RefusedError(f"unknown embedded server {asked!r}; choose {', '.join(KINDS)}")
+    if asked == "lite":
+        return "lite"
+    if importlib.util.find_spec("milvus") is not None:
+        return "milvus"
+    if asked == "milvus":
+        raise RefusedError(f"the real Milvus is not installed; {INSTALL}, or choose lite")
+    if tell is not None:
+        tell(f"Milvus Lite stands in for the real Milvus, and is no benchmark. For the real one: {INSTALL}")
+    return "lite"
+
+
+def count_ports(kind: Kind) -> int:
+    """How many ports that kind listens on."""
+    return len(PORTS) if kind == "milvus" else 1
+
+
+def plan_launch(kind: Kind, folder: Path, ports: tuple[int, ...]) -> Launch:
+    """The command that starts `kind` in `folder` on `ports`."""
+    if kind == "lite":
+        flags = ("--data-dir", str(folder / "lite"), "--host", "127.0.0.1", "--port", str(ports[0]))
+        return Launch((*PYTHON, "milvus_lite", "server", *flags), None, None)
+    listed = ",".join(map(str, ports))
+    named = dict(zip(PORTS, ports, strict=True))
+    command = (*PYTHON, "loadgen.milvus.server.standalone", "--data", str(folder / "milvus"), "--ports", listed)
+    return Launch(command, named["metrics"], named["etcd"], ("/tmp/milvus/server_id_{pid}",))  # noqa: S108 - its choice

@@ -1,0 +1,40 @@
+"""Whether a server answers: asked over RPC, with no retry and no log line of its own."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from loadgen.milvus.proxies import WITHOUT_PROXY
+
+PAUSE = 0.05
+RPC_DEADLINE = 2.0
+OPTIONS = (
+    *WITHOUT_PROXY.items(),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 300),
+)
+
+
+def wait_for_answer(address: str, alive: Callable[[], bool], seconds: float) -> bool:
+    """Ask `address` (host:port) until an RPC answers (True), `alive` says no or `seconds` have passed (False)."""
+    import grpc
+
+    # One stub over a channel that retries quickly, not MilvusClient: that logs a traceback for each attempt.
+    from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
+
+    end = time.perf_counter() + seconds
+    pause = threading.Event()  # time.sleep may be gevent's, which leaves a hub in each thread that calls it
+    with grpc.insecure_channel(address, options=OPTIONS) as channel:
+        stub = milvus_pb2_grpc.MilvusServiceStub(channel)
+        while alive() and time.perf_counter() < end:
+            try:
+                listed = stub.ShowCollections(milvus_pb2.ShowCollectionsRequest(), timeout=RPC_DEADLINE)
+                healthy = stub.CheckHealth(milvus_pb2.CheckHealthRequest(), timeout=RPC_DEADLINE).isHealthy
+                if healthy and not (listed.status.code or listed.status.error_code):
+                    return True
+            except grpc.RpcError:
+                pass
+            pause.wait(PAUSE)
+    return False

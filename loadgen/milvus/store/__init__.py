@@ -1,0 +1,34 @@
+"""MilvusVectorStore, prepared once and opened many times."""
+
+from loadgen.milvus.store.arguments import quiet_client_log, store_arguments
+from loadgen.milvus.store.asking import ask_async, ask_sync, count_async, count_sync
+from loadgen.milvus.store.errors import StoreError
+from loadgen.milvus.store.lease import Lease
+from loadgen.milvus.store.loading import LoadingLine
+from loadgen.milvus.store.nodes import to_node, to_query
+from loadgen.milvus.store.opening import aclose_stores, close_stores, open_stores, warm_stores, warm_sync_stores
+from loadgen.milvus.store.preparing import Prepared, prepare
+from loadgen.milvus.store.reaching import ServerInfo, check_server
+
+__all__ = [
+    "Lease",
+    "LoadingLine",
+    "Prepared",
+    "ServerInfo",
+    "StoreError",
+    "aclose_stores",
+    "ask_async",
+    "ask_sync",
+    "check_server",
+    "close_stores",
+    "count_async",
+    "count_sync",
+    "open_stores",
+    "prepare",
+    "quiet_client_log",
+    "store_arguments",
+    "to_node",
+    "to_query",
+    "warm_stores",
+    "warm_sync_stores",
+]

@@ -1,0 +1,91 @@
+"""Settings as keyword arguments of MilvusVectorStore and of pymilvus."""
+
+import json
+import logging
+from typing import Any
+
+from loadgen.measure.sample import Mode
+from loadgen.milvus.proxies import channel_options
+from loadgen.milvus.store.ipv6 import bracket_ipv6, is_ipv6
+from loadgen.milvus.store.shortfall import as_timeout
+from loadgen.settings.model import Settings
+
+SERVICE = "milvus.proto.milvus.MilvusService"
+OPERATIONS = ("Search", "HybridSearch", "Query", "Insert", "Upsert", "Delete")
+"""RPCs that a deadline is meant for."""
+OTHER_DEADLINE = 30.0
+
+
+def store_arguments(settings: Settings, mode: Mode) -> dict[str, Any]:
+    """For MilvusVectorStore: the same for both modes, but that only the async one has an async client."""
+    return connection_arguments(settings, settings.deadline) | {
+        "collection_name": settings.collection,
+        "dim": settings.dim,
+        "similarity_metric": settings.metric,
+        "consistency_level": settings.consistency,
+        "index_config": settings.index_config,
+        "search_config": settings.search_config,
+        "batch_size": settings.batch_size,
+        "upsert_mode": settings.upsert,
+        "output_fields": list(settings.output_fields),
+        "use_async_client": mode is Mode.ASYNC,
+    }
+
+
+def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:
+    """For pymilvus's clients: a connection of its own on which each operation has this deadline, in seconds.
+
+    It is gRPC that watches the deadline: pymilvus's own `timeout` costs the async client an `asyncio.wait_for` each
+    time. `dedicated` gives a client its own channel, and the local pool gives each channel its own TCP connection.
+    A shared channel would come with the options of whoever opened it first.
+    """
+    if is_ipv6(settings.host):
+        bracket_ipv6()
+    arguments: dict[str, Any] = {
+        "uri": settings.host,
+        "token": settings.token.get_secret_value(),
+        "dedicated": True,
+        "grpc_options": {
+            "grpc.use_local_subchannel_pool": 1,
+            "grpc.service_config": _service_config(deadline),
+            **channel_options(settings.host),
+        },
+    }
+    if settings.database:
+        arguments["db_name"] = settings.database
+    files = _tls_files(settings)
+    if files or settings.host.lower().startswith("https:"):
+        arguments |= files | {"secure": True}
+    if settings.server_name:
+        arguments["server_name"] = settings.server_name
+    return arguments
+
+
+def _tls_files(settings: Settings) -> dict[str, str]:
+    """The certificate files that are given, by pymilvus's names.
+
+    pymilvus trusts `server_pem_path` in one-way TLS and leaves the client's files out beside it; with them it trusts
+    `ca_pem_path`, which it reads in no other case. Here one file is trusted in both cases: the server's certificate
+    where it is given, as that is stricter than its authority's, else the authority's.
+    """
+    trusted = settings.server_cert_file or settings.ca_file
+    if settings.client_cert_file:
+        own = {"client_pem_path": settings.client_cert_file, "client_key_path": settings.client_key_file}
+        return own | {"ca_pem_path": trusted}
+    return {"server_pem_path": trusted} if trusted else {}
+
+
+def _service_config(deadline: float) -> str:
+    """The deadline on the operations; a longer one on the rest, so that a tight one does not hinder the opening."""
+    operations = [{"service": SERVICE, "method": method} for method in OPERATIONS]
+    methods = [
+        {"name": operations, "timeout": as_timeout(deadline)},
+        {"name": [{}], "timeout": as_timeout(max(deadline, OTHER_DEADLINE))},
+    ]
+    return json.dumps({"methodConfig": methods})
+
+
+def quiet_client_log() -> None:
+    """Keep pymilvus from printing a traceback for each failed operation: failures are data here, and are counted."""
+    for name in ("pymilvus.decorators", "pymilvus.client.connection_manager"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

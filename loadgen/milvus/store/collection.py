@@ -1,0 +1,201 @@
+"""The collection as the server shows it, seen by the one who prepares."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Self
+
+import grpc
+from pymilvus import MilvusClient
+from pymilvus.client.types import LoadState
+from pymilvus.exceptions import MilvusException
+
+from loadgen.datasets import FINGERPRINT_KEY
+from loadgen.milvus.store.arguments import connection_arguments
+from loadgen.milvus.store.errors import StoreError, is_denied, server_words
+from loadgen.milvus.store.manifest import read_manifest
+from loadgen.settings.model import Settings
+
+INDEX = "embedding"
+"""LlamaIndex names the index after the field."""
+POLL_SECONDS = 0.2
+LEAST_INDEXED = 1024
+"""Milvus builds no index over a segment with fewer rows."""
+UNDO_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A collection that is there already."""
+
+    manifest: dict[str, Any] | None
+    """None: somebody else's."""
+    dim: int
+    """Of its first vector field; 0 where it has none."""
+
+
+class Stage(IntEnum):
+    """How far the making of a collection has come."""
+
+    UNTOUCHED = 0
+    """Nothing was made; also once all is done, or undone."""
+    ASKED_FOR = 1
+    """The server was asked to create it and has not confirmed it."""
+    CREATED = 2
+    """It exists, and nothing says whose it is."""
+    OWNED = 3
+    """It has its manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A collection that a failed attempt leaves behind."""
+
+    stage: Stage
+    why: str
+    denied: bool = False
+    """This user may not drop it."""
+
+
+HALF_WRITTEN = re.compile(r"faiss::read_|index_read\.cpp|No data left in file|Ran out of input")
+"""What Milvus Lite answers where it loads an index from a file that is not yet whole. It builds indexes outside of its
+lock, and both a flush and a load may do so (`Collection._build_or_load_segment_index` of milvus-lite 3.2)."""
+HALF_WRITTEN_SECONDS = 10.0
+
+
+class Collection:
+    """One collection over a connection of its own. Its methods block, for at most `limit` seconds each."""
+
+    def __init__(self, settings: Settings, limit: float, heard: Callable[[], None] = lambda: None) -> None:
+        """`heard` is called whenever the server has answered while something is waited for."""
+        self._heard = heard
+        self.name = settings.collection
+        self.limit = limit
+        self.stage = Stage.UNTOUCHED
+        self._client = MilvusClient(**connection_arguments(settings, limit))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def look(self) -> Found | None:
+        """What is there under this name, if anything."""
+        if not self._client.has_collection(self.name):
+            return None
+        described = self._client.describe_collection(self.name)
+        dims = [field["params"]["dim"] for field in described["fields"] if "dim" in field.get("params", {})]
+        return Found(read_manifest(described.get("properties") or {}), int(dims[0]) if dims else 0)
+
+    def drop(self) -> None:
+        """Drop it, and wait until the server does not know it any more."""
+        self._client.drop_collection(self.name)
+        self._wait_for("the collection to be dropped", lambda: not self._client.has_collection(self.name))
+
+    def undo(self) -> "Leftover | None":
+        """Drop what was made here and not finished. Where that fails: what is left, and why. Raises nothing."""
+        if self.stage is Stage.UNTOUCHED:
+            return None
+        try:
+            if self.stage is Stage.ASKED_FOR:  # nobody knows whose it is, so it is not dropped
+                here = self._client.has_collection(self.name, timeout=UNDO_SECONDS)
+                return Leftover(self.stage, "nobody can say whether this attempt made it") if here else None
+            self._client.drop_collection(self.name, timeout=UNDO_SECONDS)
+        except Exception as error:  # noqa: BLE001 - another error is on its way to the user already
+            if self.stage is Stage.ASKED_FOR:
+                return None
+            return Leftover(self.stage, server_words(error), denied=is_denied(error))
+        self.stage = Stage.UNTOUCHED
+        return None
+
+    def has_index(self) -> bool:
+        """Whether an index was accepted."""
+        return bool(self._client.list_indexes(self.name))
+
+    def count(self, fingerprint: str = "") -> int:
+        """Rows there at this moment (Strong consistency): all, or those of one dataset."""
+        wanted = f"{FINGERPRINT_KEY} == {json.dumps(fingerprint)}" if fingerprint else ""
+        found = self._client.query(
+            self.name, filter=wanted, output_fields=["count(*)"], consistency_level="Strong", timeout=self.limit
+        )
+        return int(found[0]["count(*)"])
+
+    def settle(self, rows: int) -> str:
+        """Wait until the rows are sealed, indexed, loaded and found; return the index type that the server names.
+
+        Loaded anew: for some 10 s Milvus would otherwise search what was loaded before its index was there without it.
+        Raises StoreError that says what was waited for, or what the server said to the index.
+        """
+        self._client.flush(self.name, timeout=self.limit)
+        self._wait_for("the index", self._is_indexed)
+        self._client.release_collection(self.name, timeout=self.limit)  # what grew while loading has no index in memory
+        self.load()
+        self._wait_for(f"{rows:,} rows to be found", lambda: self.count() >= rows)
+        return self.index_type()
+
+    def holds(self, rows: int, fingerprint: str) -> bool:
+        """Whether it is loaded, and holds exactly so many rows, all of one dataset. Touches nothing."""
+        if self._client.get_load_state(self.name)["state"] != LoadState.Loaded or not self._is_indexed():
+            return False
+        return self.count() == rows == self.count(fingerprint)
+
+    def is_settled(self, rows: int) -> bool:
+        """Whether all rows are in sealed segments that were loaded with their index: what `settle` would bring about.
+
+        False where the server does not tell. Milvus Lite has no segments to tell of, and nothing to settle.
+        """
+        try:
+            segments = self._client.list_loaded_segments(self.name, timeout=self.limit)
+        except grpc.RpcError as error:
+            return bool(error.code() is grpc.StatusCode.UNIMPLEMENTED)
+        except MilvusException:
+            return False
+        if sum(segment.num_rows for segment in segments) < rows:
+            return False
+        flat = self.index_type() == "FLAT"
+        unindexed = [segment for segment in segments if not segment.index_id]
+        return flat or all(segment.num_rows < LEAST_INDEXED for segment in unindexed)
+
+    def index_type(self) -> str:
+        """As the server names it."""
+        return str(self._client.describe_index(self.name, INDEX)["index_type"])
+
+    def load(self) -> None:
+        """Have it loaded for searches, also where somebody released it."""
+        if self._client.get_load_state(self.name)["state"] != LoadState.Loaded:
+            self._ask_to_load()
+        self._wait_for(
+            "the collection to be loaded",
+            lambda: self._client.get_load_state(self.name)["state"] == LoadState.Loaded,
+        )
+
+    def _ask_to_load(self) -> None:
+        """Try again for some seconds where Milvus Lite reads an index file that its own flush is still writing."""
+        end = time.perf_counter() + HALF_WRITTEN_SECONDS
+        while True:
+            try:
+                self._client.load_collection(self.name, timeout=self.limit)
+            except MilvusException as error:
+                if not HALF_WRITTEN.search(server_words(error)) or time.perf_counter() > end:
+                    raise
+                time.sleep(POLL_SECONDS)
+            else:
+                return
+
+    def _is_indexed(self) -> bool:
+        told = self._client.describe_index(self.name, INDEX) or {}
+        if told.get("state") == "Failed":
+            raise StoreError(f"the index failed: {told.get('index_state_fail_reason', 'no reason given')}")
+        return int(told.get("pending_index_rows", 0)) == 0 and told.get("state", "Finished") == "Finished"
+
+    def _wait_for(self, what: str, reached: Callable[[], bool]) -> None:
+        end = time.perf_counter() + self.limit
+        while not reached():
+            self._heard()
+            if time.perf_counter() > end:
+                raise StoreError(f"waited {self.limit:.0f} s for {what} in collection '{self.name}'")
+            time.sleep(POLL_SECONDS)

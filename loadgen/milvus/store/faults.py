@@ -1,0 +1,47 @@
+"""Why a collection may not be used as it is, or was left as it should not be: each with what to do about it."""
+
+from loadgen.datasets import Dataset
+from loadgen.milvus.store.collection import Found, Leftover, Stage
+from loadgen.milvus.store.manifest import find_differences, make_manifest
+from loadgen.milvus.store.reaching import ServerInfo
+from loadgen.settings.conflicts import without_secret
+from loadgen.settings.faults import Fault
+from loadgen.settings.model import Settings
+
+LITE_INDEXES = ("FLAT", "AUTOINDEX", "HNSW", "IVF_FLAT", "IVF_SQ8")
+"""What Milvus Lite builds. It accepts any other name as well, searches without an index and does not say so."""
+
+
+def describe_leftover(left: Leftover, name: str, settings: Settings) -> tuple[str, str]:
+    """What is wrong with a collection that is left behind, and what to do."""
+    problem = f"was left half made ({left.why})"
+    if left.stage is Stage.OWNED and not left.denied:
+        return problem, "A run with the same settings loads it anew."
+    call = f"MilvusClient('{without_secret(settings.host)}', token='...').drop_collection('{name}')"
+    who = "Have a user who may drop it" if left.denied else "If it is of no use to anybody"
+    return problem, f'{who}: python -c "from pymilvus import MilvusClient; {call}".'
+
+
+def find_index_faults(settings: Settings, server: ServerInfo) -> list[Fault]:
+    """Why the server would not build the index that was asked for, though it does not refuse it."""
+    if server.kind != "lite" or settings.index_type in LITE_INDEXES:
+        return []
+    problem = "is not built by Milvus Lite, which would search without an index and not say so"
+    return [Fault("index_type", settings.index_type, problem, f"Choose {', '.join(LITE_INDEXES)}.")]
+
+
+def find_ownership_faults(found: Found | None, settings: Settings, dataset: Dataset) -> list[Fault]:
+    """Why the collection that is there may be neither used nor dropped."""
+    if found is None:
+        return []
+    if found.manifest is not None:
+        wanted = make_manifest(settings, dataset)
+        return [] if settings.fresh else find_differences(found.manifest, wanted, settings)
+    if settings.overwrite:
+        return []
+    way_out = "Use another --collection, or --overwrite to drop this one."
+    faults = [Fault("collection", settings.collection, "was not made by this tool and is left as it is", way_out)]
+    if found.dim != settings.dim:
+        problem = f"collection '{settings.collection}' has dim {found.dim}"
+        faults.append(Fault("dim", str(settings.dim), problem, way_out))
+    return faults

@@ -1,0 +1,290 @@
+"""A lease on the measured collection: nobody drops, releases or fills what somebody else searches.
+
+Kept by heartbeats in a small collection, never by the measured one. Milvus cannot compare and set, so a lease is
+claimed first and confirmed then. Whoever claims, and reads all leases with Strong consistency after that, sees each one
+that was written before: of two that exclude each other at least one sees the other, and steps back.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import grpc
+from pymilvus.exceptions import MilvusException
+
+from loadgen.milvus.store.errors import server_words
+from loadgen.milvus.store.holders import Holder, Use
+from loadgen.milvus.store.leases import REMOVE_SECONDS, LeaseTable
+from loadgen.milvus.store.watching import Life, Pace, Watch
+from loadgen.settings.conflicts import LEASES
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import Settings
+
+UNUSABLE = (MilvusException, grpc.RpcError)
+Tell = Callable[[str], None]
+
+
+class Lease:
+    """One for each run. `take` and all that follows block: call them on an OS thread; `release` from any.
+
+    Where the leases cannot be kept, for want of a privilege, it warns and lets everything pass.
+    """
+
+    def __init__(
+        self, settings: Settings, doing: str, tell: Tell, *, writes: bool = False, pace: Pace | None = None
+    ) -> None:
+        self._settings = settings
+        self._tell = tell
+        self.writes = writes
+        """True where the run changes the collection: it never shares it."""
+        self._pace = pace or Pace()
+        self._watch = Watch(self._pace)
+        self._mine = Holder.here(settings.collection, "", doing)
+        self._table: LeaseTable | None = None
+        self._lock = threading.RLock()
+        self._wake = threading.Event()
+        self._has_row = False
+        self._ended = False
+        self._ending = threading.Lock()
+        self._tried = False
+        self._thread: threading.Thread | None = None
+        self._sharing: list[Holder] = []
+        """Those that share the collection, by the last look."""
+        self._seen: dict[str, str] = {}
+        """The run of each lease that ever shared it."""
+        self._blocking: list[Holder] = []
+        self._warned: set[str] = set()
+        self.is_kept = False
+        """True while others can see that we use the collection."""
+
+    # Taking
+
+    def take(self, data: str, use: Use) -> None:
+        """Hold the collection from now on. Raises SettingsError that names whoever excludes us.
+
+        Waits for somebody who makes the same data ready for readers as we are one, and for a holder that may be gone.
+        """
+        with self._lock:
+            if self._ended:
+                return
+        try:
+            if self._table is None:
+                self._table = LeaseTable(self._settings)
+                self._table.open()
+            self.is_kept = True
+            while not self._try(use, data):
+                pass
+        except UNUSABLE as error:
+            self._give_up(error)
+
+    def _try(self, use: Use, data: str) -> bool:
+        self._await_free(self._mine.next(use=use, data=data))
+        self._write(use=use, data=data, claimed=True, preparing=use is Use.WRITE and not self.writes)
+        return self._confirm()
+
+    def make_exclusive(self) -> bool:
+        """From reading to writing; False where somebody else came first, and then nothing is held any more."""
+        if not self.is_kept or self._mine.use is Use.WRITE:
+            return True
+        try:
+            self._write(use=Use.WRITE, claimed=True, preparing=not self.writes)
+            return self._confirm()
+        except UNUSABLE as error:
+            self._give_up(error)
+            return True
+
+    def settle(self) -> None:
+        """The collection is ready: from here on it is used as the run does, and shared where that is possible."""
+        use = Use.WRITE if self.writes else Use.READ
+        try:
+            if self.is_kept:
+                self._write(use=use, preparing=False, ready=True)
+        except UNUSABLE as error:
+            self._give_up(error)
+
+    def _confirm(self) -> bool:
+        """Hold what is claimed, or take the claim back where somebody else came first."""
+        while others := self._conflicts(self._mine):
+            if any(self._goes_first(other) for other in others):
+                self._blocking = others
+                self._remove()
+                return False
+            time.sleep(self._pace.look / 2)  # they see us and step back, or go on and are seen
+        self._write(claimed=False)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep, name="loadgen-lease", daemon=True)
+            self._thread.start()
+        return True
+
+    def _goes_first(self, other: Holder) -> bool:
+        """Whether a claim of ours has to yield. A reader that is still looking either goes on or claims as we do."""
+        if other.claimed:
+            return other.lease < self._mine.lease
+        return other.ready or other.use is Use.WRITE
+
+    def _await_free(self, wanted: Holder) -> None:
+        """Return when nobody excludes us any more. Raises SettingsError as soon as somebody will go on doing so."""
+        told = False
+        while others := self._conflicts(wanted):
+            lasting = [other for other in others if self._lasts(other, wanted)]
+            if lasting:
+                raise SettingsError(find_faults(lasting))
+            if not told and not all(other.claimed for other in others):
+                self._tell(f"Waiting for collection '{wanted.collection}', in use by {others[0]}")
+                told = True
+            time.sleep(self._pace.look)
+
+    def _lasts(self, other: Holder, wanted: Holder) -> bool:
+        """Whether it is no use waiting for somebody who excludes us."""
+        is_made_for_us = other.preparing and other.data == wanted.data and wanted.use is Use.READ
+        is_silent = self._watch.judge(other, self._table.now() if self._table else None) is Life.SILENT
+        return not (other.claimed or is_made_for_us or is_silent)
+
+    def _conflicts(self, wanted: Holder) -> list[Holder]:
+        """The living holders that exclude us, as the server knows them at this moment."""
+        table = self._table
+        if table is None:  # released meanwhile
+            return []
+        living = self._look(table, strong=True)
+        self._note_sharing([one for one in living if not wanted.excludes(one)])
+        return [one for one in living if wanted.excludes(one)]
+
+    def _look(self, table: LeaseTable, *, strong: bool) -> list[Holder]:
+        """All other living holders of the collection; the rows of dead ones are taken away."""
+        now = table.now()
+        found = []
+        for other in table.read(strong=strong):
+            if other.lease == self._mine.lease:
+                continue
+            if self._watch.judge(other, now) is Life.DEAD:
+                table.remove(other)
+            elif other.collection == self._mine.collection:
+                found.append(other)
+        return found
+
+    def find_others(self, data: str) -> list[Fault]:
+        """Who uses the collection so that we could not change it; for somebody who is refused anyway."""
+        table = None
+        try:
+            table = LeaseTable(self._settings)
+            if not table.is_there:
+                return []
+            wanted = self._mine.next(use=Use.WRITE, data=data)
+            return find_faults([other for other in self._look(table, strong=False) if wanted.excludes(other)])
+        except UNUSABLE:
+            return []
+        finally:
+            if table is not None:
+                table.close()
+
+    # Holding
+
+    @property
+    def refusal(self) -> SettingsError:
+        """Who came first when `make_exclusive` failed."""
+        return SettingsError(find_faults(self._blocking))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether somebody else searches the same data now, and so has found or made them as they should be."""
+        return self.is_kept and any(one.ready for one in self._sharing)
+
+    @property
+    def sharers(self) -> tuple[str, ...] | None:
+        """Ids of the runs that were seen to search the collection beside this one; None where no lease was kept."""
+        return None if "unkept" in self._warned else tuple(sorted({run for run in self._seen.values() if run}))
+
+    def name_run(self, run: str) -> None:
+        """Tell others the id of the run, soon."""
+        with self._lock:
+            self._mine = replace(self._mine, run=run)
+        self._wake.set()
+
+    def _note_sharing(self, holders: list[Holder]) -> None:
+        self._sharing = holders
+        self._seen |= {one.lease: one.run for one in holders}
+
+    def _keep(self) -> None:
+        """Renew the lease until its end. What fails is tried again with the next heartbeat."""
+        while not self._ended:
+            self._wake.wait(self._pace.beat)
+            self._wake.clear()
+            try:
+                self._renew()
+            except UNUSABLE as error:
+                self._warn(
+                    "unseen", f"others may soon take it for free: its lease cannot be renewed ({server_words(error)})"
+                )
+
+    def _renew(self) -> None:
+        with self._lock:
+            table = self._table
+            if self._ended or table is None or not self._has_row:  # what was taken back stays so
+                return
+            self._write()
+            others = self._look(table, strong=False)
+        self._note_sharing([one for one in others if not one.claimed])
+        lasting = [one for one in others if self._mine.excludes(one) and not one.claimed]
+        if lasting:
+            self._warn("lost", f"the lease had ended for want of heartbeats, and it is in use by {lasting[0]} as well")
+
+    def _write(self, **changes: Any) -> None:
+        with self._lock:
+            if self._ended or self._table is None:
+                return
+            self._mine = self._mine.next(**changes, written=self._table.now())
+            self._has_row = True
+            self._table.write(self._mine)
+
+    def _warn(self, kind: str, text: str) -> None:
+        if kind not in self._warned:
+            self._warned.add(kind)
+            self._tell(f"Warning: collection '{self._mine.collection}': {text}")
+
+    def _give_up(self, error: Exception) -> None:
+        self._warn(
+            "unkept",
+            f"no lease can be kept in collection '{LEASES}' ({server_words(error)}), so other runs do not see that it "
+            "is in use. Make sure that there are none, or give the role the privileges",
+        )
+        self.is_kept = False
+
+    # The end
+
+    def release(self) -> None:
+        """Let others have the collection. Tried once; takes some seconds at most, also where the server is gone."""
+        self._ended = True
+        self._wake.set()
+        with self._ending:
+            if not self._tried:
+                self._tried = True
+                self._release()
+
+    def _release(self) -> None:
+        if not self._lock.acquire(timeout=REMOVE_SECONDS):
+            return  # a call hangs, and so would ours; the lease expires
+        try:
+            if self._table is not None:
+                self._remove()
+                self._table.close()
+                self._table = None
+        finally:
+            self._lock.release()
+            self.is_kept = False
+
+    def _remove(self) -> None:
+        with self._lock:
+            if self._table is not None and self._has_row:
+                self._has_row = False
+                try:
+                    self._table.remove(self._mine)
+                except UNUSABLE:
+                    return  # it expires
+
+
+def find_faults(holders: list[Holder]) -> list[Fault]:
+    """A fault for each holder that is in our way."""
+    way_out = "Wait until it has ended, or use another --collection. What was killed elsewhere is free after a minute."
+    return [Fault("collection", holder.collection, f"is in use by {holder}", way_out) for holder in holders]

@@ -1,0 +1,133 @@
+"""Rows brought into a new collection: batches in flight, the first ones made while the server creates it."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter
+from typing import Self
+
+import grpc
+from llama_index.core.schema import TextNode
+from llama_index.vector_stores.milvus import MilvusVectorStore
+from pymilvus.exceptions import MilvusException
+
+from loadgen.datasets import Dataset
+from loadgen.milvus.store.nodes import to_node
+from loadgen.milvus.store.opening import aclose_stores, limit_retries, warm_stores
+from loadgen.milvus.store.patience import Patience, may_pass
+from loadgen.settings.model import Settings
+
+TELL_SECONDS = 1.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
+"""Seconds before a refused batch is sent again; each pause is twice the one before."""
+ROWS_AHEAD = 10_000
+FLOATS_AHEAD = 8_000_000
+"""What is made ahead at most (a float in a list takes 32 bytes)."""
+
+
+class LoadingLine(str):
+    """A line for `tell` that also says how far the loading is, for those who draw it."""
+
+    __slots__ = ("loaded", "rate", "rows", "trouble")
+    loaded: int
+    rows: int
+    rate: float
+    trouble: str
+
+    def __new__(cls, loaded: int, rows: int, rate: float, trouble: str = "") -> Self:
+        """So many of all rows are loaded, at so many rows a second; `trouble` says why there are no more."""
+        text = f"loading {loaded:,} of {rows:,} rows, {rate:,.0f} rows/s"
+        line = super().__new__(cls, f"{text}, {trouble}" if trouble else text)
+        line.loaded, line.rows, line.rate, line.trouble = loaded, rows, rate, trouble
+        return line
+
+
+class Loading:
+    """One loading of a dataset through a store's `async_add`.
+
+    From the moment it is constructed a thread makes nodes, so that the seconds which the server takes to create the
+    collection are not lost. It ends when the sending begins: a second thread would only fight for the interpreter.
+    """
+
+    def __init__(self, dataset: Dataset, settings: Settings, patience: Patience) -> None:
+        self._dataset = dataset
+        self._patience = patience
+        self._in_flight = settings.load_in_flight
+        self._batch_size = settings.batch_size
+        self._starts = iter(range(0, dataset.size, self._batch_size))
+        self._ahead: deque[list[TextNode]] = deque()
+        self._sending = threading.Event()
+        self._maker = threading.Thread(target=self._make_ahead, name="loadgen-rows", daemon=True)
+        self._maker.start()
+        self.loaded = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop making nodes, also those that nobody is going to send."""
+        self._sending.set()
+        self._maker.join()
+
+    async def run(self, store: MilvusVectorStore, tell: Callable[[str], None]) -> None:
+        """Load all rows with `load_in_flight` batches under way, telling how far it is about once a second.
+
+        A batch is sent again while its failure may pass and the patience lasts. Closes the store's async client, which
+        belongs to the running loop. Raises what `async_add` raises, and GivenUpError.
+        """
+        telling = asyncio.create_task(self._tell(tell, perf_counter()))
+        self._sending.set()
+        self._maker.join()  # for the rest of one batch
+        try:
+            await warm_stores([store])
+            limit_retries(store.aclient, 0)  # those of pymilvus are too many and silent
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(self._in_flight):
+                    tasks.create_task(self._send(store))
+        except* Exception as errors:  # noqa: BLE001 the first one says enough
+            raise errors.exceptions[0] from None
+        finally:
+            telling.cancel()
+            await aclose_stores([store])
+
+    async def _send(self, store: MilvusVectorStore) -> None:
+        while nodes := self._ahead.popleft() if self._ahead else self._make_next():
+            await self._add(store, nodes)
+            self.loaded += len(nodes)
+
+    async def _add(self, store: MilvusVectorStore, nodes: list[TextNode]) -> None:
+        """Send one batch until it is accepted. A repeated one replaces the rows that the first may have left."""
+        pause, again = FIRST_PAUSE, False
+        while True:
+            store.upsert_mode = again  # read before the first await: the other batches are not affected
+            try:
+                await store.async_add(nodes)
+            except (MilvusException, grpc.RpcError) as error:
+                if not may_pass(error):
+                    raise
+                self._patience.failed(error)
+            else:
+                self._patience.succeeded()
+                return
+            await asyncio.sleep(pause)
+            pause, again = min(2 * pause, LONGEST_PAUSE), True
+
+    def _make_ahead(self) -> None:
+        for _ in range(1 + min(ROWS_AHEAD, FLOATS_AHEAD // self._dataset.dim) // self._batch_size):
+            nodes = None if self._sending.is_set() else self._make_next()
+            if not nodes:
+                return
+            self._ahead.append(nodes)
+
+    def _make_next(self) -> list[TextNode]:
+        """The next batch, empty after the last one."""
+        start = next(self._starts, self._dataset.size)
+        stop = min(start + self._batch_size, self._dataset.size)
+        return [to_node(row) for row in self._dataset.rows(start, stop)] if start < stop else []
+
+    async def _tell(self, tell: Callable[[str], None], started: float) -> None:
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            rate = self.loaded / (perf_counter() - started)
+            tell(LoadingLine(self.loaded, self._dataset.size, rate, self._patience.trouble))

@@ -1,0 +1,64 @@
+"""The note that is kept with a collection: that it is ours, and what it was made of."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import loadgen
+from loadgen.datasets import Dataset
+from loadgen.settings.faults import Fault
+from loadgen.settings.model import Settings
+
+MANIFEST_KEY = "loadgen.manifest"
+"""The collection property that holds it, as JSON."""
+COMPARED = ("rows", "dim", "metric", "index_type", "index_params", "consistency", "seed", "clusters", "spread")
+"""Settings that a collection is made of: a run with other ones needs another collection, or a fresh one."""
+
+
+def make_manifest(settings: Settings, dataset: Dataset) -> dict[str, Any]:
+    """What a collection made now is to say of itself."""
+    made_of = {name: getattr(settings, name) for name in COMPARED}
+    params = {name: value for name, value in settings.index_config.items() if name != "index_type"}
+    return made_of | {"index_params": params, "fingerprint": dataset.fingerprint, "version": loadgen.__version__}
+
+
+def name_data(settings: Settings, dataset: Dataset) -> str:
+    """The same for all whose collections would be the same."""
+    made_of = make_manifest(settings, dataset) | {"version": ""}
+    return sha256(json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def read_manifest(properties: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The manifest among a collection's properties; None where there is none that can be read."""
+    try:
+        manifest = json.loads(properties.get(MANIFEST_KEY, ""))
+    except (TypeError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) and "fingerprint" in manifest else None
+
+
+def find_differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> list[Fault]:
+    """A fault for each setting that the collection was made with another value of."""
+    faults: list[Fault] = []
+    for name in COMPARED:
+        if kept.get(name) == wanted[name] or _follows_index_type(name, kept, wanted, settings):
+            continue
+        flag, old = f"--{name.replace('_', '-')}", _shown(kept.get(name))
+        problem = f"collection '{settings.collection}' has {name} {old}"
+        faults.append(Fault(name, _shown(wanted[name]), problem, f"Use {flag} {old}, another --collection, or --fresh"))
+    if not faults and kept["fingerprint"] != wanted["fingerprint"]:
+        problem = f"was filled by loadgen {kept.get('version')} with other data (another numpy?)"
+        faults.append(Fault("collection", settings.collection, problem, "Use another --collection, or --fresh"))
+    return [fault._replace(way_out=f"{fault.way_out} to load it anew.") for fault in faults]
+
+
+def _follows_index_type(name: str, kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> bool:
+    """Parameters nobody gave differ with the index type; one fault is enough."""
+    return name == "index_params" and kept.get("index_type") != wanted["index_type"] and not settings.index_params
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{name}={given}" for name, given in value.items()) or "none"
+    return str(value)

@@ -1,0 +1,30 @@
+"""Rows and queries as LlamaIndex wants them."""
+
+import numpy as np
+import numpy.typing as npt
+from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+from llama_index.core.vector_stores.types import VectorStoreQuery
+
+from loadgen.datasets import Row
+from loadgen.settings.model import Settings
+
+
+def to_node(row: Row) -> TextNode:
+    """The row as a node that knows its document; it shares the row's vector and metadata."""
+    node = TextNode(
+        id_=row.row_id,
+        text=row.text,
+        metadata=row.metadata,
+        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=row.source)},
+    )
+    node.embedding = row.vector  # after the constructor, which would look at each float
+    return node
+
+
+def to_query(vector: npt.NDArray[np.float32], settings: Settings) -> VectorStoreQuery:
+    """The search for the nearest neighbours of one vector (dim,)."""
+    return VectorStoreQuery(
+        query_embedding=vector.tolist(),
+        similarity_top_k=settings.top_k,
+        output_fields=list(settings.output_fields) or None,
+    )

@@ -1,0 +1,113 @@
+"""Stores opened on a prepared collection. Nothing here creates, drops or alters."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import grpc
+from llama_index.vector_stores.milvus import MilvusVectorStore
+from llama_index.vector_stores.milvus.base import IndexManagement
+from pymilvus import MilvusClient
+from pymilvus.exceptions import MilvusException
+
+from loadgen.measure.sample import Mode
+from loadgen.milvus.store.arguments import connection_arguments, quiet_client_log, store_arguments
+from loadgen.milvus.store.errors import StoreError
+from loadgen.milvus.store.manifest import read_manifest
+from loadgen.milvus.store.patience import Patience
+from loadgen.milvus.store.reaching import explain_failure
+from loadgen.settings.conflicts import without_secret
+from loadgen.settings.model import Settings
+
+logger = logging.getLogger("loadgen")
+
+RETRIED = ("search", "query", "insert", "upsert", "delete")
+"""What the store calls on its client; each takes `retry_times` and keeps it from the request."""
+
+
+def open_stores(settings: Settings, mode: Mode) -> list[MilvusVectorStore]:
+    """Open `connections` stores, each with one TCP connection. Blocks: call it on an OS thread.
+
+    An async store connects when it is first awaited (`warm_stores`), and its blocking client is closed already, so
+    that both modes have the same number of connections. Raises StoreError.
+    """
+    quiet_client_log()
+    stores: list[MilvusVectorStore] = []
+    try:
+        with Patience(logger.warning).watching():
+            _require_collection(settings)
+            for _ in range(settings.connections):
+                stores.append(_open_store(settings, mode))  # noqa: PERF401 those open so far are closed on a failure
+    except (MilvusException, grpc.RpcError, ValueError) as error:
+        close_stores(stores)
+        raise StoreError(explain_failure("open", settings, error)) from error
+    return stores
+
+
+def close_stores(stores: Iterable[MilvusVectorStore]) -> None:
+    """Close the blocking clients; a second time does nothing."""
+    for store in stores:
+        store.client.close()
+
+
+async def aclose_stores(stores: Iterable[MilvusVectorStore]) -> None:
+    """Close the async clients, on the loop that used them."""
+    for store in stores:
+        if store.aclient is not None:
+            await store.aclient.close()
+
+
+async def warm_stores(stores: Sequence[MilvusVectorStore]) -> list[str]:
+    """Connect the async clients on the running loop, and let them learn the schema that an insert needs.
+
+    Returns the fingerprint of the data that each one sees; empty where the collection has none.
+
+    Without it the first operations of a store, when they come together, would each open a connection, and pymilvus
+    would lose all but one of them.
+    """
+    asked = (store.aclient.describe_collection(store.collection_name) for store in stores)
+    return [_seen(described) for described in await asyncio.gather(*asked)]
+
+
+def warm_sync_stores(stores: Iterable[MilvusVectorStore]) -> list[str]:
+    """Do what `warm_stores` does, for the blocking clients."""
+    return [_seen(store.client.describe_collection(store.collection_name)) for store in stores]
+
+
+def _seen(described: dict[str, Any]) -> str:
+    return str((read_manifest(described.get("properties") or {}) or {}).get("fingerprint", ""))
+
+
+def limit_retries(client: Any, retries: int) -> None:
+    """Let the operations of a blocking or async client be tried again at most so many times.
+
+    With 0 a throttled answer is an exception at once, where pymilvus would wait and try 75 times.
+    """
+    for name in RETRIED:
+        setattr(client, name, partial(getattr(client, name), retry_times=retries))
+
+
+def _require_collection(settings: Settings) -> None:
+    client = MilvusClient(**connection_arguments(settings, settings.deadline))
+    try:
+        if not client.has_collection(settings.collection):
+            raise StoreError(
+                f"there is no collection '{settings.collection}' on {without_secret(settings.host)}: "
+                "the master or the local runner has to prepare it first"
+            )
+    finally:
+        client.close()
+
+
+def _open_store(settings: Settings, mode: Mode) -> MilvusVectorStore:
+    # Without a dimension the constructor cannot create a collection, and unvalidated it creates no index.
+    untouching = {"dim": None, "index_management": IndexManagement.NO_VALIDATION}
+    store = MilvusVectorStore(**(store_arguments(settings, mode) | untouching))
+    if mode is Mode.ASYNC:
+        store.client.close()
+        limit_retries(store.aclient, settings.retries)
+    else:
+        limit_retries(store.client, settings.retries)
+    return store

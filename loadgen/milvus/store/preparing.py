@@ -1,0 +1,277 @@
+"""The collection made ready, once and before any load: reused, made, or refused."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import grpc
+from llama_index.vector_stores.milvus import MilvusVectorStore
+from llama_index.vector_stores.milvus.base import IndexManagement
+from pymilvus.exceptions import MilvusException
+
+from loadgen.datasets import Dataset
+from loadgen.measure.sample import Mode
+from loadgen.milvus.store.arguments import connection_arguments, store_arguments
+from loadgen.milvus.store.collection import Collection, Found, Stage
+from loadgen.milvus.store.errors import GivenUpError, StoreError, is_denied, server_words, status_of
+from loadgen.milvus.store.faults import describe_leftover, find_index_faults, find_ownership_faults
+from loadgen.milvus.store.holders import Use
+from loadgen.milvus.store.lease import Lease
+from loadgen.milvus.store.loading import Loading
+from loadgen.milvus.store.manifest import MANIFEST_KEY, find_differences, make_manifest, name_data
+from loadgen.milvus.store.patience import Patience
+from loadgen.milvus.store.reaching import ServerInfo, check_server, explain_failure
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.message_sizes import find_oversized, limits_of
+from loadgen.settings.model import Settings
+
+LIMIT_SECONDS = 120.0
+ROWS_PER_SECOND = 500
+"""Each part of the preparing may take the limit and the time for all rows at this rate, which is a slow one."""
+TRIES = 3
+"""How often somebody else may be faster to make the same data ready."""
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A collection that holds exactly the data."""
+
+    rows: int
+    reused: bool
+    seconds: float
+    index: str
+    """The index type, as the server names it."""
+    server: ServerInfo
+
+    def __str__(self) -> str:
+        """For a log line."""
+        how = "found as it should be" if self.reused else "loaded"
+        return f"{self.rows:,} rows {how} in {self.seconds:.1f} s, index {self.index}, {self.server}"
+
+
+def prepare(
+    settings: Settings,
+    dataset: Dataset,
+    tell: Tell,
+    shield: AbstractContextManager[object] | None = None,
+    lease: Lease | None = None,
+) -> Prepared:
+    """See to it that the collection holds exactly the dataset, and that all of it is found by a search.
+
+    Blocks, for as long as the loading takes: call it on an OS thread without a running event loop. `tell` takes a line
+    about once a second while rows are loaded, from that thread. `shield` is held while the collection is made, which
+    would look like nobody's until its manifest is written: who wants to end the process waits for it. `lease` is held
+    when this returns; without one, nobody else knows the server. Raises SettingsError with every fault found, the
+    collection untouched; StoreError where the server does not do what it should.
+    """
+    started = perf_counter()
+    server = check_server(settings)
+    patience = Patience(tell)
+    work = _Work(settings, dataset, tell, patience, shield or nullcontext(), lease)
+    try:
+        with (
+            Collection(settings, LIMIT_SECONDS + dataset.size / ROWS_PER_SECOND, patience.succeeded) as collection,
+            _leaving_nothing(collection, settings),
+            patience.watching(),
+        ):
+            reused, index = _prepare(collection, server, work)
+    except (MilvusException, grpc.RpcError) as error:
+        raise StoreError(explain_failure("prepare", settings, error)) from error
+    return Prepared(dataset.size, reused, perf_counter() - started, index, server)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be prepared, and who hears of it."""
+
+    settings: Settings
+    dataset: Dataset
+    tell: Tell
+    patience: Patience
+    shield: AbstractContextManager[object]
+    lease: Lease | None
+
+
+def _prepare(collection: Collection, server: ServerInfo, work: _Work) -> tuple[bool, str]:
+    """Whether the collection was reused, and its index type."""
+    settings, dataset = work.settings, work.dataset
+    lease, found = work.lease, collection.look()
+    faults = [*find_index_faults(settings, server), *find_ownership_faults(found, settings, dataset)]
+    if faults := [*faults, *find_oversized(settings, limits_of(server.kind, server.version))]:
+        others = lease.find_others(name_data(settings, dataset)) if lease and found else []
+        raise SettingsError([*faults, *others])
+    if _is_ready(collection, settings, dataset, lease):
+        reused, index = True, collection.index_type()
+    else:
+        reused, index = _make_ready(collection, work)
+    collection.stage = Stage.UNTOUCHED  # it is finished
+    if lease is not None:
+        lease.settle()
+    return reused, index
+
+
+def _is_ready(collection: Collection, settings: Settings, dataset: Dataset, lease: Lease | None) -> bool:
+    """Take the lease, and tell whether the collection can be used as it is; where not, it is ours alone.
+
+    Raises SettingsError where somebody else holds it.
+    """
+    data = name_data(settings, dataset)
+    for _ in range(TRIES):
+        if lease is not None:
+            lease.take(data, Use.WRITE if lease.writes or settings.fresh else Use.READ)
+        shared = lease is not None and lease.is_shared
+        if not settings.fresh and _is_untouched(collection, settings, dataset, shared=shared):
+            return True
+        if lease is None or lease.make_exclusive():
+            return False
+    assert lease is not None  # noqa: S101 - without one nobody is in the way
+    raise lease.refusal
+
+
+def _is_untouched(collection: Collection, settings: Settings, dataset: Dataset, *, shared: bool) -> bool:
+    """Whether the collection is as it should be, so that it need be neither flushed nor released nor loaded.
+
+    What others search now has been settled by them.
+    """
+    found = collection.look()
+    if (
+        found is None
+        or found.manifest is None
+        or find_differences(found.manifest, make_manifest(settings, dataset), settings)
+    ):
+        return False
+    return collection.holds(dataset.size, dataset.fingerprint) and (shared or collection.is_settled(dataset.size))
+
+
+def _make_ready(collection: Collection, work: _Work) -> tuple[bool, str]:
+    """Use, drop or make what is there, and settle it; whether it was used, and the index type."""
+    settings, dataset = work.settings, work.dataset
+    found = collection.look()
+    if faults := find_ownership_faults(found, settings, dataset):  # somebody may have been faster
+        raise SettingsError(faults)
+    reused = found is not None and _is_usable(found, collection, settings, dataset, work.tell)
+    if found is not None and not reused:
+        collection.drop()
+    if not reused:
+        _load(collection, work)
+    index = collection.settle(dataset.size)
+    _require_exactly(collection, dataset)
+    return reused, index
+
+
+@contextmanager
+def _leaving_nothing(collection: Collection, settings: Settings) -> Iterator[None]:
+    """Drop the collection that was made inside where anything fails: half made it would be in everybody's way.
+
+    Where it cannot be dropped, the error says so, and how somebody else does it.
+    """
+    try:
+        yield
+    except BaseException as error:
+        left = collection.undo()
+        if left is None or not isinstance(error, Exception):
+            raise
+        problem, way_out = describe_leftover(left, collection.name, settings)
+        if isinstance(error, SettingsError):
+            raise SettingsError([*error.faults, Fault("collection", collection.name, problem, way_out)]) from error
+        told = str(error) if isinstance(error, StoreError) else explain_failure("prepare", settings, error)
+        raise StoreError(f"{told}. Collection '{collection.name}' {problem}. {way_out}") from error
+
+
+def _is_usable(found: Found, collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> bool:
+    """Whether a collection that we may use or drop holds exactly the data; tells why where it does not."""
+    name = f"collection '{settings.collection}'"
+    if found.manifest is None:
+        tell(f"{name} is somebody else's: dropping it, as --overwrite says")
+        return False
+    if settings.fresh:
+        tell(f"{name} is loaded anew, as --fresh says")
+        return False
+    collection.load()
+    rows = collection.count()
+    ours = collection.count(dataset.fingerprint) if rows == dataset.size else 0
+    if ours == dataset.size:
+        return True
+    if rows == dataset.size:
+        difference = f"{rows - ours:,} of them not of this data"
+    else:
+        difference = f"{abs(rows - dataset.size):,} {'more' if rows > dataset.size else 'fewer'} than asked for"
+    tell(f"{name} holds {rows:,} rows, {difference}: loading anew")
+    return False
+
+
+def _load(collection: Collection, work: _Work) -> None:
+    settings, dataset = work.settings, work.dataset
+    with Loading(dataset, settings, work.patience) as loading:
+        with work.shield:
+            store = create_collection(collection, settings, dataset)
+        started = perf_counter()
+        try:
+            asyncio.run(loading.run(store, work.tell))
+        except (MilvusException, grpc.RpcError) as error:
+            raise StoreError(
+                explain_failure("prepare", settings, error, f"loading stopped after {loading.loaded:,} rows: ")
+            ) from error
+        finally:
+            store.client.close()
+        seconds = perf_counter() - started
+    rate = dataset.size / seconds
+    work.tell(f"loaded {dataset.size:,} rows in {seconds:.1f} s, {rate:,.0f} rows/s; waiting for the index")
+
+
+def create_collection(collection: Collection, settings: Settings, dataset: Dataset) -> MilvusVectorStore:
+    """Let LlamaIndex make the collection, then write the manifest, then make the index, and load it.
+
+    In three steps, because the constructor would write the manifest last, after seconds of indexing and loading: a
+    process killed meanwhile would leave a collection that nobody owns. Raises SettingsError where the index is refused,
+    and what pymilvus raises; the caller undoes what the collection's stage says was made.
+    """
+    manifest = json.dumps(make_manifest(settings, dataset))
+    arguments = store_arguments(settings, Mode.ASYNC) | connection_arguments(settings, collection.limit)
+    bare = {"upsert_mode": False, "index_management": IndexManagement.NO_VALIDATION}
+    collection.stage = Stage.ASKED_FOR
+    store = MilvusVectorStore(**(arguments | bare))
+    collection.stage = Stage.CREATED
+    try:
+        store.client.alter_collection_properties(settings.collection, properties={MANIFEST_KEY: manifest})
+        collection.stage = Stage.OWNED
+        index = store._add_dense_index_params(store.client.prepare_index_params())  # noqa: SLF001 - LlamaIndex's own
+        _create_index(store, index, collection, settings)
+        store.client.load_collection(settings.collection)
+    except BaseException:
+        store.client.close()
+        raise
+    return store
+
+
+def _create_index(store: MilvusVectorStore, index: Any, collection: Collection, settings: Settings) -> None:
+    """Raises SettingsError where the server finds the index wrong."""
+    try:
+        store.client.create_index(settings.collection, index)
+    except MilvusException as error:
+        given_up = isinstance(error, GivenUpError) or status_of(error)[0] is not None
+        if given_up or is_denied(error) or collection.has_index():
+            raise
+        raise SettingsError([_refused_index(settings, server_words(error))]) from error
+
+
+def _refused_index(settings: Settings, words: str) -> Fault:
+    """The fault that the server's words are about: the parameters where they name one of them, else the type."""
+    params = {name: value for name, value in settings.index_config.items() if name != "index_type"}
+    for name in params:
+        if re.search(rf"\b{re.escape(name)}\b", words):
+            shown = ",".join(f"{given}={value}" for given, value in params.items())
+            return Fault("index_params", shown, f"are refused by the server ({words})", "Change them.")
+    return Fault("index_type", settings.index_type, f"is refused by the server ({words})", "Choose another.")
+
+
+def _require_exactly(collection: Collection, dataset: Dataset) -> None:
+    rows = collection.count()
+    if rows != dataset.size:
+        raise StoreError(f"collection '{collection.name}' holds {rows:,} rows after {dataset.size:,} were loaded")

@@ -1,0 +1,63 @@
+"""Whether the holder of a lease is still there."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from loadgen.milvus.store.holders import Holder, machine
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a lease is renewed and when it ends without. All processes have to agree. Seconds."""
+
+    beat: float = 15.0
+    expiry: float = 60.0
+    look: float = 0.5
+    """Between two looks of who waits for another holder."""
+
+    @property
+    def missed(self) -> float:
+        """The age of a heartbeat from which on its holder may well be gone."""
+        return 1.5 * self.beat
+
+
+class Life(Enum):
+    """What is known of a holder."""
+
+    ALIVE = 1
+    SILENT = 2
+    """It has missed a heartbeat, or cannot be judged yet."""
+    DEAD = 3
+
+
+class Watch:
+    """Judges holders without comparing the clocks of two machines.
+
+    Ages are by the server's clock, which every row was stamped with. Where the server has none, the number of the
+    heartbeat has to change within the time by our own clock.
+    """
+
+    def __init__(self, pace: Pace, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pace = pace
+        self._clock = clock
+        self._beats: dict[str, tuple[int, float, bool]] = {}
+        """Of each lease its last heartbeat, when it was seen first, and whether we had seen the one before."""
+
+    def judge(self, holder: Holder, now: float | None) -> Life:
+        """`now` is the server's clock."""
+        if holder.is_dead():
+            return Life.DEAD
+        age = None if now is None or holder.written is None else now - holder.written
+        if age is not None and age >= self._pace.expiry:
+            return Life.DEAD
+        beat, since, came = self._beats.get(holder.lease, (holder.beat, self._clock(), False))
+        if beat != holder.beat:
+            since, came = self._clock(), True
+        self._beats[holder.lease] = (holder.beat, since, came)
+        silence = self._clock() - since if age is None else age
+        is_fresh = (age is not None or came) and silence < self._pace.missed
+        if holder.machine == machine() or is_fresh:
+            return Life.ALIVE
+        return Life.DEAD if silence >= self._pace.expiry else Life.SILENT

@@ -1,5 +1,0 @@
-"""All of Locust's listeners, wired to one run."""
-
-from loadgen.plugin.door import plug, prepare_command
-
-__all__ = ["plug", "prepare_command"]

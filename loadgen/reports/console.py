@@ -1,0 +1,209 @@
+"""The tables that a run ends with."""
+
+from collections.abc import Sequence
+from typing import TextIO, TypeVar
+
+from rich.console import Console
+
+from loadgen.measure.sample import EMPTY_AT_MOST, Mode, Outcome, share_empty
+from loadgen.results.comparison import Comparison, Ratio
+from loadgen.results.levels import LevelResult
+from loadgen.results.phase_result import PhaseResult
+from loadgen.results.record import PhaseRecord
+from loadgen.results.series import Series, percentile
+from loadgen.results.verdict.phrases import show_rate, show_seconds
+from loadgen.text.fitting import LONGEST_NAME, Column, Part, print_fitting
+from loadgen.text.plain_text import new_console, one_line
+
+T = TypeVar("T")
+
+SEED_SECONDS: dict[tuple[str, str, int], float] = {
+    ("insert", "async", 10): 0.19,
+    ("insert", "async", 100): 0.48,
+    ("insert", "async", 1_000): 3.22,
+    ("insert", "sync", 10): 0.56,
+    ("insert", "sync", 100): 5.85,
+    ("insert", "sync", 1_000): 62.91,
+    ("search", "async", 10): 0.55,
+    ("search", "async", 100): 1.39,
+    ("search", "async", 1_000): 8.81,
+    ("search", "sync", 10): 3.29,
+    ("search", "sync", 100): 30.80,
+    ("search", "sync", 1_000): 308.80,
+}
+"""What the Milvus tutorial "RAG with LlamaIndex and the Milvus async API" prints, on its machine and its server."""
+WIDTH_WITHOUT_TERMINAL = 160
+SHOWN_AT_MOST = 60
+"""Levels of an operation, or bursts: of more, the first and the last half of these."""
+TIMES = (Column("p50 ms"), Column("p95 ms"), Column("p99 ms"))
+TYPICAL = "a typical phase of each mode (geometric mean, steady drift removed)"
+ALONE_KEY = "Percentiles are of answered operations and timeouts."
+CLOSED_KEY = (
+    f"{ALONE_KEY} Ratio: operations/s async to sync, 95 % interval. "
+    f"Operations/s beside a ratio are the two figures that it divides: {TYPICAL}."
+)
+OPEN_KEY = (
+    "Response times, from when an operation was due, of answered operations and timeouts. Ratios: async to sync, "
+    "below 1 async answers sooner; the 95 % interval of p99 decides. Dropped: arrivals that found no place in flight. "
+    f"Percentiles are of all operations, ratios of {TYPICAL}; the figures that they divide are below."
+)
+
+
+def print_tables(
+    results: Sequence[PhaseResult], levels: Sequence[LevelResult], file: TextIO, most_empty: float = EMPTY_AT_MOST
+) -> None:
+    """Print what a run shows: its levels, then its bursts; nothing where nothing was counted.
+
+    Bursts are not compared where more than a share `most_empty` of the answers held no row.
+    """
+    out = new_console(file, None if file.isatty() else WIDTH_WITHOUT_TERMINAL)
+    bursts = [result for result in results if result.phase.operations and result.record.operations]
+    if levels:
+        shown = _ends_of(levels)
+        _print_levels(out, shown)
+        _tell_of_rest(out, len(levels) - len(shown), "levels")
+        compared = any(level.comparison for level in shown)
+        out.print(OPEN_KEY if levels[0].level.is_open else CLOSED_KEY if compared else ALONE_KEY)
+        for level in shown:
+            if level.level.is_open and level.comparison and level.comparison.p99:
+                out.print(_say_times(level, level.comparison))
+    if bursts:
+        kinds = list(dict.fromkeys((burst.phase.operation, burst.phase.operations) for burst in bursts))
+        kept = set(_ends_of(kinds))
+        _print_bursts(out, [b for b in bursts if (b.phase.operation, b.phase.operations) in kept], most_empty)
+        _tell_of_rest(out, len(kinds) - len(kept), "bursts")
+        out.print(
+            "The tutorial compares the columns 'one after another' and 'async gather': 1 in flight with all in flight. "
+            "The fair neighbour of 'async gather' is 'threads', at most 64 in flight."
+        )
+    if any(result.record.task_errors for result in results):
+        _print_errors(out, results)
+
+
+def _print_errors(out: Console, results: Sequence[PhaseResult]) -> None:
+    """What tasks raised while phases were measured."""
+    words = (Column("mode", is_word=True), Column("exception", is_word=True), Column("raised at", is_word=True))
+    rows = [
+        [str(result.number), part.mode.value, part.error, part.place, f"{part.count:,}"]
+        for result in results
+        for part in result.record.task_errors
+    ]
+    print_fitting(out, "Exceptions in tasks", (Column("phase", Part.KEY), *words, Column("times")), [rows])
+
+
+def _ends_of(items: Sequence[T]) -> Sequence[T]:
+    """All, or of many the first and the last."""
+    half = SHOWN_AT_MOST // 2
+    return items if len(items) <= SHOWN_AT_MOST else [*items[:half], *items[-half:]]
+
+
+def _tell_of_rest(out: Console, number: int, name: str) -> None:
+    if number:
+        out.print(f"{number:,} {name} between them are not shown; the run record and its report have all.")
+
+
+def _print_levels(out: Console, levels: Sequence[LevelResult]) -> None:
+    """The figures of both modes at each level, and how they compare."""
+    every = [series for level in levels for mode in Mode if (series := level.series(mode)) is not None]
+    checked = any(series.recall is not None for series in every)
+    recall = (Column("recall"),) if checked else ()
+    keys = (Column("operation", Part.KEY, short="op", is_word=True), Column("mode", Part.KEY, is_word=True))
+    verdict = Column("verdict", Part.RESULT, is_word=True)
+    if levels[0].level.is_open:
+        title = "Sync and async, arrivals on a schedule"
+        figures = (Column("done/s"), *TIMES, Column("failed", short="fail"), Column("empty"), *recall)
+        figures = (*figures, Column("dropped", short="drop"))
+        results = (Column("p50 ratio", Part.RESULT), Column("p99 ratio (95 %)", Part.RESULT), verdict)
+        columns = (Column("arrive", Part.KEY, short="rate"), *keys, *figures, *results)
+    else:
+        title = "Sync and async, level by level"
+        figures = (Column("operations/s", short="op/s"), *TIMES, Column("failures", short="failed"), Column("empty"))
+        columns = (Column("users", Part.KEY), *keys, *figures, *recall, Column("ratio (95 %)", Part.RESULT), verdict)
+    print_fitting(out, title, columns, [_rows_of(level, checked) for level in levels])
+
+
+def _rows_of(level: LevelResult, checked: bool) -> list[list[str]]:
+    """A row for each mode that did anything; the comparison is in that of async."""
+    rows = []
+    for mode in Mode:
+        if (series := level.series(mode)) is not None:
+            dropped = [f"{series.dropped:,}"] if series.level.is_open else []
+            compared = _compared(level, level.comparison if mode is Mode.ASYNC else None)
+            figures = _figures(level, series, checked)
+            rows.append([level.level.short, level.operation, mode.value, *figures, *dropped, *compared])
+    return rows
+
+
+def _say_times(level: LevelResult, found: Comparison) -> str:
+    """The two times that each ratio is of."""
+    told = []
+    for name, ratio in (("p50", found.p50), ("p99", found.p99)):
+        if ratio is not None:
+            times = " and ".join(f"{_milliseconds(ratio.value(mode))} ms with {mode}" for mode in Mode)
+            told.append(f"{name} {times}, ratio {ratio.estimate:.2f}")
+    return f"{one_line(level.operation, LONGEST_NAME)} at {level.level.short}: {'; '.join(told)}."
+
+
+def _figures(level: LevelResult, series: Series, checked: bool) -> list[str]:
+    """Throughput, percentiles of response time, failures and, where searches were checked, recall."""
+    histogram = series.times()
+    times = [_milliseconds(percentile(histogram, percent)) for percent in (50, 95, 99)]
+    rate = series.throughput if series.level.is_open else level.shown_throughput(series.mode)
+    figures = [show_rate(rate), *times, f"{series.failures:,}", f"{series.outcomes[Outcome.EMPTY]:,}"]
+    if checked:
+        figures.append("-" if series.recall is None else f"{series.recall:.3f}")
+    return figures
+
+
+def _compared(level: LevelResult, found: Comparison | None) -> list[str]:
+    """The ratios with the interval of the one that decides, and the verdict."""
+    if found is None:
+        return [""] * (3 if level.level.is_open else 2)
+    if not level.level.is_open:
+        return [_ratio(found.throughput), str(found.verdict)]
+    return [f"{found.p50.estimate:.2f}" if found.p50 else "-", _ratio(found.p99), str(found.verdict)]
+
+
+def _ratio(ratio: Ratio | None) -> str:
+    return f"{ratio.estimate:.2f} ({ratio.low:.2f}-{ratio.high:.2f})" if ratio else "-"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:,.2f}"
+
+
+def _print_bursts(out: Console, bursts: Sequence[PhaseResult], most_empty: float) -> None:
+    names = {"sync": "one after another", "threads": "threads", "async": "async gather"}
+    styles = [style for style in names if any(burst.phase.style == style for burst in bursts)]
+    seconds = [Column(names[style]) for style in styles]
+    keys = (Column("operation", Part.KEY, is_word=True), Column("operations", Part.KEY, short="number"))
+    ends = (Column("thr. / gather", Part.RESULT), Column("failures", Part.RESULT), Column("empty", Part.RESULT))
+    cells = {(b.phase.operation, b.phase.operations, b.phase.style): b.record for b in bursts}
+    rows = []
+    for operation, number in dict.fromkeys((b.phase.operation, b.phase.operations) for b in bursts):
+        of_row = {style: cells[operation, number, style] for style in styles if (operation, number, style) in cells}
+        shown = [_cell(operation, number, style, of_row.get(style)) for style in styles]
+        parts = [part for record in of_row.values() for part in record.operations]
+        failures = sum(part.failures for part in parts)
+        empty = sum(part.outcomes.get(Outcome.EMPTY, 0) for part in parts)
+        equal = not failures and all(share_empty(part.outcomes) <= most_empty for part in parts)
+        rows.append(
+            [operation, f"{number:,}", *shown, _quotient(of_row) if equal else "-", f"{failures:,}", f"{empty:,}"]
+        )
+    title = "The tutorial's table: seconds for so many operations, here and (there)"
+    print_fitting(out, title, (*keys, *seconds, *ends), [rows])
+
+
+def _cell(operation: str, number: int, style: str, record: PhaseRecord | None) -> str:
+    if record is None:
+        return "-"
+    there = SEED_SECONDS.get((operation, style, number))
+    seed = f" ({there:,.2f})" if there is not None else ""
+    return f"{show_seconds(record.seconds)}{seed}"
+
+
+def _quotient(of_row: dict[str, PhaseRecord]) -> str:
+    """How many times faster `gather` was than threads: seconds of threads by seconds of gather."""
+    if "threads" not in of_row or "async" not in of_row or not of_row["async"].seconds:
+        return "-"
+    return f"{of_row['threads'].seconds / of_row['async'].seconds:.2f}"

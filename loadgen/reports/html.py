@@ -1,0 +1,90 @@
+"""One HTML file that needs nothing else: styles and pictures are in it, and its policy forbids any request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from loadgen.reports.charts import Chart, operation_charts
+from loadgen.reports.limits import OPERATIONS_DRAWN
+from loadgen.reports.methods import METHODS
+from loadgen.reports.style import FIGURE
+from loadgen.reports.summary import Summary
+from loadgen.reports.svg import draw_svg
+from loadgen.reports.tables import Table, burst_table, manifest_tables, outcome_table, phase_table
+from loadgen.reports.timeline import timeline
+from loadgen.text.plain_text import one_line
+
+LONGEST = 20_000
+"""Characters of one text; a warning may name many phases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A chart whose figure is text."""
+
+    title: str
+    text: str
+    svg: str
+    table: Table | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the template shows of one record."""
+
+    summary: Summary
+    operations: list[tuple[str, list[Drawn]]]
+    timeline: Drawn | None
+    bursts: Table
+    outcomes: Table
+    phases: Table
+    manifest: list[Table]
+    not_drawn: list[str]
+    """Operations without pictures: they are in the tables."""
+
+
+def to_html(summaries: Sequence[Summary]) -> str:
+    """The page of one or several records."""
+    environment = Environment(
+        loader=PackageLoader("loadgen.reports", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=_visible,
+    )
+    css = environment.get_template("page.css").render()
+    runs = [_run(summary, f"r{number}") for number, summary in enumerate(summaries)]
+    return environment.get_template("page.html.j2").render(runs=runs, css=css, methods=METHODS)
+
+
+def _visible(value: object) -> object:
+    """Every text that the page shows, without characters that have no print; what is markup already stays."""
+    return one_line(value, LONGEST) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _run(summary: Summary, key: str) -> Run:
+    record = summary.record
+    with mpl.rc_context(FIGURE):
+        operations = [
+            (name, [_draw(chart) for chart in operation_charts(summary, name, f"{key}o{number}")])
+            for number, name in enumerate(summary.operations[:OPERATIONS_DRAWN])
+        ]
+        course = timeline(record)
+        drawn = _draw(course, f"{key}-") if course else None
+    return Run(
+        summary,
+        operations,
+        drawn,
+        burst_table(summary),
+        outcome_table(summary),
+        phase_table(record),
+        list(manifest_tables(record)),
+        summary.operations[OPERATIONS_DRAWN:],
+    )
+
+
+def _draw(chart: Chart, prefix: str = "") -> Drawn:
+    title = one_line(chart.title)
+    return Drawn(title, chart.text, draw_svg(chart.figure, prefix + chart.key, title, chart.text), chart.table)

@@ -1,0 +1,84 @@
+"""A report as Markdown, for an issue, a wiki or a terminal."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from loadgen.reports.methods import METHODS
+from loadgen.reports.stages import stage_table
+from loadgen.reports.summary import Summary
+from loadgen.reports.tables import (
+    Table,
+    burst_table,
+    level_table,
+    manifest_tables,
+    outcome_table,
+    phase_table,
+    ratio_table,
+)
+from loadgen.text.plain_text import one_line
+
+LONGEST = 20_000
+"""Characters of one text; a warning may name many phases."""
+SPECIAL = re.compile(r"([\\`*_\[\]<>|&~$])")
+FIRST = re.compile(r"^(?:([#+=-])(?=.)|(\d+)(?=[.)](?:\s|$)))")
+"""What would begin a heading, a rule or a list at the start of a line."""
+
+
+def to_markdown(summaries: Sequence[Summary]) -> str:
+    """Verdict first, then every table, then how it was measured."""
+    lines = [line for summary in summaries for line in _run(summary)]
+    lines += [
+        "## How each figure was measured",
+        "",
+        *(f"- **{escape(term)}**: {escape(text)}" for term, text in METHODS),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Plain text in one line of Markdown, without characters that have no print."""
+    return FIRST.sub(_escape_first, SPECIAL.sub(r"\\\1", one_line(text, LONGEST)))
+
+
+def _escape_first(found: re.Match[str]) -> str:
+    return f"\\{found[1]}" if found[1] else f"{found[2]}\\"
+
+
+def _run(summary: Summary) -> Iterator[str]:
+    told = summary.explanation
+    yield from (f"# Sync or async? Run {escape(summary.record.run_id)}", "")
+    for line in told.headlines:
+        yield from (f"**{escape(line)}**", "")
+    for line in told.findings:
+        yield from (escape(line), "")
+    for line in told.warnings:
+        yield f"- Warning: {escape(line)}"
+    if told.warnings:
+        yield ""
+    for table in all_tables(summary):
+        yield from (f"## {escape(table.caption)}", "", *table_lines(table), "")
+
+
+def all_tables(summary: Summary) -> list[Table]:
+    """Every table that has rows, in the order of a report."""
+    tables = [
+        table
+        for name in summary.operations
+        for table in (level_table(summary, name), ratio_table(summary, name), stage_table(summary, name))
+    ]
+    tables += [burst_table(summary), outcome_table(summary), phase_table(summary.record)]
+    return [table for table in [*tables, *manifest_tables(summary.record)] if table.rows]
+
+
+def table_lines(table: Table) -> Iterator[str]:
+    """The lines of a table, words to the left and numbers to the right."""
+    yield _line(table.head)
+    yield _line(tuple("---" if column < table.names else "---:" for column in range(len(table.head))), plain=True)
+    for row in table.rows:
+        yield _line(row)
+    if table.note:
+        yield from ("", escape(table.note))
+
+
+def _line(cells: Sequence[str], *, plain: bool = False) -> str:
+    return f"| {' | '.join(cells if plain else map(escape, cells))} |"

@@ -1,0 +1,84 @@
+"""A report for programs: JSON with full precision, CSV with a line for each mode at each level. Times are seconds."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from io import StringIO
+from typing import Any
+
+from loadgen.measure.operation_stats import mean
+from loadgen.measure.sample import Outcome
+from loadgen.reports.summary import PERCENTS, Row, Summary
+from loadgen.results.estimates import Interval
+from loadgen.results.series import percentile
+from loadgen.text.plain_text import escape_json, one_line
+
+Values = dict[str, Any]
+
+
+def to_json(summaries: Sequence[Summary]) -> str:
+    """A list with an object for each record: its words, series, comparisons and bursts."""
+    return escape_json(json.dumps([_run(summary) for summary in summaries], indent=1, ensure_ascii=False)) + "\n"
+
+
+def _run(summary: Summary) -> Values:
+    record = summary.record
+    return {
+        "run_id": record.run_id,
+        "started_at": record.started_at.isoformat(),
+        "explanation": asdict(summary.explanation),
+        "series": [_series(row) | {"stages": _stages(row)} for row in summary.rows],
+        "comparisons": [one.model_dump(mode="json") for one in record.comparisons],
+        "bursts": [asdict(burst) for burst in summary.bursts],
+        "manifest": record.manifest.model_dump(mode="json"),
+    }
+
+
+def _series(row: Row) -> Values:
+    series, found = row.series, row.estimates
+    level = series.level
+    return {
+        "operation": series.operation,
+        "mode": series.mode.value,
+        "concurrency": None if level.is_open else int(level.value),
+        "rate": level.value if level.is_open else None,
+        "rounds": len(series.phases),
+        "seconds": series.seconds,
+        "operations": series.count,
+        "failures": series.failures,
+        "dropped": series.dropped,
+        "throughput": series.throughput,
+        "throughput_typical": found.throughput.estimate if found else None,
+        **_ends("throughput", found.throughput if found else None),
+        **{f"p{percent:g}".replace(".", "_"): row.percentile(percent) for percent in PERCENTS},
+        **_ends("p50", found.p50 if found else None),
+        **_ends("p99", found.p99 if found else None),
+        "recall": series.recall,
+        **{kind.value: series.outcomes[kind] for kind in Outcome},
+    }
+
+
+def _stages(row: Row) -> Values:
+    """Mean and quantiles of each stage that was reported."""
+    return {
+        stage: {"count": times.get_total_count(), "mean": mean(times)}
+        | {f"p{percent:g}".replace(".", "_"): percentile(times, percent) for percent in PERCENTS}
+        for stage, times in row.series.stage_times().items()
+    }
+
+
+def _ends(name: str, interval: Interval | None) -> Values:
+    return {f"{name}_low": interval.low if interval else None, f"{name}_high": interval.high if interval else None}
+
+
+def to_csv(summaries: Sequence[Summary]) -> str:
+    """A head and a line for each series, the run id first; what was not measured is empty."""
+    lines = [{"run_id": summary.record.run_id} | _series(row) for summary in summaries for row in summary.rows]
+    lines = [line | {"operation": one_line(line["operation"])} for line in lines]
+    out = StringIO()
+    if lines:
+        writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+    return out.getvalue()

@@ -1,0 +1,229 @@
+"""The figures of a report as plain tables: beneath the pictures, in Markdown, and for programs."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from loadgen.measure.sample import Outcome
+from loadgen.reports.summary import PERCENTS, Row, Summary
+from loadgen.results.bursts import Burst
+from loadgen.results.estimates import Interval
+from loadgen.results.figures import LoadLevel, load_level
+from loadgen.results.record import Comparison, PhaseRecord, Ratio, RunRecord
+from loadgen.results.verdict.phrases import show_rate, show_seconds
+
+Cells = tuple[str, ...]
+NONE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A caption, a head, and rows of text; the first `names` columns are words, the others numbers."""
+
+    caption: str
+    head: Cells
+    rows: tuple[Cells, ...]
+    names: int = 1
+    note: str = ""
+    """A sentence below it."""
+
+
+ROWS_SHOWN = 400
+"""Rows of a table; an even number, as both modes of a level follow each other."""
+T = TypeVar("T")
+
+
+def make_table(caption: str, head: Cells, items: Iterable[T], make_row: Callable[[T], Cells], names: int = 1) -> Table:
+    """A row for each item; of very many the first and the last, with a note of what is left out and where it is."""
+    every = list(items)
+    left_out, half = len(every) - ROWS_SHOWN, ROWS_SHOWN // 2
+    if left_out <= 0:
+        return Table(caption, head, tuple(map(make_row, every)), names)
+    where = "The run record has them, and `--format json` has every operation and mode at every load"
+    note = f"{left_out:,} of {len(every):,} rows, between the first and the last {half}, are not shown. {where}."
+    return Table(caption, head, tuple(map(make_row, [*every[:half], *every[-half:]])), names, note)
+
+
+def milliseconds(seconds: float | None) -> str:
+    """A time in ms, or a dash."""
+    return NONE if seconds is None else f"{seconds * 1_000:,.2f}"
+
+
+def _range(interval: Interval | None, scale: float = 1.0) -> str:
+    return f"{interval.low * scale:,.1f} to {interval.high * scale:,.1f}" if interval else NONE
+
+
+def _ratio(ratio: Ratio) -> str:
+    if ratio.estimate is None:
+        return NONE
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.estimate:.2f}"
+    return f"{ratio.estimate:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+
+
+def level_table(summary: Summary, operation: str) -> Table:
+    """Throughput and response times of each mode at each level."""
+    head = (
+        "load",
+        "mode",
+        "operations/s",
+        "95 %",
+        *(f"p{p:g} ms" for p in PERCENTS),
+        "95 % of p99",
+        "failures",
+        "empty",
+    )
+    return make_table(f"{operation}: throughput and response times", head, summary.rows_of(operation), _level_row, 2)
+
+
+def _level_row(row: Row) -> Cells:
+    found = row.estimates
+    times = (milliseconds(row.percentile(percent)) for percent in PERCENTS)
+    return (
+        str(row.series.level),
+        row.series.mode.value,
+        show_rate(row.throughput),
+        _range(found.throughput if found else None),
+        *times,
+        _range(found.p99 if found else None, 1_000),
+        f"{row.series.failures:,}",
+        f"{row.series.outcomes[Outcome.EMPTY]:,}",
+    )
+
+
+def ratio_table(summary: Summary, operation: str) -> Table:
+    """Async to sync at each level."""
+    head = (
+        "load", "sync /s", "async /s", "ratio (95 %)", "sync p50 ms", "async p50 ms", "ratio of p50 (95 %)",
+        "sync p99 ms", "async p99 ms", "ratio of p99 (95 %)", "verdict",
+    )  # fmt: skip
+    return make_table(
+        f"{operation}: async to sync, each ratio beside the two figures that it is of",
+        head,
+        summary.compared(operation).items(),
+        _ratio_row,
+    )
+
+
+def _ratio_row(compared: tuple[LoadLevel, Comparison]) -> Cells:
+    level, one = compared
+    rate, middle, tail = one.throughput_ratio, one.p50_ratio, one.p99_ratio
+    rates = [NONE if value is None else show_rate(value) for value in (rate.sync_value, rate.async_value)]
+    times = [[milliseconds(value) for value in (ratio.sync_value, ratio.async_value)] for ratio in (middle, tail)]
+    return (str(level), *rates, _ratio(rate), *times[0], _ratio(middle), *times[1], _ratio(tail), one.verdict)
+
+
+def outcome_table(summary: Summary) -> Table:
+    """How the operations ended, and recall where it was measured."""
+    total = sum((row.series.outcomes for row in summary.rows), Counter[Outcome]())
+    seen = [kind for kind in Outcome if total[kind] or kind is Outcome.EMPTY]
+
+    def make_row(row: Row) -> Cells:
+        outcomes = row.series.outcomes
+        return (
+            row.series.operation,
+            str(row.series.level),
+            row.series.mode.value,
+            f"{outcomes.total():,}",
+            *(f"{outcomes[kind]:,}" for kind in seen),
+            f"{row.series.dropped:,}",
+            NONE if row.series.recall is None else f"{row.series.recall:.4f}",
+        )
+
+    head = ("operation", "load", "mode", "operations", *(kind.value for kind in seen), "dropped", "recall")
+    return make_table("How the operations ended", head, summary.rows, make_row, 3)
+
+
+def burst_table(summary: Summary) -> Table:
+    """Seconds for so many operations, in each style."""
+    styles = {"sync": "one after another s", "threads": "threads s", "async": "async gather s"}
+
+    def make_row(burst: Burst) -> Cells:
+        return (
+            burst.operation,
+            f"{burst.operations:,}",
+            *(show_seconds(burst.seconds[style]) if style in burst.seconds else NONE for style in styles),
+            NONE if burst.quotient is None else f"{burst.quotient:.2f}",
+            f"{burst.failures:,}",
+            f"{burst.empty:,}",
+        )
+
+    head = ("operation", "operations", *styles.values(), "threads / gather", "failures", "empty")
+    return make_table("Seconds for so many operations", head, summary.bursts, make_row)
+
+
+def phase_table(record: RunRecord) -> Table:
+    """Every phase in its order, with the state of the load generator."""
+    head = (
+        "phase",
+        "began at",
+        "mode",
+        "load",
+        "seconds",
+        "CPU of a core",
+        "loop late p99 ms",
+        "hub late p99 ms",
+        "arrivals late p99 ms",
+        "in flight",
+        "left unfinished",
+        "limit",
+    )
+    return make_table("Phases and the state of the load generator", head, enumerate(record.phases, 1), _phase_row, 4)
+
+
+def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
+    number, phase = numbered
+    state = phase.generator
+    at_limit = ["generator"] if state.saturated else []
+    at_limit += ["generator not watched"] if state.is_unwatched else []
+    at_limit += [f"{phase.workers_lost} workers lost"] if phase.workers_lost else []
+    return (
+        str(number),
+        f"{phase.started_at:%H:%M:%S}" if phase.started_at else NONE,
+        phase.mode.value + (f" ({phase.style})" if phase.style else ""),
+        str(load_level(phase.concurrency, phase.rate)),
+        f"{phase.seconds:,.2f}",
+        NONE if state.cpu_ratio is None else f"{state.cpu_ratio:.0%}".replace("%", " %"),
+        milliseconds(state.loop_lag_p99_seconds),
+        milliseconds(state.hub_lag_p99_seconds),
+        milliseconds(state.pace_lag_p99_seconds),
+        NONE if state.in_flight_mean is None else f"{state.in_flight_mean:,.1f}",
+        f"{phase.unfinished:,}",
+        ", ".join(at_limit) or "no",
+    )
+
+
+def manifest_tables(record: RunRecord) -> Iterator[Table]:
+    """What was measured, with what, and where."""
+    found = record.manifest
+    memory = NONE if found.memory_bytes is None else f"{found.memory_bytes / 2**30:.1f} GiB"
+    facts = {
+        "run": record.run_id,
+        "began at": f"{record.started_at:%Y-%m-%d %H:%M:%S %Z}",
+        "server": f"{found.server_type} {found.server_version}",
+        "rows before the load": f"{found.rows:,}",
+        "index": _values(found.index),
+        "seed": str(found.seed),
+        "processes that made load": str(found.workers),
+        "processor": f"{found.cpu_model}, {found.cpu_count} cores for this process",
+        "memory": memory,
+        "Python": found.python,
+        "command": found.command_line,
+    }
+    settings = {name: _value(value) for name, value in found.settings.items()}
+    yield make_table("The run", ("what", "value"), facts.items(), tuple, 2)
+    yield make_table("Settings", ("setting", "value"), settings.items(), tuple, 2)
+    yield make_table("Packages", ("package", "version"), found.packages.items(), tuple, 2)
+
+
+def _values(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {_value(value)}" for name, value in values.items())
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return _values(value)
+    if isinstance(value, list):
+        return ", ".join(_value(part) for part in value)
+    return "yes" if value is True else "no" if value is False else str(value)

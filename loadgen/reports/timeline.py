@@ -1,0 +1,86 @@
+"""The run as it went: operations per second over time, phase by phase."""
+
+import math
+from datetime import datetime
+from itertools import chain, pairwise
+
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+
+from loadgen.reports.charts import HEIGHT, WIDTH, Chart
+from loadgen.reports.limits import PHASES_DRAWN, choose, say_chosen
+from loadgen.reports.style import LOOKS
+from loadgen.results.figures import load_level, throughput
+from loadgen.results.record import PhaseRecord, RunRecord
+
+LABELS_AT_MOST = 16
+"""Phases that are told their load above the picture; more would not fit."""
+SLICES_DRAWN = 4_000
+"""Of all phases; with more, each phase is one step."""
+Steps = tuple[list[float], list[float]]
+"""Edges in seconds since the first phase, and the rates between them."""
+
+
+def timeline(record: RunRecord) -> Chart | None:
+    """All phases in their order; None where no phase knows when it began."""
+    every = [(phase, phase.started_at) for phase in record.phases if phase.started_at is not None]
+    if not every:
+        return None
+    timed = choose(every, PHASES_DRAWN)
+    first = timed[0][1]
+    in_slices = sum(_count_slices(phase) for phase, _ in timed) <= SLICES_DRAWN
+    steps = [(phase, _steps(phase, began, first, in_slices=in_slices)) for phase, began in timed]
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    axes = figure.subplots()
+    for mode, look in LOOKS.items():
+        own = [drawn for phase, drawn in steps if phase.mode is mode]
+        if own:
+            axes.plot(*_line(own), color=look.colour, linestyle=look.line, linewidth=1.6, label=mode.value)
+            bands = [[(edges[0], 0), (edges[0], 1), (edges[-1], 1), (edges[-1], 0)] for edges, _ in own]
+            shade = PolyCollection(bands, transform=axes.get_xaxis_transform(), facecolor=look.colour, linewidth=0)
+            shade.set_alpha(0.1)
+            axes.add_collection(shade)
+    for phase, (edges, _) in steps if len(timed) <= LABELS_AT_MOST else ():
+        level = str(load_level(phase.concurrency, phase.rate)).removesuffix(" users").removesuffix(" user")
+        axes.annotate(
+            level, ((edges[0] + edges[-1]) / 2, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=9
+        )
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("seconds since the first phase began")
+    axes.set_ylabel("operations/s, all kinds")
+    figure.legend(loc="outside lower right", ncols=2)
+    each = "in slices of about a second" if in_slices else "of each phase"
+    text = (
+        f"Answered operations per second {each}; above it the load. Between the phases the users change and warm up, "
+        f"which counts in no figure.{say_chosen(len(timed), len(every), 'phases')}"
+    )
+    return Chart("timeline", "The run as it went", text, figure, None)
+
+
+def _line(phases: list[Steps]) -> Steps:
+    """One line that is interrupted between the phases."""
+    x = [[*chain.from_iterable(pairwise(edges)), math.nan] for edges, _ in phases]
+    y = [[*chain.from_iterable((rate, rate) for rate in rates), math.nan] for _, rates in phases]
+    return list(chain.from_iterable(x)), list(chain.from_iterable(y))
+
+
+def _count_slices(phase: PhaseRecord) -> int:
+    return max((len(part.slices) for part in phase.operations), default=0)
+
+
+def _steps(phase: PhaseRecord, began: datetime, first: datetime, *, in_slices: bool) -> Steps:
+    """One step where the phase has no slices, or they are not wanted."""
+    edges = [(began - first).total_seconds()]
+    rates: list[float] = []
+    shares = [
+        (part.slices, part.totals.total() / part.count) for part in phase.operations if part.slices and part.count
+    ]
+    pieces = [one for one in shares if one[1]] if in_slices else []
+    if not pieces:
+        total = sum(throughput(part.totals, phase.seconds) for part in phase.operations)
+        return [edges[0], edges[0] + phase.seconds], [total]
+    for together in zip(*(slices for slices, _ in pieces), strict=False):
+        edges.append(edges[-1] + together[0].seconds)
+        answered = sum(piece.operations * share for piece, (_, share) in zip(together, pieces, strict=True))
+        rates.append(answered / together[0].seconds)
+    return edges, rates

@@ -1,0 +1,151 @@
+"""How certain a figure of some phases is, or the ratio of two: a bootstrap on two floors.
+
+All statistics are logarithms, one for each phase (throughput, p50, p99).
+
+1. *Within a phase* slices are drawn with replacement in circular blocks of consecutive slices (Kuensch 1989, The
+   jackknife and the bootstrap for general stationary observations; circular: Politis & Romano 1992), because a slow
+   second is followed by a slow second. A block has n^(1/3) slices, rounded up, the growth that is best for a variance
+   (Hall, Horowitz & Jing 1995): 3 of 10. Every replicate holds all phases, so pairs stay together.
+2. *Between phases*: the slices of one phase share its luck (a connection, a neighbour on the machine), which no
+   resampling of slices can see; alone it gives intervals far too narrow. So the phases are fitted by least squares, and
+   the scatter about the fit, less what the slices explain, is the noise between phases. Few phases tell it badly: it
+   is moderated by a prior (Smyth 2004, the moderated t). Each replicate gets a draw of Student's t on that scale
+   (Efron & Tibshirani 1993, ch. 9 and 12).
+
+Time and memory grow with the phases and no faster: of many phases each has fewer replicates of its own, of which every
+replicate of the whole takes one at random, and a phase of many slices is taken in longer ones.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.measure.sample import Mode
+from loadgen.measure.slices import OFFSET, PER_LOG, SliceStats
+
+Floats = NDArray[np.float64]
+
+QUANTILES = (0.5, 0.99)
+STATISTICS = 1 + len(QUANTILES)
+PHASES_IN_FULL = 64
+"""Phases up to which each has as many replicates as the whole."""
+REPLICATES_AT_LEAST = 100
+"""Of one phase, however many there are: they only have to tell its variance, and the sum of many is smooth."""
+SLICES_AT_MOST = 600
+"""Of one phase; more are added up, neighbour to neighbour."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlicedPhase:
+    """The slices of one phase, merged over workers, in the order of time."""
+
+    mode: Mode
+    slices: tuple[SliceStats, ...]
+
+    @property
+    def operations(self) -> int:
+        """All answered ones."""
+        return sum(piece.operations for piece in self.slices)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseNoise:
+    """What is believed of the scatter between phases of the same kind before any is seen."""
+
+    relative: float = 0.05
+    """Standard deviation of a phase: 5 % is what shared machines show."""
+    degrees: float = 4.0
+    """As many degrees of freedom as this belief is worth: two phases of each mode alone would leave one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The fit of the phases; logarithms of operations per second, p50 and p99 (seconds)."""
+
+    base: Floats
+    """The first coefficient of the fit: (statistics,)."""
+    chances: Floats
+    """The last coefficient: (statistics, 1 + replicates), the first as it was measured."""
+
+
+def resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> Floats:
+    """Logarithms of throughput, p50 and p99 of one phase: (1 + replicates, 3), the first row as it was measured."""
+    pieces = _gather(phase.slices)
+    slices = len(pieces)
+    length = math.ceil(round(slices ** (1 / 3), 9))
+    starts = rng.integers(0, slices, (replicates, math.ceil(slices / length)))
+    chosen = ((starts[:, :, None] + np.arange(length)) % slices).reshape(replicates, -1)[:, :slices]
+    cells = chosen + slices * np.arange(replicates)[:, None]
+    times = np.bincount(cells.ravel(), minlength=replicates * slices).reshape(replicates, slices)
+    weights = np.vstack([np.ones(slices), times]).astype(np.float64)
+    # Half an operation where a replicate drew empty slices only: a logarithm needs something.
+    answered = np.maximum(weights @ np.array([piece.operations for piece in pieces]), 0.5)
+    rates = np.log(answered / (weights @ np.array([piece.seconds for piece in pieces])))
+    drawn = np.column_stack([rates, _find_quantiles(pieces, weights)])
+    # Overlapping blocks scatter about the mean of their own slices, and so show 1 - length / slices of the variance.
+    drawn[1:] += (drawn[1:] - drawn[0]) * (math.sqrt(slices / max(slices - length, 1)) - 1)
+    return drawn
+
+
+def _find_quantiles(pieces: Sequence[SliceStats], weights: Floats) -> Floats:
+    """Logarithms of p50 and p99, in rows as `weights` (rows, slices); between the edges of a bucket they are even."""
+    used = np.array(sorted(set().union(*(piece.buckets for piece in pieces))))
+    table = np.zeros((len(pieces), len(used)))
+    for row, piece in zip(table, pieces, strict=True):
+        row[np.searchsorted(used, list(piece.buckets))] = list(piece.buckets.values())
+    summed = weights @ np.cumsum(table, axis=1)
+    # A replicate of empty slices has no times: it gets those of the phase.
+    summed[summed[:, -1] == 0] = summed[0]
+    rows = np.arange(len(summed))
+    columns: list[Floats] = []
+    for quantile in QUANTILES:
+        rank = quantile * summed[:, -1]
+        at = np.argmax(summed >= rank[:, None], axis=1)
+        before = np.where(at > 0, summed[rows, at - 1], 0.0)
+        part = (rank - before) / (summed[rows, at] - before)
+        columns.append((used[at] + part - OFFSET) / PER_LOG)
+    return np.column_stack(columns)
+
+
+def _gather(slices: Sequence[SliceStats]) -> Sequence[SliceStats]:
+    """The slices, or as many neighbours of them added up as it takes for `SLICES_AT_MOST`."""
+    if len(slices) <= SLICES_AT_MOST:
+        return slices
+    found = []
+    size = math.ceil(len(slices) / SLICES_AT_MOST)
+    for together in (slices[at : at + size] for at in range(0, len(slices), size)):
+        total = SliceStats(math.fsum(piece.seconds for piece in together))
+        for piece in together:
+            total.merge(SliceStats(0.0, piece.operations, piece.buckets))
+        found.append(total)
+    return found
+
+
+def spread(
+    line: Floats, phases: Sequence[SlicedPhase], rng: np.random.Generator, prior: PhaseNoise, replicates: int
+) -> Spread:
+    """The least-squares fit of the statistics of the phases by the `line` (phases, terms)."""
+    solution = np.linalg.pinv(line)
+    wanted = solution[-1]
+    degrees = len(line) - line.shape[1]
+    own = min(replicates, max(REPLICATES_AT_LEAST, PHASES_IN_FULL * replicates // len(phases)))
+    measured = np.empty((len(phases), STATISTICS))
+    explained = np.zeros(STATISTICS)
+    chances = np.zeros((1 + replicates, STATISTICS))
+    for number, phase in enumerate(phases):
+        drawn = resample(phase, rng, own)
+        measured[number] = drawn[0]
+        explained += np.var(drawn[1:], axis=0)
+        chosen = slice(1, None) if own == replicates else 1 + rng.integers(0, own, replicates)
+        chances[0] += wanted[number] * drawn[0]
+        chances[1:] += wanted[number] * drawn[chosen]
+    scatter = np.sum((measured - line @ (solution @ measured)) ** 2, axis=0)
+    believed = prior.degrees * prior.relative**2
+    unexplained = np.maximum(scatter - degrees * explained / len(phases), 0.0)
+    noise = (unexplained + believed) / (degrees + prior.degrees)
+    luck = rng.standard_t(degrees + prior.degrees, (replicates, STATISTICS))
+    chances[1:] += luck * np.sqrt(noise * (wanted @ wanted))
+    return Spread(solution[0] @ measured, chances.T)

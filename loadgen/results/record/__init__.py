@@ -1,0 +1,60 @@
+"""What is kept of a run: one JSON file, its schema, and how it is written and read."""
+
+from loadgen.results.record.json_schema import schema
+from loadgen.results.record.manifest import (
+    Machine,
+    describe_machine,
+    mask_command_line,
+    package_versions,
+    settings_without_secrets,
+)
+from loadgen.results.record.model import (
+    SCHEMA_VERSION,
+    Comparison,
+    Generator,
+    Manifest,
+    PhaseRecord,
+    Ratio,
+    RunRecord,
+    TaskErrorRecord,
+    new_run_id,
+)
+from loadgen.results.record.operations import Durations, OperationRecord, Outside, Slice
+from loadgen.results.record.writing import (
+    PhaseTexts,
+    RecordError,
+    as_block,
+    check_folder,
+    make_folder,
+    read_record,
+    write_record,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Comparison",
+    "Durations",
+    "Generator",
+    "Machine",
+    "Manifest",
+    "OperationRecord",
+    "Outside",
+    "PhaseRecord",
+    "PhaseTexts",
+    "Ratio",
+    "RecordError",
+    "RunRecord",
+    "Slice",
+    "TaskErrorRecord",
+    "as_block",
+    "check_folder",
+    "describe_machine",
+    "make_folder",
+    "mask_command_line",
+    "new_run_id",
+    "package_versions",
+    "read_record",
+    "schema",
+    "settings_without_secrets",
+    "write_record",
+]

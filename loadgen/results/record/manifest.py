@@ -1,0 +1,124 @@
+"""What stands in a manifest about the machine, the packages and the command; nothing secret gets through here."""
+
+import os
+import platform
+import re
+import shlex
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, JsonValue
+
+from loadgen.settings.conflicts import without_secret
+from loadgen.settings.credentials import find_secrets
+from loadgen.settings.model import Settings
+
+MASK = "***"
+SECRET_FLAGS = frozenset(f"--{name.replace('_', '-')}" for name in find_secrets(Settings))
+"""Flags whose values are masked; the program takes no abbreviations of them."""
+FLAG = re.compile(r"--[a-z][a-z-]*=|-H")
+CPUINFO = Path("/proc/cpuinfo")
+CPU_LINE = re.compile(r"^(?:model name|Model|Hardware|cpu model)\s*:\s*(\S.*?)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where the load came from: values for the manifest's keys of the same names."""
+
+    cpu_model: str
+    cpu_count: int
+    """Cores that this process may use."""
+    memory_bytes: int | None
+    """Physical memory; None where the system does not tell."""
+    python: str
+
+
+def describe_machine(cpuinfo: Path = CPUINFO) -> Machine:
+    """The machine that this process runs on."""
+    implementation, number = platform.python_implementation(), platform.python_version()
+    return Machine(_cpu_model(cpuinfo), _cpu_count(), _memory_bytes(), f"{implementation} {number}")
+
+
+def _cpu_model(cpuinfo: Path) -> str:
+    try:
+        found = CPU_LINE.search(cpuinfo.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        found = None
+    return found[1] if found else platform.processor() or platform.machine() or "unknown"
+
+
+def _cpu_count() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no such call
+        return os.cpu_count() or 1
+
+
+def _memory_bytes() -> int | None:
+    try:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+    return size if size > 0 else None
+
+
+def package_versions(names: Iterable[str]) -> dict[str, str]:
+    """Version of each of these distributions, in their order; those that are not installed are left out."""
+    found: dict[str, str] = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def settings_without_secrets(settings: BaseModel) -> dict[str, JsonValue]:
+    """Plain values of all settings; secret ones are left out, a password in an address is masked."""
+    values: dict[str, JsonValue] = settings.model_dump(mode="json", exclude=set(find_secrets(type(settings))))
+    return {
+        name: without_secret(value) if isinstance(value, str) and "://" in value else value
+        for name, value in values.items()
+    }
+
+
+def mask_command_line(arguments: Sequence[str], secret: Collection[str] = ()) -> str:
+    """The command as one line for a shell; secrets, and all that could be a password before an @, are masked.
+
+    `secret` are the flags of a locustfile's own secrets, which Locust takes abbreviated, too.
+    """
+    shown: list[str] = []
+    is_value = False
+    for argument in arguments:
+        flag, mark, _ = argument.partition("=")
+        short = argument[:2]
+        hides = _hides(flag, secret)
+        if is_value:
+            shown.append(MASK)
+        elif mark and hides:
+            shown.append(f"{flag}={MASK}")
+        elif len(argument) > len(short) and short in secret:
+            shown.append(f"{short}{MASK}")
+        else:
+            shown.append(_mask_password(argument))
+        is_value = hides and not mark and not is_value
+    return shlex.join(shown)
+
+
+def _hides(flag: str, secret: Collection[str]) -> bool:
+    """Whether the value of this flag is secret; of a locustfile's own it may be the beginning."""
+    if flag in SECRET_FLAGS or flag in secret:
+        return True
+    return len(flag) > len("--") and flag.startswith("--") and any(one.startswith(flag) for one in secret)
+
+
+def _mask_password(text: str) -> str:
+    """Mask what stands before the last @, but for a flag and a scheme: `--host=http://root:secret@there` too."""
+    if "@" not in text:
+        return text
+    if "://" in text:
+        return without_secret(text)
+    flag = FLAG.match(text)
+    return f"{flag[0] if flag else ''}{MASK}@{text.rpartition('@')[2]}"

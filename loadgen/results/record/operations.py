@@ -1,0 +1,92 @@
+"""What is kept of the operations of one kind: how they ended, and what they took."""
+
+from collections import Counter
+from typing import Annotated
+
+from pydantic import Field
+
+from loadgen.measure.sample import Mode, Outcome, count_failures
+from loadgen.results.record.part import Count, Figure, Part, Share
+
+
+class Durations(Part):
+    """How long the operations of one kind took: answered ones and timeouts. Seconds; null where there were none."""
+
+    mean: Figure
+    p50: Figure
+    p90: Figure
+    p95: Figure
+    p99: Figure
+    p99_9: Figure
+    max: Figure
+    histogram: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+    """All of them: an HDR histogram of microseconds (V2, compressed), base64."""
+
+
+class Slice(Part):
+    """What was answered in one short piece of a phase: enough to draw it again, and so to tell a certainty."""
+
+    seconds: Annotated[float, Field(ge=1e-6, le=1e9)]
+    """Its length."""
+    operations: Count
+    """Answered ones."""
+    times: Annotated[str, Field(pattern=r"^([0-9]{1,4}:[0-9]{1,15}( [0-9]{1,4}:[0-9]{1,15})*)?$")]
+    """Response times of answered operations and timeouts as `bucket:count`; bucket i begins at 1e-6 x 1.02^i s."""
+
+
+class Counted(Part):
+    """Operations of one kind by how they ended."""
+
+    operation: str
+    outcomes: dict[Outcome, Count]
+    """How many ended so; an outcome that did not occur may be missing."""
+
+    @property
+    def count(self) -> int:
+        """All of them, failures included."""
+        return sum(self.outcomes.values())
+
+    @property
+    def failures(self) -> int:
+        """Those without a usable answer."""
+        return count_failures(self.outcomes)
+
+
+class OperationRecord(Counted):
+    """All operations of one kind that finished in a phase."""
+
+    @property
+    def totals(self) -> Counter[Outcome]:
+        """How those ended that were no part of others: what totals count."""
+        return Counter(self.outcomes) - Counter(self.nested)
+
+    throughput: Figure
+    """Answered operations per second: ok and empty ones."""
+    service_seconds: Durations
+    """From the real start of each operation."""
+    response_seconds: Durations
+    """From its scheduled start: what a user felt. In the closed model the same as the service time."""
+    nested: dict[Outcome, Count] = Field(default_factory=dict)
+    """Of the outcomes, those of operations that were part of others, such as the search of an answer: totals leave
+    them out."""
+    stages: dict[str, Durations] = Field(default_factory=dict)
+    """Times of the parts that the operations reported, by their names, of answered operations and timeouts."""
+    recall: Share
+    """Mean part (0 to 1) of the exact nearest neighbours that the checked searches found."""
+    recall_checks: Count
+    """Searches that were checked; 0 where recall was not measured."""
+    slices: tuple[Slice, ...]
+    """The phase in pieces of equal length, in the order of time; empty where it had no planned length."""
+
+
+class Outside(Counted):
+    """Operations of one mode and kind that finished in no phase: in a warm-up, or after the end of their phase."""
+
+    mode: Mode
+    is_nested: bool = False
+    """They were part of other operations, and no total counts them."""
+
+    @property
+    def totals(self) -> Counter[Outcome]:
+        """What totals count."""
+        return Counter() if self.is_nested else Counter(self.outcomes)

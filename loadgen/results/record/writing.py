@@ -1,0 +1,222 @@
+"""Run records in a folder: written whole or not at all, and read with an error that says what to do."""
+
+import contextlib
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from loadgen.results.record.model import SCHEMA_VERSION, PhaseRecord, RunRecord
+from loadgen.results.record.part import Part
+from loadgen.results.record.upgrading import OLDEST, upgrade
+from loadgen.settings.faults import Fault
+from loadgen.text.plain_text import escape_json
+
+LARGEST = 512 << 20
+"""Bytes of a file that is read: ten times those of a record of 8,000 phases."""
+VALUES_AT_MOST = 10_000_000
+"""Values in it: each takes some hundred bytes of memory."""
+NAMES_AT_MOST, PARTS_AT_MOST = 100, 100_000
+"""Different operations of a record, and operations in all of its phases together."""
+MISTAKES_AT_MOST = 1_000
+"""Mistakes of a file that are looked at one by one."""
+TOLD = 5
+"""Mistakes of one file that are told; the rest is counted."""
+WRITER = "milvus-loadgen"
+NO_PHASES = '\n "phases": []'
+"""How a record without phases has them, at the top of the file alone: a nested key is indented more."""
+
+
+class RecordError(ValueError):
+    """A run record cannot be read: which file, why, and what to do."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {problem}")
+
+
+def check_folder(folder: str | Path) -> Fault | None:
+    """Why records could not be kept in a folder, as far as a look can tell; nothing is made or written."""
+    path = Path(folder)
+    try:
+        above = next(place for place in (path, *path.parents) if place.exists())
+    except (OSError, StopIteration) as error:
+        return _folder_fault(folder, error)
+    if not above.is_dir():
+        return _folder_fault(folder, NotADirectoryError())
+    if not os.access(above, os.W_OK | os.X_OK):
+        return _folder_fault(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    return None
+
+
+def make_folder(folder: str | Path) -> Fault | None:
+    """Make the folder and write to it, before any load; the fault says why records cannot be kept there."""
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as probe:
+            probe.write(b"{}")
+            probe.flush()
+    except (OSError, ValueError) as error:
+        return _folder_fault(folder, error)
+    return None
+
+
+def _folder_fault(folder: str | Path, error: Exception) -> Fault:
+    problem = f"cannot be written to ({getattr(error, 'strerror', None) or error})"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        problem = "is or lies below a file, not a folder"
+    return Fault("record", str(folder), problem, "Name a folder that you may write to, such as --record runs.")
+
+
+class PhaseTexts:
+    """The text of each phase of a run that goes on, made once: a phase that is over does not change."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[PhaseRecord, str]] = {}
+        """By identity; the phase itself is kept so that its identity is nobody else's."""
+
+    def of(self, phases: Sequence[PhaseRecord]) -> list[str]:
+        """The texts of these phases; those of others are forgotten."""
+        self._made = {id(phase): self._made.get(id(phase)) or (phase, _phase_text(phase)) for phase in phases}
+        return [self._made[id(phase)][1] for phase in phases]
+
+
+def write_record(folder: str | Path, record: RunRecord, texts: PhaseTexts | None = None) -> Path:
+    """Write `<run id>.json`, in place of an earlier state of the same run; returns its path.
+
+    Until the new file is whole and on disk the old one stays. `texts` are those of the earlier states. Raises OSError
+    where it cannot be written.
+    """
+    path = Path(folder) / f"{record.run_id}.json"
+    text = as_json(record, texts)
+    unfinished = path.with_name(f".{path.name}.tmp")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+    return path
+
+
+def as_json(record: RunRecord, texts: PhaseTexts | None = None) -> str:
+    """The text of the file."""
+    frame = _as_text(record.model_copy(update={"phases": ()}))
+    phases = (texts or PhaseTexts()).of(record.phases)
+    if phases:
+        every = ",\n  ".join(phases)
+        frame = frame.replace(NO_PHASES, f"{NO_PHASES[:-1]}\n  {every}\n ]", 1)
+    return frame + "\n"
+
+
+def _phase_text(phase: PhaseRecord) -> str:
+    return _as_text(phase).replace("\n", "\n  ")
+
+
+def _as_text(part: Part) -> str:
+    return escape_json(json.dumps(part.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def as_block(record: RunRecord) -> str:
+    """The text of the file between two lines by which it is found again in a log."""
+    return f"-----BEGIN RUN RECORD {record.run_id}-----\n{as_json(record)}-----END RUN RECORD {record.run_id}-----\n"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the rename itself on disk, where the file system can."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def read_record(path: str | Path) -> RunRecord:
+    """The record in a file, also one of an earlier version from `OLDEST` on.
+
+    Raises RecordError: missing, no JSON, another schema version, keys missing or wrong.
+    """
+    path = Path(path)
+    values = _read_json(path)
+    if not isinstance(values, dict) or "schema_version" not in values:
+        raise RecordError(path, "is no run record: it has no key 'schema_version'. Give a file that a run wrote.")
+    values = upgrade(values)
+    found = values["schema_version"]
+    if type(found) is not int or found != SCHEMA_VERSION:
+        raise RecordError(path, _other_version(found, values))
+    try:
+        record = RunRecord.model_validate(values)
+    except ValidationError as error:
+        raise RecordError(path, f"is no whole run record: {_mistakes(error)}. Measure again.") from None
+    names = {part.operation for phase in record.phases for part in phase.operations}
+    parts = sum(len(phase.operations) for phase in record.phases)
+    if len(names) > NAMES_AT_MOST or parts > PARTS_AT_MOST:
+        most = f"at most {NAMES_AT_MOST} and {PARTS_AT_MOST:,}"
+        raise RecordError(path, f"has {len(names):,} names of operations in {parts:,} places; {most} are read.")
+    return record
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise RecordError(path, "does not exist. Give the path of a record, such as runs/<run id>.json.") from None
+    except OSError as error:
+        raise RecordError(path, f"cannot be read ({error.strerror or error}).") from None
+    if problem := _find_excess(text):
+        raise RecordError(path, f"{problem}. Give a file that a run wrote.")
+    try:
+        return json.loads(text.decode("utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise RecordError(path, f"is no JSON ({error}). Give a file that a run wrote.") from None
+
+
+def _find_excess(text: bytes) -> str:
+    """Why it would take too much memory to read; empty where it does not."""
+    if len(text) > LARGEST:
+        return f"is larger than {LARGEST >> 20} MiB"
+    if sum(map(text.count, (b",", b"[", b"{"))) > VALUES_AT_MOST:
+        return f"has more than {VALUES_AT_MOST:,} values"
+    return ""
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number in JSON")
+
+
+def _other_version(found: object, values: dict[str, Any]) -> str:
+    manifest = values.get("manifest")
+    packages = manifest.get("packages") if isinstance(manifest, dict) else None
+    release = packages.get(WRITER) if isinstance(packages, dict) else None
+    if release == version(WRITER):  # between two releases the number is the same
+        release = None
+    writer = f"{WRITER} {release}" if release else f"the {WRITER} that wrote it"
+    return (
+        f"has schema version {json.dumps(found)}, this {WRITER} reads versions {OLDEST} to {SCHEMA_VERSION}. "
+        f"Read it with {writer}, or measure again."
+    )
+
+
+def _mistakes(error: ValidationError) -> str:
+    if error.error_count() > MISTAKES_AT_MOST:
+        return f"it has {error.error_count():,} mistakes"
+    told = []
+    for item in error.errors(include_url=False, include_input=False)[:TOLD]:
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")
+        problem = "is missing" if item["type"] == "missing" else f"- {item['msg'].removeprefix('Value error, ')}"
+        told.append(f"{place} {problem}")
+    more = error.error_count() - len(told)
+    return "; ".join(told) + (f"; and {more} more" if more else "")

@@ -1,0 +1,23 @@
+"""What a run has to reach, and whether it did."""
+
+from loadgen.results.requirements.judging import Judgement, judge, judge_empty
+from loadgen.results.requirements.parsing import (
+    FailureLimit,
+    Requirement,
+    parse_max_empty,
+    parse_max_failures,
+    parse_requirement,
+    parse_requirements,
+)
+
+__all__ = [
+    "FailureLimit",
+    "Judgement",
+    "Requirement",
+    "judge",
+    "judge_empty",
+    "parse_max_empty",
+    "parse_max_failures",
+    "parse_requirement",
+    "parse_requirements",
+]

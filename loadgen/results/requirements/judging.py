@@ -1,0 +1,229 @@
+"""Requirements held against a run record: each is met or missed, with the value that decided.
+
+Times are response times, from the scheduled start: what a user felt. Every phase a requirement looks at has to meet it
+by itself, each round too, and the worst is told; only a count of failures is summed. What may fail at most
+(`max_failures`) counts all that was sent, also outside of the phases, and each exception of a task as an operation that
+failed. A phase in which no
+operation ended meets nothing: a server that hangs has neither times nor failures there. A ratio meets a limit only
+with the whole of its interval. An arrival that was dropped is
+a failure; which operation it would have been is not known, so it counts for each operation of its phase.
+"""
+
+import operator
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from loadgen.measure.sample import Outcome, count_answers, count_failures, share_empty
+from loadgen.results.record import Comparison, OperationRecord, Outside, PhaseRecord, RunRecord
+from loadgen.results.requirements.parsing import PER_CENT, TIME_UNITS, TIMES, FailureLimit, Requirement
+
+NOTHING = "nothing measured"
+COMPARATORS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Judgement(NamedTuple):
+    """One requirement, judged."""
+
+    text: str
+    met: bool
+    measured: str
+    """The worst value with its unit, or why there is none."""
+    where: str
+    """The phase it comes from, such as `async, 32 users`."""
+
+    def __str__(self) -> str:
+        """One line, such as: `met: search async p99 < 50 ms: 41.2 ms (async, 32 users)`."""
+        return f"{'met' if self.met else 'MISSED'}: {self.text}: {self.measured} ({self.where})"
+
+
+class Reading(NamedTuple):
+    """What one phase, comparison or sum says; without a value there is nothing to be judged on."""
+
+    where: str
+    value: float | None
+    shown: str = NOTHING
+
+
+def judge(
+    record: RunRecord, requirements: Iterable[Requirement], max_failures: FailureLimit | None = None
+) -> list[Judgement]:
+    """Judge all, in their order, the failures of the whole run last."""
+    judgements = [_judge_one(record, requirement) for requirement in requirements]
+    if max_failures is not None:
+        judgements.append(_judge_failures(record, max_failures))
+    return judgements
+
+
+def _judge_one(record: RunRecord, wanted: Requirement) -> Judgement:
+    readings = _compared(record, wanted) if wanted.figure == "ratio" else _measured(record, wanted)
+    if not readings:
+        return Judgement(wanted.text, met=False, measured=NOTHING, where=_sought(wanted))
+    worst = _pick_worst(readings, wanted.comparator)
+    met = worst.value is not None and COMPARATORS[wanted.comparator](worst.value, wanted.limit)
+    return Judgement(wanted.text, met, worst.shown, worst.where)
+
+
+def _pick_worst(readings: Sequence[Reading], comparator: str) -> Reading:
+    """One without a value, else the one that is farthest from meeting."""
+    choose = max if comparator.startswith("<") else min
+    without = (reading for reading in readings if reading.value is None)
+    return next(without, None) or choose(readings, key=lambda reading: reading.value or 0.0)
+
+
+def _measured(record: RunRecord, wanted: Requirement) -> list[Reading]:
+    phases = [phase for phase in record.phases if _is_sought(phase, wanted)]
+    pairs = [(phase, found) for phase in phases for found in phase.operations if found.operation == wanted.operation]
+    covered = {_place(phase) for phase, _ in pairs}
+    gaps = [_place(phase) for phase in phases if not phase.operations or _place(phase) not in covered]
+    missing = [Reading(place, None) for place in dict.fromkeys(gaps)]
+    if pairs and wanted.is_total and not missing:
+        return [_total(pairs)]
+    return missing + [_read(phase, found, wanted) for phase, found in pairs]
+
+
+def _total(pairs: Sequence[tuple[PhaseRecord, OperationRecord]]) -> Reading:
+    dropped = sum(phase.dropped for phase, _ in pairs)
+    failures = sum(found.failures for _, found in pairs) + dropped
+    where = _place(pairs[0][0]) if len(pairs) == 1 else f"over {len(pairs)} phases"
+    return Reading(where, failures, f"{failures:,}{_dropped(dropped)}")
+
+
+def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Reading:
+    where = _place(phase) + _troubles(phase)
+    if wanted.figure in TIMES:
+        seconds: float | None = getattr(found.response_seconds, wanted.figure.replace(".", "_"))
+        shown = NOTHING if seconds is None else f"{seconds * TIME_UNITS[wanted.unit]:.6g} {wanted.unit}"
+        return Reading(where, seconds, shown)
+    if wanted.figure == "throughput":
+        rate = found.throughput
+        return Reading(where, rate, NOTHING if rate is None else f"{rate:.6g}/s")
+    if wanted.figure == "recall":
+        return Reading(where, found.recall, _shown_recall(found.recall, wanted.unit))
+    return _share(where, found.failures, found.count, phase.dropped)
+
+
+def _share(where: str, failures: int, count: int, dropped: int, raised: int = 0) -> Reading:
+    """The part of all operations that failed, dropped arrivals included on both sides; `raised` is told only."""
+    failed, asked = failures + dropped, count + dropped
+    if not asked:
+        return Reading(where, None)
+    told = f"{failed:,} of {asked:,}{_dropped(dropped)}{_raised(raised)}"
+    return Reading(where, failed / asked, f"{PER_CENT * failed / asked:.6g} % ({told})")
+
+
+def _shown_recall(recall: float | None, unit: str) -> str:
+    if recall is None:
+        return NOTHING
+    return f"{recall * PER_CENT:.6g} %" if unit else f"{recall:.6g}"
+
+
+def _dropped(count: int) -> str:
+    return f", {count:,} of them dropped" if count else ""
+
+
+def _raised(count: int) -> str:
+    return f", {count:,} of them exceptions of tasks" if count else ""
+
+
+def _compared(record: RunRecord, wanted: Requirement) -> list[Reading]:
+    found = [
+        comparison
+        for comparison in record.comparisons
+        if comparison.operation == wanted.operation and _is_level(comparison, wanted)
+    ]
+    covered = {_level(comparison) for comparison in found}
+    levels = dict.fromkeys(_level(phase) for phase in record.phases if _is_level(phase, wanted))
+    missing = [Reading(level, None, "not compared") for level in levels if level not in covered]
+    return missing + [_read_ratio(comparison, wanted) for comparison in found]
+
+
+def _read_ratio(comparison: Comparison, wanted: Requirement) -> Reading:
+    """The end of the interval that is farther from meeting: a ratio that may be chance meets nothing."""
+    ratio = comparison.throughput_ratio
+    if comparison.verdict == "invalid" or ratio.estimate is None:
+        reasons = "; ".join(comparison.reasons)
+        return Reading(_level(comparison), None, f"invalid: {reasons}" if reasons else "invalid")
+    if ratio.low is None or ratio.high is None:
+        return Reading(_level(comparison), None, f"{ratio.estimate:.6g} without an interval")
+    shown = f"{ratio.estimate:.6g} [{ratio.low:.6g} to {ratio.high:.6g}]"
+    meets = COMPARATORS[wanted.comparator]
+    low, high = meets(ratio.low, wanted.limit), meets(ratio.high, wanted.limit)
+    if low != high:
+        shown += ", not shown: the interval reaches beyond the limit"
+    return Reading(_level(comparison), ratio.low if wanted.comparator.startswith(">") else ratio.high, shown)
+
+
+def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
+    operations: list[Outside | OperationRecord] = [
+        *record.outside,
+        *(found for phase in record.phases for found in phase.operations),
+    ]
+    idle = [phase for phase in record.phases if not phase.operations and not phase.dropped]
+    if idle:  # what hung there ended, if at all, after its phase
+        return Judgement(f"at most {most.text} failures", met=False, measured=NOTHING, where=_place(idle[0]))
+    dropped = sum(phase.dropped for phase in record.phases) + sum(record.dropped_outside.values())
+    raised = record.task_errors
+    totals: Counter[Outcome] = sum((found.totals for found in operations), Counter())
+    failures = count_failures(totals) + raised
+    reading = _share("the whole run", failures, totals.total() + raised, dropped, raised)
+    value = reading.value if most.is_share or reading.value is None else failures + dropped
+    met = value is not None and value <= most.limit
+    return Judgement(f"at most {most.text} failures", met, reading.shown, reading.where)
+
+
+def judge_empty(record: RunRecord, most: float) -> list[Judgement]:
+    """Searches that found nothing in more than a share `most` (0 to 1) of their answers: one that is missed, or none.
+
+    The rounds of a mode at a level are taken together, as they are compared. The worst is told.
+    """
+    found: dict[tuple[str, str], Counter[Outcome]] = {}
+    for phase in record.phases:
+        for part in phase.operations:
+            where = phase.style and f"{phase.style}, {part.count:,} operations"
+            found.setdefault((part.operation, where or _place(phase)), Counter()).update(part.outcomes)
+    over = [(share, key) for key, outcomes in found.items() if (share := share_empty(outcomes)) > most]
+    if not over:
+        return []
+    share, key = max(over)
+    told = f"{_show_share(share)} ({found[key][Outcome.EMPTY]:,} of {count_answers(found[key]):,} answers were empty)"
+    others = f", {len(over) - 1} more with too many" if len(over) > 1 else ""
+    return [Judgement(f"at most {_show_share(most)} empty answers", False, told, f"{' '.join(key)}{others}")]
+
+
+def _show_share(share: float) -> str:
+    return f"{PER_CENT * share:.6g} %"
+
+
+def _is_sought(phase: PhaseRecord, wanted: Requirement) -> bool:
+    return wanted.mode in (None, phase.mode) and _is_level(phase, wanted)
+
+
+def _is_level(part: PhaseRecord | Comparison, wanted: Requirement) -> bool:
+    return wanted.concurrency in (None, part.concurrency) and wanted.rate in (None, part.rate)
+
+
+def _level(part: PhaseRecord | Comparison) -> str:
+    if part.rate is not None:
+        return f"{part.rate:g}/s"
+    return f"{part.concurrency} user{'' if part.concurrency == 1 else 's'}"
+
+
+def _place(phase: PhaseRecord) -> str:
+    return f"{phase.mode}, {_level(phase)}"
+
+
+def _troubles(phase: PhaseRecord) -> str:
+    lost = f", {phase.workers_lost} lost of its workers" if phase.workers_lost else ""
+    blind = ", generator not watched" if phase.generator.is_unwatched else ""
+    return lost + (", generator saturated" if phase.generator.saturated else "") + blind
+
+
+def _sought(wanted: Requirement) -> str:
+    level = f"{wanted.rate:g}/s" if wanted.rate else f"{wanted.concurrency} users" if wanted.concurrency else "any load"
+    return f"no {wanted.operation} of {wanted.mode or 'any mode'} at {level}"

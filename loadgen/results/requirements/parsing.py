@@ -1,0 +1,187 @@
+"""`--require "search async p99 < 50 ms at 32"` and `--max-failures 1%`, read into numbers."""
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NoReturn
+
+from loadgen.measure.sample import Mode
+from loadgen.settings.faults import Fault, SettingsError
+
+TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
+"""Figures that are response times."""
+FIGURES = (*TIMES, "throughput", "failures", "recall", "ratio")
+TIME_UNITS = {"us": 1_000_000, "ms": 1_000, "s": 1}
+"""How many of each are a second."""
+UNITS: dict[str, tuple[str, ...]] = {
+    "throughput": ("/s", ""),
+    "failures": ("%", ""),
+    "recall": ("", "%"),
+    "ratio": ("",),
+}
+"""Units of the other figures; the empty one is no unit."""
+PER_CENT = 100
+CLOSE = 0.75
+"""Similarity from which a word is taken for a mistyped one: p98 is not taken for p99."""
+EXAMPLE = "search async p99 < 50 ms"
+EXAMPLES = {
+    **dict.fromkeys(TIMES, EXAMPLE),
+    "throughput": "search async throughput >= 200 /s",
+    "failures": "insert failures < 1 %",
+    "recall": "search recall >= 0.95",
+    "ratio": "search ratio > 1.2 at 32",
+}
+FORM = re.compile(r"(?P<what>[^<>=]*?)\s*(?P<comparator><=|>=|<|>)(?!=)\s*(?P<limit>.*?)(?:\s+at\b\s*(?P<level>.*))?")
+QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>\S*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One figure of one operation that has to keep a limit, in every phase it looks at."""
+
+    text: str
+    operation: str
+    mode: Mode | None
+    """None: each mode that ran, on its own."""
+    figure: str
+    comparator: str
+    limit: float
+    """Seconds, operations per second, a count, or a share of 1, as figure and unit say."""
+    unit: str
+    """As given; empty for none."""
+    concurrency: int | None = None
+    """The only concurrency it looks at; None for all, unless there is a rate."""
+    rate: float | None = None
+    """The only rate of arrivals (per second) it looks at."""
+
+    @property
+    def is_total(self) -> bool:
+        """True for a count of failures: it is summed over the phases, where all else is judged phase by phase."""
+        return self.figure == "failures" and self.unit != "%"
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLimit:
+    """Failures that a run may have at most, over all its phases."""
+
+    text: str
+    limit: float
+    is_share: bool
+    """True where the limit is a part of all operations, from 0 to 1; False where it is a count."""
+
+
+def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
+    """Read every requirement. Raises SettingsError with a fault for each that cannot be read."""
+    found: list[Requirement] = []
+    faults: list[Fault] = []
+    for text in texts:
+        try:
+            found.append(parse_requirement(text))
+        except SettingsError as error:
+            faults += error.faults
+    if faults:
+        raise SettingsError(faults)
+    return found
+
+
+def parse_requirement(text: str) -> Requirement:
+    """Read `<operation> [sync|async|any] <figure> <comparator> <number> <unit> [at <users> | at <rate>/s]`.
+
+    Raises SettingsError with one fault that names the text, what is wrong with it, and an example.
+    """
+    parts = FORM.fullmatch(text.strip())
+    if parts is None:
+        _refuse(text, "has no comparison with <, <=, > or >=")
+    operation, mode, figure = _read_what(text, parts["what"])
+    limit, unit = _read_limit(text, figure, parts["limit"])
+    concurrency, rate = _read_level(text, parts["level"])
+    return Requirement(text.strip(), operation, mode, figure, parts["comparator"], limit, unit, concurrency, rate)
+
+
+def _read_what(text: str, what: str) -> tuple[str, Mode | None, str]:
+    words = what.split()
+    if len(words) not in (2, 3):
+        _refuse(text, "does not start with an operation, a mode (or none) and a figure")
+    figure = words[-1].lower().replace("_", ".")
+    if figure not in FIGURES:
+        _refuse(
+            text,
+            f"names no figure: '{words[-1]}' is none of {', '.join(FIGURES)}",
+            meant=_close(text, words[-1], FIGURES),
+        )
+    mode = words[1].lower() if len(words) > 2 else "any"  # noqa: PLR2004 - operation, mode, figure
+    if mode not in (*Mode, "any"):
+        meant = _close(text, words[1], (*Mode, "any"))
+        _refuse(text, f"names no mode: '{words[1]}' is none of sync, async, any", figure, meant)
+    if figure == "ratio" and mode != "any":
+        _refuse(text, "gives a mode to a ratio, which is of async to sync", figure)
+    return words[0], None if mode == "any" else Mode(mode), figure
+
+
+def _read_limit(text: str, figure: str, limit: str) -> tuple[float, str]:
+    parts = QUANTITY.fullmatch(limit)
+    if parts is None:
+        _refuse(text, f"has no limit of 0 or more, with its unit: '{limit}'", figure)
+    unit = parts["unit"].lower().replace("µ", "u").replace("μ", "u")
+    allowed = tuple(TIME_UNITS) if figure in TIMES else UNITS[figure]
+    if unit not in allowed:
+        given = f"'{parts['unit']}' is no unit" if unit else "has no unit"
+        _refuse(text, f"{given} for {figure}: use {', '.join(name or 'none' for name in allowed)}", figure)
+    number = Decimal(parts["number"])
+    if figure == "failures" and not unit and number % 1:
+        _refuse(text, f"has no whole count: '{limit}'; a share needs a %", figure)
+    divisor = PER_CENT if unit == "%" else TIME_UNITS.get(unit, 1)
+    value = float(number / divisor)  # in Decimal, so that 0.3 % is the float 0.003
+    if not math.isfinite(value):
+        _refuse(text, "has a limit that nothing can exceed", figure)
+    if figure == "recall" and value > 1:
+        _refuse(text, "has a recall above 1", figure)
+    return value, unit
+
+
+def _read_level(text: str, level: str | None) -> tuple[int | None, float | None]:
+    if level is None:
+        return None, None
+    parts = QUANTITY.fullmatch(level)
+    number = Decimal(parts["number"]) if parts else Decimal(0)
+    if parts and parts["unit"] == "/s" and number > 0:
+        return None, float(number)
+    if parts is None or parts["unit"] or number < 1 or number % 1:
+        _refuse(text, f"has no users or rate after 'at': '{level}' (use at 32, or at 200/s)")
+    return int(number), None
+
+
+def _close(text: str, word: str, words: Sequence[str]) -> str:
+    """The text with the word that it may have meant; empty where there is none."""
+    close = difflib.get_close_matches(word.lower(), [str(one) for one in words], n=1, cutoff=CLOSE)
+    return re.sub(rf"(?<!\S){re.escape(word)}(?!\S)", close[0], text.strip(), count=1) if close else ""
+
+
+def _refuse(text: str, problem: str, figure: str = "", meant: str = "") -> NoReturn:
+    example = EXAMPLES.get(figure, EXAMPLE)
+    way_out = f'Did you mean "{meant}"?' if meant else f'Write for example "{example}".'
+    raise SettingsError([Fault("require", f'"{text}"', problem, way_out)])
+
+
+def parse_max_empty(text: str) -> float:
+    """Read `1%`, a share of all answers, as 0.01. Raises SettingsError with a fault for `max_empty`."""
+    parts = QUANTITY.fullmatch(text.strip())
+    number = Decimal(parts["number"]) if parts else Decimal(0)
+    if parts is None or parts["unit"] != "%" or number > PER_CENT:
+        raise SettingsError([Fault("max_empty", text, "is no share from 0 % to 100 %", "Write for example 1%.")])
+    return float(number / PER_CENT)
+
+
+def parse_max_failures(text: str) -> FailureLimit:
+    """Read `1%` (of all operations) or `10` (a count). Raises SettingsError with a fault for `max_failures`."""
+    parts = QUANTITY.fullmatch(text.strip())
+    number = Decimal(parts["number"]) if parts else Decimal(0)
+    if parts and parts["unit"] == "%" and number <= PER_CENT:
+        return FailureLimit(text.strip(), float(number / PER_CENT), is_share=True)
+    if parts is None or parts["unit"] or number % 1:
+        problem = "is neither a share from 0 % to 100 % nor a whole count"
+        raise SettingsError([Fault("max_failures", text, problem, "Write for example 1% or 10.")])
+    return FailureLimit(text.strip(), float(number), is_share=False)

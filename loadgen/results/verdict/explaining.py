@@ -1,0 +1,120 @@
+"""A run record put into words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from loadgen.measure.sample import Mode
+from loadgen.results.bursts import Burst, find_bursts
+from loadgen.results.figures import LoadLevel, load_level
+from loadgen.results.record import Comparison, RunRecord
+from loadgen.results.series import Series, find_series, percentile
+from loadgen.results.verdict.comparing import say_winner
+from loadgen.results.verdict.phrases import first_of, name_levels, show_interval, show_ratio, show_time
+from loadgen.results.verdict.warnings import find_warnings, say_answers
+from loadgen.text.listing import join
+
+IN_THE_REPORT = "like these: `loadgen report` has them all."
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Sentences, the most important first."""
+
+    headlines: tuple[str, ...]
+    """Who won, one for each operation."""
+    findings: tuple[str, ...]
+    """What else was seen."""
+    warnings: tuple[str, ...]
+    """Why to doubt it."""
+
+    def lines(self) -> list[str]:
+        """All of it, for a terminal."""
+        return [*self.headlines, *self.findings, *(f"Warning: {warning}" for warning in self.warnings)]
+
+
+def explain(record: RunRecord) -> Explanation:
+    """What the run showed, what else was seen, and what speaks against believing it."""
+    series = find_series(record)
+    headlines: list[str] = []
+    findings: list[str] = []
+    for operation, group in groupby(series, key=lambda one: one.operation):  # they come by operation
+        own = list(group)
+        compared = _compared(record, operation)
+        if compared:
+            headlines.append(say_winner(operation, compared))
+            findings += _say_tail(own, compared)
+            findings += first_of(_say_alone([one for one in own if one.level not in compared]), IN_THE_REPORT)
+        else:
+            headlines += first_of(_say_alone(own), IN_THE_REPORT)
+    bursts = find_bursts(record)
+    headlines += first_of(map(_say_burst, bursts), IN_THE_REPORT)
+    if not headlines:
+        headlines = ["Nothing was measured: no operation ended within a phase."]
+    modes = {one.mode for one in series}
+    if not bursts and len(modes) == 1:
+        findings.append(f"Only {next(iter(modes))} was measured, so there is nothing to compare it with.")
+    findings += _say_nested(series)
+    findings += say_answers(record)
+    return Explanation(tuple(headlines), tuple(findings), tuple(find_warnings(record)))
+
+
+def _say_nested(series: list[Series]) -> Iterator[str]:
+    """Operations that ran within others: they have figures of their own, and are in no total."""
+    names = dict.fromkeys(one.operation for one in series if any(part.nested for part in one.parts))
+    for name in names:
+        parts = [part for one in series if one.operation == name for part in one.parts]
+        inner, every = sum(sum(part.nested.values()) for part in parts), sum(part.count for part in parts)
+        share = "All" if inner == every else f"{inner:,} of {every:,}"
+        yield f"{share} {name} operations were part of other operations, so totals do not count them."
+
+
+def _compared(record: RunRecord, operation: str) -> dict[LoadLevel, Comparison]:
+    found = {load_level(one.concurrency, one.rate): one for one in record.comparisons if one.operation == operation}
+    return dict(sorted(found.items()))
+
+
+def _say_tail(own: list[Series], compared: dict[LoadLevel, Comparison]) -> Iterator[str]:
+    """The p99 of both modes at the highest level that has a verdict, and at which nothing that waited is missing."""
+    valid = [level for level, one in compared.items() if one.verdict != "invalid" and not one.reasons]
+    if not valid:
+        return
+    level, one = valid[-1], compared[valid[-1]]
+    ratio = one.p99_ratio
+    times = {Mode.SYNC: ratio.sync_value, Mode.ASYNC: ratio.async_value}
+    if None in times.values():  # an early record
+        times = {series.mode: percentile(series.times(), 99) for series in own if series.level == level}
+    if set(times) != set(Mode) or not ratio.estimate or not ratio.low or not ratio.high:
+        return
+    shown = join([f"{show_time(times[mode])} with {mode}" for mode in Mode])
+    word = (
+        "no difference shown" if ratio.low <= 1 <= ratio.high else f"{'async' if ratio.high < 1 else 'sync'} is faster"
+    )
+    yield (
+        f"At {level} 99 of 100 {own[0].operation} operations of a typical phase were answered within {shown} "
+        f"(ratio {show_ratio(ratio.estimate)}, {show_interval(ratio)}: {word})."
+    )
+
+
+def _say_alone(own: list[Series]) -> Iterator[str]:
+    """Figures without a comparison."""
+    for one in own:
+        rate = f"{one.throughput:,.1f} operations/s"
+        tail = show_time(percentile(one.times(), 99))
+        yield f"{one.operation}: {rate} with {one.mode} at {name_levels([one.level])}, p99 {tail}."
+
+
+def _say_burst(burst: Burst) -> str:
+    """All styles, and how the fair neighbours compare: threads and gather."""
+    known = {"threads": "on threads", "async": "with async gather", "sync": "one after another"}
+    shown = [f"{burst.seconds[style]:.3g} s {words}" for style, words in known.items() if style in burst.seconds]
+    told = f"{burst.operations:,} {burst.operation} operations: {join(shown)}."
+    quotient = burst.quotient
+    if burst.failures:
+        return f"{told} {burst.failures:,} failed, and what fails fast is soon over: no comparison."
+    if not burst.is_work:
+        return f"{told} {burst.empty:,} found nothing, and what finds nothing is soon over: no comparison."
+    if quotient is None:
+        return told
+    winner, times = ("Async gather is", quotient) if quotient >= 1 else ("Threads are", 1 / quotient)
+    return f"{told} {winner} {show_ratio(times)} times as fast here, measured once, without interval."

@@ -1,0 +1,92 @@
+"""Numbers and lists as they stand in a sentence."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from loadgen.measure.sample import Mode
+from loadgen.results.figures import LoadLevel
+from loadgen.results.record import Ratio
+from loadgen.text.listing import join_some
+
+MILLISECONDS = 1_000
+SENTENCES = 20
+"""Sentences of one kind."""
+
+
+def first_of(sentences: Iterable[str], more: str) -> Iterator[str]:
+    """The first sentences, and of many one that says how many more; `more` follows their number."""
+    found = list(sentences)
+    yield from found[:SENTENCES]
+    if len(found) > SENTENCES:
+        yield f"{len(found) - SENTENCES:,} more {more}"
+
+
+def name_levels(levels: Sequence[LoadLevel]) -> str:
+    """Such as `1, 8 and 32 users` or `50/s and 100/s`."""
+    if len(levels) == 1 or levels[0].is_open:
+        return join_some([str(level) for level in levels])
+    return f"{join_some([f'{level.value:,.0f}' for level in levels])} users"
+
+
+def show_ratio(ratio: float) -> str:
+    """Three digits, but at least one after the point: 1.07, 12.3, 308.8."""
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"  # noqa: PLR2004 - said above
+
+
+def show_rate(rate: float) -> str:
+    """Operations per second with four digits at least, for the ratio of two: 9.876, 98.76, 1,234.5."""
+    known = float(f"{rate:.4g}")  # 99.999999 is 100
+    digits = 1 if known >= 100 else 2 if known >= 10 else 3  # noqa: PLR2004 - said above
+    return f"{rate:,.{digits}f}" if known >= 1 or not known else f"{known:g}"
+
+
+def show_seconds(seconds: float) -> str:
+    """Seconds with three digits after the point, of less than one four digits."""
+    return f"{seconds:,.3f}" if seconds >= 1 else f"{seconds:.4g}"
+
+
+def show_times(ratios: Sequence[Ratio], *, inverted: bool = False) -> str:
+    """Such as `1.30 times` or, of several, `1.2 to 1.4 times`; inverted, the ratio of sync to async."""
+    known = sorted(1 / ratio.estimate if inverted else ratio.estimate for ratio in ratios if ratio.estimate)
+    low, high = show_ratio(known[0]), show_ratio(known[-1])
+    return f"{low} times" if low == high else f"{low} to {high} times"
+
+
+def show_pair(ratio: Ratio, first: str, *, is_open: bool) -> str:
+    """The two figures that a ratio is of, such as `120.4/s against 98.76/s`; empty where they were not kept.
+
+    `first` is the mode whose figure comes first; times of arrivals are told as async to sync, as their ratio is.
+    """
+    if not ratio.sync_value or not ratio.async_value:
+        return ""
+    if is_open:
+        return f"{show_time(ratio.async_value)} against {show_time(ratio.sync_value)}"
+    pair = (ratio.sync_value, ratio.async_value)
+    ahead, behind = pair if first == Mode.SYNC else pair[::-1]
+    return f"{show_rate(ahead)}/s against {show_rate(behind)}/s"
+
+
+def show_interval(ratio: Ratio, *, inverted: bool = False) -> str:
+    """Such as `95 % interval 1.20 to 1.40`; empty where there is none."""
+    if not ratio.low or not ratio.high:
+        return ""
+    low, high = (1 / ratio.high, 1 / ratio.low) if inverted else (ratio.low, ratio.high)
+    return f"95 % interval {show_ratio(low)} to {show_ratio(high)}"
+
+
+def show_time(seconds: float | None) -> str:
+    """Milliseconds with four digits at most, seconds from 10 s on."""
+    if seconds is None:
+        return "nothing measured"
+    if seconds >= 10:  # noqa: PLR2004 - said above
+        return f"{seconds:,.1f} s"
+    return f"{seconds * MILLISECONDS:,.0f} ms" if seconds >= 1 else f"{seconds * MILLISECONDS:.3g} ms"
+
+
+def show_certainty(share: float) -> str:
+    """Such as `99.5 %`; never a full hundred."""
+    return f"{min(share, 0.999):.1%}".replace("%", " %")
+
+
+def show_share(share: float) -> str:
+    """Such as `1.25 %`."""
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,226 @@
+"""What a reader has to know before he believes a figure."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from loadgen.measure.flow import hangs
+from loadgen.measure.health import LAG_LIMIT, too_late
+from loadgen.measure.sample import Mode, Outcome, count_answers, count_failures, share_empty
+from loadgen.results.figures import LoadLevel, load_level
+from loadgen.results.record import Comparison, PhaseRecord, RunRecord
+from loadgen.results.series import Series, find_series, mean_recall, most_empty
+from loadgen.results.verdict.phrases import first_of, show_share, show_time
+from loadgen.text.listing import join, join_some, name_phases
+
+SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
+IN_THE_RECORD = "like these: the run record has them all."
+SAME_RECALL = 0.01
+"""Difference of recall up to which both modes count as equally right."""
+RECALL_DIFFERS = "recall differs"
+"""How the reason of an invalid comparison begins: more than chance, query by query."""
+
+
+def find_warnings(record: RunRecord) -> Iterator[str]:
+    """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit."""
+    yield from first_of(_invalid(record), IN_THE_RECORD)
+    yield from first_of(_doubted(record), IN_THE_RECORD)
+    yield from first_of(_failures(record), IN_THE_RECORD)
+    yield from _task_errors(record)
+    yield from first_of(_empty(record), IN_THE_RECORD)
+    yield from _dropped(record)
+    yield from first_of(_hanging(record), IN_THE_RECORD)
+    yield from _outside(record)
+    if shared := record.manifest.shared_with:
+        runs = f"run {shared[0]}" if len(shared) == 1 else f"runs {join(list(shared))}"
+        yield f"The collection was searched by {runs} as well, and the server's time was shared with it."
+    idle = [number for number, phase in enumerate(record.phases, 1) if not phase.operations]
+    if idle:
+        told = "what hung there lowers operations/s and is in no other figure"
+        yield f"No operation ended in {name_phases(idle)}: {told}."
+    lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
+    if lost:
+        yield f"Workers were lost in {name_phases(lost)}: the load there was not the one that was asked for."
+    saturated = [number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated]
+    if saturated:
+        worst = _worst([record.phases[number - 1] for number in saturated])
+        yield f"The load generator was at its limit in {name_phases(saturated)} ({worst}), {SATURATED}."
+    blind = [number for number, phase in enumerate(record.phases, 1) if phase.generator.is_unwatched]
+    if blind:
+        yield (
+            f"CPU and lags of the load generator were not seen for most of {name_phases(blind)}: whether it, and not "
+            "the server, was the limit there is unknown. The log says what failed."
+        )
+    yield from _late(record)
+
+
+def _invalid(record: RunRecord) -> Iterator[str]:
+    """One sentence for each load and reason: operations that ran together mostly share it."""
+    for (level, reasons), operations in _by_reasons(one for one in record.comparisons if one.verdict == "invalid"):
+        yield f"No verdict for {join_some(operations)} at {level}: {'; '.join(reasons) or 'no reason was kept'}."
+
+
+def _doubted(record: RunRecord) -> Iterator[str]:
+    """What is known against a p99 beside a verdict of operations/s; with arrivals the verdict itself says it."""
+    closed = (one for one in record.comparisons if one.verdict != "invalid" and one.reasons and one.rate is None)
+    for (level, reasons), operations in _by_reasons(closed):
+        told = "; ".join(reasons)
+        yield f"The p99 of {join_some(operations)} at {level} is too low: {told}. The verdict is of operations/s."
+
+
+def _by_reasons(comparisons: Iterable[Comparison]) -> Iterable[tuple[tuple[LoadLevel, tuple[str, ...]], list[str]]]:
+    found: dict[tuple[LoadLevel, tuple[str, ...]], list[str]] = {}
+    for one in comparisons:
+        found.setdefault((load_level(one.concurrency, one.rate), one.reasons), []).append(one.operation)
+    return found.items()
+
+
+def _failures(record: RunRecord) -> Iterator[str]:
+    found: dict[str, dict[Mode, Counter[Outcome]]] = {}
+    for phase in record.phases:
+        for part in phase.operations:
+            found.setdefault(part.operation, {}).setdefault(phase.mode, Counter()).update(part.outcomes)
+    for operation, modes in found.items():
+        told = []
+        for mode, outcomes in sorted(modes.items(), key=lambda one: list(Mode).index(one[0])):
+            failures = sum(number for kind, number in outcomes.items() if kind.is_failure)
+            if failures:
+                kinds = [(kind, outcomes[kind]) for kind in Outcome if kind.is_failure and outcomes[kind]]
+                by_kind = ", ".join(f"{kind} {number:,}" for kind, number in kinds)
+                share = show_share(failures / outcomes.total())
+                told.append(f"{failures:,} of {outcomes.total():,} with {mode} ({share}: {by_kind})")
+        if told:
+            yield f"{operation} operations failed: {join(told)}."
+
+
+def _task_errors(record: RunRecord) -> Iterator[str]:
+    """What tasks raised, over the whole run: the most frequent kind by its name."""
+    found: Counter[tuple[str, str]] = Counter()
+    numbers: list[int] = []
+    for number, phase in enumerate(record.phases, 1):
+        found.update({(part.error, part.place): part.count for part in phase.task_errors})
+        numbers += [number] if phase.task_errors else []
+    for part in record.task_errors_outside:
+        found[part.error, part.place] += part.count
+    if not found:
+        return
+    [((name, place), most)] = found.most_common(1)
+    kind = f"{name} at {place}" if place else name
+    others = f", mostly {kind} ({most:,})" if len(found) > 1 else f", {kind}"
+    where = f" in {name_phases(numbers)}" if numbers else ""
+    outside = sum(part.count for part in record.task_errors_outside)
+    where += f"{' and' if where else ''} outside of the phases ({outside:,})" if outside else ""
+    total = found.total()
+    yield (
+        f"Tasks raised {total:,} exception{'' if total == 1 else 's'}{others}{where}: what they had yet to do was not "
+        "done, and their users paused or ended. The log has the first traceback of each kind."
+    )
+
+
+def _empty(record: RunRecord) -> Iterator[str]:
+    """Of runs that are not compared: of the others the comparison says it."""
+    most, compared = most_empty(record), {one.operation for one in record.comparisons}
+    found: dict[tuple[str, str], Counter[Outcome]] = {}
+    for phase in record.phases:
+        for part in phase.operations:
+            if part.operation not in compared:
+                found.setdefault((part.operation, phase.style or phase.mode), Counter()).update(part.outcomes)
+    for (operation, who), outcomes in found.items():
+        if (share := share_empty(outcomes)) > most:
+            told = (
+                f"{outcomes[Outcome.EMPTY]:,} of {count_answers(outcomes):,} answers with {who} ({show_share(share)})"
+            )
+            yield f"{operation} operations found nothing: {told}, though the data hold neighbours of every query."
+
+
+def _dropped(record: RunRecord) -> Iterator[str]:
+    found = {mode: sum(phase.dropped for phase in record.phases if phase.mode is mode) for mode in Mode}
+    told = [f"{number:,} with {mode}" for mode, number in found.items() if number]
+    if told:
+        yield (
+            f"Arrivals found no place in time and were never sent: {join(told)}. The true waiting was longer than the "
+            "response times say; lower the rate or raise what may be in flight."
+        )
+
+
+def _hanging(record: RunRecord) -> Iterator[str]:
+    """A stall at the end of a phase: what hung there is in no percentile."""
+    for number, phase in enumerate(record.phases, 1):
+        oldest = phase.longest_unfinished_seconds
+        longest = max((part.response_seconds.max or 0.0 for part in phase.operations), default=0.0)
+        if oldest is not None and hangs(oldest, longest):
+            yield (
+                f"When phase {number} ended, {phase.unfinished:,} operations were waiting or under way, one of them "
+                f"for {show_time(oldest)}. The longest that ended took {show_time(longest)}: the stall is in no figure."
+            )
+
+
+def _outside(record: RunRecord) -> Iterator[str]:
+    totals: Counter[Outcome] = sum((part.totals for part in record.outside), Counter())
+    failures, count = count_failures(totals), totals.total()
+    if failures:
+        yield (
+            f"Outside of the phases (warm-up, and after their ends) {failures:,} of {count:,} operations failed, "
+            "counting those that the end of the run cut off."
+        )
+
+
+def _late(record: RunRecord) -> Iterator[str]:
+    """Beats and arrivals that were late, but too few to be a limit: that their p99 is above it may be chance."""
+    states = [(number, phase.generator) for number, phase in enumerate(record.phases, 1)]
+    loop = [(n, s.loop_late_beats, s.loop_lag_max_seconds, s.loop_lag_p99_seconds) for n, s in states]
+    hub = [(n, s.hub_late_beats, s.hub_lag_max_seconds, s.hub_lag_p99_seconds) for n, s in states]
+    pace = [(n, s.late_arrivals, s.pace_lag_max_seconds, s.pace_lag_p99_seconds) for n, s in states]
+    held = "which is no limit of the generator, but the p99 there may hold it"
+    for who, what, found, so in (
+        ("The event loop was", "beat", loop, held),
+        ("Locust's hub was", "beat", hub, "which is no limit of the generator: no measured time passes over the hub"),
+        ("Arrivals were started", "arrival", pace, held),
+    ):
+        told = [
+            f"phase {number} ({late} {what}{'' if late == 1 else 's'}, up to {show_time(longest)})"
+            for number, late, longest, p99 in found
+            if late and longest and p99 and p99 >= LAG_LIMIT and not too_late(p99, late)
+        ]
+        if told:
+            yield f"{who} late in {join_some(told)}, {so}."
+
+
+def _worst(phases: list[PhaseRecord]) -> str:
+    """The highest of each figure of these phases' generators."""
+    cpu = [phase.generator.cpu_ratio for phase in phases if phase.generator.cpu_ratio is not None]
+    loop = [p.generator.loop_lag_p99_seconds for p in phases if p.generator.loop_lag_p99_seconds is not None]
+    hub = [p.generator.hub_lag_p99_seconds for p in phases if p.generator.hub_lag_p99_seconds is not None]
+    told = [f"{max(cpu):.0%} of a core".replace("%", " %")] if cpu else []
+    told += [f"event loop {show_time(max(loop))} late at p99"] if loop else []
+    told += [f"Locust's hub {show_time(max(hub))} late at p99"] if hub else []
+    pace = [p.generator.pace_lag_p99_seconds for p in phases if p.generator.pace_lag_p99_seconds is not None]
+    told += [f"arrivals started {show_time(max(pace))} late at p99"] if pace else []
+    return ", ".join(told) or "no figure was kept"
+
+
+def say_answers(record: RunRecord) -> Iterator[str]:
+    """Whether both modes found equally many of the true neighbours; nothing where recall was not measured."""
+    known: dict[str, list[Series]] = {}
+    for series in find_series(record):
+        if series.recall is not None:
+            known.setdefault(series.operation, []).append(series)
+    for operation, some in known.items():
+        means = []
+        for mode in Mode:
+            mean = mean_recall(part for series in some if series.mode is mode for part in series.parts)
+            if mean is not None:
+                means.append((mode, mean))
+        shown = join([f"{mean:.3f} with {mode}" for mode, mean in means])
+        if len(means) < len(Mode):
+            yield f"Recall of {operation}: {shown}."
+        elif abs(means[0][1] - means[1][1]) <= SAME_RECALL:
+            yield f"Both found the same neighbours: recall {shown}."
+        elif any(reason.startswith(RECALL_DIFFERS) for reason in _reasons(record, operation)):
+            yield f"They did not find the same neighbours (recall {shown}), so their speed cannot be compared."
+        else:
+            yield f"Recall of {operation}: {shown}, which may be chance: other queries were checked."
+
+
+def _reasons(record: RunRecord, operation: str) -> Iterator[str]:
+    for one in record.comparisons:
+        yield from one.reasons if one.operation == operation else ()

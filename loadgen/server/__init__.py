@@ -1,7 +1,0 @@
-"""A Milvus of one's own: started as processes apart from the run, ready when it returns, gone when the run is gone."""
-
-from loadgen.server.embedded import EmbeddedServer, start_server
-from loadgen.server.errors import RefusedError, ServerError, describe_failure
-from loadgen.server.kinds import KINDS
-
-__all__ = ["KINDS", "EmbeddedServer", "RefusedError", "ServerError", "describe_failure", "start_server"]

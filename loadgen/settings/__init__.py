@@ -1,0 +1,1 @@
+"""What was asked for: the model of all settings, the rules between them, and what is wrong with them."""

@@ -1,0 +1,233 @@
+"""Settings that are each well-formed and yet cannot go together."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from loadgen.settings.addresses import STRANGE, find_flaw
+from loadgen.settings.faults import Fault
+from loadgen.settings.message_sizes import LITE, find_oversized
+from loadgen.text.plain_text import CONTROLS, one_line
+
+if TYPE_CHECKING:
+    from loadgen.settings.model import Settings
+
+Conflict = tuple[Fault, tuple[str, ...]]
+"""A fault between settings, and the names of the settings it looks at."""
+LEASES = "loadgen_leases"
+"""The collection that this tool keeps to say who uses which other one."""
+SCHEMES = ("http", "https", "tcp", "unix")
+FILES = ("ca_file", "client_cert_file", "client_key_file", "server_cert_file")
+
+
+def find_conflicts(settings: "Settings") -> list[Conflict]:
+    """Every such fault, each with the names of the settings it looks at."""
+    return [
+        *_own_collection(settings),
+        *_characters(settings),
+        *(*_address(settings), *_files(settings), *_sizes(settings)),
+        *(*_times(settings), *_twice(settings), *_arrivals(settings), *_targets(settings)),
+    ]
+
+
+def _own_collection(settings: "Settings") -> list[Conflict]:
+    if settings.collection != LEASES:
+        return []
+    problem = "is where this tool keeps who uses which collection"
+    return [(Fault("collection", LEASES, problem, "Choose another name."), ("collection",))]
+
+
+def _characters(settings: "Settings") -> list[Conflict]:
+    """Texts that a terminal, a log, a file system or a header of a request would take for something else."""
+    found: list[Conflict] = []
+    for name, value in settings:
+        if name == "host":  # has a stricter rule of its own
+            continue
+        strange = next((one[0] for text in _texts(value) if (one := CONTROLS.search(text))), "")
+        if strange:
+            shown = "" if isinstance(value, SecretStr) else ",".join(_texts(value))
+            problem = f"contains a control character ({one_line(strange)})"
+            found.append((Fault(name, shown, problem, "Leave it out."), (name,)))
+    return found
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a value: itself, those in it, and its keys."""
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from (*_texts(key), *_texts(part))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts(part)
+
+
+def _address(settings: "Settings") -> list[Conflict]:
+    if not settings.host:
+        return []
+    way_out = "Give an address such as http://127.0.0.1:19530, or none to start a server."
+    scheme = settings.host.partition(":")[0].lower()
+    shown = without_secret(settings.host)
+    if flaw := find_flaw(settings.host):
+        shown = STRANGE.sub("?", shown)
+        return [(Fault("host", shown, flaw, way_out), ("host",))]
+    if settings.host.endswith(".db"):
+        problem = "would run Milvus Lite inside the load generator, which falsifies every figure"
+        return [(Fault("host", shown, problem, "Use --embedded lite."), ("host",))]
+    if scheme not in SCHEMES:
+        return [(Fault("host", shown, f"is no address that starts with {', '.join(SCHEMES)}", way_out), ("host",))]
+    flaw = _find_place_flaw(settings.host, scheme)
+    return [(Fault("host", shown, flaw, way_out), ("host",))] if flaw else []
+
+
+def _find_place_flaw(address: str, scheme: str) -> str:
+    """Why an address with a right scheme leads nowhere; empty where it may lead somewhere."""
+    try:
+        parts = urlsplit(address)
+        name = address.partition(":")[2].strip("/") if scheme == "unix" else (parts.hostname or "").strip(".")
+        if parts.port == 0:  # pymilvus would go to its own default
+            return "has port 0, which nobody listens on"
+    except ValueError as error:
+        return f"is no address ({error})"
+    return "" if name else "names no host"
+
+
+def without_secret(address: str) -> str:
+    """The address with a password in it masked: http://user:***@host."""
+    head, mark, tail = address.rpartition("@")
+    scheme, colon, _ = head.partition("://")
+    return f"{scheme + colon if colon else ''}***@{tail}" if mark else address
+
+
+def _files(settings: "Settings") -> list[Conflict]:
+    found: list[Conflict] = []
+    for name in FILES:
+        path = getattr(settings, name)
+        if path and not is_file(path):
+            found.append((Fault(name, path, "is no file", "Give the path of a PEM file."), (name,)))
+    return [*found, *_client_files(settings)]
+
+
+def is_file(path: str) -> bool:
+    """Whether there is such a file; False for what cannot be the path of one."""
+    try:
+        return Path(path).is_file()
+    except OSError:  # such as a name that is too long for one
+        return False
+
+
+def _client_files(settings: "Settings") -> list[Conflict]:
+    """A client's certificate needs its key, and pymilvus sends it only beside a file to trust the server by."""
+    pair, trusted = (settings.client_cert_file, settings.client_key_file), settings.ca_file or settings.server_cert_file
+    names = ("client_cert_file", "client_key_file")
+    if any(pair) and not all(pair):
+        missing, given = names if pair[1] else reversed(names)
+        problem = f"is missing beside {_flag(given)}"
+        return [(Fault(missing, "", problem, "Mutual TLS needs the certificate and its key."), names)]
+    if all(pair) and not trusted:
+        problem = "is missing beside --client-cert-file and --client-key-file"
+        way_out = "Name the PEM file of the authority that signed the server's certificate: pymilvus needs it then."
+        return [(Fault("ca_file", "", problem, way_out), ("ca_file", "server_cert_file", *names))]
+    return []
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _sizes(settings: "Settings") -> list[Conflict]:
+    found: list[Conflict] = []
+    if settings.top_k > settings.rows:
+        fault = Fault(
+            "top_k", str(settings.top_k), f"is more than the {settings.rows} rows", "Lower --top-k or raise --rows."
+        )
+        found.append((fault, ("top_k", "rows")))
+    if settings.clusters > settings.rows and settings.clusters != type(settings).model_fields["clusters"].default:
+        fault = Fault(
+            "clusters", str(settings.clusters), f"are more than the {settings.rows} rows", "Lower --clusters."
+        )
+        found.append((fault, ("clusters", "rows")))
+    ef = settings.search_params.get("ef")
+    if settings.index_type == "HNSW" and isinstance(ef, int) and ef < settings.top_k:
+        fault = Fault(
+            "search_params", f"ef={ef}", f"is below top_k {settings.top_k}", f"Set ef to {settings.top_k} or more."
+        )
+        found.append((fault, ("search_params", "top_k", "index_type")))
+    if settings.index_type == "AUTOINDEX" and settings.index_params:
+        fault = Fault(
+            "index_params", str(settings.index_params), "do not go with AUTOINDEX", "Leave them out or name an index."
+        )
+        found.append((fault, ("index_params", "index_type")))
+    # What no server accepts; the rest is known when the server has said what it is.
+    sized = ("dim", "rows", "batch_size", "nodes_per_insert", "top_k", "output_fields")
+    return [*found, *((fault, sized) for fault in find_oversized(settings, LITE))]
+
+
+def _times(settings: "Settings") -> list[Conflict]:
+    if settings.warmup_seconds <= settings.phase_seconds:
+        return []
+    fault = Fault(
+        "warmup_seconds",
+        f"{settings.warmup_seconds:g}",
+        f"is longer than a phase of {settings.phase_seconds:g} s",
+        "Lower --warmup-seconds or raise --phase-seconds.",
+    )
+    return [(fault, ("warmup_seconds", "phase_seconds"))]
+
+
+def _twice(settings: "Settings") -> list[Conflict]:
+    """A level that is named twice would be measured twice and told as one."""
+    found: list[Conflict] = []
+    for name in ("concurrency", "rate"):
+        levels = getattr(settings, name)
+        if len(set(levels)) < len(levels):
+            shown, once = (",".join(f"{level:g}" for level in some) for some in (levels, dict.fromkeys(levels)))
+            way_out = f"Use --{name} {once}, and --rounds to measure each more often."
+            found.append((Fault(name, shown, "names a level twice", way_out), (name,)))
+    return found
+
+
+def _targets(settings: "Settings") -> list[Conflict]:
+    """Prometheus reads a file of targets only under certain names, and nobody would see that ours has another."""
+    found: list[Conflict] = []
+    name, given = "metrics_targets", settings.metrics_targets
+    if given and settings.metrics_port == "off":
+        fault = Fault(name, given, "lists nothing where --metrics-port is off", "Leave one of the two out.")
+        found.append((fault, (name, "metrics_port")))
+    if given and Path(given).suffix != ".json":
+        found.append((Fault(name, given, "does not end with .json", "Prometheus reads it only so."), (name,)))
+    if given and not _is_in_folder(given):
+        found.append((Fault(name, given, "is in no folder that there is", "Make the folder first."), (name,)))
+    return found
+
+
+def _is_in_folder(path: str) -> bool:
+    try:
+        return Path(path).absolute().parent.is_dir()
+    except OSError:
+        return False
+
+
+def _arrivals(settings: "Settings") -> list[Conflict]:
+    """Closed and open settings at once."""
+    arrival, rates = settings.arrival, ",".join(f"{rate:g}" for rate in settings.rate)
+    names = ("arrival", "rate")
+    if arrival == "closed":
+        way_out = "Add --arrival poisson (or constant), or leave out --rate."
+        return [(Fault("rate", rates, "needs arrivals, and --arrival is closed", way_out), names)] if rates else []
+    found: list[Conflict] = []
+    if not rates:
+        problem = f"is missing beside --arrival {arrival}"
+        found.append((Fault("rate", "", problem, "Give arrivals per second, such as --rate 50,100,200."), names))
+    if settings.concurrency != type(settings).model_fields["concurrency"].default:
+        users = ",".join(map(str, settings.concurrency))
+        problem = f"is for users who wait for their answer, and --arrival is {arrival}"
+        way_out = "Leave out --concurrency, or choose --arrival closed."
+        found.append((Fault("concurrency", users, problem, way_out), ("arrival", "concurrency")))
+    return found

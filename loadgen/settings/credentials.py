@@ -1,0 +1,106 @@
+"""Credentials: which settings they are, and the address that each one was given for. No other is sent it.
+
+A setting is a credential by its type (`SecretStr`) or by what it declares: `declares={"address": "host"}` names the
+setting that holds its address. A `SecretStr` that declares none is refused as soon as the settings are made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from loadgen.settings.addresses import STRANGE, find_flaw, identify, split_secret
+from loadgen.settings.conflicts import without_secret
+from loadgen.settings.faults import Fault
+
+MASK = "********"
+"""What a page shows in place of a secret, and sends back where nobody has typed another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A secret, or the path of a file that holds one, and where it may go."""
+
+    value: str
+    address: str
+    """As it was given; empty for the embedded server."""
+
+
+def declared(field: FieldInfo, name: str) -> Any:
+    """What a setting declares of itself beside its type, such as `address` or `page`; None where it does not."""
+    return field.json_schema_extra.get(name) if isinstance(field.json_schema_extra, dict) else None
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """True for a setting whose value is to be shown nowhere."""
+    return field.annotation is SecretStr or SecretStr in get_args(field.annotation)
+
+
+def find_secrets(model: type[BaseModel]) -> list[str]:
+    """The names of all settings whose values are to be shown nowhere."""
+    return [name for name, field in model.model_fields.items() if is_secret(field)]
+
+
+def find_credentials(model: type[BaseModel]) -> dict[str, str]:
+    """Each credential, and the setting that holds its address. Raises TypeError for a secret that declares none."""
+    found = {name: declared(field, "address") for name, field in model.model_fields.items()}
+    for name in find_secrets(model):
+        if found[name] not in model.model_fields:
+            raise TypeError(f"the secret setting {name} has to declare the setting of its address")
+    return {name: address for name, address in found.items() if address}
+
+
+def take_secrets(values: Mapping[str, object], model: type[BaseModel]) -> tuple[dict[str, object], list[Fault]]:
+    """Values with each password in an address moved to the setting where it belongs; a fault where that has another."""
+    taken, faults = dict(values), []
+    for name, address in find_credentials(model).items():
+        written = str(taken.get(address) or "")
+        bare, secret = split_secret(written)
+        if not (secret and is_secret(model.model_fields[name])) or find_flaw(written):
+            continue  # what is no address is a fault of its own
+        given = plain(taken.get(name)).removeprefix(MASK)
+        taken[address] = bare
+        taken[name] = given or secret
+        if given not in ("", secret):
+            flag = f"--{address.replace('_', '-')}"
+            faults.append(Fault(name, "", f"differs from the one in {flag}", "Give one of the two."))
+    return taken, faults
+
+
+def plain(value: object) -> str:
+    """The text of a value; empty for None."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
+
+
+def bind(settings: BaseModel) -> dict[str, Credential]:
+    """Every credential that is given, bound to the address that it is given for."""
+    found = find_credentials(type(settings))
+    bound = {name: Credential(plain(getattr(settings, name)), getattr(settings, found[name])) for name in found}
+    return {name: credential for name, credential in bound.items() if credential.value}
+
+
+def unmask(
+    values: Mapping[str, object], kept: Mapping[str, Credential], model: type[BaseModel]
+) -> tuple[dict[str, object], list[Fault]]:
+    """Values with what is kept in place of each masked or absent credential; a fault where that is another server's."""
+    filled, faults = dict(values), []
+    for name, setting in find_credentials(model).items():
+        if filled.get(name) not in (None, MASK):
+            continue
+        credential = kept.get(name, Credential("", ""))
+        filled[name] = credential.value
+        address = str(filled.get(setting) or "")
+        if credential.value and identify(address) != identify(credential.address):
+            filled[name] = ""
+            faults.append(_elsewhere(name, credential, address, is_secret(model.model_fields[name])))
+    return filled, faults
+
+
+def _elsewhere(name: str, credential: Credential, address: str, typed: bool) -> Fault:
+    given, asked = (
+        STRANGE.sub("?", without_secret(one)) if one else "the embedded server" for one in (credential.address, address)
+    )
+    way_out = "Type the one for that server, or empty the field." if typed else "Start another process for that server."
+    return Fault(name, "", f"was given for {given} and is not sent to {asked}", way_out)

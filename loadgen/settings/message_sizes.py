@@ -1,0 +1,82 @@
+"""How large the messages of a run become, against what servers accept: known before anything is sent."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loadgen.settings.faults import Fault
+
+if TYPE_CHECKING:
+    from loadgen.settings.model import Settings
+
+MIB = 1024 * 1024
+ROW_BYTES = 795
+"""A row without its vector, as LlamaIndex writes it: ids, text, and the node as JSON.
+
+Below the least that was seen of this tool's rows (804 in an answer of Milvus, 818 in one of Milvus Lite, 830 in a
+request), so that nothing is refused that a server would have accepted.
+"""
+VECTOR_FIELDS = ("*", "embedding")
+"""Output fields that bring the vector back; no field at all means all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest message in each direction, in bytes. pymilvus itself sets none: it passes -1 to gRPC."""
+
+    request: int
+    answer: int
+
+
+MILVUS_2_3 = Limits(request=64 * MIB, answer=64 * MIB)
+"""`proxy.grpc.serverMaxRecvSize` and `serverMaxSendSize` in the milvus.yaml of the wheel milvus 2.3.5. Tried there: 500
+rows of 131,689 bytes pass in both directions; 520 are refused as 68,478,184 and 68,485,154 against 67,108,864."""
+MILVUS = Limits(request=64 * MIB, answer=256 * MIB)
+"""The same two settings in the milvus.yaml of Milvus 2.4 to 2.6, which Zilliz Cloud runs."""
+LITE = Limits(request=256 * MIB, answer=256 * MIB)
+"""`_MAX_MESSAGE_SIZE` in milvus_lite/adapter/grpc/server.py. Tried with 3.2.2: 2,030 such rows pass in both directions;
+2,060 are refused as 271,281,371 and 271,321,518 against 268,435,456."""
+
+
+def limits_of(kind: str, version: str) -> Limits:
+    """Of a server of this kind (`milvus`, `lite`, `zilliz`) and version, as it is installed."""
+    if kind == "lite":
+        return LITE
+    return MILVUS_2_3 if version.startswith(("v2.2.", "v2.3.", "2.2.", "2.3.")) else MILVUS
+
+
+def estimate_request(settings: "Settings") -> int:
+    """Bytes of the largest insert: a batch of the loading, or of one operation, whichever has more rows."""
+    return min(settings.batch_size, max(settings.rows, settings.nodes_per_insert)) * _row_bytes(settings)
+
+
+def estimate_answer(settings: "Settings") -> int:
+    """Bytes of a search's answer where it brings vectors back; 0 where it does not, as it is small then."""
+    fields = settings.output_fields
+    return settings.top_k * _row_bytes(settings) if not fields or set(fields) & set(VECTOR_FIELDS) else 0
+
+
+def find_oversized(settings: "Settings", limits: Limits) -> list[Fault]:
+    """A fault for each kind of message that cannot pass."""
+    faults: list[Fault] = []
+    each = _row_bytes(settings)
+    for name, size, limit, way_out in (
+        ("batch_size", estimate_request(settings), limits.request, "Set --batch-size to {most} or less."),
+        (
+            "top_k",
+            estimate_answer(settings),
+            limits.answer,
+            "Set --top-k to {most} or less, or leave the vector out with --output-fields text,doc_id.",
+        ),
+    ):
+        if size > limit:
+            what = "inserts" if name == "batch_size" else "answers with all fields"
+            problem = (
+                f"makes {what} of {size / MIB:,.0f} MiB (a row of dimension {settings.dim} has {each:,} bytes), "
+                f"and the server accepts {limit // MIB} MiB"
+            )
+            faults.append(Fault(name, str(getattr(settings, name)), problem, way_out.format(most=limit // each)))
+    return faults
+
+
+def _row_bytes(settings: "Settings") -> int:
+    return 4 * settings.dim + ROW_BYTES

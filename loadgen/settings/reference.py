@@ -1,0 +1,77 @@
+"""The reference of all settings as Markdown, made from the model: `make docs` writes docs/settings.md."""
+
+from collections.abc import Iterator
+from typing import get_args, get_origin
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from loadgen.settings.model import Settings, as_text, find_limits
+
+SECTIONS = {
+    "host": "The server",
+    "collection": "The collection",
+    "rows": "The data",
+    "top_k": "The operations",
+    "mode": "The run",
+    "record": "The result",
+    "metrics_port": "The metrics",
+}
+"""The first setting of each section, in the order of the model."""
+HEAD = """# Settings
+
+This page is made from the model by `make docs`; `loadgen settings` prints the same in a terminal.
+
+Each setting is a flag, a variable `LOADGEN_<NAME>` (`--top-k` is `LOADGEN_TOP_K`), a key of Locust's config file (the
+flag without its dashes) and a field of Locust's page ([some are only shown there](page.md)). What is given on the
+command line wins over the variable, and that over the file; a locustfile may have defaults of its own:
+`plug(events, top_k=20)`. Flags are given in full, never abbreviated. All faults are told at once,
+before any load, with exit code 2.
+"""
+
+
+def settings_as_markdown() -> str:
+    """The whole page."""
+    return "\n".join([HEAD.rstrip("\n"), *_lines()]) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        if name in SECTIONS:
+            yield from (
+                "",
+                f"## {SECTIONS[name]}",
+                "",
+                "| flag | default | values | meaning |",
+                "| --- | --- | --- | --- |",
+            )
+        flag = f"`--{name.replace('_', '-')}`"
+        text = (field.description or "").replace("|", "\\|")
+        yield f"| {flag} | {_default(field)} | {_values(field)} | {text} |"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.annotation is bool:
+        return "off"
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    shown, unit = as_text(field.default), extra.get("unit")
+    return f"`{shown}`{f' {unit}' if unit else ''}" if shown else ""
+
+
+def _values(field: FieldInfo) -> str:
+    """The choices, or the range, or the kind of value."""
+    if field.annotation is bool:
+        return "switch"
+    if field.annotation is SecretStr:
+        return "secret"
+    choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+    if choices:
+        return ", ".join(f"`{choice}`" for choice in choices)
+    limits = find_limits(field)
+    if field.annotation in (int, float):
+        kind = "whole number" if field.annotation is int else "number"
+        return f"{kind} {limits}".strip()
+    if get_origin(field.annotation) is tuple:
+        part = get_args(field.annotation)[0]  # a number with its limits, or a plain text
+        return "texts" if part is str else "numbers with commas"
+    return "text"

@@ -1,0 +1,115 @@
+"""Types of the settings: how the text that a person types becomes a value."""
+
+import json
+import math
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from loadgen.settings.addresses import HIGHEST_PORT, PORT
+
+BETWEEN_TEXTS = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')
+METRICS = ("COSINE", "IP", "L2")
+CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually")
+INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
+    "HNSW": ({"M": 16, "efConstruction": 200}, {"ef": 64}),
+    "FLAT": ({}, {}),
+    "IVF_FLAT": ({"nlist": 128}, {"nprobe": 16}),
+    "IVF_SQ8": ({"nlist": 128}, {"nprobe": 16}),
+    "IVF_PQ": ({"nlist": 128, "m": 16}, {"nprobe": 16}),
+    "SCANN": ({"nlist": 128}, {"nprobe": 16}),
+    "DISKANN": ({}, {"search_list": 100}),
+    "AUTOINDEX": ({}, {}),
+}
+"""Index types of Milvus for float vectors, each with the parameters that are used where none are given."""
+
+
+def _parameters(given: object) -> object:
+    """Read `M=16,efConstruction=200` or a JSON object; anything else is left for the model to refuse."""
+    if not isinstance(given, str):
+        return given
+    text = given.strip()
+    if not text.startswith("{"):
+        pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+        if not all(key.strip() and mark and value.strip() for key, mark, value in pairs):
+            raise ValueError("is neither JSON nor key=value pairs")
+        text = "{" + ",".join(f"{json.dumps(key.strip())}:{_literal(value)}" for key, _, value in pairs) + "}"
+    try:
+        return _load(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is no JSON object ({error.msg})") from None
+
+
+def _literal(text: str) -> str:
+    try:
+        return json.dumps(_load(text))
+    except json.JSONDecodeError:
+        return json.dumps(text.strip())
+
+
+def _load(text: str) -> Any:
+    """Read JSON whose numbers are numbers. Raises ValueError."""
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"has a number that is not finite ({text})")
+    return number
+
+
+def _numbers(given: object) -> object:
+    """Read `1,8,32` as (1, 8, 32)."""
+    return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+
+
+def _words(given: object) -> object:
+    """Read `text,doc_id` as ("text", "doc_id")."""
+    return _numbers(given)
+
+
+def _texts(given: object) -> object:
+    """Read texts with semicolons between them, wherever they come from; one in double quotes is part of its text."""
+    if not isinstance(given, str | list | tuple):
+        return given
+    listed = [given] if isinstance(given, str) else given
+    parts = [part.strip() for text in listed for part in BETWEEN_TEXTS.split(str(text))]
+    return [part for part in parts if part]
+
+
+def _port(given: object) -> object:
+    """Read a port as text, or `off`; configuration files in YAML turn an unquoted off into false."""
+    text = str(given).strip().lower()
+    if text in ("off", "false"):
+        return "off"
+    if not (PORT.fullmatch(text) and int(text) <= HIGHEST_PORT):
+        raise ValueError(f"is neither a port up to {HIGHEST_PORT} nor off")
+    return int(text)
+
+
+def _spelling(names: tuple[str, ...]) -> BeforeValidator:
+    """Accept a name in any case: `cosine` is COSINE."""
+    known = {name.lower(): name for name in names}
+    return BeforeValidator(lambda given: known.get(given.strip().lower(), given) if isinstance(given, str) else given)
+
+
+Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
+Counts = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], BeforeValidator(_numbers), Field(min_length=1)
+]
+Rates = Annotated[
+    tuple[Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)], ...], BeforeValidator(_numbers)
+]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Port = Annotated[int | Literal["off"], BeforeValidator(_port)]
+Metric = Annotated[Literal["COSINE", "IP", "L2"], _spelling(METRICS)]
+Index = Annotated[
+    Literal["HNSW", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN", "DISKANN", "AUTOINDEX"],
+    _spelling(tuple(INDEX_DEFAULTS)),
+]
+Consistency = Annotated[Literal["Strong", "Session", "Bounded", "Eventually"], _spelling(CONSISTENCY_LEVELS)]

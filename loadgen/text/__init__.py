@@ -1,0 +1,1 @@
+"""Words, numbers and tables that are safe to show, whoever wrote them."""

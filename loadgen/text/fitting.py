@@ -1,0 +1,72 @@
+"""A table that keeps every figure whatever the width of the terminal: where it does not fit it is printed as two."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from loadgen.text.plain_text import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+Rows = Sequence[Sequence[str]]
+LONGEST_NAME = 60
+"""Characters of a name in a table."""
+WIDEST = 10_000
+
+
+class Part(Enum):
+    """What a column is about."""
+
+    KEY = "key"
+    """Which row it is: in both tables."""
+    FIGURE = "figure"
+    RESULT = "result"
+    """What came of the figures: in the second table, without the rows that have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column, with its head and a shorter one for narrow terminals."""
+
+    name: str
+    part: Part = Part.FIGURE
+    short: str = ""
+    is_word: bool = False
+
+
+def print_fitting(out: "Console", title: str, columns: Sequence[Column], groups: Sequence[Rows]) -> None:
+    """Print the groups of rows, a line between two groups; as two narrow tables where one is too wide."""
+    places = range(len(columns))
+    whole = _make(title, columns, groups, places)
+    if out.measure(whole, options=out.options.update(max_width=WIDEST)).maximum <= out.width:
+        out.print(whole)
+        return
+    figures = [place for place in places if columns[place].part is not Part.RESULT]
+    results = [place for place in places if columns[place].part is not Part.FIGURE]
+    judged = [place for place in places if columns[place].part is Part.RESULT]
+    out.print(_make(title, columns, groups, figures, narrow=True))
+    found = [[row for row in group if any(row[place] for place in judged)] for group in groups]
+    if any(found):
+        out.print(_make("async to sync", columns, [group for group in found if group], results, narrow=True))
+
+
+def _make(
+    title: str, columns: Sequence[Column], groups: Sequence[Rows], places: Sequence[int], *, narrow: bool = False
+) -> "Table":
+    from rich import box  # only who prints a table pays for it
+    from rich.table import Table
+
+    table = Table(title=title)
+    if narrow:
+        table = Table(title=title, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    for column in (columns[place] for place in places):
+        head = column.short if narrow and column.short else column.name
+        table.add_column(head, justify="left" if column.is_word else "right", no_wrap=not column.is_word)
+    for group in groups:
+        for row in group:
+            table.add_row(*(one_line(row[place], LONGEST_NAME) for place in places))
+        table.add_section()
+    return table

@@ -1,0 +1,95 @@
+"""Who may be in flight: so many places, and the arrivals that wait for one."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChoice:
+    """What an arrival does: a task of the `kind`-th user class."""
+
+    kind: int
+    task: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One operation to come: when it is due (perf_counter seconds), and what it does."""
+
+    due: float
+    choice: TaskChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Arrivals that found no place: when they were due, and when they were given up."""
+
+    due: tuple[float, ...]
+    at: float
+
+
+class SlotQueue(Generic[S]):
+    """The free places, last used first, and a queue before them. From any thread.
+
+    An arrival that has waited for `max_wait` seconds is dropped: `tell` is called with it, never under the lock.
+    """
+
+    def __init__(self, max_wait: float, tell: Callable[[Drop], object]) -> None:
+        self._max_wait = max_wait
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._free: list[S] = []
+        self._waiting: deque[Arrival] = deque()
+        self._number = 0
+
+    def fill(self, places: Iterable[S]) -> None:
+        """Add free places."""
+        with self._lock:
+            self._free.extend(places)
+            self._number = len(self._free)
+
+    @property
+    def taken(self) -> int:
+        """SlotQueue with an operation under way."""
+        return self._number - len(self._free)
+
+    def arrive(self, arrival: Arrival, now: float) -> S | None:
+        """A place that is the arrival's from now on; None where it has to wait."""
+        with self._lock:
+            if self._free and not self._waiting:
+                return self._free.pop()
+            self._waiting.append(arrival)
+        self.expire(now)
+        return None
+
+    def release(self, place: S, now: float) -> Arrival | None:
+        """Free a place for the arrival that has waited longest, which is returned; None where nobody waits."""
+        self.expire(now)
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._free.append(place)
+            return None
+
+    def expire(self, now: float) -> None:
+        """Drop whoever has waited too long by now, each at the moment at which it had."""
+        late: list[float] = []
+        with self._lock:
+            while self._waiting and now - self._waiting[0].due > self._max_wait:
+                late.append(self._waiting.popleft().due)
+        for due in late:
+            self._tell(Drop((due,), due + self._max_wait))
+
+    def clear(self, now: float) -> None:
+        """Give up all who wait."""
+        self.expire(now)
+        with self._lock:
+            due = tuple(arrival.due for arrival in self._waiting)
+            self._waiting.clear()
+        if due:
+            self._tell(Drop(due, now))
