@@ -16,7 +16,7 @@ def of_runs() -> list[Any]:
         parts.choice(
             "operation",
             "Operation",
-            "search, insert, delete.",
+            "search, insert, delete, or names of the locustfile.",
             f"label_values(loadgen_operations_total{{{queries.HERE}}}, operation)",
         ),
     ]

@@ -1,5 +1,6 @@
 """What both twins share: the clock readings around a call, and the sample made of them."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from itertools import count
@@ -12,7 +13,7 @@ from loadgen.measure.operation import NAMES_AT_MOST, STAGES_AT_MOST, Names, Oper
 from loadgen.measure.sample import NO_STAGES, Mode, Outcome, Sample
 
 OPERATIONS = (
-    Operation("search", is_checked=True),
+    Operation("search"),
     Operation("insert", writes=True),
     Operation("delete", writes=True),
 )
@@ -40,12 +41,30 @@ class Enclosing:
 
     def __init__(self) -> None:
         self.samples = 0
-        """Samples that were measured within it."""
+        """Samples of calls within it."""
+        self.is_over = False
+        """Code that outlives it, such as a task that it made, is not part of it any more."""
+        self.outer: Enclosing | None = None
+        """The call that it is part of."""
+
+    @property
+    def is_expired(self) -> bool:
+        """True where its deadline has cancelled what is within it."""
+        return False
 
 
 ENCLOSING: ContextVar[Enclosing | None] = ContextVar("loadgen_enclosing", default=None)
 """The measured call that the code here is part of: what is measured within it is a sample of its own, but no total
-counts it. Of each thread and each asyncio task; tasks that are made within a call inherit it, threads do not."""
+counts it. Of each thread and each asyncio task; tasks that are made within a call inherit it, as does what
+`asyncio.to_thread` runs; other threads do not."""
+
+
+def find_enclosing() -> Enclosing | None:
+    """The innermost measured call that the code here is part of, and that is not over."""
+    call = ENCLOSING.get()
+    while call is not None and call.is_over:
+        call = call.outer
+    return call
 
 
 class Begun(NamedTuple):
@@ -54,7 +73,8 @@ class Begun(NamedTuple):
     operation: str
     scheduled: float
     started: float
-    nested: bool
+    enclosing: Enclosing | None
+    """The measured call that it is part of."""
 
 
 class Client:
@@ -101,27 +121,30 @@ class Client:
             abandoned += self.end(token, 0, UnfinishedError())
         return abandoned
 
+    def _permit(self, operation: str) -> None:
+        """Raises UndeclaredError for an operation of the client that its user leaves out."""
+        if operation in self.refused:
+            problem = "is not declared by the class of this user"
+            raise UndeclaredError(f'{operation} {problem}: add "{operation}" to its operations')
+
     def begin(self, operation: str) -> int:
         """Start the clock of an operation; the token is for `end` or `fail`.
 
         Raises ClosedError where the user is to end, OperationNameError for a name that is none or one too many,
         UndeclaredError for an operation of the client that its user leaves out.
         """
-        if operation in self.refused:
-            problem = "is not declared by the class of this user"
-            raise UndeclaredError(f'{operation} {problem}: add "{operation}" to its operations')
-        call = ENCLOSING.get()
+        self._permit(operation)
+        call = find_enclosing()
         if self._closed and (call is None or self._abandoned):
             raise ClosedError
         self.operation_names.add(operation)
         token = next(self._tokens)
         started = perf_counter()
         if call is not None:
-            call.samples += 1
-            self._nested[token] = Begun(operation, started, started, True)
+            self._nested[token] = Begun(operation, started, started, call)
             return token
         due, self.due = self.due, None
-        self._in_flight[token] = Begun(operation, started if due is None else due, started, False)
+        self._in_flight[token] = Begun(operation, started if due is None else due, started, None)
         return token
 
     def forget(self, token: int) -> None:
@@ -139,20 +162,33 @@ class Client:
         if begun is None:  # abandoned meanwhile
             return False
         outcome = outcome_of(error) if error is not None else Outcome.OK if rows else Outcome.EMPTY
-        operation, scheduled, started, nested = begun
-        self._emit(
-            Sample(
-                self.mode, operation, scheduled, started, finished, outcome, rows, error, nested, stages or NO_STAGES
-            )
-        )
+        operation, scheduled, started, call = begun
+        if call is not None:
+            call.samples += 1
+        parts = dict(stages) if stages else NO_STAGES
+        nested = call is not None
+        self._emit(Sample(self.mode, operation, scheduled, started, finished, outcome, rows, error, nested, parts))
         return True
 
     def fail(self, token: int, error: BaseException, stages: Mapping[str, float] | None = None) -> None:
-        """End a call that raised; what is not an ordinary failure (a cancelled user, Ctrl-C) goes on up."""
+        """End a call that raised; what is not an ordinary failure (a cancelled user, Ctrl-C) goes on up.
+
+        A call that the deadline of an enclosing one has cancelled took too long: its outcome is `timeout`.
+        """
         ordinary = isinstance(error, Exception)
-        self.end(token, 0, error if ordinary else UnfinishedError(), stages)
+        told = error if ordinary else TimeoutError() if _is_expired(error) else UnfinishedError()
+        self.end(token, 0, told, stages)
         if not ordinary:
             raise error
+
+
+def _is_expired(error: BaseException) -> bool:
+    call = find_enclosing()
+    while isinstance(error, CancelledError) and call is not None:
+        if call.is_expired:
+            return True
+        call = call.outer
+    return False
 
 
 def new_stage_names() -> Names:

@@ -35,6 +35,7 @@ class SyncClient(Client):
 
     def insert(self, nodes: list[BaseNode], **kwargs: Any) -> list[str] | None:
         """Add nodes; the sample's rows are the nodes. Returns their ids. Further arguments are the store's."""
+        self._permit("insert")
         self._checks.spoil()
         token = self.begin("insert")
         try:
@@ -47,6 +48,7 @@ class SyncClient(Client):
 
     def delete(self, ref_doc_id: str, **kwargs: Any) -> None:
         """Delete the nodes of one document; the store does not tell how many, so the sample's rows are 1."""
+        self._permit("delete")
         self._checks.spoil()
         token = self.begin("delete")
         try:

@@ -33,6 +33,7 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 from loadgen.runtime.hub import pause
 from loadgen.settings.model import Settings
+from loadgen.text.listing import count_of
 from loadgen.users import ProcessState
 from loadgen.users.process_state import DRAIN_SECONDS
 
@@ -182,7 +183,7 @@ class Agent:
         """
         runner = self._environment.runner
         if runner.user_count:
-            logger.warning("Ending %d users that an earlier phase has left here", runner.user_count)
+            logger.warning("Ending %s that an earlier phase has left here", count_of(runner.user_count, "user"))
             runner.stop_users(dict(runner.user_classes_count))
             self._process_state.queue.flush()
 

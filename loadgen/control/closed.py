@@ -63,7 +63,7 @@ class ClosedPhases:
         while (left := end - perf_counter()) > 0 and self._agents.present():
             pause(min(left, LOOK_AT_USERS))
             if left > LOOK_AT_USERS and self._count("present") == 0 and not self._agents.missed:
-                raise PlanBrokenError(f"all {phase.users} users of phase {phase.number + 1} ended by themselves")
+                raise PlanBrokenError(f"all users of phase {phase.number + 1} ended by themselves")
 
     def let_burst(self, phase: Phase) -> None:
         """Return when a burst has ended, or where an agent has left: its one user may have been there."""

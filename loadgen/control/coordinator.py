@@ -29,6 +29,7 @@ from loadgen.measure.ledger import Counted
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause, spawn
 from loadgen.settings.model import Settings
+from loadgen.text.listing import count_of
 
 WORKERS_WITHIN = 60.0
 """Seconds for the workers that a run expects to be connected, and to say what they run, before it begins."""
@@ -246,7 +247,7 @@ class Coordinator:
         if self.run.plan or self.run.over or window is None or not (ended := self._closed.count_ended()):
             return
         window.users_gone = ended
-        self.run.fault(f"{ended} users ended before the end of the run")
+        self.run.fault(f"{count_of(ended, 'user')} ended before the end of the run")
 
     def stop(self) -> None:
         """Stop all users and collect everything; a phase that this breaks off is marked as one that ends."""

@@ -9,6 +9,7 @@ from loadgen.control.errors import PlanBrokenError
 from loadgen.control.messages import Command, CountMissingSlots, Enter, OpenWindow, Reshare, ShareFrom
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause, spawn
+from loadgen.text.listing import count_of
 
 LOOK = 0.01
 LOOK_FOR_WORKERS = 0.2
@@ -100,7 +101,9 @@ class Splitting:
             if all(missing.get(name, 1) == 0 for name in there):
                 return there
             pause(seconds)
-        raise PlanBrokenError(f"{sum(missing.values())} concurrency slots were not ready within {SLOTS_WITHIN:g} s")
+        raise PlanBrokenError(
+            f"{count_of(sum(missing.values()), 'concurrency slot')} were not ready within {SLOTS_WITHIN:g} s"
+        )
 
     def _share(self, name: str, after: float) -> ShareFrom:
         return ShareFrom(after, self._sharing.index(name), len(self._sharing))

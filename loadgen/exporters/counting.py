@@ -13,7 +13,7 @@ from time import perf_counter
 
 from loadgen.exporters.buckets import DURATIONS, LAGS, SHARES, Buckets
 from loadgen.measure.health import CPU_LIMIT, LAG_LIMIT, Beat, beats_missed, too_late
-from loadgen.measure.operation import NAMES_AT_MOST
+from loadgen.measure.operation import NAMES_AT_MOST, Operation
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.settings.model import Settings
@@ -48,12 +48,11 @@ class Role(StrEnum):
 class Series:
     """All operations of one mode and one name since the process began."""
 
-    __slots__ = ("ok", "others", "response", "rows", "service", "stages")
+    __slots__ = ("ok", "others", "response", "rows", "service")
 
     def __init__(self) -> None:
         self.ok = 0
         self.others = dict.fromkeys((outcome for outcome in Outcome if outcome is not Outcome.OK), 0)
-        self.stages: dict[str, Buckets] = {}
         self.rows = 0
         self.service = Buckets(DURATIONS)
         self.response = Buckets(DURATIONS)
@@ -62,11 +61,6 @@ class Series:
     def outcomes(self) -> dict[Outcome, int]:
         """How many ended how; every outcome is there, also with 0."""
         return {Outcome.OK: self.ok} | self.others
-
-    def add_stages(self, stages: Mapping[str, float]) -> None:
-        """Count the seconds of each stage of one operation."""
-        for name, seconds in stages.items():
-            self.stages.setdefault(name, Buckets(DURATIONS)).add(seconds)
 
 
 class Exporter:
@@ -82,6 +76,8 @@ class Exporter:
         self.series: dict[Mode, dict[str, Series]] = {mode: {} for mode in Mode}
         self.nested: dict[Mode, dict[str, Series]] = {mode: {} for mode in Mode}
         """Of operations that were part of others, which all other series leave out."""
+        self.stages: dict[tuple[Mode, str, str], Buckets] = {}
+        """By mode, operation and stage, of nested operations as well."""
         self._sync, self._async = self.series[Mode.SYNC], self.series[Mode.ASYNC]
         self.active = dict.fromkeys(Mode, 0.0)
         """Seconds in which a phase of this mode made load, by the process that leads."""
@@ -117,8 +113,8 @@ class Exporter:
                 series.others[outcome] += 1
                 if outcome is not Outcome.EMPTY and outcome is not Outcome.TIMEOUT:
                     continue
-            if sample.stages:
-                series.add_stages(sample.stages)
+            for stage, seconds in sample.stages.items():
+                self._stage(sample.mode, sample.operation, stage).add(seconds)
             started, finished = sample.started, sample.finished
             seconds = finished - started
             place = bisect_left(DURATIONS, seconds)
@@ -131,16 +127,21 @@ class Exporter:
             response.counts[place] += 1
             response.total += seconds
 
-    def expect(self, operations: Mapping[Mode, Iterable[str]]) -> None:
-        """Tell of these from now on, with 0: a rate lacks what a series has at the first scrape that sees it."""
-        for mode, names in operations.items():
-            for name in sorted(names):
-                self._series(mode, name)
+    def expect(self, operations: Mapping[Mode, Iterable[Operation]]) -> None:
+        """Initialise their series, and those of their stages, to 0: `rate()` misses what precedes the first scrape."""
+        for mode, some in operations.items():
+            for one in sorted(some, key=str):
+                self._series(mode, one.name)
+                for stage in one.stages:
+                    self._stage(mode, one.name, stage)
 
     def _nested_series(self, sample: Sample) -> Series:
         known = self.nested[sample.mode]
         name = sample.operation if sample.operation in known or len(known) < OPERATIONS else OTHER
         return known.setdefault(name, Series())
+
+    def _stage(self, mode: Mode, operation: str, stage: str) -> Buckets:
+        return self.stages.setdefault((mode, operation, stage), Buckets(DURATIONS))
 
     def _series(self, mode: Mode, operation: str) -> Series:
         known = self.series[mode]

@@ -127,8 +127,8 @@ class ExporterCollector(Collector):
         for labels, series in self._series(self._exporter.series):
             _fill(service, labels, series.service)
             _fill(response, labels, series.response)
-            for stage, times in list(series.stages.items()):
-                _fill(stages, [*labels, stage], times)
+        for (mode, operation, stage), times in list(self._exporter.stages.items()):
+            _fill(stages, [mode.value, operation, self._exporter.client, stage], times)
         nested = HistogramMetricFamily(
             "loadgen_nested_seconds",
             "From the start to the answer of an operation that was part of another one [seconds]",

@@ -26,13 +26,13 @@ class Offered(list[str]):
         return True
 
 
-def add_arguments(parser: Any, defaults: Mapping[str, object], doubts: ParserErrors | None = None) -> None:
+def add_arguments(parser: Any, defaults: Mapping[str, object], parser_errors: ParserErrors | None = None) -> None:
     """Add every setting to Locust's parser, with a locustfile's own defaults. Raises ValueError for an unknown one.
 
-    `doubts` keeps what the parser would refuse of variables and config files.
+    `parser_errors` keeps what the parser would refuse of variables and config files.
     """
-    doubts = doubts or ParserErrors()
-    doubts.watch(parser)
+    parser_errors = parser_errors or ParserErrors()
+    parser_errors.watch(parser)
     take_whole_flags_only(parser, [name for name in Settings.model_fields if name != LOCUSTS_OWN])
     unknown = set(defaults) - set(Settings.model_fields)
     if unknown:
@@ -45,7 +45,7 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], doubts: ParserErr
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         unit = f" [{extra['unit']}]" if extra.get("unit") else ""
         options: dict[str, Any] = {"dest": name, "env_var": f"LOADGEN_{name.upper()}", "help": _escape(f"{field.description}{unit}")}  # fmt: skip  # noqa: E501
-        if doubts.hides_variable(name):
+        if parser_errors.hides_variable(name):
             del options["env_var"]
         if field.annotation is bool:
             options |= {"action": "store_true", "default": bool(default)}

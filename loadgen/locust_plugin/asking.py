@@ -39,9 +39,9 @@ class Before:
 class Asking:
     """One for each process."""
 
-    def __init__(self, environment: Any, doubts: ParserErrors, conductor: Conductor) -> None:
+    def __init__(self, environment: Any, parser_errors: ParserErrors, conductor: Conductor) -> None:
         self._environment = environment
-        self._parser_errors = doubts
+        self._parser_errors = parser_errors
         self._conductor = conductor
         self.everyone = list(environment.user_classes)
         """All user classes of the locustfiles, whichever of them play in a run."""

@@ -31,7 +31,7 @@ from loadgen.results.verdict import explain
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
-from loadgen.text.listing import name_phases
+from loadgen.text.listing import count_of, name_phases
 from loadgen.text.plain_text import one_line
 
 NOT_BEGUN = "the run had not begun"
@@ -191,7 +191,7 @@ class Ending:
         record = self._recorder.record
         failed = self._ledger.failed + sum(self._ledger.dropped_outside.values())
         failed += sum(window.flow.dropped for window in self._ledger.windows.values())
-        failures = [f"{failed:,} operations failed or were dropped"] if failed else []
+        failures = [f"{count_of(failed, 'operation')} failed or were dropped"] if failed else []
         failures += [f"tasks raised {record.task_errors:,} exceptions"] if record.task_errors else []
         return End(
             interrupted_by=interrupted_by if run.early else 0,

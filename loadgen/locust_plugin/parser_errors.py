@@ -77,9 +77,9 @@ class ParserErrors:
 class _Sieve:
     """Locust's config parser, with what `ParserErrors` keeps back taken out."""
 
-    def __init__(self, parser: Any, doubts: ParserErrors) -> None:
+    def __init__(self, parser: Any, parser_errors: ParserErrors) -> None:
         self._parser = parser
-        self._parser_errors = doubts
+        self._parser_errors = parser_errors
         self._own = parser._config_file_parser  # noqa: SLF001
 
     def parse(self, stream: Any) -> dict[str, Any]:

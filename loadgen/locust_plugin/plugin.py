@@ -125,9 +125,8 @@ class Plugin:
         self._ending = Ending(ledger, self._parser_errors.secret_flags)
         self._run_display = RunDisplay(environment, self._progress, ledger, self._ending)
         exporter, find_death = self._metering.exporter, self._resources.find_death
-        host = RunHost(
-            environment, exporter, self._run_display, find_death, lambda: 0 if is_master else agent.in_flight
-        )
+        find_load = (lambda: 0) if is_master else (lambda: agent.in_flight)
+        host = RunHost(environment, exporter, self._run_display, find_death, find_load)
         self._coordinator = make_coordinator(environment, agent, ledger, self._progress, host)
         if is_master:
             environment.events.worker_report.add_listener(self._on_worker_report)

@@ -66,12 +66,12 @@ def measure(window: Window, seconds: float) -> Figures:
     rate = sum(throughput(stats.totals, seconds) for stats in operation_stats)
     if not operation_stats:
         return Figures(rate, "operations")
-    most = max(operation_stats, key=lambda stats: stats.operations)
+    most = max(operation_stats, key=lambda stats: stats.totals.total())
     return Figures(rate, "operations", most.percentile(50), most.percentile(99), failures)
 
 
 class Progress:
-    """Told by supply and lead what begins and ends; asked by the display and the web page. Used on the hub alone.
+    """Informed of what begins and ends; read by the display and the web page. Used on the hub alone.
 
     Only `tell` comes from another thread: it sets one value and logs.
     """

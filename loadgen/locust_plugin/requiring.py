@@ -12,7 +12,7 @@ from loadgen.measure.sample import Mode
 from loadgen.results.requirements import Requirement
 from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
-from loadgen.text.listing import join_some
+from loadgen.text.listing import count_of, join_some
 from loadgen.users import LoadUser
 
 CLOSE = 0.75
@@ -110,7 +110,10 @@ def _find_level(
     elif one.concurrency is not None and is_open:
         rates = join_some([f"{rate:g}/s" for rate in settings.rate])
         way_out = f"Use at {rates.replace(' and ', ' or ')}."
-        yield f"is at {one.concurrency} users, and --arrival {settings.arrival} has arrivals per second", way_out
+        yield (
+            f"is at {count_of(one.concurrency, 'user')}, and --arrival {settings.arrival} has arrivals per second",
+            way_out,
+        )
     elif one.rate is not None and settings.rate and one.rate not in settings.rate:
         yield _no_level(one.rate, settings.rate, "--rate", "/s")
     elif one.concurrency is not None and not is_open:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from loadgen.measure.operation import NAMES_AT_MOST
+from loadgen.measure.operation import NAMES_AT_MOST, Operation
 from loadgen.measure.phase import Phase, burst_phases, open_phases, timed_phases
 from loadgen.measure.sample import Mode
 from loadgen.settings.faults import Fault, SettingsError
@@ -98,12 +98,12 @@ def modes_of(settings: Settings) -> set[Mode]:
     return set(Mode) if settings.mode == "compare" else {Mode(settings.mode)}
 
 
-def operations_of(everyone: Iterable[type[Any]], mode: str) -> dict[Mode, set[str]]:
-    """Names of the operations that users of a mode (`compare`: both) perform, as their classes declare them."""
-    found: dict[Mode, set[str]] = {}
+def operations_of(everyone: Iterable[type[Any]], mode: str) -> dict[Mode, set[Operation]]:
+    """The operations that users of a mode (`compare`: both) perform, as their classes declare them."""
+    found: dict[Mode, set[Operation]] = {}
     for kind in everyone:
         if issubclass(kind, LoadUser) and mode in ("compare", kind.mode):
-            found.setdefault(kind.mode, set()).update(one.name for one in kind.performs())
+            found.setdefault(kind.mode, set()).update(kind.performs())
     return found
 
 
@@ -121,9 +121,10 @@ def _find_undeclarable(everyone: Sequence[type[Any]]) -> list[Fault]:
             names |= {one.name for one in kind.performs()}
         except ValueError as error:
             way_out = 'Write for example operations = ("search", Operation("ask", stages=("generate",))).'
-            faults.append(Fault("user-classes", kind.__name__, f"declares operations of which {error}", way_out))
+            faults.append(Fault("user-classes", kind.__name__, f"declares operations, but {error}", way_out))
+    names |= {one.name for kind in everyone for one in kind.client_type.operations}  # always known, whoever declares
     if len(names) > NAMES_AT_MOST:
-        problem = f"declare {len(names)} operations, and a run may have {NAMES_AT_MOST}"
+        problem = f"have {len(names)} operations with those of the client, and a run may have {NAMES_AT_MOST}"
         shown = ", ".join(kind.__name__ for kind in everyone)
         faults.append(Fault("user-classes", shown, problem, "Use one name for one kind of operation."))
     return faults

@@ -1,4 +1,4 @@
-"""Workarounds for Locust's runners, each with what it works around. See `surroundings` for those of its main module."""
+"""Workarounds for Locust's runners, each with what it works around. See `main_patches` for those of its main module."""
 
 import logging
 import time

@@ -25,10 +25,10 @@ class Operation:
     """Parts whose times are reported, such as `embed`; others may be reported as well."""
     writes: bool = False
     """It changes rows, so a run with it has the collection to itself."""
-    is_checked: bool = False
-    """Its answers are compared with the exact nearest neighbours: it has a recall."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.stages, str):
+            raise OperationNameError(f"the stages of {self.name!r} are {self.stages!r}, not a tuple of names")
         for what, name in (("operation", self.name), *(("stage", stage) for stage in self.stages)):
             check_name(what, name)
 

@@ -171,7 +171,7 @@ class OperationStats:
             self.stages.setdefault(stage, Counter()).update(find_values(np.array(all_of_it)))
 
     def merge(self, other: Self) -> None:
-        """Add what another tally counted."""
+        """Add what others counted."""
         self.outcomes.update(other.outcomes)
         self.nested.update(other.nested)
         for stage, counts in other.stages.items():

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
 from loadgen.measure.sample import Mode
+from loadgen.text.listing import count_of
 
 L = TypeVar("L", int, float)
 
@@ -59,7 +60,7 @@ class Phase:
             return f"{self.operation} x {self.operations}, {self.style}, {self.concurrency} in flight"
         if self.is_open:
             return f"{self.mode}, {self.rate:g}/s {self.model}"
-        return f"{self.mode}, {self.concurrency} users"
+        return f"{self.mode}, {count_of(self.concurrency, 'user')}"
 
     def starting(self, now: float) -> Self:
         """The same phase, whose warm-up begins at this Unix time."""

@@ -48,7 +48,7 @@ class SliceStats:
             self.operations += number
 
     def merge(self, other: Self) -> None:
-        """Add another worker's tally of the same slice: the operations add up, the seconds are the same ones."""
+        """Add another worker's counts of the same slice: the operations add up, the seconds are the same ones."""
         self.seconds = max(self.seconds, other.seconds)
         self.operations += other.operations
         for bucket, count in other.buckets.items():
@@ -71,7 +71,7 @@ class SliceStats:
 
     @classmethod
     def from_text(cls, seconds: float, operations: int, times: str) -> Self:
-        """A tally whose buckets were written by `times_as_text`."""
+        """A slice whose buckets were written by `times_as_text`."""
         numbers = list(map(int, times.replace(":", " ").split()))
         return cls(seconds, operations, dict(zip(numbers[::2], numbers[1::2], strict=True)))
 

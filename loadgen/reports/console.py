@@ -5,7 +5,7 @@ from typing import TextIO, TypeVar
 
 from rich.console import Console
 
-from loadgen.measure.sample import EMPTY_AT_MOST, Mode, Outcome, share_empty
+from loadgen.measure.sample import EMPTY_AT_MOST, Mode, Outcome, count_failures, share_empty
 from loadgen.results.comparison import Comparison, Ratio
 from loadgen.results.levels import LevelResult
 from loadgen.results.phase_result import PhaseResult
@@ -184,7 +184,7 @@ def _print_bursts(out: Console, bursts: Sequence[PhaseResult], most_empty: float
         of_row = {style: cells[operation, number, style] for style in styles if (operation, number, style) in cells}
         shown = [_cell(operation, number, style, of_row.get(style)) for style in styles]
         parts = [part for record in of_row.values() for part in record.operations]
-        failures = sum(part.failures for part in parts)
+        failures = sum(count_failures(part.totals) for part in parts)
         empty = sum(part.outcomes.get(Outcome.EMPTY, 0) for part in parts)
         equal = not failures and all(share_empty(part.outcomes) <= most_empty for part in parts)
         rows.append(

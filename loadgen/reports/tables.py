@@ -12,6 +12,7 @@ from loadgen.results.estimates import Interval
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, PhaseRecord, Ratio, RunRecord
 from loadgen.results.verdict.phrases import show_rate, show_seconds
+from loadgen.text.listing import count_of
 
 Cells = tuple[str, ...]
 NONE = "-"
@@ -177,7 +178,7 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
     state = phase.generator
     at_limit = ["generator"] if state.saturated else []
     at_limit += ["generator not watched"] if state.is_unwatched else []
-    at_limit += [f"{phase.workers_lost} workers lost"] if phase.workers_lost else []
+    at_limit += [f"{count_of(phase.workers_lost, 'worker')} lost"] if phase.workers_lost else []
     return (
         str(number),
         f"{phase.started_at:%H:%M:%S}" if phase.started_at else NONE,

@@ -7,6 +7,7 @@ from itertools import chain, pairwise
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from loadgen.measure.sample import count_answers
 from loadgen.reports.charts import HEIGHT, WIDTH, Chart
 from loadgen.reports.limits import PHASES_DRAWN, choose, say_chosen
 from loadgen.reports.style import LOOKS
@@ -72,9 +73,8 @@ def _steps(phase: PhaseRecord, began: datetime, first: datetime, *, in_slices: b
     """One step where the phase has no slices, or they are not wanted."""
     edges = [(began - first).total_seconds()]
     rates: list[float] = []
-    shares = [
-        (part.slices, part.totals.total() / part.count) for part in phase.operations if part.slices and part.count
-    ]
+    answers = [(part, count_answers(part.outcomes)) for part in phase.operations if part.slices]
+    shares = [(part.slices, count_answers(part.totals) / number) for part, number in answers if number]
     pieces = [one for one in shares if one[1]] if in_slices else []
     if not pieces:
         total = sum(throughput(part.totals, phase.seconds) for part in phase.operations)

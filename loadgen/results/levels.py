@@ -3,7 +3,7 @@
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.phase_result import PhaseResult
 from loadgen.results.record import PhaseRecord
 from loadgen.results.series import Series
-from loadgen.text.listing import name_phases
+from loadgen.text.listing import count_of, name_phases
 
 UNFINISHED_AT_MOST = 0.01
 """Share of its operations that a phase may leave behind beyond its p99 without that p99 being in doubt."""
@@ -31,9 +31,15 @@ class LevelResult:
     operation: str
     results: tuple[PhaseResult, ...]
     comparison: Comparison | None
+    _series: dict[Mode, Series | None] = field(default_factory=dict, compare=False, repr=False)
 
     def series(self, mode: Mode) -> Series | None:
-        """What a mode did in all rounds; None where it did nothing."""
+        """What a mode did in all rounds; None where it did nothing. Made once, as a level does not change."""
+        if mode not in self._series:
+            self._series[mode] = self._make_series(mode)
+        return self._series[mode]
+
+    def _make_series(self, mode: Mode) -> Series | None:
         phases = tuple(result.record for result in self.of(mode))
         parts = tuple(result.operation(self.operation) for result in self.of(mode))
         return Series(self.operation, self.level, mode, phases, parts) if any(parts) else None
@@ -108,8 +114,9 @@ def _compare(
         return None
     limits = [f"phase {r.number}: {limit}" for r in results if not r.was_refused for limit in r.limits]
     gaps = [f"phase {r.number}: {gap}" for r in results for gap in r.gaps]
-    gone = [f"phase {r.number} lost {r.record.users_gone} users" for r in results if r.record.users_gone]
-    lost = [f"phase {r.number} lost {r.record.workers_lost} workers" for r in results if r.record.workers_lost]
+    gone = [f"phase {r.number} lost {count_of(r.record.users_gone, 'user')}" for r in results if r.record.users_gone]
+    lacking = [(r.number, r.record.workers_lost) for r in results if r.record.workers_lost]
+    lost = [f"phase {number} lost {count_of(workers, 'worker')}" for number, workers in lacking]
     broken = [f"phase {r.number} was broken off" for r in results if r.was_broken_off]
     reasons = [reason for some in (limits, gaps, gone, lost, broken) for reason in _first_of(some)]
     unanswered = _find_unanswered(results, operation)
@@ -186,7 +193,7 @@ def _find_doubts(results: Sequence[PhaseResult], operation: str) -> list[str]:
     for result in results:
         part, left = result.operation(operation), result.unfinished.get(operation)
         if part is not None and left is not None and left.count > UNFINISHED_AT_MOST * part.count:
-            told = f"{left.count} operations had waited longer than its p99, up to {left.oldest:.2f} s"
+            told = f"{count_of(left.count, 'operation')} had waited longer than its p99, up to {left.oldest:.2f} s"
             found.append(f"when phase {result.number} ended, {told}")
     return _first_of(found)
 

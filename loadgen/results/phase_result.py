@@ -51,6 +51,8 @@ class PhaseResult:
     data: tuple[str, ...]
     """Fingerprints of the data that these connections saw."""
     recalls: Recalls
+    parts: Mapping[str, OperationRecord]
+    """What each operation did in the mode of the phase; a stray one of the other mode is in the record alone."""
     unfinished: Mapping[str, Unfinished]
     """By operation; those with none are left out."""
 
@@ -66,7 +68,7 @@ class PhaseResult:
 
     def operation(self, name: str) -> OperationRecord | None:
         """What one operation did; None where none of it ended."""
-        return next((part for part in self.record.operations if part.operation == name), None)
+        return self.parts.get(name)
 
     def sliced(self, operation: str) -> SlicedPhase:
         """One operation as the bootstrap takes it; where none ended, its slices are empty."""
@@ -81,7 +83,7 @@ class PhaseResult:
     @property
     def was_refused(self) -> bool:
         """True where most operations failed immediately. A timeout was waited for, perhaps because of the generator."""
-        return _was_refused(part.outcomes for part in self.record.operations)
+        return _was_refused(part.totals for part in self.record.operations)
 
 
 def _was_refused(outcomes: Iterable[Mapping[Outcome, int]]) -> bool:
@@ -114,10 +116,15 @@ def finalise(window: Window) -> PhaseResult:
     recalls = Recalls()
     recalls.merge(window.recalls)
     limits = tuple(window.health.limits())
-    refused = _was_refused(stats.outcomes for stats in window.operation_stats.values())
+    refused = _was_refused(stats.totals for stats in window.operation_stats.values())
+    record = _record(window, recalls, saturated=bool(limits) and not refused)
+    keys = sorted(window.operation_stats)
     return PhaseResult(
         phase=window.phase,
-        record=_record(window, recalls, saturated=bool(limits) and not refused),
+        record=record,
+        parts={
+            name: part for (mode, name), part in zip(keys, record.operations, strict=True) if mode is window.phase.mode
+        },
         limits=limits,
         gaps=tuple(window.gaps()),
         connections=window.connections,

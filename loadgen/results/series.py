@@ -4,7 +4,7 @@ import contextlib
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hdrh.histogram import HdrHistogram
 
@@ -30,6 +30,7 @@ class Series:
     """All of this mode at this level, also those in which the operation did not end once: their seconds count."""
     by_phase: tuple[OperationRecord | None, ...]
     """What it did in each of the phases; None where it did not end."""
+    _times: list[HdrHistogram] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def parts(self) -> list[OperationRecord]:
@@ -75,8 +76,13 @@ class Series:
         return mean_recall(self.parts)
 
     def times(self) -> HdrHistogram:
-        """Response times of all rounds, in microseconds. Raises ValueError for a histogram that cannot be read."""
-        return self._sum_up([part.response_seconds for part in self.parts])
+        """Response times of all rounds, in microseconds; not to be changed.
+
+        Summed up once. Raises ValueError for a histogram that cannot be read.
+        """
+        if not self._times:
+            self._times.append(self._sum_up([part.response_seconds for part in self.parts]))
+        return self._times[0]
 
     def _sum_up(self, durations: Iterable[Durations]) -> HdrHistogram:
         total = new_histogram()

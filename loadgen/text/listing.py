@@ -6,6 +6,11 @@ NAMED = 12
 """What one sentence names at most."""
 
 
+def count_of(number: int, noun: str) -> str:
+    """Such as `1 user` or `1,000 users`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def join(words: Sequence[str]) -> str:
     """Such as `1, 8 and 32`."""
     *most, last = words or ("nothing",)

@@ -25,6 +25,7 @@ class AsyncUser(LoadUser):
 
     abstract = True
     mode = Mode.ASYNC
+    client_type = AsyncClient
     client: AsyncClient
 
     def __init__(self, environment: Any) -> None:

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
@@ -14,8 +14,8 @@ from locust import User
 from locust.exception import RescheduleTaskImmediately, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
-from loadgen.clients.base import OPERATIONS, Client
-from loadgen.measure.operation import Operation
+from loadgen.clients.base import Client
+from loadgen.measure.operation import Operation, OperationNameError, check_name
 from loadgen.measure.phase import BURST_OPERATIONS, Phase
 from loadgen.measure.sample import Mode
 from loadgen.users.process_state import STRIDE, ProcessState
@@ -38,6 +38,7 @@ class LoadUser(User):  # type: ignore[misc]
     mode: ClassVar[Mode]
     style: ClassVar[str] = ""
     """For bursts: `sync`, `threads` or `async`; empty for users that go on until they are stopped."""
+    client_type: ClassVar[type[Client]]
     operations: ClassVar[Sequence[Operation | str] | None] = None
     """What its tasks perform: operations of the client by their names, and operations of its own.
 
@@ -70,7 +71,7 @@ class LoadUser(User):  # type: ignore[misc]
         self.timed_client.stage_names = self.process_state.stage_names
         if self.operations is not None and not self.style:
             declared = {one.name for one in self.performs()}
-            self.timed_client.refused = frozenset(one.name for one in OPERATIONS if one.name not in declared)
+            self.timed_client.refused = frozenset({one.name for one in self.client_type.operations} - declared)
 
     @classmethod
     def performs(cls) -> tuple[Operation, ...]:
@@ -78,14 +79,14 @@ class LoadUser(User):  # type: ignore[misc]
 
         Raises ValueError for what is no operation.
         """
+        known = {one.name: one for one in cls.client_type.operations}
         if cls.style:
-            return tuple(one for one in OPERATIONS if one.name in BURST_OPERATIONS)
+            return tuple(one for name, one in known.items() if name in BURST_OPERATIONS)
         if cls.operations is None:
-            return OPERATIONS
+            return tuple(known.values())
         if isinstance(cls.operations, str) or not isinstance(cls.operations, Sequence):
-            raise ValueError(f"{cls.operations!r:.60} is no tuple")  # noqa: TRY004 - as all faults of a declaration
-        known = {one.name: one for one in OPERATIONS}
-        return tuple(one if isinstance(one, Operation) else known.get(one) or Operation(one) for one in cls.operations)
+            raise ValueError(f"it is {cls.operations!r:.60}, not a tuple")  # noqa: TRY004 - as all faults of a declaration
+        return tuple(_find_operation(one, known) for one in cls.operations)
 
     @property
     def clients(self) -> tuple[Client, ...]:
@@ -266,3 +267,13 @@ def _count_error(user: LoadUser, error: BaseException, at: float) -> None:
     user.process_state.count_error(user.mode, error, at, type(user).__name__)
     events = user.environment.events
     user.process_state.listeners.fire(events.user_error, user_instance=user, exception=error, tb=error.__traceback__)
+
+
+def _find_operation(one: object, known: Mapping[str, Operation]) -> Operation:
+    """What a declaration means. Raises OperationNameError."""
+    if isinstance(one, Operation):
+        if one.name in known:
+            raise OperationNameError(f"{one.name!r} is an operation of the client: name it as text")
+        return one
+    name = check_name("operation", one)
+    return known.get(name) or Operation(name)

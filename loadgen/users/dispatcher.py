@@ -31,7 +31,7 @@ class TaskChoices:
         self._weights = list(accumulate(one.weight / len(one.tasks) for one in classes for _ in one.tasks))
 
     def draw(self, random: Random) -> TaskChoice:
-        """One lot."""
+        """One of them."""
         if len(self._choices) == 1:
             return self._choices[0]
         return random.choices(self._choices, cum_weights=self._weights)[0]

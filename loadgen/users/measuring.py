@@ -1,15 +1,18 @@
 """Calls of a locustfile's own that are timed like the client's: `with self.measure("ask") as call:`."""
 
 import asyncio
+import contextlib
 import math
 from contextvars import Token
+from operator import index
 from time import perf_counter
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, SupportsIndex
 
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
-from loadgen.clients.base import ENCLOSING, Client, Enclosing
+from loadgen.clients.base import ENCLOSING, Client, Enclosing, find_enclosing
+from loadgen.measure.operation import OperationNameError
 
 CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser)
 """What a task raises to say what comes next. It is no outcome."""
@@ -20,21 +23,33 @@ class CallFailedError(Exception):
 
 
 class Call(Enclosing):
-    """One measured call. Its time is that of the `with` block, or up to `finish`."""
+    """One measured call. Its time is that of the `with` block."""
 
     def __init__(self, client: Client, operation: str, deadline: float) -> None:
         super().__init__()
         self._client = client
         self._operation = operation
         self._deadline = deadline
-        self._token = -1
+        self._token: int | None = None
         self._started = math.nan
-        self._outer: Token[Enclosing | None] | None = None
+        self._context: Token[Enclosing | None] | None = None
         self._reason: str | None = None
-        self.rows = 1
-        """What it brought, such as the number of sources; 0 makes the outcome `empty`."""
+        self._rows = 1
         self.stages: dict[str, float] = {}
         """Seconds by stage."""
+
+    @property
+    def rows(self) -> int:
+        """What it brought, such as the number of sources; 0 makes the outcome `empty`."""
+        return self._rows
+
+    @rows.setter
+    def rows(self, number: SupportsIndex) -> None:
+        """Raises TypeError for what is no whole number, ValueError for a negative one."""
+        rows = index(number)
+        if rows < 0:
+            raise ValueError(f"a call cannot have {rows} rows")
+        self._rows = rows
 
     def stage(self, name: str, seconds: float) -> None:
         """Report the time of a part of the call; further times of the same stage are added.
@@ -44,45 +59,45 @@ class Call(Enclosing):
         if not (math.isfinite(seconds) and seconds >= 0):
             raise ValueError(f"stage {name!r} has {seconds!r} seconds: give a number of 0 or more")
         self._client.stage_names.add(name)
-        self.stages[name] = self.stages.get(name, 0.0) + seconds
+        self.stages[name] = self.stages.get(name, 0.0) + float(seconds)
 
     def fail(self, reason: str) -> None:
         """Count the call as failed although nothing was raised. The reason appears in Locust's table of failures."""
         self._reason = reason
 
     def _begin(self) -> Self:
+        if self._token is not None:
+            raise RuntimeError("a measured call is used once: call self.measure() again")
+        if any(self._operation == known.name for known in self._client.operations):
+            raise OperationNameError(f"{self._operation!r} is timed by the client itself: use another name")
+        self.outer = find_enclosing()
         self._started = perf_counter()
         self._token = self._client.begin(self._operation)
-        self._outer = ENCLOSING.set(self)
+        self._context = ENCLOSING.set(self)
         return self
 
     def _end(self, error: BaseException | None) -> bool:
         """Make the sample; True where the error is its outcome and goes no further."""
-        if self._outer is not None:
-            ENCLOSING.reset(self._outer)
-        if isinstance(error, CONTROL_FLOW):
-            self._give_up(error)
-            return False
-        if error is not None:
-            self._client.fail(self._token, error, self.stages)  # raises what is no Exception
-            return True
-        self._client.end(self._token, self.rows, self._find_fault(), self.stages)
-        return False
-
-    def _give_up(self, error: BaseException) -> None:
-        """Nothing was measured, as where there is nothing to delete; what was measured within it is not lost."""
-        if self.samples:
-            self._client.end(self._token, 0, error, self.stages)
-        else:
+        assert self._token is not None  # noqa: S101 - `_begin` has set it
+        late = perf_counter() - self._started > self._deadline
+        self.is_over = True
+        if self._context is not None:
+            with contextlib.suppress(
+                ValueError
+            ):  # an asynchronous generator that is left early ends in another context
+                ENCLOSING.reset(self._context)
+        steers = isinstance(error, CONTROL_FLOW)
+        if steers and not self.samples:  # nothing was measured, as where there is nothing to delete
             self._client.forget(self._token)
-
-    def _find_fault(self) -> BaseException | None:
-        """What speaks against the answer although nothing was raised: `fail`, or the deadline."""
-        if self._reason is not None:
-            return CallFailedError(self._reason)
-        if perf_counter() - self._started > self._deadline:
-            return TimeoutError(f"took longer than the deadline of {self._deadline:g} s")
-        return None
+        elif late and (error is None or isinstance(error, Exception)):
+            told = TimeoutError(f"took longer than the deadline of {self._deadline:g} s")
+            self._client.end(self._token, 0, told, self.stages)
+        elif error is None or steers:
+            failed = None if self._reason is None else CallFailedError(self._reason)
+            self._client.end(self._token, 0 if failed else self.rows, failed, self.stages)
+        else:
+            self._client.fail(self._token, error, self.stages)  # raises what is no Exception
+        return error is not None and not steers
 
 
 class SyncCall(Call):
@@ -100,10 +115,18 @@ class SyncCall(Call):
 class AsyncCall(Call):
     """For coroutines. At the deadline the block is cancelled, and the outcome is `timeout`."""
 
+    def __init__(self, client: Client, operation: str, deadline: float) -> None:
+        super().__init__(client, operation, deadline)
+        self._timer = asyncio.timeout(deadline)
+
+    @property
+    def is_expired(self) -> bool:
+        """True where its deadline has cancelled what is within it."""
+        return self._timer.expired()
+
     async def __aenter__(self) -> Self:
         """Start the clock."""
         self._begin()
-        self._timer = asyncio.timeout(self._deadline)
         await self._timer.__aenter__()
         return self
 

@@ -18,6 +18,7 @@ class SyncUser(LoadUser):
 
     abstract = True
     mode = Mode.SYNC
+    client_type = SyncClient
     client: SyncClient
 
     def __init__(self, environment: Any) -> None:

@@ -19,10 +19,10 @@ from tests.charts.chart_support import FEATURES, config_of, container_of, releas
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 
 
-def make_parser(doubts: ParserErrors | None = None) -> Any:
+def make_parser(parser_errors: ParserErrors | None = None) -> Any:
     parser = get_empty_argument_parser(default_config_files=[])
     setup_parser_arguments(parser)
-    add_arguments(parser, {}, doubts or ParserErrors())
+    add_arguments(parser, {}, parser_errors or ParserErrors())
     return parser
 
 
@@ -40,9 +40,9 @@ def parse(config: str, folder: Path, *arguments: str) -> Any:
         (folder / name).touch()
     file = folder / "loadgen.conf"
     file.write_text(config.replace("/etc/loadgen/tls", str(folder)))
-    doubts = ParserErrors()
-    options = make_parser(doubts).parse_args(["--config", str(file), *arguments])
-    doubts.check()
+    parser_errors = ParserErrors()
+    options = make_parser(parser_errors).parse_args(["--config", str(file), *arguments])
+    parser_errors.check()
     return options
 
 

@@ -84,7 +84,7 @@ def test_a_worker_that_is_gone_for_good_marks_the_phases_and_ends_with_1(
     assert master.last_line.startswith("Exit code 1: phase 2 lacked 1 of 2 workers"), master.run.out
     record = read_record(record_of(master))
     assert [one.verdict for one in record.comparisons] == ["invalid"]
-    assert "phase 2 lost 1 workers" in record.comparisons[0].reasons
+    assert "phase 2 lost 1 worker" in record.comparisons[0].reasons
 
 
 def test_another_worker_in_place_of_a_dead_one_makes_the_plan_complete(

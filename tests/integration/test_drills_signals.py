@@ -45,9 +45,9 @@ module.{name} = slowly
 """A step that takes some seconds more, as a server or a disk that is slow would make it."""
 
 IN_WORKERS = """
-import loadgen.locust_plugin.identity as identity, loadgen.locust_plugin.resources as supply
+import loadgen.locust_plugin.identity as identity, loadgen.locust_plugin.resources as resources
 
-opened = supply.open_stores
+opened = resources.open_stores
 
 
 def slowly(*given, **named):
@@ -57,7 +57,7 @@ def slowly(*given, **named):
     return opened(*given, **named)
 
 
-supply.open_stores = slowly
+resources.open_stores = slowly
 """
 """The stores of the workers take their time, those that the master opens to compare answers do not."""
 ONE_MODE = ("--mode", "async", "-u", str(USERS), "-r", str(USERS), "-t", "60")
@@ -83,8 +83,8 @@ def slowly(module: str, name: str, seconds: float) -> str:
 
 STATES = {
     "loading the locustfile": State("NOW loading", text=LOADING),
-    "preparing": State("NOW prepare", text=slowly("supply", "prepare", 5)),
-    "opening": State("NOW open_stores", text=slowly("supply", "open_stores", 5)),
+    "preparing": State("NOW prepare", text=slowly("resources", "prepare", 5)),
+    "opening": State("NOW open_stores", text=slowly("resources", "open_stores", 5)),
     "warm-up": State("Phase 1 of 4", WARM_UP, is_under_load=True),
     "phase": State("Phase 1 of 4", is_under_load=True),
     "draining": State("Phase 1 of 4", BRIEF, is_under_load=True, is_silent=True),

@@ -122,7 +122,7 @@ def test_ctrl_c_in_a_phase_leaves_the_terminal_as_it_was(
     seen = on_terminal(tmp_path, *where, "--mode", "sync", "-t", "60s", act=lambda screen: "operations/s" in screen)
     assert seen.code == 130, seen.screen
     assert_left_as_it_was(seen)
-    assert re.search(rf"sync, 1 users {BAR}[\d,.]+ operations/s", re.sub(r"\x1b\[[\d;]*m", "", seen.screen))
+    assert re.search(rf"sync, 1 user {BAR}[\d,.]+ operations/s", re.sub(r"\x1b\[[\d;]*m", "", seen.screen))
 
 
 def test_ctrl_c_while_loading_leaves_the_terminal_as_it_was(milvus: EmbeddedServer, tmp_path: Path) -> None:

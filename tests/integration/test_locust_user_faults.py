@@ -70,7 +70,7 @@ done = False
 
 def fail():
     global done
-    if not done and any(window.tallies for window in environment.loadgen.ledger.windows.values()):
+    if not done and any(window.operation_stats for window in environment.loadgen.ledger.windows.values()):
         done = True
 """
 
@@ -122,11 +122,12 @@ def act():
         raise StopUser
 """
     ended = 2 if layout else 1  # one in each process
+    told = f"{ended} user{'s' if layout else ''} ended before the end of the run"
     done = run(tmp_path, lite.uri, text, "--mode", mode, "-u", "4", "-r", "4", "-t", "4s", *layout)
     assert done.code == 1, done.err
-    assert done.out.rstrip().endswith(f"Exit code 1: {ended} users ended before the end of the run.")
+    assert done.out.rstrip().endswith(f"Exit code 1: {told}.")
     record = one_record(tmp_path)
-    assert record.incomplete == f"{ended} users ended before the end of the run"
+    assert record.incomplete == told
     assert [phase.users_gone for phase in record.phases] == [ended]
 
 
@@ -164,19 +165,19 @@ def test_a_listener_that_raises_stop_test_ends_the_run_in_good_order(lite: Embed
 
 EXITS = """
 lock = threading.Lock()
-station = None
+state = None
 left = set()
 
 
 @events.init.add_listener
 def _keep(environment, **_):
-    globals()["station"] = environment.loadgen
+    globals()["state"] = environment.loadgen
 
 
 def act():
-    phase = station.phase.number
-    window = station.ledger.windows.get(phase)
-    if window is not None and window.tallies and phase not in left:
+    phase = state.phase.number
+    window = state.ledger.windows.get(phase)
+    if window is not None and window.operation_stats and phase not in left:
         with lock:
             if phase in left:
                 return

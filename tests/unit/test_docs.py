@@ -91,7 +91,8 @@ def test_every_locustfile_in_a_page_is_python_and_uses_what_users_have(guide: Pa
         for name, member in NAMED_MEMBERS.findall(block):
             kinds = (loadgen.AsyncUser, loadgen.SyncUser)
             known = [
-                hasattr(kind, name) or name in kind.__annotations__ | {"station": 0, "number": 0} for kind in kinds
+                hasattr(kind, name) or name in kind.__annotations__ | {"process_state": 0, "number": 0}
+                for kind in kinds
             ]
             assert all(known) or name in OWN | {"client", "interrupt"}, name
             if name == "client":

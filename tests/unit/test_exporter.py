@@ -15,6 +15,7 @@ from loadgen.exporters.buckets import DURATIONS
 from loadgen.exporters.counting import OPERATIONS
 from loadgen.measure.health import Beat
 from loadgen.measure.ledger import Ledger
+from loadgen.measure.operation import Operation
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.settings.model import Settings
@@ -147,7 +148,9 @@ def test_many_kinds_of_failure_and_operation_leave_the_number_of_series_bounded(
 def test_what_is_expected_is_told_with_0_before_it_happens() -> None:
     exporter, registry = make()
     assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"outcome": "ok"}) is None
-    exporter.expect({Mode.ASYNC: {"search", "insert"}})
+    exporter.expect({Mode.ASYNC: {Operation("search"), Operation("insert", stages=("send",))}})
+    staged = SEARCH | {"operation": "insert", "stage": "send"}
+    assert registry.get_sample_value("loadgen_stage_seconds_count", staged) == 0
     for operation in ("search", "insert"):
         labels = SEARCH | {"operation": operation}
         for outcome in Outcome:
@@ -164,15 +167,15 @@ def test_what_is_expected_is_told_with_0_before_it_happens() -> None:
 def test_what_is_expected_takes_no_more_series_than_what_happens_and_nothing_back() -> None:
     exporter, registry = make()
     exporter([sample()])
-    exporter.expect({mode: {"search", "insert", "delete"} for mode in Mode})
+    exporter.expect({mode: {Operation(name) for name in ("search", "insert", "delete")} for mode in Mode})
     expected = series_of(registry)
     for _ in range(3):
-        exporter.expect({mode: {"search", "insert", "delete"} for mode in Mode})
+        exporter.expect({mode: {Operation(name) for name in ("search", "insert", "delete")} for mode in Mode})
     exporter([sample(operation=name) for name in ("search", "insert", "delete")])
     assert series_of(registry) == expected
     assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"outcome": "ok"}) == 2
     assert len([one for one in expected if "operation=" in one]) == 6 * (2 * (len(DURATIONS) + 3) + 1 + len(Outcome))
-    exporter.expect({Mode.SYNC: {f"own_{number}" for number in range(100)}})
+    exporter.expect({Mode.SYNC: {Operation(f"own_{number}") for number in range(100)}})
     assert len(exporter.series[Mode.SYNC]) == OPERATIONS + 1, "further ones are told together"
 
 
@@ -371,3 +374,17 @@ def test_the_text_can_be_read_back() -> None:
     buckets = [one.value for one in families["loadgen_service_seconds"].samples if one.name.endswith("_bucket")]
     assert buckets == sorted(buckets)
     assert buckets[-1] == 1
+
+
+def test_nested_operations_have_series_of_their_own_and_stages_beside_the_others() -> None:
+    exporter, registry = make()
+    inner = sample(0.01)._replace(nested=True, stages={"embed": 0.004})
+    exporter([inner, inner, sample(0.05, operation="ask")._replace(stages={"generate": 0.02})])
+    ok = {"outcome": "ok"}
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | ok) is None
+    assert registry.get_sample_value("loadgen_nested_operations_total", SEARCH | ok) == 2
+    assert registry.get_sample_value("loadgen_nested_seconds_sum", SEARCH) == pytest.approx(0.02)
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | ok | {"operation": "ask"}) == 1
+    assert registry.get_sample_value("loadgen_stage_seconds_count", SEARCH | {"stage": "embed"}) == 2
+    asked = SEARCH | {"operation": "ask", "stage": "generate"}
+    assert registry.get_sample_value("loadgen_stage_seconds_sum", asked) == pytest.approx(0.02)

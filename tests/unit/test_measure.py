@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from locust import task
 from locust.exception import RescheduleTaskImmediately, StopUser
 
 from loadgen.clients import AsyncClient, SyncClient
-from loadgen.clients.base import ClosedError, UnfinishedError
+from loadgen.clients.base import ClosedError, UndeclaredError, UnfinishedError
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.operation import NAMES_AT_MOST, STAGES_AT_MOST, Operation, OperationNameError
 from loadgen.measure.phase import Phase
@@ -166,7 +167,7 @@ def test_what_steers_a_task_is_no_outcome(mode: Mode, flow: type[Exception]) -> 
 
 
 @MODES
-def test_what_was_measured_within_a_block_that_is_left_is_not_lost(mode: Mode) -> None:
+def test_a_block_that_is_left_after_something_was_measured_counts(mode: Mode) -> None:
     def leave(_call: Call, client: Any) -> Any:
         async def search() -> None:
             await client.search(None)
@@ -180,7 +181,26 @@ def test_what_was_measured_within_a_block_that_is_left_is_not_lost(mode: Mode) -
     on = Measured(mode)
     with pytest.raises(StopUser):
         on.run(leave)
-    assert [(one.operation, one.outcome) for one in on.samples] == [("search", Outcome.OK), ("ask", Outcome.FAILED)]
+    assert [(one.operation, one.outcome) for one in on.samples] == [("search", Outcome.OK), ("ask", Outcome.OK)]
+
+
+@MODES
+def test_a_block_in_which_another_one_was_given_up_has_measured_nothing(mode: Mode) -> None:
+    on = Measured(mode)
+
+    def pick(_call: Call, client: Any) -> Any:
+        async def inner() -> None:
+            async with AsyncCall(client, "pick", 10.0):
+                raise RescheduleTaskImmediately
+
+        if mode is Mode.ASYNC:
+            return inner()
+        with SyncCall(client, "pick", 10.0):
+            raise RescheduleTaskImmediately
+
+    with pytest.raises(RescheduleTaskImmediately):
+        on.run(pick)
+    assert (on.samples, on.client.in_flight) == ([], 0)
 
 
 @MODES
@@ -313,3 +333,110 @@ def test_an_operation_that_a_class_leaves_out_is_refused() -> None:
         assert on.samples == []
         [(found, _)] = on.process_state.errors.counts.items()
         assert found.name == "UndeclaredError"
+
+
+@MODES
+def test_past_the_deadline_the_outcome_is_a_timeout_whatever_the_block_says(mode: Mode) -> None:
+    def fail(call: Call, _client: Any) -> None:
+        time.sleep(0.05)
+        call.fail("nothing was retrieved")
+
+    def raise_late(_call: Call, _client: Any) -> None:
+        time.sleep(0.05)
+        raise ValueError("no")
+
+    on = Measured(mode, deadline=0.02)
+    on.run(fail)
+    on.run(raise_late)
+    assert [sample.outcome for sample in on.samples] == [Outcome.TIMEOUT, Outcome.TIMEOUT]
+
+
+def test_a_search_that_the_deadline_of_its_block_cancels_is_a_timeout_too() -> None:
+    on = Measured(Mode.ASYNC, deadline=0.02, seconds=30)
+    on.run(lambda _call, client: client.search(None))
+    assert [(one.operation, one.outcome) for one in on.samples] == [
+        ("search", Outcome.TIMEOUT),
+        ("ask", Outcome.TIMEOUT),
+    ]
+
+
+@MODES
+@pytest.mark.parametrize(("rows", "raised"), [(None, TypeError), (2.0, TypeError), ("3", TypeError), (-1, ValueError)])
+def test_rows_are_a_whole_number(mode: Mode, rows: Any, raised: type[Exception]) -> None:
+    def ask(call: Call, _client: Any) -> None:
+        with pytest.raises(raised):
+            call.rows = rows
+        call.rows = np.int64(5)
+
+    on = Measured(mode)
+    on.run(ask)
+    assert [(sample.rows, type(sample.rows)) for sample in on.samples] == [(5, int)]
+
+
+@MODES
+def test_a_call_is_used_once_and_what_it_reports_later_changes_no_sample(mode: Mode) -> None:
+    on = Measured(mode)
+    call = on.run(lambda call, _client: call.stage("embed", 0.5))
+    call.stage("embed", 0.5)
+    assert on.samples[0].stages == {"embed": 0.5}
+    with pytest.raises(RuntimeError, match="used once"):
+        call._begin()
+
+
+@MODES
+def test_the_names_of_the_clients_operations_are_the_clients(mode: Mode) -> None:
+    on = Measured(mode)
+    with pytest.raises(OperationNameError, match="'search' is timed by the client itself"):
+        on.run(nothing, "search")
+
+
+def test_what_outlives_its_block_is_not_part_of_it() -> None:
+    on = Measured(Mode.ASYNC, seconds=0.001)
+
+    async def outlive() -> None:
+        over = asyncio.Event()
+
+        async def later() -> None:
+            await over.wait()
+            await on.client.search(None)
+
+        async with AsyncCall(on.client, "ask", 10.0):
+            task = asyncio.create_task(later())
+            await asyncio.sleep(0)
+        over.set()
+        await task
+        on.client.close()
+        with pytest.raises(ClosedError):
+            await asyncio.create_task(later(), context=task.get_context() if hasattr(task, "get_context") else None)
+
+    asyncio.run(outlive())
+    assert [(one.operation, one.nested) for one in on.samples] == [("ask", False), ("search", False)]
+
+
+def test_a_block_in_a_generator_that_is_left_early_is_counted() -> None:
+    on = Measured(Mode.ASYNC)
+
+    async def tokens() -> Any:
+        async with AsyncCall(on.client, "ask", 10.0):
+            for number in range(10):
+                yield number
+
+    async def leave_early() -> None:
+        async for _ in tokens():
+            break
+        await asyncio.sleep(0.01)  # the loop closes the generator
+        await on.client.search(None)
+
+    asyncio.run(leave_early())
+    assert [(one.operation, one.nested) for one in on.samples] == [("ask", False), ("search", False)]
+    assert on.client.in_flight == 0
+
+
+@MODES
+def test_what_is_refused_spoils_no_recall(mode: Mode) -> None:
+    on = Measured(mode)
+    on.client.refused = frozenset({"insert"})
+    insert = on.client.insert if mode is Mode.SYNC else lambda nodes: asyncio.run(on.client.insert(nodes))
+    with pytest.raises(UndeclaredError):
+        insert([])
+    assert on.client._checks.changed_at is None

@@ -45,7 +45,7 @@ phases = st.builds(
 )
 shares = st.builds(ShareFrom, seconds, numbers, numbers)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
-    **dict.fromkeys(("settings", "truth", "body"), tables),
+    **dict.fromkeys(("settings", "ground_truth", "body"), tables),
     **dict.fromkeys(("run_id", "reason", "version", "locustfile", "parent", "error"), words),
     **dict.fromkeys(("sequence", "number", "in_flight", "report"), numbers),
     "labels": st.dictionaries(words, words, max_size=3),
@@ -58,7 +58,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 
 
 PARTS: dict[str, Any] = {
-    **{name: {"x": "y"} for name in ("settings", "truth", "body", "labels")},
+    **{name: {"x": "y"} for name in ("settings", "ground_truth", "body", "labels")},
     **dict.fromkeys(("run_id", "reason", "version", "locustfile"), "text"),
     **dict.fromkeys(("sequence", "number", "report"), 7),
     "phase": Phase(0, Mode.SYNC, 8),

@@ -72,7 +72,7 @@ def test_a_phase_is_finalised_again_where_counts_come_late(work: Counter[str]) -
     assert [one.record.operations[0].count for one in again] == [100, 100, 101, 100]
     [level] = compared.take(again)
     assert level.comparison is not None
-    assert "phase 2 lost 1 workers" in level.comparison.reasons
+    assert "phase 2 lost 1 worker" in level.comparison.reasons
     assert work == {"finalise": 6, "compare_phases": 2}
 
 

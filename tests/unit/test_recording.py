@@ -107,14 +107,14 @@ def test_a_run_that_is_ended_before_it_has_begun_could_not_start(
 def test_no_secret_of_the_locustfiles_own_is_in_the_command_line_of_a_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doubts, parser = ParserErrors(), get_empty_argument_parser(default_config_files=[])
+    parser_errors, parser = ParserErrors(), get_empty_argument_parser(default_config_files=[])
     setup_parser_arguments(parser)
-    add_arguments(parser, {}, doubts)
+    add_arguments(parser, {}, parser_errors)
     parser.add_argument("--llm-key", "-k", is_secret=True)  # a listener of the locustfile, after ours
     parser.add_argument("--llm-name")
     monkeypatch.setattr(sys, "argv", ["locust", "--llm-key", "hidden", "--llm-name", "shown", "--token=hidden"])
     ledger = Ledger()
-    ending = Ending(ledger, doubts.secret_flags)
+    ending = Ending(ledger, parser_errors.secret_flags)
     plan = (Phase(0, Mode.SYNC, 2, seconds=2.0),)
     ending.begin(Run("one", Settings(record=str(tmp_path)), plan), ServerInfo("2.3.5", "milvus"), 1)
     ledger.open(plan[0], 10.0, 12.0)

@@ -6,8 +6,8 @@ import pytest
 from pymilvus.client.types import LoadState
 from pymilvus.exceptions import MilvusException
 
-from loadgen.store import collection as module
-from loadgen.store.collection import Collection
+from loadgen.milvus.store import collection as module
+from loadgen.milvus.store.collection import Collection
 
 FAISS = (
     "Error in void faiss::read_vector(VectorT&, IOReader*) [with VectorT = MaybeOwnedVector<int>] at "
@@ -45,8 +45,10 @@ def collection_of(client: Client) -> Collection:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that have passed: only pauses take any."""
     now = [0.0]
-    monkeypatch.setattr("loadgen.store.collection.time.perf_counter", lambda: now[0])
-    monkeypatch.setattr("loadgen.store.collection.time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr("loadgen.milvus.store.collection.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr(
+        "loadgen.milvus.store.collection.time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds)
+    )
     return now
 
 

@@ -212,7 +212,7 @@ def test_a_stall_at_the_end_of_a_phase_is_warned_of_and_a_usual_end_is_not() -> 
     stalled = phase("async", 8, unfinished=8, longest_unfinished_seconds=2.5)
     (told,) = explain(record(usual, stalled)).warnings
     assert told == (
-        "When phase 2 ended, 8 operations were waiting or under way, one of them for 2,500 ms. The longest that ended "
+        "When phase 2 ended, 8 operations waited or were in flight, one for 2,500 ms. The longest that ended "
         "took 10 ms: the stall is in no figure."
     )
 

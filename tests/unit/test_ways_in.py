@@ -51,14 +51,14 @@ texts = st.one_of(
 
 def parse(*arguments: str) -> Judged:
     """As the `locust` command reads arguments, variables and files."""
-    doubts = ParserErrors()
+    parser_errors = ParserErrors()
     parser = get_empty_argument_parser(default_config_files=[])
     setup_parser_arguments(parser)
-    add_arguments(parser, {}, doubts)
+    add_arguments(parser, {}, parser_errors)
     options = parser.parse_args(list(arguments))
 
     def read() -> Settings:
-        doubts.check()
+        parser_errors.check()
         return read_settings(options, None)
 
     return judge(read)

@@ -5,8 +5,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from loadgen.measure.operation import NAME, STAGES_AT_MOST
 from loadgen.measure.sample import Mode, Outcome, count_failures
 from loadgen.results.record.part import Count, Figure, Part, Share
+
+StageName = Annotated[str, Field(pattern=rf"^{NAME.pattern}$")]
 
 
 class Durations(Part):
@@ -69,7 +72,7 @@ class OperationRecord(Counted):
     nested: dict[Outcome, Count] = Field(default_factory=dict)
     """Of the outcomes, those of operations that were part of others, such as the search of an answer: totals leave
     them out."""
-    stages: dict[str, Durations] = Field(default_factory=dict)
+    stages: Annotated[dict[StageName, Durations], Field(max_length=STAGES_AT_MOST)] = Field(default_factory=dict)
     """Times of the parts that the operations reported, by their names, of answered operations and timeouts."""
     recall: Share
     """Mean part (0 to 1) of the exact nearest neighbours that the checked searches found."""

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from loadgen.measure.sample import Outcome, count_answers, count_failures, share_empty
 from loadgen.results.record import Comparison, OperationRecord, Outside, PhaseRecord, RunRecord
 from loadgen.results.requirements.parsing import PER_CENT, TIME_UNITS, TIMES, FailureLimit, Requirement
+from loadgen.text.listing import count_of
 
 NOTHING = "nothing measured"
 COMPARATORS: dict[str, Callable[[float, float], bool]] = {
@@ -225,5 +226,11 @@ def _troubles(phase: PhaseRecord) -> str:
 
 
 def _sought(wanted: Requirement) -> str:
-    level = f"{wanted.rate:g}/s" if wanted.rate else f"{wanted.concurrency} users" if wanted.concurrency else "any load"
+    level = (
+        f"{wanted.rate:g}/s"
+        if wanted.rate
+        else count_of(wanted.concurrency, "user")
+        if wanted.concurrency
+        else "any load"
+    )
     return f"no {wanted.operation} of {wanted.mode or 'any mode'} at {level}"

@@ -10,7 +10,7 @@ from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, PhaseRecord, RunRecord
 from loadgen.results.series import Series, find_series, mean_recall, most_empty
 from loadgen.results.verdict.phrases import first_of, show_share, show_time
-from loadgen.text.listing import join, join_some, name_phases
+from loadgen.text.listing import count_of, join, join_some, name_phases
 
 SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
 IN_THE_RECORD = "like these: the run record has them all."
@@ -149,7 +149,7 @@ def _hanging(record: RunRecord) -> Iterator[str]:
         longest = max((part.response_seconds.max or 0.0 for part in phase.operations), default=0.0)
         if oldest is not None and hangs(oldest, longest):
             yield (
-                f"When phase {number} ended, {phase.unfinished:,} operations were waiting or under way, one of them "
+                f"When phase {number} ended, {count_of(phase.unfinished, 'operation')} waited or were in flight, one "
                 f"for {show_time(oldest)}. The longest that ended took {show_time(longest)}: the stall is in no figure."
             )
 

@@ -11,18 +11,18 @@ from loadgen.settings.faults import SettingsError
 
 
 def doubted(*arguments: str) -> tuple[ParserErrors, list[str]]:
-    """The doubts and the faults of a command line, joined as a run tells them."""
-    doubts = ParserErrors()
+    """The errors and the faults of a command line, joined as a run tells them."""
+    parser_errors = ParserErrors()
     parser = get_empty_argument_parser(default_config_files=[])
     setup_parser_arguments(parser)
-    add_arguments(parser, {}, doubts)
+    add_arguments(parser, {}, parser_errors)
     options = parser.parse_args(list(arguments))
     try:
         read_settings(options, options.host)
-        doubts.check()
+        parser_errors.check()
     except SettingsError as error:
-        return doubts, doubts.join(error).splitlines()[1:]
-    return doubts, []
+        return parser_errors, parser_errors.join(error).splitlines()[1:]
+    return parser_errors, []
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,6 @@ def test_switches_that_are_right_are_read(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_worker_warns(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "run.conf"
     file.write_text("concurency = 3\n")
-    doubts, _ = doubted("--config", str(file))
-    doubts.warn()
+    parser_errors, _ = doubted("--config", str(file))
+    parser_errors.warn()
     assert [message.partition(":")[0] for message in caplog.messages] == ["Ignored in this worker"]
