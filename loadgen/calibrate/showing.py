@@ -16,7 +16,7 @@ WIDTH = 150
 EDGE = 0.1
 """Per cent to both sides of a percentile: where the known delay jumps there, either value is right."""
 SHOWN = (0, 2, 3)
-"""SlotQueue of p50, p99 and p99.9."""
+"""Where p50, p99 and p99.9 stand in a list of quantiles."""
 NOTES = """\
 Known: what the delays imply for arrivals on a schedule; where they jump at a percentile, both sides of the jump.
 Kept: from a call's arrival at the server to its answer. Server late: how much later than due it answered; above 1 ms

@@ -13,13 +13,15 @@ from time import perf_counter
 
 from loadgen.exporters.buckets import DURATIONS, LAGS, SHARES, Buckets
 from loadgen.measure.health import CPU_LIMIT, LAG_LIMIT, Beat, beats_missed, too_late
-from loadgen.measure.operation import NAMES_AT_MOST, Operation
+from loadgen.measure.operation import NAMES_AT_MOST, STAGES_AT_MOST, Operation
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.settings.model import Settings
 
 OPERATIONS = NAMES_AT_MOST
 """Different names of operations since the process began; further ones are counted together as `other`."""
+STAGES = 4 * STAGES_AT_MOST
+"""Series of stages since the process began, which may serve many runs; further ones are counted as `other`, too."""
 OTHER = "other"
 UNSEEN_SECONDS = 2.0
 """Seconds of a phase without a look at the process after which nobody knows whether it is saturated."""
@@ -141,7 +143,10 @@ class Exporter:
         return known.setdefault(name, Series())
 
     def _stage(self, mode: Mode, operation: str, stage: str) -> Buckets:
-        return self.stages.setdefault((mode, operation, stage), Buckets(DURATIONS))
+        key = (mode, operation, stage)
+        if key not in self.stages and len(self.stages) >= STAGES:
+            key = (mode, OTHER, OTHER)
+        return self.stages.setdefault(key, Buckets(DURATIONS))
 
     def _series(self, mode: Mode, operation: str) -> Series:
         known = self.series[mode]

@@ -82,9 +82,8 @@ class Starting:
             self._undo()
             raise
         except BaseException as error:
-            if (
-                self._interrupt.came or self._process_state.closed
-            ):  # the workers have gone for that, or a store was closed
+            ended = self._interrupt.came or self._process_state.closed
+            if ended:  # the workers have gone for that, or a store was closed
                 raise gevent.GreenletExit from error
             self._refuse(describe_error(error))
 

@@ -1,7 +1,7 @@
 """Arrivals of one phase in one process: each starts when it is due, whatever the earlier ones do.
 
 One thread keeps the schedule of both modes: it sleeps to within a tenth of a millisecond, where the timers of an event
-loop have whole milliseconds. It hands each arrival to a place in flight, which is a thread or becomes a coroutine.
+loop have whole milliseconds. It hands each arrival to a slot in flight, which is a thread or becomes a coroutine.
 What makes it late (a busy interpreter, say) is in the response times, which count from when the arrival was due.
 """
 
@@ -75,23 +75,23 @@ class Dispatcher:
         """Seconds by which the latest arrival there was handed over late since somebody set this to 0."""
 
     def prepare(self) -> None:
-        """Begin all places. Raises RuntimeError where the system gives no more threads."""
+        """Begin all slots. Raises RuntimeError where the system gives no more threads."""
         for slot in self._slots:
             slot.begin()
 
     @property
     def missing(self) -> int:
-        """SlotQueue that are not yet ready."""
+        """Slots that are not yet ready."""
         return sum(not slot.ready for slot in self._slots)
 
     @property
     def failed(self) -> int:
-        """SlotQueue that never will be ready, as an on_start raised."""
+        """Slots that never will be ready, as an on_start raised."""
         return sum(slot.failed for slot in self._slots)
 
     @property
     def in_flight(self) -> int:
-        """SlotQueue with an arrival that is not over; its task may do something else than an operation."""
+        """Slots with an arrival that is not over; its task may do something else than an operation."""
         return self._slot_queue.taken
 
     @property
@@ -106,11 +106,11 @@ class Dispatcher:
 
     @property
     def leaving(self) -> int:
-        """SlotQueue that have not yet called their on_stop."""
+        """Slots that have not yet called their on_stop."""
         return sum(not slot.over for slot in self._slots)
 
     def start(self, start: float, turn: Turn) -> None:
-        """Keep the schedule whose offset 0 is at `start` (perf_counter), from the turn on; all places are ready."""
+        """Keep the schedule whose offset 0 is at `start` (perf_counter), from the turn on; all slots are ready."""
         self._slot_queue.fill(reversed(self._slots))
         self._turns.append(turn)
         self._thread = threading.Thread(target=self._keep, args=(start,), name="loadgen-arrivals", daemon=True)
@@ -129,7 +129,7 @@ class Dispatcher:
             self._thread.join()
 
     def dismiss(self) -> None:
-        """Call on_stop on every place, when it is free; after `halt`."""
+        """Call on_stop on every slot, when it is free; after `halt`."""
         for slot in self._slots:
             slot.end()
 

@@ -1,4 +1,4 @@
-"""Who may be in flight: so many places, and the arrivals that wait for one."""
+"""Who may be in flight: the free slots, and the arrivals that wait for one."""
 
 import threading
 from collections import deque
@@ -27,14 +27,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Arrivals that found no place: when they were due, and when they were given up."""
+    """Arrivals that found no slot: when they were due, and when they were given up."""
 
     due: tuple[float, ...]
     at: float
 
 
 class SlotQueue(Generic[S]):
-    """The free places, last used first, and a queue before them. From any thread.
+    """The free slots, last used first, and a queue before them. From any thread.
 
     An arrival that has waited for `max_wait` seconds is dropped: `tell` is called with it, never under the lock.
     """
@@ -47,19 +47,19 @@ class SlotQueue(Generic[S]):
         self._waiting: deque[Arrival] = deque()
         self._number = 0
 
-    def fill(self, places: Iterable[S]) -> None:
-        """Add free places."""
+    def fill(self, slots: Iterable[S]) -> None:
+        """Add free slots."""
         with self._lock:
-            self._free.extend(places)
+            self._free.extend(slots)
             self._number = len(self._free)
 
     @property
     def taken(self) -> int:
-        """SlotQueue with an operation under way."""
+        """Slots with an operation under way."""
         return self._number - len(self._free)
 
     def arrive(self, arrival: Arrival, now: float) -> S | None:
-        """A place that is the arrival's from now on; None where it has to wait."""
+        """A slot that is the arrival's from now on; None where it has to wait."""
         with self._lock:
             if self._free and not self._waiting:
                 return self._free.pop()
@@ -67,13 +67,13 @@ class SlotQueue(Generic[S]):
         self.expire(now)
         return None
 
-    def release(self, place: S, now: float) -> Arrival | None:
-        """Free a place for the arrival that has waited longest, which is returned; None where nobody waits."""
+    def release(self, slot: S, now: float) -> Arrival | None:
+        """Free a slot for the arrival that has waited longest, which is returned; None where nobody waits."""
         self.expire(now)
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()
-            self._free.append(place)
+            self._free.append(slot)
             return None
 
     def expire(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""A place in flight with the users that sit on it: an OS thread, or a coroutine whenever an operation is due."""
+"""A concurrency slot and its users: an OS thread, or a coroutine whenever an operation is due."""
 
 import asyncio
 import threading
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from loadgen.users.base import LoadUser
 
 TRIES = 1_000
-"""TaskChoices that are drawn for one arrival, where tasks ask for another one, before it counts as dropped."""
+"""Tasks that are drawn for one arrival, where tasks ask for another one, before it counts as dropped."""
 
 
 class Slot(ABC):
@@ -30,19 +30,19 @@ class Slot(ABC):
     def __init__(
         self,
         users: Sequence["LoadUser"],
-        places: SlotQueue["Slot"],
+        slots: SlotQueue["Slot"],
         draw: Callable[[], TaskChoice],
         drop: Callable[[Drop], object],
     ) -> None:
         self.users = tuple(users)
-        self._slot_queue = places
+        self._slot_queue = slots
         self._draw = draw
         self._drop = drop
         self._joined = self.users[0].process_state.joining()
         self.ready = False
         """All users are past their on_start."""
         self.failed = False
-        """An on_start raised: the place will never be ready."""
+        """An on_start raised: the slot will never be ready."""
         self.over = False
 
     @abstractmethod
@@ -66,7 +66,7 @@ class Slot(ABC):
             for user in self.users:
                 yield user.on_start
             self.ready = True
-        except (Exception, *ENDS) as error:  # noqa: BLE001 - counted; a place that is never ready is missed
+        except (Exception, *ENDS) as error:  # noqa: BLE001 - counted; a slot that is never ready is missed
             self.failed = True
             self.users[0].report_error(error)
         self._report()
@@ -85,7 +85,7 @@ class Slot(ABC):
         for user in self.users if self.ready else ():
             try:
                 yield user.on_stop
-            except (Exception, *ENDS) as error:  # noqa: BLE001 - told, and the place goes on ending
+            except (Exception, *ENDS) as error:  # noqa: BLE001 - told, and the slot goes on ending
                 user.report_error(error)
         self.over = True
 
@@ -106,7 +106,7 @@ class Slot(ABC):
                     user.report_error(error)
             except ENDS:
                 pass
-            except Exception as error:  # noqa: BLE001 - counted as any task's; the place goes on, also after sys.exit()
+            except Exception as error:  # noqa: BLE001 - counted as any task's; the slot goes on, also after sys.exit()
                 user.report_error(error)
             if client.due is None:  # the operation has taken it
                 return
@@ -126,7 +126,7 @@ class SyncSlot(Slot):
 
     def begin(self) -> None:
         """Start the thread. Raises RuntimeError where the system gives no more threads."""
-        threading.Thread(target=self._live, name=f"loadgen-place-{self.users[0].number}", daemon=True).start()
+        threading.Thread(target=self._live, name=f"loadgen-slot-{self.users[0].number}", daemon=True).start()
 
     def hand(self, arrival: Arrival) -> None:
         """Wake the thread."""

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loadgen.exporters import Exporter, Role, new_registry
 from loadgen.exporters.buckets import DURATIONS
-from loadgen.exporters.counting import OPERATIONS
+from loadgen.exporters.counting import OPERATIONS, STAGES
 from loadgen.measure.health import Beat
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.operation import Operation
@@ -388,3 +388,11 @@ def test_nested_operations_have_series_of_their_own_and_stages_beside_the_others
     assert registry.get_sample_value("loadgen_stage_seconds_count", SEARCH | {"stage": "embed"}) == 2
     asked = SEARCH | {"operation": "ask", "stage": "generate"}
     assert registry.get_sample_value("loadgen_stage_seconds_sum", asked) == pytest.approx(0.02)
+
+
+def test_stages_of_many_runs_do_not_grow_without_end() -> None:
+    exporter, registry = make()
+    exporter([sample()._replace(stages={f"stage_{number}": 0.01}) for number in range(STAGES + 50)])
+    assert len(exporter.stages) == STAGES + 1
+    other = SEARCH | {"operation": "other", "stage": "other"}
+    assert registry.get_sample_value("loadgen_stage_seconds_count", other) == 50
