@@ -393,21 +393,21 @@ def test_the_names_of_the_clients_operations_are_the_clients(mode: Mode) -> None
 def test_what_outlives_its_block_is_not_part_of_it() -> None:
     on = Measured(Mode.ASYNC, seconds=0.001)
 
+    async def search_after(event: asyncio.Event) -> None:
+        await event.wait()
+        await on.client.search(None)
+
     async def outlive() -> None:
-        over = asyncio.Event()
-
-        async def later() -> None:
-            await over.wait()
-            await on.client.search(None)
-
+        over, closed = asyncio.Event(), asyncio.Event()
         async with AsyncCall(on.client, "ask", 10.0):
-            task = asyncio.create_task(later())
+            outliving = [asyncio.create_task(search_after(event)) for event in (over, closed)]
             await asyncio.sleep(0)
         over.set()
-        await task
+        await outliving[0]
         on.client.close()
+        closed.set()
         with pytest.raises(ClosedError):
-            await asyncio.create_task(later(), context=task.get_context() if hasattr(task, "get_context") else None)
+            await outliving[1]
 
     asyncio.run(outlive())
     assert [(one.operation, one.nested) for one in on.samples] == [("ask", False), ("search", False)]
