@@ -165,7 +165,7 @@ class ProcessState:
         self.queue.put(self.settle)
 
     def settle(self) -> None:
-        """Compare the answers put aside with the truth, and count them. On the hub alone, after what the queue holds."""
+        """Compare the answers put aside with the truth, and count them. On the hub, after what the queue holds."""
         for check in self.checks.settle():
             phase = self.ledger.check(check) or self.phase
             if phase is not None:
