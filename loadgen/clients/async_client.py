@@ -17,8 +17,10 @@ class AsyncClient(Client):
 
     mode = Mode.ASYNC
 
-    def __init__(self, store: MilvusVectorStore, emit: Callable[[Sample], None], checks: Checks | None = None) -> None:
-        super().__init__(emit, checks)
+    def __init__(
+        self, store: MilvusVectorStore, emit: Callable[[Sample], None], checks: Checks | None = None, variant: str = ""
+    ) -> None:
+        super().__init__(emit, checks, variant)
         self._store = store
 
     async def search(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult | None:

@@ -84,8 +84,10 @@ class Client:
     operations: ClassVar[tuple[Operation, ...]] = OPERATIONS
     """What it can do, beside what a locustfile measures itself."""
 
-    def __init__(self, emit: Callable[[Sample], None], checks: Checks | None = None) -> None:
+    def __init__(self, emit: Callable[[Sample], None], checks: Checks | None = None, variant: str = "") -> None:
         self._emit = emit
+        self.variant = variant or self.mode.value
+        """Name of the variant whose samples it makes; the mode where nothing else is compared."""
         self._checks = checks or Checks()
         self.operation_names, self.stage_names = new_operation_names(), new_stage_names()
         """Those of the process's run, where a user shares them with all others."""
@@ -167,7 +169,7 @@ class Client:
             call.samples += 1
         parts = dict(stages) if stages else NO_STAGES
         nested = call is not None
-        self._emit(Sample(self.mode, operation, scheduled, started, finished, outcome, rows, error, nested, parts))
+        self._emit(Sample(self.variant, operation, scheduled, started, finished, outcome, rows, error, nested, parts))
         return True
 
     def fail(self, token: int, error: BaseException, stages: Mapping[str, float] | None = None) -> None:

@@ -30,7 +30,6 @@ from loadgen.control.states import State, StateMachine
 from loadgen.datasets import GroundTruth
 from loadgen.exporters import Exporter
 from loadgen.measure.phase import Phase
-from loadgen.measure.sample import Mode
 from loadgen.runtime.hub import pause
 from loadgen.settings.model import Settings
 from loadgen.text.listing import count_of
@@ -70,7 +69,7 @@ class Agent:
         self.arrivals = Arrivals(environment, process_state, self._is_running)
         self._actions: Mapping[type[Any], Callable[[Any], Any]] = {
             Prepare: self._prepare,
-            Learn: lambda command: process_state.checks.learn(GroundTruth.from_message(command.ground_truth)),
+            Learn: lambda command: process_state.checks.learn(map(GroundTruth.from_message, command.ground_truths)),
             Announce: lambda command: self._announce(command.phase),
             CountUsers: lambda _: self._count_users(),
             CountMissingSlots: lambda command: self.arrivals.count_missing(command.phase),
@@ -78,7 +77,7 @@ class Agent:
             OpenWindow: self._open_window,
             Reshare: self._reshare,
             IsOver: lambda command: command.number in process_state.over,
-            Describe: lambda command: self._describe(command.mode),
+            Describe: lambda command: self._describe(command.variant),
             Drain: self._drain,
             Stop: self._stop,
         }
@@ -194,9 +193,9 @@ class Agent:
         }
         return {name: len(users) for name, users in found.items()}
 
-    def _describe(self, mode: Mode) -> dict[str, Any]:
-        stores = self._process_state.stores.get(mode, ())
-        return {"connections": len(stores), "data": self._process_state.seen.get(mode, [])}
+    def _describe(self, variant: str) -> dict[str, Any]:
+        stores = self._process_state.stores.get(variant, ())
+        return {"connections": len(stores), "data": self._process_state.seen.get(variant, [])}
 
     def _open_window(self, command: OpenWindow) -> None:
         """Begin the warm-up, now or some time ago; what finishes after it, for as long as the phase lasts, counts.
@@ -218,13 +217,13 @@ class Agent:
         end = start + phase.seconds if phase.seconds else float("inf")
         self._process_state.ledger.open(phase, start, end, entered=perf_counter())
         if command.share is not None:
-            self.exporter.offer(phase.mode, phase.rate / command.share.parts)
+            self.exporter.offer(phase.variant, phase.rate / command.share.parts)
             self.arrivals.begin(begun, command.share)
 
     def _reshare(self, command: Reshare) -> None:
         phase = self._process_state.phase
         if phase is not None:
-            self.exporter.offer(phase.mode, phase.rate / command.share.parts)
+            self.exporter.offer(phase.variant, phase.rate / command.share.parts)
         self.arrivals.reshare(command.share)
 
     def _drain(self, command: Drain | Stop) -> dict[str, Any]:
@@ -243,8 +242,7 @@ class Agent:
             self._check_run(command)
         self.arrivals.complete()
         self._check_run(command)
-        for mode in Mode:
-            self.exporter.offer(mode, 0.0)
+        self.exporter.rest()
         self.exporter.leave()
         self._process_state.ledger.close(perf_counter())
         if not self._process_state.queue.flush():

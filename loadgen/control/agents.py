@@ -150,7 +150,7 @@ class Agents:
         who = [f"{len(names)} workers" if len(names) > 1 else f"worker {names[0]}" for names in alike.values()]
         return "; ".join(f"{one} cannot take part: {error}" for one, error in zip(who, alike, strict=True))
 
-    def prepare(self, agent: str, settings: Mapping[str, Any], ground_truth: Mapping[str, Any] | None) -> str:
+    def prepare(self, agent: str, settings: Mapping[str, Any], ground_truths: tuple[Mapping[str, Any], ...]) -> str:
         """Make a newcomer ready for the run in progress; empty, or why it cannot take part."""
         run_id = self.run_id
         call = self.ask({agent: Prepare(settings)}, PREPARE_WITHIN)
@@ -158,8 +158,8 @@ class Agents:
             return ""
         if agent not in call.values:
             return call.errors.get(agent, f"no answer within {PREPARE_WITHIN:g} s")
-        if ground_truth is not None:
-            self.ask({agent: Learn(ground_truth)})
+        if ground_truths:
+            self.ask({agent: Learn(ground_truths)})
         self._prepared.add(agent)
         return ""
 

@@ -44,7 +44,7 @@ class Arrivals:
         wanted = (phase.number, phase.attempt)
         if self._dispatcher is None or self._phase != wanted:
             if not self._is_running() or self._process_state.closed:
-                return self._process_state.settings.max_in_flight
+                return self._process_state.settings_for(phase.variant).max_in_flight
             if self._dispatcher is not None:  # made late, for a phase that was over meanwhile
                 self._dispatcher.halt()
                 self._dispatcher.dismiss()

@@ -29,6 +29,7 @@ from loadgen.measure.ledger import Counted
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause, spawn
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import longest_deadline
 from loadgen.text.listing import count_of
 
 WORKERS_WITHIN = 60.0
@@ -107,8 +108,8 @@ class Coordinator:
 
     def teach(self) -> None:
         """Give the exact neighbours, which were found in one process, to all."""
-        if self.run.ground_truth is not None:
-            self.agents.ask_all(Learn(self.run.ground_truth.as_message()))
+        if self.run.ground_truths:
+            self.agents.ask_all(Learn(tuple(one.as_message() for one in self.run.ground_truths)))
 
     def end_early(self, reason: str) -> None:
         """The run cannot go on; the first reason counts."""
@@ -165,7 +166,9 @@ class Coordinator:
 
     def finish(self, phase: Phase) -> None:
         """Wait until the phase's users are gone and all they did is counted here."""
-        self._collect(Drain(), self.run.settings.deadline + ANSWER_WITHIN)  # the last operations may take that long
+        self._collect(
+            Drain(), longest_deadline(self.run.settings) + ANSWER_WITHIN
+        )  # the last operations may take that long
         self._host.leave()
         self.agents.present()
         self._gathering.count_lost(self.run.expected)

@@ -73,10 +73,10 @@ class Gathering:
             window.lose(lacking)
 
     def describe_sides(self, within: float = ANSWER_WITHIN) -> None:
-        """Keep with the phase how many connections its mode had, and what data they saw."""
+        """Keep with the phase how many connections its variant had, and what data they saw."""
         window = self.window
         if window is not None:
-            seen = self._agents.ask_all(Describe(window.phase.mode), within)
+            seen = self._agents.ask_all(Describe(window.phase.variant), within)
             window.connections = sum(one["connections"] for one in seen)
             window.data = tuple(sorted({found for one in seen for found in one["data"]}))
 

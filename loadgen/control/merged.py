@@ -9,7 +9,7 @@ from typing import Any
 from loadgen.measure.errors import TaskErrors
 from loadgen.measure.ledger import count_outside, outside_from_message
 from loadgen.measure.phase import Phase
-from loadgen.measure.sample import Mode, Outcome
+from loadgen.measure.sample import Outcome
 from loadgen.measure.window import Window
 
 
@@ -26,9 +26,9 @@ class _Agent:
     sequence: int = 0
     parts: dict[tuple[int, int], _Part] = field(default_factory=dict)
     """By number and attempt of the phase."""
-    outside: dict[tuple[Mode, str], Counter[Outcome]] = field(default_factory=dict)
-    nested_outside: dict[tuple[Mode, str], Counter[Outcome]] = field(default_factory=dict)
-    dropped_outside: Counter[Mode] = field(default_factory=Counter)
+    outside: dict[tuple[str, str], Counter[Outcome]] = field(default_factory=dict)
+    nested_outside: dict[tuple[str, str], Counter[Outcome]] = field(default_factory=dict)
+    dropped_outside: Counter[str] = field(default_factory=Counter)
     errors_outside: TaskErrors = field(default_factory=TaskErrors)
 
 
@@ -66,7 +66,7 @@ class MergedLedger:
             known.nested_outside = outside_from_message(report["nested_outside"])
             known.errors_outside = TaskErrors()
             known.errors_outside.merge(report["errors_outside"])
-            known.dropped_outside = Counter({Mode(mode): number for mode, number in report["dropped_outside"].items()})
+            known.dropped_outside = Counter(report["dropped_outside"])
         for message in report["windows"]:
             self._take_part(known, agent, sequence, message)
 
@@ -105,9 +105,9 @@ class MergedLedger:
             window.recalls.changed = number >= first
 
     @property
-    def outside(self) -> Mapping[tuple[Mode, str], Counter[Outcome]]:
+    def outside(self) -> Mapping[tuple[str, str], Counter[Outcome]]:
         """How the operations ended that no phase has counted."""
-        total: dict[tuple[Mode, str], Counter[Outcome]] = {}
+        total: dict[tuple[str, str], Counter[Outcome]] = {}
         for agent in self._agents.values():
             for key, ends in agent.outside.items():
                 total.setdefault(key, Counter()).update(ends)
@@ -117,9 +117,9 @@ class MergedLedger:
         return total
 
     @property
-    def nested_outside(self) -> Mapping[tuple[Mode, str], Counter[Outcome]]:
+    def nested_outside(self) -> Mapping[tuple[str, str], Counter[Outcome]]:
         """The same of those that were part of other operations."""
-        total: dict[tuple[Mode, str], Counter[Outcome]] = {}
+        total: dict[tuple[str, str], Counter[Outcome]] = {}
         for agent in self._agents.values():
             for key, ends in agent.nested_outside.items():
                 total.setdefault(key, Counter()).update(ends)
@@ -129,13 +129,13 @@ class MergedLedger:
         return {key: ends for key, ends in total.items() if ends}
 
     @property
-    def dropped_outside(self) -> Mapping[Mode, int]:
+    def dropped_outside(self) -> Mapping[str, int]:
         """Arrivals that were dropped in no phase."""
-        total: Counter[Mode] = Counter()
+        total: Counter[str] = Counter()
         for agent in self._agents.values():
             total.update(agent.dropped_outside)
             for window in self._replaced(agent):
-                total[window.phase.mode] += window.flow.dropped
+                total[window.phase.variant] += window.flow.dropped
         return total
 
     @property

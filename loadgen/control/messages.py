@@ -41,7 +41,8 @@ class Prepare:
 class Learn:
     """The exact neighbours, to check searches by. Answer: None."""
 
-    ground_truth: Mapping[str, Any]
+    ground_truths: tuple[Mapping[str, Any], ...]
+    """One for each number of neighbours that searches ask for."""
     run_id: str = ""
     sequence: int = 0
     kind: Literal["learn"] = "learn"
@@ -124,9 +125,9 @@ class IsOver:
 
 @dataclass(frozen=True, slots=True)
 class Describe:
-    """Answer: the `connections` of a mode that are open here, and the fingerprints of the `data` that they see."""
+    """Answer: the `connections` of a variant that are open here, and the fingerprints of the `data` that they see."""
 
-    mode: Mode
+    variant: str
     run_id: str = ""
     sequence: int = 0
     kind: Literal["describe"] = "describe"

@@ -33,7 +33,8 @@ class Run:
     """Agents that were asked for."""
     labels: dict[str, str] = field(default_factory=dict)
     """Name the run in the metrics: `run_id` and `server`."""
-    ground_truth: GroundTruth | None = None
+    ground_truths: tuple[GroundTruth, ...] = ()
+    """The exact neighbours, for each number of them that searches ask for; none where no search is checked."""
     run_time: float = 0.0
     """Seconds that a run without a plan is to last; 0: until somebody ends it."""
     began: float = math.nan

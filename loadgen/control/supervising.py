@@ -67,8 +67,8 @@ class Supervisor:
     def _admit(self, name: str, run: Run) -> None:
         """Make a worker that has joined ready, and have it count for the closed phase that runs."""
         try:
-            ground_truth = run.ground_truth.as_message() if run.ground_truth is not None else None
-            if why := self._agents.prepare(name, run.settings.as_message(), ground_truth):
+            ground_truths = tuple(one.as_message() for one in run.ground_truths)
+            if why := self._agents.prepare(name, run.settings.as_message(), ground_truths):
                 if name in self._link.connected():
                     self._agents.dismiss(name, why)
                 return

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import longest_deadline
 
 
 @dataclass(slots=True)
@@ -41,4 +42,4 @@ class SuccessWatch:
 
 def find_patience(settings: Settings) -> float:
     """Seconds without a success that end the run: not before an operation could have met its deadline."""
-    return max(settings.give_up_after, settings.deadline + 1) if settings.give_up_after else 0.0
+    return max(settings.give_up_after, longest_deadline(settings) + 1) if settings.give_up_after else 0.0

@@ -1,4 +1,4 @@
-"""Whether sync and async answers to the same query are the same answer."""
+"""Whether the answers of two variants to the same query are the same answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ class Answer:
     scores: tuple[float, ...]
 
 
-def find_difference(sync: Sequence[Answer], asyn: Sequence[Answer]) -> str:
+def find_difference(names: tuple[str, str], one: Sequence[Answer], other: Sequence[Answer]) -> str:
     """Words about the first query whose answers differ, by its place, and how many do; empty where all agree.
 
     The ids have to be the same and their scores within 1e-5. Where scores tie the order may differ, and at the end of
     the answer any of the tied rows will do.
     """
-    different = [number for number, pair in enumerate(zip(sync, asyn, strict=True)) if not agree(*pair)]
+    different = [number for number, pair in enumerate(zip(one, other, strict=True)) if not agree(*pair)]
     if not different:
         return ""
-    first = different[0]
+    at = different[0]
     return (
-        f"sync and async answers differ for {len(different)} of {len(sync)} queries; "
-        f"the first is query {first}: sync {_shown(sync[first], asyn[first])}, async {_shown(asyn[first], sync[first])}"
+        f"{names[0]} and {names[1]} answers differ for {len(different)} of {len(one)} queries; "
+        f"the first is query {at}: {names[0]} {_shown(one[at], other[at])}, {names[1]} {_shown(other[at], one[at])}"
     )
 
 

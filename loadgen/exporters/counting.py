@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from time import perf_counter
+from typing import NamedTuple, TypeVar
 
 from loadgen.exporters.buckets import DURATIONS, LAGS, SHARES, Buckets
 from loadgen.measure.health import CPU_LIMIT, LAG_LIMIT, Beat, beats_missed, too_late
@@ -18,10 +19,13 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.settings.model import Settings
 
+N = TypeVar("N", int, float)
 OPERATIONS = NAMES_AT_MOST
 """Different names of operations since the process began; further ones are counted together as `other`."""
 STAGES = 4 * STAGES_AT_MOST
 """Series of stages since the process began, which may serve many runs; further ones are counted as `other`, too."""
+VARIANTS = 64
+"""Variants since the process began, which may serve many runs; further ones are counted as `other`."""
 OTHER = "other"
 UNSEEN_SECONDS = 2.0
 """Seconds of a phase without a look at the process after which nobody knows whether it is saturated."""
@@ -47,8 +51,15 @@ class Role(StrEnum):
         return self is not Role.WORKER
 
 
+class Kind(NamedTuple):
+    """What a variant is, beside its own settings."""
+
+    mode: Mode
+    client: str
+
+
 class Series:
-    """All operations of one mode and one name since the process began."""
+    """All operations of one variant and one name since the process began."""
 
     __slots__ = ("ok", "others", "response", "rows", "service")
 
@@ -68,25 +79,23 @@ class Series:
 class Exporter:
     """One for each process."""
 
-    def __init__(
-        self, client: str, role: Role, count_users: Callable[[], int], clock: Callable[[], float] = perf_counter
-    ) -> None:
-        self.client = client
+    def __init__(self, role: Role, count_users: Callable[[], int], clock: Callable[[], float] = perf_counter) -> None:
         self.role = role
         self.count_users = count_users
         """Users in this process; those of all its workers for a master."""
-        self.series: dict[Mode, dict[str, Series]] = {mode: {} for mode in Mode}
-        self.nested: dict[Mode, dict[str, Series]] = {mode: {} for mode in Mode}
+        self.series: dict[str, dict[str, Series]] = {}
+        self.nested: dict[str, dict[str, Series]] = {}
         """Of operations that were part of others, which all other series leave out."""
-        self.stages: dict[tuple[Mode, str, str], Buckets] = {}
-        """By mode, operation and stage, of nested operations as well."""
-        self._sync, self._async = self.series[Mode.SYNC], self.series[Mode.ASYNC]
-        self.active = dict.fromkeys(Mode, 0.0)
-        """Seconds in which a phase of this mode made load, by the process that leads."""
-        self.dropped = dict.fromkeys(Mode, 0)
-        self.task_errors = dict.fromkeys(Mode, 0)
-        self.offered = dict.fromkeys(Mode, 0.0)
-        self.recall: dict[Mode, Buckets] = {mode: Buckets(SHARES) for mode in Mode}
+        self.stages: dict[tuple[str, str, str], Buckets] = {}
+        """By variant, operation and stage, of nested operations as well."""
+        self.variants: dict[str, Kind] = {}
+        """Every variant of the process's runs, by its name."""
+        self.active: dict[str, float] = {}
+        """Seconds in which a phase of each variant made load, in the process that leads."""
+        self.dropped: dict[str, int] = {}
+        self.task_errors: dict[str, int] = {}
+        self.offered: dict[str, float] = {}
+        self.recall: dict[str, Buckets] = {}
         self.hub_lag, self.loop_lag = Buckets(LAGS), Buckets(LAGS)
         self.in_flight = 0
         self.settings: Settings | None = None
@@ -100,13 +109,14 @@ class Exporter:
 
     def __call__(self, samples: Sequence[Sample]) -> None:
         """Sink of samples. Durations count answered operations and timeouts, as the ledger's do."""
-        # The enumerations are compared by identity: their hash is a Python function, as dear as all the rest here.
+        # Outcomes are compared by identity: a call of a Python function would be as dear as all the rest here.
+        every = self.series
         for sample in samples:
             if sample.nested:
                 series = self._nested_series(sample)
             else:
-                known = (self._async if sample.mode is Mode.ASYNC else self._sync).get(sample.operation)
-                series = known or self._series(sample.mode, sample.operation)
+                variant = every.get(sample.variant)
+                series = (variant and variant.get(sample.operation)) or self._series(sample.variant, sample.operation)
             series.rows += sample.rows
             outcome = sample.outcome
             if outcome is Outcome.OK:
@@ -116,7 +126,7 @@ class Exporter:
                 if outcome is not Outcome.EMPTY and outcome is not Outcome.TIMEOUT:
                     continue
             for stage, seconds in sample.stages.items():
-                self._stage(sample.mode, sample.operation, stage).add(seconds)
+                self._stage(sample.variant, sample.operation, stage).add(seconds)
             started, finished = sample.started, sample.finished
             seconds = finished - started
             place = bisect_left(DURATIONS, seconds)
@@ -129,45 +139,62 @@ class Exporter:
             response.counts[place] += 1
             response.total += seconds
 
-    def expect(self, operations: Mapping[Mode, Iterable[Operation]]) -> None:
-        """Initialise their series, and those of their stages, to 0: `rate()` misses what precedes the first scrape."""
-        for mode, some in operations.items():
-            for one in sorted(some, key=str):
-                self._series(mode, one.name)
+    def expect(self, variants: Mapping[str, Kind], operations: Mapping[Mode, Iterable[Operation]]) -> None:
+        """Initialise the series of these variants to 0, and of the operations and stages of their modes.
+
+        `rate()` misses increments that precede the first scrape.
+        """
+        for variant, kind in variants.items():
+            if variant not in self.variants and len(self.variants) >= VARIANTS:
+                continue
+            self.variants[variant] = kind
+            for values in (self.active, self.dropped, self.task_errors, self.offered):
+                values.setdefault(variant, 0)
+            self.recall.setdefault(variant, Buckets(SHARES))
+            for one in sorted(operations.get(kind.mode, ()), key=str):
+                self._series(variant, one.name)
                 for stage in one.stages:
-                    self._stage(mode, one.name, stage)
+                    self._stage(variant, one.name, stage)
+
+    def _known(self, variant: str) -> str:
+        """The variant, or `other` where nobody expected it: after more variants than have series."""
+        return variant if variant in self.variants else OTHER
 
     def _nested_series(self, sample: Sample) -> Series:
-        known = self.nested[sample.mode]
+        known = self.nested.setdefault(self._known(sample.variant), {})
         name = sample.operation if sample.operation in known or len(known) < OPERATIONS else OTHER
         return known.setdefault(name, Series())
 
-    def _stage(self, mode: Mode, operation: str, stage: str) -> Buckets:
-        key = (mode, operation, stage)
+    def _stage(self, variant: str, operation: str, stage: str) -> Buckets:
+        key = (self._known(variant), operation, stage)
         if key not in self.stages and len(self.stages) >= STAGES:
-            key = (mode, OTHER, OTHER)
+            key = (key[0], OTHER, OTHER)
         return self.stages.setdefault(key, Buckets(DURATIONS))
 
-    def _series(self, mode: Mode, operation: str) -> Series:
-        known = self.series[mode]
+    def _series(self, variant: str, operation: str) -> Series:
+        known = self.series.setdefault(self._known(variant), {})
         name = operation if operation in known or len(known) < OPERATIONS else OTHER
         return known.setdefault(name, Series())
 
-    def count_dropped(self, mode: Mode, number: int = 1) -> None:
-        """Count arrivals that found no place and were never sent."""
-        self.dropped[mode] += number
+    def count_dropped(self, variant: str, number: int = 1) -> None:
+        """Count arrivals that found no concurrency slot and were never sent."""
+        _add(self.dropped, self._known(variant), number)
 
-    def count_task_error(self, mode: Mode) -> None:
+    def count_task_error(self, variant: str) -> None:
         """Count an exception that a task raised."""
-        self.task_errors[mode] += 1
+        _add(self.task_errors, self._known(variant), 1)
 
-    def count_recall(self, mode: Mode, share: float) -> None:
+    def count_recall(self, variant: str, share: float) -> None:
         """Count one checked search: the part (0 to 1) of the exact neighbours that it found."""
-        self.recall[mode].add(share)
+        self.recall.setdefault(self._known(variant), Buckets(SHARES)).add(share)
 
-    def offer(self, mode: Mode, rate: float) -> None:
-        """Tell the arrivals per second that are due in this process from now on; 0 where users wait for answers."""
-        self.offered[mode] = rate
+    def offer(self, variant: str, rate: float) -> None:
+        """Show the arrivals per second that are due in this process from now on."""
+        self.offered[self._known(variant)] = rate
+
+    def rest(self) -> None:
+        """No arrivals are due any more."""
+        self.offered = dict.fromkeys(self.offered, 0.0)
 
     # State
 
@@ -191,7 +218,7 @@ class Exporter:
         if self.phase is not None:
             self._beats.append(beat)
         if self.role.leads and self.phase is not None and (self.phase.is_open or self.count_users()):
-            self.active[self.phase.mode] += beat.wall
+            _add(self.active, self._known(self.phase.variant), beat.wall)
 
     @property
     def saturated(self) -> float:
@@ -213,6 +240,10 @@ class Exporter:
         hub, loop, pace = zip(*((beat.hub_lag, beat.loop_lag, beat.pace_lag) for beat in beats), strict=True)
         missed = sum(map(beats_missed, hub))
         return cpu >= CPU_LIMIT or too_late(_p99(hub), missed) or any(too_late(_p99(x), _late(x)) for x in (loop, pace))
+
+
+def _add(values: dict[str, N], key: str, number: N) -> None:
+    values[key] = values[key] + number if key in values else number
 
 
 def _p99(lags: Sequence[float]) -> float:

@@ -10,10 +10,10 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from loadgen.exporters.buckets import Buckets
-from loadgen.exporters.counting import Exporter, Series
-from loadgen.measure.sample import Mode
+from loadgen.exporters.counting import OTHER, Exporter, Series
 
-KIND = ("mode", "operation", "client")
+VARIANT = ("variant", "mode", "client")
+KIND = (*VARIANT, "operation")
 PACKAGES = {
     "version": "milvus-loadgen",
     "locust": "locust",
@@ -50,10 +50,15 @@ class ExporterCollector(Collector):
             yield from self._durations()
             yield from self._load(self._exporter.count_users())
 
-    def _series(self, every: Mapping[Mode, Mapping[str, Series]]) -> list[tuple[list[str], Series]]:
+    def _variant(self, name: str) -> list[str]:
+        """Its labels, as `VARIANT`; those that were too many to have series are one, without mode and client."""
+        kind = self._exporter.variants.get(name)
+        return [name, kind.mode.value, kind.client] if kind else [name, OTHER, OTHER]
+
+    def _series(self, every: Mapping[str, Mapping[str, Series]]) -> list[tuple[list[str], Series]]:
         return [
-            ([mode.value, name, self._exporter.client], one)
-            for mode, known in every.items()
+            ([*self._variant(variant), name], one)
+            for variant, known in list(every.items())
             for name, one in list(known.items())
         ]
 
@@ -83,26 +88,26 @@ class ExporterCollector(Collector):
         dropped = CounterMetricFamily(
             "loadgen_dropped",
             "Arrivals of the open model that found no place in time and were never sent [operations]",
-            labels=("mode", "client"),
+            labels=VARIANT,
         )
-        self._fill_modes(dropped, self._exporter.dropped)
+        self._fill_variants(dropped, self._exporter.dropped)
         errors = CounterMetricFamily(
             "loadgen_task_errors",
             "Exceptions that tasks raised; they are no operations [exceptions]",
-            labels=("mode", "client"),
+            labels=VARIANT,
         )
-        self._fill_modes(errors, self._exporter.task_errors)
+        self._fill_variants(errors, self._exporter.task_errors)
         yield from (operations, nested, rows, dropped, errors)
 
     def _active(self) -> Metric:
         active = CounterMetricFamily(
             "loadgen_active_seconds",
-            "Time in which phases of this mode made load, told once for all processes of a run; "
+            "Time in which phases of this variant made load, told once for all processes of a run; "
             "operations over it are a throughput [seconds]",
-            labels=("mode", "client"),
+            labels=VARIANT,
             unit="seconds",
         )
-        self._fill_modes(active, self._exporter.active)
+        self._fill_variants(active, self._exporter.active)
         return active
 
     def _durations(self) -> Iterator[Metric]:
@@ -127,8 +132,8 @@ class ExporterCollector(Collector):
         for labels, series in self._series(self._exporter.series):
             _fill(service, labels, series.service)
             _fill(response, labels, series.response)
-        for (mode, operation, stage), times in list(self._exporter.stages.items()):
-            _fill(stages, [mode.value, operation, self._exporter.client, stage], times)
+        for (variant, operation, stage), times in list(self._exporter.stages.items()):
+            _fill(stages, [*self._variant(variant), operation, stage], times)
         nested = HistogramMetricFamily(
             "loadgen_nested_seconds",
             "From the start to the answer of an operation that was part of another one [seconds]",
@@ -143,11 +148,11 @@ class ExporterCollector(Collector):
         recall = HistogramMetricFamily(
             "loadgen_recall_ratio",
             "Part of the exact nearest neighbours that a checked search found [ratio]",
-            labels=("mode", "client"),
+            labels=VARIANT,
             unit="ratio",
         )
-        for mode, shares in self._exporter.recall.items():
-            _fill(recall, [mode.value, self._exporter.client], shares)
+        for variant, shares in list(self._exporter.recall.items()):
+            _fill(recall, self._variant(variant), shares)
         return recall
 
     def _load(self, users: int) -> Iterator[Metric]:
@@ -159,14 +164,14 @@ class ExporterCollector(Collector):
         offered = GaugeMetricFamily(
             "loadgen_offered_rate",
             "Arrivals due in this process, 0 where users wait for their answers [operations per second]",
-            labels=("mode", "client"),
+            labels=VARIANT,
         )
-        self._fill_modes(offered, found.offered)
+        self._fill_variants(offered, found.offered)
         yield offered
 
-    def _fill_modes(self, family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[Mode, float]) -> None:
-        for mode, value in values.items():
-            family.add_metric([mode.value, self._exporter.client], value)
+    def _fill_variants(self, family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[str, float]) -> None:
+        for variant, value in list(values.items()):
+            family.add_metric(self._variant(variant), value)
 
     def _health(self) -> Iterator[Metric]:
         found = self._exporter
@@ -192,10 +197,11 @@ class ExporterCollector(Collector):
             values = {
                 "run_id": run.get("run_id", ""),
                 "phase": str(phase.number + 1),
+                "variant": phase.variant,
                 "mode": phase.mode.value,
                 "concurrency": f"{phase.rate:g}/s" if phase.is_open else str(phase.concurrency),
             }
-        return _info("loadgen_phase_info", text, ("run_id", "phase", "mode", "concurrency"), values)
+        return _info("loadgen_phase_info", text, ("run_id", "phase", "variant", "mode", "concurrency"), values)
 
     def _run_info(self) -> Metric:
         text = "What the latest run of this process is about; always 1, and absent before the first [1]"

@@ -1,11 +1,12 @@
-"""Right answers: the exact neighbours found before a run, and sync and async held against each other."""
+"""Right answers: the exact neighbours found before a run, and the answers of variants compared with each other."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from loadgen.datasets import (
+    Answer,
     Dataset,
     GroundTruth,
     cached_neighbours,
@@ -18,9 +19,10 @@ from loadgen.measure.sample import Mode
 from loadgen.milvus.store import ask_async, ask_sync, count_async, count_sync, to_query
 from loadgen.runtime.loop import LoopThread
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import decides_answers
 
 COMPARED = 50
-"""Queries that both modes have to answer alike before they are compared."""
+"""Queries that two variants have to answer alike before they are compared."""
 ATTEMPTS = 3
 """An index that was only just replaced may answer anew: a difference has to last."""
 ANSWER_WITHIN = 120.0
@@ -28,14 +30,17 @@ ANSWER_WITHIN = 120.0
 logger = logging.getLogger("loadgen")
 
 
-def find_ground_truth(settings: Settings, dataset: Dataset) -> GroundTruth | None:
-    """The exact neighbours of the first queries, from the cache or found now; None where no search is checked.
+def find_ground_truths(settings: Sequence[Settings], dataset: Dataset) -> tuple[GroundTruth, ...]:
+    """The exact neighbours of the first queries, one for each `top_k`; none where no search is checked.
 
-    Blocks, for 2 x rows x queries x dim floating-point operations: 10,000 rows take about a second, 1,000,000 a
-    minute or two on a few cores.
+    From the cache, or found now. Blocks, for 2 x rows x queries x dim floating-point operations each: 10,000 rows take
+    about a second, 1,000,000 a minute or two on a few cores.
     """
-    if not settings.recall_every:
-        return None
+    alike = {one.top_k: one for one in reversed(settings) if one.recall_every}
+    return tuple(_find_ground_truth(one, dataset) for one in alike.values())
+
+
+def _find_ground_truth(settings: Settings, dataset: Dataset) -> GroundTruth:
     checked = count_checked(settings.queries, settings.top_k)
     made_of: list[object] = [dataset.fingerprint, settings.queries, checked, settings.metric, settings.top_k]
 
@@ -48,37 +53,66 @@ def find_ground_truth(settings: Settings, dataset: Dataset) -> GroundTruth | Non
     return ground_truth
 
 
-def compare_modes(stores: Mapping[Mode, list[Any]], loop: LoopThread, settings: Settings) -> tuple[str, ...]:
-    """Why sync and async must not be compared: other answers to the same queries, or another number of rows.
+def compare_variants(
+    stores: Mapping[str, list[Any]], loop: LoopThread, variants: Mapping[str, tuple[Mode, Settings]]
+) -> dict[str, tuple[str, ...]]:
+    """Why variants must not be compared, by the name of the second of two: other answers, or another number of rows.
 
-    Blocks. An error is told and is no reason: that an operation fails shows in the phases.
+    Two have to agree where all settings are equal that decide the answers. Blocks. An error is logged and is no reason:
+    that an operation fails shows in the phases.
     """
-    vectors = Dataset(settings).queries()
-    queries = [to_query(vector, settings) for vector in vectors[:: max(1, len(vectors) // COMPARED)][:COMPARED]]
-    sync, asyn = stores[Mode.SYNC][0], stores[Mode.ASYNC][0]
+    found: dict[str, tuple[str, ...]] = {}
+    first: dict[str, str] = {}
+    for name, (_, settings) in variants.items():
+        reference = first.setdefault(repr(decides_answers(settings)), name)
+        if reference != name and (reasons := _compare(stores, loop, variants, (reference, name))):
+            found[name] = reasons
+    return found
+
+
+def _compare(
+    stores: Mapping[str, list[Any]],
+    loop: LoopThread,
+    variants: Mapping[str, tuple[Mode, Settings]],
+    names: tuple[str, str],
+) -> tuple[str, ...]:
+    vectors = Dataset(variants[names[0]][1]).queries()
+    chosen = vectors[:: max(1, len(vectors) // COMPARED)][:COMPARED]
+
+    def ask(name: str) -> list[Answer]:
+        mode, settings = variants[name]
+        queries = [to_query(vector, settings) for vector in chosen]
+        if mode is Mode.SYNC:
+            return ask_sync(stores[name][0], queries)
+        return loop.call(ask_async(stores[name][0], queries)).result(timeout=ANSWER_WITHIN)
+
+    def count(name: str) -> int:
+        if variants[name][0] is Mode.SYNC:
+            return count_sync(stores[name][0])
+        return loop.call(count_async(stores[name][0])).result(timeout=ANSWER_WITHIN)
 
     def look() -> list[str]:
-        found = find_difference(
-            ask_sync(sync, queries), loop.call(ask_async(asyn, queries)).result(timeout=ANSWER_WITHIN)
-        )
-        rows = count_sync(sync), loop.call(count_async(asyn)).result(timeout=ANSWER_WITHIN)
-        counted = "" if rows[0] == rows[1] else f"data differs: sync counts {rows[0]:,} rows, async {rows[1]:,}"
-        return [reason for reason in (found, counted) if reason]
+        one, other = names
+        different = find_difference(names, ask(one), ask(other))
+        rows = count(one), count(other)
+        counted = "" if rows[0] == rows[1] else f"data differs: {one} counts {rows[0]:,} rows, {other} {rows[1]:,}"
+        return [reason for reason in (different, counted) if reason]
 
-    return _look_again(look, len(queries))
+    return _look_again(look, len(chosen), names)
 
 
-def _look_again(look: Callable[[], list[str]], number: int) -> tuple[str, ...]:
+def _look_again(look: Callable[[], list[str]], number: int, names: tuple[str, str]) -> tuple[str, ...]:
     reasons: list[str] = []
+    shown = f"{names[0][:1].upper()}{names[0][1:]} and {names[1]}"
     for _ in range(ATTEMPTS):
         try:
             reasons = look()
         except Exception as error:  # noqa: BLE001 - whatever a store or the server says
-            logger.warning("Sync and async answers could not be held against each other: %s", error)
+            logger.warning("The answers of %s and %s could not be compared: %s", *names, error)
             return ()
         if not reasons:
-            logger.info("Sync and async give the same answers to %d queries", number)
+            logger.info("%s give the same answers to %d queries", shown, number)
             return ()
     for reason in reasons:
-        logger.warning("No comparison will be valid: %s", reason)
+        logger.warning("No comparison of them will be valid: %s", reason)
     return tuple(reasons)

@@ -12,7 +12,7 @@ from loadgen.locust_plugin.parser_errors import ParserErrors
 from loadgen.settings.credentials import is_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.flags import take_whole_flags_only
-from loadgen.settings.model import Settings, as_text
+from loadgen.settings.model import TEXT_LISTS, Settings, as_text
 
 LOCUSTS_OWN = "host"
 """The one setting that Locust itself has as a flag and a field."""
@@ -49,7 +49,7 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], parser_errors: Pa
             del options["env_var"]
         if field.annotation is bool:
             options |= {"action": "store_true", "default": bool(default)}
-        elif name == "require":
+        elif name in TEXT_LISTS:
             wanted = (default,) if isinstance(default, str) and default else default
             options |= {
                 "action": "append",
@@ -77,7 +77,7 @@ def _find_fault(name: str, value: object) -> Fault | None:
         return Fault(name, "", "is no setting (in plug)", way_out)
     if Settings.model_fields[name].annotation is bool and not isinstance(value, bool):
         return Fault(name, str(value), "should be True or False (in plug)", "Write it without quotes.")
-    given = {name: value if isinstance(value, bool | SecretStr) or name == "require" else as_text(value)}
+    given = {name: value if isinstance(value, bool | SecretStr) or name in TEXT_LISTS else as_text(value)}
     try:
         Settings.model_validate(given)
     except ValidationError:  # what settings do to each other shows when all are known

@@ -19,7 +19,7 @@ from loadgen.runtime.guarding import CANNOT_START
 from loadgen.settings.addresses import identify, split_secret
 from loadgen.settings.credentials import MASK, Credential, bind, is_secret, take_secrets, unmask
 from loadgen.settings.faults import Fault, SettingsError
-from loadgen.settings.model import CREDENTIALS, Settings
+from loadgen.settings.model import CREDENTIALS, TEXT_LISTS, Settings
 
 STOP_FIRST, WAIT_FIRST = "Stop it first.", "Wait until it has ended."
 
@@ -147,7 +147,8 @@ class Asking:
             environment.shape_class,
             self._given,
         )
-        options.update(asked | {"host": settings.host, "require": list(settings.require) or None})
+        lists = {name: list(getattr(settings, name)) or None for name in TEXT_LISTS}
+        options.update(asked | {"host": settings.host} | lists)
         environment.host = settings.host
         self._given = settings
         self._arrange(*cast_as)

@@ -1,6 +1,6 @@
 """How a run ends: its levels compared, its record kept, its requirements judged, its tables printed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,6 +13,7 @@ from loadgen.locust_plugin.requiring import find_unreachable
 from loadgen.measure.ledger import Counted
 from loadgen.milvus.store import ServerInfo
 from loadgen.reports.console import print_tables
+from loadgen.results.contest import find_contest
 from loadgen.results.levels import LevelResult, LevelResults
 from loadgen.results.phase_result import PhaseResult, PhaseResults
 from loadgen.results.record import RunRecord, as_block, check_folder
@@ -31,6 +32,7 @@ from loadgen.results.verdict import explain
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import find_variants
 from loadgen.text.listing import count_of, name_phases
 from loadgen.text.plain_text import one_line
 
@@ -49,9 +51,10 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
     if settings.record and (fault := check_folder(settings.record)):
         faults.append(fault)
     wanted: list[Requirement] = []
+    names = [one.name for one in find_variants(settings)]
     for text in settings.require:
         try:
-            wanted.append(parse_requirement(text))
+            wanted.append(parse_requirement(text, names))
         except SettingsError as error:
             faults += error.faults
     faults += find_unreachable(settings, wanted, everyone, users)
@@ -92,8 +95,8 @@ class Ending:
         self.code = COMPLETE
         """The exit code that the latest run came to."""
         self._why = ""
-        self.objections: tuple[str, ...] = ()
-        """Why no comparison of the run is valid, known before it began."""
+        self.objections: Mapping[str, tuple[str, ...]] = {}
+        """Why comparisons of a variant are not valid, known before the run began."""
 
     def expect(self) -> None:
         """A run is made ready; where the process ends before it has begun, that is what is said of it."""
@@ -108,7 +111,7 @@ class Ending:
         settings = self._settings = run.settings
         self._run = run
         self._levels, self._results = [], PhaseResults()
-        self._compared = LevelResults(settings.seed, self.objections, _most_empty(settings))
+        self._compared = LevelResults(settings.seed, find_contest(settings), self.objections, _most_empty(settings))
         self._recorder = Recorder(settings, server, workers, run.run_id, find_sharers)
         draft = settings.model_copy(update={"record": ""})
         self._draft = Recorder(draft, server, workers, run.run_id, find_sharers)
@@ -180,7 +183,7 @@ class Ending:
         results = self._take()
         self._levels = self._compared.take(results)
         self._recorder.keep(results, self._ledger, self._levels, self._run.incomplete)
-        wanted = parse_requirements(settings.require)
+        wanted = parse_requirements(settings.require, [one.name for one in find_variants(settings)])
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))
         self._judgements += judge_empty(self._recorder.record, most_empty)
         self.code, self._why = find_exit_code(self._find_end(environment, self._run, interrupted_by))

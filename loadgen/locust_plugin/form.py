@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from loadgen.settings.credentials import MASK, is_secret
 from loadgen.settings.faults import Fault
-from loadgen.settings.model import Settings, as_text, is_set_on_page
+from loadgen.settings.model import TEXT_LISTS, Settings, as_text, is_set_on_page
 
 LOCUSTS = ("user_count", "spawn_rate", "run_time", "profile")
 """Locust's own fields; its host is a setting of ours."""
@@ -65,7 +65,7 @@ def as_field(name: str, value: object) -> object:
         return bool(value)
     if value is None or isinstance(value, SecretStr):
         return ""
-    return "; ".join(map(str, value)) if name == "require" and isinstance(value, list | tuple) else as_text(value)
+    return "; ".join(map(str, value)) if name in TEXT_LISTS and isinstance(value, list | tuple) else as_text(value)
 
 
 def _would_change(name: str, sent: str, options: Mapping[str, Any]) -> bool:

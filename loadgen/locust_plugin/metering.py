@@ -14,8 +14,6 @@ from loadgen.locust_plugin.main_patches import leave
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 
-CLIENT = "llamaindex"
-"""The layer that operations call."""
 OWN = ("metrics_port", "metrics_bind", "metrics_targets", "metrics_linger")
 """Settings that each process takes from its own command line: a worker's others come from the master, later."""
 LOOK = 0.1
@@ -28,7 +26,7 @@ class Metering:
     """One for each process. Until `open` it has no thread and no socket."""
 
     def __init__(self, runner: Any) -> None:
-        self.exporter = Exporter(CLIENT, _role_of(runner), lambda: runner.user_count)
+        self.exporter = Exporter(_role_of(runner), lambda: runner.user_count)
         self._settings = Settings()
         self._endpoint: Endpoint | None = None
         self._targets: Targets | None = None

@@ -1,15 +1,17 @@
 """Settings that Locust's parser would refuse by itself, one by one and before all others: kept, to be told at once."""
 
 import difflib
+import io
 import logging
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.flags import SecretFlags
-from loadgen.settings.model import Settings, as_text
+from loadgen.settings.model import TEXT_LISTS, Settings, as_text
 
 logger = logging.getLogger("loadgen")
 
@@ -17,8 +19,12 @@ BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 """What the parser reads as a switch."""
 SWITCHES = tuple(name for name, field in Settings.model_fields.items() if field.annotation is bool)
 
-LISTED = tuple(name for name in Settings.model_fields if name not in (*SWITCHES, "require"))
+LISTED = tuple(name for name in Settings.model_fields if name not in (*SWITCHES, *TEXT_LISTS))
 """What the parser takes no list for: one in a file means what its parts with commas mean."""
+
+
+CUT = re.compile(r"^[ \t]*(?:--)?([\w-]+)[ \t]*[:=][ \t]*([^\s\"'\[].*?[ \t];.*)$", re.MULTILINE)
+"""A line of an ini file whose value has no quotes, and a semicolon after a space."""
 
 
 class ParserErrors:
@@ -51,6 +57,14 @@ class ParserErrors:
             elif name not in SWITCHES or self._is_switch(name, str(value), f"in {file}"):
                 kept[key] = as_text(value) if isinstance(value, list) and name in LISTED else value
         return kept
+
+    def find_cut(self, text: str, file: str) -> None:
+        """Keep a fault for each list of texts that ends at the comment which its own " ;" begins, in an ini file."""
+        for key, value in CUT.findall(text):
+            name = key.replace("-", "_")
+            if name in TEXT_LISTS and not file.endswith((".toml", ".yaml", ".yml")):
+                problem = f'is cut off, as " ;" begins a comment (in {file})'
+                self._faults[name] = Fault(name, value.strip(), problem, "Put the whole list into double quotes.")
 
     def check(self) -> None:
         """Raise SettingsError where anything was found."""
@@ -86,11 +100,20 @@ class _Sieve:
         """The items of a file, by their keys."""
         actions = self._parser._actions  # noqa: SLF001
         known = [key for action in actions for key in self._parser.get_possible_config_keys(action)]
-        return self._parser_errors.sift(self._own.parse(stream), known, stream.name)
+        text = stream.read()
+        self._parser_errors.find_cut(text, stream.name)
+        return self._parser_errors.sift(self._own.parse(_named(text, stream.name)), known, stream.name)
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the parser's own."""
         return getattr(self._own, name)
+
+
+def _named(text: str, name: str) -> io.StringIO:
+    """A text as a file of this name."""
+    file = io.StringIO(text)
+    file.name = name
+    return file
 
 
 def _unknown(key: str, value: object, known: list[str], file: str) -> Fault:

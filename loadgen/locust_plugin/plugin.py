@@ -13,7 +13,8 @@ from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterR
 
 from loadgen.control.agent import Agent
 from loadgen.control.merged import MergedLedger
-from loadgen.locust_plugin.arguments import add_arguments, find_unknown
+from loadgen.exporters import Kind
+from loadgen.locust_plugin.arguments import add_arguments, find_unknown, read_settings
 from loadgen.locust_plugin.asking import Asking
 from loadgen.locust_plugin.conducting import PlanConductor, RunHost, make_coordinator
 from loadgen.locust_plugin.display import find_handlers
@@ -27,7 +28,7 @@ from loadgen.locust_plugin.progress import Progress
 from loadgen.locust_plugin.request_event import RequestEvent
 from loadgen.locust_plugin.resources import Resources
 from loadgen.locust_plugin.run_display import RunDisplay
-from loadgen.locust_plugin.run_plan import modes_of, operations_of
+from loadgen.locust_plugin.run_plan import operations_of
 from loadgen.locust_plugin.runner_patches import mend_runners
 from loadgen.locust_plugin.starting import Starting
 from loadgen.locust_plugin.worker_side import WorkerSide
@@ -40,7 +41,9 @@ from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.hub import ENDING, HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
+from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import find_variants
 from loadgen.text.plain_text import clean_logs
 from loadgen.users import ProcessState
 from loadgen.users.listeners import Listeners
@@ -113,7 +116,8 @@ class Plugin:
         self._everyone = list(environment.user_classes)
         self._worker = WorkerSide(environment, runner, agent)
         self._listen(environment.events)
-        self._expect(environment.parsed_options.mode)  # its own, which its master may change
+        with contextlib.suppress(SettingsError):  # its own, which its master may change
+            self._expect(read_settings(environment.parsed_options, environment.host))
         self._add_sinks(environment.parsed_options)
         self._parser_errors.warn()
         self._worker.greet()
@@ -141,7 +145,7 @@ class Plugin:
 
     def _go(self, environment: Any, web_ui: Any) -> None:
         settings, options = self._asking.read(), environment.parsed_options
-        self._expect(options.mode)
+        self._expect(settings)
         self._add_sinks(options)
         for warning in find_unknown(os.environ):
             logger.warning(warning)
@@ -174,20 +178,21 @@ class Plugin:
 
     def _open(self, settings: Settings) -> None:
         """Open the stores of this process for a run."""
-        self._expect(settings.mode)
-        modes = {kind.mode for kind in self._everyone} & modes_of(settings)
+        self._expect(settings)
+        modes = {kind.mode for kind in self._everyone}
         worker = max(0, self._environment.runner.worker_index)
-        self._resources.open(self._process_state, settings, sorted(modes), worker)
+        self._resources.open(self._process_state, settings, modes, worker)
 
-    def _expect(self, mode: str) -> None:
-        """Pre-register the metric series of every operation that the users can perform."""
-        self._metering.exporter.expect(operations_of(self._everyone, mode))
+    def _expect(self, settings: Settings) -> None:
+        """Pre-register the metric series of every operation that the users of every variant can perform."""
+        variants = {one.name: Kind(Mode(one.mode), one.client) for one in find_variants(settings)}
+        self._metering.exporter.expect(variants, operations_of(self._everyone))
 
     def _show(self, settings: Settings) -> None:
         """A run begins: the metrics of the process that conducts name it."""
         self._process_state.listeners.begin()
         self._metering.exporter.begin(settings)
-        self._expect(settings.mode)
+        self._expect(settings)
 
     def _is_ready(self, environment: Any) -> bool:
         """True where a worker may start the users that Locust has sent."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from loadgen.measure.ledger import Counted
+from loadgen.measure.sample import Mode
 from loadgen.milvus.store import ServerInfo
 from loadgen.results import comparison as comparing
 from loadgen.results.levels import LevelResult
@@ -20,6 +21,7 @@ from loadgen.results.record import (
     PhaseTexts,
     Ratio,
     RunRecord,
+    VariantRecord,
     describe_machine,
     mask_command_line,
     new_run_id,
@@ -28,6 +30,7 @@ from loadgen.results.record import (
     write_record,
 )
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import PER_VARIANT, Variant, find_baseline, find_variants, settings_of
 
 PACKAGES = (
     "milvus-loadgen", "locust", "gevent", "grpcio", "pymilvus", "llama-index-core", "llama-index-vector-stores-milvus",
@@ -93,14 +96,14 @@ class Recorder:
         `incomplete`: why less ran than was asked for, None while the run goes on.
         """
         phases = tuple(result.record for result in results)
-        comparisons = tuple(one for level in levels if (one := _comparison(level)) is not None)
+        comparisons = tuple(_comparison(level, one) for level in levels for one in level.comparisons.values())
         self.record = self.record.model_copy(
             update={
                 "manifest": self.record.manifest.model_copy(update={"shared_with": self._find_sharers()}),
                 "phases": phases,
                 "outside": _outside(ledger),
                 "incomplete": incomplete,
-                "dropped_outside": {mode: number for mode, number in ledger.dropped_outside.items() if number},
+                "dropped_outside": {name: number for name, number in ledger.dropped_outside.items() if number},
                 "task_errors_outside": record_errors(ledger.errors_outside),
                 "comparisons": comparisons,
             }
@@ -119,6 +122,8 @@ def _manifest(settings: Settings, server: ServerInfo, workers: int) -> Manifest:
     machine = describe_machine()
     return Manifest(
         settings=settings_without_secrets(settings),
+        variants=tuple(_variant(settings, one) for one in find_variants(settings)),
+        baseline=find_baseline(settings),
         packages=package_versions(PACKAGES),
         server_version=server.version,
         server_type=server.kind,
@@ -135,26 +140,32 @@ def _manifest(settings: Settings, server: ServerInfo, workers: int) -> Manifest:
     )
 
 
+def _variant(settings: Settings, variant: Variant) -> VariantRecord:
+    """With the settings in which it differs from the run's own, as they are in effect."""
+    own, run = settings_without_secrets(settings_of(settings, variant)), settings_without_secrets(settings)
+    differ = {name: own[name] for name in PER_VARIANT if own[name] != run[name]}
+    return VariantRecord(name=variant.name, mode=Mode(variant.mode), client=variant.client, settings=differ)
+
+
 def _outside(ledger: Counted) -> tuple[Outside, ...]:
     return tuple(
-        Outside(mode=mode, operation=name, outcomes=dict(outcomes), is_nested=is_nested)
+        Outside(variant=variant, operation=name, outcomes=dict(outcomes), is_nested=is_nested)
         for is_nested, every in ((False, ledger.outside), (True, ledger.nested_outside))
-        for (mode, name), outcomes in sorted(list(every.items()))  # noqa: C414 - immediately: more may come meanwhile
+        for (variant, name), outcomes in sorted(list(every.items()))  # noqa: C414 - immediately: more may come meanwhile
     )
 
 
-def _comparison(level: LevelResult) -> Comparison | None:
-    found = level.comparison
-    if found is None:
-        return None
+def _comparison(level: LevelResult, found: comparing.Comparison) -> Comparison:
     return Comparison(
+        baseline=found.pair.baseline,
+        variant=found.pair.variant,
         operation=level.operation,
         concurrency=None if level.level.is_open else int(level.level.value),
         rate=level.level.value if level.level.is_open else None,
         throughput_ratio=_ratio(found.throughput),
         p50_ratio=_ratio(found.p50),
         p99_ratio=_ratio(found.p99),
-        async_share=found.async_share,
+        share_ahead=found.share_ahead,
         verdict=found.verdict.value,
         reasons=found.reasons,
     )

@@ -29,7 +29,7 @@ class RequestEvent:
         self._waiting: deque[Sample] = deque()
 
     def __call__(self, samples: Sequence[Sample]) -> None:
-        """Request type is the mode, name the operation, time in unrounded milliseconds, length the rows.
+        """Request type is the variant, name the operation, time in unrounded milliseconds, length the rows.
 
         Locust adds all rows of its table up, so those that are part of other operations are not shown there.
         """
@@ -39,7 +39,7 @@ class RequestEvent:
             sample = waiting.popleft()
             fire(
                 hook,
-                request_type=sample.mode.value,
+                request_type=sample.variant,
                 name=sample.operation,
                 response_time=sample.response_seconds * 1000,
                 response_length=sample.rows,

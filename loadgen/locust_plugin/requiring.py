@@ -6,12 +6,13 @@ from typing import Any
 
 from loadgen.clients.base import OPERATIONS
 from loadgen.locust_plugin.run_plan import STYLES, modes_of
-from loadgen.measure.operation import NAME
+from loadgen.measure.operation import NAME, Operation
 from loadgen.measure.phase import BURST_OPERATIONS, burst_phases
 from loadgen.measure.sample import Mode
 from loadgen.results.requirements import Requirement
 from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import Variant, find_baseline, find_variants
 from loadgen.text.listing import count_of, join_some
 from loadgen.users import LoadUser
 
@@ -24,18 +25,20 @@ CHECKED = "search"
 def find_unreachable(
     settings: Settings, wanted: Sequence[Requirement], everyone: Collection[type[Any]] = (), users: int | None = None
 ) -> list[Fault]:
-    """Requirements of an operation, a mode or a level that will not run.
+    """Requirements of an operation, a stage, a variant or a level that will not run.
 
     `everyone` are the user classes where they are known, `users` the number of a run of one mode where it is.
     """
+    variants = find_variants(settings)
     modes = modes_of(settings)
     kinds = [kind for kind in everyone if issubclass(kind, LoadUser) and kind.mode in modes]
     bursts = bool(kinds) and all(getattr(kind, "style", "") for kind in kinds)
     found: list[Fault] = []
     for one in wanted:
         problems = [
-            *_find_operation(one, kinds, modes, bursts=bursts),
-            *_find_mode(one, settings, bursts=bursts),
+            *_find_operation(one, kinds, variants, bursts=bursts),
+            *_find_variant(one, settings, variants, bursts=bursts),
+            *_find_stage(one, kinds),
             *_find_level(one, settings, kinds, users, bursts=bursts),
         ]
         found += [Fault("require", f'"{one.text}"', problem, way_out) for problem, way_out in problems]
@@ -47,7 +50,7 @@ Problem = tuple[str, str]
 
 
 def _find_operation(
-    one: Requirement, kinds: Collection[type[Any]], modes: Collection[Mode], *, bursts: bool
+    one: Requirement, kinds: Collection[type[Any]], variants: Collection[Variant], *, bursts: bool
 ) -> Iterator[Problem]:
     client = {operation.name for operation in OPERATIONS}
     performed = {kind: _names(kind) for kind in kinds}
@@ -67,7 +70,7 @@ def _find_operation(
         yield f"is of {one.operation}, and bursts are of {' and '.join(BURST_OPERATIONS)}", "Use one of these."
     if bursts:
         return
-    for mode in sorted(modes if one.mode is None else set(modes) & {one.mode}):
+    for mode in sorted({Mode(each.mode) for each in variants if one.variant in (None, each.name)}):
         own = [kind for kind in kinds if kind.mode is mode]
         if own and not any(one.operation in performed[kind] for kind in own):
             named = sorted(set().union(*(performed[kind] for kind in own)))
@@ -78,25 +81,43 @@ def _find_operation(
 
 def _names(kind: type[Any]) -> set[str]:
     """What a class declares; a declaration that is none is a fault of its own."""
+    return {operation.name for operation in _declared(kind)}
+
+
+def _declared(kind: type[Any]) -> tuple[Operation, ...]:
     try:
-        return {operation.name for operation in kind.performs()}
+        performed: tuple[Operation, ...] = kind.performs()
     except ValueError:
-        return set()
+        return ()
+    return performed
 
 
-def _find_mode(one: Requirement, settings: Settings, *, bursts: bool) -> Iterator[Problem]:
-    if one.mode is not None and one.mode not in modes_of(settings):
-        corrected = one.text.replace(f" {one.mode} ", f" {settings.mode} ", 1)
-        way_out = f'Say "{corrected}", or run --mode compare.'
-        yield f"is of {one.mode}, and --mode {settings.mode} does not run it", way_out
+def _find_stage(one: Requirement, kinds: Collection[type[Any]]) -> Iterator[Problem]:
+    """A part of an operation that no user declares: it may be a mistyped variant as well."""
+    if not one.part or one.part == "service" or not kinds:
+        return
+    own = [operation for kind in kinds for operation in _declared(kind) if operation.name == one.operation]
+    stages = sorted({stage for operation in own for stage in operation.stages})
+    if own and one.part not in stages:
+        known = f"It declares {join_some(stages)}." if stages else "It declares none."
+        way_out = f"{known} Use service for the time from the real start, or declare the stage."
+        yield f"is of {one.part}, which is neither a variant of this run nor a stage of {one.operation}", way_out
+
+
+def _find_variant(
+    one: Requirement, settings: Settings, variants: Sequence[Variant], *, bursts: bool
+) -> Iterator[Problem]:
     if one.figure != "ratio":
         return
-    if settings.mode != "compare":
-        yield f"is of async to sync, and --mode {settings.mode} runs one of them", "Run --mode compare."
+    baseline = find_baseline(settings)
+    if len(variants) < 2:  # noqa: PLR2004 - a ratio is of two
+        yield f"is of one variant to another, and only {variants[0].name} runs", "Run --mode compare, or --variants."
+    elif one.variant == baseline:
+        yield f"is of {baseline}, which the others are compared with", "Name another variant, or --baseline."
     elif bursts:
         yield "is of phases at a level, and bursts have none", 'Require times, such as "search async p99 < 50 ms".'
     elif settings.arrival != "closed":
-        problem = f"is of operations/s, which --arrival {settings.arrival} makes the same for both modes"
+        problem = f"is of operations/s, which --arrival {settings.arrival} makes the same for all variants"
         yield problem, 'Require times, such as "search async p99 < 50 ms".'
 
 

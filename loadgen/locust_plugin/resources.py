@@ -2,11 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from loadgen.datasets import Dataset, GroundTruth, InsertStream
-from loadgen.locust_plugin.answers import compare_modes, find_ground_truth
+from loadgen.locust_plugin.answers import compare_variants, find_ground_truths
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer, describe_failure, start_server
 from loadgen.milvus.store import (
@@ -19,6 +19,7 @@ from loadgen.milvus.store import (
     prepare,
     to_node,
     to_query,
+    vary_query,
     warm_stores,
     warm_sync_stores,
 )
@@ -26,6 +27,7 @@ from loadgen.runtime.garbage import set_aside
 from loadgen.runtime.hub import run_in_thread
 from loadgen.runtime.leaving import before_leaving
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import find_variants, settings_of
 from loadgen.users import ProcessState
 
 CONNECTED_WITHIN = 15
@@ -55,11 +57,12 @@ class Resources:
         self._tell = tell
         self._server: EmbeddedServer | None = None
         self._shield = threading.Lock()
-        self._lease: Lease | None = None
-        before_leaving(self._end_lease)
+        self._leases: list[Lease] = []
+        """One for each collection."""
+        before_leaving(self._end_leases)
         self.answered: ServerInfo | None = None
         """What the server said it is, once the collection is prepared."""
-        self.ground_truth: GroundTruth | None = None
+        self.ground_truths: tuple[GroundTruth, ...] = ()
         """The exact neighbours, where searches are to be checked."""
 
     def prepare(self, settings: Settings, *, writes: bool) -> Settings:
@@ -74,16 +77,13 @@ class Resources:
                 self._server = start_server(settings.embedded, tell=self._tell)
             address = settings.host or (self._server.uri if self._server else "")
             addressed = settings.model_copy(update={"host": address})
+            self._end_leases()
+            self._leases = []
+            variants = [own for _, own in _settings_by_variant(addressed).values()]
             dataset = Dataset(addressed)
-            self._end_lease()
-            self._lease = None
-            if self._server is None or address != self._server.uri:
-                doing = "searches, and inserts or deletes" if writes else "searches"
-                self._lease = Lease(addressed, doing, self._tell, writes=writes)
-            prepared = prepare(addressed, dataset, self._tell, self._shield, self._lease)
-            self.answered = prepared.server
-            self._tell(f"The collection is ready: {prepared}")
-            self.ground_truth = find_ground_truth(addressed, dataset)
+            for own in {one.collection: one for one in reversed(variants)}.values():
+                self._prepare_collection(own, dataset, writes=writes)
+            self.ground_truths = find_ground_truths(variants, dataset)
             return addressed
 
         try:
@@ -92,32 +92,44 @@ class Resources:
             self.release()
             raise
 
-    def open(self, process_state: ProcessState, settings: Settings, modes: Iterable[Mode], worker: int) -> None:
-        """Open the stores of these modes and make the queries. Raises SettingsError, StoreError."""
+    def _prepare_collection(self, settings: Settings, dataset: Dataset, *, writes: bool) -> None:
+        lease = None
+        if self._server is None or settings.host != self._server.uri:
+            doing = "searches, and inserts or deletes" if writes else "searches"
+            lease = Lease(settings, doing, self._tell, writes=writes)
+            self._leases.append(lease)
+        prepared = prepare(settings, dataset, self._tell, self._shield, lease)
+        self.answered = prepared.server
+        self._tell(f"The collection is ready: {prepared}")
+
+    def open(self, process_state: ProcessState, settings: Settings, modes: Container[Mode], worker: int) -> None:
+        """Open the stores of the variants of these modes and make their queries. Raises SettingsError, StoreError."""
         self.close(process_state)
 
         def work() -> None:
             dataset = Dataset(settings)
+            variants = {name: own for name, own in _settings_by_variant(settings).items() if own[0] in modes}
             process_state.settings = settings
-            process_state.queries = [to_query(vector, settings) for vector in dataset.queries()]
-            process_state.checks.arm(settings.recall_every, process_state.queries, dataset.row_id)
+            process_state.variants = {name: own for name, (_, own) in variants.items()}
+            _make_queries(process_state, dataset)
             process_state.nodes = Nodes(InsertStream(dataset, worker))
-            _open_stores(process_state, settings, modes)
+            _open_stores(process_state, variants)
             set_aside()
 
         run_in_thread(work)
 
-    def compare_modes(self, process_state: ProcessState, settings: Settings) -> tuple[str, ...]:
-        """Why sync and async must not be compared, by their answers before the run; empty where they agree.
+    def compare_variants(self, process_state: ProcessState, settings: Settings) -> dict[str, tuple[str, ...]]:
+        """Why variants must not be compared with the first that asks the same, by name; none where all agree.
 
         A process without users opens stores just for this. Raises StoreError.
         """
         passing = not process_state.stores
 
-        def work() -> tuple[str, ...]:
+        def work() -> dict[str, tuple[str, ...]]:
+            variants = _settings_by_variant(settings)
             if passing:
-                _open_stores(process_state, settings, tuple(Mode))
-            return compare_modes(process_state.stores, process_state.loop, settings)
+                _open_stores(process_state, variants)
+            return compare_variants(process_state.stores, process_state.loop, variants)
 
         try:
             return run_in_thread(work)
@@ -129,8 +141,8 @@ class Resources:
         """Close all stores."""
 
         def work() -> None:
-            for mode, stores in process_state.stores.items():
-                if mode is Mode.ASYNC and process_state.loop.alive:
+            for stores in process_state.stores.values():
+                if process_state.loop.alive:
                     process_state.loop.call(aclose_stores(stores)).result(timeout=5)
                 close_stores(stores)
             process_state.stores = {}
@@ -139,20 +151,23 @@ class Resources:
 
     def name_run(self, run: str) -> None:
         """Let others know which run uses the collection."""
-        if self._lease is not None:
-            self._lease.name_run(run)
+        for lease in self._leases:
+            lease.name_run(run)
 
     def find_sharers(self) -> tuple[str, ...] | None:
-        """The runs that were seen to search the collection beside this one; None where nobody can know."""
-        return () if self._lease is None else self._lease.sharers
+        """The runs that were seen to search the collections beside this one; None where nobody can know."""
+        found = [lease.sharers for lease in self._leases]
+        if any(sharers is None for sharers in found):
+            return None
+        return tuple(dict.fromkeys(run for sharers in found for run in sharers or ()))
 
     def release(self) -> None:
         """Let others have the collection."""
-        run_in_thread(self._end_lease)
+        run_in_thread(self._end_leases)
 
-    def _end_lease(self) -> None:
-        if self._lease is not None:
-            self._lease.release()
+    def _end_leases(self) -> None:
+        for lease in self._leases:
+            lease.release()
 
     def wait_for_shield(self) -> None:
         """Before the process ends early: let a collection that is just being made get its manifest, 4 s at most."""
@@ -169,20 +184,45 @@ class Resources:
 
     def stop_server(self) -> None:
         """End the embedded server, if there is one, and any hold on a collection elsewhere."""
-        self._end_lease()
+        self._end_leases()
         if self._server is not None:
             self._server.stop()
             self._server = None
 
 
-def _open_stores(process_state: ProcessState, settings: Settings, modes: Iterable[Mode]) -> None:
+def _settings_by_variant(settings: Settings) -> dict[str, tuple[Mode, Settings]]:
+    """What each variant of a run is, by its name."""
+    return {one.name: (Mode(one.mode), settings_of(settings, one)) for one in find_variants(settings)}
+
+
+def _make_queries(process_state: ProcessState, dataset: Dataset) -> None:
+    """The queries of every variant, made once for all that ask alike; every variant asks the same vectors."""
+    settings = process_state.settings
+    queries = [to_query(vector, settings) for vector in dataset.queries()]
+    made = {(settings.top_k, settings.output_fields): queries}
+    own = {}
+    for name, one in process_state.variants.items():
+        key = (one.top_k, one.output_fields)
+        if key not in made:
+            made[key] = [vary_query(query, one) for query in queries]
+        own[name] = made[key]
+    process_state.queries, process_state.own_queries = queries, own
+    asked = [(top_k, some) for (top_k, _), some in made.items()]
+    process_state.checks.arm(settings.recall_every, asked, dataset.row_id)
+
+
+def _open_stores(process_state: ProcessState, variants: Mapping[str, tuple[Mode, Settings]]) -> None:
     """Open, connect, and keep what each store sees of the data."""
-    process_state.stores = {mode: open_stores(settings, mode) for mode in modes}
-    process_state.seen = {Mode.SYNC: warm_sync_stores(process_state.stores.get(Mode.SYNC, ()))}
-    if Mode.ASYNC in process_state.stores:
-        connecting = process_state.loop.call(warm_stores(process_state.stores[Mode.ASYNC]))
+    opened: dict[str, list[Any]] = {}
+    process_state.stores, process_state.seen = opened, {}
+    for name, (mode, settings) in variants.items():
+        opened[name] = open_stores(settings, mode)
+        if mode is Mode.SYNC:
+            process_state.seen[name] = warm_sync_stores(opened[name])
+            continue
+        connecting = process_state.loop.call(warm_stores(opened[name]))
         try:
-            process_state.seen[Mode.ASYNC] = connecting.result(timeout=CONNECTED_WITHIN)
+            process_state.seen[name] = connecting.result(timeout=CONNECTED_WITHIN)
         except TimeoutError:
             connecting.cancel()
             told = f"the async clients did not connect to {settings.host} within {CONNECTED_WITHIN} s"

@@ -8,6 +8,7 @@ from loadgen.measure.phase import Phase, burst_phases, open_phases, timed_phases
 from loadgen.measure.sample import Mode
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import find_variants
 from loadgen.users import LoadUser
 
 STYLES = ("sync", "threads", "async")
@@ -22,7 +23,9 @@ def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[A
     faults += _find_undeclarable([kind for kind in everyone if issubclass(kind, LoadUser)])
     if faults:
         raise SettingsError(faults)
-    modes = tuple(Mode) if settings.mode == "compare" else (Mode(settings.mode),)
+    variants = find_variants(settings)
+    compared = [(one.name, Mode(one.mode)) for one in variants]
+    modes = tuple(mode for mode in Mode if any(mode is one for _, one in compared))
     chosen = [kind for kind in everyone if kind.mode in modes]
     absent = [mode for mode in modes if not any(kind.mode is mode for kind in chosen)]
     bursts = [kind for kind in chosen if kind.style]
@@ -33,16 +36,18 @@ def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[A
         if faults:
             raise SettingsError(faults)
         length = (settings.phase_seconds, settings.warmup_seconds)
-        return chosen, open_phases(modes, (settings.arrival, settings.rate), settings.rounds, length)
+        return chosen, open_phases(compared, (settings.arrival, settings.rate), settings.rounds, length)
     if bursts and len(bursts) < len(chosen):
         raise SettingsError([_mixed(kind) for kind in chosen if not kind.style])
+    if bursts and settings.variants:
+        raise SettingsError([_burst_variants(settings)])
     if bursts:
         styles = tuple(style for style in STYLES if any(kind.style == style for kind in bursts))
         return chosen, burst_phases(styles, settings.burst)
     if settings.mode != "compare":
         return chosen, ()
     length = (settings.phase_seconds, settings.warmup_seconds)
-    return chosen, timed_phases(modes, settings.concurrency, settings.rounds, length)
+    return chosen, timed_phases(compared, settings.concurrency, settings.rounds, length)
 
 
 def find_closed_flags(options: Any) -> list[Fault]:
@@ -86,6 +91,9 @@ def _foreign(kind: type[Any]) -> Fault:
 
 def _absent(settings: Settings, mode: Mode) -> Fault:
     name = f"{mode.value.capitalize()}User"
+    if settings.variants:
+        asked = "; ".join(one.text for one in find_variants(settings) if one.mode == mode)
+        return Fault("variants", asked, f"has no {name} to run", f"Add a {name} to the locustfile.")
     return Fault("mode", settings.mode, f"has no {name} to run", f"Add a {name} to the locustfile, or name its mode.")
 
 
@@ -93,16 +101,21 @@ def _mixed(kind: type[Any]) -> Fault:
     return Fault("user-classes", kind.__name__, "is no burst, beside others that are", "Run them apart.")
 
 
+def _burst_variants(settings: Settings) -> Fault:
+    problem = "are for phases at a load level, and these users are there for bursts, which compare styles"
+    return Fault("variants", "; ".join(settings.variants), problem, "Leave them out, or run other users.")
+
+
 def modes_of(settings: Settings) -> set[Mode]:
     """The modes that a run of these settings has."""
-    return set(Mode) if settings.mode == "compare" else {Mode(settings.mode)}
+    return {Mode(one.mode) for one in find_variants(settings)}
 
 
-def operations_of(everyone: Iterable[type[Any]], mode: str) -> dict[Mode, set[Operation]]:
-    """The operations that users of a mode (`compare`: both) perform, as their classes declare them."""
+def operations_of(everyone: Iterable[type[Any]]) -> dict[Mode, set[Operation]]:
+    """The operations that users of each mode perform, as their classes declare them."""
     found: dict[Mode, set[Operation]] = {}
     for kind in everyone:
-        if issubclass(kind, LoadUser) and mode in ("compare", kind.mode):
+        if issubclass(kind, LoadUser):
             found.setdefault(kind.mode, set()).update(kind.performs())
     return found
 

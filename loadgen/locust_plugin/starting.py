@@ -19,12 +19,12 @@ from loadgen.locust_plugin.resources import Resources
 from loadgen.locust_plugin.run_display import RunDisplay
 from loadgen.locust_plugin.run_plan import may_write
 from loadgen.measure.errors import describe_error
-from loadgen.measure.sample import Mode
 from loadgen.results.record import make_folder, new_run_id
 from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.hub import ENDING
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import find_variants
 from loadgen.users import ProcessState
 
 QUIT_SECONDS = 0.5
@@ -97,9 +97,9 @@ class Starting:
             self._asking.answer_at(addressed.host)
             if isinstance(self._environment.runner, LocalRunner):
                 self._begin_agents(addressed)
-            modes = {kind.mode for kind in self._environment.user_classes if not kind.style}
-            both = settings.mode == "compare" and modes == set(Mode)
-            self._ending.objections = self._resources.compare_modes(self._process_state, addressed) if both else ()
+            is_compared = len(find_variants(settings)) > 1 and not any(k.style for k in self._environment.user_classes)
+            compare = self._resources.compare_variants
+            self._ending.objections = compare(self._process_state, addressed) if is_compared else {}
         finally:
             self._progress.end_preparing()
         self._prepared = addressed
@@ -112,7 +112,7 @@ class Starting:
             settings=settings,
             plan=shape.phases if shape is not None else (),
             expected=self._count_expected(),
-            ground_truth=self._resources.ground_truth,
+            ground_truths=self._resources.ground_truths,
             are_workers_replaced=not options.processes,
         )
         options.loadgen_run_id = run.run_id  # Locust sends it to the workers with their users

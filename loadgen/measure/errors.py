@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from loadgen.measure.sample import Mode
-
 KINDS = 32
 """Kinds that one count keeps apart; further ones are counted together as `OTHER`."""
 LONGEST_NAME = 60
@@ -53,41 +51,41 @@ def _printable(text: str) -> str:
 
 
 class TaskErrors:
-    """Exceptions that tasks raised, by mode and kind."""
+    """Exceptions that tasks raised, by variant and kind."""
 
     __slots__ = ("_counts",)
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[Mode, ErrorKind], int] = {}
+        self._counts: dict[tuple[str, ErrorKind], int] = {}
 
     def __bool__(self) -> bool:
         """True where any was counted."""
         return bool(self._counts)
 
-    def __iter__(self) -> Iterator[tuple[Mode, ErrorKind, int]]:
-        """Mode, kind and number, in the order in which the kinds were first counted."""
-        return ((mode, kind, number) for (mode, kind), number in list(self._counts.items()))
+    def __iter__(self) -> Iterator[tuple[str, ErrorKind, int]]:
+        """Variant, kind and number, in the order in which the kinds were first counted."""
+        return ((variant, kind, number) for (variant, kind), number in list(self._counts.items()))
 
     @property
     def total(self) -> int:
         """All of them."""
         return sum(number for _, _, number in self)
 
-    def add(self, mode: Mode, kind: ErrorKind, number: int = 1) -> None:
+    def add(self, variant: str, kind: ErrorKind, number: int = 1) -> None:
         """Count exceptions of one kind."""
-        key = (mode, kind)
+        key = (variant, kind)
         if key not in self._counts and len(self._counts) >= KINDS:
-            key = (mode, OTHER)
+            key = (variant, OTHER)
         self._counts[key] = self._counts.get(key, 0) + number
 
     def as_message(self) -> list[list[str | int]]:
         """Plain values for the way to the master; empty where nothing was counted."""
-        return [[str(mode), kind.name, kind.place, number] for mode, kind, number in self]
+        return [[variant, kind.name, kind.place, number] for variant, kind, number in self]
 
     def merge(self, message: Sequence[Sequence[str | int]]) -> None:
         """Add what a worker's `as_message` reported."""
-        for mode, name, place, number in message:
-            self.add(Mode(str(mode)), ErrorKind(str(name), str(place)), int(number))
+        for variant, name, place, number in message:
+            self.add(str(variant), ErrorKind(str(name), str(place)), int(number))
 
 
 class ErrorLog:

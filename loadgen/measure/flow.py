@@ -7,7 +7,6 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 
 from loadgen.measure.operation_stats import HIGHEST, LOWEST, MICROSECONDS, new_histogram, sum_up
-from loadgen.measure.sample import Mode
 
 HANGING = 2.0
 """How many times as long as every operation that ended: what waits longer at a phase's end is a stall of its own."""
@@ -26,8 +25,8 @@ def hangs(oldest: float, longest: float) -> bool:
     return longest > 0 and oldest >= STALL_SECONDS and oldest > HANGING * longest
 
 
-Kind = tuple[Mode, str]
-"""Mode and name of an operation."""
+Kind = tuple[str, str]
+"""Variant and name of an operation."""
 
 
 @dataclass(slots=True)
@@ -87,5 +86,5 @@ class Flow:
         if message:
             self.offered += message["offered"]
             self.dropped += message["dropped"]
-            for mode, operation, histogram in message["left"]:
-                self._of((Mode(mode), operation) if operation else None).decode_and_add(histogram)
+            for variant, operation, histogram in message["left"]:
+                self._of((variant, operation) if operation else None).decode_and_add(histogram)

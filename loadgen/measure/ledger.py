@@ -11,7 +11,7 @@ from loadgen.measure.errors import ErrorKind, TaskErrors
 from loadgen.measure.health import Beat
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Check
-from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.measure.sample import Outcome, Sample
 from loadgen.measure.window import Window
 
 
@@ -23,15 +23,15 @@ class Counted(Protocol):
         """Each phase by its number."""
 
     @property
-    def outside(self) -> Mapping[tuple[Mode, str], Counter[Outcome]]:
+    def outside(self) -> Mapping[tuple[str, str], Counter[Outcome]]:
         """How the operations ended that no phase has counted: of warm-ups, and what a phase's end found in flight."""
 
     @property
-    def nested_outside(self) -> Mapping[tuple[Mode, str], Counter[Outcome]]:
+    def nested_outside(self) -> Mapping[tuple[str, str], Counter[Outcome]]:
         """The same of those that were part of other operations, which no total counts."""
 
     @property
-    def dropped_outside(self) -> Mapping[Mode, int]:
+    def dropped_outside(self) -> Mapping[str, int]:
         """Arrivals that were dropped in no phase: those of warm-ups."""
 
     @property
@@ -52,11 +52,11 @@ class Ledger:
 
     def __init__(self) -> None:
         self.windows: dict[int, Window] = {}
-        self.outside: dict[tuple[Mode, str], Counter[Outcome]] = {}
+        self.outside: dict[tuple[str, str], Counter[Outcome]] = {}
         """How the operations ended that no window has counted: of warm-ups, and what a window's end found under way."""
-        self.nested_outside: dict[tuple[Mode, str], Counter[Outcome]] = {}
+        self.nested_outside: dict[tuple[str, str], Counter[Outcome]] = {}
         """The same of those that were part of other operations."""
-        self.dropped_outside: Counter[Mode] = Counter()
+        self.dropped_outside: Counter[str] = Counter()
         """Arrivals that were given up in no window: those of warm-ups."""
         self._replaced: list[Window] = []
         """Of attempts at a phase that was begun again."""
@@ -133,9 +133,9 @@ class Ledger:
             before.add(sample)
             return
         outside = self.nested_outside if sample.nested else self.outside
-        outside.setdefault((sample.mode, sample.operation), Counter())[sample.outcome] += 1
+        outside.setdefault((sample.variant, sample.operation), Counter())[sample.outcome] += 1
         if not sample.nested and (window := self._left(sample.scheduled, sample.finished)) is not None:
-            window.flow.leave(window.end - sample.scheduled, (sample.mode, sample.operation))
+            window.flow.leave(window.end - sample.scheduled, (sample.variant, sample.operation))
 
     def _left(self, due: float, over: float) -> Window | None:
         """The timed phase whose end lay between these two."""
@@ -157,7 +157,7 @@ class Ledger:
         for moment, window in left:
             window.flow.leave(window.end - moment)
         if (window := self._current) is not None:
-            self.dropped_outside[window.phase.mode] += len(due) - len(left)
+            self.dropped_outside[window.phase.variant] += len(due) - len(left)
         return len(due) - len(left)
 
     def offer(self, arrivals: int, lags: HdrHistogram) -> None:
@@ -166,13 +166,13 @@ class Ledger:
             self._current.flow.offered += arrivals
             self._current.health.add_pace(lags)
 
-    def count_error(self, mode: Mode, kind: ErrorKind, at: float) -> None:
+    def count_error(self, variant: str, kind: ErrorKind, at: float) -> None:
         """Count an exception of a task in the phase in which it was raised, or outside of all."""
         for window in (self._current, self._previous):
             if window is not None and window.start <= at < window.end:
-                window.errors.add(mode, kind)
+                window.errors.add(variant, kind)
                 return
-        self.errors_outside.add(mode, kind)
+        self.errors_outside.add(variant, kind)
 
     def check(self, check: Check) -> Phase | None:
         """Count one checked search in the phase in which it finished, and return that phase; None outside of all.
@@ -211,7 +211,7 @@ class Ledger:
             "windows": [self._as_message(window, now) for window in self._with_news(now, final=final)],
             "outside": _outside_as_message(self.outside),
             "nested_outside": _outside_as_message(self.nested_outside),
-            "dropped_outside": {str(mode): number for mode, number in self.dropped_outside.items()},
+            "dropped_outside": dict(self.dropped_outside),
             "errors_outside": self.errors_outside.as_message(),
         }
 
@@ -240,21 +240,21 @@ class Ledger:
         return {"seconds": seconds, "covered": window.covered(now)} | window.as_message()
 
 
-def _outside_as_message(outside: Mapping[tuple[Mode, str], Mapping[Outcome, int]]) -> list[dict[str, Any]]:
+def _outside_as_message(outside: Mapping[tuple[str, str], Mapping[Outcome, int]]) -> list[dict[str, Any]]:
     return [
-        {"mode": str(mode), "operation": operation, "outcomes": {str(key): number for key, number in some.items()}}
-        for (mode, operation), some in outside.items()
+        {"variant": variant, "operation": operation, "outcomes": {str(key): number for key, number in some.items()}}
+        for (variant, operation), some in outside.items()
     ]
 
 
-def outside_from_message(message: Iterable[Mapping[str, Any]]) -> dict[tuple[Mode, str], Counter[Outcome]]:
+def outside_from_message(message: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Counter[Outcome]]:
     """What a report has of the operations outside of phases."""
     return {
-        (Mode(part["mode"]), part["operation"]): Counter({Outcome(n): count for n, count in part["outcomes"].items()})
+        (part["variant"], part["operation"]): Counter({Outcome(n): count for n, count in part["outcomes"].items()})
         for part in message
     }
 
 
-def count_outside(outside: Mapping[tuple[Mode, str], Mapping[Outcome, int]], *, failed: bool) -> int:
+def count_outside(outside: Mapping[tuple[str, str], Mapping[Outcome, int]], *, failed: bool) -> int:
     """Operations outside of all phases that failed, or those that were answered."""
     return sum(n for ends in outside.values() for outcome, n in ends.items() if outcome.is_failure is failed)

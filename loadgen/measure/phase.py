@@ -1,6 +1,6 @@
 """One measured window of a run, and the plan of all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
@@ -12,7 +12,7 @@ L = TypeVar("L", int, float)
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One mode, one operation mix, one concurrency or one rate of arrivals.
+    """One variant, one operation mix, one concurrency or one rate of arrivals.
 
     A timed phase counts for `seconds` after `warmup_seconds` of the same load. A burst has `operations` instead: it is
     over when so many operations of one kind are answered, at most `concurrency` of them in flight.
@@ -38,6 +38,13 @@ class Phase:
     attempt: int = 0
     """How often it was begun before: a phase that loses workers is measured again once others are there."""
 
+    variant: str = ""
+    """Name of what is compared; the mode where nothing else is given."""
+
+    def __post_init__(self) -> None:
+        if not self.variant:
+            object.__setattr__(self, "variant", self.mode.value)
+
     @property
     def is_open(self) -> bool:
         """True where operations start on schedule, whatever the earlier ones do."""
@@ -45,7 +52,7 @@ class Phase:
 
     @property
     def level(self) -> float:
-        """What the phases of both modes have in common: the rate, or the concurrency."""
+        """What the phases of all variants have in common: the rate, or the concurrency."""
         return self.rate or self.concurrency
 
     @property
@@ -59,8 +66,8 @@ class Phase:
         if self.operations:
             return f"{self.operation} x {self.operations}, {self.style}, {self.concurrency} in flight"
         if self.is_open:
-            return f"{self.mode}, {self.rate:g}/s {self.model}"
-        return f"{self.mode}, {count_of(self.concurrency, 'user')}"
+            return f"{self.variant}, {self.rate:g}/s {self.model}"
+        return f"{self.variant}, {count_of(self.concurrency, 'user')}"
 
     def starting(self, now: float) -> Self:
         """The same phase, whose warm-up begins at this Unix time."""
@@ -78,32 +85,40 @@ class Phase:
         return cls(**(values | {"mode": Mode(values["mode"])}))
 
 
-def timed_phases(
-    modes: tuple[Mode, ...], concurrency: tuple[int, ...], rounds: int, length: tuple[float, float]
-) -> tuple[Phase, ...]:
-    """The phases of a compare run: so many rounds at each concurrency; `length` is (seconds, warm-up).
+Compared = tuple[str, Mode]
+"""Name and mode of a variant."""
 
-    A round is sync, async, async, sync: a steady drift of the machine or the server hits both modes alike.
+
+def timed_phases(
+    variants: Sequence[Compared], concurrency: tuple[int, ...], rounds: int, length: tuple[float, float]
+) -> tuple[Phase, ...]:
+    """The phases of a comparison: so many rounds at each concurrency; `length` is (seconds, warm-up).
+
+    A round runs the variants forward and back (A B C C B A): a steady drift of the machine or the server hits all of
+    them alike.
     """
     seconds, warmup_seconds = length
-    ordered = _order(modes, concurrency, rounds)
-    return tuple(Phase(number, mode, users, seconds, warmup_seconds) for number, (users, mode) in enumerate(ordered))
+    ordered = _order(variants, concurrency, rounds)
+    return tuple(
+        Phase(number, mode, users, seconds, warmup_seconds, variant=name)
+        for number, (users, (name, mode)) in enumerate(ordered)
+    )
 
 
 def open_phases(
-    modes: tuple[Mode, ...], arrivals: tuple[str, tuple[float, ...]], rounds: int, length: tuple[float, float]
+    variants: Sequence[Compared], arrivals: tuple[str, tuple[float, ...]], rounds: int, length: tuple[float, float]
 ) -> tuple[Phase, ...]:
     """The same plan for the open model; `arrivals` is (model, rates)."""
     model, rates = arrivals
     seconds, warmup_seconds = length
     return tuple(
-        Phase(number, mode, 0, seconds, warmup_seconds, model=model, rate=rate)
-        for number, (rate, mode) in enumerate(_order(modes, rates, rounds))
+        Phase(number, mode, 0, seconds, warmup_seconds, model=model, rate=rate, variant=name)
+        for number, (rate, (name, mode)) in enumerate(_order(variants, rates, rounds))
     )
 
 
-def _order(modes: tuple[Mode, ...], levels: tuple[L, ...], rounds: int) -> list[tuple[L, Mode]]:
-    return [(level, mode) for level in levels for _ in range(rounds) for mode in (*modes, *modes[::-1])]
+def _order(variants: Sequence[Compared], levels: tuple[L, ...], rounds: int) -> list[tuple[L, Compared]]:
+    return [(level, one) for level in levels for _ in range(rounds) for one in (*variants, *variants[::-1])]
 
 
 THREADS_AT_MOST = 64

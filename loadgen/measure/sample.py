@@ -78,7 +78,8 @@ class Sample(NamedTuple):
     A tuple, because one is made for every operation: a frozen dataclass costs four times as much to make.
     """
 
-    mode: Mode
+    variant: str
+    """Name of what is compared, such as `async` or `async connections=4`."""
     operation: str
     scheduled: float
     started: float

@@ -13,7 +13,7 @@ from loadgen.measure.health import Health
 from loadgen.measure.operation_stats import OperationStats
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
-from loadgen.measure.sample import Mode, Outcome, Sample, count_answers, count_failures
+from loadgen.measure.sample import Outcome, Sample, count_answers, count_failures
 from loadgen.measure.slices import SliceStats, add_times, count_slices, slices_as_message
 
 AT_ONCE = 256
@@ -40,7 +40,7 @@ class Window:
     users_gone: int = 0
     """Users that ended by themselves before its end."""
     connections: int = 0
-    """Open ones of its mode, in all processes; told to the one who leads."""
+    """Open ones of its variant, in all processes; known to the coordinator."""
     data: tuple[str, ...] = ()
     """Fingerprints of the data that these connections see: one where all see the same."""
     seconds: float = 0.0
@@ -49,12 +49,12 @@ class Window:
     """On a coordinator, for each agent: how many seconds of the window its reports have covered so far."""
 
     _pending: list[Sample] = field(default_factory=list)
-    _operation_stats: dict[tuple[Mode, str], OperationStats] = field(default_factory=dict)
+    _operation_stats: dict[tuple[str, str], OperationStats] = field(default_factory=dict)
     _slices: dict[str, list[SliceStats]] = field(default_factory=dict)
 
     @property
-    def operation_stats(self) -> dict[tuple[Mode, str], OperationStats]:
-        """All operations by mode and name."""
+    def operation_stats(self) -> dict[tuple[str, str], OperationStats]:
+        """All operations by variant and name."""
         self._add_up()
         return self._operation_stats
 
@@ -90,8 +90,8 @@ class Window:
 
     def _add_up(self) -> None:
         samples, self._pending = self._pending, []
-        for (mode, operation), group in _by_kind(samples).items():
-            self._operation_stats.setdefault((mode, operation), OperationStats()).add_all(group)
+        for (variant, operation), group in _by_kind(samples).items():
+            self._operation_stats.setdefault((variant, operation), OperationStats()).add_all(group)
             if self.phase.seconds:
                 self._slice(operation, group)
 
@@ -132,8 +132,8 @@ class Window:
         return {
             "phase": self.phase.as_message(),
             "tallies": [
-                {"mode": str(mode), "operation": operation} | stats.as_message()
-                for (mode, operation), stats in self._operation_stats.items()
+                {"variant": variant, "operation": operation} | stats.as_message()
+                for (variant, operation), stats in self._operation_stats.items()
             ],
             "slices": slices_as_message(self._slices),
             "health": self.health.as_message(),
@@ -147,7 +147,7 @@ class Window:
         """One agent's part of a phase, the inverse of `as_message`."""
         part = cls(Phase.from_message(message["phase"]), 0.0)
         for entry in message["tallies"]:
-            part._operation_stats[Mode(entry["mode"]), entry["operation"]] = OperationStats.from_message(entry)
+            part._operation_stats[entry["variant"], entry["operation"]] = OperationStats.from_message(entry)
         for operation, pieces in message["slices"].items():
             mine = part._pieces(operation)
             for number, piece in pieces:
@@ -193,11 +193,11 @@ class Window:
         return (self.workers_lost, self.users_gone, self.connections, self.data, *self.heard.items())
 
 
-def _by_kind(samples: Sequence[Sample]) -> dict[tuple[Mode, str], list[Sample]]:
-    groups: dict[tuple[Mode, str], list[Sample]] = {}
+def _by_kind(samples: Sequence[Sample]) -> dict[tuple[str, str], list[Sample]]:
+    groups: dict[tuple[str, str], list[Sample]] = {}
     rest = list(samples)
     while rest:
-        mode, operation = rest[0].mode, rest[0].operation
-        groups[mode, operation] = [one for one in rest if one.mode is mode and one.operation == operation]
-        rest = [one for one in rest if one.mode is not mode or one.operation != operation]
+        variant, operation = kind = rest[0].variant, rest[0].operation
+        groups[kind] = [one for one in rest if one.variant == variant and one.operation == operation]
+        rest = [one for one in rest if one.variant != variant or one.operation != operation]
     return groups

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.measure.sample import Mode
 from loadgen.measure.slices import OFFSET, PER_LOG, SliceStats
 
 Floats = NDArray[np.float64]
@@ -42,7 +41,7 @@ SLICES_AT_MOST = 600
 class SlicedPhase:
     """The slices of one phase, merged over workers, in the order of time."""
 
-    mode: Mode
+    variant: str
     slices: tuple[SliceStats, ...]
 
     @property

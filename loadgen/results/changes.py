@@ -112,11 +112,11 @@ def find_refusals(old: RunRecord, new: RunRecord, allowed: Collection[str]) -> I
 
 def _apart(old: RunRecord, new: RunRecord) -> Iterator[str]:
     loads: list[set[tuple[LoadLevel, str]]] = [
-        {(series.level, series.mode.value) for series in find_series(record)} for record in (old, new)
+        {(series.level, series.variant) for series in find_series(record)} for record in (old, new)
     ]
     if all(loads) and not loads[0] & loads[1]:
-        shown = [_list({f"{mode} at {level}" for level, mode in load}) for load in loads]
-        yield f"they have no mode and load in common: OLD {shown[0]}; NEW {shown[1]}. Measure at the same loads"
+        shown = [_list({f"{name} at {level}" for level, name in load}) for load in loads]
+        yield f"they have no variant and load in common: OLD {shown[0]}; NEW {shown[1]}. Measure at the same loads"
 
 
 def _list(names: Collection[str]) -> str:

@@ -1,15 +1,17 @@
-"""The load levels of a run: all rounds of one operation at one of them, and how the modes compare there."""
+"""The load levels of a run: all rounds of one operation at one of them, and how the variants compare there."""
 
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from loadgen.measure.recall import Recalls, differ
-from loadgen.measure.sample import EMPTY_AT_MOST, Mode, Outcome, count_answers, share_empty
-from loadgen.results.comparison import Comparison, compare_phases, judge_arrivals
+from loadgen.measure.sample import EMPTY_AT_MOST, Outcome, count_answers, share_empty
+from loadgen.results.comparison import MODES, Comparison, Pair, compare_phases, judge_arrivals
+from loadgen.results.contest import BOTH_MODES, Contest
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.phase_result import PhaseResult
 from loadgen.results.record import PhaseRecord
@@ -19,52 +21,71 @@ from loadgen.text.listing import count_of, name_phases
 UNFINISHED_AT_MOST = 0.01
 """Share of its operations that a phase may leave behind beyond its p99 without that p99 being in doubt."""
 
+NO_OBJECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({})
 REASONS_OF_A_KIND = 5
 """Phases that a comparison names with the same reason; there may be thousands."""
 
 
 @dataclass(frozen=True, slots=True)
 class LevelResult:
-    """One operation at one load level, in all rounds; `comparison` is None where only one mode ran."""
+    """One operation at one load level, in all rounds."""
 
     level: LoadLevel
     operation: str
     results: tuple[PhaseResult, ...]
-    comparison: Comparison | None
-    _series: dict[Mode, Series | None] = field(default_factory=dict, compare=False, repr=False)
+    contest: Contest
+    comparisons: Mapping[str, Comparison]
+    """By the name of the variant that is compared with the baseline; those that did not run here are left out."""
+    _series: dict[str, Series | None] = field(default_factory=dict, compare=False, repr=False)
 
-    def series(self, mode: Mode) -> Series | None:
-        """What a mode did in all rounds; None where it did nothing. Made once, as a level does not change."""
-        if mode not in self._series:
-            self._series[mode] = self._make_series(mode)
-        return self._series[mode]
+    @property
+    def variants(self) -> list[str]:
+        """Those that did anything here, in the order of a round."""
+        named = dict.fromkeys([*self.contest.variants, *(result.phase.variant for result in self.results)])
+        return [name for name in named if self.series(name) is not None]
 
-    def _make_series(self, mode: Mode) -> Series | None:
-        phases = tuple(result.record for result in self.of(mode))
-        parts = tuple(result.operation(self.operation) for result in self.of(mode))
-        return Series(self.operation, self.level, mode, phases, parts) if any(parts) else None
+    def series(self, variant: str) -> Series | None:
+        """What a variant did in all rounds; None where it did nothing. Made once, as a level does not change."""
+        if variant not in self._series:
+            self._series[variant] = self._make_series(variant)
+        return self._series[variant]
 
-    def shown_throughput(self, mode: Mode) -> float:
-        """The operations per second that the ratio is of; without a ratio those of all rounds together."""
-        ratio = self.comparison.throughput if self.comparison else None
-        series = self.series(mode)
-        return ratio.value(mode) if ratio else series.throughput if series else 0.0
+    def _make_series(self, variant: str) -> Series | None:
+        phases = tuple(result.record for result in self.of(variant))
+        parts = tuple(result.operation(self.operation) for result in self.of(variant))
+        return Series(self.operation, self.level, variant, phases, parts) if any(parts) else None
 
-    def of(self, mode: Mode) -> list[PhaseResult]:
-        """The rounds of one mode."""
-        return [result for result in self.results if result.phase.mode is mode]
+    def shown_throughput(self, variant: str) -> float:
+        """The operations per second that the ratios are of; without a ratio those of all rounds together."""
+        series = self.series(variant)
+        for one in self.comparisons.values():
+            if one.throughput is not None and variant in one.pair:
+                is_baseline = variant == one.pair.baseline
+                return one.throughput.baseline_value if is_baseline else one.throughput.variant_value
+        return series.throughput if series else 0.0
+
+    def of(self, variant: str) -> list[PhaseResult]:
+        """The rounds of one variant."""
+        return [result for result in self.results if result.phase.variant == variant]
 
 
 class LevelResults:
     """The levels of a run so far. A level is compared anew only where it has another result than before."""
 
-    def __init__(self, seed: int, objections: Sequence[str] = (), most_empty: float = EMPTY_AT_MOST) -> None:
-        """`seed` is what the bootstrap draws from, `objections` are known against every comparison.
+    def __init__(
+        self,
+        seed: int,
+        contest: Contest = BOTH_MODES,
+        objections: Mapping[str, Sequence[str]] = NO_OBJECTIONS,
+        most_empty: float = EMPTY_AT_MOST,
+    ) -> None:
+        """`seed` is what the bootstrap draws from; `objections` are known against every comparison of a variant.
 
         `most_empty` is the share of answers that may contain no row.
         """
         self._seed = seed
-        self._objections = tuple(objections)
+        self._contest = contest
+        self._objections = objections
         self._most_empty = most_empty
         self._made: dict[tuple[LoadLevel, str], LevelResult] = {}
 
@@ -84,11 +105,42 @@ class LevelResults:
     def _of(self, level: LoadLevel, operation: str, results: tuple[PhaseResult, ...]) -> LevelResult:
         known = self._made.get((level, operation))
         if known is None or not _are_same(known.results, results):
-            against = [*self._objections, *_find_empty(results, operation, self._most_empty)]
-            rng = draws_of(f"{operation} at {level}", self._seed)
-            known = LevelResult(level, operation, results, _compare(results, operation, rng, against))
+            known = LevelResult(level, operation, results, self._contest, self._compare(level, operation, results))
             self._made[level, operation] = known
         return known
+
+    def _compare(self, level: LoadLevel, operation: str, results: Sequence[PhaseResult]) -> dict[str, Comparison]:
+        ran = {result.phase.variant for result in results}
+        pairs = [pair for pair in self._contest.pairs if set(pair) <= ran]
+        return {pair.variant: self._compare_pair(f"{operation} at {level}", operation, results, pair) for pair in pairs}
+
+    def _compare_pair(self, name: str, operation: str, results: Sequence[PhaseResult], pair: Pair) -> Comparison:
+        own = [result for result in results if result.phase.variant in pair]
+        objections = [
+            *_find_unanswered(own, operation),
+            *(reason for side in pair for reason in self._objections.get(side, ())),
+            *_find_empty(own, operation, self._most_empty, pair),
+            *_find_unlike(own, pair, self._contest),
+            *_find_troubles(own),
+        ]
+        rng = draws_of(name if pair == MODES else f"{name}, {pair.variant}", self._seed)
+        sliced = [result.sliced(operation) for result in results]
+        found = compare_phases(sliced, rng, objections, pair=pair)
+        doubts = _find_doubts(own, operation)
+        if not results[0].phase.is_open:
+            return replace(found, reasons=(*found.reasons, *doubts))
+        return judge_arrivals(found, {side: _share_dropped(own, side) for side in pair}, doubts)
+
+
+def _find_troubles(results: Sequence[PhaseResult]) -> list[str]:
+    """What went wrong with the load of these phases, so that their figures do not count."""
+    limits = [f"phase {r.number}: {limit}" for r in results if not r.was_refused for limit in r.limits]
+    gaps = [f"phase {r.number}: {gap}" for r in results for gap in r.gaps]
+    gone = [f"phase {r.number} lost {count_of(r.record.users_gone, 'user')}" for r in results if r.record.users_gone]
+    lacking = [(r.number, r.record.workers_lost) for r in results if r.record.workers_lost]
+    lost = [f"phase {number} lost {count_of(workers, 'worker')}" for number, workers in lacking]
+    broken = [f"phase {r.number} was broken off" for r in results if r.was_broken_off]
+    return [reason for some in (limits, gaps, gone, lost, broken) for reason in _first_of(some)]
 
 
 def draws_of(name: str, seed: int) -> np.random.Generator:
@@ -101,31 +153,14 @@ def _are_same(known: Sequence[PhaseResult], results: Sequence[PhaseResult]) -> b
 
 
 def find_levels(
-    results: Iterable[PhaseResult], seed: int, objections: Sequence[str] = (), most_empty: float = EMPTY_AT_MOST
+    results: Iterable[PhaseResult],
+    seed: int,
+    contest: Contest = BOTH_MODES,
+    objections: Mapping[str, Sequence[str]] = NO_OBJECTIONS,
+    most_empty: float = EMPTY_AT_MOST,
 ) -> list[LevelResult]:
     """All levels at once, as `LevelResults` has them."""
-    return LevelResults(seed, objections, most_empty).take(results)
-
-
-def _compare(
-    results: Sequence[PhaseResult], operation: str, rng: np.random.Generator, objections: Sequence[str]
-) -> Comparison | None:
-    if {result.phase.mode for result in results} != set(Mode):
-        return None
-    limits = [f"phase {r.number}: {limit}" for r in results if not r.was_refused for limit in r.limits]
-    gaps = [f"phase {r.number}: {gap}" for r in results for gap in r.gaps]
-    gone = [f"phase {r.number} lost {count_of(r.record.users_gone, 'user')}" for r in results if r.record.users_gone]
-    lacking = [(r.number, r.record.workers_lost) for r in results if r.record.workers_lost]
-    lost = [f"phase {number} lost {count_of(workers, 'worker')}" for number, workers in lacking]
-    broken = [f"phase {r.number} was broken off" for r in results if r.was_broken_off]
-    reasons = [reason for some in (limits, gaps, gone, lost, broken) for reason in _first_of(some)]
-    unanswered = _find_unanswered(results, operation)
-    sliced = [result.sliced(operation) for result in results]
-    found = compare_phases(sliced, rng, [*unanswered, *objections, *_find_unlike(results), *reasons])
-    doubts = _find_doubts(results, operation)
-    if not results[0].phase.is_open:
-        return replace(found, reasons=(*found.reasons, *doubts))
-    return judge_arrivals(found, {mode: _share_dropped(results, mode) for mode in Mode}, doubts)
+    return LevelResults(seed, contest, objections, most_empty).take(results)
 
 
 def _find_unanswered(results: Sequence[PhaseResult], operation: str) -> list[str]:
@@ -166,22 +201,22 @@ def _first_of(reasons: list[str]) -> list[str]:
     return reasons if left_out <= 0 else [*reasons[:-left_out], f"{left_out:,} more phases like these"]
 
 
-def _find_empty(results: Sequence[PhaseResult], operation: str, most: float) -> list[str]:
-    """Modes whose searches found nothing too often: what is found fast because there is nothing is no speed."""
+def _find_empty(results: Sequence[PhaseResult], operation: str, most: float, pair: Pair) -> list[str]:
+    """Sides whose searches found nothing too often: what is found fast because there is nothing is no speed."""
     found = []
-    for mode in Mode:
-        own = [result.operation(operation) for result in results if result.phase.mode is mode]
+    for side in pair:
+        own = [result.operation(operation) for result in results if result.phase.variant == side]
         outcomes = _sum_up(part.outcomes for part in own if part is not None)
         if (share := share_empty(outcomes)) > most:
             empty, answers = outcomes[Outcome.EMPTY], count_answers(outcomes)
             told = f"in {empty:,} of {answers:,} answers ({100 * share:.6g} %, --max-empty is {100 * most:.6g} %)"
-            found.append(f"{mode} found nothing {told}: look at filters and queries")
+            found.append(f"{side} found nothing {told}: look at filters and queries")
     return found
 
 
-def _share_dropped(results: Sequence[PhaseResult], mode: Mode) -> float:
-    """The share of its arrivals that a mode dropped."""
-    own: list[PhaseRecord] = [result.record for result in results if result.phase.mode is mode]
+def _share_dropped(results: Sequence[PhaseResult], side: str) -> float:
+    """The share of its arrivals that a variant dropped."""
+    own: list[PhaseRecord] = [result.record for result in results if result.phase.variant == side]
     dropped = sum(record.dropped for record in own)
     finished = sum(part.totals.total() for record in own for part in record.operations)
     return dropped / (dropped + finished) if dropped else 0.0
@@ -198,17 +233,24 @@ def _find_doubts(results: Sequence[PhaseResult], operation: str) -> list[str]:
     return _first_of(found)
 
 
-def _find_unlike(results: Sequence[PhaseResult]) -> list[str]:
-    """What was not the same on both sides: recall, data, connections."""
-    sides = {mode: [result for result in results if result.phase.mode is mode] for mode in Mode}
+def _find_unlike(results: Sequence[PhaseResult], pair: Pair, contest: Contest) -> list[str]:
+    """What was not the same on both sides and should have been: recall, data, connections."""
+    sides = {side: [result for result in results if result.phase.variant == side] for side in pair}
     found = []
-    recalls = {mode: _recalls(of_mode) for mode, of_mode in sides.items()}
-    if apart := differ(recalls[Mode.SYNC], recalls[Mode.ASYNC]):
-        found.append(f"recall differs: sync {apart[0]:.3f}, async {apart[1]:.3f}")
-    if len({seen for result in results for seen in result.data}) > 1:
-        found.append("data differs: " + ", ".join(f"{mode} {_told(sides[mode], 'data')}" for mode in Mode))
-    if len({result.connections for result in results} - {0}) > 1:  # 0: broken off before anybody asked
-        found.append("connections differ: " + ", ".join(f"{mode} {_told(sides[mode], 'connections')}" for mode in Mode))
+    if contest.is_alike(pair):
+        recalls = [_recalls(of_side) for of_side in sides.values()]
+        if apart := differ(*recalls):
+            found.append(f"recall differs: {pair.baseline} {apart[0]:.3f}, {pair.variant} {apart[1]:.3f}")
+        if len({seen for result in results for seen in result.data}) > 1:
+            found.append("data differs: " + ", ".join(f"{side} {_told(sides[side], 'data')}" for side in pair))
+    processes = {
+        result.connections / contest.connections.get(side, 1)
+        for side, of_side in sides.items()
+        for result in of_side
+        if result.connections  # 0: broken off before anybody asked
+    }
+    if len(processes) > 1:
+        found.append("connections differ: " + ", ".join(f"{side} {_told(sides[side], 'connections')}" for side in pair))
     return found
 
 

@@ -47,12 +47,12 @@ class PhaseResult:
     gaps: tuple[str, ...]
     """What is not known about the load generator, and so cannot be ruled out."""
     connections: int
-    """Open connections of its mode in all processes; 0 where nobody could be asked."""
+    """Open connections of its variant in all processes; 0 where nobody could be asked."""
     data: tuple[str, ...]
     """Fingerprints of the data that these connections saw."""
     recalls: Recalls
     parts: Mapping[str, OperationRecord]
-    """What each operation did in the mode of the phase; a stray one of the other mode is in the record alone."""
+    """What each operation did in the variant of the phase; a stray one of another variant is in the record alone."""
     unfinished: Mapping[str, Unfinished]
     """By operation; those with none are left out."""
 
@@ -78,7 +78,7 @@ class PhaseResult:
         else:
             number = count_slices(self.phase.seconds)
             pieces = [SliceStats(self.phase.seconds / number) for _ in range(number)]
-        return SlicedPhase(self.phase.mode, tuple(pieces))
+        return SlicedPhase(self.phase.variant, tuple(pieces))
 
     @property
     def was_refused(self) -> bool:
@@ -123,7 +123,9 @@ def finalise(window: Window) -> PhaseResult:
         phase=window.phase,
         record=record,
         parts={
-            name: part for (mode, name), part in zip(keys, record.operations, strict=True) if mode is window.phase.mode
+            name: part
+            for (variant, name), part in zip(keys, record.operations, strict=True)
+            if variant == window.phase.variant
         },
         limits=limits,
         gaps=tuple(window.gaps()),
@@ -135,9 +137,9 @@ def finalise(window: Window) -> PhaseResult:
 
 
 def _find_unfinished(window: Window) -> Iterable[tuple[str, Unfinished]]:
-    for (mode, operation), stats in window.operation_stats.items():
-        if mode is window.phase.mode and window.flow.unfinished:
-            left = window.flow.left_of((mode, operation))
+    for (variant, operation), stats in window.operation_stats.items():
+        if variant == window.phase.variant and window.flow.unfinished:
+            left = window.flow.left_of((variant, operation))
             if count := count_above(left, stats.percentile(99)):
                 yield operation, Unfinished(count, percentile(left, 100))
 
@@ -145,6 +147,7 @@ def _find_unfinished(window: Window) -> Iterable[tuple[str, Unfinished]]:
 def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord:
     health, phase = window.health, window.phase
     return PhaseRecord(
+        variant=phase.variant,
         mode=phase.mode,
         style=phase.style,
         started_at=datetime.fromtimestamp(phase.started_at, UTC) if phase.started_at else None,
@@ -184,7 +187,8 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
 def record_errors(errors: TaskErrors) -> tuple[TaskErrorRecord, ...]:
     """Exceptions of tasks as the record has them."""
     return tuple(
-        TaskErrorRecord(mode=mode, error=kind.name, place=kind.place, count=number) for mode, kind, number in errors
+        TaskErrorRecord(variant=variant, error=kind.name, place=kind.place, count=number)
+        for variant, kind, number in errors
     )
 
 

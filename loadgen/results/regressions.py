@@ -74,7 +74,7 @@ def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[F
 
 
 def _key(series: Series) -> tuple[object, ...]:
-    return series.operation, series.level, series.mode
+    return series.operation, series.level, series.variant
 
 
 def _figures(series: Series) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One operation of one mode at one level, in all its rounds: figures read from the phases of a record."""
+"""One operation of one variant at one level, in all its rounds: figures read from the phases of a record."""
 
 import contextlib
 import math
@@ -10,7 +10,7 @@ from hdrh.histogram import HdrHistogram
 
 from loadgen.measure import operation_stats
 from loadgen.measure.operation_stats import decode_histogram, new_histogram
-from loadgen.measure.sample import EMPTY_AT_MOST, Mode, Outcome
+from loadgen.measure.sample import EMPTY_AT_MOST, Outcome
 from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.figures import LoadLevel, load_level, throughput
@@ -21,13 +21,13 @@ from loadgen.settings.faults import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """All rounds of one mode, for one operation at one level."""
+    """All rounds of one variant, for one operation at one level."""
 
     operation: str
     level: LoadLevel
-    mode: Mode
+    variant: str
     phases: tuple[PhaseRecord, ...]
-    """All of this mode at this level, also those in which the operation did not end once: their seconds count."""
+    """All of this variant at this level, also those in which the operation did not end once: their seconds count."""
     by_phase: tuple[OperationRecord | None, ...]
     """What it did in each of the phases; None where it did not end."""
     _times: list[HdrHistogram] = field(default_factory=list, compare=False, repr=False)
@@ -111,7 +111,7 @@ class Series:
             else:
                 slices = [SliceStats.from_text(one.seconds, one.operations, one.times) for one in part.slices]
             if slices:
-                found.append(SlicedPhase(self.mode, tuple(slices)))
+                found.append(SlicedPhase(self.variant, tuple(slices)))
         return found
 
 
@@ -137,20 +137,20 @@ def percentile(times: HdrHistogram, percent: float) -> float | None:
 
 
 def find_series(record: RunRecord) -> list[Series]:
-    """All series of a record's phases, by operation, level and mode (sync first); bursts are none."""
-    found: set[tuple[str, LoadLevel, Mode]] = set()
-    phases: dict[tuple[LoadLevel, Mode], list[PhaseRecord]] = {}
+    """All series of a record's phases, by operation, level and variant (in the order of a round); bursts are none."""
+    found: set[tuple[str, LoadLevel, str]] = set()
+    phases: dict[tuple[LoadLevel, str], list[PhaseRecord]] = {}
     for phase in record.phases:
         if not phase.style:
             level = load_level(phase.concurrency, phase.rate)
-            phases.setdefault((level, phase.mode), []).append(phase)
-            found |= {(part.operation, level, phase.mode) for part in phase.operations}
-    modes = list(Mode)
+            phases.setdefault((level, phase.variant), []).append(phase)
+            found |= {(part.operation, level, phase.variant) for part in phase.operations}
     by_name = {
         key: [{part.operation: part for part in reversed(phase.operations)} for phase in some]
         for key, some in phases.items()
     }
-    ordered = sorted(found, key=lambda key: (key[0], key[1], modes.index(key[2])))
+    order = {name: place for place, name in enumerate(record.variant_names)}
+    ordered = sorted(found, key=lambda key: (key[0], key[1], order[key[2]]))
     return [
         Series(*key, tuple(phases[key[1:]]), tuple(parts.get(key[0]) for parts in by_name[key[1:]])) for key in ordered
     ]

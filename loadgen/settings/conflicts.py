@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from loadgen.settings.addresses import STRANGE, find_flaw
 from loadgen.settings.faults import Fault
 from loadgen.settings.message_sizes import LITE, find_oversized
+from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.plain_text import CONTROLS, one_line
 
 if TYPE_CHECKING:
@@ -30,7 +31,13 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_twice(settings), *_arrivals(settings), *_targets(settings)),
+        *_variants(settings),
     ]
+
+
+def _variants(settings: "Settings") -> list[Conflict]:
+    names = ("variants", "baseline", "mode", *PER_VARIANT)
+    return [(fault, names) for fault in find_variant_faults(settings)]
 
 
 def _own_collection(settings: "Settings") -> list[Conflict]:

@@ -123,8 +123,14 @@ class Settings(BaseModel):
 
     # The run
     mode: Literal["compare", "sync", "async"] = setting(
-        "compare", "both modes one after another at each concurrency, or one mode with Locust's own -u, -r and -t"
+        "compare", "both modes one after another at each load level, or one mode with Locust's own -u, -r and -t"
     )
+    variants: Texts = setting(
+        (),
+        "what is compared, such as 'sync; async; async connections=4': modes, and settings in which they differ",
+        declares=ON_PAGE,
+    )
+    baseline: str = setting("", "variant that all others are compared with; default: the first", declares=ON_PAGE)
     concurrency: Counts = setting(
         (1, 8, 32), "users in each phase of a compare run, with commas", way_out=f"{WHOLE_NUMBERS}, such as 1,8,32"
     )
@@ -142,7 +148,12 @@ class Settings(BaseModel):
     max_wait: float = setting(
         1.0, "how long an arrival may wait for a place in flight, then it is dropped", unit="s", ge=0, le=600
     )
-    rounds: int = setting(2, "rounds of sync, async, async, sync at each concurrency or rate", ge=1, le=1_000)
+    rounds: int = setting(
+        2,
+        "rounds at each load level, all variants forward and back: sync, async, async, sync",
+        ge=1,
+        le=1_000,
+    )
     phase_seconds: float = setting(10.0, "measured length of a phase", unit="s", ge=0.01, le=86_400)
     warmup_seconds: float = setting(2.0, "load before the measured part of a phase", unit="s", ge=0, le=86_400)
     give_up_after: float = setting(
@@ -242,6 +253,8 @@ class Settings(BaseModel):
         return chosen
 
 
+TEXT_LISTS = ("require", "variants")
+"""Settings that are lists of texts with semicolons between them; they may be given several times."""
 CREDENTIALS = find_credentials(Settings)
 """Each credential, and the setting that holds the address which it may be sent to."""
 

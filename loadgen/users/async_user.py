@@ -31,9 +31,10 @@ class AsyncUser(LoadUser):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self.client = self.timed_client = AsyncClient(
-            self.process_state.store_for(self.mode, self.number),
+            self.process_state.store_for(self.variant, self.number),
             self.process_state.queue.put,
             self.process_state.checks,
+            self.variant,
         )
         self._share_names()
         self._task: asyncio.Task[None] | None = None
@@ -48,7 +49,7 @@ class AsyncUser(LoadUser):
         its own, and part of this one: totals count this one alone. Raises OperationNameError, on entry, for a name that
         is none or one too many.
         """
-        return AsyncCall(self.timed_client, operation, self.process_state.settings.deadline)
+        return AsyncCall(self.timed_client, operation, self.process_state.settings_for(self.variant).deadline)
 
     def begin(self) -> None:
         """Start the coroutine on the loop."""

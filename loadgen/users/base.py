@@ -59,6 +59,8 @@ class LoadUser(User):  # type: ignore[misc]
             )
         self.process_state = process_state
         self.number = next(process_state.user_numbers)
+        self.variant = process_state.variant_for(self.mode)
+        """Name of the variant that it is there for."""
         self._next_query = self.number * STRIDE
         self._documents: deque[str] = deque(maxlen=DOCUMENTS)
         self._tasks_run = 0
@@ -107,13 +109,13 @@ class LoadUser(User):  # type: ignore[misc]
 
     def next_query(self) -> Any:
         """The next of the queries made beforehand; each user goes round them from a place of its own."""
-        queries = self.process_state.queries
+        queries = self.process_state.queries_for(self.variant)
         self._next_query += 1
         return queries[self._next_query % len(queries)]
 
     def next_nodes(self) -> list[Any]:
         """New nodes for one insert, `nodes_per_insert` of them; their ids were never used before."""
-        nodes = self.process_state.new_nodes()
+        nodes = self.process_state.new_nodes(self.variant)
         self._documents.extend(node.ref_doc_id for node in nodes)
         return nodes
 
@@ -264,7 +266,7 @@ def _count_end(user: LoadUser) -> None:
 
 
 def _count_error(user: LoadUser, error: BaseException, at: float) -> None:
-    user.process_state.count_error(user.mode, error, at, type(user).__name__)
+    user.process_state.count_error(user.variant, error, at, type(user).__name__)
     events = user.environment.events
     user.process_state.listeners.fire(events.user_error, user_instance=user, exception=error, tb=error.__traceback__)
 

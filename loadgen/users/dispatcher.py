@@ -51,7 +51,7 @@ class Dispatcher:
     def __init__(
         self, environment: Any, process_state: ProcessState, phase: Phase, classes: Sequence[type[Any]]
     ) -> None:
-        settings = process_state.settings
+        settings = process_state.settings_for(phase.variant)
         model = cast("Literal['constant', 'poisson']", phase.model)
         self._pace = Pace(model, phase.rate, settings.seed, phase.number)
         self._phase = phase

@@ -54,10 +54,15 @@ class ProcessState:
     loop: LoopThread
     counted: Counted | None = None
     """What was counted in the run so far: by this process, or on a coordinator by all agents."""
-    stores: Mapping[Mode, list[Any]] = field(default_factory=dict)
-    seen: dict[Mode, list[str]] = field(default_factory=dict)
-    """Fingerprint of the data that each of the stores saw when it was opened."""
+    stores: Mapping[str, list[Any]] = field(default_factory=dict)
+    """By variant."""
+    seen: dict[str, list[str]] = field(default_factory=dict)
+    """Fingerprint of the data that each of the stores saw when it was opened, by variant."""
+    variants: Mapping[str, Settings] = field(default_factory=dict)
+    """The settings of each variant; those that are not here have the settings of the run."""
     queries: list[Any] = field(default_factory=list)
+    own_queries: Mapping[str, list[Any]] = field(default_factory=dict)
+    """Of the variants that ask otherwise than the run's own settings say."""
     nodes: NodeSource | None = None
     checks: Checks = field(default_factory=Checks)
     operation_names: Names = field(default_factory=new_operation_names)
@@ -82,18 +87,19 @@ class ProcessState:
 
     is_ending: Callable[[], bool] = lambda: True
     """True where the run is to end; while it goes on, an operation under way is given its whole deadline."""
-    on_drop: Callable[[Mode, int], None] = lambda _mode, _number: None
-    """Told on the hub how many arrivals of a mode were dropped."""
-    on_recall: Callable[[Mode, float], None] = lambda _mode, _share: None
-    """Told on the hub the recall of one checked search."""
-    on_error: Callable[[Mode], None] = lambda _mode: None
-    """Told on the hub that a task of a mode raised."""
+    on_drop: Callable[[str, int], None] = lambda _variant, _number: None
+    """Called on the hub with the number of arrivals of a variant that were dropped."""
+    on_recall: Callable[[str, float], None] = lambda _variant, _share: None
+    """Called on the hub with the recall of one checked search."""
+    on_error: Callable[[str], None] = lambda _variant: None
+    """Called on the hub when a task of a variant has raised."""
     _joinings: int = 0
 
     @property
     def patience(self) -> float:
         """Seconds that operations under way are waited for at most: none takes longer than its deadline."""
-        return max(self.settings.deadline + 1, DRAIN_SECONDS)
+        deadlines = (one.deadline for one in (self.settings, *self.variants.values()))
+        return max(max(deadlines) + 1, DRAIN_SECONDS)
 
     @property
     def error_kinds(self) -> Mapping[ErrorKind, int]:
@@ -131,11 +137,11 @@ class ProcessState:
         if joined.phase is not None and joined.phase.operations:
             self.over.add(joined.phase.number)
 
-    def count_error(self, mode: Mode, error: BaseException, at: float, user: str) -> None:
+    def count_error(self, variant: str, error: BaseException, at: float, user: str) -> None:
         """A task of this class of users raised at this moment (perf_counter seconds). On the hub alone."""
         kind = self.errors.note(error, f"{user} raised in a task")
-        self.ledger.count_error(mode, kind, at)
-        self.on_error(mode)
+        self.ledger.count_error(variant, kind, at)
+        self.on_error(variant)
 
     def outlast(self, wait: Callable[[float], bool]) -> bool:
         """Wait until operations under way have ended; False where they were not waited for to their end.
@@ -154,7 +160,7 @@ class ProcessState:
         """Count arrivals that were given up at a moment; on the hub."""
         dropped = self.ledger.drop(due, at)
         if dropped and self.phase is not None:
-            self.on_drop(self.phase.mode, dropped)
+            self.on_drop(self.phase.variant, dropped)
 
     def beat(self, beat: Beat) -> None:
         """Count one look at this process, and the checks that have come together since the last. On the hub alone.
@@ -169,7 +175,7 @@ class ProcessState:
         for check in self.checks.settle():
             phase = self.ledger.check(check) or self.phase
             if phase is not None:
-                self.on_recall(phase.mode, check.recall)
+                self.on_recall(phase.variant, check.recall)
         if self.checks.changed_at is not None:
             self.ledger.spoil(self.checks.changed_at)
 
@@ -180,15 +186,28 @@ class ProcessState:
         self.ledger.close(perf_counter())
         self.settle()
 
-    def store_for(self, mode: Mode, user_number: int) -> Any:
+    def variant_for(self, mode: Mode) -> str:
+        """The variant that a user of a mode is made for: that of the phase, or before one the mode itself."""
+        phase = self.phase
+        return phase.variant if phase is not None and phase.mode is mode else mode.value
+
+    def settings_for(self, variant: str) -> Settings:
+        """The settings that a variant has."""
+        return self.variants.get(variant, self.settings)
+
+    def queries_for(self, variant: str) -> list[Any]:
+        """The queries of a variant, made beforehand."""
+        return self.own_queries.get(variant, self.queries)
+
+    def store_for(self, variant: str, user_number: int) -> Any:
         """The store that this user shares with every `connections`-th other. Raises RuntimeError before `open`."""
-        stores = self.stores.get(mode)
+        stores = self.stores.get(variant)
         if not stores:
-            raise RuntimeError(f"no {mode} store is open in this process: the run has not started")
+            raise RuntimeError(f"no store of {variant} is open in this process: the run has not started")
         return stores[user_number % len(stores)]
 
-    def new_nodes(self) -> list[Any]:
-        """Nodes for one insert operation. Raises RuntimeError before the stores are open."""
+    def new_nodes(self, variant: str) -> list[Any]:
+        """Nodes for one insert operation of a variant. Raises RuntimeError before the stores are open."""
         if self.nodes is None:
             raise RuntimeError("no data is prepared in this process: the run has not started")
-        return self.nodes.take(self.settings.nodes_per_insert)
+        return self.nodes.take(self.settings_for(variant).nodes_per_insert)

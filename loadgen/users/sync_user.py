@@ -24,9 +24,10 @@ class SyncUser(LoadUser):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self.client = self.timed_client = SyncClient(
-            self.process_state.store_for(self.mode, self.number),
+            self.process_state.store_for(self.variant, self.number),
             self.process_state.queue.put,
             self.process_state.checks,
+            self.variant,
         )
         self._share_names()
         self._woken = threading.Event()
@@ -37,7 +38,7 @@ class SyncUser(LoadUser):
         As `AsyncUser.measure`, but a blocking call cannot be cancelled: one that returns after the deadline is a
         timeout. Threads that the block starts are not part of it.
         """
-        return SyncCall(self.timed_client, operation, self.process_state.settings.deadline)
+        return SyncCall(self.timed_client, operation, self.process_state.settings_for(self.variant).deadline)
 
     def begin(self) -> None:
         """Start the thread. Raises RuntimeError where the system gives no more threads."""

@@ -5,7 +5,7 @@ from loadgen.milvus.store.asking import ask_async, ask_sync, count_async, count_
 from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.lease import Lease
 from loadgen.milvus.store.loading import LoadingLine
-from loadgen.milvus.store.nodes import to_node, to_query
+from loadgen.milvus.store.nodes import to_node, to_query, vary_query
 from loadgen.milvus.store.opening import aclose_stores, close_stores, open_stores, warm_stores, warm_sync_stores
 from loadgen.milvus.store.preparing import Prepared, prepare
 from loadgen.milvus.store.reaching import ServerInfo, check_server
@@ -29,6 +29,7 @@ __all__ = [
     "store_arguments",
     "to_node",
     "to_query",
+    "vary_query",
     "warm_stores",
     "warm_sync_stores",
 ]

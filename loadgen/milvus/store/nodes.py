@@ -1,5 +1,7 @@
 """Rows and queries as LlamaIndex wants them."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
@@ -19,6 +21,11 @@ def to_node(row: Row) -> TextNode:
     )
     node.embedding = row.vector  # after the constructor, which would look at each float
     return node
+
+
+def vary_query(query: VectorStoreQuery, settings: Settings) -> VectorStoreQuery:
+    """The same search with the settings of another variant; both share the vector."""
+    return replace(query, similarity_top_k=settings.top_k, output_fields=list(settings.output_fields) or None)
 
 
 def to_query(vector: npt.NDArray[np.float32], settings: Settings) -> VectorStoreQuery:

@@ -17,6 +17,7 @@ from loadgen.results.record.model import (
     Ratio,
     RunRecord,
     TaskErrorRecord,
+    VariantRecord,
     new_run_id,
 )
 from loadgen.results.record.operations import Durations, OperationRecord, Outside, Slice
@@ -46,6 +47,7 @@ __all__ = [
     "RunRecord",
     "Slice",
     "TaskErrorRecord",
+    "VariantRecord",
     "as_block",
     "check_folder",
     "describe_machine",

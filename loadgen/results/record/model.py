@@ -1,6 +1,6 @@
 """What is kept of a run. Every key is always there; null stands for "not measured", also for not-a-number.
 
-Times are seconds and rates are per second, unless a name says otherwise. Ratios are async to sync.
+Times are seconds and rates are per second, unless a name says otherwise. Ratios are of a variant to the baseline.
 """
 
 from datetime import UTC, datetime
@@ -55,9 +55,9 @@ class Generator(Part):
 
 
 class TaskErrorRecord(Part):
-    """Exceptions of one type that the tasks of one mode raised at one place. They are no operations."""
+    """Exceptions of one type that the tasks of one variant raised at one place. They are no operations."""
 
-    mode: Mode
+    variant: str
     error: str
     """Its type, such as `ValueError`; `other` for all that came after too many different ones."""
     place: str
@@ -66,8 +66,10 @@ class TaskErrorRecord(Part):
 
 
 class PhaseRecord(Part):
-    """One measured window: one mode at one concurrency, or at one rate of arrivals."""
+    """One measured window: one variant at one concurrency, or at one rate of arrivals."""
 
+    variant: str
+    """Name of what was measured; what it is stands in the manifest."""
     mode: Mode
     style: Literal["", "sync", "threads", "async"]
     """Of a burst: one after another, on threads, or with `asyncio.gather`; empty for all other phases."""
@@ -106,21 +108,23 @@ class PhaseRecord(Part):
 
 
 class Ratio(Part):
-    """Async to sync, with its 95 % interval; null where it could not be had."""
+    """Variant to baseline, with its 95 % interval; null where it could not be had."""
 
     estimate: Figure
     low: Figure
     high: Figure
-    sync_value: Figure = None
+    baseline_value: Figure = None
     """What it is the ratio of: operations per second, or seconds, in the middle of the level's time. Not that of all
-    operations together, which is in the phases; with full rounds the geometric mean of the phases of the mode."""
-    async_value: Figure = None
-    """The same of async; by `sync_value` it is the estimate. Both are null in a record without them."""
+    operations together, which is in the phases; with full rounds the geometric mean of the phases of the baseline."""
+    variant_value: Figure = None
+    """The same of the variant; by `baseline_value` it is the estimate. Both are null in a record without them."""
 
 
 class Comparison(Part):
-    """Sync and async at one concurrency or rate."""
+    """A variant and the baseline at one concurrency or rate."""
 
+    baseline: str
+    variant: str
     operation: str
     concurrency: Count | None
     """Users; null where arrivals were compared."""
@@ -128,12 +132,12 @@ class Comparison(Part):
     """Arrivals per second; null where users were compared."""
     throughput_ratio: Ratio
     p50_ratio: Ratio
-    """Of response times, as p99_ratio: below 1, async answers sooner."""
+    """Of response times, as p99_ratio: below 1, the variant answers sooner."""
     p99_ratio: Ratio
-    async_share: Share
-    """Probability that async has the higher throughput: the share of the replicates in which it has."""
-    verdict: Literal["async", "sync", "no difference", "invalid"]
-    """The mode with the higher throughput (arrivals: the lower p99 or no drops), where the interval excludes 1."""
+    share_ahead: Share
+    """Probability that the variant is ahead in what decides: the share of the replicates in which it is."""
+    verdict: Literal["variant", "baseline", "no difference", "invalid"]
+    """The side with the higher throughput (arrivals: the lower p99 or no drops), where the interval excludes 1."""
     reasons: tuple[str, ...]
     """Why it is invalid, or what to know about it."""
 
@@ -144,11 +148,26 @@ class Comparison(Part):
         return self
 
 
+class VariantRecord(Part):
+    """One of the things that were compared."""
+
+    name: str
+    mode: Mode
+    client: str
+    """The layer that was called, such as `llamaindex`."""
+    settings: dict[str, JsonValue]
+    """The settings in which it differed from the run's own, as they were in effect."""
+
+
 class Manifest(Part):
     """What was measured, with what, and where. No secret is in it."""
 
     settings: dict[str, JsonValue]
     """All settings but the secret ones; times in seconds."""
+    variants: tuple[VariantRecord, ...]
+    """What was measured, in the order of a round."""
+    baseline: str
+    """Name of the variant that the others were compared with."""
     packages: dict[str, str]
     """Version of each package involved that is installed."""
     server_version: str
@@ -187,8 +206,8 @@ class RunRecord(Part):
     phases: tuple[PhaseRecord, ...]
     """In the order in which they ran."""
     outside: tuple[Outside, ...]
-    dropped_outside: dict[Mode, Count]
-    """Arrivals that were given up in no phase, but in a warm-up; modes without any are left out."""
+    dropped_outside: dict[str, Count]
+    """Arrivals that were given up in no phase, but in a warm-up, by variant; those without any are left out."""
     """With the operations of all phases, everything that was sent: as many as Locust and the metrics count."""
     planned_phases: Count | None
     """Phases that were asked for; 0 in a run of one mode, null where that was not kept."""
@@ -198,6 +217,12 @@ class RunRecord(Part):
     """Exceptions that tasks raised in no phase."""
     comparisons: tuple[Comparison, ...]
     """Empty until the run is over, and where only one mode ran."""
+
+    @property
+    def variant_names(self) -> list[str]:
+        """In the order of a round; any that only the phases name come last."""
+        named = [one.name for one in self.manifest.variants]
+        return list(dict.fromkeys([*named, *(phase.variant for phase in self.phases)]))
 
     @property
     def task_errors(self) -> int:

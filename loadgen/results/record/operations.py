@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from loadgen.measure.operation import NAME, STAGES_AT_MOST
-from loadgen.measure.sample import Mode, Outcome, count_failures
+from loadgen.measure.sample import Outcome, count_failures
 from loadgen.results.record.part import Count, Figure, Part, Share
 
 StageName = Annotated[str, Field(pattern=rf"^{NAME.pattern}$")]
@@ -83,9 +83,9 @@ class OperationRecord(Counted):
 
 
 class Outside(Counted):
-    """Operations of one mode and kind that finished in no phase: in a warm-up, or after the end of their phase."""
+    """Operations of one variant and kind that finished in no phase: in a warm-up, or after the end of their phase."""
 
-    mode: Mode
+    variant: str
     is_nested: bool = False
     """They were part of other operations, and no total counts them."""
 

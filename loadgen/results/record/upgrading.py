@@ -22,20 +22,53 @@ def upgrade(values: Values) -> Values:
     return values | {"schema_version": SCHEMA_VERSION}
 
 
+MODES = ("sync", "async")
+
+
 def _from_4(values: Values) -> Values:
-    """Schema 5 knows the plan, who shared the collection, what tasks raised, and how far the generator was watched."""
-    phases = values.get("phases")
-    if isinstance(phases, list):
-        values = values | {"phases": [_phase_from_4(one) if isinstance(one, dict) else one for one in phases]}
+    """Schema 5 has variants in the place of modes.
+
+    It also has the plan, who shared the collection, what tasks raised, and how far the generator was watched.
+    """
+    for name, step in (("phases", _phase_from_4), ("comparisons", _comparison_from_4), ("outside", _named_by_mode)):
+        if isinstance(parts := values.get(name), list):
+            values = values | {name: [step(one) if isinstance(one, dict) else one for one in parts]}
     if isinstance(manifest := values.get("manifest"), dict):
-        values = values | {"manifest": {"shared_with": None} | manifest}
+        values = values | {"manifest": _manifest_from_4(manifest)}
     return {"planned_phases": None, "incomplete": None, "task_errors_outside": []} | values
+
+
+def _manifest_from_4(manifest: Values) -> Values:
+    settings = manifest.get("settings")
+    mode = settings.get("mode") if isinstance(settings, dict) else None
+    ran = [one for one in MODES if mode in ("compare", None, one)]
+    variants = [{"name": one, "mode": one, "client": "llamaindex", "settings": {}} for one in ran]
+    return {"shared_with": None, "variants": variants, "baseline": ran[0] if ran else ""} | manifest
 
 
 def _phase_from_4(phase: Values) -> Values:
     generator = phase.get("generator")
     watched = {"generator": {"watched_share": None} | generator} if isinstance(generator, dict) else {}
-    return {"users_gone": 0, "task_errors": []} | phase | watched
+    return {"users_gone": 0, "task_errors": [], "variant": phase.get("mode")} | phase | watched
+
+
+def _comparison_from_4(comparison: Values) -> Values:
+    kept = {name: value for name, value in comparison.items() if name != "async_share"}
+    for name in ("throughput_ratio", "p50_ratio", "p99_ratio"):
+        if isinstance(ratio := kept.get(name), dict):
+            kept[name] = {RENAMED.get(key, key): value for key, value in ratio.items()}
+    sides = {"baseline": MODES[0], "variant": MODES[1], "share_ahead": comparison.get("async_share")}
+    verdict = kept.get("verdict")
+    named = {"verdict": VERDICTS.get(verdict, verdict)} if isinstance(verdict, str) else {}
+    return sides | kept | named
+
+
+RENAMED = {"sync_value": "baseline_value", "async_value": "variant_value"}
+VERDICTS = {"sync": "baseline", "async": "variant"}
+
+
+def _named_by_mode(part: Values) -> Values:
+    return {"variant": part.get("mode")} | {name: value for name, value in part.items() if name != "mode"}
 
 
 STEPS: dict[int, Callable[[Values], Values]] = {4: _from_4}

@@ -98,7 +98,7 @@ def _total(pairs: Sequence[tuple[PhaseRecord, OperationRecord]]) -> Reading:
 def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Reading:
     where = _place(phase) + _troubles(phase)
     if wanted.figure in TIMES:
-        seconds: float | None = getattr(found.response_seconds, wanted.figure.replace(".", "_"))
+        seconds = _find_time(found, wanted)
         shown = NOTHING if seconds is None else f"{seconds * TIME_UNITS[wanted.unit]:.6g} {wanted.unit}"
         return Reading(where, seconds, shown)
     if wanted.figure == "throughput":
@@ -106,7 +106,26 @@ def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Re
         return Reading(where, rate, NOTHING if rate is None else f"{rate:.6g}/s")
     if wanted.figure == "recall":
         return Reading(where, found.recall, _shown_recall(found.recall, wanted.unit))
+    if wanted.figure == "empty":
+        return _read_empty(where, found)
     return _share(where, found.failures, found.count, phase.dropped)
+
+
+def _find_time(found: OperationRecord, wanted: Requirement) -> float | None:
+    """Seconds of the response, of the service or of a stage; None where there was none."""
+    times = {"": found.response_seconds, "service": found.service_seconds}.get(wanted.part) or found.stages.get(
+        wanted.part
+    )
+    seconds: float | None = getattr(times, wanted.figure.replace(".", "_")) if times else None
+    return seconds
+
+
+def _read_empty(where: str, found: OperationRecord) -> Reading:
+    answers = count_answers(found.outcomes)
+    if not answers:
+        return Reading(where, None)
+    share = share_empty(found.outcomes)
+    return Reading(where, share, f"{_show_share(share)} ({found.outcomes.get(Outcome.EMPTY, 0):,} of {answers:,})")
 
 
 def _share(where: str, failures: int, count: int, dropped: int, raised: int = 0) -> Reading:
@@ -136,28 +155,45 @@ def _compared(record: RunRecord, wanted: Requirement) -> list[Reading]:
     found = [
         comparison
         for comparison in record.comparisons
-        if comparison.operation == wanted.operation and _is_level(comparison, wanted)
+        if comparison.operation == wanted.operation
+        and _is_level(comparison, wanted)
+        and wanted.variant in (None, comparison.variant)
     ]
-    covered = {_level(comparison) for comparison in found}
+    others = [one for one in record.variant_names if one != record.manifest.baseline]
+    asked = [wanted.variant] if wanted.variant else others
     levels = dict.fromkeys(_level(phase) for phase in record.phases if _is_level(phase, wanted))
-    missing = [Reading(level, None, "not compared") for level in levels if level not in covered]
-    return missing + [_read_ratio(comparison, wanted) for comparison in found]
+    every = [_name_place(variant, level, others) for level in levels for variant in asked]
+    missing = [
+        Reading(place, None, "not compared")
+        for place in every
+        if place not in {_show_pair(one, others) for one in found}
+    ]
+    return missing + [_read_ratio(comparison, wanted, _show_pair(comparison, others)) for comparison in found]
 
 
-def _read_ratio(comparison: Comparison, wanted: Requirement) -> Reading:
+def _show_pair(one: Comparison, others: Sequence[str]) -> str:
+    return _name_place(one.variant, _level(one), others)
+
+
+def _name_place(variant: str, level: str, others: Sequence[str]) -> str:
+    """Where a ratio is of: the level, and the variant where there are several."""
+    return level if len(others) <= 1 else f"{variant}, {level}"
+
+
+def _read_ratio(comparison: Comparison, wanted: Requirement, where: str) -> Reading:
     """The end of the interval that is farther from meeting: a ratio that may be chance meets nothing."""
     ratio = comparison.throughput_ratio
     if comparison.verdict == "invalid" or ratio.estimate is None:
         reasons = "; ".join(comparison.reasons)
-        return Reading(_level(comparison), None, f"invalid: {reasons}" if reasons else "invalid")
+        return Reading(where, None, f"invalid: {reasons}" if reasons else "invalid")
     if ratio.low is None or ratio.high is None:
-        return Reading(_level(comparison), None, f"{ratio.estimate:.6g} without an interval")
+        return Reading(where, None, f"{ratio.estimate:.6g} without an interval")
     shown = f"{ratio.estimate:.6g} [{ratio.low:.6g} to {ratio.high:.6g}]"
     meets = COMPARATORS[wanted.comparator]
     low, high = meets(ratio.low, wanted.limit), meets(ratio.high, wanted.limit)
     if low != high:
         shown += ", not shown: the interval reaches beyond the limit"
-    return Reading(_level(comparison), ratio.low if wanted.comparator.startswith(">") else ratio.high, shown)
+    return Reading(where, ratio.low if wanted.comparator.startswith(">") else ratio.high, shown)
 
 
 def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
@@ -181,7 +217,7 @@ def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
 def judge_empty(record: RunRecord, most: float) -> list[Judgement]:
     """Searches that found nothing in more than a share `most` (0 to 1) of their answers: one that is missed, or none.
 
-    The rounds of a mode at a level are taken together, as they are compared. The worst is told.
+    The rounds of a variant at a level are taken together, as they are compared. The worst is told.
     """
     found: dict[tuple[str, str], Counter[Outcome]] = {}
     for phase in record.phases:
@@ -202,7 +238,7 @@ def _show_share(share: float) -> str:
 
 
 def _is_sought(phase: PhaseRecord, wanted: Requirement) -> bool:
-    return wanted.mode in (None, phase.mode) and _is_level(phase, wanted)
+    return wanted.variant in (None, phase.variant) and _is_level(phase, wanted)
 
 
 def _is_level(part: PhaseRecord | Comparison, wanted: Requirement) -> bool:
@@ -216,7 +252,7 @@ def _level(part: PhaseRecord | Comparison) -> str:
 
 
 def _place(phase: PhaseRecord) -> str:
-    return f"{phase.mode}, {_level(phase)}"
+    return f"{phase.variant}, {_level(phase)}"
 
 
 def _troubles(phase: PhaseRecord) -> str:
@@ -233,4 +269,4 @@ def _sought(wanted: Requirement) -> str:
         if wanted.concurrency
         else "any load"
     )
-    return f"no {wanted.operation} of {wanted.mode or 'any mode'} at {level}"
+    return f"no {wanted.operation} of {wanted.variant or 'any variant'} at {level}"

@@ -1,28 +1,34 @@
-"""`--require "search async p99 < 50 ms at 32"` and `--max-failures 1%`, read into numbers."""
+"""`--require "search async at 32 p99 < 50 ms"` and `--max-failures 1%`, read into numbers."""
 
 import difflib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NoReturn
 
-from loadgen.measure.sample import Mode
+from loadgen.measure.operation import NAME
 from loadgen.settings.faults import Fault, SettingsError
 
 TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 """Figures that are response times."""
-FIGURES = (*TIMES, "throughput", "failures", "recall", "ratio")
+FIGURES = (*TIMES, "throughput", "failures", "empty", "recall", "ratio")
 TIME_UNITS = {"us": 1_000_000, "ms": 1_000, "s": 1}
 """How many of each are a second."""
 UNITS: dict[str, tuple[str, ...]] = {
     "throughput": ("/s", ""),
     "failures": ("%", ""),
+    "empty": ("%",),
     "recall": ("", "%"),
     "ratio": ("",),
 }
 """Units of the other figures; the empty one is no unit."""
+MODES = ("sync", "async")
+"""The variants of a run that names none."""
+WORDS = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^\s\"']+)")
+QUOTED = '"'
+"""Marks a word that was in quotes."""
 PER_CENT = 100
 CLOSE = 0.75
 """Similarity from which a word is taken for a mistyped one: p98 is not taken for p99."""
@@ -31,8 +37,9 @@ EXAMPLES = {
     **dict.fromkeys(TIMES, EXAMPLE),
     "throughput": "search async throughput >= 200 /s",
     "failures": "insert failures < 1 %",
+    "empty": "search empty < 1 %",
     "recall": "search recall >= 0.95",
-    "ratio": "search ratio > 1.2 at 32",
+    "ratio": "search at 32 ratio > 1.2",
 }
 FORM = re.compile(r"(?P<what>[^<>=]*?)\s*(?P<comparator><=|>=|<|>)(?!=)\s*(?P<limit>.*?)(?:\s+at\b\s*(?P<level>.*))?")
 QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>\S*)")
@@ -44,8 +51,8 @@ class Requirement:
 
     text: str
     operation: str
-    mode: Mode | None
-    """None: each mode that ran, on its own."""
+    variant: str | None
+    """None: each variant that ran, by itself; of a ratio, each that is compared with the baseline."""
     figure: str
     comparator: str
     limit: float
@@ -56,6 +63,8 @@ class Requirement:
     """The only concurrency it looks at; None for all, unless there is a rate."""
     rate: float | None = None
     """The only rate of arrivals (per second) it looks at."""
+    part: str = ""
+    """What a time is of: empty for the response time, `service`, or the name of a stage."""
 
     @property
     def is_total(self) -> bool:
@@ -73,13 +82,13 @@ class FailureLimit:
     """True where the limit is a part of all operations, from 0 to 1; False where it is a count."""
 
 
-def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
+def parse_requirements(texts: Iterable[str], variants: Collection[str] = MODES) -> list[Requirement]:
     """Read every requirement. Raises SettingsError with a fault for each that cannot be read."""
     found: list[Requirement] = []
     faults: list[Fault] = []
     for text in texts:
         try:
-            found.append(parse_requirement(text))
+            found.append(parse_requirement(text, variants))
         except SettingsError as error:
             faults += error.faults
     if faults:
@@ -87,24 +96,48 @@ def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
     return found
 
 
-def parse_requirement(text: str) -> Requirement:
-    """Read `<operation> [sync|async|any] <figure> <comparator> <number> <unit> [at <users> | at <rate>/s]`.
+def parse_requirement(text: str, variants: Collection[str] = MODES) -> Requirement:
+    """Read `<operation> [variant] [at <users> | at <rate>/s] <figure> <relation> <number> [unit]`.
 
-    Raises SettingsError with one fault that names the text, what is wrong with it, and an example.
+    A variant is one of the names given, in quotes where it has spaces; a time may be of a part: `service p99`, or a
+    stage such as `first_token p99`. The level may come last, too. Raises SettingsError with one fault that names the
+    text, what is wrong with it, and an example.
     """
     parts = FORM.fullmatch(text.strip())
     if parts is None:
         _refuse(text, "has no comparison with <, <=, > or >=")
-    operation, mode, figure = _read_what(text, parts["what"])
+    words, level = _take_level(text, _split(text, parts["what"]), parts["level"])
+    operation, variant, part, figure = _read_what(text, words, variants)
     limit, unit = _read_limit(text, figure, parts["limit"])
-    concurrency, rate = _read_level(text, parts["level"])
-    return Requirement(text.strip(), operation, mode, figure, parts["comparator"], limit, unit, concurrency, rate)
+    concurrency, rate = _read_level(text, level)
+    return Requirement(
+        text.strip(), operation, variant, figure, parts["comparator"], limit, unit, concurrency, rate, part
+    )
 
 
-def _read_what(text: str, what: str) -> tuple[str, Mode | None, str]:
-    words = what.split()
-    if len(words) not in (2, 3):
-        _refuse(text, "does not start with an operation, a mode (or none) and a figure")
+def _split(text: str, what: str) -> list[str]:
+    """Words, and texts in quotes with a mark before them."""
+    found = WORDS.findall(what)
+    if WORDS.sub("", what).strip():
+        _refuse(text, "has a quote without its end")
+    return [f"{QUOTED}{double or single}" if double or single else word for double, single, word in found]
+
+
+def _take_level(text: str, words: list[str], last: str | None) -> tuple[list[str], str | None]:
+    if "at" not in words[1:]:
+        return words, last
+    place = words.index("at", 1)
+    if last is not None or place + 1 >= len(words):
+        _refuse(
+            text, "has 'at' twice" if last is not None else "has no users or rate after 'at' (use at 32, or at 200/s)"
+        )
+    return [*words[:place], *words[place + 2 :]], words[place + 1]
+
+
+def _read_what(text: str, words: list[str], variants: Collection[str]) -> tuple[str, str | None, str, str]:
+    """Operation, variant, part and figure."""
+    if len(words) not in (2, 3, 4):
+        _refuse(text, "does not start with an operation, a variant (or none) and a figure")
     figure = words[-1].lower().replace("_", ".")
     if figure not in FIGURES:
         _refuse(
@@ -112,13 +145,25 @@ def _read_what(text: str, what: str) -> tuple[str, Mode | None, str]:
             f"names no figure: '{words[-1]}' is none of {', '.join(FIGURES)}",
             meant=_close(text, words[-1], FIGURES),
         )
-    mode = words[1].lower() if len(words) > 2 else "any"  # noqa: PLR2004 - operation, mode, figure
-    if mode not in (*Mode, "any"):
-        meant = _close(text, words[1], (*Mode, "any"))
-        _refuse(text, f"names no mode: '{words[1]}' is none of sync, async, any", figure, meant)
-    if figure == "ratio" and mode != "any":
-        _refuse(text, "gives a mode to a ratio, which is of async to sync", figure)
-    return words[0], None if mode == "any" else Mode(mode), figure
+    variant, part = _read_between(text, words[1:-1], variants, figure)
+    if part and figure not in TIMES:
+        _refuse(text, f"gives '{part}' to {figure}, which has no parts", figure)
+    return words[0], variant, part, figure
+
+
+def _read_between(text: str, words: list[str], variants: Collection[str], figure: str) -> tuple[str | None, str]:
+    """The variant and the part that the words between operation and figure name."""
+    if not words:
+        return None, ""
+    name = words[0].removeprefix(QUOTED)
+    known = next((one for one in variants if one.lower() == name.lower()), None)
+    if known is not None or name.lower() == "any":
+        return known, words[1] if len(words) > 1 else ""
+    meant = _close(text, name, [*variants, "any"])
+    if len(words) > 1 or figure not in TIMES or not NAME.fullmatch(name) or meant:
+        shown = ", ".join([*(f"'{one}'" if " " in one else one for one in variants), "any"])
+        _refuse(text, f"names no variant: '{name}' is none of {shown}", figure, meant)
+    return None, name
 
 
 def _read_limit(text: str, figure: str, limit: str) -> tuple[float, str]:

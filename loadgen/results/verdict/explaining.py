@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from loadgen.measure.sample import Mode
 from loadgen.results.bursts import Burst, find_bursts
+from loadgen.results.comparison import Pair
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, RunRecord
-from loadgen.results.series import Series, find_series, percentile
-from loadgen.results.verdict.comparing import say_winner
+from loadgen.results.series import Series, find_series, mean_recall, percentile
+from loadgen.results.verdict.comparing import pair_of, say_winner
 from loadgen.results.verdict.phrases import first_of, name_levels, show_interval, show_ratio, show_time
-from loadgen.results.verdict.warnings import find_warnings, say_answers
+from loadgen.results.verdict.warnings import RECALL_DIFFERS, SAME_RECALL, find_warnings, say_answers
 from loadgen.text.listing import join
 
 IN_THE_REPORT = "like these: `loadgen report` has them all."
@@ -40,20 +40,21 @@ def explain(record: RunRecord) -> Explanation:
     findings: list[str] = []
     for operation, group in groupby(series, key=lambda one: one.operation):  # they come by operation
         own = list(group)
-        compared = _compared(record, operation)
-        if compared:
+        pairs = _compared(record, operation)
+        for pair, compared in pairs.items():
             headlines.append(say_winner(operation, compared))
-            findings += _say_tail(own, compared)
-            findings += first_of(_say_alone([one for one in own if one.level not in compared]), IN_THE_REPORT)
-        else:
-            headlines += first_of(_say_alone(own), IN_THE_REPORT)
+            findings += _say_tail(own, pair, compared)
+            findings += _say_recalls(own, pair, compared)
+        levels = {level for compared in pairs.values() for level in compared}
+        alone = first_of(_say_alone([one for one in own if one.level not in levels]), IN_THE_REPORT)
+        (findings if pairs else headlines).extend(alone)
     bursts = find_bursts(record)
     headlines += first_of(map(_say_burst, bursts), IN_THE_REPORT)
     if not headlines:
         headlines = ["Nothing was measured: no operation ended within a phase."]
-    modes = {one.mode for one in series}
-    if not bursts and len(modes) == 1:
-        findings.append(f"Only {next(iter(modes))} was measured, so there is nothing to compare it with.")
+    variants = {one.variant for one in series}
+    if not bursts and len(variants) == 1:
+        findings.append(f"Only {next(iter(variants))} was measured, so there is nothing to compare it with.")
     findings += _say_nested(series)
     findings += say_answers(record)
     return Explanation(tuple(headlines), tuple(findings), tuple(find_warnings(record)))
@@ -69,27 +70,42 @@ def _say_nested(series: list[Series]) -> Iterator[str]:
         yield f"{share} {name} operations were part of other operations, so totals do not count them."
 
 
-def _compared(record: RunRecord, operation: str) -> dict[LoadLevel, Comparison]:
-    found = {load_level(one.concurrency, one.rate): one for one in record.comparisons if one.operation == operation}
-    return dict(sorted(found.items()))
+def _compared(record: RunRecord, operation: str) -> dict[Pair, dict[LoadLevel, Comparison]]:
+    """By pair, in the order of a round, and by level."""
+    found: dict[Pair, dict[LoadLevel, Comparison]] = {}
+    order = record.variant_names
+    own = (one for one in record.comparisons if one.operation == operation)
+    for one in sorted(own, key=lambda one: (order.index(one.variant), load_level(one.concurrency, one.rate))):
+        found.setdefault(pair_of(one), {})[load_level(one.concurrency, one.rate)] = one
+    return found
 
 
-def _say_tail(own: list[Series], compared: dict[LoadLevel, Comparison]) -> Iterator[str]:
-    """The p99 of both modes at the highest level that has a verdict, and at which nothing that waited is missing."""
+def _say_recalls(own: list[Series], pair: Pair, compared: dict[LoadLevel, Comparison]) -> Iterator[str]:
+    """Where the two differ in what decides the answers, how many of the true neighbours each found."""
+    means = [mean_recall(part for one in own if one.variant == side for part in one.parts) for side in pair]
+    if None in means or any(reason.startswith(RECALL_DIFFERS) for one in compared.values() for reason in one.reasons):
+        return
+    baseline, variant = (mean or 0.0 for mean in means)
+    if abs(baseline - variant) > SAME_RECALL:
+        yield f"Recall of {own[0].operation}: {variant:.3f} with {pair.variant}, {baseline:.3f} with {pair.baseline}."
+
+
+def _say_tail(own: list[Series], pair: Pair, compared: dict[LoadLevel, Comparison]) -> Iterator[str]:
+    """The p99 of both sides at the highest level that has a verdict, and at which nothing that waited is missing."""
     valid = [level for level, one in compared.items() if one.verdict != "invalid" and not one.reasons]
     if not valid:
         return
     level, one = valid[-1], compared[valid[-1]]
     ratio = one.p99_ratio
-    times = {Mode.SYNC: ratio.sync_value, Mode.ASYNC: ratio.async_value}
+    times = {pair.baseline: ratio.baseline_value, pair.variant: ratio.variant_value}
     if None in times.values():  # an early record
-        times = {series.mode: percentile(series.times(), 99) for series in own if series.level == level}
-    if set(times) != set(Mode) or not ratio.estimate or not ratio.low or not ratio.high:
+        every = [series for series in own if series.level == level and series.variant in pair]
+        times = {series.variant: percentile(series.times(), 99) for series in every}
+    if set(times) != set(pair) or not ratio.estimate or not ratio.low or not ratio.high:
         return
-    shown = join([f"{show_time(times[mode])} with {mode}" for mode in Mode])
-    word = (
-        "no difference shown" if ratio.low <= 1 <= ratio.high else f"{'async' if ratio.high < 1 else 'sync'} is faster"
-    )
+    shown = join([f"{show_time(times[side])} with {side}" for side in pair])
+    faster = pair.variant if ratio.high < 1 else pair.baseline
+    word = "no difference shown" if ratio.low <= 1 <= ratio.high else f"{faster} is faster"
     yield (
         f"At {level} 99 of 100 {own[0].operation} operations of a typical phase were answered within {shown} "
         f"(ratio {show_ratio(ratio.estimate)}, {show_interval(ratio)}: {word})."
@@ -101,7 +117,7 @@ def _say_alone(own: list[Series]) -> Iterator[str]:
     for one in own:
         rate = f"{one.throughput:,.1f} operations/s"
         tail = show_time(percentile(one.times(), 99))
-        yield f"{one.operation}: {rate} with {one.mode} at {name_levels([one.level])}, p99 {tail}."
+        yield f"{one.operation}: {rate} with {one.variant} at {name_levels([one.level])}, p99 {tail}."
 
 
 def _say_burst(burst: Burst) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from loadgen.measure.sample import Mode
 from loadgen.results.figures import LoadLevel
 from loadgen.results.record import Ratio
 from loadgen.text.listing import join_some
@@ -45,23 +44,23 @@ def show_seconds(seconds: float) -> str:
 
 
 def show_times(ratios: Sequence[Ratio], *, inverted: bool = False) -> str:
-    """Such as `1.30 times` or, of several, `1.2 to 1.4 times`; inverted, the ratio of sync to async."""
+    """Such as `1.30 times` or, of several, `1.2 to 1.4 times`; inverted, the ratio of the baseline to the variant."""
     known = sorted(1 / ratio.estimate if inverted else ratio.estimate for ratio in ratios if ratio.estimate)
     low, high = show_ratio(known[0]), show_ratio(known[-1])
     return f"{low} times" if low == high else f"{low} to {high} times"
 
 
-def show_pair(ratio: Ratio, first: str, *, is_open: bool) -> str:
+def show_pair(ratio: Ratio, *, baseline_first: bool, is_open: bool) -> str:
     """The two figures that a ratio is of, such as `120.4/s against 98.76/s`; empty where they were not kept.
 
-    `first` is the mode whose figure comes first; times of arrivals are told as async to sync, as their ratio is.
+    Times of arrivals are of the variant first, as their ratio is.
     """
-    if not ratio.sync_value or not ratio.async_value:
+    if not ratio.baseline_value or not ratio.variant_value:
         return ""
     if is_open:
-        return f"{show_time(ratio.async_value)} against {show_time(ratio.sync_value)}"
-    pair = (ratio.sync_value, ratio.async_value)
-    ahead, behind = pair if first == Mode.SYNC else pair[::-1]
+        return f"{show_time(ratio.variant_value)} against {show_time(ratio.baseline_value)}"
+    pair = (ratio.baseline_value, ratio.variant_value)
+    ahead, behind = pair if baseline_first else pair[::-1]
     return f"{show_rate(ahead)}/s against {show_rate(behind)}/s"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from loadgen.measure.flow import hangs
 from loadgen.measure.health import LAG_LIMIT, too_late
-from loadgen.measure.sample import Mode, Outcome, count_answers, count_failures, share_empty
+from loadgen.measure.sample import Outcome, count_answers, count_failures, share_empty
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, PhaseRecord, RunRecord
 from loadgen.results.series import Series, find_series, mean_recall, most_empty
@@ -15,7 +15,7 @@ from loadgen.text.listing import count_of, join, join_some, name_phases
 SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
 IN_THE_RECORD = "like these: the run record has them all."
 SAME_RECALL = 0.01
-"""Difference of recall up to which both modes count as equally right."""
+"""Difference of recall up to which variants count as equally right."""
 RECALL_DIFFERS = "recall differs"
 """How the reason of an invalid comparison begins: more than chance, query by query."""
 
@@ -55,39 +55,48 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
 
 def _invalid(record: RunRecord) -> Iterator[str]:
     """One sentence for each load and reason: operations that ran together mostly share it."""
-    for (level, reasons), operations in _by_reasons(one for one in record.comparisons if one.verdict == "invalid"):
-        yield f"No verdict for {join_some(operations)} at {level}: {'; '.join(reasons) or 'no reason was kept'}."
+    invalid = [one for one in record.comparisons if one.verdict == "invalid"]
+    for (level, whose, reasons), operations in _by_reasons(record, invalid):
+        why = "; ".join(reasons) or "no reason was kept"
+        yield f"No verdict for {join_some(operations)}{whose} at {level}: {why}."
 
 
 def _doubted(record: RunRecord) -> Iterator[str]:
     """What is known against a p99 beside a verdict of operations/s; with arrivals the verdict itself says it."""
-    closed = (one for one in record.comparisons if one.verdict != "invalid" and one.reasons and one.rate is None)
-    for (level, reasons), operations in _by_reasons(closed):
+    closed = [one for one in record.comparisons if one.verdict != "invalid" and one.reasons and one.rate is None]
+    for (level, whose, reasons), operations in _by_reasons(record, closed):
         told = "; ".join(reasons)
-        yield f"The p99 of {join_some(operations)} at {level} is too low: {told}. The verdict is of operations/s."
+        which = f"{join_some(operations)}{whose} at {level}"
+        yield f"The p99 of {which} is too low: {told}. The verdict is of operations/s."
 
 
-def _by_reasons(comparisons: Iterable[Comparison]) -> Iterable[tuple[tuple[LoadLevel, tuple[str, ...]], list[str]]]:
-    found: dict[tuple[LoadLevel, tuple[str, ...]], list[str]] = {}
+def _by_reasons(
+    record: RunRecord, comparisons: Iterable[Comparison]
+) -> Iterable[tuple[tuple[LoadLevel, str, tuple[str, ...]], list[str]]]:
+    """Operations by level, by whose comparison it is (of two variants nothing is said), and by its reasons."""
+    found: dict[tuple[LoadLevel, str, tuple[str, ...]], list[str]] = {}
+    several = len({one.variant for one in record.comparisons}) > 1
     for one in comparisons:
-        found.setdefault((load_level(one.concurrency, one.rate), one.reasons), []).append(one.operation)
+        whose = f" of {one.variant}" if several else ""
+        found.setdefault((load_level(one.concurrency, one.rate), whose, one.reasons), []).append(one.operation)
     return found.items()
 
 
 def _failures(record: RunRecord) -> Iterator[str]:
-    found: dict[str, dict[Mode, Counter[Outcome]]] = {}
+    found: dict[str, dict[str, Counter[Outcome]]] = {}
     for phase in record.phases:
         for part in phase.operations:
-            found.setdefault(part.operation, {}).setdefault(phase.mode, Counter()).update(part.outcomes)
-    for operation, modes in found.items():
+            found.setdefault(part.operation, {}).setdefault(phase.variant, Counter()).update(part.outcomes)
+    order = record.variant_names
+    for operation, variants in found.items():
         told = []
-        for mode, outcomes in sorted(modes.items(), key=lambda one: list(Mode).index(one[0])):
+        for variant, outcomes in sorted(variants.items(), key=lambda one: order.index(one[0])):
             failures = sum(number for kind, number in outcomes.items() if kind.is_failure)
             if failures:
                 kinds = [(kind, outcomes[kind]) for kind in Outcome if kind.is_failure and outcomes[kind]]
                 by_kind = ", ".join(f"{kind} {number:,}" for kind, number in kinds)
                 share = show_share(failures / outcomes.total())
-                told.append(f"{failures:,} of {outcomes.total():,} with {mode} ({share}: {by_kind})")
+                told.append(f"{failures:,} of {outcomes.total():,} with {variant} ({share}: {by_kind})")
         if told:
             yield f"{operation} operations failed: {join(told)}."
 
@@ -123,7 +132,7 @@ def _empty(record: RunRecord) -> Iterator[str]:
     for phase in record.phases:
         for part in phase.operations:
             if part.operation not in compared:
-                found.setdefault((part.operation, phase.style or phase.mode), Counter()).update(part.outcomes)
+                found.setdefault((part.operation, phase.style or phase.variant), Counter()).update(part.outcomes)
     for (operation, who), outcomes in found.items():
         if (share := share_empty(outcomes)) > most:
             told = (
@@ -133,8 +142,9 @@ def _empty(record: RunRecord) -> Iterator[str]:
 
 
 def _dropped(record: RunRecord) -> Iterator[str]:
-    found = {mode: sum(phase.dropped for phase in record.phases if phase.mode is mode) for mode in Mode}
-    told = [f"{number:,} with {mode}" for mode, number in found.items() if number]
+    names = record.variant_names
+    found = {name: sum(phase.dropped for phase in record.phases if phase.variant == name) for name in names}
+    told = [f"{number:,} with {name}" for name, number in found.items() if number]
     if told:
         yield (
             f"Arrivals found no place in time and were never sent: {join(told)}. The true waiting was longer than the "
@@ -199,26 +209,26 @@ def _worst(phases: list[PhaseRecord]) -> str:
 
 
 def say_answers(record: RunRecord) -> Iterator[str]:
-    """Whether both modes found equally many of the true neighbours; nothing where recall was not measured."""
+    """Whether all variants found equally many of the true neighbours; nothing where recall was not measured."""
     known: dict[str, list[Series]] = {}
     for series in find_series(record):
         if series.recall is not None:
             known.setdefault(series.operation, []).append(series)
     for operation, some in known.items():
-        means = []
-        for mode in Mode:
-            mean = mean_recall(part for series in some if series.mode is mode for part in series.parts)
+        means = {}
+        for name in dict.fromkeys(one.variant for one in some):
+            mean = mean_recall(part for series in some if series.variant == name for part in series.parts)
             if mean is not None:
-                means.append((mode, mean))
-        shown = join([f"{mean:.3f} with {mode}" for mode, mean in means])
-        if len(means) < len(Mode):
+                means[name] = mean
+        shown = join([f"{mean:.3f} with {name}" for name, mean in means.items()])
+        if len(means) == 1:
             yield f"Recall of {operation}: {shown}."
-        elif abs(means[0][1] - means[1][1]) <= SAME_RECALL:
-            yield f"Both found the same neighbours: recall {shown}."
+        elif max(means.values()) - min(means.values()) <= SAME_RECALL:
+            yield f"{'Both' if len(means) == 2 else 'All'} found the same neighbours: recall {shown}."  # noqa: PLR2004
         elif any(reason.startswith(RECALL_DIFFERS) for reason in _reasons(record, operation)):
             yield f"They did not find the same neighbours (recall {shown}), so their speed cannot be compared."
         else:
-            yield f"Recall of {operation}: {shown}, which may be chance: other queries were checked."
+            yield f"Recall of {operation}: {shown}, by chance (other queries were checked) or on purpose."
 
 
 def _reasons(record: RunRecord, operation: str) -> Iterator[str]:

@@ -1,0 +1,44 @@
+"""What a run compares: its variants, the baseline, and what may differ between them on purpose."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from loadgen.results.comparison import MODES, Pair
+from loadgen.settings.model import Settings
+from loadgen.settings.variants import decides_answers, find_baseline, find_variants, settings_of
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Which variants a run compares, and what may differ between them on purpose."""
+
+    variants: tuple[str, ...]
+    """In the order of a round."""
+    baseline: str
+    answers: Mapping[str, object] = field(default_factory=dict)
+    """Of each variant, what decides the rows that it finds: where it is equal, answers, recall and data have to be."""
+    connections: Mapping[str, int] = field(default_factory=dict)
+    """Connections of each variant in one process; 1 where nothing else is said."""
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """Every comparison: each other variant with the baseline."""
+        return [Pair(self.baseline, name) for name in self.variants if name != self.baseline]
+
+    def is_alike(self, pair: Pair) -> bool:
+        """Whether both have to find the same rows."""
+        return self.answers.get(pair.baseline) == self.answers.get(pair.variant)
+
+
+BOTH_MODES = Contest(tuple(MODES), MODES.baseline)
+
+
+def find_contest(settings: Settings) -> Contest:
+    """What a run of these settings compares. Raises SettingsError where its variants are wrong."""
+    own = {one.name: settings_of(settings, one) for one in find_variants(settings)}
+    return Contest(
+        tuple(own),
+        find_baseline(settings),
+        {name: decides_answers(one) for name, one in own.items()},
+        {name: one.connections for name, one in own.items()},
+    )

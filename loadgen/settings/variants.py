@@ -1,0 +1,236 @@
+"""Variants: what a run compares. Each is a client, a mode, and the settings in which it differs from the run's own.
+
+variants = variant { ";" variant }
+variant  = [ name ":" ] [ client "/" ] mode { setting "=" value }
+value    = word | '"' any text '"'
+"""
+
+import difflib
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from loadgen.settings.faults import Fault, SettingsError
+
+if TYPE_CHECKING:
+    from loadgen.settings.model import Settings
+
+VARIANTS_AT_MOST = 8
+ModeName = Literal["sync", "async"]
+MODES: tuple[ModeName, ...] = ("sync", "async")
+CLIENTS = ("llamaindex",)
+"""The layers that can be called; the first is the default."""
+RESERVED = ("any", "invalid", "no difference")
+"""Words that stand for something else where a variant's name may be."""
+PER_VARIANT = (
+    "connections", "deadline", "retries", "collection", "index_type", "index_params", "search_params", "consistency",
+    "output_fields", "upsert", "batch_size", "top_k", "nodes_per_insert", "max_in_flight", "max_wait",
+)  # fmt: skip
+"""Settings in which a variant may differ: all others belong to the server, the data, the plan or the whole process."""
+OF_COLLECTION = ("collection", "index_type", "index_params", "consistency")
+"""Of those, the ones that a collection is made with: a variant that has its own gets a collection of its own."""
+OF_ANSWERS = (*OF_COLLECTION, "search_params", "top_k")
+"""Of those, the ones that decide which rows a search finds."""
+LONGEST_NAME = 60
+LONGEST_SUFFIX = 60
+"""Characters that the settings of a variant add to the name of its collection."""
+HEAD = re.compile(r"(?:(?P<name>[^:=\"]*):)?\s*(?:(?P<client>\w+)/)?(?P<mode>\w+)(?=\s|$)")
+SETTING = re.compile(r"\s+(?P<setting>[\w-]+)=(?:\"(?P<quoted>[^\"]*)\"|(?P<word>[^\s\"]+))(?=\s|$)")
+NAME = re.compile(r"[A-Za-z0-9](?:[\w .,/#+-]*[\w#+-])?")
+EXAMPLE = '--variants "sync; async; async connections=4"'
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the things that a run compares."""
+
+    name: str
+    mode: ModeName
+    client: str = CLIENTS[0]
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Its own settings, by their names, as text."""
+
+    @property
+    def text(self) -> str:
+        """What it is, as a person would type it, without the name and without defaults."""
+        client = "" if self.client == CLIENTS[0] else f"{self.client}/"
+        own = (f"{name.replace('_', '-')}={_quote(value)}" for name, value in self.given.items())
+        return " ".join([f"{client}{self.mode}", *own])
+
+
+def find_variants(settings: "Settings") -> tuple[Variant, ...]:
+    """What a run of these settings measures, in the order of a round: the variants, or the modes of `--mode`.
+
+    Raises SettingsError with every fault.
+    """
+    if not settings.variants:
+        return tuple(Variant(mode, mode) for mode in MODES if settings.mode in ("compare", mode))
+    faults: list[Fault] = []
+    found: list[Variant] = []
+    for text in settings.variants:
+        try:
+            found.append(parse_variant(text))
+        except SettingsError as error:
+            faults += error.faults
+    if faults:
+        raise SettingsError(faults)
+    return _name_apart(found)
+
+
+def find_baseline(settings: "Settings") -> str:
+    """The name of the variant that all others are compared with. Raises SettingsError as `find_variants`."""
+    return settings.baseline or find_variants(settings)[0].name
+
+
+def parse_variant(text: str) -> Variant:
+    """Read one variant; its name is empty where none is given. Raises SettingsError with every fault of it."""
+    head = HEAD.match(text.strip())
+    if head is None:
+        raise SettingsError([_fault(text, "does not begin with a mode", f"Write for example {EXAMPLE}.")])
+    faults = list(_find_head_faults(text, head))
+    given: dict[str, str] = {}
+    at, stripped = head.end(), text.strip()
+    while at < len(stripped):
+        part = SETTING.match(stripped, at)
+        if part is None:
+            problem = f"has something else than setting=value: {stripped[at:].strip()!r}"
+            faults.append(
+                _fault(text, problem, 'Put a value that has spaces into double quotes: search-params="ef=64".')
+            )
+            break
+        at = part.end()
+        name = part["setting"].replace("-", "_")
+        value = part["word"] if part["quoted"] is None else part["quoted"]
+        faults += _find_setting_faults(text, name, given)
+        given[name] = value
+    if faults:
+        raise SettingsError(faults)
+    variant = Variant("", "async" if head["mode"] == "async" else "sync", head["client"] or CLIENTS[0], given)
+    return Variant((head["name"] or "").strip(), variant.mode, variant.client, given)
+
+
+def _find_head_faults(text: str, head: "re.Match[str]") -> Iterator[Fault]:
+    name, client, mode = (head["name"] or "").strip(), head["client"], head["mode"]
+    if head["name"] is not None and (not NAME.fullmatch(name) or name in RESERVED or len(name) > LONGEST_NAME):
+        way_out = (
+            f"Use letters, digits and spaces, {LONGEST_NAME} characters at most, and none of {', '.join(RESERVED)}."
+        )
+        yield _fault(text, f"has a name that cannot be used: {name!r}", way_out)
+    if client is not None and client not in CLIENTS:
+        yield _fault(text, f"names no client: '{client}'", f"Choose {' or '.join(CLIENTS)}.")
+    if mode not in MODES:
+        close = difflib.get_close_matches(mode.lower(), MODES, n=1)
+        way_out = f"Did you mean {close[0]}?" if close else f"Choose sync or async, as in {EXAMPLE}."
+        yield _fault(text, f"names no mode: '{mode}'", way_out)
+
+
+def _find_setting_faults(text: str, name: str, given: Mapping[str, str]) -> Iterator[Fault]:
+    flag = name.replace("_", "-")
+    if name in given:
+        yield _fault(text, f"gives {flag} twice", "Give it once.")
+    elif name not in PER_VARIANT:
+        close = difflib.get_close_matches(name, PER_VARIANT, n=1)
+        can = ", ".join(one.replace("_", "-") for one in PER_VARIANT)
+        way_out = f"Did you mean {close[0].replace('_', '-')}?" if close else f"A variant may differ in {can}."
+        yield _fault(text, f"gives {flag}, in which a variant cannot differ", way_out)
+
+
+def _name_apart(variants: Sequence[Variant]) -> tuple[Variant, ...]:
+    """Give each a name of its own: the second of two equal ones is `async#2`."""
+    seen: Counter[str] = Counter()
+    found = []
+    for one in variants:
+        name = one.name or one.text
+        seen[name] += 1
+        unique = name if seen[name] == 1 else f"{name}#{seen[name]}"
+        found.append(Variant(unique, one.mode, one.client, one.given))
+    return tuple(found)
+
+
+def _quote(value: str) -> str:
+    return value if value and not re.search(r"[\s;\"]", value) else f'"{value}"'
+
+
+def _fault(text: str, problem: str, way_out: str) -> Fault:
+    return Fault("variants", f'"{text.strip()}"', problem, way_out)
+
+
+def find_variant_faults(settings: "Settings") -> list[Fault]:
+    """All that is wrong with the variants of these settings, whose other parts are known to be right."""
+    try:
+        variants = find_variants(settings)
+    except SettingsError as error:
+        return list(error.faults)
+    faults = [*_find_list_faults(settings, variants)]
+    if settings.variants:
+        for one in variants:
+            try:
+                settings_of(settings, one)
+            except SettingsError as error:
+                faults += [_fault(one.text, f"is wrong: {_told(fault)}", fault.way_out) for fault in error.faults]
+    return faults
+
+
+def _told(fault: Fault) -> str:
+    return f"{fault.setting.replace('_', '-')} {fault.value}: {fault.problem}"
+
+
+def _find_list_faults(settings: "Settings", variants: Sequence[Variant]) -> Iterator[Fault]:
+    names = [one.name for one in variants]
+    if len(variants) > VARIANTS_AT_MOST:
+        yield _fault("; ".join(settings.variants), f"are {len(variants)}", f"Give {VARIANTS_AT_MOST} at most.")
+    for name in (name for name, number in Counter(names).items() if number > 1):
+        yield _fault(name, "is the name of two variants", "Give each a name of its own.")
+    if settings.variants and settings.mode != "compare":
+        problem = "does not go with --variants, which have their modes"
+        yield Fault("mode", settings.mode, problem, "Leave out one of the two.")
+    if settings.baseline and settings.baseline not in names:
+        close = difflib.get_close_matches(settings.baseline, names, n=1)
+        way_out = f'Did you mean "{close[0]}"?' if close else f"Choose one of {', '.join(names)}."
+        yield Fault("baseline", settings.baseline, "is no variant of this run", way_out)
+
+
+def settings_of(settings: "Settings", variant: Variant) -> "Settings":
+    """The settings of one variant: those of the run, with its own in their place, and if need be its own collection.
+
+    Raises SettingsError with every fault that they would have as the settings of a run.
+    """
+    values = settings.as_message() | {"variants": (), "baseline": ""}
+    if not variant.given:
+        return settings.model_copy(update={"variants": (), "baseline": ""})
+    own: dict[str, Any] = dict(variant.given)
+    if "collection" not in own and (suffix := _name_collection(own)):
+        own["collection"] = f"{settings.collection}_{suffix}"
+    if "index_type" in own and "index_params" not in own:
+        values["index_params"] = {}
+    if "index_type" in own and "search_params" not in own:
+        values["search_params"] = {}
+    return type(settings).parse(values | own)
+
+
+def _name_collection(own: Mapping[str, str]) -> str:
+    """What the settings of a collection add to its name; empty where it has none of its own."""
+    parts = [own[name] for name in OF_COLLECTION if name in own]
+    suffix = re.sub(r"\W+", "_", "_".join(parts)).strip("_").lower()
+    return (
+        suffix if len(suffix) <= LONGEST_SUFFIX else f"{suffix[: LONGEST_SUFFIX - 9]}_{zlib.crc32(suffix.encode()):08x}"
+    )
+
+
+def decides_answers(settings: "Settings") -> tuple[object, ...]:
+    """What decides the rows that a search finds: two variants in which it is equal have to find the same."""
+    return (
+        settings.collection,
+        sorted(settings.index_config.items(), key=str),
+        sorted(settings.search_config.items(), key=str),
+        settings.consistency,
+        settings.top_k,
+    )
+
+
+def longest_deadline(settings: "Settings") -> float:
+    """Seconds that an operation of any variant may take."""
+    return max(settings_of(settings, one).deadline for one in find_variants(settings))
