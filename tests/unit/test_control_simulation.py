@@ -141,7 +141,7 @@ class Node:
             queue=SimpleNamespace(flush=lambda: True),
         )  # fmt: skip
         runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=lambda: None)
-        exporter = Exporter("llamaindex", Role.WORKER, lambda: 0)
+        exporter = Exporter(Role.WORKER, lambda: 0)
         self.agent = Agent(
             SimpleNamespace(runner=runner), process_state, exporter, lambda _settings: None, lambda: None
         )
