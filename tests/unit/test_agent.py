@@ -67,7 +67,7 @@ class Process:
         )
         self.runner, self.process_state = runner, process_state
         environment: Any = SimpleNamespace(runner=runner)
-        exporter = Exporter("llamaindex", Role.WORKER, lambda: 0)
+        exporter = Exporter(Role.WORKER, lambda: 0)
         self.agent = Agent(environment, process_state, exporter, self._open, lambda: self.noted.append("send stats"))  # type: ignore[arg-type]
         self.arrivals: Any = SimpleNamespace(
             in_flight=0,
