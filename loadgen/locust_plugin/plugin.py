@@ -178,8 +178,7 @@ class Plugin:
         """Open the stores of this process for a run."""
         self._expect(settings)
         modes = {kind.mode for kind in self._everyone}
-        worker = max(0, self._environment.runner.worker_index)
-        self._resources.open(self._process_state, settings, modes, worker)
+        self._resources.open(self._process_state, settings, modes, max(0, self._environment.runner.worker_index))
 
     def _expect(self, settings: Settings) -> None:
         self._metering.expect(settings, operations_of(self._everyone))
