@@ -62,8 +62,8 @@ def _load() -> list[Any]:
                 PER_SECOND,
             ),
             [
-                Query(queries.offered(), "{{mode}} offered"),
-                Query(queries.throughput(outcomes=queries.FINISHED), "{{mode}} achieved"),
+                Query(queries.offered(), "{{variant}} offered"),
+                Query(queries.throughput(outcomes=queries.FINISHED), "{{variant}} achieved"),
             ],
         ),
         lines(
@@ -72,7 +72,7 @@ def _load() -> list[Any]:
                 "Found no place in time and were never sent. Above 0 the load was lower.",
                 PER_SECOND,
             ),
-            [Query(queries.dropped(), "{{mode}}")],
+            [Query(queries.dropped(), "{{variant}}")],
         ),
     ]
 

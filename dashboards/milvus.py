@@ -44,7 +44,7 @@ def _latency() -> list[Any]:
                 SECONDS,
             ),
             [
-                Query(queries.mean_response(), "client, {{mode}}"),
+                Query(queries.mean_response(), "client, {{variant}}"),
                 Query(queries.milvus_mean("milvus_proxy_sq_latency", "query_type"), "proxy, {{query_type}}"),
                 Query(
                     queries.milvus_mean("milvus_querynode_sq_req_latency", "query_type, scope"),
@@ -54,8 +54,8 @@ def _latency() -> list[Any]:
             ],
         ),
         lines(
-            About("Client: response time p95", "What a user waits, by mode.", SECONDS),
-            [Query(queries.quantile("0.95", by="mode, operation"), "{{mode}} {{operation}}")],
+            About("Client: response time p95", "What a user waits, by variant.", SECONDS),
+            [Query(queries.quantile("0.95", by="variant, operation"), "{{variant}} {{operation}}")],
         ),
         lines(
             About("Proxy: search latency p95", "Searches and queries in the proxy, answered ones only.", SECONDS),

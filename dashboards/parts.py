@@ -15,7 +15,7 @@ SECONDS, PER_SECOND, PERCENT, RATIO, COUNT, BYTES, CORES = "s", "ops", "percentu
 EVERYTHING = model.VariableOption(selected=True, text="All", value="$__all")
 POD = "{{pod}} {{instance}}"
 """What the lines are called where each is one process."""
-THIRD, HALF, FULL = 8, 12, 24
+QUARTER, THIRD, HALF, FULL = 6, 8, 12, 24
 """Widths of panels, in Grafana's columns."""
 HEIGHT = 8
 
@@ -46,17 +46,18 @@ def lines(about: About, queries: Sequence[Query], width: int = HALF, at_most: fl
     return _dressed(panel, about, width, [_target(number, query).range() for number, query in enumerate(queries)])
 
 
-def number(about: About, query: Query, width: int = THIRD) -> Any:
-    """A panel of one number for the whole range."""
+def numbers(about: About, query: Query, width: int = QUARTER) -> Any:
+    """A panel of one number for the whole range from each line of the query, with its name."""
     panel = stat.Panel().graph_mode(model_common.BigValueGraphMode.NONE).decimals(2)
-    panel.color_mode(model_common.BigValueColorMode.NONE).text_mode(model_common.BigValueTextMode.VALUE)
-    return _dressed(panel, about, width, [_target(0, query).instant()]).height(HEIGHT // 2)
+    panel.color_mode(model_common.BigValueColorMode.NONE).text_mode(model_common.BigValueTextMode.VALUE_AND_NAME)
+    return _dressed(panel, about, width, [_target(0, query).instant()])
 
 
-def heat_map(about: About, query: Query, width: int = HALF) -> Any:
-    """A panel of a histogram over time."""
+def heat_maps(about: About, query: Query, each: str, width: int = HALF) -> Any:
+    """A panel of a histogram over time for each value of a variable, beside each other."""
     panel = heatmap.Panel().calculate(False).show_legend().cell_gap(0)
     panel.y_axis(heatmap.YAxisConfig().unit(about.unit))
+    panel.repeat(each).repeat_direction("h").max_per_row(FULL // width)
     target = _target(0, query).range().format(model_prometheus.PromQueryFormat.HEATMAP)
     return _dressed(panel, about, width, [target])
 
@@ -84,9 +85,24 @@ def source() -> Any:
 
 def choice(name: str, label: str, text: str, values: str) -> Any:
     """A variable with the values that a query finds; all of them where none is chosen."""
-    variable = build.QueryVariable(name).label(label).description(text).query(values).datasource(SOURCE)
-    variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(model.VariableSort.ALPHABETICAL_DESC)
+    variable = _variable(name, label, text, values).sort(model.VariableSort.ALPHABETICAL_DESC)
     return variable.include_all(True).all_value(".*").multi(False).current(EVERYTHING)
+
+
+def choices(name: str, label: str, text: str, values: str) -> Any:
+    """The same, of which several may be chosen."""
+    return choice(name, label, text, values).sort(model.VariableSort.ALPHABETICAL_ASC).multi(True)
+
+
+def first_of(name: str, label: str, text: str, series: str, taken: str) -> Any:
+    """A variable of the values of the label `taken`, its only one, in the order of the query; first the first."""
+    variable = _variable(name, label, text, series).sort(model.VariableSort.DISABLED)
+    return variable.regex(f'/\\{{{taken}="(.*)"\\}}/').include_all(False).multi(False)
+
+
+def _variable(name: str, label: str, text: str, values: str) -> Any:
+    variable = build.QueryVariable(name).label(label).description(text).query(values).datasource(SOURCE)
+    return variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
 
 
 class Marks:
@@ -98,7 +114,7 @@ class Marks:
             "target": {"refId": "Anno", "expr": expr},
             "titleFormat": title,
             "textFormat": "run {{run_id}}",
-            "tagKeys": "mode",
+            "tagKeys": "variant,mode",
             "step": "5s",
         }
 

@@ -3,17 +3,24 @@
 `$__rate_interval` and `$__range` are Grafana's, the other `$` words are the dashboards' variables. Sums are over
 processes; a master exports no operations, so nothing is counted twice. What belongs to a run or a phase is found by
 joining `loadgen_run_info` or `loadgen_phase_info` of the same process, whose labels no counter has to carry.
+
+Names of variants may have quotes and dots (`async search-params="ef=64"`). Grafana's own escaping of Prometheus's
+queries leaves quotes alone, so these variables name their format: a raw string around `:regex`, and `:doublequote`.
 """
 
 PROCESS = "namespace, job, instance"
 """Labels that name one process."""
 HERE = 'namespace=~"$namespace"'
-OPERATIONS = f'{HERE}, operation=~"$operation"'
+VARIANTS = f"{HERE}, variant=~`${{variant:regex}}`"
+BASELINE = f"{HERE}, variant=${{baseline:doublequote}}"
+OTHERS = f"{VARIANTS}, variant!=${{baseline:doublequote}}"
+OPERATION = 'operation=~"$operation"'
+OPERATIONS = f"{VARIANTS}, {OPERATION}"
 RUN = f'on ({PROCESS}) group_left () loadgen_run_info{{{HERE}, run_id=~"$run"}}'
 """The processes of the chosen runs, to be multiplied with."""
 _PHASE = f'loadgen_phase_info{{{HERE}, run_id=~"$run"}}'
-PHASE = f"on ({PROCESS}, mode) group_left (concurrency) ({_PHASE} and {_PHASE} offset $__rate_interval)"
-"""The phase that a process is in, where it is of the same mode and has been for a whole window: a rate that reaches
+PHASE = f"on ({PROCESS}, variant) group_left (concurrency) ({_PHASE} and {_PHASE} offset $__rate_interval)"
+"""The phase that a process is in, where it is of the same variant and has been for a whole window: a rate that reaches
 back over the beginning of a phase is partly that of the one before."""
 ANSWERED = 'outcome=~"ok|empty"'
 FAILED = 'outcome!~"ok|empty"'
@@ -27,17 +34,17 @@ FUNCTIONS = "Search|HybridSearch|Query|Insert|Upsert|Delete"
 """What MilvusVectorStore's operations call in Milvus."""
 
 
-def throughput(by: str = "mode", outcomes: str = ANSWERED) -> str:
+def throughput(by: str = "variant", outcomes: str = ANSWERED) -> str:
     """Operations per second."""
     return f"sum by ({by}) (rate(loadgen_operations_total{{{OPERATIONS}, {outcomes}}}{RATE}) * {RUN})"
 
 
 def error_ratio() -> str:
-    """Failed part of all operations, by mode."""
+    """Failed part of all operations, by variant."""
     return f"{throughput(outcomes=FAILED)} / ({throughput(outcomes=FINISHED)} > 0)"
 
 
-def quantile(q: str, metric: str = "loadgen_response_seconds", by: str = "mode") -> str:
+def quantile(q: str, metric: str = "loadgen_response_seconds", by: str = "variant") -> str:
     """Seconds that so large a part of the operations took at most."""
     rates = f"rate({metric}_bucket{{{OPERATIONS}}}{RATE}) * {RUN}"
     return f"histogram_quantile({q}, sum by ({by}, le) ({rates}))"
@@ -46,20 +53,20 @@ def quantile(q: str, metric: str = "loadgen_response_seconds", by: str = "mode")
 def mean_response() -> str:
     """Seconds an operation took in the mean."""
     seconds, number = (
-        f"sum by (mode) (rate(loadgen_response_seconds_{part}{{{OPERATIONS}}}{RATE}) * {RUN})"
+        f"sum by (variant) (rate(loadgen_response_seconds_{part}{{{OPERATIONS}}}{RATE}) * {RUN})"
         for part in ("sum", "count")
     )
     return f"{seconds} / ({number} > 0)"
 
 
-def heat(mode: str) -> str:
+def heat() -> str:
     """Operations per second in each bucket of response times."""
-    return f'sum by (le) (rate(loadgen_response_seconds_bucket{{{OPERATIONS}, mode="{mode}"}}{RATE}) * {RUN})'
+    return f"sum by (le) (rate(loadgen_response_seconds_bucket{{{OPERATIONS}}}{RATE}) * {RUN})"
 
 
 def mean_stage() -> str:
     """Mean seconds of each stage that measured calls have reported."""
-    by = "mode, operation, stage"
+    by = "variant, operation, stage"
     seconds, number = (
         f"sum by ({by}) (rate(loadgen_stage_seconds_{part}{{{OPERATIONS}}}{RATE}) * {RUN})" for part in ("sum", "count")
     )
@@ -67,14 +74,14 @@ def mean_stage() -> str:
 
 
 def throughput_by_concurrency() -> str:
-    """Operations per second of each mode at each concurrency."""
-    return f"sum by (mode, concurrency) (rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}}}{RATE}) * {PHASE})"
+    """Operations per second of each variant at each concurrency."""
+    return f"sum by (variant, concurrency) (rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}}}{RATE}) * {PHASE})"
 
 
 def quantile_by_concurrency(q: str) -> str:
-    """Response time of each mode at each concurrency."""
+    """Response time of each variant at each concurrency."""
     rates = f"rate(loadgen_response_seconds_bucket{{{OPERATIONS}}}{RATE}) * {PHASE}"
-    return f"histogram_quantile({q}, sum by (mode, concurrency, le) ({rates}))"
+    return f"histogram_quantile({q}, sum by (variant, concurrency, le) ({rates}))"
 
 
 def over_range(expr: str) -> str:
@@ -85,33 +92,49 @@ def over_range(expr: str) -> str:
     return f"sum_over_time(({expr})[$__range:$__interval])"
 
 
-def mode_throughput(mode: str) -> str:
-    """Operations per second of the time in which the mode ran, over the whole range shown.
+def mean_throughput(variants: str = VARIANTS, by: str = "variant") -> str:
+    """Operations per second of the time in which each variant ran, over the whole range shown.
 
-    Both are sums over processes: the time is told by one process of each run.
+    Both are sums over processes: the time is exported by one process of each run.
     """
-    done = f'sum(rate(loadgen_operations_total{{{OPERATIONS}, {ANSWERED}, mode="{mode}"}}{RATE}) * {RUN})'
-    ran = f'sum(rate(loadgen_active_seconds_total{{{HERE}, mode="{mode}"}}{RATE}) * {RUN})'
+    done = f"sum by ({by}) (rate(loadgen_operations_total{{{variants}, {OPERATION}, {ANSWERED}}}{RATE}) * {RUN})"
+    ran = f"sum by ({by}) (rate(loadgen_active_seconds_total{{{variants}}}{RATE}) * {RUN})"
     return f"{over_range(done)} / ({over_range(ran)} > 0)"
 
 
+def _mean_quantile(q: str, variants: str, by: str) -> str:
+    rates = f"rate(loadgen_response_seconds_bucket{{{variants}, {OPERATION}}}{RATE}) * {RUN}"
+    return f"histogram_quantile({q}, {over_range(f'sum by ({by}) ({rates})')})"
+
+
 def throughput_ratio() -> str:
-    """Async to sync over the whole range shown."""
-    return f"({mode_throughput('async')}) / ({mode_throughput('sync')} > 0)"
+    """Every other variant to the baseline, over the whole range shown."""
+    return f"({mean_throughput(OTHERS)}) / on () group_left () ({mean_throughput(BASELINE, by='')} > 0)"
 
 
 def quantile_ratio(q: str) -> str:
-    """Response time of async to that of sync over the whole range shown."""
-    buckets = [
-        f'sum by (le) (rate(loadgen_response_seconds_bucket{{{OPERATIONS}, mode="{mode}"}}{RATE}) * {RUN})'
-        for mode in ("async", "sync")
-    ]
-    return " / ".join(f"histogram_quantile({q}, {over_range(one)})" for one in buckets)
+    """Response time of every other variant to that of the baseline, over the whole range shown.
+
+    `>= 0` leaves out what is not a number: a variant without operations.
+    """
+    others, baseline = _mean_quantile(q, OTHERS, "variant, le"), _mean_quantile(q, BASELINE, "le")
+    return f"({others} >= 0) / on () group_left () ({baseline} > 0)"
+
+
+def baselines() -> str:
+    """All variants of the chosen runs in the range shown, the baseline that a run names for itself before the others.
+
+    A template variable takes the first one where nothing is chosen.
+    """
+    known = f'loadgen_variant_info{{{HERE}, run_id=~"$run"}}'
+    named = known.replace("}", ', baseline="true"}')
+    return f"sort_desc(max by (variant) (2 * max_over_time({named}[$__range]) or max_over_time({known}[$__range])))"
 
 
 def phases() -> str:
     """1 for as long as a phase runs."""
-    return f'max by (run_id, phase, mode, concurrency) (loadgen_phase_info{{{HERE}, run_id=~"$run"}})'
+    labels = "run_id, phase, variant, mode, concurrency"
+    return f'max by ({labels}) (loadgen_phase_info{{{VARIANTS}, run_id=~"$run"}})'
 
 
 def by_process(metric: str) -> str:
@@ -131,12 +154,12 @@ def lag(metric: str) -> str:
 
 def offered() -> str:
     """Arrivals per second that are due; 0 where users wait for their answers."""
-    return f"sum by (mode) (loadgen_offered_rate{{{HERE}}} * {RUN})"
+    return f"sum by (variant) (loadgen_offered_rate{{{VARIANTS}}} * {RUN})"
 
 
 def dropped() -> str:
     """Arrivals per second that were never sent."""
-    return f"sum by (mode) (rate(loadgen_dropped_total{{{HERE}}}{RATE}) * {RUN})"
+    return f"sum by (variant) (rate(loadgen_dropped_total{{{VARIANTS}}}{RATE}) * {RUN})"
 
 
 def milvus_quantile(q: str, metric: str, by: str) -> str:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards import generator, milvus, sync_async
+from dashboards import compare, generator, milvus
 
 FOLDER = Path(__file__).parents[1] / "charts" / "milvus-loadgen" / "dashboards"
-MAKERS = {"sync-async.json": sync_async.make, "generator.json": generator.make, "milvus.json": milvus.make}
+MAKERS = {"variants.json": compare.make, "generator.json": generator.make, "milvus.json": milvus.make}
 
 
 def render() -> dict[str, str]:

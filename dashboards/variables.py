@@ -6,8 +6,8 @@ from dashboards import parts, queries
 
 
 def of_runs() -> list[Any]:
-    """Namespace, run and operation of the load generator."""
-    info = "loadgen_run_info"
+    """Namespace, run, operation and variants of the load generator."""
+    info, of_run = "loadgen_run_info", f'{queries.HERE}, run_id=~"$run"'
     return [
         parts.choice("namespace", "Namespace", "Where the load generator runs.", f"label_values({info}, namespace)"),
         parts.choice(
@@ -19,7 +19,19 @@ def of_runs() -> list[Any]:
             "search, insert, delete, or names of the locustfile.",
             f"label_values(loadgen_operations_total{{{queries.HERE}}}, operation)",
         ),
+        parts.choices(
+            "variant",
+            "Variants",
+            "What the chosen runs compare.",
+            f"label_values(loadgen_variant_info{{{of_run}}}, variant)",
+        ),
     ]
+
+
+def baseline() -> Any:
+    """The variant that all others are compared with: that of the run, until another one is chosen."""
+    text = "What the others are compared with; the run's own where nothing else is chosen."
+    return parts.first_of("baseline", "Baseline", text, f"query_result({queries.baselines()})", "variant")
 
 
 def of_milvus() -> list[Any]:
@@ -35,4 +47,4 @@ def of_milvus() -> list[Any]:
 
 def phases() -> Any:
     """A region for each phase."""
-    return parts.Marks("Phases", queries.phases(), "Phase {{phase}}: {{mode}} at {{concurrency}}")
+    return parts.Marks("Phases", queries.phases(), "Phase {{phase}}: {{variant}} at {{concurrency}}")

@@ -3,8 +3,9 @@
 A scrape makes its families from plain lists of numbers; a sample costs a few additions and one bisection.
 """
 
-from loadgen.exporters.counting import Exporter, Kind, Role
+from loadgen.exporters.counting import Exporter, Role
 from loadgen.exporters.families import new_registry
+from loadgen.exporters.series import Kind
 from loadgen.exporters.serving import Endpoint, serve
 from loadgen.exporters.targets import Targets
 

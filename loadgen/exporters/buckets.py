@@ -1,7 +1,6 @@
 """The bounds of the histograms, and one histogram as a list of counts."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
 
 STEPS = 25
 """Bounds in a decade. Prometheus takes values to lie evenly in their bucket, so that a quantile is off by less than the
@@ -21,7 +20,7 @@ class Buckets:
 
     __slots__ = ("bounds", "counts", "total")
 
-    def __init__(self, bounds: Sequence[float]) -> None:
+    def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0

@@ -7,26 +7,31 @@ complete, only two values may be a sample apart.
 import math
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from time import perf_counter
-from typing import NamedTuple, TypeVar
 
-from loadgen.exporters.buckets import DURATIONS, LAGS, SHARES, Buckets
+from loadgen.exporters.buckets import DURATIONS, LAGS, Buckets
+from loadgen.exporters.series import OTHER, Kind, Series, VariantSeries
 from loadgen.measure.health import CPU_LIMIT, LAG_LIMIT, Beat, beats_missed, too_late
-from loadgen.measure.operation import NAMES_AT_MOST, STAGES_AT_MOST, Operation
+from loadgen.measure.operation import NAMES_AT_MOST, Operation
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import find_baseline, find_variants, settings_of
 
-N = TypeVar("N", int, float)
-OPERATIONS = NAMES_AT_MOST
-"""Different names of operations since the process began; further ones are counted together as `other`."""
-STAGES = 4 * STAGES_AT_MOST
-"""Series of stages since the process began, which may serve many runs; further ones are counted as `other`, too."""
 VARIANTS = 64
-"""Variants since the process began, which may serve many runs; further ones are counted as `other`."""
-OTHER = "other"
+"""Variants since the process began, which may serve many runs; further ones are counted together as `other`."""
+OPERATIONS = NAMES_AT_MOST
+"""Names of operations of one variant since the process began; further ones are counted together as `other`."""
+SERIES = 512
+"""Pairs of variant and operation since the process began; each further one is the `other` of its variant."""
+STAGES = 512
+"""The same for stages of an operation of a variant."""
+UNKNOWN = (OTHER, OTHER, OTHER)
+"""Labels of all variants that have no series of their own."""
+LONGEST_LABEL = 200
+"""Characters of a variant's settings in its info."""
 UNSEEN_SECONDS = 2.0
 """Seconds of a phase without a look at the process after which nobody knows whether it is saturated."""
 BEATS = 100
@@ -51,31 +56,6 @@ class Role(StrEnum):
         return self is not Role.WORKER
 
 
-class Kind(NamedTuple):
-    """What a variant is, beside its own settings."""
-
-    mode: Mode
-    client: str
-
-
-class Series:
-    """All operations of one variant and one name since the process began."""
-
-    __slots__ = ("ok", "others", "response", "rows", "service")
-
-    def __init__(self) -> None:
-        self.ok = 0
-        self.others = dict.fromkeys((outcome for outcome in Outcome if outcome is not Outcome.OK), 0)
-        self.rows = 0
-        self.service = Buckets(DURATIONS)
-        self.response = Buckets(DURATIONS)
-
-    @property
-    def outcomes(self) -> dict[Outcome, int]:
-        """How many ended how; every outcome is there, also with 0."""
-        return {Outcome.OK: self.ok} | self.others
-
-
 class Exporter:
     """One for each process."""
 
@@ -83,22 +63,16 @@ class Exporter:
         self.role = role
         self.count_users = count_users
         """Users in this process; those of all its workers for a master."""
-        self.series: dict[str, dict[str, Series]] = {}
-        self.nested: dict[str, dict[str, Series]] = {}
-        """Of operations that were part of others, which all other series leave out."""
-        self.stages: dict[tuple[str, str, str], Buckets] = {}
-        """By variant, operation and stage, of nested operations as well."""
-        self.variants: dict[str, Kind] = {}
-        """Every variant of the process's runs, by its name."""
-        self.active: dict[str, float] = {}
-        """Seconds in which a phase of each variant made load, in the process that leads."""
-        self.dropped: dict[str, int] = {}
-        self.task_errors: dict[str, int] = {}
-        self.offered: dict[str, float] = {}
-        self.recall: dict[str, Buckets] = {}
+        self.every: dict[tuple[str, str, str], VariantSeries] = {}
+        """All variants since the process began, by their labels."""
+        self._variants: dict[str, VariantSeries] = {}
+        """The variants by their names, as the latest run defines them."""
+        self._pairs = self._stages = 0
         self.hub_lag, self.loop_lag = Buckets(LAGS), Buckets(LAGS)
         self.in_flight = 0
         self.settings: Settings | None = None
+        self.infos: tuple[Mapping[str, str], ...] = ()
+        """Labels that describe each variant of the latest run."""
         self.run: Mapping[str, str] = {}
         self.phase: Phase | None = None
         self._beats: deque[Beat] = deque(maxlen=BEATS)
@@ -110,13 +84,11 @@ class Exporter:
     def __call__(self, samples: Sequence[Sample]) -> None:
         """Sink of samples. Durations count answered operations and timeouts, as the ledger's do."""
         # Outcomes are compared by identity: a call of a Python function would be as dear as all the rest here.
-        every = self.series
+        variants = self._variants
         for sample in samples:
-            if sample.nested:
-                series = self._nested_series(sample)
-            else:
-                variant = every.get(sample.variant)
-                series = (variant and variant.get(sample.operation)) or self._series(sample.variant, sample.operation)
+            variant = variants.get(sample.variant) or self._variant(sample.variant)
+            known = variant.nested if sample.nested else variant.operations
+            series = known.get(sample.operation) or self._series(known, sample.operation)
             series.rows += sample.rows
             outcome = sample.outcome
             if outcome is Outcome.OK:
@@ -126,7 +98,7 @@ class Exporter:
                 if outcome is not Outcome.EMPTY and outcome is not Outcome.TIMEOUT:
                     continue
             for stage, seconds in sample.stages.items():
-                self._stage(sample.variant, sample.operation, stage).add(seconds)
+                self._stage(variant, sample.operation, stage).add(seconds)
             started, finished = sample.started, sample.finished
             seconds = finished - started
             place = bisect_left(DURATIONS, seconds)
@@ -142,65 +114,72 @@ class Exporter:
     def expect(self, variants: Mapping[str, Kind], operations: Mapping[Mode, Iterable[Operation]]) -> None:
         """Initialise the series of these variants to 0, and of the operations and stages of their modes.
 
-        `rate()` misses increments that precede the first scrape.
+        `rate()` misses increments that precede the first scrape. A name that an earlier run gave to a variant of
+        another mode or client is that of the new one from here on; the series of the earlier one keep their values.
         """
-        for variant, kind in variants.items():
-            if variant not in self.variants and len(self.variants) >= VARIANTS:
+        for name, kind in variants.items():
+            labels = (name, kind.mode.value, kind.client)
+            if labels not in self.every and len(self.every) - (UNKNOWN in self.every) >= VARIANTS:
+                self._variants.pop(name, None)
                 continue
-            self.variants[variant] = kind
-            for values in (self.active, self.dropped, self.task_errors, self.offered):
-                values.setdefault(variant, 0)
-            self.recall.setdefault(variant, Buckets(SHARES))
+            variant = self._variants[name] = self.every.setdefault(labels, VariantSeries(*labels))
             for one in sorted(operations.get(kind.mode, ()), key=str):
-                self._series(variant, one.name)
+                self._series(variant.operations, one.name)
                 for stage in one.stages:
                     self._stage(variant, one.name, stage)
 
-    def _known(self, variant: str) -> str:
-        """The variant, or `other` where nobody expected it: after more variants than have series."""
-        return variant if variant in self.variants else OTHER
+    def _variant(self, name: str) -> VariantSeries:
+        """The variant of this name, or `other`, without mode and client, where it is none of those expected."""
+        known = self._variants.get(name) or self.every.get(UNKNOWN)
+        return known or self.every.setdefault(UNKNOWN, VariantSeries(*UNKNOWN))
 
-    def _nested_series(self, sample: Sample) -> Series:
-        known = self.nested.setdefault(self._known(sample.variant), {})
-        name = sample.operation if sample.operation in known or len(known) < OPERATIONS else OTHER
-        return known.setdefault(name, Series())
+    def _series(self, known: dict[str, Series], operation: str) -> Series:
+        has_room = len(known) < OPERATIONS and self._pairs < SERIES
+        name = operation if has_room or operation in known else OTHER
+        if name not in known:
+            known[name] = Series()
+            self._pairs += 1
+        return known[name]
 
-    def _stage(self, variant: str, operation: str, stage: str) -> Buckets:
-        key = (self._known(variant), operation, stage)
-        if key not in self.stages and len(self.stages) >= STAGES:
-            key = (key[0], OTHER, OTHER)
-        return self.stages.setdefault(key, Buckets(DURATIONS))
-
-    def _series(self, variant: str, operation: str) -> Series:
-        known = self.series.setdefault(self._known(variant), {})
-        name = operation if operation in known or len(known) < OPERATIONS else OTHER
-        return known.setdefault(name, Series())
+    def _stage(self, variant: VariantSeries, operation: str, stage: str) -> Buckets:
+        key, known = (operation, stage), variant.stages
+        if key not in known:
+            key = key if self._stages < STAGES else (OTHER, OTHER)
+            if key not in known:
+                known[key] = Buckets(DURATIONS)
+                self._stages += 1
+        return known[key]
 
     def count_dropped(self, variant: str, number: int = 1) -> None:
         """Count arrivals that found no concurrency slot and were never sent."""
-        _add(self.dropped, self._known(variant), number)
+        self._variant(variant).dropped += number
 
     def count_task_error(self, variant: str) -> None:
         """Count an exception that a task raised."""
-        _add(self.task_errors, self._known(variant), 1)
+        self._variant(variant).task_errors += 1
 
     def count_recall(self, variant: str, share: float) -> None:
         """Count one checked search: the part (0 to 1) of the exact neighbours that it found."""
-        self.recall.setdefault(self._known(variant), Buckets(SHARES)).add(share)
+        self._variant(variant).recall.add(share)
 
     def offer(self, variant: str, rate: float) -> None:
         """Show the arrivals per second that are due in this process from now on."""
-        self.offered[self._known(variant)] = rate
+        self._variant(variant).offered = rate
 
     def rest(self) -> None:
         """No arrivals are due any more."""
-        self.offered = dict.fromkeys(self.offered, 0.0)
+        for variant in self.every.values():
+            variant.offered = 0.0
 
     # State
 
     def begin(self, settings: Settings) -> None:
-        """Another run begins here. What was counted goes on: a counter never falls."""
-        self.settings = settings
+        """Another run begins here, whose id is known from its first phase on. Counters go on: they never fall.
+
+        Raises SettingsError where a variant is wrong.
+        """
+        infos = tuple(_describe(settings))
+        self.settings, self.infos, self.run = settings, infos, {}
 
     def enter(self, phase: Phase, run: Mapping[str, str]) -> None:
         """A phase begins; `run` has the run's `run_id` and `server`."""
@@ -218,7 +197,7 @@ class Exporter:
         if self.phase is not None:
             self._beats.append(beat)
         if self.role.leads and self.phase is not None and (self.phase.is_open or self.count_users()):
-            _add(self.active, self._known(self.phase.variant), beat.wall)
+            self._variant(self.phase.variant).active += beat.wall
 
     @property
     def saturated(self) -> float:
@@ -242,8 +221,20 @@ class Exporter:
         return cpu >= CPU_LIMIT or too_late(_p99(hub), missed) or any(too_late(_p99(x), _late(x)) for x in (loop, pace))
 
 
-def _add(values: dict[str, N], key: str, number: N) -> None:
-    values[key] = values[key] + number if key in values else number
+def _describe(settings: Settings) -> Iterator[Mapping[str, str]]:
+    """The labels of each variant's info, but for the run's id."""
+    baseline = find_baseline(settings)
+    for one in find_variants(settings):
+        own = settings_of(settings, one)
+        yield {
+            "variant": one.name,
+            "mode": one.mode,
+            "client": one.client,
+            "baseline": str(one.name == baseline).lower(),
+            "collection": own.collection,
+            "index": own.index_type,
+            "settings": one.text[:LONGEST_LABEL],
+        }
 
 
 def _p99(lags: Sequence[float]) -> float:

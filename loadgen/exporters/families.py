@@ -1,6 +1,7 @@
 """The metric families of a scrape. Labels come from closed sets; each help text ends with its unit in brackets."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 
@@ -10,7 +11,8 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from loadgen.exporters.buckets import Buckets
-from loadgen.exporters.counting import OTHER, Exporter, Series
+from loadgen.exporters.counting import Exporter
+from loadgen.exporters.series import Series, VariantSeries
 
 VARIANT = ("variant", "mode", "client")
 KIND = (*VARIANT, "operation")
@@ -44,116 +46,90 @@ class ExporterCollector(Collector):
         yield from (self._phase_info(), self._run_info())
         yield from self._health()
         if self._exporter.role.leads:
-            yield self._active()
+            yield from (self._active(), self._variant_info())
         if self._exporter.role.makes_load:
             yield from self._counters()
             yield from self._durations()
             yield from self._load(self._exporter.count_users())
 
-    def _variant(self, name: str) -> list[str]:
-        """Its labels, as `VARIANT`; those that were too many to have series are one, without mode and client."""
-        kind = self._exporter.variants.get(name)
-        return [name, kind.mode.value, kind.client] if kind else [name, OTHER, OTHER]
+    @property
+    def _variants(self) -> list[VariantSeries]:
+        return list(self._exporter.every.values())
 
-    def _series(self, every: Mapping[str, Mapping[str, Series]]) -> list[tuple[list[str], Series]]:
-        return [
-            ([*self._variant(variant), name], one)
-            for variant, known in list(every.items())
-            for name, one in list(known.items())
-        ]
+    @staticmethod
+    def _by_operation(variant: VariantSeries, known: Mapping[str, Series]) -> list[tuple[list[str], Series]]:
+        """The labels `KIND` of each operation, and what was counted of it."""
+        return [([*variant.labels, name], one) for name, one in list(known.items())]
 
     def _counters(self) -> Iterator[Metric]:
-        operations = CounterMetricFamily(
-            "loadgen_operations",
-            "Finished operations by outcome, warm-up included [operations]",
-            labels=(*KIND, "outcome"),
-            unit="operations",
+        operations = _counter(
+            "loadgen_operations", "Finished operations by outcome, warm-up included [operations]", (*KIND, "outcome")
         )
-        rows = CounterMetricFamily(
-            "loadgen_rows", "Hits of searches, nodes of inserts, documents of deletes [rows]", labels=KIND, unit="rows"
-        )
-        for labels, series in self._series(self._exporter.series):
-            rows.add_metric(labels, series.rows)
-            for outcome, number in series.outcomes.items():
-                operations.add_metric([*labels, outcome.value], number)
-        nested = CounterMetricFamily(
+        rows = _counter("loadgen_rows", "Hits of searches, nodes of inserts, documents of deletes [rows]", KIND)
+        nested = _counter(
             "loadgen_nested_operations",
             "Finished operations that were part of others, which count instead of them, by outcome [operations]",
-            labels=(*KIND, "outcome"),
-            unit="operations",
+            (*KIND, "outcome"),
         )
-        for labels, series in self._series(self._exporter.nested):
-            for outcome, number in series.outcomes.items():
-                nested.add_metric([*labels, outcome.value], number)
         dropped = CounterMetricFamily(
             "loadgen_dropped",
             "Arrivals of the open model that found no place in time and were never sent [operations]",
             labels=VARIANT,
         )
-        self._fill_variants(dropped, self._exporter.dropped)
         errors = CounterMetricFamily(
-            "loadgen_task_errors",
-            "Exceptions that tasks raised; they are no operations [exceptions]",
-            labels=VARIANT,
+            "loadgen_task_errors", "Exceptions that tasks raised; they are no operations [exceptions]", labels=VARIANT
         )
-        self._fill_variants(errors, self._exporter.task_errors)
+        for variant in self._variants:
+            for labels, series in self._by_operation(variant, variant.operations):
+                rows.add_metric(labels, series.rows)
+                _fill_outcomes(operations, labels, series)
+            for labels, series in self._by_operation(variant, variant.nested):
+                _fill_outcomes(nested, labels, series)
+            dropped.add_metric(variant.labels, variant.dropped)
+            errors.add_metric(variant.labels, variant.task_errors)
         yield from (operations, nested, rows, dropped, errors)
 
     def _active(self) -> Metric:
-        active = CounterMetricFamily(
+        active = _counter(
             "loadgen_active_seconds",
             "Time in which phases of this variant made load, told once for all processes of a run; "
             "operations over it are a throughput [seconds]",
-            labels=VARIANT,
-            unit="seconds",
+            VARIANT,
         )
-        self._fill_variants(active, self._exporter.active)
+        for variant in self._variants:
+            active.add_metric(variant.labels, variant.active)
         return active
 
     def _durations(self) -> Iterator[Metric]:
-        service = HistogramMetricFamily(
-            "loadgen_service_seconds",
-            "From the real start of an operation to its answer [seconds]",
-            labels=KIND,
-            unit="seconds",
+        service = _histogram(
+            "loadgen_service_seconds", "From the real start of an operation to its answer [seconds]", KIND
         )
-        response = HistogramMetricFamily(
-            "loadgen_response_seconds",
-            "From the scheduled start of an operation to its answer [seconds]",
-            labels=KIND,
-            unit="seconds",
+        response = _histogram(
+            "loadgen_response_seconds", "From the scheduled start of an operation to its answer [seconds]", KIND
         )
-        stages = HistogramMetricFamily(
+        stages = _histogram(
             "loadgen_stage_seconds",
             "Time of one stage of an operation that was answered or timed out [seconds]",
-            labels=(*KIND, "stage"),
-            unit="seconds",
+            (*KIND, "stage"),
         )
-        for labels, series in self._series(self._exporter.series):
-            _fill(service, labels, series.service)
-            _fill(response, labels, series.response)
-        for (variant, operation, stage), times in list(self._exporter.stages.items()):
-            _fill(stages, [*self._variant(variant), operation, stage], times)
-        nested = HistogramMetricFamily(
+        nested = _histogram(
             "loadgen_nested_seconds",
             "From the start to the answer of an operation that was part of another one [seconds]",
-            labels=KIND,
-            unit="seconds",
+            KIND,
         )
-        for labels, series in self._series(self._exporter.nested):
-            _fill(nested, labels, series.service)
-        yield from (service, response, nested, stages, self._recall())
-
-    def _recall(self) -> Metric:
-        recall = HistogramMetricFamily(
-            "loadgen_recall_ratio",
-            "Part of the exact nearest neighbours that a checked search found [ratio]",
-            labels=VARIANT,
-            unit="ratio",
+        recall = _histogram(
+            "loadgen_recall_ratio", "Part of the exact nearest neighbours that a checked search found [ratio]", VARIANT
         )
-        for variant, shares in list(self._exporter.recall.items()):
-            _fill(recall, self._variant(variant), shares)
-        return recall
+        for variant in self._variants:
+            for labels, series in self._by_operation(variant, variant.operations):
+                _fill(service, labels, series.service)
+                _fill(response, labels, series.response)
+            for labels, series in self._by_operation(variant, variant.nested):
+                _fill(nested, labels, series.service)
+            for place, times in list(variant.stages.items()):
+                _fill(stages, [*variant.labels, *place], times)
+            _fill(recall, variant.labels, variant.recall)
+        yield from (service, response, nested, stages, recall)
 
     def _load(self, users: int) -> Iterator[Metric]:
         found = self._exporter
@@ -166,12 +142,9 @@ class ExporterCollector(Collector):
             "Arrivals due in this process, 0 where users wait for their answers [operations per second]",
             labels=VARIANT,
         )
-        self._fill_variants(offered, found.offered)
+        for variant in self._variants:
+            offered.add_metric(variant.labels, variant.offered)
         yield offered
-
-    def _fill_variants(self, family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[str, float]) -> None:
-        for variant, value in list(values.items()):
-            family.add_metric(self._variant(variant), value)
 
     def _health(self) -> Iterator[Metric]:
         found = self._exporter
@@ -180,7 +153,7 @@ class ExporterCollector(Collector):
             ("loadgen_loop_lag_seconds", "How late the event loop was, ten looks a second [seconds]", found.loop_lag),
         )
         for name, text, lag in lags:
-            family = HistogramMetricFamily(name, text, labels=(), unit="seconds")
+            family = _histogram(name, text, ())
             _fill(family, [], lag)
             yield family
         text = (
@@ -221,6 +194,26 @@ class ExporterCollector(Collector):
         own = ("run_id", "server", "collection", "index", "metric", "dim", "rows", "consistency")
         return _info("loadgen_run_info", text, (*own, *self._versions), values)
 
+    def _variant_info(self) -> Metric:
+        text = "A variant of the latest run, and whether the others are compared with it; always 1 [1]"
+        own = ("run_id", *VARIANT, "baseline", "collection", "index", "settings")
+        family = GaugeMetricFamily("loadgen_variant_info", text, labels=own)
+        found = self._exporter
+        run_id, infos = found.run.get("run_id", ""), found.infos
+        for one in infos:
+            family.add_metric([run_id, *(one[label] for label in own[1:])], 1)
+        return family
+
+
+def _counter(name: str, text: str, labels: Sequence[str]) -> CounterMetricFamily:
+    """A family whose name ends with its unit."""
+    return CounterMetricFamily(name, text, labels=labels, unit=name.rpartition("_")[2])
+
+
+def _histogram(name: str, text: str, labels: Sequence[str]) -> HistogramMetricFamily:
+    """A family whose name ends with its unit."""
+    return HistogramMetricFamily(name, text, labels=labels, unit=name.rpartition("_")[2])
+
 
 def _info(name: str, text: str, labels: Sequence[str], values: dict[str, str]) -> Metric:
     family = GaugeMetricFamily(name, text, labels=labels)
@@ -229,10 +222,20 @@ def _info(name: str, text: str, labels: Sequence[str], values: dict[str, str]) -
     return family
 
 
+def _fill_outcomes(family: CounterMetricFamily, labels: Sequence[str], series: Series) -> None:
+    for outcome, number in series.outcomes.items():
+        family.add_metric([*labels, outcome.value], number)
+
+
 def _fill(family: HistogramMetricFamily, labels: Sequence[str], buckets: Buckets) -> None:
     counts: Iterable[int] = list(buckets.counts)  # one call: no sample is counted in between
-    bounds = [*map(floatToGoString, buckets.bounds), "+Inf"]
-    family.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), buckets.total)
+    family.add_metric(labels, list(zip(_edges(buckets.bounds), accumulate(counts), strict=True)), buckets.total)
+
+
+@cache
+def _edges(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    """The values of the label `le`. The three kinds of histograms have many thousands of them in a scrape."""
+    return (*map(floatToGoString, bounds), "+Inf")
 
 
 def _version(package: str) -> str:

@@ -1,5 +1,6 @@
 """Series of runs that never were, and what an expression makes of them: `promtool` evaluates it, without a server."""
 
+import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ OWN = {"__rate_interval": f"{4 * STEP}s", "__range": f"{LENGTH}s", "__interval":
 
 def labelled(name: str, **labels: object) -> str:
     """A series by its name and labels."""
-    return name + "{" + ", ".join(f'{key}="{value}"' for key, value in sorted(labels.items())) + "}"
+    return name + "{" + ", ".join(f"{key}={json.dumps(str(value))}" for key, value in sorted(labels.items())) + "}"
 
 
 @dataclass

@@ -33,7 +33,7 @@ def read(url: str) -> dict[str, float]:
 
 
 def test_a_taken_port_is_passed_over_for_the_next_free_one() -> None:
-    registry = new_registry(Exporter("llamaindex", Role.LOCAL, lambda: 5))
+    registry = new_registry(Exporter(Role.LOCAL, lambda: 5))
     first = serve(registry, "127.0.0.1", 0)
     second = serve(registry, "127.0.0.1", first.port)
     assert first.port < second.port <= first.port + 10
@@ -46,7 +46,7 @@ def test_a_taken_port_is_passed_over_for_the_next_free_one() -> None:
 
 
 def test_an_endpoint_on_all_addresses_is_told_by_one_that_can_be_asked() -> None:
-    registry = new_registry(Exporter("llamaindex", Role.LOCAL, lambda: 5))
+    registry = new_registry(Exporter(Role.LOCAL, lambda: 5))
     endpoint = serve(registry, "0.0.0.0", 0)  # noqa: S104 - what the chart sets
     assert endpoint.target == f"127.0.0.1:{endpoint.port}"
     assert read(endpoint.url)["loadgen_users"] == 5
@@ -58,7 +58,7 @@ def test_where_no_port_is_left_it_says_so() -> None:
         held.bind(("127.0.0.1", 65_535))
         held.listen()
         with pytest.raises(OSError, match="in use"):
-            serve(new_registry(Exporter("llamaindex", Role.MASTER, lambda: 5)), "127.0.0.1", 65_535)
+            serve(new_registry(Exporter(Role.MASTER, lambda: 5)), "127.0.0.1", 65_535)
 
 
 def test_an_address_of_another_machine_is_told_before_the_load(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 """What the panels make of runs whose figures are known, several of them in the data."""
 
-import re
 from pathlib import Path
 
 import pytest
 
 from dashboards import queries
+from tests.integration.monitoring_support import substitute
 from tests.integration.promtool_support import LENGTH, OWN, STEP, Told, assert_values, labelled
 
 KIND = {"client": "llamaindex", "operation": "search"}
+WIDE = 'async search-params="ef=64"'
+"""A variant whose name has quotes."""
 BOUNDS = ("0.02", "0.025", "0.04", "0.05", "0.08", "0.1", "+Inf")
 ALL = ".*"
 
@@ -17,22 +19,28 @@ def process(instance: str) -> dict[str, str]:
     return {"namespace": "load", "job": "demo", "instance": instance}
 
 
-def fill_in(query: str, run: str) -> str:
-    """As Grafana sends it, with one run chosen or `All`, and everything else at `All`."""
-    return re.sub(r"\$(\w+)", lambda word: (OWN | {"run": run}).get(word[1], ALL), query)
+def fill_in(query: str, run: str, baseline: str = "sync") -> str:
+    """As Grafana sends it, with one run chosen or `All`, a baseline, and everything else at `All`."""
+    return substitute(query, OWN | {"run": run, "baseline": baseline})
+
+
+def kind_of(variant: str) -> dict[str, str]:
+    return {"variant": variant, "mode": variant.partition(" ")[0]}
 
 
 def make_phase(
-    told: Told, workers: tuple[str, ...], lead: str, mode: str, span: tuple[int, int], **load: float
+    told: Told, workers: tuple[str, ...], lead: str, variant: str, span: tuple[int, int], **load: float
 ) -> None:
     """`rate` answers a second in each worker, each of them at `seconds`, which is a bound of the histogram."""
     for one in workers:
-        labels = process(one) | KIND | {"mode": mode}
+        labels = process(one) | KIND | kind_of(variant)
         told.grow(labelled("loadgen_operations_total", **labels, outcome="ok"), load["rate"], *span)
         for bound in BOUNDS:
             rate = load["rate"] if load["seconds"] <= float(bound) else 0
             told.grow(labelled("loadgen_response_seconds_bucket", **labels, le=bound), rate, *span)
-    told.grow(labelled("loadgen_active_seconds_total", **process(lead), mode=mode, client="llamaindex"), 1, *span)
+    told.grow(
+        labelled("loadgen_active_seconds_total", **process(lead), **kind_of(variant), client="llamaindex"), 1, *span
+    )
 
 
 def make_run(told: Told, run_id: str, instances: tuple[str, ...], since: int, until: int) -> None:
@@ -42,7 +50,10 @@ def make_run(told: Told, run_id: str, instances: tuple[str, ...], since: int, un
 
 @pytest.fixture(scope="module")
 def told() -> Told:
-    """Run `first` and later `third` in one process; beside them `second`, with a master and two workers."""
+    """Run `first` and later `third` in one process; beside them `second`, with a master and two workers.
+
+    The third one has another variant, with the least time of all.
+    """
     found = Told()
     make_run(found, "first", ("here",), 30, 330)
     make_phase(found, ("here",), "here", "sync", (50, 150), rate=100, seconds=0.1)
@@ -50,6 +61,7 @@ def told() -> Told:
     make_run(found, "third", ("here",), 335, 600)
     make_phase(found, ("here",), "here", "sync", (350, 450), rate=100, seconds=0.1)
     make_phase(found, ("here",), "here", "async", (450, 550), rate=400, seconds=0.025)
+    make_phase(found, ("here",), "here", WIDE, (550, 595), rate=800, seconds=0.02)
     workers = ("one", "two")
     make_run(found, "second", (*workers, "master"), 100, 500)
     make_phase(found, workers, "master", "sync", (150, 300), rate=50, seconds=0.1)
@@ -58,34 +70,81 @@ def told() -> Told:
 
 
 @pytest.mark.parametrize(
-    ("run", "sync", "both"),
-    [("first", 100, 200), ("second", 100, 100), ("third", 100, 400), (ALL, 100, 75_000 / 350)],
+    ("run", "throughputs"),
+    [
+        ("first", {"sync": 100, "async": 200}),
+        ("second", {"sync": 100, "async": 100}),
+        ("third", {"sync": 100, "async": 400, WIDE: 800}),
+        (ALL, {"sync": 100, "async": 75_000 / 350, WIDE: 800}),
+    ],
 )
-def test_a_modes_throughput_is_of_the_time_of_all_chosen_runs_and_of_no_other(
-    run: str, sync: float, both: float, told: Told, tmp_path: Path
+def test_a_variants_throughput_is_of_the_time_of_all_chosen_runs_and_of_no_other(
+    run: str, throughputs: dict[str, float], told: Told, tmp_path: Path
 ) -> None:
-    for mode, expected in (("sync", sync), ("async", both)):
-        query = fill_in(queries.mode_throughput(mode), run)
-        assert_values(told, query, LENGTH, {"{}": round(expected, 3)}, tmp_path)
-    ratio = fill_in(queries.throughput_ratio(), run)
-    assert_values(told, ratio, LENGTH, {"{}": round(both / sync, 3)}, tmp_path)
+    query = fill_in(queries.mean_throughput(), run)
+    expected = {labelled("", variant=name): round(value, 3) for name, value in throughputs.items()}
+    assert_values(told, query, LENGTH, expected, tmp_path)
 
 
-@pytest.mark.parametrize(("run", "ratio"), [("first", 0.5), ("second", 1.0), ("third", 0.25)])
+@pytest.mark.parametrize(
+    ("run", "baseline", "ratios"),
+    [
+        ("first", "sync", {"async": 2}),
+        ("second", "sync", {"async": 1}),
+        ("third", "sync", {"async": 4, WIDE: 8}),
+        ("third", WIDE, {"sync": 0.125, "async": 0.5}),
+        (ALL, "async", {"sync": 35 / 75, WIDE: 280 / 75}),
+        ("first", WIDE, {}),
+    ],
+)
+def test_every_other_variant_is_compared_with_the_chosen_baseline(
+    run: str, baseline: str, ratios: dict[str, float], told: Told, tmp_path: Path
+) -> None:
+    expected = {labelled("", variant=name): round(value, 3) for name, value in ratios.items()}
+    assert_values(told, fill_in(queries.throughput_ratio(), run, baseline), LENGTH, expected, tmp_path)
+
+
+def test_a_chosen_variant_is_compared_with_a_baseline_that_is_not_among_the_chosen(told: Told, tmp_path: Path) -> None:
+    chosen = OWN | {"run": "third", "baseline": "sync", "variant": WIDE}
+    query = substitute(queries.throughput_ratio(), chosen)
+    assert_values(told, query, LENGTH, {labelled("", variant=WIDE): 8}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("run", "baseline", "ratios"),
+    [
+        ("first", "sync", {"async": 0.5}),
+        ("second", "sync", {"async": 1}),
+        ("third", "sync", {"async": 0.25, WIDE: 0.2}),
+        ("third", "async", {"sync": 4, WIDE: 0.8}),
+    ],
+)
 def test_a_ratio_of_response_times_is_that_of_the_chosen_run_also_where_its_process_had_others(
-    run: str, ratio: float, told: Told, tmp_path: Path
+    run: str, baseline: str, ratios: dict[str, float], told: Told, tmp_path: Path
 ) -> None:
-    assert_values(told, fill_in(queries.quantile_ratio("0.5"), run), LENGTH, {"{}": ratio}, tmp_path)
+    query = fill_in(queries.quantile_ratio("1"), run, baseline)
+    assert_values(told, query, LENGTH, {labelled("", variant=name): value for name, value in ratios.items()}, tmp_path)
+
+
+def test_baselines_are_offered_with_that_of_the_run_before_the_others_also_after_the_run(tmp_path: Path) -> None:
+    found = Told()
+    for run, since, named in (("first", 30, "sync"), ("second", 335, WIDE)):
+        for name in ("sync", "async", WIDE):
+            labels = kind_of(name) | {"run_id": run, "baseline": str(name == named).lower()}
+            found.gauge(labelled("loadgen_variant_info", **process("here"), **labels), since, since + 200)
+    for run, named in (("first", "sync"), ("second", WIDE)):
+        expected = {labelled("", variant=name): 1 + (name == named) for name in ("sync", "async", WIDE)}
+        assert_values(found, fill_in(queries.baselines(), run), LENGTH, expected, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def levels() -> Told:
-    """Phases of sync at two concurrencies with nothing between them, and one that is shorter than a window."""
+    """Phases of a variant at two concurrencies with nothing between them, and one that is shorter than a window."""
     found = Told()
     make_run(found, "levels", ("one", "master"), 0, 400)
     plan = (("1", "8", (50, 150), 100, 0.1), ("2", "64", (150, 250), 400, 0.025), ("3", "512", (250, 265), 900, 0.05))
     for number, concurrency, span, rate, seconds in plan:
-        labels = {"run_id": "levels", "phase": number, "mode": "sync", "concurrency": concurrency}
+        labels = {"run_id": "levels", "phase": number, "concurrency": concurrency} | kind_of("sync")
         for instance in ("one", "master"):
             told = labelled("loadgen_phase_info", **process(instance), **labels)
             found.gauge(told, span[0], span[1] - STEP)
@@ -97,7 +156,7 @@ def levels() -> Told:
 def test_a_line_by_concurrency_is_of_its_own_phase_alone(
     concurrency: str, rate: float, seconds: float, levels: Told, tmp_path: Path
 ) -> None:
-    labels = f'{{mode="sync", concurrency="{concurrency}"}}'
+    labels = labelled("", variant="sync", concurrency=concurrency)
     throughput, quantile = queries.throughput_by_concurrency(), queries.quantile_by_concurrency("1")
     for after in (20, 25, 60, 95):
         at = after + {"8": 50, "64": 150}[concurrency]
@@ -116,11 +175,12 @@ def test_by_concurrency_nothing_is_drawn_while_a_window_reaches_back_over_a_phas
 def test_the_mean_of_a_stage_is_its_seconds_by_its_number(tmp_path: Path) -> None:
     found = Told()
     make_run(found, "first", ("here",), 30, 330)
-    for mode, seconds in (("sync", 0.5), ("async", 0.25)):
-        labels = process("here") | KIND | {"mode": mode, "operation": "ask", "stage": "generate"}
+    for variant, seconds in (("sync", 0.5), (WIDE, 0.25)):
+        labels = process("here") | KIND | kind_of(variant) | {"operation": "ask", "stage": "generate"}
         found.grow(labelled("loadgen_stage_seconds_count", **labels), 4, 50, 300)
         found.grow(labelled("loadgen_stage_seconds_sum", **labels), 4 * seconds, 50, 300)
     expected = {
-        f'{{mode="{mode}", operation="ask", stage="generate"}}': mean for mode, mean in (("async", 0.25), ("sync", 0.5))
+        labelled("", variant=variant, operation="ask", stage="generate"): mean
+        for variant, mean in (("sync", 0.5), (WIDE, 0.25))
     }
     assert_values(found, fill_in(queries.mean_stage(), "first"), 200, expected, tmp_path)

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadgen.exporters import Exporter, Role, new_registry
+from loadgen.exporters import Exporter, Kind, Role, new_registry
 from loadgen.exporters.buckets import DURATIONS
 from loadgen.exporters.counting import OPERATIONS, STAGES
 from loadgen.measure.health import Beat
@@ -20,14 +20,20 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.settings.model import Settings
 
-SEARCH = {"mode": "async", "operation": "search", "client": "llamaindex"}
+KINDS = {mode.value: Kind(mode, "llamaindex") for mode in Mode}
+SYNC = {"variant": "sync", "mode": "sync", "client": "llamaindex"}
+ASYNC = {"variant": "async", "mode": "async", "client": "llamaindex"}
+SEARCH = ASYNC | {"operation": "search"}
+OTHER = {"variant": "other", "mode": "other", "client": "other"}
 RUN = {"run_id": "20261122-193000-k3f9", "server": "milvus v2.6"}
 
 
 def make(
     users: int = 3, role: Role = Role.LOCAL, clock: Callable[[], float] = lambda: 0.0
 ) -> tuple[Exporter, CollectorRegistry]:
-    exporter = Exporter("llamaindex", role, lambda: users, clock)
+    """With the variants of `--mode compare`, of which nothing was counted yet."""
+    exporter = Exporter(role, lambda: users, clock)
+    exporter.expect(KINDS, {})
     return exporter, new_registry(exporter)
 
 
@@ -39,7 +45,7 @@ def sample(
     error: BaseException | None = None,
 ) -> Sample:
     rows = 10 if outcome is Outcome.OK else 0
-    return Sample(Mode.ASYNC, operation, 100 - waited, 100.0, 100 + seconds, outcome, rows, error)
+    return Sample("async", operation, 100 - waited, 100.0, 100 + seconds, outcome, rows, error)
 
 
 def quantile(registry: CollectorRegistry, name: str, q: float) -> float:
@@ -111,7 +117,7 @@ def test_a_quantile_is_within_ten_per_cent_of_the_ledgers(middle: float) -> None
     batch = [sample(draw.lognormvariate(math.log(middle), 0.7)) for _ in range(5_000)]
     for sink in (exporter, ledger):
         sink(batch)
-    stats = ledger.windows[0].operation_stats[Mode.ASYNC, "search"]
+    stats = ledger.windows[0].operation_stats["async", "search"]
     for percent in (50, 90, 95, 99):
         assert quantile(registry, "loadgen_service_seconds", percent / 100) == pytest.approx(
             stats.percentile(percent), rel=0.1
@@ -148,7 +154,7 @@ def test_many_kinds_of_failure_and_operation_leave_the_number_of_series_bounded(
 def test_what_is_expected_is_told_with_0_before_it_happens() -> None:
     exporter, registry = make()
     assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"outcome": "ok"}) is None
-    exporter.expect({Mode.ASYNC: {Operation("search"), Operation("insert", stages=("send",))}})
+    exporter.expect(KINDS, {Mode.ASYNC: {Operation("search"), Operation("insert", stages=("send",))}})
     staged = SEARCH | {"operation": "insert", "stage": "send"}
     assert registry.get_sample_value("loadgen_stage_seconds_count", staged) == 0
     for operation in ("search", "insert"):
@@ -161,33 +167,36 @@ def test_what_is_expected_is_told_with_0_before_it_happens() -> None:
     assert (
         registry.get_sample_value("loadgen_operations_total", SEARCH | {"operation": "delete", "outcome": "ok"}) is None
     )
-    assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"mode": "sync", "outcome": "ok"}) is None
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | SYNC | {"outcome": "ok"}) is None
 
 
 def test_what_is_expected_takes_no_more_series_than_what_happens_and_nothing_back() -> None:
     exporter, registry = make()
     exporter([sample()])
-    exporter.expect({mode: {Operation(name) for name in ("search", "insert", "delete")} for mode in Mode})
+    three = {mode: {Operation(name) for name in ("search", "insert", "delete")} for mode in Mode}
+    exporter.expect(KINDS, three)
     expected = series_of(registry)
     for _ in range(3):
-        exporter.expect({mode: {Operation(name) for name in ("search", "insert", "delete")} for mode in Mode})
+        exporter.expect(KINDS, three)
     exporter([sample(operation=name) for name in ("search", "insert", "delete")])
     assert series_of(registry) == expected
     assert registry.get_sample_value("loadgen_operations_total", SEARCH | {"outcome": "ok"}) == 2
     assert len([one for one in expected if "operation=" in one]) == 6 * (2 * (len(DURATIONS) + 3) + 1 + len(Outcome))
-    exporter.expect({Mode.SYNC: {Operation(f"own_{number}") for number in range(100)}})
-    assert len(exporter.series[Mode.SYNC]) == OPERATIONS + 1, "further ones are told together"
+    exporter.expect(KINDS, {Mode.SYNC: {Operation(f"own_{number}") for number in range(100)}})
+    names = {name for (variant, *_), one in exporter.every.items() if variant == "sync" for name in one.operations}
+    assert len(names) == OPERATIONS + 1, "further ones are counted together"
+    assert "other" in names
 
 
 def test_only_the_phase_that_runs_now_is_told() -> None:
     exporter, registry = make()
     exporter.begin(Settings(collection="mine", consistency="Strong"))
     exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
-    first = {"run_id": RUN["run_id"], "phase": "1", "mode": "sync", "concurrency": "8"}
+    first = {"run_id": RUN["run_id"], "phase": "1", "variant": "sync", "mode": "sync", "concurrency": "8"}
     assert registry.get_sample_value("loadgen_phase_info", first) == 1
     exporter.enter(Phase(1, Mode.ASYNC, 32), RUN)
     assert registry.get_sample_value("loadgen_phase_info", first) is None
-    second = first | {"phase": "2", "mode": "async", "concurrency": "32"}
+    second = first | {"phase": "2", "variant": "async", "mode": "async", "concurrency": "32"}
     assert registry.get_sample_value("loadgen_phase_info", second) == 1
     exporter.leave()
     assert registry.get_sample_value("loadgen_phase_info", second) is None
@@ -278,31 +287,33 @@ def test_arrivals_that_are_handed_over_late_saturate_a_process() -> None:
     assert registry.get_sample_value("loadgen_saturated") == 1
 
 
-def test_arrivals_and_recall_are_told_by_mode() -> None:
+def test_arrivals_errors_and_recall_are_counted_by_variant() -> None:
     exporter, registry = make()
-    exporter.count_dropped(Mode.SYNC, 3)
-    exporter.count_dropped(Mode.SYNC)
-    exporter.count_task_error(Mode.ASYNC)
-    exporter.count_task_error(Mode.ASYNC)
-    exporter.offer(Mode.SYNC, 50.0)
-    exporter.count_recall(Mode.ASYNC, 0.9)
-    exporter.count_recall(Mode.ASYNC, 1.0)
-    sync, both = {"mode": "sync", "client": "llamaindex"}, {"mode": "async", "client": "llamaindex"}
-    assert registry.get_sample_value("loadgen_dropped_total", sync) == 4
-    assert registry.get_sample_value("loadgen_dropped_total", both) == 0
-    assert registry.get_sample_value("loadgen_task_errors_total", sync) == 0, "a rate needs the series from the start"
-    assert registry.get_sample_value("loadgen_task_errors_total", both) == 2
-    assert registry.get_sample_value("loadgen_offered_rate", sync) == 50
-    assert registry.get_sample_value("loadgen_offered_rate", both) == 0
-    assert registry.get_sample_value("loadgen_recall_ratio_sum", both) == pytest.approx(1.9)
-    assert registry.get_sample_value("loadgen_recall_ratio_bucket", both | {"le": "0.9"}) == 1
+    exporter.expect({"wide": Kind(Mode.ASYNC, "llamaindex")}, {})
+    exporter.count_dropped("sync", 3)
+    exporter.count_dropped("sync")
+    exporter.count_task_error("wide")
+    exporter.count_task_error("wide")
+    exporter.offer("sync", 50.0)
+    exporter.count_recall("wide", 0.9)
+    exporter.count_recall("wide", 1.0)
+    wide = ASYNC | {"variant": "wide"}
+    for labels, dropped, errors, offered, recall in ((SYNC, 4, 0, 50, 0), (ASYNC, 0, 0, 0, 0), (wide, 0, 2, 0, 1.9)):
+        assert registry.get_sample_value("loadgen_dropped_total", labels) == dropped, "0 from the start, for a rate"
+        assert registry.get_sample_value("loadgen_task_errors_total", labels) == errors
+        assert registry.get_sample_value("loadgen_offered_rate", labels) == offered
+        assert registry.get_sample_value("loadgen_recall_ratio_sum", labels) == pytest.approx(recall)
+    assert registry.get_sample_value("loadgen_recall_ratio_bucket", wide | {"le": "0.9"}) == 1
+    exporter.rest()
+    assert registry.get_sample_value("loadgen_offered_rate", SYNC) == 0
 
 
 @pytest.mark.parametrize("role", [Role.LOCAL, Role.MASTER])
 def test_active_time_is_that_in_which_a_phase_has_users(role: Role) -> None:
     users = 0
-    exporter = Exporter("llamaindex", role, lambda: users)
+    exporter = Exporter(role, lambda: users)
     registry = new_registry(exporter)
+    exporter.expect(KINDS, {})
     beat = Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1)
     exporter.beat(beat)
     exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
@@ -314,8 +325,7 @@ def test_active_time_is_that_in_which_a_phase_has_users(role: Role) -> None:
     exporter.beat(beat)
     exporter.leave()
     exporter.beat(beat)
-    for mode, seconds in (("sync", 0.25), ("async", 0.5)):
-        labels = {"mode": mode, "client": "llamaindex"}
+    for labels, seconds in ((SYNC, 0.25), (ASYNC, 0.5)):
         assert registry.get_sample_value("loadgen_active_seconds_total", labels) == seconds
 
 
@@ -323,8 +333,8 @@ def test_a_phase_of_arrivals_is_active_without_users_and_told_by_its_rate() -> N
     exporter, registry = make(users=0)
     exporter.enter(Phase(0, Mode.SYNC, 0, model="poisson", rate=100.0), RUN)
     exporter.beat(Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1))
-    assert registry.get_sample_value("loadgen_active_seconds_total", {"mode": "sync", "client": "llamaindex"}) == 0.25
-    told = {"run_id": RUN["run_id"], "phase": "1", "mode": "sync", "concurrency": "100/s"}
+    assert registry.get_sample_value("loadgen_active_seconds_total", SYNC) == 0.25
+    told = {"run_id": RUN["run_id"], "phase": "1", "variant": "sync", "mode": "sync", "concurrency": "100/s"}
     assert registry.get_sample_value("loadgen_phase_info", told) == 1
 
 
@@ -336,6 +346,7 @@ def test_a_master_tells_of_phases_and_of_itself_and_counts_nothing_that_its_work
         "loadgen_active_seconds",
         "loadgen_phase_info",
         "loadgen_run_info",
+        "loadgen_variant_info",
         "loadgen_saturated",
         "loadgen_hub_lag_seconds",
     } <= names
@@ -349,14 +360,14 @@ def test_a_worker_tells_no_length_of_phases_which_its_master_tells_for_all() -> 
     exporter.beat(Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1))
     names = {family.name for family in registry.collect()}
     assert "loadgen_operations" in names
-    assert "loadgen_active_seconds" not in names
+    assert names & {"loadgen_active_seconds", "loadgen_variant_info"} == set()
 
 
 def test_every_family_has_a_help_that_ends_with_its_unit() -> None:
     exporter, registry = make()
     exporter([sample()])
     families = [one for one in registry.collect() if one.name.startswith("loadgen_")]
-    assert len(families) == 19
+    assert len(families) == 20
     for family in families:
         assert family.documentation.endswith("]"), family.name
         assert family.documentation[0].isupper()
@@ -393,6 +404,7 @@ def test_nested_operations_have_series_of_their_own_and_stages_beside_the_others
 def test_stages_of_many_runs_do_not_grow_without_end() -> None:
     exporter, registry = make()
     exporter([sample()._replace(stages={f"stage_{number}": 0.01}) for number in range(STAGES + 50)])
-    assert len(exporter.stages) == STAGES + 1
+    staged = {line for line in series_of(registry) if line.startswith("loadgen_stage_seconds_count")}
+    assert len(staged) == STAGES + 1
     other = SEARCH | {"operation": "other", "stage": "other"}
     assert registry.get_sample_value("loadgen_stage_seconds_count", other) == 50

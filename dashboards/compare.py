@@ -1,4 +1,4 @@
-"""Sync vs async: the answer that the tool is for, while it is being found."""
+"""Variants side by side: the answer that the tool is for, while the run goes on."""
 
 from typing import Any
 
@@ -14,38 +14,42 @@ from dashboards.parts import (
     About,
     Query,
     fill,
-    heat_map,
+    heat_maps,
     lines,
     new_dashboard,
-    number,
+    numbers,
     row,
 )
 
 TEXT = (
-    "Blocking calls on threads beside coroutines on an event loop, same data and same concurrency. Phases take turns "
-    "(sync, async, async, sync); the marks show them. A verdict with its certainty stands in the run record; this page "
-    "shows how it comes about. Look at the load generator's page first: where that is saturated, this one is about it."
+    "Variants of a run side by side, such as blocking calls on threads beside coroutines on an event loop, on the same "
+    "data and at the same concurrency. Phases take turns, forward and back (A B C C B A); the marks show them. The "
+    "verdict with its certainty is in the run record; this page shows how it comes about. Look at the load generator's "
+    "page first: where that is saturated, this one is about it."
 )
 WINDOW = "Warm-up is included, so that figures differ a little from the run record's."
 
 
 def make() -> Any:
     """The dashboard, not yet built."""
-    dashboard = new_dashboard("sync-async", "Milvus load: sync vs async", TEXT)
+    dashboard = new_dashboard("variants", "Milvus load: variants", TEXT)
     panels = [*_ratios(), *_figures(), *_heat_maps(), *_stages(), *_levels()]
-    return fill(dashboard, variables.phases(), variables.of_runs(), panels)
+    return fill(dashboard, variables.phases(), [*variables.of_runs(), variables.baseline()], panels)
 
 
 def _ratios() -> list[Any]:
     over = "Over the whole time range shown, of all chosen runs: narrow it to one run, or to one concurrency. "
-    higher = f"{over}Answered operations per second of the time in which the mode ran. 2 is twice as many with async."
-    sooner = f"{over}Below 1 async answers sooner. Off by less than 10 % by the histogram's buckets."
-    return [
-        row("Async to sync"),
-        number(About("Throughput, async to sync", higher, RATIO), Query(queries.throughput_ratio(), "ratio")),
-        number(About("Response p50, async to sync", sooner, RATIO), Query(queries.quantile_ratio("0.5"), "ratio")),
-        number(About("Response p99, async to sync", sooner, RATIO), Query(queries.quantile_ratio("0.99"), "ratio")),
-    ]
+    ran = f"{over}Answered operations per second of the time in which each variant ran."
+    higher = f"{ran} 2 is twice as many as $baseline; empty where that has no data in the range."
+    sooner = f"{over}Below 1 a variant answers sooner than $baseline. Off by less than 10 % by the histogram's buckets."
+    legend = "{{variant}}"
+    panels = (
+        (About("Throughput over the range", ran, PER_SECOND), queries.mean_throughput()),
+        (About("Throughput, to $baseline", higher, RATIO), queries.throughput_ratio()),
+        (About("Response p50, to $baseline", sooner, RATIO), queries.quantile_ratio("0.5")),
+        (About("Response p99, to $baseline", sooner, RATIO), queries.quantile_ratio("0.99")),
+    )
+    return [row("Compared with $baseline"), *(numbers(about, Query(expr, legend)) for about, expr in panels)]
 
 
 def _figures() -> list[Any]:
@@ -56,7 +60,7 @@ def _figures() -> list[Any]:
                 f"From the scheduled start to the answer; all workers as one. {WINDOW}",
                 SECONDS,
             ),
-            [Query(queries.quantile(q), "{{mode}}")],
+            [Query(queries.quantile(q), "{{variant}}")],
             THIRD,
         )
         for q in ("0.5", "0.95", "0.99")
@@ -65,21 +69,21 @@ def _figures() -> list[Any]:
         row("While it runs"),
         lines(
             About("Throughput", f"Answered operations per second of all workers. {WINDOW}", PER_SECOND),
-            [Query(queries.throughput("mode, operation"), "{{mode}} {{operation}}")],
+            [Query(queries.throughput("variant, operation"), "{{variant}} {{operation}}")],
         ),
         lines(
             About(
                 "Failures by outcome",
                 "Operations per second without a usable answer. throttled: Milvus refused for its limits; timeout: no "
-                "answer within the deadline. A mode that fails fast looks quick: look here before the quantiles.",
+                "answer within the deadline. A variant that fails fast looks quick: look here before the quantiles.",
                 PER_SECOND,
             ),
-            [Query(queries.throughput("mode, outcome", queries.FAILED), "{{mode}} {{outcome}}")],
+            [Query(queries.throughput("variant, outcome", queries.FAILED), "{{variant}} {{outcome}}")],
         ),
         *quantiles,
         lines(
             About("Failed part", "Failures to all operations.", PERCENT),
-            [Query(queries.error_ratio(), "{{mode}}")],
+            [Query(queries.error_ratio(), "{{variant}}")],
             THIRD,
         ),
         lines(
@@ -89,12 +93,12 @@ def _figures() -> list[Any]:
                 "only in the open model.",
                 SECONDS,
             ),
-            [Query(queries.quantile("0.95", "loadgen_service_seconds"), "{{mode}}")],
+            [Query(queries.quantile("0.95", "loadgen_service_seconds"), "{{variant}}")],
             THIRD,
         ),
         lines(
             About("Mean response time", "Mean, for a comparison with Milvus's own means.", SECONDS),
-            [Query(queries.mean_response(), "{{mode}}")],
+            [Query(queries.mean_response(), "{{variant}}")],
             THIRD,
         ),
     ]
@@ -102,13 +106,8 @@ def _figures() -> list[Any]:
 
 def _heat_maps() -> list[Any]:
     text = "Operations per second in each bucket. Two bands: two kinds of answers, such as cache and disk, or a queue."
-    return [
-        row("Response times side by side"),
-        *(
-            heat_map(About(f"Response times, {mode}", text, SECONDS), Query(queries.heat(mode), "{{le}}"))
-            for mode in ("sync", "async")
-        ),
-    ]
+    about = About("Response times, $variant", text, SECONDS)
+    return [row("Response times side by side"), heat_maps(about, Query(queries.heat(), "{{le}}"), "variant")]
 
 
 def _stages() -> list[Any]:
@@ -116,7 +115,7 @@ def _stages() -> list[Any]:
         "Mean time of each stage that calls timed with `self.measure` have reported; empty for other operations. The "
         "report of the run has their quantiles."
     )
-    legend = "{{mode}} {{operation}}: {{stage}}"
+    legend = "{{variant}} {{operation}}: {{stage}}"
     return [
         row("Stages"),
         lines(About("Mean time of each stage", text, SECONDS), [Query(queries.mean_stage(), legend)], FULL),
@@ -125,12 +124,12 @@ def _stages() -> list[Any]:
 
 def _levels() -> list[Any]:
     text = (
-        "Each line is one mode at one concurrency (or rate, as 100/s) while its phases run. Where throughput no longer "
-        "rises with the concurrency but the response time does, the limit is reached. Nothing is drawn until a phase "
-        "is as old as the window, four scrapes: before that the figures would be those of the phase before, too. A "
-        "phase that is shorter shows nothing: scrape more often, or make phases longer."
+        "Each line is one variant at one concurrency (or rate, as 100/s) while its phases run. Where throughput no "
+        "longer rises with the concurrency but the response time does, the limit is reached. Nothing is drawn until a "
+        "phase is as old as the window, four scrapes: before that the figures would be those of the phase before, too. "
+        "A phase that is shorter shows nothing: scrape more often, or make phases longer."
     )
-    legend = "{{mode}}, {{concurrency}}"
+    legend = "{{variant}}, {{concurrency}}"
     return [
         row("By concurrency"),
         lines(
