@@ -22,7 +22,7 @@ ASIDE, WIDEST = 1.03, 1.13
 """Factors between two variants at one level, so that bars do not hide each other, and between the outermost ones."""
 BOTH = "Sync is solid with circles, async dashed with squares."
 SEVERAL = "Each variant has the same colour, line and marker in every picture."
-PANELS = 6
+PANELS, COLUMNS = 6, 3
 """Of the percentile picture."""
 TICKS = 12
 """Loads that are written below a picture against the load."""
@@ -159,7 +159,7 @@ def plain_ticks(axis: Any) -> None:
 def _percentiles(rows: Sequence[Row], looks: Looks) -> Figure:
     """A panel for each level: response time over the share of slower operations."""
     levels = choose(sorted({row.series.level for row in rows}), PANELS)
-    columns = min(3, len(levels))
+    columns = min(COLUMNS, len(levels))
     lines = math.ceil(len(levels) / columns)
     height = 0.6 + 2.6 * lines + legend_height(list(map(label, looks)))
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
@@ -176,7 +176,7 @@ def _percentiles(rows: Sequence[Row], looks: Looks) -> Figure:
         panel.set_title(str(level))
         panel.set_yscale("log")
         plain_ticks(panel.yaxis)
-    ticks = {0: "0", 0.30103: "50", 1: "90", 2: "99", 3: "99.9", 4: "99.99", 5: "99.999"}
+    ticks = {0: "0" if columns < COLUMNS else "", 0.30103: "50", 1: "90", 2: "99", 3: "99.9", 4: "99.99", 5: "99.999"}
     panels[0].xaxis.set_major_locator(FixedLocator(list(ticks)))
     panels[0].xaxis.set_major_formatter(lambda value, _: ticks.get(value, ""))
     figure.supxlabel("percentile", fontsize=10)

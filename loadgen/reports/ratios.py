@@ -85,7 +85,8 @@ def _draw(shown: dict[LoadLevel, list[Comparison]], looks: dict[Pair, Look]) -> 
     if not alone:
         for panel in panels:
             panel.grid(visible=False, axis="y")
-            panel.hlines([end - 0.5 for end in ends[1:-1]], 0, 1, panel.get_yaxis_transform(), FAINT, linewidth=0.8)
+            for end in ends[1:-1]:
+                panel.axhline(end - 0.5, color=FAINT, linewidth=0.8)
         _name(figure, panels[0], names, looks)
     return figure
 
@@ -100,11 +101,9 @@ def _name(figure: Figure, panel: Any, names: dict[Pair, str], looks: dict[Pair, 
 def _draw_ratio(panel: Any, height: int, ratio: Ratio, look: Look, *, is_valid: bool) -> None:
     if ratio.estimate is None or ratio.low is None or ratio.high is None:
         return
-    panel.errorbar(
-        ratio.estimate, height,
-        xerr=[[max(ratio.estimate - ratio.low, 0)], [max(ratio.high - ratio.estimate, 0)]],
-        color=look.colour if is_valid else "gray", marker=look.marker if is_valid else "x", markersize=5, capsize=4,
-    )  # fmt: skip
+    bars = [[max(ratio.estimate - ratio.low, 0)], [max(ratio.high - ratio.estimate, 0)]]
+    colour, marker = (look.colour, look.marker) if is_valid else ("gray" if look is ALONE else look.colour, "x")
+    panel.errorbar(ratio.estimate, height, xerr=bars, color=colour, marker=marker, markersize=5, capsize=4)
 
 
 def _ratio_axis(panel: Any, ratios: Sequence[Ratio], *, upwards: bool) -> None:

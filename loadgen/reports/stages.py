@@ -73,7 +73,9 @@ def stage_figure(every: Sequence[StageRow]) -> tuple[Figure, str]:
     """
     bars = list(dict.fromkeys((one.row.series.level, one.row.series.variant) for one in every))
     drawn = choose(bars, LEVELS_DRAWN)
-    names = [textwrap.fill(f"{level}, {label(variant)}", LINE_LENGTH) for level, variant in drawn]
+    names = [
+        textwrap.fill(f"{level}, {label(variant)}", LINE_LENGTH, break_on_hyphens=False) for level, variant in drawn
+    ]
     most = max(name.count("\n") + 1 for name in names)
     figure = Figure(figsize=(WIDTH, MARGIN + max(BAR, LINE * most) * len(drawn)), layout="constrained")
     axes = figure.subplots()
@@ -86,7 +88,7 @@ def stage_figure(every: Sequence[StageRow]) -> tuple[Figure, str]:
         axes.barh(heights, widths, left=ends, label=stage, color=colour, hatch=hatch, edgecolor="white", height=0.7)
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
     axes.set_yticks(heights, names)
-    axes.invert_yaxis()
+    axes.set_ylim(len(drawn) - 0.4, -0.6)
     axes.set_xlabel("mean ms")
     figure.legend(loc="outside upper center", ncols=4)
     return figure, say_chosen(len(drawn), len(bars), "bars")
