@@ -152,11 +152,13 @@ def test_empty_answers_are_a_column_everywhere() -> None:
     head, *rows = [line for line in out.getvalue().replace("┃", "│").splitlines() if line.startswith("│")]
     column = [cell.strip() for cell in head.split("│")].index("empty")
     assert [row.split("│")[column].strip() for row in rows] == ["0", "600"]
-    (row,) = table_rows(level_rows(levels))
-    assert (row["sync_empty"], row["async_empty"]) == (0, 600)
+    assert [(row["variant"], row["empty"]) for row in table_rows(level_rows(levels))] == [
+        ("sync (baseline)", 0),
+        ("async", 600),
+    ]
     assert [row.empty for row in TabData(ledger, Progress()).rows()] == [0, 300, 300, 0]
     lines = to_markdown([summarize(recorded(ledger))]).splitlines()
-    head_line = next(line for line in lines if line.startswith("| load | mode | operations/s"))
+    head_line = next(line for line in lines if line.startswith("| load | variant | operations/s"))
     place = head_line.split(" | ").index("empty |")
     assert lines[lines.index(head_line) + 3].split(" | ")[place] == "600 |"
 
