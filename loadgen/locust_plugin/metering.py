@@ -2,6 +2,7 @@
 
 import logging
 import signal
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import gevent
 from locust.runners import LocalRunner, MasterRunner
 
-from loadgen.exporters import Endpoint, Exporter, Role, Targets, new_registry, serve
+from loadgen.exporters import Endpoint, Exporter, Kind, Role, Targets, new_registry, serve
 from loadgen.locust_plugin.main_patches import leave
+from loadgen.measure.operation import Operation
+from loadgen.measure.sample import Mode
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import find_variants
 
 OWN = ("metrics_port", "metrics_bind", "metrics_targets", "metrics_linger")
 """Settings that each process takes from its own command line: a worker's others come from the master, later."""
@@ -47,6 +51,11 @@ class Metering:
             leave(str(error))
         logger.info("Metrics are at %s", self._endpoint.url)
         return (self.exporter,)
+
+    def expect(self, settings: Settings, operations: Mapping[Mode, Iterable[Operation]]) -> None:
+        """Pre-register the series of every operation that the users of every variant can perform, by their mode."""
+        variants = {one.name: Kind(Mode(one.mode), one.client) for one in find_variants(settings)}
+        self.exporter.expect(variants, operations)
 
     def _serve(self, bind: str, port: int) -> Endpoint:
         try:

@@ -13,7 +13,6 @@ from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterR
 
 from loadgen.control.agent import Agent
 from loadgen.control.merged import MergedLedger
-from loadgen.exporters import Kind
 from loadgen.locust_plugin.arguments import add_arguments, find_unknown, read_settings
 from loadgen.locust_plugin.asking import Asking
 from loadgen.locust_plugin.conducting import PlanConductor, RunHost, make_coordinator
@@ -43,7 +42,6 @@ from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
-from loadgen.settings.variants import find_variants
 from loadgen.text.plain_text import clean_logs
 from loadgen.users import ProcessState
 from loadgen.users.listeners import Listeners
@@ -180,13 +178,10 @@ class Plugin:
         """Open the stores of this process for a run."""
         self._expect(settings)
         modes = {kind.mode for kind in self._everyone}
-        worker = max(0, self._environment.runner.worker_index)
-        self._resources.open(self._process_state, settings, modes, worker)
+        self._resources.open(self._process_state, settings, modes, max(0, self._environment.runner.worker_index))
 
     def _expect(self, settings: Settings) -> None:
-        """Pre-register the metric series of every operation that the users of every variant can perform."""
-        variants = {one.name: Kind(Mode(one.mode), one.client) for one in find_variants(settings)}
-        self._metering.exporter.expect(variants, operations_of(self._everyone))
+        self._metering.expect(settings, operations_of(self._everyone))
 
     def _show(self, settings: Settings) -> None:
         """A run begins: the metrics of the process that conducts name it."""

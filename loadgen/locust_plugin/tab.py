@@ -18,11 +18,9 @@ from loadgen.locust_plugin.tab_data import TabData, table_rows
 KEY = "sync-vs-async"
 TITLE = "Sync vs async"
 COLUMNS = {
-    "users": "Users or rate", "operation": "Operation", "verdict": "Verdict",
-    "ratio_throughput": "Operations/s: async to sync (95\u00a0%)", "ratio_p99": "p99: async to sync (95\u00a0%)",
-    "sync_throughput": "sync /s", "async_throughput": "async /s", "sync_p50": "sync p50 ms",
-    "async_p50": "async p50 ms", "sync_p99": "sync p99 ms", "async_p99": "async p99 ms",
-    "sync_empty": "sync empty", "async_empty": "async empty",
+    "users": "Users or rate", "operation": "Operation", "variant": "Variant", "verdict": "Verdict",
+    "ratio_throughput": "Operations/s to baseline (95\u00a0%)", "ratio_p99": "p99 to baseline (95\u00a0%)",
+    "throughput": "Operations/s", "p50": "p50 ms", "p99": "p99 ms", "empty": "Empty", "recall": "Recall",
 }  # fmt: skip
 FindRecord = Callable[[], Path | None]
 

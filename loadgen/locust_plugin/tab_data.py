@@ -1,22 +1,23 @@
-"""What the tab of the web page shows: every phase with its figures, and how the modes compare where they can be."""
+"""What the tab of the web page shows: every phase with its figures, and how the variants compare where they can be."""
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
 from loadgen.locust_plugin.progress import Progress
 from loadgen.measure.ledger import Counted
 from loadgen.measure.phase import Phase
-from loadgen.measure.sample import Mode, Outcome
+from loadgen.measure.sample import Outcome
 from loadgen.measure.window import Window
-from loadgen.results.comparison import PHASES_AT_LEAST
+from loadgen.reports.style import place_looks
+from loadgen.results.comparison import PHASES_AT_LEAST, Comparison, Ratio, Verdict
 from loadgen.results.figures import load_level, throughput
 from loadgen.results.levels import LevelResult
-from loadgen.results.series import percentile
-from loadgen.results.verdict.phrases import show_rate
+from loadgen.results.series import Series, percentile
+from loadgen.results.verdict.phrases import NONE, show_estimate, show_rate
 
 MEASURE_SECONDS = 1.0
 """A phase under way is measured once in so many seconds, however many pages ask."""
@@ -24,11 +25,11 @@ MEASURE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One operation of one mode in one phase. Times are seconds, throughput is answered operations a second."""
+    """One operation of one variant in one phase. Times are seconds, throughput is answered operations a second."""
 
     phase: int
     label: str
-    mode: str
+    variant: str
     users: str
     operation: str
     throughput: float
@@ -41,6 +42,36 @@ class Row:
     """The phase is under way."""
 
 
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """One operation of one variant at one level, in all rounds; nan stands for what is not known."""
+
+    name: str
+    """Unique, and in the order of the rows: by it Locust sorts them."""
+    users: str
+    operation: str
+    variant: str
+    is_baseline: bool
+    """True where others are compared with it."""
+    throughput: float
+    """Answered operations a second; where it was compared, the figure that the ratio divides."""
+    p50: float
+    """Seconds."""
+    p99: float
+    """Seconds; where it was compared, the figure that the ratio divides."""
+    empty: int
+    recall: float
+    ratio_throughput: Ratio | None
+    """To the baseline, as the others; none in the row of the baseline."""
+    ratio_p50: Ratio | None
+    ratio_p99: Ratio | None
+    verdict: str
+    """Name of the winner, `no difference` or `invalid`; empty where nothing was compared."""
+    is_won: bool
+    """The verdict is a name."""
+    reasons: tuple[str, ...]
+
+
 class TabData:
     """Figures of the current or the last run as plain values; used on the hub alone."""
 
@@ -50,7 +81,7 @@ class TabData:
         self._clock = clock
         self._over: dict[int, tuple[int, list[Row]]] = {}
         self._measured: tuple[float, list[Row]] = (-math.inf, [])
-        self.levels: list[dict[str, Any]] = []
+        self.levels: list[LevelRow] = []
         """As `level_rows` makes them."""
         self._words: list[str] = []
         self.is_ending = False
@@ -77,8 +108,11 @@ class TabData:
         if now is not None:
             figures = str(now.figures) if now.figures else ""
             doing = {"doing": now.doing, "figures": figures, "share": now.share, "left": now.left}
-        rows = [asdict(row) for row in self.rows()]
-        shown = {"now": doing, "phases": rows, "levels": self.levels, "words": self._words}
+        rows = self.rows()
+        looks = place_looks(row.variant for row in rows)
+        phases = [asdict(row) | {"look": looks[row.variant]} for row in rows]
+        levels = [asdict(row) for row in self.levels]
+        shown = {"now": doing, "phases": phases, "levels": levels, "words": self._words}
         known: dict[str, Any] = _known(shown)
         return known
 
@@ -109,7 +143,7 @@ def _measure(window: Window, seconds: float, live: bool) -> list[Row]:
         Row(
             phase=phase.number + 1,
             label=phase.label,
-            mode=str(mode),
+            variant=variant,
             users=load_level(phase.concurrency, phase.rate).short,
             operation=operation,
             throughput=throughput(stats.outcomes, seconds) if seconds > 0 else math.nan,
@@ -119,85 +153,90 @@ def _measure(window: Window, seconds: float, live: bool) -> list[Row]:
             empty=stats.outcomes[Outcome.EMPTY],
             live=live,
         )
-        for (mode, operation), stats in sorted(window.operation_stats.items())
+        for (variant, operation), stats in sorted(window.operation_stats.items())
     ]
 
 
 def is_comparable(phase: Phase, plan: Sequence[Phase]) -> bool:
-    """True where a round is complete with this phase: both modes have run equally often, and often enough."""
+    """True where a round is complete with this phase: all variants have run equally often, and often enough."""
     if phase.operations or phase.number >= len(plan):
         return False
-    of_level = [one for one in plan[: phase.number + 1] if _level(one) == _level(phase)]
-    counts = Counter(one.mode for one in of_level)
-    often = set(counts.values())
-    return len(counts) == len(Mode) and len(often) == 1 and often.pop() % PHASES_AT_LEAST == 0
+    of_level = [one for one in plan if not one.operations and (one.model, one.level) == (phase.model, phase.level)]
+    names = {one.variant for one in of_level}
+    counts = Counter(one.variant for one in of_level if one.number <= phase.number)
+    often = {counts[name] for name in names}
+    return len(names) > 1 and len(often) == 1 and often.pop() % PHASES_AT_LEAST == 0
 
 
-def _level(phase: Phase) -> Phase:
-    """What all phases of a level have in common."""
-    return replace(phase, number=0, mode=Mode.SYNC)
+def level_rows(levels: Sequence[LevelResult]) -> list[LevelRow]:
+    """Level by level a row for each variant that did anything there, in the order of a round."""
+    known = [(level, series) for level in levels for name in level.variants if (series := level.series(name))]
+    return [_level_row(f"{number:05}", level, series) for number, (level, series) in enumerate(known)]
 
 
-def level_rows(levels: Sequence[LevelResult]) -> list[dict[str, Any]]:
-    """Level by level: both modes' figures (seconds), the ratios async to sync, the verdict and why there is none."""
-    rows: list[dict[str, Any]] = []
-    for number, level in enumerate(levels):
-        row: dict[str, Any] = {"name": f"{number:04}", "users": level.level.short, "operation": level.operation}
-        found = level.comparison
-        for mode in Mode:
-            row |= {f"{mode}_{name}": value for name, value in _figures(level, mode).items()}
-        ratios = {"throughput": found.throughput, "p50": found.p50, "p99": found.p99} if found else {}
-        row |= {f"ratio_{name}": asdict(ratio) if ratio else None for name, ratio in ratios.items()}
-        row |= {"verdict": str(found.verdict) if found else "", "reasons": list(found.reasons) if found else []}
-        rows.append(row)
-    return rows
-
-
-def _figures(level: LevelResult, mode: Mode) -> dict[str, float]:
-    """The figures of one mode; nan where it did nothing."""
-    series, found = level.series(mode), level.comparison
-    if series is None:
-        return dict.fromkeys(("throughput", "empty", "p50", "p99"), math.nan)
+def _level_row(name: str, level: LevelResult, series: Series) -> LevelRow:
+    found = level.comparisons.get(series.variant)
     times = series.times()
-    p50, p99 = (math.nan if (value := percentile(times, one)) is None else value for one in (50, 99))
-    return {
-        "throughput": level.shown_throughput(mode),
-        "empty": float(series.outcomes[Outcome.EMPTY]),
-        "p50": p50,
-        "p99": found.p99.value(mode) if found and found.p99 else p99,
-    }
+    return LevelRow(
+        name=name,
+        users=level.level.short,
+        operation=level.operation,
+        variant=series.variant,
+        is_baseline=bool(level.comparisons) and series.variant == level.contest.baseline,
+        throughput=level.shown_throughput(series.variant),
+        p50=_figure(percentile(times, 50)),
+        p99=_shown_p99(level.comparisons.values(), series.variant, _figure(percentile(times, 99))),
+        empty=series.outcomes[Outcome.EMPTY],
+        recall=_figure(series.recall),
+        ratio_throughput=found.throughput if found else None,
+        ratio_p50=found.p50 if found else None,
+        ratio_p99=found.p99 if found else None,
+        verdict=found.winner if found else "",
+        is_won=found is not None and found.verdict in (Verdict.VARIANT, Verdict.BASELINE),
+        reasons=found.reasons if found else (),
+    )
 
 
-def table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _figure(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _shown_p99(comparisons: Iterable[Comparison], variant: str, otherwise: float) -> float:
+    """The seconds that the ratio of p99 is of."""
+    for one in comparisons:
+        if one.p99 is not None and variant in one.pair:
+            return one.p99.baseline_value if variant == one.pair.baseline else one.p99.variant_value
+    return otherwise
+
+
+def table_rows(rows: Sequence[LevelRow]) -> list[dict[str, Any]]:
     """`level_rows` as Locust's own table takes them: texts and rounded milliseconds, sorted by `name`."""
-    shown = []
-    for row in rows:
-        figures = {name: _shown(name, row[name]) for name in row if name.startswith(("sync_", "async_"))}
-        named = {name: row[name] for name in ("name", "users", "operation")}
-        named["verdict"] = f"{row['verdict']} wins" if row["verdict"] in set(Mode) else row["verdict"]
-        ratios = {name: _show_ratio(row.get(name)) for name in ("ratio_throughput", "ratio_p99")}
-        shown.append(named | figures | ratios)
-    return shown
+    return [_table_row(row) for row in rows]
 
 
-def _show_ratio(ratio: Mapping[str, float] | None) -> str:
-    return f"{ratio['estimate']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" if ratio else "-"
-
-
-def _shown(name: str, value: float) -> object:
-    if math.isnan(value):
-        return "-"
-    if name.endswith("empty"):
-        return int(value)
-    if name.endswith("throughput"):
-        return float(show_rate(value).replace(",", ""))
-    return round(value * 1000, 2)
+def _table_row(row: LevelRow) -> dict[str, Any]:
+    ratios = {} if row.is_baseline else {"ratio_throughput": row.ratio_throughput, "ratio_p99": row.ratio_p99}
+    return {
+        "name": row.name,
+        "users": row.users,
+        "operation": row.operation,
+        "variant": f"{row.variant} (baseline)" if row.is_baseline else row.variant,
+        "verdict": f"{row.verdict} wins" if row.is_won else row.verdict,
+        "ratio_throughput": "",
+        "ratio_p99": "",
+        **{name: show_estimate(ratio, narrow=True) for name, ratio in ratios.items()},
+        "throughput": NONE if math.isnan(row.throughput) else float(show_rate(row.throughput).replace(",", "")),
+        "p50": NONE if math.isnan(row.p50) else round(row.p50 * 1000, 2),
+        "p99": NONE if math.isnan(row.p99) else round(row.p99 * 1000, 2),
+        "empty": row.empty,
+        "recall": NONE if math.isnan(row.recall) else round(row.recall, 4),
+    }
 
 
 def _known(value: Any) -> Any:
     """The same with None for nan and infinity, which JSON does not know."""
     if isinstance(value, dict):
         return {key: _known(part) for key, part in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_known(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

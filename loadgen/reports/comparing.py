@@ -1,7 +1,7 @@
 """Two records side by side, as text, Markdown or JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 from rich.table import Table as RichTable
 
 from loadgen.reports.markdown import escape, table_lines
-from loadgen.reports.tables import NONE, Table, make_table, milliseconds
+from loadgen.reports.tables import Table, make_table, milliseconds
 from loadgen.results.changes import Change, find_changes
 from loadgen.results.record import RunRecord
 from loadgen.results.regressions import Finding, Word, find_regressions
-from loadgen.results.verdict.phrases import SENTENCES, first_of, show_rate
+from loadgen.results.verdict.phrases import NONE, SENTENCES, first_of, show_estimate, show_rate
 from loadgen.text.plain_text import escape_json, new_console, one_line
 
 WIDTH = 132
@@ -86,17 +86,12 @@ def _say(finding: Finding) -> str:
     where = f"{_place(finding)} {finding.figure}"
     if finding.ratio is None:
         return f"{where} {_value(finding, finding.old)} -> {_value(finding, finding.new)}"
-    return f"{where} {_interval(finding)}"
+    return f"{where} {show_estimate(finding.ratio)}"
 
 
 def _place(finding: Finding) -> str:
     series = finding.series
-    return f"{series.operation} {series.mode} at {series.level}"
-
-
-def _interval(finding: Finding) -> str:
-    ratio = finding.ratio
-    return f"{ratio.estimate:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else NONE
+    return f"{series.operation} {series.variant} at {series.level}"
 
 
 def _value(finding: Finding, value: float | None) -> str:
@@ -111,14 +106,14 @@ def _value(finding: Finding, value: float | None) -> str:
 
 def figure_table(found: Difference) -> Table:
     """A row for each figure."""
-    head = ("operation", "mode", "load", "figure", "OLD", "NEW", "NEW / OLD", "verdict")
+    head = ("operation", "variant", "load", "figure", "OLD", "NEW", "NEW / OLD", "verdict")
     return make_table("NEW to OLD; the intervals hold all together with 95 %", head, found.findings, _figure_row, 4)
 
 
 def _figure_row(f: Finding) -> tuple[str, ...]:
     return (
-        f.series.operation, f.series.mode.value, str(f.series.level), f.figure, _value(f, f.old), _value(f, f.new),
-        _interval(f), f.word.value,
+        f.series.operation, f.series.variant, str(f.series.level), f.figure, _value(f, f.old), _value(f, f.new),
+        show_estimate(f.ratio), f.word.value,
     )  # fmt: skip
 
 
@@ -143,7 +138,7 @@ def to_text(found: Difference) -> str:
     table = figure_table(found)
     shown = RichTable(title=table.caption)
     for column, name in enumerate(table.head):
-        shown.add_column(name, justify="left" if column < table.names else "right")
+        shown.add_column(name, justify="left" if column < table.names else "right", overflow="fold")
     for row in table.rows:
         shown.add_row(*map(one_line, row))
     console.print(shown)
@@ -165,6 +160,7 @@ def to_markdown(found: Difference) -> str:
 
 def to_json(found: Difference) -> str:
     """For programs; times in seconds."""
+    clients = {one.name: one.client for one in found.new.manifest.variants}
     values: dict[str, Any] = {
         "old": found.old.run_id,
         "new": found.new.run_id,
@@ -172,16 +168,19 @@ def to_json(found: Difference) -> str:
         "regressions": len(found.having(Word.REGRESSION)),
         "verdict": verdict_lines(found),
         "changes": [asdict(change) for change in found.changes],
-        "findings": [_finding(finding) for finding in found.findings],
+        "findings": [_finding(finding, clients) for finding in found.findings],
     }
     return escape_json(json.dumps(values, indent=1, ensure_ascii=False)) + "\n"
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, clients: Mapping[str, str]) -> dict[str, Any]:
+    """Plain values; `clients` are the layers that the variants of NEW called."""
     level = finding.series.level
     return {
         "operation": finding.series.operation,
-        "mode": finding.series.mode.value,
+        "variant": finding.series.variant,
+        "mode": finding.series.phases[0].mode.value,
+        "client": clients.get(finding.series.variant),
         "concurrency": None if level.is_open else int(level.value),
         "rate": level.value if level.is_open else None,
         "figure": finding.figure,

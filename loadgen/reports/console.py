@@ -5,13 +5,13 @@ from typing import TextIO, TypeVar
 
 from rich.console import Console
 
-from loadgen.measure.sample import EMPTY_AT_MOST, Mode, Outcome, count_failures, share_empty
-from loadgen.results.comparison import Comparison, Ratio
+from loadgen.measure.sample import EMPTY_AT_MOST, Outcome, count_failures, share_empty
+from loadgen.results.comparison import Comparison
 from loadgen.results.levels import LevelResult
 from loadgen.results.phase_result import PhaseResult
 from loadgen.results.record import PhaseRecord
 from loadgen.results.series import Series, percentile
-from loadgen.results.verdict.phrases import show_rate, show_seconds
+from loadgen.results.verdict.phrases import name_pairs, show_estimate, show_rate, show_seconds
 from loadgen.text.fitting import LONGEST_NAME, Column, Part, print_fitting
 from loadgen.text.plain_text import new_console, one_line
 
@@ -36,16 +36,20 @@ WIDTH_WITHOUT_TERMINAL = 160
 SHOWN_AT_MOST = 60
 """Levels of an operation, or bursts: of more, the first and the last half of these."""
 TIMES = (Column("p50 ms"), Column("p95 ms"), Column("p99 ms"))
-TYPICAL = "a typical phase of each mode (geometric mean, steady drift removed)"
+TYPICAL = "a typical phase of each variant (geometric mean, steady drift removed)"
 ALONE_KEY = "Percentiles are of answered operations and timeouts."
 CLOSED_KEY = (
-    f"{ALONE_KEY} Ratio: operations/s async to sync, 95 % interval. "
+    f"{ALONE_KEY} Ratio: operations/s {{about}}, 95 % interval. "
     f"Operations/s beside a ratio are the two figures that it divides: {TYPICAL}."
 )
 OPEN_KEY = (
-    "Response times, from when an operation was due, of answered operations and timeouts. Ratios: async to sync, "
-    "below 1 async answers sooner; the 95 % interval of p99 decides. Dropped: arrivals that found no place in flight. "
+    "Response times, from when an operation was due, of answered operations and timeouts. Ratios: {about}, below 1 "
+    "{side} answers sooner; the 95 % interval of p99 decides. Dropped: arrivals that found no place in flight. "
     f"Percentiles are of all operations, ratios of {TYPICAL}; the figures that they divide are below."
+)
+OPEN_ALONE_KEY = (
+    "Response times, from when an operation was due, of answered operations and timeouts. Dropped: arrivals that found "
+    "no place in flight."
 )
 
 
@@ -60,13 +64,11 @@ def print_tables(
     bursts = [result for result in results if result.phase.operations and result.record.operations]
     if levels:
         shown = _ends_of(levels)
-        _print_levels(out, shown)
+        compared = [one for level in shown for one in level.comparisons.values()]
+        about = one_line(name_pairs([one.pair for one in compared])) if compared else ""
+        _print_levels(out, shown, about)
         _tell_of_rest(out, len(levels) - len(shown), "levels")
-        compared = any(level.comparison for level in shown)
-        out.print(OPEN_KEY if levels[0].level.is_open else CLOSED_KEY if compared else ALONE_KEY)
-        for level in shown:
-            if level.level.is_open and level.comparison and level.comparison.p99:
-                out.print(_say_times(level, level.comparison))
+        _explain(out, shown, about)
     if bursts:
         kinds = list(dict.fromkeys((burst.phase.operation, burst.phase.operations) for burst in bursts))
         kept = set(_ends_of(kinds))
@@ -80,15 +82,31 @@ def print_tables(
         _print_errors(out, results)
 
 
+def _explain(out: Console, levels: Sequence[LevelResult], about: str) -> None:
+    """What the columns mean, and in the open model the times that ratios divide; `about` is what ratios are of."""
+    is_open = levels[0].level.is_open
+    if not about:
+        out.print(OPEN_ALONE_KEY if is_open else ALONE_KEY)
+        return
+    compared = [(level, one) for level in levels for one in level.comparisons.values()]
+    names = {one.pair.variant for _, one in compared}
+    side = one_line(names.pop(), LONGEST_NAME) if len(names) == 1 else "the variant"
+    out.print((OPEN_KEY if is_open else CLOSED_KEY).format(about=about, side=side))
+    for level, one in compared if is_open else ():
+        if one.p99:
+            out.print(_say_times(level, one))
+
+
 def _print_errors(out: Console, results: Sequence[PhaseResult]) -> None:
     """What tasks raised while phases were measured."""
-    words = (Column("mode", is_word=True), Column("exception", is_word=True), Column("raised at", is_word=True))
+    words = (Column("variant", is_word=True), Column("exception", is_word=True), Column("raised at", is_word=True))
     rows = [
-        [str(result.number), part.mode.value, part.error, part.place, f"{part.count:,}"]
+        [str(result.number), part.variant, part.error, part.place, f"{part.count:,}"]
         for result in results
         for part in result.record.task_errors
     ]
-    print_fitting(out, "Exceptions in tasks", (Column("phase", Part.KEY), *words, Column("times")), [rows])
+    title = "Exceptions in tasks"
+    print_fitting(out, (title, title), (Column("phase", Part.KEY), *words, Column("times")), [rows])
 
 
 def _ends_of(items: Sequence[T]) -> Sequence[T]:
@@ -102,45 +120,48 @@ def _tell_of_rest(out: Console, number: int, name: str) -> None:
         out.print(f"{number:,} {name} between them are not shown; the run record and its report have all.")
 
 
-def _print_levels(out: Console, levels: Sequence[LevelResult]) -> None:
-    """The figures of both modes at each level, and how they compare."""
-    every = [series for level in levels for mode in Mode if (series := level.series(mode)) is not None]
+def _print_levels(out: Console, levels: Sequence[LevelResult], about: str) -> None:
+    """The figures of every variant at each level, and how they compare: `about` is what ratios are of."""
+    every = [series for level in levels for name in level.variants if (series := level.series(name)) is not None]
     checked = any(series.recall is not None for series in every)
     recall = (Column("recall"),) if checked else ()
-    keys = (Column("operation", Part.KEY, short="op", is_word=True), Column("mode", Part.KEY, is_word=True))
+    keys = (Column("operation", Part.KEY, short="op", is_word=True), Column("variant", Part.KEY, is_word=True))
     verdict = Column("verdict", Part.RESULT, is_word=True)
     if levels[0].level.is_open:
-        title = "Sync and async, arrivals on a schedule"
+        title = "Variants, arrivals on a schedule"
         figures = (Column("done/s"), *TIMES, Column("failed", short="fail"), Column("empty"), *recall)
         figures = (*figures, Column("dropped", short="drop"))
         results = (Column("p50 ratio", Part.RESULT), Column("p99 ratio (95 %)", Part.RESULT), verdict)
         columns = (Column("arrive", Part.KEY, short="rate"), *keys, *figures, *results)
     else:
-        title = "Sync and async, level by level"
+        title = "Variants, level by level"
         figures = (Column("operations/s", short="op/s"), *TIMES, Column("failures", short="failed"), Column("empty"))
         columns = (Column("users", Part.KEY), *keys, *figures, *recall, Column("ratio (95 %)", Part.RESULT), verdict)
-    print_fitting(out, title, columns, [_rows_of(level, checked) for level in levels])
+    print_fitting(out, (title, about), columns, [_rows_of(level, checked) for level in levels])
 
 
 def _rows_of(level: LevelResult, checked: bool) -> list[list[str]]:
-    """A row for each mode that did anything; the comparison is in that of async."""
+    """A row for each variant that did anything; each comparison is in that of the variant, not of the baseline."""
     rows = []
-    for mode in Mode:
-        if (series := level.series(mode)) is not None:
+    for name in level.variants:
+        if (series := level.series(name)) is not None:
             dropped = [f"{series.dropped:,}"] if series.level.is_open else []
-            compared = _compared(level, level.comparison if mode is Mode.ASYNC else None)
+            compared = _compared(level, level.comparisons.get(name))
             figures = _figures(level, series, checked)
-            rows.append([level.level.short, level.operation, mode.value, *figures, *dropped, *compared])
+            rows.append([level.level.short, level.operation, name, *figures, *dropped, *compared])
     return rows
 
 
 def _say_times(level: LevelResult, found: Comparison) -> str:
     """The two times that each ratio is of."""
     told = []
-    for name, ratio in (("p50", found.p50), ("p99", found.p99)):
+    for figure, ratio in (("p50", found.p50), ("p99", found.p99)):
         if ratio is not None:
-            times = " and ".join(f"{_milliseconds(ratio.value(mode))} ms with {mode}" for mode in Mode)
-            told.append(f"{name} {times}, ratio {ratio.estimate:.2f}")
+            sides = zip(found.pair, (ratio.baseline_value, ratio.variant_value), strict=True)
+            times = " and ".join(
+                f"{_milliseconds(value)} ms with {one_line(name, LONGEST_NAME)}" for name, value in sides
+            )
+            told.append(f"{figure} {times}, ratio {ratio.estimate:.2f}")
     return f"{one_line(level.operation, LONGEST_NAME)} at {level.level.short}: {'; '.join(told)}."
 
 
@@ -148,7 +169,7 @@ def _figures(level: LevelResult, series: Series, checked: bool) -> list[str]:
     """Throughput, percentiles of response time, failures and, where searches were checked, recall."""
     histogram = series.times()
     times = [_milliseconds(percentile(histogram, percent)) for percent in (50, 95, 99)]
-    rate = series.throughput if series.level.is_open else level.shown_throughput(series.mode)
+    rate = series.throughput if series.level.is_open else level.shown_throughput(series.variant)
     figures = [show_rate(rate), *times, f"{series.failures:,}", f"{series.outcomes[Outcome.EMPTY]:,}"]
     if checked:
         figures.append("-" if series.recall is None else f"{series.recall:.3f}")
@@ -156,16 +177,12 @@ def _figures(level: LevelResult, series: Series, checked: bool) -> list[str]:
 
 
 def _compared(level: LevelResult, found: Comparison | None) -> list[str]:
-    """The ratios with the interval of the one that decides, and the verdict."""
+    """The ratios with the interval of the one that decides, and the winner."""
     if found is None:
         return [""] * (3 if level.level.is_open else 2)
     if not level.level.is_open:
-        return [_ratio(found.throughput), str(found.verdict)]
-    return [f"{found.p50.estimate:.2f}" if found.p50 else "-", _ratio(found.p99), str(found.verdict)]
-
-
-def _ratio(ratio: Ratio | None) -> str:
-    return f"{ratio.estimate:.2f} ({ratio.low:.2f}-{ratio.high:.2f})" if ratio else "-"
+        return [show_estimate(found.throughput, narrow=True), found.winner]
+    return [f"{found.p50.estimate:.2f}" if found.p50 else "-", show_estimate(found.p99, narrow=True), found.winner]
 
 
 def _milliseconds(seconds: float | None) -> str:
@@ -191,7 +208,7 @@ def _print_bursts(out: Console, bursts: Sequence[PhaseResult], most_empty: float
             [operation, f"{number:,}", *shown, _quotient(of_row) if equal else "-", f"{failures:,}", f"{empty:,}"]
         )
     title = "The tutorial's table: seconds for so many operations, here and (there)"
-    print_fitting(out, title, (*keys, *seconds, *ends), [rows])
+    print_fitting(out, (title, "threads to gather"), (*keys, *seconds, *ends), [rows])
 
 
 def _cell(operation: str, number: int, style: str, record: PhaseRecord | None) -> str:

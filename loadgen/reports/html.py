@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import matplotlib as mpl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from loadgen.reports.charts import Chart, operation_charts
+from loadgen.reports.charts import operation_charts
+from loadgen.reports.drawing import Chart
 from loadgen.reports.limits import OPERATIONS_DRAWN
 from loadgen.reports.methods import METHODS
 from loadgen.reports.style import FIGURE
 from loadgen.reports.summary import Summary
 from loadgen.reports.svg import draw_svg
-from loadgen.reports.tables import Table, burst_table, manifest_tables, outcome_table, phase_table
+from loadgen.reports.tables import Table, burst_table, manifest_tables, outcome_table, phase_table, variant_table
 from loadgen.reports.timeline import timeline
 from loadgen.text.plain_text import one_line
 
@@ -35,6 +36,7 @@ class Run:
     """What the template shows of one record."""
 
     summary: Summary
+    variants: Table
     operations: list[tuple[str, list[Drawn]]]
     timeline: Drawn | None
     bursts: Table
@@ -71,10 +73,11 @@ def _run(summary: Summary, key: str) -> Run:
             (name, [_draw(chart) for chart in operation_charts(summary, name, f"{key}o{number}")])
             for number, name in enumerate(summary.operations[:OPERATIONS_DRAWN])
         ]
-        course = timeline(record)
+        course = timeline(summary)
         drawn = _draw(course, f"{key}-") if course else None
     return Run(
         summary,
+        variant_table(summary),
         operations,
         drawn,
         burst_table(summary),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from loadgen.reports.methods import METHODS
-from loadgen.reports.stages import stage_table
+from loadgen.reports.stages import stage_rows, stage_table
 from loadgen.reports.summary import Summary
 from loadgen.reports.tables import (
     Table,
@@ -14,6 +14,7 @@ from loadgen.reports.tables import (
     outcome_table,
     phase_table,
     ratio_table,
+    variant_table,
 )
 from loadgen.text.plain_text import one_line
 
@@ -46,7 +47,7 @@ def _escape_first(found: re.Match[str]) -> str:
 
 def _run(summary: Summary) -> Iterator[str]:
     told = summary.explanation
-    yield from (f"# Sync or async? Run {escape(summary.record.run_id)}", "")
+    yield from (f"# {escape(summary.question)} Run {escape(summary.record.run_id)}", "")
     for line in told.headlines:
         yield from (f"**{escape(line)}**", "")
     for line in told.findings:
@@ -61,11 +62,9 @@ def _run(summary: Summary) -> Iterator[str]:
 
 def all_tables(summary: Summary) -> list[Table]:
     """Every table that has rows, in the order of a report."""
-    tables = [
-        table
-        for name in summary.operations
-        for table in (level_table(summary, name), ratio_table(summary, name), stage_table(summary, name))
-    ]
+    tables = [variant_table(summary)]
+    for name in summary.operations:
+        tables += [level_table(summary, name), ratio_table(summary, name), stage_table(name, stage_rows(summary, name))]
     tables += [burst_table(summary), outcome_table(summary), phase_table(summary.record)]
     return [table for table in [*tables, *manifest_tables(summary.record)] if table.rows]
 

@@ -28,15 +28,16 @@ METHODS = (
     (
         "rounds",
         (
-            "Phases run sync, async, async, sync at each load, so that a steady drift of the machine or the server "
-            "hits both modes alike. All users leave between two phases."
+            "Phases run forward and back at each load, as in sync, async, async, sync, so that a steady drift of the "
+            "machine or the server hits all variants alike. All users leave between two phases."
         ),
     ),
     (
         "ratios",
         (
-            "Async by sync, each in a typical phase in the middle of the level's time: a line with a step between the "
-            "modes and a steady drift is fitted to the logarithms of all phases. With full rounds these are the "
+            "A variant by the baseline (async by sync), each in a typical phase in the middle of the level's time: a "
+            "line with a step between the two and a steady drift is fitted to the logarithms of their phases. Phases "
+            "of other variants are in none of it. With full rounds these are the "
             "geometric means. All operations by all seconds, and percentiles of all operations, are other figures "
             "where the phases differ, and their quotients are other ratios."
         ),
@@ -52,14 +53,14 @@ METHODS = (
         "verdict",
         (
             "Follows the interval: where it contains 1 there is no difference that this run could show. Users: the "
-            "ratio of operations/s. Arrivals: both modes get the same rate, so response times decide."
+            "ratio of operations/s. Arrivals: all variants get the same rate, so response times decide."
         ),
     ),
     (
         "invalid",
         (
             "A comparison that does not count: the generator was the limit, a worker was lost, a phase was broken "
-            "off, or both modes did not do the same work."
+            "off, or both sides did not do the same work. Settings that differ on purpose are no reason."
         ),
     ),
     (

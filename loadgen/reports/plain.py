@@ -1,4 +1,4 @@
-"""A report for programs: JSON with full precision, CSV with a line for each mode at each level. Times are seconds."""
+"""A report for programs: JSON with full precision, CSV with a line for each variant at a level. Times are seconds."""
 
 import csv
 import json
@@ -15,6 +15,8 @@ from loadgen.results.series import percentile
 from loadgen.text.plain_text import escape_json, one_line
 
 Values = dict[str, Any]
+WORDS = ("operation", "variant", "client")
+"""Columns of a CSV file whose text comes from elsewhere."""
 
 
 def to_json(summaries: Sequence[Summary]) -> str:
@@ -28,19 +30,22 @@ def _run(summary: Summary) -> Values:
         "run_id": record.run_id,
         "started_at": record.started_at.isoformat(),
         "explanation": asdict(summary.explanation),
-        "series": [_series(row) | {"stages": _stages(row)} for row in summary.rows],
+        "series": [_series(summary, row) | {"stages": _stages(row)} for row in summary.rows],
         "comparisons": [one.model_dump(mode="json") for one in record.comparisons],
         "bursts": [asdict(burst) for burst in summary.bursts],
         "manifest": record.manifest.model_dump(mode="json"),
     }
 
 
-def _series(row: Row) -> Values:
+def _series(summary: Summary, row: Row) -> Values:
     series, found = row.series, row.estimates
+    known = summary.variants.get(series.variant)
     level = series.level
     return {
         "operation": series.operation,
-        "mode": series.mode.value,
+        "variant": series.variant,
+        "mode": series.phases[0].mode.value,
+        "client": known.client if known else None,
         "concurrency": None if level.is_open else int(level.value),
         "rate": level.value if level.is_open else None,
         "rounds": len(series.phases),
@@ -64,7 +69,7 @@ def _stages(row: Row) -> Values:
     return {
         stage: {"count": times.get_total_count(), "mean": mean(times)}
         | {f"p{percent:g}".replace(".", "_"): percentile(times, percent) for percent in PERCENTS}
-        for stage, times in row.series.stage_times().items()
+        for stage, times in row.stages.items()
     }
 
 
@@ -74,8 +79,8 @@ def _ends(name: str, interval: Interval | None) -> Values:
 
 def to_csv(summaries: Sequence[Summary]) -> str:
     """A head and a line for each series, the run id first; what was not measured is empty."""
-    lines = [{"run_id": summary.record.run_id} | _series(row) for summary in summaries for row in summary.rows]
-    lines = [line | {"operation": one_line(line["operation"])} for line in lines]
+    lines = [{"run_id": summary.record.run_id} | _series(summary, row) for summary in summaries for row in summary.rows]
+    lines = [line | {name: one_line(line[name] or "") for name in WORDS} for line in lines]
     out = StringIO()
     if lines:
         writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")

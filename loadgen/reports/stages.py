@@ -1,5 +1,7 @@
 """Where the time of an operation went: the stages that it reported, as stacked bars and as a table of quantiles."""
 
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,7 +10,7 @@ from matplotlib.figure import Figure
 
 from loadgen.measure.operation_stats import mean
 from loadgen.reports.limits import LEVELS_DRAWN, choose, say_chosen
-from loadgen.reports.summary import Row, Summary
+from loadgen.reports.summary import Row, Summary, label
 from loadgen.reports.tables import Cells, Table, make_table, milliseconds
 from loadgen.results.series import percentile
 
@@ -17,6 +19,8 @@ WIDTH = 7.2
 """Inches."""
 BAR, MARGIN = 0.34, 1.3
 """Inches of height: of one bar, and of axis, label and legend together."""
+LINE, LINE_LENGTH = 0.17, 26
+"""Inches of height and characters of one line beside a bar."""
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
 """Of Okabe and Ito's set for colour-blind eyes."""
 HATCHES = ("", "//", "..", "xx")
@@ -26,7 +30,7 @@ PERCENTS = (50.0, 90.0, 99.0)
 
 @dataclass(frozen=True, slots=True)
 class StageRow:
-    """One stage of one operation in one mode at one level."""
+    """One stage of one operation of one variant at one level."""
 
     row: Row
     stage: str
@@ -39,18 +43,14 @@ class StageRow:
 
 
 def stage_rows(summary: Summary, operation: str) -> list[StageRow]:
-    """By level and mode, then in alphabetical order; none where the operation reported no stages."""
-    return [
-        StageRow(row, stage, times)
-        for row in summary.rows_of(operation)
-        for stage, times in row.series.stage_times().items()
-    ]
+    """By level and variant, then in alphabetical order; none where the operation reported no stages."""
+    return [StageRow(row, stage, times) for row in summary.rows_of(operation) for stage, times in row.stages.items()]
 
 
-def stage_table(summary: Summary, operation: str) -> Table:
-    """Quantiles of each stage."""
-    head = ("load", "mode", "stage", "times", "mean ms", *(f"p{p:g} ms" for p in PERCENTS))
-    return make_table(f"{operation}: times of its stages", head, stage_rows(summary, operation), _row, 3)
+def stage_table(operation: str, every: Sequence[StageRow]) -> Table:
+    """Quantiles of each stage, of all that `stage_rows` has of the operation."""
+    head = ("load", "variant", "stage", "times", "mean ms", *(f"p{p:g} ms" for p in PERCENTS))
+    return make_table(f"{operation}: times of its stages", head, every, _row, 3)
 
 
 def _row(one: StageRow) -> Cells:
@@ -58,7 +58,7 @@ def _row(one: StageRow) -> Cells:
     quantiles = map(partial(percentile, one.times), PERCENTS)
     return (
         str(series.level),
-        series.mode.value,
+        series.variant,
         one.stage,
         f"{one.times.get_total_count():,}",
         f"{one.mean_ms:,.2f}",
@@ -66,24 +66,29 @@ def _row(one: StageRow) -> Cells:
     )
 
 
-def stage_figure(summary: Summary, operation: str) -> tuple[Figure, str]:
-    """A bar for each mode at each level, its parts the mean times of the stages, and a sentence on what is left out."""
-    every = stage_rows(summary, operation)
-    bars = list(dict.fromkeys((one.row.series.level, one.row.series.mode) for one in every))
+def stage_figure(every: Sequence[StageRow]) -> tuple[Figure, str]:
+    """A bar for each variant at each level, its parts the mean times of the stages, and a sentence on those left out.
+
+    `every` is all that `stage_rows` has of an operation.
+    """
+    bars = list(dict.fromkeys((one.row.series.level, one.row.series.variant) for one in every))
     drawn = choose(bars, LEVELS_DRAWN)
-    stages = sorted({one.stage for one in every})
-    means = {(one.row.series.level, one.row.series.mode, one.stage): one.mean_ms for one in every}
-    figure = Figure(figsize=(WIDTH, MARGIN + BAR * len(drawn)), layout="constrained")
+    names = [
+        textwrap.fill(f"{level}, {label(variant)}", LINE_LENGTH, break_on_hyphens=False) for level, variant in drawn
+    ]
+    most = max(name.count("\n") + 1 for name in names)
+    figure = Figure(figsize=(WIDTH, MARGIN + max(BAR, LINE * most) * len(drawn)), layout="constrained")
     axes = figure.subplots()
     heights = range(len(drawn))
+    means = {(one.row.series.level, one.row.series.variant, one.stage): one.mean_ms for one in every}
     ends = [0.0] * len(drawn)
-    for number, stage in enumerate(stages):
+    for number, stage in enumerate(sorted({one.stage for one in every})):
         widths = [means.get((*bar, stage), 0.0) for bar in drawn]
         colour, hatch = COLOURS[number % len(COLOURS)], HATCHES[number // len(COLOURS) % len(HATCHES)]
         axes.barh(heights, widths, left=ends, label=stage, color=colour, hatch=hatch, edgecolor="white", height=0.7)
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
-    axes.set_yticks(heights, [f"{level}, {mode}" for level, mode in drawn])
-    axes.invert_yaxis()
+    axes.set_yticks(heights, names)
+    axes.set_ylim(len(drawn) - 0.4, -0.6)
     axes.set_xlabel("mean ms")
     figure.legend(loc="outside upper center", ncols=4)
     return figure, say_chosen(len(drawn), len(bars), "bars")

@@ -1,20 +1,58 @@
-"""How the two modes look everywhere: by colour, line and marker, so that print and any eye tell them apart."""
+"""How variants look everywhere: by colour, line and marker, so that print and any eye tell them apart."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loadgen.measure.sample import Mode
 
+Dashes = str | tuple[float, tuple[float, ...]]
+"""As matplotlib takes it: a name, or an offset and the lengths of dashes and gaps."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Colour, line and marker of a mode; the colours are of Okabe and Ito's set for colour-blind eyes."""
+    """Colour, line and marker of a variant.
+
+    Colours follow Okabe and Ito's set for colour-blind eyes; the paler ones are darker than theirs, for a contrast of
+    3 to white.
+    """
 
     colour: str
-    line: str
+    line: Dashes
     marker: str
+    words: str
+    """The same for a reader."""
 
 
-LOOKS = {Mode.SYNC: Look("#0072b2", "-", "o"), Mode.ASYNC: Look("#d55e00", "--", "s")}
+LOOKS = (
+    Look("#0072b2", "-", "o", "blue, solid, circles"),
+    Look("#d55e00", "--", "s", "vermilion, dashed, squares"),
+    Look("#009e73", "-.", "^", "green, dash and dot, triangles"),
+    Look("#aa4499", ":", "D", "purple, dotted, diamonds"),
+    Look("#000000", (0, (9, 3)), "v", "black, long dashes, triangles upside down"),
+    Look("#b87d00", (0, (6, 2, 1, 2, 1, 2)), "P", "ochre, dash and two dots, plus signs"),
+    Look("#2f93cc", (0, (1, 3)), "X", "light blue, sparse dots, crosses"),
+    Look("#7f7f7f", (0, (4, 1, 4, 3)), "*", "grey, dashes in pairs, stars"),
+)
+"""The first two are those of the plain modes."""
+PLAIN = {Mode.SYNC.value: 0, Mode.ASYNC.value: 1}
+
+
+def place_looks(names: Iterable[str]) -> dict[str, int]:
+    """The number in `LOOKS` of each variant, given in their order.
+
+    `sync` and `async` look the same in every report; the others take what is left in its order. More than there are
+    looks share them.
+    """
+    every = list(dict.fromkeys(names))
+    others = [name for name in every if name not in PLAIN]
+    taken = {PLAIN[name] for name in every if name in PLAIN}
+    free = [place for place in range(len(LOOKS)) if place not in PLAIN.values()]
+    free += [place for place in PLAIN.values() if place not in taken]
+    looks = {name: free[number % len(free)] for number, name in enumerate(others)}
+    return {name: PLAIN[name] if name in PLAIN else looks[name] for name in every}
+
+
 INK = "#222222"
 FAINT = "#d0d0d0"
 FIGURE = {

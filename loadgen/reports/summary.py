@@ -1,27 +1,37 @@
-"""What a report shows of one record, whatever its form: words, and a row for each mode at each level."""
+"""What a report shows of one record, whatever its form: words, and a row for each variant at each level."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
+from loadgen.reports.style import LOOKS, Look, place_looks
 from loadgen.results.bursts import Burst, find_bursts
 from loadgen.results.estimates import REPLICATES, Estimates, estimate
-from loadgen.results.figures import LoadLevel, load_level
-from loadgen.results.record import Comparison, RunRecord
+from loadgen.results.figures import load_level
+from loadgen.results.record import Comparison, RunRecord, VariantRecord
 from loadgen.results.series import Series, find_series, percentile
 from loadgen.results.verdict import Explanation, explain
+from loadgen.settings.variants import CLIENTS
+from loadgen.text.plain_text import one_line
 
 REPLICATES_AT_LEAST = 400
 PHASES_IN_FULL = 400
 """Phases of a record up to which each interval has all replicates."""
 PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9)
+LONGEST_NAME = 60
+"""Characters of a variant's name in a picture."""
+
+
+def label(variant: str) -> str:
+    """The name of a variant in a picture: in one line, without characters that have no print."""
+    return one_line(variant, LONGEST_NAME)
 
 
 class Row:
-    """One operation of one mode at one level. What costs time is computed when it is first asked for, and kept."""
+    """One operation of one variant at one level. What costs time is computed when it is first asked for, and kept."""
 
     def __init__(self, series: Series, seed: Sequence[int], replicates: int) -> None:
         self.series = series
@@ -32,6 +42,11 @@ class Row:
     def times(self) -> HdrHistogram:
         """Response times in microseconds. Raises ValueError for a histogram that cannot be read."""
         return self.series.times()
+
+    @cached_property
+    def stages(self) -> dict[str, HdrHistogram]:
+        """Times of each stage that was reported, in microseconds. Raises ValueError as `times`."""
+        return self.series.stage_times()
 
     @cached_property
     def estimates(self) -> Estimates | None:
@@ -56,6 +71,10 @@ class Summary:
     explanation: Explanation
     rows: tuple[Row, ...]
     bursts: tuple[Burst, ...]
+    variants: Mapping[str, VariantRecord | None]
+    """By name, in the order of a round; None of one that the manifest does not know."""
+    looks: Mapping[str, Look]
+    """Of each name that any phase has, those of bursts last."""
 
     @property
     def operations(self) -> list[str]:
@@ -68,13 +87,30 @@ class Summary:
         return any(row.series.level.is_open for row in self.rows)
 
     def rows_of(self, operation: str) -> list[Row]:
-        """The rows of one operation, by level, sync first."""
+        """The rows of one operation, by level, then in the order of a round."""
         return [row for row in self.rows if row.series.operation == operation]
 
-    def compared(self, operation: str) -> dict[LoadLevel, Comparison]:
-        """The comparisons of one operation, the lowest level first."""
-        found = {load_level(c.concurrency, c.rate): c for c in self.record.comparisons if c.operation == operation}
-        return dict(sorted(found.items()))
+    def compared(self, operation: str) -> list[Comparison]:
+        """The comparisons of one operation, the lowest level first, there in the order of a round."""
+        order = {name: place for place, name in enumerate(self.looks)}
+        own = [one for one in self.record.comparisons if one.operation == operation]
+        return sorted(own, key=lambda one: (load_level(one.concurrency, one.rate), order.get(one.variant, len(order))))
+
+    @property
+    def is_plain(self) -> bool:
+        """True where the names say everything: modes of the default client that differ in nothing else."""
+        return all(
+            one is not None and one.name == one.mode.value and one.client == CLIENTS[0] and not one.settings
+            for one in self.variants.values()
+        )
+
+    @property
+    def question(self) -> str:
+        """What the run was to answer: the heading of its report."""
+        names = list(self.variants)
+        if self.is_plain and len(names) != 1:
+            return "Sync or async?"
+        return "Which variant?" if len(names) != 1 else f"How fast is {names[0]}?"
 
 
 def summarize(record: RunRecord) -> Summary:
@@ -85,4 +121,12 @@ def summarize(record: RunRecord) -> Summary:
     replicates = max(REPLICATES_AT_LEAST, REPLICATES * PHASES_IN_FULL // max(len(record.phases), PHASES_IN_FULL))
     found = enumerate(find_series(record))
     rows = tuple(Row(series, (record.manifest.seed, number), replicates) for number, series in found)
-    return Summary(record, explain(record), rows, tuple(find_bursts(record)))
+    looks = {name: LOOKS[place] for name, place in place_looks(record.variant_names).items()}
+    return Summary(record, explain(record), rows, tuple(find_bursts(record)), _find_variants(record), looks)
+
+
+def _find_variants(record: RunRecord) -> dict[str, VariantRecord | None]:
+    """Those of the manifest, then any that only timed phases name: bursts are named after their modes."""
+    known = {one.name: one for one in record.manifest.variants}
+    timed = [phase.variant for phase in record.phases if not phase.style]
+    return {name: known.get(name) for name in dict.fromkeys([*known, *timed])}

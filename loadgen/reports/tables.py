@@ -8,14 +8,15 @@ from typing import TypeVar
 from loadgen.measure.sample import Outcome
 from loadgen.reports.summary import PERCENTS, Row, Summary
 from loadgen.results.bursts import Burst
+from loadgen.results.comparison import name_winner
 from loadgen.results.estimates import Interval
-from loadgen.results.figures import LoadLevel, load_level
-from loadgen.results.record import Comparison, PhaseRecord, Ratio, RunRecord
-from loadgen.results.verdict.phrases import show_rate, show_seconds
+from loadgen.results.figures import load_level
+from loadgen.results.record import Comparison, PhaseRecord, RunRecord, VariantRecord
+from loadgen.results.verdict.comparing import pair_of
+from loadgen.results.verdict.phrases import NONE, name_pairs, show_estimate, show_rate, show_seconds
 from loadgen.text.listing import count_of
 
 Cells = tuple[str, ...]
-NONE = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Table:
 
 
 ROWS_SHOWN = 400
-"""Rows of a table; an even number, as both modes of a level follow each other."""
+"""Rows of a table; an even number: as many from its begin as from its end."""
 T = TypeVar("T")
 
 
@@ -41,7 +42,7 @@ def make_table(caption: str, head: Cells, items: Iterable[T], make_row: Callable
     left_out, half = len(every) - ROWS_SHOWN, ROWS_SHOWN // 2
     if left_out <= 0:
         return Table(caption, head, tuple(map(make_row, every)), names)
-    where = "The run record has them, and `--format json` has every operation and mode at every load"
+    where = "The run record has them, and `--format json` has every operation and variant at every load"
     note = f"{left_out:,} of {len(every):,} rows, between the first and the last {half}, are not shown. {where}."
     return Table(caption, head, tuple(map(make_row, [*every[:half], *every[-half:]])), names, note)
 
@@ -55,19 +56,11 @@ def _range(interval: Interval | None, scale: float = 1.0) -> str:
     return f"{interval.low * scale:,.1f} to {interval.high * scale:,.1f}" if interval else NONE
 
 
-def _ratio(ratio: Ratio) -> str:
-    if ratio.estimate is None:
-        return NONE
-    if ratio.low is None or ratio.high is None:
-        return f"{ratio.estimate:.2f}"
-    return f"{ratio.estimate:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
-
-
 def level_table(summary: Summary, operation: str) -> Table:
-    """Throughput and response times of each mode at each level."""
+    """Throughput and response times of each variant at each level."""
     head = (
         "load",
-        "mode",
+        "variant",
         "operations/s",
         "95 %",
         *(f"p{p:g} ms" for p in PERCENTS),
@@ -83,7 +76,7 @@ def _level_row(row: Row) -> Cells:
     times = (milliseconds(row.percentile(percent)) for percent in PERCENTS)
     return (
         str(row.series.level),
-        row.series.mode.value,
+        row.series.variant,
         show_rate(row.throughput),
         _range(found.throughput if found else None),
         *times,
@@ -94,25 +87,53 @@ def _level_row(row: Row) -> Cells:
 
 
 def ratio_table(summary: Summary, operation: str) -> Table:
-    """Async to sync at each level."""
-    head = (
-        "load", "sync /s", "async /s", "ratio (95 %)", "sync p50 ms", "async p50 ms", "ratio of p50 (95 %)",
-        "sync p99 ms", "async p99 ms", "ratio of p99 (95 %)", "verdict",
-    )  # fmt: skip
-    return make_table(
-        f"{operation}: async to sync, each ratio beside the two figures that it is of",
-        head,
-        summary.compared(operation).items(),
-        _ratio_row,
-    )
+    """Each variant to the baseline at each level, with the recall of both where it was checked."""
+    compared = summary.compared(operation)
+    recalls = {
+        (row.series.level, row.series.variant): row.series.recall
+        for row in summary.rows_of(operation)
+        if row.series.recall is not None
+    }
+
+    def make_row(one: Comparison) -> Cells:
+        level = load_level(one.concurrency, one.rate)
+        found = [recalls.get((level, name)) for name in pair_of(one)] if recalls else []
+        return _ratio_row(one, tuple(NONE if recall is None else f"{recall:.4f}" for recall in found))
+
+    figures = [(f"baseline {unit}", f"variant {unit}") for unit in ("/s", "p50 ms", "p99 ms")]
+    names = ("ratio (95 %)", "ratio of p50 (95 %)", "ratio of p99 (95 %)")
+    head = [part for pair, name in zip(figures, names, strict=True) for part in (*pair, name)]
+    recall = ("baseline recall", "variant recall") if recalls else ()
+    about = name_pairs([pair_of(one) for one in compared]) if compared else "each variant to the baseline"
+    caption = f"{operation}: {about}, each ratio beside the two figures that it is of"
+    return make_table(caption, ("load", "variant", *head, *recall, "verdict"), compared, make_row, 2)
 
 
-def _ratio_row(compared: tuple[LoadLevel, Comparison]) -> Cells:
-    level, one = compared
+def _ratio_row(one: Comparison, recalls: Cells) -> Cells:
     rate, middle, tail = one.throughput_ratio, one.p50_ratio, one.p99_ratio
-    rates = [NONE if value is None else show_rate(value) for value in (rate.sync_value, rate.async_value)]
-    times = [[milliseconds(value) for value in (ratio.sync_value, ratio.async_value)] for ratio in (middle, tail)]
-    return (str(level), *rates, _ratio(rate), *times[0], _ratio(middle), *times[1], _ratio(tail), one.verdict)
+    rates = [NONE if value is None else show_rate(value) for value in (rate.baseline_value, rate.variant_value)]
+    times = [[milliseconds(value) for value in (ratio.baseline_value, ratio.variant_value)] for ratio in (middle, tail)]
+    figures = (*rates, show_estimate(rate), *times[0], show_estimate(middle), *times[1], show_estimate(tail))
+    level = load_level(one.concurrency, one.rate)
+    return (str(level), one.variant, *figures, *recalls, name_winner(one.verdict, pair_of(one)))
+
+
+def variant_table(summary: Summary) -> Table:
+    """What was compared; nothing where the names of the variants say it all."""
+    baseline = summary.record.manifest.baseline
+
+    def make_row(item: tuple[str, VariantRecord | None]) -> Cells:
+        name, one = item
+        what = (one.mode.value, one.client, _settings(one.settings) or "none") if one else (NONE,) * 3
+        return (name, *what, "yes" if name == baseline else "", summary.looks[name].words)
+
+    head = ("variant", "mode", "client", "settings that differ", "baseline", "drawn as")
+    items = () if summary.is_plain else summary.variants.items()
+    return make_table("Variants, in the order of a round", head, items, make_row, len(head))
+
+
+def _settings(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name.replace('_', '-')} {_value(value)}" for name, value in values.items())
 
 
 def outcome_table(summary: Summary) -> Table:
@@ -125,14 +146,14 @@ def outcome_table(summary: Summary) -> Table:
         return (
             row.series.operation,
             str(row.series.level),
-            row.series.mode.value,
+            row.series.variant,
             f"{outcomes.total():,}",
             *(f"{outcomes[kind]:,}" for kind in seen),
             f"{row.series.dropped:,}",
             NONE if row.series.recall is None else f"{row.series.recall:.4f}",
         )
 
-    head = ("operation", "load", "mode", "operations", *(kind.value for kind in seen), "dropped", "recall")
+    head = ("operation", "load", "variant", "operations", *(kind.value for kind in seen), "dropped", "recall")
     return make_table("How the operations ended", head, summary.rows, make_row, 3)
 
 
@@ -159,7 +180,7 @@ def phase_table(record: RunRecord) -> Table:
     head = (
         "phase",
         "began at",
-        "mode",
+        "variant",
         "load",
         "seconds",
         "CPU of a core",
@@ -182,7 +203,7 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
     return (
         str(number),
         f"{phase.started_at:%H:%M:%S}" if phase.started_at else NONE,
-        phase.mode.value + (f" ({phase.style})" if phase.style else ""),
+        phase.variant + (f" ({phase.style})" if phase.style else ""),
         str(load_level(phase.concurrency, phase.rate)),
         f"{phase.seconds:,.2f}",
         NONE if state.cpu_ratio is None else f"{state.cpu_ratio:.0%}".replace("%", " %"),

@@ -1,6 +1,7 @@
 """The run as it went: operations per second over time, phase by phase."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain, pairwise
 
@@ -8,11 +9,11 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from loadgen.measure.sample import count_answers
-from loadgen.reports.charts import HEIGHT, WIDTH, Chart
+from loadgen.reports.drawing import HEIGHT, WIDTH, Chart, add_legend, is_small, legend_height
 from loadgen.reports.limits import PHASES_DRAWN, choose, say_chosen
-from loadgen.reports.style import LOOKS
+from loadgen.reports.summary import Summary, label
 from loadgen.results.figures import load_level, throughput
-from loadgen.results.record import PhaseRecord, RunRecord
+from loadgen.results.record import PhaseRecord
 
 LABELS_AT_MOST = 16
 """Phases that are told their load above the picture; more would not fit."""
@@ -22,26 +23,38 @@ Steps = tuple[list[float], list[float]]
 """Edges in seconds since the first phase, and the rates between them."""
 
 
-def timeline(record: RunRecord) -> Chart | None:
+def timeline(summary: Summary) -> Chart | None:
     """All phases in their order; None where no phase knows when it began."""
-    every = [(phase, phase.started_at) for phase in record.phases if phase.started_at is not None]
+    every = [(phase, phase.started_at) for phase in summary.record.phases if phase.started_at is not None]
     if not every:
         return None
     timed = choose(every, PHASES_DRAWN)
     first = timed[0][1]
     in_slices = sum(_count_slices(phase) for phase, _ in timed) <= SLICES_DRAWN
     steps = [(phase, _steps(phase, began, first, in_slices=in_slices)) for phase, began in timed]
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    each = "in slices of about a second" if in_slices else "of each phase"
+    text = (
+        f"Answered operations per second {each}; above it the load. Between the phases the users change and warm up, "
+        f"which counts in no figure.{say_chosen(len(timed), len(every), 'phases')}"
+    )
+    return Chart("timeline", "The run as it went", text, _draw(summary, steps), None)
+
+
+def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Figure:
+    """A line and a band for each variant, and where there are few phases the load of each above them."""
+    ran = {phase.variant for phase, _ in steps}
+    names = [label(name) for name in summary.looks if name in ran]
+    figure = Figure(figsize=(WIDTH, HEIGHT + legend_height(names)), layout="constrained")
     axes = figure.subplots()
-    for mode, look in LOOKS.items():
-        own = [drawn for phase, drawn in steps if phase.mode is mode]
+    for name, look in summary.looks.items():
+        own = [drawn for phase, drawn in steps if phase.variant == name]
         if own:
-            axes.plot(*_line(own), color=look.colour, linestyle=look.line, linewidth=1.6, label=mode.value)
+            axes.plot(*_line(own), color=look.colour, linestyle=look.line, linewidth=1.6, label=label(name))
             bands = [[(edges[0], 0), (edges[0], 1), (edges[-1], 1), (edges[-1], 0)] for edges, _ in own]
             shade = PolyCollection(bands, transform=axes.get_xaxis_transform(), facecolor=look.colour, linewidth=0)
             shade.set_alpha(0.1)
             axes.add_collection(shade)
-    for phase, (edges, _) in steps if len(timed) <= LABELS_AT_MOST else ():
+    for phase, (edges, _) in steps if len(steps) <= LABELS_AT_MOST else ():
         level = str(load_level(phase.concurrency, phase.rate)).removesuffix(" users").removesuffix(" user")
         axes.annotate(
             level, ((edges[0] + edges[-1]) / 2, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=9
@@ -49,13 +62,11 @@ def timeline(record: RunRecord) -> Chart | None:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("seconds since the first phase began")
     axes.set_ylabel("operations/s, all kinds")
-    figure.legend(loc="outside lower right", ncols=2)
-    each = "in slices of about a second" if in_slices else "of each phase"
-    text = (
-        f"Answered operations per second {each}; above it the load. Between the phases the users change and warm up, "
-        f"which counts in no figure.{say_chosen(len(timed), len(every), 'phases')}"
-    )
-    return Chart("timeline", "The run as it went", text, figure, None)
+    if is_small(names):
+        figure.legend(loc="outside lower right", ncols=len(names))
+    else:
+        add_legend(figure, axes)
+    return figure
 
 
 def _line(phases: list[Steps]) -> Steps:

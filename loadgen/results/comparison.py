@@ -121,7 +121,6 @@ def compare_phases(
     prior: PhaseNoise | None = None,
     *,
     pair: Pair = MODES,
-    replicates: int = REPLICATES,
 ) -> Comparison:
     """Compare two variants by the phases of one level and one operation, given in the order in which they ran.
 
@@ -138,7 +137,7 @@ def compare_phases(
     if sides != set(pair) or not all(phase.operations for phase in compared):
         return Comparison(pair, None, None, None, math.nan, Verdict.INVALID, tuple(found))
     line = _line([number for number, _ in own], [phase.variant == pair.variant for phase in compared])
-    fit = spread(line, compared, rng, prior or PhaseNoise(), replicates)
+    fit = spread(line, compared, rng, prior or PhaseNoise(), REPLICATES)
     chances = fit.chances
     throughput, p50, p99 = (_interval(*each) for each in zip(chances, fit.base, strict=True))
     share = float(np.mean(chances[0, 1:] > 0))

@@ -1,15 +1,14 @@
 """What was asked for: one frozen model. Each field is a flag, a `LOADGEN_*` variable and a key of a config file."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
 
 from loadgen.settings.conflicts import find_conflicts
 from loadgen.settings.credentials import declared, find_credentials, is_secret, take_secrets
+from loadgen.settings.describing import describe_fault
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.values import (
     INDEX_DEFAULTS,
@@ -225,7 +224,7 @@ class Settings(BaseModel):
             settings = cls.model_validate(values)
         except ValidationError as error:
             wrong = {str(item["loc"][0]) for item in error.errors()}
-            faults = [_fault(name, values.get(name), error, cls) for name in values if name in wrong]
+            faults = [describe_fault(name, values.get(name), error, cls) for name in values if name in wrong]
             settings = cls.model_validate({name: value for name, value in values.items() if name not in wrong})
         faults += [fault for fault, names in find_conflicts(settings) if not wrong & set(names)]
         if faults := [*contradictions, *faults]:
@@ -264,36 +263,6 @@ def is_set_on_page(name: str) -> bool:
     field = Settings.model_fields[name]
     asked = declared(field, "page")
     return field.annotation is not str and not is_secret(field) if asked is None else bool(asked)
-
-
-def _fault(name: str, value: object, error: ValidationError, model: type[BaseModel]) -> Fault:
-    """Say in our words what pydantic found wrong with one setting first."""
-    item = next(item for item in error.errors() if item["loc"][0] == name)
-    field = model.model_fields.get(name)
-    extra = field.json_schema_extra if field and isinstance(field.json_schema_extra, dict) else {}
-    allowed = item.get("ctx", {}).get("expected")
-    way_out = str(extra.get("way_out") or "") or (f"Choose {allowed}" if allowed else _bounds(field))
-    problem = item["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    shown = "" if field is None or is_secret(field) else str(value)
-    return Fault(name, shown, problem[:1].lower() + problem[1:], way_out + ".")
-
-
-def _bounds(field: FieldInfo | None) -> str:
-    """Name the range of a number: `Choose a number from 1 to 256`."""
-    named = find_limits(field)
-    return f"Choose a number {named}" if named else "See --help"
-
-
-def find_limits(field: FieldInfo | None) -> str:
-    """The range of a number, such as `from 1 to 256`; empty where there is none."""
-    limits = {
-        name: value
-        for mark in (field.metadata if field else ())
-        if is_dataclass(mark) and not isinstance(mark, type)
-        for name, value in asdict(mark).items()
-    }
-    words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
-    return " ".join(f"{words[name]} {limits[name]:,}" for name in words if name in limits)
 
 
 def as_text(value: object) -> str:

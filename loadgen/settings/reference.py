@@ -6,7 +6,8 @@ from typing import get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from loadgen.settings.model import Settings, as_text, find_limits
+from loadgen.settings.describing import find_limits
+from loadgen.settings.model import Settings, as_text
 
 SECTIONS = {
     "host": "The server",

@@ -37,8 +37,12 @@ class Column:
     is_word: bool = False
 
 
-def print_fitting(out: "Console", title: str, columns: Sequence[Column], groups: Sequence[Rows]) -> None:
-    """Print the groups of rows, a line between two groups; as two narrow tables where one is too wide."""
+def print_fitting(out: "Console", titles: tuple[str, str], columns: Sequence[Column], groups: Sequence[Rows]) -> None:
+    """Print the groups of rows, a line between two groups; as two narrow tables where one is too wide.
+
+    `titles` are those of the whole table, and of the second one, which has the results.
+    """
+    title, title_of_results = titles
     places = range(len(columns))
     whole = _make(title, columns, groups, places)
     if out.measure(whole, options=out.options.update(max_width=WIDEST)).maximum <= out.width:
@@ -50,7 +54,7 @@ def print_fitting(out: "Console", title: str, columns: Sequence[Column], groups:
     out.print(_make(title, columns, groups, figures, narrow=True))
     found = [[row for row in group if any(row[place] for place in judged)] for group in groups]
     if any(found):
-        out.print(_make("async to sync", columns, [group for group in found if group], results, narrow=True))
+        out.print(_make(title_of_results, columns, [group for group in found if group], results, narrow=True))
 
 
 def _make(
@@ -64,7 +68,9 @@ def _make(
         table = Table(title=title, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for column in (columns[place] for place in places):
         head = column.short if narrow and column.short else column.name
-        table.add_column(head, justify="left" if column.is_word else "right", no_wrap=not column.is_word)
+        table.add_column(
+            head, justify="left" if column.is_word else "right", no_wrap=not column.is_word, overflow="fold"
+        )
     for group in groups:
         for row in group:
             table.add_row(*(one_line(row[place], LONGEST_NAME) for place in places))

@@ -18,6 +18,7 @@ from loadgen.results.record import (
     Ratio,
     RunRecord,
     Slice,
+    VariantRecord,
 )
 
 
@@ -75,7 +76,7 @@ def phase(mode: str, concurrency: int | None = 8, *operations: OperationRecord, 
     left: dict[str, Any] = {"offered": None, "unfinished": 0, "longest_unfinished_seconds": None}
     head: dict[str, Any] = {"model": "closed", "style": "", "started_at": None}
     counted = {"seconds": 10.0, "dropped": 0, "workers_lost": 0, "users_gone": 0, "task_errors": ()}
-    values = head | {"rate": None} | counted | left | given
+    values = head | {"rate": None, "variant": mode} | counted | left | given
     return PhaseRecord(
         mode=Mode(mode), concurrency=concurrency, operations=operations or (operation(),), generator=state, **values
     )
@@ -85,7 +86,9 @@ def comparison(concurrency: int | None = 8, estimate: float | None = 1.3, **give
     same = Ratio(estimate=1.0, low=0.9, high=1.1)
     throughput = given.pop("throughput", (1.2, 1.4))
     p99 = given.pop("p99", same)
-    values = {"operation": "search", "rate": None, "verdict": "async", "async_share": 0.99, "reasons": ()} | given
+    pair = {"baseline": "sync", "variant": "async"}
+    found = {"operation": "search", "rate": None, "verdict": "variant", "share_ahead": 0.99, "reasons": ()}
+    values: dict[str, Any] = pair | found | given
     return Comparison(
         concurrency=concurrency,
         throughput_ratio=Ratio(estimate=estimate, low=throughput[0], high=throughput[1]),
@@ -95,9 +98,16 @@ def comparison(concurrency: int | None = 8, estimate: float | None = 1.3, **give
     )
 
 
+def variant(name: str, mode: str = "", **settings: Any) -> VariantRecord:
+    """One of the things that a run compares; its mode is its name where none is given."""
+    return VariantRecord(name=name, mode=Mode(mode or name), client="llamaindex", settings=settings)
+
+
 def manifest(**given: Any) -> Manifest:
     values: dict[str, Any] = {
         "settings": {"dim": 768, "concurrency": [1, 8]},
+        "variants": (variant("sync"), variant("async")),
+        "baseline": "sync",
         "packages": {"milvus-loadgen": "0.1.0", "locust": "2.47.0"},
         "server_version": "2.3.5",
         "server_type": "milvus",

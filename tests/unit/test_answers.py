@@ -31,12 +31,13 @@ def test_the_log_says_how_many_queries_were_answered_alike(
     monkeypatch.setattr(answers, "ask_async", ask_async)
     monkeypatch.setattr(answers, "count_sync", lambda _store: 7)
     monkeypatch.setattr(answers, "count_async", count)
-    monkeypatch.setattr(answers, "find_difference", lambda _sync, _async: None)
+    monkeypatch.setattr(answers, "find_difference", lambda _names, _one, _other: None)
     loop = LoopThread()
     with caplog.at_level(logging.INFO, "loadgen"):
         settings = Settings.parse({"queries": queries, "rows": 2_000, "dim": 4})
-        found = answers.compare_modes({Mode.SYNC: [None], Mode.ASYNC: [None]}, loop, settings)
+        variants = {mode.value: (mode, settings) for mode in Mode}
+        found = answers.compare_variants({"sync": [None], "async": [None]}, loop, variants)
     loop.stop()
-    assert found == ()
+    assert found == {}
     assert seen == [asked, asked]
     assert [one.getMessage() for one in caplog.records] == [f"Sync and async give the same answers to {asked} queries"]

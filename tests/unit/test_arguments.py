@@ -42,6 +42,8 @@ OTHERS: dict[str, tuple[str, object]] = {
     "recall_every": ("5", 5),
     "cache": ("elsewhere", "elsewhere"),
     "mode": ("async", "async"),
+    "variants": ("sync; async top-k=5", ("sync", "async top-k=5")),
+    "baseline": ("sync", "sync"),
     "concurrency": ("2,4", (2, 4)),
     "max_in_flight": ("16", 16),
     "max_wait": ("0.5", 0.5),

@@ -14,6 +14,7 @@ from loadgen.measure.sample import Mode
 from loadgen.measure.slices import PER_LOG, SHORTEST, SliceStats
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
 from loadgen.results.comparison import (
+    MODES,
     Comparison,
     Crossover,
     Ratio,
@@ -85,7 +86,7 @@ def stats(owner: NDArray[np.int64], seconds: NDArray[np.float64], count: int) ->
 
 def compare_often(machine: Machine, times: int, prior: PhaseNoise | None = None) -> list[Comparison]:
     rng = np.random.default_rng(20_240)
-    return [compare_phases(simulate(machine, rng), rng, (), prior, REPLICATES) for _ in range(times)]
+    return [compare_phases(simulate(machine, rng), rng, (), prior) for _ in range(times)]
 
 
 def contain_one(ratios: Sequence[Ratio | None]) -> float:
@@ -106,7 +107,7 @@ def test_in_simulated_a_a_comparisons_at_least_90_of_100_intervals_contain_1(mac
     assert [each.verdict for each in compared].count(Verdict.NO_DIFFERENCE) >= 360
 
 
-@pytest.mark.parametrize(("ratio", "winner"), [(1.2, Verdict.ASYNC), (1 / 1.2, Verdict.SYNC)])
+@pytest.mark.parametrize(("ratio", "winner"), [(1.2, Verdict.VARIANT), (1 / 1.2, Verdict.BASELINE)])
 def test_a_true_ratio_of_1_2_is_found_in_at_least_80_of_100_runs_of_four_phases_a_mode(
     ratio: float, winner: Verdict
 ) -> None:
@@ -121,9 +122,9 @@ def test_a_true_ratio_of_1_2_is_found_in_at_least_80_of_100_runs_of_four_phases_
 def test_two_phases_a_mode_find_a_ratio_of_1_4_and_most_of_1_2() -> None:
     """A perfectly known noise would allow 75 to 85 of 100 at 1.2; here it has to be learned from four phases."""
     larger = compare_often(Machine(order=SHORT, ratio=1.4), 100)
-    assert [each.verdict for each in larger].count(Verdict.ASYNC) >= 95
+    assert [each.verdict for each in larger].count(Verdict.VARIANT) >= 95
     smaller = compare_often(Machine(order=SHORT, ratio=1.2), 100)
-    assert [each.verdict for each in smaller].count(Verdict.ASYNC) >= 60
+    assert [each.verdict for each in smaller].count(Verdict.VARIANT) >= 60
 
 
 def test_slices_alone_would_claim_far_too_much_where_phases_differ() -> None:
@@ -156,8 +157,8 @@ def test_ratios_are_async_to_sync_and_drift_in_a_line_cancels() -> None:
     assert compared.p99 is not None
     assert compared.p50.estimate == pytest.approx(0.5, rel=0.02)
     assert compared.p99.estimate == pytest.approx(0.5, rel=0.02)
-    assert (compared.verdict, compared.reasons) == (Verdict.ASYNC, ())
-    assert compared.async_share > 0.99
+    assert (compared.verdict, compared.reasons) == (Verdict.VARIANT, ())
+    assert compared.share_ahead > 0.99
 
 
 def test_p99_sees_what_p50_does_not() -> None:
@@ -212,7 +213,7 @@ def test_without_answers_there_is_no_ratio_and_the_reason_is_told(
 ) -> None:
     compared = compare(*phases)
     assert (compared.throughput, compared.p50, compared.p99) == (None, None, None)
-    assert math.isnan(compared.async_share)
+    assert math.isnan(compared.share_ahead)
     assert compared.verdict is Verdict.INVALID
     assert list(compared.reasons)[: len(reasons)] == reasons
 
@@ -233,7 +234,7 @@ def test_too_little_gives_a_ratio_without_a_verdict(phases: list[SlicedPhase], r
 
 def test_reasons_from_outside_make_it_invalid_and_come_first() -> None:
     phases = [steady(mode, 300 if mode is Mode.ASYNC else 100) for mode in ROUND]
-    assert compare(*phases).verdict is Verdict.ASYNC
+    assert compare(*phases).verdict is Verdict.VARIANT
     compared = compare(*phases, reasons=["the load generator used 98 % of its core: add workers"])
     assert compared.throughput is not None
     assert compared.throughput.estimate == pytest.approx(3)
@@ -260,10 +261,10 @@ def test_a_slice_without_length_is_refused() -> None:
 @pytest.mark.parametrize(
     ("ratio", "reasons", "verdict"),
     [
-        (Ratio(1.2, 1.01, 1.4), (), "async"),
+        (Ratio(1.2, 1.01, 1.4), (), "variant"),
         (Ratio(1.2, 1.0, 1.4), (), "no difference"),
         (Ratio(0.9, 0.8, 1.0), (), "no difference"),
-        (Ratio(0.9, 0.8, 0.99), (), "sync"),
+        (Ratio(0.9, 0.8, 0.99), (), "baseline"),
         (Ratio(0.9, 0.8, 0.99), ("other recall",), "invalid"),
         (None, (), "invalid"),
     ],
@@ -273,21 +274,21 @@ def test_the_words_follow_the_interval(ratio: Ratio | None, reasons: tuple[str, 
 
 
 def level(verdict: Verdict, share: float) -> Comparison:
-    return Comparison(None, None, None, share, verdict, ())
+    return Comparison(MODES, None, None, None, share, verdict, ())
 
 
 def test_the_crossover_is_the_first_level_from_which_async_goes_on_winning() -> None:
-    wins, even, loses = level(Verdict.ASYNC, 0.99), level(Verdict.NO_DIFFERENCE, 0.6), level(Verdict.SYNC, 0.01)
+    wins, even, loses = level(Verdict.VARIANT, 0.99), level(Verdict.NO_DIFFERENCE, 0.6), level(Verdict.BASELINE, 0.01)
     found = find_crossover({64: wins, 1: wins, 8: loses, 32: wins})
     assert found is not None
-    assert (found.level, found.below) == (32, Verdict.SYNC)
+    assert (found.level, found.below) == (32, Verdict.BASELINE)
     assert found.certainty == pytest.approx(0.99**2)
-    assert find_crossover({8: even, 64: level(Verdict.ASYNC, 1.0)}) == Crossover(64, 1.0, Verdict.NO_DIFFERENCE)
+    assert find_crossover({8: even, 64: level(Verdict.VARIANT, 1.0)}) == Crossover(64, 1.0, Verdict.NO_DIFFERENCE)
     assert find_crossover({1: wins}) == Crossover(1, 0.99, None), "nothing lower was measured"
 
 
 def test_there_is_no_crossover_where_async_does_not_win_the_highest_level() -> None:
-    wins, invalid = level(Verdict.ASYNC, 0.99), level(Verdict.INVALID, math.nan)
+    wins, invalid = level(Verdict.VARIANT, 0.99), level(Verdict.INVALID, math.nan)
     assert find_crossover({}) is None
     assert find_crossover({1: wins, 8: level(Verdict.NO_DIFFERENCE, 0.9)}) is None
     assert find_crossover({1: wins, 8: wins, 64: invalid}) is None

@@ -42,7 +42,8 @@ def test_json_has_every_figure(tmp_path: Path, capsys: Captured) -> None:
     told = json.loads(capsys.readouterr().out)
     assert (told["old"], told["new"], told["tolerance"], told["regressions"]) == ("a", "b", 0.05, 2)
     first = told["findings"][0]
-    assert (first["mode"], first["figure"], first["verdict"]) == ("sync", "throughput", "regression")
+    assert (first["variant"], first["mode"], first["client"]) == ("sync", "sync", "llamaindex")
+    assert (first["figure"], first["verdict"]) == ("throughput", "regression")
     assert first["ratio"]["low"] < 0.6 < first["ratio"]["high"]
     assert first["ratio"]["estimate"] == pytest.approx(0.6)
     assert told["changes"] == [{"kind": "setting", "name": "index_type", "old": "a", "new": "b"}]

@@ -75,8 +75,8 @@ class Opened:
 class Counts:
     """What was counted in a run. None stands for outside of all phases."""
 
-    ends: Counter[tuple[Key | None, Mode, str, Outcome]] = field(default_factory=Counter)
-    rows: Counter[tuple[Key, Mode, str]] = field(default_factory=Counter)
+    ends: Counter[tuple[Key | None, str, str, Outcome]] = field(default_factory=Counter)
+    rows: Counter[tuple[Key, str, str]] = field(default_factory=Counter)
     slices: Counter[tuple[Key, str, int]] = field(default_factory=Counter)
     dropped: Counter[tuple[Key | None, Mode]] = field(default_factory=Counter)
     checks: Counter[Key] = field(default_factory=Counter)
@@ -108,7 +108,7 @@ class Account:
         if sample.scheduled < self.since:
             return
         found = self.find(sample.finished)
-        kind = (sample.mode, sample.operation)
+        kind = (sample.variant, sample.operation)
         self.counts.ends[found.key if found else None, *kind, sample.outcome] += number
         if found is None:
             return
@@ -453,10 +453,10 @@ def compare(ledger: MergedLedger, expected: Counts, attempts: dict[int, int]) ->
         """Attempts that were made again count in no phase."""
         return key[0] if key is not None and attempts[key[0]] == key[1] else None
 
-    ends: Counter[tuple[int | None, Mode, str, Outcome]] = Counter()
-    times: Counter[tuple[int, Mode, str, Any]] = Counter()
+    ends: Counter[tuple[int | None, str, str, Outcome]] = Counter()
+    times: Counter[tuple[int, str, str, Any]] = Counter()
     slices: Counter[tuple[int, str, int]] = Counter()
-    rows: Counter[tuple[int, Mode, str]] = Counter()
+    rows: Counter[tuple[int, str, str]] = Counter()
     for number, window in ledger.windows.items():
         for kind, stats in window.operation_stats.items():
             ends.update({(number, *kind, outcome): n for outcome, n in stats.outcomes.items()})
@@ -469,8 +469,8 @@ def compare(ledger: MergedLedger, expected: Counts, attempts: dict[int, int]) ->
     for kind, outcomes in ledger.outside.items():
         ends.update({(None, *kind, outcome): n for outcome, n in outcomes.items()})
 
-    wanted: Counter[tuple[int | None, Mode, str, Outcome]] = Counter()
-    wanted_times: Counter[tuple[int, Mode, str, Any]] = Counter()
+    wanted: Counter[tuple[int | None, str, str, Outcome]] = Counter()
+    wanted_times: Counter[tuple[int, str, str, Any]] = Counter()
     for (key, mode, operation, outcome), n in expected.ends.items():
         wanted[where(key), mode, operation, outcome] += n
         if (number := where(key)) is not None:  # type: ignore[assignment]

@@ -181,7 +181,7 @@ def test_the_last_worker_may_be_silent_also_after_another_was_waited_for_in_vain
 
 def test_a_worker_that_comes_late_is_prepared_and_taught_before_it_counts(two: Cluster) -> None:
     run = two.begin(closed_phases(2))
-    run.ground_truth = GroundTruth(2, np.array([[0, 1]]), np.array([[0.9, 0.8]]))
+    run.ground_truths = (GroundTruth(2, np.array([[0, 1]]), np.array([[0.9, 0.8]])),)
     two.time.run(two.coordinator.teach)
     add(two, "c", after=4.5)
     two.carry_out()

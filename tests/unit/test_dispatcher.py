@@ -248,7 +248,7 @@ def test_another_share_in_mid_phase_neither_loses_nor_doubles_an_arrival() -> No
         first = min(sample.scheduled for sample in on.samples)
         due = sorted(round((sample.scheduled - first) * 100) for sample in on.samples)
         assert due == [*range(30), *range(31, 60, 2)]
-        assert {sample.mode for sample in on.samples} == {Mode.SYNC}
+        assert {sample.variant for sample in on.samples} == {Mode.SYNC}
 
 
 @BOTH

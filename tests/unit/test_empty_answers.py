@@ -47,7 +47,7 @@ def run(empty: dict[Mode, int], modes: tuple[Mode, ...] = ROUND, rate: float = 0
 
 def recorded(ledger: Ledger, **given: Any) -> RunRecord:
     settings = Settings.parse({"record": ""} | given)
-    levels = find_levels(results_of(ledger), 1, (), parse_max_empty(settings.max_empty))
+    levels = find_levels(results_of(ledger), 1, most_empty=parse_max_empty(settings.max_empty))
     recorder = Recorder(settings, ServerInfo("2.3.5", "milvus"), 1)
     recorder.keep(results_of(ledger), ledger, levels)
     return recorder.record
@@ -85,7 +85,7 @@ def test_a_comparison_in_which_a_mode_found_nothing_too_often_is_invalid(
 ) -> None:
     ledger = run(empty, rate=rate)
     (level,) = find_levels(results_of(ledger), seed=1)
-    found = level.comparison
+    found = level.comparisons["async"]
     assert found is not None
     assert found.throughput is not None, "the figures are shown"
     assert (found.verdict is Verdict.INVALID) == bool(reasons)
@@ -152,11 +152,13 @@ def test_empty_answers_are_a_column_everywhere() -> None:
     head, *rows = [line for line in out.getvalue().replace("┃", "│").splitlines() if line.startswith("│")]
     column = [cell.strip() for cell in head.split("│")].index("empty")
     assert [row.split("│")[column].strip() for row in rows] == ["0", "600"]
-    (row,) = table_rows(level_rows(levels))
-    assert (row["sync_empty"], row["async_empty"]) == (0, 600)
+    assert [(row["variant"], row["empty"]) for row in table_rows(level_rows(levels))] == [
+        ("sync (baseline)", 0),
+        ("async", 600),
+    ]
     assert [row.empty for row in TabData(ledger, Progress()).rows()] == [0, 300, 300, 0]
     lines = to_markdown([summarize(recorded(ledger))]).splitlines()
-    head_line = next(line for line in lines if line.startswith("| load | mode | operations/s"))
+    head_line = next(line for line in lines if line.startswith("| load | variant | operations/s"))
     place = head_line.split(" | ").index("empty |")
     assert lines[lines.index(head_line) + 3].split(" | ")[place] == "600 |"
 
@@ -165,6 +167,7 @@ def test_a_record_whose_searches_found_nothing_is_no_improvement() -> None:
     old, new = recorded(run({})), recorded(run({Mode.ASYNC: 300}))
     found = find_regressions(old, new, 0.05)
     speeds = [one for one in found if one.figure in ("throughput", "p50", "p99")]
-    assert [one.word for one in speeds if one.series.mode is Mode.ASYNC] == [Word.INVALID] * 3
-    assert {one.reason for one in speeds if one.series.mode is Mode.ASYNC} == {"100 % of the answers of NEW were empty"}
-    assert Word.INVALID not in {one.word for one in speeds if one.series.mode is Mode.SYNC}
+    assert [one.word for one in speeds if one.series.variant == Mode.ASYNC] == [Word.INVALID] * 3
+    why = "100 % of the answers of NEW were empty"
+    assert {one.reason for one in speeds if one.series.variant == Mode.ASYNC} == {why}
+    assert Word.INVALID not in {one.word for one in speeds if one.series.variant == Mode.SYNC}

@@ -115,10 +115,10 @@ def test_the_result_of_agents_is_that_of_one_process_that_counted_everything(age
         result.merge(report, agent)
     alone = Ledger()
     every = sorted((sample for life in agents for batch in life for sample in batch), key=lambda one: one.finished)
-    inside: Counter[tuple[int, Mode, str, Outcome]] = Counter()
-    outside: Counter[tuple[Mode, str, Outcome]] = Counter()
+    inside: Counter[tuple[int, str, str, Outcome]] = Counter()
+    outside: Counter[tuple[str, str, Outcome]] = Counter()
     for sample in every:
-        kind = (sample.mode, sample.operation, sample.outcome)
+        kind = (sample.variant, sample.operation, sample.outcome)
         place = next((p for p, start in enumerate(STARTS) if start <= sample.finished < start + 10.0), None)
         if place is None or PHASES[place].attempt < last_attempt(agents, PHASES[place].number):
             outside[kind] += 1

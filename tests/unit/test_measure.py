@@ -70,7 +70,7 @@ def test_a_block_is_one_sample_with_its_rows_and_stages(mode: Mode) -> None:
     on = Measured(mode)
     on.run(ask)
     [sample] = on.samples
-    assert (sample.mode, sample.operation, sample.outcome, sample.rows) == (mode, "ask", Outcome.OK, 3)
+    assert (sample.variant, sample.operation, sample.outcome, sample.rows) == (mode, "ask", Outcome.OK, 3)
     assert sample.stages == {"embed": 0.75, "generate": 1.5}
     assert sample.service_seconds >= 0.01
     assert (sample.nested, sample.error, on.client.in_flight) == (False, None, 0)

@@ -45,25 +45,27 @@ phases = st.builds(
 )
 shares = st.builds(ShareFrom, seconds, numbers, numbers)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
-    **dict.fromkeys(("settings", "ground_truth", "body"), tables),
+    **dict.fromkeys(("settings", "body"), tables),
+    "ground_truths": st.lists(tables, max_size=2).map(tuple),
     **dict.fromkeys(("run_id", "reason", "version", "locustfile", "parent", "error"), words),
     **dict.fromkeys(("sequence", "number", "in_flight", "report"), numbers),
     "labels": st.dictionaries(words, words, max_size=3),
     "phase": phases,
     "share": shares | st.none(),
     "elapsed": seconds,
-    "mode": modes,
+    "variant": words,
     "value": plain,
 }
 
 
 PARTS: dict[str, Any] = {
-    **{name: {"x": "y"} for name in ("settings", "ground_truth", "body", "labels")},
+    **{name: {"x": "y"} for name in ("settings", "body", "labels")},
+    "ground_truths": ({"x": "y"},),
     **dict.fromkeys(("run_id", "reason", "version", "locustfile"), "text"),
     **dict.fromkeys(("sequence", "number", "report"), 7),
     "phase": Phase(0, Mode.SYNC, 8),
     "share": ShareFrom(0.5, 1, 2),
-    "mode": Mode.ASYNC,
+    "variant": "async connections=4",
 }
 """A value for each part that a message cannot do without."""
 

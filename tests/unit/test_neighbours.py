@@ -20,12 +20,13 @@ from loadgen.datasets import (
     find_neighbours,
 )
 from loadgen.datasets import neighbour_cache as cache_module
-from loadgen.locust_plugin.answers import find_ground_truth
+from loadgen.locust_plugin.answers import find_ground_truths
 from loadgen.locust_plugin.ending import find_faults
 from loadgen.measure.recall import Recalls, differ
 from loadgen.settings.model import Settings
 
 Floats = npt.NDArray[np.float32]
+MODES = ("sync", "async")
 
 
 class Matrix:
@@ -182,7 +183,7 @@ def test_the_cache_is_where_this_user_keeps_such_things(monkeypatch: pytest.Monk
 def armed(every: int, queries: list[object]) -> Checks:
     checks = Checks()
     checks.begin()
-    checks.arm(every, queries, str)
+    checks.arm(every, [(1, queries)], str)
     return checks
 
 
@@ -192,7 +193,7 @@ def test_one_in_so_many_searches_is_checked_once_the_truth_is_known() -> None:
     for turn in range(12):
         checks.keep(queries[turn % 4], [str(turn % 4)])
     assert list(checks.settle()) == [], "they wait"
-    checks.learn(make(3))
+    checks.learn([make(3)])
     found = [(check.query, check.recall) for check in checks.settle()]
     assert found == [(2, 1.0), (1, 1.0), (0, 1.0)], "turns 2, 5, 8; the truth does not know query 3 of turn 11"
     assert list(checks.settle()) == []
@@ -202,7 +203,7 @@ def test_no_search_is_checked_with_0_and_none_of_a_query_that_a_user_made() -> N
     queries = [object()]
     for every, query in ((0, queries[0]), (1, object())):
         checks = armed(every, queries)
-        checks.learn(make(1))
+        checks.learn([make(1)])
         checks.keep(query, ["0"])
         assert list(checks.settle()) == []
 
@@ -210,7 +211,7 @@ def test_no_search_is_checked_with_0_and_none_of_a_query_that_a_user_made() -> N
 def test_an_answer_without_rows_has_recall_0() -> None:
     queries = [object()]
     checks = armed(1, queries)
-    checks.learn(make(1))
+    checks.learn([make(1)])
     checks.keep(queries[0], None)
     assert [check.recall for check in checks.settle()] == [0]
 
@@ -220,7 +221,7 @@ def test_answers_that_nobody_compares_do_not_grow_without_bound() -> None:
     checks = armed(1, queries)
     for _ in range(20_000):
         checks.keep(queries[0], ["0"])
-    checks.learn(make(1))
+    checks.learn([make(1)])
     assert len(list(checks.settle())) == 10_000
 
 
@@ -242,7 +243,7 @@ def test_a_ratio_of_throughput_is_not_required_of_arrivals(tmp_path: Path) -> No
 
 def test_nothing_is_looked_for_where_no_search_is_checked() -> None:
     settings = Settings.parse({"recall_every": 0, "rows": 1_000_000_000})
-    assert find_ground_truth(settings, Dataset(settings)) is None
+    assert find_ground_truths([settings], Dataset(settings)) == ()
 
 
 # Do two sides differ?
@@ -319,17 +320,17 @@ ONE = Answer(("a", "b", "c"), (0.9, 0.8, 0.7))
     ],
 )
 def test_answers_agree_in_ids_and_scores(other: Answer, agrees: bool) -> None:
-    assert (find_difference([ONE], [other]) == "") is agrees
-    assert (find_difference([other], [ONE]) == "") is agrees
+    assert (find_difference(MODES, [ONE], [other]) == "") is agrees
+    assert (find_difference(MODES, [other], [ONE]) == "") is agrees
 
 
 def test_tied_rows_may_swap() -> None:
     tied = Answer(("a", "b", "c"), (0.9, 0.9, 0.7))
-    assert find_difference([tied], [Answer(("b", "a", "c"), (0.9, 0.9, 0.7))]) == ""
+    assert find_difference(MODES, [tied], [Answer(("b", "a", "c"), (0.9, 0.9, 0.7))]) == ""
 
 
 def test_the_first_difference_is_told_with_ids_and_scores() -> None:
     other = Answer(("a", "x", "c"), (0.9, 0.85, 0.7))
-    assert find_difference([ONE, ONE, ONE], [ONE, other, other]) == (
+    assert find_difference(MODES, [ONE, ONE, ONE], [ONE, other, other]) == (
         "sync and async answers differ for 2 of 3 queries; the first is query 1: sync b (0.800000), async x (0.850000)"
     )

@@ -71,8 +71,8 @@ def test_a_phase_is_finalised_again_where_counts_come_late(work: Counter[str]) -
     assert [one is other for one, other in zip(first, again, strict=True)] == [True, False, False, True]
     assert [one.record.operations[0].count for one in again] == [100, 100, 101, 100]
     [level] = compared.take(again)
-    assert level.comparison is not None
-    assert "phase 2 lost 1 worker" in level.comparison.reasons
+    assert level.comparisons["async"] is not None
+    assert "phase 2 lost 1 worker" in level.comparisons["async"].reasons
     assert work == {"finalise": 6, "compare_phases": 2}
 
 
@@ -83,8 +83,8 @@ def test_a_level_is_drawn_from_its_own_seed() -> None:
     results = PhaseResults().take(ledger.windows.values())
     together = LevelResults(1).take(results)
     alone = [LevelResults(1).take(some)[0] for some in (results[:4], results[4:])]
-    assert [level.comparison for level in together] == [level.comparison for level in alone]
-    assert together[0].comparison != LevelResults(2).take(results)[0].comparison
+    assert [level.comparisons["async"] for level in together] == [level.comparisons.get("async") for level in alone]
+    assert together[0].comparisons["async"] != LevelResults(2).take(results)[0].comparisons.get("async")
 
 
 def test_what_was_counted_later_is_not_in_a_result() -> None:

@@ -5,7 +5,7 @@ import pytest
 from loadgen.measure.phase import Phase, burst_phases, timed_phases
 from loadgen.measure.sample import Mode
 
-BOTH_MODES = (Mode.SYNC, Mode.ASYNC)
+BOTH_MODES = (("sync", Mode.SYNC), ("async", Mode.ASYNC))
 
 
 def test_modes_follow_each_other_at_each_concurrency_and_turn_round() -> None:
@@ -16,6 +16,15 @@ def test_modes_follow_each_other_at_each_concurrency_and_turn_round() -> None:
     assert {(phase.seconds, phase.warmup_seconds, phase.users == phase.concurrency) for phase in plan} == {
         (10, 2, True)
     }
+
+
+def test_variants_run_forward_and_back_at_each_level() -> None:
+    three = (("sync", Mode.SYNC), ("async", Mode.ASYNC), ("async connections=4", Mode.ASYNC))
+    plan = timed_phases(three, (8,), 1, (10, 2))
+    assert [phase.variant for phase in plan] == ["sync", "async", *["async connections=4"] * 2, "async", "sync"]
+    assert plan[2].mode is Mode.ASYNC
+    assert plan[2].label == "async connections=4, 8 users"
+    assert Phase.from_message(plan[2].as_message()) == plan[2]
 
 
 def test_the_bursts_are_the_twelve_cells_of_the_tutorial_and_a_third_style() -> None:

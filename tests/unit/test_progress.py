@@ -15,7 +15,7 @@ from loadgen.measure.phase import Phase, timed_phases
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.milvus.store import LoadingLine
 
-PLAN = timed_phases((Mode.SYNC, Mode.ASYNC), (8,), 1, (10.0, 2.0))
+PLAN = timed_phases((("sync", Mode.SYNC), ("async", Mode.ASYNC)), (8,), 1, (10.0, 2.0))
 
 
 class Clock:

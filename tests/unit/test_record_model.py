@@ -47,8 +47,9 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     ]
     [told] = values["phases"]
     assert set(told) == {
-        "mode", "style", "started_at", "model", "concurrency", "rate", "seconds", "offered", "dropped", "unfinished",
-        "longest_unfinished_seconds", "workers_lost", "operations", "users_gone", "task_errors", "generator",
+        "variant", "mode", "style", "started_at", "model", "concurrency", "rate", "seconds", "offered", "dropped",
+        "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone", "task_errors",
+        "generator",
     }  # fmt: skip
     lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
     late = {"loop_late_beats", "hub_late_beats", "late_arrivals"}
@@ -61,8 +62,11 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     assert set(done["service_seconds"]) == set(done["response_seconds"]) == times
     [compared] = values["comparisons"]
     ratios = {"throughput_ratio", "p50_ratio", "p99_ratio"}
-    assert set(compared) == {"operation", "concurrency", "rate", "verdict", "reasons", "async_share"} | ratios
-    keys = frozenset({"estimate", "low", "high", "sync_value", "async_value"})
+    assert (
+        set(compared)
+        == {"operation", "concurrency", "rate", "verdict", "reasons", "share_ahead", "baseline", "variant"} | ratios
+    )
+    keys = frozenset({"estimate", "low", "high", "baseline_value", "variant_value"})
     assert {frozenset(compared[name]) for name in ratios} == {keys}
     assert values["started_at"] == "2026-11-22T19:30:00Z"
 
@@ -85,9 +89,9 @@ def test_what_is_no_number_becomes_null_at_any_depth(nothing: float) -> None:
     [done] = values["phases"][0]["operations"]
     assert (done["throughput"], done["recall"], done["response_seconds"]["p50"]) == (None, None, None)
     assert values["manifest"]["settings"] == {"deep": [{"ef": None}]}
-    ratio = Ratio(estimate=1.5, low=nothing, high=2.0, sync_value=100.0, async_value=nothing)
+    ratio = Ratio(estimate=1.5, low=nothing, high=2.0, baseline_value=100.0, variant_value=nothing)
     assert ratio.model_dump() == {
-        "estimate": 1.5, "low": None, "high": 2.0, "sync_value": 100.0, "async_value": None,
+        "estimate": 1.5, "low": None, "high": 2.0, "baseline_value": 100.0, "variant_value": None,
     }  # fmt: skip
 
 
@@ -136,7 +140,7 @@ def test_a_record_is_frozen_and_grows_by_copies() -> None:
     with pytest.raises(ValidationError):
         before.phases = ()  # type: ignore[misc]
     after = before.with_phase(phase("async")).with_comparisons((comparison(),))
-    assert [part.mode for part in after.phases] == [Mode.SYNC, Mode.ASYNC]
+    assert [part.variant for part in after.phases] == [Mode.SYNC, Mode.ASYNC]
     assert [part.verdict for part in after.comparisons] == ["async"]
     assert (len(before.phases), before.comparisons) == (1, ())
 

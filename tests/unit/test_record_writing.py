@@ -32,7 +32,7 @@ def test_a_record_is_written_again_after_every_phase(tmp_path: Path) -> None:
     for mode in ("sync", "async", "async"):
         grown = grown.with_phase(phase(mode))
         write_record(tmp_path, grown)
-    assert [found.mode for found in read_record(tmp_path / NAME).phases] == ["sync", "async", "async"]
+    assert [found.variant for found in read_record(tmp_path / NAME).phases] == ["sync", "async", "async"]
     assert len(list(tmp_path.iterdir())) == 1
 
 

@@ -47,10 +47,10 @@ def test_a_phase_in_which_nothing_was_answered_is_in_the_record_and_one_that_nev
         (None, 0, None),
         (None, 1, pytest.approx(1.0, rel=2e-3)),
     ]
-    assert [(part.mode, part.operation, part.outcomes) for part in kept.outside] == [
+    assert [(part.variant, part.operation, part.outcomes) for part in kept.outside] == [
         (Mode.ASYNC, "search", {Outcome.TIMEOUT: 1})
     ]
-    assert [row.series.mode for row in summarize(kept).rows] == [Mode.SYNC]
+    assert [row.series.variant for row in summarize(kept).rows] == [Mode.SYNC]
     for form in ("html", "markdown", "json", "csv"):
         assert make_report([recorder.path], form)
 

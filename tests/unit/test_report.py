@@ -106,7 +106,7 @@ def test_what_may_be_wider_than_the_window_is_in_a_named_box_that_the_keyboard_r
 def test_both_modes_have_their_colour_and_their_line_in_every_picture(page: Page, text: str) -> None:
     pictures = [found for found in re.findall(r"<svg.*?</svg>", text, re.DOTALL) if "async to sync" not in found]
     for picture in pictures:
-        for look in LOOKS.values():
+        for look in LOOKS[:2]:
             assert look.colour in picture
         assert "stroke-dasharray" in picture
     assert page.named("main")

@@ -33,9 +33,30 @@ def test_a_requirement_is_read(  # noqa: PLR0913, PLR0917 - the columns of a tab
     text: str, operation: str, mode: Mode | None, figure: str, comparator: str, limit: float
 ) -> None:
     found = parse_requirement(f" {text} ")
-    assert (found.operation, found.mode, found.figure, found.comparator) == (operation, mode, figure, comparator)
+    assert (found.operation, found.variant, found.figure, found.comparator) == (operation, mode, figure, comparator)
     assert found.limit == limit
     assert (found.text, found.concurrency, found.rate) == (text, None, None)
+
+
+def test_a_requirement_may_name_any_variant_of_the_run_in_quotes_where_it_has_spaces() -> None:
+    names = ("sync", "async connections=4", "HNSW")
+    for text in ("search 'async connections=4' p99 < 5 ms", 'search "async connections=4" ratio > 1.1'):
+        assert parse_requirement(text, names).variant == "async connections=4"
+    assert parse_requirement("search hnsw recall > 0.9", names).variant == "HNSW"
+    assert parse_requirement("search any p99 < 5 ms", names).variant is None
+
+
+def test_a_time_may_be_of_the_service_or_of_a_stage() -> None:
+    assert parse_requirement("search service p99 < 5 ms").part == "service"
+    found = parse_requirement("ask async first_token p99 < 800 ms")
+    assert (found.variant, found.part, found.limit) == ("async", "first_token", 0.8)
+    assert parse_requirement("ask first_token p50 < 1 s").part == "first_token"
+
+
+def test_a_level_comes_before_the_figure_or_last() -> None:
+    first, last = parse_requirement("search async at 32 p99 < 5 ms"), parse_requirement("search async p99 < 5 ms at 32")
+    assert (first.variant, first.concurrency, first.limit) == (last.variant, last.concurrency, last.limit)
+    assert parse_requirement("search at 200/s p99 < 5 ms").rate == 200.0
 
 
 def test_a_requirement_may_name_a_concurrency_or_a_rate() -> None:
@@ -52,15 +73,24 @@ def test_a_requirement_may_name_a_concurrency_or_a_rate() -> None:
         ("search p99 = 50 ms", "has no comparison", "search async p99 < 50 ms"),
         ("search p99 <== 50 ms", "has no comparison", "search async p99 < 50 ms"),
         ("p99 < 50 ms", "does not start with an operation", "search async p99 < 50 ms"),
-        ("search big async p99 < 50 ms", "does not start with an operation", "search async p99 < 50 ms"),
+        (
+            "search big async p99 < 50 ms",
+            "names no variant: 'big' is none of sync, async, any",
+            "search async p99 < 50 ms",
+        ),
         ("search p98 < 50 ms", "'p98' is none of mean, p50, p90, p95, p99, p99.9, max, throughput", "async p99"),
-        ("search fast p99 < 50 ms", "'fast' is none of sync, async, any", "search async p99 < 50 ms"),
-        ("search async ratio > 1", "gives a mode to a ratio", "search ratio > 1.2 at 32"),
+        ("search fast recall > 0.5", "'fast' is none of sync, async, any", "search recall >= 0.95"),
+        ("search asynk p99 < 50 ms", "'asynk' is none of sync, async, any", "search async p99 < 50 ms"),
+        ("search service recall > 0.5", "'service' is none of sync, async, any", "search recall >= 0.95"),
+        ("search async service ratio > 1", "gives 'service' to ratio, which has no parts", "ratio > 1.2"),
+        ("search at 8 p99 < 5 ms at 8", "has 'at' twice", "search async p99 < 50 ms"),
+        ("search p99 at < 5 ms", "has no users or rate after 'at'", "search async p99 < 50 ms"),
+        ("search 'async p99 < 5 ms", "has a quote without its end", "search async p99 < 50 ms"),
         ("search p99 < 50", "has no unit for p99: use us, ms, s", "search async p99 < 50 ms"),
         ("search p99 < 50 min", "'min' is no unit for p99: use us, ms, s", "search async p99 < 50 ms"),
         ("search p99 < 50 %", "'%' is no unit for p99", "search async p99 < 50 ms"),
         ("search throughput > 5 ms", "'ms' is no unit for throughput: use /s, none", "throughput >= 200 /s"),
-        ("search ratio > 20 %", "'%' is no unit for ratio: use none", "search ratio > 1.2"),
+        ("search ratio > 20 %", "'%' is no unit for ratio: use none", "search at 32 ratio > 1.2"),
         ("search p99 < -5 ms", "has no limit of 0 or more, with its unit: '-5 ms'", "search async p99 < 50 ms"),
         ("search p99 < fast", "has no limit of 0 or more, with its unit: 'fast'", "search async p99 < 50 ms"),
         ("search p99 < nan ms", "has no limit of 0 or more", "search async p99 < 50 ms"),
@@ -121,7 +151,7 @@ BOTH = record(
         ("search recall >= 0.96", True, "0.96", "async, 8 users"),
         ("search recall > 96 %", False, "96 %", "async, 8 users"),
         ("search ratio >= 1.2 at 32", True, "1.25 [1.2 to 1.4]", "32 users"),
-        ("search ratio > 1.2 at 32", False, f"1.25 [1.2 to 1.4]{UNSHOWN}", "32 users"),
+        ("search at 32 ratio > 1.2", False, f"1.25 [1.2 to 1.4]{UNSHOWN}", "32 users"),
         ("search ratio > 1.25 at 8", False, f"1.3 [1.2 to 1.4]{UNSHOWN}", "8 users"),
         ("search ratio < 1.35 at 8", False, f"1.3 [1.2 to 1.4]{UNSHOWN}", "8 users"),
         ("search ratio < 1.41 at 8", True, "1.3 [1.2 to 1.4]", "8 users"),
@@ -141,9 +171,9 @@ def test_the_worst_phase_decides_and_is_told(text: str, met: bool, measured: str
         ("insert p99 < 1 s", "nothing measured", "sync, 8 users"),
         ("insert failures <= 5", "nothing measured", "sync, 8 users"),
         ("insert ratio > 0", "not compared", "8 users"),
-        ("search p99 < 1 s at 64", "nothing measured", "no search of any mode at 64 users"),
+        ("search p99 < 1 s at 64", "nothing measured", "no search of any variant at 64 users"),
         ("search async p99 < 1 s at 200/s", "nothing measured", "no search of async at 200/s"),
-        ("search ratio > 0 at 64", "nothing measured", "no search of any mode at 64 users"),
+        ("search ratio > 0 at 64", "nothing measured", "no search of any variant at 64 users"),
     ],
 )
 def test_a_requirement_with_nothing_to_be_judged_on_is_missed(text: str, measured: str, where: str) -> None:
@@ -155,7 +185,7 @@ def test_a_run_without_phases_meets_nothing() -> None:
     texts = ["search p99 < 1 s", "search failures < 1 %", "search ratio > 0"]
     found = judge(record(), parse_requirements(texts), parse_max_failures("100%"))
     assert [judgement.met for judgement in found] == [False] * 4
-    assert found[0].where == "no search of any mode at any load"
+    assert found[0].where == "no search of any variant at any load"
     assert found[3] == ("at most 100% failures", False, "nothing measured", "the whole run")
 
 
@@ -236,7 +266,7 @@ def test_a_run_may_have_so_many_failures_over_all_phases(limit: str, met: bool) 
 
 
 def test_failures_outside_of_the_phases_count_for_the_whole_run() -> None:
-    outside = Outside(mode=Mode.SYNC, operation="search", outcomes={Outcome.OK: 900, Outcome.FAILED: 100})
+    outside = Outside(variant=Mode.SYNC, operation="search", outcomes={Outcome.OK: 900, Outcome.FAILED: 100})
     [found] = judge(failing(3, 10).model_copy(update={"outside": (outside,)}), [], parse_max_failures("3%"))
     assert found == ("at most 3% failures", False, "3.76667 % (113 of 3,000)", "the whole run")
 
@@ -253,7 +283,7 @@ def test_dropped_arrivals_are_failures() -> None:
 
 @pytest.mark.parametrize(("limit", "met"), [("1.33%", False), ("1.34%", True), ("26", False), ("27", True)])
 def test_exceptions_of_tasks_are_failures_of_the_whole_run(limit: str, met: bool) -> None:
-    raised = TaskErrorRecord(mode=Mode.ASYNC, error="ValueError", place="search.py:3", count=9)
+    raised = TaskErrorRecord(variant=Mode.ASYNC, error="ValueError", place="search.py:3", count=9)
     run = failing(3, 4, task_errors=(raised,)).model_copy(
         update={"task_errors_outside": (raised.model_copy(update={"count": 2}),)}
     )

@@ -136,6 +136,21 @@ def test_an_operation_of_the_users_own_is_required_as_it_is_declared() -> None:
     assert faults("Answer p99 < 5 ms", users=())[0].endswith("Use one of delete, insert, search, or declare it.")
 
 
+def test_a_part_of_a_time_is_declared() -> None:
+    asking = (Asking, Asynchronous)
+    assert faults("ask sync generate p99 < 5 ms", "search service p99 < 5 ms", users=asking) == []
+    assert faults("ask sync embed p99 < 5 ms", users=asking)[0].endswith(
+        "is of embed, which is neither a variant of this run nor a stage of ask. It declares generate. "
+        "Use service for the time from the real start, or declare the stage."
+    )
+
+
+def test_a_ratio_is_of_a_variant_to_the_baseline() -> None:
+    given = {"variants": "sync; async; async connections=4", "baseline": "async"}
+    assert faults("search 'async connections=4' ratio > 1.1", "search sync ratio < 1", **given) == []
+    assert "is of async, which the others are compared with" in faults("search async ratio > 1", **given)[0]
+
+
 def test_all_are_told_together() -> None:
     assert len(faults("serch p99 < 5 ms", "search p99 < 5", "search p99 < 5 ms at 3", max_failures="some")) == 4
 
@@ -150,7 +165,7 @@ def test_all_are_told_together() -> None:
             "search p99 < 5 ms at 8",
             "is at 8 users, and --arrival poisson has arrivals per second. Use at 50/s or 200/s.",
         ),
-        ("search ratio > 1", "is of operations/s, which --arrival poisson makes the same for both modes."),
+        ("search ratio > 1", "is of operations/s, which --arrival poisson makes the same for all variants."),
     ],
 )
 def test_arrivals_have_rates(text: str, told: str) -> None:
@@ -169,9 +184,9 @@ def test_arrivals_have_rates(text: str, told: str) -> None:
         (
             "search async p99 < 5 ms",
             4,
-            'is of async, and --mode sync does not run it. Say "search sync p99 < 5 ms", or run --mode compare.',
+            "names no variant: 'async' is none of sync, any. Did you mean \"search sync p99 < 5 ms\"?",
         ),
-        ("search ratio > 1", 4, "is of async to sync, and --mode sync runs one of them. Run --mode compare."),
+        ("search ratio > 1", 4, "is of one variant to another, and only sync runs. Run --mode compare, or --variants."),
         ("search p99 < 5 ms at 8/s", 4, "is at 8/s, and users who wait for their answer have no rate."),
         ("insert p99 < 5 ms", 4, "is of insert, which no sync user declares. Plain: search."),
     ],

@@ -32,7 +32,10 @@ def test_rounds_of_a_mode_are_added_up_without_loss() -> None:
     slow, fast = timed([100] * 10, 0.020, recall=0.9), timed([300] * 10, 0.010, recall=1.0)
     failed = operation(outcomes={Outcome.THROTTLED: 7}, slices=(), recall=None)
     found = find_series(record(phase("async", 8, slow), phase("sync", 8, failed), phase("async", 8, fast)))
-    assert [(series.mode, str(series.level)) for series in found] == [(Mode.SYNC, "8 users"), (Mode.ASYNC, "8 users")]
+    assert [(series.variant, str(series.level)) for series in found] == [
+        (Mode.SYNC, "8 users"),
+        (Mode.ASYNC, "8 users"),
+    ]
     both = found[1]
     assert (both.count, both.failures, both.seconds, both.throughput) == (4000, 0, 20.0, 200.0)
     assert both.recall == pytest.approx(0.95)
@@ -80,7 +83,7 @@ def test_the_interval_of_a_figure_holds_the_truth_nearly_always() -> None:
     rng = np.random.default_rng(5)
     hits = 0
     for seed in range(60):
-        series = next(s for s in find_series(run(noise=0.05, seed=seed)) if s.mode is Mode.SYNC)
+        series = next(s for s in find_series(run(noise=0.05, seed=seed)) if s.variant is Mode.SYNC)
         found = estimate(series.sliced(), rng)
         assert found is not None
         hits += found.throughput.low <= 100 <= found.throughput.high
@@ -96,7 +99,7 @@ def test_phases_that_answered_nothing_have_no_interval() -> None:
 
 
 def words(old: RunRecord, new: RunRecord, tolerance: float = 0.05) -> dict[tuple[str, str], Word]:
-    return {(f.series.mode.value, f.figure): f.word for f in find_regressions(old, new, tolerance)}
+    return {(f.series.variant, f.figure): f.word for f in find_regressions(old, new, tolerance)}
 
 
 def test_a_slower_run_is_a_regression_in_throughput_and_a_faster_one_an_improvement() -> None:
@@ -221,7 +224,7 @@ def test_other_work_is_refused_unless_it_is_the_change_to_look_at() -> None:
     ("other", "reason"),
     [
         (record(phase("sync", 8, timed([9] * 5, name="insert"))), "OLD ran search, NEW insert: other operations"),
-        (record(phase("sync", 16, timed([9] * 5))), "no mode and load in common"),
+        (record(phase("sync", 16, timed([9] * 5))), "no variant and load in common"),
         (record(phase("sync", None, timed([9] * 5), model="poisson", rate=9.0)), "the model closed, NEW poisson"),
         (record(phase("sync", 1, operation(), style="threads")), "NEW has no phases of a plan"),
         (record(phase("async", 8, operation())), "NEW has no phases of a plan"),

@@ -73,24 +73,23 @@ EVERY = {"search", "insert", "delete"}
 
 
 @pytest.mark.parametrize(
-    ("classes", "mode", "operations"),
+    ("classes", "operations"),
     [
-        ([Mixed, Asynchronous], "compare", dict.fromkeys(Mode, EVERY)),
-        ([Mixed, Asynchronous], "async", {Mode.ASYNC: EVERY}),
-        ([Burst, Gather], "compare", {mode: {"search", "insert"} for mode in Mode}),
-        ([Mixed, Greenlet], "sync", {Mode.SYNC: EVERY}),
-        ([Mixed], "neither", {}),
+        ([Mixed, Asynchronous], dict.fromkeys(Mode, EVERY)),
+        ([Burst, Gather], {mode: {"search", "insert"} for mode in Mode}),
+        ([Mixed, Greenlet], {Mode.SYNC: EVERY}),
+        ([], {}),
     ],
 )
 def test_a_user_that_declares_nothing_may_do_what_its_client_can(
-    classes: list[type], mode: str, operations: dict[Mode, set[str]]
+    classes: list[type], operations: dict[Mode, set[str]]
 ) -> None:
-    found = operations_of(classes, mode)
+    found = operations_of(classes)
     assert {mode: {str(one) for one in some} for mode, some in found.items()} == operations
 
 
 def test_a_user_does_what_it_declares() -> None:
-    found = operations_of([Searching, Asking, Ingesting], "compare")
+    found = operations_of([Searching, Asking, Ingesting])
     names = {mode: sorted(map(str, some)) for mode, some in found.items()}
     assert names == {Mode.SYNC: ["search"], Mode.ASYNC: ["ask", "ingest", "search"]}
 

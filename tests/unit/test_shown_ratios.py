@@ -92,13 +92,12 @@ def test_in_the_record_and_on_the_page(seed: int) -> None:
     ledger, levels = run_of_chance(seed)
     (found,) = kept(ledger, levels).comparisons
     for ratio in (found.throughput_ratio, found.p50_ratio, found.p99_ratio):
-        assert ratio.sync_value
-        assert ratio.async_value
-        assert ratio.async_value / ratio.sync_value == pytest.approx(ratio.estimate)
-    (row,) = level_rows(levels)
-    (shown,) = table_rows([row])
+        assert ratio.baseline_value
+        assert ratio.variant_value
+        assert ratio.variant_value / ratio.baseline_value == pytest.approx(ratio.estimate)
+    sync, asyn = table_rows(level_rows(levels))
     for name in ("throughput", "p99"):
-        assert_explains(shown[f"sync_{name}"], shown[f"async_{name}"], shown[f"ratio_{name}"].split(" ")[0])
+        assert_explains(sync[name], asyn[name], asyn[f"ratio_{name}"].split(" ")[0])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -106,7 +105,8 @@ def test_in_the_report(seed: int) -> None:
     lines = to_markdown([summarize(kept(*run_of_chance(seed)))]).splitlines()
     at = next(n for n, line in enumerate(lines) if line.startswith("## search: async to sync"))
     cells = [cell.strip() for cell in lines[at + 4].strip("|").split("|")]
-    for first in (1, 4, 7):
+    assert cells[1] == "async"
+    for first in (2, 5, 8):
         assert_explains(cells[first], cells[first + 1], cells[first + 2].split(" ")[0])
 
 
@@ -114,7 +114,7 @@ def test_in_the_report(seed: int) -> None:
 def test_in_the_verdict(seed: int) -> None:
     record = kept(*run_of_chance(seed))
     (one,) = record.comparisons
-    for verdict in ("async", "sync"):
+    for verdict in ("variant", "baseline"):
         given = one.model_copy(update={"verdict": verdict, "reasons": ()})
         lines = explain(record.model_copy(update={"comparisons": (given,)})).lines()
         found = re.search(r"gives ([\d.]+) times .*\(([\d.,]+)/s against ([\d.,]+)/s", lines[0])
@@ -140,13 +140,14 @@ def test_between_two_records(seed: int, tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_with_full_rounds_the_figures_are_the_geometric_means_of_the_phases() -> None:
     ledger, (level,) = run_of_chance(0)
-    rates = {mode: [result.record.operations[0].count / 10 for result in level.of(mode)] for mode in Mode}
+    rates = {name: [result.record.operations[0].count / 10 for result in level.of(name)] for name in level.variants}
+    assert list(rates) == ["sync", "async"]
     assert all(len(found) >= 2 for found in rates.values())
-    ratio = level.comparison.throughput if level.comparison else None
+    ratio = level.comparisons["async"].throughput
     assert isinstance(ratio, Ratio)
-    for mode, found in rates.items():
-        assert ratio.value(mode) == pytest.approx(float(np.exp(np.mean(np.log(found)))))
-        assert level.shown_throughput(mode) == ratio.value(mode)
+    for name, value in (("sync", ratio.baseline_value), ("async", ratio.variant_value)):
+        assert value == pytest.approx(float(np.exp(np.mean(np.log(rates[name])))))
+        assert level.shown_throughput(name) == value
     assert len(ledger.windows) in (4, 8)
 
 
@@ -157,6 +158,6 @@ def test_without_a_ratio_the_figures_are_those_of_all_rounds() -> None:
         ledger.open(Phase(number_of_phase, Mode.SYNC, 8, seconds=10), start, start + 10)
         ledger([Sample(Mode.SYNC, "search", start, start, start + 1, Outcome.OK, 10)] * count)
     (level,) = find_levels(results_of(ledger), seed=1)
-    series = level.series(Mode.SYNC)
+    series = level.series("sync")
     assert series is not None
-    assert level.shown_throughput(Mode.SYNC) == series.throughput == 25.0
+    assert level.shown_throughput("sync") == series.throughput == 25.0

@@ -52,12 +52,12 @@ def run(recall: dict[Mode, float]) -> Ledger:
 
 
 def level(ledger: Ledger, *objections: str) -> LevelResult:
-    (found,) = find_levels(results_of(ledger), 1, objections)
+    (found,) = find_levels(results_of(ledger), 1, objections={"async": objections})
     return found
 
 
 def reasons(ledger: Ledger, *objections: str) -> tuple[str, ...]:
-    comparison = level(ledger, *objections).comparison
+    comparison = level(ledger, *objections).comparisons["async"]
     assert comparison is not None
     assert (comparison.verdict is Verdict.INVALID) == bool(comparison.reasons)
     return comparison.reasons
@@ -140,8 +140,8 @@ def test_a_check_of_a_short_phase_counts_also_where_several_have_passed_since() 
 def test_a_look_at_the_process_before_a_burst_is_opened_loses_no_check() -> None:
     with stage() as at:
         state = at.process_state
-        state.checks.arm(1, state.queries, str)
-        state.checks.learn(GroundTruth(1, np.arange(1), np.arange(1)))
+        state.checks.arm(1, [(1, state.queries)], str)
+        state.checks.learn([GroundTruth(1, np.arange(1), np.arange(1))])
         phase = state.phase = Phase(0, Mode.SYNC, 1, operations=1)
         state.queue.put(partial(state.ledger.open, phase, perf_counter()))
         state.checks.keep(state.queries[0], ["0"])
@@ -231,8 +231,8 @@ def test_a_search_is_put_aside_after_its_clock_has_stopped_and_a_change_of_the_d
     queries = [object()]
     for change in ("insert", "delete"):
         checks = Checks()
-        checks.arm(1, queries, str)
-        checks.learn(GroundTruth(1, np.array([0]), np.array([0])))
+        checks.arm(1, [(1, queries)], str)
+        checks.learn([GroundTruth(1, np.array([0]), np.array([0]))])
         client = kind(Store(), samples.append, checks)
         asyncio.run(call("search", queries[0]))
         (check,) = checks.settle()

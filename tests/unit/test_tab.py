@@ -55,6 +55,7 @@ def test_the_page_names_the_tab_its_columns_and_its_files() -> None:
     assert shown["extended_tabs"] == [{"title": "Sync vs async", "key": "sync-vs-async"}]
     table = shown["extended_tables"][0]
     assert (table["key"], table["structure"][0]) == ("sync-vs-async", {"key": "users", "title": "Users or rate"})
+    assert [column["title"] for column in table["structure"][1:4]] == ["Operation", "Variant", "Verdict"]
     assert [file["href"] for file in shown["extended_csv_files"]] == [
         "./sync-vs-async/report",
         "./sync-vs-async/record",
@@ -63,7 +64,7 @@ def test_the_page_names_the_tab_its_columns_and_its_files() -> None:
 
 
 @pytest.mark.parametrize("base", ["", "/locust"])
-def test_locusts_own_table_gets_a_row_for_each_level(base: str) -> None:
+def test_locusts_own_table_gets_a_row_for_each_variant_at_each_level(base: str) -> None:
     with page(base=base) as (client, tab_data):
         told = client.get(f"{base}/stats/requests").get_json()
         again = client.get(f"{base}/stats/requests").get_json()
@@ -71,8 +72,9 @@ def test_locusts_own_table_gets_a_row_for_each_level(base: str) -> None:
         later = client.get(f"{base}/stats/requests").get_json()
     (extended,) = told["extended_stats"]
     assert extended["key"] == "sync-vs-async"
-    assert [(row["users"], row["verdict"], row["async_throughput"]) for row in extended["data"]] == [
-        ("8", "async wins", 100.0)
+    assert [(row["users"], row["variant"], row["verdict"], row["throughput"]) for row in extended["data"]] == [
+        ("8", "sync (baseline)", "", 50.0),
+        ("8", "async", "async wins", 100.0),
     ]
     assert again["extended_stats"] == told["extended_stats"], "Locust keeps its answer for two seconds"
     assert later["extended_stats"] == [{"key": "sync-vs-async", "data": []}]

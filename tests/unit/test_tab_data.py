@@ -1,7 +1,9 @@
 """What the tab of the web page shows is what was counted."""
 
 import json
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +26,7 @@ from tests.unit.result_support import results_of
 from tests.unit.test_tables import two_rounds
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-MODES = (Mode.SYNC, Mode.ASYNC)
+MODES = (("sync", Mode.SYNC), ("async", Mode.ASYNC))
 
 
 def filled() -> tuple[Ledger, TabData]:
@@ -37,7 +39,9 @@ def filled() -> tuple[Ledger, TabData]:
 def test_a_level_is_compared_where_a_round_of_it_is_complete() -> None:
     plan = timed_phases(MODES, (1, 8), 2, (10.0, 2.0))
     assert [phase.number for phase in plan if is_comparable(phase, plan)] == [3, 7, 11, 15]
-    alone = timed_phases((Mode.SYNC,), (1,), 2, (10.0, 2.0))
+    three = timed_phases((*MODES, ("async#2", Mode.ASYNC)), (1, 8), 2, (10.0, 2.0))
+    assert [phase.number for phase in three if is_comparable(phase, three)] == [5, 11, 17, 23]
+    alone = timed_phases(MODES[:1], (1,), 2, (10.0, 2.0))
     assert not any(is_comparable(phase, alone) for phase in alone)
     burst = Phase(0, Mode.SYNC, 1, style="sync", operation="search", operations=10)
     assert not is_comparable(burst, [burst])
@@ -46,7 +50,7 @@ def test_a_level_is_compared_where_a_round_of_it_is_complete() -> None:
 def test_every_phase_has_a_row_for_each_operation_in_the_order_of_time() -> None:
     _, tab_data = filled()
     rows = tab_data.as_json()["phases"]
-    assert [(row["phase"], row["mode"], row["users"]) for row in rows[:4]] == [
+    assert [(row["phase"], row["variant"], row["users"]) for row in rows[:4]] == [
         (1, "sync", "8"),
         (2, "async", "8"),
         (3, "async", "8"),
@@ -61,16 +65,24 @@ def test_levels_have_both_modes_the_ratio_with_its_interval_and_the_verdict() ->
     ledger, tab_data = filled()
     tab_data.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
     told = tab_data.as_json()
-    level = told["levels"][0]
-    assert level["users"] == "8"
-    assert (level["sync_throughput"], level["async_throughput"]) == pytest.approx((50, 100))
-    assert (level["verdict"], level["reasons"]) == ("async", [])
-    assert 1 < level["ratio_throughput"]["low"] < 2 < level["ratio_throughput"]["high"] < 3
+    sync, asyn = told["levels"][:2]
+    assert [(row["users"], row["variant"], row["is_baseline"]) for row in told["levels"]] == [
+        ("8", "sync", True),
+        ("8", "async", False),
+        ("16", "sync", True),
+        ("16", "async", False),
+    ]
+    assert (sync["throughput"], asyn["throughput"]) == pytest.approx((50, 100))
+    assert (sync["verdict"], sync["ratio_throughput"]) == ("", None)
+    assert (asyn["verdict"], asyn["is_won"], asyn["reasons"]) == ("async", True, [])
+    assert 1 < asyn["ratio_throughput"]["low"] < 2 < asyn["ratio_throughput"]["high"] < 3
     assert told["words"] == ["Async wins."]
     shown = table_rows(tab_data.levels)
-    assert re.fullmatch(r"2\.00 \(1\.\d\d-2\.\d\d\)", shown[0]["ratio_throughput"])
-    assert re.fullmatch(r"0\.50 \(0\.\d\d-0\.\d\d\)", shown[0]["ratio_p99"])
-    assert (shown[0]["verdict"], shown[0]["sync_p50"], shown[0]["async_throughput"]) == ("async wins", 10.01, 100.0)
+    assert re.fullmatch(r"2\.00 \(1\.\d\d-2\.\d\d\)", shown[1]["ratio_throughput"])
+    assert re.fullmatch(r"0\.50 \(0\.\d\d-0\.\d\d\)", shown[1]["ratio_p99"])
+    assert (shown[0]["variant"], shown[0]["verdict"], shown[0]["p50"]) == ("sync (baseline)", "", 10.01)
+    assert (shown[1]["variant"], shown[1]["verdict"], shown[1]["throughput"]) == ("async", "async wins", 100.0)
+    assert {shown[0][name] for name in ("ratio_throughput", "ratio_p99")} == {""}
     assert sorted(shown, key=lambda row: row["name"]) == shown, "Locust's table sorts by this"
 
 
@@ -80,10 +92,13 @@ def test_what_is_not_known_is_null_and_no_verdict_has_its_reasons() -> None:
         ledger.windows[number].operation_stats.clear()
     tab_data.take(find_levels(results_of(ledger), seed=1), [])
     text = json.dumps(tab_data.as_json(), allow_nan=False)
-    level = json.loads(text)["levels"][0]
-    assert (level["sync_throughput"], level["sync_p50"]) == (None, None)
-    shown = table_rows([tab_data.levels[0] | {"ratio_p99": None}])[0]
-    assert (shown["sync_p99"], shown["ratio_p99"]) == ("-", "-")
+    rows = json.loads(text)["levels"]
+    assert [row["variant"] for row in rows] == ["async", "async"], "sync did nothing"
+    assert (rows[0]["recall"], rows[0]["ratio_throughput"]) == (None, None)
+    assert (rows[0]["verdict"], rows[0]["is_won"]) == ("invalid", False)
+    assert "no search was answered in phases 1 and 4: none ended" in rows[0]["reasons"]
+    shown = table_rows([replace(tab_data.levels[0], p99=math.nan)])[0]
+    assert (shown["p99"], shown["ratio_p99"], shown["verdict"]) == ("-", "-", "invalid")
 
 
 def test_another_run_begins_with_nothing() -> None:
@@ -109,8 +124,7 @@ def test_a_phase_that_is_shorter_by_a_rounding_error_was_not_broken_off() -> Non
         ledger.open(Phase(number, mode, 8, seconds=2.1), start, start + 2.1)
         ledger([Sample(mode, "search", start, start, start + 0.1 * tenth, Outcome.OK, 10) for tenth in range(1, 20)])
     (level,) = find_levels(results_of(ledger), seed=1)
-    assert level.comparison is not None
-    assert [reason for reason in level.comparison.reasons if "broken off" in reason] == []
+    assert [reason for reason in level.comparisons["async"].reasons if "broken off" in reason] == []
 
 
 def begun(ledger: Ledger, folder: Path, *objections: str) -> Ending:

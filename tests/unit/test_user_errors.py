@@ -442,7 +442,7 @@ def test_a_user_of_the_phase_before_that_ends_late_counts_no_more() -> None:
 
 def test_exceptions_are_counted_by_mode_and_kind_in_the_phase_in_which_they_were_raised() -> None:
     with stage(AsyncFailing) as on:
-        told: list[Mode] = []
+        told: list[str] = []
         on.process_state.on_error = told.append
         on.process_state.ledger.open(Phase(0, Mode.ASYNC, 1), 0.0)
         on.start(2)

@@ -42,7 +42,7 @@ def test_every_operation_that_the_store_was_asked_becomes_one_sample_and_one_req
         assert len(on.requests) == store.calls
         assert on.environment.stats.get("search", kind.mode.value).num_requests == store.calls
         assert {sample.outcome for sample in on.samples} == {Outcome.OK}
-        assert all(sample.mode is kind.mode and sample.rows == 1 for sample in on.samples)
+        assert all(sample.variant == kind.mode and sample.rows == 1 for sample in on.samples)
 
 
 @BOTH

@@ -11,9 +11,9 @@ from loadgen.results.verdict.phrases import show_ratio, show_time
 from loadgen.text.listing import join
 from tests.unit.record_support import comparison, operation, phase, record, timed
 
-WINS: dict[str, Any] = {"verdict": "async", "async_share": 0.995}
-SAME: dict[str, Any] = {"verdict": "no difference", "throughput": (0.85, 1.13), "async_share": 0.4}
-LOSES: dict[str, Any] = {"verdict": "sync", "throughput": (0.7, 0.8), "async_share": 0.001}
+WINS: dict[str, Any] = {"verdict": "variant", "share_ahead": 0.995}
+SAME: dict[str, Any] = {"verdict": "no difference", "throughput": (0.85, 1.13), "share_ahead": 0.4}
+LOSES: dict[str, Any] = {"verdict": "baseline", "throughput": (0.7, 0.8), "share_ahead": 0.001}
 TAIL = (
     "At {} 99 of 100 search operations of a typical phase were answered within 10 ms with sync and 10 ms with async "
     "(ratio 1.00, 95 % interval 0.90 to 1.10: no difference shown)."
@@ -108,7 +108,7 @@ def arrivals(**given: Any) -> list[str]:
 
 def test_in_the_open_model_the_sooner_answer_wins() -> None:
     sooner = Ratio(estimate=0.8, low=0.7, high=0.9)
-    assert arrivals(verdict="async", p99=sooner) == [
+    assert arrivals(verdict="variant", p99=sooner) == [
         (
             "search: async answers sooner at 100/s: the p99 response time of async is 0.80 times that of sync "
             "(95 % interval 0.70 to 0.90)."
@@ -118,7 +118,7 @@ def test_in_the_open_model_the_sooner_answer_wins() -> None:
             "with async (ratio 0.80, 95 % interval 0.70 to 0.90: async is faster)."
         ),
     ]
-    assert arrivals(verdict="sync", p99=Ratio(estimate=1.3, low=1.1, high=1.5))[0] == (
+    assert arrivals(verdict="baseline", p99=Ratio(estimate=1.3, low=1.1, high=1.5))[0] == (
         "search: sync answers sooner at 100/s: the p99 response time of async is 1.30 times that of sync "
         "(95 % interval 1.10 to 1.50)."
     )
@@ -130,7 +130,7 @@ def test_in_the_open_model_the_sooner_answer_wins() -> None:
 
 def test_in_the_open_model_a_mode_that_dropped_arrivals_loses_by_that() -> None:
     reason = "async dropped 5.00% of its arrivals"
-    told = arrivals(verdict="sync", reasons=(reason,), p99=Ratio(estimate=0.8, low=0.7, high=0.9))
+    told = arrivals(verdict="baseline", reasons=(reason,), p99=Ratio(estimate=0.8, low=0.7, high=0.9))
     assert told[0] == f"search: sync wins at 100/s ({reason})."
     assert not [line for line in told if "99 of 100" in line], "those that waited longest are in no percentile"
 
@@ -168,7 +168,7 @@ def test_a_generator_that_was_hardly_watched_is_warned_of_and_one_of_which_it_is
 
 
 def task_error(count: int, error: str = "TypeError", place: str = "search.py:8") -> TaskErrorRecord:
-    return TaskErrorRecord(mode=Mode.ASYNC, error=error, place=place, count=count)
+    return TaskErrorRecord(variant=Mode.ASYNC, error=error, place=place, count=count)
 
 
 def test_exceptions_of_tasks_are_warned_of_with_their_most_frequent_kind_and_their_phases() -> None:
@@ -218,7 +218,7 @@ def test_a_stall_at_the_end_of_a_phase_is_warned_of_and_a_usual_end_is_not() -> 
 
 
 def test_failures_outside_of_the_phases_are_warned_of() -> None:
-    outside = Outside(mode=Mode.SYNC, operation="search", outcomes={Outcome.OK: 80, Outcome.THROTTLED: 20})
+    outside = Outside(variant=Mode.SYNC, operation="search", outcomes={Outcome.OK: 80, Outcome.THROTTLED: 20})
     (told,) = explain(record(phase("sync"), phase("async"), outside=(outside,))).warnings
     assert told == (
         "Outside of the phases (warm-up, and after their ends) 20 of 100 operations failed, "

@@ -18,7 +18,7 @@ const links = make("nav");
 links.setAttribute("aria-label", "Files of this run");
 const words = make("div");
 const body = make("tbody");
-const HEADS = ["Phase", "Mode", "Users", "Operation", "Operations/s", "", "p50 ms", "p99 ms", "Failures", "Empty"];
+const HEADS = ["Phase", "Variant", "Users", "Operation", "Operations/s", "", "p50 ms", "p99 ms", "Failures", "Empty"];
 const head = make("tr");
 for (const [number, text] of HEADS.entries()) {
   const cell = make(text ? "th" : "td", { textContent: text, className: number === 4 || number > 5 ? "number" : "" });
@@ -74,7 +74,7 @@ function phaseRow(phase, highest) {
   bar.style.width = `${highest ? 100 * (phase.throughput ?? 0) / highest : 0}%`;
   const first = make("th", { textContent: phase.live ? `${phase.phase} (under way)` : `${phase.phase}`, scope: "row" });
   const cell = (text, className = "number") => make("td", { textContent: text, className });
-  return make("tr", { className: `${phase.mode}${phase.live ? " live" : ""}` }, first, cell(phase.mode, ""),
+  return make("tr", { className: `look-${phase.look}${phase.live ? " live" : ""}` }, first, cell(phase.variant, "variant"),
     cell(phase.users, ""), cell(phase.operation, ""), cell(number(phase.throughput, 1)),
     make("td", { className: "bars" }, bar), cell(milliseconds(phase.p50)), cell(milliseconds(phase.p99)),
     cell(number(phase.failures, 0)), cell(number(phase.empty, 0)));

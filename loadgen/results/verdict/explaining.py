@@ -8,10 +8,10 @@ from loadgen.results.bursts import Burst, find_bursts
 from loadgen.results.comparison import Pair
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, RunRecord
-from loadgen.results.series import Series, find_series, mean_recall, percentile
+from loadgen.results.series import Series, find_series, percentile
 from loadgen.results.verdict.comparing import pair_of, say_winner
 from loadgen.results.verdict.phrases import first_of, name_levels, show_interval, show_ratio, show_time
-from loadgen.results.verdict.warnings import RECALL_DIFFERS, SAME_RECALL, find_warnings, say_answers
+from loadgen.results.verdict.warnings import find_warnings, say_answers
 from loadgen.text.listing import join
 
 IN_THE_REPORT = "like these: `loadgen report` has them all."
@@ -44,7 +44,6 @@ def explain(record: RunRecord) -> Explanation:
         for pair, compared in pairs.items():
             headlines.append(say_winner(operation, compared))
             findings += _say_tail(own, pair, compared)
-            findings += _say_recalls(own, pair, compared)
         levels = {level for compared in pairs.values() for level in compared}
         alone = first_of(_say_alone([one for one in own if one.level not in levels]), IN_THE_REPORT)
         (findings if pairs else headlines).extend(alone)
@@ -78,16 +77,6 @@ def _compared(record: RunRecord, operation: str) -> dict[Pair, dict[LoadLevel, C
     for one in sorted(own, key=lambda one: (order.index(one.variant), load_level(one.concurrency, one.rate))):
         found.setdefault(pair_of(one), {})[load_level(one.concurrency, one.rate)] = one
     return found
-
-
-def _say_recalls(own: list[Series], pair: Pair, compared: dict[LoadLevel, Comparison]) -> Iterator[str]:
-    """Where the two differ in what decides the answers, how many of the true neighbours each found."""
-    means = [mean_recall(part for one in own if one.variant == side for part in one.parts) for side in pair]
-    if None in means or any(reason.startswith(RECALL_DIFFERS) for one in compared.values() for reason in one.reasons):
-        return
-    baseline, variant = (mean or 0.0 for mean in means)
-    if abs(baseline - variant) > SAME_RECALL:
-        yield f"Recall of {own[0].operation}: {variant:.3f} with {pair.variant}, {baseline:.3f} with {pair.baseline}."
 
 
 def _say_tail(own: list[Series], pair: Pair, compared: dict[LoadLevel, Comparison]) -> Iterator[str]:

@@ -1,7 +1,9 @@
 """Numbers and lists as they stand in a sentence."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Protocol
 
+from loadgen.results.comparison import Pair
 from loadgen.results.figures import LoadLevel
 from loadgen.results.record import Ratio
 from loadgen.text.listing import join_some
@@ -9,6 +11,24 @@ from loadgen.text.listing import join_some
 MILLISECONDS = 1_000
 SENTENCES = 20
 """Sentences of one kind."""
+NONE = "-"
+"""In the place of a figure that was not measured."""
+
+
+class Estimated(Protocol):
+    """A ratio with its 95 % interval, of a comparison, of a record, or of two runs; None where it is not known."""
+
+    @property
+    def estimate(self) -> float | None:
+        """The ratio itself."""
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of the interval."""
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of the interval."""
 
 
 def first_of(sentences: Iterable[str], more: str) -> Iterator[str]:
@@ -29,6 +49,25 @@ def name_levels(levels: Sequence[LoadLevel]) -> str:
 def show_ratio(ratio: float) -> str:
     """Three digits, but at least one after the point: 1.07, 12.3, 308.8."""
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"  # noqa: PLR2004 - said above
+
+
+def show_estimate(ratio: Estimated | None, *, narrow: bool = False) -> str:
+    """A ratio in a table: `1.30 (1.20 to 1.40)`, narrow `1.30 (1.20-1.40)`; without an interval that is not known."""
+    if ratio is None or ratio.estimate is None:
+        return NONE
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.estimate:.2f}"
+    return f"{ratio.estimate:.2f} ({ratio.low:.2f}{'-' if narrow else ' to '}{ratio.high:.2f})"
+
+
+def name_pairs(pairs: Collection[Pair]) -> str:
+    """What ratios are of: `async to sync`, of several variants `each variant to sync`."""
+    each = set(pairs)
+    if len(each) == 1:
+        (pair,) = each
+        return f"{pair.variant} to {pair.baseline}"
+    baselines = {pair.baseline for pair in each}
+    return f"each variant to {baselines.pop() if len(baselines) == 1 else 'the baseline'}"
 
 
 def show_rate(rate: float) -> str:

@@ -1,0 +1,120 @@
+"""The picture of ratios: a row for each variant at each level, against the baseline."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from loadgen.reports.drawing import WIDTH, Chart, add_legend, legend_height
+from loadgen.reports.limits import RATIOS_DRAWN, choose, say_chosen
+from loadgen.reports.style import FAINT, LOOKS, Look
+from loadgen.reports.summary import Summary, label
+from loadgen.reports.tables import ratio_table
+from loadgen.results.comparison import Pair
+from loadgen.results.figures import LoadLevel, load_level
+from loadgen.results.record import Comparison, Ratio
+from loadgen.results.verdict.comparing import pair_of
+from loadgen.results.verdict.phrases import name_pairs
+
+ROOM, LOWEST_RATIO = 1.08, 0.02
+"""Room beside the outermost ratio, as a factor; ratios beyond 1 to 50 leave the picture, not the table."""
+RATIO_TICKS = {
+    1.7: (0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.4),
+    2.6: (0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.6, 2, 2.5),
+    4: (0.25, 0.5, 0.75, 1, 1.5, 2, 3),
+    30: (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20),
+    math.inf: (0.02, 0.1, 1, 10, 50),
+}
+"""Ticks by the widest quotient of the ends of an axis that they fit."""
+PANELS = {"throughput_ratio": "operations/s", "p50_ratio": "p50", "p99_ratio": "p99"}
+MARGIN = 1.2
+"""Inches of height: of axis, labels and titles together."""
+ROW, ROW_OF_MANY = 0.42, 0.26
+"""Inches of height: of one row, and of one of several at a level."""
+ALONE = Look("black", "-", "D", "")
+"""Of the only variant that is compared."""
+TINT = LOOKS[1].colour
+
+
+def ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
+    """Every comparison of an operation that has any."""
+    every = _by_level(summary.compared(operation))
+    pairs = list(dict.fromkeys(pair_of(one) for some in every.values() for one in some))
+    levels = choose(list(every), max(2, RATIOS_DRAWN // len(pairs)))
+    shown = {level: every[level] for level in levels}
+    looks = {pair: summary.looks.get(pair.variant, ALONE) for pair in pairs} if len(pairs) > 1 else {pairs[0]: ALONE}
+    about = name_pairs(pairs)
+    side = pairs[0].variant if len(pairs) == 1 else "the variant"
+    text = (
+        f"Where a bar crosses 1 this run shows no difference. Tinted is the side on which {side} is better. Crosses "
+        f"are comparisons that do not count, for reasons told above.{say_chosen(len(levels), len(every), 'loads')}"
+    )
+    title = f"{operation}: {about}, with 95 % intervals"
+    return Chart(f"{key}-ratio", title, text, _draw(shown, looks), ratio_table(summary, operation))
+
+
+def _by_level(compared: Sequence[Comparison]) -> dict[LoadLevel, list[Comparison]]:
+    found: dict[LoadLevel, list[Comparison]] = {}
+    for one in compared:
+        found.setdefault(load_level(one.concurrency, one.rate), []).append(one)
+    return found
+
+
+def _draw(shown: dict[LoadLevel, list[Comparison]], looks: dict[Pair, Look]) -> Figure:
+    """Three panels; the levels from below, the variants of each from above, with a line between two levels."""
+    rows = [one for some in shown.values() for one in reversed(some)]
+    names = {pair: f"{label(pair.variant)} / {label(pair.baseline)}" for pair in looks}
+    alone = len(names) == 1
+    room = 0.0 if alone else legend_height(list(names.values()))
+    figure = Figure(figsize=(WIDTH, MARGIN + room + (ROW if alone else ROW_OF_MANY) * len(rows)), layout="constrained")
+    panels = figure.subplots(1, 3, sharey=True)
+    for panel, (name, figure_name) in zip(panels, PANELS.items(), strict=True):
+        for height, one in enumerate(rows):
+            _draw_ratio(panel, height, getattr(one, name), looks[pair_of(one)], is_valid=one.verdict != "invalid")
+        _ratio_axis(panel, [getattr(one, name) for one in rows], upwards=name == "throughput_ratio")
+        panel.set_title(f"{figure_name}, {next(iter(names.values()))}" if alone else figure_name)
+    ends = [0]
+    for some in shown.values():
+        ends.append(ends[-1] + len(some))
+    middles = [(low + high - 1) / 2 for low, high in pairwise(ends)]
+    panels[0].set_yticks(middles, [str(level) for level in shown])
+    panels[0].set_ylim(-0.6, len(rows) - 0.4)
+    if not alone:
+        for panel in panels:
+            panel.grid(visible=False, axis="y")
+            for end in ends[1:-1]:
+                panel.axhline(end - 0.5, color=FAINT, linewidth=0.8)
+        _name(figure, panels[0], names, looks)
+    return figure
+
+
+def _name(figure: Figure, panel: Any, names: dict[Pair, str], looks: dict[Pair, Look]) -> None:
+    """A legend of what each marker stands for."""
+    for pair, look in looks.items():
+        panel.plot([], [], color=look.colour, marker=look.marker, linestyle="", label=names[pair])
+    add_legend(figure, panel)
+
+
+def _draw_ratio(panel: Any, height: int, ratio: Ratio, look: Look, *, is_valid: bool) -> None:
+    if ratio.estimate is None or ratio.low is None or ratio.high is None:
+        return
+    bars = [[max(ratio.estimate - ratio.low, 0)], [max(ratio.high - ratio.estimate, 0)]]
+    colour, marker = (look.colour, look.marker) if is_valid else ("gray" if look is ALONE else look.colour, "x")
+    panel.errorbar(ratio.estimate, height, xerr=bars, color=colour, marker=marker, markersize=5, capsize=4)
+
+
+def _ratio_axis(panel: Any, ratios: Sequence[Ratio], *, upwards: bool) -> None:
+    ends = [end for ratio in ratios for end in (ratio.low, ratio.high) if end]
+    low = max(min([0.9, *ends]) / ROOM, LOWEST_RATIO)
+    high = min(max([1.1, *ends]) * ROOM, 1 / LOWEST_RATIO)
+    panel.set_xscale("log")
+    chosen = next(ticks for widest, ticks in RATIO_TICKS.items() if high / low <= widest)
+    panel.xaxis.set_major_locator(FixedLocator(chosen))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    panel.set_xlim(low, high)
+    panel.axvline(1, color="black", linewidth=1)
+    panel.axvspan(*((1, high) if upwards else (low, 1)), color=TINT, alpha=0.08, linewidth=0)

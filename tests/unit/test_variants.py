@@ -1,0 +1,147 @@
+"""What a run compares: how variants are written, named, and turned into settings."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgen.results.comparison import Pair
+from loadgen.results.contest import find_contest
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
+from loadgen.settings.variants import (
+    PER_VARIANT,
+    Variant,
+    decides_answers,
+    find_baseline,
+    find_variants,
+    longest_deadline,
+    parse_variant,
+    settings_of,
+)
+
+
+def names(variants: str, **given: object) -> list[str]:
+    return [one.name for one in find_variants(Settings.parse({"variants": variants} | given))]
+
+
+def faults(variants: str, **given: object) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        Settings.parse({"variants": variants} | given)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def own(variants: str, **given: object) -> dict[str, Settings]:
+    settings = Settings.parse({"variants": variants} | given)
+    return {one.name: settings_of(settings, one) for one in find_variants(settings)}
+
+
+@pytest.mark.parametrize(("mode", "found"), [("compare", ["sync", "async"]), ("sync", ["sync"]), ("async", ["async"])])
+def test_a_mode_is_the_short_form_of_its_variants(mode: str, found: list[str]) -> None:
+    settings = Settings.parse({"mode": mode})
+    assert [(one.name, one.mode, one.given) for one in find_variants(settings)] == [(one, one, {}) for one in found]
+    assert find_baseline(settings) == found[0]
+
+
+def test_a_variant_is_named_by_its_text_without_defaults() -> None:
+    assert names("sync; llamaindex/async;async  connections=4 ; quick: async top-k=1") == [
+        "sync", "async", "async connections=4", "quick",
+    ]  # fmt: skip
+    assert names('async search-params="ef=64, x=1"; async index-params=M=8,efConstruction=50') == [
+        'async search-params="ef=64, x=1"', "async index-params=M=8,efConstruction=50",
+    ]  # fmt: skip
+
+
+def test_the_second_of_two_equal_ones_has_a_number() -> None:
+    assert names("async; async; async top-k=5; async top_k=5; async") == [
+        "async", "async#2", "async top-k=5", "async top-k=5#2", "async#3",
+    ]  # fmt: skip
+
+
+def test_the_baseline_is_the_first_or_the_one_that_is_named() -> None:
+    settings = Settings.parse({"variants": "sync; async; fast: async top-k=5", "baseline": "fast"})
+    assert find_baseline(settings) == "fast"
+    assert find_contest(settings).pairs == [Pair("fast", "sync"), Pair("fast", "async")]
+    assert find_contest(Settings()).pairs == [Pair("sync", "async")]
+
+
+def test_a_variant_has_its_own_settings_and_otherwise_those_of_the_run() -> None:
+    found = own("sync; async connections=4 output-fields=text,doc_id deadline=2.5", connections=2, rows=500)
+    assert [(one.connections, one.output_fields, one.deadline, one.rows) for one in found.values()] == [
+        (2, (), 30.0, 500),
+        (4, ("text", "doc_id"), 2.5, 500),
+    ]
+    assert {one.collection for one in found.values()} == {"loadgen"}
+    settings = Settings.parse({"variants": "sync deadline=40; async", "deadline": 5})
+    assert longest_deadline(settings) == 40.0
+
+
+def test_what_a_collection_is_made_with_gives_the_variant_a_collection_of_its_own() -> None:
+    found = own(
+        "sync; ivf: async index-type=IVF_FLAT; async index-type=ivf_flat; async collection=mine; "
+        "async consistency=Strong",
+        collection="docs",
+        index_params="M=8,efConstruction=50",
+        search_params="ef=99",
+    )
+    assert [one.collection for one in found.values()] == [
+        "docs", "docs_ivf_flat", "docs_ivf_flat", "mine", "docs_strong",
+    ]  # fmt: skip
+    assert found["ivf"].index_config == {"index_type": "IVF_FLAT", "nlist": 128}, "the parameters are of another index"
+    assert found["ivf"].search_config == {"nprobe": 16}
+    assert found["sync"].index_config == {"index_type": "HNSW", "M": 8, "efConstruction": 50}
+
+
+def test_a_collection_is_the_same_one_in_every_run_and_its_name_is_bounded() -> None:
+    long = ",".join(f"parameter{number}={number}" for number in range(12))
+    (_, first), (_, second) = (own(f"async index-params={long}").popitem() for _ in range(2))
+    assert first.collection == second.collection
+    assert len(first.collection) <= len("loadgen_") + 60
+
+
+def test_what_decides_the_answers_is_equal_or_not() -> None:
+    found = own("sync; async connections=4 deadline=1; async top-k=5; async search-params=ef=99; async collection=b")
+    assert [decides_answers(one) == decides_answers(found["sync"]) for one in found.values()] == [
+        True, True, False, False, False,
+    ]  # fmt: skip
+    contest = find_contest(Settings.parse({"variants": "sync; async connections=4; async top-k=5"}))
+    assert [contest.is_alike(pair) for pair in contest.pairs] == [True, False]
+    assert contest.connections == {"sync": 1, "async connections=4": 4, "async top-k=5": 1}
+
+
+def test_all_faults_of_all_variants_come_together() -> None:
+    assert len(faults("asynk dim=5; wire/async; async conections=1; async foo")) == 5
+    assert len(faults("sync top-k=0 connections=0; async deadline=-1")) == 3
+
+
+def test_a_variant_that_would_be_wrong_as_a_run_is_wrong() -> None:
+    assert faults("sync; async top-k=100", search_params="ef=50") == [
+        '--variants "async top-k=100": is wrong: search-params ef=50: is below top_k 100. Set ef to 100 or more.'
+    ]
+
+
+def test_a_setting_of_the_process_the_server_or_the_data_is_none_of_a_variant() -> None:
+    for name in set(Settings.model_fields) - set(PER_VARIANT):
+        (fault, *_) = faults(f"sync; async {name}=1")
+        assert "in which a variant cannot differ" in fault
+
+
+words = st.from_regex(r"[A-Za-z0-9_,.=-]{1,20}", fullmatch=True)
+values = words | st.text(st.characters(codec="ascii", exclude_characters='";', min_codepoint=32), max_size=20)
+
+
+@given(
+    st.sampled_from(["sync", "async"]),
+    st.dictionaries(st.sampled_from(PER_VARIANT), values, max_size=4),
+)
+def test_what_a_variant_is_called_reads_as_the_same_variant(mode: str, settings: dict[str, str]) -> None:
+    text = Variant("", "sync" if mode == "sync" else "async", given=settings).text
+    assert parse_variant(text) == Variant("", "sync" if mode == "sync" else "async", given=settings)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_variant_or_a_fault(text: str) -> None:
+    try:
+        mode = parse_variant(text).mode
+    except SettingsError:
+        mode = ""
+    assert mode in text
