@@ -146,7 +146,7 @@ def test_a_part_of_a_time_is_declared() -> None:
 
 
 def test_a_ratio_is_of_a_variant_to_the_baseline() -> None:
-    given = {"variants": "sync; async; async connections=4", "baseline": "async"}
+    given: dict[str, Any] = {"variants": "sync; async; async connections=4", "baseline": "async"}
     assert faults("search 'async connections=4' ratio > 1.1", "search sync ratio < 1", **given) == []
     assert "is of async, which the others are compared with" in faults("search async ratio > 1", **given)[0]
 
