@@ -16,6 +16,7 @@ from loadgen.measure.sample import Outcome
 from loadgen.milvus.server import EmbeddedServer
 from loadgen.results.record import read_record
 from tests.charts.chart_support import Document, config_of, pod_of, render
+from tests.integration.forked import ForkedCommand
 from tests.integration.locust_command import SMALL as SMALL_DATA
 from tests.integration.locust_command import start_locust
 
@@ -32,6 +33,8 @@ class Release:
     documents: list[Document]
     folder: Path
     port: int
+    fresh: bool = False
+    """Its processes import everything themselves."""
 
     def write(self) -> None:
         """What would be mounted."""
@@ -49,7 +52,7 @@ class Release:
         program, *first = container.get("command", ["locust"])
         arguments = [self._here(str(part)) for part in container["args"]]
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
-        return subprocess.Popen(
+        return (ForkedCommand if program in ("locust", "loadgen") and not self.fresh else subprocess.Popen)(
             [str(PROGRAMS / program), *first, *arguments],
             cwd=self.folder,
             env=clean | {"LOCUST_SKIP_MONKEY_PATCH": "1", "NO_COLOR": "1"},
@@ -125,6 +128,7 @@ def test_what_helm_test_starts_loads_in_both_modes_and_ends_well(
     milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
     found = release(tmp_path / "pods", milvus.uri, free_port, "search p50 < 0.001 ms")  # of the run, not of this
+    found.fresh = True
     for kind in ("initContainers", "containers"):
         code, out = end(found.start("test", kind))
         assert code == 0, out

@@ -7,7 +7,7 @@ import pytest
 
 from loadgen.milvus.server import EmbeddedServer
 from tests.integration.cluster_support import count_all
-from tests.integration.locust_command import AGREEING, SMALL, requests_seen, run_locust, start_locust
+from tests.integration.locust_command import AGREEING, SMALL, requests_seen, run_locust, start_fresh, start_locust
 
 PHASES = ("--concurrency", "1,4", "--rounds", "1", "--phase-seconds", "1.5", "--warmup-seconds", "0.5")
 
@@ -21,7 +21,7 @@ def test_one_process_compares_both_modes_and_counts_what_the_server_was_sent(
     milvus: EmbeddedServer, tmp_path: Path
 ) -> None:
     before = searches(milvus) + AGREEING
-    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", "layout_one", *SMALL, *PHASES)
+    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", "layout_one", *SMALL, *PHASES, fresh=True)
     run.assert_good()
     sent = searches(milvus) - before
     assert sent == sum(run.told["stats"].values())
@@ -58,8 +58,9 @@ def test_two_forked_workers_lose_no_operation(
 ) -> None:
     before = searches(milvus) + (AGREEING if arguments is PHASES else 0)
     run = run_locust(
-        tmp_path, "--host", milvus.uri, "--collection", "layout_one", *SMALL, *arguments, "--processes", "2"
-    )
+        tmp_path, "--host", milvus.uri, "--collection", "layout_one", *SMALL, *arguments, "--processes", "2",
+        fresh=arguments is PHASES,
+    )  # fmt: skip
     run.assert_good()
     assert searches(milvus) - before == sum(run.told["stats"].values())
     assert min(run.counted.values()) > 0
@@ -91,7 +92,7 @@ def test_ctrl_c_ends_within_five_seconds_with_the_figures_and_no_traceback(
 ) -> None:
     before = searches(milvus) + AGREEING
     flags = ("--collection", "layout_one", *SMALL, "--concurrency", "4", "--phase-seconds", "60", *layout)
-    run = start_locust(tmp_path, "--headless", "--host", milvus.uri, *flags)
+    run = (start_fresh if layout else start_locust)(tmp_path, "--headless", "--host", milvus.uri, *flags)
     assert run.process.stderr
     for line in run.process.stderr:
         if "Phase 1 of 8: sync, 4 users" in line:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from loadgen.milvus.server import EmbeddedServer
+from tests.integration.forked import ForkedCommand
 from tests.integration.locust_command import LOCUST, ROOT, SMALL, run_locust
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
@@ -41,7 +42,9 @@ class Seen:
     """The terminal's own settings are as before."""
 
 
-def on_terminal(folder: Path, *arguments: str, act: Callable[[str], bool] | None = None, timeout: float = 90) -> Seen:
+def on_terminal(
+    folder: Path, *arguments: str, act: Callable[[str], bool] | None = None, timeout: float = 90, fresh: bool = False
+) -> Seen:
     """Run a command with a terminal of 150 columns for all but its standard output.
 
     `act` sees all that was written so far; as soon as it is True, Ctrl-C is pressed.
@@ -55,7 +58,7 @@ def on_terminal(folder: Path, *arguments: str, act: Callable[[str], bool] | None
     folder.mkdir(exist_ok=True)
     command = [LOCUST, "-f", str(ROOT / "locustfiles" / "search.py"), "--headless", *arguments]
     with (folder / "out").open("w") as out:
-        process = subprocess.Popen(
+        process = (subprocess.Popen if fresh else ForkedCommand)(
             command, cwd=folder, env=clean | {"TERM": "xterm"}, stdin=inside, stdout=out, stderr=inside,
             start_new_session=True,
         )  # fmt: skip
@@ -119,7 +122,8 @@ def test_ctrl_c_in_a_phase_leaves_the_terminal_as_it_was(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     where = ("--host", milvus.uri, "--collection", "terminal_stopped", *SMALL)
-    seen = on_terminal(tmp_path, *where, "--mode", "sync", "-t", "60s", act=lambda screen: "operations/s" in screen)
+    run = (*where, "--mode", "sync", "-t", "60s")
+    seen = on_terminal(tmp_path, *run, act=lambda screen: "operations/s" in screen, fresh=True)
     assert seen.code == 130, seen.screen
     assert_left_as_it_was(seen)
     assert re.search(rf"sync, 1 user {BAR}[\d,.]+ operations/s", re.sub(r"\x1b\[[\d;]*m", "", seen.screen))
