@@ -25,6 +25,12 @@ LOADGEN = str(Path(sys.executable).parent / "loadgen")
 SPY = str(Path(__file__).with_name("spy.py"))
 SMALL = ("--rows", "300", "--dim", "16", "--clusters", "8", "--queries", "50")
 """Data that is loaded in a moment."""
+SEARCHED = "searched_by_all"
+"""A collection of these data for whoever only searches and is not killed: each server has it loaded once."""
+ENDS_WITHIN = 20.0
+"""Seconds in which a command that is asked to end does so, on a machine that is busy; 5 on one that is not."""
+HEARTBEATS = 12
+"""Seconds after which a master misses a worker. They are 3 in Locust's own way, which a busy machine may well take."""
 AGREEING = COMPARED * len(Mode)
 """Searches by which a compare run looks, before its first phase, whether both modes answer alike."""
 
@@ -99,10 +105,7 @@ def _start(
     process = kind(
         [LOCUST, "-f", paths, *arguments],
         cwd=folder,
-        env=clean
-        | {"SPY_FILE": str(spy), "NO_COLOR": "1", "XDG_CACHE_HOME": str(folder / "cache"), "LOADGEN_REPORT": "none"}
-        | own_master_port()
-        | variables,
+        env=clean | own_variables(folder, spy) | own_master_port() | variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -111,6 +114,16 @@ def _start(
     )
     started.append(process)
     return Run(process, spy)
+
+
+def own_variables(folder: Path, spy: Path) -> dict[str, str]:
+    return {
+        "SPY_FILE": str(spy),
+        "HEARTBEATS": str(HEARTBEATS),
+        "NO_COLOR": "1",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "LOADGEN_REPORT": "none",
+    }
 
 
 def own_master_port() -> dict[str, str]:

@@ -17,12 +17,12 @@ from loadgen.milvus.server import EmbeddedServer
 from loadgen.results.record import read_record
 from tests.charts.chart_support import Document, config_of, pod_of, render
 from tests.integration.forked import ForkedCommand
+from tests.integration.locust_command import SEARCHED, start_locust
 from tests.integration.locust_command import SMALL as SMALL_DATA
-from tests.integration.locust_command import start_locust
 
 PROGRAMS = Path(sys.executable).parent
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
-SMALL = {"rows": 300, "dim": 16, "clusters": 8, "queries": 50, "rounds": 1, "phase-seconds": 1, "warmup-seconds": 0.2}
+SMALL = {"rows": 300, "dim": 16, "clusters": 8, "queries": 50, "rounds": 1, "phase-seconds": 0.6, "warmup-seconds": 0.2}
 BLOCK = re.compile(r"^-----BEGIN RUN RECORD (\S+)-----\n(.*)^-----END RUN RECORD \1-----$", re.MULTILINE | re.DOTALL)
 
 
@@ -72,7 +72,7 @@ class Release:
 
 
 def release(folder: Path, uri: str, port: int, require: str, workers: int = 1) -> Release:
-    loadgen = SMALL | {"concurrency": [2], "collection": "chart_run", "require": [require], "only-summary": True}
+    loadgen = SMALL | {"concurrency": [2], "collection": SEARCHED, "require": [require], "only-summary": True}
     values = {"milvus": {"uri": uri}, "loadgen": loadgen, "metrics": {"lingerSeconds": 0}}
     values["workers"] = {"replicas": workers}
     found = Release(render(values), folder, port)
@@ -149,7 +149,7 @@ def test_preparing_what_cannot_be_prepared_ends_with_2_and_says_why(tmp_path: Pa
 
 def test_a_run_that_is_asked_to_end_tells_what_it_has_measured(milvus: EmbeddedServer, tmp_path: Path) -> None:
     flags = ("--concurrency", "1", "--rounds", "100", "--phase-seconds", "0.5", "--warmup-seconds", "0.1")
-    files = ("--collection", "ended", "--record", "kept", "--print-record", "--only-summary", "--headless")
+    files = ("--collection", SEARCHED, "--record", "kept", "--print-record", "--only-summary", "--headless")
     run = start_locust(tmp_path, "--host", milvus.uri, *SMALL_DATA, *flags, *files)
     end_of_wait = time.monotonic() + 120
     while not list((tmp_path / "kept").glob("*.json")) and run.process.poll() is None:
