@@ -27,7 +27,7 @@ SMALL = ("--rows", "300", "--dim", "16", "--clusters", "8", "--queries", "50")
 """Data that is loaded in a moment."""
 SEARCHED = "searched_by_all"
 """A collection of these data for whoever only searches and is not killed: each server has it loaded once."""
-ENDS_WITHIN = 20.0
+ENDS_WITHIN = 40.0
 """Seconds in which a command that is asked to end does so, on a machine that is busy; 5 on one that is not."""
 HEARTBEATS = 12
 """Seconds after which a master misses a worker. They are 3 in Locust's own way, which a busy machine may well take."""
@@ -50,7 +50,7 @@ class Run:
     code: int | None = None
     told: dict[str, Any] = field(default_factory=dict)
 
-    def finish(self, timeout: float = 120) -> "Run":
+    def finish(self, timeout: float = 200) -> "Run":
         """Wait for its end and read what it told."""
         try:
             self.out, self.err = self.process.communicate(timeout=timeout)
@@ -135,7 +135,7 @@ def own_master_port() -> dict[str, str]:
 
 
 def run_locust(
-    folder: Path, *arguments: str, files: str = "search.py", timeout: float = 120, fresh: bool = False
+    folder: Path, *arguments: str, files: str = "search.py", timeout: float = 200, fresh: bool = False
 ) -> Run:
     """Run a headless command to its end."""
     flags = ("--headless", "--only-summary", *arguments)

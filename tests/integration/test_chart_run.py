@@ -82,7 +82,7 @@ def release(folder: Path, uri: str, port: int, require: str, workers: int = 1) -
 
 def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
     try:
-        out, _ = process.communicate(timeout=120)
+        out, _ = process.communicate(timeout=200)
     except subprocess.TimeoutExpired:
         process.kill()
         pytest.fail(f"no end: {process.args!r}\n{process.communicate()[0]}")

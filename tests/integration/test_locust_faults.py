@@ -141,7 +141,7 @@ def test_a_run_that_is_killed_leaves_no_server(tmp_path: Path) -> None:
     below = psutil.Process(run.process.pid).children(recursive=True)
     assert below, "the embedded server"
     run.process.send_signal(signal.SIGKILL)
-    run.process.communicate(timeout=30)
+    run.process.communicate(timeout=90)
     assert wait_until(lambda: are_gone(below), 15)
 
 
@@ -167,7 +167,7 @@ def test_ctrl_c_while_the_collection_is_made_leaves_one_that_the_next_run_knows(
     flags = ("--headless", "--host", milvus.uri, "--collection", "faults_made", *SMALL, "--mode", "sync", "-t", "1s")
     client = MilvusClient(uri=milvus.uri, dedicated=True)
     run = start_locust(tmp_path, *flags)
-    assert wait_until(lambda: bool(client.has_collection("faults_made")), 30)
+    assert wait_until(lambda: bool(client.has_collection("faults_made")), 90)
     run.interrupt()
     run.finish(ENDS_WITHIN)
     assert run.code == 130

@@ -103,7 +103,7 @@ def served(
     run = start_locust(folder, *where, *COLLECTION, *PHASES, *arguments, files=files, LOADGEN_TOKEN=token, **variables)
     base = arguments[arguments.index("--web-base-path") + 1] if "--web-base-path" in arguments else ""
     page = Page(run, f"http://127.0.0.1:{port}{base}")
-    end = time.perf_counter() + 30
+    end = time.perf_counter() + 90
     try:
         while True:
             assert run.process.poll() is None, run.finish().err

@@ -95,7 +95,7 @@ def assert_reported(run: Run, path: Path) -> None:
     began = [phase.started_at for phase in record.phases if phase.started_at]
     steps = [(later - sooner).total_seconds() for sooner, later in pairwise(began)]
     assert len(steps) == 3
-    assert all(SECONDS + WARM_UP <= step < 30 for step in steps), steps
+    assert all(SECONDS + WARM_UP <= step < 120 for step in steps), steps
     assert 0 <= (began[0] - record.started_at).total_seconds() < 60
     for phase in record.phases:
         assert sum(piece.operations for piece in phase.operations[0].slices) == phase.operations[0].outcomes[Outcome.OK]
@@ -131,7 +131,7 @@ def test_a_crash_costs_at_most_the_phase_that_ran(lite: EmbeddedServer, tmp_path
         if "Phase 3 of 4" in line:
             break
     run.process.kill()
-    run.process.communicate(timeout=30)
+    run.process.communicate(timeout=90)
     record = read_record(only_record(tmp_path))
     assert [phase.mode.value for phase in record.phases] == ["sync", "async"]
     assert record.comparisons == ()
@@ -165,7 +165,7 @@ def test_a_lost_worker_marks_its_phase_and_the_run_goes_on(
             break
     time.sleep(3)
     workers[0].process.kill()
-    workers[0].process.communicate(timeout=30)
+    workers[0].process.communicate(timeout=90)
     master.finish(150)
     workers[1].finish(30)
     record = read_record(only_record(tmp_path / "master"))
