@@ -42,7 +42,7 @@ demo: $(READY) ## measure sync against async on a Milvus of your own, in about 9
 	$(BIN)/locust -f locustfiles/burst.py --headless $(DEMO_BURST) $(DEMO_FLAGS)
 
 test: $(READY) ## all tests, those against real servers too
-	$(BIN)/pytest -n $(PYTEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
+	$(BIN)/pytest -n $(PYTEST_PROCESSES) --dist loadscope --no-loadscope-reorder $(PYTEST_FLAGS)
 
 unit: $(READY) ## the tests without network, in seconds
 	$(BIN)/pytest tests/unit $(PYTEST_FLAGS)

@@ -99,8 +99,9 @@ class Member:
 class Cluster:
     """Processes that end with the test."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, heartbeats: int = 3) -> None:
         self._folder = folder
+        self._heartbeats = str(heartbeats)
         self._port = str(port)
         self._members: list[Member] = []
 
@@ -127,7 +128,7 @@ class Cluster:
         return self._add(name, "--worker", "--master-host", "127.0.0.1", "--master-port", self._port, files=files)
 
     def _add(self, name: str, *arguments: str, files: str) -> Member:
-        member = Member(start_locust(self._folder / name, *arguments, files=files))
+        member = Member(start_locust(self._folder / name, *arguments, files=files, HEARTBEATS=self._heartbeats))
         self._members.append(member)
         return member
 

@@ -1,4 +1,7 @@
-"""A second locustfile: at the end it writes what the run counted, for the tests to read. It has no users."""
+"""A second locustfile: at the end it writes what the run counted, for the tests to read. It has no users.
+
+It also sets how many heartbeats of a worker its master may miss.
+"""
 
 import gc
 import json
@@ -6,7 +9,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from locust import events
+from locust import events, runners
+
+runners.HEARTBEAT_LIVENESS = int(os.environ["HEARTBEATS"])
 
 
 @events.init.add_listener

@@ -62,7 +62,7 @@ def assert_kept(uri: str, folder: Path, record: Path, text: str, fill_up: Callab
     flags = ("--host", uri, "--record", str(record), "--report", "markdown", *PLAN)
     with drill(folder, *flags, text=text) as run:
         run.wait_for("Phase 2 of 4")
-        assert wait_until(lambda: len(list(record.glob("*.json"))) == 1, 10)
+        assert wait_until(lambda: len(list(record.glob("*.json"))) == 1, 60)
         fill_up()
         code = run.finish()
     assert code == 1, run.run.err

@@ -15,7 +15,7 @@ from hdrh.histogram import HdrHistogram
 
 from dashboards.queries import mode_throughput
 from loadgen.milvus.server import EmbeddedServer
-from tests.integration.locust_command import ROOT, SMALL, Run, start_locust
+from tests.integration.locust_command import ROOT, SEARCHED, SMALL, Run, start_locust
 from tests.integration.monitoring_support import (
     GROUPING,
     MATCHER,
@@ -130,7 +130,7 @@ def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.T
         "--host",
         milvus.uri,
         "--collection",
-        "monitoring_search",
+        SEARCHED,
         "--mode",
         "async",
         "-u",
