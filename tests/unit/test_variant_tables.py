@@ -113,6 +113,6 @@ def test_the_tab_has_a_row_for_each_variant_and_each_has_its_look(ledger: Ledger
     assert [row["throughput"] for row in shown] == [float(rate) for rate in RATES]
     assert [row["ratio_throughput"][: len(ratio)] for row, ratio in zip(shown, RATIOS, strict=True)] == list(RATIOS)
     assert (shown[0]["variant"], shown[0]["ratio_p99"]) == ("sync (baseline)", "")
-    assert (shown[3]["variant"], shown[3]["verdict"], shown[3]["recall"]) == (LONG, f"{LONG} wins", 0.99)
+    assert (shown[3]["variant"], shown[3]["verdict"], shown[3]["recall"]) == (LONG, f"{LONG} wins", "0.990")
     assert sorted(shown, key=lambda row: row["name"]) == shown, "Locust's table sorts by this"
     assert set(shown[0]) == set(shown[3])
