@@ -68,7 +68,7 @@ def assert_kept(uri: str, folder: Path, record: Path, text: str, fill_up: Callab
     assert code == 1, run.run.err
     assert run.last_line == f"Exit code 1: the run record cannot be written to {record}: {NO_SPACE}."
     assert "Traceback" not in run.run.out + run.run.err
-    assert "Sync and async, level by level" in run.run.out, "what was measured is printed all the same"
+    assert "Variants, level by level" in run.run.out, "what was measured is printed all the same"
     assert run.run.out.count("│ search") == 2, run.run.out
     [kept] = record.glob("*.json")
     assert len(read_record(kept).phases) == 1, "as it was before the disk was full"

@@ -173,7 +173,7 @@ def assert_ended(lite: EmbeddedServer, folder: Path, state: State, ending: Signa
     if any(window["seconds"] > 0 for window in run.run.told["windows"]):  # or nothing was measured, and none is kept
         assert outcomes_of(one_record(folder)).total() == sent
     if run.run.counted:
-        assert "Sync and async, level by level" in run.run.out, told
+        assert "Variants, level by level" in run.run.out, told
     if code:
         assert run.last_line.startswith(f"Exit code {code}: ended by {number.name}: "), told
 

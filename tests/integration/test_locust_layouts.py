@@ -113,7 +113,7 @@ def test_ctrl_c_ends_soon_with_the_figures_and_no_traceback(
     run.interrupt()  # an impatient second one costs nothing
     run.finish(ENDS_WITHIN).assert_good(130)
     assert searches(milvus) - before == sum(run.told["stats"].values())
-    assert "Sync and async, level by level" in run.out or not run.counted
+    assert "Variants, level by level" in run.out or not run.counted
     assert all(window["seconds"] < ENDS_WITHIN for window in run.told["windows"]), "the phase is as long as it ran"
 
 

@@ -60,7 +60,7 @@ def send(page: Page, path: str, form: dict[str, str] | None, **headers: str) -> 
 
 def shown_everywhere(page: Page) -> str:
     """All that the page's routes say, on one heap."""
-    paths = (*PAGES, "/stats/requests/csv", "/stats/failures/csv", "/exceptions/csv", "/sync-vs-async/data", "/login")
+    paths = (*PAGES, "/stats/requests/csv", "/stats/failures/csv", "/exceptions/csv", "/variants/data", "/login")
     return "\n".join(send(page, path, None)[1] for path in paths)
 
 
