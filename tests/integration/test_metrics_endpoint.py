@@ -96,14 +96,18 @@ def test_what_the_users_can_do_is_told_with_0_before_there_is_a_run(tmp_path: Pa
         probe.bind(("127.0.0.1", 0))
         web_port = probe.getsockname()[1]
     web = ("--web-host", "127.0.0.1", "--web-port", str(web_port))
-    run = start_locust(tmp_path, "--host", "http://127.0.0.1:1", *web, "--metrics-port", "0", files="mixed.py")
+    flags = ("--host", "http://127.0.0.1:1", *web, "--variants", "sync; async connections=2", "--metrics-port", "0")
+    run = start_locust(tmp_path, *flags, files="mixed.py")
     assert run.process.stderr
     found = next(match for line in run.process.stderr if (match := re.search(r"Metrics are at (\S+)", line)))
     with urlopen(found[1], timeout=5) as answer:  # noqa: S310 - an address on this machine
         text = answer.read().decode()
-    told = re.findall(r'loadgen_operations_total\{.*mode="(\w+)",operation="(\w+)",outcome="ok"\} (\S+)', text)
-    assert sorted(told) == [
-        (mode, name, "0.0") for mode in ("async", "sync") for name in ("delete", "insert", "search")
+    labels = 'variant="([^"]+)",mode="(\\w+)",client="llamaindex",operation="(\\w+)"'
+    told = re.findall(rf'loadgen_operations_total\{{{labels},outcome="ok"\}} (\S+)', text)
+    assert told == [
+        (variant, mode, name, "0.0")
+        for variant, mode in (("sync", "sync"), ("async connections=2", "async"))
+        for name in ("delete", "insert", "search")
     ]
     run.interrupt()
     run.finish(ENDS_WITHIN)
