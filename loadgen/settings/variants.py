@@ -165,13 +165,24 @@ def find_variant_faults(settings: "Settings") -> list[Fault]:
     except SettingsError as error:
         return list(error.faults)
     faults = [*_find_list_faults(settings, variants)]
-    if settings.variants:
-        for one in variants:
-            try:
-                settings_of(settings, one)
-            except SettingsError as error:
-                faults += [_fault(one.text, f"is wrong: {_told(fault)}", fault.way_out) for fault in error.faults]
-    return faults
+    own: dict[str, Settings] = {}
+    for one in variants if settings.variants else ():
+        try:
+            own[one.name] = settings_of(settings, one)
+        except SettingsError as error:
+            faults += [_fault(one.text, f"is wrong: {_told(fault)}", fault.way_out) for fault in error.faults]
+    return [*faults, *_find_shared_collections(own)]
+
+
+def _find_shared_collections(own: "Mapping[str, Settings]") -> Iterator[Fault]:
+    """Variants that name the same collection and would have it made in two ways."""
+    first: dict[str, tuple[str, object]] = {}
+    for name, settings in own.items():
+        made = (settings.index_config, settings.consistency)
+        other, known = first.setdefault(settings.collection, (name, made))
+        if made != known:
+            problem = f"has collection {settings.collection} as {other} does, with another index or consistency"
+            yield _fault(name, problem, "Give it a collection of its own, or leave out its collection.")
 
 
 def _told(fault: Fault) -> str:

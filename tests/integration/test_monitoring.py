@@ -303,7 +303,7 @@ def test_the_variants_are_described_by_the_master_alone(compared: Scraped) -> No
 
 
 def test_with_all_runs_chosen_a_throughput_is_of_the_time_of_all_of_them(compared: Scraped, steady: Scraped) -> None:
-    done, ran = Counter[str](), Counter[str]()
+    done, ran = dict.fromkeys(VARIANTS, 0.0), dict.fromkeys(VARIANTS, 0.0)
     for scraped in (compared, steady):
         mine = f'on (instance) group_left () loadgen_run_info{{run_id="{scraped.record["run_id"]}"}}'
         counted = f'sum by (variant) (loadgen_operations_total{{operation="search", outcome=~"ok|empty"}} * {mine})'
