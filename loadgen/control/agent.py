@@ -107,7 +107,6 @@ class Agent:
 
     def report(self) -> Report:
         """All that was counted so far."""
-        self._process_state.settle()
         body = self._process_state.ledger.take_report(perf_counter())
         return Report(self._counted_run, body["sequence"], body, self.in_flight)
 

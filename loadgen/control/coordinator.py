@@ -21,7 +21,7 @@ from loadgen.control.messages import (
     Report,
     Stop,
 )
-from loadgen.control.run import Host, PhaseDisplay, Run, log_lacking
+from loadgen.control.run import Host, PhaseDisplay, Run, find_grace, log_lacking
 from loadgen.control.splitting import Splitting
 from loadgen.control.states import State, StateMachine
 from loadgen.control.supervising import Supervisor
@@ -205,7 +205,7 @@ class Coordinator:
         Those that did not come once are not waited for again, unless nobody is left: one that is silent may come back.
         """
         known = self.run.deserted and bool(self.agents.present())
-        come = self.agents.wait_for_others(self.run.expected, 0.0 if known else self.run.settings.worker_grace)
+        come = self.agents.wait_for_others(self.run.expected, 0.0 if known else find_grace(self.run))
         self.run.deserted |= not come
         return come
 

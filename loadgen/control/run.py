@@ -13,6 +13,8 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.window import Window
 from loadgen.settings.model import Settings
 
+RETURN_WITHIN = 15.0
+"""Seconds in which a forked worker that is only silent says something again: one that was killed never does."""
 ROUNDING = 0.5
 """Seconds by which Locust may end a timed run early."""
 
@@ -43,6 +45,8 @@ class Run:
     """Why it did not go on."""
     faults: list[str] = field(default_factory=list)
     """What was less than the plan asked for, though it went on."""
+    are_workers_replaced: bool = True
+    """Somebody starts another worker in place of one that is gone; nobody does of those that a master has forked."""
     deserted: bool = False
     """Workers that it expects were waited for, and did not come."""
     over: bool = False
@@ -68,6 +72,11 @@ class Run:
         """Note, and log, what was less than the plan asked for."""
         logger.warning("%s", words[:1].upper() + words[1:])
         self.faults.append(words)
+
+
+def find_grace(run: Run) -> float:
+    """Seconds to wait for workers that are not there: for others in their place, or for silent ones to come back."""
+    return run.settings.worker_grace if run.are_workers_replaced else min(run.settings.worker_grace, RETURN_WITHIN)
 
 
 class PhaseDisplay(Protocol):

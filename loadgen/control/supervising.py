@@ -7,7 +7,7 @@ from loadgen.control.agents import Agents
 from loadgen.control.closed import LOOK_AT_USERS, ClosedPhases
 from loadgen.control.gathering import Gathering
 from loadgen.control.link import Link
-from loadgen.control.run import Host, Run
+from loadgen.control.run import Host, Run, find_grace
 from loadgen.control.splitting import LOOK_FOR_WORKERS
 from loadgen.control.states import State
 from loadgen.control.watch import SuccessWatch, find_patience
@@ -80,7 +80,7 @@ class Supervisor:
         """A run without a plan whose workers have all gone ends, where no other comes within the grace."""
         if run.plan or self._agents.present():
             self._alone_since = perf_counter()
-        elif perf_counter() - self._alone_since > run.settings.worker_grace:
+        elif perf_counter() - self._alone_since > find_grace(run):
             self._end_early("no worker is left")
 
     def _look_at_server(self, run: Run, *, is_measuring: bool) -> None:

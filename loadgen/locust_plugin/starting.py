@@ -113,9 +113,8 @@ class Starting:
             plan=shape.phases if shape is not None else (),
             expected=self._count_expected(),
             ground_truth=self._resources.ground_truth,
+            are_workers_replaced=not options.processes,
         )
-        if options.processes:  # nobody starts another in place of one that has gone
-            run.settings = settings.model_copy(update={"worker_grace": 0.0})
         options.loadgen_run_id = run.run_id  # Locust sends it to the workers with their users
         self._coordinator.begin_run(run)
         self._run = run

@@ -174,18 +174,22 @@ class Ledger:
                 return
         self.errors_outside.add(mode, kind)
 
-    def check(self, check: Check) -> None:
-        """Count one checked search in the phase in which it finished."""
-        for window in (self._current, self._previous):
-            if window is not None and window.start <= check.finished < window.end:
+    def check(self, check: Check) -> Phase | None:
+        """Count one checked search in the phase in which it finished, and return that phase; None outside of all.
+
+        Any phase of the run may be meant: short ones may have passed since the answer was put aside.
+        """
+        for window in reversed((*self._replaced, *self.windows.values())):
+            if window.start <= check.finished < window.end:
                 window.recalls.add(check.query, check.recall)
-                break
+                return window.phase
+        return None
 
     def spoil(self, changed_at: float) -> None:
         """Rows are inserted or deleted from this moment on: what is measured then, and after, has no recall."""
         self._changed_at = changed_at
-        for window in (self._current, self._previous):
-            if window is not None and changed_at < window.end:
+        for window in (*self._replaced, *self.windows.values()):
+            if changed_at < window.end:
                 window.recalls.changed = True
 
     def beat(self, beat: Beat) -> None:

@@ -157,16 +157,19 @@ class ProcessState:
             self.on_drop(self.phase.mode, dropped)
 
     def beat(self, beat: Beat) -> None:
-        """Count one look at this process, and the checks that have come together since the last. On the hub alone."""
+        """Count one look at this process, and the checks that have come together since the last. On the hub alone.
+
+        The checks take the way of the samples: a burst opens and closes its window by calls in the same queue.
+        """
         self.ledger.beat(beat)
-        self.settle()
+        self.queue.put(self.settle)
 
     def settle(self) -> None:
-        """Compare the answers put aside with the truth, and count them. On the hub alone."""
+        """Compare the answers put aside with the truth, and count them. On the hub, after what the queue holds."""
         for check in self.checks.settle():
-            self.ledger.check(check)
-            if self.phase is not None:
-                self.on_recall(self.phase.mode, check.recall)
+            phase = self.ledger.check(check) or self.phase
+            if phase is not None:
+                self.on_recall(phase.mode, check.recall)
         if self.checks.changed_at is not None:
             self.ledger.spoil(self.checks.changed_at)
 

@@ -302,8 +302,9 @@ class Cluster:
     def begin(self, plan: Sequence[Phase] = (), run_id: str = "one", **given: Any) -> Run:
         """Have a run begin. Raises AgentError as `Coordinator.begin_run`."""
         expected = given.pop("expected", len(self.network.workers))
+        are_replaced = given.pop("are_workers_replaced", True)
         settings = Settings(host=HOST, **{"worker_grace": 0.0, "deadline": 2.0} | given)
-        run = Run(run_id, settings, tuple(plan), expected, {"run_id": run_id})
+        run = Run(run_id, settings, tuple(plan), expected, {"run_id": run_id}, are_workers_replaced=are_replaced)
         self.time.run(lambda: self.coordinator.begin_run(run))
         return run
 

@@ -24,6 +24,7 @@ from loadgen.control.messages import (
     Report,
     Stop,
 )
+from loadgen.control.run import RETURN_WITHIN
 from loadgen.control.states import State
 from loadgen.datasets import GroundTruth
 from loadgen.measure.ledger import Ledger
@@ -124,6 +125,25 @@ def test_nobody_waits_twice_for_workers_that_do_not_come(two: Cluster) -> None:
     two.carry_out()
     assert run.completed == 3
     assert two.time() - began == pytest.approx(3 * 10 + 60, abs=2.0)
+
+
+def test_forked_workers_that_are_all_silent_for_a_while_have_their_phase_measured_again(two: Cluster) -> None:
+    run = two.begin(closed_phases(2), worker_grace=120.0, are_workers_replaced=False)
+    for name in "ab":
+        two.time.after(5.5, partial(two.network.freeze, name))
+        two.time.after(12.5, partial(two.network.thaw, name))
+    two.carry_out()
+    assert (run.completed, run.incomplete) == (2, "")
+    assert [(window.phase.attempt, window.workers_lost) for window in two.ledger.windows.values()] == [(1, 0), (0, 0)]
+
+
+def test_forked_workers_that_do_not_come_back_are_waited_for_shortly(two: Cluster) -> None:
+    run = two.begin(closed_phases(2), worker_grace=120.0, are_workers_replaced=False)
+    began = two.time()
+    lose(two, "b", after=5.5)
+    two.carry_out()
+    assert run.incomplete == "phase 1 lacked 1 of 2 workers; phase 2 lacked 1 of 2 workers"
+    assert two.time() - began == pytest.approx(2 * 10 + RETURN_WITHIN, abs=2.0)
 
 
 def test_a_plan_whose_last_worker_is_lost_ends_and_keeps_what_was_reported(two: Cluster) -> None:

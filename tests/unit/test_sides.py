@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+from functools import partial
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +23,7 @@ from loadgen.results.comparison import Verdict
 from loadgen.results.levels import LevelResult, find_levels
 from tests.unit.beats import watch
 from tests.unit.result_support import results_of
+from tests.unit.stage import stage
 
 NOTHING: dict[str, object] = {
     "windows": [],
@@ -122,6 +125,30 @@ def test_a_check_counts_in_the_phase_in_which_its_search_finished() -> None:
     for finished, recall in ((99.0, 0.1), (105.0, 0.5), (111.0, 0.2), (113.0, 1.0), (122.0, 0.3)):
         ledger.check(Check(finished, 1, recall))
     assert [window.recalls.mean for window in ledger.windows.values()] == [0.5, 1.0]
+
+
+def test_a_check_of_a_short_phase_counts_also_where_several_have_passed_since() -> None:
+    ledger = Ledger()
+    for number in range(4):
+        ledger.open(Phase(number, Mode.SYNC, 1, operations=5), 100.0 + number, 100.5 + number)
+    ledger.check(Check(100.1, 1, 0.5))
+    ledger.spoil(102.2)
+    assert [window.recalls.checks for window in ledger.windows.values()] == [1, 0, 0, 0]
+    assert [window.recalls.changed for window in ledger.windows.values()] == [False, False, True, True]
+
+
+def test_a_look_at_the_process_before_a_burst_is_opened_loses_no_check() -> None:
+    with stage() as at:
+        state = at.process_state
+        state.checks.arm(1, state.queries, str)
+        state.checks.learn(GroundTruth(1, np.arange(1), np.arange(1)))
+        phase = state.phase = Phase(0, Mode.SYNC, 1, operations=1)
+        state.queue.put(partial(state.ledger.open, phase, perf_counter()))
+        state.checks.keep(state.queries[0], ["0"])
+        state.beat(Beat(perf_counter(), cpu=0.0, wall=0.1, hub_lag=0.0, loop_lag=0.0, in_flight=1))
+        state.queue.put(partial(state.ledger.close, perf_counter()))
+        assert state.queue.flush()
+        assert state.ledger.windows[0].recalls.mean == 1.0
 
 
 def test_recall_goes_to_the_master_by_phase_without_loss() -> None:
