@@ -29,7 +29,7 @@ SEARCHED = "searched_by_all"
 """A collection of these data for whoever only searches and is not killed: each server has it loaded once."""
 ENDS_WITHIN = 40.0
 """Seconds in which a command that is asked to end does so, on a machine that is busy; 5 on one that is not."""
-HEARTBEATS = 12
+HEARTBEATS = 30
 """Seconds after which a master misses a worker. They are 3 in Locust's own way, which a busy machine may well take."""
 AGREEING = COMPARED * len(Mode)
 """Searches by which a compare run looks, before its first phase, whether both modes answer alike."""

@@ -14,7 +14,7 @@ from tests.integration.locust_command import AGREEING, SEARCHED, SMALL, requests
 
 SECONDS = 2.5
 PLAN = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", str(SECONDS), "--warmup-seconds", "0.5")
-HEARTBEATS = 5
+HEARTBEATS = 8
 """Some more than Locust's 3, for a machine that is busy: the tests wait for those that are missed."""
 DATA = ("--collection", SEARCHED, *SMALL, "--recall-every", "0")
 

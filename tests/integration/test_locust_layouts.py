@@ -62,7 +62,7 @@ def test_one_mode_takes_locusts_own_users_rate_and_time(milvus: EmbeddedServer, 
     assert 0.5 < run.told["windows"][0]["seconds"] < 4, "from when all six had started"
 
 
-@pytest.mark.parametrize("arguments", [PHASES, ("--mode", "async", "-u", "4", "-r", "4", "-t", "4s")])
+@pytest.mark.parametrize("arguments", [PHASES, ("--mode", "async", "-u", "4", "-r", "4", "-t", "7s")])
 def test_two_forked_workers_lose_no_operation(
     milvus: EmbeddedServer, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:

@@ -141,7 +141,7 @@ def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.T
         "-r",
         "4",
         "-t",
-        "4s",
+        "8s",
     )
     return scrape(prometheus, tmp_path_factory.mktemp("steady"), 0, *flags, files="search.py")
 
