@@ -193,6 +193,9 @@ def _find_list_faults(settings: "Settings", variants: Sequence[Variant]) -> Iter
     names = [one.name for one in variants]
     if len(variants) > VARIANTS_AT_MOST:
         yield _fault("; ".join(settings.variants), f"are {len(variants)}", f"Give {VARIANTS_AT_MOST} at most.")
+    for name in (name for name in names if len(name) > LONGEST_NAME):
+        way_out = 'Give it a shorter name, such as "quick: async top-k=1".'
+        yield _fault(name, f"has {len(name)} characters, and names have {LONGEST_NAME} at most", way_out)
     for name in (name for name, number in Counter(names).items() if number > 1):
         yield _fault(name, "is the name of two variants", "Give each a name of its own.")
     if settings.variants and settings.mode != "compare":

@@ -83,7 +83,7 @@ def test_the_interval_of_a_figure_holds_the_truth_nearly_always() -> None:
     rng = np.random.default_rng(5)
     hits = 0
     for seed in range(60):
-        series = next(s for s in find_series(run(noise=0.05, seed=seed)) if s.variant is Mode.SYNC)
+        series = next(s for s in find_series(run(noise=0.05, seed=seed)) if s.variant == Mode.SYNC)
         found = estimate(series.sliced(), rng)
         assert found is not None
         hits += found.throughput.low <= 100 <= found.throughput.high
@@ -227,9 +227,10 @@ def test_a_variant_that_does_other_work_under_the_same_name_is_refused_unless_th
         quick = variant("quick", "async", top_k=top_k)
         kept = given.manifest.model_copy(update={"variants": (*given.manifest.variants, quick)})
         pair.append(given.model_copy(update={"manifest": kept}))
-    assert refused(*pair).startswith("quick top_k is 5 in OLD and 50 in NEW, so an operation is not the same work.")
-    assert refused(*pair, "top_k") == ""
-    assert [str(change) for change in find_changes(*pair)] == ["variant quick top_k: 5 -> 50"]
+    old, new = pair
+    assert refused(old, new).startswith("quick top_k is 5 in OLD and 50 in NEW, so an operation is not the same work.")
+    assert refused(old, new, "top_k") == ""
+    assert [str(change) for change in find_changes(old, new)] == ["variant quick top_k: 5 -> 50"]
 
 
 @pytest.mark.parametrize(
