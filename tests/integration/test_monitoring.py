@@ -15,7 +15,7 @@ from hdrh.histogram import HdrHistogram
 
 from dashboards.queries import baselines, mean_throughput
 from loadgen.milvus.server import EmbeddedServer
-from tests.integration.locust_command import ROOT, SMALL, Run, start_locust
+from tests.integration.locust_command import ROOT, SEARCHED, SMALL, Run, start_locust
 from tests.integration.monitoring_support import (
     GROUPING,
     MATCHER,
@@ -133,7 +133,7 @@ def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.T
         "--host",
         milvus.uri,
         "--collection",
-        "monitoring_search",
+        SEARCHED,
         "--mode",
         "async",
         "-u",
@@ -141,7 +141,7 @@ def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.T
         "-r",
         "4",
         "-t",
-        "4s",
+        "8s",
     )
     return scrape(prometheus, tmp_path_factory.mktemp("steady"), 0, *flags, files="search.py")
 
@@ -303,7 +303,7 @@ def test_the_variants_are_described_by_the_master_alone(compared: Scraped) -> No
 
 
 def test_with_all_runs_chosen_a_throughput_is_of_the_time_of_all_of_them(compared: Scraped, steady: Scraped) -> None:
-    done, ran = Counter[str](), Counter[str]()
+    done, ran = dict.fromkeys(VARIANTS, 0.0), dict.fromkeys(VARIANTS, 0.0)
     for scraped in (compared, steady):
         mine = f'on (instance) group_left () loadgen_run_info{{run_id="{scraped.record["run_id"]}"}}'
         counted = f'sum by (variant) (loadgen_operations_total{{operation="search", outcome=~"ok|empty"}} * {mine})'

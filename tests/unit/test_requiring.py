@@ -146,7 +146,7 @@ def test_a_part_of_a_time_is_declared() -> None:
 
 
 def test_a_ratio_is_of_a_variant_to_the_baseline() -> None:
-    given = {"variants": "sync; async; async connections=4", "baseline": "async"}
+    given: dict[str, Any] = {"variants": "sync; async; async connections=4", "baseline": "async"}
     assert faults("search 'async connections=4' ratio > 1.1", "search sync ratio < 1", **given) == []
     assert "is of async, which the others are compared with" in faults("search async ratio > 1", **given)[0]
 
@@ -229,7 +229,7 @@ def test_only_the_users_of_the_modes_that_run_are_asked() -> None:
         ("search ratio > 1; delete p50 < 1 s", True),
         ("serch async p99 < 50 ms", True),
         ("Serch async p99 < 50 ms", False),
-        ("search asynk p99 < 50 ms", False),
+        ("search 'async connections=4' at 200/s service p99 < 50 ms", True),
         ("search p98 < 50 ms", False),
         ("search p99 = 50 ms", False),
         ("search p99 < fast", False),

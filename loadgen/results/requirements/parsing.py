@@ -41,7 +41,10 @@ EXAMPLES = {
     "recall": "search recall >= 0.95",
     "ratio": "search at 32 ratio > 1.2",
 }
-FORM = re.compile(r"(?P<what>[^<>=]*?)\s*(?P<comparator><=|>=|<|>)(?!=)\s*(?P<limit>.*?)(?:\s+at\b\s*(?P<level>.*))?")
+FORM = re.compile(
+    r"(?P<what>(?:\"[^\"]*\"|'[^']*'|[^<>=\"'])*?)\s*"
+    r"(?P<comparator><=|>=|<|>)(?!=)\s*(?P<limit>.*?)(?:\s+at\b\s*(?P<level>.*))?"
+)
 QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>\S*)")
 
 
@@ -105,8 +108,9 @@ def parse_requirement(text: str, variants: Collection[str] = MODES) -> Requireme
     """
     parts = FORM.fullmatch(text.strip())
     if parts is None:
-        _refuse(text, "has no comparison with <, <=, > or >=")
-    words, level = _take_level(text, _split(text, parts["what"]), parts["level"])
+        is_open = any(text.count(quote) % 2 for quote in "\"'")
+        _refuse(text, "has a quote without its end" if is_open else "has no comparison with <, <=, > or >=")
+    words, level = _take_level(text, _split(parts["what"]), parts["level"])
     operation, variant, part, figure = _read_what(text, words, variants)
     limit, unit = _read_limit(text, figure, parts["limit"])
     concurrency, rate = _read_level(text, level)
@@ -115,11 +119,9 @@ def parse_requirement(text: str, variants: Collection[str] = MODES) -> Requireme
     )
 
 
-def _split(text: str, what: str) -> list[str]:
+def _split(what: str) -> list[str]:
     """Words, and texts in quotes with a mark before them."""
     found = WORDS.findall(what)
-    if WORDS.sub("", what).strip():
-        _refuse(text, "has a quote without its end")
     return [f"{QUOTED}{double or single}" if double or single else word for double, single, word in found]
 
 
