@@ -228,36 +228,6 @@ def test_arrivals_errors_and_recall_are_counted_by_variant() -> None:
     assert registry.get_sample_value("loadgen_offered_rate", SYNC) == 0
 
 
-@pytest.mark.parametrize("role", [Role.LOCAL, Role.MASTER])
-def test_active_time_is_that_in_which_a_phase_has_users(role: Role) -> None:
-    users = 0
-    exporter = Exporter(role, lambda: users)
-    registry = new_registry(exporter)
-    exporter.expect(KINDS, {})
-    beat = Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1)
-    exporter.beat(beat)
-    exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
-    exporter.beat(beat)
-    users = 8
-    exporter.beat(beat)
-    exporter.enter(Phase(1, Mode.ASYNC, 8), RUN)
-    exporter.beat(beat)
-    exporter.beat(beat)
-    exporter.leave()
-    exporter.beat(beat)
-    for labels, seconds in ((SYNC, 0.25), (ASYNC, 0.5)):
-        assert registry.get_sample_value("loadgen_active_seconds_total", labels) == seconds
-
-
-def test_a_phase_of_arrivals_is_active_without_users_and_told_by_its_rate() -> None:
-    exporter, registry = make(users=0)
-    exporter.enter(Phase(0, Mode.SYNC, 0, model="poisson", rate=100.0), RUN)
-    exporter.beat(Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1))
-    assert registry.get_sample_value("loadgen_active_seconds_total", SYNC) == 0.25
-    told = {"run_id": RUN["run_id"], "phase": "1", "variant": "sync", "mode": "sync", "concurrency": "100/s"}
-    assert registry.get_sample_value("loadgen_phase_info", told) == 1
-
-
 def test_a_master_tells_of_phases_and_of_itself_and_counts_nothing_that_its_workers_count() -> None:
     exporter, registry = make(role=Role.MASTER)
     exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
