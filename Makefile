@@ -14,6 +14,8 @@ DEMO_FLAGS ?= --only-summary
 PYTEST_FLAGS ?=
 # Most of the tests' time is spent waiting for servers and for phases to pass; each process starts servers of its own.
 PYTEST_PROCESSES ?= 3
+# These compute all the time.
+UNIT_PROCESSES ?= 2
 BENCH_FLAGS ?=
 IMAGE ?= localhost/milvus-loadgen:0.1.0
 BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v buildah),buildah build,docker build))
@@ -42,10 +44,10 @@ demo: $(READY) ## measure sync against async on a Milvus of your own, in about 9
 	$(BIN)/locust -f locustfiles/burst.py --headless $(DEMO_BURST) $(DEMO_FLAGS)
 
 test: $(READY) ## all tests, those against real servers too
-	$(BIN)/pytest -n $(PYTEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
+	$(BIN)/pytest -n $(PYTEST_PROCESSES) --dist loadscope --no-loadscope-reorder $(PYTEST_FLAGS)
 
 unit: $(READY) ## the tests without network, in seconds
-	$(BIN)/pytest tests/unit $(PYTEST_FLAGS)
+	$(BIN)/pytest tests/unit -n $(UNIT_PROCESSES) --dist loadscope $(PYTEST_FLAGS)
 
 check: $(READY) ## style, types and the floors of the house
 	$(BIN)/ruff check

@@ -13,7 +13,6 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 from pydantic import SecretStr
 
 from loadgen.measure.operation import NAME
-from loadgen.measure.sample import Mode
 from loadgen.results.requirements.parsing import FIGURES
 from loadgen.settings.model import Settings
 
@@ -57,9 +56,9 @@ def _one_of(words: Iterable[str]) -> str:
 
 
 def requirement_pattern() -> str:
-    """How a requirement begins: an operation, a mode or none, a figure, and a limit."""
+    """How a requirement begins: an operation, perhaps a variant, a level and a part, a figure, and a limit."""
     figures = (*FIGURES, "p99_9")
-    start = rf"\s*{NAME.pattern}\s+(({_one_of((*Mode, 'any'))})\s+)?({_one_of(figures)})"
+    start = rf"\s*{NAME.pattern}\s+([^<>]*\s)?({_one_of(figures)})"
     return rf"{start}\s*(<=|>=|<|>)\s*[0-9.]"
 
 

@@ -1,10 +1,16 @@
 """Tests run in a process that Locust leaves alone, as its own commands do, and are the same at each run."""
 
 import signal
+from functools import cache
+from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 from loadgen.runtime.patching import ensure_unpatched
+
+HOUSE = Path(__file__).parents[1]
 
 ensure_unpatched()
 # A shell has its background jobs ignore Ctrl-C, and what a job starts inherits that: here a test may press it anyway.
@@ -14,3 +20,35 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # looks for other examples at each run.
 settings.register_profile("house", derandomize=True, deadline=None, database=None)
 settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let those that take long begin first, so that all processes end at about the same time."""
+    items.sort(key=lambda item: (not waits(item.nodeid), not shares(item.nodeid)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Have `--dist loadscope` give away each test that waits for a server by itself, and others by the file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByTheWait(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if waits(nodeid) and not shares(nodeid) else nodeid.partition("::")[0]
+
+    return ByTheWait(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+def waits(nodeid: str) -> bool:
+    """Whether this is a test with servers and commands."""
+    return nodeid.startswith("tests/integration/")
+
+
+def shares(nodeid: str) -> bool:
+    """Whether it belongs to a file whose tests share what is made once for them."""
+    return 'scope="module"' in text_of(nodeid.partition("::")[0])
+
+
+@cache
+def text_of(file: str) -> str:
+    return (HOUSE / file).read_text()

@@ -48,6 +48,7 @@ class Arrivals:
             if self._dispatcher is not None:  # made late, for a phase that was over meanwhile
                 self._dispatcher.halt()
                 self._dispatcher.dismiss()
+            self._process_state.phase = phase  # nobody announces it to a worker that joins in the middle
             everyone = self._environment.user_classes
             classes = [kind for kind in everyone if kind.mode is phase.mode and not kind.style and kind.weight]
             self._dispatcher, self._phase = Dispatcher(self._environment, self._process_state, phase, classes), wanted

@@ -1,4 +1,4 @@
-"""The tab "Sync vs async" of Locust's page, through Locust's own extension points.
+"""The tab "Variants" of Locust's page, through Locust's own extension points.
 
 Locust draws the table of levels itself (`extended_tabs`, `extended_tables`, fed by `extended_stats`). Such a table
 knows texts only, and Locust asks for it only while a run is under way. So a script of ours adds, below that table and
@@ -15,8 +15,8 @@ from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED, STATE_STOP
 
 from loadgen.locust_plugin.tab_data import TabData, table_rows
 
-KEY = "sync-vs-async"
-TITLE = "Sync vs async"
+KEY = "variants"
+TITLE = "Variants"
 COLUMNS = {
     "users": "Users or rate", "operation": "Operation", "variant": "Variant", "verdict": "Verdict",
     "ratio_throughput": "Operations/s to baseline (95\u00a0%)", "ratio_p99": "p99 to baseline (95\u00a0%)",
@@ -37,8 +37,8 @@ def add_tab(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) 
         "extended_tables": [*web_ui.template_args.get("extended_tables", ()), {"key": KEY, "structure": columns}],
         "extended_csv_files": [
             *web_ui.template_args.get("extended_csv_files", ()),
-            {"href": f"./{KEY}/report", "title": "Sync vs async: report (HTML)"},
-            {"href": f"./{KEY}/record", "title": "Sync vs async: run record (JSON)"},
+            {"href": f"./{KEY}/report", "title": "Variants: report (HTML)"},
+            {"href": f"./{KEY}/record", "title": "Variants: run record (JSON)"},
         ],
     }
     _show_preparing(web_ui, tab_data)

@@ -229,7 +229,7 @@ def _table_row(row: LevelRow) -> dict[str, Any]:
         "p50": NONE if math.isnan(row.p50) else round(row.p50 * 1000, 2),
         "p99": NONE if math.isnan(row.p99) else round(row.p99 * 1000, 2),
         "empty": row.empty,
-        "recall": NONE if math.isnan(row.recall) else round(row.recall, 4),
+        "recall": NONE if math.isnan(row.recall) else f"{row.recall:.3f}",
     }
 
 

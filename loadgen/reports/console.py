@@ -90,8 +90,11 @@ def _explain(out: Console, levels: Sequence[LevelResult], about: str) -> None:
         return
     compared = [(level, one) for level in levels for one in level.comparisons.values()]
     names = {one.pair.variant for _, one in compared}
-    side = one_line(names.pop(), LONGEST_NAME) if len(names) == 1 else "the variant"
-    out.print((OPEN_KEY if is_open else CLOSED_KEY).format(about=about, side=side))
+    if is_open:
+        side = one_line(names.pop(), LONGEST_NAME) if len(names) == 1 else "the variant"
+        out.print(OPEN_KEY.format(about=about, side=side))
+    else:
+        out.print(CLOSED_KEY.format(about=about if len(names) == 1 else f"of {about}"))
     for level, one in compared if is_open else ():
         if one.p99:
             out.print(_say_times(level, one))

@@ -47,7 +47,7 @@ def ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
     shown = {level: every[level] for level in levels}
     looks = {pair: summary.looks.get(pair.variant, ALONE) for pair in pairs} if len(pairs) > 1 else {pairs[0]: ALONE}
     about = name_pairs(pairs)
-    side = pairs[0].variant if len(pairs) == 1 else "the variant"
+    side = label(pairs[0].variant) if len(pairs) == 1 else "the variant"
     text = (
         f"Where a bar crosses 1 this run shows no difference. Tinted is the side on which {side} is better. Crosses "
         f"are comparisons that do not count, for reasons told above.{say_chosen(len(levels), len(every), 'loads')}"

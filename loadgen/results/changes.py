@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import JsonValue
 
 from loadgen.results.figures import LoadLevel
-from loadgen.results.record import RunRecord
+from loadgen.results.record import Manifest, RunRecord, VariantRecord
 from loadgen.results.series import find_series
 
 WORK = (
@@ -18,9 +18,9 @@ WORK = (
 ARRIVALS = ("max_in_flight", "max_wait")
 """The same, for arrivals at a rate."""
 PLAN = (
-    "record", "report", "require", "max_failures", "max_empty", "fresh", "overwrite", "collection", "rounds",
-    "concurrency", "rate", "arrival", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
-    "print_record", "cache",
+    "record", "report", "require", "variants", "baseline", "max_failures", "max_empty", "fresh", "overwrite",
+    "collection", "rounds", "concurrency", "rate", "arrival", "metrics_port", "metrics_bind", "metrics_targets",
+    "metrics_linger", "print_record", "cache",
 )  # fmt: skip
 """Settings that do not change what one operation costs."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -31,8 +31,9 @@ class Change:
     """One thing that was not the same."""
 
     kind: str
-    """`setting`, `package`, `server` or `machine`."""
+    """`setting`, `variant`, `package`, `server` or `machine`."""
     name: str
+    """Of a variant, its name and the setting: `async top_k`."""
     old: str
     new: str
 
@@ -46,6 +47,7 @@ def find_changes(old: RunRecord, new: RunRecord) -> list[Change]:
     before, after = old.manifest, new.manifest
     settings = [name for name in _names(before.settings, after.settings) if name not in PLAN]
     found = [_change("setting", name, before.settings.get(name), after.settings.get(name)) for name in settings]
+    found += _find_variant_changes(before, after)
     names = _names(before.packages, after.packages)
     found += [_change("package", name, before.packages.get(name), after.packages.get(name)) for name in names]
     for kind, name in (("server", "server_type"), ("server", "server_version"), ("machine", "cpu_model"),
@@ -53,6 +55,21 @@ def find_changes(old: RunRecord, new: RunRecord) -> list[Change]:
                        ("machine", "workers")):  # fmt: skip
         found.append(_change(kind, name.removeprefix("server_"), getattr(before, name), getattr(after, name)))
     return [one for one in found if one.old != one.new and not _is_noise(one)]
+
+
+def _find_variant_changes(before: Manifest, after: Manifest) -> Iterator[Change]:
+    """Settings of variants that both have by the same name and that were not the same in both."""
+    variants = [{one.name: one for one in manifest.variants} for manifest in (before, after)]
+    for name in (name for name in variants[0] if name in variants[1]):
+        old, new = (some[name] for some in variants)
+        for setting in _names(old.settings, new.settings):
+            yield _change("variant", f"{name} {setting}", _value(before, old, setting), _value(after, new, setting))
+        for part in ("mode", "client"):
+            yield _change("variant", f"{name} {part}", getattr(old, part), getattr(new, part))
+
+
+def _value(manifest: Manifest, variant: VariantRecord, setting: str) -> JsonValue:
+    return variant.settings.get(setting, manifest.settings.get(setting))
 
 
 def _names(old: Collection[str], new: Collection[str]) -> list[str]:
@@ -88,10 +105,12 @@ def find_refusals(old: RunRecord, new: RunRecord, allowed: Collection[str]) -> I
     is_open = any(phase.model != "closed" for record in (old, new) for phase in record.phases)
     work = (*WORK, *ARRIVALS) if is_open else WORK
     for change in find_changes(old, new):
-        if change.kind == "setting" and change.name in work and change.name not in allowed:
+        setting = change.name.rpartition(" ")[2]
+        is_work = setting in work if change.kind == "setting" else setting in (*work, "mode", "client")
+        if change.kind in ("setting", "variant") and is_work and setting not in allowed:
             yield (
                 f"{change.name} is {change.old} in OLD and {change.new} in NEW, so an operation is not the same work. "
-                f"Measure with the same, or say that this is the change to look at: --changed {change.name}"
+                f"Measure with the same, or say that this is the change to look at: --changed {setting}"
             )
     for name, record in (("OLD", old), ("NEW", new)):
         if not any(series.sliced() for series in find_series(record)):

@@ -165,13 +165,24 @@ def find_variant_faults(settings: "Settings") -> list[Fault]:
     except SettingsError as error:
         return list(error.faults)
     faults = [*_find_list_faults(settings, variants)]
-    if settings.variants:
-        for one in variants:
-            try:
-                settings_of(settings, one)
-            except SettingsError as error:
-                faults += [_fault(one.text, f"is wrong: {_told(fault)}", fault.way_out) for fault in error.faults]
-    return faults
+    own: dict[str, Settings] = {}
+    for one in variants if settings.variants else ():
+        try:
+            own[one.name] = settings_of(settings, one)
+        except SettingsError as error:
+            faults += [_fault(one.text, f"is wrong: {_told(fault)}", fault.way_out) for fault in error.faults]
+    return [*faults, *_find_shared_collections(own)]
+
+
+def _find_shared_collections(own: "Mapping[str, Settings]") -> Iterator[Fault]:
+    """Variants that name the same collection and would have it made in two ways."""
+    first: dict[str, tuple[str, object]] = {}
+    for name, settings in own.items():
+        made = (settings.index_config, settings.consistency)
+        other, known = first.setdefault(settings.collection, (name, made))
+        if made != known:
+            problem = f"has collection {settings.collection} as {other} does, with another index or consistency"
+            yield _fault(name, problem, "Give it a collection of its own, or leave out its collection.")
 
 
 def _told(fault: Fault) -> str:
@@ -182,6 +193,9 @@ def _find_list_faults(settings: "Settings", variants: Sequence[Variant]) -> Iter
     names = [one.name for one in variants]
     if len(variants) > VARIANTS_AT_MOST:
         yield _fault("; ".join(settings.variants), f"are {len(variants)}", f"Give {VARIANTS_AT_MOST} at most.")
+    for name in (name for name in names if len(name) > LONGEST_NAME):
+        way_out = 'Give it a shorter name, such as "quick: async top-k=1".'
+        yield _fault(name, f"has {len(name)} characters, and names have {LONGEST_NAME} at most", way_out)
     for name in (name for name, number in Counter(names).items() if number > 1):
         yield _fault(name, "is the name of two variants", "Give each a name of its own.")
     if settings.variants and settings.mode != "compare":

@@ -56,7 +56,7 @@ def main() -> None:
         pid = os.fork()
         if not pid:
             answers.close()
-            _end(_become(command))
+            end_as_interpreter(_become(command))
         answers.write(f"{json.dumps({'code': _await_end(pid, command['seconds'])})}\n")
         answers.flush()
 
@@ -82,7 +82,7 @@ def _become(command: dict[str, Any]) -> Callable[[], Any]:
     return entry
 
 
-def _end(entry: Callable[[], Any]) -> NoReturn:
+def end_as_interpreter(entry: Callable[[], Any]) -> NoReturn:
     """End as a process does that has called this and nothing else."""
     try:
         code = entry()
@@ -93,6 +93,7 @@ def _end(entry: Callable[[], Any]) -> NoReturn:
         code = 1
     if isinstance(code, str):
         sys.stderr.write(f"{code}\n")
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -21,7 +21,9 @@ MASTER = (
     "--expect-workers-max-wait",
     "60",
 )
-WITHIN = 90.0
+PAUSE = "0.02"
+"""Seconds between two operations of a user: what the processes make of each other is not a matter of much load."""
+WITHIN = 150.0
 """Seconds for anything that is waited for: the machine may be busy with other tests."""
 
 
@@ -99,8 +101,9 @@ class Member:
 class Cluster:
     """Processes that end with the test."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, heartbeats: int = 3) -> None:
         self._folder = folder
+        self._heartbeats = str(heartbeats)
         self._port = str(port)
         self._members: list[Member] = []
 
@@ -127,7 +130,9 @@ class Cluster:
         return self._add(name, "--worker", "--master-host", "127.0.0.1", "--master-port", self._port, files=files)
 
     def _add(self, name: str, *arguments: str, files: str) -> Member:
-        member = Member(start_locust(self._folder / name, *arguments, files=files))
+        member = Member(
+            start_locust(self._folder / name, *arguments, files=files, HEARTBEATS=self._heartbeats, PAUSE=PAUSE)
+        )
         self._members.append(member)
         return member
 

@@ -8,9 +8,29 @@ import pytest
 
 from loadgen.milvus.proxies import EXCEPTIONS
 from loadgen.milvus.server import EmbeddedServer, start_server
+from tests.integration.forked import command_parent
+from tests.integration.locust_command import kill, started
 
 # The tests' own clients reach loopback without a proxy wherever they run; the tests of proxies undo it.
 os.environ.update(dict.fromkeys(EXCEPTIONS, "127.0.0.1,localhost,::1"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _parent_ends() -> Iterator[None]:
+    """The process that forks commands ends in order."""
+    yield
+    if command_parent.cache_info().currsize:
+        command_parent().end()
+
+
+@pytest.fixture(autouse=True)
+def _commands_end() -> Iterator[None]:
+    """No command outlives the test that has started it, also where the test fails."""
+    before = len(started)
+    yield
+    for process in started[before:]:
+        kill(process)
+    del started[before:]
 
 
 @pytest.fixture(scope="session")

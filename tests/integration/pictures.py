@@ -25,8 +25,8 @@ def test_a_run_gives_the_pictures_of_the_page_and_of_its_report(
     with served(milvus.uri, tmp_path, free_port, *DATA, *PHASES) as page, browser() as seen:
         open_form(seen, page)
         seen.tab.get_by_role("button", name="Start").click()
-        seen.tab.get_by_role("tab", name="Sync vs async").click()
-        panel = seen.tab.get_by_role("region", name="Sync vs async")
+        seen.tab.get_by_role("tab", name="Variants").click()
+        panel = seen.tab.get_by_role("region", name="Variants")
         expect(panel.get_by_role("link", name="Report of this run")).to_be_visible(timeout=ENDED)
         await_rows(seen, 12)
         report = opened(seen, "Report of this run")

@@ -1,4 +1,8 @@
-"""A second locustfile: at the end it writes what the run counted, for the tests to read. It has no users."""
+"""A second locustfile: at the end it writes what the run counted, for the tests to read. It has no users.
+
+It also sets how many heartbeats of a worker its master may miss, and has users pause where a test is about something
+else than their speed, which takes all of the machine.
+"""
 
 import gc
 import json
@@ -6,11 +10,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from locust import events
+from locust import constant, events, runners
+
+runners.HEARTBEAT_LIVENESS = int(os.environ["HEARTBEATS"])
 
 
 @events.init.add_listener
 def _watch(environment: Any, **_: Any) -> None:
+    if pause := os.environ.get("PAUSE"):
+        for kind in environment.user_classes:
+            kind.wait_time = constant(float(pause))
     if environment.parsed_options.worker:
         return
     target = Path(os.environ["SPY_FILE"])

@@ -17,11 +17,12 @@ import pytest
 from tests.corpus.commands import SEARCH
 from tests.corpus.running import Command, Listener, listener
 from tests.corpus.tables import Case, read_table
+from tests.integration.forked import ForkedCommand
 from tests.integration.test_bad_inputs import CONTROLS, FAULT, HEAD
 
 FORM = {"user_count": "1", "spawn_rate": "1"}
 CASES = read_table("page")
-SECONDS = 60
+SECONDS = 120
 
 
 @dataclass
@@ -54,7 +55,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         port = str(probe.getsockname()[1])
     with listener() as nobody:
         command = Command(["locust", "-f", SEARCH, "--host", nobody.uri, "--web-host", "127.0.0.1", "--web-port", port])
-        process = subprocess.Popen(
+        process = ForkedCommand(
             command.typed(),
             cwd=folder / "work",
             env=command.environment(folder),
@@ -62,6 +63,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
         try:
             yield _await_page(Page(process, f"http://127.0.0.1:{port}", folder, nobody))

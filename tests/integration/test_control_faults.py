@@ -10,15 +10,18 @@ import pytest
 from loadgen.milvus.server import EmbeddedServer
 from loadgen.results.record import read_record
 from tests.integration.cluster_support import Cluster, Member, count_all
-from tests.integration.locust_command import AGREEING, SMALL, requests_seen
+from tests.integration.locust_command import AGREEING, SEARCHED, SMALL, requests_seen
 
-PLAN = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "3", "--warmup-seconds", "0.5")
-DATA = ("--collection", "control_faults", *SMALL, "--recall-every", "0")
+SECONDS = 2.5
+PLAN = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", str(SECONDS), "--warmup-seconds", "0.5")
+HEARTBEATS = 8
+"""Some more than Locust's 3, for a machine that is busy: the tests wait for those that are missed."""
+DATA = ("--collection", SEARCHED, *SMALL, "--recall-every", "0")
 
 
 @pytest.fixture
 def cluster(tmp_path: Path, free_port: int) -> Iterator[Cluster]:
-    with Cluster(tmp_path, free_port) as made:
+    with Cluster(tmp_path, free_port, HEARTBEATS) as made:
         yield made
 
 
@@ -39,7 +42,7 @@ def test_a_silent_worker_loses_nothing_and_the_phase_is_measured_again(
     master = cluster.master(2, "--host", milvus.uri, *DATA, *PLAN)
     one, other = cluster.worker("one"), cluster.worker("other")
     master.wait_for("Phase 2 of 4")
-    time.sleep(1.5)
+    time.sleep(1)
     other.send(signal.SIGSTOP)
     master.wait_for("failed to send heartbeat")
     time.sleep(1)
@@ -48,7 +51,7 @@ def test_a_silent_worker_loses_nothing_and_the_phase_is_measured_again(
     assert master.finish() == 0, master.run.err
     assert (one.finish(), other.finish()) == (0, 0)
     assert [window["workers_lost"] for window in master.run.told["windows"]] == [0] * 4
-    assert [window["seconds"] for window in master.run.told["windows"]] == [3.0] * 4
+    assert [window["seconds"] for window in master.run.told["windows"]] == [SECONDS] * 4
     assert searches(milvus) - before == count_all(master.run.told)
     assert "no difference" in master.run.out or "gives" in master.run.out
 
@@ -75,7 +78,7 @@ def test_a_worker_that_is_gone_for_good_marks_the_phases_and_ends_with_1(
     master = cluster.master(2, "--host", milvus.uri, *DATA, *PLAN, "--worker-grace", "2")
     one, other = cluster.worker("one"), cluster.worker("other")
     master.wait_for("Phase 2 of 4")
-    time.sleep(1.5)
+    time.sleep(1)
     other.send(number)
     assert other.finish() == (1 if number is signal.SIGTERM else -9)
     assert master.finish() == 1, master.run.err
@@ -94,7 +97,7 @@ def test_another_worker_in_place_of_a_dead_one_makes_the_plan_complete(
     cluster.worker("one")
     other = cluster.worker("other")
     master.wait_for("Phase 1 of 4")
-    time.sleep(1.5)
+    time.sleep(1)
     other.send(signal.SIGKILL)
     master.wait_for("waiting up to 120 s for others")
     cluster.worker("replacement")
@@ -109,7 +112,7 @@ def test_without_any_worker_the_run_ends_early_and_says_so(milvus: EmbeddedServe
     master = cluster.master(1, "--host", milvus.uri, *DATA, *PLAN, "--worker-grace", "1")
     worker = cluster.worker("one")
     master.wait_for("Phase 2 of 4")
-    time.sleep(1.5)
+    time.sleep(1)
     worker.send(signal.SIGKILL)
     assert master.finish() == 1, master.run.err
     assert master.last_line.startswith("Exit code 1: ended early: 1 of 4 phases (no worker is left after phase 2)")
@@ -130,7 +133,7 @@ def test_a_worker_that_joins_during_a_phase_takes_part(milvus: EmbeddedServer, c
     assert "no sync store is open" not in late.run.err
     assert "no async store is open" not in late.run.err
     if model == "open":
-        assert [window["offered"] for window in master.run.told["windows"]] == [120] * 4
+        assert [window["offered"] for window in master.run.told["windows"]] == [40 * SECONDS] * 4
 
 
 def test_a_worker_with_another_locustfile_is_refused(milvus: EmbeddedServer, cluster: Cluster) -> None:

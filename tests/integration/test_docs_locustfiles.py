@@ -14,7 +14,7 @@ from loadgen.milvus.server import EmbeddedServer
 from loadgen.results.record import read_record
 from tests.integration.locust_command import ROOT, SMALL, run_locust, start_locust
 
-SHORT = ("--concurrency", "3", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")
+SHORT = ("--concurrency", "3", "--rounds", "1", "--phase-seconds", "0.6", "--warmup-seconds", "0.2")
 DIM = 24
 ROWS = 60
 

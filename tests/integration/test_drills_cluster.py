@@ -52,7 +52,7 @@ def test_workers_whose_master_was_killed_end_by_themselves(
         workers = [cluster.worker(name, files=file) for name in ("one", "other")]
         master.wait_for("Phase 1 of 4")
         before = server.asked
-        assert wait_until(lambda: server.asked > before + 20, 30)
+        assert wait_until(lambda: server.asked > before + 20, WITHIN)
         master.send(signal.SIGKILL)
         codes = [worker.finish(HEARTBEATS + 20) for worker in workers]
         asked = server.asked

@@ -8,7 +8,7 @@ import pytest
 
 from loadgen.measure.sample import Outcome
 from loadgen.milvus.server import EmbeddedServer
-from tests.integration.cluster_support import Member
+from tests.integration.cluster_support import WITHIN, Member
 from tests.integration.drill_support import SHORT, assert_all_counted, drill, one_record
 from tests.integration.faulty_server import FaultyServer, Refusal, faulty_server
 from tests.integration.locust_command import AGREEING
@@ -21,7 +21,7 @@ PLAN = ("--concurrency", str(USERS), "--phase-seconds", "1.2", *SHORT)
 def await_searches(server: FaultyServer, number: int, run: Member) -> None:
     """Wait until so many more have arrived."""
     wanted = server.asked + number
-    assert wait_until(lambda: server.asked >= wanted or run.run.process.poll() is not None, 30)
+    assert wait_until(lambda: server.asked >= wanted or run.run.process.poll() is not None, WITHIN)
     assert server.asked >= wanted, run.finish() and run.run.err
 
 

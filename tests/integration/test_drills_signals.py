@@ -10,14 +10,14 @@ import psutil
 import pytest
 
 from loadgen.milvus.server import EmbeddedServer
-from tests.integration.cluster_support import Member, count_all
+from tests.integration.cluster_support import WITHIN, Member, count_all
 from tests.integration.drill_support import drill, one_record, outcomes_of
 from tests.integration.faulty_server import FaultyServer, faulty_server
 from tests.integration.locust_command import AGREEING
 from tests.integration.server_support import are_gone, wait_until
 
 USERS = 3
-ENDS_WITHIN = 20.0
+ENDS_WITHIN = 40.0
 """Seconds, on a machine that is busy with other tests; 5 on one that is not."""
 PLAN = ("--concurrency", str(USERS), "--rounds", "1")
 LONG = (*PLAN, "--warmup-seconds", "0", "--phase-seconds", "60")
@@ -173,7 +173,7 @@ def assert_ended(lite: EmbeddedServer, folder: Path, state: State, ending: Signa
     if any(window["seconds"] > 0 for window in run.run.told["windows"]):  # or nothing was measured, and none is kept
         assert outcomes_of(one_record(folder)).total() == sent
     if run.run.counted:
-        assert "Sync and async, level by level" in run.run.out, told
+        assert "Variants, level by level" in run.run.out, told
     if code:
         assert run.last_line.startswith(f"Exit code {code}: ended by {number.name}: "), told
 
@@ -182,7 +182,7 @@ def reach(state: State, server: FaultyServer, run: Member) -> None:
     """Return as soon as the run is in this state."""
     run.wait_for(state.ready)
     if state.is_under_load:
-        assert wait_until(lambda: server.asked > AGREEING + 20, 30), run.run.err
+        assert wait_until(lambda: server.asked > AGREEING + 20, WITHIN), run.run.err
     if state.is_silent:
         server.passing.clear()
         run.wait_for("Waiting for ")

@@ -62,8 +62,8 @@ def test_a_compare_run_started_from_the_form_fills_the_tab_and_leads_to_record_a
         assert_form(seen)
         seen.tab.get_by_label("Concurrency (run:").fill("2")
         seen.tab.get_by_role("button", name="Start").click()
-        seen.tab.get_by_role("tab", name="Sync vs async").click()
-        panel = seen.tab.get_by_role("region", name="Sync vs async")
+        seen.tab.get_by_role("tab", name="Variants").click()
+        panel = seen.tab.get_by_role("region", name="Variants")
         expect(panel.get_by_role("status")).to_contain_text("of 4: ", timeout=RUN)  # the data are loaded before
         expect(panel.locator("tr.live")).to_have_count(1, timeout=SOON)
         expect(panel.get_by_role("status")).to_have_text(re.compile(r"^phase \d of 4: a?sync, 2 users$"), timeout=SOON)
@@ -71,14 +71,14 @@ def test_a_compare_run_started_from_the_form_fills_the_tab_and_leads_to_record_a
         await_rows(seen, 4)
         page.await_state("stopped", 0)
         expect(panel.get_by_role("status")).to_have_text("The run is over.", timeout=SOON)
-        expect(seen.tab.locator("main tbody tr")).to_have_count(1, timeout=SOON)
+        expect(seen.tab.locator("main tbody tr")).to_have_count(2, timeout=SOON)
         shown = rows(seen)
         record = json.loads(opened(seen, "Run record (JSON)").locator("body").inner_text())
         assert_same_figures(shown, levels(seen), record)
         link = panel.get_by_role("link", name="Report of this run")
         expect(link).to_be_visible(timeout=RUN)
         report = opened(seen, "Report of this run")
-        assert report.url == f"{page.uri}/sync-vs-async/report"
+        assert report.url == f"{page.uri}/variants/report"
         assert record["run_id"] in report.content()
         assert_report_readable(seen, report)
         said = explain(RunRecord.model_validate_json(json.dumps(record))).lines()
@@ -112,7 +112,7 @@ def assert_same_figures(shown: list[list[str]], compared: list[list[str]], recor
     """The tab shows what the record has."""
     phases = [(phase, phase["operations"][0]) for phase in record["phases"]]
     assert [(row[0], row[1], row[2], row[3]) for row in shown] == [
-        (str(number + 1), phase["mode"], str(phase["concurrency"]), operation["operation"])
+        (str(number + 1), phase["variant"], str(phase["concurrency"]), operation["operation"])
         for number, (phase, operation) in enumerate(phases)
     ]
     assert [row[4] for row in shown] == [f"{operation['throughput']:,.1f}" for _, operation in phases]
@@ -121,7 +121,8 @@ def assert_same_figures(shown: list[list[str]], compared: list[list[str]], recor
         assert [abs(float(row[place]) - one) < 0.011 for row, one in zip(shown, wanted, strict=True)] == [True] * 4
     ratios = [(one["throughput_ratio"], one["p99_ratio"]) for one in record["comparisons"]]
     texts = [[f"{one['estimate']:.2f} ({one['low']:.2f}-{one['high']:.2f})" for one in pair] for pair in ratios]
-    assert [[cell for cell in row if ")" in cell] for row in compared] == texts
+    assert [row[2] for row in compared] == ["sync (baseline)", "async"]
+    assert [row[4:6] for row in compared] == [["", ""], *texts]
 
 
 def assert_accessible(seen: Browser) -> None:
@@ -156,10 +157,10 @@ def test_a_run_in_one_mode_is_shown_live_and_a_page_that_comes_late_sees_it(
     with served(milvus.uri, tmp_path, free_port) as page, browser() as seen:
         page.start(mode="async", user_count="2", spawn_rate="2")
         page.await_state("running", 2)
-        seen.tab.goto(f"{page.uri}/?tab=sync-vs-async")
-        panel = seen.tab.get_by_role("region", name="Sync vs async")
+        seen.tab.goto(f"{page.uri}/?tab=variants")
+        panel = seen.tab.get_by_role("region", name="Variants")
         expect(panel.get_by_role("status")).to_have_text("async, 2 users", timeout=SOON)
-        expect(panel.locator("tr.live.async")).to_have_count(1, timeout=SOON)
+        expect(panel.locator("tr.live.look-1")).to_have_count(1, timeout=SOON)
         first = float(rows(seen)[0][4].replace(",", ""))
         assert first > 0
         page.post("/stop", {})

@@ -8,9 +8,9 @@ import pytest
 from loadgen.measure.sample import Outcome
 from loadgen.milvus.server import EmbeddedServer
 from loadgen.results.record import read_record
-from tests.integration.locust_command import SMALL, run_locust
+from tests.integration.locust_command import SEARCHED, SMALL, run_locust
 
-PHASES = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "3", "--warmup-seconds", "0.5")
+PHASES = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
 USERS = """
     from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
     from loadgen import AsyncUser, SyncUser, plug
@@ -48,7 +48,7 @@ def test_a_comparison_of_searches_that_find_nothing_is_invalid(
     milvus: EmbeddedServer, tmp_path: Path, sync: str, guilty: tuple[str, ...]
 ) -> None:
     files = written(tmp_path, sync, "NONE")
-    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", "empty_one", *SMALL, *PHASES, files=files)
+    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", SEARCHED, *SMALL, *PHASES, files=files)
     assert run.code == 1, f"{run.out}\n{run.err}"
     (path,) = (tmp_path / "runs").glob("[!.]*.json")
     (found,) = read_record(path).comparisons
@@ -63,8 +63,8 @@ def test_one_mode_that_finds_nothing_fails_unless_it_may(
     milvus: EmbeddedServer, tmp_path: Path, flags: tuple[str, ...], code: int
 ) -> None:
     files = written(tmp_path, "NONE", "NONE")
-    alone = ("--mode", "async", "-u", "2", "-r", "2", "-t", "3s", *flags)
-    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", "empty_one", *SMALL, *alone, files=files)
+    alone = ("--mode", "async", "-u", "2", "-r", "2", "-t", "2s", *flags)
+    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", SEARCHED, *SMALL, *alone, files=files)
     assert run.code == code, f"{run.out}\n{run.err}"
     (path,) = (tmp_path / "runs").glob("[!.]*.json")
     (phase,) = read_record(path).phases

@@ -12,7 +12,7 @@ import pytest
 from pymilvus import DataType, MilvusClient
 
 from loadgen.milvus.server import EmbeddedServer, start_server
-from tests.integration.locust_command import SMALL, requests_seen, run_locust, start_locust
+from tests.integration.locust_command import ENDS_WITHIN, SEARCHED, SMALL, requests_seen, run_locust, start_locust
 from tests.integration.server_support import are_gone, wait_until
 
 
@@ -32,7 +32,7 @@ def test_every_fault_is_told_in_one_message_before_any_load(milvus: EmbeddedServ
 
 
 def test_a_wrong_setting_leaves_no_forked_worker_behind(tmp_path: Path) -> None:
-    run = start_locust(tmp_path, "--headless", "--processes", "2", "--rows", "-4").finish(30)
+    run = start_locust(tmp_path, "--headless", "--processes", "2", "--rows", "-4").finish(ENDS_WITHIN)
     assert run.code == 2
     assert "--rows -4" in run.err
     family = [process for process in psutil.process_iter() if _group(process) == run.process.pid]
@@ -41,7 +41,7 @@ def test_a_wrong_setting_leaves_no_forked_worker_behind(tmp_path: Path) -> None:
 
 def test_a_master_whose_workers_do_not_come_could_not_start(milvus: EmbeddedServer, tmp_path: Path) -> None:
     master = ("--headless", "--master", "--expect-workers", "1", "--expect-workers-max-wait", "1")
-    run = start_locust(tmp_path, *master, "--host", milvus.uri, "--collection", "no_workers", *SMALL).finish(60)
+    run = start_locust(tmp_path, *master, "--host", milvus.uri, "--collection", SEARCHED, *SMALL).finish(60)
     assert run.code == 2, f"1 is a run that failed\n{run.err}"
     assert "Gave up waiting for workers to connect" in run.err
     assert run.err.rstrip().endswith("The run did not begin: see the log above.")
@@ -95,7 +95,7 @@ def test_another_dimension_and_somebody_elses_collection_are_refused(milvus: Emb
 
 
 def test_a_password_is_in_nothing_that_is_printed(milvus: EmbeddedServer, tmp_path: Path) -> None:
-    flags = ("--headless", "--host", milvus.uri, "--collection", "faults_token", *SMALL, "--mode", "sync", "-t", "1s")
+    flags = ("--headless", "--host", milvus.uri, "--collection", SEARCHED, *SMALL, "--mode", "sync", "-t", "1s")
     run = start_locust(tmp_path, *flags, LOADGEN_TOKEN="root:Verborgen").finish()
     run.assert_good()
     assert "Verborgen" not in run.out + run.err + (tmp_path / "run.json").read_text()
@@ -141,7 +141,7 @@ def test_a_run_that_is_killed_leaves_no_server(tmp_path: Path) -> None:
     below = psutil.Process(run.process.pid).children(recursive=True)
     assert below, "the embedded server"
     run.process.send_signal(signal.SIGKILL)
-    run.process.communicate(timeout=30)
+    run.process.communicate(timeout=90)
     assert wait_until(lambda: are_gone(below), 15)
 
 
@@ -167,9 +167,9 @@ def test_ctrl_c_while_the_collection_is_made_leaves_one_that_the_next_run_knows(
     flags = ("--headless", "--host", milvus.uri, "--collection", "faults_made", *SMALL, "--mode", "sync", "-t", "1s")
     client = MilvusClient(uri=milvus.uri, dedicated=True)
     run = start_locust(tmp_path, *flags)
-    assert wait_until(lambda: bool(client.has_collection("faults_made")), 30)
+    assert wait_until(lambda: bool(client.has_collection("faults_made")), 90)
     run.interrupt()
-    run.finish(10)
+    run.finish(ENDS_WITHIN)
     assert run.code == 130
     assert start_locust(tmp_path / "again", *flags).finish().code == 0
     client.close()
@@ -182,7 +182,7 @@ def test_ctrl_c_while_the_data_loads_ends_without_a_traceback(milvus: EmbeddedSe
         if "loading" in line:
             break
     run.interrupt()
-    run.finish(10)
+    run.finish(ENDS_WITHIN)
     assert run.code == 130
     assert "Traceback" not in run.err
     assert "Interrupted before the run began" in run.err

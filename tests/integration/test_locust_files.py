@@ -11,9 +11,9 @@ from loadgen.datasets import INSERTED, Dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer
 from loadgen.milvus.store import close_stores, open_stores, to_query
-from tests.integration.locust_command import SMALL, run_locust, settings_of
+from tests.integration.locust_command import SEARCHED, SMALL, run_locust, settings_of
 
-SHORT = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.5")
+SHORT = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "0.6", "--warmup-seconds", "0.2")
 
 
 def rows(uri: str, collection: str, where: str = "") -> int:
@@ -34,10 +34,10 @@ def server(request: pytest.FixtureRequest) -> EmbeddedServer:
 
 
 def test_search_finds_a_row_by_its_own_vector_after_the_run(server: EmbeddedServer, tmp_path: Path) -> None:
-    run = run_locust(tmp_path, "--host", server.uri, "--collection", "files_search", *SMALL, *SHORT)
+    run = run_locust(tmp_path, "--host", server.uri, "--collection", SEARCHED, *SMALL, *SHORT)
     run.assert_good()
     assert set(run.counted) == {"sync search", "async search"}
-    settings = settings_of(server.uri, collection="files_search")
+    settings = settings_of(server.uri, collection=SEARCHED)
     stores = open_stores(settings, Mode.SYNC)
     dataset = Dataset(settings)
     found = stores[0].query(to_query(dataset.vectors(7, 8)[0], settings))

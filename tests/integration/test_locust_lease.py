@@ -4,15 +4,15 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from loadgen.milvus.server import EmbeddedServer
+from tests.integration.forked import run_forked
 from tests.integration.lease_support import rows_of
-from tests.integration.locust_command import ROOT, SMALL, Run, requests_seen, run_locust, start_locust
+from tests.integration.locust_command import LOADGEN, ROOT, SMALL, Run, requests_seen, run_locust, start_locust
 from tests.integration.server_support import wait_until
 
 pytestmark = pytest.mark.timeout(900)  # a dozen commands, one after another
@@ -41,17 +41,9 @@ def touched(server: EmbeddedServer) -> Counter[str]:
 
 
 def prepare(*flags: str) -> "subprocess.CompletedProcess[str]":
-    command = [
-        sys.executable,
-        "-m",
-        "loadgen.cli.main",
-        "prepare",
-        "-f",
-        str(ROOT / "locustfiles" / "search.py"),
-        *flags,
-    ]
+    command = [LOADGEN, "prepare", "-f", str(ROOT / "locustfiles" / "search.py"), *flags]
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, env=clean)
+    return run_forked(command, ROOT, clean)
 
 
 def manifest_of(folder: Path) -> dict[str, object]:

@@ -19,9 +19,12 @@ from loadgen.results.comparison import compare_phases
 from loadgen.results.levels import draws_of
 from loadgen.results.record import RunRecord, read_record
 from loadgen.results.verdict import explain
-from tests.integration.locust_command import SMALL, Run, run_locust, start_locust
+from tests.integration.locust_command import SEARCHED, SMALL, Run, run_locust, start_locust
 
-PHASES = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "3", "--warmup-seconds", "0.5")
+SECONDS, WARM_UP = 1.2, 0.3
+PHASES = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", str(SECONDS), "--warmup-seconds", str(WARM_UP))
+HEARTBEATS = {"HEARTBEATS": "4"}
+"""For the test that waits for those that are missed."""
 
 
 def only_record(folder: Path) -> Path:
@@ -57,17 +60,18 @@ def test_a_compare_run_keeps_its_phases_and_its_verdict(
     milvus: EmbeddedServer, tmp_path: Path, layout: tuple[str, ...]
 ) -> None:
     run = run_locust(
-        tmp_path, "--host", milvus.uri, "--collection", "record_one", *SMALL, *PHASES, *layout, "--report", "html"
+        tmp_path, "--host", milvus.uri, "--collection", SEARCHED, *SMALL, *PHASES, *layout, "--report", "html"
     )
     run.assert_good()
     record = assert_agrees(run, tmp_path)
     assert [phase["mode"] for phase in record["phases"]] == ["sync", "async", "async", "sync"]
     for phase in record["phases"]:
-        assert (phase["model"], phase["concurrency"], phase["seconds"], phase["workers_lost"]) == ("closed", 2, 3, 0)
+        assert (phase["model"], phase["concurrency"], phase["workers_lost"]) == ("closed", 2, 0)
+        assert phase["seconds"] == SECONDS
         assert 0 < phase["generator"]["cpu_ratio"] < 3
         assert 0 < phase["generator"]["in_flight_mean"] <= phase["generator"]["in_flight_max"] <= 2, "both users wait"
         one = phase["operations"][0]
-        assert one["throughput"] == pytest.approx(sum(one["outcomes"].values()) / 3)
+        assert one["throughput"] == pytest.approx(sum(one["outcomes"].values()) / SECONDS)
         times = one["service_seconds"]
         assert 0 < times["p50"] <= times["p90"] <= times["p95"] <= times["p99"] <= times["p99_9"] <= times["max"]
     (comparison,) = record["comparisons"]
@@ -91,7 +95,7 @@ def assert_reported(run: Run, path: Path) -> None:
     began = [phase.started_at for phase in record.phases if phase.started_at]
     steps = [(later - sooner).total_seconds() for sooner, later in pairwise(began)]
     assert len(steps) == 3
-    assert all(3.5 <= step < 30 for step in steps), steps
+    assert all(SECONDS + WARM_UP <= step < 120 for step in steps), steps
     assert 0 <= (began[0] - record.started_at).total_seconds() < 60
     for phase in record.phases:
         assert sum(piece.operations for piece in phase.operations[0].slices) == phase.operations[0].outcomes[Outcome.OK]
@@ -119,15 +123,15 @@ def drawn_again(record: RunRecord) -> tuple[float, float, float]:
     return found.estimate, found.low, found.high
 
 
-def test_a_crash_costs_at_most_the_phase_that_ran(milvus: EmbeddedServer, tmp_path: Path) -> None:
-    flags = ("--headless", "--host", milvus.uri, "--collection", "record_one", *SMALL, *PHASES)
+def test_a_crash_costs_at_most_the_phase_that_ran(lite: EmbeddedServer, tmp_path: Path) -> None:
+    flags = ("--headless", "--host", lite.uri, "--collection", "record_crash", *SMALL, *PHASES)
     run = start_locust(tmp_path, *flags)
     assert run.process.stderr
     for line in run.process.stderr:
         if "Phase 3 of 4" in line:
             break
     run.process.kill()
-    run.process.communicate(timeout=30)
+    run.process.communicate(timeout=90)
     record = read_record(only_record(tmp_path))
     assert [phase.mode.value for phase in record.phases] == ["sync", "async"]
     assert record.comparisons == ()
@@ -139,7 +143,7 @@ def test_a_lost_worker_marks_its_phase_and_the_run_goes_on(
     port = str(free_port)
     flags = (
         "--collection",
-        "record_one",
+        SEARCHED,
         *SMALL,
         "--concurrency",
         "4",
@@ -153,15 +157,15 @@ def test_a_lost_worker_marks_its_phase_and_the_run_goes_on(
         "0",
     )
     waiting = ("--headless", "--master", "--master-bind-port", port, "--expect-workers", "2")
-    master = start_locust(tmp_path / "master", "--host", milvus.uri, *flags, *waiting)
-    workers = [start_locust(tmp_path / f"worker{n}", "--worker", "--master-port", port) for n in range(2)]
+    master = start_locust(tmp_path / "master", "--host", milvus.uri, *flags, *waiting, **HEARTBEATS)
+    workers = [start_locust(tmp_path / f"worker{n}", "--worker", "--master-port", port, **HEARTBEATS) for n in range(2)]
     assert master.process.stderr
     for line in master.process.stderr:
         if "Phase 1 of 4" in line:
             break
     time.sleep(3)
     workers[0].process.kill()
-    workers[0].process.communicate(timeout=30)
+    workers[0].process.communicate(timeout=90)
     master.finish(150)
     workers[1].finish(30)
     record = read_record(only_record(tmp_path / "master"))
@@ -186,7 +190,7 @@ def test_requirements_are_told_and_decide_the_exit_code(
         "--host",
         milvus.uri,
         "--collection",
-        "record_one",
+        SEARCHED,
         *SMALL,
         "--mode",
         "async",

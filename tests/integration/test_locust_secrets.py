@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from loadgen.milvus.server import EmbeddedServer
+from tests.integration.locust_command import ENDS_WITHIN
 from tests.integration.recording_server import Heard, recording_server
 from tests.integration.server_support import wait_until
 from tests.integration.store_support import guarded_milvus
@@ -59,7 +60,7 @@ def send(page: Page, path: str, form: dict[str, str] | None, **headers: str) -> 
 
 def shown_everywhere(page: Page) -> str:
     """All that the page's routes say, on one heap."""
-    paths = (*PAGES, "/stats/requests/csv", "/stats/failures/csv", "/exceptions/csv", "/sync-vs-async/data", "/login")
+    paths = (*PAGES, "/stats/requests/csv", "/stats/failures/csv", "/exceptions/csv", "/variants/data", "/login")
     return "\n".join(send(page, path, None)[1] for path in paths)
 
 
@@ -71,7 +72,7 @@ def test_the_token_is_not_sent_to_another_host(token: dict[str, str], tmp_path: 
         assert f"--token: was given for {NOBODY} and is not sent to {other.uri}" in answer["message"]
         assert page.shown["host"] == NOBODY
         page.run.interrupt()
-        page.run.finish(20)
+        page.run.finish(ENDS_WITHIN)
     assert (other.methods, other.tokens) == ([], [])
     assert SECRET not in page.run.out + page.run.err
 
@@ -84,7 +85,7 @@ def test_a_token_typed_together_with_the_host_is_sent_there_and_the_old_one_neve
         assert wait_until(lambda: len(other.tokens) > 0, GIVES_UP)
         assert_started_without(page, other, FORM | {"host": other.uri, "token": ""})
         page.run.interrupt()
-        page.run.finish(20)
+        page.run.finish(ENDS_WITHIN)
     assert set(other.tokens) == {"guest:typed"}
     assert "guest:typed" not in page.run.out + page.run.err
 
@@ -124,7 +125,7 @@ def test_no_spelling_of_another_address_gets_the_token(tmp_path: Path, free_port
                 assert wait_until(lambda: page.state in (("ready", 0), ("stopped", 0)), GIVES_UP)
         assert SECRET not in shown_everywhere(page)
         page.run.interrupt()
-        page.run.finish(20)
+        page.run.finish(ENDS_WITHIN)
     assert [token for token in other.tokens if SECRET in token] == []
 
 
@@ -140,7 +141,7 @@ def test_a_refused_token_never_replaces_the_good_one(tmp_path: Path, free_port: 
         assert wait_until(lambda: page.start(mode="sync", token=MASK)["success"] is True, GIVES_UP)
         page.await_state("running", 1)
         page.run.interrupt()
-        page.run.finish(20).assert_good()
+        page.run.finish(ENDS_WITHIN).assert_good()
     assert page.run.out.count("Run record") <= 1
     assert "WRONG" not in page.run.out + page.run.err
 
@@ -159,7 +160,7 @@ def test_a_password_in_the_host_is_a_token_and_appears_nowhere(
         time.sleep(1)
         assert SECRET not in shown_everywhere(page)
         page.run.interrupt()
-        page.run.finish(30).assert_good()
+        page.run.finish(ENDS_WITHIN).assert_good()
     assert SECRET not in page.run.out + page.run.err
     [record] = (tmp_path / "runs").glob("*.json")
     assert json.loads(record.read_text())["manifest"]["settings"]["host"] == milvus.uri
@@ -315,7 +316,7 @@ def test_an_embedded_server_that_was_killed_is_started_again_for_the_next_run(tm
             page.await_state("stopped", 0)
             assert page.counts["sync"] > 0
         page.run.interrupt()
-        page.run.finish(20)
+        page.run.finish(ENDS_WITHIN)
 
 
 def kill_embedded(page: Page) -> None:

@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 from loadgen.milvus.server import EmbeddedServer
-from tests.integration.locust_command import AGREEING, SMALL, Run, requests_seen, start_locust
+from tests.integration.locust_command import AGREEING, ENDS_WITHIN, SEARCHED, SMALL, Run, requests_seen, start_locust
 from tests.integration.relay import StallingRelay
 
 SLOW = 4.2
 """Seconds of every 4.6 in which the server answers nothing."""
-PHASES = ("--concurrency", "3", "--rounds", "1", "--collection", "slow_server", *SMALL)
+PHASES = ("--concurrency", "3", "--rounds", "1", "--collection", SEARCHED, *SMALL)
 
 
 def read_until(run: Run, text: str) -> None:
@@ -53,7 +53,7 @@ def test_operations_longer_than_the_time_for_an_end_are_answered_between_phases(
     assert all(set(part["outcomes"]) <= {"ok"} for part in record["outside"]), "what ended after them was answered"
 
 
-def test_ctrl_c_while_the_last_operations_of_a_phase_are_waited_for_ends_within_five_seconds(
+def test_ctrl_c_while_the_last_operations_of_a_phase_are_waited_for_ends_soon(
     milvus: EmbeddedServer, tmp_path: Path
 ) -> None:
     with StallingRelay(milvus.uri, stall=0.0, every=1.0) as relay:
@@ -64,7 +64,7 @@ def test_ctrl_c_while_the_last_operations_of_a_phase_are_waited_for_ends_within_
         read_until(run, "Waiting for 3 users to end, 3 operations of theirs are in flight")
         time.sleep(0.5)
         run.interrupt()
-        run.finish(6)
+        run.finish(ENDS_WITHIN)
     assert run.code == 130, "ended before its plan was complete"
     assert "Traceback" not in run.out + run.err
     assert "no answer when the user was ended" in run.err

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from loadgen.milvus.server import EmbeddedServer
-from tests.integration.locust_command import LOCUST, ROOT, SMALL, own_master_port, start_locust
+from tests.integration.forked import run_forked
+from tests.integration.locust_command import LOADGEN, LOCUST, ROOT, SMALL, own_master_port, start_locust
 from tests.integration.server_support import alive, are_gone, wait_until
 
 HEAD = "from locust import events, task\nfrom loadgen import AsyncUser, SyncUser, plug\n"
@@ -51,6 +52,8 @@ BROKEN = {
     "handle.py": (f"{HEAD}plug(7)\n{USERS}", "handle.py, line 3: AttributeError: 'int' object has no attribute"),
 }
 """Locustfiles, and a piece of the one line that is told of each."""
+FRESH = ("syntax.py", "helper.py", "leaves.py", "typed.py")
+"""The first is refused before anything is imported: a command that was forked has no such moment."""
 PREPARED = ("syntax.py", "helper.py", "no_user.py", "no_plug.py", "unknown.py", "empty.py")
 
 
@@ -75,10 +78,13 @@ def hook() -> tuple[str, str]:
     return found[0], target
 
 
-def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+def run(folder: Path, *command: str, fresh: bool = True) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end; one that is not `fresh` is forked, and is what a command is after it was replaced."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
     path = os.pathsep.join(filter(None, [str(folder / "installed"), str(ROOT), clean.get("PYTHONPATH", "")]))
     variables = clean | {"PYTHONPATH": path} | own_master_port()
+    if not fresh:
+        return run_forked(list(command), folder, variables)
     return subprocess.run(
         command,
         cwd=folder,
@@ -105,7 +111,8 @@ def assert_refused(done: "subprocess.CompletedProcess[str]", words: str) -> None
 def test_a_locustfile_that_does_not_load_is_told_in_one_line(name: str, folder: Path) -> None:
     text, words = BROKEN[name]
     (folder / name).write_text(text)
-    assert_refused(run(folder, LOCUST, "-f", name, "--headless", "--host", "http://127.0.0.1:1", "-t", "1s"), words)
+    command = (LOCUST, "-f", name, "--headless", "--host", "http://127.0.0.1:1", "-t", "1s")
+    assert_refused(run(folder, *command, fresh=name in FRESH), words)
 
 
 def test_the_second_of_two_locustfiles_is_told_too(folder: Path) -> None:
@@ -126,7 +133,7 @@ def test_other_peoples_locustfiles_break_as_ever(folder: Path) -> None:
 def test_prepare_tells_it_in_the_same_words(name: str, folder: Path) -> None:
     text, words = BROKEN.get(name, ("", "empty.py: has no user class."))
     (folder / name).write_text(text)
-    done = run(folder, sys.executable, "-m", "loadgen.cli.main", "prepare", "-f", name, "--host", "http://127.0.0.1:1")
+    done = run(folder, LOADGEN, "prepare", "-f", name, "--host", "http://127.0.0.1:1", fresh=name in FRESH)
     assert_refused(done, words)
 
 

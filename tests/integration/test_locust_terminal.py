@@ -15,14 +15,15 @@ from pathlib import Path
 import pytest
 
 from loadgen.milvus.server import EmbeddedServer
-from tests.integration.locust_command import LOCUST, ROOT, SMALL, run_locust
+from tests.integration.forked import ForkedCommand
+from tests.integration.locust_command import LOCUST, ROOT, SEARCHED, SMALL, run_locust
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 LOG = re.compile(r"\[\d{4}-\d\d-\d\d .*?/(INFO|WARNING|ERROR)/")
 LOADING = ("--rows", "6000", "--dim", "16", "--clusters", "8", "--queries", "50", "--fresh")
 SLOWLY = ("--batch-size", "10", "--load-in-flight", "1")
 """600 RPCs one after another: more than the second after which a loading is told."""
-PLAN = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1.2", "--warmup-seconds", "0.2")
+PLAN = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")
 BAR = "[━╸╺ ]+"
 """Without colours (NO_COLOR) what is yet to come is blank."""
 FIGURES = r"[\d,]+\.\d operations/s, p50 [\d,]+\.\d\d ms, p99 [\d,]+\.\d\d ms"
@@ -41,7 +42,9 @@ class Seen:
     """The terminal's own settings are as before."""
 
 
-def on_terminal(folder: Path, *arguments: str, act: Callable[[str], bool] | None = None, timeout: float = 90) -> Seen:
+def on_terminal(
+    folder: Path, *arguments: str, act: Callable[[str], bool] | None = None, timeout: float = 90, fresh: bool = False
+) -> Seen:
     """Run a command with a terminal of 150 columns for all but its standard output.
 
     `act` sees all that was written so far; as soon as it is True, Ctrl-C is pressed.
@@ -55,7 +58,7 @@ def on_terminal(folder: Path, *arguments: str, act: Callable[[str], bool] | None
     folder.mkdir(exist_ok=True)
     command = [LOCUST, "-f", str(ROOT / "locustfiles" / "search.py"), "--headless", *arguments]
     with (folder / "out").open("w") as out:
-        process = subprocess.Popen(
+        process = (subprocess.Popen if fresh else ForkedCommand)(
             command, cwd=folder, env=clean | {"TERM": "xterm"}, stdin=inside, stdout=out, stderr=inside,
             start_new_session=True,
         )  # fmt: skip
@@ -118,8 +121,9 @@ def test_ctrl_c_in_a_phase_leaves_the_terminal_as_it_was(
     milvus: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    where = ("--host", milvus.uri, "--collection", "terminal_stopped", *SMALL)
-    seen = on_terminal(tmp_path, *where, "--mode", "sync", "-t", "60s", act=lambda screen: "operations/s" in screen)
+    where = ("--host", milvus.uri, "--collection", SEARCHED, *SMALL)
+    run = (*where, "--mode", "sync", "-t", "60s")
+    seen = on_terminal(tmp_path, *run, act=lambda screen: "operations/s" in screen, fresh=True)
     assert seen.code == 130, seen.screen
     assert_left_as_it_was(seen)
     assert re.search(rf"sync, 1 user {BAR}[\d,.]+ operations/s", re.sub(r"\x1b\[[\d;]*m", "", seen.screen))
@@ -134,7 +138,7 @@ def test_ctrl_c_while_loading_leaves_the_terminal_as_it_was(milvus: EmbeddedServ
 
 
 def test_without_a_terminal_there_are_plain_lines_a_few_for_each_phase(milvus: EmbeddedServer, tmp_path: Path) -> None:
-    where = ("--host", milvus.uri, "--collection", "terminal_none", *SMALL)
+    where = ("--host", milvus.uri, "--collection", SEARCHED, *SMALL)
     run = run_locust(tmp_path, *where, *PLAN)
     run.assert_good()
     assert "\x1b" not in run.err + run.out

@@ -123,7 +123,7 @@ def act():
 """
     ended = 2 if layout else 1  # one in each process
     told = f"{ended} user{'s' if layout else ''} ended before the end of the run"
-    done = run(tmp_path, lite.uri, text, "--mode", mode, "-u", "4", "-r", "4", "-t", "4s", *layout)
+    done = run(tmp_path, lite.uri, text, "--mode", mode, "-u", "4", "-r", "4", "-t", "7s", *layout)
     assert done.code == 1, done.err
     assert done.out.rstrip().endswith(f"Exit code 1: {told}.")
     record = one_record(tmp_path)

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from loadgen.exporters import Exporter, Role, new_registry, serve
 from loadgen.milvus.server import EmbeddedServer
 from tests.integration.cluster_support import count_all
-from tests.integration.locust_command import ROOT, SMALL, Run, run_locust, start_locust
+from tests.integration.locust_command import ENDS_WITHIN, ROOT, SEARCHED, SMALL, Run, run_locust, start_locust
 
 LOCAL = ROOT / "k8s" / "monitoring" / "local"
 RULES = ROOT / "charts" / "milvus-loadgen" / "rules" / "loadgen.yaml"
@@ -71,7 +71,7 @@ def test_an_address_of_another_machine_is_told_before_the_load(tmp_path: Path) -
 def test_metrics_stay_after_ctrl_c_with_all_that_was_counted_until_another_ctrl_c(
     milvus: EmbeddedServer, tmp_path: Path
 ) -> None:
-    flags = ("--host", milvus.uri, "--collection", "metrics_end", *SMALL, "--mode", "sync", "-u", "2")
+    flags = ("--host", milvus.uri, "--collection", SEARCHED, *SMALL, "--mode", "sync", "-u", "2")
     run = start_locust(tmp_path, "--headless", *flags, "--metrics-port", "0", "--metrics-linger", "120")
     assert run.process.stderr
     for line in run.process.stderr:
@@ -84,7 +84,7 @@ def test_metrics_stay_after_ctrl_c_with_all_that_was_counted_until_another_ctrl_
         pytest.fail("the metrics did not stay")
     told = read(found[1])
     run.interrupt()
-    run.finish(10).assert_good()
+    run.finish(ENDS_WITHIN).assert_good()
     assert told["loadgen_operations_total"] == run.told["stats"]["sync search"] == count_all(run.told)
     assert told["loadgen_service_seconds_count"] == told["loadgen_operations_total"]
     assert "loadgen_phase_info" not in told, "the phase is over"
@@ -96,24 +96,28 @@ def test_what_the_users_can_do_is_told_with_0_before_there_is_a_run(tmp_path: Pa
         probe.bind(("127.0.0.1", 0))
         web_port = probe.getsockname()[1]
     web = ("--web-host", "127.0.0.1", "--web-port", str(web_port))
-    run = start_locust(tmp_path, "--host", "http://127.0.0.1:1", *web, "--metrics-port", "0", files="mixed.py")
+    flags = ("--host", "http://127.0.0.1:1", *web, "--variants", "sync; async connections=2", "--metrics-port", "0")
+    run = start_locust(tmp_path, *flags, files="mixed.py")
     assert run.process.stderr
     found = next(match for line in run.process.stderr if (match := re.search(r"Metrics are at (\S+)", line)))
     with urlopen(found[1], timeout=5) as answer:  # noqa: S310 - an address on this machine
         text = answer.read().decode()
-    told = re.findall(r'loadgen_operations_total\{.*mode="(\w+)",operation="(\w+)",outcome="ok"\} (\S+)', text)
-    assert sorted(told) == [
-        (mode, name, "0.0") for mode in ("async", "sync") for name in ("delete", "insert", "search")
+    labels = 'variant="([^"]+)",mode="(\\w+)",client="llamaindex",operation="(\\w+)"'
+    told = re.findall(rf'loadgen_operations_total\{{{labels},outcome="ok"\}} (\S+)', text)
+    assert told == [
+        (variant, mode, name, "0.0")
+        for variant, mode in (("sync", "sync"), ("async connections=2", "async"))
+        for name in ("delete", "insert", "search")
     ]
     run.interrupt()
-    run.finish(20)
+    run.finish(ENDS_WITHIN)
 
 
 def test_a_worker_that_joins_in_the_middle_of_a_phase_tells_of_it(milvus: EmbeddedServer, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    data = ("--host", milvus.uri, "--collection", "metrics_join", *SMALL, "--concurrency", "4", "--phase-seconds", "90")
+    data = ("--host", milvus.uri, "--collection", SEARCHED, *SMALL, "--concurrency", "4", "--phase-seconds", "90")
     waiting = ("--headless", "--master", "--master-bind-port", port, "--expect-workers", "1", "--metrics-port", "0")
     joining = ("--worker", "--master-port", port, "--metrics-port", "0")
     runs = [start_locust(tmp_path / "master", *waiting, *data), start_locust(tmp_path / "first", *joining)]
@@ -126,7 +130,7 @@ def test_a_worker_that_joins_in_the_middle_of_a_phase_tells_of_it(milvus: Embedd
         for run in runs:
             run.interrupt()
         for run in runs:
-            run.finish(30)
+            run.finish(ENDS_WITHIN)
 
 
 def address_of(run: Run) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from dashboards.queries import mode_throughput
+from dashboards.queries import baselines, mean_throughput
 from loadgen.milvus.server import EmbeddedServer
-from tests.integration.locust_command import ROOT, SMALL, Run, start_locust
+from tests.integration.locust_command import ROOT, SEARCHED, SMALL, Run, start_locust
 from tests.integration.monitoring_support import (
     GROUPING,
     MATCHER,
@@ -29,6 +29,9 @@ from tests.integration.monitoring_support import (
 )
 
 LINGER = 4
+TWO = "async connections=2"
+VARIANTS = {"sync": "sync", "async": "async", TWO: "async"}
+"""The mode of each variant of the comparison."""
 PHASES = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "7", "--warmup-seconds", "1")
 
 
@@ -114,11 +117,11 @@ def prometheus(milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def compared(prometheus: Prometheus, milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
-    """Searches, inserts and deletes in both modes."""
+    """Searches, inserts and deletes of three variants."""
     folder = tmp_path_factory.mktemp("compared")
     file = folder / "measured.py"
     file.write_text((ROOT / "locustfiles" / "mixed.py").read_text() + MEASURED)
-    flags = ("--host", milvus.uri, "--collection", "monitoring_mixed", *PHASES)
+    flags = ("--host", milvus.uri, "--collection", "monitoring_mixed", "--variants", "; ".join(VARIANTS), *PHASES)
     return scrape(prometheus, folder, 0, *flags, files=str(file))
 
 
@@ -130,7 +133,7 @@ def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.T
         "--host",
         milvus.uri,
         "--collection",
-        "monitoring_search",
+        SEARCHED,
         "--mode",
         "async",
         "-u",
@@ -138,7 +141,7 @@ def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.T
         "-r",
         "4",
         "-t",
-        "4s",
+        "8s",
     )
     return scrape(prometheus, tmp_path_factory.mktemp("steady"), 0, *flags, files="search.py")
 
@@ -163,6 +166,10 @@ def test_every_variable_finds_its_values(compared: Scraped) -> None:
         found[place.partition("$")[2]] = {one.get(label) for one in answer}
     assert compared.record["run_id"] in found["run"]
     assert found["operation"] == {"search", "insert", "delete", "ask"}
+    assert found["variant"] == set(VARIANTS)
+    query = fill_in(baselines(), compared.end - compared.start, run=compared.record["run_id"])
+    offered = compared.prometheus.values(query, compared.end)
+    assert offered == {("sync",): 2, ("async",): 1, (TWO,): 1}, "the run's own baseline before the others"
     assert found["namespace"] == found["milvus_namespace"] == {"local"}
     assert found["milvus"] == {"milvus"}
 
@@ -185,12 +192,12 @@ def test_every_recording_rule_has_data_and_every_alert_names_what_is_there(compa
 
 
 def test_a_wrong_name_in_a_query_is_found(compared: Scraped) -> None:
-    right = 'sum by (mode) (rate(loadgen_operations_total{namespace=~".*"}[8s]))'
+    right = 'sum by (variant) (rate(loadgen_operations_total{namespace=~".*"}[8s]))'
     assert find_unknown(compared.prometheus, right, compared.span) == []
     for wrong, told in (
-        (right.replace("_operations_", "_requests_"), ['loadgen_requests_total{namespace=~".*"}', "mode"]),
+        (right.replace("_operations_", "_requests_"), ['loadgen_requests_total{namespace=~".*"}', "variant"]),
         (right.replace("namespace", "name_space"), ["loadgen_operations_total: name_space"]),
-        (right.replace("mode", "modes"), ["modes"]),
+        (right.replace("variant", "variants"), ["variants"]),
     ):
         assert find_unknown(compared.prometheus, wrong, compared.span) == told
 
@@ -199,12 +206,12 @@ def test_operations_add_up_over_the_workers_to_locusts_own_table(compared: Scrap
     for scraped in (compared, steady):
         run_id = scraped.record["run_id"]
         query = (
-            "sum by (mode, operation) (loadgen_operations_total"
+            "sum by (variant, operation) (loadgen_operations_total"
             f' * on (instance) group_left () loadgen_run_info{{run_id="{run_id}"}}) > 0'
         )
         found = {
-            f"{mode} {operation}": count
-            for (mode, operation), count in scraped.prometheus.values(query, scraped.last).items()
+            f"{variant} {operation}": count
+            for (operation, variant), count in scraped.prometheus.values(query, scraped.last).items()
         }
         assert found == scraped.run.told["stats"]
         by_role = scraped.prometheus.values("count by (pod) (loadgen_operations_total)", scraped.last)
@@ -233,47 +240,82 @@ def test_a_panels_figures_are_those_of_the_record(compared: Scraped) -> None:
     record, seconds = compared.record, compared.last - compared.start
     panels = dict(panel_queries())
     chosen = {"run": record["run_id"], "operation": "search"}
-    shown = {}
-    for mode in ("sync", "async"):
-        phases = [phase for phase in record["phases"] if phase["mode"] == mode]
+    told = compared.prometheus.values(fill_in(mean_throughput(), seconds, **chosen), compared.last)
+    shown = {variant: value for (variant,), value in told.items()}
+    assert set(shown) == set(VARIANTS)
+    means, medians = {}, {}
+    for variant in VARIANTS:
+        phases = [phase for phase in record["phases"] if phase["variant"] == variant]
         searches = [one for phase in phases for one in phase["operations"] if one["operation"] == "search"]
-        mean = sum(one["throughput"] for one in searches) / len(phases)
-        shown[mode] = compared.prometheus.value(fill_in(mode_throughput(mode), seconds, **chosen), compared.last)
-        told = compared.prometheus.range(f'loadgen_active_seconds_total{{mode="{mode}"}}', *compared.span)
-        assert shown[mode] == pytest.approx(mean, rel=0.45), f"the panel has the warm-up too; seconds told: {told}"
-    ratio = fill_in(panels["sync-async: Throughput, async to sync A"], seconds, **chosen)
-    assert compared.prometheus.value(ratio, compared.last) == pytest.approx(shown["async"] / shown["sync"])
-    levels = fill_in(panels["sync-async: Throughput by concurrency A"], seconds, **chosen)
+        means[variant] = sum(one["throughput"] for one in searches) / len(phases)
+        medians[variant] = sum(median_of(one) for one in searches) / len(phases)
+        active = compared.prometheus.range(f"loadgen_active_seconds_total{{variant='{variant}'}}", *compared.span)
+        assert shown[variant] == pytest.approx(means[variant], rel=0.45), f"the panel has the warm-up too; {active}"
+    for baseline in VARIANTS:
+        others = {(variant,): shown[variant] / shown[baseline] for variant in VARIANTS if variant != baseline}
+        ratios = fill_in(panels["variants: Throughput, to $baseline A"], seconds, **chosen, baseline=baseline)
+        assert compared.prometheus.values(ratios, compared.last) == pytest.approx(others)
+        for (variant,), ratio in compared.prometheus.values(ratios, compared.last).items():
+            assert ratio == pytest.approx(means[variant] / means[baseline], rel=0.3)
+        ratios = fill_in(panels["variants: Response p50, to $baseline A"], seconds, **chosen, baseline=baseline)
+        for (variant,), ratio in compared.prometheus.values(ratios, compared.last).items():
+            assert ratio == pytest.approx(medians[variant] / medians[baseline], rel=0.4)
+    heat = fill_in(panels["variants: Response times, $variant A"], seconds, **chosen, variant=TWO)
+    assert compared.prometheus.points(heat, *compared.span)
+
+
+def median_of(operation: dict[str, Any]) -> float:
+    """Seconds."""
+    histogram = HdrHistogram.decode(operation["response_seconds"]["histogram"])
+    return float(histogram.get_value_at_percentile(50)) / 1e6
+
+
+def test_lines_by_concurrency_and_marks_are_those_of_the_phases(compared: Scraped) -> None:
+    record, seconds = compared.record, compared.last - compared.start
+    chosen = {"run": record["run_id"], "operation": "search"}
+    levels = fill_in(dict(panel_queries())["variants: Throughput by concurrency A"], seconds, **chosen)
+    means = compared.prometheus.values(fill_in(mean_throughput(), seconds, **chosen), compared.last)
     drawn = compared.prometheus.lines(levels, *compared.span)
-    assert {(one["mode"], one["concurrency"]) for one in drawn} == {("sync", "4"), ("async", "4")}
+    assert {(one["variant"], one["concurrency"]) for one in drawn} == {(variant, "4") for variant in VARIANTS}
     for line in compared.prometheus.range(levels, *compared.span):
         highest = max(float(value) for _, value in line["values"])
-        assert highest > shown[line["metric"]["mode"]] / 2
+        assert highest > means[line["metric"]["variant"],] / 2
     longer = levels.replace("5s", "60s")
     assert compared.prometheus.points(longer, *compared.span) == [], "a window longer than the phase has others in it"
     users = compared.prometheus.points("sum(loadgen_users)", *compared.span)
     assert max(users) == 4, "all workers together have the users of one phase"
     marks = compared.prometheus.lines("loadgen_phase_info", *compared.span)
-    mine = {(one["phase"], one["mode"], one["pod"]) for one in marks}
     assert {one.get("run_id") for one in marks} == {record["run_id"]}, "nothing is told of a phase without its run"
-    assert {(phase, mode) for phase, mode, _ in mine} == {("1", "sync"), ("2", "async"), ("3", "async"), ("4", "sync")}
-    assert {role for _, _, role in mine} == {"worker", "master"}
+    order = [*VARIANTS, *reversed(VARIANTS)]
+    phases = {(str(number), variant, VARIANTS[variant]) for number, variant in enumerate(order, 1)}
+    assert {(one["phase"], one["variant"], one["mode"]) for one in marks} == phases
+    assert {one["pod"] for one in marks} == {"worker", "master"}
+    drawn = compared.prometheus.lines('{__name__=~"loadgen_.+", variant!=""}', *compared.span)
+    assert {one["variant"] for one in drawn} == set(VARIANTS), "nothing is counted as `other`"
+
+
+def test_the_variants_are_described_by_the_master_alone(compared: Scraped) -> None:
+    found = compared.prometheus.lines(f'loadgen_variant_info{{run_id="{compared.record["run_id"]}"}}', *compared.span)
+    assert {one["pod"] for one in found} == {"master"}
+    assert [(one["variant"], one["mode"], one["baseline"], one["settings"]) for one in found] == [
+        (variant, mode, str(variant == "sync").lower(), variant) for variant, mode in sorted(VARIANTS.items())
+    ]
 
 
 def test_with_all_runs_chosen_a_throughput_is_of_the_time_of_all_of_them(compared: Scraped, steady: Scraped) -> None:
-    done, ran = {"sync": 0.0, "async": 0.0}, {"sync": 0.0, "async": 0.0}
+    done, ran = dict.fromkeys(VARIANTS, 0.0), dict.fromkeys(VARIANTS, 0.0)
     for scraped in (compared, steady):
         mine = f'on (instance) group_left () loadgen_run_info{{run_id="{scraped.record["run_id"]}"}}'
-        counted = f'sum by (mode) (loadgen_operations_total{{operation="search", outcome=~"ok|empty"}} * {mine})'
+        counted = f'sum by (variant) (loadgen_operations_total{{operation="search", outcome=~"ok|empty"}} * {mine})'
         told = f"loadgen_active_seconds_total * {mine}"
         assert list(scraped.prometheus.values(f"count by (pod) ({told})", scraped.last)) == [("master",)]
-        for (mode,), number in scraped.prometheus.values(counted, scraped.last).items():
-            done[mode] += number
-        for (mode,), seconds in scraped.prometheus.values(f"sum by (mode) ({told})", scraped.last).items():
-            ran[mode] += seconds
-    for mode in ("sync", "async"):
-        query = fill_in(mode_throughput(mode), steady.last - compared.start, operation="search")
-        assert steady.prometheus.value(query, steady.last) == pytest.approx(done[mode] / ran[mode], rel=0.15), mode
+        for (variant,), number in scraped.prometheus.values(counted, scraped.last).items():
+            done[variant] += number
+        for (variant,), seconds in scraped.prometheus.values(f"sum by (variant) ({told})", scraped.last).items():
+            ran[variant] += seconds
+    query = fill_in(mean_throughput(), steady.last - compared.start, operation="search")
+    shown = {variant: value for (variant,), value in steady.prometheus.values(query, steady.last).items()}
+    assert shown == pytest.approx({variant: done[variant] / ran[variant] for variant in VARIANTS}, rel=0.15)
 
 
 def test_resources_of_milvus_are_those_of_milvus_alone(compared: Scraped) -> None:
@@ -283,7 +325,7 @@ def test_resources_of_milvus_are_those_of_milvus_alone(compared: Scraped) -> Non
 
 
 def test_another_run_does_not_show_where_one_is_chosen(compared: Scraped, steady: Scraped) -> None:
-    query = dict(panel_queries())["sync-async: Throughput A"]
+    query = dict(panel_queries())["variants: Throughput A"]
     chosen = fill_in(query, 60, run=compared.record["run_id"])
     assert compared.prometheus.points(chosen, *compared.span)
     assert compared.prometheus.points(chosen, *steady.span) == []

@@ -103,6 +103,6 @@ def assert_refused(page: Page, lines: list[str], fault: tuple[str, str, str]) ->
         time.sleep(0.02)
     assert wait_until(lambda: page.state in (("ready", 0), ("stopped", 0)), 10)
     assert_one_line("".join(lines[before:]), fault[2])
-    (words,) = json.loads(page.read("/sync-vs-async/data"))["words"]
+    (words,) = json.loads(page.read("/variants/data"))["words"]
     assert words.startswith("The run did not begin: ")
     assert json.loads(page.read("/stats/requests"))["stats"][-1]["num_requests"] == 0

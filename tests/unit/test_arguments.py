@@ -8,6 +8,8 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 from pydantic import SecretStr
 
 from loadgen.locust_plugin.arguments import add_arguments, find_unknown, read_settings
+from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings, as_text
 
 OTHERS: dict[str, tuple[str, object]] = {
@@ -42,8 +44,6 @@ OTHERS: dict[str, tuple[str, object]] = {
     "recall_every": ("5", 5),
     "cache": ("elsewhere", "elsewhere"),
     "mode": ("async", "async"),
-    "variants": ("sync; async top-k=5", ("sync", "async top-k=5")),
-    "baseline": ("sync", "sync"),
     "concurrency": ("2,4", (2, 4)),
     "max_in_flight": ("16", 16),
     "max_wait": ("0.5", 0.5),
@@ -66,6 +66,11 @@ OTHERS: dict[str, tuple[str, object]] = {
 """For each setting a value other than its default, as text and as the model has it."""
 OPEN: dict[str, tuple[str, object]] = {"arrival": ("poisson", "poisson"), "rate": ("50,100.5", (50.0, 100.5))}
 """The same for those that do not go with a concurrency."""
+VARIED: dict[str, tuple[str, object]] = {
+    "variants": ("sync; async top-k=5", ("sync", "async top-k=5")),
+    "baseline": ("async top-k=5", "async top-k=5"),
+}
+"""The same for those that do not go with one mode."""
 SWITCHES = ("upsert", "fresh", "overwrite", "print_record")
 
 
@@ -86,9 +91,9 @@ def expected() -> Settings:
 
 
 def test_the_table_of_this_test_has_every_setting() -> None:
-    assert {*OTHERS, *OPEN, *SWITCHES, "host"} == set(Settings.model_fields)
+    assert {*OTHERS, *OPEN, *VARIED, *SWITCHES, "host"} == set(Settings.model_fields)
     defaults = Settings()
-    assert all(getattr(defaults, name) != value for name, (_, value) in (OTHERS | OPEN).items())
+    assert all(getattr(defaults, name) != value for name, (_, value) in (OTHERS | OPEN | VARIED).items())
 
 
 def test_without_arguments_all_settings_have_their_defaults() -> None:
@@ -100,17 +105,32 @@ def test_every_setting_is_a_flag() -> None:
     assert read([*flags, *(f"--{name.replace('_', '-')}" for name in SWITCHES)]) == expected()
 
 
-def test_the_settings_of_an_open_run_are_flags_variables_and_keys(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("table", [OPEN, VARIED], ids=["an open run", "variants"])
+def test_settings_that_go_with_few_others_are_flags_variables_and_keys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, table: dict[str, tuple[str, object]]
 ) -> None:
-    wanted = Settings.model_validate({name: value for name, (_, value) in OPEN.items()})
-    assert read([part for name, (text, _) in OPEN.items() for part in (f"--{name}", text)]) == wanted
-    file = tmp_path / "open.conf"
-    file.write_text("\n".join(f"{name} = {text}" for name, (text, _) in OPEN.items()))
+    wanted = Settings.model_validate({name: value for name, (_, value) in table.items()})
+    assert read([part for name, (text, _) in table.items() for part in (f"--{name}", text)]) == wanted
+    file = tmp_path / "few.conf"
+    file.write_text("\n".join(f'{name} = "{text}"' for name, (text, _) in table.items()))
     assert read(["--config", str(file)]) == wanted
-    for name, (text, _) in OPEN.items():
+    for name, (text, _) in table.items():
         monkeypatch.setenv(f"LOADGEN_{name.upper()}", text)
     assert read([]) == wanted
+
+
+def test_a_list_of_variants_in_a_file_is_read_and_one_that_its_own_semicolon_cuts_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "run.conf"
+    file.write_text('variants = ["sync", "async connections=4"]\n')
+    assert read(["--config", str(file)]).variants == ("sync", "async connections=4")
+    file.write_text("variants = sync ; async ; async connections=4\n")
+    parser_errors = ParserErrors()
+    parser = get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    add_arguments(parser, {}, parser_errors)
+    parser.parse_args(["--config", str(file)])
+    with pytest.raises(SettingsError, match='is cut off, as " ;" begins a comment'):
+        parser_errors.check()
 
 
 def test_every_setting_is_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:

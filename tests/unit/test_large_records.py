@@ -13,15 +13,16 @@ import pytest
 
 from loadgen.cli.main import main
 from loadgen.measure.operation_stats import HIGHEST, LOWEST, decode_histogram, new_histogram
-from loadgen.measure.sample import Mode
 from loadgen.measure.slices import SliceStats
 from loadgen.reports.html import to_html
 from loadgen.reports.markdown import to_markdown
+from loadgen.reports.plain import to_json
 from loadgen.reports.summary import summarize
 from loadgen.results import bootstrap
 from loadgen.results.bootstrap import PHASES_IN_FULL, SLICES_AT_MOST, SlicedPhase, resample
 from loadgen.results.comparison import compare_phases
 from loadgen.results.record import RecordError, RunRecord, read_record, write_record, writing
+from loadgen.results.series import Series
 from loadgen.results.verdict import explain
 from loadgen.text.listing import name_phases
 from tests.unit.record_support import comparison, operation, phase, record, timed
@@ -78,6 +79,32 @@ def test_markdown_of_3_000_phases_shows_400_of_them_and_says_so() -> None:
     assert [line for line in lines if line.startswith(f"2,600 of 3,000 {NOT_SHOWN}")]
 
 
+def test_a_page_of_many_loads_of_eight_variants_draws_24_ratios() -> None:
+    names = [f"async connections={number}" for number in range(1, 9)]
+    part = operation(slices=())
+    phases = [phase("async", users, part, variant=name) for users in range(1, 13) for name in names]
+    found = [comparison(users, baseline=names[0], variant=name) for users in range(1, 13) for name in names[1:]]
+    text = to_html([summarize(record(*phases, comparisons=tuple(found)))])
+    assert text.count("3 of 12 loads are drawn") == 2, "of the picture of ratios, in its description too"
+    assert text.count("6 of 12 loads are drawn") == 2, "of the percentiles"
+
+
+def test_the_stages_of_an_operation_are_summed_up_once_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    summed: list[tuple[str, int]] = []
+    stage_times = Series.stage_times
+
+    def count(series: Series) -> Any:
+        summed.append((series.variant, int(series.level.value)))
+        return stage_times(series)
+
+    monkeypatch.setattr(Series, "stage_times", count)
+    summary = summarize(many_levels(2))
+    to_html([summary])
+    to_markdown([summary])
+    to_json([summary])
+    assert sorted(summed) == [("async", 1), ("async", 2), ("sync", 1), ("sync", 2)]
+
+
 def test_only_what_is_shown_of_a_long_table_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[SlicedPhase] = []
 
@@ -123,7 +150,7 @@ def sliced(rng: np.random.Generator, phases: int, slices: int = 10) -> list[Slic
             for seconds in rng.exponential(0.01, rng.poisson(60 * (1.1 if ROUND[number % 4] == "async" else 1.0))):
                 piece.add(float(seconds))
             pieces.append(piece)
-        found.append(SlicedPhase(Mode(ROUND[number % 4]), tuple(pieces)))
+        found.append(SlicedPhase(ROUND[number % 4], tuple(pieces)))
     return found
 
 
@@ -202,7 +229,7 @@ def test_a_file_that_asks_for_too_much_is_refused_in_one_line(
         (Path("/dev/zero"), "is larger than 0 MiB"),
         (values, "has more than 50,000 values"),
         (many, "has 101 names of operations in 101 places; at most 100 and 100,000 are read"),
-        (wrong, "it has 3,200 mistakes"),
+        (wrong, "it has 3,400 mistakes"),
     ):
         assert main([command, *[str(path)] * (2 if command == "compare" else 1)]) == 2
         told = capsys.readouterr().err

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import unicodedata
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -11,15 +12,17 @@ import pytest
 
 from loadgen.cli.main import main
 from loadgen.clients.outcomes import describe
+from loadgen.measure.errors import ErrorKind
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.reports.console import print_tables
+from loadgen.results.contest import Contest
 from loadgen.results.levels import find_levels
-from loadgen.results.record import RunRecord, as_block, read_record, write_record
+from loadgen.results.record import RunRecord, VariantRecord, as_block, read_record, write_record
 from loadgen.settings.faults import Fault
 from loadgen.text.plain_text import VisibleFormatter, clean_logs, escape_json, lines, one_line
-from tests.unit.record_support import comparison, manifest, phase, record, timed
+from tests.unit.record_support import comparison, manifest, phase, record, timed, variant
 from tests.unit.result_support import results_of
 
 EVIL = "se\x1b[2Jarch\x9b31m\x07\r\n\u202egnp.exe\u2066\u2028| a |\x00\x7f [red]bold[/red] :smile: \ue000\U000e0041"
@@ -54,15 +57,21 @@ def test_json_keeps_its_meaning_and_loses_what_has_no_print() -> None:
     assert json.loads(text) == given
 
 
+BEGAN = datetime(2026, 11, 26, 19, 30, tzinfo=UTC)
 SAME = {"dim": 768, "concurrency": [1, 8]}
 
 
 def hostile() -> RunRecord:
     evil = comparison(8, operation=EVIL, reasons=(EVIL,), verdict="invalid")
-    phases = [phase(mode, 8, timed([10] * 5, name=EVIL)) for mode in ("sync", "async", "async", "sync")]
+    evil = evil.model_copy(update={"variant": EVIL})
+    stages = {"rpc": timed([10] * 5).response_seconds}
+    part = timed([10] * 5, name=EVIL, stages=stages)
+    sides = ("sync", EVIL, EVIL, "sync")
+    phases = [phase("sync", 8, part, variant=name, started_at=BEGAN) for name in sides]
+    known = (variant("sync"), VariantRecord(name=EVIL, mode=Mode.ASYNC, client=EVIL, settings={EVIL: EVIL}))
     named = manifest(
         settings=SAME | {EVIL: EVIL}, command_line=EVIL, cpu_model=EVIL, packages={EVIL: EVIL}, server_version=EVIL,
-        server_type=EVIL, python=EVIL, index={EVIL: EVIL},
+        server_type=EVIL, python=EVIL, index={EVIL: EVIL}, variants=known,
     )  # fmt: skip
     return record(*phases, comparisons=(evil,), manifest=named)
 
@@ -93,7 +102,8 @@ def test_a_comparison_shows_hostile_records_in_print(
     form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(write_record(tmp_path, hostile()))
-    other = hostile().model_copy(update={"manifest": manifest(), "run_id": "other"})
+    known = hostile().manifest.variants
+    other = hostile().model_copy(update={"manifest": manifest(variants=known), "run_id": "other"})
     text = shown(capsys, "compare", path, str(write_record(tmp_path, other)), "--format", form)
     assert "arch" in text
     assert not invisible(text)
@@ -118,11 +128,13 @@ def test_what_is_refused_is_told_in_print_and_in_one_line(tmp_path: Path, capsys
 
 def test_the_tables_at_the_end_of_a_run_are_in_print() -> None:
     ledger, out = Ledger(), StringIO()
-    for number, mode in enumerate((Mode.SYNC, Mode.ASYNC)):
-        ledger.open(Phase(number, mode, 8, seconds=2), 100.0 * number, 100.0 * number + 2)
-        ledger([Sample(mode, EVIL, 100.0 * number, 100.0 * number, 100.0 * number + 1, Outcome.OK, 1)] * 5)
+    for number, (mode, name) in enumerate(((Mode.SYNC, "sync"), (Mode.ASYNC, EVIL))):
+        ledger.open(Phase(number, mode, 8, seconds=2, variant=name), 100.0 * number, 100.0 * number + 2)
+        sample = Sample(name, EVIL, 100.0 * number, 100.0 * number, 100.0 * number + 1, Outcome.OK, 1)
+        ledger([sample] * 5)
+        ledger.count_error(name, ErrorKind("ValueError", "search.py:1"), 100.0 * number + 1)
     results = results_of(ledger)
-    print_tables(results, find_levels(results, seed=1), out)
+    print_tables(results, find_levels(results, 1, Contest(("sync", EVIL), "sync")), out)
     assert "se\\x1b" in out.getvalue()
     assert "[red]" in out.getvalue()
     assert not invisible(out.getvalue())

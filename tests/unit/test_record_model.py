@@ -141,7 +141,7 @@ def test_a_record_is_frozen_and_grows_by_copies() -> None:
         before.phases = ()  # type: ignore[misc]
     after = before.with_phase(phase("async")).with_comparisons((comparison(),))
     assert [part.variant for part in after.phases] == [Mode.SYNC, Mode.ASYNC]
-    assert [part.verdict for part in after.comparisons] == ["async"]
+    assert [part.verdict for part in after.comparisons] == ["variant"]
     assert (len(before.phases), before.comparisons) == (1, ())
 
 
@@ -189,7 +189,7 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
     objects = {part["title"]: part for part in parts if part.get("type") == "object"}
     assert set(objects) == {
         "RunRecord", "Manifest", "PhaseRecord", "OperationRecord", "Durations", "Generator", "Comparison", "Ratio",
-        "Slice", "Outside", "TaskErrorRecord",
+        "Slice", "Outside", "TaskErrorRecord", "VariantRecord",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name

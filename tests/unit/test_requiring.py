@@ -229,7 +229,7 @@ def test_only_the_users_of_the_modes_that_run_are_asked() -> None:
         ("search ratio > 1; delete p50 < 1 s", True),
         ("serch async p99 < 50 ms", True),
         ("Serch async p99 < 50 ms", False),
-        ("search asynk p99 < 50 ms", False),
+        ("search 'async connections=4' at 200/s service p99 < 50 ms", True),
         ("search p98 < 50 ms", False),
         ("search p99 = 50 ms", False),
         ("search p99 < fast", False),

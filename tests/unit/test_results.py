@@ -11,7 +11,7 @@ from loadgen.results.estimates import Interval, compare_series, estimate
 from loadgen.results.record import PhaseRecord, RunRecord
 from loadgen.results.regressions import Word, find_regressions, judge_ratio
 from loadgen.results.series import find_series, percentile
-from tests.unit.record_support import manifest, operation, phase, record, timed
+from tests.unit.record_support import manifest, operation, phase, record, timed, variant
 
 
 def run(
@@ -83,7 +83,7 @@ def test_the_interval_of_a_figure_holds_the_truth_nearly_always() -> None:
     rng = np.random.default_rng(5)
     hits = 0
     for seed in range(60):
-        series = next(s for s in find_series(run(noise=0.05, seed=seed)) if s.variant is Mode.SYNC)
+        series = next(s for s in find_series(run(noise=0.05, seed=seed)) if s.variant == Mode.SYNC)
         found = estimate(series.sliced(), rng)
         assert found is not None
         hits += found.throughput.low <= 100 <= found.throughput.high
@@ -218,6 +218,19 @@ def test_other_work_is_refused_unless_it_is_the_change_to_look_at() -> None:
     old, new = old.model_copy(update={"manifest": small}), new.model_copy(update={"manifest": large})
     assert refused(old, new).startswith("rows is 100 in OLD and 1000 in NEW")
     assert refused(old, new, "rows") == ""
+
+
+def test_a_variant_that_does_other_work_under_the_same_name_is_refused_unless_that_is_the_change() -> None:
+    pair = []
+    for top_k in (5, 50):
+        given = run()
+        quick = variant("quick", "async", top_k=top_k)
+        kept = given.manifest.model_copy(update={"variants": (*given.manifest.variants, quick)})
+        pair.append(given.model_copy(update={"manifest": kept}))
+    old, new = pair
+    assert refused(old, new).startswith("quick top_k is 5 in OLD and 50 in NEW, so an operation is not the same work.")
+    assert refused(old, new, "top_k") == ""
+    assert [str(change) for change in find_changes(old, new)] == ["variant quick top_k: 5 -> 50"]
 
 
 @pytest.mark.parametrize(

@@ -52,15 +52,15 @@ def test_the_page_names_the_tab_its_columns_and_its_files() -> None:
     with page() as (client, _):
         text = client.get("/").get_data(as_text=True)
     shown = json.loads(text.partition("window.templateArgs = ")[2].partition("\n")[0])
-    assert shown["extended_tabs"] == [{"title": "Sync vs async", "key": "sync-vs-async"}]
+    assert shown["extended_tabs"] == [{"title": "Variants", "key": "variants"}]
     table = shown["extended_tables"][0]
-    assert (table["key"], table["structure"][0]) == ("sync-vs-async", {"key": "users", "title": "Users or rate"})
+    assert (table["key"], table["structure"][0]) == ("variants", {"key": "users", "title": "Users or rate"})
     assert [column["title"] for column in table["structure"][1:4]] == ["Operation", "Variant", "Verdict"]
     assert [file["href"] for file in shown["extended_csv_files"]] == [
-        "./sync-vs-async/report",
-        "./sync-vs-async/record",
+        "./variants/report",
+        "./variants/record",
     ]
-    assert text.index("./sync-vs-async/tab.js") < text.index("</body>")
+    assert text.index("./variants/tab.js") < text.index("</body>")
 
 
 @pytest.mark.parametrize("base", ["", "/locust"])
@@ -71,13 +71,13 @@ def test_locusts_own_table_gets_a_row_for_each_variant_at_each_level(base: str) 
         tab_data.reset()
         later = client.get(f"{base}/stats/requests").get_json()
     (extended,) = told["extended_stats"]
-    assert extended["key"] == "sync-vs-async"
+    assert extended["key"] == "variants"
     assert [(row["users"], row["variant"], row["verdict"], row["throughput"]) for row in extended["data"]] == [
         ("8", "sync (baseline)", "", 50.0),
         ("8", "async", "async wins", 100.0),
     ]
     assert again["extended_stats"] == told["extended_stats"], "Locust keeps its answer for two seconds"
-    assert later["extended_stats"] == [{"key": "sync-vs-async", "data": []}]
+    assert later["extended_stats"] == [{"key": "variants", "data": []}]
     assert told["state"] == "ready"
 
 
@@ -101,9 +101,9 @@ def states(client: Any) -> tuple[str, str]:
 @pytest.mark.parametrize("base", ["", "/locust"])
 def test_script_style_and_figures_are_below_the_base_path(base: str) -> None:
     with page(base=base) as (client, _):
-        assert client.get(f"{base}/sync-vs-async/tab.js").mimetype.endswith("/javascript")
-        assert client.get(f"{base}/sync-vs-async/tab.css").mimetype == "text/css"
-        told = client.get(f"{base}/sync-vs-async/data").get_json()
+        assert client.get(f"{base}/variants/tab.js").mimetype.endswith("/javascript")
+        assert client.get(f"{base}/variants/tab.css").mimetype == "text/css"
+        told = client.get(f"{base}/variants/data").get_json()
     assert [row["throughput"] for row in told["phases"]] == [50, 100, 100, 50]
     assert told["files"] == {"record": False, "report": False}
 
@@ -112,17 +112,17 @@ def test_record_and_report_are_those_of_the_run_and_their_absence_is_told(tmp_pa
     record = tmp_path / "run.json"
     with page(record) as (client, _):
         for name, words in (("record", "no run record"), ("report", "no report yet")):
-            answer = client.get(f"/sync-vs-async/{name}")
+            answer = client.get(f"/variants/{name}")
             assert (answer.status_code, answer.mimetype) == (404, "text/plain")
             assert words in answer.get_data(as_text=True)
         record.write_text('{"run_id": "one"}')
-        assert client.get("/sync-vs-async/record").get_json() == {"run_id": "one"}
-        assert client.get("/sync-vs-async/data").get_json()["files"] == {"record": True, "report": False}
+        assert client.get("/variants/record").get_json() == {"run_id": "one"}
+        assert client.get("/variants/data").get_json()["files"] == {"record": True, "report": False}
         record.with_suffix(".html").write_text("<title>Report</title>")
-        answer = client.get("/sync-vs-async/report")
+        answer = client.get("/variants/report")
         assert (answer.mimetype, answer.get_data(as_text=True)) == ("text/html", "<title>Report</title>")
-        assert client.get("/sync-vs-async/data").get_json()["files"] == {"record": True, "report": True}
-        assert client.get("/sync-vs-async/../run.json").status_code == 404
+        assert client.get("/variants/data").get_json()["files"] == {"record": True, "report": True}
+        assert client.get("/variants/../run.json").status_code == 404
 
 
 def test_nobody_sees_figures_or_files_before_the_login(tmp_path: Path) -> None:
@@ -130,6 +130,6 @@ def test_nobody_sees_figures_or_files_before_the_login(tmp_path: Path) -> None:
     record.write_text("{}")
     with page(record, login=True) as (client, _):
         for name in ROUTES:
-            answer = client.get(f"/sync-vs-async/{name}")
+            answer = client.get(f"/variants/{name}")
             assert (answer.status_code, answer.location.partition("?")[0]) == (302, "/login")
         assert "extended_stats" not in client.get("/stats/requests").get_data(as_text=True)

@@ -129,7 +129,7 @@ def test_a_phase_that_is_shorter_by_a_rounding_error_was_not_broken_off() -> Non
 
 def begun(ledger: Ledger, folder: Path, *objections: str) -> Ending:
     ending = Ending(ledger)
-    ending.objections = objections
+    ending.objections = {"async": objections}
     settings = Settings(record=str(folder), report="none")
     ending.begin(Run("20261122-193000-k3f9", settings), ServerInfo("2.3.5", "milvus"), 1)
     return ending

@@ -121,6 +121,12 @@ def test_a_variant_that_would_be_wrong_as_a_run_is_wrong() -> None:
     ]
 
 
+def test_one_collection_cannot_be_made_in_two_ways() -> None:
+    (fault,) = faults("sync; async collection=loadgen index-type=FLAT")
+    assert "has collection loadgen as sync does, with another index or consistency" in fault
+    assert names("a: sync collection=x index-type=FLAT; b: async collection=x index-type=flat") == ["a", "b"]
+
+
 def test_a_setting_of_the_process_the_server_or_the_data_is_none_of_a_variant() -> None:
     for name in set(Settings.model_fields) - set(PER_VARIANT):
         (fault, *_) = faults(f"sync; async {name}=1")

@@ -1,11 +1,18 @@
-"""A run record of five variants: two differ in settings, one has a name of a user's own, one is an A/A test."""
+"""Runs of five variants: two differ in settings, one has a name of a user's own, one is an A/A test."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from loadgen.measure.sample import Outcome
-from loadgen.results.record import Comparison, Ratio, RunRecord
+from loadgen.measure.ledger import Ledger
+from loadgen.measure.phase import Phase
+from loadgen.measure.recall import Check
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.results.contest import Contest
+from loadgen.results.levels import LevelResult, find_levels
+from loadgen.results.record import Comparison, PhaseRecord, Ratio, RunRecord
+from tests.unit.beats import watch
 from tests.unit.record_support import comparison, manifest, phase, record, timed, variant
+from tests.unit.result_support import results_of
 
 BEGAN = datetime(2026, 11, 26, 19, 30, tzinfo=UTC)
 FIELDS = "async output-fields=text,doc_id"
@@ -41,7 +48,7 @@ def compared(users: int, name: str) -> Comparison:
 
 def five_variants(levels: tuple[int, ...] = (1, 8, 32)) -> RunRecord:
     """Rounds forward and back at each level, with stages of every search."""
-    phases = []
+    phases: list[PhaseRecord] = []
     for users in levels:
         for name in (*NAMES, *reversed(NAMES)):
             seconds = 1 / SPEED[name]
@@ -70,3 +77,25 @@ def one_variant() -> RunRecord:
     phases = [phase("async", 8, timed([50] * 10), variant=FIELDS) for _ in range(2)]
     only = (variant(FIELDS, "async", output_fields=["text", "doc_id"]),)
     return record(*phases, manifest=manifest(variants=only, baseline=FIELDS))
+
+
+def counted(rate: float = 0.0, rounds: int = 1) -> Ledger:
+    """One level, 8 users or arrivals at a rate: all operations of a variant take equally long."""
+    ledger = Ledger()
+    for number, name in enumerate((*NAMES, *reversed(NAMES)) * rounds):
+        start, took = 100.0 * (number + 1), 1 / SPEED[name]
+        model, users = ("poisson", 0) if rate else ("closed", 8)
+        load: dict[str, Any] = {"seconds": 10, "model": model, "rate": rate, "variant": name}
+        ledger.open(Phase(number, Mode(mode_of(name)), users, **load), start, start + 10)
+        watch(ledger, start, 10)
+        count = round(10 * SPEED[name])
+        ends = [start + 10 * (place + 0.5) / count for place in range(count)]
+        ledger([Sample(name, "search", end - took, end - took, end, Outcome.OK, 10) for end in ends])
+        for place in range(20):
+            ledger.check(Check(start + 5, place, RECALL[name]))
+    return ledger
+
+
+def levels_of(ledger: Ledger) -> list[LevelResult]:
+    """Compared with sync; the variant that asks for more rows need not find the same ones."""
+    return find_levels(results_of(ledger), 1, Contest(NAMES, "sync", {LONG: "twenty neighbours"}))

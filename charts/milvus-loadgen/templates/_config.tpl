@@ -15,9 +15,11 @@
 {{- end }}
 {{- end }}
 
-{{/* The quotes keep what follows a # or ; in a value. These keys may be repeated, and take a list as it is. */}}
+{{/* The quotes keep what follows a # or ; in a value. These keys take a list as it is; a text of the first two may contain quotes. */}}
 {{- define "milvus-loadgen.line" -}}
-{{- if and (kindIs "slice" .value) (has .key (list "require" "tags" "exclude-tags")) }}
+{{- if has .key (list "require" "variants") }}
+{{- .key }} = {{ toJson (kindIs "slice" .value | ternary .value (list .value)) }}
+{{- else if and (kindIs "slice" .value) (has .key (list "tags" "exclude-tags")) }}
 {{- .key }} = {{ toJson .value }}
 {{- else }}
 {{- .key }} = "{{ include "milvus-loadgen.text" .value }}"

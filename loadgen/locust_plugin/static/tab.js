@@ -1,6 +1,6 @@
-// The part of the tab "Sync vs async" below Locust's own table: what goes on, the links, every phase as it ends.
+// The part of the tab "Variants" below Locust's own table: what goes on, the links, every phase as it ends.
 // Locust's elements are left alone: React would not know what to do with strange children.
-const KEY = "sync-vs-async";
+const KEY = "variants";
 const LOOK_MS = 300;
 const ASK_MS = 2000;
 
@@ -31,7 +31,7 @@ const scroll = make("div", { className: "scroll", tabIndex: 0, role: "region" },
 scroll.setAttribute("aria-label", "Phases");
 const panel = make("section", { id: "loadgen-panel", hidden: true }, doing, share, figures, words, links,
   make("h2", { textContent: "Phase by phase" }), scroll);
-panel.setAttribute("aria-label", "Sync vs async");
+panel.setAttribute("aria-label", "Variants");
 document.body.append(panel);
 
 function say(element, text) {

@@ -72,9 +72,9 @@ def _say_nested(series: list[Series]) -> Iterator[str]:
 def _compared(record: RunRecord, operation: str) -> dict[Pair, dict[LoadLevel, Comparison]]:
     """By pair, in the order of a round, and by level."""
     found: dict[Pair, dict[LoadLevel, Comparison]] = {}
-    order = record.variant_names
+    order = {name: place for place, name in enumerate(record.variant_names)}
     own = (one for one in record.comparisons if one.operation == operation)
-    for one in sorted(own, key=lambda one: (order.index(one.variant), load_level(one.concurrency, one.rate))):
+    for one in sorted(own, key=lambda one: (order.get(one.variant, len(order)), load_level(one.concurrency, one.rate))):
         found.setdefault(pair_of(one), {})[load_level(one.concurrency, one.rate)] = one
     return found
 

@@ -55,32 +55,31 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
 
 
 def _invalid(record: RunRecord) -> Iterator[str]:
-    """One sentence for each load and reason: operations that ran together mostly share it."""
+    """One sentence for each load and reason: operations and variants that ran together mostly share it."""
     invalid = [one for one in record.comparisons if one.verdict == "invalid"]
-    for (level, whose, reasons), operations in _by_reasons(record, invalid):
-        why = "; ".join(reasons) or "no reason was kept"
-        yield f"No verdict for {join_some(operations)}{whose} at {level}: {why}."
+    for which, reasons in _by_reasons(record, invalid):
+        yield f"No verdict for {which}: {'; '.join(reasons) or 'no reason was kept'}."
 
 
 def _doubted(record: RunRecord) -> Iterator[str]:
     """What is known against a p99 beside a verdict of operations/s; with arrivals the verdict itself says it."""
     closed = [one for one in record.comparisons if one.verdict != "invalid" and one.reasons and one.rate is None]
-    for (level, whose, reasons), operations in _by_reasons(record, closed):
-        told = "; ".join(reasons)
-        which = f"{join_some(operations)}{whose} at {level}"
-        yield f"The p99 of {which} is too low: {told}. The verdict is of operations/s."
+    for which, reasons in _by_reasons(record, closed):
+        yield f"The p99 of {which} is too low: {'; '.join(reasons)}. The verdict is of operations/s."
 
 
-def _by_reasons(
-    record: RunRecord, comparisons: Iterable[Comparison]
-) -> Iterable[tuple[tuple[LoadLevel, str, tuple[str, ...]], list[str]]]:
-    """Operations by level, by whose comparison it is (of two variants nothing is said), and by its reasons."""
-    found: dict[tuple[LoadLevel, str, tuple[str, ...]], list[str]] = {}
-    several = len({one.variant for one in record.comparisons}) > 1
+def _by_reasons(record: RunRecord, comparisons: Iterable[Comparison]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Which comparisons have the same reasons at one level, in words; where only two are compared, not of which."""
+    operations: dict[tuple[LoadLevel, tuple[str, ...]], list[str]] = {}
+    variants: dict[tuple[LoadLevel, tuple[str, ...]], list[str]] = {}
     for one in comparisons:
-        whose = f" of {one.variant}" if several else ""
-        found.setdefault((load_level(one.concurrency, one.rate), whose, one.reasons), []).append(one.operation)
-    return found.items()
+        key = (load_level(one.concurrency, one.rate), one.reasons)
+        operations.setdefault(key, []).append(one.operation)
+        variants.setdefault(key, []).append(one.variant)
+    several = len({one.variant for one in record.comparisons}) > 1
+    for key, names in operations.items():
+        whose = f" of {join_some(list(dict.fromkeys(variants[key])))}" if several else ""
+        yield f"{join_some(list(dict.fromkeys(names)))}{whose} at {key[0]}", key[1]
 
 
 def _failures(record: RunRecord) -> Iterator[str]:

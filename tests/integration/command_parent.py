@@ -1,0 +1,90 @@
+"""A process that has imported `locust` and `loadgen` once and forks commands; `forked.py` runs it.
+
+It is given the number of a socket. A request is a length, three files, and one JSON object with the arguments,
+variables and folder of a command. The command is forked twice, so that it becomes a child of whoever asked, who is a
+subreaper for that moment; the answer is its pid. It is then what a `locust` command is after it has replaced itself by
+an unpatched process: it leads a session of its own, has these three files and no other, the signals' usual actions,
+and its own arguments, variables and folder.
+"""
+
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.corpus.fork_server import PREPARED, end_as_interpreter
+
+ENTRIES = {"locust": "locust.main", "loadgen": "loadgen.cli.main"}
+"""What the console scripts call `main` of."""
+HEADER = 8
+"""Bytes of a length and of a pid."""
+
+
+def main() -> None:
+    """Fork commands until nobody can ask any more. Returns in a child only where its command does."""
+    asking = socket.socket(fileno=int(sys.argv[1]))
+    sys.argv = ["locust"]
+    os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+    for name in ("locust.main", *PREPARED):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # no child copies memory only to count who refers to it
+    while (asked := _read(asking)) is not None:
+        command, files = asked
+        between = os.fork()
+        if not between:
+            pid = os.fork()
+            if pid:
+                asking.sendall(pid.to_bytes(HEADER))
+                os._exit(0)
+            asking.close()
+            _become(command, files)
+            end_as_interpreter(importlib.import_module(ENTRIES[Path(sys.argv[0]).name]).main)
+        for file in files:
+            os.close(file)
+        os.waitpid(between, 0)
+        asking.sendall(bytes(HEADER))
+
+
+def _read(asking: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    head, files, _, _ = socket.recv_fds(asking, HEADER, 3)
+    if not head:
+        return None
+    with asking.makefile("rb", buffering=0) as stream:
+        text = b""
+        while len(text) < int.from_bytes(head):
+            text += stream.read(int.from_bytes(head) - len(text))
+    return json.loads(text), files
+
+
+def _become(command: Mapping[str, Any], files: list[int]) -> None:
+    os.setsid()
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    sys.stdout.reconfigure(line_buffering=os.isatty(1))  # type: ignore[union-attr]
+    for known in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(known) not in (signal.SIG_DFL, None):
+            signal.signal(known, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it
+    os.chdir(command["folder"])
+    os.environ.clear()
+    os.environ.update(command["variables"])
+    sys.argv = list(command["arguments"])
+    sys.orig_argv = [sys.executable, *sys.argv]
+    sys.path[0] = str(Path(sys.argv[0]).parent)
+    own = sys.modules["__main__"] = types.ModuleType("__main__")
+    own.__file__ = sys.argv[0]
+    gc.unfreeze()
+
+
+if __name__ == "__main__":
+    main()
