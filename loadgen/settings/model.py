@@ -65,7 +65,9 @@ class Settings(BaseModel):
     embedded: Literal["auto", "milvus", "lite"] = setting(
         "auto", "server to start without --host: Milvus standalone (extra 'server') or Milvus Lite"
     )
-    connections: int = setting(1, "gRPC connections per variant and process, shared by its users in turn", ge=1, le=1024)
+    connections: int = setting(
+        1, "gRPC connections per variant and process, shared by its users in turn", ge=1, le=1024
+    )
     deadline: float = setting(30.0, "time after which an unanswered operation is a timeout", unit="s", gt=0, le=600)
     retries: int = setting(0, "retries of a failed RPC by pymilvus; they count as latency", ge=0, le=75)
     ca_file: str = setting("", "PEM file of the CA that signed the server's certificate; enables TLS")
@@ -92,11 +94,11 @@ class Settings(BaseModel):
     index_params: Parameters = setting(
         {}, "index parameters, M=16,efConstruction=200 or JSON; default: chosen for the index type"
     )
-    search_params: Parameters = setting(
-        {}, "search parameters, ef=64 or JSON; default: chosen for the index type"
-    )
+    search_params: Parameters = setting({}, "search parameters, ef=64 or JSON; default: chosen for the index type")
     consistency: Consistency = setting("Bounded", "consistency level of the collection")
-    output_fields: Words = setting((), "fields that a search returns, comma-separated; default: all, including the vector")
+    output_fields: Words = setting(
+        (), "fields that a search returns, comma-separated; default: all, including the vector"
+    )
     upsert: bool = setting(False, "insert by upsert, as MilvusVectorStore(upsert_mode=True) does")
     fresh: bool = setting(False, "drop this tool's collection and reload it")
     overwrite: bool = setting(False, "allow dropping a collection that this tool did not create")
@@ -144,9 +146,7 @@ class Settings(BaseModel):
     max_in_flight: int = setting(
         256, "maximum concurrent operations per process (open model); threads, for sync", ge=1, le=10_000
     )
-    max_wait: float = setting(
-        1.0, "maximum time an arrival may queue before it is dropped", unit="s", ge=0, le=600
-    )
+    max_wait: float = setting(1.0, "maximum time an arrival may queue before it is dropped", unit="s", ge=0, le=600)
     rounds: int = setting(
         2,
         "rounds per load level; a round runs all variants forward and back: sync, async, async, sync",
@@ -179,10 +179,8 @@ class Settings(BaseModel):
         "html", "report to write next to the record at the end of the run"
     )
     print_record: bool = setting(False, "print the run record at the end, to keep it in the log")
-    require: Texts = setting((), "requirement that decides the exit code, such as 'search async p99 < 50 ms'; repeatable")
-    max_failures: str = setting(
-        "", "failed operations to tolerate, such as 1% or 10; default: none", declares=ON_PAGE
-    )
+    require: Texts = setting((), "requirement for exit code 0, such as 'search async p99 < 50 ms'; repeatable")
+    max_failures: str = setting("", "failed operations to tolerate, such as 1% or 10; default: none", declares=ON_PAGE)
     max_empty: str = setting(
         "1%",
         "maximum share of empty answers; above it, a comparison is invalid and the run fails",
