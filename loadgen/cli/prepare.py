@@ -87,7 +87,7 @@ def _run(arguments: Sequence[str], wait: float) -> int:
 def await_server(settings: "Settings", seconds: float, look: "Callable[[Settings], ServerInfo] | None" = None) -> None:
     """Return as soon as Milvus answers. Raises SettingsError if it does not within these seconds.
 
-    Errors that waiting cannot fix (wrong token or database) are raised immediately. `look` is `check_server`, for tests.
+    Raises immediately what waiting cannot fix, a wrong token or database. `look` is `check_server`, for tests.
     """
     from loadgen.milvus.store import check_server
 
