@@ -15,7 +15,7 @@ ARRIVALS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """How long a server holds an answer back. Times are seconds."""
+    """How long a server delays an answer. Times are seconds."""
 
     base: float = 0.0
     """Each answer."""
@@ -61,5 +61,5 @@ class Delays:
 
 
 def pick(values: NDArray[np.float64], *percents: float) -> list[float]:
-    """Of sorted values, at least one: the smallest that so many per cent do not exceed, as HDR histograms do."""
+    """Percentile of sorted values (at least one), as HDR histograms define it."""
     return [float(values[max(0, int(np.ceil(round(percent / 100 * len(values), 9))) - 1)]) for percent in percents]
