@@ -1,6 +1,6 @@
 """The part of the chart's values.schema.json that is about `loadgen:`, made from what the program accepts.
 
-`python -m charts.schema` writes it anew (`make chart-schema`); the rest of that file is written by hand.
+`python -m charts.schema` regenerates it (`make chart-schema`); the rest of that file is written by hand.
 """
 
 import json
@@ -21,7 +21,7 @@ CHARTS = (
     "host", "token", "embedded", "ca_file", "client_cert_file", "client_key_file", "server_cert_file", "server_name",
     "record", "print_record", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
 )  # fmt: skip
-"""Settings that have keys of their own in the chart, or no meaning in a pod."""
+"""Settings with separate keys in the chart, or without meaning in a pod."""
 AMOUNTS = ("max_failures",)
 """Settings that are text for the sake of a unit (1%), and a plain number without: YAML gives that as a number."""
 LOCUSTS = (
@@ -99,7 +99,7 @@ def _flag(action: Any) -> dict[str, Any]:
 
 
 def with_settings(text: str) -> str:
-    """The text of the file with this part made anew."""
+    """The text of the file with this part regenerated."""
     schema = json.loads(text)
     schema["properties"]["loadgen"] = settings_schema()
     return json.dumps(schema, indent=2) + "\n"

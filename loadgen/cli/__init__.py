@@ -1,1 +1,1 @@
-"""The command `loadgen`: what a person types beside `locust`."""
+"""The command `loadgen`: everything besides running `locust`."""

@@ -16,12 +16,12 @@ SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 def add_compare(commands: Any) -> None:
     """`loadgen compare` and its flags, on argparse's subparsers."""
-    text = "compare two run records; exit code 1: the new one is worse beyond the tolerance, 2: it cannot be told"
+    text = "compare two run records; exit code 1: the new one is worse beyond the tolerance, 2: not comparable"
     parser = commands.add_parser("compare", help=text, description=text)
-    parser.add_argument("old", type=Path, metavar="OLD", help="the record of before")
-    parser.add_argument("new", type=Path, metavar="NEW", help="the record of after")
+    parser.add_argument("old", type=Path, metavar="OLD", help="the record before the change")
+    parser.add_argument("new", type=Path, metavar="NEW", help="the record after the change")
     parser.add_argument(
-        "--tolerance", type=_share, default="5%", help="change for the worse that is accepted [default: %(default)s]"
+        "--tolerance", type=_share, default="5%", help="tolerated change for the worse [default: %(default)s]"
     )
     parser.add_argument(
         "--changed",

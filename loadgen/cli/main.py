@@ -1,4 +1,4 @@
-"""The command `loadgen`: what a person types beside `locust`."""
+"""The command `loadgen`: everything besides running `locust`."""
 
 import argparse
 import contextlib

@@ -1,4 +1,4 @@
-"""`loadgen prepare`: wait for Milvus and load the data, so that the run that follows finds them."""
+"""`loadgen prepare`: wait for Milvus and load the data for a later run."""
 
 import argparse
 import signal
@@ -23,7 +23,7 @@ SHIELD_SECONDS = 4.0
 
 
 def add_prepare(commands: Any) -> None:
-    """`loadgen prepare`, which takes locust's flags beside its own."""
+    """`loadgen prepare`, which also accepts locust's flags."""
     text = "wait for Milvus and load the data of a run that comes later; takes all flags of locust, as -f and --config"
     parser = commands.add_parser("prepare", help=text, description=text)
     parser.add_argument(
@@ -33,7 +33,7 @@ def add_prepare(commands: Any) -> None:
 
 
 def _prepare(given: argparse.Namespace) -> int:
-    """Exit code 0: the collection holds exactly the data; 2: it cannot; 130: interrupted."""
+    """Exit code 0: the collection contains exactly the data; 2: it cannot; 130: interrupted."""
     from loadgen.runtime.guarding import describe
     from loadgen.runtime.patching import ensure_unpatched
 
@@ -54,11 +54,11 @@ def _prepare(given: argparse.Namespace) -> int:
 
 
 def _run(arguments: Sequence[str], wait: float) -> int:
-    """Work on a thread, so that this one can hear a signal. Raises SettingsError, RuntimeError, KeyboardInterrupt."""
+    """Work on a thread, so this one can receive signals. Raises SettingsError, RuntimeError, KeyboardInterrupt."""
     from loadgen.locust_plugin.main_patches import leave
     from loadgen.locust_plugin.reading import read_run
 
-    for number in (signal.SIGINT, signal.SIGTERM):  # as process 1 of a container it would not hear them
+    for number in (signal.SIGINT, signal.SIGTERM):  # process 1 of a container would ignore them
         signal.signal(number, _interrupt)
     settings = read_run(arguments)
     shield = threading.Lock()
@@ -85,9 +85,9 @@ def _run(arguments: Sequence[str], wait: float) -> int:
 
 
 def await_server(settings: "Settings", seconds: float, look: "Callable[[Settings], ServerInfo] | None" = None) -> None:
-    """Return as soon as Milvus answers. Raises SettingsError when it has not within so many seconds.
+    """Return as soon as Milvus answers. Raises SettingsError if it does not within these seconds.
 
-    What waiting cannot mend, a wrong token or database, is raised at once. `look` is `check_server`, for tests.
+    Raises immediately what waiting cannot fix, a wrong token or database. `look` is `check_server`, for tests.
     """
     from loadgen.milvus.store import check_server
 

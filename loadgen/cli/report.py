@@ -28,7 +28,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="where to write, - for standard output [default: for html beside the first record, several as "
+        help="where to write, - for standard output [default: html next to the first record, several as "
         "<first>-and-N-more.html; else standard output]",
     )
     parser.set_defaults(command=report)

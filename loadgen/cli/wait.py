@@ -10,7 +10,7 @@ from loadgen.cli.lengths import seconds
 from loadgen.settings.addresses import HIGHEST_PORT, PORT
 
 DONE, NOBODY = 0, 3
-"""3 is a code that nothing else here ends with, so that a Job can tell it from a worker that died."""
+"""3 is used by no other command, so a Job can distinguish it from a worker that died."""
 LOOK_SECONDS = 1.0
 CONNECT_SECONDS = 3.0
 GONE_SECONDS = 30.0
@@ -31,7 +31,7 @@ class Watch:
         self._unnamed_since: float | None = None
 
     def judge(self, *, named: bool | None, now: float) -> str:
-        """Why there is nothing to wait for any more, empty while there is. `named` is None where nobody could say."""
+        """Why there is nothing left to wait for; empty if there is. `named` is None if unknown."""
         if named:
             self._named, self._unnamed_since = True, None
         elif named is False and self._unnamed_since is None:
@@ -75,7 +75,7 @@ def _wait(given: argparse.Namespace) -> int:
 
 
 def is_listening(host: str, port: int) -> bool:
-    """Whether a connection is accepted. It is closed at once, which a master does not mind."""
+    """Whether a connection is accepted. It is closed immediately, which a master tolerates."""
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=CONNECT_SECONDS):
         return True
     return False

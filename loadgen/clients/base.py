@@ -82,7 +82,7 @@ class Client:
 
     mode: Mode
     operations: ClassVar[tuple[Operation, ...]] = OPERATIONS
-    """What it can do, beside what a locustfile measures itself."""
+    """Operations of the client, besides those that a locustfile measures."""
 
     def __init__(self, emit: Callable[[Sample], None], checks: Checks | None = None, variant: str = "") -> None:
         self._emit = emit
@@ -103,7 +103,7 @@ class Client:
 
     @property
     def in_flight(self) -> int:
-        """Operations sent and not yet answered; one that is part of another is not counted beside it."""
+        """Operations sent and not yet answered; nested ones are not counted."""
         return len(self._in_flight)
 
     @property

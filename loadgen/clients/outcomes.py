@@ -55,7 +55,7 @@ LONGEST_TEXT = 160
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """The outcome that an exception of pymilvus, grpc, LlamaIndex or Python stands for."""
+    """The outcome of an exception of pymilvus, grpc, LlamaIndex or Python."""
     code = getattr(error, "code", None)
     code = code() if callable(code) else code
     if OVERSIZED.search(_words(error)):

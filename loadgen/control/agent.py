@@ -84,7 +84,7 @@ class Agent:
 
     @property
     def state(self) -> State:
-        """Where this process stands."""
+        """State of this process."""
         return self._machine.state
 
     @property
@@ -200,7 +200,7 @@ class Agent:
     def _open_window(self, command: OpenWindow) -> None:
         """Begin the warm-up, now or some time ago; what finishes after it, for as long as the phase lasts, counts.
 
-        A worker that was silent for a while and hears of its phase again goes on counting: only its share is another.
+        A worker that was silent for a while and receives its phase again continues counting: only its share changes.
         """
         key = (command.phase.number, command.phase.attempt)
         if self._opened > key:

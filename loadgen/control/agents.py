@@ -18,7 +18,7 @@ ANSWER_WITHIN = 15.0
 PREPARE_WITHIN = 120.0
 """Seconds for an agent to open its stores and make its queries."""
 REPEAT_SECONDS = 2.0
-"""After so many seconds an unanswered command is sent again."""
+"""Seconds after which an unanswered command is sent again."""
 GREET_WITHIN = 15.0
 """Seconds for a worker that has connected to say what it runs."""
 
@@ -89,7 +89,7 @@ class Agents:
         return set(self._began)
 
     def greet(self, agent: str, hello: Hello) -> None:
-        """An agent says what it runs: it is taken, or told to end."""
+        """An agent reports what it runs: it is accepted, or told to quit."""
         if reason := find_mismatch(self._own, hello):
             if agent not in self._refused:
                 self._refused.add(agent)
@@ -104,7 +104,7 @@ class Agents:
         if not self._caller.receive(agent, answer):
             logger.debug("Dropped an answer of %s to command %d of run %s", agent, answer.sequence, answer.run_id)
 
-    # What they are told
+    # Commands to agents
 
     def begin_run(self, run_id: str, settings: Mapping[str, Any], expected: int, within: float) -> None:
         """Make all agents ready for a run. Raises AgentError where one cannot be, or fewer come than are expected."""
@@ -130,7 +130,7 @@ class Agents:
             raise AgentError(f"only {there} of {expected} workers are connected")
 
     def wait_for_others(self, expected: int, within: float) -> bool:
-        """Whether as many agents are ready as the run expects, at the latest after so many seconds."""
+        """Whether the expected number of agents is ready within these seconds."""
         deadline = perf_counter() + within
         if within and (there := len(self.present())) < expected:
             logger.warning("%d of %d workers are present; waiting up to %g s for others", there, expected, within)

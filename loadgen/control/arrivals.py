@@ -48,7 +48,7 @@ class Arrivals:
             if self._dispatcher is not None:  # made late, for a phase that was over meanwhile
                 self._dispatcher.halt()
                 self._dispatcher.dismiss()
-            self._process_state.phase = phase  # nobody announces it to a worker that joins in the middle
+            self._process_state.phase = phase  # a worker that joins mid-phase has not been notified of it
             everyone = self._environment.user_classes
             classes = [kind for kind in everyone if kind.mode is phase.mode and not kind.style and kind.weight]
             self._dispatcher, self._phase = Dispatcher(self._environment, self._process_state, phase, classes), wanted
@@ -80,7 +80,7 @@ class Arrivals:
         if not self._process_state.outlast(lambda within: _wait(lambda: not dispatcher.in_flight, within)):
             dispatcher.abandon()
             _wait(lambda: not dispatcher.in_flight, 1.0)
-        if self._dispatcher is dispatcher:  # nobody else has come this far meanwhile
+        if self._dispatcher is dispatcher:  # not replaced in the meantime
             self._dispatcher = None
             self._process_state.ledger.offer(dispatcher.offered, dispatcher.lags)
             dispatcher.dismiss()
@@ -92,7 +92,7 @@ def _as_turn(share: ShareFrom) -> Turn:
 
 
 def _wait(true: Callable[[], bool], within: float) -> bool:
-    """Whether it became true in so many seconds."""
+    """Whether it became true within these seconds."""
     deadline = perf_counter() + within
     while not (over := true()) and perf_counter() < deadline:
         pause(LOOK)

@@ -43,7 +43,7 @@ class Call:
 
 
 class Caller:
-    """The coordinator's side. Sequence numbers never start again, so that they order the runs as well."""
+    """The coordinator's side. Sequence numbers never restart, so they order the runs as well."""
 
     def __init__(self, send: Callable[[str, Command], None]) -> None:
         self._send = send
@@ -64,7 +64,7 @@ class Caller:
             self._send(agent, call.commands[agent])
 
     def receive(self, agent: str, answer: Answer) -> bool:
-        """Take an answer; False where nobody waits for it, or it is of another run."""
+        """Accept an answer; False if it is not awaited, or belongs to another run."""
         call = self._open.get(answer.sequence)
         if call is None or agent not in call.commands or call.commands[agent].run_id != answer.run_id:
             return False

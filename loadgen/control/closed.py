@@ -86,7 +86,7 @@ class ClosedPhases:
         return 0 if present is None or self._agents.missed else max(0, phase.users - present)
 
     def _count(self, name: str) -> int | None:
-        """A number of users over all agents; None where one does not answer in time, or none is left: nobody knows."""
+        """A number of users over all agents; None (unknown) if one does not answer in time, or none is left."""
         there = self._agents.present()
         answers = self._agents.ask(dict.fromkeys(sorted(there), CountUsers()), within=LOOK_AT_USERS).values
         return summed(list(answers.values()), name) if there and len(answers) == len(there) else None

@@ -61,7 +61,7 @@ class Coordinator:
 
     @property
     def state(self) -> State:
-        """Where the run stands."""
+        """State of the run."""
         return self._machine.state
 
     def close(self) -> None:
@@ -205,7 +205,7 @@ class Coordinator:
     def _wait_for_replacements(self) -> bool:
         """True where as many agents are present as the run expects, at the latest within the grace.
 
-        Those that did not come once are not waited for again, unless nobody is left: one that is silent may come back.
+        Agents that failed to appear once are not waited for again, unless none is left: a silent one may return.
         """
         known = self.run.deserted and bool(self.agents.present())
         come = self.agents.wait_for_others(self.run.expected, 0.0 if known else find_grace(self.run))
@@ -276,7 +276,7 @@ class Coordinator:
         self._closed.open(phase, self.run.labels, there)
 
     def _enter(self, phase: Phase, run_time: float = 0.0) -> None:
-        """Show that a phase runs now, for so long where it has no length of its own."""
+        """Show that a phase is running, for the given time if the phase has no length."""
         self._display.open(phase, run_time)
         self._host.enter(phase, self.run.labels)
         if not self._link.is_local:

@@ -2,7 +2,7 @@
 
 
 class AgentError(RuntimeError):
-    """An agent cannot take part in a run that has not begun; the text is its own."""
+    """An agent cannot take part in a run that has not begun; the text is the agent's."""
 
 
 class PlanBrokenError(RuntimeError):

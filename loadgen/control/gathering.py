@@ -20,7 +20,7 @@ class Gathering:
         self.phase: Phase | None = None
         """The phase that was announced last in this run."""
         self.is_counted = False
-        """All of it is counted here: whoever leaves now takes nothing along."""
+        """Everything is counted here: an agent that leaves now loses nothing."""
         self._in_flight: dict[str, int] = {}
 
     def begin_run(self) -> None:

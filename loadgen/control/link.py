@@ -11,7 +11,7 @@ LOCAL = ""
 
 
 class Listener(Protocol):
-    """Who hears what agents say."""
+    """Receives the messages of the agents."""
 
     def receive(self, agent: str, message: FromAgent) -> None:
         """Take one message."""
@@ -49,7 +49,7 @@ class LocalLink:
         self._hello = hello
 
     def attach(self, listener: Listener) -> None:
-        """Have this one hear the agent, which greets it."""
+        """Connect the agent to this coordinator; the agent introduces itself."""
         self._listener = listener
         listener.receive(LOCAL, self._hello)
 

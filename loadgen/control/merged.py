@@ -49,7 +49,7 @@ class MergedLedger:
         self._agents, self._windows, self._attempts, self._stale = {}, {}, {}, set()
 
     def expect(self, phase: Phase) -> None:
-        """A phase begins, for the first time or again: its window is there also where nobody reports of it."""
+        """A phase begins, for the first time or again: its window exists even if no agent reports it."""
         if self._attempts.get(phase.number, -1) < phase.attempt:
             self._attempts[phase.number] = phase.attempt
             self._windows[phase.number] = Window(phase, 0.0)

@@ -62,7 +62,7 @@ class Announce:
 class CountUsers:
     """Answer: `started` (past their on_start in this phase, ever), `present` (those that have not ended) and `ended`.
 
-    The last are those that have ended by themselves; nobody had them stop.
+    The last are those that ended without being stopped.
     """
 
     run_id: str = ""
@@ -173,7 +173,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """From an agent that has connected: what it runs, and who forked it (empty: nobody)."""
+    """From an agent that has connected: what it runs, and who forked it (empty if not forked)."""
 
     version: str
     locustfile: str
@@ -209,7 +209,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """From an agent that cannot go on, and why; nobody asked."""
+    """From an agent that cannot continue, with the reason; unsolicited."""
 
     reason: str
     run_id: str = ""

@@ -47,7 +47,7 @@ class Run:
     faults: list[str] = field(default_factory=list)
     """What was less than the plan asked for, though it went on."""
     are_workers_replaced: bool = True
-    """Somebody starts another worker in place of one that is gone; nobody does of those that a master has forked."""
+    """Lost workers may be replaced; those forked by a master are not."""
     deserted: bool = False
     """Workers that it expects were waited for, and did not come."""
     over: bool = False
@@ -100,7 +100,7 @@ class Host(Protocol):
         """Stop the load: the run cannot go on."""
 
     def after_phase(self, phase: Phase | None) -> None:
-        """A phase is counted: nobody is measured now."""
+        """A phase has been counted: nothing is measured now."""
 
     def enter(self, phase: Phase, labels: dict[str, str]) -> None:
         """A phase runs now."""

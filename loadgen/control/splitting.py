@@ -15,7 +15,7 @@ LOOK = 0.01
 LOOK_FOR_WORKERS = 0.2
 """Seconds between two looks who is present, or whether a newcomer is ready."""
 SHARE_AHEAD = 0.25
-"""Seconds from a new split's announcement to its moment, so that all know it before."""
+"""Seconds from the announcement of a new split until it takes effect, so that it reaches all in time."""
 SLOTS_WITHIN = 120.0
 """Seconds for all slots of a phase to be past their on_start."""
 
@@ -37,7 +37,7 @@ class Askable(Protocol):
         """Those that are ready."""
 
     def ask(self, commands: Mapping[str, Command], within: float = ...) -> Asked:
-        """Give each a command of its own; the answers of those that gave one within some seconds."""
+        """Send each a separate command; returns the answers that arrive within some seconds."""
 
 
 class Splitting:

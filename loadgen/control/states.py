@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a process stands. Only `ready` and `measuring` have users."""
+    """State of a process. Only `ready` and `measuring` have users."""
 
     IDLE = "idle"
     PREPARING = "preparing"

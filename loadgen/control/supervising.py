@@ -17,7 +17,7 @@ from loadgen.settings.conflicts import without_secret
 
 
 class Supervisor:
-    """One beside each coordinator, on the hub. `end_early` is called with the reason why a run cannot go on."""
+    """Runs next to each coordinator, on the hub. Calls `end_early` with the reason if a run cannot continue."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class Supervisor:
         self._alone_since = perf_counter()
 
     def rest(self) -> None:
-        """The run is being stopped: nobody is missed any more."""
+        """The run is being stopped: missing agents no longer matter."""
         self._run = None
 
     def watch(self, find_state: Callable[[], State]) -> None:
-        """Go on for ever; `find_state` is where the coordinator stands."""
+        """Loop forever; `find_state` returns the state of the coordinator."""
         looked_at = 0.0
         while True:
             pause(LOOK_FOR_WORKERS)

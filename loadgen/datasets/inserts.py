@@ -18,7 +18,7 @@ FLOATS = 4_000_000
 class InsertStream:
     """Rows that are in no other stream and not among the base rows: ids and documents are all new.
 
-    Every stream has a range of row numbers of its own, by worker and lane; one process may have a lane for each
+    Every stream has a separate range of row numbers, by worker and lane; one process may have a lane for each
     runtime. The vectors repeat, from a pool made here, so that making them costs nothing while the load runs.
 
     A stream may be shared by threads: `next` on `itertools.count` is one step under the interpreter lock, and
@@ -37,7 +37,7 @@ class InsertStream:
         self._clusters: list[int] = pool.clusters.tolist()
 
     def __iter__(self) -> Self:
-        """It is its own iterator, and never ends."""
+        """The stream is an iterator, and never ends."""
         return self
 
     def __next__(self) -> Row:

@@ -21,7 +21,7 @@ BYTES_AT_MOST = 64_000_000
 
 
 def default_folder() -> Path:
-    """Where this user's programs keep what can be made anew: XDG_CACHE_HOME, else ~/.cache."""
+    """The user's cache folder: XDG_CACHE_HOME, or ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if base else Path.home() / ".cache") / "milvus-loadgen"
 
@@ -29,7 +29,7 @@ def default_folder() -> Path:
 def cached_neighbours(folder: Path, made_of: list[object], make: Callable[[], GroundTruth]) -> tuple[GroundTruth, bool]:
     """The truth in the file of what it is made of, or made now and kept; True where it was there.
 
-    A file that cannot be read is made anew, and a folder that cannot be written to keeps nothing: neither is told.
+    An unreadable file is recreated, and an unwritable folder caches nothing, both silently.
     """
     told = json.dumps([FORMAT, TIE, *made_of])
     path = folder / f"neighbours-{hashlib.sha256(told.encode()).hexdigest()[:16]}.npz"

@@ -1,4 +1,4 @@
-"""Right answers: the exact neighbours found before a run, and the answers of variants compared with each other."""
+"""Correct answers: exact neighbours computed before a run, and the answers of variants compared."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -22,18 +22,18 @@ from loadgen.settings.model import Settings
 from loadgen.settings.variants import decides_answers
 
 COMPARED = 50
-"""Queries that two variants have to answer alike before they are compared."""
+"""Queries that two variants must answer alike before they are compared."""
 ATTEMPTS = 3
-"""An index that was only just replaced may answer anew: a difference has to last."""
+"""A freshly replaced index may change its answers: a difference has to persist."""
 ANSWER_WITHIN = 120.0
 
 logger = logging.getLogger("loadgen")
 
 
 def find_ground_truths(settings: Sequence[Settings], dataset: Dataset) -> tuple[GroundTruth, ...]:
-    """The exact neighbours of the first queries, one for each `top_k`; none where no search is checked.
+    """The exact neighbours of the first queries, one for each `top_k`; none if no search is checked.
 
-    From the cache, or found now. Blocks, for 2 x rows x queries x dim floating-point operations each: 10,000 rows take
+    From the cache, or computed. Blocks, for 2 x rows x queries x dim floating-point operations each: 10,000 rows take
     about a second, 1,000,000 a minute or two on a few cores.
     """
     alike = {one.top_k: one for one in reversed(settings) if one.recall_every}
@@ -49,17 +49,17 @@ def _find_ground_truth(settings: Settings, dataset: Dataset) -> GroundTruth:
 
     folder = Path(settings.cache) if settings.cache else default_folder()
     ground_truth, kept = cached_neighbours(folder, made_of, make)
-    logger.info("The exact neighbours of %d queries are %s", checked, "known from before" if kept else "found")
+    logger.info("Exact neighbours of %d queries: %s", checked, "read from the cache" if kept else "computed")
     return ground_truth
 
 
 def compare_variants(
     stores: Mapping[str, list[Any]], loop: LoopThread, variants: Mapping[str, tuple[Mode, Settings]]
 ) -> dict[str, tuple[str, ...]]:
-    """Why variants must not be compared, by the name of the second of two: other answers, or another number of rows.
+    """Why variants must not be compared, by the name of the second: different answers, or a different number of rows.
 
-    Two have to agree where all settings are equal that decide the answers. Blocks. An error is logged and is no reason:
-    that an operation fails shows in the phases.
+    Two must agree if all settings that decide the answers are equal. Blocks. An error is logged and is not a reason:
+    failing operations show in the phases.
     """
     found: dict[str, tuple[str, ...]] = {}
     first: dict[str, str] = {}

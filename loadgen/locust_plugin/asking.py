@@ -1,4 +1,4 @@
-"""What was asked for, by the command line or the page: the settings as they stand, their users and their phases."""
+"""The request of the command line or the page: the current settings, their users and their phases."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Asking:
         return faults
 
     def settings(self) -> Settings:
-        """The settings as they stand now, with the address of the server. Raises SettingsError."""
+        """The current settings, with the address of the server. Raises SettingsError."""
         return read_settings(self._environment.parsed_options, self._environment.host)
 
     @property
@@ -102,7 +102,7 @@ class Asking:
         faults = find_faults(settings, self.everyone, users)
         if options.class_picker:
             way_out = "Name the classes at the end of the command line instead."
-            faults.append(Fault("class_picker", "", "does not go with a plan of phases", way_out))
+            faults.append(Fault("class_picker", "", "conflicts with a plan of phases", way_out))
         try:
             classes, phases = cast(self.everyone, settings)
         except SettingsError as error:

@@ -1,4 +1,4 @@
-"""Progress on a terminal, as one line that is drawn anew; as log lines now and then where there is none."""
+"""Progress: one line that is redrawn on a terminal, otherwise occasional log lines."""
 
 import atexit
 import contextlib
@@ -24,7 +24,7 @@ DRAW_SECONDS = 0.5
 LOOK_SECONDS = 2.0
 """Between two looks where there is no terminal."""
 LOG_SECONDS = 10.0
-"""Between two log lines, at least: a phase that begins has told so itself."""
+"""Minimum seconds between two log lines: the start of a phase is logged separately."""
 BAR_WIDTH = 24
 WIDTH_WITH_BAR = 120
 ERASE = "\r\x1b[2K"
@@ -33,7 +33,7 @@ logger = logging.getLogger("loadgen")
 
 
 class Display:
-    """Draws what `look` returns; on the hub, in a greenlet of its own, between `start` and `stop`."""
+    """Draws what `look` returns; on the hub, in a separate greenlet, between `start` and `stop`."""
 
     def __init__(self, look: Callable[[], Now | None], stream: TextIO) -> None:
         self._look = look
@@ -125,7 +125,7 @@ class _Above(io.StringIO):
         self._stream.flush()
 
     def isatty(self) -> bool:
-        """It stands for a terminal."""
+        """Pretends to be a terminal."""
         return True
 
 
@@ -153,7 +153,7 @@ def _counted(now: Now) -> str:
 
 
 def _as_line(now: Now, width: int) -> Table:
-    """One line of at most so many characters; the bar is the first to go."""
+    """One line of limited width; the bar is omitted first."""
     line = Table.grid(padding=(0, 1), expand=False)
     for _ in range(3):
         line.add_column(no_wrap=True, overflow="ellipsis")

@@ -10,7 +10,7 @@ from loadgen.runtime.patching import is_locust_command
 
 
 def plug(events: Any, **defaults: object) -> None:
-    """Make Locust drive Milvus: `plug(events)` once in a locustfile, with its own defaults for settings.
+    """Make Locust drive Milvus: `plug(events)` once in a locustfile, optionally with defaults for settings.
 
     Several locustfiles may be loaded together; their defaults must not contradict each other (ValueError). Raises
     SettingsError where a default is no setting or has a wrong value.

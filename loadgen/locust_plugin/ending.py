@@ -77,7 +77,7 @@ def _most_empty(settings: Settings) -> float:
 
 
 class Ending:
-    """One for each process that conducts runs; every run begins it anew."""
+    """One per process that coordinates runs; reset by every run."""
 
     def __init__(self, ledger: Counted, secret_flags: Collection[str] = ()) -> None:
         self._ledger = ledger
@@ -103,7 +103,7 @@ class Ending:
         self._is_starting = True
 
     def begin(self, run: Run, server: ServerInfo, workers: int, find_sharers: FindSharers = tuple) -> dict[str, str]:
-        """Another run, on a server that has answered, with so many processes that make load.
+        """Begin another run, on a server that has answered, with the number of load-generating processes.
 
         `find_sharers` tells which other runs use the collection. Returns what the metrics name this run by: its
         `run_id` and `server`.
@@ -134,7 +134,7 @@ class Ending:
             self._recorder.keep(self._take(), self._ledger)
 
     def _take(self) -> tuple[PhaseResult, ...]:
-        """The phases so far, at once: the next one may begin meanwhile."""
+        """The phases so far, immediately: the next one may begin meanwhile."""
         return self._results.take(list(self._ledger.windows.values()))
 
     @property

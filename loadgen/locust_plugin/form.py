@@ -26,7 +26,7 @@ class Form:
     asked: dict[str, object]
     """Settings that the page may set: text, or True and False for switches."""
     passed: "MultiDict[str, str]"
-    """Fields for Locust's own handler: its own, and those of arguments that a locustfile has added."""
+    """Fields for Locust's handler: Locust's, and those of arguments that a locustfile has added."""
     faults: tuple[Fault, ...]
     """What only the start of the process may set, and the form would change."""
 

@@ -30,7 +30,7 @@ def add_guard(app: Any) -> None:
 def is_own(headers: Any, host: str) -> bool:
     """Whether a request comes from a page of this very host, or from no browser.
 
-    `Sec-Fetch-Site` is the browser's own judgement, which holds behind a proxy that changes the host, too. Browsers
+    `Sec-Fetch-Site` is set by the browser, and valid behind a proxy that changes the host, too. Browsers
     leave it out on plain HTTP; there the `Origin` has to have the host that was asked. Command lines send neither.
     """
     site = headers.get("Sec-Fetch-Site")

@@ -11,7 +11,7 @@ from loadgen.control.messages import Hello
 KEY = secrets.token_hex(8)
 """Of this process and of all that it forks: Locust's --processes forks after the locustfile is imported."""
 forked_by_master = False
-"""True in a worker that --processes has forked from its own master, which has the same key."""
+"""True in a worker that --processes forked from its master, which has the same key."""
 
 
 def introduce(locustfiles: Iterable[str], *, is_worker: bool) -> Hello:

@@ -62,7 +62,7 @@ class MasterLink:
             self._runner._users_dispatcher.remove_worker(client)  # noqa: SLF001
 
     def listen(self, coordinator: Coordinator) -> None:
-        """Have this coordinator hear what workers say."""
+        """Connect this coordinator to the messages of the workers."""
 
         def hear(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust calls with this keyword
             deliver(coordinator, msg.node_id, msg.data)

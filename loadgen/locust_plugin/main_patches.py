@@ -111,7 +111,7 @@ class _Start:
         """True in a process that forks workers and has nothing else to do: it ends as they do."""
 
     def get_parser(self, original: Callable[[], Any]) -> Any:
-        """Locust's parser; what it reads is checked at once."""
+        """Locust's parser; the result is checked immediately."""
         require_plug()
         parser = original()
         parse = parser.parse_args
@@ -141,7 +141,7 @@ class _Start:
 
 
 def repair_locust_main(interrupt: "Interrupt", runner: Any, decide: Callable[[int], int]) -> None:
-    """Let Locust's main module wait and reap children the way its hub needs it; nobody else's `time` or `os` changes.
+    """Let Locust's main module sleep and reap children as its hub requires; `time` and `os` elsewhere stay unchanged.
 
     What could not start ends the process in one line until the runner has begun. Unpatched, Locust's `time.sleep` while
     it waits for workers would stall the hub, so that no worker is ever seen, and its `os.waitpid` would ask for
@@ -209,7 +209,7 @@ class _NoRamping(logging.Filter):
 
 
 def stop_test(environment: Any, error: StopTest) -> None:
-    """End the run as Locust does where a greenlet of its own raises StopTest. Returns at once."""
+    """End the run as Locust does if one of its greenlets raises StopTest. Returns immediately."""
 
     def fail() -> NoReturn:
         raise error

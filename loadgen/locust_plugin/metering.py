@@ -1,4 +1,4 @@
-"""The exporter of one process: where it answers, who is told of it, and how long it stays."""
+"""The exporter of one process: its address, its discovery, and how long it stays up."""
 
 import logging
 import signal
@@ -19,7 +19,7 @@ from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants
 
 OWN = ("metrics_port", "metrics_bind", "metrics_targets", "metrics_linger")
-"""Settings that each process takes from its own command line: a worker's others come from the master, later."""
+"""Settings that each process takes from its command line; a worker gets the others from the master, later."""
 LOOK = 0.1
 """Seconds between two looks whether the waiting is over."""
 
@@ -38,7 +38,7 @@ class Metering:
     def open(self, options: Any) -> tuple[Exporter, ...]:
         """Answer from now on; returns the sink of samples, or none where `--metrics-port` is off.
 
-        Ends the process where its own settings of the metrics are wrong.
+        Ends the process if its metrics settings are wrong.
         """
         try:
             self._settings = settings = Settings.parse({name: getattr(options, name) for name in OWN})

@@ -66,7 +66,7 @@ def _checked_edit(asking: Asking, edit: Any) -> Any:
 
 
 def _dress_template(web_ui: Any, asking: Asking) -> None:
-    """Show every setting as it stands, and the mask for a credential."""
+    """Show the current value of every setting, and the mask for a credential."""
     original = web_ui.update_template_args
 
     def update_template_args() -> None:

@@ -1,4 +1,4 @@
-"""Settings that Locust's parser would refuse by itself, one by one and before all others: kept, to be told at once."""
+"""Collects settings that Locust's parser would reject one by one, to report them together with all others."""
 
 import difflib
 import io
@@ -64,7 +64,7 @@ class ParserErrors:
             name = key.replace("-", "_")
             if name in TEXT_LISTS and not file.endswith((".toml", ".yaml", ".yml")):
                 problem = f'is cut off, as " ;" begins a comment (in {file})'
-                self._faults[name] = Fault(name, value.strip(), problem, "Put the whole list into double quotes.")
+                self._faults[name] = Fault(name, value.strip(), problem, "Put the whole list in double quotes.")
 
     def check(self) -> None:
         """Raise SettingsError where anything was found."""
@@ -118,7 +118,7 @@ def _named(text: str, name: str) -> io.StringIO:
 
 def _unknown(key: str, value: object, known: list[str], file: str) -> Fault:
     close = difflib.get_close_matches(key.replace("_", "-"), [one for one in known if one[:1] != "-"], n=1)
-    way_out = f"Did you mean {close[0]}?" if close else "Take it out; `loadgen settings` lists those there are."
+    way_out = f"Did you mean {close[0]}?" if close else "Remove it; `loadgen settings` lists all settings."
     secret = any(part in key.lower() for part in ("token", "password", "secret", "key"))
     return Fault(
         key.removeprefix("--"), "" if secret else without_secret(str(value)), f"is no setting (in {file})", way_out

@@ -114,7 +114,7 @@ class Plugin:
         self._everyone = list(environment.user_classes)
         self._worker = WorkerSide(environment, runner, agent)
         self._listen(environment.events)
-        with contextlib.suppress(SettingsError):  # its own, which its master may change
+        with contextlib.suppress(SettingsError):  # local settings, which the master may change
             self._expect(read_settings(environment.parsed_options, environment.host))
         self._add_sinks(environment.parsed_options)
         self._parser_errors.warn()

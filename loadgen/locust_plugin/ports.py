@@ -16,7 +16,7 @@ from loadgen.settings.addresses import HIGHEST_PORT
 from loadgen.settings.faults import Fault, SettingsError
 
 ANYWHERE = ("", "*")
-"""What stands for all addresses of this machine, in Locust's own settings."""
+"""Values for all addresses of this machine, in Locust's settings."""
 
 
 class Wanted(NamedTuple):
@@ -90,7 +90,7 @@ def _find_fault(wanted: Wanted) -> Fault | None:
             host = wanted.setting.removesuffix("port") + "host"
             return Fault(host, wanted.host, f"cannot be listened on ({reason})", "Give an address of this machine.")
         problem = f"cannot be listened on ({reason}), and {wanted.what}"
-        way_out = f"End what has it, or give another --{wanted.setting.replace('_', '-')}."
+        way_out = f"Stop the process that uses it, or give another --{wanted.setting.replace('_', '-')}."
         return Fault(wanted.setting, str(wanted.port), problem, way_out)
     return None
 

@@ -21,7 +21,7 @@ logger = logging.getLogger("loadgen")
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """One look. Times are seconds; nan stands for what is not known."""
+    """A snapshot. Times are seconds; nan if unknown."""
 
     doing: str
     done: float = 0.0
@@ -60,7 +60,7 @@ class Figures:
 
 
 def measure(window: Window, seconds: float) -> Figures:
-    """The figures of a window in which so many seconds have been counted."""
+    """The figures of a window, of which the given seconds have been counted."""
     operation_stats = list(window.operation_stats.values())
     failures = sum(count_failures(stats.totals) for stats in operation_stats)
     rate = sum(throughput(stats.totals, seconds) for stats in operation_stats)
@@ -92,7 +92,7 @@ class Progress:
         self._ledger = ledger
 
     def begin_preparing(self) -> None:
-        """Something is under way from here on, though there is nothing to tell of it yet."""
+        """An activity starts, without figures yet."""
         self._preparing = "preparing"
 
     def tell(self, line: str) -> None:
@@ -107,7 +107,7 @@ class Progress:
         self._began = self._clock()
 
     def rest(self) -> None:
-        """Nothing is under way."""
+        """No activity."""
         self._preparing, self._phase = "", None
 
     def begin(self, phase: Phase, plan: Sequence[Phase]) -> None:
@@ -146,7 +146,7 @@ class Progress:
         return Now(line) if line else None
 
     def counted_seconds(self, window: Window) -> float | None:
-        """How long operations have been counted in a window that is under way; None for any other.
+        """How long operations have been counted in the current window; None for any other.
 
         On a master that is as far as the workers have reported, on average: each reports when it likes.
         """

@@ -38,7 +38,7 @@ PACKAGES = (
 )  # fmt: skip
 
 FindSharers = Callable[[], tuple[str, ...] | None]
-"""Which other runs were seen to use the collection; None where nobody can know."""
+"""Other runs seen to use the collection; None if unknown."""
 
 logger = logging.getLogger("loadgen")
 

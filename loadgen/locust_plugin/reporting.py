@@ -1,4 +1,4 @@
-"""The report beside the record, drawn by a process of its own: no plotting in the one that measures."""
+"""The report next to the record, drawn by a separate process: no plotting in the one that measures."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ def write_beside(record: Path, form: str, *, hurry: bool = False) -> str:
     """Have the report of a record written next to it; returns a line that says where it is, or why it is not.
 
     Neither a report that fails nor one that takes too long changes how the run ends: a slow one goes on by itself, in
-    a session of its own, so that Ctrl-C does not reach it. Blocks: call it in a thread.
+    a new session, so Ctrl-C does not reach it. Blocks: call it in a thread.
     """
     path = record.with_suffix(SUFFIXES[form])
     command = [sys.executable, "-m", "loadgen.cli.report", str(record), "--format", form, "--output", str(path)]

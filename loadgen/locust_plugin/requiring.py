@@ -1,4 +1,4 @@
-"""Requirements held against what will run, before it does: one that can only be missed is a fault."""
+"""Check requirements against the plan before the run: one that can only be missed is a fault."""
 
 import difflib
 from collections.abc import Collection, Iterator, Sequence
@@ -19,7 +19,7 @@ from loadgen.users import LoadUser
 CLOSE = 0.75
 """Similarity from which a name is taken for a mistyped one."""
 CHECKED = "search"
-"""The operation whose answers are held against the exact neighbours."""
+"""The operation whose answers are checked against the exact neighbours."""
 
 
 def find_unreachable(
@@ -27,7 +27,7 @@ def find_unreachable(
 ) -> list[Fault]:
     """Requirements of an operation, a stage, a variant or a level that will not run.
 
-    `everyone` are the user classes where they are known, `users` the number of a run of one mode where it is.
+    `everyone` are the user classes, if known; `users` the number of users of a run of one mode, if known.
     """
     variants = find_variants(settings)
     modes = modes_of(settings)
@@ -46,7 +46,7 @@ def find_unreachable(
 
 
 Problem = tuple[str, str]
-"""What is wrong, and what to do."""
+"""The problem and the remedy."""
 
 
 def _find_operation(
@@ -80,7 +80,7 @@ def _find_operation(
 
 
 def _names(kind: type[Any]) -> set[str]:
-    """What a class declares; a declaration that is none is a fault of its own."""
+    """The operations that a class declares; an invalid declaration is reported separately."""
     return {operation.name for operation in _declared(kind)}
 
 
@@ -93,14 +93,14 @@ def _declared(kind: type[Any]) -> tuple[Operation, ...]:
 
 
 def _find_stage(one: Requirement, kinds: Collection[type[Any]]) -> Iterator[Problem]:
-    """A part of an operation that no user declares: it may be a mistyped variant as well."""
+    """A part of an operation that no user declares; it may also be a mistyped variant."""
     if not one.part or one.part == "service" or not kinds:
         return
     own = [operation for kind in kinds for operation in _declared(kind) if operation.name == one.operation]
     stages = sorted({stage for operation in own for stage in operation.stages})
     if own and one.part not in stages:
         known = f"It declares {join_some(stages)}." if stages else "It declares none."
-        way_out = f"{known} Use service for the time from the real start, or declare the stage."
+        way_out = f"{known} Use service for the time from the actual start, or declare the stage."
         yield f"is of {one.part}, which is neither a variant of this run nor a stage of {one.operation}", way_out
 
 
@@ -146,7 +146,7 @@ def _find_level(
 def _levels(
     settings: Settings, kinds: Collection[type[Any]], users: int | None, *, bursts: bool
 ) -> tuple[list[int], str]:
-    """The concurrencies that will run, and what they come from; none where that is not known."""
+    """The concurrencies that will run, and their source; empty if unknown."""
     if bursts:
         styles = tuple(style for style in STYLES if any(kind.style == style for kind in kinds))
         return sorted({phase.concurrency for phase in burst_phases(styles, settings.burst)}), "--burst"

@@ -1,4 +1,4 @@
-"""What a process needs before its users: the embedded server, the prepared collection, open stores, made queries."""
+"""Resources of a process: the embedded server, the prepared collection, open stores, queries."""
 
 import logging
 import threading
@@ -43,14 +43,14 @@ class Nodes:
         self._stream = stream
 
     def take(self, number: int) -> list[Any]:
-        """So many new nodes."""
+        """The given number of new nodes."""
         return [to_node(next(self._stream)) for _ in range(number)]
 
 
 class Resources:
     """The server and the stores of one process. Every method blocks its greenlet, never the hub.
 
-    `tell` hears what goes on, line by line, from any thread.
+    `tell` receives progress, line by line, from any thread.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -61,14 +61,14 @@ class Resources:
         """One for each collection."""
         before_leaving(self._end_leases)
         self.answered: ServerInfo | None = None
-        """What the server said it is, once the collection is prepared."""
+        """Type and version of the server, once the collection is prepared."""
         self.ground_truths: tuple[GroundTruth, ...] = ()
-        """The exact neighbours, where searches are to be checked."""
+        """The exact neighbours, if searches are to be checked."""
 
     def prepare(self, settings: Settings, *, writes: bool) -> Settings:
-        """Start a server where no address is given, and make sure that the collection holds exactly the data.
+        """Start a server if no address is given, and ensure that the collections contain exactly the data.
 
-        The collection is held from here on, alone where the run `writes`; a server of our own nobody else knows.
+        Takes a lease on them, exclusively if the run `writes`; an embedded server needs none.
         Returns the settings with the address. Raises SettingsError, ServerError, StoreError.
         """
 
@@ -103,7 +103,7 @@ class Resources:
         self._tell(f"The collection is ready: {prepared}")
 
     def open(self, process_state: ProcessState, settings: Settings, modes: Container[Mode], worker: int) -> None:
-        """Open the stores of the variants of these modes and make their queries. Raises SettingsError, StoreError."""
+        """Open the stores of the variants of these modes and prepare the queries. Raises SettingsError, StoreError."""
         self.close(process_state)
 
         def work() -> None:
@@ -119,7 +119,7 @@ class Resources:
         run_in_thread(work)
 
     def compare_variants(self, process_state: ProcessState, settings: Settings) -> dict[str, tuple[str, ...]]:
-        """Why variants must not be compared with the first that asks the same, by name; none where all agree.
+        """Why variants must not be compared with the first equivalent one, by name; empty if all agree.
 
         A process without users opens stores just for this. Raises StoreError.
         """
@@ -150,19 +150,19 @@ class Resources:
         run_in_thread(work)
 
     def name_run(self, run: str) -> None:
-        """Let others know which run uses the collection."""
+        """Record the run in the leases."""
         for lease in self._leases:
             lease.name_run(run)
 
     def find_sharers(self) -> tuple[str, ...] | None:
-        """The runs that were seen to search the collections beside this one; None where nobody can know."""
+        """The runs seen to search the collections concurrently; None if unknown."""
         found = [lease.sharers for lease in self._leases]
         if any(sharers is None for sharers in found):
             return None
         return tuple(dict.fromkeys(run for sharers in found for run in sharers or ()))
 
     def release(self) -> None:
-        """Let others have the collection."""
+        """Give up the leases."""
         run_in_thread(self._end_leases)
 
     def _end_leases(self) -> None:
@@ -170,11 +170,11 @@ class Resources:
             lease.release()
 
     def wait_for_shield(self) -> None:
-        """Before the process ends early: let a collection that is just being made get its manifest, 4 s at most."""
+        """Before an early exit: let a collection that is being created get its manifest, 4 s at most."""
         self._shield.acquire(timeout=4)
 
     def find_death(self) -> str:
-        """What to tell of an embedded server that has ended by itself, its last log lines logged; else empty."""
+        """The error of an embedded server that ended by itself, after logging its last lines; otherwise empty."""
         if self._server is None or self._server.running:
             return ""
         self._server.stop(keep=True)
@@ -183,7 +183,7 @@ class Resources:
         return f"{told}; its log is {self._server.log}"
 
     def stop_server(self) -> None:
-        """End the embedded server, if there is one, and any hold on a collection elsewhere."""
+        """Stop the embedded server, if any, and give up leases elsewhere."""
         self._end_leases()
         if self._server is not None:
             self._server.stop()
@@ -191,12 +191,12 @@ class Resources:
 
 
 def _settings_by_variant(settings: Settings) -> dict[str, tuple[Mode, Settings]]:
-    """What each variant of a run is, by its name."""
+    """Mode and settings of each variant of a run, by name."""
     return {one.name: (Mode(one.mode), settings_of(settings, one)) for one in find_variants(settings)}
 
 
 def _make_queries(process_state: ProcessState, dataset: Dataset) -> None:
-    """The queries of every variant, made once for all that ask alike; every variant asks the same vectors."""
+    """The queries of every variant, of the same vectors, created once for equal top k and output fields."""
     settings = process_state.settings
     queries = [to_query(vector, settings) for vector in dataset.queries()]
     made = {(settings.top_k, settings.output_fields): queries}
@@ -212,7 +212,7 @@ def _make_queries(process_state: ProcessState, dataset: Dataset) -> None:
 
 
 def _open_stores(process_state: ProcessState, variants: Mapping[str, tuple[Mode, Settings]]) -> None:
-    """Open, connect, and keep what each store sees of the data."""
+    """Open and connect the stores, and keep the fingerprint of the data that each sees."""
     opened: dict[str, list[Any]] = {}
     process_state.stores, process_state.seen = opened, {}
     for name, (mode, settings) in variants.items():

@@ -49,7 +49,7 @@ class RunDisplay:
         self._tab_data.take([], [words])
 
     def after_phase(self, phase: Phase | None) -> None:
-        """Keep the record, and compare where a page is to show it: now, while nobody is measured."""
+        """Write the record, and compare if a page shows it: now, while nothing is measured."""
         self._ending.keep()
         shape = self._environment.shape_class
         if self._environment.web_ui is None or phase is None or shape is None:

@@ -1,4 +1,4 @@
-"""Which users play in a run, in which phases, and what they do."""
+"""Which users take part in a run, in which phases, and what they do."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ STYLES = ("sync", "threads", "async")
 
 
 def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
-    """The user classes of the asked mode, and the plan; no phases where Locust's own -u, -r and -t rule.
+    """The user classes of the requested modes, and the plan; no phases with Locust's own -u, -r and -t.
 
     Raises SettingsError where a class cannot run in this process or a mode has no users.
     """
@@ -51,30 +51,30 @@ def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[A
 
 
 def find_closed_flags(options: Any) -> list[Fault]:
-    """Locust's own -u and -r beside an open arrival; to be asked before Locust fills in their defaults."""
+    """Locust's -u and -r together with arrivals; to be called before Locust fills in their defaults."""
     arrival = str(getattr(options, "arrival", "closed"))
     if arrival.strip() == "closed":
         return []
     problem = f"is for users who wait for their answer, and --arrival is {arrival}"
     flags = {"users": options.num_users, "spawn-rate": options.spawn_rate}
-    way_out = "Leave it out: --rate tells what comes, --max-in-flight how much at once."
+    way_out = "Omit it: --rate sets the load, --max-in-flight the concurrency."
     return [Fault(flag, str(value), problem, way_out) for flag, value in flags.items() if value is not None]
 
 
 def find_slow_start(options: Any) -> list[Fault]:
-    """Locust's --run-time where it is over before its -u and -r let the last user start, from when on a run counts."""
+    """A --run-time that ends before -u and -r let the last user start, which is when counting begins."""
     users, rate = options.num_users or 1, options.spawn_rate or 1.0
     if not options.run_time or options.run_time > (users - 1) / rate:
         return []
-    problem = f"is over before the last of {users} users starts at {rate:g}/s, and counting begins with that"
+    problem = f"ends before the last of {users} users starts at {rate:g}/s, when counting begins"
     way_out = f"Give a longer --run-time, or --spawn-rate {users}."
     return [Fault("run_time", f"{options.run_time:g}", problem, way_out)]
 
 
 def _not_open(kind: type[Any], arrival: str) -> Fault | None:
-    """Why arrivals cannot be given to users of this class; None where they can."""
+    """Why users of this class cannot serve arrivals; None if they can."""
     if kind.style:
-        problem = "is a burst, which is no single operation that could be due"
+        problem = "is a burst, not a single operation that could be due"
     elif getattr(kind, "fixed_count", 0):
         problem = "has a fixed_count, and arrivals have no users to count"
     elif not kind.tasks or any(isinstance(task, type) for task in kind.tasks):
@@ -98,16 +98,16 @@ def _absent(settings: Settings, mode: Mode) -> Fault:
 
 
 def _mixed(kind: type[Any]) -> Fault:
-    return Fault("user-classes", kind.__name__, "is no burst, beside others that are", "Run them apart.")
+    return Fault("user-classes", kind.__name__, "is not a burst, but others are", "Run them separately.")
 
 
 def _burst_variants(settings: Settings) -> Fault:
-    problem = "are for phases at a load level, and these users are there for bursts, which compare styles"
-    return Fault("variants", "; ".join(settings.variants), problem, "Leave them out, or run other users.")
+    problem = "need phases at a load level, and these users run bursts, which compare styles"
+    return Fault("variants", "; ".join(settings.variants), problem, "Omit them, or run other users.")
 
 
 def modes_of(settings: Settings) -> set[Mode]:
-    """The modes that a run of these settings has."""
+    """The modes of a run with these settings."""
     return {Mode(one.mode) for one in find_variants(settings)}
 
 
@@ -121,7 +121,7 @@ def operations_of(everyone: Iterable[type[Any]]) -> dict[Mode, set[Operation]]:
 
 
 def may_write(everyone: Iterable[type[Any]]) -> bool:
-    """Whether any of these users may change rows: a run of others shares the collection with its like."""
+    """Whether any of these users may change rows; otherwise the run can share the collection."""
     return any(one.writes for kind in everyone if issubclass(kind, LoadUser) for one in kind.performs())
 
 

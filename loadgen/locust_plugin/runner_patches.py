@@ -28,7 +28,7 @@ def mend_runners(is_ready: Callable[[Any], bool]) -> None:
 
 
 def count_time_steadily() -> None:
-    """Give Locust's runners and tables a clock that nobody sets: Unix time when this is called, steady from there on.
+    """Give Locust's runners and tables a steady clock: Unix time when this is called, monotonic from there on.
 
     With the machine's, a step back leaves `shape_worker` asleep for as long between two ticks while the users go on,
     and has workers discard the users of each further phase as older than those before; one forward has
@@ -180,7 +180,7 @@ def dispatch_anew(runner: Any) -> None:
 
 
 class QuitNote:
-    """Whether the master has told this worker to quit: a worker that ends without that word has failed."""
+    """Whether the master has told this worker to quit; a worker that ends without that has failed."""
 
     def __init__(self, runner: Any) -> None:
         self.came = False

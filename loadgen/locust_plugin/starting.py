@@ -28,7 +28,7 @@ from loadgen.settings.variants import find_variants
 from loadgen.users import ProcessState
 
 QUIT_SECONDS = 0.5
-"""For workers to hear that the run does not begin."""
+"""For notifying workers that the run does not begin."""
 
 
 class Starting:

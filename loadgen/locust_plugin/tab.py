@@ -1,7 +1,7 @@
 """The tab "Variants" of Locust's page, through Locust's own extension points.
 
 Locust draws the table of levels itself (`extended_tabs`, `extended_tables`, fed by `extended_stats`). Such a table
-knows texts only, and Locust asks for it only while a run is under way. So a script of ours adds, below that table and
+knows texts only, and Locust requests it only during a run. So our script adds, below that table and
 only in that tab, what a person needs besides: what goes on, the links to report and record, every phase as it ends.
 """
 

@@ -20,7 +20,7 @@ from loadgen.results.series import Series, percentile
 from loadgen.results.verdict.phrases import NONE, show_estimate, show_rate
 
 MEASURE_SECONDS = 1.0
-"""A phase under way is measured once in so many seconds, however many pages ask."""
+"""Seconds between two measurements of the current phase, however many pages are open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Row:
     empty: int
     """Answers without a row."""
     live: bool
-    """The phase is under way."""
+    """The phase is running."""
 
 
 @dataclass(frozen=True, slots=True)
 class LevelRow:
-    """One operation of one variant at one level, in all rounds; nan stands for what is not known."""
+    """One operation of one variant at one level, in all rounds; nan if unknown."""
 
     name: str
     """Unique, and in the order of the rows: by it Locust sorts them."""
@@ -98,7 +98,7 @@ class TabData:
 
     @property
     def is_busy(self) -> bool:
-        """A run is being prepared, or under way."""
+        """A run is being prepared, or is running."""
         return self._progress.look() is not None
 
     def as_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a worker does beside its users: it greets its master, reports to it, and ends at its word."""
+"""A worker besides its users: it registers with its master, reports to it, and ends on its command."""
 
 import contextlib
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class WorkerSide:
         data["loadgen"] = encode(self._agent.report() if self._agent.run_id else self._hello)
 
     def quit(self, flush: Callable[[], object]) -> None:
-        """End. A worker that its master has told to quit has done its work, whatever its operations came to."""
+        """End. A worker that its master told to quit has succeeded, whatever the outcomes of its operations."""
         self._runner.stop()
         flush()
         self._environment.process_exit_code = 0 if self._quit.came else SHORT_OF

@@ -112,12 +112,12 @@ class ErrorLog:
         return kind
 
     def summarize(self, what: str) -> None:
-        """Log how often each kind came that came more than once, behind `what`, and begin anew."""
+        """Log the count of each kind that occurred more than once, after `what`, and reset."""
         for kind, number in self._counts.items():
             if number > 1:
                 self._logger.error("%s %d times: %s", what, number, kind)
         self.clear()
 
     def clear(self) -> None:
-        """Begin anew: the next of each kind is the first one."""
+        """Reset: the next error of each kind counts as the first."""
         self._counts = {}

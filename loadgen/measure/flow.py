@@ -9,7 +9,7 @@ from hdrh.histogram import HdrHistogram
 from loadgen.measure.operation_stats import HIGHEST, LOWEST, MICROSECONDS, new_histogram, sum_up
 
 HANGING = 2.0
-"""How many times as long as every operation that ended: what waits longer at a phase's end is a stall of its own."""
+"""Factor over the longest finished operation from which an unfinished one is reported as a stall."""
 
 
 STALL_SECONDS = 0.1
@@ -33,7 +33,7 @@ Kind = tuple[str, str]
 class Flow:
     """What a timed phase's figures lack. Of what was due in the warm-up, some ends in the window.
 
-    Only what is left over has anything of users who wait for their answer: what was under way when the window ended.
+    In the closed model only `unfinished` is filled: operations in flight when the window ended.
     """
 
     offered: int = 0
@@ -43,7 +43,7 @@ class Flow:
     left_by_kind: dict[Kind | None, HdrHistogram] = field(default_factory=dict)
     """Due before the window's end and not over then: how long they had been due, in microseconds.
 
-    None stands for arrivals that were never sent: nobody knows what they would have become.
+    None is for arrivals that were never sent: their operation is unknown.
     """
 
     def leave(self, seconds: float, kind: Kind | None = None) -> None:
@@ -82,7 +82,7 @@ class Flow:
             self._of(kind).add(histogram)
 
     def merge(self, message: Mapping[str, Any]) -> None:
-        """Add what a worker's `as_message` told."""
+        """Add the `as_message` of a worker."""
         if message:
             self.offered += message["offered"]
             self.dropped += message["dropped"]

@@ -51,7 +51,7 @@ def too_late(p99: float, late: int) -> bool:
 
 
 def beats_missed(hub_lag: float) -> int:
-    """How many late beats a hub's lag (seconds) stands for: beats are on the hub, so 0.3 s is one instead of three."""
+    """Late beats that a hub's lag (seconds) represents: beats run on the hub, so 0.3 s is one instead of three."""
     return as_microseconds(hub_lag) // as_microseconds(LAG_LIMIT)
 
 
@@ -88,7 +88,7 @@ class Watch:
     pace_late: int = 0
     """Late arrivals."""
     in_flight_most: int = 0
-    """Operations under way at one beat."""
+    """Operations in flight at one beat."""
     in_flight_sum: int = 0
     """Of all beats."""
 
@@ -104,7 +104,7 @@ class Watch:
         self.in_flight_sum += beat.in_flight
 
     def merge(self, message: Mapping[str, Any]) -> None:
-        """Add what `as_message` told."""
+        """Add the values of `as_message`."""
         self.cpu += message["cpu"]
         self.wall += message["wall"]
         self.hub.decode_and_add(message["hub"])
@@ -151,7 +151,7 @@ class Health:
             watch.pace_late += count_above(lags, LAG_LIMIT)
 
     def merge(self, message: Mapping[str, Any], process: str) -> None:
-        """Add what a worker's `as_message` told."""
+        """Add the `as_message` of a worker."""
         if message:
             self._of(process).merge(message)
 
@@ -185,13 +185,13 @@ class Health:
 
     @property
     def in_flight_mean(self) -> float:
-        """Operations under way in all processes together, on average over their beats; nan where nothing was seen."""
+        """Mean operations in flight in all processes together, over their beats; nan without any beat."""
         seen = [(one.in_flight_sum, one.hub.get_total_count()) for one in self.watches.values()]
         return sum(total / beats for total, beats in seen if beats) if any(beats for _, beats in seen) else math.nan
 
     @property
     def in_flight_most(self) -> int:
-        """The sum of what each process had under way at most: no more were under way at any beat."""
+        """The sum of the maxima of all processes: an upper bound of the operations in flight at any beat."""
         return sum(one.in_flight_most for one in self.watches.values())
 
     def watched_share(self, expected: Mapping[str, float]) -> float:
@@ -210,7 +210,7 @@ class Health:
         return min(1.0, seen / seconds) if seconds >= SHORT_SECONDS else float(seen > 0)
 
     def gaps(self, expected: Mapping[str, float]) -> list[str]:
-        """Why nobody knows whether the generator was the limit, as `expected` says it; empty where that is known."""
+        """Why it is unknown whether the generator was the limit; empty if it is known."""
         shares = self._shares(expected)
         blind = [share for share in shares if share < WATCHED_AT_LEAST]
         if not blind:

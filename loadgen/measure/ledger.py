@@ -53,7 +53,7 @@ class Ledger:
     def __init__(self) -> None:
         self.windows: dict[int, Window] = {}
         self.outside: dict[tuple[str, str], Counter[Outcome]] = {}
-        """How the operations ended that no window has counted: of warm-ups, and what a window's end found under way."""
+        """Outcomes of operations that no window counted: of warm-ups, and those in flight at a window's end."""
         self.nested_outside: dict[tuple[str, str], Counter[Outcome]] = {}
         """The same of those that were part of other operations."""
         self.dropped_outside: Counter[str] = Counter()
@@ -127,7 +127,7 @@ class Ledger:
                 self._add_other(sample)
 
     def _add_other(self, sample: Sample) -> None:
-        """Count a sample of the phase before, or one that its own phase's end found under way."""
+        """Count a sample of the previous phase, or one in flight at the end of its phase."""
         before = self._previous
         if before is not None and before.start <= sample.finished < before.end:
             before.add(sample)
@@ -202,7 +202,7 @@ class Ledger:
     def take_report(self, now: float, *, final: bool = False) -> dict[str, Any]:
         """All that was counted so far in the phases that have news, as plain values; `final`: in those of this moment.
 
-        Cumulative: it replaces every earlier report of this process, so that a lost or repeated one changes nothing.
+        Cumulative: it replaces every earlier report of this process, so a lost or repeated one changes nothing.
         What has not been confirmed is news. Numbers of reports never start again.
         """
         self._sequence += 1

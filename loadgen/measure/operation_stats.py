@@ -21,7 +21,7 @@ MICROSECONDS = 1_000_000
 EXTERNAL_HEADER, LONGEST_PAYLOAD = 8, 1 << 18
 """Bytes before the packed part of an encoded histogram, and bytes that this unpacks to at most."""
 EXACT_BITS = 11
-"""Bits of a value that three digits keep: below 2^11 every microsecond has a bucket of its own."""
+"""Significant bits for three digits: below 2^11 every microsecond has a separate bucket."""
 CLASSES = {
     outcome: OutcomeClass.TIMEOUT
     if outcome is Outcome.TIMEOUT
@@ -229,7 +229,7 @@ class OperationStats:
         return sum_up([self.times[kind].response for kind in WAITED_FOR if kind in self.times])
 
     def percentile(self, percent: float) -> float:
-        """Seconds of response time that so many per cent of these operations took at most; nan without any."""
+        """Percentile of the response times of these operations, in seconds; nan without any."""
         return percentile(self.response, percent)
 
 

@@ -15,7 +15,7 @@ class Phase:
     """One variant, one operation mix, one concurrency or one rate of arrivals.
 
     A timed phase counts for `seconds` after `warmup_seconds` of the same load. A burst has `operations` instead: it is
-    over when so many operations of one kind are answered, at most `concurrency` of them in flight.
+    over when that many operations of one kind are answered, at most `concurrency` of them in flight.
     """
 
     number: int
@@ -92,7 +92,7 @@ Compared = tuple[str, Mode]
 def timed_phases(
     variants: Sequence[Compared], concurrency: tuple[int, ...], rounds: int, length: tuple[float, float]
 ) -> tuple[Phase, ...]:
-    """The phases of a comparison: so many rounds at each concurrency; `length` is (seconds, warm-up).
+    """The phases of a comparison: `rounds` at each concurrency; `length` is (seconds, warm-up).
 
     A round runs the variants forward and back (A B C C B A): a steady drift of the machine or the server hits all of
     them alike.
@@ -122,7 +122,7 @@ def _order(variants: Sequence[Compared], levels: tuple[L, ...], rounds: int) -> 
 
 
 THREADS_AT_MOST = 64
-"""Sync operations that a burst keeps in flight at most, each on a thread of its own."""
+"""Maximum sync operations that a burst keeps in flight, each on its thread."""
 
 BURST_OPERATIONS = ("search", "insert")
 """Operations that a burst may be of, in the order of the plan."""

@@ -31,10 +31,10 @@ class Recalls:
 
     by_query: dict[int, tuple[int, float]] = field(default_factory=dict)
     changed: bool = False
-    """The data changed before or while it was measured: nobody knows what was right."""
+    """The data changed before or while it was measured: recall is unknown."""
 
     def add(self, query: int, recall: float, checks: int = 1) -> None:
-        """Count so many checks of one query, with the sum of their recalls."""
+        """Count checks of one query, with the sum of their recalls."""
         count, total = self.by_query.get(query, (0, 0.0))
         self.by_query[query] = (count + checks, total + recall)
 

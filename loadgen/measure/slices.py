@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SHORTEST, LONGEST, WIDTH = 1e-6, 600.0, 1.02
-"""Slices count times from 1 us to 10 minutes in buckets 2 % wide, so that a quantile is less than 1 % off."""
+"""Slices count times from 1 us to 10 minutes in buckets 2 % wide: a quantile is less than 1 % off."""
 PER_LOG = 1 / math.log(WIDTH)
 OFFSET = -math.log(SHORTEST) * PER_LOG
 LAST_BUCKET = int(math.log(LONGEST) * PER_LOG + OFFSET)
@@ -19,7 +19,7 @@ SLICES_AT_LEAST = 5
 
 
 def count_slices(seconds: float) -> int:
-    """Pieces that a phase of so many seconds is cut into: of about 1 s, of 0.5 s where it is shorter than 10 s."""
+    """Number of slices of a phase of this length: about 1 s each, or 0.5 s if it is shorter than 10 s."""
     return max(SLICES_AT_LEAST, round(seconds if seconds >= 10 else 2 * seconds))  # noqa: PLR2004 - said above
 
 
@@ -77,7 +77,7 @@ class SliceStats:
 
 
 def add_times(pieces: Sequence[SliceStats], places: Floats, seconds: Floats, answered: bool) -> None:
-    """Count many operations at once: where each ended (0 to 1 of the whole), and what it took."""
+    """Count a batch of operations: where each ended (0 to 1 of the phase), and its duration."""
     buckets = (np.log(np.clip(seconds, SHORTEST, LONGEST)) * PER_LOG + OFFSET).astype(np.int64)
     buckets = np.where(seconds >= LONGEST, LAST_BUCKET, np.where(seconds <= SHORTEST, 0, buckets))
     numbers = np.minimum((places * len(pieces)).astype(np.int64), len(pieces) - 1)

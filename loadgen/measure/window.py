@@ -17,7 +17,7 @@ from loadgen.measure.sample import Outcome, Sample, count_answers, count_failure
 from loadgen.measure.slices import SliceStats, add_times, count_slices, slices_as_message
 
 AT_ONCE = 256
-"""Samples that are added up at once: many together cost a fifth of one by one."""
+"""Samples per batch: a batch costs a fifth of adding them one by one."""
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Window:
     data: tuple[str, ...] = ()
     """Fingerprints of the data that these connections see: one where all see the same."""
     seconds: float = 0.0
-    """Measured length: told by the process that counted, merged as the longest."""
+    """Measured length as reported by the counting process; the longest when merged."""
     heard: dict[str, float] = field(default_factory=dict)
     """On a coordinator, for each agent: how many seconds of the window its reports have covered so far."""
 
@@ -74,11 +74,11 @@ class Window:
         return self.heard or {"": self.seconds}
 
     def gaps(self) -> list[str]:
-        """What nobody knows of the load generator in it, and so cannot rule out; of a burst nothing is said."""
+        """What is unknown about the load generator in it, and so cannot be ruled out; empty for a burst."""
         return [] if self.phase.operations else self.health.gaps(self.expected)
 
     def lose(self, workers: int) -> None:
-        """Mark it as one that lost so many; where none is left to tell its length, it is what they told until then."""
+        """Mark it as having lost workers; if none is left to report its length, the last reported one counts."""
         self.workers_lost = workers
         self.seconds = self.seconds or max(self.heard.values(), default=0.0)
 
@@ -189,7 +189,7 @@ class Window:
         return (*counts, self.seconds, *beats, *paced, *flow, self.recalls.changed)
 
     def marks(self) -> tuple[object, ...]:
-        """What the coordinator has noted of it beside what was counted, for the same use."""
+        """What the coordinator noted besides the counts, for the same purpose."""
         return (self.workers_lost, self.users_gone, self.connections, self.data, *self.heard.items())
 
 

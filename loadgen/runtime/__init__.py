@@ -1,1 +1,1 @@
-"""Where users run: an event loop on a thread of its own, OS threads, and the way of samples to Locust's hub."""
+"""Where users run: an event loop on a separate thread, OS threads, and the bridge to Locust's hub."""

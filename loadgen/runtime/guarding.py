@@ -20,7 +20,7 @@ OURS = re.compile(r"^[ \t]*(?:from|import)[ \t]+loadgen\b", re.MULTILINE)
 LONGEST = 400
 """Characters of an exception's own text that are shown."""
 ARGUMENTS, MAIN = "locust.argument_parser", "locust.main"
-"""Where Locust reads its command line and looks for the locustfile, and where it finds that there is no user."""
+"""Where Locust parses its command line and looks for the locustfile, and where it reports missing users."""
 PARSERS = ("configargparse.py", str(Path("locust", "argument_parser.py")))
 Place = tuple[str, int]
 """A file and a line in it."""
@@ -77,7 +77,7 @@ def guard_arguments() -> None:
 
 
 def unguard_arguments() -> None:
-    """Give `sys.exit` back: the locustfile is loaded, and a task that calls it is told by its own line. Idempotent."""
+    """Restore `sys.exit` once the locustfile is loaded; a task that calls it is reported elsewhere. Idempotent."""
     sys.exit = getattr(sys.exit, "replaced", sys.exit)
 
 
@@ -101,7 +101,7 @@ def _imports_us(loader: FrameType) -> bool:
 def is_ours(trace: TracebackType | None) -> bool:
     """Whether the locustfile that Locust was importing has a line that imports this package.
 
-    Before there is a locustfile, what goes wrong is somebody's command line or config file: that is told by us, too.
+    Before a locustfile is known, errors are in the command line or config file: these are reported here as well.
     """
     if _config_file(trace):
         return True

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 BATCH = 32
-"""Samples handed over at once. A batch holds the interpreter lock (some 20 us a sample), so it stays short."""
+"""Samples per batch. A batch keeps the interpreter lock (about 20 us per sample), so it is small."""
 PAUSE = 0.2
 """Seconds between two looks at the queue, unless somebody waits for it to be empty. A wake of the hub costs some 100 us
 of CPU and drives the loop's data out of the caches, so it wakes 5 times a second at most, not for each sample; what is
@@ -156,7 +156,7 @@ def run_in_thread(function: Callable[[], T]) -> T:
             values.append(function())
         except BaseException as error:  # noqa: BLE001 - it is raised again where the answer is waited for
             errors.append(error)
-        with contextlib.suppress(Exception):  # nobody waits any more after Ctrl-C
+        with contextlib.suppress(Exception):  # after Ctrl-C nothing waits for it
             watcher.send()
 
     threading.Thread(target=work, name="loadgen-blocking", daemon=True).start()
@@ -170,10 +170,10 @@ def run_in_thread(function: Callable[[], T]) -> T:
 
 
 def pause(seconds: float) -> None:
-    """Let the hub run for so many seconds; called on the hub."""
+    """Let the hub run for these seconds; called on the hub."""
     gevent.sleep(seconds)
 
 
 def spawn(function: Callable[..., object], *arguments: object) -> "gevent.Greenlet[..., object]":
-    """Run a function on the hub, beside what runs there now."""
+    """Run a function on the hub, concurrently with its other greenlets."""
     return gevent.spawn(function, *arguments)

@@ -28,14 +28,14 @@ def before_leaving(step: Callable[[], object]) -> Callable[[], None]:
 
 
 def leave(message: str, code: int = 2) -> NoReturn:
-    """Print one message without a traceback and end the process at once, after the workers that it has forked.
+    """Print one message without a traceback and end the process immediately, after the workers that it forked.
 
     Threads may still load rows. An orderly end of the interpreter would stop them within native code, which now and
     then aborts the process (SIGABRT in place of the exit code). The embedded server ends with the process anyway.
     """
     with contextlib.suppress(Exception):
         _end_twins()  # what they log of their end comes before the message
-    with contextlib.suppress(OSError, ValueError):  # whoever read the output may have gone
+    with contextlib.suppress(OSError, ValueError):  # the reader of the output may be gone
         sys.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{lines(message)}\n" if message else "")
@@ -48,7 +48,7 @@ def leave(message: str, code: int = 2) -> NoReturn:
 
 
 def _end_twins() -> None:
-    """End the processes that Locust's --processes has forked from this one; its own `kill_workers` overlooks them.
+    """End the processes that Locust's --processes forked from this one; Locust's `kill_workers` misses them.
 
     None of them outlives this process, nor has to notice that its master is gone.
     """

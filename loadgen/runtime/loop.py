@@ -1,4 +1,4 @@
-"""One asyncio event loop on an OS thread of its own."""
+"""One asyncio event loop on a dedicated OS thread."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         self.on_death: Callable[[], object] = lambda: None
-        """Called on the hub, in a greenlet of its own, where the loop ended without `stop`."""
+        """Called on the hub, in a new greenlet, if the loop ended without `stop`."""
         self._loop, self.name = new_event_loop()
         self._lock = threading.Lock()
         self._stopping = False
@@ -93,7 +93,7 @@ class LoopThread:
             self._watcher.send()
 
     def _wind_up(self) -> None:
-        """Cancel all tasks and let them end; operations under way become failed samples."""
+        """Cancel all tasks and let them end; operations in flight become failed samples."""
         with contextlib.suppress(BaseException):
             self._loop.run_until_complete(asyncio.sleep(0))  # what was to begin, so that it can be cancelled
             tasks = asyncio.all_tasks(self._loop)
@@ -133,7 +133,7 @@ class LoopThread:
             self._loop.call_soon_threadsafe(function, *arguments)
 
     def stop(self, within: float = 1.0) -> None:
-        """End the loop and wait at most so many seconds for its thread; idempotent."""
+        """End the loop and wait for its thread, with a timeout; idempotent."""
         if self._loop.is_closed():
             return
         self._stopping = True

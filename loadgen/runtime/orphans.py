@@ -12,7 +12,7 @@ GRACE_SECONDS = 1.0
 
 
 class Family:
-    """Forks processes that hold one end of a pipe; its other end only the parent holds.
+    """Forks processes with one end of a pipe, whose other end only the parent has open.
 
     The system closes that end with the parent, SIGKILL included, and so needs neither a look at the clock nor Linux's
     `PR_SET_PDEATHSIG`, which tells of the end of a thread and not of a process.

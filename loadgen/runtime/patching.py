@@ -13,11 +13,11 @@ SKIP_PATCHING = "LOCUST_SKIP_MONKEY_PATCH"
 
 
 class PatchedProcessError(RuntimeError):
-    """The process was patched by gevent before loadgen could be imported, and cannot be started anew from here."""
+    """The process was patched by gevent before loadgen was imported, and cannot be re-executed from here."""
 
 
 def ensure_unpatched() -> None:
-    """Make sure that Locust does not patch this process, or start it anew without the patches.
+    """Make sure that Locust does not patch this process, or re-execute it without the patches.
 
     Before Locust's import it is enough to set Locust's own variable. In a `locust` command, which is patched before it
     reads the locustfile, the process is replaced once by the same command with that variable set: nothing has been
@@ -41,7 +41,7 @@ def ensure_unpatched() -> None:
 
 
 def is_patched() -> bool:
-    """True where gevent has replaced the parts of the standard library that grpc's asyncio client stands on."""
+    """True if gevent has replaced the parts of the standard library that grpc's asyncio client depends on."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and any(monkey.is_module_patched(name) for name in ("threading", "socket", "select"))
 

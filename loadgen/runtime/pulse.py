@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 class Pulse:
     """Beats on the hub until it is stopped; `take` is called there with each beat.
 
-    `look` tells how many operations are under way, and by how many seconds arrivals were late since it was asked last.
+    `look` returns the operations in flight, and the lags of arrivals (seconds) since its last call.
     A beat at which something fails is left out, and the next one comes: what was not seen is missing from the health.
     """
 
@@ -47,7 +47,7 @@ class Pulse:
                 self._tell(now, cpu - used, now - last)
             except GreenletExit:
                 raise
-            except BaseException as error:  # noqa: BLE001 - without it nobody would look at the process any more
+            except BaseException as error:  # noqa: BLE001 - otherwise the process would no longer be watched
                 self._errors.note(error, "A look at the load generator's own health failed")
             last, used = now, cpu
 

@@ -16,7 +16,7 @@ STRANGE = re.compile(r"""[^\x21-\x7e]|[\\<>"^`{|}]""")
 
 
 def split_secret(address: str) -> tuple[str, str]:
-    """The address without what stands before its @, and that, decoded: http://root:pw@host is root:pw for http://host.
+    """Split http://root:pw@host into http://host and the decoded root:pw.
 
     Empty where there is none. Characters such as / ? # @ : in a password have to be percent-encoded.
     """

@@ -1,4 +1,4 @@
-"""Settings that are each well-formed and yet cannot go together."""
+"""Conflicts between settings that are each valid."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from loadgen.settings.model import Settings
 
 Conflict = tuple[Fault, tuple[str, ...]]
-"""A fault between settings, and the names of the settings it looks at."""
+"""A fault between settings, and the names of the settings involved."""
 LEASES = "loadgen_leases"
-"""The collection that this tool keeps to say who uses which other one."""
+"""The collection in which this tool records which run uses which collection."""
 SCHEMES = ("http", "https", "tcp", "unix")
 FILES = ("ca_file", "client_cert_file", "client_key_file", "server_cert_file")
 
 
 def find_conflicts(settings: "Settings") -> list[Conflict]:
-    """Every such fault, each with the names of the settings it looks at."""
+    """All conflicts, each with the names of the settings involved."""
     return [
         *_own_collection(settings),
         *_characters(settings),
@@ -43,15 +43,15 @@ def _variants(settings: "Settings") -> list[Conflict]:
 def _own_collection(settings: "Settings") -> list[Conflict]:
     if settings.collection != LEASES:
         return []
-    problem = "is where this tool keeps who uses which collection"
+    problem = "is reserved for the leases of this tool"
     return [(Fault("collection", LEASES, problem, "Choose another name."), ("collection",))]
 
 
 def _characters(settings: "Settings") -> list[Conflict]:
-    """Texts that a terminal, a log, a file system or a header of a request would take for something else."""
+    """Control characters, which a terminal, a log, a file system or a request header would interpret."""
     found: list[Conflict] = []
     for name, value in settings:
-        if name == "host":  # has a stricter rule of its own
+        if name == "host":  # has a stricter rule
             continue
         strange = next((one[0] for text in _texts(value) if (one := CONTROLS.search(text))), "")
         if strange:
@@ -62,7 +62,7 @@ def _characters(settings: "Settings") -> list[Conflict]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """All texts in a value: itself, those in it, and its keys."""
+    """All texts in a value: itself, its items and its keys."""
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
     elif isinstance(value, str):
@@ -94,11 +94,11 @@ def _address(settings: "Settings") -> list[Conflict]:
 
 
 def _find_place_flaw(address: str, scheme: str) -> str:
-    """Why an address with a right scheme leads nowhere; empty where it may lead somewhere."""
+    """What is wrong with an address after its scheme; empty if nothing is."""
     try:
         parts = urlsplit(address)
         name = address.partition(":")[2].strip("/") if scheme == "unix" else (parts.hostname or "").strip(".")
-        if parts.port == 0:  # pymilvus would go to its own default
+        if parts.port == 0:  # pymilvus would use its default
             return "has port 0, which nobody listens on"
     except ValueError as error:
         return f"is no address ({error})"
@@ -106,7 +106,7 @@ def _find_place_flaw(address: str, scheme: str) -> str:
 
 
 def without_secret(address: str) -> str:
-    """The address with a password in it masked: http://user:***@host."""
+    """The address with its password masked: http://user:***@host."""
     head, mark, tail = address.rpartition("@")
     scheme, colon, _ = head.partition("://")
     return f"{scheme + colon if colon else ''}***@{tail}" if mark else address
@@ -122,15 +122,15 @@ def _files(settings: "Settings") -> list[Conflict]:
 
 
 def is_file(path: str) -> bool:
-    """Whether there is such a file; False for what cannot be the path of one."""
+    """Whether the file exists; False for an invalid path."""
     try:
         return Path(path).is_file()
-    except OSError:  # such as a name that is too long for one
+    except OSError:  # such as a name that is too long
         return False
 
 
 def _client_files(settings: "Settings") -> list[Conflict]:
-    """A client's certificate needs its key, and pymilvus sends it only beside a file to trust the server by."""
+    """A client certificate requires its key, and pymilvus sends it only with a file to verify the server."""
     pair, trusted = (settings.client_cert_file, settings.client_key_file), settings.ca_file or settings.server_cert_file
     names = ("client_cert_file", "client_key_file")
     if any(pair) and not all(pair):
@@ -139,7 +139,7 @@ def _client_files(settings: "Settings") -> list[Conflict]:
         return [(Fault(missing, "", problem, "Mutual TLS needs the certificate and its key."), names)]
     if all(pair) and not trusted:
         problem = "is missing beside --client-cert-file and --client-key-file"
-        way_out = "Name the PEM file of the authority that signed the server's certificate: pymilvus needs it then."
+        way_out = "Give the PEM file of the CA that signed the server's certificate: pymilvus requires it here."
         return [(Fault("ca_file", "", problem, way_out), ("ca_file", "server_cert_file", *names))]
     return []
 
@@ -171,7 +171,7 @@ def _sizes(settings: "Settings") -> list[Conflict]:
             "index_params", str(settings.index_params), "do not go with AUTOINDEX", "Leave them out or name an index."
         )
         found.append((fault, ("index_params", "index_type")))
-    # What no server accepts; the rest is known when the server has said what it is.
+    # What no server accepts; the rest is checked once the type of the server is known.
     sized = ("dim", "rows", "batch_size", "nodes_per_insert", "top_k", "output_fields")
     return [*found, *((fault, sized) for fault in find_oversized(settings, LITE))]
 
@@ -189,7 +189,7 @@ def _times(settings: "Settings") -> list[Conflict]:
 
 
 def _twice(settings: "Settings") -> list[Conflict]:
-    """A level that is named twice would be measured twice and told as one."""
+    """A level given twice would be measured twice and reported as one."""
     found: list[Conflict] = []
     for name in ("concurrency", "rate"):
         levels = getattr(settings, name)
@@ -201,16 +201,16 @@ def _twice(settings: "Settings") -> list[Conflict]:
 
 
 def _targets(settings: "Settings") -> list[Conflict]:
-    """Prometheus reads a file of targets only under certain names, and nobody would see that ours has another."""
+    """Prometheus reads only target files with certain names, and ignores others silently."""
     found: list[Conflict] = []
     name, given = "metrics_targets", settings.metrics_targets
     if given and settings.metrics_port == "off":
-        fault = Fault(name, given, "lists nothing where --metrics-port is off", "Leave one of the two out.")
+        fault = Fault(name, given, "is useless with --metrics-port off", "Omit one of the two.")
         found.append((fault, (name, "metrics_port")))
     if given and Path(given).suffix != ".json":
-        found.append((Fault(name, given, "does not end with .json", "Prometheus reads it only so."), (name,)))
+        found.append((Fault(name, given, "does not end with .json", "Prometheus ignores other names."), (name,)))
     if given and not _is_in_folder(given):
-        found.append((Fault(name, given, "is in no folder that there is", "Make the folder first."), (name,)))
+        found.append((Fault(name, given, "is in a folder that does not exist", "Create the folder first."), (name,)))
     return found
 
 
@@ -222,7 +222,7 @@ def _is_in_folder(path: str) -> bool:
 
 
 def _arrivals(settings: "Settings") -> list[Conflict]:
-    """Closed and open settings at once."""
+    """Settings of the closed and the open model together."""
     arrival, rates = settings.arrival, ",".join(f"{rate:g}" for rate in settings.rate)
     names = ("arrival", "rate")
     if arrival == "closed":

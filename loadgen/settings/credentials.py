@@ -1,7 +1,7 @@
 """Credentials: which settings they are, and the address that each one was given for. No other is sent it.
 
 A setting is a credential by its type (`SecretStr`) or by what it declares: `declares={"address": "host"}` names the
-setting that holds its address. A `SecretStr` that declares none is refused as soon as the settings are made.
+setting with its address. A `SecretStr` without this declaration is refused when the settings are created.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import Fault
 
 MASK = "********"
-"""What a page shows in place of a secret, and sends back where nobody has typed another."""
+"""Shown on the page instead of a secret; the page sends it back unless another one was typed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A secret, or the path of a file that holds one, and where it may go."""
+    """A secret, or the path of a file with one, and where it may be sent."""
 
     value: str
     address: str
@@ -29,7 +29,7 @@ class Credential:
 
 
 def declared(field: FieldInfo, name: str) -> Any:
-    """What a setting declares of itself beside its type, such as `address` or `page`; None where it does not."""
+    """What a setting declares besides its type, such as `address` or `page`; None if nothing."""
     return field.json_schema_extra.get(name) if isinstance(field.json_schema_extra, dict) else None
 
 
@@ -44,7 +44,7 @@ def find_secrets(model: type[BaseModel]) -> list[str]:
 
 
 def find_credentials(model: type[BaseModel]) -> dict[str, str]:
-    """Each credential, and the setting that holds its address. Raises TypeError for a secret that declares none."""
+    """Each credential, and the setting with its address. Raises TypeError for a secret without a declaration."""
     found = {name: declared(field, "address") for name, field in model.model_fields.items()}
     for name in find_secrets(model):
         if found[name] not in model.model_fields:
@@ -59,7 +59,7 @@ def take_secrets(values: Mapping[str, object], model: type[BaseModel]) -> tuple[
         written = str(taken.get(address) or "")
         bare, secret = split_secret(written)
         if not (secret and is_secret(model.model_fields[name])) or find_flaw(written):
-            continue  # what is no address is a fault of its own
+            continue  # an invalid address is reported elsewhere
         given = plain(taken.get(name)).removeprefix(MASK)
         taken[address] = bare
         taken[name] = given or secret

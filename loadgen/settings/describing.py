@@ -1,4 +1,4 @@
-"""What pydantic refuses, in our words: the setting, its value, what is wrong and the remedy."""
+"""Validation errors of pydantic as faults: the setting, its value, the problem and the remedy."""
 
 from dataclasses import asdict, is_dataclass
 
@@ -10,7 +10,7 @@ from loadgen.settings.faults import Fault
 
 
 def describe_fault(name: str, value: object, error: ValidationError, model: type[BaseModel]) -> Fault:
-    """Say in our words what pydantic found wrong with one setting first."""
+    """Turn pydantic's first error for a setting into a fault."""
     item = next(item for item in error.errors() if item["loc"][0] == name)
     field = model.model_fields.get(name)
     extra = field.json_schema_extra if field and isinstance(field.json_schema_extra, dict) else {}
@@ -22,13 +22,13 @@ def describe_fault(name: str, value: object, error: ValidationError, model: type
 
 
 def _bounds(field: FieldInfo | None) -> str:
-    """Name the range of a number: `Choose a number from 1 to 256`."""
+    """The range of a number as a hint: `Choose a number from 1 to 256`."""
     named = find_limits(field)
     return f"Choose a number {named}" if named else "See --help"
 
 
 def find_limits(field: FieldInfo | None) -> str:
-    """The range of a number, such as `from 1 to 256`; empty where there is none."""
+    """The range of a number, such as `from 1 to 256`; empty if unlimited."""
     limits = {
         name: value
         for mark in (field.metadata if field else ())

@@ -1,4 +1,4 @@
-"""What is wrong with what was asked for: every fault at once, each with its way out."""
+"""Errors in the settings: all of them together, each with a remedy."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from loadgen.text.plain_text import one_line
 
 LONGEST_VALUE = 200
-"""Characters of a value that are shown: what is wrong with it stands behind it."""
+"""Maximum length of a value in a message, so that the problem after it stays readable."""
 
 
 class Fault(NamedTuple):

@@ -12,7 +12,7 @@ AMBIGUOUS = re.compile(r"(?<=ambiguous option: )(-[\w-]*)=.*(?= could match )", 
 def take_whole_flags_only(parser: Any, ours: Collection[str]) -> None:
     """Have a parser of argparse refuse abbreviations of our flags, by their names; those of others stay as they were.
 
-    What it refuses is told without the values: one of them might be a token.
+    Errors do not show the values: one of them might be a token.
     """
     find, refuse = parser._get_option_tuples, parser.error  # noqa: SLF001 - `allow_abbrev` is for all flags or none
 

@@ -13,7 +13,7 @@ ROW_BYTES = 795
 """A row without its vector, as LlamaIndex writes it: ids, text, and the node as JSON.
 
 Below the least that was seen of this tool's rows (804 in an answer of Milvus, 818 in one of Milvus Lite, 830 in a
-request), so that nothing is refused that a server would have accepted.
+request), to refuse nothing that a server would accept.
 """
 VECTOR_FIELDS = ("*", "embedding")
 """Output fields that bring the vector back; no field at all means all of them."""

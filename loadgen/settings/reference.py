@@ -1,4 +1,4 @@
-"""The reference of all settings as Markdown, made from the model: `make docs` writes docs/settings.md."""
+"""The reference of all settings as Markdown, generated from the model: `make docs` writes docs/settings.md."""
 
 from collections.abc import Iterator
 from typing import get_args, get_origin
@@ -21,13 +21,12 @@ SECTIONS = {
 """The first setting of each section, in the order of the model."""
 HEAD = """# Settings
 
-This page is made from the model by `make docs`; `loadgen settings` prints the same in a terminal.
+This page is generated from the model by `make docs`; `loadgen settings` prints the same list.
 
 Each setting is a flag, a variable `LOADGEN_<NAME>` (`--top-k` is `LOADGEN_TOP_K`), a key of Locust's config file (the
-flag without its dashes) and a field of Locust's page ([some are only shown there](page.md)). What is given on the
-command line wins over the variable, and that over the file; a locustfile may have defaults of its own:
-`plug(events, top_k=20)`. Flags are given in full, never abbreviated. All faults are told at once,
-before any load, with exit code 2.
+flag without its dashes) and a field of Locust's page ([some are read-only there](page.md)). The command line takes
+precedence over the variable, and the variable over the file. A locustfile can set defaults: `plug(events, top_k=20)`.
+Flags cannot be abbreviated. All errors are reported at once, before any load, with exit code 2.
 """
 
 

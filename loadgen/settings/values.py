@@ -1,4 +1,4 @@
-"""Types of the settings: how the text that a person types becomes a value."""
+"""Types of the settings: how a text becomes a value."""
 
 import json
 import math
@@ -22,11 +22,11 @@ INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
     "DISKANN": ({}, {"search_list": 100}),
     "AUTOINDEX": ({}, {}),
 }
-"""Index types of Milvus for float vectors, each with the parameters that are used where none are given."""
+"""Index types of Milvus for float vectors, each with its default index and search parameters."""
 
 
 def _parameters(given: object) -> object:
-    """Read `M=16,efConstruction=200` or a JSON object; anything else is left for the model to refuse."""
+    """Read `M=16,efConstruction=200` or a JSON object; the model rejects anything else."""
     if not isinstance(given, str):
         return given
     text = given.strip()
@@ -73,7 +73,7 @@ def _words(given: object) -> object:
 
 
 def _texts(given: object) -> object:
-    """Read texts with semicolons between them, wherever they come from; one in double quotes is part of its text."""
+    """Split texts at semicolons, except within double quotes."""
     if not isinstance(given, str | list | tuple):
         return given
     listed = [given] if isinstance(given, str) else given
@@ -82,7 +82,7 @@ def _texts(given: object) -> object:
 
 
 def _port(given: object) -> object:
-    """Read a port as text, or `off`; configuration files in YAML turn an unquoted off into false."""
+    """Read a port, or `off`; YAML turns an unquoted off into false."""
     text = str(given).strip().lower()
     if text in ("off", "false"):
         return "off"

@@ -24,16 +24,16 @@ MODES: tuple[ModeName, ...] = ("sync", "async")
 CLIENTS = ("llamaindex",)
 """The layers that can be called; the first is the default."""
 RESERVED = ("any", "invalid", "no difference")
-"""Words that stand for something else where a variant's name may be."""
+"""Words with another meaning where a variant's name may be."""
 PER_VARIANT = (
     "connections", "deadline", "retries", "collection", "index_type", "index_params", "search_params", "consistency",
     "output_fields", "upsert", "batch_size", "top_k", "nodes_per_insert", "max_in_flight", "max_wait",
 )  # fmt: skip
 """Settings in which a variant may differ: all others belong to the server, the data, the plan or the whole process."""
 OF_COLLECTION = ("collection", "index_type", "index_params", "consistency")
-"""Of those, the ones that a collection is made with: a variant that has its own gets a collection of its own."""
+"""Of those, the ones that define a collection: a variant that sets one gets a separate collection."""
 OF_ANSWERS = (*OF_COLLECTION, "search_params", "top_k")
-"""Of those, the ones that decide which rows a search finds."""
+"""The ones that decide which rows a search finds."""
 LONGEST_NAME = 60
 LONGEST_SUFFIX = 60
 """Characters that the settings of a variant add to the name of its collection."""
@@ -45,7 +45,7 @@ EXAMPLE = '--variants "sync; async; async connections=4"'
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One of the things that a run compares."""
+    """One of the alternatives that a run compares."""
 
     name: str
     mode: ModeName
@@ -55,14 +55,14 @@ class Variant:
 
     @property
     def text(self) -> str:
-        """What it is, as a person would type it, without the name and without defaults."""
+        """The variant as a user would type it, without name and defaults."""
         client = "" if self.client == CLIENTS[0] else f"{self.client}/"
         own = (f"{name.replace('_', '-')}={_quote(value)}" for name, value in self.given.items())
         return " ".join([f"{client}{self.mode}", *own])
 
 
 def find_variants(settings: "Settings") -> tuple[Variant, ...]:
-    """What a run of these settings measures, in the order of a round: the variants, or the modes of `--mode`.
+    """The variants that a run measures, in the order of a round: `--variants`, or the modes of `--mode`.
 
     Raises SettingsError with every fault.
     """
@@ -81,12 +81,12 @@ def find_variants(settings: "Settings") -> tuple[Variant, ...]:
 
 
 def find_baseline(settings: "Settings") -> str:
-    """The name of the variant that all others are compared with. Raises SettingsError as `find_variants`."""
+    """The name of the variant that the others are compared with. Raises SettingsError as `find_variants`."""
     return settings.baseline or find_variants(settings)[0].name
 
 
 def parse_variant(text: str) -> Variant:
-    """Read one variant; its name is empty where none is given. Raises SettingsError with every fault of it."""
+    """Read one variant; its name is empty if not given. Raises SettingsError with every fault."""
     head = HEAD.match(text.strip())
     if head is None:
         raise SettingsError([_fault(text, "does not begin with a mode", f"Write for example {EXAMPLE}.")])
@@ -96,10 +96,8 @@ def parse_variant(text: str) -> Variant:
     while at < len(stripped):
         part = SETTING.match(stripped, at)
         if part is None:
-            problem = f"has something else than setting=value: {stripped[at:].strip()!r}"
-            faults.append(
-                _fault(text, problem, 'Put a value that has spaces into double quotes: search-params="ef=64".')
-            )
+            problem = f"has something other than setting=value: {stripped[at:].strip()!r}"
+            faults.append(_fault(text, problem, 'Put a value with spaces in double quotes: search-params="ef=64".'))
             break
         at = part.end()
         name = part["setting"].replace("-", "_")
@@ -139,7 +137,7 @@ def _find_setting_faults(text: str, name: str, given: Mapping[str, str]) -> Iter
 
 
 def _name_apart(variants: Sequence[Variant]) -> tuple[Variant, ...]:
-    """Give each a name of its own: the second of two equal ones is `async#2`."""
+    """Make the names unique: the second of two equal ones becomes `async#2`."""
     seen: Counter[str] = Counter()
     found = []
     for one in variants:
@@ -159,7 +157,7 @@ def _fault(text: str, problem: str, way_out: str) -> Fault:
 
 
 def find_variant_faults(settings: "Settings") -> list[Fault]:
-    """All that is wrong with the variants of these settings, whose other parts are known to be right."""
+    """All faults of the variants of these settings, whose other parts are valid."""
     try:
         variants = find_variants(settings)
     except SettingsError as error:
@@ -199,8 +197,8 @@ def _find_list_faults(settings: "Settings", variants: Sequence[Variant]) -> Iter
     for name in (name for name, number in Counter(names).items() if number > 1):
         yield _fault(name, "is the name of two variants", "Give each a name of its own.")
     if settings.variants and settings.mode != "compare":
-        problem = "does not go with --variants, which have their modes"
-        yield Fault("mode", settings.mode, problem, "Leave out one of the two.")
+        problem = "conflicts with --variants, which name their modes"
+        yield Fault("mode", settings.mode, problem, "Omit one of the two.")
     if settings.baseline and settings.baseline not in names:
         close = difflib.get_close_matches(settings.baseline, names, n=1)
         way_out = f'Did you mean "{close[0]}"?' if close else f"Choose one of {', '.join(names)}."
@@ -226,7 +224,7 @@ def settings_of(settings: "Settings", variant: Variant) -> "Settings":
 
 
 def _name_collection(own: Mapping[str, str]) -> str:
-    """What the settings of a collection add to its name; empty where it has none of its own."""
+    """The suffix of the collection's name for these settings; empty if none of them defines a collection."""
     parts = [own[name] for name in OF_COLLECTION if name in own]
     suffix = re.sub(r"\W+", "_", "_".join(parts)).strip("_").lower()
     return (
@@ -246,5 +244,5 @@ def decides_answers(settings: "Settings") -> tuple[object, ...]:
 
 
 def longest_deadline(settings: "Settings") -> float:
-    """Seconds that an operation of any variant may take."""
+    """The longest deadline of all variants, in seconds."""
     return max(settings_of(settings, one).deadline for one in find_variants(settings))

@@ -1,1 +1,1 @@
-"""Words, numbers and tables that are safe to show, whoever wrote them."""
+"""Words, numbers and tables that are safe to show, whatever their source."""

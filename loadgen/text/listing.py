@@ -1,4 +1,4 @@
-"""Words and numbers in a row, as they stand in a sentence; of many the first and how many more."""
+"""Lists of words and numbers for a sentence; long ones are shortened, with the number omitted."""
 
 from collections.abc import Sequence
 

@@ -42,7 +42,7 @@ def lines(text: str, longest: int = LONGEST_LOG) -> str:
 
 
 def escape_json(text: str) -> str:
-    r"""JSON that holds no character without a print: each is a \u escape, which means the same to a program."""
+    r"""JSON with all non-printable characters as \u escapes, which mean the same to a program."""
     return SUSPECT_IN_LINES.sub(lambda found: found[0] if _has_print(found[0]) else _utf16(found[0]), text)
 
 

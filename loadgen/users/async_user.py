@@ -12,7 +12,7 @@ from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopDiedError
 from loadgen.users.base import LoadUser
 from loadgen.users.measuring import AsyncCall
-from loadgen.users.task_loop import awalk, life
+from loadgen.users.task_loop import awalk, run_user
 
 YIELD_EVERY = 16
 """Tasks without a wait after which a user lets the others run. After each task it would stand behind all others between
@@ -58,19 +58,19 @@ class AsyncUser(LoadUser):
     async def _live(self) -> None:
         self._task = asyncio.current_task()
         try:
-            await awalk(life(self))
+            await awalk(run_user(self))
         finally:
             self.report_end()
 
     def _end_with_loop(self, life: "Future[None]") -> None:
-        """Where the loop has died before the user's end: nothing of it is lost, and nobody waits for it."""
+        """The loop has died before the user ended: nothing of the user is lost, and nothing waits for it."""
         if isinstance(life.exception(), LoopDiedError):
             for client in self.clients:
                 client.abandon()
             self.report_end()
 
     def has_to_pause(self, seconds: float) -> bool:
-        """True also where nothing is to be waited for, now and then, so that the others run."""
+        """Also True now and then without a wait, to let the other users run."""
         self._unpaused += 1
         return seconds > 0 or not self._unpaused % YIELD_EVERY
 
@@ -106,7 +106,7 @@ class AsyncUser(LoadUser):
             self._task.cancel()
 
     def abandon(self) -> None:
-        """Cancel the operation under way; the client makes a failed sample of it."""
+        """Cancel the operation in flight; the client turns it into a failed sample."""
         self.process_state.loop.post(self._cancel)
 
 

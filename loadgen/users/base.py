@@ -32,7 +32,7 @@ class NoBurstError(Exception):
 
 
 class LoadUser(User):  # type: ignore[misc]
-    """A Locust user whose tasks run off the hub. On the hub stands only a greenlet that waits for its end."""
+    """A Locust user whose tasks run off the hub, where only a greenlet waits for its end."""
 
     abstract = True
     mode: ClassVar[Mode]
@@ -40,10 +40,10 @@ class LoadUser(User):  # type: ignore[misc]
     """For bursts: `sync`, `threads` or `async`; empty for users that go on until they are stopped."""
     client_type: ClassVar[type[Client]]
     operations: ClassVar[Sequence[Operation | str] | None] = None
-    """What its tasks perform: operations of the client by their names, and operations of its own.
+    """What its tasks perform: operations of the client by name, and user-defined operations.
 
     Those that are declared have metric series from the start and can be required; any other operation of the client is
-    then refused. None: all that the client can do, so that the run has the collection to itself.
+    then refused. None: everything the client can do, so the run has exclusive use of the collection.
     """
     client: Client
     """What the tasks call. A user may replace it, by a wrapper say."""
@@ -77,7 +77,7 @@ class LoadUser(User):  # type: ignore[misc]
 
     @classmethod
     def performs(cls) -> tuple[Operation, ...]:
-        """The operations that it declares, or all of the client's; a burst's are its own.
+        """The operations that it declares, or all of the client's; a burst has a fixed set.
 
         Raises ValueError for what is no operation.
         """
@@ -108,7 +108,7 @@ class LoadUser(User):  # type: ignore[misc]
         return self.process_state.phase
 
     def next_query(self) -> Any:
-        """The next of the queries made beforehand; each user goes round them from a place of its own."""
+        """The next of the prepared queries; each user cycles through them from a different start."""
         queries = self.process_state.queries_for(self.variant)
         self._next_query += 1
         return queries[self._next_query % len(queries)]
@@ -127,14 +127,14 @@ class LoadUser(User):  # type: ignore[misc]
 
     @property
     def in_flight(self) -> int:
-        """Operations that the phase wants under way at once."""
+        """Concurrent operations that the phase asks for."""
         return self.phase.concurrency if self.phase else 1
 
     @contextmanager
     def burst(self) -> Iterator[list[Callable[[], Any]]]:
         """The operations of the phase, made before the clock starts; the phase lasts as long as the `with` block.
 
-        After the block the user stops. Raises StopUser at once where the phase is no burst of this user's style.
+        After the block the user stops. Raises StopUser immediately if the phase is not a burst of this user's style.
         """
         phase = self.phase
         if phase is None or phase.style != self.style:
@@ -171,7 +171,7 @@ class LoadUser(User):  # type: ignore[misc]
     # What Locust calls on the hub
 
     def start(self, group: Any) -> Any:
-        """Begin the user's life on its own runtime; the greenlet that Locust keeps only waits for its end."""
+        """Start the user on its runtime; the greenlet that Locust keeps only waits for its end."""
         self._state = LOCUST_STATE_RUNNING
         self._group = group
         self._joined = self.process_state.joining()
@@ -179,7 +179,7 @@ class LoadUser(User):  # type: ignore[misc]
         return self._greenlet
 
     def stop(self, force: bool = False) -> bool:
-        """End after the task under way, or with `force` after the operation under way, as `ProcessState.outlast` waits.
+        """End after the current task, or with `force` after the operation in flight, as `ProcessState.outlast` waits.
 
         An operation that was sent is never lost: it is answered and counted, or counted as failed.
         """

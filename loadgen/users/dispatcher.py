@@ -96,7 +96,7 @@ class Dispatcher:
 
     @property
     def operations(self) -> int:
-        """Operations under way."""
+        """Operations in flight."""
         return sum(user.sent for slot in self._slots for user in slot.users)
 
     @property
@@ -117,7 +117,7 @@ class Dispatcher:
         self._thread.start()
 
     def turn(self, turn: Turn) -> None:
-        """Go on with another share from a moment on; one that has passed means at once."""
+        """Continue with another share from a moment on; a past one means immediately."""
         self._turns.append(turn)
         self._woken.set()
 
@@ -134,7 +134,7 @@ class Dispatcher:
             slot.end()
 
     def abandon(self) -> None:
-        """Count the operations still under way as failed; after `halt`."""
+        """Count the operations still in flight as failed; after `halt`."""
         for slot in self._slots:
             slot.abandon()
 
@@ -171,7 +171,7 @@ class Dispatcher:
             self._tell(Drop(tuple(late), halted_at))
 
     def _count(self, lag: float) -> None:
-        """Count an arrival of the measured part that came so many seconds late."""
+        """Count an arrival of the measured part that started this many seconds late."""
         self.offered += 1
         self.latest = max(self.latest, lag)
         self.lags.record_value(as_microseconds(lag))

@@ -1,4 +1,4 @@
-"""Locust's events, fired so that a listener that fails costs nobody else anything."""
+"""Locust's events, fired so that a failing listener affects nothing else."""
 
 import logging
 from collections.abc import Callable

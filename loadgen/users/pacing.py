@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 CHUNK = 256
-"""Gaps drawn at once."""
+"""Gaps drawn per batch."""
 TINY = 1e-9
 """Seconds within which a moment of the grid is the moment of a change."""
 
@@ -31,7 +31,7 @@ class Pace:
     """Arrivals per second, above 0."""
     seed: int
     phase: int
-    """Number of the phase: each has a stream of its own."""
+    """Number of the phase: each has a separate stream."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ from loadgen.users.listeners import Listeners
 logger = logging.getLogger(__name__)
 
 STRIDE = 97
-"""How far apart in the queries two neighbouring users start; a prime, so that they do not soon meet."""
+"""Distance between the first queries of two neighbouring users; a prime, so they rarely coincide."""
 DRAIN_SECONDS = 3.0
-"""How long operations under way are waited for where the run is to end."""
+"""How long to wait for operations in flight when the run is to end."""
 LOOK_AT_THE_END = 0.25
 """Seconds between two looks whether the run is to end, while operations are waited for."""
 
@@ -59,10 +59,10 @@ class ProcessState:
     seen: dict[str, list[str]] = field(default_factory=dict)
     """Fingerprint of the data that each of the stores saw when it was opened, by variant."""
     variants: Mapping[str, Settings] = field(default_factory=dict)
-    """The settings of each variant; those that are not here have the settings of the run."""
+    """The settings of each variant; others use the settings of the run."""
     queries: list[Any] = field(default_factory=list)
     own_queries: Mapping[str, list[Any]] = field(default_factory=dict)
-    """Of the variants that ask otherwise than the run's own settings say."""
+    """Queries of variants that differ from the run in top k or output fields."""
     nodes: NodeSource | None = None
     checks: Checks = field(default_factory=Checks)
     operation_names: Names = field(default_factory=new_operation_names)
@@ -86,9 +86,9 @@ class ProcessState:
     listeners: Listeners = field(default_factory=Listeners)
 
     is_ending: Callable[[], bool] = lambda: True
-    """True where the run is to end; while it goes on, an operation under way is given its whole deadline."""
+    """True if the run is to end; until then, an operation in flight gets its full deadline."""
     on_drop: Callable[[str, int], None] = lambda _variant, _number: None
-    """Called on the hub with the number of arrivals of a variant that were dropped."""
+    """Called on the hub with the number of dropped arrivals of a variant."""
     on_recall: Callable[[str, float], None] = lambda _variant, _share: None
     """Called on the hub with the recall of one checked search."""
     on_error: Callable[[str], None] = lambda _variant: None
@@ -97,7 +97,7 @@ class ProcessState:
 
     @property
     def patience(self) -> float:
-        """Seconds that operations under way are waited for at most: none takes longer than its deadline."""
+        """Maximum seconds to wait for operations in flight: none takes longer than its deadline."""
         deadlines = (one.deadline for one in (self.settings, *self.variants.values()))
         return max(max(deadlines) + 1, DRAIN_SECONDS)
 
@@ -107,7 +107,7 @@ class ProcessState:
         return self.errors.counts
 
     def begin_users(self) -> None:
-        """Count `started` and `ended` anew, before the users of another phase come. On the hub alone.
+        """Reset `started` and `ended` before the users of another phase start. On the hub only.
 
         Users of the phase before that are still ending are counted no more.
         """
@@ -144,7 +144,7 @@ class ProcessState:
         self.on_error(variant)
 
     def outlast(self, wait: Callable[[float], bool]) -> bool:
-        """Wait until operations under way have ended; False where they were not waited for to their end.
+        """Wait until operations in flight have ended; False if the wait ended first.
 
         `wait` waits so many seconds at most and answers whether they have. Between two phases that is until each
         has had its deadline, or it would load the server in the next phase and count as failed without being so;
@@ -171,7 +171,7 @@ class ProcessState:
         self.queue.put(self.settle)
 
     def settle(self) -> None:
-        """Compare the answers put aside with the truth, and count them. On the hub, after what the queue holds."""
+        """Check the queued answers against the exact neighbours, and count them. On the hub, after the samples."""
         for check in self.checks.settle():
             phase = self.ledger.check(check) or self.phase
             if phase is not None:
@@ -192,11 +192,11 @@ class ProcessState:
         return phase.variant if phase is not None and phase.mode is mode else mode.value
 
     def settings_for(self, variant: str) -> Settings:
-        """The settings that a variant has."""
+        """The settings of a variant."""
         return self.variants.get(variant, self.settings)
 
     def queries_for(self, variant: str) -> list[Any]:
-        """The queries of a variant, made beforehand."""
+        """The prepared queries of a variant."""
         return self.own_queries.get(variant, self.queries)
 
     def store_for(self, variant: str, user_number: int) -> Any:

@@ -55,7 +55,7 @@ class SlotQueue(Generic[S]):
 
     @property
     def taken(self) -> int:
-        """Slots with an operation under way."""
+        """Slots with an operation in flight."""
         return self._number - len(self._free)
 
     def arrive(self, arrival: Arrival, now: float) -> S | None:
@@ -68,7 +68,7 @@ class SlotQueue(Generic[S]):
         return None
 
     def release(self, slot: S, now: float) -> Arrival | None:
-        """Free a slot for the arrival that has waited longest, which is returned; None where nobody waits."""
+        """Free a slot for the arrival that has waited longest, which is returned; None if none waits."""
         self.expire(now)
         with self._lock:
             if self._waiting:
@@ -77,7 +77,7 @@ class SlotQueue(Generic[S]):
             return None
 
     def expire(self, now: float) -> None:
-        """Drop whoever has waited too long by now, each at the moment at which it had."""
+        """Drop arrivals that have waited too long by now, each at the moment its limit passed."""
         late: list[float] = []
         with self._lock:
             while self._waiting and now - self._waiting[0].due > self._max_wait:

@@ -59,7 +59,7 @@ class Slot(ABC):
 
     @abstractmethod
     def abandon(self) -> None:
-        """Count an operation under way as failed."""
+        """Count an operation in flight as failed."""
 
     def _enter(self) -> Steps:
         try:
@@ -85,7 +85,7 @@ class Slot(ABC):
         for user in self.users if self.ready else ():
             try:
                 yield user.on_stop
-            except (Exception, *ENDS) as error:  # noqa: BLE001 - told, and the slot goes on ending
+            except (Exception, *ENDS) as error:  # noqa: BLE001 - logged, and the slot continues to end
                 user.report_error(error)
         self.over = True
 

@@ -10,7 +10,7 @@ from loadgen.clients import SyncClient
 from loadgen.measure.sample import Mode
 from loadgen.users.base import LoadUser
 from loadgen.users.measuring import SyncCall
-from loadgen.users.task_loop import life, walk
+from loadgen.users.task_loop import run_user, walk
 
 
 class SyncUser(LoadUser):
@@ -46,7 +46,7 @@ class SyncUser(LoadUser):
 
     def _live(self) -> None:
         try:
-            walk(life(self))
+            walk(run_user(self))
         finally:
             self.report_end()
 
@@ -65,7 +65,7 @@ class SyncUser(LoadUser):
         self._woken.set()
 
     def abandon(self) -> None:
-        """Count the operation under way as failed and leave its thread to end when the answer comes."""
+        """Count the operation in flight as failed; its thread ends when the answer arrives."""
         for client in self.clients:
             client.abandon()
         self.report_end()

@@ -1,6 +1,6 @@
 """The life of a user as a list of steps: which task comes next, what an exception in it means, when it waits.
 
-The steps are the same for a coroutine and for a thread; whoever takes them (`AsyncUser`, `SyncUser`) calls each one,
+The steps are the same for a coroutine and for a thread; the caller (`AsyncUser`, `SyncUser`) calls each one,
 awaits what it returns where it can, and sends back what came of it.
 """
 
@@ -31,7 +31,7 @@ pause a task that always raises would keep the hub busy with its exceptions."""
 
 
 class EscapedError(Exception):
-    """Stands for what a task raised that is no Exception, such as SystemExit: it ends its user and nobody else."""
+    """Wraps a non-Exception raised by a task, such as SystemExit: it ends only its user."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(repr(error))
@@ -53,7 +53,7 @@ DONE, AT_ONCE, RAISED = Turn
 
 
 def pause_after(failures: int) -> float:
-    """Seconds to pause after so many tasks in a row that raised; 0 after none."""
+    """Seconds to pause after this many consecutive tasks that raised; 0 after none."""
     return min(FIRST_PAUSE * 2.0 ** (min(failures, 10) - 1), LONGEST_PAUSE) if failures else 0.0
 
 
@@ -105,7 +105,7 @@ def _is_closing() -> bool:
         return True
 
 
-def life(user: "LoadUser") -> Steps:
+def run_user(user: "LoadUser") -> Steps:
     """on_start, tasks, on_stop, as Locust's `User.run` orders them. Raises nothing."""
     try:
         yield user.on_start
@@ -114,7 +114,7 @@ def life(user: "LoadUser") -> Steps:
     except ENDS:
         user.leave()
         yield from _leave(user, user)
-    except GeneratorExit:  # nobody takes the rest of the steps
+    except GeneratorExit:  # the remaining steps are abandoned
         raise
     except BaseException as error:  # noqa: BLE001 - counted, and this user is over
         user.report_error(error)
@@ -123,7 +123,7 @@ def life(user: "LoadUser") -> Steps:
 def tasks(taskset: TaskSet, user: "LoadUser") -> Steps:
     """The tasks of a user or of a task set within it, as Locust's `TaskSet.run` orders them, until one ends it.
 
-    Locust's task set chooses the task (weights, sequences, Markov chains are its own); only the calls and waits are
+    Locust's task set chooses the task (weights, sequences, Markov chains); only the calls and waits are
     ours, because Locust's would block the event loop or the hub.
     """
     nested = not isinstance(taskset, DefaultTaskSet)
@@ -206,5 +206,5 @@ def _leave(holder: Any, user: "LoadUser") -> Steps:
         yield holder.on_stop
     except ENDS:
         return
-    except Exception as error:  # noqa: BLE001 - as in Locust: told, and the user goes on ending
+    except Exception as error:  # noqa: BLE001 - as in Locust: logged, and the user continues to end
         user.report_error(error)

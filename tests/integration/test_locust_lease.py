@@ -108,7 +108,7 @@ def test_a_run_that_inserts_has_it_alone_until_its_end(
     end(first, number)
     later = run_locust(tmp_path / "third", "--host", milvus.uri, "--collection", name, *SMALL, *SHORT)
     later.assert_good()
-    assert "more than asked for: loading anew" in later.out + later.err
+    assert "more than asked for: reloading" in later.out + later.err
     assert rows_of(milvus.uri, name) == []
 
 

@@ -42,7 +42,7 @@ def test_an_exact_index_has_recall_1_in_every_phase_of_two_workers(milvus: Embed
     run.assert_good()
     assert recalls(record_of(tmp_path)) == [1.0] * 4
     assert "met: search recall >= 1" in run.out
-    assert "The exact neighbours of 200 queries are found" in run.err
+    assert "Exact neighbours of 200 queries: computed" in run.err
     assert "Sync and async give the same answers to 50 queries" in run.err
     assert [window["connections"] for window in run.told["windows"]] == [4] * 4
     assert len({tuple(window["data"]) for window in run.told["windows"]}) == 1

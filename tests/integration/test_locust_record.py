@@ -20,8 +20,9 @@ from loadgen.results.levels import draws_of
 from loadgen.results.record import RunRecord, read_record
 from loadgen.results.verdict import explain
 from tests.integration.locust_command import SEARCHED, SMALL, Run, run_locust, start_locust
+from tests.integration.server_support import wait_until
 
-SECONDS, WARM_UP = 1.2, 0.3
+SECONDS, WARM_UP = 1.25, 0.25
 PHASES = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", str(SECONDS), "--warmup-seconds", str(WARM_UP))
 HEARTBEATS = {"HEARTBEATS": "4"}
 """For the test that waits for those that are missed."""
@@ -67,7 +68,7 @@ def test_a_compare_run_keeps_its_phases_and_its_verdict(
     assert [phase["mode"] for phase in record["phases"]] == ["sync", "async", "async", "sync"]
     for phase in record["phases"]:
         assert (phase["model"], phase["concurrency"], phase["workers_lost"]) == ("closed", 2, 0)
-        assert phase["seconds"] == SECONDS
+        assert phase["seconds"] == pytest.approx(SECONDS)
         assert 0 < phase["generator"]["cpu_ratio"] < 3
         assert 0 < phase["generator"]["in_flight_mean"] <= phase["generator"]["in_flight_max"] <= 2, "both users wait"
         one = phase["operations"][0]
@@ -95,7 +96,7 @@ def assert_reported(run: Run, path: Path) -> None:
     began = [phase.started_at for phase in record.phases if phase.started_at]
     steps = [(later - sooner).total_seconds() for sooner, later in pairwise(began)]
     assert len(steps) == 3
-    assert all(SECONDS + WARM_UP <= step < 120 for step in steps), steps
+    assert all(SECONDS + WARM_UP - 0.01 <= step < 120 for step in steps), steps
     assert 0 <= (began[0] - record.started_at).total_seconds() < 60
     for phase in record.phases:
         assert sum(piece.operations for piece in phase.operations[0].slices) == phase.operations[0].outcomes[Outcome.OK]
@@ -105,6 +106,7 @@ def assert_reported(run: Run, path: Path) -> None:
         assert line in run.out
     report = path.with_suffix(".html")
     assert f"Report: runs/{report.name}" in run.out
+    assert wait_until(report.exists, 120), "a run leaves one that takes long to be drawn by itself"
     assert explain(record).headlines[0] in unescape(report.read_text())
     assert main(["compare", str(path), str(path)]) == 0
 

@@ -137,7 +137,7 @@ def test_a_refused_token_never_replaces_the_good_one(tmp_path: Path, free_port: 
     ):
         assert page.start(token="root:WRONG", rows="0")["success"] is False
         assert_started(page.start(mode="sync", token="root:WRONG"))
-        assert wait_until(lambda: "is refused by the server" in page.read("/logs"), GIVES_UP)
+        assert wait_until(lambda: "is rejected by the server" in page.read("/logs"), GIVES_UP)
         assert wait_until(lambda: page.start(mode="sync", token=MASK)["success"] is True, GIVES_UP)
         page.await_state("running", 1)
         page.run.interrupt()

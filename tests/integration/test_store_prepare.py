@@ -103,7 +103,7 @@ def test_a_foreign_collection_is_left_as_it_is_until_overwrite(uri: str) -> None
         with pytest.raises(SettingsError) as caught:
             prepare_for(settings_for(uri, NAME, **given))
         assert [(fault.setting, fault.problem) for fault in caught.value.faults] == [
-            ("collection", "was not made by this tool and is left as it is"),
+            ("collection", "was not created by this tool and is left unchanged"),
             ("dim", f"collection '{NAME}' has dim 8"),
         ]
         assert "--overwrite" in caught.value.faults[0].way_out
@@ -118,7 +118,7 @@ def test_rows_that_were_inserted_since_are_told_and_loaded_away(uri: str) -> Non
     add_rows(settings, 12)
     told: list[str] = []
     assert not prepare_for(settings, told.append).reused
-    assert told[0] == f"collection '{NAME}' holds 1,212 rows, 12 more than asked for: loading anew"
+    assert told[0] == f"collection '{NAME}' contains 1,212 rows, 12 more than asked for: reloading"
     assert count_rows(uri, NAME) == ROWS
 
 
@@ -136,7 +136,7 @@ def test_a_loading_that_was_cut_off_is_not_taken_for_complete(uri: str) -> None:
     store.add([to_node(row) for row in Dataset(settings).rows(0, 700)])
     told: list[str] = []
     assert not prepare_for(settings, told.append).reused
-    assert told[0] == f"collection '{NAME}' holds 700 rows, 500 fewer than asked for: loading anew"
+    assert told[0] == f"collection '{NAME}' contains 700 rows, 500 fewer than asked for: reloading"
 
 
 def test_as_many_rows_of_other_data_are_not_taken_for_ours(uri: str) -> None:
@@ -147,7 +147,7 @@ def test_as_many_rows_of_other_data_are_not_taken_for_ours(uri: str) -> None:
     add_rows(settings, 5)
     told: list[str] = []
     assert not prepare_for(settings, told.append).reused
-    assert told[0] == f"collection '{NAME}' holds 1,200 rows, 5 of them not of this data: loading anew"
+    assert told[0] == f"collection '{NAME}' contains 1,200 rows, 5 of them not of this data: reloading"
 
 
 def test_dropping_and_loading_again_and_again_works(milvus_uri: str) -> None:

@@ -65,7 +65,11 @@ def test_the_right_token_is_taken(guarded: str) -> None:
 
 @pytest.mark.parametrize(
     ("token", "problem"),
-    [("", "is wanted by the server"), ("root:wrongsecret", "is refused by the server"), ("wrongsecret", "is refused")],
+    [
+        ("", "is required by the server"),
+        ("root:wrongsecret", "is rejected by the server"),
+        ("wrongsecret", "is rejected"),
+    ],
 )
 def test_a_wrong_token_is_told_and_never_shown(guarded: str, token: str, problem: str) -> None:
     fault = fault_of(host=guarded, token=token)

@@ -189,7 +189,7 @@ def test_a_server_that_dies_while_it_is_loaded_is_given_up() -> None:
         server.stop()
     assert re.search(r"loading stopped after [\d,]+ rows", str(caught.value))
     assert "Connection refused" in str(caught.value)
-    assert "A run with the same settings loads it anew." in str(caught.value)
+    assert "A run with the same settings reloads it." in str(caught.value)
 
 
 def test_opening_a_store_gives_up_as_well(relay: Refusing, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_the_reference_has_a_row_of_four_cells_for_every_setting() -> None:
     assert {len(re.split(r"(?<!\\)\|", rest)) for _, rest in rows} == {3}
     assert set(SECTIONS) <= set(Settings.model_fields)
     cells = {name: rest.strip() for name, rest in rows}
-    assert cells["top-k"] == "`10` | whole number from 1 to 16,384 | neighbours that a search asks for"
+    assert cells["top-k"] == "`10` | whole number from 1 to 16,384 | neighbours requested by a search"
     assert cells["metric"] == "`COSINE` | `COSINE`, `IP`, `L2` | similarity metric"
 
 

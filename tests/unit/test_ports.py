@@ -38,11 +38,11 @@ def test_every_taken_port_is_told_with_who_needs_it(role: dict[str, object], tak
     assert [str(fault) for fault in find_port_faults(both)] == [
         (
             f"--master-bind-port {taken}: cannot be listened on (Address already in use), and Locust's master needs it "
-            "for its workers. End what has it, or give another --master-bind-port."
+            "for its workers. Stop the process that uses it, or give another --master-bind-port."
         ),
         (
             f"--web-port {taken}: cannot be listened on (Address already in use), and Locust's web page needs it. "
-            "End what has it, or give another --web-port."
+            "Stop the process that uses it, or give another --web-port."
         ),
         f"--web-port {taken}: is also the port of --master-bind-port. Give each its own.",
     ]

@@ -141,7 +141,7 @@ def test_a_part_of_a_time_is_declared() -> None:
     assert faults("ask sync generate p99 < 5 ms", "search service p99 < 5 ms", users=asking) == []
     assert faults("ask sync embed p99 < 5 ms", users=asking)[0].endswith(
         "is of embed, which is neither a variant of this run nor a stage of ask. It declares generate. "
-        "Use service for the time from the real start, or declare the stage."
+        "Use service for the time from the actual start, or declare the stage."
     )
 
 

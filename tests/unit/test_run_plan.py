@@ -145,7 +145,7 @@ def test_arrivals_have_both_modes_at_each_rate_or_one_mode_twice() -> None:
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        (Burst, "Burst: is a burst, which is no single operation that could be due (--arrival poisson)"),
+        (Burst, "Burst: is a burst, not a single operation that could be due (--arrival poisson)"),
         (Counted, "Counted: has a fixed_count"),
         (Nested, "Nested: has task sets or no tasks"),
     ],
@@ -169,7 +169,7 @@ def test_locusts_users_and_spawn_rate_beside_arrivals_are_faults() -> None:
 def test_a_run_that_is_over_before_its_last_user_starts_is_a_fault() -> None:
     (fault,) = find_slow_start(Namespace(num_users=8, spawn_rate=None, run_time=7))
     assert str(fault) == (
-        "--run-time 7: is over before the last of 8 users starts at 1/s, and counting begins with that. "
+        "--run-time 7: ends before the last of 8 users starts at 1/s, when counting begins. "
         "Give a longer --run-time, or --spawn-rate 8."
     )
     assert find_slow_start(Namespace(num_users=8, spawn_rate=None, run_time=8)) == []

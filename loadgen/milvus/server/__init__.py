@@ -1,4 +1,4 @@
-"""A Milvus of one's own: started as processes apart from the run, ready when it returns, gone when the run is gone."""
+"""An embedded Milvus: separate processes, ready when the call returns, stopped when the run ends."""
 
 from loadgen.milvus.server.embedded import EmbeddedServer, start_server
 from loadgen.milvus.server.errors import RefusedError, ServerError, describe_failure

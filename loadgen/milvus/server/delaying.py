@@ -1,4 +1,4 @@
-"""A replaying server that holds each answer back for an exactly known time, and tells how exactly it kept it."""
+"""A replaying server that delays each answer by an exactly known time, and reports its accuracy."""
 
 import argparse
 import asyncio
@@ -85,7 +85,7 @@ class DelayingReplay(Replay):
 
 
 class DelayingServer(ReplayServer):
-    """A delaying server in a process of its own; searches are answered at once until it is told otherwise."""
+    """A delaying server in a separate process; it answers searches immediately until configured otherwise."""
 
     MODULE = "loadgen.milvus.server.delaying"
     STDIN = subprocess.PIPE

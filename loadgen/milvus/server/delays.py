@@ -1,5 +1,6 @@
 """Exactly known delays: when an answer is due, and what the distribution of all of them is."""
 
+import random
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ ARRIVALS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """How long a server holds an answer back. Times are seconds."""
+    """How long a server delays an answer. Times are seconds."""
 
     base: float = 0.0
     """Each answer."""
@@ -26,11 +27,17 @@ class Delays:
     """Nothing is answered for so long ..."""
     every: float = 0.0
     """... once in so long; 0: it never stops."""
+    jitter: float = 0.0
+    """Mean of an exponential time that each answer takes on top."""
+    seed: int = 0
+    """Which jitter: the same seed gives the same to the same arrival numbers."""
 
     def due(self, arrived: float, turn: int) -> float:
         """When the answer to arrival number `turn` is due; both from the moment at which these delays began."""
         slow = self.one_in and turn % self.one_in == self.one_in // 2
         due = arrived + (self.slow if slow else self.base)
+        if self.jitter:
+            due += random.Random(f"{self.seed} {turn}").expovariate(1 / self.jitter)
         if self.every:
             place = due % self.every - STOPS_AT * self.every
             if 0 <= place < self.stop:
@@ -54,5 +61,5 @@ class Delays:
 
 
 def pick(values: NDArray[np.float64], *percents: float) -> list[float]:
-    """Of sorted values, at least one: the smallest that so many per cent do not exceed, as HDR histograms do."""
+    """Percentile of sorted values (at least one), as HDR histograms define it."""
     return [float(values[max(0, int(np.ceil(round(percent / 100 * len(values), 9))) - 1)]) for percent in percents]

@@ -43,7 +43,7 @@ class EmbeddedServer:
         self.uri = f"http://127.0.0.1:{port}"
         self.metrics_uri = f"http://127.0.0.1:{launch.metrics_port}/metrics" if launch.metrics_port else None
         self._lock = threading.Lock()
-        # In a thread of its own: with gevent's `os.close`, Popen in a thread that has a hub waits for itself for ever.
+        # In a new thread: with gevent's `os.close`, Popen in a thread with a hub deadlocks.
         with ThreadPoolExecutor(1) as pool:
             self._guardian, line = pool.submit(_start_guardian, folder, launch).result()
         self._line: int | None = line
@@ -88,7 +88,7 @@ def start_server(
     port: int = 0,
     tell: Callable[[str], None],
 ) -> EmbeddedServer:
-    """Start a server and wait until an RPC answers, from whatever thread; `tell` hears what goes on, line by line.
+    """Start a server and wait until an RPC answers, from any thread; `tell` receives progress, line by line.
 
     `port` 0 is a free one. Without `data` the folder is temporary and goes when the server is stopped, unless it ended
     by itself. Raises `RefusedError` before anything has started, `ServerError` if the server does not come up.
@@ -152,7 +152,7 @@ def _await_answer(server: EmbeddedServer, launch: Launch, ports: tuple[int, ...]
 
 
 def _start_guardian(folder: Folder, launch: Launch) -> tuple["subprocess.Popen[bytes]", int]:
-    """The guardian in a session of its own, so that Ctrl-C does not reach the server, and the line that it waits on."""
+    """The guardian in a new session, so Ctrl-C does not reach the server, and the pipe that it waits on."""
     given = ["--log", str(folder.log)]
     given += [part for path in launch.litter for part in ("--litter", path)]
     given += ["--remove", str(folder.path)] if folder.temporary else []

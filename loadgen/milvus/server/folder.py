@@ -12,13 +12,13 @@ PREFIX = "milvus-loadgen-"
 
 
 def locate_mark(data: Path) -> Path:
-    """The file beside one kind's data that says that a server has answered from them, so that they may matter."""
+    """Marker file next to the data of one kind: a server has served it, so it may matter."""
     return data.with_name(f"{data.name}.answered")
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that one server at a time uses: `lock` is a file descriptor that holds it. Absolute path."""
+    """A folder used by one server at a time, locked by the file descriptor `lock`. Absolute path."""
 
     path: Path
     temporary: bool

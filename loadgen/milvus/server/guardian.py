@@ -2,7 +2,7 @@
 
 `python -m loadgen.milvus.server.guardian --line FD --log FILE ... -- COMMAND` starts the command and waits for the end
 of the line: a pipe whose other end only the run holds, so that the system closes it even when the run is killed.
-It imports nothing heavy, so that it stands before the server does.
+It imports nothing heavy, so it is up before the server.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def _parse() -> argparse.Namespace:
 
 
 def start(command: list[str], log: Path) -> "subprocess.Popen[bytes]":
-    """The command in a process group of its own, so that its children can be ended with it.
+    """Run the command in a new process group, so its children can be ended with it.
 
     On Linux it dies with this process, more exactly with the thread that calls this, which has to be the main thread.
     Elsewhere a guardian that is killed with SIGKILL leaves it behind.

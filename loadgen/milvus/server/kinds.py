@@ -26,11 +26,11 @@ class Launch:
     metrics_port: int | None
     etcd_port: int | None
     litter: tuple[str, ...] = ()
-    """Files it leaves outside its folder; `{pid}` stands for its process id."""
+    """Files it leaves outside its folder; `{pid}` is replaced by its process id."""
 
 
 def choose_kind(asked: str, tell: Callable[[str], None] | None = None) -> Kind:
-    """The real Milvus where its wheel is installed and Lite is not asked for; `tell` hears of a choice for want of it.
+    """Milvus standalone if its wheel is installed and Lite is not requested; `tell` is called for a fallback.
 
     Raises `RefusedError` for an unknown kind, and for "milvus" without its wheel.
     """
@@ -43,7 +43,7 @@ def choose_kind(asked: str, tell: Callable[[str], None] | None = None) -> Kind:
     if asked == "milvus":
         raise RefusedError(f"the real Milvus is not installed; {INSTALL}, or choose lite")
     if tell is not None:
-        tell(f"Milvus Lite stands in for the real Milvus, and is no benchmark. For the real one: {INSTALL}")
+        tell(f"Using Milvus Lite, which is not suitable for benchmarks. For Milvus standalone: {INSTALL}")
     return "lite"
 
 

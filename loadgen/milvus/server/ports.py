@@ -29,7 +29,7 @@ KEEPS = sys.platform == "linux"
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Port numbers that nobody else gets while the reservation stands; a context manager that gives them back.
+    """Port numbers reserved for this process; a context manager that releases them.
 
     Linux lets the server listen on a port that is bound here without listening, as both sides set SO_REUSEADDR, and
     gives such a port neither to a search for a free one nor to an outgoing connection. So two runs that start at

@@ -1,4 +1,4 @@
-"""Whether a server answers: asked over RPC, with no retry and no log line of its own."""
+"""Whether a server answers an RPC, without retries and log lines."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A server that answers at once: it stands before a real Milvus and sends each operation's first good reply for ever.
+"""A server that answers immediately: a proxy of a real Milvus that replays the first good reply of each operation.
 
 What is measured against it is the client alone, on replies that a real server has made. Everything but the replayed
 operations goes through to the Milvus behind it, raw bytes and metadata as they came.
@@ -34,7 +34,7 @@ REPLIES: dict[str, Any] = {
 }
 """RPCs that can be replayed, and what they reply with."""
 REPLAYED = ("Search", "HybridSearch", "Insert", "Upsert", "Delete")
-"""Replayed where nothing else is asked for. Not Query: whoever prepares a collection counts its rows with it."""
+"""Replayed by default. Not Query: preparing a collection counts its rows with it."""
 OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -105,12 +105,12 @@ def is_good(method: str, reply: bytes) -> bool:
 
 
 def passed_on(metadata: Iterable[tuple[str, str | bytes]] | None) -> tuple[tuple[str, str | bytes], ...]:
-    """The metadata of a call, without what gRPC writes for each connection anew."""
+    """The metadata of a call, without the headers that gRPC writes per connection."""
     return tuple((key, value) for key, value in metadata or () if key != "user-agent" and not key.startswith("grpc-"))
 
 
 class ReplayServer:
-    """A replaying server in a process of its own; `uri` is for clients. It ends with the process that started it.
+    """A replaying server in a separate process; `uri` is for clients. It ends with the process that started it.
 
     That process holds the only write end of a pipe, which the system closes however it ends. `upstream` is an address
     without TLS, such as http://127.0.0.1:19530. Raises ServerError if the server does not come up.

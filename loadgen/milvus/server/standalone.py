@@ -25,7 +25,7 @@ CHANGES = {
 
 
 def write_etcd(path: Path, ports: dict[str, int]) -> None:
-    """Give the etcd inside Milvus ports of its own.
+    """Assign separate ports to the etcd inside Milvus.
 
     Milvus takes `etcd_port` only to reach an etcd elsewhere; the one inside listens on 2379 and 2380 unless a file of
     its own says otherwise. The gateway is for `sessions`. A crash of the machine may cost the data: it is a test's.
@@ -53,7 +53,7 @@ def prepare(data: Path, ports: dict[str, int]) -> tuple[Path, dict[str, str]]:
         config.set(f"{name}_port", ports[name])
     for key, value in CHANGES.items():
         config.set(key, value)
-    # Not resolve(), which would look for free ports anew and find those that are kept for this server taken.
+    # Not resolve(), which would search for free ports again and find those reserved for this server taken.
     config.resolve_storage()
     config.write_config()
     etcd = data / "configs" / "etcd.yaml"

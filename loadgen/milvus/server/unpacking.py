@@ -13,7 +13,7 @@ from pathlib import Path
 
 SUFFIX = ".lzma"
 ABANDONED = 3600.0
-"""Seconds after which a half-unpacked folder belongs to nobody."""
+"""Seconds after which a half-unpacked folder is considered abandoned."""
 
 
 def locate_packed() -> Path:
@@ -57,7 +57,7 @@ def provide_programs(packed: Path, cache: Path, fallback: Path) -> Path:
 
 
 def _fill(cache: Path, packed: Path) -> None:
-    """Unpack under a name of its own and rename, so that nobody sees half a cache and two at once do no harm."""
+    """Unpack under a temporary name and rename, so the cache is never incomplete and concurrent calls are safe."""
     for left in cache.parent.glob(f".{cache.name}-*"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > ABANDONED:

@@ -33,11 +33,11 @@ def store_arguments(settings: Settings, mode: Mode) -> dict[str, Any]:
 
 
 def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:
-    """For pymilvus's clients: a connection of its own on which each operation has this deadline, in seconds.
+    """For pymilvus's clients: a separate connection on which each operation has this deadline, in seconds.
 
     It is gRPC that watches the deadline: pymilvus's own `timeout` costs the async client an `asyncio.wait_for` each
     time. `dedicated` gives a client its own channel, and the local pool gives each channel its own TCP connection.
-    A shared channel would come with the options of whoever opened it first.
+    A shared channel would have the options of its first user.
     """
     if is_ipv6(settings.host):
         bracket_ipv6()

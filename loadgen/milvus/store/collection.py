@@ -67,7 +67,7 @@ HALF_WRITTEN_SECONDS = 10.0
 
 
 class Collection:
-    """One collection over a connection of its own. Its methods block, for at most `limit` seconds each."""
+    """One collection over a separate connection. Its methods block, for at most `limit` seconds each."""
 
     def __init__(self, settings: Settings, limit: float, heard: Callable[[], None] = lambda: None) -> None:
         """`heard` is called whenever the server has answered while something is waited for."""
@@ -101,7 +101,7 @@ class Collection:
         if self.stage is Stage.UNTOUCHED:
             return None
         try:
-            if self.stage is Stage.ASKED_FOR:  # nobody knows whose it is, so it is not dropped
+            if self.stage is Stage.ASKED_FOR:  # its owner is unknown, so it is not dropped
                 here = self._client.has_collection(self.name, timeout=UNDO_SECONDS)
                 return Leftover(self.stage, "nobody can say whether this attempt made it") if here else None
             self._client.drop_collection(self.name, timeout=UNDO_SECONDS)
@@ -127,7 +127,7 @@ class Collection:
     def settle(self, rows: int) -> str:
         """Wait until the rows are sealed, indexed, loaded and found; return the index type that the server names.
 
-        Loaded anew: for some 10 s Milvus would otherwise search what was loaded before its index was there without it.
+        Reloaded: otherwise Milvus would search data loaded before the index without it, for about 10 s.
         Raises StoreError that says what was waited for, or what the server said to the index.
         """
         self._client.flush(self.name, timeout=self.limit)
@@ -138,7 +138,7 @@ class Collection:
         return self.index_type()
 
     def holds(self, rows: int, fingerprint: str) -> bool:
-        """Whether it is loaded, and holds exactly so many rows, all of one dataset. Touches nothing."""
+        """Whether it is loaded, and contains exactly these rows, all of one dataset. Touches nothing."""
         if self._client.get_load_state(self.name)["state"] != LoadState.Loaded or not self._is_indexed():
             return False
         return self.count() == rows == self.count(fingerprint)
@@ -174,7 +174,7 @@ class Collection:
         )
 
     def _ask_to_load(self) -> None:
-        """Try again for some seconds where Milvus Lite reads an index file that its own flush is still writing."""
+        """Retry for some seconds if Milvus Lite reads an index file that its flush is still writing."""
         end = time.perf_counter() + HALF_WRITTEN_SECONDS
         while True:
             try:

@@ -16,7 +16,7 @@ def describe_leftover(left: Leftover, name: str, settings: Settings) -> tuple[st
     """What is wrong with a collection that is left behind, and what to do."""
     problem = f"was left half made ({left.why})"
     if left.stage is Stage.OWNED and not left.denied:
-        return problem, "A run with the same settings loads it anew."
+        return problem, "A run with the same settings reloads it."
     call = f"MilvusClient('{without_secret(settings.host)}', token='...').drop_collection('{name}')"
     who = "Have a user who may drop it" if left.denied else "If it is of no use to anybody"
     return problem, f'{who}: python -c "from pymilvus import MilvusClient; {call}".'
@@ -26,7 +26,7 @@ def find_index_faults(settings: Settings, server: ServerInfo) -> list[Fault]:
     """Why the server would not build the index that was asked for, though it does not refuse it."""
     if server.kind != "lite" or settings.index_type in LITE_INDEXES:
         return []
-    problem = "is not built by Milvus Lite, which would search without an index and not say so"
+    problem = "is not supported by Milvus Lite, which would silently search without an index"
     return [Fault("index_type", settings.index_type, problem, f"Choose {', '.join(LITE_INDEXES)}.")]
 
 
@@ -40,7 +40,7 @@ def find_ownership_faults(found: Found | None, settings: Settings, dataset: Data
     if settings.overwrite:
         return []
     way_out = "Use another --collection, or --overwrite to drop this one."
-    faults = [Fault("collection", settings.collection, "was not made by this tool and is left as it is", way_out)]
+    faults = [Fault("collection", settings.collection, "was not created by this tool and is left unchanged", way_out)]
     if found.dim != settings.dim:
         problem = f"collection '{settings.collection}' has dim {found.dim}"
         faults.append(Fault("dim", str(settings.dim), problem, way_out))

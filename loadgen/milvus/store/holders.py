@@ -1,4 +1,4 @@
-"""Who holds a lease: the process as others can recognise it, and what it does with the collection."""
+"""Holder of a lease: the process, recognisable by others, and how it uses the collection."""
 
 import json
 import os
@@ -34,7 +34,7 @@ class Holder:
     """Names the data: equal for all whose collections would be the same."""
     use: Use
     claimed: bool
-    """True until it is known that nobody else came first."""
+    """True until it is known that no other claim came first."""
     preparing: bool
     """True where it writes just to make the collection ready for `READ`."""
     ready: bool
@@ -56,7 +56,7 @@ class Holder:
 
     @classmethod
     def here(cls, collection: str, data: str, doing: str) -> Self:
-        """This process, before it holds anything."""
+        """This process, before it has a lease."""
         pid = os.getpid()
         return cls(
             lease=uuid.uuid4().hex,
@@ -116,7 +116,7 @@ class Holder:
 
 
 def machine() -> str:
-    """The same for all processes that see each other's pids, and for no others: containers have pids of their own."""
+    """Equal for all processes that see each other's pids, and for no others: containers have separate pids."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"

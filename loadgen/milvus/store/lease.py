@@ -1,4 +1,4 @@
-"""A lease on the measured collection: nobody drops, releases or fills what somebody else searches.
+"""A lease on the measured collection: no run drops, releases or fills what another one searches.
 
 Kept by heartbeats in a small collection, never by the measured one. Milvus cannot compare and set, so a lease is
 claimed first and confirmed then. Whoever claims, and reads all leases with Strong consistency after that, sees each one
@@ -62,7 +62,7 @@ class Lease:
     # Taking
 
     def take(self, data: str, use: Use) -> None:
-        """Hold the collection from now on. Raises SettingsError that names whoever excludes us.
+        """Lock the collection from now on. Raises SettingsError that names the run that excludes this one.
 
         Waits for somebody who makes the same data ready for readers as we are one, and for a holder that may be gone.
         """
@@ -125,7 +125,7 @@ class Lease:
         return other.ready or other.use is Use.WRITE
 
     def _await_free(self, wanted: Holder) -> None:
-        """Return when nobody excludes us any more. Raises SettingsError as soon as somebody will go on doing so."""
+        """Return when no run excludes this one. Raises SettingsError as soon as one does so for good."""
         told = False
         while others := self._conflicts(wanted):
             lasting = [other for other in others if self._lasts(other, wanted)]
@@ -193,7 +193,7 @@ class Lease:
 
     @property
     def sharers(self) -> tuple[str, ...] | None:
-        """Ids of the runs that were seen to search the collection beside this one; None where no lease was kept."""
+        """Ids of the runs seen to search the collection concurrently; None without a lease."""
         return None if "unkept" in self._warned else tuple(sorted({run for run in self._seen.values() if run}))
 
     def name_run(self, run: str) -> None:
@@ -286,5 +286,5 @@ class Lease:
 
 def find_faults(holders: list[Holder]) -> list[Fault]:
     """A fault for each holder that is in our way."""
-    way_out = "Wait until it has ended, or use another --collection. What was killed elsewhere is free after a minute."
+    way_out = "Wait for it to end, or use another --collection. The lease of a killed run expires after a minute."
     return [Fault("collection", holder.collection, f"is in use by {holder}", way_out) for holder in holders]

@@ -18,7 +18,7 @@ CALL_SECONDS = 10.0
 REMOVE_SECONDS = 2.0
 """For the end of a process, which the death of the server must not hold up."""
 LOGICAL_BITS = 18
-"""A timestamp of Milvus is milliseconds since 1970 and, in so many lower bits, a counter within the millisecond."""
+"""Low bits of a Milvus timestamp that count within a millisecond; the rest is milliseconds since 1970."""
 FIELDS = {"lease": 128, "collection": 512, "body": 4096}
 """Text fields with the characters that each may have; `lease` is the key."""
 VECTOR = "unused"
@@ -26,7 +26,7 @@ VECTOR = "unused"
 
 
 class LeaseTable:
-    """The rows, over a connection of its own. Every method blocks and raises MilvusException or grpc.RpcError."""
+    """The rows, over a separate connection. Every method blocks and raises MilvusException or grpc.RpcError."""
 
     def __init__(self, settings: Settings) -> None:
         self._client = MilvusClient(**connection_arguments(settings, CALL_SECONDS))
@@ -42,11 +42,11 @@ class LeaseTable:
         return bool(self._client.has_collection(LEASES))
 
     def open(self) -> None:
-        """Create the collection where nobody has yet, and have it loaded. Others may do so at the same time."""
+        """Create the collection if it does not exist, and load it. Others may do so concurrently."""
         if not self.is_there:
             with _unless_made(self._client):
                 self._create()
-        if not self._client.list_indexes(LEASES):  # whoever created it may not have come that far
+        if not self._client.list_indexes(LEASES):  # its creator may not have finished
             index = self._client.prepare_index_params()
             index.add_index(VECTOR, index_type="FLAT", metric_type="L2")
             with _unless_indexed(self._client):
@@ -90,7 +90,7 @@ class LeaseTable:
     def write(self, holder: Holder) -> None:
         """Add the row of a new heartbeat, then take away the one before: at no moment is there none.
 
-        As an upsert: whoever counts the inserts of a run on the server counts no lease among them.
+        As an upsert, so that inserts counted on the server do not include leases.
         """
         row: dict[str, Any] = {"lease": holder.row, "collection": holder.collection, "body": holder.as_text()}
         self._client.upsert(LEASES, [row | {VECTOR: [0.0, 0.0]}], timeout=CALL_SECONDS)

@@ -36,7 +36,7 @@ class LoadingLine(str):
     trouble: str
 
     def __new__(cls, loaded: int, rows: int, rate: float, trouble: str = "") -> Self:
-        """So many of all rows are loaded, at so many rows a second; `trouble` says why there are no more."""
+        """Report the rows loaded so far and the rate; `trouble` says why loading is stuck."""
         text = f"loading {loaded:,} of {rows:,} rows, {rate:,.0f} rows/s"
         line = super().__new__(cls, f"{text}, {trouble}" if trouble else text)
         line.loaded, line.rows, line.rate, line.trouble = loaded, rows, rate, trouble
@@ -66,12 +66,12 @@ class Loading:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop making nodes, also those that nobody is going to send."""
+        """Stop making nodes, including those that will not be sent."""
         self._sending.set()
         self._maker.join()
 
     async def run(self, store: MilvusVectorStore, tell: Callable[[str], None]) -> None:
-        """Load all rows with `load_in_flight` batches under way, telling how far it is about once a second.
+        """Load all rows with `load_in_flight` concurrent batches, reporting progress about once a second.
 
         A batch is sent again while its failure may pass and the patience lasts. Closes the store's async client, which
         belongs to the running loop. Raises what `async_add` raises, and GivenUpError.

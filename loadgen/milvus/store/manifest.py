@@ -11,7 +11,7 @@ from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
 
 MANIFEST_KEY = "loadgen.manifest"
-"""The collection property that holds it, as JSON."""
+"""The collection property with the manifest, as JSON."""
 COMPARED = ("rows", "dim", "metric", "index_type", "index_params", "consistency", "seed", "clusters", "spread")
 """Settings that a collection is made of: a run with other ones needs another collection, or a fresh one."""
 
@@ -48,13 +48,13 @@ def find_differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], setting
         problem = f"collection '{settings.collection}' has {name} {old}"
         faults.append(Fault(name, _shown(wanted[name]), problem, f"Use {flag} {old}, another --collection, or --fresh"))
     if not faults and kept["fingerprint"] != wanted["fingerprint"]:
-        problem = f"was filled by loadgen {kept.get('version')} with other data (another numpy?)"
+        problem = f"was filled by loadgen {kept.get('version')} with different data (another numpy?)"
         faults.append(Fault("collection", settings.collection, problem, "Use another --collection, or --fresh"))
-    return [fault._replace(way_out=f"{fault.way_out} to load it anew.") for fault in faults]
+    return [fault._replace(way_out=f"{fault.way_out} to reload it.") for fault in faults]
 
 
 def _follows_index_type(name: str, kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> bool:
-    """Parameters nobody gave differ with the index type; one fault is enough."""
+    """Default parameters differ with the index type; one fault is enough."""
     return name == "index_params" and kept.get("index_type") != wanted["index_type"] and not settings.index_params
 
 

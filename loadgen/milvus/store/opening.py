@@ -81,9 +81,9 @@ def _seen(described: dict[str, Any]) -> str:
 
 
 def limit_retries(client: Any, retries: int) -> None:
-    """Let the operations of a blocking or async client be tried again at most so many times.
+    """Limit the retries of the operations of a blocking or async client.
 
-    With 0 a throttled answer is an exception at once, where pymilvus would wait and try 75 times.
+    With 0 a throttled answer raises immediately, where pymilvus would wait and retry 75 times.
     """
     for name in RETRIED:
         setattr(client, name, partial(getattr(client, name), retry_times=retries))

@@ -40,7 +40,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A collection that holds exactly the data."""
+    """A collection that contains exactly the data."""
 
     rows: int
     reused: bool
@@ -51,7 +51,7 @@ class Prepared:
 
     def __str__(self) -> str:
         """For a log line."""
-        how = "found as it should be" if self.reused else "loaded"
+        how = "reused, checked" if self.reused else "loaded"
         return f"{self.rows:,} rows {how} in {self.seconds:.1f} s, index {self.index}, {self.server}"
 
 
@@ -62,7 +62,7 @@ def prepare(
     shield: AbstractContextManager[object] | None = None,
     lease: Lease | None = None,
 ) -> Prepared:
-    """See to it that the collection holds exactly the dataset, and that all of it is found by a search.
+    """Ensure that the collection contains exactly the dataset, and that a search finds all of it.
 
     Blocks, for as long as the loading takes: call it on an OS thread without a running event loop. `tell` takes a line
     about once a second while rows are loaded, from that thread. `shield` is held while the collection is made, which
@@ -88,7 +88,7 @@ def prepare(
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What is to be prepared, and who hears of it."""
+    """What to prepare, and where to report progress."""
 
     settings: Settings
     dataset: Dataset
@@ -119,7 +119,7 @@ def _prepare(collection: Collection, server: ServerInfo, work: _Work) -> tuple[b
 def _is_ready(collection: Collection, settings: Settings, dataset: Dataset, lease: Lease | None) -> bool:
     """Take the lease, and tell whether the collection can be used as it is; where not, it is ours alone.
 
-    Raises SettingsError where somebody else holds it.
+    Raises SettingsError if another run uses it.
     """
     data = name_data(settings, dataset)
     for _ in range(TRIES):
@@ -130,7 +130,7 @@ def _is_ready(collection: Collection, settings: Settings, dataset: Dataset, leas
             return True
         if lease is None or lease.make_exclusive():
             return False
-    assert lease is not None  # noqa: S101 - without one nobody is in the way
+    assert lease is not None  # noqa: S101 - without one there is no other user
     raise lease.refusal
 
 
@@ -188,10 +188,10 @@ def _is_usable(found: Found, collection: Collection, settings: Settings, dataset
     """Whether a collection that we may use or drop holds exactly the data; tells why where it does not."""
     name = f"collection '{settings.collection}'"
     if found.manifest is None:
-        tell(f"{name} is somebody else's: dropping it, as --overwrite says")
+        tell(f"{name} was not created by this tool: dropping it (--overwrite)")
         return False
     if settings.fresh:
-        tell(f"{name} is loaded anew, as --fresh says")
+        tell(f"{name} is reloaded (--fresh)")
         return False
     collection.load()
     rows = collection.count()
@@ -202,7 +202,7 @@ def _is_usable(found: Found, collection: Collection, settings: Settings, dataset
         difference = f"{rows - ours:,} of them not of this data"
     else:
         difference = f"{abs(rows - dataset.size):,} {'more' if rows > dataset.size else 'fewer'} than asked for"
-    tell(f"{name} holds {rows:,} rows, {difference}: loading anew")
+    tell(f"{name} contains {rows:,} rows, {difference}: reloading")
     return False
 
 
@@ -226,11 +226,11 @@ def _load(collection: Collection, work: _Work) -> None:
 
 
 def create_collection(collection: Collection, settings: Settings, dataset: Dataset) -> MilvusVectorStore:
-    """Let LlamaIndex make the collection, then write the manifest, then make the index, and load it.
+    """Let LlamaIndex create the collection, then write the manifest, create the index, and load it.
 
     In three steps, because the constructor would write the manifest last, after seconds of indexing and loading: a
-    process killed meanwhile would leave a collection that nobody owns. Raises SettingsError where the index is refused,
-    and what pymilvus raises; the caller undoes what the collection's stage says was made.
+    process killed meanwhile would leave a collection without an owner. Raises SettingsError if the index is refused,
+    and what pymilvus raises; the caller undoes the steps that the collection's stage shows.
     """
     manifest = json.dumps(make_manifest(settings, dataset))
     arguments = store_arguments(settings, Mode.ASYNC) | connection_arguments(settings, collection.limit)
@@ -251,7 +251,7 @@ def create_collection(collection: Collection, settings: Settings, dataset: Datas
 
 
 def _create_index(store: MilvusVectorStore, index: Any, collection: Collection, settings: Settings) -> None:
-    """Raises SettingsError where the server finds the index wrong."""
+    """Raises SettingsError if the server rejects the index."""
     try:
         store.client.create_index(settings.collection, index)
     except MilvusException as error:
@@ -262,7 +262,7 @@ def _create_index(store: MilvusVectorStore, index: Any, collection: Collection, 
 
 
 def _refused_index(settings: Settings, words: str) -> Fault:
-    """The fault that the server's words are about: the parameters where they name one of them, else the type."""
+    """The fault for the server's message: the parameters if it names one of them, otherwise the type."""
     params = {name: value for name, value in settings.index_config.items() if name != "index_type"}
     for name in params:
         if re.search(rf"\b{re.escape(name)}\b", words):
@@ -274,4 +274,4 @@ def _refused_index(settings: Settings, words: str) -> Fault:
 def _require_exactly(collection: Collection, dataset: Dataset) -> None:
     rows = collection.count()
     if rows != dataset.size:
-        raise StoreError(f"collection '{collection.name}' holds {rows:,} rows after {dataset.size:,} were loaded")
+        raise StoreError(f"collection '{collection.name}' contains {rows:,} rows after {dataset.size:,} were loaded")

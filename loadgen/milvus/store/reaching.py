@@ -23,7 +23,7 @@ REFUSALS = ("auth check failure", "unauthenticated", "invalid token", "permissio
 """What servers of several versions say to a wrong token, in lower case."""
 GRANT = "Grant the user of --token the privileges that docs/connecting.md lists"
 UNCONNECTED = "failed to connect to all addresses"
-"""What gRPC says where no server was reached, so that nothing beside it is a server's word."""
+"""Texts of gRPC when no server was reached; all other texts are from a server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def check_server(settings: Settings) -> ServerInfo:
         except BaseException as error:  # noqa: BLE001 it is raised again where it can be seen
             answer.append(error)
 
-    # A thread of its own, as not every wait inside the client has a limit: resolving a name has none.
+    # In a separate thread, as not every wait in the client has a timeout: name resolution has none.
     asking = threading.Thread(target=ask, name="loadgen-check", daemon=True)
     asking.start()
     asking.join(ALL_SECONDS)
@@ -71,7 +71,7 @@ def _ask(settings: Settings) -> ServerInfo:
     client = MilvusClient(**connection_arguments(settings, CALL_SECONDS), timeout=CONNECT_SECONDS)
     try:
         version = str(client.get_server_version(timeout=CALL_SECONDS))
-        client.list_collections(timeout=CALL_SECONDS)  # the version is told to anybody
+        client.list_collections(timeout=CALL_SECONDS)  # the version needs no authorization
         kind = "lite" if version.startswith("milvus_lite") else str(client.get_server_type())
     finally:
         client.close()
@@ -87,10 +87,10 @@ def _fault_of(settings: Settings, error: BaseException) -> Fault:
     unauthenticated = status in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
     # gRPC calls a certificate for another name "UNAUTHENTICATED" as well
     if unauthenticated or (UNCONNECTED not in told and any(refusal in told for refusal in REFUSALS)):
-        problem = "is refused by the server" if settings.token.get_secret_value() else "is wanted by the server"
+        problem = "is rejected by the server" if settings.token.get_secret_value() else "is required by the server"
         return Fault("token", "", problem, "Set LOADGEN_TOKEN to the token, or to user:password.")
     if settings.database and "database" in told:
-        way_out = "Create it first, or leave --database out for the default one."
+        way_out = "Create it first, or omit --database for the default one."
         return Fault("database", settings.database, f"cannot be used ({words})", way_out)
     if status is grpc.StatusCode.DEADLINE_EXCEEDED or "timeout" in told:
         return _host_fault(settings, f"accepts a connection but did not answer within {CONNECT_SECONDS:g} s")

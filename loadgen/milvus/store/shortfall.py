@@ -2,7 +2,7 @@
 
 gRPC's core adds such a timeout to a time that it has from a counter of the process, and compares the sum with one from
 the system's clock; in each process the two count from moments that are 1 to 2 s apart (seen in grpcio 1.85). So a call
-ends that much too soon, and one with a shorter timeout at once, unsent. A timeout that is given with the call is right,
+ends that much too early, and one with a shorter timeout immediately, unsent. A timeout passed with the call is correct,
 but costs the async client an `asyncio.wait_for` each time.
 """
 
@@ -33,5 +33,5 @@ def find_shortfall() -> float:
 
 
 def as_timeout(seconds: float) -> str:
-    """The timeout for a service config with which a call of this process ends after so many seconds."""
+    """The timeout for a service config with which a call of this process ends after the given seconds."""
     return f"{seconds + find_shortfall():.6f}s"
