@@ -40,8 +40,8 @@ def make() -> Any:
 def _ratios() -> list[Any]:
     over = "Over the whole time range shown, of all chosen runs: narrow it to one run, or to one concurrency. "
     ran = (
-        f"{over}Answered operations per second of the time in which each variant ran, the warm-up, start and end of its "
-        "phases included, which the run record leaves out."
+        f"{over}Answered operations per second of the time in which each variant ran, the warm-up, start and end of "
+        "its phases included, which the run record leaves out."
     )
     higher = f"{ran} 2 is twice as many as $baseline; empty where that has no data in the range."
     sooner = f"{over}Below 1 a variant answers sooner than $baseline. Off by less than 10 % by the histogram's buckets."

@@ -102,10 +102,11 @@ def test_what_the_users_can_do_is_told_with_0_before_there_is_a_run(tmp_path: Pa
     found = next(match for line in run.process.stderr if (match := re.search(r"Metrics are at (\S+)", line)))
     with urlopen(found[1], timeout=5) as answer:  # noqa: S310 - an address on this machine
         text = answer.read().decode()
-    labels = 'variant="([^"]+)",mode="(\\w+)",client="llamaindex",operation="(\\w+)"'
-    told = re.findall(rf'loadgen_operations_total\{{{labels},outcome="ok"\}} (\S+)', text)
+    counters = (one for family in text_string_to_metric_families(text) for one in family.samples)
+    ok = [one for one in counters if one.name == "loadgen_operations_total" and one.labels["outcome"] == "ok"]
+    told = [(*(one.labels[name] for name in ("variant", "mode", "operation")), one.value) for one in ok]
     assert told == [
-        (variant, mode, name, "0.0")
+        (variant, mode, name, 0)
         for variant, mode in (("sync", "sync"), ("async connections=2", "async"))
         for name in ("delete", "insert", "search")
     ]
