@@ -1,5 +1,6 @@
 """Tests run in a process that Locust leaves alone, as its own commands do, and are the same at each run."""
 
+import os
 import signal
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from loadgen.runtime.patching import ensure_unpatched
 HOUSE = Path(__file__).parents[1]
 
 ensure_unpatched()
+# Threads of the linear algebra that wait for each other on busy cores make small matrices three times as slow.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # A shell has its background jobs ignore Ctrl-C, and what a job starts inherits that: here a test may press it anyway.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,15 +4,20 @@ import argparse
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 
 from loadgen.calibrate import SECONDS
 from loadgen.text.plain_text import lines
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130
+if TYPE_CHECKING:
+    from loadgen.calibrate.driving import Driver
+
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 LONGEST = 600.0
+RUNS, MOST_RUNS = 20, 1_000
 
 
 def add_calibrate(commands: Any) -> None:
@@ -25,8 +30,21 @@ def add_calibrate(commands: Any) -> None:
         default=SECONDS,
         help="length of a phase; a stop takes half of it [default: %(default)g]",
     )
+    parser.add_argument(
+        "--aa",
+        action="store_true",
+        help="A/A test instead: compare a variant with itself in real runs and count the intervals that contain 1; "
+        "about half a minute a run",
+    )
+    parser.add_argument("--runs", type=_runs, help=f"runs of the A/A test, 2 to {MOST_RUNS:,} [default: {RUNS}]")
     parser.add_argument("--json", action="store_true", help="print JSON, times in seconds")
     parser.set_defaults(command=calibrate)
+
+
+def _runs(text: str) -> int:
+    if not text.isdecimal() or not 2 <= int(text) <= MOST_RUNS:  # noqa: PLR2004 - one run is no count
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs; give 2 to {MOST_RUNS:,}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
@@ -41,13 +59,14 @@ def _seconds(text: str) -> float:
 
 def calibrate(given: argparse.Namespace) -> int:
     """Measure and print: 0, also where a target is missed; 1 where it could not be measured, 130 after Ctrl-C."""
-    from loadgen.calibrate.driving import CalibrationError, Driver, drive_all
-    from loadgen.calibrate.plan import make_plan
-    from loadgen.calibrate.showing import as_json, show
+    from loadgen.calibrate.driving import CalibrationError, Driver
     from loadgen.milvus.server import ServerError, start_server
     from loadgen.milvus.server.delaying import DelayingServer
     from loadgen.settings.model import Settings
 
+    if given.runs is not None and not given.aa:
+        _say("loadgen calibrate: --runs is for the A/A test: give --aa, too")
+        return REFUSED
     small: dict[str, object] = {"collection": "loadgen_calibrate", "rows": 200, "dim": 16, "index_type": "FLAT"}
     settings = Settings.parse(small | {"top_k": 1, "queries": 200})
     signal.signal(signal.SIGTERM, _interrupt)
@@ -57,7 +76,7 @@ def calibrate(given: argparse.Namespace) -> int:
             with DelayingServer(server.uri) as delaying, tempfile.TemporaryDirectory(prefix="loadgen-") as folder:
                 driver = Driver(settings, delaying, Path(folder))
                 driver.prepare(server.uri)
-                found = drive_all(list(make_plan(given.seconds)), driver, _say)
+                show = _compare_with_itself(given, driver) if given.aa else _compare_with_known(given, driver)
         finally:
             server.stop()
     except KeyboardInterrupt:
@@ -66,11 +85,26 @@ def calibrate(given: argparse.Namespace) -> int:
     except (CalibrationError, ServerError) as error:
         _say(f"loadgen calibrate: {error}")
         return FAILED
-    if given.json:
-        sys.stdout.write(as_json(found))
-    else:
-        show(found, sys.stdout)
+    show()
     return DONE
+
+
+def _compare_with_known(given: argparse.Namespace, driver: "Driver") -> Callable[[], object]:
+    """Measure known delays; returns what prints the result."""
+    from loadgen.calibrate.driving import drive_all
+    from loadgen.calibrate.plan import make_plan
+    from loadgen.calibrate.showing import as_json, show
+
+    found = drive_all(list(make_plan(given.seconds)), driver, _say)
+    return lambda: sys.stdout.write(as_json(found)) if given.json else show(found, sys.stdout)
+
+
+def _compare_with_itself(given: argparse.Namespace, driver: "Driver") -> Callable[[], object]:
+    """Measure the A/A test; returns what prints the result."""
+    from loadgen.calibrate.aa import run_all, runs_as_json, show_runs
+
+    runs = run_all(given.runs or RUNS, given.seconds, driver, _say)
+    return lambda: sys.stdout.write(runs_as_json(runs)) if given.json else show_runs(runs, sys.stdout)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> Never:

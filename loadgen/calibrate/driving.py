@@ -17,7 +17,7 @@ from loadgen.measure.sample import Mode
 from loadgen.milvus.server.delaying import DelayingServer, Kept
 from loadgen.milvus.server.delays import Delays
 from loadgen.milvus.store import prepare
-from loadgen.results.record import Durations, read_record
+from loadgen.results.record import Durations, RunRecord, read_record
 from loadgen.settings.model import Settings
 
 PHASE = re.compile(r"Phase (\d+) of \d+")
@@ -54,6 +54,7 @@ class Driver:
         self._settings = settings.model_copy(update={"host": server.uri})
         self._server = server
         self._folder = folder
+        self._runs = 0
         (folder / "calibrate.py").write_text(LOCUSTFILE)
 
     def prepare(self, upstream: str) -> None:
@@ -81,8 +82,13 @@ class Driver:
             found.append(Found(drive.driver, kind, mode, count, rate, times, times, 0, kept[number]))
         return found
 
-    def _run_locust(self, drive: Drive) -> list[Found]:
-        records = self._folder / f"records-{drive.driver}-{drive.rate:g}-{drive.seconds:g}"
+    def record(self, drive: Drive) -> tuple[RunRecord, list[Kept]]:
+        """One run of `locust`: its record, and what the server kept in each phase.
+
+        Raises CalibrationError, ServerError.
+        """
+        self._runs += 1
+        records = self._folder / f"records-{self._runs}"
         given = self._settings
         flags = ["--host", given.host, "--collection", given.collection, "--rows", str(given.rows)]
         flags += ["--dim", str(given.dim), "--index-type", given.index_type, "--top-k", str(given.top_k)]
@@ -90,8 +96,15 @@ class Driver:
         command = [sys.executable, "-m", "locust", "-f", "calibrate.py", "--headless", "--only-summary"]
         _, kept = self._hear([*command, *flags, *drive.flags], drive)
         (path,) = records.glob("[!.]*.json")
+        record = read_record(path)
+        if len(record.phases) != len(drive.kinds):
+            raise CalibrationError(f"{len(drive.kinds)} phases were to be measured, {len(record.phases)} were")
+        return record, kept
+
+    def _run_locust(self, drive: Drive) -> list[Found]:
+        record, kept = self.record(drive)
         found = []
-        for number, phase in enumerate(read_record(path).phases):
+        for number, phase in enumerate(record.phases):
             if not phase.operations:
                 raise CalibrationError(f"{drive.driver} did nothing in phase {number + 1}")
             (one,) = phase.operations
@@ -99,8 +112,6 @@ class Driver:
             kind, rate = drive.kinds[number], one.throughput or 0.0
             told = (one.count, rate, service, response, phase.dropped)
             found.append(Found(drive.driver, kind, phase.mode, *told, kept[number]))
-        if len(found) != len(drive.kinds):
-            raise CalibrationError(f"{len(drive.kinds)} phases were to be measured, {len(found)} were")
         return found
 
     def _hear(self, command: list[str], drive: Drive) -> tuple[str, list[Kept]]:

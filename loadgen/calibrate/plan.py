@@ -48,7 +48,10 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """One command: bare loops, or `locust` in the closed or the open model. Its phases alternate the modes."""
+    """One command: bare loops, or `locust` in the closed or the open model. Its phases alternate the modes.
+
+    With two variants they alternate those, in the same order.
+    """
 
     driver: str
     """`bare` (loops that wait for their answers), `paced` (bare loops that start on a schedule), `closed` or `open`."""
@@ -58,6 +61,8 @@ class Drive:
     """Length of a phase."""
     rate: float = 0.0
     """Arrivals per second; 0 in the closed model."""
+    variants: str = ""
+    """What `locust` compares instead of the modes."""
 
     @property
     def modes(self) -> list[Mode]:
@@ -68,7 +73,16 @@ class Drive:
     def flags(self) -> list[str]:
         """For Locust: the length and the load of the phases."""
         rounds = str(len(self.kinds) // len(ORDER))
-        length = ["--rounds", rounds, "--phase-seconds", f"{self.seconds:g}", "--warmup-seconds", f"{self.warmup:g}"]
+        compared = ["--variants", self.variants] if self.variants else []
+        length = [
+            *compared,
+            "--rounds",
+            rounds,
+            "--phase-seconds",
+            f"{self.seconds:g}",
+            "--warmup-seconds",
+            f"{self.warmup:g}",
+        ]
         if self.rate:
             # What waits through a stop is in flight: no arrival may be dropped for want of a place.
             return [*length, "--arrival", "constant", "--rate", f"{self.rate:g}", "--max-in-flight", "256"]

@@ -25,8 +25,8 @@ Waiting users (closed) come back only when they are answered, so a stop meets ea
 their percentiles: that is the closed model, not the tool.
 Reported times are longer than known ones by the client's own work: LlamaIndex, pymilvus and gRPC take 1 to 2 ms for a
 search, in the bare loops as well.
-Simulated comparisons (A/A, a true ratio of 1.2) are in tests/unit/test_compare.py; `make bench` shows what this tool
-costs beside bare loops without any delay.
+`loadgen calibrate --aa` compares a variant with itself. Simulated comparisons (A/A, a true ratio of 1.2) are in
+tests/unit/test_aa.py and test_compare.py; `make bench` shows what this tool costs beside bare loops without any delay.
 """
 
 

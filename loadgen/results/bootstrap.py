@@ -9,8 +9,14 @@ All statistics are logarithms, one for each phase (throughput, p50, p99).
 2. *Between phases*: the slices of one phase share its luck (a connection, a neighbour on the machine), which no
    resampling of slices can see; alone it gives intervals far too narrow. So the phases are fitted by least squares, and
    the scatter about the fit, less what the slices explain, is the noise between phases. Few phases tell it badly: it
-   is moderated by a prior (Smyth 2004, the moderated t). Each replicate gets a draw of Student's t on that scale
-   (Efron & Tibshirani 1993, ch. 9 and 12).
+   is moderated by a prior (Smyth 2004, the moderated t), and each replicate gets a normal draw on that scale.
+3. *Both floors* are then divided by the root of one draw of chi-square over its degrees, so that the whole deviation is
+   Student's t and not the noise between phases alone. Smyth's t is one of the total residual variance. What the slices
+   explain is no better known than the rest: ten slices with a correlation of 0.5 show half the variance of their mean,
+   and it is the scatter, with its few degrees, that makes up for it. With a normal draw for the slices 93.5 % of the
+   simulated A/A intervals of four phases a side contain 1, so 95 %.
+
+Written by hand because the blocks of `arch.bootstrap` resample one series, and know no second floor or moderated t.
 
 Time and memory grow with the phases and no faster: of many phases each has fewer replicates of its own, of which every
 replicate of the whole takes one at random, and a phase of many slices is taken in longer ones.
@@ -145,6 +151,9 @@ def spread(
     believed = prior.degrees * prior.relative**2
     unexplained = np.maximum(scatter - degrees * explained / len(phases), 0.0)
     noise = (unexplained + believed) / (degrees + prior.degrees)
-    luck = rng.standard_t(degrees + prior.degrees, (replicates, STATISTICS))
-    chances[1:] += luck * np.sqrt(noise * (wanted @ wanted))
+    chances[1:] += rng.standard_normal((replicates, STATISTICS)) * np.sqrt(noise * (wanted @ wanted))
+    freedom = degrees + prior.degrees
+    chances[1:] -= chances[0]
+    chances[1:] /= np.sqrt(rng.chisquare(freedom, (replicates, STATISTICS)) / freedom)
+    chances[1:] += chances[0]
     return Spread(solution[0] @ measured, chances.T)

@@ -10,7 +10,7 @@ by itself: of twenty comparisons without a difference one is expected to show on
 
 Two phases of each side leave one degree of freedom to the scatter: the interval then rests mostly on the prior. Four
 of each leave five. In simulation (phases of ten slices that differ by 5 %, slices by 10 %, correlated by 0.5) a ratio
-of 1.2 is found in about 70 % of runs with two phases of each side, 85 % with three, 90 % and more with four. Drift that
+of 1.2 is found in about 60 % of runs with two phases of each side, 80 % with three, 90 % and more with four. Drift that
 swings in step with the variants cannot be told from an effect by any scheme.
 
 In the open model both sides are offered the same rate, so their throughput is the same as long as they keep up and

@@ -7,6 +7,7 @@ an unpatched process: it leads a session of its own, has these three files and n
 and its own arguments, variables and folder.
 """
 
+import ctypes
 import gc
 import importlib
 import json
@@ -14,15 +15,17 @@ import os
 import signal
 import socket
 import sys
+import time
 import types
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.corpus.fork_server import PREPARED, end_as_interpreter
+from tests.corpus.fork_server import LOOK_SECONDS, PREPARED, end_as_interpreter
 
 ENTRIES = {"locust": "locust.main", "loadgen": "loadgen.cli.main"}
 """What the console scripts call `main` of."""
+PR_SET_PDEATHSIG = 1
 HEADER = 8
 """Bytes of a length and of a pid."""
 
@@ -40,11 +43,13 @@ def main() -> None:
         command, files = asked
         between = os.fork()
         if not between:
+            own = os.getpid()
             pid = os.fork()
             if pid:
                 asking.sendall(pid.to_bytes(HEADER))
                 os._exit(0)
             asking.close()
+            _end_with_next_parent(own)
             _become(command, files)
             end_as_interpreter(importlib.import_module(ENTRIES[Path(sys.argv[0]).name]).main)
         for file in files:
@@ -62,6 +67,13 @@ def _read(asking: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
         while len(text) < int.from_bytes(head):
             text += stream.read(int.from_bytes(head) - len(text))
     return json.loads(text), files
+
+
+def _end_with_next_parent(parent: int) -> None:
+    """Wait until this process is a child of whoever asked for it, and end with that one, however that goes."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
 def _become(command: Mapping[str, Any], files: list[int]) -> None:

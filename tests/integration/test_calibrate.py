@@ -1,6 +1,9 @@
 """The delaying server keeps its delays, and the real command reports no less than them."""
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -94,3 +97,21 @@ def test_an_answer_is_never_given_before_it_is_due() -> None:
         assert min(told["delays"]) >= 0.003
 
     asyncio.run(run())
+
+
+def test_the_a_a_test_compares_a_variant_with_itself_in_real_runs() -> None:
+    command = [sys.executable, "-m", "loadgen.cli.main", "calibrate", "--aa", "--runs", "2", "--seconds", "1", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert '2 of 2: --variants "async; async", 8 x 1 s' in done.stderr
+    found = json.loads(done.stdout)
+    assert found["variants"] == "async; async"
+    assert [one["runs"] for one in found["counts"]] == [2, 2]
+    assert found["invalid"] == sum(bool(run["invalid"]) for run in found["runs"])
+    for run in found["runs"]:
+        for figure in ("throughput", "p99"):
+            ratio = run[figure]
+            assert 0 < ratio["low"] <= ratio["estimate"] <= ratio["high"]
+            assert run["contains_one"][figure] is (not run["invalid"] and ratio["low"] <= 1 <= ratio["high"])
+    one, other = (run["p99"]["estimate"] for run in found["runs"])
+    assert one != other, "each run has delays of its own"

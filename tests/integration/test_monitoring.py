@@ -3,10 +3,8 @@
 import json
 import re
 import socket
-import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,8 @@ from hdrh.histogram import HdrHistogram
 
 from dashboards.queries import baselines, mean_throughput
 from loadgen.milvus.server import EmbeddedServer
-from tests.integration.locust_command import ROOT, SEARCHED, SMALL, Run, start_locust
+from tests.integration.locust_command import ROOT, SEARCHED
+from tests.integration.monitoring_runs import MEASURED, Scraped, scrape
 from tests.integration.monitoring_support import (
     GROUPING,
     MATCHER,
@@ -28,81 +27,10 @@ from tests.integration.monitoring_support import (
     variable_queries,
 )
 
-LINGER = 4
 TWO = "async connections=2"
 VARIANTS = {"sync": "sync", "async": "async", TWO: "async"}
 """The mode of each variant of the comparison."""
 PHASES = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "7", "--warmup-seconds", "1")
-
-
-@dataclass
-class Scraped:
-    """A run, seen by Prometheus. Times are wall-clock seconds."""
-
-    prometheus: Prometheus
-    run: Run
-    folder: Path
-    start: float
-    end: float
-    last: float
-    """When the run was over and its last samples were scraped."""
-    roles: dict[str, str] = field(default_factory=dict)
-    """Role of each target that the file had while the run was on."""
-
-    @property
-    def record(self) -> dict[str, Any]:
-        (path,) = (self.folder / "runs").glob("[!.]*.json")
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
-
-    @property
-    def span(self) -> tuple[float, float]:
-        return self.start, self.end
-
-
-MEASURED = """
-import asyncio
-import time
-
-
-class SyncAsk(SyncUser):
-    @task
-    def ask(self) -> None:
-        with self.measure("ask") as call:
-            time.sleep(0.01)
-            call.stage("generate", 0.01)
-
-
-class AsyncAsk(AsyncUser):
-    @task
-    async def ask(self) -> None:
-        async with self.measure("ask") as call:
-            await asyncio.sleep(0.01)
-            call.stage("generate", 0.01)
-"""
-"""Beside the operations of the client, calls that the locustfile times itself."""
-
-
-def scrape(prometheus: Prometheus, folder: Path, port: int, *flags: str, files: str) -> Scraped:
-    """Run to the end with two workers."""
-    targets = prometheus.folder / "targets.json"
-    own = ("--metrics-port", str(port), "--metrics-linger", str(LINGER), "--metrics-targets", str(targets))
-    start = time.time()
-    run = start_locust(folder, "--headless", "--processes", "2", *SMALL, *own, *flags, files=files)
-    assert run.process.stderr
-    roles: dict[str, str] = {}
-    told = []
-    last = 0.0
-    for line in run.process.stderr:
-        told.append(line)
-        if "Metrics stay at" in line and not last:
-            last = time.time() + LINGER - 0.5
-        if "is ready" in line:
-            roles = {one["targets"][0]: one["labels"]["role"] for one in json.loads(targets.read_text())}
-    run.finish(60)
-    run.err = "".join(told)
-    run.assert_good()
-    return Scraped(prometheus, run, folder, start, time.time(), last, roles)
 
 
 @pytest.fixture(scope="module")

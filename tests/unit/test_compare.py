@@ -3,12 +3,10 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgpack
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from loadgen.measure.sample import Mode
 from loadgen.measure.slices import PER_LOG, SHORTEST, SliceStats
@@ -23,88 +21,7 @@ from loadgen.results.comparison import (
     find_crossover,
     judge,
 )
-
-ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
-SHORT, LONG = ROUND, ROUND * 2
-"""Two phases of each mode at a level, and four."""
-SLICES = 10
-REPLICATES = 300
-"""Fewer than the default, for speed: the interval's ends are a little noisier."""
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """How the throughput of a simulated level moves; all are relative sizes."""
-
-    order: tuple[Mode, ...] = LONG
-    ratio: float = 1.0
-    phase_noise: float = 0.05
-    slice_noise: float = 0.1
-    correlation: float = 0.5
-    """Of neighbouring slices: AR(1)."""
-    linear: float = 0.0
-    """Drift from the first phase to the last."""
-    swing: float = 0.0
-    """Amplitude of a sine."""
-    cycles: float = 1.0
-    """Periods of the sine in the level."""
-    rate: float = 100.0
-    """Operations in a second."""
-
-
-def simulate(machine: Machine, rng: np.random.Generator) -> list[SlicedPhase]:
-    """The phases of one level; times have a Pareto tail without third moment and grow as the throughput falls."""
-    count = len(machine.order)
-    time = (np.arange(count * SLICES) + 0.5) / (count * SLICES)
-    noise = rng.normal(size=count * SLICES)
-    for index in range(1, len(noise)):
-        noise[index] = machine.correlation * noise[index - 1] + math.sqrt(1 - machine.correlation**2) * noise[index]
-    speed = machine.slice_noise * noise + machine.linear * time
-    speed += machine.swing * np.sin(2 * math.pi * (machine.cycles * time + rng.random()))
-    speed += np.repeat(rng.normal(scale=machine.phase_noise, size=count), SLICES)
-    speed += np.repeat([math.log(machine.ratio) * (mode is Mode.ASYNC) for mode in machine.order], SLICES)
-    operations = np.rint(machine.rate * np.exp(speed)).astype(np.int64)
-    owner = np.repeat(np.arange(len(operations)), operations)
-    seconds = 0.01 * (1 + rng.pareto(2.5, len(owner))) / np.exp(speed)[owner]
-    operation_stats = stats(owner, seconds, len(operations))
-    return [
-        SlicedPhase(mode, tuple(operation_stats[at * SLICES : (at + 1) * SLICES]))
-        for at, mode in enumerate(machine.order)
-    ]
-
-
-def stats(owner: NDArray[np.int64], seconds: NDArray[np.float64], count: int) -> list[SliceStats]:
-    """What `SliceStats.add` would count, all at once."""
-    width = 2_000
-    cells = owner * width + np.floor(np.log(seconds / SHORTEST) * PER_LOG).astype(np.int64)
-    operation_stats = [SliceStats(1.0) for _ in range(count)]
-    for cell, number in zip(*(found.tolist() for found in np.unique(cells, return_counts=True)), strict=True):
-        operation_stats[cell // width].buckets[cell % width] = number
-        operation_stats[cell // width].operations += number
-    return operation_stats
-
-
-def compare_often(machine: Machine, times: int, prior: PhaseNoise | None = None) -> list[Comparison]:
-    rng = np.random.default_rng(20_240)
-    return [compare_phases(simulate(machine, rng), rng, (), prior) for _ in range(times)]
-
-
-def contain_one(ratios: Sequence[Ratio | None]) -> float:
-    """Share of the intervals that contain 1."""
-    return float(np.mean([ratio is not None and ratio.low <= 1 <= ratio.high for ratio in ratios]))
-
-
-@pytest.mark.parametrize(
-    "machine",
-    [Machine(linear=0.3), Machine(swing=0.15), Machine(order=SHORT, linear=0.3), Machine(order=SHORT, phase_noise=0)],
-    ids=["linear drift", "a sine over the level", "short plan, linear drift", "short plan, quiet machine"],
-)
-def test_in_simulated_a_a_comparisons_at_least_90_of_100_intervals_contain_1(machine: Machine) -> None:
-    compared = compare_often(machine, 400)
-    assert contain_one([each.throughput for each in compared]) >= 0.9
-    assert contain_one([each.p50 for each in compared]) >= 0.9
-    assert contain_one([each.p99 for each in compared]) >= 0.9
-    assert [each.verdict for each in compared].count(Verdict.NO_DIFFERENCE) >= 360
+from tests.unit.simulated_phases import ROUND, SHORT, SLICES, Machine, compare_often, contain_one, simulate
 
 
 @pytest.mark.parametrize(("ratio", "winner"), [(1.2, Verdict.VARIANT), (1 / 1.2, Verdict.BASELINE)])

@@ -32,6 +32,18 @@ def test_exactly_one_in_a_hundred_is_slow() -> None:
     assert delays.known(50, 98.9, 99.1, 99.9) == pytest.approx([0.02, 0.02, 0.2, 0.2])
 
 
+def test_jitter_is_exponential_and_the_same_for_the_same_seed() -> None:
+    delays = Delays(base=0.02, jitter=0.005, seed=7)
+    times = np.array([delays.due(0.0, turn) for turn in range(5_000)])
+    assert times.min() >= 0.02
+    assert times.mean() == pytest.approx(0.025, rel=0.02)
+    assert np.quantile(times, 0.99) == pytest.approx(0.02 + 0.005 * np.log(100), rel=0.05)
+    assert abs(np.corrcoef(times[1:], times[:-1])[0, 1]) < 0.05
+    assert [Delays.from_message(delays.as_message()).due(0.0, turn) for turn in range(9)] == times[:9].tolist()
+    other = np.array([Delays(base=0.02, jitter=0.005, seed=8).due(0.0, turn) for turn in range(5_000)])
+    assert abs(np.corrcoef(times, other)[0, 1]) < 0.05
+
+
 def test_nothing_is_answered_within_a_stop_and_all_that_came_is_answered_at_its_end() -> None:
     delays = Delays(base=0.02, stop=1.0, every=10.0)
     for at in np.arange(0, 30, 0.013):

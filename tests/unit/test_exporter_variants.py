@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from loadgen.exporters import Exporter, Kind, Role, new_registry
 from loadgen.exporters.buckets import DURATIONS
-from loadgen.exporters.counting import LONGEST_LABEL, OPERATIONS, SERIES, VARIANTS
+from loadgen.exporters.counting import LONGEST_LABEL, OPERATIONS, SERIES, STAGES, VARIANTS
 from loadgen.measure.health import Beat
 from loadgen.measure.operation import Operation
 from loadgen.measure.phase import Phase
@@ -166,3 +166,26 @@ def test_scrapes_beside_the_hub_neither_fail_nor_show_a_counter_that_falls() -> 
         thread.join(60)
         sys.setswitchinterval(interval)
     assert faults == []
+
+
+def test_nested_operations_have_series_of_their_own_and_stages_beside_the_others() -> None:
+    exporter, registry = make()
+    inner = sample()._replace(nested=True, stages={"embed": 0.004})
+    exporter([inner, inner, sample(operation="ask")._replace(stages={"generate": 0.02})])
+    ok = {"outcome": "ok"}
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | ok) is None
+    assert registry.get_sample_value("loadgen_nested_operations_total", SEARCH | ok) == 2
+    assert registry.get_sample_value("loadgen_nested_seconds_sum", SEARCH) == pytest.approx(0.02)
+    assert registry.get_sample_value("loadgen_operations_total", SEARCH | ok | {"operation": "ask"}) == 1
+    assert registry.get_sample_value("loadgen_stage_seconds_count", SEARCH | {"stage": "embed"}) == 2
+    asked = SEARCH | {"operation": "ask", "stage": "generate"}
+    assert registry.get_sample_value("loadgen_stage_seconds_sum", asked) == pytest.approx(0.02)
+
+
+def test_stages_of_many_runs_do_not_grow_without_end() -> None:
+    exporter, registry = make()
+    exporter([sample()._replace(stages={f"stage_{number}": 0.01}) for number in range(STAGES + 50)])
+    staged = {line for line in series_of(registry) if line.startswith("loadgen_stage_seconds_count")}
+    assert len(staged) == STAGES + 1
+    other = SEARCH | {"operation": "other", "stage": "other"}
+    assert registry.get_sample_value("loadgen_stage_seconds_count", other) == 50

@@ -9,7 +9,7 @@ from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.changes import find_changes, find_refusals
 from loadgen.results.estimates import Interval, compare_series, estimate
 from loadgen.results.record import PhaseRecord, RunRecord
-from loadgen.results.regressions import Word, find_regressions, judge_ratio
+from loadgen.results.regressions import Word, find_regressions, judge_ratio, t_quantile
 from loadgen.results.series import find_series, percentile
 from tests.unit.record_support import manifest, operation, phase, record, timed, variant
 
@@ -246,3 +246,21 @@ def test_a_variant_that_does_other_work_under_the_same_name_is_refused_unless_th
 def test_runs_of_other_things_are_refused_with_the_reason(other: RunRecord, reason: str) -> None:
     assert reason in refused(run(), other)
     assert refused(run(), run()) == ""
+
+
+@pytest.mark.parametrize(
+    ("degrees", "expected"),
+    [
+        (1, 63.657),
+        (2, 9.925),
+        (3, 5.841),
+        (4, 4.604),
+        (5, 4.032),
+        (10, 3.169),
+        (29, 2.756),
+        (120, 2.617),
+        (10**6, 2.58),
+    ],
+)
+def test_the_quantile_of_students_t_is_that_of_the_tables(degrees: int, expected: float) -> None:
+    assert t_quantile(0.99, degrees) == pytest.approx(expected, abs=1e-3)

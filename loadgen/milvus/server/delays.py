@@ -1,5 +1,6 @@
 """Exactly known delays: when an answer is due, and what the distribution of all of them is."""
 
+import random
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -26,11 +27,17 @@ class Delays:
     """Nothing is answered for so long ..."""
     every: float = 0.0
     """... once in so long; 0: it never stops."""
+    jitter: float = 0.0
+    """Mean of an exponential time that each answer takes on top."""
+    seed: int = 0
+    """Which jitter: the same seed gives the same to the same arrival numbers."""
 
     def due(self, arrived: float, turn: int) -> float:
         """When the answer to arrival number `turn` is due; both from the moment at which these delays began."""
         slow = self.one_in and turn % self.one_in == self.one_in // 2
         due = arrived + (self.slow if slow else self.base)
+        if self.jitter:
+            due += random.Random(f"{self.seed} {turn}").expovariate(1 / self.jitter)
         if self.every:
             place = due % self.every - STOPS_AT * self.every
             if 0 <= place < self.stop:

@@ -1,0 +1,81 @@
+"""Runs with two workers that a real Prometheus scrapes, to the end."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.integration.locust_command import SMALL, Run, start_locust
+from tests.integration.monitoring_support import Prometheus
+
+MEASURED = """
+import asyncio
+import time
+
+
+class SyncAsk(SyncUser):
+    @task
+    def ask(self) -> None:
+        with self.measure("ask") as call:
+            time.sleep(0.01)
+            call.stage("generate", 0.01)
+
+
+class AsyncAsk(AsyncUser):
+    @task
+    async def ask(self) -> None:
+        async with self.measure("ask") as call:
+            await asyncio.sleep(0.01)
+            call.stage("generate", 0.01)
+"""
+"""Beside the operations of the client, calls that the locustfile times itself."""
+LINGER = 4
+"""Seconds."""
+
+
+@dataclass
+class Scraped:
+    """A run, seen by Prometheus. Times are wall-clock seconds."""
+
+    prometheus: Prometheus
+    run: Run
+    folder: Path
+    start: float
+    end: float
+    last: float
+    """When the run was over and its last samples were scraped."""
+    roles: dict[str, str] = field(default_factory=dict)
+    """Role of each target that the file had while the run was on."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        (path,) = (self.folder / "runs").glob("[!.]*.json")
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+    @property
+    def span(self) -> tuple[float, float]:
+        return self.start, self.end
+
+
+def scrape(prometheus: Prometheus, folder: Path, port: int, *flags: str, files: str) -> Scraped:
+    """Run to the end with two workers."""
+    targets = prometheus.folder / "targets.json"
+    own = ("--metrics-port", str(port), "--metrics-linger", str(LINGER), "--metrics-targets", str(targets))
+    start = time.time()
+    run = start_locust(folder, "--headless", "--processes", "2", *SMALL, *own, *flags, files=files)
+    assert run.process.stderr
+    roles: dict[str, str] = {}
+    told = []
+    last = 0.0
+    for line in run.process.stderr:
+        told.append(line)
+        if "Metrics stay at" in line and not last:
+            last = time.time() + LINGER - 0.5
+        if "is ready" in line:
+            roles = {one["targets"][0]: one["labels"]["role"] for one in json.loads(targets.read_text())}
+    run.finish(60)
+    run.err = "".join(told)
+    run.assert_good()
+    return Scraped(prometheus, run, folder, start, time.time(), last, roles)

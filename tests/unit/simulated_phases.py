@@ -1,0 +1,81 @@
+"""Simulated phases whose truth is known."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.measure.sample import Mode
+from loadgen.measure.slices import PER_LOG, SHORTEST, SliceStats
+from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
+from loadgen.results.comparison import Comparison, Ratio, compare_phases
+
+ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
+SHORT, LONG = ROUND, ROUND * 2
+"""Two phases of each mode at a level, and four."""
+SLICES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How the throughput of a simulated level moves; all are relative sizes."""
+
+    order: tuple[str, ...] = LONG
+    """The variant of each phase."""
+    ratio: float = 1.0
+    phase_noise: float = 0.05
+    slice_noise: float = 0.1
+    correlation: float = 0.5
+    """Of neighbouring slices: AR(1)."""
+    linear: float = 0.0
+    """Drift from the first phase to the last."""
+    swing: float = 0.0
+    """Amplitude of a sine."""
+    cycles: float = 1.0
+    """Periods of the sine in the level."""
+    rate: float = 100.0
+    """Operations in a second."""
+
+
+def simulate(machine: Machine, rng: np.random.Generator) -> list[SlicedPhase]:
+    """The phases of one level; times have a Pareto tail without third moment and grow as the throughput falls."""
+    count = len(machine.order)
+    time = (np.arange(count * SLICES) + 0.5) / (count * SLICES)
+    noise = rng.normal(size=count * SLICES)
+    for index in range(1, len(noise)):
+        noise[index] = machine.correlation * noise[index - 1] + math.sqrt(1 - machine.correlation**2) * noise[index]
+    speed = machine.slice_noise * noise + machine.linear * time
+    speed += machine.swing * np.sin(2 * math.pi * (machine.cycles * time + rng.random()))
+    speed += np.repeat(rng.normal(scale=machine.phase_noise, size=count), SLICES)
+    speed += np.repeat([math.log(machine.ratio) * (mode == Mode.ASYNC) for mode in machine.order], SLICES)
+    operations = np.rint(machine.rate * np.exp(speed)).astype(np.int64)
+    owner = np.repeat(np.arange(len(operations)), operations)
+    seconds = 0.01 * (1 + rng.pareto(2.5, len(owner))) / np.exp(speed)[owner]
+    operation_stats = stats(owner, seconds, len(operations))
+    return [
+        SlicedPhase(mode, tuple(operation_stats[at * SLICES : (at + 1) * SLICES]))
+        for at, mode in enumerate(machine.order)
+    ]
+
+
+def stats(owner: NDArray[np.int64], seconds: NDArray[np.float64], count: int) -> list[SliceStats]:
+    """What `SliceStats.add` would count, all at once."""
+    width = 2_000
+    cells = owner * width + np.floor(np.log(seconds / SHORTEST) * PER_LOG).astype(np.int64)
+    operation_stats = [SliceStats(1.0) for _ in range(count)]
+    for cell, number in zip(*(found.tolist() for found in np.unique(cells, return_counts=True)), strict=True):
+        operation_stats[cell // width].buckets[cell % width] = number
+        operation_stats[cell // width].operations += number
+    return operation_stats
+
+
+def compare_often(machine: Machine, times: int, prior: PhaseNoise | None = None) -> list[Comparison]:
+    rng = np.random.default_rng(20_240)
+    return [compare_phases(simulate(machine, rng), rng, (), prior) for _ in range(times)]
+
+
+def contain_one(ratios: Sequence[Ratio | None]) -> float:
+    """Share of the intervals that contain 1."""
+    return float(np.mean([ratio is not None and ratio.low <= 1 <= ratio.high for ratio in ratios]))

@@ -1,0 +1,143 @@
+"""The A/A test: intervals of what is the same contain 1 as often as they claim, and `calibrate --aa` counts them."""
+
+import io
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from loadgen.calibrate.aa import PHASES, Interval, Run, count_all, make_drive, needed, read_run, runs_as_json, show_runs
+from loadgen.calibrate.driving import CalibrationError
+from loadgen.cli.main import main
+from loadgen.results import comparison
+from loadgen.results.comparison import Pair, compare_phases
+from tests.unit.record_support import comparison as comparison_record
+from tests.unit.record_support import record
+from tests.unit.simulated_phases import SHORT, Machine, contain_one, simulate
+
+REPLICATES = 500
+"""Fewer than the default, for speed: the interval's ends are a little noisier."""
+COMPARISONS = 1_000
+
+
+def rounds(variants: str, number: int) -> tuple[str, ...]:
+    """So many rounds, forward and back."""
+    return tuple(variants + variants[::-1]) * number
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        Machine(linear=0.3),
+        Machine(swing=0.15),
+        Machine(order=SHORT, linear=0.3),
+        Machine(order=rounds("ABC", 2), linear=0.3),
+        Machine(order=rounds("ABCD", 2), linear=0.3),
+    ],
+    ids=["linear drift", "sine", "one round", "three variants", "four variants"],
+)
+def test_of_1000_simulated_a_a_comparisons_93_percent_contain_1(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every pair is fitted by its own phases at their true positions in the round."""
+    monkeypatch.setattr(comparison, "REPLICATES", REPLICATES)
+    baseline, *others = dict.fromkeys(machine.order)
+    rng = np.random.default_rng(20_240)
+    pairs = [Pair(baseline, others[number % len(others)]) for number in range(COMPARISONS)]
+    found = [compare_phases(simulate(machine, rng), rng, pair=pair) for pair in pairs]
+    assert contain_one([each.throughput for each in found]) >= 0.93
+    assert contain_one([each.p50 for each in found]) >= 0.93
+    assert contain_one([each.p99 for each in found]) >= 0.93
+
+
+GOOD, HIGH = Interval(1.01, 0.98, 1.04), Interval(1.05, 1.01, 1.09)
+
+
+@pytest.mark.parametrize(
+    ("runs", "least"), [(1, 0), (2, 1), (5, 3), (10, 8), (20, 17), (40, 35), (100, 90), (1_000, 935)]
+)
+def test_the_target_is_the_2_percent_quantile_of_the_binomial_law(runs: int, least: int) -> None:
+    assert needed(runs) == least
+    fewer = np.random.default_rng(1).binomial(runs, 0.95, 100_000) < least
+    assert np.mean(fewer) < 0.022
+
+
+def runs_of(*given: tuple[Interval | None, Interval | None, Sequence[str]]) -> list[Run]:
+    return [Run(throughput, p99, tuple(invalid)) for throughput, p99, invalid in given]
+
+
+def test_an_interval_counts_where_it_contains_1_and_the_run_is_valid() -> None:
+    edge = Interval(1.02, 1.0, 1.04)
+    runs = runs_of((GOOD, HIGH, ()), (edge, GOOD, ()), (GOOD, GOOD, ["generator"]), (None, None, ["no answer"]))
+    throughput, p99 = count_all(runs)
+    assert (throughput.figure, throughput.containing, throughput.runs) == ("throughput", 2, 4)
+    assert (p99.figure, p99.containing, p99.needed) == ("p99", 1, 3)
+    assert not throughput.met
+    assert all(count.met for count in count_all(runs_of(*[(GOOD, GOOD, ())] * 17, *[(HIGH, HIGH, ())] * 3)))
+    assert not any(count.met for count in count_all(runs_of(*[(GOOD, GOOD, ())] * 16, *[(HIGH, HIGH, ())] * 4)))
+
+
+def test_a_run_is_read_from_its_one_comparison() -> None:
+    (valid, invalid) = (comparison_record(estimate=1.3), comparison_record(verdict="invalid", reasons=("late",)))
+    run = read_run(record(comparisons=(valid,)))
+    ratio = valid.throughput_ratio
+    assert run.throughput == Interval(1.3, ratio.low or 0.0, ratio.high or 0.0)
+    assert run.p99 is not None
+    assert run.p99.estimate == valid.p99_ratio.estimate
+    assert run.invalid == ()
+    assert read_run(record(comparisons=(invalid,))).invalid == ("late",)
+    with pytest.raises(CalibrationError, match="one comparison was to be made, the record has 0"):
+        read_run(record())
+
+
+def test_the_table_has_every_run_both_counts_and_the_invalid_ones() -> None:
+    shown = io.StringIO()
+    show_runs(runs_of((GOOD, HIGH, ()), (GOOD, GOOD, ["phase 3: 97 % of a core"])), shown)
+    text = shown.getvalue()
+    first, second = (line.split("\u2502")[1:-1] for line in text.splitlines() if line.startswith("\u2502"))
+    assert [cell.strip() for cell in first] == [
+        "1", "1.010 [0.980, 1.040]", "yes", "1.050 [1.010, 1.090]", "NO", ""
+    ]  # fmt: skip
+    assert [second[2].strip(), second[4].strip()] == ["invalid", "invalid"]
+    assert "phase 3: 97 % of a" in text
+    assert "throughput 1 of 2 intervals contain 1, at least 1 wanted: met" in text
+    assert "p99        0 of 2 intervals contain 1, at least 1 wanted: MISSED" in text
+    assert "invalid    1 of 2 runs" in text
+
+
+def test_json_has_the_same() -> None:
+    found = json.loads(runs_as_json(runs_of((GOOD, HIGH, ()), (None, GOOD, ["late"]))))
+    first, second = found["runs"]
+    assert first["throughput"] == {"estimate": 1.01, "low": 0.98, "high": 1.04}
+    assert first["contains_one"] == {"throughput": True, "p99": False}
+    assert (second["throughput"], second["invalid"]) == (None, ["late"])
+    assert [(one["figure"], one["containing"], one["met"]) for one in found["counts"]] == [
+        ("throughput", 1, True), ("p99", 0, False)
+    ]  # fmt: skip
+    assert found["invalid"] == 1
+
+
+def test_every_phase_of_every_run_has_delays_of_the_same_law_and_others() -> None:
+    drives = [make_drive(number, 2.0) for number in range(3)]
+    delays = [kind.delays for drive in drives for kind in drive.kinds]
+    assert len({one.seed for one in delays}) == 3 * PHASES
+    assert len({(one.base, one.jitter) for one in delays}) == 1
+    assert drives[0].flags[:4] == ["--variants", "async; async", "--rounds", "2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--aa", "--runs", "1"], "'1' is no number of runs; give 2 to 1,000"),
+        (["--aa", "--runs", "x"], "'x' is no number of runs"),
+        (["--runs", "5"], "--runs is for the A/A test: give --aa, too"),
+    ],
+)
+def test_wrong_flags_are_refused(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code: object = main(["calibrate", *arguments])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    assert told in capsys.readouterr().err
