@@ -180,7 +180,7 @@ def _find_shared_collections(own: "Mapping[str, Settings]") -> Iterator[Fault]:
         other, known = first.setdefault(settings.collection, (name, made))
         if made != known:
             problem = f"has collection {settings.collection} as {other} does, with another index or consistency"
-            yield _fault(name, problem, "Give it a collection of its own, or leave out its collection.")
+            yield _fault(name, problem, "Give it another collection, or omit the collection.")
 
 
 def _told(fault: Fault) -> str:
@@ -195,7 +195,7 @@ def _find_list_faults(settings: "Settings", variants: Sequence[Variant]) -> Iter
         way_out = 'Give it a shorter name, such as "quick: async top-k=1".'
         yield _fault(name, f"has {len(name)} characters, and names have {LONGEST_NAME} at most", way_out)
     for name in (name for name, number in Counter(names).items() if number > 1):
-        yield _fault(name, "is the name of two variants", "Give each a name of its own.")
+        yield _fault(name, "is the name of two variants", "Give each a unique name.")
     if settings.variants and settings.mode != "compare":
         problem = "conflicts with --variants, which name their modes"
         yield Fault("mode", settings.mode, problem, "Omit one of the two.")

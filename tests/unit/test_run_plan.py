@@ -120,7 +120,7 @@ def test_bursts_have_their_plan_in_every_mode() -> None:
         ([Greenlet, Asynchronous], Settings(), "Greenlet: is neither an AsyncUser nor a SyncUser"),
         ([Asynchronous], Settings(), "--mode compare: has no SyncUser to run"),
         ([Asynchronous], Settings(mode="sync"), "--mode sync: has no SyncUser to run"),
-        ([Burst, Asynchronous], Settings(), "Asynchronous: is no burst"),
+        ([Burst, Asynchronous], Settings(), "Asynchronous: is not a burst"),
     ],
 )
 def test_users_that_do_not_fit_are_refused(classes: list[type], settings: Settings, told: str) -> None:

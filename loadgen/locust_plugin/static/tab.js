@@ -1,5 +1,5 @@
-// The part of the tab "Variants" below Locust's own table: what goes on, the links, every phase as it ends.
-// Locust's elements are left alone: React would not know what to do with strange children.
+// The part of the tab "Variants" below Locust's table: current activity, links, every phase as it ends.
+// Locust's elements are not modified: React cannot handle foreign children.
 const KEY = "variants";
 const LOOK_MS = 300;
 const ASK_MS = 2000;
@@ -13,7 +13,7 @@ function make(name, properties = {}, ...children) {
 const doing = make("p", { role: "status" });
 const figures = make("p");
 const share = make("progress", { max: 1, hidden: true });
-share.setAttribute("aria-label", "Part of what is under way that is done");
+share.setAttribute("aria-label", "Progress of the current activity");
 const links = make("nav");
 links.setAttribute("aria-label", "Files of this run");
 const words = make("div");
@@ -25,7 +25,7 @@ for (const [number, text] of HEADS.entries()) {
   if (text) cell.scope = "col";
   head.append(cell);
 }
-const table = make("table", {}, make("caption", { textContent: "In the order of time; the bars are operations/s." }),
+const table = make("table", {}, make("caption", { textContent: "In chronological order; bars show operations/s." }),
   make("thead", {}, head), body);
 const scroll = make("div", { className: "scroll", tabIndex: 0, role: "region" }, table);
 scroll.setAttribute("aria-label", "Phases");
@@ -72,7 +72,7 @@ const milliseconds = (seconds) => number(seconds === null ? null : seconds * 100
 function phaseRow(phase, highest) {
   const bar = make("span", { className: "bar" });
   bar.style.width = `${highest ? 100 * (phase.throughput ?? 0) / highest : 0}%`;
-  const first = make("th", { textContent: phase.live ? `${phase.phase} (under way)` : `${phase.phase}`, scope: "row" });
+  const first = make("th", { textContent: phase.live ? `${phase.phase} (running)` : `${phase.phase}`, scope: "row" });
   const cell = (text, className = "number") => make("td", { textContent: text, className });
   return make("tr", { className: `look-${phase.look}${phase.live ? " live" : ""}` }, first, cell(phase.variant, "variant"),
     cell(phase.users, ""), cell(phase.operation, ""), cell(number(phase.throughput, 1)),
@@ -100,7 +100,7 @@ async function ask() {
   }
 }
 
-// Locust keeps the chosen tab in the address, and shows its tabs once a run has begun.
+// Locust keeps the selected tab in the URL, and shows its tabs once a run has begun.
 setInterval(() => {
   const chosen = new URLSearchParams(location.search).get("tab") === KEY && document.querySelector('[role="tab"]') !== null;
   panel.hidden = !chosen;

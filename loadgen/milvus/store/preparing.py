@@ -51,7 +51,7 @@ class Prepared:
 
     def __str__(self) -> str:
         """For a log line."""
-        how = "reused, checked" if self.reused else "loaded"
+        how = "reused" if self.reused else "loaded"
         return f"{self.rows:,} rows {how} in {self.seconds:.1f} s, index {self.index}, {self.server}"
 
 
