@@ -4,10 +4,10 @@ import difflib
 import io
 import logging
 import os
-import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from loadgen.locust_plugin.text_lists import take_lists
 from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.flags import SecretFlags
@@ -21,10 +21,6 @@ SWITCHES = tuple(name for name, field in Settings.model_fields.items() if field.
 
 LISTED = tuple(name for name in Settings.model_fields if name not in (*SWITCHES, *TEXT_LISTS))
 """What the parser takes no list for: one in a file means what its parts with commas mean."""
-
-
-CUT = re.compile(r"^[ \t]*(?:--)?([\w-]+)[ \t]*[:=][ \t]*([^\s\"'\[].*?[ \t];.*)$", re.MULTILINE)
-"""A line of an ini file whose value has no quotes, and a semicolon after a space."""
 
 
 class ParserErrors:
@@ -58,13 +54,10 @@ class ParserErrors:
                 kept[key] = as_text(value) if isinstance(value, list) and name in LISTED else value
         return kept
 
-    def find_cut(self, text: str, file: str) -> None:
-        """Keep a fault for each list of texts that ends at the comment which its own " ;" begins, in an ini file."""
-        for key, value in CUT.findall(text):
-            name = key.replace("-", "_")
-            if name in TEXT_LISTS and not file.endswith((".toml", ".yaml", ".yml")):
-                problem = f'is cut off, as " ;" begins a comment (in {file})'
-                self._faults[name] = Fault(name, value.strip(), problem, "Put the whole list in double quotes.")
+    def refuse_cut(self, key: str, value: str, file: str) -> None:
+        """Keep a fault for a list of texts that ends at the comment which its own " ;" begins."""
+        problem = f'is cut off, as " ;" begins a comment (in {file})'
+        self._faults[key] = Fault(key, value, problem, "Put the whole list in double quotes.")
 
     def check(self) -> None:
         """Raise SettingsError where anything was found."""
@@ -100,9 +93,12 @@ class _Sieve:
         """The items of a file, by their keys."""
         actions = self._parser._actions  # noqa: SLF001
         known = [key for action in actions for key in self._parser.get_possible_config_keys(action)]
-        text = stream.read()
-        self._parser_errors.find_cut(text, stream.name)
-        return self._parser_errors.sift(self._own.parse(_named(text, stream.name)), known, stream.name)
+        if stream.name.endswith(".toml"):
+            return self._parser_errors.sift(self._own.parse(stream), known, stream.name)
+        rest, lists, cut = take_lists(stream.read(), TEXT_LISTS)
+        for key, value in cut.items():
+            self._parser_errors.refuse_cut(key, value, stream.name)
+        return self._parser_errors.sift({**self._own.parse(_named(rest, stream.name)), **lists}, known, stream.name)
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the parser's own."""

@@ -26,18 +26,18 @@ FILES = ("ca_file", "client_cert_file", "client_key_file", "server_cert_file")
 
 def find_conflicts(settings: "Settings") -> list[Conflict]:
     """All conflicts, each with the names of the settings involved."""
-    return [
+    found = [
         *_own_collection(settings),
         *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_twice(settings), *_arrivals(settings), *_targets(settings)),
-        *_variants(settings),
     ]
+    return [*found, *_variants(settings, [fault for fault, _ in found])]
 
 
-def _variants(settings: "Settings") -> list[Conflict]:
+def _variants(settings: "Settings", known: list[Fault]) -> list[Conflict]:
     names = ("variants", "baseline", "mode", *PER_VARIANT)
-    return [(fault, names) for fault in find_variant_faults(settings)]
+    return [(fault, names) for fault in find_variant_faults(settings, known)]
 
 
 def _own_collection(settings: "Settings") -> list[Conflict]:

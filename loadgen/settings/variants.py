@@ -9,7 +9,7 @@ import difflib
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +23,7 @@ ModeName = Literal["sync", "async"]
 MODES: tuple[ModeName, ...] = ("sync", "async")
 CLIENTS = ("llamaindex",)
 """The layers that can be called; the first is the default."""
-RESERVED = ("any", "invalid", "no difference")
+RESERVED = ("any", "invalid", "no difference", "other")
 """Words with another meaning where a variant's name may be."""
 PER_VARIANT = (
     "connections", "deadline", "retries", "collection", "index_type", "index_params", "search_params", "consistency",
@@ -156,8 +156,8 @@ def _fault(text: str, problem: str, way_out: str) -> Fault:
     return Fault("variants", f'"{text.strip()}"', problem, way_out)
 
 
-def find_variant_faults(settings: "Settings") -> list[Fault]:
-    """All faults of the variants of these settings, whose other parts are valid."""
+def find_variant_faults(settings: "Settings", known: Collection[Fault]) -> list[Fault]:
+    """All errors in the variants of these settings, except those that the run has without them (`known`)."""
     try:
         variants = find_variants(settings)
     except SettingsError as error:
@@ -168,7 +168,8 @@ def find_variant_faults(settings: "Settings") -> list[Fault]:
         try:
             own[one.name] = settings_of(settings, one)
         except SettingsError as error:
-            faults += [_fault(one.text, f"is wrong: {_told(fault)}", fault.way_out) for fault in error.faults]
+            own_faults = [fault for fault in error.faults if fault not in known]
+            faults += [_fault(one.text, f"is wrong: {_told(fault)}", fault.way_out) for fault in own_faults]
     return [*faults, *_find_shared_collections(own)]
 
 

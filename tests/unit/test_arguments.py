@@ -9,8 +9,9 @@ from pydantic import SecretStr
 
 from loadgen.locust_plugin.arguments import add_arguments, find_unknown, read_settings
 from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.locust_plugin.text_lists import take_lists
 from loadgen.settings.faults import SettingsError
-from loadgen.settings.model import Settings, as_text
+from loadgen.settings.model import TEXT_LISTS, Settings, as_text
 
 OTHERS: dict[str, tuple[str, object]] = {
     "token": ("root:secret", SecretStr("root:secret")),
@@ -119,10 +120,27 @@ def test_settings_that_go_with_few_others_are_flags_variables_and_keys(
     assert read([]) == wanted
 
 
-def test_a_list_of_variants_in_a_file_is_read_and_one_that_its_own_semicolon_cuts_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        'variants = "sync; async ef-x=1 ; b: async a=x,y"',
+        "variants = sync; async ef-x=1; b: async a=x,y",
+        'variants = ["sync", "async ef-x=1", "b: async a=x,y"]',
+        "variants = [\n  'sync',\n  'async ef-x=1',\n  'b: async a=x,y'\n]",
+        "variants = sync\nvariants = async ef-x=1  # a comment\nvariants = b: async a=x,y",
+        "variants:\n  - sync\n  - async ef-x=1\n  - 'b: async a=x,y'",
+        "variants: [sync, 'async ef-x=1', \"b: async a=x,y\"]",
+    ],
+)
+def test_a_list_of_texts_is_read_however_a_file_writes_it(text: str) -> None:
+    rest, lists, cut = take_lists(f"host = http://m\n{text}\nrows = 5", TEXT_LISTS)
+    (taken,) = lists.values()
+    assert [part.strip() for one in taken for part in one.split(";")] == ["sync", "async ef-x=1", "b: async a=x,y"]
+    assert (rest.splitlines(), cut) == (["host = http://m", "rows = 5"], {})
+
+
+def test_a_list_that_its_own_semicolon_cuts_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "run.conf"
-    file.write_text('variants = ["sync", "async connections=4"]\n')
-    assert read(["--config", str(file)]).variants == ("sync", "async connections=4")
     file.write_text("variants = sync ; async ; async connections=4\n")
     parser_errors = ParserErrors()
     parser = get_empty_argument_parser(default_config_files=[])

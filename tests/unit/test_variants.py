@@ -95,9 +95,18 @@ def test_what_a_collection_is_made_with_gives_the_variant_a_collection_of_its_ow
 
 def test_a_collection_is_the_same_one_in_every_run_and_its_name_is_bounded() -> None:
     long = ",".join(f"parameter{number}={number}" for number in range(12))
-    (_, first), (_, second) = (own(f"async index-params={long}").popitem() for _ in range(2))
+    (_, first), (_, second) = (own(f"many: async index-params={long}").popitem() for _ in range(2))
     assert first.collection == second.collection
     assert len(first.collection) <= len("loadgen_") + 60
+
+
+def test_a_name_that_no_table_could_show_is_refused() -> None:
+    (fault,) = faults("sync; async output-fields=" + ",".join(f"field{number}" for number in range(12)))
+    assert "has 105 characters, and names have 60 at most" in fault
+
+
+def test_an_error_of_the_run_itself_is_reported_once() -> None:
+    assert len(faults("sync; async top-k=5; async top-k=6", arrival="poisson", concurrency="2")) == 2
 
 
 def test_what_decides_the_answers_is_equal_or_not() -> None:

@@ -17,10 +17,10 @@
 
 {{/* The quotes keep what follows a # or ; in a value. These keys take a list as it is; a text of the first two may contain quotes. */}}
 {{- define "milvus-loadgen.line" -}}
-{{- if has .key (list "require" "variants") }}
-{{- .key }} = {{ toJson (kindIs "slice" .value | ternary .value (list .value)) }}
-{{- else if and (kindIs "slice" .value) (has .key (list "tags" "exclude-tags")) }}
+{{- if and (kindIs "slice" .value) (has .key (list "require" "variants" "tags" "exclude-tags")) }}
 {{- .key }} = {{ toJson .value }}
+{{- else if and (has .key (list "require" "variants")) (contains "\"" (toString .value)) }}
+{{- .key }} = {{ toJson (list .value) }}
 {{- else }}
 {{- .key }} = "{{ include "milvus-loadgen.text" .value }}"
 {{- end }}
