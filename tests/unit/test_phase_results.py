@@ -33,9 +33,9 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     def count(module: Any, name: str) -> None:
         original = getattr(module, name)
 
-        def counted(*given: Any) -> Any:
+        def counted(*given: Any, **named: Any) -> Any:
             counts[name] += 1
-            return original(*given)
+            return original(*given, **named)
 
         monkeypatch.setattr(module, name, counted)
 

@@ -160,7 +160,10 @@ def _read_between(text: str, words: list[str], variants: Collection[str], figure
     name = words[0].removeprefix(QUOTED)
     known = next((one for one in variants if one.lower() == name.lower()), None)
     if known is not None or name.lower() == "any":
-        return known, words[1] if len(words) > 1 else ""
+        part = words[1].removeprefix(QUOTED) if len(words) > 1 else ""
+        if part in variants:
+            _refuse(text, f"names two variants: '{name}' and '{part}'", figure)
+        return known, part
     meant = _close(text, name, [*variants, "any"])
     if len(words) > 1 or figure not in TIMES or not NAME.fullmatch(name) or meant:
         shown = ", ".join([*(f"'{one}'" if " " in one else one for one in variants), "any"])
