@@ -23,7 +23,7 @@ LOG = re.compile(r"\[\d{4}-\d\d-\d\d .*?/(INFO|WARNING|ERROR)/")
 LOADING = ("--rows", "6000", "--dim", "16", "--clusters", "8", "--queries", "50", "--fresh")
 SLOWLY = ("--batch-size", "10", "--load-in-flight", "1")
 """600 RPCs one after another: more than the second after which a loading is told."""
-PLAN = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")
+PLAN = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "2.5", "--warmup-seconds", "0.2")
 BAR = "[━╸╺ ]+"
 """Without colours (NO_COLOR) what is yet to come is blank."""
 FIGURES = r"[\d,]+\.\d operations/s, p50 [\d,]+\.\d\d ms, p99 [\d,]+\.\d\d ms"

@@ -196,7 +196,7 @@ def test_users_that_exit_end_alone_in_both_modes_and_are_in_the_record(lite: Emb
     for part in parts:
         assert part.error == "SystemExit"
         assert part.place.startswith("own.py:")
-        found[part.mode] += part.count
+        found[part.variant] += part.count
     assert found == {Mode.SYNC: 2, Mode.ASYNC: 2}
     assert [sum(one.count for one in phase.operations) > 20 for phase in record.phases] == [True] * 4
     assert sum(done.told["stats"].values()) == sent(record)
@@ -214,7 +214,7 @@ def test_tasks_that_always_raise_leave_the_phases_their_length_and_are_counted(
     assert [phase.seconds for phase in record.phases] == pytest.approx([1.5] * 4)
     for phase in record.phases:
         [told] = phase.task_errors
-        assert (told.error, told.place, told.mode) == ("KeyError", "own.py:10", phase.mode)
+        assert (told.error, told.place, told.variant) == ("KeyError", "own.py:10", phase.variant)
         assert 1 <= told.count <= 3 * 16, "three users that pause for longer and longer"
         assert phase.generator.watched_share > 0
     assert record.task_errors < 400

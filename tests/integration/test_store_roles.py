@@ -127,7 +127,7 @@ def test_a_role_that_may_not_even_drop_is_told_how_somebody_else_does(root: Any,
 def test_the_documented_privileges_are_enough_for_each_operation(root: Any, guarded: str) -> None:
     table = documented()
     assert set(table) == {
-        "prepare the collection", "open it", "search", "insert", "delete", "compare both modes",
+        "prepare the collection", "open it", "search", "insert", "delete", "compare variants",
     }  # fmt: skip
     both = table["prepare the collection"] + table["open it"]
     settings = user_with(root, guarded, "preparer", both)

@@ -15,8 +15,8 @@ from loadgen.settings.reference import SECTIONS
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GUIDES = sorted(DOCS.glob("*.md"))
-COMMANDS = {"--tolerance", "--changed", "--format", "--output", "--seconds", "--aa", "--runs"}
-"""Of `loadgen report`, `compare`, `calibrate` and `wait`."""
+COMMANDS = {"--aa", "--runs", "--tolerance", "--changed", "--format", "--output", "--seconds"}
+"""Of `loadgen calibrate`, `report`, `compare` and `wait`."""
 NAMED_MEMBERS = re.compile(r"self\.(?:user\.)?([a-z_]+)(?:\.([a-z_]+))?")
 OWN = {"searched"}
 """What the example itself keeps."""
