@@ -130,26 +130,29 @@ def _print_levels(out: Console, levels: Sequence[LevelResult], about: str) -> No
     recall = (Column("recall"),) if checked else ()
     keys = (Column("operation", Part.KEY, short="op", is_word=True), Column("variant", Part.KEY, is_word=True))
     verdict = Column("verdict", Part.RESULT, is_word=True)
+    results: tuple[Column, ...]
     if levels[0].level.is_open:
         title = "Variants, arrivals on a schedule"
         figures = (Column("done/s"), *TIMES, Column("failed", short="fail"), Column("empty"), *recall)
         figures = (*figures, Column("dropped", short="drop"))
         results = (Column("p50 ratio", Part.RESULT), Column("p99 ratio (95 %)", Part.RESULT), verdict)
-        columns = (Column("arrive", Part.KEY, short="rate"), *keys, *figures, *results)
+        columns = (Column("arrive", Part.KEY, short="rate"), *keys, *figures)
     else:
         title = "Variants, level by level"
         figures = (Column("operations/s", short="op/s"), *TIMES, Column("failures", short="failed"), Column("empty"))
-        columns = (Column("users", Part.KEY), *keys, *figures, *recall, Column("ratio (95 %)", Part.RESULT), verdict)
-    print_fitting(out, (title, about), columns, [_rows_of(level, checked) for level in levels])
+        results = (Column("ratio (95 %)", Part.RESULT), verdict)
+        columns = (Column("users", Part.KEY), *keys, *figures, *recall)
+    shown = (*columns, *results) if about else columns
+    print_fitting(out, (title, about), shown, [_rows_of(level, checked, bool(about)) for level in levels])
 
 
-def _rows_of(level: LevelResult, checked: bool) -> list[list[str]]:
+def _rows_of(level: LevelResult, checked: bool, is_compared: bool) -> list[list[str]]:
     """A row for each variant that did anything; each comparison is in that of the variant, not of the baseline."""
     rows = []
     for name in level.variants:
         if (series := level.series(name)) is not None:
             dropped = [f"{series.dropped:,}"] if series.level.is_open else []
-            compared = _compared(level, level.comparisons.get(name))
+            compared = _compared(level, level.comparisons.get(name)) if is_compared else []
             figures = _figures(level, series, checked)
             rows.append([level.level.short, level.operation, name, *figures, *dropped, *compared])
     return rows
