@@ -93,10 +93,10 @@ def test_a_compare_run_started_from_the_form_fills_the_tab_and_leads_to_record_a
 
 def assert_form(seen: Browser) -> None:
     """Every setting is a field with its name, in groups, with choices and numbers."""
-    mode = seen.tab.get_by_label("Mode (run: both modes one after another")
+    mode = seen.tab.get_by_label("Mode (run: compare sync and async at each load level")
     assert mode.evaluate("field => [...field.options].map(one => one.value)") == ["compare", "sync", "async"]
     assert seen.tab.get_by_label("Rows (data: rows in the collection").get_attribute("type") == "number"
-    assert seen.tab.get_by_label("Phase Seconds (run: measured length of a phase [s])").input_value() == SHOWN
+    assert seen.tab.get_by_label("Phase Seconds (run: measured duration of a phase [s])").input_value() == SHOWN
     token = seen.tab.get_by_label("Token (server: token, or user:password").first
     assert (token.get_attribute("type"), token.input_value()) == ("password", "********")
     labels = seen.tab.locator("form label").all_text_contents()

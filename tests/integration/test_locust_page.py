@@ -19,7 +19,7 @@ from tests.integration.store_support import guarded_milvus
 
 PASSWORD = "Verborgen"
 TOKEN = f"root:{PASSWORD}"
-TABLE = "Sync and async, "
+TABLE = "Variants, level by level"
 """How the title of the table begins."""
 MASK = "********"
 COLLECTION = ("--collection", SEARCHED, *SMALL)

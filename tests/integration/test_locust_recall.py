@@ -70,7 +70,7 @@ def test_a_mode_that_answers_otherwise_is_told_and_wins_nothing(milvus: Embedded
     flags = ("--host", milvus.uri, "--collection", "recall_flat", *SPREAD_OUT, "--index-type", "FLAT", *BRIEF)
     run = run_locust(tmp_path, *flags, "--recall-every", "1", files=files)
     run.assert_good()
-    assert "No comparison will be valid: sync and async answers differ for 50 of 50 queries" in run.err
+    assert "No comparison of them will be valid: sync and async answers differ for 50 of 50 queries" in run.err
     record = record_of(tmp_path)
     assert recalls(record) == [1.0, 0.5, 0.5, 1.0]
     (comparison,) = record.comparisons

@@ -1,6 +1,7 @@
 """The record of a run agrees with what was printed and sent, and requirements decide the exit code."""
 
 import json
+import re
 import time
 from collections import Counter
 from html import unescape
@@ -49,10 +50,10 @@ def assert_agrees(run: Run, folder: Path) -> dict[str, Any]:
 def everything_sent(record: dict[str, Any]) -> dict[str, int]:
     """Operations by mode and name, in phases and outside of them."""
     counted: Counter[str] = Counter()
-    for part in [one | {"mode": phase["mode"]} for phase in record["phases"] for one in phase["operations"]]:
-        counted[f"{part['mode']} {part['operation']}"] += sum(part["outcomes"].values())
+    for part in [one | {"variant": phase["variant"]} for phase in record["phases"] for one in phase["operations"]]:
+        counted[f"{part['variant']} {part['operation']}"] += sum(part["outcomes"].values())
     for part in record["outside"]:
-        counted[f"{part['mode']} {part['operation']}"] += sum(part["outcomes"].values())
+        counted[f"{part['variant']} {part['operation']}"] += sum(part["outcomes"].values())
     return dict(counted)
 
 
@@ -79,7 +80,8 @@ def test_a_compare_run_keeps_its_phases_and_its_verdict(
     ratio = comparison["throughput_ratio"]
     assert ratio["low"] <= ratio["estimate"] <= ratio["high"]
     assert f"{ratio['estimate']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" in run.out
-    assert comparison["verdict"] in run.out
+    winner = {"variant": "async", "baseline": "sync"}.get(comparison["verdict"], comparison["verdict"])
+    assert re.search(rf"\({ratio['low']:.2f}-{ratio['high']:.2f}\)\s*│ {winner} ", run.out)
     assert everything_sent(record) == run.told["stats"]
     assert sum(part["outcomes"]["ok"] for part in record["outside"]) > 0, "the warm-up"
     manifest = record["manifest"]
