@@ -60,7 +60,7 @@ STEPS = {
     "data": "loadgen.locust_plugin.resources Dataset",
     "lease": "loadgen.locust_plugin.resources Lease",
     "collection": "loadgen.locust_plugin.resources prepare",
-    "ground_truth": "loadgen.locust_plugin.resources find_ground_truth",
+    "ground_truth": "loadgen.locust_plugin.resources find_ground_truths",
     "run": "loadgen.locust_plugin.starting Run",
     "queries": "loadgen.locust_plugin.resources to_query",
     "stores": "loadgen.locust_plugin.resources open_stores",
