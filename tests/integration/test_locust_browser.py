@@ -136,7 +136,7 @@ def assert_accessible(seen: Browser) -> None:
         focused.append(seen.tab.evaluate("document.activeElement.textContent.slice(0, 10)"))
         assert seen.tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         seen.tab.keyboard.press("Tab")
-    assert focused == ["Report of ", "Run record", "In the ord"], "links, then the table, which may have to scroll"
+    assert focused == ["Report of ", "Run record", "In chronol"], "links, then the table, which may have to scroll"
     assert panel.locator("table caption").count() == 1
     assert panel.locator("thead th:not([scope=col]), tbody th:not([scope=row])").count() == 0
     assert panel.locator("h2").all_text_contents() == ["Phase by phase"]
