@@ -1,5 +1,6 @@
 """Which searches are checked, and the comparison with the truth, off the clock of every search."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
@@ -72,9 +73,9 @@ class Checks:
         if self.changed_at is None:
             self.changed_at = perf_counter()
 
-    def settle(self) -> Iterator[Check]:
-        """Compare what was put aside. A query that a user made itself, or beyond those known, is passed over."""
-        while self._ground_truths and self._kept:
+    def settle(self, until: float = math.inf) -> Iterator[Check]:
+        """Compare what was put aside until a moment. Queries that a user made, or beyond those known, are passed over."""
+        while self._ground_truths and self._kept and self._kept[0][0] < until:
             finished, (number, top_k), ids = self._kept.popleft()
             ground_truth = self._ground_truths.get(top_k)
             if ground_truth is not None and number < ground_truth.queries:

@@ -1,8 +1,10 @@
 """What one process offers to its users: stores, queries, the current phase, and the way of their samples."""
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
@@ -165,14 +167,15 @@ class ProcessState:
     def beat(self, beat: Beat) -> None:
         """Count one look at this process, and the checks that have come together since the last. On the hub alone.
 
-        The checks take the way of the samples: a burst opens and closes its window by calls in the same queue.
+        The checks take the way of the samples: a burst opens and closes its window by calls in the same queue. What is
+        put aside from here on may belong to a window that is opened behind this call in the queue.
         """
         self.ledger.beat(beat)
-        self.queue.put(self.settle)
+        self.queue.put(partial(self.settle, perf_counter()))
 
-    def settle(self) -> None:
-        """Check the queued answers against the exact neighbours, and count them. On the hub, after the samples."""
-        for check in self.checks.settle():
+    def settle(self, until: float = math.inf) -> None:
+        """Check the answers that were queued until a moment, and count them. On the hub, after the samples."""
+        for check in self.checks.settle(until):
             phase = self.ledger.check(check) or self.phase
             if phase is not None:
                 self.on_recall(phase.variant, check.recall)

@@ -137,17 +137,23 @@ def test_a_check_of_a_short_phase_counts_also_where_several_have_passed_since() 
     assert [window.recalls.changed for window in ledger.windows.values()] == [False, False, True, True]
 
 
-def test_a_look_at_the_process_before_a_burst_is_opened_loses_no_check() -> None:
+@pytest.mark.parametrize("looks", ["before the burst", "in the burst", "both"])
+def test_a_look_at_the_process_around_the_opening_of_a_burst_loses_no_check(looks: str) -> None:
     with stage() as at:
         state = at.process_state
         state.checks.arm(1, [(1, state.queries)], str)
         state.checks.learn([GroundTruth(1, np.arange(1), np.arange(1))])
+        beat = Beat(perf_counter(), cpu=0.0, wall=0.1, hub_lag=0.0, loop_lag=0.0, in_flight=1)
         phase = state.phase = Phase(0, Mode.SYNC, 1, operations=1)
+        if looks != "in the burst":
+            state.beat(beat)
         state.queue.put(partial(state.ledger.open, phase, perf_counter()))
         state.checks.keep(state.queries[0], ["0"])
-        state.beat(Beat(perf_counter(), cpu=0.0, wall=0.1, hub_lag=0.0, loop_lag=0.0, in_flight=1))
+        if looks != "before the burst":
+            state.beat(beat)
         state.queue.put(partial(state.ledger.close, perf_counter()))
         assert state.queue.flush()
+        state.settle()
         assert state.ledger.windows[0].recalls.mean == 1.0
 
 
