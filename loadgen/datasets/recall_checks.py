@@ -74,7 +74,7 @@ class Checks:
             self.changed_at = perf_counter()
 
     def settle(self, until: float = math.inf) -> Iterator[Check]:
-        """Compare what was put aside until a moment. Queries that a user made, or beyond those known, are passed over."""
+        """Compare what was put aside until a moment. Queries made by users, or beyond those known, are passed over."""
         while self._ground_truths and self._kept and self._kept[0][0] < until:
             finished, (number, top_k), ids = self._kept.popleft()
             ground_truth = self._ground_truths.get(top_k)

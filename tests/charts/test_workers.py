@@ -67,7 +67,7 @@ def test_every_worker_opens_its_own_connections_and_the_notes_tell_how_many_that
 ) -> None:
     number = dict(SIZES)[feature]
     assert settings_of(feature, tmp_path).connections == connections
-    [told] = re.findall(r"makes (\d+) gRPC connections? ", notes_of(feature))
+    [told] = re.findall(r"opens (\d+) gRPC connections? ", notes_of(feature))
     assert int(told) == number * connections
 
 
