@@ -179,14 +179,19 @@ class Ledger:
 
         Any phase of the run may be meant: short ones may have passed since the answer was put aside.
         """
-        for window in reversed((*self._replaced, *self.windows.values())):
-            if window.start <= check.finished < window.end:
-                window.recalls.add(check.query, check.recall)
-                return window.phase
+        for windows in (self.windows.values(), self._replaced):
+            for window in reversed(windows):
+                if window.end <= check.finished:  # so are all before it
+                    break
+                if window.start <= check.finished:
+                    window.recalls.add(check.query, check.recall)
+                    return window.phase
         return None
 
     def spoil(self, changed_at: float) -> None:
         """Rows are inserted or deleted from this moment on: what is measured then, and after, has no recall."""
+        if changed_at == self._changed_at:
+            return
         self._changed_at = changed_at
         for window in (*self._replaced, *self.windows.values()):
             if changed_at < window.end:

@@ -215,13 +215,16 @@ def settings_of(settings: "Settings", variant: Variant) -> "Settings":
     if not variant.given:
         return settings.model_copy(update={"variants": (), "baseline": ""})
     own: dict[str, Any] = dict(variant.given)
-    if "collection" not in own and (suffix := _name_collection(own)):
+    is_derived = "collection" not in own
+    if is_derived and (suffix := _name_collection(own)):
         own["collection"] = f"{settings.collection}_{suffix}"
     if "index_type" in own and "index_params" not in own:
         values["index_params"] = {}
     if "index_type" in own and "search_params" not in own:
         values["search_params"] = {}
-    return type(settings).parse(values | own)
+    parsed = type(settings).parse(values | own)
+    made, mine = ((one.index_config, one.consistency) for one in (settings, parsed))
+    return parsed.model_copy(update={"collection": settings.collection}) if is_derived and made == mine else parsed
 
 
 def _name_collection(own: Mapping[str, str]) -> str:

@@ -137,6 +137,15 @@ def test_a_check_of_a_short_phase_counts_also_where_several_have_passed_since() 
     assert [window.recalls.changed for window in ledger.windows.values()] == [False, False, True, True]
 
 
+def test_a_check_of_an_attempt_that_was_made_again_counts_there() -> None:
+    ledger = Ledger()
+    for attempt in range(2):
+        ledger.open(Phase(0, Mode.SYNC, 1, seconds=1, attempt=attempt), 100.0 + 10 * attempt, 101.0 + 10 * attempt)
+    found = [ledger.check(Check(at, 1, 0.5)) for at in (100.5, 105.0, 110.5, 120.0)]
+    assert [phase and phase.attempt for phase in found] == [0, None, 1, None]
+    assert ledger.windows[0].recalls.checks == 1
+
+
 @pytest.mark.parametrize("looks", ["before the burst", "in the burst", "both"])
 def test_a_look_at_the_process_around_the_opening_of_a_burst_loses_no_check(looks: str) -> None:
     with stage() as at:

@@ -93,6 +93,11 @@ def test_what_a_collection_is_made_with_gives_the_variant_a_collection_of_its_ow
     assert found["sync"].index_config == {"index_type": "HNSW", "M": 8, "efConstruction": 50}
 
 
+def test_a_variant_that_spells_out_what_the_run_has_shares_its_collection() -> None:
+    found = own("sync; async index-type=HNSW consistency=Bounded; async index-type=HNSW index-params=M=8")
+    assert [one.collection for one in found.values()] == ["loadgen", "loadgen", "loadgen_hnsw_m_8"]
+
+
 def test_a_collection_is_the_same_one_in_every_run_and_its_name_is_bounded() -> None:
     long = ",".join(f"parameter{number}={number}" for number in range(12))
     (_, first), (_, second) = (own(f"many: async index-params={long}").popitem() for _ in range(2))
