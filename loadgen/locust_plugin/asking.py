@@ -10,12 +10,13 @@ from werkzeug.datastructures import MultiDict
 from loadgen.locust_plugin.arguments import read_settings
 from loadgen.locust_plugin.ending import find_faults
 from loadgen.locust_plugin.form import as_field, read_form
-from loadgen.locust_plugin.main_patches import leave, quiet_phases
 from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.locust_plugin.patches import find_starts, quiet_phases
 from loadgen.locust_plugin.run_plan import cast, find_closed_flags, find_slow_start
 from loadgen.locust_plugin.shapes import Conductor, PhaseShape
 from loadgen.measure.phase import Phase
 from loadgen.runtime.guarding import CANNOT_START
+from loadgen.runtime.leaving import leave
 from loadgen.settings.addresses import identify, split_secret
 from loadgen.settings.credentials import MASK, Credential, bind, is_secret, take_secrets, unmask
 from loadgen.settings.faults import Fault, SettingsError
@@ -185,10 +186,9 @@ class Asking:
             return "phases"
         if runner.state in (STATE_SPAWNING, STATE_RUNNING):
             return "users"
-        starting = (runner.spawning_greenlet, getattr(self._environment.web_ui, "_swarm_greenlet", None))
         if runner.state in (STATE_CLEANUP, STATE_STOPPING) or self.is_ending():
             return "end"
-        return "start" if any(starting) else ""
+        return "start" if any(find_starts(self._environment)) else ""
 
     def _refuse_changes(self, settings: Settings, activity: str) -> None:
         """Raise SettingsError where a form would change the run that is active."""

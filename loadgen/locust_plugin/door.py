@@ -3,9 +3,9 @@
 from typing import Any
 
 from loadgen.locust_plugin.arguments import check_defaults
-from loadgen.locust_plugin.main_patches import prepare_locust_main
 from loadgen.locust_plugin.plugin import Plugin
 from loadgen.locust_plugin.ports import refuse_flags
+from loadgen.locust_plugin.process import prepare_process
 from loadgen.runtime.patching import is_locust_command
 
 
@@ -26,4 +26,4 @@ def plug(events: Any, **defaults: object) -> None:
 
 def prepare_command() -> None:
     """Let the `locust` command of this process refuse in one line what it cannot start with. Idempotent."""
-    prepare_locust_main(refuse_flags)
+    prepare_process(refuse_flags)

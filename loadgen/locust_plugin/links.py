@@ -19,7 +19,7 @@ from loadgen.control.messages import (
     decode,
     encode,
 )
-from loadgen.locust_plugin.runner_patches import RememberedNode
+from loadgen.locust_plugin.patches import RememberedNode, forget_worker, send_stats_now
 
 logger = logging.getLogger("loadgen")
 
@@ -54,12 +54,7 @@ class MasterLink:
 
     def dismiss(self, agent: str) -> None:
         """Forget a worker, as Locust does where one quits."""
-        client = self._runner.clients.get(agent)
-        if client is None:
-            return
-        del self._runner.clients[agent]
-        if self._runner._users_dispatcher is not None:  # noqa: SLF001
-            self._runner._users_dispatcher.remove_worker(client)  # noqa: SLF001
+        forget_worker(self._runner, agent)
 
     def listen(self, coordinator: Coordinator) -> None:
         """Connect this coordinator to the messages of the workers."""
@@ -119,4 +114,4 @@ class WorkerLink:
 def send_stats(runner: Any) -> None:
     """Have a worker send Locust's own statistics now; nothing in other processes."""
     if isinstance(runner, WorkerRunner):
-        runner._send_stats()  # noqa: SLF001 - Locust has no other way to hurry it
+        send_stats_now(runner)

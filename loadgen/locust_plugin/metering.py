@@ -11,9 +11,9 @@ import gevent
 from locust.runners import LocalRunner, MasterRunner
 
 from loadgen.exporters import Endpoint, Exporter, Kind, Role, Targets, new_registry, serve
-from loadgen.locust_plugin.main_patches import leave
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode
+from loadgen.runtime.leaving import leave
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants

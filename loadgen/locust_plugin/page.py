@@ -8,6 +8,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 from loadgen.locust_plugin.asking import Asking
 from loadgen.locust_plugin.form import as_field
 from loadgen.locust_plugin.guard import add_guard
+from loadgen.locust_plugin.patches import extend_template, wrap_view
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import CREDENTIALS, Settings, is_set_on_page
 
@@ -28,9 +29,8 @@ def dress_page(web_ui: Any, asking: Asking) -> None:
     web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     add_guard(web_ui.app)
     _dress_template(web_ui, asking)
-    views = web_ui.app.view_functions
-    views["locust.swarm"] = web_ui.auth_required_if_enabled(_checked_start(web_ui, asking, views["locust.swarm"]))
-    views["locust.update_user"] = web_ui.auth_required_if_enabled(_checked_edit(asking, views["locust.update_user"]))
+    wrap_view(web_ui, "locust.swarm", lambda start: _checked_start(web_ui, asking, start))
+    wrap_view(web_ui, "locust.update_user", lambda edit: _checked_edit(asking, edit))
 
 
 def _checked_start(web_ui: Any, asking: Asking, start: Any) -> Any:
@@ -67,11 +67,8 @@ def _checked_edit(asking: Asking, edit: Any) -> Any:
 
 def _dress_template(web_ui: Any, asking: Asking) -> None:
     """Show the current value of every setting, and the mask for a credential."""
-    original = web_ui.update_template_args
 
-    def update_template_args() -> None:
-        original()
-        arguments = web_ui.template_args
+    def dress(arguments: dict[str, Any]) -> None:
         arguments |= {"host": asking.host, "missing_host_warning": False}  # none is an embedded server
         arguments["hide_common_options"] = False  # the form may ask for a mode that takes Locust's own users and rate
         options, masked = vars(web_ui.environment.parsed_options), asking.masked
@@ -81,8 +78,8 @@ def _dress_template(web_ui: Any, asking: Asking) -> None:
                 secret = option.get("is_secret") and name in CREDENTIALS
                 option["default_value"] = masked.get(name, "") if secret else as_field(name, options.get(name))
 
-    web_ui.update_template_args = update_template_args
-    update_template_args()
+    extend_template(web_ui, dress)
+    web_ui.update_template_args()
 
 
 def _dress_field(name: str, option: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from loadgen.locust_plugin.patches import read_config_files
 from loadgen.locust_plugin.text_lists import take_lists
 from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import Fault, SettingsError
@@ -34,7 +35,16 @@ class ParserErrors:
     def watch(self, parser: Any) -> None:
         """See to it that config files read by this parser give it nothing that it would stumble over."""
         self.secret_flags = SecretFlags(parser)
-        parser._config_file_parser = _Sieve(parser, self)  # noqa: SLF001 - configargparse has no other way in
+        read_config_files(parser, self._read)
+
+    def _read(self, reader: Any, stream: Any, known: list[str]) -> dict[str, Any]:
+        """The items of a file, by their keys, as Locust's reader has them, without those that are faults."""
+        if stream.name.endswith(".toml"):
+            return self.sift(reader.parse(stream), known, stream.name)
+        rest, lists, cut = take_lists(stream.read(), TEXT_LISTS)
+        for key, value in cut.items():
+            self.refuse_cut(key, value, stream.name)
+        return self.sift({**reader.parse(_named(rest, stream.name)), **lists}, known, stream.name)
 
     def hides_variable(self, name: str) -> bool:
         """True where the variable of a switch is neither true nor false: the parser must not see it."""
@@ -79,30 +89,6 @@ class ParserErrors:
             return True
         self._faults[name] = Fault(name, value, f"is neither true nor false ({where})", "Choose true or false.")
         return False
-
-
-class _Sieve:
-    """Locust's config parser, with what `ParserErrors` keeps back taken out."""
-
-    def __init__(self, parser: Any, parser_errors: ParserErrors) -> None:
-        self._parser = parser
-        self._parser_errors = parser_errors
-        self._own = parser._config_file_parser  # noqa: SLF001
-
-    def parse(self, stream: Any) -> dict[str, Any]:
-        """The items of a file, by their keys."""
-        actions = self._parser._actions  # noqa: SLF001
-        known = [key for action in actions for key in self._parser.get_possible_config_keys(action)]
-        if stream.name.endswith(".toml"):
-            return self._parser_errors.sift(self._own.parse(stream), known, stream.name)
-        rest, lists, cut = take_lists(stream.read(), TEXT_LISTS)
-        for key, value in cut.items():
-            self._parser_errors.refuse_cut(key, value, stream.name)
-        return self._parser_errors.sift({**self._own.parse(_named(rest, stream.name)), **lists}, known, stream.name)
-
-    def __getattr__(self, name: str) -> Any:
-        """Everything else is the parser's own."""
-        return getattr(self._own, name)
 
 
 def _named(text: str, name: str) -> io.StringIO:

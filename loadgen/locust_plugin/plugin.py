@@ -19,16 +19,16 @@ from loadgen.locust_plugin.conducting import PlanConductor, RunHost, make_coordi
 from loadgen.locust_plugin.display import find_handlers
 from loadgen.locust_plugin.ending import Ending
 from loadgen.locust_plugin.links import deliver, send_stats
-from loadgen.locust_plugin.main_patches import Interrupt, ignore_signals, leave, repair_locust_main, stop_test
 from loadgen.locust_plugin.metering import Metering
 from loadgen.locust_plugin.page import dress_page
 from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.locust_plugin.patches import stop_test
+from loadgen.locust_plugin.process import Interrupt, adopt_runner, ignore_signals, prepare_runners
 from loadgen.locust_plugin.progress import Progress
 from loadgen.locust_plugin.request_event import RequestEvent
 from loadgen.locust_plugin.resources import Resources
 from loadgen.locust_plugin.run_display import RunDisplay
 from loadgen.locust_plugin.run_plan import operations_of
-from loadgen.locust_plugin.runner_patches import mend_runners
 from loadgen.locust_plugin.starting import Starting
 from loadgen.locust_plugin.worker_side import WorkerSide
 from loadgen.measure.errors import describe_error
@@ -38,6 +38,7 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Sample
 from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.hub import ENDING, HubQueue
+from loadgen.runtime.leaving import leave
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
 from loadgen.settings.faults import SettingsError
@@ -60,7 +61,7 @@ class Plugin:
         self._resources = Resources(self._progress.tell)
         self._agent: Agent | None = None
         self._ended = False
-        mend_runners(self._is_ready)
+        prepare_runners(self._is_ready)
         events.init_command_line_parser.add_listener(self._on_parser)
         events.init.add_listener(self._on_init)
 
@@ -87,7 +88,7 @@ class Plugin:
     def _begin(self, environment: Any, runner: Any, web_ui: Any) -> None:
         self._environment = environment
         self._interrupt = Interrupt()
-        repair_locust_main(self._interrupt, runner, self._decide)
+        adopt_runner(self._interrupt, runner, self._decide)
         own = Ledger()
         listeners = Listeners(partial(stop_test, environment))
         self._request_event = RequestEvent(environment.events, listeners)
@@ -273,9 +274,7 @@ class Plugin:
 
     def _decide(self, code: int) -> int:
         """The exit code: Locust's, but never 0 where the run came to another."""
-        if isinstance(self._environment.runner, WorkerRunner):
-            return code
-        return code or self._ending.code
+        return code if isinstance(self._environment.runner, WorkerRunner) else code or self._ending.code
 
     def _on_quit(self, **_: Any) -> None:
         if self._ended:

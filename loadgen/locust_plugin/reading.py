@@ -8,7 +8,7 @@ from locust.util.load_locustfile import load_locustfile
 
 from loadgen.locust_plugin.arguments import read_settings
 from loadgen.locust_plugin.ending import find_faults
-from loadgen.locust_plugin.main_patches import require_plug
+from loadgen.locust_plugin.process import require_plug
 from loadgen.runtime.guarding import describe
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings

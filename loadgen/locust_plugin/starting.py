@@ -13,7 +13,8 @@ from loadgen.control.coordinator import Coordinator
 from loadgen.control.run import Run
 from loadgen.locust_plugin.asking import Asking
 from loadgen.locust_plugin.ending import Ending
-from loadgen.locust_plugin.main_patches import Interrupt, leave
+from loadgen.locust_plugin.patches import forget_shape
+from loadgen.locust_plugin.process import Interrupt
 from loadgen.locust_plugin.progress import Progress
 from loadgen.locust_plugin.resources import Resources
 from loadgen.locust_plugin.run_display import RunDisplay
@@ -22,6 +23,7 @@ from loadgen.measure.errors import describe_error
 from loadgen.results.record import make_folder, new_run_id
 from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.hub import ENDING
+from loadgen.runtime.leaving import leave
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants
@@ -161,5 +163,5 @@ class Starting:
             leave(words, CANNOT_START)
         told = f"The run did not begin: {words}"
         self._run_display.refuse(told)
-        runner.shape_greenlet = runner.shape_last_tick = None  # a stop() now would keep them, and refuse the next start
+        forget_shape(runner)  # a stop() now would keep it
         raise StopTest(told)

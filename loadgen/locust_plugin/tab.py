@@ -13,6 +13,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request, send_file
 from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED, STATE_STOPPING
 
+from loadgen.locust_plugin.patches import extend_template
 from loadgen.locust_plugin.tab_data import TabData, table_rows
 
 KEY = "variants"
@@ -58,13 +59,11 @@ def _state(told: str, tab_data: TabData) -> str:
 
 def _show_preparing(web_ui: Any, tab_data: TabData) -> None:
     """See to it that a page that is opened while data load does not offer to start."""
-    original = web_ui.update_template_args
 
-    def update_template_args() -> None:
-        original()
-        web_ui.template_args["state"] = _state(web_ui.template_args["state"], tab_data)
+    def show(arguments: dict[str, Any]) -> None:
+        arguments["state"] = _state(arguments["state"], tab_data)
 
-    web_ui.update_template_args = update_template_args
+    extend_template(web_ui, show)
 
 
 def _routes(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) -> Blueprint:

@@ -9,7 +9,7 @@ from loadgen.control.exit_codes import SHORT_OF
 from loadgen.control.messages import Failure, encode
 from loadgen.locust_plugin.identity import introduce
 from loadgen.locust_plugin.links import WorkerLink
-from loadgen.locust_plugin.runner_patches import QuitNote
+from loadgen.locust_plugin.patches import note_quit, send_stats_now
 from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.leaving import leave
 
@@ -21,7 +21,8 @@ class WorkerSide:
         self._environment = environment
         self._runner = runner
         self._agent = agent
-        self._quit = QuitNote(runner)
+        self._is_told_to_quit = False
+        note_quit(runner, self._note_quit)
         self._hello = introduce(environment.parsed_locustfiles or (), is_worker=True)
         self._link = WorkerLink(runner, agent, _leave_refused)
         environment.events.report_to_master.add_listener(self._on_report)
@@ -38,13 +39,16 @@ class WorkerSide:
         """The first greeting may have come before the master listened."""
         data["loadgen"] = encode(self._agent.report() if self._agent.run_id else self._hello)
 
+    def _note_quit(self) -> None:
+        self._is_told_to_quit = True
+
     def quit(self, flush: Callable[[], object]) -> None:
         """End. A worker that its master told to quit has succeeded, whatever the outcomes of its operations."""
         self._runner.stop()
         flush()
-        self._environment.process_exit_code = 0 if self._quit.came else SHORT_OF
+        self._environment.process_exit_code = 0 if self._is_told_to_quit else SHORT_OF
         with contextlib.suppress(Exception):  # the master may be gone
-            self._runner._send_stats()  # noqa: SLF001 - Locust sends a last report only when the master asks it to quit
+            send_stats_now(self._runner)
 
 
 def _leave_refused(reason: str) -> None:

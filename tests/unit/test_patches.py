@@ -1,9 +1,12 @@
-"""Workarounds for Locust's runners: what they give Locust, and that nobody else sees it."""
+"""Workarounds for Locust: what they give Locust, that nobody else sees it, and that each names its issue."""
 
+import inspect
+import re
 import time
 from types import SimpleNamespace
 
 import gevent
+import locust.main
 import locust.runners
 import locust.stats
 import pytest
@@ -11,12 +14,33 @@ from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_MISSING, STATE_RUNNING
 from locust.stats import RequestStats, setup_distributed_stats_event_listeners
 
-from loadgen.locust_plugin.runner_patches import (
+from loadgen.locust_plugin import patches
+from loadgen.locust_plugin.patches import (
     RememberedNode,
+    check_options,
     count_time_steadily,
+    forget_worker,
     keep_runs_apart,
     keep_users_to_plan,
+    note_quit,
 )
+
+ISSUE = re.compile(r"#\d+|no upstream issue known, \d\.\d+")
+OURS = [
+    (name, found)
+    for name, found in vars(patches).items()
+    if getattr(found, "__module__", "") == patches.__name__ and not name.startswith("_")
+]
+
+
+def test_there_are_workarounds() -> None:
+    assert {"wait_before_users", "RememberedNode", "take_sigterm"} <= {name for name, _ in OURS}
+
+
+@pytest.mark.parametrize(("name", "found"), OURS, ids=[name for name, _ in OURS])
+def test_each_workaround_says_in_one_line_what_locust_does_and_names_the_issue(name: str, found: object) -> None:
+    first = (inspect.getdoc(found) or "").splitlines()[0]
+    assert ISSUE.search(first), f"{name}: {first}"
 
 
 def test_a_clock_that_is_set_is_not_set_for_locust(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,3 +116,35 @@ def test_a_worker_that_was_missing_is_remembered_although_it_is_back() -> None:
     again = RememberedNode("sleepy")
     assert (node.state, again.state) == (STATE_RUNNING, STATE_INIT)
     assert RememberedNode.absences["sleepy"] == 1
+
+
+def test_options_are_checked_before_anything_is_done_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    parser = SimpleNamespace(parse_args=lambda *given: (told.append("read"), given)[1])
+    monkeypatch.setattr(locust.main, "get_parser", lambda: parser)
+    check_options(lambda: told.append("required"), lambda options: told.append(("checked", options)))
+    assert locust.main.get_parser().parse_args(["-u", "1"]) == (["-u", "1"],)
+    assert told == ["required", "read", ("checked", (["-u", "1"],))]
+
+
+def test_a_worker_knows_that_it_is_told_to_quit_before_it_does() -> None:
+    told: list[str] = []
+    runner = SimpleNamespace(handle_message=lambda msg: told.append(msg.type))
+    note_quit(runner, lambda: told.append("noted"))
+    for kind in ("spawn", "quit"):
+        runner.handle_message(SimpleNamespace(type=kind))
+    assert told == ["spawn", "noted", "quit"]
+
+
+def test_a_worker_that_is_forgotten_gets_no_users_either() -> None:
+    removed: list[object] = []
+    dispatcher = SimpleNamespace(remove_worker=removed.append)
+    runner = SimpleNamespace(clients={"one": RememberedNode("one")}, _users_dispatcher=dispatcher)
+    node = runner.clients["one"]
+    for worker in ("one", "one", "other"):
+        forget_worker(runner, worker)
+    assert runner.clients == {}
+    assert removed == [node]
+    runner = SimpleNamespace(clients={"one": node}, _users_dispatcher=None)
+    forget_worker(runner, "one")
+    assert runner.clients == {}

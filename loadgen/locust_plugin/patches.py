@@ -1,0 +1,296 @@
+"""All workarounds for Locust: small patches that call what they are given, each with its upstream issue.
+
+`#1730` is https://github.com/locustio/locust/issues/1730. Where no issue is known, the version is the one in which the
+behaviour was seen. What has to work where this module cannot be imported stands elsewhere: `runtime/patching.py` keeps
+gevent's patches away (#2250), `runtime/guarding.py` has Locust's failed starts end with 2 (no upstream issue known,
+2.47), `users/listeners.py` calls all listeners of an event whatever one of them raises (#1461).
+"""
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar, NoReturn
+
+import gevent
+import gevent.os
+import locust.main
+import locust.runners
+import locust.stats
+from locust.exception import StopTest
+from locust.runners import STATE_MISSING, STATE_STOPPING, MasterRunner, WorkerRunner, locust_exception_handler
+
+from loadgen.locust_plugin.wrapping import Instead, and_then, unless
+
+logger = logging.getLogger("loadgen")
+
+
+# Locust's main module: the names that it sees are replaced, nobody else's.
+
+
+def sleep_on_hub(sleep: Callable[[float], None]) -> None:
+    """`time.sleep` and `os.waitpid` stall the hub where gevent has not patched them: no worker is ever seen (#2765)."""
+    locust.main.time = Instead(time, sleep=sleep)
+    locust.main.os = Instead(os, waitpid=gevent.os.waitpid)
+
+
+def exit_through(leave: Callable[..., NoReturn]) -> None:
+    """A command that could not start and a run that failed both exit with 1 (as in #1922): `leave` tells them apart."""
+    locust.main.sys = Instead(sys, exit=leave)
+
+
+def fork_through(fork: Callable[[], int]) -> None:
+    """A worker of `--processes` (#2472) outlives a master that was killed, for 60 s without a heartbeat (#2474)."""
+    locust.main.gevent = Instead(gevent, fork=fork)
+
+
+def check_options(require: Callable[[], object], check: Callable[[Any], object]) -> None:
+    """No event lies between reading the options and forking, loading or listening (no upstream issue known, 2.47).
+
+    `require` is called before the options are read, `check` with what was read.
+    """
+
+    def watch(parser: Any) -> None:
+        require()
+        parser.parse_args = and_then(parser.parse_args, check)
+
+    locust.main.get_parser = and_then(locust.main.get_parser, watch)
+
+
+def refuse_pytest_files(refuse: Callable[[str], NoReturn]) -> None:
+    """A locustfile without users is searched for tests of pytest, whose users cannot run here (#3200)."""
+    locust.main.load_locustfile_pytest = refuse
+
+
+def set_up_logging(then: Callable[[], object]) -> None:
+    """Logs show characters that a terminal would obey (no upstream issue known, 2.47); `then` is called once set up."""
+    locust.main.setup_logging = and_then(locust.main.setup_logging, lambda _: then())
+
+
+def carry_interrupts(interrupt: Callable[[int], None]) -> None:
+    """Ctrl-C hits, and kills, whichever greenlet happens to run (#3306, gevent/gevent#1815): the hub takes it."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        gevent.signal_handler(signal.SIGINT, interrupt, signal.SIGINT)
+
+
+def quiet_hub() -> None:
+    """The hub prints a traceback of Ctrl-C and StopTest (#3313), which Locust logs itself."""
+    hub = gevent.get_hub()
+    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt, StopTest)
+
+
+def take_sigterm(interrupt: Callable[[int], None], note: Callable[[int], object]) -> None:
+    """SIGTERM is listened to only after a load shape has ended (as Ctrl-C was, #1910): until then it is Ctrl-C.
+
+    Locust's own listener takes the place of ours; `note` is still called. Idempotent.
+    """
+    known = locust.main.gevent
+    if isinstance(known, Instead) and known.replaces("signal_handler"):
+        return
+    ours = gevent.signal_handler(signal.SIGTERM, interrupt, signal.SIGTERM)
+
+    def hand_over(number: int, listener: Callable[[], object]) -> Any:
+        ours.cancel()
+        return gevent.signal_handler(number, lambda: (note(number), listener()))
+
+    locust.main.gevent = Instead(known, signal_handler=hand_over)
+
+
+# Locust's runners
+
+
+def count_time_steadily() -> None:
+    """Runners and tables take durations from `time.time` (#1487, of which #1492 left these). Idempotent.
+
+    Where the clock is set, shapes sleep, workers are ended or discard their users, and rates are of an hour.
+    """
+    if isinstance(locust.runners.time, Instead):
+        return
+    ahead = time.time() - time.monotonic()
+    locust.runners.time = locust.stats.time = Instead(time, time=lambda: ahead + time.monotonic())
+
+
+def remember_absences() -> None:
+    """Have masters make their workers of the class below (#1158). Idempotent."""
+    locust.runners.WorkerNode = RememberedNode
+
+
+class RememberedNode(locust.runners.WorkerNode):  # type: ignore[misc]
+    """A worker goes from missing back to running with its next heartbeat, maybe 1 ms later, and no trace (#1158)."""
+
+    absences: ClassVar[Counter[str]] = Counter()
+    """How often each was missing, by its id: Locust makes a new node of one that says again that it is ready."""
+
+    @property
+    def state(self) -> str:
+        """Locust's name of the state."""
+        return self._state
+
+    @state.setter
+    def state(self, state: str) -> None:
+        if state == STATE_MISSING:
+            self.absences[self.id] += 1
+        self._state = state
+
+
+def wait_before_users(wait: Callable[[Any], bool]) -> None:
+    """A worker starts users as soon as it has connected, maybe before `events.init` (#1730). Idempotent.
+
+    They are started once `wait(environment)` has returned True. It may block: `start_worker` runs in a greenlet that a
+    later message about users replaces.
+    """
+    original = WorkerRunner.start_worker
+    if getattr(original, "waits", False):
+        return
+
+    def start_worker(self: Any, user_classes_count: dict[str, int], **kwargs: Any) -> None:
+        if wait(self.environment):
+            original(self, user_classes_count, **kwargs)
+
+    start_worker.waits = True  # type: ignore[attr-defined]
+    WorkerRunner.start_worker = start_worker
+
+
+def leave_workers_to_coordinator(runner: Any, is_held: Callable[[], bool], has_plan: Callable[[], bool]) -> None:
+    """A master ends the run when its last worker goes missing (#1707, #3501), and moves users when one joins (#1886).
+
+    While `is_held()` it does neither: the worker may be back a second later, and the coordinator ends the run itself.
+    Moving users would start them beside the load shape, in the greenlet that should hear the workers.
+    """
+
+    def is_locusts_own() -> bool:
+        return getattr(gevent.getcurrent(), "_run", None) in (runner.heartbeat_worker, runner.client_listener)
+
+    def is_last_gone() -> bool:
+        return is_locusts_own() and is_held() and runner.worker_count <= 0
+
+    runner.start = unless(lambda: is_locusts_own() and is_held() and has_plan(), partial(_start, runner.start))
+    runner.stop = unless(is_last_gone, runner.stop)
+    runner.quit = unless(is_last_gone, runner.quit)
+    runner.check_stopped = unless(lambda: runner.state != STATE_STOPPING and is_held(), runner.check_stopped)
+
+
+def _start(start: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+    """The page starts a run in a greenlet that does not know StopTest (#3313): it is one line of the log."""
+    try:
+        start(*args, **kwargs)
+    except StopTest as error:
+        if str(error):
+            logger.error("%s", error)  # noqa: TRY400 - without a traceback
+
+
+def stop_test(environment: Any, error: StopTest) -> None:
+    """StopTest ends a run only where a greenlet of Locust's raises it (#3313): one is made. Returns immediately."""
+
+    def fail() -> NoReturn:
+        raise error
+
+    gevent.spawn(fail).link_exception(locust_exception_handler(environment))
+
+
+def keep_users_to_plan(runner: Any) -> None:
+    """The keys w, W, s and S start and stop users also in a terminal that runs a load shape (#1612)."""
+
+    def is_foreign() -> bool:
+        if runner.environment.shape_class is None or gevent.getcurrent() is runner.shape_greenlet:
+            return False
+        logger.warning("The users of a plan of phases cannot be changed. Use --mode sync or --mode async for that")
+        return True
+
+    runner.start = unless(is_foreign, runner.start)
+
+
+def keep_runs_apart(events: Any, is_of_run: Callable[[Mapping[str, Any]], bool]) -> None:
+    """A worker that was away reports the rest of its run in the middle of the next (no upstream issue known, 2.47).
+
+    Locust's own listener adds whatever comes, and was the first; only the list of listeners lets another come before.
+    """
+
+    def look(data: dict[str, Any], **_: Any) -> None:
+        if not is_of_run(data):
+            nothing = locust.stats.RequestStats()
+            data |= {"stats": [], "errors": {}, "stats_total": nothing.total.get_stripped_report()}
+
+    events.worker_report._handlers.insert(0, look)  # noqa: SLF001
+
+
+def dispatch_anew(runner: Any) -> None:
+    """The dispatcher keeps what it believes of a worker that was missing (#2008). Call it while there are no users."""
+    if isinstance(runner, MasterRunner):
+        runner._users_dispatcher = None  # noqa: SLF001
+
+
+def forget_worker(runner: Any, worker: str) -> None:
+    """Locust forgets a worker only where it quits, never a missing one (#1158)."""
+    client, dispatcher = runner.clients.pop(worker, None), runner._users_dispatcher  # noqa: SLF001
+    if client is not None and dispatcher is not None:
+        dispatcher.remove_worker(client)
+
+
+def send_stats_now(runner: Any) -> None:
+    """A worker sends its last statistics only where its master tells it to quit (#1426)."""
+    runner._send_stats()  # noqa: SLF001
+
+
+def note_quit(runner: Any, note: Callable[[], object]) -> None:
+    """A worker ends alike whether its master has told it to or has gone (no upstream issue known, 2.47)."""
+    handle = runner.handle_message
+
+    def handle_message(msg: Any) -> None:
+        if msg.type == "quit":
+            note()
+        handle(msg)
+
+    runner.handle_message = handle_message
+
+
+def forget_shape(runner: Any) -> None:
+    """A load shape that raised still counts as running, so the next start is refused (as in #1540)."""
+    runner.shape_greenlet = runner.shape_last_tick = None
+
+
+def quiet_phases() -> None:
+    """Five lines are logged for each phase of a load shape (no upstream issue known, 2.47). Idempotent."""
+    logging.getLogger("locust.runners").addFilter(_is_no_ramping)
+
+
+def _is_no_ramping(record: logging.LogRecord) -> bool:
+    starts = ("Ramping to", "All users spawned", "Shape ", "Sending spawn jobs")
+    return record.levelno > logging.INFO or not record.getMessage().startswith(starts)
+
+
+# Locust's page and its arguments
+
+
+def find_starts(environment: Any) -> tuple[Any, ...]:
+    """A start from the page is in no state of the runner until its first user (no upstream issue known, 2.47)."""
+    return environment.runner.spawning_greenlet, getattr(environment.web_ui, "_swarm_greenlet", None)
+
+
+def extend_template(web_ui: Any, change: Callable[[dict[str, Any]], object]) -> None:
+    """The page shows custom arguments without their groups (#2560): `change` has the last word on its contents."""
+    web_ui.update_template_args = and_then(web_ui.update_template_args, lambda _: change(web_ui.template_args))
+
+
+def wrap_view(web_ui: Any, name: str, wrap: Callable[[Any], Any]) -> None:
+    """The handler of a start writes every field into the options, one by one (#1841): `wrap` looks before it."""
+    views = web_ui.app.view_functions
+    views[name] = web_ui.auth_required_if_enabled(wrap(views[name]))
+
+
+def read_config_files(parser: Any, read: Callable[[Any, Any, list[str]], dict[str, Any]]) -> None:
+    """Config files: unknown keys are put down to other arguments, " ;" cuts values (bw2/ConfigArgParse#120, #60).
+
+    `read` is given the parser's own reader, the file and the keys that the parser knows.
+    """
+    own = parser._config_file_parser  # noqa: SLF001
+
+    def parse(stream: Any) -> dict[str, Any]:
+        actions = parser._actions  # noqa: SLF001
+        return read(own, stream, [key for action in actions for key in parser.get_possible_config_keys(action)])
+
+    parser._config_file_parser = Instead(own, parse=parse)  # noqa: SLF001

@@ -1,0 +1,189 @@
+"""How the process of a `locust` command begins, is interrupted and ends."""
+
+import logging
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn
+
+import gevent
+import locust
+import locust.main
+from locust.runners import STATE_INIT
+
+from loadgen.control.exit_codes import INTERRUPTED
+from loadgen.locust_plugin import identity, patches
+from loadgen.locust_plugin.display import find_handlers
+from loadgen.locust_plugin.wrapping import Instead
+from loadgen.runtime.guarding import CANNOT_START, guard_start, unguard_arguments
+from loadgen.runtime.leaving import leave
+from loadgen.runtime.orphans import Family
+from loadgen.runtime.patching import is_locust_command
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.text.plain_text import clean_logs
+
+READY_WITHIN = 180.0
+"""Seconds that users wait for their process to be made ready."""
+
+logger = logging.getLogger("loadgen")
+
+
+def prepare_process(check: Callable[[Any], None]) -> None:
+    """From the first `plug` on: what goes wrong before a run ends in one line, and workers end with their parent.
+
+    `check` takes the command's options as soon as Locust has read them, when no process is forked, no port taken and
+    nothing loaded. Changes nothing but what Locust's main module sees. Idempotent.
+    """
+    guard_start()
+    if isinstance(locust.main.sys, Instead):
+        return
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # until `adopt_runner` listens to it
+        signal.signal(signal.SIGTERM, _leave_at_once)
+    start = _Start(check)
+    patches.sleep_on_hub(_sleep)
+    patches.exit_through(start.exit)
+    patches.fork_through(start.fork)
+    patches.check_options(require_plug, start.take)
+    patches.refuse_pytest_files(_refuse_without_users)
+    patches.set_up_logging(lambda: clean_logs(find_handlers()))
+
+
+def prepare_runners(is_ready: Callable[[Any], bool]) -> None:
+    """Before Locust makes a runner; `is_ready(environment)` says whether a worker may start its users. Idempotent."""
+    patches.count_time_steadily()
+    patches.remember_absences()
+    patches.wait_before_users(partial(_await_ready, is_ready))
+
+
+def adopt_runner(interrupt: "Interrupt", runner: Any, decide: Callable[[int], int]) -> None:
+    """Have signals and the end of the process come to us, now that Locust has made its runner. Idempotent.
+
+    What could not start ends the process in one line until the runner has begun. SIGTERM, with which a container is
+    ended, counts as Ctrl-C. A master whose workers do not come could not start: Locust would give that the code of a
+    run that failed. `decide` has the last word on the exit code, also where a listener has set another.
+    """
+    unguard_arguments()
+    patches.carry_interrupts(interrupt)
+    patches.quiet_hub()
+    patches.sleep_on_hub(_sleep)
+    patches.exit_through(partial(_exit, runner, decide))
+    patches.take_sigterm(interrupt, interrupt.note)
+    if is_locust_command():
+        guard_start().has_begun = lambda: runner.state != STATE_INIT
+
+
+def require_plug() -> None:
+    """Raise SettingsError where no locustfile that was imported has called `plug`."""
+    if not hasattr(locust.events, "loadgen"):
+        way_out = "Add `from locust import events` and `plug(events)`."
+        raise SettingsError([Fault("locustfile", "", "calls no plug(events), so there are no settings", way_out)])
+
+
+def ignore_signals() -> None:
+    """Let neither Ctrl-C nor SIGTERM, which Locust would take as another order to end, cut the end of a run short."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+class Interrupt:
+    """Carries Ctrl-C to the main greenlet: left to Python it would hit whichever greenlet happens to run, and kill it.
+
+    Once: a second one while the users finish would cost the tables. After `PATIENCE` seconds it counts again.
+    """
+
+    PATIENCE = 10.0
+
+    def __init__(self) -> None:
+        self._since = -math.inf
+        self.number = 0
+        """Of the first signal that came; 0 before."""
+
+    @property
+    def came(self) -> bool:
+        """True once somebody has asked for the end: he waits for it."""
+        return self.number != 0
+
+    @property
+    def code(self) -> int:
+        """The exit code of a process that it ends before the run began."""
+        return INTERRUPTED + (self.number or signal.SIGINT)
+
+    def note(self, number: int) -> None:
+        """A signal came."""
+        self.number = self.number or number
+
+    def __call__(self, number: int = signal.SIGINT) -> None:
+        """Raise KeyboardInterrupt, which gevent hands on."""
+        self.note(number)
+        now = time.monotonic()
+        if now - self._since >= self.PATIENCE:
+            self._since = now
+            raise KeyboardInterrupt
+
+
+class _Start:
+    """What Locust's main module calls before it has a runner."""
+
+    def __init__(self, check: Callable[[Any], None]) -> None:
+        self._check = check
+        self._family = Family()
+        self._only_waits = False
+        """True in a process that forks workers and has nothing else to do: it ends as they do."""
+
+    def take(self, options: Any) -> None:
+        """Check the options of the command."""
+        self._only_waits = bool(options.processes and options.worker)
+        self._check(options)
+
+    def fork(self) -> int:
+        """As `gevent.fork`, with a child that ends when this process is gone."""
+        pid = self._family.fork()
+        if not pid:
+            identity.forked_by_master = not self._only_waits
+        self._only_waits &= bool(pid)
+        return pid
+
+    def exit(self, code: int = 0) -> NoReturn:
+        """End as Locust asks; what it could not start with it has logged in one line."""
+        if code in (1, -1) and not self._only_waits:
+            leave("", CANNOT_START)
+        sys.exit(code)
+
+
+def _exit(runner: Any, decide: Callable[[int], int], code: int = 0) -> NoReturn:
+    """End as Locust asks; before anything has begun, failing is not to be able to start."""
+    code = decide(code)
+    if code in (1, -1) and runner is not None and runner.state == STATE_INIT:
+        leave("The run did not begin: see the log above.", CANNOT_START)
+    sys.exit(code)
+
+
+def _leave_at_once(number: int, _frame: object) -> NoReturn:
+    """End as Ctrl-C does while a locustfile is loaded; workers that were forked meanwhile have nothing to add."""
+    leave("" if identity.forked_by_master else "Interrupted before the run began.", INTERRUPTED + number)
+
+
+def _refuse_without_users(path: str) -> NoReturn:
+    way_out = "Derive one from loadgen.AsyncUser or loadgen.SyncUser, with a @task."
+    raise SettingsError([Fault("locustfile", path, "has no user class", way_out)])
+
+
+def _sleep(seconds: float) -> None:
+    """Sleep on the hub; Ctrl-C while Locust waits for its workers ends the process without a traceback."""
+    try:
+        gevent.sleep(seconds)
+    except KeyboardInterrupt:
+        leave("Interrupted before the run began.", INTERRUPTED + signal.SIGINT)
+
+
+def _await_ready(is_ready: Callable[[Any], bool], environment: Any) -> bool:
+    with gevent.Timeout(READY_WITHIN, False):
+        while not is_ready(environment):
+            gevent.sleep(0.02)
+    if is_ready(environment):
+        return True
+    logger.error("No users were started: this worker was not made ready within %g s", READY_WITHIN)
+    return False

@@ -1,0 +1,41 @@
+"""Functions with a call put around them, and modules with functions replaced for one other module only."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Instead:
+    """A module or an object with some of its functions replaced, for those who are given this in its place."""
+
+    def __init__(self, original: Any, **replaced: Any) -> None:
+        self._original = original
+        self.__dict__.update(replaced)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the original's own."""
+        return getattr(self._original, name)
+
+    def replaces(self, name: str) -> bool:
+        """Whether this function is one of ours."""
+        return name in self.__dict__
+
+
+def and_then(original: Callable[..., Any], then: Callable[[Any], object]) -> Callable[..., Any]:
+    """The function, followed by a call of `then` with its result."""
+
+    def both(*given: Any, **named: Any) -> Any:
+        result = original(*given, **named)
+        then(result)
+        return result
+
+    return both
+
+
+def unless(skip: Callable[[], bool], original: Callable[..., object]) -> Callable[..., None]:
+    """The function, which does nothing where `skip()`."""
+
+    def held(*given: Any, **named: Any) -> None:
+        if not skip():
+            original(*given, **named)
+
+    return held
