@@ -55,7 +55,7 @@ def _prepare(given: argparse.Namespace) -> int:
 
 def _run(arguments: Sequence[str], wait: float) -> int:
     """Work on a thread, so this one can receive signals. Raises SettingsError, RuntimeError, KeyboardInterrupt."""
-    from loadgen.locust_plugin.reading import read_run
+    from loadgen.locust_plugin.command_line.reading import read_run
     from loadgen.runtime.leaving import leave
 
     for number in (signal.SIGINT, signal.SIGTERM):  # process 1 of a container would ignore them

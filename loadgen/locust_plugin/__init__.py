@@ -1,5 +1,31 @@
-"""All of Locust's listeners, wired to one run."""
+"""How Locust drives Milvus: one call in a locustfile, `plug(events)`, wires all listeners to one run."""
 
-from loadgen.locust_plugin.door import plug, prepare_command
+from typing import Any
+
+from loadgen.locust_plugin.command_line.arguments import check_defaults
+from loadgen.locust_plugin.command_line.locust_flags import refuse_flags
+from loadgen.locust_plugin.plugin import Plugin
+from loadgen.locust_plugin.process import prepare_process
+from loadgen.runtime.patching import is_locust_command
 
 __all__ = ["plug", "prepare_command"]
+
+
+def plug(events: Any, **defaults: object) -> None:
+    """Make Locust drive Milvus: `plug(events)` once in a locustfile, optionally with defaults for settings.
+
+    Several locustfiles may be loaded together; their defaults must not contradict each other (ValueError). Raises
+    SettingsError where a default is no setting or has a wrong value.
+    """
+    if is_locust_command():
+        prepare_command()
+    check_defaults(defaults)
+    plugin = getattr(events, "loadgen", None)
+    if plugin is None:
+        plugin = events.loadgen = Plugin(events)
+    plugin.take_defaults(defaults)
+
+
+def prepare_command() -> None:
+    """Let the `locust` command of this process refuse in one line what it cannot start with. Idempotent."""
+    prepare_process(refuse_flags)

@@ -7,9 +7,8 @@ from typing import Any, TextIO
 
 from loadgen.control.exit_codes import COMPLETE, End, find_exit_code
 from loadgen.control.run import Run
-from loadgen.locust_plugin.recording import FindSharers, Recorder
-from loadgen.locust_plugin.reporting import write_beside
-from loadgen.locust_plugin.requiring import find_unreachable
+from loadgen.locust_plugin.preparation.requiring import find_unreachable
+from loadgen.locust_plugin.recording import FindSharers, Recorder, write_beside
 from loadgen.measure.ledger import Counted
 from loadgen.milvus.store import ServerInfo
 from loadgen.reports.console import print_tables

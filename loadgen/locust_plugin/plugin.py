@@ -13,24 +13,24 @@ from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterR
 
 from loadgen.control.agent import Agent
 from loadgen.control.merged import MergedLedger
-from loadgen.locust_plugin.arguments import add_arguments, find_unknown, read_settings
-from loadgen.locust_plugin.asking import Asking
-from loadgen.locust_plugin.conducting import PlanConductor, RunHost, make_coordinator
-from loadgen.locust_plugin.display import find_handlers
+from loadgen.locust_plugin.command_line.arguments import add_arguments, find_unknown, read_settings
+from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
+from loadgen.locust_plugin.coordination.conducting import PlanConductor, RunHost, make_coordinator
+from loadgen.locust_plugin.coordination.links import deliver, send_stats
+from loadgen.locust_plugin.coordination.worker_side import WorkerSide
+from loadgen.locust_plugin.display.progress import Progress
+from loadgen.locust_plugin.display.run_display import RunDisplay
+from loadgen.locust_plugin.display.terminal import find_handlers
 from loadgen.locust_plugin.ending import Ending
-from loadgen.locust_plugin.links import deliver, send_stats
 from loadgen.locust_plugin.metering import Metering
-from loadgen.locust_plugin.page import dress_page
-from loadgen.locust_plugin.parser_errors import ParserErrors
 from loadgen.locust_plugin.patches import stop_test
+from loadgen.locust_plugin.preparation.asking import Asking
+from loadgen.locust_plugin.preparation.resources import Resources
+from loadgen.locust_plugin.preparation.run_plan import operations_of
+from loadgen.locust_plugin.preparation.starting import Starting
 from loadgen.locust_plugin.process import Interrupt, adopt_runner, ignore_signals, prepare_runners
-from loadgen.locust_plugin.progress import Progress
 from loadgen.locust_plugin.request_event import RequestEvent
-from loadgen.locust_plugin.resources import Resources
-from loadgen.locust_plugin.run_display import RunDisplay
-from loadgen.locust_plugin.run_plan import operations_of
-from loadgen.locust_plugin.starting import Starting
-from loadgen.locust_plugin.worker_side import WorkerSide
+from loadgen.locust_plugin.web.page import dress_page
 from loadgen.measure.errors import describe_error
 from loadgen.measure.health import Beat
 from loadgen.measure.ledger import Counted, Ledger

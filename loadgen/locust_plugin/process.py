@@ -15,8 +15,9 @@ import locust.main
 from locust.runners import STATE_INIT
 
 from loadgen.control.exit_codes import INTERRUPTED
-from loadgen.locust_plugin import identity, patches
-from loadgen.locust_plugin.display import find_handlers
+from loadgen.locust_plugin import patches
+from loadgen.locust_plugin.coordination import identity
+from loadgen.locust_plugin.display.terminal import find_handlers
 from loadgen.locust_plugin.wrapping import Instead
 from loadgen.runtime.guarding import CANNOT_START, guard_start, unguard_arguments
 from loadgen.runtime.leaving import leave

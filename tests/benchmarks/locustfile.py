@@ -15,7 +15,7 @@ import gevent
 from locust import events, task
 
 from loadgen import AsyncUser, SyncUser, plug
-from loadgen.locust_plugin import shapes
+from loadgen.locust_plugin.coordination import shapes
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Sample
 from loadgen.measure.window import Window

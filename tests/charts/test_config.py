@@ -10,8 +10,8 @@ import yaml
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
 from charts import schema
-from loadgen.locust_plugin.arguments import add_arguments, read_settings
-from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.locust_plugin.command_line.arguments import add_arguments, read_settings
+from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from tests.charts.chart_support import FEATURES, config_of, container_of, release_of, render, values_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loadgen.locust_plugin.arguments import read_settings
+from loadgen.locust_plugin.command_line.arguments import read_settings
 from tests.charts.chart_support import ROOT, URI, config_of, container_of, faults_of, pod_of, render
 from tests.charts.test_config import parse
 

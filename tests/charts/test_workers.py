@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.locust_plugin.arguments import read_settings
+from loadgen.locust_plugin.command_line.arguments import read_settings
 from loadgen.settings.model import Settings
 from tests.charts.chart_support import (
     CHART,

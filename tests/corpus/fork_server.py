@@ -26,7 +26,7 @@ PREPARED = (
     "loadgen.cli.main",
     "loadgen.users",
     "loadgen.locust_plugin",
-    "loadgen.locust_plugin.reading",
+    "loadgen.locust_plugin.command_line.reading",
     "loadgen.results.record",
     "loadgen.reports.writing",
     "loadgen.reports.comparing",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from loadgen.locust_plugin.answers import COMPARED
+from loadgen.locust_plugin.preparation.answers import COMPARED
 from loadgen.measure.sample import Mode
 from loadgen.settings.model import Settings
 from tests.integration.forked import ForkedCommand

@@ -45,7 +45,7 @@ module.{name} = slowly
 """A step that takes some seconds more, as a server or a disk that is slow would make it."""
 
 IN_WORKERS = """
-import loadgen.locust_plugin.identity as identity, loadgen.locust_plugin.resources as resources
+import loadgen.locust_plugin.coordination.identity as identity, loadgen.locust_plugin.preparation.resources as resources
 
 opened = resources.open_stores
 
@@ -83,8 +83,8 @@ def slowly(module: str, name: str, seconds: float) -> str:
 
 STATES = {
     "loading the locustfile": State("NOW loading", text=LOADING),
-    "preparing": State("NOW prepare", text=slowly("resources", "prepare", 5)),
-    "opening": State("NOW open_stores", text=slowly("resources", "open_stores", 5)),
+    "preparing": State("NOW prepare", text=slowly("preparation.resources", "prepare", 5)),
+    "opening": State("NOW open_stores", text=slowly("preparation.resources", "open_stores", 5)),
     "warm-up": State("Phase 1 of 4", WARM_UP, is_under_load=True),
     "phase": State("Phase 1 of 4", is_under_load=True),
     "draining": State("Phase 1 of 4", BRIEF, is_under_load=True, is_silent=True),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loadgen.locust_plugin import answers
+from loadgen.locust_plugin.preparation import answers
 from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopThread
 from loadgen.settings.model import Settings

@@ -7,9 +7,9 @@ import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments, ui_extra_args_dict
 from pydantic import SecretStr
 
-from loadgen.locust_plugin.arguments import add_arguments, find_unknown, read_settings
-from loadgen.locust_plugin.parser_errors import ParserErrors
-from loadgen.locust_plugin.text_lists import take_lists
+from loadgen.locust_plugin.command_line.arguments import add_arguments, find_unknown, read_settings
+from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
+from loadgen.locust_plugin.command_line.text_lists import take_lists
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import TEXT_LISTS, Settings, as_text
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.ending import find_faults
-from loadgen.locust_plugin.progress import Progress
 from loadgen.locust_plugin.recording import Recorder
-from loadgen.locust_plugin.tab_data import TabData, level_rows, table_rows
+from loadgen.locust_plugin.web.tab_data import TabData, level_rows, table_rows
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample

@@ -10,10 +10,10 @@ from flask import jsonify
 from locust import task
 from locust.env import Environment
 
-from loadgen.locust_plugin.asking import Asking
-from loadgen.locust_plugin.guard import is_own
-from loadgen.locust_plugin.page import dress_page
-from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
+from loadgen.locust_plugin.preparation.asking import Asking
+from loadgen.locust_plugin.web.guard import is_own
+from loadgen.locust_plugin.web.page import dress_page
 from loadgen.settings.credentials import MASK
 from loadgen.settings.model import Settings, is_set_on_page
 from loadgen.users import AsyncUser, SyncUser

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
-from loadgen.locust_plugin.arguments import add_arguments, read_settings
-from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.locust_plugin.command_line.arguments import add_arguments, read_settings
+from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.settings.faults import SettingsError
 
 

@@ -120,7 +120,12 @@ def test_a_worker_that_was_missing_is_remembered_although_it_is_back() -> None:
 
 def test_options_are_checked_before_anything_is_done_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[object] = []
-    parser = SimpleNamespace(parse_args=lambda *given: (told.append("read"), given)[1])
+
+    def read(*given: object) -> tuple[object, ...]:
+        told.append("read")
+        return given
+
+    parser = SimpleNamespace(parse_args=read)
     monkeypatch.setattr(locust.main, "get_parser", lambda: parser)
     check_options(lambda: told.append("required"), lambda options: told.append(("checked", options)))
     assert locust.main.get_parser().parse_args(["-u", "1"]) == (["-u", "1"],)
@@ -129,7 +134,11 @@ def test_options_are_checked_before_anything_is_done_with_them(monkeypatch: pyte
 
 def test_a_worker_knows_that_it_is_told_to_quit_before_it_does() -> None:
     told: list[str] = []
-    runner = SimpleNamespace(handle_message=lambda msg: told.append(msg.type))
+
+    def handle_message(msg: SimpleNamespace) -> None:
+        told.append(msg.type)
+
+    runner = SimpleNamespace(handle_message=handle_message)
     note_quit(runner, lambda: told.append("noted"))
     for kind in ("spawn", "quit"):
         runner.handle_message(SimpleNamespace(type=kind))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from loadgen.locust_plugin.ports import find_port_faults
+from loadgen.locust_plugin.command_line.locust_flags import find_port_faults
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from loadgen.control.merged import MergedLedger
-from loadgen.locust_plugin.display import ERASE, Display, in_words
-from loadgen.locust_plugin.progress import Figures, Now, Progress
+from loadgen.locust_plugin.display.progress import Figures, Now, Progress
+from loadgen.locust_plugin.display.terminal import ERASE, Display, in_words
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase, timed_phases
 from loadgen.measure.sample import Mode, Outcome, Sample

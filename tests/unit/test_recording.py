@@ -10,9 +10,9 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 
 from loadgen.control.merged import MergedLedger
 from loadgen.control.run import Run
-from loadgen.locust_plugin.arguments import add_arguments
+from loadgen.locust_plugin.command_line.arguments import add_arguments
+from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.locust_plugin.ending import Ending
-from loadgen.locust_plugin.parser_errors import ParserErrors
 from loadgen.locust_plugin.recording import Recorder
 from loadgen.measure.health import Beat, new_lags
 from loadgen.measure.ledger import Ledger

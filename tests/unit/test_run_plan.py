@@ -6,7 +6,13 @@ from typing import Any, ClassVar
 import pytest
 from locust import TaskSet, User, task
 
-from loadgen.locust_plugin.run_plan import cast, find_closed_flags, find_slow_start, may_write, operations_of
+from loadgen.locust_plugin.preparation.run_plan import (
+    cast,
+    find_closed_flags,
+    find_slow_start,
+    may_write,
+    operations_of,
+)
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode
 from loadgen.settings.faults import SettingsError

@@ -12,7 +12,7 @@ import pytest
 
 from loadgen.cli.main import main
 from loadgen.locust_plugin.recording import Recorder
-from loadgen.locust_plugin.tab_data import level_rows, table_rows
+from loadgen.locust_plugin.web.tab_data import level_rows, table_rows
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample

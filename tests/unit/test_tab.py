@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from locust.env import Environment
 
-from loadgen.locust_plugin.progress import Progress
-from loadgen.locust_plugin.tab import add_tab
-from loadgen.locust_plugin.tab_data import TabData
+from loadgen.locust_plugin.display.progress import Progress
+from loadgen.locust_plugin.web.tab import add_tab
+from loadgen.locust_plugin.web.tab_data import TabData
 from loadgen.measure.ledger import Ledger
 from loadgen.results.levels import find_levels
 from tests.unit.result_support import results_of

@@ -11,10 +11,10 @@ import pytest
 from locust.env import Environment
 
 from loadgen.control.run import Run
+from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.ending import Ending
-from loadgen.locust_plugin.page import SECTIONS, find_section
-from loadgen.locust_plugin.progress import Progress
-from loadgen.locust_plugin.tab_data import TabData, is_comparable, table_rows
+from loadgen.locust_plugin.web.page import SECTIONS, find_section
+from loadgen.locust_plugin.web.tab_data import TabData, is_comparable, table_rows
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase, timed_phases
 from loadgen.measure.sample import Mode, Outcome, Sample

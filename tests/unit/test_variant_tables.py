@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from loadgen.locust_plugin.progress import Progress
-from loadgen.locust_plugin.tab_data import TabData, table_rows
+from loadgen.locust_plugin.display.progress import Progress
+from loadgen.locust_plugin.web.tab_data import TabData, table_rows
 from loadgen.measure.errors import ErrorKind
 from loadgen.measure.ledger import Ledger
 from loadgen.reports.console import print_tables

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from werkzeug.datastructures import MultiDict
 
-from loadgen.locust_plugin.arguments import add_arguments, read_settings
-from loadgen.locust_plugin.form import read_form
-from loadgen.locust_plugin.parser_errors import SWITCHES, ParserErrors
+from loadgen.locust_plugin.command_line.arguments import add_arguments, read_settings
+from loadgen.locust_plugin.command_line.parser_errors import SWITCHES, ParserErrors
+from loadgen.locust_plugin.web.form import read_form
 from loadgen.settings.credentials import is_secret
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings, is_set_on_page

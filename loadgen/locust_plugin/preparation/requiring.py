@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from loadgen.clients.base import OPERATIONS
-from loadgen.locust_plugin.run_plan import STYLES, modes_of
+from loadgen.locust_plugin.preparation.run_plan import STYLES, modes_of
 from loadgen.measure.operation import NAME, Operation
 from loadgen.measure.phase import BURST_OPERATIONS, burst_phases
 from loadgen.measure.sample import Mode

@@ -11,15 +11,15 @@ from loadgen.control.coordinator import Coordinator
 from loadgen.control.link import LocalLink
 from loadgen.control.run import PhaseDisplay
 from loadgen.exporters import Exporter
-from loadgen.locust_plugin.identity import introduce
-from loadgen.locust_plugin.links import MasterLink, is_of_run
+from loadgen.locust_plugin.coordination.identity import introduce
+from loadgen.locust_plugin.coordination.links import MasterLink, is_of_run
+from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.patches import (
     dispatch_anew,
     keep_runs_apart,
     keep_users_to_plan,
     leave_workers_to_coordinator,
 )
-from loadgen.locust_plugin.run_display import RunDisplay
 from loadgen.measure.ledger import Counted
 from loadgen.measure.phase import Phase
 

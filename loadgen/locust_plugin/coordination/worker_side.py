@@ -7,8 +7,8 @@ from typing import Any
 from loadgen.control.agent import Agent
 from loadgen.control.exit_codes import SHORT_OF
 from loadgen.control.messages import Failure, encode
-from loadgen.locust_plugin.identity import introduce
-from loadgen.locust_plugin.links import WorkerLink
+from loadgen.locust_plugin.coordination.identity import introduce
+from loadgen.locust_plugin.coordination.links import WorkerLink
 from loadgen.locust_plugin.patches import note_quit, send_stats_now
 from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.leaving import leave

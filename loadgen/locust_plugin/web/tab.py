@@ -14,7 +14,7 @@ from flask import Blueprint, Response, jsonify, request, send_file
 from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED, STATE_STOPPING
 
 from loadgen.locust_plugin.patches import extend_template
-from loadgen.locust_plugin.tab_data import TabData, table_rows
+from loadgen.locust_plugin.web.tab_data import TabData, table_rows
 
 KEY = "variants"
 TITLE = "Variants"

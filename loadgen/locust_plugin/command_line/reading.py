@@ -6,7 +6,7 @@ from typing import Any
 from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
 from locust.util.load_locustfile import load_locustfile
 
-from loadgen.locust_plugin.arguments import read_settings
+from loadgen.locust_plugin.command_line.arguments import read_settings
 from loadgen.locust_plugin.ending import find_faults
 from loadgen.locust_plugin.process import require_plug
 from loadgen.runtime.guarding import describe

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from loadgen.datasets import Dataset, GroundTruth, InsertStream
-from loadgen.locust_plugin.answers import compare_variants, find_ground_truths
+from loadgen.locust_plugin.preparation.answers import compare_variants, find_ground_truths
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer, describe_failure, start_server
 from loadgen.milvus.store import (

@@ -11,14 +11,14 @@ from locust.runners import LocalRunner, MasterRunner
 
 from loadgen.control.coordinator import Coordinator
 from loadgen.control.run import Run
-from loadgen.locust_plugin.asking import Asking
+from loadgen.locust_plugin.display.progress import Progress
+from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.ending import Ending
 from loadgen.locust_plugin.patches import forget_shape
+from loadgen.locust_plugin.preparation.asking import Asking
+from loadgen.locust_plugin.preparation.resources import Resources
+from loadgen.locust_plugin.preparation.run_plan import may_write
 from loadgen.locust_plugin.process import Interrupt
-from loadgen.locust_plugin.progress import Progress
-from loadgen.locust_plugin.resources import Resources
-from loadgen.locust_plugin.run_display import RunDisplay
-from loadgen.locust_plugin.run_plan import may_write
 from loadgen.measure.errors import describe_error
 from loadgen.results.record import make_folder, new_run_id
 from loadgen.runtime.guarding import CANNOT_START

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import SecretStr, ValidationError
 
-from loadgen.locust_plugin.parser_errors import ParserErrors
+from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.settings.credentials import is_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.flags import take_whole_flags_only

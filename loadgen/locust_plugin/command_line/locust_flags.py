@@ -1,22 +1,31 @@
-"""The ports that a `locust` command is about to listen on: known to be free before anything is forked or loaded."""
+"""Locust's own flags, looked at before anything is forked or loaded.
+
+The ports that the command is about to listen on are free, and no value is taken as it is to be stumbled over later.
+"""
 
 import contextlib
 import errno
 import socket
 from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
-from loadgen.locust_plugin.arguments import read_settings
+from loadgen.locust_plugin.command_line.arguments import read_settings
 from loadgen.locust_plugin.ending import find_faults
-from loadgen.locust_plugin.own_flags import find_flag_faults
-from loadgen.locust_plugin.run_plan import find_closed_flags
+from loadgen.locust_plugin.preparation.run_plan import find_closed_flags
+from loadgen.results.record import check_folder
 from loadgen.runtime.leaving import leave
 from loadgen.settings.addresses import HIGHEST_PORT
+from loadgen.settings.conflicts import is_file
 from loadgen.settings.faults import Fault, SettingsError
 
 ANYWHERE = ("", "*")
 """Values for all addresses of this machine, in Locust's settings."""
+
+FILES = {"html_file": "html", "json_file": "json_file", "csv_prefix": "csv", "logfile": "logfile"}
+"""Options that name a file to write, and the flag of each."""
+CERTIFICATES = ("tls_cert", "tls_key")
 
 
 class Wanted(NamedTuple):
@@ -124,3 +133,29 @@ def _find_doubles(wanted: list[Wanted], metrics_port: str) -> Iterator[Fault]:
             yield Fault(
                 "metrics_port", port, f"is also the port of --{setting.replace('_', '-')}", "Give each its own."
             )
+
+
+def find_flag_faults(options: Namespace) -> list[Fault]:
+    """A fault for each such flag whose value cannot be meant."""
+    return [*_users(options), *_outputs(options), *_certificates(options)]
+
+
+def _users(options: Namespace) -> Iterator[Fault]:
+    if options.num_users is not None and options.num_users < 1:
+        yield Fault("users", str(options.num_users), "are no users", "Give a number from 1.")
+
+
+def _outputs(options: Namespace) -> Iterator[Fault]:
+    """Locust makes the folder of such a file; it cannot where a file is in the way, or where it may not write."""
+    for name, flag in FILES.items():
+        path = getattr(options, name)
+        if path and (fault := check_folder(Path(path).parent)):
+            yield fault._replace(setting=flag, value=path, way_out="Name a file in a folder that you may write to.")
+
+
+def _certificates(options: Namespace) -> Iterator[Fault]:
+    """Of the page: Locust would listen, and serve nothing."""
+    for name in CERTIFICATES:
+        path = getattr(options, name)
+        if path and not is_file(path):
+            yield Fault(name, path, "is no file", "Give the path of a PEM file.")

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from loadgen.locust_plugin.progress import Now
+from loadgen.locust_plugin.display.progress import Now
 from loadgen.text.plain_text import new_console, one_line
 
 DRAW_SECONDS = 0.5

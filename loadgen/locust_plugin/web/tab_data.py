@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
-from loadgen.locust_plugin.progress import Progress
+from loadgen.locust_plugin.display.progress import Progress
 from loadgen.measure.ledger import Counted
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Outcome

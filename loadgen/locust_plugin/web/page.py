@@ -5,10 +5,10 @@ from typing import Any
 from flask import request
 from werkzeug.datastructures import ImmutableMultiDict
 
-from loadgen.locust_plugin.asking import Asking
-from loadgen.locust_plugin.form import as_field
-from loadgen.locust_plugin.guard import add_guard
 from loadgen.locust_plugin.patches import extend_template, wrap_view
+from loadgen.locust_plugin.preparation.asking import Asking
+from loadgen.locust_plugin.web.form import as_field
+from loadgen.locust_plugin.web.guard import add_guard
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import CREDENTIALS, Settings, is_set_on_page
 

@@ -3,11 +3,11 @@
 import sys
 from typing import Any
 
-from loadgen.locust_plugin.display import Display
+from loadgen.locust_plugin.display.progress import Progress
+from loadgen.locust_plugin.display.terminal import Display
 from loadgen.locust_plugin.ending import Ending
-from loadgen.locust_plugin.progress import Progress
-from loadgen.locust_plugin.tab import add_tab
-from loadgen.locust_plugin.tab_data import TabData, is_comparable
+from loadgen.locust_plugin.web.tab import add_tab
+from loadgen.locust_plugin.web.tab_data import TabData, is_comparable
 from loadgen.measure.ledger import Counted
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import run_in_thread

@@ -7,13 +7,13 @@ from typing import Any
 from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, WorkerRunner
 from werkzeug.datastructures import MultiDict
 
-from loadgen.locust_plugin.arguments import read_settings
+from loadgen.locust_plugin.command_line.arguments import read_settings
+from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
+from loadgen.locust_plugin.coordination.shapes import Conductor, PhaseShape
 from loadgen.locust_plugin.ending import find_faults
-from loadgen.locust_plugin.form import as_field, read_form
-from loadgen.locust_plugin.parser_errors import ParserErrors
 from loadgen.locust_plugin.patches import find_starts, quiet_phases
-from loadgen.locust_plugin.run_plan import cast, find_closed_flags, find_slow_start
-from loadgen.locust_plugin.shapes import Conductor, PhaseShape
+from loadgen.locust_plugin.preparation.run_plan import cast, find_closed_flags, find_slow_start
+from loadgen.locust_plugin.web.form import as_field, read_form
 from loadgen.measure.phase import Phase
 from loadgen.runtime.guarding import CANNOT_START
 from loadgen.runtime.leaving import leave

@@ -7,8 +7,8 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from loadgen.locust_plugin.command_line.text_lists import take_lists
 from loadgen.locust_plugin.patches import read_config_files
-from loadgen.locust_plugin.text_lists import take_lists
 from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.flags import SecretFlags

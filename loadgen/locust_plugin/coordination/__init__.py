@@ -1,0 +1,1 @@
+"""Locust's shapes, runners and network as the coordinator and the agents use them."""
