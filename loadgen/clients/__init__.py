@@ -1,7 +1,6 @@
-"""The twins: one operation in, one sample out."""
+"""What is called and timed: one operation in, one sample out. Each client layer is a folder."""
 
-from loadgen.clients.async_client import AsyncClient
-from loadgen.clients.base import ClosedError
-from loadgen.clients.sync_client import SyncClient
+from loadgen.clients.base import Client, ClosedError
+from loadgen.clients.layers import Layer, find_layer
 
-__all__ = ["AsyncClient", "ClosedError", "SyncClient"]
+__all__ = ["Client", "ClosedError", "Layer", "find_layer"]

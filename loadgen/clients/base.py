@@ -1,7 +1,7 @@
-"""What both twins share: the clock readings around a call, and the sample made of them."""
+"""What the clients of all layers share: the clock readings around a call, and the sample made of them."""
 
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from itertools import count
 from time import perf_counter
@@ -11,13 +11,6 @@ from loadgen.clients.outcomes import outcome_of
 from loadgen.datasets import Checks
 from loadgen.measure.operation import NAMES_AT_MOST, STAGES_AT_MOST, Names, Operation
 from loadgen.measure.sample import NO_STAGES, Mode, Outcome, Sample
-
-OPERATIONS = (
-    Operation("search"),
-    Operation("insert", writes=True),
-    Operation("delete", writes=True),
-)
-"""What MilvusVectorStore does."""
 
 
 class ClosedError(BaseException):
@@ -81,15 +74,15 @@ class Client:
     """Counts the operations in flight and makes one sample of each. Calls may overlap, also from several threads."""
 
     mode: Mode
-    operations: ClassVar[tuple[Operation, ...]] = OPERATIONS
-    """Operations of the client, besides those that a locustfile measures."""
+    operations: ClassVar[tuple[Operation, ...]]
+    """Operations of its layer, besides those that a locustfile measures."""
 
     def __init__(self, emit: Callable[[Sample], None], checks: Checks | None = None, variant: str = "") -> None:
         self._emit = emit
         self.variant = variant or self.mode.value
         """Name of the variant whose samples it makes; the mode where nothing else is compared."""
         self._checks = checks or Checks()
-        self.operation_names, self.stage_names = new_operation_names(), new_stage_names()
+        self.operation_names, self.stage_names = name_operations(self.operations), new_stage_names()
         """Those of the process's run, where a user shares them with all others."""
         self.refused: frozenset[str] = frozenset()
         """Operations that its user has not declared: the run may share its collection because they do not occur."""
@@ -198,6 +191,6 @@ def new_stage_names() -> Names:
     return Names("stage", STAGES_AT_MOST)
 
 
-def new_operation_names() -> Names:
-    """The names of a run's operations: those of the client, and room for others."""
-    return Names("operation", NAMES_AT_MOST, [operation.name for operation in OPERATIONS])
+def name_operations(operations: Iterable[Operation]) -> Names:
+    """The names of these operations, and room for others."""
+    return Names("operation", NAMES_AT_MOST, [operation.name for operation in operations])

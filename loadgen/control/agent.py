@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
-from loadgen.clients.base import new_operation_names, new_stage_names
+from loadgen.clients.base import new_stage_names
+from loadgen.clients.layers import new_operation_names
 from loadgen.control.arrivals import LOOK, Arrivals
 from loadgen.control.calls import Responder
 from loadgen.control.messages import (

@@ -14,7 +14,7 @@ from loadgen.results.figures import load_level
 from loadgen.results.record import Comparison, RunRecord, VariantRecord
 from loadgen.results.series import Series, find_series, percentile
 from loadgen.results.verdict import Explanation, explain
-from loadgen.settings.variants import CLIENTS
+from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.text.plain_text import one_line
 
 REPLICATES_AT_LEAST = 400
@@ -100,7 +100,7 @@ class Summary:
     def is_plain(self) -> bool:
         """True where the names say everything: modes of the default client that differ in nothing else."""
         return all(
-            one is not None and one.name == one.mode.value and one.client == CLIENTS[0] and not one.settings
+            one is not None and one.name == one.mode.value and one.client == DEFAULT_CLIENT and not one.settings
             for one in self.variants.values()
         )
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 VARIANTS_AT_MOST = 8
 ModeName = Literal["sync", "async"]
 MODES: tuple[ModeName, ...] = ("sync", "async")
-CLIENTS = ("llamaindex",)
-"""The layers that can be called; the first is the default."""
+CLIENTS = {"llamaindex": "loadgen.clients.llamaindex"}
+"""The layers that can be called, and the module of each, imported at its first use; the first is the default."""
+DEFAULT_CLIENT = next(iter(CLIENTS))
 RESERVED = ("any", "invalid", "no difference", "other")
 """Words with another meaning where a variant's name may be."""
 PER_VARIANT = (
@@ -49,14 +50,14 @@ class Variant:
 
     name: str
     mode: ModeName
-    client: str = CLIENTS[0]
+    client: str = DEFAULT_CLIENT
     given: Mapping[str, str] = field(default_factory=dict)
     """Its own settings, by their names, as text."""
 
     @property
     def text(self) -> str:
         """The variant as a user would type it, without name and defaults."""
-        client = "" if self.client == CLIENTS[0] else f"{self.client}/"
+        client = "" if self.client == DEFAULT_CLIENT else f"{self.client}/"
         own = (f"{name.replace('_', '-')}={_quote(value)}" for name, value in self.given.items())
         return " ".join([f"{client}{self.mode}", *own])
 
@@ -106,7 +107,7 @@ def parse_variant(text: str) -> Variant:
         given[name] = value
     if faults:
         raise SettingsError(faults)
-    variant = Variant("", "async" if head["mode"] == "async" else "sync", head["client"] or CLIENTS[0], given)
+    variant = Variant("", "async" if head["mode"] == "async" else "sync", head["client"] or DEFAULT_CLIENT, given)
     return Variant((head["name"] or "").strip(), variant.mode, variant.client, given)
 
 

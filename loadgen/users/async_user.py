@@ -7,7 +7,7 @@ from typing import Any
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from loadgen.clients import AsyncClient
+from loadgen.clients.llamaindex import AsyncClient
 from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopDiedError
 from loadgen.users.base import LoadUser
@@ -25,17 +25,11 @@ class AsyncUser(LoadUser):
 
     abstract = True
     mode = Mode.ASYNC
-    client_type = AsyncClient
     client: AsyncClient
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.client = self.timed_client = AsyncClient(
-            self.process_state.store_for(self.variant, self.number),
-            self.process_state.queue.put,
-            self.process_state.checks,
-            self.variant,
-        )
+        self.client = self.timed_client = self._make_client()
         self._share_names()
         self._task: asyncio.Task[None] | None = None
         self._unpaused = 0

@@ -14,7 +14,7 @@ from locust import User
 from locust.exception import RescheduleTaskImmediately, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
-from loadgen.clients.base import Client
+from loadgen.clients import Client, find_layer
 from loadgen.measure.operation import Operation, OperationNameError, check_name
 from loadgen.measure.phase import BURST_OPERATIONS, Phase
 from loadgen.measure.sample import Mode
@@ -38,7 +38,6 @@ class LoadUser(User):  # type: ignore[misc]
     mode: ClassVar[Mode]
     style: ClassVar[str] = ""
     """For bursts: `sync`, `threads` or `async`; empty for users that go on until they are stopped."""
-    client_type: ClassVar[type[Client]]
     operations: ClassVar[Sequence[Operation | str] | None] = None
     """What its tasks perform: operations of the client by name, and user-defined operations.
 
@@ -67,13 +66,19 @@ class LoadUser(User):  # type: ignore[misc]
         self._joined = process_state.joining()
         self._ended = Event()
 
+    def _make_client(self) -> Any:
+        """A client of its variant's layer and its own mode."""
+        state = self.process_state
+        make: Callable[..., Client] = state.layer_for(self.variant).clients[self.mode]
+        return make(state.store_for(self.variant, self.number), state.queue.put, state.checks, self.variant)
+
     def _share_names(self) -> None:
         """All users of a process take their names from one list, which is bounded."""
         self.timed_client.operation_names = self.process_state.operation_names
         self.timed_client.stage_names = self.process_state.stage_names
         if self.operations is not None and not self.style:
             declared = {one.name for one in self.performs()}
-            self.timed_client.refused = frozenset({one.name for one in self.client_type.operations} - declared)
+            self.timed_client.refused = frozenset({one.name for one in self.timed_client.operations} - declared)
 
     @classmethod
     def performs(cls) -> tuple[Operation, ...]:
@@ -81,7 +86,7 @@ class LoadUser(User):  # type: ignore[misc]
 
         Raises ValueError for what is no operation.
         """
-        known = {one.name: one for one in cls.client_type.operations}
+        known = {one.name: one for one in find_layer().operations}
         if cls.style:
             return tuple(one for name, one in known.items() if name in BURST_OPERATIONS)
         if cls.operations is None:

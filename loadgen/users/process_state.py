@@ -9,7 +9,8 @@ from itertools import count
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
-from loadgen.clients.base import new_operation_names, new_stage_names
+from loadgen.clients.base import new_stage_names
+from loadgen.clients.layers import Layer, find_layer, new_operation_names
 from loadgen.datasets import Checks
 from loadgen.measure.errors import ErrorKind, ErrorLog
 from loadgen.measure.health import Beat
@@ -20,6 +21,7 @@ from loadgen.measure.sample import Mode
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.users.listeners import Listeners
 
 logger = logging.getLogger(__name__)
@@ -62,6 +64,8 @@ class ProcessState:
     """Fingerprint of the data that each of the stores saw when it was opened, by variant."""
     variants: Mapping[str, Settings] = field(default_factory=dict)
     """The settings of each variant; others use the settings of the run."""
+    clients: Mapping[str, str] = field(default_factory=dict)
+    """The name of the client layer of each variant; others use the default."""
     queries: list[Any] = field(default_factory=list)
     own_queries: Mapping[str, list[Any]] = field(default_factory=dict)
     """Queries of variants that differ from the run in top k or output fields."""
@@ -197,6 +201,10 @@ class ProcessState:
     def settings_for(self, variant: str) -> Settings:
         """The settings of a variant."""
         return self.variants.get(variant, self.settings)
+
+    def layer_for(self, variant: str) -> Layer:
+        """The client layer of a variant."""
+        return find_layer(self.clients.get(variant, DEFAULT_CLIENT))
 
     def queries_for(self, variant: str) -> list[Any]:
         """The prepared queries of a variant."""

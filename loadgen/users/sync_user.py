@@ -6,7 +6,7 @@ from typing import Any
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from loadgen.clients import SyncClient
+from loadgen.clients.llamaindex import SyncClient
 from loadgen.measure.sample import Mode
 from loadgen.users.base import LoadUser
 from loadgen.users.measuring import SyncCall
@@ -18,17 +18,11 @@ class SyncUser(LoadUser):
 
     abstract = True
     mode = Mode.SYNC
-    client_type = SyncClient
     client: SyncClient
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.client = self.timed_client = SyncClient(
-            self.process_state.store_for(self.variant, self.number),
-            self.process_state.queue.put,
-            self.process_state.checks,
-            self.variant,
-        )
+        self.client = self.timed_client = self._make_client()
         self._share_names()
         self._woken = threading.Event()
 

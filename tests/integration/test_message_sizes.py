@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from llama_index.core.schema import TextNode
 
-from loadgen.clients import AsyncClient, SyncClient
+from loadgen.clients.llamaindex import AsyncClient, SyncClient
 from loadgen.clients.outcomes import describe
 from loadgen.datasets import Dataset, InsertStream
 from loadgen.measure.sample import Mode, Outcome, Sample

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymilvus import MilvusClient
 
-from loadgen.clients import SyncClient
+from loadgen.clients.llamaindex import SyncClient
 from loadgen.datasets import Dataset, InsertStream
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.milvus.store import StoreError, close_stores, open_stores, to_node, to_query

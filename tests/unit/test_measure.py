@@ -11,8 +11,8 @@ import pytest
 from locust import task
 from locust.exception import RescheduleTaskImmediately, StopUser
 
-from loadgen.clients import AsyncClient, SyncClient
 from loadgen.clients.base import ClosedError, UndeclaredError, UnfinishedError
+from loadgen.clients.llamaindex import AsyncClient, SyncClient
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.operation import NAMES_AT_MOST, STAGES_AT_MOST, Operation, OperationNameError
 from loadgen.measure.phase import Phase

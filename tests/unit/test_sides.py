@@ -11,7 +11,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from loadgen.clients import AsyncClient, SyncClient
+from loadgen.clients.llamaindex import AsyncClient, SyncClient
 from loadgen.control.merged import MergedLedger
 from loadgen.datasets import Checks, GroundTruth
 from loadgen.measure.health import Beat, Health

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from loadgen.clients.llamaindex.asking import ask_async, ask_sync, count_async, count_sync
 from loadgen.datasets import (
     Answer,
     Dataset,
@@ -16,7 +17,7 @@ from loadgen.datasets import (
     find_neighbours,
 )
 from loadgen.measure.sample import Mode
-from loadgen.milvus.store import ask_async, ask_sync, count_async, count_sync, to_query
+from loadgen.milvus.store import to_query
 from loadgen.runtime.loop import LoopThread
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import decides_answers

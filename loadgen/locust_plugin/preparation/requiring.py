@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from loadgen.clients.base import OPERATIONS
+from loadgen.clients import find_layer
 from loadgen.locust_plugin.preparation.run_plan import STYLES, modes_of
 from loadgen.measure.operation import NAME, Operation
 from loadgen.measure.phase import BURST_OPERATIONS, burst_phases
@@ -52,7 +52,7 @@ Problem = tuple[str, str]
 def _find_operation(
     one: Requirement, kinds: Collection[type[Any]], variants: Collection[Variant], *, bursts: bool
 ) -> Iterator[Problem]:
-    client = {operation.name for operation in OPERATIONS}
+    client = {operation.name for one in variants for operation in find_layer(one.client).operations}
     performed = {kind: _names(kind) for kind in kinds}
     known = sorted(set().union(*performed.values()) or client)
     if one.operation not in {*known, *client}:

@@ -111,6 +111,7 @@ class Resources:
             variants = {name: own for name, own in _settings_by_variant(settings).items() if own[0] in modes}
             process_state.settings = settings
             process_state.variants = {name: own for name, (_, own) in variants.items()}
+            process_state.clients = {one.name: one.client for one in find_variants(settings)}
             _make_queries(process_state, dataset)
             process_state.nodes = Nodes(InsertStream(dataset, worker))
             _open_stores(process_state, variants)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from loadgen.clients import find_layer
 from loadgen.measure.operation import NAMES_AT_MOST, Operation
 from loadgen.measure.phase import Phase, burst_phases, open_phases, timed_phases
 from loadgen.measure.sample import Mode
@@ -135,7 +136,7 @@ def _find_undeclarable(everyone: Sequence[type[Any]]) -> list[Fault]:
         except ValueError as error:
             way_out = 'Write for example operations = ("search", Operation("ask", stages=("generate",))).'
             faults.append(Fault("user-classes", kind.__name__, f"declares operations, but {error}", way_out))
-    names |= {one.name for kind in everyone for one in kind.client_type.operations}  # always known, whoever declares
+    names |= {one.name for one in find_layer().operations}  # always known, whoever declares
     if len(names) > NAMES_AT_MOST:
         problem = f"have {len(names)} operations with those of the client, and a run may have {NAMES_AT_MOST}"
         shown = ", ".join(kind.__name__ for kind in everyone)

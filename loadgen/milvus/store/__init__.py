@@ -1,7 +1,6 @@
 """MilvusVectorStore, prepared once and opened many times."""
 
 from loadgen.milvus.store.arguments import quiet_client_log, store_arguments
-from loadgen.milvus.store.asking import ask_async, ask_sync, count_async, count_sync
 from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.lease import Lease
 from loadgen.milvus.store.loading import LoadingLine
@@ -17,12 +16,8 @@ __all__ = [
     "ServerInfo",
     "StoreError",
     "aclose_stores",
-    "ask_async",
-    "ask_sync",
     "check_server",
     "close_stores",
-    "count_async",
-    "count_sync",
     "open_stores",
     "prepare",
     "quiet_client_log",

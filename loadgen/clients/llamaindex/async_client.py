@@ -1,27 +1,18 @@
 """The asyncio twin: `aquery`, `async_add` and `adelete` of MilvusVectorStore."""
 
-from collections.abc import Callable
 from typing import Any
 
 from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryResult
-from llama_index.vector_stores.milvus import MilvusVectorStore
 
-from loadgen.clients.base import Client
-from loadgen.datasets import Checks
-from loadgen.measure.sample import Mode, Sample
+from loadgen.clients.llamaindex.store_client import StoreClient
+from loadgen.measure.sample import Mode
 
 
-class AsyncClient(Client):
+class AsyncClient(StoreClient):
     """One user's client. A failed operation is a sample with its outcome, and None here; nothing is raised."""
 
     mode = Mode.ASYNC
-
-    def __init__(
-        self, store: MilvusVectorStore, emit: Callable[[Sample], None], checks: Checks | None = None, variant: str = ""
-    ) -> None:
-        super().__init__(emit, checks, variant)
-        self._store = store
 
     async def search(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult | None:
         """Find the nearest neighbours; the sample's rows are the hits. Further arguments are the store's."""
