@@ -8,7 +8,7 @@ from typing import Protocol
 
 from loadgen.datasets import GroundTruth
 from loadgen.measure.flow import hangs
-from loadgen.measure.operation_stats import percentile
+from loadgen.measure.histograms import percentile
 from loadgen.measure.phase import Phase
 from loadgen.measure.window import Window
 from loadgen.settings.model import Settings

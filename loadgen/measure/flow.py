@@ -6,7 +6,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from loadgen.measure.operation_stats import HIGHEST, LOWEST, MICROSECONDS, new_histogram, sum_up
+from loadgen.measure.histograms import HIGHEST, LOWEST, MICROSECONDS, new_histogram, sum_up
 
 HANGING = 2.0
 """Factor over the longest finished operation from which an unfinished one is reported as a stall."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from loadgen.measure.operation_stats import count_above, percentile
+from loadgen.measure.histograms import count_above, percentile
 
 MICROSECONDS = 1_000_000
 WATCHED_AT_LEAST = 0.5

@@ -1,27 +1,16 @@
 """The operations of one kind in one phase: how they ended, and mergeable histograms of what they took."""
 
-import base64
-import math
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-from hdrh.codec import PayloadHeader
 from hdrh.histogram import HdrHistogram
-from numpy.typing import NDArray
 
+from loadgen.measure.histograms import find_values, make_histogram, pack, percentile, sum_up, unpack
 from loadgen.measure.sample import Outcome, OutcomeClass, Sample
 
-LOWEST, HIGHEST, DIGITS = 1, 600_000_000, 3
-"""Histograms count microseconds from 1 us to 10 minutes, with three digits."""
-MICROSECONDS = 1_000_000
-EXTERNAL_HEADER, LONGEST_PAYLOAD = 8, 1 << 18
-"""Bytes before the packed part of an encoded histogram, and bytes that this unpacks to at most."""
-EXACT_BITS = 11
-"""Significant bits for three digits: below 2^11 every microsecond has a separate bucket."""
 CLASSES = {
     outcome: OutcomeClass.TIMEOUT
     if outcome is Outcome.TIMEOUT
@@ -32,37 +21,6 @@ CLASSES = {
 }
 WAITED_FOR = (OutcomeClass.ANSWERED, OutcomeClass.TIMEOUT)
 """The classes that percentiles are of: a user has waited for a timeout as well."""
-
-
-def new_histogram() -> HdrHistogram:
-    """An empty histogram of microseconds."""
-    return HdrHistogram(LOWEST, HIGHEST, DIGITS)
-
-
-def decode_histogram(text: str) -> HdrHistogram:
-    """A histogram of `new_histogram` that was encoded. Raises ValueError for a text that is none, however it is made.
-
-    A short text may unpack to gigabytes, or ask for a histogram of as many: neither is done.
-    """
-    try:
-        unpacked = zlib.decompressobj().decompress(base64.b64decode(text)[EXTERNAL_HEADER:], LONGEST_PAYLOAD)
-        header = PayloadHeader.from_buffer_copy(unpacked)
-        kind = (header.lowest_trackable_value, header.highest_trackable_value, header.significant_figures)
-        fits = len(unpacked) < LONGEST_PAYLOAD and kind == (LOWEST, HIGHEST, DIGITS)
-        histogram = HdrHistogram.decode(text) if fits else None
-    except Exception as error:  # noqa: BLE001 - whatever zlib and the codec say of a text that is none
-        raise ValueError(f"is no histogram ({error})") from None
-    if histogram is None or np.ctypeslib.as_array(histogram.counts).min() < 0:
-        raise ValueError("is no histogram of this tool's")
-    return histogram
-
-
-def find_values(seconds: NDArray[np.float64]) -> list[int]:
-    """Each time as the lowest microsecond of the histogram's bucket that it belongs to."""
-    micro = np.clip(np.rint(seconds * MICROSECONDS), LOWEST, HIGHEST).astype(np.int64)
-    shift = np.maximum(np.frexp(micro)[1] - EXACT_BITS, 0)
-    values: list[int] = ((micro >> shift) << shift).tolist()
-    return values
 
 
 class Times:
@@ -81,12 +39,12 @@ class Times:
     @property
     def service(self) -> HdrHistogram:
         """From when an operation started."""
-        return _make_histogram(self._service)
+        return make_histogram(self._service)
 
     @property
     def response(self) -> HdrHistogram:
         """From when an operation was due."""
-        return _make_histogram(self._service if self._response is None else self._response)
+        return make_histogram(self._service if self._response is None else self._response)
 
     def add_all(self, samples: Sequence[Sample]) -> None:
         """Count the times of some samples."""
@@ -95,9 +53,9 @@ class Times:
         scheduled = np.array([sample.scheduled for sample in samples])
         if self._response is None and not np.array_equal(started, scheduled):
             self._response = self._service.copy()
-        self._service.update(find_values(finished - started))
+        self._service.update(find_values(finished - started).tolist())
         if self._response is not None:
-            self._response.update(find_values(finished - scheduled))
+            self._response.update(find_values(finished - scheduled).tolist())
 
     def merge(self, other: Self) -> None:
         """Add what another one counted."""
@@ -109,34 +67,16 @@ class Times:
 
     def as_message(self) -> dict[str, bytes | None]:
         """Packed buckets for the way to the master; no response times where they are the service times."""
-        response = None if self._response is None else _pack(self._response)
-        return {"service": _pack(self._service), "response": response}
+        response = None if self._response is None else pack(self._response)
+        return {"service": pack(self._service), "response": response}
 
     @classmethod
     def from_message(cls, message: Mapping[str, bytes | None]) -> Self:
         """The inverse of `as_message`."""
         made = cls()
-        made._service = _unpack(message["service"] or b"")
-        made._response = None if message["response"] is None else _unpack(message["response"])
+        made._service = unpack(message["service"] or b"")
+        made._response = None if message["response"] is None else unpack(message["response"])
         return made
-
-
-def _make_histogram(counts: Mapping[int, int]) -> HdrHistogram:
-    histogram = new_histogram()
-    for value, count in counts.items():
-        histogram.record_value(value, count)
-    return histogram
-
-
-def _pack(counts: Mapping[int, int]) -> bytes:
-    """Buckets and how often each occurred, as two runs of unsigned 32-bit numbers: 8 bytes a bucket."""
-    numbers = np.array([[*counts.keys()], [*counts.values()]], dtype="<u4")
-    return numbers.tobytes()
-
-
-def _unpack(packed: bytes) -> Counter[int]:
-    values, counts = np.frombuffer(packed, dtype="<u4").reshape(2, -1).tolist()
-    return Counter(dict(zip(values, counts, strict=True)))
 
 
 @dataclass(slots=True)
@@ -168,7 +108,7 @@ class OperationStats:
             for stage, took in sample.stages.items():
                 seconds.setdefault(stage, []).append(took)
         for stage, all_of_it in seconds.items():
-            self.stages.setdefault(stage, Counter()).update(find_values(np.array(all_of_it)))
+            self.stages.setdefault(stage, Counter()).update(find_values(np.array(all_of_it)).tolist())
 
     def merge(self, other: Self) -> None:
         """Add what others counted."""
@@ -186,7 +126,7 @@ class OperationStats:
             "outcomes": {str(outcome): count for outcome, count in self.outcomes.items()},
             "nested": {str(outcome): count for outcome, count in self.nested.items()},
             "rows": self.rows,
-            "stages": {stage: _pack(times) for stage, times in self.stages.items()},
+            "stages": {stage: pack(times) for stage, times in self.stages.items()},
             "times": {str(kind): times.as_message() for kind, times in self.times.items()},
         }
 
@@ -196,7 +136,7 @@ class OperationStats:
         outcomes = Counter({Outcome(name): count for name, count in message["outcomes"].items()})
         times = {OutcomeClass(name): Times.from_message(told) for name, told in message["times"].items()}
         nested = Counter({Outcome(name): count for name, count in message["nested"].items()})
-        stages = {name: _unpack(told) for name, told in message["stages"].items()}
+        stages = {name: unpack(told) for name, told in message["stages"].items()}
         return cls(outcomes, nested, message["rows"], times, stages)
 
     @property
@@ -216,7 +156,7 @@ class OperationStats:
 
     def stage(self, name: str) -> HdrHistogram:
         """Times of one stage in microseconds."""
-        return _make_histogram(self.stages[name])
+        return make_histogram(self.stages[name])
 
     @property
     def service(self) -> HdrHistogram:
@@ -239,48 +179,3 @@ def _by_outcome(samples: Sequence[Sample]) -> dict[Outcome, Sequence[Sample]]:
     if not [True for sample in samples if sample.outcome is not first]:
         return {first: samples}
     return {outcome: some for outcome in Outcome if (some := [one for one in samples if one.outcome is outcome])}
-
-
-def percentile(histogram: HdrHistogram, percent: float) -> float:
-    """Seconds, as the package's own `get_value_at_percentile`, in a tenth of its time; nan where it is empty."""
-    total = histogram.get_total_count()
-    if not total:
-        return math.nan
-    lowest, widths, counts = _occupied(histogram)
-    wanted = max(int(min(percent, 100.0) * total / 100 + 0.5), 1)
-    place = int(np.searchsorted(np.cumsum(counts), wanted))
-    return float(lowest[place] + widths[place] - 1) / MICROSECONDS
-
-
-def mean(histogram: HdrHistogram) -> float:
-    """Mean in seconds, as the package's own `get_mean_value`, in a hundredth of its time; nan where it is empty."""
-    lowest, widths, counts = _occupied(histogram)
-    return float((lowest + widths // 2) @ counts) / int(counts.sum()) / MICROSECONDS if len(counts) else math.nan
-
-
-def count_above(histogram: HdrHistogram, seconds: float) -> int:
-    """How many of its times were longer, to the histogram's three digits."""
-    lowest, widths, counts = _occupied(histogram)
-    return int(counts[lowest + widths - 1 > seconds * MICROSECONDS].sum())
-
-
-def _occupied(histogram: HdrHistogram) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Lowest value, width and count of the buckets that are not empty, ascending: to walk over all takes 0.1 s."""
-    every = np.ctypeslib.as_array(histogram.counts)
-    index = np.flatnonzero(every)
-    half = histogram.sub_bucket_half_count
-    bucket = np.maximum((index >> histogram.sub_bucket_half_count_magnitude) - 1, 0)
-    in_bucket = np.where(index < half, index, (index & (half - 1)) + half)
-    shift = bucket + histogram.unit_magnitude
-    return in_bucket << shift, np.int64(1) << shift, every[index].astype(np.int64)
-
-
-def sum_up(histograms: Iterable[HdrHistogram]) -> HdrHistogram:
-    """All in one: the one there is, itself, or a new histogram."""
-    some = list(histograms)
-    if len(some) == 1:
-        return some[0]
-    total = new_histogram()
-    for histogram in some:
-        total.add(histogram)
-    return total

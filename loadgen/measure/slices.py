@@ -1,6 +1,6 @@
 """What was answered in short pieces of a phase, small enough to be sent and fine enough for quantiles."""
 
-import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -8,13 +8,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgen.measure.histograms import COARSE_BITS, find_values, pack, unpack
+
 Floats = NDArray[np.float64]
 
-SHORTEST, LONGEST, WIDTH = 1e-6, 600.0, 1.02
-"""Slices count times from 1 us to 10 minutes in buckets 2 % wide: a quantile is less than 1 % off."""
-PER_LOG = 1 / math.log(WIDTH)
-OFFSET = -math.log(SHORTEST) * PER_LOG
-LAST_BUCKET = int(math.log(LONGEST) * PER_LOG + OFFSET)
+PLACE_BITS = 32
+"""Bits of a bucket's lowest microsecond in a number that has the slice above them."""
 SLICES_AT_LEAST = 5
 
 
@@ -31,60 +30,48 @@ class SliceStats:
     """Length of the slice."""
     operations: int = 0
     """Answered ones: they are the throughput."""
-    buckets: dict[int, int] = field(default_factory=dict)
-    """Number of times by bucket; bucket i begins at SHORTEST x WIDTH^i seconds."""
+    buckets: Counter[int] = field(default_factory=Counter)
+    """Number of times by the lowest microsecond of their bucket (`find_values` with `COARSE_BITS`)."""
 
     def add(self, seconds: float, answered: bool = True) -> None:
         """Count one operation that took so long; one that is not `answered` (a timeout) only adds its time."""
-        bucket = int(math.log(seconds) * PER_LOG + OFFSET) if SHORTEST < seconds < LONGEST else 0
-        if seconds >= LONGEST:
-            bucket = LAST_BUCKET
-        self.count(bucket, 1, answered)
-
-    def count(self, bucket: int, number: int, answered: bool = True) -> None:
-        """Count operations whose bucket is known; those that are not `answered` only add their times."""
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + number
-        if answered:
-            self.operations += number
+        add_times([self], np.zeros(1), np.array([seconds]), answered)
 
     def merge(self, other: Self) -> None:
         """Add another worker's counts of the same slice: the operations add up, the seconds are the same ones."""
         self.seconds = max(self.seconds, other.seconds)
         self.operations += other.operations
-        for bucket, count in other.buckets.items():
-            self.buckets[bucket] = self.buckets.get(bucket, 0) + count
+        self.buckets.update(other.buckets)
 
     def as_message(self) -> dict[str, Any]:
-        """Plain values for msgpack or JSON."""
-        numbers = {"buckets": list(self.buckets), "counts": list(self.buckets.values())}
-        return {"seconds": self.seconds, "operations": self.operations} | numbers
+        """Plain values for msgpack."""
+        return {"seconds": self.seconds, "operations": self.operations, "buckets": pack(self.buckets)}
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """The inverse of `as_message`."""
-        buckets = dict(zip(message["buckets"], message["counts"], strict=True))
-        return cls(message["seconds"], message["operations"], buckets)
+        return cls(message["seconds"], message["operations"], unpack(message["buckets"]))
 
     def times_as_text(self) -> str:
-        """The numbers by bucket in one line, such as `460:3 461:12`."""
+        """The numbers by the lowest microsecond of their bucket in one line, such as `9216:3 9344:12`."""
         return " ".join(f"{bucket}:{count}" for bucket, count in sorted(self.buckets.items()))
 
     @classmethod
     def from_text(cls, seconds: float, operations: int, times: str) -> Self:
         """A slice whose buckets were written by `times_as_text`."""
         numbers = list(map(int, times.replace(":", " ").split()))
-        return cls(seconds, operations, dict(zip(numbers[::2], numbers[1::2], strict=True)))
+        return cls(seconds, operations, Counter(dict(zip(numbers[::2], numbers[1::2], strict=True))))
 
 
 def add_times(pieces: Sequence[SliceStats], places: Floats, seconds: Floats, answered: bool) -> None:
     """Count a batch of operations: where each ended (0 to 1 of the phase), and its duration."""
-    buckets = (np.log(np.clip(seconds, SHORTEST, LONGEST)) * PER_LOG + OFFSET).astype(np.int64)
-    buckets = np.where(seconds >= LONGEST, LAST_BUCKET, np.where(seconds <= SHORTEST, 0, buckets))
     numbers = np.minimum((places * len(pieces)).astype(np.int64), len(pieces) - 1)
-    cells, counts = np.unique(numbers * (LAST_BUCKET + 1) + buckets, return_counts=True)
+    cells, counts = np.unique((numbers << PLACE_BITS) + find_values(seconds, COARSE_BITS), return_counts=True)
     for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
-        number, bucket = divmod(cell, LAST_BUCKET + 1)
-        pieces[number].count(bucket, count, answered)
+        piece = pieces[cell >> PLACE_BITS]
+        piece.buckets[cell & ((1 << PLACE_BITS) - 1)] += count
+        if answered:
+            piece.operations += count
 
 
 def slices_as_message(slices: Mapping[str, Sequence[SliceStats]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:

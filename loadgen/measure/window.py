@@ -131,7 +131,7 @@ class Window:
         self._add_up()
         return {
             "phase": self.phase.as_message(),
-            "tallies": [
+            "operations": [
                 {"variant": variant, "operation": operation} | stats.as_message()
                 for (variant, operation), stats in self._operation_stats.items()
             ],
@@ -146,7 +146,7 @@ class Window:
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """One agent's part of a phase, the inverse of `as_message`."""
         part = cls(Phase.from_message(message["phase"]), 0.0)
-        for entry in message["tallies"]:
+        for entry in message["operations"]:
             part._operation_stats[entry["variant"], entry["operation"]] = OperationStats.from_message(entry)
         for operation, pieces in message["slices"].items():
             mine = part._pieces(operation)

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from loadgen.measure.operation_stats import MICROSECONDS
+from loadgen.measure.histograms import MICROSECONDS
 from loadgen.reports.drawing import HEIGHT, WIDTH, Chart, add_legend, legend_height
 from loadgen.reports.limits import LEVELS_DRAWN, choose, say_chosen
 from loadgen.reports.ratios import ratio_chart

@@ -8,7 +8,7 @@ from functools import partial
 from hdrh.histogram import HdrHistogram
 from matplotlib.figure import Figure
 
-from loadgen.measure.operation_stats import mean
+from loadgen.measure.histograms import mean
 from loadgen.reports.limits import LEVELS_DRAWN, choose, say_chosen
 from loadgen.reports.summary import Row, Summary, label
 from loadgen.reports.tables import Cells, Table, make_table, milliseconds

@@ -29,11 +29,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.measure.slices import OFFSET, PER_LOG, SliceStats
+from loadgen.measure.histograms import COARSE_BITS, MICROSECONDS, bucket_widths
+from loadgen.measure.slices import SliceStats
 
 Floats = NDArray[np.float64]
 
 QUANTILES = (0.5, 0.99)
+ROUNDED = 0.5
+"""Microseconds that a bucket begins below its lowest value, as times are rounded to whole ones."""
 STATISTICS = 1 + len(QUANTILES)
 PHASES_IN_FULL = 64
 """Phases up to which each has as many replicates as the whole."""
@@ -97,7 +100,7 @@ def resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> F
 
 def _find_quantiles(pieces: Sequence[SliceStats], weights: Floats) -> Floats:
     """Logarithms of p50 and p99, in rows as `weights` (rows, slices); between the edges of a bucket they are even."""
-    used = np.array(sorted(set().union(*(piece.buckets for piece in pieces))))
+    used = np.array(sorted(set().union(*(piece.buckets for piece in pieces))), dtype=np.int64)
     table = np.zeros((len(pieces), len(used)))
     for row, piece in zip(table, pieces, strict=True):
         row[np.searchsorted(used, list(piece.buckets))] = list(piece.buckets.values())
@@ -105,13 +108,14 @@ def _find_quantiles(pieces: Sequence[SliceStats], weights: Floats) -> Floats:
     # A replicate of empty slices has no times: it gets those of the phase.
     summed[summed[:, -1] == 0] = summed[0]
     rows = np.arange(len(summed))
+    widths = bucket_widths(used, COARSE_BITS)
     columns: list[Floats] = []
     for quantile in QUANTILES:
         rank = quantile * summed[:, -1]
         at = np.argmax(summed >= rank[:, None], axis=1)
         before = np.where(at > 0, summed[rows, at - 1], 0.0)
         part = (rank - before) / (summed[rows, at] - before)
-        columns.append((used[at] + part - OFFSET) / PER_LOG)
+        columns.append(np.log((used[at] - ROUNDED + part * widths[at]) / MICROSECONDS))
     return np.column_stack(columns)
 
 

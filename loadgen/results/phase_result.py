@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from hdrh.histogram import HdrHistogram
 
 from loadgen.measure.errors import TaskErrors
-from loadgen.measure.operation_stats import MICROSECONDS, OperationStats, count_above, mean, percentile
+from loadgen.measure.histograms import MICROSECONDS, count_above, mean, percentile
+from loadgen.measure.operation_stats import OperationStats
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from hdrh.histogram import HdrHistogram
 
-from loadgen.measure import operation_stats
-from loadgen.measure.operation_stats import decode_histogram, new_histogram
+from loadgen.measure import histograms
+from loadgen.measure.histograms import decode_histogram, new_histogram
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome
 from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
@@ -132,7 +132,7 @@ def mean_recall(parts: Iterable[OperationRecord]) -> float | None:
 
 def percentile(times: HdrHistogram, percent: float) -> float | None:
     """Seconds that so many per cent took at most; None where there is none."""
-    value = operation_stats.percentile(times, percent)
+    value = histograms.percentile(times, percent)
     return None if math.isnan(value) else value
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Self
 
-from loadgen.measure.operation_stats import MICROSECONDS, new_histogram
+from loadgen.measure.histograms import MICROSECONDS, new_histogram
 
 MARK = "figures "
 """How a line of standard output starts that is meant for the benchmark."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from loadgen.measure.operation_stats import new_histogram
+from loadgen.measure.histograms import new_histogram
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.measure.slices import SliceStats
 from loadgen.results.record import (

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.measure.sample import Mode
-from loadgen.measure.slices import PER_LOG, SHORTEST, SliceStats
+from loadgen.measure.slices import SliceStats, add_times
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
 from loadgen.results.comparison import Comparison, Ratio, compare_phases
 
@@ -61,14 +61,10 @@ def simulate(machine: Machine, rng: np.random.Generator) -> list[SlicedPhase]:
 
 
 def stats(owner: NDArray[np.int64], seconds: NDArray[np.float64], count: int) -> list[SliceStats]:
-    """What `SliceStats.add` would count, all at once."""
-    width = 2_000
-    cells = owner * width + np.floor(np.log(seconds / SHORTEST) * PER_LOG).astype(np.int64)
-    operation_stats = [SliceStats(1.0) for _ in range(count)]
-    for cell, number in zip(*(found.tolist() for found in np.unique(cells, return_counts=True)), strict=True):
-        operation_stats[cell // width].buckets[cell % width] = number
-        operation_stats[cell // width].operations += number
-    return operation_stats
+    """Slices of 1 s: `owner` is the number of the slice in which each operation ended."""
+    slices = [SliceStats(1.0) for _ in range(count)]
+    add_times(slices, (owner + 0.5) / count, seconds, answered=True)
+    return slices
 
 
 def compare_often(machine: Machine, times: int, prior: PhaseNoise | None = None) -> list[Comparison]:

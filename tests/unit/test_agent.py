@@ -121,7 +121,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Process:
 
 def count(body: Any) -> int:
     """Operations in a report, in phases and outside of them."""
-    inside = [stats["outcomes"] for window in body["windows"] for stats in window["tallies"]]
+    inside = [stats["outcomes"] for window in body["windows"] for stats in window["operations"]]
     return sum(sum(ends.values()) for ends in (*inside, *(part["outcomes"] for part in body["outside"])))
 
 

@@ -1,6 +1,5 @@
 """Ratios of simulated phases whose truth is known."""
 
-import json
 import math
 from collections.abc import Sequence
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 from loadgen.measure.sample import Mode
-from loadgen.measure.slices import PER_LOG, SHORTEST, SliceStats
+from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
 from loadgen.results.comparison import (
     MODES,
@@ -235,8 +234,8 @@ def test_times_out_of_range_are_counted_at_the_ends() -> None:
         piece.add(seconds)
     assert piece.operations == 8
     assert sorted(piece.buckets.values()) == [4, 4]
-    assert min(piece.buckets) == 0
-    assert SHORTEST * math.exp(max(piece.buckets) / PER_LOG) == pytest.approx(600, rel=0.02)
+    assert min(piece.buckets) == 1
+    assert max(piece.buckets) == pytest.approx(600_000_000, rel=0.016)
 
 
 def test_a_timeout_adds_its_time_but_no_throughput() -> None:
@@ -247,7 +246,7 @@ def test_a_timeout_adds_its_time_but_no_throughput() -> None:
     assert sum(piece.buckets.values()) == 2
 
 
-def test_tallies_of_two_workers_add_up_to_those_of_one_and_survive_the_way() -> None:
+def test_slices_of_two_workers_add_up_to_those_of_one_and_survive_the_way() -> None:
     rng = np.random.default_rng(6)
     times = rng.lognormal(-5, 1, 1_000).tolist()
     one, left, right = SliceStats(1.0), SliceStats(1.0), SliceStats(0.9)
@@ -255,7 +254,6 @@ def test_tallies_of_two_workers_add_up_to_those_of_one_and_survive_the_way() -> 
         one.add(seconds)
         (left if at % 3 else right).add(seconds)
     assert SliceStats.from_message(msgpack.unpackb(msgpack.packb(one.as_message()))) == one
-    assert SliceStats.from_message(json.loads(json.dumps(one.as_message()))) == one
     merged = SliceStats.from_message(left.as_message())
     merged.merge(SliceStats.from_message(right.as_message()))
     assert merged == one

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from loadgen.cli.main import main
-from loadgen.measure.operation_stats import HIGHEST, LOWEST, decode_histogram, new_histogram
+from loadgen.measure.histograms import HIGHEST, LOWEST, decode_histogram, new_histogram
 from loadgen.measure.slices import SliceStats
 from loadgen.reports.html import to_html
 from loadgen.reports.markdown import to_markdown

@@ -9,8 +9,8 @@ import pytest
 from loadgen.control.merged import MergedLedger
 from loadgen.measure.errors import KINDS, OTHER, ErrorKind
 from loadgen.measure.health import new_lags
+from loadgen.measure.histograms import new_histogram
 from loadgen.measure.ledger import Counted, Ledger
-from loadgen.measure.operation_stats import new_histogram
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, OutcomeClass, Sample
 from tests.unit.beats import watch

@@ -7,12 +7,23 @@ from typing import Any
 
 import msgpack
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgen.control.merged import MergedLedger
+from loadgen.measure.histograms import (
+    COARSE_BITS,
+    EXACT_BITS,
+    HIGHEST,
+    LOWEST,
+    bucket_widths,
+    find_values,
+    pack,
+    unpack,
+)
 from loadgen.measure.ledger import Ledger
-from loadgen.measure.operation_stats import HIGHEST, LOWEST, Times, _pack, _unpack, find_values
+from loadgen.measure.operation_stats import Times
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Check
 from loadgen.measure.sample import Mode, Outcome, Sample
@@ -64,7 +75,7 @@ def seen(ledger: MergedLedger) -> dict[str, Any]:
     return {
         "windows": {
             number: {
-                "tallies": {kind: (stats.outcomes, stats.rows) for kind, stats in window.operation_stats.items()},
+                "operations": {kind: (stats.outcomes, stats.rows) for kind, stats in window.operation_stats.items()},
                 "times": {
                     (*kind, place): (times.service.encode(), times.response.encode())
                     for kind, stats in window.operation_stats.items()
@@ -171,24 +182,23 @@ counts = st.dictionaries(st.integers(LOWEST, HIGHEST), st.integers(1, 2**32 - 1)
 
 @given(counts)
 def test_packed_buckets_are_the_same_unpacked(buckets: dict[int, int]) -> None:
-    packed = _pack(buckets)
-    assert _unpack(packed) == buckets
+    packed = pack(buckets)
+    assert unpack(packed) == buckets
     assert len(packed) == 8 * len(buckets)
 
 
 seconds = st.floats(0.0, 700.0)
 
 
-@given(st.lists(seconds, min_size=1, max_size=30))
-def test_every_time_has_the_lowest_microsecond_of_a_bucket_that_is_at_most_a_thousandth_wide(
-    times: list[float],
-) -> None:
-    values = find_values(np.array(times))
-    for time, value in zip(times, values, strict=True):
+@pytest.mark.parametrize(("bits", "widest"), [(EXACT_BITS, 1 / 1000), (COARSE_BITS, 1 / 64)])
+@given(times=st.lists(seconds, min_size=1, max_size=30))
+def test_every_time_has_the_lowest_microsecond_of_its_bucket(bits: int, widest: float, times: list[float]) -> None:
+    values = find_values(np.array(times), bits)
+    for time, value, width in zip(times, values, bucket_widths(values, bits), strict=True):
         micro = min(max(round(time * 1e6), LOWEST), HIGHEST)
-        assert value <= micro
-        assert micro - value <= micro / 1000
-    assert find_values(np.array(values) / 1e6) == values, "it is in its own bucket"
+        assert value <= micro < value + width
+        assert width <= max(value * widest, 1)
+    assert (find_values(values / 1e6, bits) == values).all(), "it is in its own bucket"
 
 
 timed = st.tuples(seconds, st.sampled_from([0.0, 0.0, 0.25]))

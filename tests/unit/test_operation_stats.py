@@ -7,7 +7,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from loadgen.measure.health import new_lags
-from loadgen.measure.operation_stats import count_above, mean, new_histogram, percentile
+from loadgen.measure.histograms import count_above, mean, new_histogram, percentile
 
 RANDOM = np.random.default_rng(7)
 TIMES = [

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from loadgen.measure.sample import Outcome
+from loadgen.measure.slices import SliceStats
 from loadgen.results.record import SCHEMA_VERSION, RecordError, check_folder, make_folder, read_record, write_record
 from loadgen.settings.faults import Fault
 from tests.unit.record_support import comparison, operation, phase, record
@@ -237,6 +238,23 @@ def test_a_record_of_schema_4_is_read_with_nothing_in_the_keys_that_came_later(t
     strip_schema_5(written)
     assert written | {"schema_version": 4} == values, "nothing else has changed"
     assert json.loads(path.read_text())["schema_version"] == 4, "the file is left alone"
+
+
+def test_the_slices_of_a_record_of_schema_4_keep_their_times(tmp_path: Path) -> None:
+    """Bucket i of schema 4 began at 1e-6 x 1.02^i seconds."""
+    path, values = as_schema_4(tmp_path)
+    old = {0: 1e-6, 465: 0.01, 698: 1.0, 1020: 590.0}
+    values["phases"][0]["operations"][0]["slices"] = [
+        {"seconds": 1.0, "operations": 10, "times": " ".join(f"{number}:{number + 1}" for number in old)},
+        {"seconds": 1.0, "operations": 0, "times": ""},
+    ]
+    path.write_text(json.dumps(values))
+    full, empty = read_record(path).phases[0].operations[0].slices
+    found = SliceStats.from_text(1.0, 10, full.times).buckets
+    assert list(found.values()) == [number + 1 for number in old]
+    for lowest, seconds in zip(found, old.values(), strict=True):
+        assert lowest / 1e6 == pytest.approx(seconds, rel=0.03)
+    assert empty.times == ""
 
 
 @pytest.mark.parametrize("key", ["task_errors_outside", "phases"])

@@ -33,8 +33,9 @@ class Slice(Part):
     """Its length."""
     operations: Count
     """Answered ones."""
-    times: Annotated[str, Field(pattern=r"^([0-9]{1,4}:[0-9]{1,15}( [0-9]{1,4}:[0-9]{1,15})*)?$")]
-    """Response times of answered operations and timeouts as `bucket:count`; bucket i begins at 1e-6 x 1.02^i s."""
+    times: Annotated[str, Field(pattern=r"^([0-9]{1,9}:[0-9]{1,15}( [0-9]{1,9}:[0-9]{1,15})*)?$")]
+    """Response times of answered operations and timeouts as `microseconds:count`: the buckets of an HDR histogram with
+    7 significant bits, each named by its lowest microsecond and at most 1.6 % wide."""
 
 
 class Counted(Part):

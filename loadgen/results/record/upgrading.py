@@ -1,8 +1,12 @@
 """Run records of earlier versions, given the keys that came later."""
 
 from collections.abc import Callable
+from re import fullmatch
 from typing import Any
 
+import numpy as np
+
+from loadgen.measure.histograms import COARSE_BITS, MICROSECONDS, find_values
 from loadgen.results.record.model import SCHEMA_VERSION
 
 Values = dict[str, Any]
@@ -49,7 +53,24 @@ def _manifest_from_4(manifest: Values) -> Values:
 def _phase_from_4(phase: Values) -> Values:
     generator = phase.get("generator")
     watched = {"generator": {"watched_share": None} | generator} if isinstance(generator, dict) else {}
-    return {"users_gone": 0, "task_errors": [], "variant": phase.get("mode")} | phase | watched
+    operations = phase.get("operations")
+    parts = {"operations": [*map(_operation_from_4, operations)]} if isinstance(operations, list) else {}
+    return {"users_gone": 0, "task_errors": [], "variant": phase.get("mode")} | phase | watched | parts
+
+
+def _operation_from_4(operation: Any) -> Any:
+    slices = operation.get("slices") if isinstance(operation, dict) else None
+    return operation | {"slices": [*map(_slice_from_4, slices)]} if isinstance(slices, list) else operation
+
+
+def _slice_from_4(piece: Any) -> Any:
+    """Schema 5 names a slice's buckets by microseconds; bucket i of schema 4 began at 1e-6 x 1.02^i seconds."""
+    times = piece.get("times") if isinstance(piece, dict) else None
+    if not isinstance(times, str) or not fullmatch(OLD_TIMES, times):
+        return piece
+    buckets, counts = np.array(times.replace(":", " ").split(), dtype=np.int64).reshape(-1, 2).T
+    middles = find_values(OLD_WIDTH ** (buckets + 0.5) / MICROSECONDS, COARSE_BITS)
+    return piece | {"times": " ".join(f"{middle}:{count}" for middle, count in zip(middles, counts, strict=True))}
 
 
 def _comparison_from_4(comparison: Values) -> Values:
@@ -63,6 +84,8 @@ def _comparison_from_4(comparison: Values) -> Values:
     return sides | kept | named
 
 
+OLD_WIDTH = 1.02
+OLD_TIMES = r"([0-9]{1,4}:[0-9]{1,15} ?)*"
 RENAMED = {"sync_value": "baseline_value", "async_value": "variant_value"}
 VERDICTS = {"sync": "baseline", "async": "variant"}
 
