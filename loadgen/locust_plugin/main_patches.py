@@ -68,13 +68,15 @@ def prepare_locust_main(check: Callable[[Any], None]) -> None:
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # until `repair_locust_main` listens to it
         signal.signal(signal.SIGTERM, _leave_at_once)
     start = _Start(check)
-    locust.main.time = Instead(time, sleep=_sleep)
-    locust.main.os = Instead(os, waitpid=gevent.os.waitpid)
-    locust.main.sys = Instead(sys, exit=start.exit)
-    locust.main.gevent = Instead(gevent, fork=start.fork)
-    locust.main.get_parser = partial(start.get_parser, locust.main.get_parser)
-    locust.main.load_locustfile_pytest = _refuse_without_users
-    locust.main.setup_logging = partial(_setup_logging, locust.main.setup_logging)
+    vars(locust.main).update(
+        time=Instead(time, sleep=_sleep),
+        os=Instead(os, waitpid=gevent.os.waitpid),
+        sys=Instead(sys, exit=start.exit),
+        gevent=Instead(gevent, fork=start.fork),
+        get_parser=partial(start.get_parser, locust.main.get_parser),
+        load_locustfile_pytest=_refuse_without_users,
+        setup_logging=partial(_setup_logging, locust.main.setup_logging),
+    )
 
 
 def _setup_logging(original: Callable[..., None], *given: Any) -> None:
@@ -155,9 +157,11 @@ def repair_locust_main(interrupt: "Interrupt", runner: Any, decide: Callable[[in
         gevent.signal_handler(signal.SIGINT, interrupt, signal.SIGINT)
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt, StopTest)  # Locust tells of both; the hub need not
-    locust.main.time = Instead(time, sleep=_sleep)
-    locust.main.os = Instead(os, waitpid=gevent.os.waitpid)
-    locust.main.sys = Instead(sys, exit=partial(_exit, runner, decide))
+    vars(locust.main).update(
+        time=Instead(time, sleep=_sleep),
+        os=Instead(os, waitpid=gevent.os.waitpid),
+        sys=Instead(sys, exit=partial(_exit, runner, decide)),
+    )
     known = locust.main.gevent
     if not (isinstance(known, Instead) and known.replaces("signal_handler")):
         ours = gevent.signal_handler(signal.SIGTERM, interrupt, signal.SIGTERM)

@@ -39,10 +39,11 @@ def count_time_steadily() -> None:
         return
     ahead = time.time() - time.monotonic()
     steady = Instead(time, time=lambda: ahead + time.monotonic())
-    locust.runners.time = locust.stats.time = steady
+    for module in (locust.runners, locust.stats):
+        vars(module)["time"] = steady
 
 
-class RememberedNode(locust.runners.WorkerNode):  # type: ignore[misc]
+class RememberedNode(locust.runners.WorkerNode):
     """A worker as its master knows it, which remembers how often it was missing.
 
     Locust sets a worker that says nothing for three heartbeats to `missing`, and back with the next one, which may come
@@ -66,7 +67,7 @@ class RememberedNode(locust.runners.WorkerNode):  # type: ignore[misc]
 
 def remember_absences() -> None:
     """Have masters make their workers of that class. Idempotent."""
-    locust.runners.WorkerNode = RememberedNode
+    vars(locust.runners)["WorkerNode"] = RememberedNode
 
 
 def wait_before_users(is_ready: Callable[[Any], bool]) -> None:
@@ -90,7 +91,7 @@ def wait_before_users(is_ready: Callable[[Any], bool]) -> None:
             logger.error("No users were started: this worker was not made ready within %g s", READY_WITHIN)
 
     start_worker.waits = True  # type: ignore[attr-defined]
-    WorkerRunner.start_worker = start_worker
+    WorkerRunner.start_worker = start_worker  # type: ignore[method-assign] # a patch
 
 
 def leave_workers_to_coordinator(runner: Any, is_held: Callable[[], bool], has_plan: Callable[[], bool]) -> None:
