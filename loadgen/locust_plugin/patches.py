@@ -34,13 +34,12 @@ logger = logging.getLogger("loadgen")
 
 def sleep_on_hub(sleep: Callable[[float], None]) -> None:
     """`time.sleep` and `os.waitpid` stall the hub where gevent has not patched them: no worker is ever seen (#2765)."""
-    locust.main.time = Instead(time, sleep=sleep)
-    locust.main.os = Instead(os, waitpid=gevent.os.waitpid)
+    vars(locust.main).update(time=Instead(time, sleep=sleep), os=Instead(os, waitpid=gevent.os.waitpid))
 
 
 def exit_through(leave: Callable[..., NoReturn]) -> None:
     """A command that could not start and a run that failed both exit with 1 (as in #1922): `leave` tells them apart."""
-    locust.main.sys = Instead(sys, exit=leave)
+    vars(locust.main)["sys"] = Instead(sys, exit=leave)
 
 
 def fork_through(fork: Callable[[], int]) -> None:
@@ -63,7 +62,7 @@ def check_options(require: Callable[[], object], check: Callable[[Any], object])
 
 def refuse_pytest_files(refuse: Callable[[str], NoReturn]) -> None:
     """A locustfile without users is searched for tests of pytest, whose users cannot run here (#3200)."""
-    locust.main.load_locustfile_pytest = refuse
+    vars(locust.main)["load_locustfile_pytest"] = refuse
 
 
 def set_up_logging(then: Callable[[], object]) -> None:
@@ -111,15 +110,17 @@ def count_time_steadily() -> None:
     if isinstance(locust.runners.time, Instead):
         return
     ahead = time.time() - time.monotonic()
-    locust.runners.time = locust.stats.time = Instead(time, time=lambda: ahead + time.monotonic())
+    steady = Instead(time, time=lambda: ahead + time.monotonic())
+    for module in (locust.runners, locust.stats):
+        vars(module)["time"] = steady
 
 
 def remember_absences() -> None:
     """Have masters make their workers of the class below (#1158). Idempotent."""
-    locust.runners.WorkerNode = RememberedNode
+    vars(locust.runners)["WorkerNode"] = RememberedNode
 
 
-class RememberedNode(locust.runners.WorkerNode):  # type: ignore[misc]
+class RememberedNode(locust.runners.WorkerNode):
     """A worker goes from missing back to running with its next heartbeat, maybe 1 ms later, and no trace (#1158)."""
 
     absences: ClassVar[Counter[str]] = Counter()
@@ -152,7 +153,7 @@ def wait_before_users(wait: Callable[[Any], bool]) -> None:
             original(self, user_classes_count, **kwargs)
 
     start_worker.waits = True  # type: ignore[attr-defined]
-    WorkerRunner.start_worker = start_worker
+    WorkerRunner.start_worker = start_worker  # type: ignore[method-assign] # a patch
 
 
 def leave_workers_to_coordinator(runner: Any, is_held: Callable[[], bool], has_plan: Callable[[], bool]) -> None:

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from loadgen.measure.sample import Mode
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 Dashes = str | tuple[float, tuple[float, ...]]
 """As matplotlib takes it: a name, or an offset and the lengths of dashes and gaps."""
@@ -55,7 +59,7 @@ def place_looks(names: Iterable[str]) -> dict[str, int]:
 
 INK = "#222222"
 FAINT = "#d0d0d0"
-FIGURE = {
+FIGURE: "dict[RcKeyType, Any]" = {
     "svg.fonttype": "none",  # text stays text: small, searchable, sharp
     "svg.hashsalt": "loadgen",
     "text.parse_math": False,

@@ -31,7 +31,7 @@ class NoBurstError(Exception):
     """The tasks of a user that is there for a burst do not run one."""
 
 
-class LoadUser(User):  # type: ignore[misc]
+class LoadUser(User):
     """A Locust user whose tasks run off the hub, where only a greenlet waits for its end."""
 
     abstract = True
@@ -198,8 +198,9 @@ class LoadUser(User):  # type: ignore[misc]
         if not self.process_state.outlast(self._ended.wait):
             self.abandon()
             self._ended.wait(1.0)
-        self._greenlet.join(1.0)
-        self._group.killone(self._greenlet)
+        if self._greenlet is not None:  # as it is from `start` on
+            self._greenlet.join(1.0)
+            self._group.killone(self._greenlet)
         return True
 
     # What the runtimes do differently

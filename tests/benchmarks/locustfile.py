@@ -146,7 +146,7 @@ class Switching(Turns):
         Figures("bare", mode, users, self._counter.operations, 0, seconds, math.nan, math.nan, self._cpu).tell()
 
 
-@events.init.add_listener
+@events.init.add_listener  # type: ignore[untyped-decorator] # no types in Locust
 def take_turns(environment: Any, **_: Any) -> None:
     planned = environment.shape_class
     kind = Switching if "BENCH_SINKS" in os.environ else Turns

@@ -15,7 +15,7 @@ from locust import constant, events, runners
 runners.HEARTBEAT_LIVENESS = int(os.environ["HEARTBEATS"])
 
 
-@events.init.add_listener
+@events.init.add_listener  # type: ignore[untyped-decorator] # no types in Locust
 def _watch(environment: Any, **_: Any) -> None:
     if pause := os.environ.get("PAUSE"):
         for kind in environment.user_classes:

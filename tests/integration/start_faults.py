@@ -98,7 +98,7 @@ if "START_FAULT" in os.environ:  # not in the tests, which read the tables
         _break(_step, *_place.split())
 
 
-@events.init.add_listener
+@events.init.add_listener  # type: ignore[untyped-decorator] # no types in Locust
 def _note_role(environment: Any, **_: Any) -> None:
     global _role  # noqa: PLW0603 - one process has one
     _role = "worker" if environment.parsed_options.worker else "leader"

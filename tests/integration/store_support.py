@@ -53,9 +53,11 @@ def count_rows(uri: str, collection: str) -> int:
 
 def make_foreign(uri: str, collection: str, dim: int, rows: int) -> None:
     """A collection that another program has made and filled."""
-    from llama_index.core.schema import TextNode
+    from llama_index.core.schema import BaseNode, TextNode
 
-    nodes = [TextNode(id_=f"foreign{number}", text="f", embedding=[float(number + 1)] * dim) for number in range(rows)]
+    nodes: list[BaseNode] = [
+        TextNode(id_=f"foreign{number}", text="f", embedding=[float(number + 1)] * dim) for number in range(rows)
+    ]
     store = MilvusVectorStore(uri=uri, dim=dim, collection_name=collection, overwrite=True, use_async_client=False)
     store.add(nodes)
 

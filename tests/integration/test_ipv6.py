@@ -41,13 +41,13 @@ def test_both_modes_search_at_an_ipv6_address(uri: str) -> None:
     assert prepare_for(settings).rows == 200
     query = to_query(Dataset(settings).queries()[0], settings)
     stores = open_stores(settings, Mode.SYNC)
-    found = [stores[0].query(query).ids]
+    found = [stores[0].query(query).ids or []]
     close_stores(stores)
 
     async def ask() -> list[str]:
         stores = open_stores(settings, Mode.ASYNC)
         await warm_stores(stores)
-        ids = list((await stores[0].aquery(query)).ids)
+        ids = (await stores[0].aquery(query)).ids or []
         await aclose_stores(stores)
         return ids
 

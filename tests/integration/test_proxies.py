@@ -67,13 +67,13 @@ def test_loopback_is_reached_without_a_proxy_by_every_client(lite_uri: str, prox
         replayed = settings.model_copy(update={"host": replay.uri})
         query = to_query(Dataset(settings).queries()[0], settings)
         stores = open_stores(replayed, Mode.SYNC)
-        found = [len(stores[0].query(query).ids)]
+        found = [len(stores[0].query(query).ids or [])]
         close_stores(stores)
 
         async def ask() -> int:
             stores = open_stores(replayed, Mode.ASYNC)
             await warm_stores(stores)
-            ids = (await stores[0].aquery(query)).ids
+            ids = (await stores[0].aquery(query)).ids or []
             await aclose_stores(stores)
             return len(ids)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import grpc
 import psutil
 import pytest
+from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 from pymilvus.exceptions import MilvusException
 
@@ -58,6 +59,8 @@ def ask(settings: Settings, uri: str, query: VectorStoreQuery) -> tuple[list[str
         result = stores[0].query(query)
     finally:
         close_stores(stores)
+    assert result.ids is not None
+    assert result.similarities is not None
     return result.ids, result.similarities
 
 
@@ -90,7 +93,7 @@ def test_only_the_first_insert_reaches_the_server_and_the_store_is_not_confused(
     stores = open_stores(settings.model_copy(update={"host": replay.uri}), Mode.SYNC)
     try:
         for size in (2, 1, 5):
-            nodes = [to_node(next(stream)) for _ in range(size)]
+            nodes: list[BaseNode] = [to_node(next(stream)) for _ in range(size)]
             assert stores[0].add(nodes) == [node.node_id for node in nodes]
     finally:
         close_stores(stores)

@@ -130,6 +130,7 @@ def test_the_retries_are_set_for_every_operation_and_stay_out_of_the_requests(se
     store.add([node])
     store.upsert_mode = True
     store.add([node])
+    assert node.ref_doc_id is not None
     store.delete(node.ref_doc_id)
     close_stores([store])
     assert [type(request).__name__ for request in seen] == OPERATIONS

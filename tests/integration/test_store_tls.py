@@ -80,7 +80,7 @@ def found_by_both(settings: Settings) -> list[list[str]]:
     query = to_query(np.array(row.vector, dtype=np.float32), settings)
     stores = open_stores(settings, Mode.SYNC)
     try:
-        found = [stores[0].query(query).ids]
+        found = [stores[0].query(query).ids or []]
     finally:
         close_stores(stores)
 
@@ -88,7 +88,7 @@ def found_by_both(settings: Settings) -> list[list[str]]:
         stores = open_stores(settings, Mode.ASYNC)
         await warm_stores(stores)
         try:
-            return list((await stores[0].aquery(query)).ids)
+            return (await stores[0].aquery(query)).ids or []
         finally:
             await aclose_stores(stores)
 

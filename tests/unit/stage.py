@@ -67,7 +67,7 @@ class Stage:
         self.process_state = ProcessState(Settings(), self.queue, Ledger(), self.loop)
         self.process_state.stores = {mode: [store] for mode in Mode}
         self.process_state.queries = [SimpleNamespace(number=number) for number in range(1000)]
-        self.environment.loadgen = self.process_state
+        vars(self.environment)["loadgen"] = self.process_state
 
     def _deliver(self, samples: Any) -> None:
         self.samples.extend(samples)
@@ -75,6 +75,7 @@ class Stage:
 
     def start(self, users: int) -> None:
         self.runner.start(users, spawn_rate=users)
+        assert self.runner.spawning_greenlet is not None
         self.runner.spawning_greenlet.join()
 
     def wait_until(self, true: Callable[[], bool], what: str, within: float = 20.0) -> None:

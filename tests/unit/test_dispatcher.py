@@ -146,7 +146,7 @@ class AsyncMix(AsyncUser):
     done: ClassVar[Counter[str]] = Counter()
     lives: ClassVar[Counter[str]] = Counter()
 
-    async def on_start(self) -> None:
+    async def on_start(self) -> None:  # type: ignore[override] # Locust's awaits nothing
         self.lives["start"] += 1
 
     async def on_stop(self) -> None:

@@ -97,7 +97,7 @@ def test_samples_behind_one_whose_listener_waits_are_not_held_back() -> None:
     seen: list[float] = []
     event = RequestEvent(environment.events)
 
-    @environment.events.request.add_listener
+    @environment.events.request.add_listener  # type: ignore[untyped-decorator] # no types in Locust
     def _wait(**given: Any) -> None:
         if not seen:
             seen.append(-1.0)

@@ -32,7 +32,7 @@ class Measured:
     def __init__(self, mode: Mode, deadline: float = 10.0, seconds: float = 0.0) -> None:
         self.samples: list[Sample] = []
         self.store = CountingStore(seconds)
-        kind = SyncClient if mode is Mode.SYNC else AsyncClient
+        kind: type[Any] = SyncClient if mode is Mode.SYNC else AsyncClient
         self.client: Any = kind(self.store, self.samples.append)
         self.mode = mode
         self.deadline = deadline

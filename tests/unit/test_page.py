@@ -61,6 +61,7 @@ class Served:
         monkeypatch.setattr(self.runner, "start", lambda *_: None)
         monkeypatch.setattr(self.runner, "start_shape", lambda: None)
         dress_page(self.web_ui, self.asking)
+        assert self.web_ui.app is not None
         self.client = self.web_ui.app.test_client()
 
     def post(self, **form: str) -> dict[str, Any]:
@@ -249,6 +250,7 @@ def test_an_exception_in_locusts_handler_leaves_all_as_it_was(monkeypatch: pytes
 
 def test_a_locustfiles_own_routes_are_not_guarded(monkeypatch: pytest.MonkeyPatch) -> None:
     with page(monkeypatch, "--host", HOST) as served:
+        assert served.web_ui.app is not None
         served.web_ui.app.add_url_rule("/signed-in", "signed_in", lambda: "welcome", methods=["POST"])
         foreign = {"Origin": "https://login.example"}
         assert served.client.post("/signed-in", headers=foreign).status_code == 200

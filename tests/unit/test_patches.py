@@ -72,7 +72,7 @@ def report(run: str) -> dict[str, object]:
     """What a worker sends that has counted one operation and one failure."""
     environment, stats = Environment(), RequestStats()
     setup_distributed_stats_event_listeners(environment.events, stats)
-    stats.log_request("sync", "search", 1.0, 10)
+    stats.log_request("sync", "search", 1, 10)
     stats.log_error("sync", "search", ValueError("no"))
     data: dict[str, object] = {"loadgen": {"run_id": run}}
     environment.events.report_to_master.fire(client_id="one", data=data)

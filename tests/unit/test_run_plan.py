@@ -1,7 +1,7 @@
 """Which users play in which phases."""
 
 from argparse import Namespace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from locust import TaskSet, User, task
@@ -43,7 +43,7 @@ class Counted(Blocking):
 
 
 class Nested(Blocking):
-    tasks: ClassVar[list[type[TaskSet]]] = [TaskSet]
+    tasks = [TaskSet]  # noqa: RUF012 - no ClassVar in Locust
 
 
 class Greenlet(User):
@@ -60,7 +60,8 @@ class Mixed(SyncUser):
     class Writing(TaskSet):
         @task
         def insert(self) -> None:
-            [self.user.client.insert(nodes) for nodes in [self.user.next_nodes()]]
+            user: Any = self.user
+            [user.client.insert(nodes) for nodes in [user.next_nodes()]]
 
 
 class Searching(SyncUser):

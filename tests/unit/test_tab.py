@@ -38,6 +38,7 @@ def page(
     environment = Environment()
     runner = environment.create_local_runner()
     web_ui = environment.create_web_ui("", 0, web_base_path=base or None, web_login=login, delayed_start=True)
+    assert web_ui.app is not None
     web_ui.app.secret_key = "for this test"
     if login:
         web_ui.login_manager.user_loader(lambda _: None)

@@ -120,7 +120,7 @@ def test_a_child_task_that_exits_ends_its_user_and_not_the_loop() -> None:
 
 
 class AsyncBadStart(AsyncEscaping):
-    async def on_start(self) -> None:
+    async def on_start(self) -> None:  # type: ignore[override] # Locust's awaits nothing
         raise SystemExit
 
 
@@ -346,7 +346,7 @@ class AsyncBurst(AsyncUser):
     how: ClassVar[str] = ""
     begun: ClassVar[list[str]] = []
 
-    async def on_start(self) -> None:
+    async def on_start(self) -> None:  # type: ignore[override] # Locust's awaits nothing
         if self.how == "on_start":
             raise ValueError("on_start")
 
@@ -397,7 +397,7 @@ def test_the_phase_of_a_burst_is_over_when_its_user_is_however_that_ended(
 class AsyncCounted(AsyncUser):
     leaving: ClassVar[threading.Event] = threading.Event()
 
-    async def on_start(self) -> None:
+    async def on_start(self) -> None:  # type: ignore[override] # Locust's awaits nothing
         if self.number % 4 == 3:
             raise ValueError("no start")
 

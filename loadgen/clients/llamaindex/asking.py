@@ -9,6 +9,7 @@ from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQu
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.datasets import Answer
+from loadgen.milvus.store.opening import async_client_of
 
 IN_FLIGHT = 16
 """With Strong consistency each search waits for a tick of the server: together they wait once."""
@@ -39,7 +40,7 @@ def count_sync(store: MilvusVectorStore) -> int:
 
 async def count_async(store: MilvusVectorStore) -> int:
     """Rows that the async client counts."""
-    return int((await store.aclient.query(store.collection_name, **COUNT))[0]["count(*)"])
+    return int((await async_client_of(store).query(store.collection_name, **COUNT))[0]["count(*)"])
 
 
 def _answer(result: VectorStoreQueryResult) -> Answer:

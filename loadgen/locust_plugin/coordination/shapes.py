@@ -36,14 +36,14 @@ class Conductor(Protocol):
         """The plan cannot go on; what was measured is kept."""
 
 
-class PhaseShape(LoadTestShape):  # type: ignore[misc]
+class PhaseShape(LoadTestShape):
     """Phases one after another, each through zero users: Locust does not swap the users of two classes by itself.
 
     Locust asks `tick` what is to run; the answer is held back until something is to change.
     """
 
     def __init__(self, phases: Sequence[Phase], conductor: Conductor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # no types in Locust
         self._phases = tuple(phases)
         self._conductor = conductor
         self.rewind()

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Self
 
 import grpc
-from llama_index.core.schema import TextNode
+from llama_index.core.schema import BaseNode
 from llama_index.vector_stores.milvus import MilvusVectorStore
 from pymilvus.exceptions import MilvusException
 
@@ -56,7 +56,7 @@ class Loading:
         self._in_flight = settings.load_in_flight
         self._batch_size = settings.batch_size
         self._starts = iter(range(0, dataset.size, self._batch_size))
-        self._ahead: deque[list[TextNode]] = deque()
+        self._ahead: deque[list[BaseNode]] = deque()
         self._sending = threading.Event()
         self._maker = threading.Thread(target=self._make_ahead, name="loadgen-rows", daemon=True)
         self._maker.start()
@@ -96,7 +96,7 @@ class Loading:
             await self._add(store, nodes)
             self.loaded += len(nodes)
 
-    async def _add(self, store: MilvusVectorStore, nodes: list[TextNode]) -> None:
+    async def _add(self, store: MilvusVectorStore, nodes: list[BaseNode]) -> None:
         """Send one batch until it is accepted. A repeated one replaces the rows that the first may have left."""
         pause, again = FIRST_PAUSE, False
         while True:
@@ -120,7 +120,7 @@ class Loading:
                 return
             self._ahead.append(nodes)
 
-    def _make_next(self) -> list[TextNode]:
+    def _make_next(self) -> list[BaseNode]:
         """The next batch, empty after the last one."""
         start = next(self._starts, self._dataset.size)
         stop = min(start + self._batch_size, self._dataset.size)

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from llama_index.vector_stores.milvus import MilvusVectorStore
 from llama_index.vector_stores.milvus.base import IndexManagement
-from pymilvus import MilvusClient
+from pymilvus import AsyncMilvusClient, MilvusClient
 from pymilvus.exceptions import MilvusException
 
 from loadgen.measure.sample import Mode
@@ -46,6 +46,13 @@ def open_stores(settings: Settings, mode: Mode) -> list[MilvusVectorStore]:
     return stores
 
 
+def async_client_of(store: MilvusVectorStore) -> AsyncMilvusClient:
+    """The client that the store awaits. Raises ValueError for a store that was opened for blocking calls."""
+    if store.aclient is None:
+        raise ValueError(f"the store of '{store.collection_name}' has no async client")
+    return store.aclient
+
+
 def close_stores(stores: Iterable[MilvusVectorStore]) -> None:
     """Close the blocking clients; a second time does nothing."""
     for store in stores:
@@ -67,7 +74,7 @@ async def warm_stores(stores: Sequence[MilvusVectorStore]) -> list[str]:
     Without it the first operations of a store, when they come together, would each open a connection, and pymilvus
     would lose all but one of them.
     """
-    asked = (store.aclient.describe_collection(store.collection_name) for store in stores)
+    asked = (async_client_of(store).describe_collection(store.collection_name) for store in stores)
     return [_seen(described) for described in await asyncio.gather(*asked)]
 
 
