@@ -1,7 +1,10 @@
 """Functions with a call put around them, and modules with functions replaced for one other module only."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
+
+logger = logging.getLogger("loadgen")
 
 
 class Instead:
@@ -39,3 +42,16 @@ def unless(skip: Callable[[], bool], original: Callable[..., object]) -> Callabl
             original(*given, **named)
 
     return held
+
+
+def log_instead(kind: type[Exception], original: Callable[..., object]) -> Callable[..., None]:
+    """The function, whose exceptions of one kind are a line of the log, if they have a text, without a traceback."""
+
+    def caught(*given: Any, **named: Any) -> None:
+        try:
+            original(*given, **named)
+        except kind as error:
+            if str(error):
+                logger.error("%s", error)  # noqa: TRY400 - without a traceback
+
+    return caught

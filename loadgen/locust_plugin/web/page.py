@@ -5,7 +5,7 @@ from typing import Any
 from flask import request
 from werkzeug.datastructures import ImmutableMultiDict
 
-from loadgen.locust_plugin.patches import extend_template, wrap_view
+from loadgen.locust_plugin.patches import extend_template, list_fields_once, wrap_view
 from loadgen.locust_plugin.preparation.asking import Asking
 from loadgen.locust_plugin.web.form import as_field
 from loadgen.locust_plugin.web.guard import add_guard
@@ -28,6 +28,7 @@ def dress_page(web_ui: Any, asking: Asking) -> None:
     # The fields come in the model's order, group by group; Jinja would sort them by the alphabet.
     web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     add_guard(web_ui.app)
+    list_fields_once()
     _dress_template(web_ui, asking)
     wrap_view(web_ui, "locust.swarm", lambda start: _checked_start(web_ui, asking, start))
     wrap_view(web_ui, "locust.update_user", lambda edit: _checked_edit(asking, edit))
