@@ -1,4 +1,4 @@
-"""The operations of one kind in one phase: how they ended, and mergeable histograms of what they took."""
+"""The operations of one kind in one phase: their outcomes, and mergeable histograms of their times."""
 
 import base64
 import math
@@ -19,7 +19,7 @@ LOWEST, HIGHEST, DIGITS = 1, 600_000_000, 3
 """Histograms count microseconds from 1 us to 10 minutes, with three digits."""
 MICROSECONDS = 1_000_000
 EXTERNAL_HEADER, LONGEST_PAYLOAD = 8, 1 << 18
-"""Bytes before the packed part of an encoded histogram, and bytes that this unpacks to at most."""
+"""Bytes before the packed part of an encoded histogram, and the maximum size of that part unpacked."""
 EXACT_BITS = 11
 """Significant bits for three digits: below 2^11 every microsecond has a separate bucket."""
 CLASSES = {
@@ -31,7 +31,7 @@ CLASSES = {
     for outcome in Outcome
 }
 WAITED_FOR = (OutcomeClass.ANSWERED, OutcomeClass.TIMEOUT)
-"""The classes that percentiles are of: a user has waited for a timeout as well."""
+"""The classes included in percentiles: a user also waited for a timeout."""
 
 
 def new_histogram() -> HdrHistogram:
@@ -40,9 +40,9 @@ def new_histogram() -> HdrHistogram:
 
 
 def decode_histogram(text: str) -> HdrHistogram:
-    """A histogram of `new_histogram` that was encoded. Raises ValueError for a text that is none, however it is made.
+    """Decode a histogram of `new_histogram`. Raises ValueError for any invalid text.
 
-    A short text may unpack to gigabytes, or ask for a histogram of as many: neither is done.
+    A short text may unpack to gigabytes, or request a histogram of that size: both are refused.
     """
     try:
         unpacked = zlib.decompressobj().decompress(base64.b64decode(text)[EXTERNAL_HEADER:], LONGEST_PAYLOAD)
@@ -50,7 +50,7 @@ def decode_histogram(text: str) -> HdrHistogram:
         kind = (header.lowest_trackable_value, header.highest_trackable_value, header.significant_figures)
         fits = len(unpacked) < LONGEST_PAYLOAD and kind == (LOWEST, HIGHEST, DIGITS)
         histogram = HdrHistogram.decode(text) if fits else None
-    except Exception as error:  # noqa: BLE001 - whatever zlib and the codec say of a text that is none
+    except Exception as error:  # noqa: BLE001 - any error of zlib or the codec
         raise ValueError(f"is no histogram ({error})") from None
     if histogram is None or np.ctypeslib.as_array(histogram.counts).min() < 0:
         raise ValueError("is no histogram of this tool's")
@@ -58,7 +58,7 @@ def decode_histogram(text: str) -> HdrHistogram:
 
 
 def find_values(seconds: NDArray[np.float64]) -> list[int]:
-    """Each time as the lowest microsecond of the histogram's bucket that it belongs to."""
+    """Each time, rounded down to the lowest microsecond of its histogram bucket."""
     micro = np.clip(np.rint(seconds * MICROSECONDS), LOWEST, HIGHEST).astype(np.int64)
     shift = np.maximum(np.frexp(micro)[1] - EXACT_BITS, 0)
     values: list[int] = ((micro >> shift) << shift).tolist()
@@ -66,10 +66,10 @@ def find_values(seconds: NDArray[np.float64]) -> list[int]:
 
 
 class Times:
-    """Service and response times of one outcome class. In the closed model they are the same, and counted once.
+    """Service and response times of one outcome class. In the closed model they are equal, and counted once.
 
-    Counted are the buckets that occur, and histograms made of them when they are asked for: a sample costs a tenth of
-    what it costs to put it into a histogram, which is the same in the end.
+    Only occupied buckets are counted, and converted to a histogram on request. This costs a tenth per sample of adding
+    it to a histogram, with the same result.
     """
 
     __slots__ = ("_response", "_service")
@@ -100,7 +100,7 @@ class Times:
             self._response.update(find_values(finished - scheduled))
 
     def merge(self, other: Self) -> None:
-        """Add what another one counted."""
+        """Add the counts of another instance."""
         if self._response is None and other._response is not None:
             self._response = self._service.copy()
         if self._response is not None:
@@ -108,7 +108,7 @@ class Times:
         self._service.update(other._service)
 
     def as_message(self) -> dict[str, bytes | None]:
-        """Packed buckets for the way to the master; no response times where they are the service times."""
+        """Packed buckets to send to the master; without response times if these equal the service times."""
         response = None if self._response is None else _pack(self._response)
         return {"service": _pack(self._service), "response": response}
 
@@ -129,7 +129,7 @@ def _make_histogram(counts: Mapping[int, int]) -> HdrHistogram:
 
 
 def _pack(counts: Mapping[int, int]) -> bytes:
-    """Buckets and how often each occurred, as two runs of unsigned 32-bit numbers: 8 bytes a bucket."""
+    """Buckets, then their counts, as unsigned 32-bit numbers: 8 bytes per bucket."""
     numbers = np.array([[*counts.keys()], [*counts.values()]], dtype="<u4")
     return numbers.tobytes()
 
@@ -145,11 +145,11 @@ class OperationStats:
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     nested: Counter[Outcome] = field(default_factory=Counter)
-    """Of these, the ones that were part of other operations."""
+    """Of these, the nested ones."""
     rows: int = 0
     times: dict[OutcomeClass, Times] = field(default_factory=dict)
     stages: dict[str, Counter[int]] = field(default_factory=dict)
-    """Times of each stage of answered operations and timeouts, as `find_values` makes them."""
+    """Times of each stage of answered operations and timeouts, as returned by `find_values`."""
 
     def add_all(self, samples: Sequence[Sample]) -> None:
         """Count some samples."""
@@ -171,7 +171,7 @@ class OperationStats:
             self.stages.setdefault(stage, Counter()).update(find_values(np.array(all_of_it)))
 
     def merge(self, other: Self) -> None:
-        """Add what others counted."""
+        """Add the counts of other instances."""
         self.outcomes.update(other.outcomes)
         self.nested.update(other.nested)
         for stage, counts in other.stages.items():
@@ -181,7 +181,7 @@ class OperationStats:
             self.times.setdefault(kind, Times()).merge(times)
 
     def as_message(self) -> dict[str, Any]:
-        """Plain values for the way to the master."""
+        """Plain values to send to the master."""
         return {
             "outcomes": {str(outcome): count for outcome, count in self.outcomes.items()},
             "nested": {str(outcome): count for outcome, count in self.nested.items()},
@@ -201,7 +201,7 @@ class OperationStats:
 
     @property
     def totals(self) -> Counter[Outcome]:
-        """How the operations ended that were no part of others: what totals are of."""
+        """Outcomes of operations that are not nested, as used in totals."""
         return self.outcomes - self.nested
 
     @property
@@ -229,12 +229,12 @@ class OperationStats:
         return sum_up([self.times[kind].response for kind in WAITED_FOR if kind in self.times])
 
     def percentile(self, percent: float) -> float:
-        """Percentile of the response times of these operations, in seconds; nan without any."""
+        """Percentile of the response times of these operations, in seconds; nan if there are none."""
         return percentile(self.response, percent)
 
 
 def _by_outcome(samples: Sequence[Sample]) -> dict[Outcome, Sequence[Sample]]:
-    """In most cases all ended alike, which is quickly seen."""
+    """Usually all outcomes are equal, which is a fast path."""
     first = samples[0].outcome
     if not [True for sample in samples if sample.outcome is not first]:
         return {first: samples}
@@ -242,7 +242,7 @@ def _by_outcome(samples: Sequence[Sample]) -> dict[Outcome, Sequence[Sample]]:
 
 
 def percentile(histogram: HdrHistogram, percent: float) -> float:
-    """Seconds, as the package's own `get_value_at_percentile`, in a tenth of its time; nan where it is empty."""
+    """Percentile in seconds, as `get_value_at_percentile` of hdrh, in a tenth of its time; nan if empty."""
     total = histogram.get_total_count()
     if not total:
         return math.nan
@@ -253,19 +253,19 @@ def percentile(histogram: HdrHistogram, percent: float) -> float:
 
 
 def mean(histogram: HdrHistogram) -> float:
-    """Mean in seconds, as the package's own `get_mean_value`, in a hundredth of its time; nan where it is empty."""
+    """Mean in seconds, as `get_mean_value` of hdrh, in a hundredth of its time; nan if empty."""
     lowest, widths, counts = _occupied(histogram)
     return float((lowest + widths // 2) @ counts) / int(counts.sum()) / MICROSECONDS if len(counts) else math.nan
 
 
 def count_above(histogram: HdrHistogram, seconds: float) -> int:
-    """How many of its times were longer, to the histogram's three digits."""
+    """Number of longer times, to the histogram's three digits."""
     lowest, widths, counts = _occupied(histogram)
     return int(counts[lowest + widths - 1 > seconds * MICROSECONDS].sum())
 
 
 def _occupied(histogram: HdrHistogram) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Lowest value, width and count of the buckets that are not empty, ascending: to walk over all takes 0.1 s."""
+    """Lowest value, width and count of each occupied bucket, ascending; iterating over all buckets takes 0.1 s."""
     every = np.ctypeslib.as_array(histogram.counts)
     index = np.flatnonzero(every)
     half = histogram.sub_bucket_half_count
@@ -276,7 +276,7 @@ def _occupied(histogram: HdrHistogram) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def sum_up(histograms: Iterable[HdrHistogram]) -> HdrHistogram:
-    """All in one: the one there is, itself, or a new histogram."""
+    """The sum of some histograms; a single one is returned itself."""
     some = list(histograms)
     if len(some) == 1:
         return some[0]

@@ -1,4 +1,4 @@
-"""What was answered in short pieces of a phase, small enough to be sent and fine enough for quantiles."""
+"""Answers counted in short slices of a phase, small enough to send and fine enough for quantiles."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SHORTEST, LONGEST, WIDTH = 1e-6, 600.0, 1.02
-"""Slices count times from 1 us to 10 minutes in buckets 2 % wide: a quantile is less than 1 % off."""
+"""Slices count times from 1 us to 10 minutes in buckets 2 % wide, for quantiles within 1 %."""
 PER_LOG = 1 / math.log(WIDTH)
 OFFSET = -math.log(SHORTEST) * PER_LOG
 LAST_BUCKET = int(math.log(LONGEST) * PER_LOG + OFFSET)
@@ -25,17 +25,17 @@ def count_slices(seconds: float) -> int:
 
 @dataclass(slots=True)
 class SliceStats:
-    """What was answered in one slice (0.5 to 1 s) of a phase, of one operation. An empty slice is a slice, too."""
+    """The answers of one operation in one slice (0.5 to 1 s) of a phase. Empty slices count too."""
 
     seconds: float
     """Length of the slice."""
     operations: int = 0
-    """Answered ones: they are the throughput."""
+    """Answered operations, for the throughput."""
     buckets: dict[int, int] = field(default_factory=dict)
-    """Number of times by bucket; bucket i begins at SHORTEST x WIDTH^i seconds."""
+    """Counts by bucket; bucket i begins at SHORTEST x WIDTH^i seconds."""
 
     def add(self, seconds: float, answered: bool = True) -> None:
-        """Count one operation that took so long; one that is not `answered` (a timeout) only adds its time."""
+        """Count an operation with its duration; one that is not `answered` (a timeout) only adds its time."""
         bucket = int(math.log(seconds) * PER_LOG + OFFSET) if SHORTEST < seconds < LONGEST else 0
         if seconds >= LONGEST:
             bucket = LAST_BUCKET
@@ -48,7 +48,7 @@ class SliceStats:
             self.operations += number
 
     def merge(self, other: Self) -> None:
-        """Add another worker's counts of the same slice: the operations add up, the seconds are the same ones."""
+        """Add another worker's counts of the same slice: operations add up, the seconds are the same."""
         self.seconds = max(self.seconds, other.seconds)
         self.operations += other.operations
         for bucket, count in other.buckets.items():
@@ -66,7 +66,7 @@ class SliceStats:
         return cls(message["seconds"], message["operations"], buckets)
 
     def times_as_text(self) -> str:
-        """The numbers by bucket in one line, such as `460:3 461:12`."""
+        """The counts by bucket in one line, such as `460:3 461:12`."""
         return " ".join(f"{bucket}:{count}" for bucket, count in sorted(self.buckets.items()))
 
     @classmethod
@@ -88,7 +88,7 @@ def add_times(pieces: Sequence[SliceStats], places: Floats, seconds: Floats, ans
 
 
 def slices_as_message(slices: Mapping[str, Sequence[SliceStats]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:
-    """As plain values for the way to the master, by operation and number; those without an operation are left out."""
+    """Plain values to send to the master, by operation and number; empty slices are omitted."""
     return {
         operation: [(number, piece.as_message()) for number, piece in enumerate(pieces) if piece.buckets]
         for operation, pieces in slices.items()
