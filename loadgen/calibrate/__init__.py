@@ -1,4 +1,4 @@
-"""How far the figures can be trusted on this machine: known delays against what the tool reports of them."""
+"""How far the figures can be trusted on this machine: known delays against reported ones."""
 
 SECONDS = 2.0
 """Default length of a phase."""

@@ -17,11 +17,11 @@ from loadgen.text.plain_text import new_console
 
 VARIANTS = "async; async"
 PHASES = 8
-"""Of one run: two rounds of A B B A."""
+"""Phases of one run: two rounds of A B B A."""
 BASE, JITTER = 0.020, 0.005
-"""Seconds: each delay is the base and an exponential time with this mean, so that every phase has a p99 of its own."""
+"""Seconds: each delay is the base and an exponential time with this mean, so that p99 varies between phases."""
 CERTAINTY = 0.95
-"""What the intervals claim."""
+"""Nominal coverage of the intervals."""
 CHANCE = 0.02
 """Probability with which sound intervals may miss the target of one figure."""
 WIDTH = 120
@@ -41,21 +41,21 @@ class Interval:
 
     @property
     def contains_one(self) -> bool:
-        """True where no difference is claimed, which is right here."""
+        """True if no difference is claimed, which is correct here."""
         return self.low <= 1 <= self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run said of two sides that are the same. Ratios are None where a side was never answered."""
+    """The result of one run with two equal sides. Ratios are None if a side was never answered."""
 
     throughput: Interval | None
     p99: Interval | None
     invalid: tuple[str, ...]
-    """The reasons of an invalid comparison; empty where it is valid."""
+    """The reasons of an invalid comparison; empty if it is valid."""
 
     def contains_one(self, figure: str) -> bool:
-        """Whether the interval of `throughput` or `p99` contains 1; never that of an invalid comparison."""
+        """Whether the interval of `throughput` or `p99` contains 1; False for an invalid comparison."""
         interval: Interval | None = getattr(self, figure)
         return interval is not None and not self.invalid and interval.contains_one
 
@@ -72,12 +72,12 @@ class Count:
 
     @property
     def met(self) -> bool:
-        """True where it is often enough."""
+        """True if it is often enough."""
         return self.containing >= self.needed
 
 
 def needed(runs: int) -> int:
-    """How many of so many intervals have to contain 1: the 2 % quantile of the binomial law with p = 0.95.
+    """How many of `runs` intervals must contain 1: the 2 % quantile of the binomial law with p = 0.95.
 
     That is the smallest k with P(X <= k) >= 0.02: 17 of 20, which sound intervals miss with probability 0.016. Counting
     misses against the binomial law is Kupiec's test of coverage (1995, Techniques for verifying the accuracy of risk
@@ -118,7 +118,7 @@ def run_all(runs: int, seconds: float, driver: Driver, tell: Callable[[str], Non
 
 
 def read_run(record: RunRecord) -> Run:
-    """The one comparison of a run. Raises CalibrationError where it has none."""
+    """The one comparison of a run. Raises CalibrationError if it has none."""
     if len(record.comparisons) != 1:
         raise CalibrationError(f"one comparison was to be made, the record has {len(record.comparisons)}")
     (compared,) = record.comparisons

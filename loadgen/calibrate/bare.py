@@ -1,4 +1,4 @@
-"""The calls of MilvusVectorStore in bare loops, nothing around them but the clock: `python -m loadgen.calibrate.bare`.
+"""The calls of MilvusVectorStore in bare loops, with only the clock around them: `python -m loadgen.calibrate.bare`.
 
 Says `Phase N of M` on standard error before each phase, as a run does, and its figures as JSON on standard output.
 """
@@ -22,13 +22,13 @@ from loadgen.settings.model import Settings
 
 PERCENTS = (50.0, 95.0, 99.0, 99.9, 100.0)
 SETTLE = 0.1
-"""Seconds for the server to be told the delays of the next phase."""
+"""Seconds for the server to receive the delays of the next phase."""
 
 
 class Loops:
-    """Users that search one after another for one phase; only what ends after the warm-up counts.
+    """Users that search one after another for one phase; only searches that end after the warm-up count.
 
-    With a rate each search starts when it is due, the users taking turns; else as soon as the one before is answered.
+    With a rate each search starts when it is due, the users taking turns; otherwise once the previous one is answered.
     """
 
     def __init__(self, store: Any, queries: list[Any], settings: Settings, rate: float) -> None:
@@ -90,7 +90,7 @@ class Loops:
 
 
 def main() -> None:
-    """Run as many phases as there are to be: the settings as JSON, a number, and a rate (0: none)."""
+    """Run some phases. Arguments: the settings as JSON, the number of phases, and a rate (0: none)."""
     settings, phases, rate = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     queries = [to_query(vector, settings) for vector in Dataset(settings).queries()]
     loop, _ = new_event_loop()

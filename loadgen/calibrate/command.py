@@ -58,7 +58,7 @@ def _seconds(text: str) -> float:
 
 
 def calibrate(given: argparse.Namespace) -> int:
-    """Measure and print: 0, also where a target is missed; 1 where it could not be measured, 130 after Ctrl-C."""
+    """Measure and print. Returns 0, even if a target is missed; 1 if measuring failed, 130 after Ctrl-C."""
     from loadgen.calibrate.driving import CalibrationError, Driver
     from loadgen.milvus.server import ServerError, start_server
     from loadgen.milvus.server.delaying import DelayingServer

@@ -29,12 +29,12 @@ Percentiles = tuple[float, float, float, float]
 
 
 class CalibrationError(Exception):
-    """A command failed: its own words."""
+    """A command failed; the text is its own message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one phase reported, and what the server kept meanwhile."""
+    """The reported figures of one phase, and the server's own measurements."""
 
     driver: str
     kind: Kind
@@ -48,7 +48,7 @@ class Found:
 
 
 class Driver:
-    """Runs commands in a folder of its own."""
+    """Runs commands in a dedicated folder."""
 
     def __init__(self, settings: Settings, server: DelayingServer, folder: Path) -> None:
         self._settings = settings.model_copy(update={"host": server.uri})
@@ -58,7 +58,7 @@ class Driver:
         (folder / "calibrate.py").write_text(LOCUSTFILE)
 
     def prepare(self, upstream: str) -> None:
-        """Load the rows into the server that makes the replies. Raises StoreError, SettingsError."""
+        """Load the rows into the server that creates the replies. Raises StoreError, SettingsError."""
         settings = self._settings.model_copy(update={"host": upstream})
         prepare(settings, Dataset(settings), lambda _line: None)
 
@@ -83,7 +83,7 @@ class Driver:
         return found
 
     def record(self, drive: Drive) -> tuple[RunRecord, list[Kept]]:
-        """One run of `locust`: its record, and what the server kept in each phase.
+        """One run of `locust`: its record, and the server's measurements of each phase.
 
         Raises CalibrationError, ServerError.
         """
@@ -115,7 +115,7 @@ class Driver:
         return found
 
     def _hear(self, command: list[str], drive: Drive) -> tuple[str, list[Kept]]:
-        """Run it to its end, and give the server the delays of each phase as it is told; what was kept in each."""
+        """Run it to its end, setting the server's delays for each phase; returns the server's measurements of each."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
         output = self._folder / "output"
         kept: list[Kept] = []
@@ -146,7 +146,7 @@ class Driver:
 
 
 class _ended:  # noqa: N801 - reads as a word in the `with`
-    """Sees to it that a process ends with the block, and after so many seconds at the latest."""
+    """Ends a process with the block, or after some seconds at the latest."""
 
     def __init__(self, process: "subprocess.Popen[str]", seconds: float) -> None:
         self._process = process

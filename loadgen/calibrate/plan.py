@@ -1,4 +1,4 @@
-"""What is measured: kinds of delays, the commands that drive them, and which phase has which."""
+"""What is measured: kinds of delays, the commands that drive them, and their phases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from loadgen.milvus.server.delays import Delays
 BASE = 0.020
 SLOW = 0.200
 USERS, PACED_USERS = 4, 8
-"""Bare loops: those that start on a schedule are more, so that none is late for its next start."""
+"""Users of the bare loops; more on a schedule, so that none is late for its next start."""
 RATE, STOP_RATE = 200.0, 100.0
 STOP_SECONDS = 10.0
-"""A stop of 1 s in every 10 s in both models, where a phase has the default length."""
+"""A stop of 1 s in every 10 s in both models, if a phase has the default length."""
 WARMUP = 0.5
 ORDER = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 LOCUSTFILE = '''"""Searches in both modes, for `loadgen calibrate`."""
@@ -84,7 +84,7 @@ class Drive:
             f"{self.warmup:g}",
         ]
         if self.rate:
-            # What waits through a stop is in flight: no arrival may be dropped for want of a place.
+            # Operations that wait through a stop are in flight: no arrival may be dropped for lack of a slot.
             return [*length, "--arrival", "constant", "--rate", f"{self.rate:g}", "--max-in-flight", "256"]
         return [*length, "--concurrency", str(USERS)]
 
@@ -95,7 +95,7 @@ class Drive:
 
 
 def make_kinds(seconds: float) -> tuple[Kind, Kind, Kind, Kind]:
-    """Constant, two points, stops, and none; a stop takes a tenth of its period."""
+    """Constant, two-point, stops, and no delay; a stop takes a tenth of its period."""
     period = STOP_SECONDS * seconds / SECONDS
     return (
         Kind("constant", Delays(base=BASE)),
@@ -106,10 +106,10 @@ def make_kinds(seconds: float) -> tuple[Kind, Kind, Kind, Kind]:
 
 
 def make_plan(seconds: float) -> Sequence[Drive]:
-    """All commands, the bare loops before what is held against them.
+    """All commands, the bare loops before the runs that are compared with them.
 
-    Waiting users of a constant delay come back together and queue in the client; arrivals on a schedule do not. So each
-    model has bare loops of its own kind.
+    Users who wait for a constant delay return together and queue in the client; arrivals on a schedule do not. So each
+    model has its own kind of bare loops.
     """
     constant, two_point, stop, none = make_kinds(seconds)
     return (

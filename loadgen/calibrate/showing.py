@@ -1,4 +1,4 @@
-"""What was found, as tables for a person or as JSON."""
+"""The results, as tables or as JSON."""
 
 import json
 import math
@@ -16,7 +16,7 @@ WIDTH = 150
 EDGE = 0.1
 """Per cent to both sides of a percentile: where the known delay jumps there, either value is right."""
 SHOWN = (0, 2, 3)
-"""Where p50, p99 and p99.9 stand in a list of quantiles."""
+"""Positions of p50, p99 and p99.9 in a list of quantiles."""
 NOTES = """\
 Known: what the delays imply for arrivals on a schedule; where they jump at a percentile, both sides of the jump.
 Kept: from a call's arrival at the server to its answer. Server late: how much later than due it answered; above 1 ms
@@ -64,7 +64,7 @@ def _phase_table(found: Sequence[Found]) -> Table:
 
 
 def _range(low: float, high: float) -> str:
-    """One value, or two where they differ."""
+    """One value, or two if they differ."""
     return f"{low * 1000:.4g}" if math.isclose(low, high) else f"{low * 1000:.4g}-{high * 1000:.4g}"
 
 

@@ -1,4 +1,4 @@
-"""What the tool has to reach, and what it did."""
+"""The targets of the tool, and whether it met them."""
 
 import math
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ P50, P95, P99 = range(3)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One line of what is to be reached. Times in its texts are milliseconds."""
+    """One target. Times in its texts are milliseconds."""
 
     name: str
     wanted: str
     measured: str
     met: bool
     late: float | None = None
-    """Seconds that the server itself was late at p99 in these phases: the known delay is known no better than that."""
+    """Seconds by which the server was late at p99 in these phases; the known delay is no more accurate."""
 
 
 def find_targets(found: Sequence[Found]) -> list[Target]:
@@ -99,7 +99,7 @@ def _waiting(mode: Mode, place: int, stopped: Sequence[Found]) -> Target:
 
 
 def _exponential(workers: int) -> Target:
-    """Poisson arrivals of so many workers, merged, against the exponential law (Kolmogorov-Smirnov, one sample)."""
+    """Merged Poisson arrivals of several workers, against the exponential law (Kolmogorov-Smirnov, one sample)."""
     pace = Pace("poisson", RATE, seed=1, phase=0)
     until = GAPS / RATE
     moments: list[float] = []

@@ -14,46 +14,46 @@ from loadgen.measure.sample import NO_STAGES, Mode, Outcome, Sample
 
 
 class ClosedError(BaseException):
-    """Raised instead of a call when the user is to end. Not an Exception, so that no task swallows it by accident."""
+    """Raised instead of a call when the user must end. Not an Exception, so that no task swallows it by accident."""
 
 
 class UndeclaredError(Exception):
-    """A user calls an operation of the client that its `operations` leave out."""
+    """A user calls an operation of the client that its `operations` omit."""
 
 
 class UnfinishedError(Exception):
-    """Stands for an operation that was sent and had no answer when the run ended."""
+    """Represents an operation that was sent but not answered when the run ended."""
 
     def __str__(self) -> str:
-        """The one text, so that all of them are one row in a table of failures."""
+        """A constant text, so that all of them share one row in a table of failures."""
         return "no answer when the user was ended"
 
 
 class Enclosing:
-    """A measured call that has others within it."""
+    """A measured call that contains others."""
 
     def __init__(self) -> None:
         self.samples = 0
         """Samples of calls within it."""
         self.is_over = False
-        """Code that outlives it, such as a task that it made, is not part of it any more."""
+        """True once it has ended: code that outlives it, such as a task it created, is no longer part of it."""
         self.outer: Enclosing | None = None
         """The call that it is part of."""
 
     @property
     def is_expired(self) -> bool:
-        """True where its deadline has cancelled what is within it."""
+        """True if its deadline has cancelled its contents."""
         return False
 
 
 ENCLOSING: ContextVar[Enclosing | None] = ContextVar("loadgen_enclosing", default=None)
-"""The measured call that the code here is part of: what is measured within it is a sample of its own, but no total
-counts it. Of each thread and each asyncio task; tasks that are made within a call inherit it, as does what
-`asyncio.to_thread` runs; other threads do not."""
+"""The measured call that contains the current code: operations within it are samples of their own, but excluded from
+totals. Per thread and asyncio task; tasks created within a call inherit it, and so do functions run by
+`asyncio.to_thread`; other threads do not."""
 
 
 def find_enclosing() -> Enclosing | None:
-    """The innermost measured call that the code here is part of, and that is not over."""
+    """The innermost unfinished measured call that contains the current code."""
     call = ENCLOSING.get()
     while call is not None and call.is_over:
         call = call.outer
@@ -71,7 +71,7 @@ class Begun(NamedTuple):
 
 
 class Client:
-    """Counts the operations in flight and makes one sample of each. Calls may overlap, also from several threads."""
+    """Counts the operations in flight and creates one sample of each. Calls may overlap, even from several threads."""
 
     mode: Mode
     operations: ClassVar[tuple[Operation, ...]]
@@ -80,12 +80,12 @@ class Client:
     def __init__(self, emit: Callable[[Sample], None], checks: Checks | None = None, variant: str = "") -> None:
         self._emit = emit
         self.variant = variant or self.mode.value
-        """Name of the variant whose samples it makes; the mode where nothing else is compared."""
+        """Name of the variant of its samples; defaults to the mode."""
         self._checks = checks or Checks()
         self.operation_names, self.stage_names = name_operations(self.operations), new_stage_names()
         """Those of the process's run, where a user shares them with all others."""
         self.refused: frozenset[str] = frozenset()
-        """Operations that its user has not declared: the run may share its collection because they do not occur."""
+        """Operations that its user has not declared, and on whose absence a shared collection may rely."""
         self._closed = self._abandoned = False
         self._tokens = count()
         self._in_flight: dict[int, Begun] = {}
@@ -105,11 +105,11 @@ class Client:
         return self._closed
 
     def close(self) -> None:
-        """Refuse further operations with `ClosedError`; those in flight go on to their end, as do the parts of them."""
+        """Refuse further operations with `ClosedError`; those in flight, and their nested ones, continue."""
         self._closed = True
 
     def abandon(self) -> int:
-        """Make a failed sample of each operation in flight, so that none is lost; answers after this do not count."""
+        """Create a failed sample of each operation in flight, so that none is lost; answers after this do not count."""
         self._closed = self._abandoned = True
         abandoned = 0
         for token in [*self._nested, *self._in_flight]:
@@ -117,7 +117,7 @@ class Client:
         return abandoned
 
     def _permit(self, operation: str) -> None:
-        """Raises UndeclaredError for an operation of the client that its user leaves out."""
+        """Raises UndeclaredError for an operation of the client that its user omits."""
         if operation in self.refused:
             problem = "is not declared by the class of this user"
             raise UndeclaredError(f'{operation} {problem}: add "{operation}" to its operations')
@@ -125,8 +125,8 @@ class Client:
     def begin(self, operation: str) -> int:
         """Start the clock of an operation; the token is for `end` or `fail`.
 
-        Raises ClosedError where the user is to end, OperationNameError for a name that is none or one too many,
-        UndeclaredError for an operation of the client that its user leaves out.
+        Raises ClosedError if the user must end, OperationNameError for a name that is invalid or exceeds the limit,
+        UndeclaredError for an operation of the client that its user omits.
         """
         self._permit(operation)
         call = find_enclosing()
@@ -143,7 +143,7 @@ class Client:
         return token
 
     def forget(self, token: int) -> None:
-        """Nothing was done: no sample, and a moment at which the operation was due is left to another one."""
+        """Discard an operation that did nothing: no sample, and its due time is left to the next one."""
         begun = self._in_flight.pop(token, None) or self._nested.pop(token, None)
         if begun is not None and begun.scheduled != begun.started:
             self.due = begun.scheduled
@@ -151,10 +151,10 @@ class Client:
     def end(
         self, token: int, rows: int, error: BaseException | None = None, stages: Mapping[str, float] | None = None
     ) -> bool:
-        """Stop the clock, and hand over the sample; False where it was abandoned before. `stages` are seconds."""
+        """Stop the clock, and hand over the sample; False if it was already abandoned. `stages` are seconds."""
         finished = perf_counter()
         begun = self._in_flight.pop(token, None) or self._nested.pop(token, None)
-        if begun is None:  # abandoned meanwhile
+        if begun is None:  # abandoned in the meantime
             return False
         outcome = outcome_of(error) if error is not None else Outcome.OK if rows else Outcome.EMPTY
         operation, scheduled, started, call = begun
@@ -166,7 +166,7 @@ class Client:
         return True
 
     def fail(self, token: int, error: BaseException, stages: Mapping[str, float] | None = None) -> None:
-        """End a call that raised; what is not an ordinary failure (a cancelled user, Ctrl-C) goes on up.
+        """End a call that raised; anything but an ordinary failure (a cancelled user, Ctrl-C) is raised again.
 
         A call that the deadline of an enclosing one has cancelled took too long: its outcome is `timeout`.
         """

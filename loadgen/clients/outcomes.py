@@ -1,4 +1,4 @@
-"""Foreign exceptions mapped to our outcomes, once, at the wall."""
+"""Maps foreign exceptions to our outcomes, once, at the boundary."""
 
 import asyncio
 import re
@@ -47,9 +47,9 @@ _BY_TYPE: tuple[tuple[type[BaseException], Outcome], ...] = (
     (NotImplementedError, Outcome.REJECTED),
 )
 OVERSIZED = re.compile(r"message (after decompression )?larger than max|results exceed the (limit size|maxOutputSize)")
-"""What gRPC (its C core and Go), and a query node of Milvus, say of a message beyond a limit.
+"""The errors of gRPC (its C core and Go) and of a Milvus query node for a message beyond a limit.
 
-The status is the one of rate limiting, but a second try meets the same limit: the request is wrong.
+The status is that of rate limiting, but a retry hits the same limit: the request is invalid.
 """
 LONGEST_TEXT = 160
 
@@ -71,9 +71,9 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def describe(error: BaseException) -> str:
-    """One short line about an exception, fit to be shown.
+    """One short line about an exception, safe to display.
 
-    Long numbers, which differ each time, are masked; the sizes of a message beyond a limit are what it is about.
+    Long numbers, which differ each time, are masked; except the sizes of a message beyond a limit.
     """
     text = re.sub(r"^\[\w+\] Retry (run out of|timeout:)[^,]*, (message=)?", "", _words(error)).split("\n", 1)[0]
     if not OVERSIZED.search(text):
@@ -87,6 +87,6 @@ def mask_numbers(text: str) -> str:
 
 
 def _words(error: BaseException) -> str:
-    """All that an exception says."""
+    """The full text of an exception."""
     details = getattr(error, "details", None)
     return str(details() if callable(details) else getattr(error, "message", "") or error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What happens in a process that has users, as the coordinator commands it."""
+"""Carries out the coordinator's commands in a process with users."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -44,8 +44,8 @@ logger = logging.getLogger("loadgen")
 class Agent:
     """One in each process with users. Every method runs on the hub.
 
-    `open_stores` makes the process ready for a run with these settings and raises where it cannot; `send_stats` has
-    Locust's own figures sent to a master.
+    `open_stores` prepares the process for a run with these settings, and raises if it cannot; `send_stats` sends
+    Locust's own statistics to a master.
     """
 
     def __init__(
@@ -90,15 +90,15 @@ class Agent:
 
     @property
     def run_id(self) -> str:
-        """The run that it was prepared for last."""
+        """The run for which it was last prepared."""
         return self._responder.run_id
 
     def is_ready(self, run_id: str) -> bool:
-        """True where users of this run may start here."""
+        """True if users of this run may start here."""
         return self.run_id == run_id and self.state not in (State.IDLE, State.PREPARING, State.FAILED)
 
     def receive(self, command: Command) -> Answer | None:
-        """Carry out a command, for as long as that takes; its answer, or None where there is nothing to say."""
+        """Carry out a command, blocking until it is done; returns the answer, or None if there is none."""
         if isinstance(command, Confirm):
             if command.run_id == self.run_id:
                 self._process_state.ledger.confirm(command.report)
@@ -106,7 +106,7 @@ class Agent:
         return self._responder.receive(command)
 
     def report(self) -> Report:
-        """All that was counted so far."""
+        """Everything counted so far."""
         body = self._process_state.ledger.take_report(perf_counter())
         return Report(self._counted_run, body["sequence"], body, self.in_flight)
 
@@ -118,11 +118,11 @@ class Agent:
         return users + self.arrivals.in_flight
 
     def look(self) -> tuple[int, float]:
-        """Operations in flight in this process, and how many seconds late arrivals were since the last look."""
+        """Operations in flight in this process, and the lags of arrivals in seconds since the last call."""
         return self.in_flight, self.arrivals.take_lag()
 
     def break_off(self) -> None:
-        """The run ends here and now: a timed phase is cut, and no arrivals come any more."""
+        """End the run immediately: interrupt a timed phase, and stop arrivals."""
         self._process_state.ledger.cut(perf_counter())
         self.arrivals.finish()
 
@@ -130,18 +130,18 @@ class Agent:
         return self._actions[type(command)](command)
 
     def _is_running(self) -> bool:
-        """Whether slots may be made: Locust sends a worker that joins an open phase no users, and so no start."""
+        """Whether slots may be created: Locust sends a worker that joins an open phase no users, and so no start."""
         return self.state in (State.READY, State.MEASURING) and not self._process_state.is_ending()
 
     def _prepare(self, command: Prepare) -> None:
-        """Begin another run. Raises RuntimeError where yet another one has begun meanwhile."""
-        while self.state is State.PREPARING:  # for an earlier run, which its coordinator has given up
+        """Begin another run. Raises RuntimeError if yet another one has begun in the meantime."""
+        while self.state is State.PREPARING:  # for an earlier run, abandoned by its coordinator
             pause(LOOK)
         self._check_run(command)
         self._machine.move(State.PREPARING)
         try:
             self._end_leftover_users()
-            self._send_stats()  # of the run before, by whose name they go
+            self._send_stats()  # of the previous run, under its name
             self.reset(command.run_id)
             settings = Settings.parse(command.settings)
             self.exporter.begin(settings)
@@ -152,12 +152,12 @@ class Agent:
         self._machine.move(State.READY)
 
     def _check_run(self, command: Command) -> None:
-        """Raises RuntimeError where this process has been prepared for another run meanwhile."""
+        """Raises RuntimeError if this process has been prepared for another run in the meantime."""
         if command.run_id != self.run_id:
             raise RuntimeError(f"run {self.run_id} has begun here")
 
     def reset(self, run_id: str) -> None:
-        """Forget what an earlier run has counted here, and count for this one."""
+        """Discard the counts of an earlier run, and count for this one."""
         self.arrivals.finish()
         self._process_state.ledger.reset(perf_counter())
         self._counted_run = run_id
@@ -176,9 +176,9 @@ class Agent:
         self._process_state.begin_users()
 
     def _end_leftover_users(self) -> None:
-        """End users of an earlier phase: a worker that was away when they were to end still has them.
+        """End users of an earlier phase, which remain on a worker that was absent when they should have ended.
 
-        Locust counts such a worker as empty, and would take them for the users of the next phase.
+        Locust counts such a worker as empty, and would treat them as users of the next phase.
         """
         runner = self._environment.runner
         if runner.user_count:
@@ -199,7 +199,7 @@ class Agent:
         return {"connections": len(stores), "data": self._process_state.seen.get(variant, [])}
 
     def _open_window(self, command: OpenWindow) -> None:
-        """Begin the warm-up, now or some time ago; what finishes after it, for as long as the phase lasts, counts.
+        """Begin the warm-up, now or some time ago; operations that finish after it and before the phase's end count.
 
         A worker that was silent for a while and receives its phase again continues counting: only its share changes.
         """
@@ -228,9 +228,9 @@ class Agent:
         self.arrivals.reshare(command.share)
 
     def _drain(self, command: Drain | Stop) -> dict[str, Any]:
-        """Wait until no user and no arrival is left, then have every sample counted; the report of it.
+        """Wait until no user and no arrival is left, then count every sample, and return the report.
 
-        Raises RuntimeError where another run has begun meanwhile.
+        Raises RuntimeError if another run has begun in the meantime.
         """
         self._machine.move(State.DRAINING)
         runner = self._environment.runner
@@ -249,7 +249,7 @@ class Agent:
         if not self._process_state.queue.flush():
             logger.error("Samples were still arriving when they were to be counted: the figures lack some")
         self._process_state.settle()
-        self._send_stats()  # Locust sends them every 3 s only, and waits 0.5 s for the last ones
+        self._send_stats()  # Locust sends them only every 3 s, and waits 0.5 s for the last ones
         if self.state is State.DRAINING:
             self._machine.move(State.READY)
         return self._process_state.ledger.take_report(perf_counter(), final=True)

@@ -1,4 +1,4 @@
-"""The agents of a run as the coordinator knows them: who belongs to it, who is ready, who was away."""
+"""The coordinator's view of a run's agents: which belong to it, which are ready, which were absent."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,15 @@ from loadgen.control.messages import Answer, Command, Confirm, Hello, Learn, Pre
 from loadgen.runtime.hub import pause
 
 LOOK = 0.01
-"""Seconds between two looks at a condition."""
+"""Seconds between two checks of a condition."""
 ANSWER_WITHIN = 15.0
-"""Seconds for an agent to carry out a command; what its users' last operations take is extra."""
+"""Seconds for an agent to carry out a command, plus the time of its users' last operations."""
 PREPARE_WITHIN = 120.0
-"""Seconds for an agent to open its stores and make its queries."""
+"""Seconds for an agent to open its stores and create its queries."""
 REPEAT_SECONDS = 2.0
 """Seconds after which an unanswered command is sent again."""
 GREET_WITHIN = 15.0
-"""Seconds for a worker that has connected to say what it runs."""
+"""Seconds for a connected worker to report what it runs."""
 
 logger = logging.getLogger("loadgen")
 
@@ -36,23 +36,23 @@ class Agents:
         self._prepared: set[str] = set()
         self._refused: set[str] = set()
         self._silent_since: dict[str, float] = {}
-        """When each agent was seen first that has not said what it runs (perf_counter)."""
+        """When each agent that has not reported what it runs was first seen (perf_counter)."""
         self._began: set[str] = set()
         """Those that were ready when the phase began."""
         self._absences: Mapping[str, int] = {}
-        """How often each had been silent before it."""
+        """How often each had been silent before the phase."""
         self.missed: set[str] = set()
-        """Of those, the ones that were away at some moment: so was their load."""
+        """Those of them that were absent at some moment, and their load with them."""
         self.run_id = ""
 
-    # Who there is
+    # Membership
 
     def connected(self) -> set[str]:
-        """Ids of agents that can be reached and belong here."""
+        """Ids of reachable agents that belong here."""
         return self._link.connected() & self._greeted
 
     def present(self) -> set[str]:
-        """Ids of agents that are ready for the run; those that have gone since the phase began are noted."""
+        """Ids of agents that are ready for the run; also notes those that have left since the phase began."""
         there = self._link.connected() & self._prepared
         absences = self._link.absences()
         returned = {name for name in self._began if absences.get(name, 0) > self._absences.get(name, 0)}
@@ -69,7 +69,7 @@ class Agents:
         return self.connected() - self._prepared
 
     def dismiss_silent(self) -> None:
-        """Do without workers that have been connected for a while and have not said what they run."""
+        """Dismiss workers that have been connected for a while without reporting what they run."""
         silent = self._link.connected() - self._greeted
         self._silent_since = {name: self._silent_since.get(name, perf_counter()) for name in silent}
         for name, since in self._silent_since.items():
@@ -77,19 +77,19 @@ class Agents:
                 self.dismiss(name, f"it has not said within {GREET_WITHIN:g} s what it runs")
 
     def wait_for_greetings(self) -> None:
-        """Wait until all connected workers have said what they run, or are dismissed: the next users go to all."""
+        """Wait until all connected workers have reported what they run, or are dismissed: the next users go to all."""
         while self._link.connected() - self._greeted:
             self.dismiss_silent()
             pause(LOOK)
 
     def mark_phase(self) -> set[str]:
-        """A phase begins with the agents that are present now, which are returned."""
+        """Begin a phase with the agents that are present now, and return them."""
         self._began, self._absences = self.present(), self._link.absences()
         self.missed = set()
         return set(self._began)
 
     def greet(self, agent: str, hello: Hello) -> None:
-        """An agent reports what it runs: it is accepted, or told to quit."""
+        """Process an agent's report of what it runs: accept it, or tell it to quit."""
         if reason := find_mismatch(self._own, hello):
             if agent not in self._refused:
                 self._refused.add(agent)
@@ -100,14 +100,14 @@ class Agents:
         self._greeted.add(agent)
 
     def answer(self, agent: str, answer: Answer) -> None:
-        """Take an answer."""
+        """Process an answer."""
         if not self._caller.receive(agent, answer):
             logger.debug("Dropped an answer of %s to command %d of run %s", agent, answer.sequence, answer.run_id)
 
     # Commands to agents
 
     def begin_run(self, run_id: str, settings: Mapping[str, Any], expected: int, within: float) -> None:
-        """Make all agents ready for a run. Raises AgentError where one cannot be, or fewer come than are expected."""
+        """Prepare all agents for a run. Raises AgentError if one cannot be prepared, or fewer than expected connect."""
         self.run_id = run_id
         self._prepared, self._began, self.missed = set(), set(), set()
         self._wait_for(expected, within)
@@ -141,7 +141,7 @@ class Agents:
         return True
 
     def _say(self, errors: Mapping[str, str]) -> str:
-        """Why agents cannot take part; what several say is said once."""
+        """Why agents cannot take part, without repetitions."""
         alike: dict[str, list[str]] = {}
         for agent, error in sorted(errors.items()):
             alike.setdefault(error, []).append(agent)
@@ -151,7 +151,7 @@ class Agents:
         return "; ".join(f"{one} cannot take part: {error}" for one, error in zip(who, alike, strict=True))
 
     def prepare(self, agent: str, settings: Mapping[str, Any], ground_truths: tuple[Mapping[str, Any], ...]) -> str:
-        """Make a newcomer ready for the run in progress; empty, or why it cannot take part."""
+        """Prepare a newcomer for the run in progress; returns why it cannot take part, or an empty text."""
         run_id = self.run_id
         call = self.ask({agent: Prepare(settings)}, PREPARE_WITHIN)
         if self.run_id != run_id:
@@ -164,14 +164,14 @@ class Agents:
         return ""
 
     def dismiss(self, agent: str, reason: str) -> None:
-        """Do without an agent from now on."""
+        """Exclude an agent from now on."""
         logger.error("Worker %s cannot take part: %s", agent, reason)
         self._greeted.discard(agent)
         self._link.send(agent, Refuse(reason))
         self._link.dismiss(agent)
 
     def ask(self, commands: Mapping[str, Command], within: float = ANSWER_WITHIN) -> Call:
-        """Give a command to each agent and wait for the answers; an agent that leaves is not waited for."""
+        """Send a command to each agent and wait for the answers, except from agents that leave."""
         call = self._caller.begin(self.run_id, commands)
         deadline, repeat_at = perf_counter() + within, perf_counter() + REPEAT_SECONDS
         try:
@@ -197,20 +197,20 @@ class Agents:
             logger.warning("No answer to %s from %d of %d agents", kind, len(silent), len(call.commands))
 
     def find_silent(self, call: Call) -> set[str]:
-        """Of the agents that have not answered, those that have not left either: what they counted is lost."""
+        """Agents that have neither answered nor left: their counts are lost."""
         return call.pending & (self._link.connected() | self._link.silent())
 
     def confirm(self, agent: str, report: int) -> None:
-        """Say that a report of this run has arrived. Where that is lost, the next report says more than it has to."""
+        """Confirm that a report of this run has arrived. If this is lost, the next report is larger than needed."""
         self._link.send(agent, Confirm(report, run_id=self.run_id))
 
     def ask_all(self, command: Command, within: float = ANSWER_WITHIN) -> list[Any]:
-        """The answers of all agents that are present and could carry the command out."""
+        """The answers of all present agents that carried out the command."""
         return list(self.ask(dict.fromkeys(sorted(self.present()), command), within).values.values())
 
 
 def find_mismatch(own: Hello, other: Hello) -> str:
-    """Why a worker does not belong to this master; empty where it does."""
+    """Why a worker does not belong to this master; empty if it does."""
     if other.parent and other.parent != own.parent:
         return "another master on its machine has forked it, and is gone"
     if other.version != own.version:
@@ -221,5 +221,5 @@ def find_mismatch(own: Hello, other: Hello) -> str:
 
 
 def summed(answers: Sequence[Mapping[str, int]], name: str) -> int:
-    """One number of all answers, added up."""
+    """The sum of one number over all answers."""
     return sum(answer[name] for answer in answers)

@@ -12,9 +12,9 @@ from loadgen.users.dispatcher import Dispatcher, Turn
 from loadgen.users.pacing import Share
 
 LOOK = 0.01
-"""Seconds between two looks at a condition."""
+"""Seconds between two checks of a condition."""
 COMPLETE_WITHIN = 2.0
-"""Seconds that a process's schedule may last longer than the coordinator's."""
+"""Seconds by which a process's schedule may outlast the coordinator's."""
 
 
 class Arrivals:
@@ -33,19 +33,19 @@ class Arrivals:
         return self._dispatcher.operations if self._dispatcher else 0
 
     def take_lag(self) -> float:
-        """Seconds by which an arrival was handed over late at most, since this was asked last."""
+        """Maximum delay of an arrival since the last call, in seconds."""
         if self._dispatcher is None:
             return 0.0
         late, self._dispatcher.latest = self._dispatcher.latest, 0.0
         return late
 
     def count_missing(self, phase: Phase) -> int:
-        """Slots of this phase that are not ready yet; the first call makes them, once the process runs."""
+        """Slots of this phase that are not ready yet; the first call creates them, once the process is running."""
         wanted = (phase.number, phase.attempt)
         if self._dispatcher is None or self._phase != wanted:
             if not self._is_running() or self._process_state.closed:
                 return self._process_state.settings_for(phase.variant).max_in_flight
-            if self._dispatcher is not None:  # made late, for a phase that was over meanwhile
+            if self._dispatcher is not None:  # created late, for a phase that has ended in the meantime
                 self._dispatcher.halt()
                 self._dispatcher.dismiss()
             self._process_state.phase = phase  # a worker that joins mid-phase has not been notified of it
@@ -56,17 +56,17 @@ class Arrivals:
         return self._dispatcher.missing
 
     def begin(self, start: float, share: ShareFrom) -> None:
-        """Let arrivals come; offset 0 is at `start`."""
+        """Start arrivals; offset 0 is at `start`."""
         if self._dispatcher is not None:
             self._dispatcher.start(start, _as_turn(share))
 
     def reshare(self, share: ShareFrom) -> None:
-        """Go on with another share."""
+        """Continue with another share."""
         if self._dispatcher is not None:
             self._dispatcher.turn(_as_turn(share))
 
     def complete(self) -> None:
-        """Let the schedule end: this process may have begun a little later than the coordinator. Then finish."""
+        """Complete the schedule, which may have begun slightly later than the coordinator's, then finish."""
         if (dispatcher := self._dispatcher) is not None:
             _wait(lambda: dispatcher.is_over, COMPLETE_WITHIN)
         self.finish()
@@ -92,7 +92,7 @@ def _as_turn(share: ShareFrom) -> Turn:
 
 
 def _wait(true: Callable[[], bool], within: float) -> bool:
-    """Whether it became true within these seconds."""
+    """Whether the condition became true within these seconds."""
     deadline = perf_counter() + within
     while not (over := true()) and perf_counter() < deadline:
         pause(LOOK)

@@ -1,4 +1,4 @@
-"""Commands that are answered: repeated until they are, carried out once. No network and no clock in here."""
+"""Commands with answers: repeated until answered, carried out once. Without network or clock."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -12,15 +12,15 @@ from loadgen.runtime.hub import ENDING
 
 T = TypeVar("T")
 ANSWERS_KEPT = 256
-"""Answers that an agent remembers, for commands that are repeated because the answer was lost."""
+"""Answers that an agent keeps, for commands repeated because the answer was lost."""
 NUMBERS_KEPT = 10_000
-"""Numbers of commands that it remembers: one that comes again is not carried out again. At 100 questions a second, by
-which users are counted until they have started, that is longer than any command is repeated."""
+"""Command numbers that it keeps, so that a repeated command is not carried out again. At 100 commands a second, the
+rate at which users are counted until they have started, this is longer than any command is repeated."""
 
 
 @dataclass(slots=True)
 class Call:
-    """Commands to several agents, under one number, and what has come back."""
+    """Commands to several agents under one number, and their answers."""
 
     sequence: int
     commands: dict[str, Command]
@@ -33,17 +33,17 @@ class Call:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The answers of those that could carry it out."""
+        """The answers of agents that carried it out."""
         return {agent: answer.value for agent, answer in self.answers.items() if not answer.error}
 
     @property
     def errors(self) -> dict[str, str]:
-        """The words of those that could not."""
+        """The errors of those that could not."""
         return {agent: answer.error for agent, answer in self.answers.items() if answer.error}
 
 
 class Caller:
-    """The coordinator's side. Sequence numbers never restart, so they order the runs as well."""
+    """The coordinator's side. Sequence numbers never restart, so they also order the runs."""
 
     def __init__(self, send: Callable[[str, Command], None]) -> None:
         self._send = send
@@ -51,7 +51,7 @@ class Caller:
         self._open: dict[int, Call] = {}
 
     def begin(self, run_id: str, commands: Mapping[str, Command]) -> Call:
-        """Send a command to each agent. `finish` has to be called in the end."""
+        """Send a command to each agent. `finish` must be called at the end."""
         number = next(self._numbers)
         call = Call(number, {name: replace(one, run_id=run_id, sequence=number) for name, one in commands.items()})
         self._open[number] = call
@@ -59,7 +59,7 @@ class Caller:
         return call
 
     def repeat(self, call: Call) -> None:
-        """Send it again to those that have not answered."""
+        """Send it again to agents that have not answered."""
         for agent in sorted(call.pending):
             self._send(agent, call.commands[agent])
 
@@ -72,23 +72,23 @@ class Caller:
         return True
 
     def finish(self, call: Call) -> None:
-        """Nobody waits for it any more."""
+        """Stop waiting for its answers."""
         self._open.pop(call.sequence, None)
 
 
 class Responder:
-    """An agent's side: carries out each command once, in the run that it was prepared for last."""
+    """An agent's side: carries out each command once, in the run for which it was last prepared."""
 
     def __init__(self, execute: Callable[[Command], Any]) -> None:
         self._execute = execute
         self.run_id = ""
         self._prepared_by = 0
         self._done: OrderedDict[int, None] = OrderedDict()
-        """Numbers of all commands that were carried out, or are being so."""
+        """Numbers of all commands that were or are being carried out."""
         self._answers: OrderedDict[int, Answer] = OrderedDict()
 
     def receive(self, command: Command) -> Answer | None:
-        """Carry out a command, for as long as that takes; None where that is being done already, or it is too late."""
+        """Carry out a command, blocking until it is done; None if it is already in progress, or too late."""
         number = command.sequence
         if number in self._answers:
             return self._answers[number]
@@ -105,7 +105,7 @@ class Responder:
             answer = Answer(command.run_id, number, value=self._execute(command))
         except ENDING:
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer; none ends the process
+        except BaseException as error:  # noqa: BLE001 - any error is the answer; none ends the process
             answer = Answer(command.run_id, number, error=describe_error(error))
         _remember(self._answers, number, answer, ANSWERS_KEPT)
         return answer

@@ -1,4 +1,4 @@
-"""Closed phases: their users start, are counted while the phase runs, and may end by themselves before its end."""
+"""Phases of the closed model: users start, are counted while the phase runs, and may end early by themselves."""
 
 from collections.abc import Iterable, Mapping
 from time import perf_counter
@@ -10,23 +10,23 @@ from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause
 
 USERS_WITHIN = 120.0
-"""Seconds for all users of a phase to be past their on_start."""
+"""Seconds for all users of a phase to complete their on_start."""
 LOOK_AT_USERS = 1.0
-"""Seconds between two looks whether users have ended, and whether the server still answers."""
+"""Seconds between two checks for ended users and for a silent server."""
 
 
 class ClosedPhases:
-    """One after another, in all agents, those that join while one runs too. Used on the hub alone."""
+    """Runs one phase after another in all agents, including those that join during a phase. Used only on the hub."""
 
     def __init__(self, agents: Agents) -> None:
         self._agents = agents
         self._running: tuple[Phase, float, Mapping[str, str]] | None = None
-        """The phase that runs, when it began (perf_counter), and the labels of its run."""
+        """The current phase, its start (perf_counter), and the labels of its run."""
 
     def wait_for_users(self, phase: Phase) -> None:
-        """Wait until all users are past their on_start, or no agent is left.
+        """Wait until all users have completed their on_start, or no agent is left.
 
-        Raises PlanBrokenError where they do not get there in time.
+        Raises PlanBrokenError if they take too long.
         """
         deadline = perf_counter() + USERS_WITHIN
         started = 0
@@ -38,7 +38,7 @@ class ClosedPhases:
         raise PlanBrokenError(f"only {started} of {phase.users} users started within {USERS_WITHIN:g} s")
 
     def open(self, phase: Phase, labels: Mapping[str, str], names: Iterable[str]) -> None:
-        """Have these agents, and those that have joined meanwhile, count for this phase from now on."""
+        """Make these agents, and those that have joined in the meantime, count for this phase from now on."""
         names = set(names)
         self._running = (phase, perf_counter(), labels)
         self._agents.ask(dict.fromkeys(sorted(names), OpenWindow(phase)))
@@ -46,7 +46,7 @@ class ClosedPhases:
             self.join(joined)
 
     def join(self, names: Iterable[str]) -> None:
-        """Have agents count for the phase that runs; nothing where none does."""
+        """Make agents count for the current phase, if any."""
         if self._running is not None:
             phase, begun, labels = self._running
             names = sorted(names)
@@ -54,11 +54,11 @@ class ClosedPhases:
             self._agents.ask(dict.fromkeys(names, OpenWindow(phase, elapsed=perf_counter() - begun)))
 
     def end(self) -> None:
-        """No phase runs any more."""
+        """End the current phase."""
         self._running = None
 
     def let_run(self, phase: Phase) -> None:
-        """Return at the phase's end, or where no agent is left. Raises PlanBrokenError where none of its users is."""
+        """Return at the phase's end, or if no agent is left. Raises PlanBrokenError if none of its users is left."""
         end = perf_counter() + phase.warmup_seconds + phase.seconds
         while (left := end - perf_counter()) > 0 and self._agents.present():
             pause(min(left, LOOK_AT_USERS))
@@ -66,22 +66,22 @@ class ClosedPhases:
                 raise PlanBrokenError(f"all users of phase {phase.number + 1} ended by themselves")
 
     def let_burst(self, phase: Phase) -> None:
-        """Return when a burst has ended, or where an agent has left: its one user may have been there."""
+        """Return when a burst has ended, or if an agent has left, which may have run its only user."""
         while self._agents.present() and not self._agents.missed:
             if any(self._agents.ask_all(IsOver(phase.number))):
                 return
             pause(LOOK)
 
     def count_started(self) -> int:
-        """Users past their on_start; 0 where an agent does not answer in time."""
+        """Users that have completed their on_start; 0 if an agent does not answer in time."""
         return self._count("started") or 0
 
     def count_ended(self) -> int:
-        """Users that have ended by themselves; 0 where an agent does not answer in time."""
+        """Users that have ended by themselves; 0 if an agent does not answer in time."""
         return self._count("ended") or 0
 
     def count_gone(self, phase: Phase) -> int:
-        """Users that ended before the phase did; 0 where a worker has taken them along, or did not answer in time."""
+        """Users that ended before the phase did; 0 if a worker was lost with them, or did not answer in time."""
         present = self._count("present")
         return 0 if present is None or self._agents.missed else max(0, phase.users - present)
 

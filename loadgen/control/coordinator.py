@@ -1,4 +1,4 @@
-"""Who conducts a run: the one process, or the master with all its workers."""
+"""Conducts a run, in the single process or on the master with all its workers."""
 
 import logging
 from collections.abc import Callable
@@ -33,15 +33,15 @@ from loadgen.settings.variants import longest_deadline
 from loadgen.text.listing import count_of
 
 WORKERS_WITHIN = 60.0
-"""Seconds for the workers that a run expects to be connected, and to say what they run, before it begins."""
+"""Seconds for the expected workers to connect and report what they run, before the run begins."""
 ATTEMPTS = 3
-"""How often a phase is begun at most, where workers are lost in it and others come."""
+"""Maximum attempts at a phase that loses workers which are then replaced."""
 
 logger = logging.getLogger("loadgen")
 
 
 class Coordinator:
-    """Gives each command to all agents and waits for their answers; it is the conductor of a `PhaseShape`."""
+    """Sends each command to all agents and waits for their answers; the conductor of a `PhaseShape`."""
 
     def __init__(self, link: Link, own: Hello, ledger: Counted, display: PhaseDisplay, host: Host) -> None:
         self.agents = Agents(link, own)
@@ -52,7 +52,7 @@ class Coordinator:
         self._machine = StateMachine()
         self.run = Run("", Settings(), over=True)
         self._awaited = ""
-        """What a run of one mode still waits for before it counts; empty once it counts."""
+        """What a run of one mode still waits for before counting; empty once it counts."""
         self._closed = ClosedPhases(self.agents)
         self._gathering = Gathering(self.agents, ledger)
         parts = (self.agents, self._closed, self._gathering)
@@ -65,13 +65,13 @@ class Coordinator:
         return self._machine.state
 
     def close(self) -> None:
-        """No run comes any more."""
+        """Close it: no more runs follow."""
         self._watching.kill(block=False)
 
-    # What agents say
+    # Messages from agents
 
     def receive(self, agent: str, message: FromAgent) -> None:
-        """Take one message; one of another run is dropped and logged."""
+        """Process a message; one of another run is dropped and logged."""
         if isinstance(message, Hello):
             self.agents.greet(agent, message)
         elif isinstance(message, Answer):
@@ -86,10 +86,10 @@ class Coordinator:
         else:
             self.end_early(message.reason if self._link.is_local else f"worker {agent}: {message.reason}")
 
-    # A run
+    # Runs
 
     def begin_run(self, run: Run) -> None:
-        """Make all agents ready. Raises AgentError where one cannot be: nothing was sent then."""
+        """Prepare all agents. Raises AgentError, before any load, if one cannot be prepared."""
         self._machine.move(State.PREPARING)
         self.run, self._awaited = run, ""
         self._closed.end()
@@ -97,7 +97,7 @@ class Coordinator:
         try:
             self.agents.begin_run(run.run_id, run.settings.as_message(), run.expected, WORKERS_WITHIN)
         except BaseException:
-            if self.state is State.PREPARING:  # else it was ended meanwhile
+            if self.state is State.PREPARING:  # otherwise it was ended in the meantime
                 self._machine.move(State.FAILED)
             run.over = True
             raise
@@ -107,12 +107,12 @@ class Coordinator:
         self._machine.move(State.READY)
 
     def teach(self) -> None:
-        """Give the exact neighbours, which were found in one process, to all."""
+        """Send the exact neighbours, which were computed in one process, to all."""
         if self.run.ground_truths:
             self.agents.ask_all(Learn(tuple(one.as_message() for one in self.run.ground_truths)))
 
     def end_early(self, reason: str) -> None:
-        """The run cannot go on; the first reason counts."""
+        """End a run that cannot continue; the first reason counts."""
         if self.run.over or self.run.broken:
             return
         self.run.broken = reason
@@ -120,7 +120,7 @@ class Coordinator:
         self._host.end_run(reason)
 
     def end_run(self) -> None:
-        """The run is over, however it ended."""
+        """Complete the run, however it ended."""
         if self._awaited and not self.run.over:
             self.run.fault(self._awaited)
         self.run.over = True
@@ -133,7 +133,7 @@ class Coordinator:
     # A plan of phases
 
     def announce(self, phase: Phase) -> None:
-        """A phase is next: its users come, or its slots."""
+        """Announce the next phase: its users or slots follow."""
         self.agents.wait_for_greetings()
         if not self.agents.wait_for_others(1, 0.0 if self._gathering.phase is not None else WORKERS_WITHIN):
             raise PlanBrokenError("no worker is left")
@@ -143,7 +143,7 @@ class Coordinator:
         self.agents.ask_all(Announce(phase.starting(time())))
 
     def measure(self, phase: Phase) -> None:
-        """Let a phase run to its end. Raises PlanBrokenError where its users do not come, or all have ended."""
+        """Let a phase run to its end. Raises PlanBrokenError if its users do not start, or have all ended."""
         if phase.operations:
             self._enter(phase)
             self._machine.move(State.MEASURING)
@@ -158,14 +158,14 @@ class Coordinator:
             self._note_gone(phase)
 
     def _note_gone(self, phase: Phase) -> None:
-        """Mark the phase with the users that ended before its end, where no worker has taken them along."""
+        """Mark the phase with the users that ended early, unless a worker was lost with them."""
         gone, window = self._closed.count_gone(phase), self._gathering.window
         if gone and window is not None:
             window.users_gone = gone
             self.run.fault(f"{gone} of {phase.users} users ended before the end of phase {phase.number + 1}")
 
     def finish(self, phase: Phase) -> None:
-        """Wait until the phase's users are gone and all they did is counted here."""
+        """Wait until the phase's users have ended and all their operations are counted here."""
         self._collect(
             Drain(), longest_deadline(self.run.settings) + ANSWER_WITHIN
         )  # the last operations may take that long
@@ -183,9 +183,9 @@ class Coordinator:
         self._host.after_phase(phase)
 
     def next_attempt(self, phase: Phase) -> Phase | None:
-        """The same phase once more, where it has lost workers and as many as are expected are present again.
+        """The same phase again, if it has lost workers and the expected number is present again.
 
-        Waits for them for `worker_grace` seconds. None where the plan goes on.
+        Waits for them for `worker_grace` seconds. None if the plan continues with the next phase.
         """
         if not self._gathering.has_lost_workers:
             self.run.completed += 1
@@ -203,7 +203,7 @@ class Coordinator:
         return None
 
     def _wait_for_replacements(self) -> bool:
-        """True where as many agents are present as the run expects, at the latest within the grace.
+        """True if the expected number of agents is present within the grace period.
 
         Agents that failed to appear once are not waited for again, unless none is left: a silent one may return.
         """
@@ -223,7 +223,7 @@ class Coordinator:
     # A run of one mode
 
     def follow(self, phase: Phase, find_users: Callable[[], int], run_time: float) -> None:
-        """Count for this phase as soon as all users have started, until `stop`; returns immediately."""
+        """Count for this phase once all users have started, until `stop`; returns immediately."""
         self._gathering.expect(phase)
         self._display.begin(phase, (phase,))
         self.agents.ask_all(Announce(phase.starting(time())))
@@ -244,7 +244,7 @@ class Coordinator:
             pause(LOOK)
 
     def note_end(self) -> None:
-        """The run is about to be stopped: mark one of one mode with the users that have ended by themselves."""
+        """Before the run is stopped: in a run of one mode, note the users that have ended by themselves."""
         self.run.ended = perf_counter()
         window = self._gathering.window
         if self.run.plan or self.run.over or window is None or not (ended := self._closed.count_ended()):
@@ -253,12 +253,12 @@ class Coordinator:
         self.run.fault(f"{count_of(ended, 'user')} ended before the end of the run")
 
     def stop(self) -> None:
-        """Stop all users and collect everything; a phase that this breaks off is marked as one that ends."""
+        """Stop all users and collect everything; a phase interrupted by this is marked like one that ends."""
         self._supervisor.rest()
         counted = self._gathering.is_counted
         if not counted:
             self._gathering.describe_sides(within=1.0)
-        missed = set(self.agents.missed)  # those that leave from here on are no loss, those that say nothing are
+        missed = set(self.agents.missed)  # agents that leave from here on are not lost, silent ones are
         self.agents.missed = missed | self._collect(Stop(), ANSWER_WITHIN)
         if not counted:
             self._gathering.count_lost(self.run.expected)
@@ -268,7 +268,7 @@ class Coordinator:
     # Shared
 
     def _open_window(self, phase: Phase, run_time: float = 0.0) -> None:
-        """Count for a closed phase from now on, in every process, those that join meanwhile too."""
+        """Count for a closed phase from now on, in every process, including those that join during it."""
         phase = phase.starting(time())
         there = self.agents.present()
         self._enter(phase, run_time)

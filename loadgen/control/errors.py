@@ -1,4 +1,4 @@
-"""Why a run does not begin, or does not go on."""
+"""Why a run does not begin or continue."""
 
 
 class AgentError(RuntimeError):
@@ -6,4 +6,4 @@ class AgentError(RuntimeError):
 
 
 class PlanBrokenError(RuntimeError):
-    """A run that has begun cannot go on; the text says why."""
+    """A run that has begun cannot continue; the text gives the reason."""

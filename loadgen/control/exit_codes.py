@@ -1,4 +1,4 @@
-"""How a run ended, and the exit code that follows: the one place where it is decided."""
+"""How a run ended, and the resulting exit code, which is decided only here."""
 
 import signal
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ INTERRUPTED = 128
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What decides the exit code of a run. Texts are empty where nothing is to be said."""
+    """What determines the exit code of a run. Texts are empty if they do not apply."""
 
     refused: str = ""
     """Why it did not start: no load was sent."""
@@ -21,13 +21,13 @@ class End:
     incomplete: str = ""
     """Why the plan did not complete."""
     unmeasured: str = ""
-    """In which phases no operation ended."""
+    """Phases in which no operation finished."""
     unrecorded: str = ""
-    """Why the record could not be kept."""
+    """Why the record could not be saved."""
     missed: tuple[str, ...] = ()
-    """Requirements that were not met, the limit of failures among them."""
+    """Requirements that were not met, including the limit of failures."""
     failures: str = ""
-    """Failed operations where no limit of failures was set, which means none."""
+    """Failed operations without a limit of failures, which means that none are tolerated."""
     failures_code: int = SHORT_OF
     """The code for those: Locust's own --exit-code-on-error."""
 

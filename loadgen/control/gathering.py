@@ -1,4 +1,4 @@
-"""What the agents have counted of each phase, gathered in the process that conducts, and what the phase lacked."""
+"""Gathers the agents' counts of each phase on the coordinator, and notes what the phase lacked."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,25 +12,25 @@ from loadgen.measure.window import Window
 
 
 class Gathering:
-    """Used on the hub alone. In a single process the ledger is the agent's own, and nothing has to be brought."""
+    """Used only on the hub. In a single process the ledger is the agent's own, and nothing has to be collected."""
 
     def __init__(self, agents: Agents, ledger: Counted) -> None:
         self._agents = agents
         self._ledger = ledger
         self.phase: Phase | None = None
-        """The phase that was announced last in this run."""
+        """The last announced phase of this run."""
         self.is_counted = False
-        """Everything is counted here: an agent that leaves now loses nothing."""
+        """True if everything is counted here: an agent that leaves now loses nothing."""
         self._in_flight: dict[str, int] = {}
 
     def begin_run(self) -> None:
-        """Another run begins with nothing."""
+        """Reset for another run."""
         self.phase, self.is_counted, self._in_flight = None, False, {}
         if isinstance(self._ledger, MergedLedger):
             self._ledger.reset()
 
     def expect(self, phase: Phase) -> None:
-        """Note who is present as a phase begins."""
+        """Note which agents are present as a phase begins."""
         self.phase, self.is_counted = phase, False
         self._agents.mark_phase()
         if isinstance(self._ledger, MergedLedger):
@@ -38,11 +38,11 @@ class Gathering:
 
     @property
     def window(self) -> Window | None:
-        """What was counted of the phase that was announced last; None where nothing can have been."""
+        """The counts of the last announced phase; None if there can be none."""
         return self._ledger.windows.get(self.phase.number) if self.phase is not None else None
 
     def take(self, agent: str, report: Report) -> None:
-        """Take a report of this run."""
+        """Process a report of this run."""
         self._in_flight[agent] = report.in_flight
         self._merge(agent, report.body)
 
@@ -52,7 +52,7 @@ class Gathering:
         return sum(number for agent, number in self._in_flight.items() if agent in there)
 
     def collect(self, command: Drain | Stop, within: float) -> set[str]:
-        """Have all agents that are present count to the end, and take their reports; those that stayed silent."""
+        """Make all present agents finish counting, process their reports, and return the silent agents."""
         call = self._agents.ask(dict.fromkeys(sorted(self._agents.present()), command), within)
         for agent, body in call.values.items():
             self._merge(agent, body)
@@ -64,7 +64,7 @@ class Gathering:
             self._agents.confirm(agent, body["sequence"])
 
     def count_lost(self, expected: int) -> None:
-        """Mark the phase with the workers that it lacked: those that left meanwhile, and those that never came."""
+        """Mark the phase with the workers that it lacked: those that left during it, and those that never joined."""
         window = self.window
         if window is None:
             return
@@ -73,7 +73,7 @@ class Gathering:
             window.lose(lacking)
 
     def describe_sides(self, within: float = ANSWER_WITHIN) -> None:
-        """Keep with the phase how many connections its variant had, and what data they saw."""
+        """Record with the phase the number of its variant's connections, and the data that they saw."""
         window = self.window
         if window is not None:
             seen = self._agents.ask_all(Describe(window.phase.variant), within)
@@ -82,5 +82,5 @@ class Gathering:
 
     @property
     def has_lost_workers(self) -> bool:
-        """True where workers left during the phase that was announced last, or did not come to it."""
+        """True if workers left during the last announced phase, or did not join it."""
         return bool(self._agents.missed) or (self.window is not None and self.window.workers_lost > 0)

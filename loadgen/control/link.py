@@ -14,32 +14,32 @@ class Listener(Protocol):
     """Receives the messages of the agents."""
 
     def receive(self, agent: str, message: FromAgent) -> None:
-        """Take one message."""
+        """Process a message."""
 
 
 class Link(Protocol):
-    """Ways to the agents."""
+    """Connections to the agents."""
 
     is_local: bool
 
     def connected(self) -> set[str]:
-        """Ids of the agents that can be reached now."""
+        """Ids of the agents that are currently reachable."""
 
     def silent(self) -> set[str]:
-        """Ids of those that are expected back: nothing was heard of them for a while, nor that they leave."""
+        """Ids of agents that are expected back: they have been silent for a while without leaving."""
 
     def absences(self) -> Mapping[str, int]:
-        """How often each was silent so far; one that came back before anybody looked has been away, too."""
+        """How often each was silent so far, including agents that returned before anyone noticed."""
 
     def send(self, agent: str, command: Command) -> None:
         """Send a command. It may be lost."""
 
     def dismiss(self, agent: str) -> None:
-        """Have a worker end, and count on it no more."""
+        """Make a worker end, and exclude it."""
 
 
 class LocalLink:
-    """To the agent in this process, which carries out each command before `send` returns."""
+    """A link to the agent in this process, which carries out each command before `send` returns."""
 
     is_local = True
 
@@ -54,7 +54,7 @@ class LocalLink:
         listener.receive(LOCAL, self._hello)
 
     def connected(self) -> set[str]:
-        """Always the one."""
+        """Always the single agent."""
         return {LOCAL}
 
     def silent(self) -> set[str]:
@@ -72,4 +72,4 @@ class LocalLink:
             self._listener.receive(agent, answer)
 
     def dismiss(self, agent: str) -> None:
-        """A process cannot do without itself."""
+        """Does nothing: a process cannot dismiss itself."""

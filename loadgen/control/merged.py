@@ -1,4 +1,4 @@
-"""What all agents have reported of a run, summed: the latest report of each counts, whatever was lost or came twice."""
+"""The sum of all agents' reports of a run: the latest of each counts, even if others were lost or repeated."""
 
 import math
 from collections import Counter
@@ -15,7 +15,7 @@ from loadgen.measure.window import Window
 
 @dataclass(slots=True)
 class _Part:
-    """The latest that one agent has reported of one attempt at a phase."""
+    """An agent's latest report of one attempt at a phase."""
 
     sequence: int
     window: Window
@@ -33,9 +33,9 @@ class _Agent:
 
 
 class MergedLedger:
-    """The sum of the latest reports of all agents; used on the hub alone, by the coordinator.
+    """The sum of the latest reports of all agents; used only on the hub, by the coordinator.
 
-    Where a phase was attempted again, what its earlier attempts counted is outside of all phases.
+    If a phase is repeated, the counts of earlier attempts are outside of all phases.
     """
 
     def __init__(self) -> None:
@@ -45,19 +45,19 @@ class MergedLedger:
         self._stale: set[int] = set()
 
     def reset(self) -> None:
-        """Forget everything: another run begins."""
+        """Reset for another run."""
         self._agents, self._windows, self._attempts, self._stale = {}, {}, {}, set()
 
     def expect(self, phase: Phase) -> None:
-        """A phase begins, for the first time or again: its window exists even if no agent reports it."""
+        """Begin a phase, or repeat it: its window exists even if no agent reports it."""
         if self._attempts.get(phase.number, -1) < phase.attempt:
             self._attempts[phase.number] = phase.attempt
             self._windows[phase.number] = Window(phase, 0.0)
-            self._windows = dict(sorted(self._windows.items()))  # a report may be the first to speak of several
+            self._windows = dict(sorted(self._windows.items()))  # a report may be the first to contain several phases
             self._stale.add(phase.number)
 
     def merge(self, report: Mapping[str, Any], agent: str) -> None:
-        """Take the report of an agent, named by its id, in place of its earlier ones. Idempotent, in any order."""
+        """Replace an agent's earlier reports by this one. Idempotent, in any order."""
         known = self._agents.setdefault(agent, _Agent())
         sequence = int(report["sequence"])
         if sequence > known.sequence:
@@ -81,7 +81,7 @@ class MergedLedger:
         self.expect(phase)
         if self._attempts[phase.number] == phase.attempt:
             window = self._windows[phase.number]
-            window.phase = phase  # as it was opened: with the moment at which it began
+            window.phase = phase  # as opened, including its start time
             window.seconds = max(window.seconds, part.seconds)
             window.heard[agent] = float(message["covered"])
         self._stale.add(phase.number)
@@ -99,14 +99,14 @@ class MergedLedger:
         return self._windows
 
     def _spread_change(self) -> None:
-        """What one agent has changed stays so for all, also after it has left."""
+        """Data changed by one agent stay changed for all, even after it has left."""
         first = min((number for number, window in self._windows.items() if window.recalls.changed), default=math.inf)
         for number, window in self._windows.items():
             window.recalls.changed = number >= first
 
     @property
     def outside(self) -> Mapping[tuple[str, str], Counter[Outcome]]:
-        """How the operations ended that no phase has counted."""
+        """Outcomes of operations outside of all phases."""
         total: dict[tuple[str, str], Counter[Outcome]] = {}
         for agent in self._agents.values():
             for key, ends in agent.outside.items():
@@ -118,7 +118,7 @@ class MergedLedger:
 
     @property
     def nested_outside(self) -> Mapping[tuple[str, str], Counter[Outcome]]:
-        """The same of those that were part of other operations."""
+        """The same for nested operations."""
         total: dict[tuple[str, str], Counter[Outcome]] = {}
         for agent in self._agents.values():
             for key, ends in agent.nested_outside.items():
@@ -130,7 +130,7 @@ class MergedLedger:
 
     @property
     def dropped_outside(self) -> Mapping[str, int]:
-        """Arrivals that were dropped in no phase."""
+        """Arrivals dropped outside of all phases."""
         total: Counter[str] = Counter()
         for agent in self._agents.values():
             total.update(agent.dropped_outside)
@@ -140,7 +140,7 @@ class MergedLedger:
 
     @property
     def errors_outside(self) -> TaskErrors:
-        """Exceptions that tasks raised in no phase."""
+        """Exceptions raised by tasks outside of all phases."""
         total = TaskErrors()
         for agent in self._agents.values():
             total.merge(agent.errors_outside.as_message())
@@ -149,7 +149,7 @@ class MergedLedger:
         return total
 
     def _replaced(self, agent: _Agent) -> list[Window]:
-        """Windows of attempts that were made again."""
+        """Windows of attempts that were repeated."""
         return [part.window for (number, attempt), part in agent.parts.items() if attempt < self._attempts[number]]
 
     @property

@@ -1,7 +1,7 @@
-"""What coordinator and agents say to each other: frozen values with the id of their run and a sequence number.
+"""Messages between coordinator and agents: frozen values with a run id and a sequence number.
 
 On the wire a message is a plain dictionary (`encode`), read back by `decode`, which refuses anything else. A command is
-repeated until it is answered and carried out once; a report replaces the agent's earlier ones, and says all that was
+repeated until it is answered and carried out once; a report replaces the agent's earlier ones, and contains everything
 not yet confirmed. So a message that is lost, late, repeated or out of order changes nothing.
 """
 
@@ -20,7 +20,7 @@ COMMAND, FROM_AGENT = "loadgen_command", "loadgen_agent"
 
 @dataclass(frozen=True, slots=True)
 class ShareFrom:
-    """A share of the arrivals, from a moment on: number `index` of `parts`, `after` seconds from the phase's start."""
+    """A share of the arrivals from a moment on: number `index` of `parts`, `after` seconds from the phase's start."""
 
     after: float
     index: int
@@ -29,7 +29,7 @@ class ShareFrom:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """Open stores and make queries for a run; `settings` are all of them, secrets included. Answer: None."""
+    """Open stores and create queries for a run; `settings` are all settings, including secrets. Answer: None."""
 
     settings: Mapping[str, Any]
     run_id: str = ""
@@ -39,10 +39,10 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True)
 class Learn:
-    """The exact neighbours, to check searches by. Answer: None."""
+    """The exact neighbours, for checking searches. Answer: None."""
 
     ground_truths: tuple[Mapping[str, Any], ...]
-    """One for each number of neighbours that searches ask for."""
+    """One for each number of neighbours that searches request."""
     run_id: str = ""
     sequence: int = 0
     kind: Literal["learn"] = "learn"
@@ -50,7 +50,7 @@ class Learn:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """The users that Locust starts next belong to this phase. Answer: None."""
+    """The next users that Locust starts belong to this phase. Answer: None."""
 
     phase: Phase
     run_id: str = ""
@@ -60,9 +60,9 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class CountUsers:
-    """Answer: `started` (past their on_start in this phase, ever), `present` (those that have not ended) and `ended`.
+    """Answer: `started` (all that completed their on_start in this phase), `present` (not ended) and `ended`.
 
-    The last are those that ended without being stopped.
+    The latter ended without being stopped.
     """
 
     run_id: str = ""
@@ -72,7 +72,7 @@ class CountUsers:
 
 @dataclass(frozen=True, slots=True)
 class CountMissingSlots:
-    """Answer: the concurrency slots of an open phase that are not ready yet; the first one makes them."""
+    """Answer: the concurrency slots of an open phase that are not ready yet; the first such command creates them."""
 
     phase: Phase
     run_id: str = ""
@@ -82,7 +82,7 @@ class CountMissingSlots:
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """Metrics show this phase from now on; `labels` name the run. Answer: None."""
+    """Show this phase in the metrics from now on; `labels` name the run. Answer: None."""
 
     phase: Phase
     labels: Mapping[str, str]
@@ -105,7 +105,7 @@ class OpenWindow:
 
 @dataclass(frozen=True, slots=True)
 class Reshare:
-    """Another share of the arrivals from a moment on. Answer: None."""
+    """Use another share of the arrivals from some moment on. Answer: None."""
 
     share: ShareFrom
     run_id: str = ""
@@ -125,7 +125,7 @@ class IsOver:
 
 @dataclass(frozen=True, slots=True)
 class Describe:
-    """Answer: the `connections` of a variant that are open here, and the fingerprints of the `data` that they see."""
+    """Answer: the open `connections` of a variant in this process, and the fingerprints of the `data` that they see."""
 
     variant: str
     run_id: str = ""
@@ -135,7 +135,7 @@ class Describe:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Wait for the users to end, count what they did. Answer: a report of all of it, as `Report.body`."""
+    """Wait for the users to end, and count their operations. Answer: a full report, as `Report.body`."""
 
     run_id: str = ""
     sequence: int = 0
@@ -144,7 +144,7 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop the users, then as `Drain`."""
+    """Stop the users, then proceed as for `Drain`."""
 
     run_id: str = ""
     sequence: int = 0
@@ -153,7 +153,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The report of this number has arrived: later ones may leave out what has not changed since. Not answered."""
+    """The report with this number has arrived: later ones may omit what has not changed since. Not answered."""
 
     report: int
     run_id: str = ""
@@ -163,7 +163,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """This worker does not belong to the run: it ends and says why. Not answered."""
+    """This worker does not belong to the run: it ends, with the reason. Not answered."""
 
     reason: str
     run_id: str = ""
@@ -173,7 +173,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """From an agent that has connected: what it runs, and who forked it (empty if not forked)."""
+    """From a newly connected agent: what it runs, and its parent (empty if not forked)."""
 
     version: str
     locustfile: str
@@ -187,7 +187,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """To the command with the same run and sequence number; `error` is empty where it was carried out."""
+    """To the command with the same run and sequence number; `error` is empty if it was carried out."""
 
     run_id: str
     sequence: int
@@ -198,7 +198,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that an agent has counted so far (`Ledger.take_report`)."""
+    """Everything an agent has counted so far (`Ledger.take_report`)."""
 
     run_id: str
     sequence: int
@@ -228,7 +228,7 @@ _ANY: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator=
 
 
 class MessageError(ValueError):
-    """What arrived is no message of ours."""
+    """Not a valid message of this version."""
 
 
 def encode(message: Message) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def encode(message: Message) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """The same without enumerations, which msgpack does not know."""
+    """The same without enumerations, which msgpack does not support."""
     if isinstance(value, Mode):
         return value.value
     if isinstance(value, dict):
@@ -249,7 +249,7 @@ def _plain(value: Any) -> Any:
 def decode(data: object) -> Message:
     """The inverse of `encode`. Raises MessageError for anything else, such as a message of another version.
 
-    Its words are one line that may be logged: nothing of what was sent, but for the names of parts.
+    Its text is a single line that is safe to log: it contains nothing of the message except names of parts.
     """
     try:
         return _ANY.validate_python(data)

@@ -1,4 +1,4 @@
-"""One run as the coordinator knows it, and what it asks of the process that it is in."""
+"""The coordinator's state of one run, and the interface to its process."""
 
 import logging
 import math
@@ -14,7 +14,7 @@ from loadgen.measure.window import Window
 from loadgen.settings.model import Settings
 
 RETURN_WITHIN = 15.0
-"""Seconds in which a forked worker that is only silent says something again: one that was killed never does."""
+"""Seconds within which a silent forked worker speaks again, unless it was killed."""
 ROUNDING = 0.5
 """Seconds by which Locust may end a timed run early."""
 
@@ -28,33 +28,33 @@ class Run:
     run_id: str
     settings: Settings
     plan: tuple[Phase, ...] = ()
-    """Its phases; empty where Locust's own -u, -r and -t rule."""
+    """Its phases; empty if Locust's own -u, -r and -t apply."""
     expected: int = 1
-    """Agents that were asked for."""
+    """Number of expected agents."""
     labels: dict[str, str] = field(default_factory=dict)
     """Name the run in the metrics: `run_id` and `server`."""
     ground_truths: tuple[GroundTruth, ...] = ()
-    """The exact neighbours, for each number of them that searches ask for; none where no search is checked."""
+    """The exact neighbours, for each number of them that searches request; empty if no search is checked."""
     run_time: float = 0.0
-    """Seconds that a run without a plan is to last; 0: until somebody ends it."""
+    """Duration of a run without a plan, in seconds; 0: until it is ended."""
     began: float = math.nan
-    """perf_counter seconds of the moment from which `run_time` counts."""
+    """When `run_time` begins to count (perf_counter seconds)."""
     ended: float = math.nan
     completed: int = 0
     """Phases that were measured to their end."""
     broken: str = ""
-    """Why it did not go on."""
+    """Why it did not continue."""
     faults: list[str] = field(default_factory=list)
-    """What was less than the plan asked for, though it went on."""
+    """Deviations from the plan that did not end the run."""
     are_workers_replaced: bool = True
     """Lost workers may be replaced; those forked by a master are not."""
     deserted: bool = False
-    """Workers that it expects were waited for, and did not come."""
+    """The wait for missing workers was in vain."""
     over: bool = False
 
     @property
     def early(self) -> str:
-        """How much of the plan ran, where it was less than all; empty also where there was no plan."""
+        """How much of the plan ran, if not all; empty also without a plan."""
         lasted = self.ended - self.began
         if self.plan and self.completed < len(self.plan):
             text = f"ended early: {self.completed} of {len(self.plan)} phases"
@@ -66,38 +66,38 @@ class Run:
 
     @property
     def incomplete(self) -> str:
-        """Why less was measured than was asked for; empty where nothing is missing."""
+        """Why less was measured than requested; empty if nothing is missing."""
         return "; ".join([self.early or self.broken, *self.faults]).strip("; ")
 
     def fault(self, words: str) -> None:
-        """Note, and log, what was less than the plan asked for."""
+        """Note and log a deviation from the plan."""
         logger.warning("%s", words[:1].upper() + words[1:])
         self.faults.append(words)
 
 
 def find_grace(run: Run) -> float:
-    """Seconds to wait for workers that are not there: for others in their place, or for silent ones to come back."""
+    """Seconds to wait for missing workers: for replacements, or for silent ones to return."""
     return run.settings.worker_grace if run.are_workers_replaced else min(run.settings.worker_grace, RETURN_WITHIN)
 
 
 class PhaseDisplay(Protocol):
-    """What is shown of a run meanwhile."""
+    """The display of a run in progress."""
 
     def begin(self, phase: Phase, plan: Sequence[Phase]) -> None:
-        """A phase is next."""
+        """The next phase begins."""
 
     def open(self, phase: Phase, run_time: float = 0.0) -> None:
-        """Its clock runs."""
+        """Its clock starts."""
 
     def finish(self, window: Window | None) -> None:
-        """All of it is counted."""
+        """It is completely counted."""
 
 
 class Host(Protocol):
-    """What the coordinator asks of the process that it is in."""
+    """What the coordinator needs from its process."""
 
     def end_run(self, reason: str) -> None:
-        """Stop the load: the run cannot go on."""
+        """Stop the load: the run cannot continue."""
 
     def after_phase(self, phase: Phase | None) -> None:
         """A phase has been counted: nothing is measured now."""
@@ -109,14 +109,14 @@ class Host(Protocol):
         """It is over."""
 
     def find_death(self) -> str:
-        """Why the server of this run's own has ended; empty while it runs, or where there is none."""
+        """Why the run's embedded server has ended; empty while it runs, or if there is none."""
 
     def count_in_flight(self) -> int:
         """Operations in flight in this process."""
 
 
 def log_lacking(window: Window) -> None:
-    """Log what the figures of their phase lack; nothing where it lacks nothing of weight."""
+    """Log what the figures of the phase lack, if it is significant."""
     flow, number = window.flow, window.phase.number + 1
     if flow.dropped:
         logger.warning("Phase %d dropped %d arrivals that led to no operation in time", number, flow.dropped)

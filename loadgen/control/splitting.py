@@ -13,11 +13,11 @@ from loadgen.text.listing import count_of
 
 LOOK = 0.01
 LOOK_FOR_WORKERS = 0.2
-"""Seconds between two looks who is present, or whether a newcomer is ready."""
+"""Seconds between two checks for present agents and ready newcomers."""
 SHARE_AHEAD = 0.25
-"""Seconds from the announcement of a new split until it takes effect, so that it reaches all in time."""
+"""Seconds between the announcement of a new split and its effect, so that it reaches all in time."""
 SLOTS_WITHIN = 120.0
-"""Seconds for all slots of a phase to be past their on_start."""
+"""Seconds for all slots of a phase to complete their on_start."""
 
 logger = logging.getLogger("loadgen")
 
@@ -27,14 +27,14 @@ class Asked(Protocol):
 
     @property
     def values(self) -> dict[str, Any]:
-        """Of those that could carry it out."""
+        """Values of the agents that carried it out."""
 
 
 class Askable(Protocol):
-    """Agents that can be asked; a single process is called ""."""
+    """Agents that accept commands; a single process has the id ""."""
 
     def present(self) -> set[str]:
-        """Those that are ready."""
+        """Ids of the ready agents."""
 
     def ask(self, commands: Mapping[str, Command], within: float = ...) -> Asked:
         """Send each a separate command; returns the answers that arrive within some seconds."""
@@ -53,9 +53,9 @@ class Splitting:
         self._start = 0.0
 
     def measure(self, on_open: Callable[[Phase], object] = lambda _phase: None) -> None:
-        """Wait for all slots, let the phase run, and return at its end. Raises PlanBrokenError where slots do not come.
+        """Wait for all slots and let the phase run to its end. Raises PlanBrokenError if slots do not get ready.
 
-        `on_open` is called when the first arrivals are due. Ends early where no agent is left.
+        `on_open` is called when the first arrivals are due. Ends early if no agent is left.
         """
         self._sharing = sorted(self._wait_for_slots(self._agents.present(), LOOK))
         self._start, self._phase = perf_counter(), self._phase.starting(time())
@@ -71,7 +71,7 @@ class Splitting:
                 greenlet.kill(block=False)
 
     def _look(self) -> None:
-        """Split again where an agent has left, or is ready to join."""
+        """Split again if an agent has left, or is ready to join."""
         there = self._agents.present()
         for name in there - set(self._sharing) - set(self._greenlets):
             self._greenlets[name] = spawn(self._admit, name)
@@ -81,18 +81,18 @@ class Splitting:
         joining = set(sharing) - set(self._sharing)
         self._agents.ask(dict.fromkeys(joining, Enter(self._phase, self._labels)))
         self._sharing, after = sharing, perf_counter() - self._start + SHARE_AHEAD
-        staying = set(sharing) - joining  # first, as they are to stop in time what the others begin
+        staying = set(sharing) - joining  # first, so that they stop in time what the others take over
         self._agents.ask({name: Reshare(self._share(name, after)) for name in staying})
         self._agents.ask({name: self._opening(name, after) for name in joining})
         logger.info("The rate of phase %d is split over %d workers now", self._phase.number + 1, len(sharing))
 
     def _admit(self, name: str) -> None:
-        """Have a newcomer make its slots."""
+        """Make a newcomer create its slots."""
         self._wait_for_slots({name}, LOOK_FOR_WORKERS)
         self._admitted.add(name)
 
     def _wait_for_slots(self, names: set[str], seconds: float) -> set[str]:
-        """Returns who is still present when all of those are ready."""
+        """Wait for all slots, and return the agents that are still present."""
         deadline = perf_counter() + SLOTS_WITHIN
         missing: dict[str, int] = {}
         while perf_counter() < deadline:

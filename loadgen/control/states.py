@@ -1,4 +1,4 @@
-"""The states of a process in a run, and the ways from one to another."""
+"""The states of a process in a run, and the allowed transitions."""
 
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ class State(StrEnum):
     READY = "ready"
     MEASURING = "measuring"
     DRAINING = "draining"
-    """Users end; their last operations are waited for and counted."""
+    """Users end, and their last operations are awaited and counted."""
     FAILED = "failed"
     """It cannot take part in the run; another run may prepare it again."""
 
@@ -25,7 +25,7 @@ ALLOWED: dict[State, frozenset[State]] = {
     State.DRAINING: frozenset({State.READY, State.DRAINING, State.IDLE, State.PREPARING, State.FAILED}),
     State.FAILED: frozenset({State.PREPARING, State.IDLE, State.FAILED}),
 }
-"""`measuring -> preparing`: a process that was away while its run ended is prepared for the next one."""
+"""`measuring -> preparing`: a process that was absent when its run ended is prepared for the next one."""
 
 
 class StateMachine:
@@ -35,7 +35,7 @@ class StateMachine:
         self.state = State.IDLE
 
     def move(self, state: State) -> None:
-        """Go to another state. Raises RuntimeError where no way leads there: a fault of the program."""
+        """Move to another state. Raises RuntimeError for a transition that is not allowed, which is a bug."""
         if state not in ALLOWED[self.state]:
             raise RuntimeError(f"no way from {self.state} to {state}")
         self.state = state

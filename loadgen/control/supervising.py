@@ -1,4 +1,4 @@
-"""What is looked after while a run goes on: workers that join, a server that falls silent, a run without workers."""
+"""Supervises a run in progress: workers that join, a server that stops answering, a run without workers."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -38,7 +38,7 @@ class Supervisor:
         self._admitting: set[str] = set()
 
     def begin(self, run: Run) -> None:
-        """Look after this run, as soon as its agents are ready."""
+        """Supervise this run, once its agents are ready."""
         self._run = run
         self._watch = SuccessWatch(find_patience(run.settings))
         self._alone_since = perf_counter()
@@ -65,7 +65,7 @@ class Supervisor:
                 self._look_at_workers(run)
 
     def _admit(self, name: str, run: Run) -> None:
-        """Make a worker that has joined ready, and have it count for the closed phase that runs."""
+        """Prepare a worker that has joined, and make it count for the current closed phase."""
         try:
             ground_truths = tuple(one.as_message() for one in run.ground_truths)
             if why := self._agents.prepare(name, run.settings.as_message(), ground_truths):
@@ -77,7 +77,7 @@ class Supervisor:
             self._admitting.discard(name)
 
     def _look_at_workers(self, run: Run) -> None:
-        """A run without a plan whose workers have all gone ends, where no other comes within the grace."""
+        """End a run without a plan if all its workers are lost and none joins within the grace period."""
         if run.plan or self._agents.present():
             self._alone_since = perf_counter()
         elif perf_counter() - self._alone_since > find_grace(run):

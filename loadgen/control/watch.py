@@ -1,4 +1,4 @@
-"""Whether the server still answers: a run against one that has gone is ended, not measured to its end."""
+"""Whether the server still answers: a run against a dead server is ended early."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from loadgen.settings.variants import longest_deadline
 
 @dataclass(slots=True)
 class SuccessWatch:
-    """Judges from counts alone; times are seconds of any clock that does not go back.
+    """Judges from counts only; times are seconds of any monotonic clock.
 
-    `limit` seconds without a single answer end the run, 0 never does. It is silent while nothing is tried: users that
-    pause are no dead server.
+    `limit` seconds without a single answer end the run; 0 never does. Time without attempts does not count: paused
+    users do not mean a dead server.
     """
 
     limit: float
@@ -20,11 +20,11 @@ class SuccessWatch:
     _since: float = 0.0
 
     def restart(self, now: float) -> None:
-        """Load begins now: what went before says nothing."""
+        """Load begins now: ignore everything before."""
         self._answered, self._since = -1, now
 
     def judge(self, now: float, answered: int, failed: int, in_flight: int) -> str:
-        """Why the run is to end; empty while it goes on. Counts are of the whole run so far."""
+        """Why the run should end; empty if it should continue. Counts are totals of the run so far."""
         if answered != self._answered:
             self._answered, self._failed, self._since = answered, failed, now
             return ""
@@ -41,5 +41,5 @@ class SuccessWatch:
 
 
 def find_patience(settings: Settings) -> float:
-    """Seconds without a success that end the run: not before an operation could have met its deadline."""
+    """Seconds without a success after which the run ends; at least an operation's deadline."""
     return max(settings.give_up_after, longest_deadline(settings) + 1) if settings.give_up_after else 0.0

@@ -1,4 +1,4 @@
-"""What to send and what is right: seeded vectors, rows, queries and fresh rows, and their exact nearest neighbours."""
+"""Test data: seeded vectors, rows, queries and fresh rows, and their exact nearest neighbours."""
 
 from loadgen.datasets.agreement import Answer, find_difference
 from loadgen.datasets.inserts import InsertStream

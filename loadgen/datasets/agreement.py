@@ -1,4 +1,4 @@
-"""Whether the answers of two variants to the same query are the same answer."""
+"""Whether the answers of two variants to the same query agree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one search found, the nearest first."""
+    """The result of one search, nearest first."""
 
     ids: tuple[str, ...]
     scores: tuple[float, ...]
 
 
 def find_difference(names: tuple[str, str], one: Sequence[Answer], other: Sequence[Answer]) -> str:
-    """Words about the first query whose answers differ, by its place, and how many do; empty where all agree.
+    """Describe the first query whose answers differ, with the number of such queries; empty if all agree.
 
-    The ids have to be the same and their scores within 1e-5. Where scores tie the order may differ, and at the end of
-    the answer any of the tied rows will do.
+    The ids must be equal and their scores within 1e-5. The order of ties may differ, and any tied row is accepted at
+    the end of the answer.
     """
     different = [number for number, pair in enumerate(zip(one, other, strict=True)) if not agree(*pair)]
     if not different:
@@ -55,7 +55,7 @@ def _is_near(one: float, other: float) -> bool:
 
 
 def _shown(answer: Answer, other: Answer) -> str:
-    """The places at which it differs from the other: ids with scores."""
+    """The positions at which it differs from the other: ids with scores."""
     pairs = [tuple(zip(each.ids, each.scores, strict=True)) for each in (answer, other)]
     places = [
         f"{mine[0]} ({mine[1]:.6f})" if mine else "nothing"

@@ -1,4 +1,4 @@
-"""Fresh rows for insert operations, made beforehand as far as they can be."""
+"""Fresh rows for insert operations, prepared in advance as far as possible."""
 
 from itertools import count
 from typing import Self
@@ -7,19 +7,19 @@ from loadgen.datasets.rows import ID_SPACE, INSERTED, Row
 from loadgen.datasets.synthetic import Dataset
 
 RANGE = 10**11
-"""Row numbers of one stream; the base rows have the first range to themselves."""
+"""Row numbers per stream; the first range is reserved for the base rows."""
 LANES = 4
 WORKERS = ID_SPACE // RANGE // LANES - 1
 VECTORS = 1_000
 FLOATS = 4_000_000
-"""Vectors in the pool, and the most floats in it (a float in a list takes 32 bytes)."""
+"""Maximum vectors and floats in the pool (a float in a list takes 32 bytes)."""
 
 
 class InsertStream:
-    """Rows that are in no other stream and not among the base rows: ids and documents are all new.
+    """Rows that occur neither in another stream nor among the base rows: ids and documents are all new.
 
     Every stream has a separate range of row numbers, by worker and lane; one process may have a lane for each
-    runtime. The vectors repeat, from a pool made here, so that making them costs nothing while the load runs.
+    runtime. The vectors repeat, from a pool created here, so that they cost nothing during the load.
 
     A stream may be shared by threads: `next` on `itertools.count` is one step under the interpreter lock, and
     everything else is read only.
@@ -41,7 +41,7 @@ class InsertStream:
         return self
 
     def __next__(self) -> Row:
-        """Give the next row; no two calls get the same one, from whatever threads they come."""
+        """Give the next row; no two calls get the same one, from any thread."""
         number = next(self._numbers)
         slot = number % len(self._vectors)
         return self._dataset.make_row(number, self._vectors[slot], INSERTED, self._clusters[slot])

@@ -14,10 +14,10 @@ import numpy as np
 from loadgen.datasets.neighbours import TIE, GroundTruth
 
 FORMAT = 1
-"""Raise it with any change to what a file means."""
+"""Increase it with any change to the meaning of a file."""
 PATTERN = "neighbours-*.npz"
 BYTES_AT_MOST = 64_000_000
-"""All files together; the ones not used for longest go first. 1,000 queries with top_k 10 take 160 kB."""
+"""Total size of all files; the least recently used are deleted first. 1,000 queries with top_k 10 take 160 kB."""
 
 
 def default_folder() -> Path:
@@ -27,7 +27,7 @@ def default_folder() -> Path:
 
 
 def cached_neighbours(folder: Path, made_of: list[object], make: Callable[[], GroundTruth]) -> tuple[GroundTruth, bool]:
-    """The truth in the file of what it is made of, or made now and kept; True where it was there.
+    """The ground truth from the cache, or computed now and cached; True if it was cached.
 
     An unreadable file is recreated, and an unwritable folder caches nothing, both silently.
     """
@@ -52,12 +52,12 @@ def _read(path: Path) -> GroundTruth | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     with contextlib.suppress(OSError):
-        os.utime(path)  # used last now
+        os.utime(path)  # marks it as most recently used
     return ground_truth if len(ground_truth.owners) == len(ground_truth.rows) else None
 
 
 def _write(path: Path, ground_truth: GroundTruth) -> None:
-    """By rename, so that another process never reads half of it."""
+    """Write by rename, so that no other process reads a partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as file:
         unfinished = Path(file.name)
@@ -76,7 +76,7 @@ def _write(path: Path, ground_truth: GroundTruth) -> None:
 
 
 def _limit(folder: Path) -> None:
-    """Delete files from the one used longest ago on, until the rest is small enough."""
+    """Delete the least recently used files until the rest is small enough."""
     files = sorted(folder.glob(PATTERN), key=lambda path: path.stat().st_mtime, reverse=True)
     total = 0
     for path in files:

@@ -1,4 +1,4 @@
-"""The exact nearest neighbours of some queries, found by looking at every row, a block of rows at a time."""
+"""The exact nearest neighbours of some queries, by brute force over all rows, block by block."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 TIE = 1e-6
-"""Scores that differ by no more tie: float32 can hardly tell them apart, and a server may order them freely."""
+"""Scores within this distance tie: float32 can hardly distinguish them, and a server may order them freely."""
 QUERIES_AT_MOST = 1_000
 NEIGHBOURS_AT_MOST = 500_000
 """Neighbours of all checked queries together: with top_k 16,384 that leaves 30 queries."""
@@ -22,7 +22,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 class Rows(Protocol):
-    """Rows of which any part can be made: a `Dataset`."""
+    """Rows of which any part can be generated: a `Dataset`."""
 
     size: int
     dim: int
@@ -32,7 +32,7 @@ class Rows(Protocol):
 
 
 def count_checked(queries: int, top_k: int) -> int:
-    """How many queries, from the first on, have their neighbours found."""
+    """Number of queries, from the first on, whose neighbours are computed."""
     return min(queries, QUERIES_AT_MOST, max(1, NEIGHBOURS_AT_MOST // top_k))
 
 
@@ -52,7 +52,7 @@ class GroundTruth:
 
     @property
     def queries(self) -> int:
-        """How many queries are known."""
+        """Number of queries with known neighbours."""
         return int(self.owners[-1]) + 1 if len(self.owners) else 0
 
     def rows_of(self, query: int) -> Numbers:
@@ -61,14 +61,14 @@ class GroundTruth:
         return self.rows[start:stop]
 
     def recall(self, query: int, ids: Collection[str], row_id: Callable[[int], str]) -> float:
-        """Part (0 to 1) of the `top_k` neighbours that are among the first `top_k` ids; of ties any will do."""
+        """Share (0 to 1) of the `top_k` neighbours among the first `top_k` ids; any of the tied rows is accepted."""
         right = self._sets.get(query)
         if right is None:
             right = self._sets[query] = frozenset(row_id(int(row)) for row in self.rows_of(query))
         return min(len(right.intersection(list(ids)[: self.top_k])), self.top_k) / self.top_k
 
     def as_message(self) -> dict[str, Any]:
-        """Plain values for the way to workers, 4 bytes for a number."""
+        """Plain values to send to workers, 4 bytes per number."""
         packed = {name: getattr(self, name).astype("<u4").tobytes() for name in ("owners", "rows")}
         return {"top_k": self.top_k} | packed
 
@@ -85,7 +85,7 @@ def find_neighbours(
     """The `top_k` nearest rows of each query (queries, dim), with all that tie with the last one.
 
     `metric` is COSINE or IP (more is nearer) or L2. Holds one block of rows and its scores, 2,000,000 floats each at
-    most for up to 2,000 queries. Takes 2 x rows x queries x dim floating-point operations; tells how far it is.
+    most for up to 2,000 queries. Takes 2 x rows x queries x dim floating-point operations; reports progress.
     """
     width = max(1, min(ROWS_IN_BLOCK, FLOATS_IN_BLOCK // rows.dim))
     top_k = min(top_k, rows.size)
@@ -97,7 +97,7 @@ def find_neighbours(
         block = rows.vectors(start, min(start + width, rows.size))
         nearness = _nearness(block, queries, metric)
         best = np.partition(np.hstack([best, nearness]), -top_k, axis=1)[:, -top_k:]
-        # Whatever is below the k-th best so far, less a tie, is below it for good.
+        # A score below the current k-th best, less a tie, can be discarded for good.
         worst = best[:, 0] - np.float32(TIE)
         query, place = np.nonzero(nearness >= worst[:, None])
         stay = scores >= worst[owners]
@@ -114,7 +114,7 @@ def find_neighbours(
 
 
 def _nearness(block: Vectors, queries: Vectors, metric: str) -> npt.NDArray[np.float32]:
-    """How near each row is to each query, (queries, rows): the score, or the squared distance less than nothing."""
+    """How near each row is to each query, (queries, rows): the score, or the negated squared distance."""
     if metric == "COSINE":
         products = queries @ block.T
         lengths = np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(block, axis=1)

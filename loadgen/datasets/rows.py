@@ -1,11 +1,11 @@
-"""One row of the collection, and the ids that no two rows share."""
+"""A row of the collection, and unique row ids."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 FINGERPRINT_KEY = "loadgen"
-"""The metadata key that tells what a row belongs to: a dataset's fingerprint, or `INSERTED`."""
+"""The metadata key for the origin of a row: a dataset's fingerprint, or `INSERTED`."""
 INSERTED = "inserted"
 ID_DIGITS = 16
 ID_SPACE = 10**ID_DIGITS
@@ -13,10 +13,10 @@ ID_SPACE = 10**ID_DIGITS
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What becomes one node.
+    """The content of one node.
 
-    The vector is a list, as `TextNode` refuses a numpy array, and one `tolist` for a whole block is the cheapest way
-    to make many. Do not change it: rows of an `InsertStream` share their vectors.
+    The vector is a list because `TextNode` refuses a numpy array, and one `tolist` for a whole block is the
+    cheapest way to create many. Do not modify it: rows of an `InsertStream` share their vectors.
     """
 
     row_id: str
@@ -25,7 +25,7 @@ class Row:
     vector: list[float]
     """Unit length, `dim` floats."""
     source: str
-    """The document that the row is a part of."""
+    """The document to which the row belongs."""
     metadata: dict[str, str | int]
 
 

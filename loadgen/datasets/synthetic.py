@@ -1,4 +1,4 @@
-"""The data of a run: clustered unit vectors that any process can make any part of."""
+"""The data of a run: clustered unit vectors, of which any process can generate any part."""
 
 import hashlib
 import json
@@ -12,19 +12,19 @@ from loadgen.datasets.rows import FINGERPRINT_KEY, Row, RowIds
 from loadgen.settings.model import Settings
 
 FORMAT = 1
-"""Raise it with any change to how the data comes about."""
+"""Increase it with any change to the generation of the data."""
 CENTRES, ROWS, QUERIES, INSERTS, IDS = range(5)
 """Streams of random numbers; a generator is seeded by [seed, stream, block]."""
 ROWS_IN_BLOCK = 1_000
 FLOATS_IN_BLOCK = 2_000_000
 QUERY_NOISE = 0.25
-"""Distance of a query from its row, as a part of the spread: near the row, but never on it."""
+"""Distance of a query from its row, as a fraction of the spread: near the row, but never on it."""
 
 Vectors = npt.NDArray[np.float32]
 
 
 class Block(NamedTuple):
-    """Consecutive rows made together: vectors (n, dim) and the cluster of each (n,)."""
+    """Consecutive rows generated together: vectors (n, dim) and the cluster of each (n,)."""
 
     vectors: Vectors
     clusters: npt.NDArray[np.int64]
@@ -34,8 +34,8 @@ class Dataset:
     """`rows` unit vectors from a mixture of Gaussian clusters, and queries near them.
 
     Centres are random unit vectors. A row is its centre plus noise, normalised; the noise has the length `spread`
-    (the centre's is 1) whatever the dimension, as each of its components has the deviation spread / sqrt(dim).
-    Safe to use from several threads.
+    (the centre's is 1) whatever the dimension, because each component has the standard deviation spread / sqrt(dim).
+    Thread-safe.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -51,10 +51,10 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits that differ where the data differ.
+        """16 hex digits that differ if the data differ.
 
-        The draws of the first block are part of it, so that a numpy with other streams is noticed. It is the draws and
-        not the vectors, whose last bits depend on the processor's way to add up.
+        They include the draws of the first block, to detect a numpy with other random streams, but not the vectors,
+        whose last bits depend on the order in which the processor sums.
         """
         told = [FORMAT, self.seed, self.size, self.dim, self.clusters, self.spread]
         digest = hashlib.sha256(json.dumps(told).encode())
@@ -68,7 +68,7 @@ class Dataset:
         return self._cut(ROWS, start, stop).vectors
 
     def rows(self, start: int, stop: int) -> list[Row]:
-        """Rows start ... stop - 1, as they are to be loaded."""
+        """Rows start ... stop - 1, ready to be loaded."""
         part = self._cut(ROWS, start, stop)
         return [
             self.make_row(number, vector, self.fingerprint, cluster)
@@ -78,7 +78,7 @@ class Dataset:
         ]
 
     def make_row(self, number: int, vector: list[float], origin: str, cluster: int) -> Row:
-        """The row of a number: text and document as in the tutorial that this tool grew from."""
+        """The row of a number: text and document as in Milvus's tutorial."""
         metadata: dict[str, str | int] = {"row": number, "cluster": cluster, FINGERPRINT_KEY: origin}
         return Row(self.row_id(number), f"n{number}_text", vector, f"n{number + 1}", metadata)
 
@@ -97,7 +97,7 @@ class Dataset:
         return _normalised(near)
 
     def fresh(self, count: int, stream: int) -> Block:
-        """`count` further vectors of the same mixture, none of them a row; other ones for each stream number."""
+        """`count` further vectors of the same mixture, none of them a row; different for each stream number."""
         return self._cut(INSERTS + IDS * stream, 0, count)
 
     def _cut(self, stream: int, start: int, stop: int) -> Block:
@@ -127,7 +127,7 @@ class Dataset:
         return block
 
     def _draw(self, stream: int, number: int) -> tuple[npt.NDArray[np.int64], Vectors]:
-        """The random numbers of a block: always a whole one, so that `rows` does not change the rows before it."""
+        """The random numbers of a block: always whole, so that the number of rows does not change earlier rows."""
         generator = np.random.default_rng([self.seed, stream, number])
         clusters = generator.integers(0, self.clusters, size=self._block_rows)
         return clusters, generator.standard_normal((self._block_rows, self.dim), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Exceptions in words, and counted by kind: which type, raised where, how often. Every count is bounded."""
+"""Describes exceptions in words, and counts them by kind: type and location. Every count is bounded."""
 
 import logging
 import traceback
@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 KINDS = 32
-"""Kinds that one count keeps apart; further ones are counted together as `OTHER`."""
+"""Maximum kinds per counter; further ones are counted together as `OTHER`."""
 LONGEST_NAME = 60
 
 
 def describe_error(error: BaseException) -> str:
-    """An exception in words; its type where it has none, or where they would be a riddle (`KeyError: 'x'`)."""
+    """The text of an exception, with its type if the text is empty or unclear without it (`KeyError: 'x'`)."""
     try:
         text = str(error).strip()
-    except Exception:  # noqa: BLE001 - somebody else's __str__
+    except Exception:  # noqa: BLE001 - third-party __str__
         text = ""
     plain = isinstance(error, RuntimeError | ValueError | OSError) and text
     return text if plain else f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class ErrorKind(NamedTuple):
-    """Exceptions of one type that were raised at one place."""
+    """Exceptions of one type raised at one location."""
 
     name: str
     """The type: `ValueError`."""
@@ -59,7 +59,7 @@ class TaskErrors:
         self._counts: dict[tuple[str, ErrorKind], int] = {}
 
     def __bool__(self) -> bool:
-        """True where any was counted."""
+        """True if any was counted."""
         return bool(self._counts)
 
     def __iter__(self) -> Iterator[tuple[str, ErrorKind, int]]:
@@ -68,7 +68,7 @@ class TaskErrors:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Total number of exceptions."""
         return sum(number for _, _, number in self)
 
     def add(self, variant: str, kind: ErrorKind, number: int = 1) -> None:
@@ -79,7 +79,7 @@ class TaskErrors:
         self._counts[key] = self._counts.get(key, 0) + number
 
     def as_message(self) -> list[list[str | int]]:
-        """Plain values for the way to the master; empty where nothing was counted."""
+        """Plain values to send to the master; empty if nothing was counted."""
         return [[variant, kind.name, kind.place, number] for variant, kind, number in self]
 
     def merge(self, message: Sequence[Sequence[str | int]]) -> None:
@@ -89,7 +89,7 @@ class TaskErrors:
 
 
 class ErrorLog:
-    """Logs the first exception of each kind with its traceback and counts the others. Not safe from several threads."""
+    """Logs the first exception of each kind with its traceback and counts the others. Not thread-safe."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
@@ -97,11 +97,11 @@ class ErrorLog:
 
     @property
     def counts(self) -> Mapping[ErrorKind, int]:
-        """How often each kind came, the logged one included."""
+        """Occurrences of each kind, including the logged one."""
         return self._counts
 
     def note(self, error: BaseException, what: str) -> ErrorKind:
-        """Count an exception; the first of its kind is logged behind `what`, such as `Reader raised in a task`."""
+        """Count an exception; the first of its kind is logged after `what`, such as `Reader raised in a task`."""
         kind = kind_of(error)
         if kind not in self._counts and len(self._counts) >= KINDS:
             kind = OTHER

@@ -1,4 +1,4 @@
-"""What was not answered in its phase: arrivals that were dropped, operations left over at its end."""
+"""What was not answered within its phase: dropped arrivals, and operations unfinished at its end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ HANGING = 2.0
 
 
 STALL_SECONDS = 0.1
-"""What waits shorter is no stall, however quick the others were: a scheduler's hiccup at the very end of a phase."""
+"""Shorter waits are not stalls, however fast the others: a scheduler's hiccup at the very end of a phase."""
 
 
 def hangs(oldest: float, longest: float) -> bool:
-    """Whether what a phase's end found under way for `oldest` seconds is not in its figures, whose longest is given.
+    """Whether the oldest operation in flight at a phase's end (age in seconds) is a stall that its figures do not show.
 
-    That of a few operations under way one has been so for longer than most is usual. Nothing is said where nothing
-    was under way (`oldest` nan) or nothing ended (`longest` 0 or nan).
+    `longest` is the longest finished operation. Among a few operations in flight, one older than most is normal.
+    False if nothing was in flight (`oldest` nan) or nothing finished (`longest` 0 or nan).
     """
     return longest > 0 and oldest >= STALL_SECONDS and oldest > HANGING * longest
 
@@ -31,7 +31,7 @@ Kind = tuple[str, str]
 
 @dataclass(slots=True)
 class Flow:
-    """What a timed phase's figures lack. Of what was due in the warm-up, some ends in the window.
+    """What the figures of a timed phase lack. Some operations due in the warm-up finish in the window.
 
     In the closed model only `unfinished` is filled: operations in flight when the window ended.
     """
@@ -39,15 +39,15 @@ class Flow:
     offered: int = 0
     """Arrivals that were due in the window."""
     dropped: int = 0
-    """Given up in it: they found no place in flight in time, or their task sent nothing."""
+    """Dropped in the window: they got no slot in time, or their task sent nothing."""
     left_by_kind: dict[Kind | None, HdrHistogram] = field(default_factory=dict)
-    """Due before the window's end and not over then: how long they had been due, in microseconds.
+    """Unfinished at the window's end: how long they had been due by then, in microseconds.
 
-    None is for arrivals that were never sent: their operation is unknown.
+    The key None is for arrivals that were never sent: their operation is unknown.
     """
 
     def leave(self, seconds: float, kind: Kind | None = None) -> None:
-        """Count an operation that the window's end found waiting or in flight, so long after it was due."""
+        """Count an operation that was waiting or in flight at the window's end, with the time since it was due."""
         self._of(kind).record_value(min(max(LOWEST, round(seconds * MICROSECONDS)), HIGHEST))
 
     def _of(self, kind: Kind | None) -> HdrHistogram:
@@ -55,11 +55,11 @@ class Flow:
 
     @property
     def left(self) -> HdrHistogram:
-        """All that was left over, whatever it was."""
+        """Everything unfinished, of any kind."""
         return sum_up(self.left_by_kind.values())
 
     def left_of(self, kind: Kind) -> HdrHistogram:
-        """What was left over and is, or may have become, an operation of this kind."""
+        """Everything unfinished that is, or might have become, an operation of this kind."""
         return sum_up(histogram for key, histogram in self.left_by_kind.items() if key in (kind, None))
 
     @property
@@ -68,14 +68,14 @@ class Flow:
         return sum(histogram.get_total_count() for histogram in self.left_by_kind.values())
 
     def as_message(self) -> dict[str, Any]:
-        """Plain values for the way to the master; empty where nothing has happened."""
+        """Plain values to send to the master; empty if nothing has happened."""
         if not (self.offered or self.dropped or self.unfinished):
             return {}
         left = [[*(kind or ("", "")), histogram.encode()] for kind, histogram in self.left_by_kind.items()]
         return {"offered": self.offered, "dropped": self.dropped, "left": left}
 
     def add(self, other: "Flow") -> None:
-        """Add what another process has counted."""
+        """Add the counts of another process."""
         self.offered += other.offered
         self.dropped += other.dropped
         for kind, histogram in other.left_by_kind.items():

@@ -1,4 +1,4 @@
-"""Is it the tool? What the load generator itself used and how late it was, added up over a phase."""
+"""Whether the load generator was the limit: its CPU and its lags, accumulated over a phase."""
 
 import math
 from collections.abc import Mapping
@@ -11,24 +11,24 @@ from loadgen.measure.histograms import count_above, percentile
 
 MICROSECONDS = 1_000_000
 WATCHED_AT_LEAST = 0.5
-"""Part of a phase for which the load generator was looked at, below which its health is not known."""
+"""Share of a phase that must have been observed; below it the generator's health is unknown."""
 CPU_LIMIT = 0.9
-"""Part of one core above which the interpreter lock, and not the server, sets the pace."""
+"""Share of one core above which the interpreter lock, not the server, is the limit."""
 LAG_LIMIT = 0.1
-"""Seconds of lag from which a beat, or an arrival, is late, and at p99 the generator is too late to be trusted."""
+"""Seconds of lag from which a beat or an arrival counts as late; at p99, the generator was the limit."""
 LATE_AT_LEAST = 3
-"""Late beats, or arrivals, that make a limit: p99 of fewer than a hundred is the longest, and one may be chance."""
+"""Late beats or arrivals needed for a limit: below a hundred, p99 is the longest, and one may be chance."""
 
 
 SHORT_SECONDS = 0.5
-"""A phase of fewer seconds has too few beats to say more than whether there was one."""
+"""In a shorter phase there are too few beats to judge more than whether there was any."""
 
 LATE = "give it a core of its own, or add workers"
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One look at a process. Times are seconds; `cpu` was used in the `wall` since the beat before."""
+    """One sample of a process. Times are seconds; `cpu` was used in the `wall` time since the previous beat."""
 
     at: float
     cpu: float
@@ -37,11 +37,11 @@ class Beat:
     loop_lag: float
     in_flight: int
     pace_lag: float = 0.0
-    """By how much an arrival of an open phase was handed over late at most, since the beat before."""
+    """Maximum delay of an arrival in an open phase since the previous beat."""
 
 
 def new_lags() -> HdrHistogram:
-    """Microseconds up to a minute, three digits."""
+    """An empty histogram of lags: microseconds, up to a minute, three digits."""
     return HdrHistogram(1, 60 * MICROSECONDS, 3)
 
 
@@ -57,17 +57,17 @@ def beats_missed(hub_lag: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How late one part of one process was in a phase."""
+    """The lag of one part (loop, hub or pace) of one process in a phase."""
 
     p99: float = math.nan
-    """Seconds; nan where nothing was seen."""
+    """Seconds; nan if nothing was observed."""
     longest: float = math.nan
     late: int = 0
-    """Beats, of the pace arrivals, that were 0.1 s late or more."""
+    """Beats (for the pace: arrivals) that were 0.1 s late or more."""
 
     @property
     def is_limit(self) -> bool:
-        """True where it says that the generator, and not the server, was measured."""
+        """True if the generator, not the server, was the limit."""
         return too_late(self.p99, self.late)
 
 
@@ -81,16 +81,16 @@ class Watch:
     hub: HdrHistogram = field(default_factory=new_lags)
     loop: HdrHistogram = field(default_factory=new_lags)
     pace: HdrHistogram = field(default_factory=new_lags)
-    """How late arrivals of an open phase were handed over."""
+    """Delays of the arrivals of an open phase."""
     hub_late: int = 0
-    """Late beats, counted as they come: to look for them in a histogram takes a tenth of a second."""
+    """Late beats, counted on arrival: finding them in a histogram takes a tenth of a second."""
     loop_late: int = 0
     pace_late: int = 0
     """Late arrivals."""
     in_flight_most: int = 0
-    """Operations in flight at one beat."""
+    """Maximum operations in flight at any beat."""
     in_flight_sum: int = 0
-    """Of all beats."""
+    """Operations in flight, summed over all beats."""
 
     def add(self, beat: Beat) -> None:
         """Count one beat."""
@@ -117,7 +117,7 @@ class Watch:
         self.in_flight_sum += message["in_flight_sum"]
 
     def as_message(self) -> dict[str, Any]:
-        """Plain values for the way to the master."""
+        """Plain values to send to the master."""
         return {
             "cpu": self.cpu,
             "wall": self.wall,
@@ -134,17 +134,17 @@ class Watch:
 
 @dataclass(slots=True)
 class Health:
-    """What was seen of every process in one phase: the worst of them decides, as it is part of every figure."""
+    """The beats of every process in one phase. The worst process decides, since it contributes to every figure."""
 
     watches: dict[str, Watch] = field(default_factory=dict)
-    """By the name of the process: workers have their ids, a process that makes the load itself has none."""
+    """By process name: the worker's id, or empty for a single process."""
 
     def add(self, beat: Beat, process: str = "") -> None:
         """Count one beat."""
         self._of(process).add(beat)
 
     def add_pace(self, lags: HdrHistogram, process: str = "") -> None:
-        """Count how late arrivals of an open phase were handed over, in microseconds."""
+        """Count the delays of arrivals of an open phase, in microseconds."""
         if lags.get_total_count():
             watch = self._of(process)
             watch.pace.add(lags)
@@ -156,7 +156,7 @@ class Health:
             self._of(process).merge(message)
 
     def as_message(self) -> dict[str, Any]:
-        """Plain values of this one process, for the way to the master; empty where nothing was seen."""
+        """Plain values of this process, to send to the master; empty if nothing was observed."""
         watch = self.watches.get("")
         return watch.as_message() if watch else {}
 
@@ -165,27 +165,27 @@ class Health:
 
     @property
     def cpu_ratio(self) -> float:
-        """CPU of the busiest process against one core; nan where nothing was seen."""
+        """CPU of the busiest process, as a share of one core; nan if nothing was observed."""
         return max((one.cpu / one.wall for one in self.watches.values() if one.wall > 0), default=math.nan)
 
     @property
     def loop(self) -> Lag:
-        """Lag of the event loop in the process where it was worst."""
+        """Lag of the event loop in the worst process."""
         return _worst([_find_lag(one.loop, one.loop_late) for one in self.watches.values()])
 
     @property
     def hub(self) -> Lag:
-        """Lag of Locust's hub in the process where it was worst."""
+        """Lag of Locust's hub in the worst process."""
         return _worst([_find_lag(one.hub, one.hub_late) for one in self.watches.values()])
 
     @property
     def pace(self) -> Lag:
-        """How late arrivals were handed over in the process where it was worst."""
+        """Delay of arrivals in the worst process."""
         return _worst([_find_lag(one.pace, one.pace_late) for one in self.watches.values()])
 
     @property
     def in_flight_mean(self) -> float:
-        """Mean operations in flight in all processes together, over their beats; nan without any beat."""
+        """Mean operations in flight over all processes and beats; nan without any beat."""
         seen = [(one.in_flight_sum, one.hub.get_total_count()) for one in self.watches.values()]
         return sum(total / beats for total, beats in seen if beats) if any(beats for _, beats in seen) else math.nan
 
@@ -195,9 +195,9 @@ class Health:
         return sum(one.in_flight_most for one in self.watches.values())
 
     def watched_share(self, expected: Mapping[str, float]) -> float:
-        """For which part of its time, 0 to 1, the process was looked at that was looked at least.
+        """The share (0 to 1) of its time for which the least observed process was observed.
 
-        `expected`: the seconds of the phase that each process took part in, by its name; nan where there are none.
+        `expected`: seconds of the phase in which each process took part, by name. Returns nan if it is empty.
         """
         return min(self._shares(expected), default=math.nan)
 
@@ -220,7 +220,7 @@ class Health:
         return [f"{told}, so whether the generator was the limit is unknown"]
 
     def limits(self) -> list[str]:
-        """Why the generator was the limit, each with what to do; empty where it was not."""
+        """Why the generator was the limit, each with a remedy; empty if it was not."""
         found = []
         if self.cpu_ratio >= CPU_LIMIT:
             found.append(f"the load generator used {self.cpu_ratio:.0%} of its core: add workers")
@@ -230,7 +230,7 @@ class Health:
 
 
 def as_microseconds(seconds: float) -> int:
-    """Whole microseconds as the histograms of lags take them: 1 us to a minute."""
+    """Whole microseconds within the range of the lag histograms: 1 us to a minute."""
     return min(max(1, round(seconds * MICROSECONDS)), 60 * MICROSECONDS)
 
 
@@ -239,6 +239,6 @@ def _find_lag(histogram: HdrHistogram, late: int) -> Lag:
 
 
 def _worst(lags: list[Lag]) -> Lag:
-    """One that is a limit before all others, then the highest p99."""
+    """A lag that is a limit precedes all others; then the highest p99 wins."""
     seen = [lag for lag in lags if not math.isnan(lag.p99)]
     return max(seen, key=lambda lag: (lag.is_limit, lag.p99), default=Lag())

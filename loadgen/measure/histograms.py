@@ -28,9 +28,9 @@ def new_histogram() -> HdrHistogram:
 
 
 def decode_histogram(text: str) -> HdrHistogram:
-    """A histogram of `new_histogram` that was encoded. Raises ValueError for a text that is none, however it is made.
+    """Decode a histogram of `new_histogram`. Raises ValueError for any invalid text.
 
-    A short text may unpack to gigabytes, or ask for a histogram of as many: neither is done.
+    A short text may unpack to gigabytes, or request a histogram of that size: both are refused.
     """
     try:
         unpacked = zlib.decompressobj().decompress(base64.b64decode(text)[EXTERNAL_HEADER:], LONGEST_PAYLOAD)
@@ -46,7 +46,7 @@ def decode_histogram(text: str) -> HdrHistogram:
 
 
 def find_values(seconds: NDArray[np.float64], bits: int = EXACT_BITS) -> NDArray[np.int64]:
-    """Each time as the lowest microsecond of the bucket that it belongs to, with so many significant bits."""
+    """Each time, rounded down to the lowest microsecond of its bucket with this number of significant bits."""
     micro = np.clip(np.rint(seconds * MICROSECONDS), LOWEST, HIGHEST).astype(np.int64)
     shift = np.maximum(np.frexp(micro)[1] - bits, 0)
     lowest: NDArray[np.int64] = (micro >> shift) << shift
@@ -68,7 +68,7 @@ def make_histogram(counts: Mapping[int, int]) -> HdrHistogram:
 
 
 def pack(counts: Mapping[int, int]) -> bytes:
-    """Buckets and how often each occurred, as two runs of unsigned 32-bit numbers: 8 bytes a bucket."""
+    """Buckets, then their counts, as unsigned 32-bit numbers: 8 bytes per bucket."""
     numbers = np.array([[*counts.keys()], [*counts.values()]], dtype="<u4")
     return numbers.tobytes()
 
@@ -80,7 +80,7 @@ def unpack(packed: bytes) -> Counter[int]:
 
 
 def percentile(histogram: HdrHistogram, percent: float) -> float:
-    """Seconds, as the package's own `get_value_at_percentile`, in a tenth of its time; nan where it is empty."""
+    """Percentile in seconds, as `get_value_at_percentile` of hdrh, in a tenth of its time; nan if empty."""
     total = histogram.get_total_count()
     if not total:
         return math.nan
@@ -91,13 +91,13 @@ def percentile(histogram: HdrHistogram, percent: float) -> float:
 
 
 def mean(histogram: HdrHistogram) -> float:
-    """Mean in seconds, as the package's own `get_mean_value`, in a hundredth of its time; nan where it is empty."""
+    """Mean in seconds, as `get_mean_value` of hdrh, in a hundredth of its time; nan if empty."""
     lowest, widths, counts = _occupied(histogram)
     return float((lowest + widths // 2) @ counts) / int(counts.sum()) / MICROSECONDS if len(counts) else math.nan
 
 
 def count_above(histogram: HdrHistogram, seconds: float) -> int:
-    """How many of its times were longer, to the histogram's three digits."""
+    """Number of longer times, to the histogram's three digits."""
     lowest, widths, counts = _occupied(histogram)
     return int(counts[lowest + widths - 1 > seconds * MICROSECONDS].sum())
 
@@ -114,7 +114,7 @@ def _occupied(histogram: HdrHistogram) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def sum_up(histograms: Iterable[HdrHistogram]) -> HdrHistogram:
-    """All in one: the one there is, itself, or a new histogram."""
+    """The sum of some histograms; a single one is returned itself."""
     some = list(histograms)
     if len(some) == 1:
         return some[0]

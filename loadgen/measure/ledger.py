@@ -1,4 +1,4 @@
-"""What the samples of each phase add up to, in each process that makes load and, merged, for the whole run."""
+"""The counts of each phase, in each process that generates load and, merged, for the whole run."""
 
 import math
 from collections import Counter
@@ -16,7 +16,7 @@ from loadgen.measure.window import Window
 
 
 class Counted(Protocol):
-    """What was counted in a run so far; of the process itself, or merged from what the agents reported."""
+    """What was counted in a run so far, by this process or merged from the agents' reports."""
 
     @property
     def windows(self) -> Mapping[int, Window]:
@@ -24,19 +24,19 @@ class Counted(Protocol):
 
     @property
     def outside(self) -> Mapping[tuple[str, str], Counter[Outcome]]:
-        """How the operations ended that no phase has counted: of warm-ups, and what a phase's end found in flight."""
+        """Outcomes of operations outside of all phases: from warm-ups, or in flight at a phase's end."""
 
     @property
     def nested_outside(self) -> Mapping[tuple[str, str], Counter[Outcome]]:
-        """The same of those that were part of other operations, which no total counts."""
+        """The same for nested operations, which totals exclude."""
 
     @property
     def dropped_outside(self) -> Mapping[str, int]:
-        """Arrivals that were dropped in no phase: those of warm-ups."""
+        """Arrivals dropped outside of all phases, in warm-ups."""
 
     @property
     def errors_outside(self) -> TaskErrors:
-        """Exceptions that tasks raised in no phase."""
+        """Exceptions raised by tasks outside of all phases."""
 
     @property
     def answered(self) -> int:
@@ -48,31 +48,31 @@ class Counted(Protocol):
 
 
 class Ledger:
-    """The windows of a run. It is used on the hub alone, so it has no lock."""
+    """The windows of a run. Used only on the hub, so it has no lock."""
 
     def __init__(self) -> None:
         self.windows: dict[int, Window] = {}
         self.outside: dict[tuple[str, str], Counter[Outcome]] = {}
-        """Outcomes of operations that no window counted: of warm-ups, and those in flight at a window's end."""
+        """Outcomes of operations that no window counted: from warm-ups, or in flight at a window's end."""
         self.nested_outside: dict[tuple[str, str], Counter[Outcome]] = {}
-        """The same of those that were part of other operations."""
+        """The same for nested operations."""
         self.dropped_outside: Counter[str] = Counter()
-        """Arrivals that were given up in no window: those of warm-ups."""
+        """Arrivals dropped outside of all windows, in warm-ups."""
         self._replaced: list[Window] = []
-        """Of attempts at a phase that was begun again."""
+        """Windows of earlier attempts at a repeated phase."""
         self.errors_outside = TaskErrors()
-        """Exceptions that tasks raised in no window."""
+        """Exceptions raised by tasks outside of all windows."""
         self._current: Window | None = None
         self._previous: Window | None = None
         self._changed_at = math.inf
         self._since = -math.inf
-        """Operations that were due before are of an earlier run."""
+        """Operations due before this moment belong to an earlier run."""
         self._sequence = self._confirmed = 0
         self._reported: dict[tuple[int, int], tuple[int, tuple[object, ...]]] = {}
-        """For each window its state, and the number of the first report that had it."""
+        """For each window its state, and the number of the first report with that state."""
 
     def reset(self, at: float = -math.inf) -> None:
-        """Forget everything: another run begins at this moment. What was due before it does not count any more."""
+        """Reset for another run that begins at this moment. Operations due earlier no longer count."""
         self._since = at
         self.windows, self.outside, self.nested_outside, self.dropped_outside = {}, {}, {}, Counter()
         self._replaced, self._current, self._previous = [], None, None
@@ -91,9 +91,9 @@ class Ledger:
         return sum(window.failed for window in self.windows.values()) + count_outside(self.outside, failed=True)
 
     def open(self, phase: Phase, start: float, end: float = math.inf, entered: float = -math.inf) -> None:
-        """Count from `start` to before `end` (perf_counter seconds) for this phase; the phase before stays as it is.
+        """Count samples in [`start`, `end`) (perf_counter seconds) for this phase; the previous phase is unchanged.
 
-        `entered` is when this process began to take part in it, where that may be later.
+        `entered` is when this process began to take part, if later.
         """
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
         window.entered = entered
@@ -104,19 +104,19 @@ class Ledger:
         self.windows[phase.number] = window
 
     def close(self, end: float) -> None:
-        """End the window at `end`, unless it was over before: an open one, or a timed one that is broken off."""
+        """End the window at `end` unless it is already over: an open-ended one, or an interrupted timed one."""
         window = self._current
         if window is not None and end < window.end:
             window.end = max(end, window.start)
             window.seconds = window.end - window.start
 
     def cut(self, end: float) -> None:
-        """Break off a timed phase; an open window waits for its last operations and for `close`."""
+        """Interrupt a timed phase; an open-ended window waits for its last operations and for `close`."""
         if self._current is not None and math.isfinite(self._current.end):
             self.close(end)
 
     def __call__(self, samples: Sequence[Sample]) -> None:
-        """Sink of samples: each counts in the phase in which it finished, or as one outside of all."""
+        """Sink of samples: each counts in the phase in which it finished, or outside of all phases."""
         window = self._current
         for sample in samples:
             if sample.scheduled < self._since:
@@ -138,16 +138,16 @@ class Ledger:
             window.flow.leave(window.end - sample.scheduled, (sample.variant, sample.operation))
 
     def _left(self, due: float, over: float) -> Window | None:
-        """The timed phase whose end lay between these two."""
+        """The timed phase that ended between these two moments."""
         for window in (self._current, self._previous):
             if window is not None and window.phase.seconds and due < window.end <= over:
                 return window
         return None
 
     def drop(self, due: Sequence[float], at: float) -> int:
-        """Arrivals were given up at a moment: each is dropped, in the phase of that moment or outside of all.
+        """Count arrivals dropped at a moment, in the phase of that moment or outside of all phases.
 
-        Those that a phase's end gave up are left over by it, not dropped. Returns how many were dropped.
+        Arrivals discarded by the end of a phase count as unfinished, not dropped. Returns the number dropped.
         """
         for window in (self._current, self._previous):
             if window is not None and window.start <= at < window.end:
@@ -161,13 +161,13 @@ class Ledger:
         return len(due) - len(left)
 
     def offer(self, arrivals: int, lags: HdrHistogram) -> None:
-        """The schedule of the current phase is over: arrivals that were due, and how late each was handed over."""
+        """The schedule of the current phase is over: number of arrivals due, and the delay of each."""
         if self._current is not None:
             self._current.flow.offered += arrivals
             self._current.health.add_pace(lags)
 
     def count_error(self, variant: str, kind: ErrorKind, at: float) -> None:
-        """Count an exception of a task in the phase in which it was raised, or outside of all."""
+        """Count an exception of a task in the phase in which it was raised, or outside of all phases."""
         for window in (self._current, self._previous):
             if window is not None and window.start <= at < window.end:
                 window.errors.add(variant, kind)
@@ -175,13 +175,13 @@ class Ledger:
         self.errors_outside.add(variant, kind)
 
     def check(self, check: Check) -> Phase | None:
-        """Count one checked search in the phase in which it finished, and return that phase; None outside of all.
+        """Count a checked search in the phase in which it finished, and return that phase; None outside of all phases.
 
-        Any phase of the run may be meant: short ones may have passed since the answer was put aside.
+        It may be any phase of the run: short ones may have passed since the answer was queued.
         """
         for windows in (self.windows.values(), self._replaced):
             for window in reversed(windows):
-                if window.end <= check.finished:  # so are all before it
+                if window.end <= check.finished:  # and so do all earlier ones
                     break
                 if window.start <= check.finished:
                     window.recalls.add(check.query, check.recall)
@@ -189,7 +189,7 @@ class Ledger:
         return None
 
     def spoil(self, changed_at: float) -> None:
-        """Rows are inserted or deleted from this moment on: what is measured then, and after, has no recall."""
+        """Rows are inserted or deleted from this moment on: phases measured from then on have no recall."""
         if changed_at == self._changed_at:
             return
         self._changed_at = changed_at
@@ -198,17 +198,17 @@ class Ledger:
                 window.recalls.changed = True
 
     def beat(self, beat: Beat) -> None:
-        """Count one look at this process, for the phase that more than half of it lies in."""
+        """Count a beat of this process, in the phase that contains more than half of it."""
         for window in (self._current, self._previous):
             if window is not None and min(beat.at, window.end) - max(beat.at - beat.wall, window.start) > beat.wall / 2:
                 window.health.add(beat)
                 return
 
     def take_report(self, now: float, *, final: bool = False) -> dict[str, Any]:
-        """All that was counted so far in the phases that have news, as plain values; `final`: in those of this moment.
+        """All counts so far of the phases with unconfirmed changes, as plain values; `final`: those of this moment.
 
         Cumulative: it replaces every earlier report of this process, so a lost or repeated one changes nothing.
-        What has not been confirmed is news. Numbers of reports never start again.
+        Report numbers never restart.
         """
         self._sequence += 1
         return {
@@ -236,7 +236,7 @@ class Ledger:
         return found
 
     def confirm(self, sequence: int) -> None:
-        """The report of this number has arrived: what it said need not be said again."""
+        """The report with this number has arrived: its contents need not be sent again."""
         self._confirmed = max(self._confirmed, sequence)
 
     def _as_message(self, window: Window, now: float) -> dict[str, Any]:
@@ -253,7 +253,7 @@ def _outside_as_message(outside: Mapping[tuple[str, str], Mapping[Outcome, int]]
 
 
 def outside_from_message(message: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Counter[Outcome]]:
-    """What a report has of the operations outside of phases."""
+    """Read the operations outside of phases from a report."""
     return {
         (part["variant"], part["operation"]): Counter({Outcome(n): count for n, count in part["outcomes"].items()})
         for part in message
@@ -261,5 +261,5 @@ def outside_from_message(message: Iterable[Mapping[str, Any]]) -> dict[tuple[str
 
 
 def count_outside(outside: Mapping[tuple[str, str], Mapping[Outcome, int]], *, failed: bool) -> int:
-    """Operations outside of all phases that failed, or those that were answered."""
+    """Number of failed, or of answered, operations outside of all phases."""
     return sum(n for ends in outside.values() for outcome, n in ends.items() if outcome.is_failure is failed)

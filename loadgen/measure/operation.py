@@ -1,4 +1,4 @@
-"""Operations as data: the named units of work that are timed, those of a client and those of a locustfile."""
+"""Operations as data: named, timed units of work of a client or a locustfile."""
 
 import re
 import threading
@@ -6,23 +6,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 NAMES_AT_MOST = 32
-"""Names of operations in a run: each becomes a label of several metric series and a row of every table."""
+"""Maximum operation names per run: each becomes a label of several metric series and a row of every table."""
 STAGES_AT_MOST = 32
-"""Names of stages in a run, of all operations together."""
+"""Maximum stage names per run, over all operations."""
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class OperationNameError(ValueError):
-    """A name of an operation or of a stage cannot be used; the text says why and what to do."""
+    """The name of an operation or a stage cannot be used; the text gives the reason and a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A unit of work. Raises OperationNameError for a name that is no lower-case word of at most 40 characters."""
+    """A unit of work. Raises OperationNameError unless the name is a lower-case word of at most 40 characters."""
 
     name: str
     stages: tuple[str, ...] = ()
-    """Parts whose times are reported, such as `embed`; others may be reported as well."""
+    """Declared stages, such as `embed`; others may be reported as well."""
     writes: bool = False
     """It changes rows, so a run with it has the collection to itself."""
 
@@ -38,7 +38,7 @@ class Operation:
 
 
 def check_name(what: str, name: object) -> str:
-    """The name of an operation or a stage (`what`). Raises OperationNameError where it is none."""
+    """The name of an operation or a stage (`what`). Raises OperationNameError if it is invalid."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise OperationNameError(
             f"{name!r:.60} is not a name of a{'n' if what == 'operation' else ''} {what}: "
@@ -48,7 +48,7 @@ def check_name(what: str, name: object) -> str:
 
 
 class Names:
-    """The names of a process's run, bounded: free text would become labels without end. From any thread."""
+    """The names used in a process's run, bounded because each becomes a label. Thread-safe."""
 
     def __init__(self, what: str, most: int, known: Iterable[str] = ()) -> None:
         self._what = what
@@ -60,7 +60,7 @@ class Names:
         return name in self._known
 
     def add(self, name: str) -> str:
-        """The name, known from now on. Raises OperationNameError for one that is none, or one too many."""
+        """Register a name and return it. Raises OperationNameError if it is invalid or exceeds the limit."""
         if name in self._known:
             return name
         check_name(self._what, name)

@@ -1,4 +1,4 @@
-"""The operations of one kind in one phase: how they ended, and mergeable histograms of what they took."""
+"""The operations of one kind in one phase: their outcomes, and mergeable histograms of their times."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,14 @@ CLASSES = {
     for outcome in Outcome
 }
 WAITED_FOR = (OutcomeClass.ANSWERED, OutcomeClass.TIMEOUT)
-"""The classes that percentiles are of: a user has waited for a timeout as well."""
+"""The classes included in percentiles: a user also waited for a timeout."""
 
 
 class Times:
-    """Service and response times of one outcome class. In the closed model they are the same, and counted once.
+    """Service and response times of one outcome class. In the closed model they are equal, and counted once.
 
-    Counted are the buckets that occur, and histograms made of them when they are asked for: a sample costs a tenth of
-    what it costs to put it into a histogram, which is the same in the end.
+    Only occupied buckets are counted, and converted to a histogram on request. This costs a tenth per sample of adding
+    it to a histogram, with the same result.
     """
 
     __slots__ = ("_response", "_service")
@@ -58,7 +58,7 @@ class Times:
             self._response.update(find_values(finished - scheduled).tolist())
 
     def merge(self, other: Self) -> None:
-        """Add what another one counted."""
+        """Add the counts of another instance."""
         if self._response is None and other._response is not None:
             self._response = self._service.copy()
         if self._response is not None:
@@ -85,11 +85,11 @@ class OperationStats:
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     nested: Counter[Outcome] = field(default_factory=Counter)
-    """Of these, the ones that were part of other operations."""
+    """Of these, the nested ones."""
     rows: int = 0
     times: dict[OutcomeClass, Times] = field(default_factory=dict)
     stages: dict[str, Counter[int]] = field(default_factory=dict)
-    """Times of each stage of answered operations and timeouts, as `find_values` makes them."""
+    """Times of each stage of answered operations and timeouts, as returned by `find_values`."""
 
     def add_all(self, samples: Sequence[Sample]) -> None:
         """Count some samples."""
@@ -111,7 +111,7 @@ class OperationStats:
             self.stages.setdefault(stage, Counter()).update(find_values(np.array(all_of_it)).tolist())
 
     def merge(self, other: Self) -> None:
-        """Add what others counted."""
+        """Add the counts of other instances."""
         self.outcomes.update(other.outcomes)
         self.nested.update(other.nested)
         for stage, counts in other.stages.items():
@@ -121,7 +121,7 @@ class OperationStats:
             self.times.setdefault(kind, Times()).merge(times)
 
     def as_message(self) -> dict[str, Any]:
-        """Plain values for the way to the master."""
+        """Plain values to send to the master."""
         return {
             "outcomes": {str(outcome): count for outcome, count in self.outcomes.items()},
             "nested": {str(outcome): count for outcome, count in self.nested.items()},
@@ -141,7 +141,7 @@ class OperationStats:
 
     @property
     def totals(self) -> Counter[Outcome]:
-        """How the operations ended that were no part of others: what totals are of."""
+        """Outcomes of operations that are not nested, as used in totals."""
         return self.outcomes - self.nested
 
     @property
@@ -169,12 +169,12 @@ class OperationStats:
         return sum_up([self.times[kind].response for kind in WAITED_FOR if kind in self.times])
 
     def percentile(self, percent: float) -> float:
-        """Percentile of the response times of these operations, in seconds; nan without any."""
+        """Percentile of the response times of these operations, in seconds; nan if there are none."""
         return percentile(self.response, percent)
 
 
 def _by_outcome(samples: Sequence[Sample]) -> dict[Outcome, Sequence[Sample]]:
-    """In most cases all ended alike, which is quickly seen."""
+    """Usually all outcomes are equal, which is a fast path."""
     first = samples[0].outcome
     if not [True for sample in samples if sample.outcome is not first]:
         return {first: samples}

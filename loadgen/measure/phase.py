@@ -1,4 +1,4 @@
-"""One measured window of a run, and the plan of all of them."""
+"""One measured window of a run, and the plan of all windows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -28,18 +28,18 @@ class Phase:
     operation: str = ""
     operations: int = 0
     model: str = "closed"
-    """`closed`, or `constant` or `poisson` for arrivals at `rate`; its concurrency is 0 then."""
+    """`closed`, or `constant` or `poisson` for arrivals at `rate`, with a concurrency of 0."""
     rate: float = 0.0
-    """Arrivals per second, of all processes; 0 in the closed model."""
+    """Arrivals per second over all processes; 0 in the closed model."""
 
     started_at: float = 0.0
     """Unix time at which its measured part begins, by the clock of the coordinator; 0 in a plan."""
 
     attempt: int = 0
-    """How often it was begun before: a phase that loses workers is measured again once others are there."""
+    """Number of earlier attempts: a phase that loses workers is repeated once replacements are present."""
 
     variant: str = ""
-    """Name of what is compared; the mode where nothing else is given."""
+    """Name of what is compared; defaults to the mode."""
 
     def __post_init__(self) -> None:
         if not self.variant:
@@ -52,7 +52,7 @@ class Phase:
 
     @property
     def level(self) -> float:
-        """What the phases of all variants have in common: the rate, or the concurrency."""
+        """The load level, which the phases of all variants share: the rate, or the concurrency."""
         return self.rate or self.concurrency
 
     @property
@@ -62,7 +62,7 @@ class Phase:
 
     @property
     def label(self) -> str:
-        """What a log line calls this phase."""
+        """Description of the phase in log lines."""
         if self.operations:
             return f"{self.operation} x {self.operations}, {self.style}, {self.concurrency} in flight"
         if self.is_open:
@@ -79,7 +79,7 @@ class Phase:
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
-        """The inverse of `as_message`; keys it does not know are left out."""
+        """The inverse of `as_message`; ignores unknown keys."""
         known = {field.name for field in fields(cls)}
         values = {key: value for key, value in message.items() if key in known}
         return cls(**(values | {"mode": Mode(values["mode"])}))
@@ -94,8 +94,8 @@ def timed_phases(
 ) -> tuple[Phase, ...]:
     """The phases of a comparison: `rounds` at each concurrency; `length` is (seconds, warm-up).
 
-    A round runs the variants forward and back (A B C C B A): a steady drift of the machine or the server hits all of
-    them alike.
+    A round runs the variants forward and back (A B C C B A): steady drift of the machine or the
+    server then affects all of them equally.
     """
     seconds, warmup_seconds = length
     ordered = _order(variants, concurrency, rounds)
@@ -125,11 +125,11 @@ THREADS_AT_MOST = 64
 """Maximum sync operations that a burst keeps in flight, each on its thread."""
 
 BURST_OPERATIONS = ("search", "insert")
-"""Operations that a burst may be of, in the order of the plan."""
+"""Operations that a burst may consist of, in the order of the plan."""
 
 
 def burst_phases(styles: tuple[str, ...], counts: tuple[int, ...]) -> tuple[Phase, ...]:
-    """The seed's table: searches first, all on the same rows, then the inserts; every style at every count."""
+    """The tutorial's table: first searches, all on the same rows, then inserts; every style at every count."""
     phases: list[Phase] = []
     for operation in BURST_OPERATIONS:
         for count in counts:

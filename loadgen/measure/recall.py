@@ -1,4 +1,4 @@
-"""Recall added up by query, and whether two sides differ in it."""
+"""Recall summed by query, and whether it differs between two sides."""
 
 import math
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 TOLERANCE = 0.01
-"""A difference of mean recall that is no reason to doubt a comparison."""
+"""Acceptable difference of mean recall between two sides."""
 QUERIES_AT_LEAST = 10
-"""Different queries from which an interval says something."""
+"""Distinct queries needed for a meaningful interval."""
 NORMAL_95 = 1.96
 
 
@@ -18,7 +18,7 @@ class Check(NamedTuple):
     """One checked search."""
 
     finished: float
-    """perf_counter seconds, just after its clock had stopped."""
+    """perf_counter seconds, just after its clock stopped."""
     query: int
     """Number of its query."""
     recall: float
@@ -27,7 +27,7 @@ class Check(NamedTuple):
 
 @dataclass(slots=True)
 class Recalls:
-    """What the checked searches of a phase, or of several, found: by query the number of checks and their sum."""
+    """Recall of the checked searches of one or more phases: number of checks and their sum, by query."""
 
     by_query: dict[int, tuple[int, float]] = field(default_factory=dict)
     changed: bool = False
@@ -39,19 +39,19 @@ class Recalls:
         self.by_query[query] = (count + checks, total + recall)
 
     def merge(self, other: Self) -> None:
-        """Add what another one counted."""
+        """Add the counts of another instance."""
         self.changed = self.changed or other.changed
         for query, (count, total) in other.by_query.items():
             self.add(query, total, count)
 
     @property
     def checks(self) -> int:
-        """Searches that were compared with the truth."""
+        """Number of searches compared with the ground truth."""
         return sum(count for count, _ in self.by_query.values())
 
     @property
     def mean(self) -> float | None:
-        """Mean recall of all checked searches; None where there was none, or the data changed."""
+        """Mean recall of all checked searches; None if there were none, or if the data changed."""
         checks = self.checks
         return None if self.changed or not checks else sum(total for _, total in self.by_query.values()) / checks
 
@@ -68,11 +68,11 @@ class Recalls:
 
 
 def differ(one: Recalls, other: Recalls) -> tuple[float, float] | None:
-    """The mean recalls of two sides that differ by more than chance and more than 0.01; None where they do not.
+    """The mean recalls of two sides if they differ by more than chance and more than 0.01, else None.
 
-    Recall belongs to the query, and an index finds the same for it each time. So the sides are compared query by query
-    over those that both have answered: the mean difference is beyond 1.96 standard errors. Checking other queries on
-    one side than on the other is thus no difference. With fewer than 10 queries in common nothing is claimed.
+    Recall depends on the query, and an index returns the same rows for it each time. So the sides are compared query by
+    query over those that both have answered; they differ if the mean difference exceeds 1.96 standard errors. Different
+    queries on each side are thus not a difference. With fewer than 10 common queries, nothing is claimed.
     """
     if one.mean is None or other.mean is None:
         return None

@@ -1,4 +1,4 @@
-"""What happened: one finished operation, and the words for how it ended."""
+"""One finished operation, and its possible outcomes."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -20,30 +20,30 @@ class Outcome(StrEnum):
 
     OK = "ok"
     EMPTY = "empty"
-    """Answered, but a search found no row. Data of this tool hold neighbours of every query."""
+    """Answered, but a search found no row. Generated data contain neighbours of every query."""
     TIMEOUT = "timeout"
     """No answer within the deadline."""
     THROTTLED = "throttled"
-    """The server refused for its rate or memory limits."""
+    """The server refused because of its rate or memory limits."""
     UNAVAILABLE = "unavailable"
     """No connection, or the server is not ready."""
     REJECTED = "rejected"
-    """The server or the client called the request wrong or forbidden."""
+    """The server or the client declared the request invalid or forbidden."""
     FAILED = "failed"
-    """Anything else, an operation that the end of the run cut off included."""
+    """Anything else, including an operation cut off by the end of the run."""
 
     @property
     def is_failure(self) -> bool:
-        """True where no usable answer came; `empty` is an answer."""
+        """True if there was no usable answer; `empty` is an answer."""
         return self not in (Outcome.OK, Outcome.EMPTY)
 
 
 EMPTY_AT_MOST = 0.01
-"""Share of answers without a row where nothing else is asked for."""
+"""Default maximum share of empty answers."""
 
 
 def count_answers(outcomes: Mapping[Outcome, int]) -> int:
-    """Operations that were answered, also by nothing."""
+    """Answered operations, including empty answers."""
     return outcomes.get(Outcome.OK, 0) + outcomes.get(Outcome.EMPTY, 0)
 
 
@@ -53,7 +53,7 @@ def count_failures(outcomes: Mapping[Outcome, int]) -> int:
 
 
 def share_empty(outcomes: Mapping[Outcome, int]) -> float:
-    """The part (0 to 1) of the answers that hold no row; 0 where nothing was answered."""
+    """The share (0 to 1) of empty answers; 0 if nothing was answered."""
     answers = count_answers(outcomes)
     return outcomes.get(Outcome.EMPTY, 0) / answers if answers else 0.0
 
@@ -64,9 +64,9 @@ class OutcomeClass(StrEnum):
     ANSWERED = "answered"
     """`ok` and `empty`."""
     TIMEOUT = "timeout"
-    """As long as the deadline: a user has waited for it."""
+    """As long as the deadline, for which a user has waited."""
     FAILED = "failed"
-    """Refused or cut off: its time says nothing about an answer."""
+    """Refused or cut off: its time says nothing about answers."""
 
 
 NO_STAGES: Mapping[str, float] = MappingProxyType({})
@@ -75,7 +75,7 @@ NO_STAGES: Mapping[str, float] = MappingProxyType({})
 class Sample(NamedTuple):
     """One finished operation. Times are seconds of `time.perf_counter()` in the process that called.
 
-    A tuple, because one is made for every operation: a frozen dataclass costs four times as much to make.
+    A tuple, because one is created per operation: a frozen dataclass takes four times as long to create.
     """
 
     variant: str
@@ -86,19 +86,19 @@ class Sample(NamedTuple):
     finished: float
     outcome: Outcome
     rows: int
-    """Hits of a search, nodes of an insert, documents named to a delete."""
+    """Hits of a search, nodes of an insert, documents passed to a delete."""
     error: BaseException | None = None
     nested: bool = False
-    """It is part of another operation, such as the search of an answer: totals count that one alone."""
+    """Part of another operation, such as the search within an `ask`: totals count only the outer one."""
     stages: Mapping[str, float] = NO_STAGES
     """Seconds of its parts, by their names."""
 
     @property
     def service_seconds(self) -> float:
-        """What the call took."""
+        """Duration of the call."""
         return self.finished - self.started
 
     @property
     def response_seconds(self) -> float:
-        """What a user felt: counted from the scheduled start."""
+        """Duration from the scheduled start, as a user experiences it."""
         return self.finished - self.scheduled

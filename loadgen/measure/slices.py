@@ -1,4 +1,4 @@
-"""What was answered in short pieces of a phase, small enough to be sent and fine enough for quantiles."""
+"""Answers counted in short slices of a phase, small enough to send and fine enough for quantiles."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,21 +24,21 @@ def count_slices(seconds: float) -> int:
 
 @dataclass(slots=True)
 class SliceStats:
-    """What was answered in one slice (0.5 to 1 s) of a phase, of one operation. An empty slice is a slice, too."""
+    """The answers of one operation in one slice (0.5 to 1 s) of a phase. Empty slices count too."""
 
     seconds: float
     """Length of the slice."""
     operations: int = 0
-    """Answered ones: they are the throughput."""
+    """Answered operations, for the throughput."""
     buckets: Counter[int] = field(default_factory=Counter)
     """Number of times by the lowest microsecond of their bucket (`find_values` with `COARSE_BITS`)."""
 
     def add(self, seconds: float, answered: bool = True) -> None:
-        """Count one operation that took so long; one that is not `answered` (a timeout) only adds its time."""
+        """Count an operation with its duration; one that is not `answered` (a timeout) only adds its time."""
         add_times([self], np.zeros(1), np.array([seconds]), answered)
 
     def merge(self, other: Self) -> None:
-        """Add another worker's counts of the same slice: the operations add up, the seconds are the same ones."""
+        """Add another worker's counts of the same slice: operations add up, the seconds are the same."""
         self.seconds = max(self.seconds, other.seconds)
         self.operations += other.operations
         self.buckets.update(other.buckets)
@@ -53,7 +53,7 @@ class SliceStats:
         return cls(message["seconds"], message["operations"], unpack(message["buckets"]))
 
     def times_as_text(self) -> str:
-        """The numbers by the lowest microsecond of their bucket in one line, such as `9216:3 9344:12`."""
+        """The counts by the lowest microsecond of their bucket in one line, such as `9216:3 9344:12`."""
         return " ".join(f"{bucket}:{count}" for bucket, count in sorted(self.buckets.items()))
 
     @classmethod
@@ -75,7 +75,7 @@ def add_times(pieces: Sequence[SliceStats], places: Floats, seconds: Floats, ans
 
 
 def slices_as_message(slices: Mapping[str, Sequence[SliceStats]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:
-    """As plain values for the way to the master, by operation and number; those without an operation are left out."""
+    """Plain values to send to the master, by operation and number; empty slices are omitted."""
     return {
         operation: [(number, piece.as_message()) for number, piece in enumerate(pieces) if piece.buckets]
         for operation, pieces in slices.items()

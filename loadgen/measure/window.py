@@ -1,4 +1,4 @@
-"""The time in which finished operations count for a phase, and what they add up to."""
+"""The time in which finished operations count for a phase, and their counts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -30,23 +30,23 @@ class Window:
     health: Health = field(default_factory=Health)
     flow: Flow = field(default_factory=Flow)
     recalls: Recalls = field(default_factory=Recalls)
-    """What the checked searches found."""
+    """Recall of the checked searches."""
     errors: TaskErrors = field(default_factory=TaskErrors)
-    """Exceptions that tasks raised in it."""
+    """Exceptions raised by tasks in it."""
     entered: float = -math.inf
-    """When this process began to take part: after its start, where a worker joined in the middle of it."""
+    """When this process began to take part: after the start, if a worker joined in the middle."""
     workers_lost: int = 0
-    """Workers that it lacked at its begin, or that left meanwhile."""
+    """Workers missing at its start, or lost during it."""
     users_gone: int = 0
     """Users that ended by themselves before its end."""
     connections: int = 0
-    """Open ones of its variant, in all processes; known to the coordinator."""
+    """Open connections of its variant in all processes; known to the coordinator."""
     data: tuple[str, ...] = ()
-    """Fingerprints of the data that these connections see: one where all see the same."""
+    """Distinct fingerprints of the data that these connections see; one if all agree."""
     seconds: float = 0.0
     """Measured length as reported by the counting process; the longest when merged."""
     heard: dict[str, float] = field(default_factory=dict)
-    """On a coordinator, for each agent: how many seconds of the window its reports have covered so far."""
+    """On a coordinator, for each agent: seconds of the window that its reports cover so far."""
 
     _pending: list[Sample] = field(default_factory=list)
     _operation_stats: dict[tuple[str, str], OperationStats] = field(default_factory=dict)
@@ -60,25 +60,25 @@ class Window:
 
     @property
     def slices(self) -> dict[str, list[SliceStats]]:
-        """For each operation of a timed phase, its pieces in the order of time."""
+        """For each operation of a timed phase, its slices in order of time."""
         self._add_up()
         return self._slices
 
     def covered(self, now: float) -> float:
-        """Seconds of it that have passed with this process in it; 0 during its warm-up."""
+        """Seconds of it so far in which this process took part; 0 during warm-up."""
         return max(0.0, min(now, self.end) - max(self.start, self.entered))
 
     @property
     def expected(self) -> dict[str, float]:
-        """The seconds of it that each process took part in; a single process has no name."""
+        """Seconds in which each process took part, by name; a single process has an empty name."""
         return self.heard or {"": self.seconds}
 
     def gaps(self) -> list[str]:
-        """What is unknown about the load generator in it, and so cannot be ruled out; empty for a burst."""
+        """What is unknown about the load generator's health in it; empty for a burst."""
         return [] if self.phase.operations else self.health.gaps(self.expected)
 
     def lose(self, workers: int) -> None:
-        """Mark it as having lost workers; if none is left to report its length, the last reported one counts."""
+        """Mark workers as lost; if none is left to report the length, the last reported one counts."""
         self.workers_lost = workers
         self.seconds = self.seconds or max(self.heard.values(), default=0.0)
 
@@ -96,7 +96,7 @@ class Window:
                 self._slice(operation, group)
 
     def _slice(self, operation: str, samples: Sequence[Sample]) -> None:
-        """Answered operations, and timeouts, whose times count and which are no throughput."""
+        """Count answered operations, and timeouts, which add their times but no throughput."""
         answered = [one for one in samples if one.outcome is Outcome.OK or one.outcome is Outcome.EMPTY]
         timeouts = [one for one in samples if one.outcome is Outcome.TIMEOUT]
         for some, is_answer in ((answered, True), (timeouts, False)):
@@ -112,7 +112,7 @@ class Window:
         return self._slices[operation]
 
     def new_slices(self) -> list[SliceStats]:
-        """Empty pieces of equal length for the whole phase."""
+        """Empty slices of equal length for the whole phase."""
         number = count_slices(self.phase.seconds)
         return [SliceStats(self.phase.seconds / number) for _ in range(number)]
 
@@ -127,7 +127,7 @@ class Window:
         return sum(count_failures(stats.totals) for stats in self.operation_stats.values())
 
     def as_message(self) -> dict[str, Any]:
-        """All that was counted so far, as plain values for the way to the coordinator."""
+        """All counts so far, as plain values to send to the coordinator."""
         self._add_up()
         return {
             "phase": self.phase.as_message(),
@@ -159,7 +159,7 @@ class Window:
         return part
 
     def combine(self, parts: Mapping[str, "Window"]) -> None:
-        """Become the sum of these parts, by agent, whatever was in it before."""
+        """Become the sum of these parts, by agent, discarding earlier contents."""
         whole = Window(self.phase, self.start)
         for agent, part in parts.items():
             whole._absorb(part, agent)
@@ -180,7 +180,7 @@ class Window:
         self.recalls.merge(part.recalls)
 
     def state(self) -> tuple[object, ...]:
-        """Differs from an earlier one where anything was counted since: whether a report has news of it."""
+        """Changes whenever something is counted, so that a report can tell whether the window has changed."""
         beats = [watch.hub.get_total_count() for watch in self.health.watches.values()]
         paced = [watch.pace.get_total_count() for watch in self.health.watches.values()]
         operations = sum(stats.operations for stats in self.operation_stats.values())
@@ -189,7 +189,7 @@ class Window:
         return (*counts, self.seconds, *beats, *paced, *flow, self.recalls.changed)
 
     def marks(self) -> tuple[object, ...]:
-        """What the coordinator noted besides the counts, for the same purpose."""
+        """What the coordinator noted in addition to the counts, for the same purpose."""
         return (self.workers_lost, self.users_gone, self.connections, self.data, *self.heard.items())
 
 

@@ -1,8 +1,8 @@
-"""HTTP proxies between this machine and a server: never towards itself, and named where a connection fails.
+"""HTTP proxies between this machine and a server: never used for loopback, and named if a connection fails.
 
-gRPC's rules, tried with grpcio 1.85: of `grpc_proxy`, `https_proxy` and `http_proxy`, in lower case, the first that is
-set counts, also where it is empty; only http:// is taken. Of `no_grpc_proxy` and `no_proxy` the first that is set lists
-hosts without a proxy: domains with all below them, addresses, and networks such as 10.0.0.0/8. `all_proxy` is not read.
+gRPC's rules, tested with grpcio 1.85: of `grpc_proxy`, `https_proxy` and `http_proxy`, in lower case, the first that is
+set counts, even if empty; only http:// is supported. Of `no_grpc_proxy` and `no_proxy` the first that is set lists
+hosts without a proxy: domains with their subdomains, addresses, networks such as 10.0.0.0/8. `all_proxy` is not read.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ WITHOUT_PROXY: dict[str, int] = {"grpc.enable_http_proxy": 0}
 
 
 def channel_options(address: str) -> dict[str, int]:
-    """Options of a gRPC channel to this address (http://host:port or host:port): none to loopback takes a proxy."""
+    """Options of a gRPC channel to this address (http://host:port or host:port): loopback never uses a proxy."""
     return dict(WITHOUT_PROXY) if is_loopback(_host_of(address)) else {}
 
 
@@ -35,7 +35,7 @@ def find_proxy(address: str, environment: Mapping[str, str]) -> tuple[str, str] 
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address without brackets is this machine itself, by what it is called alone."""
+    """Whether a host name or address (without brackets) is loopback, without resolving it."""
     name = host.lower().rstrip(".")
     if name in LOCAL_NAMES or name.endswith(".localhost"):
         return True
@@ -48,7 +48,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _host_of(address: str) -> str:
-    """Empty for a socket in the file system, and for what is no address."""
+    """The host of an address; empty for a Unix socket or an invalid address."""
     if address.startswith("unix:"):
         return ""
     try:

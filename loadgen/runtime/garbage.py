@@ -1,14 +1,14 @@
-"""Python's search for cyclic garbage, kept short while something is measured."""
+"""Keeps Python's cyclic garbage collection short during measurements."""
 
 import gc
 
 
 def set_aside() -> None:
-    """Have later searches pass over everything that is there now; to be called before a load.
+    """Exclude all existing objects from later collections; call it before a load.
 
-    A full search looks at every object with the interpreter lock held. With LlamaIndex loaded these are some 200,000,
-    and it takes hundreds of milliseconds in which no answer is read: a stall of the load generator that would look like
-    one of the server. What was set aside before and is garbage by now is found first.
+    A full collection visits every object while holding the interpreter lock. With LlamaIndex loaded there are some
+    200,000, which takes hundreds of milliseconds during which no answer is read: a stall of the load generator that
+    would look like one of the server. Objects that were set aside earlier and are garbage by now are collected first.
     """
     gc.unfreeze()
     gc.collect()

@@ -1,4 +1,4 @@
-"""What a person sees where Locust cannot start: one line in place of a traceback, and an exit code that says so."""
+"""What is shown if Locust cannot start: one line instead of a traceback, and a distinct exit code."""
 
 import re
 import sys
@@ -20,22 +20,22 @@ OURS = re.compile(r"^[ \t]*(?:from|import)[ \t]+loadgen\b", re.MULTILINE)
 LONGEST = 400
 """Characters of an exception's own text that are shown."""
 ARGUMENTS, MAIN = "locust.argument_parser", "locust.main"
-"""Where Locust parses its command line and looks for the locustfile, and where it reports missing users."""
+"""The modules of Locust that parse the command line and find the locustfile, and that report missing users."""
 PARSERS = ("configargparse.py", str(Path("locust", "argument_parser.py")))
 Place = tuple[str, int]
 """A file and a line in it."""
 
 
 class StartGuard:
-    """In the place of `sys.excepthook` until a run has begun; whatever ends the process later is shown as ever."""
+    """Replaces `sys.excepthook` until a run has begun; later errors are shown as usual."""
 
     def __init__(self, *, only_ours: bool) -> None:
         self.only_ours = only_ours
-        """True while nothing has imported this package: then only a locustfile that would is its business."""
+        """True until something imports this package: then it acts only on locustfiles that would import it."""
         self.has_begun: Callable[[], bool] = lambda: False
 
     def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        """End the process with one line, or show the traceback where this is none of our business."""
+        """End the process with one line, or show the traceback if the error is unrelated to this package."""
         if self.has_begun() or (self.only_ours and not is_ours(trace)):
             sys.__excepthook__(kind, error, trace)
         elif issubclass(kind, KeyboardInterrupt):
@@ -54,17 +54,17 @@ def guard_start(*, only_ours: bool = False) -> StartGuard:
 
 
 def guard_arguments() -> None:
-    """Let a `locust` command that finds no locustfile, or no user in any, end with 2: Locust itself says 1 there.
+    """Make a `locust` command exit with 2, instead of Locust's 1, if it finds no locustfile or no user.
 
-    What it prints stays as it is. A locustfile that leaves while it is imported has measured nothing: that is 2 as
-    well. Replaces `sys.exit`; it does something else for callers in those files. Idempotent.
+    Its output is unchanged. A locustfile that exits during import has measured nothing, which is 2 as well. Replaces
+    `sys.exit`, with a different effect only for callers in those files. Idempotent.
     """
     original = sys.exit
     if hasattr(original, "replaced"):
         return
 
     def leave_early(code: object = None) -> NoReturn:
-        frame = sys._getframe(1)  # noqa: SLF001 - there is no other way to know who calls
+        frame = sys._getframe(1)  # noqa: SLF001 - no other way to find the caller
         if (place := _leaves_locustfile(frame)) is not None:
             words = "SystemExit" if code is None else f"SystemExit: {_words(SystemExit(code))}"
             leave(f"The locustfile cannot be loaded: {_short(place[0])}, line {place[1]}: {words}", CANNOT_START)
@@ -82,7 +82,7 @@ def unguard_arguments() -> None:
 
 
 def _leaves_locustfile(caller: FrameType) -> Place | None:
-    """Where a locustfile that imports this package is just being imported, and by whom `sys.exit` is called in it."""
+    """The file and line that calls `sys.exit` while a locustfile that imports this package is loaded, or None."""
     frame: FrameType | None = caller
     while frame is not None and not _is_loader(frame):
         frame = frame.f_back
@@ -90,7 +90,7 @@ def _leaves_locustfile(caller: FrameType) -> Place | None:
 
 
 def _imports_us(loader: FrameType) -> bool:
-    """Whether the locustfile that this frame of Locust's imports has a line that imports this package."""
+    """Whether the locustfile imported by this Locust frame has a line that imports this package."""
     try:
         text = Path(str(loader.f_locals.get("path"))).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -112,8 +112,8 @@ def is_ours(trace: TracebackType | None) -> bool:
 
 
 def describe(error: BaseException, trace: TracebackType | None) -> str:
-    """One line: what failed, where in whose file, and why. Settings keep their own message, of a line a fault."""
-    places, loading = _slot_queue(trace)
+    """One line: what failed, where, in which file, and why. Settings keep their own message, one line per fault."""
+    places, loading = _find_places(trace)
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).exists():
         places = [*(place for place in places if place[1]), (error.filename, error.lineno or 0)]
     where = ""
@@ -131,7 +131,7 @@ def describe(error: BaseException, trace: TracebackType | None) -> str:
 
 
 def _config_file(trace: TracebackType | None) -> str:
-    """The config file that was being read when the exception came; empty where it was something else."""
+    """The config file that was being read when the exception was raised; empty if none was."""
     for frame, _ in traceback.walk_tb(trace):
         if frame.f_code.co_filename.endswith(PARSERS):
             name = getattr(frame.f_locals.get("stream"), "name", "")
@@ -140,10 +140,10 @@ def _config_file(trace: TracebackType | None) -> str:
     return ""
 
 
-def _slot_queue(trace: TracebackType | None) -> tuple[list[Place], bool]:
-    """Where the exception came by in files of the user's, outermost first, and whether a locustfile was imported.
+def _find_places(trace: TracebackType | None) -> tuple[list[Place], bool]:
+    """The places in the user's files in the traceback, outermost first, and whether a locustfile was being imported.
 
-    Libraries are left out: which line of the user's led there is what can be mended.
+    Libraries are omitted: only the user's own lines can be fixed.
     """
     found: list[Place] = []
     loading = False
@@ -168,7 +168,7 @@ def _is_library(file: str) -> bool:
 
 
 def _short(file: str) -> str:
-    """The path as a person in the working folder would type it."""
+    """The path relative to the working folder, if it is below it."""
     try:
         return str(Path(file).relative_to(Path.cwd()))
     except (OSError, ValueError):
@@ -176,10 +176,10 @@ def _short(file: str) -> str:
 
 
 def _words(error: BaseException) -> str:
-    """The exception's text on one line, with nothing in it that a terminal would obey."""
+    """The exception's text on one line, without control characters."""
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - somebody else's __str__
+    except Exception:  # noqa: BLE001 - third-party __str__
         return ""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."

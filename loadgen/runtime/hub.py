@@ -1,4 +1,4 @@
-"""The way to Locust's hub: finished samples in small batches, and calls in their order between them."""
+"""The queue to Locust's hub: finished samples in small batches, with calls in order between them."""
 
 import contextlib
 import logging
@@ -17,26 +17,26 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 BATCH = 32
-"""Samples per batch. A batch keeps the interpreter lock (about 20 us per sample), so it is small."""
+"""Samples per batch: small, because a batch holds the interpreter lock (about 20 us per sample)."""
 PAUSE = 0.2
-"""Seconds between two looks at the queue, unless somebody waits for it to be empty. A wake of the hub costs some 100 us
-of CPU and drives the loop's data out of the caches, so it wakes 5 times a second at most, not for each sample; what is
-measured was stamped before and does not change."""
+"""Seconds between two deliveries, unless a caller waits for an empty queue. Waking the hub costs some 100 us of CPU and
+evicts the loop's data from the caches, so it wakes at most 5 times a second, not for each sample. This changes no
+measured time, because samples are already timed."""
 ENDING = (KeyboardInterrupt, gevent.GreenletExit)
-"""What ends a process or a greenlet from outside; everything else that is raised, SystemExit too, is an error."""
+"""Exceptions that end a process or a greenlet from outside; any other, including SystemExit, is an error."""
 WAITING_AT_MOST = 64
-"""Greenlets whose listener may wait while others deliver; after that the queue waits with them."""
+"""Maximum greenlets that may wait in a listener while others deliver; beyond that the queue waits too."""
 LOOK = 0.005
-"""Seconds between two looks of who waits for the queue to be empty."""
+"""Seconds between two checks for an empty queue."""
 
 
 class HubQueue:
-    """A queue from any thread to the hub. Whoever makes it must be on the hub, and `deliver` is called there.
+    """A queue from any thread to the hub. Created on the hub, where `deliver` is called too.
 
-    One greenlet delivers. Where a listener that it calls waits for something (it sleeps, or it stops the run, which
-    waits for users whose last words are in this very queue), another greenlet goes on with the rest. `deliver` is then
-    called again before the first call is over, first with no samples, and has to hand over what that one has left.
-    What `deliver` or a call raises, whatever it is, ends neither.
+    One greenlet delivers. If a listener that it calls blocks (it sleeps, or it stops the run, which waits for users
+    whose last samples are in this queue), another greenlet continues with the rest. `deliver` is then called again
+    before the first call has returned, first without samples, and must deliver what the first call has left.
+    Exceptions of `deliver` or of a call, whatever their type, end neither.
     """
 
     def __init__(self, deliver: Callable[[Sequence[Sample]], None]) -> None:
@@ -46,7 +46,7 @@ class HubQueue:
         self._closed = False
         self._delivering = False
         self._waiting: set[gevent.Greenlet] = set()
-        """Greenlets that have been replaced, as a listener that they called waits."""
+        """Greenlets that have been replaced because a listener that they called blocks."""
         self._idle = Event()
         self._idle.set()
         self._wake = Event()
@@ -67,10 +67,10 @@ class HubQueue:
             self._watcher.send()
 
     def flush(self, within: float = 5.0) -> bool:
-        """Wait on the hub until all that was put is delivered; False where that took longer than `within` seconds.
+        """Wait on the hub until everything put is delivered; False if that takes longer than `within` seconds.
 
-        A listener may call it too, as Locust's `runner.quit` does in the end: it waits for all but the sample or call
-        that the listener is called with.
+        A listener may call it too, as Locust's `runner.quit` eventually does: it then waits for everything except the
+        sample or call for which the listener was called.
         """
         deadline = gevent.Timeout(within, False)
         this = gevent.getcurrent()
@@ -82,7 +82,7 @@ class HubQueue:
         return False
 
     def close(self) -> None:
-        """Deliver what is there and stop listening."""
+        """Deliver the remaining items and stop listening."""
         self.flush()
         self._closed = True
         gevent.killall([self._greenlet, *self._waiting], timeout=1.0)
@@ -90,7 +90,7 @@ class HubQueue:
         self._watcher.stop()
 
     def _relieve(self) -> None:
-        """Called by the hub before it waits for events: a delivery that is going on then waits for something itself."""
+        """Called by the hub before it waits for events: a delivery still in progress is then blocked itself."""
         if self._delivering and len(self._waiting) < WAITING_AT_MOST:
             self._delivering = False
             self._waiting.add(self._greenlet)
@@ -99,7 +99,7 @@ class HubQueue:
             self._watcher.send()  # what is only spawned here would begin with the hub's next event
 
     def _resume(self) -> None:
-        """Have what a waiting greenlet has left delivered."""
+        """Deliver what a blocked greenlet has left."""
         self._deliver(())
 
     def _drain(self) -> None:
@@ -108,15 +108,15 @@ class HubQueue:
             self._wake.wait()
             self._wake.clear()
             self._idle.clear()
-            self._awake = False  # before the look: what is put from here on wakes us again
+            self._awake = False  # before the check: anything put from here on wakes us again
             while self._items:
                 self._delivering = True
                 try:
                     self._deliver_some()
-                except BaseException as error:  # noqa: BLE001 - a listener's; nothing that comes after it may be lost
+                except BaseException as error:  # noqa: BLE001 - a listener's; later items must not be lost
                     if not self._closed:
                         self._errors.note(error, "A call on Locust's hub failed")
-                if self._greenlet is not this:  # a listener has waited, and another goes on since
+                if self._greenlet is not this:  # a listener has blocked, and another greenlet has taken over
                     self._waiting.discard(this)
                     return
                 self._delivering = False
@@ -126,7 +126,7 @@ class HubQueue:
             self._hurry.wait(PAUSE)
 
     def _deliver_some(self) -> None:
-        """One batch of samples, or one call: a call that comes after samples must not wait for their listeners."""
+        """Deliver one batch of samples, or one call: a call after samples must not wait for their listeners."""
         batch: list[Sample] = []
         while self._items and len(batch) < BATCH:
             item = self._items[0]
@@ -143,7 +143,7 @@ class HubQueue:
 
 
 def run_in_thread(function: Callable[[], T]) -> T:
-    """Run a blocking function on an OS thread while the hub goes on; its value or its exception comes back."""
+    """Run a blocking function on an OS thread while the hub goes on; returns its value or raises its exception."""
     hub = gevent.get_hub()
     done = Event()
     watcher = hub.loop.async_()

@@ -17,7 +17,7 @@ _last_steps: list[Callable[[], object]] = []
 
 
 def before_leaving(step: Callable[[], object]) -> Callable[[], None]:
-    """Have `leave` call this first, for what others would miss; returns what takes it back."""
+    """Register a function that `leave` calls first; returns a function that unregisters it."""
     _last_steps.append(step)
 
     def forget() -> None:
@@ -34,7 +34,7 @@ def leave(message: str, code: int = 2) -> NoReturn:
     then aborts the process (SIGABRT in place of the exit code). The embedded server ends with the process anyway.
     """
     with contextlib.suppress(Exception):
-        _end_twins()  # what they log of their end comes before the message
+        _end_twins()  # they log their end before the message
     with contextlib.suppress(OSError, ValueError):  # the reader of the output may be gone
         sys.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
@@ -50,7 +50,7 @@ def leave(message: str, code: int = 2) -> NoReturn:
 def _end_twins() -> None:
     """End the processes that Locust's --processes forked from this one; Locust's `kill_workers` misses them.
 
-    None of them outlives this process, nor has to notice that its master is gone.
+    So none of them outlives this process or has to detect that its master is gone.
     """
     import psutil
 

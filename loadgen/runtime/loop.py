@@ -19,18 +19,18 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 WIND_UP_SECONDS = 2.0
-"""How long the tasks of a loop that somebody has stopped may take to end."""
+"""Seconds for the tasks of a stopped loop to end."""
 
 
 class LoopDiedError(RuntimeError):
-    """The event loop has ended, and with it all that ran or was to run on it."""
+    """The event loop has ended, with everything that ran or was scheduled on it."""
 
     def __init__(self) -> None:
         super().__init__("the event loop of the async users has ended: nothing can run on it any more")
 
 
 def new_event_loop() -> tuple[asyncio.AbstractEventLoop, str]:
-    """An event loop and its name with version: uvloop where it is installed, else asyncio's own."""
+    """An event loop and its name with version: uvloop if installed, else asyncio's own."""
     if find_spec("uvloop") is None:
         return asyncio.new_event_loop(), "asyncio"
     import uvloop
@@ -39,11 +39,11 @@ def new_event_loop() -> tuple[asyncio.AbstractEventLoop, str]:
 
 
 class LoopThread:
-    """The loop on which all async users of a process live. `name` tells which kind of loop it is. Made on the hub.
+    """The loop on which all async users of a process run. `name` is the kind of loop. Created on the hub.
 
-    It ends by `stop`, or dies: a task may call the loop's own `stop`. Then its tasks are cancelled, what is still
-    waited for fails with LoopDiedError, and `on_death` is called once, on the hub. SystemExit and KeyboardInterrupt
-    of a callback or task do not end it.
+    It ends by `stop`, or dies if a task calls the loop's own `stop`. Then its tasks are cancelled, pending calls fail
+    with LoopDiedError, and `on_death` is called once, on the hub. SystemExit and KeyboardInterrupt of a callback or
+    task do not end it.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class LoopThread:
             self._end()
 
     def _end(self) -> None:
-        """Refuse what comes from now on, and end what is there."""
+        """Refuse new calls, and end pending ones."""
         with self._lock:
             self._ended = True
             pending, self._pending = self._pending, set()
@@ -95,7 +95,7 @@ class LoopThread:
     def _wind_up(self) -> None:
         """Cancel all tasks and let them end; operations in flight become failed samples."""
         with contextlib.suppress(BaseException):
-            self._loop.run_until_complete(asyncio.sleep(0))  # what was to begin, so that it can be cancelled
+            self._loop.run_until_complete(asyncio.sleep(0))  # starts pending tasks, so that they can be cancelled
             tasks = asyncio.all_tasks(self._loop)
             for task in tasks:
                 task.cancel()
@@ -106,7 +106,7 @@ class LoopThread:
         gevent.spawn(self.on_death)
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Start a coroutine from any other thread. Raises LoopDiedError where the loop has ended."""
+        """Start a coroutine from any other thread. Raises LoopDiedError if the loop has ended."""
         with self._lock:
             if not self._ended:
                 answer: Future[T] = Future()
@@ -128,7 +128,7 @@ class LoopThread:
                 answer.set_result(done.result())
 
     def post(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a plain function on the loop, from any thread; after its end it does nothing."""
+        """Call a plain function on the loop, from any thread; does nothing once the loop has ended."""
         if not self._over and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function, *arguments)
 

@@ -1,4 +1,4 @@
-"""Forked processes that end with the one that forked them, however that goes."""
+"""Forked processes that end with their parent, however it ends."""
 
 import os
 import threading
@@ -8,14 +8,14 @@ import gevent
 from loadgen.runtime.leaving import leave
 
 GRACE_SECONDS = 1.0
-"""How long a process whose parent is gone may still take to end in order: it may have been asked to just before."""
+"""Seconds for a process to end in order after its parent is gone: it may have been asked to just before."""
 
 
 class Family:
     """Forks processes with one end of a pipe, whose other end only the parent has open.
 
-    The system closes that end with the parent, SIGKILL included, and so needs neither a look at the clock nor Linux's
-    `PR_SET_PDEATHSIG`, which tells of the end of a thread and not of a process.
+    The system closes that end with the parent, even after SIGKILL. This needs neither polling nor Linux's
+    `PR_SET_PDEATHSIG`, which reports the end of a thread and not of a process.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Family:
 
 
 def _watch(reading: int, parent: int) -> None:
-    """End this process with exit code 1 once the line is cut."""
+    """End this process with exit code 1 once the pipe is closed."""
     os.read(reading, 1)
     threading.Event().wait(GRACE_SECONDS)
     leave(f"The process that started this worker (pid {parent}) has gone: the worker {os.getpid()} ends.", 1)

@@ -1,4 +1,4 @@
-"""Keep the process free of gevent's patches: in a patched process grpc's asyncio client hangs for ever."""
+"""Keep the process free of gevent's patches: in a patched process grpc's asyncio client hangs forever."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from loadgen.runtime.guarding import guard_arguments, guard_start
 
 SKIP_PATCHING = "LOCUST_SKIP_MONKEY_PATCH"
-"""Read by Locust's own `__init__`: where it is set, Locust leaves the process alone."""
+"""Read by Locust's own `__init__`: if set, Locust does not patch the process."""
 
 
 class PatchedProcessError(RuntimeError):
@@ -19,9 +19,9 @@ class PatchedProcessError(RuntimeError):
 def ensure_unpatched() -> None:
     """Make sure that Locust does not patch this process, or re-execute it without the patches.
 
-    Before Locust's import it is enough to set Locust's own variable. In a `locust` command, which is patched before it
-    reads the locustfile, the process is replaced once by the same command with that variable set: nothing has been
-    started yet at that moment. Raises `PatchedProcessError` in any other patched process.
+    Before Locust is imported, setting Locust's own variable is enough. A `locust` command is patched before it reads
+    the locustfile, so the process is replaced once by the same command with that variable set: nothing has been
+    started by then. Raises `PatchedProcessError` in any other patched process.
     """
     if is_locust_command():
         guard_start()
@@ -57,10 +57,10 @@ def is_locust_command() -> bool:
 
 
 def guard_locust_start(_event: object) -> None:
-    """Let a locustfile of ours that cannot even be parsed end in one line: it never comes to importing this package.
+    """Report a locustfile of ours that cannot be parsed in one line, although it never imports this package.
 
-    An entry point that gevent calls when it is about to patch a process, which `locust` has it do before it reads
-    anything. In any other process, and for any other locustfile, nothing changes.
+    gevent calls this entry point when it is about to patch a process, which `locust` requests before it reads
+    anything. Nothing changes in any other process, or for any other locustfile.
     """
     with contextlib.suppress(Exception):  # an error here would break gevent's patching
         if is_locust_command():

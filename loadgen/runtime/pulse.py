@@ -1,4 +1,4 @@
-"""Looks at the process ten times a second: how late are hub and loop, how much CPU was used."""
+"""Samples the process ten times a second: lag of hub and loop, and CPU time."""
 
 import logging
 import time
@@ -18,10 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class Pulse:
-    """Beats on the hub until it is stopped; `take` is called there with each beat.
+    """Beats on the hub until stopped; calls `take` there with each beat.
 
     `look` returns the operations in flight, and the lags of arrivals (seconds) since its last call.
-    A beat at which something fails is left out, and the next one comes: what was not seen is missing from the health.
+    A beat that fails is skipped, and missing from the health.
     """
 
     def __init__(self, loop: LoopThread, take: Callable[[Beat], None], look: Callable[[], tuple[int, float]]) -> None:
@@ -56,7 +56,7 @@ class Pulse:
         self._take(Beat(now, cpu, wall, hub_lag, self._lag_of_loop(now), *self._look()))
 
     def _ask_loop(self) -> None:
-        """Have the loop stamp when it comes to a callback; a loop that still owes an answer is not asked again."""
+        """Let the loop record when it runs a callback; a loop with a pending callback is not asked again."""
         if self._asked_at is None:
             self._asked_at = time.perf_counter()
             self._loop.post(self._answer, self._asked_at)

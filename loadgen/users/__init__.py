@@ -1,4 +1,4 @@
-"""Locust users that live wholly on their own runtime: a coroutine on the event loop, or an OS thread."""
+"""Locust users that run entirely on their own runtime: a coroutine on the event loop, or an OS thread."""
 
 from loadgen.users.async_user import AsyncUser
 from loadgen.users.base import LoadUser

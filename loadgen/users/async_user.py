@@ -1,4 +1,4 @@
-"""The asyncio user: the whole of it is one coroutine on the event loop of its process."""
+"""The asyncio user: one coroutine on the event loop of its process."""
 
 import asyncio
 from concurrent.futures import Future
@@ -15,8 +15,9 @@ from loadgen.users.measuring import AsyncCall
 from loadgen.users.task_loop import awalk, run_user
 
 YIELD_EVERY = 16
-"""Tasks without a wait after which a user lets the others run. After each task it would stand behind all others between
-two operations, which no sample shows (p50 15 % too low at 64 users); never, a task without await would stop the loop.
+"""Tasks without a wait after which a user yields to the others. Yielding after each task would queue it behind all the
+others between two operations, which no sample shows (p50 15 % too low at 64 users); without yielding, a task that never
+awaits would block the loop.
 """
 
 
@@ -38,10 +39,10 @@ class AsyncUser(LoadUser):
     def measure(self, operation: str) -> AsyncCall:
         """Time what the task does in the block: `async with self.measure("ask") as call: ...`.
 
-        The block is one sample of this operation. An Exception within it becomes the outcome and goes no further; at
-        the deadline the block is cancelled, and the outcome is `timeout`. What the client does within it is a sample of
-        its own, and part of this one: totals count this one alone. Raises OperationNameError, on entry, for a name that
-        is none or one too many.
+        The block is one sample of this operation. An Exception within it becomes the outcome and is not propagated; at
+        the deadline the block is cancelled, and the outcome is `timeout`. Operations of the client within it are nested
+        samples: totals count only this one. Raises OperationNameError, on entry, for a name that is invalid or exceeds
+        the limit.
         """
         return AsyncCall(self.timed_client, operation, self.process_state.settings_for(self.variant).deadline)
 
@@ -57,14 +58,14 @@ class AsyncUser(LoadUser):
             self.report_end()
 
     def _end_with_loop(self, life: "Future[None]") -> None:
-        """The loop has died before the user ended: nothing of the user is lost, and nothing waits for it."""
+        """End the user after the loop has died: no sample is lost, and nothing waits for it."""
         if isinstance(life.exception(), LoopDiedError):
             for client in self.clients:
                 client.abandon()
             self.report_end()
 
     def has_to_pause(self, seconds: float) -> bool:
-        """Also True now and then without a wait, to let the other users run."""
+        """Also True now and then without a wait, to yield to other users."""
         self._unpaused += 1
         return seconds > 0 or not self._unpaused % YIELD_EVERY
 
@@ -86,7 +87,7 @@ class AsyncUser(LoadUser):
             raise StopUser
 
     def wake(self, now: bool) -> None:
-        """End the pause; with `now`, cancel a task that waits for something else than an operation."""
+        """End the pause; with `now`, cancel a task that awaits something other than an operation."""
         self.process_state.loop.post(self._wake_here, now)
 
     def _wake_here(self, now: bool) -> None:

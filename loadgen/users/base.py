@@ -1,4 +1,4 @@
-"""What async and sync users share: how Locust starts and stops them, and what their tasks may use."""
+"""The common base of async and sync users: start and stop by Locust, and the interface for tasks."""
 
 from abc import abstractmethod
 from collections import deque
@@ -22,13 +22,13 @@ from loadgen.users.process_state import STRIDE, ProcessState
 from loadgen.users.task_loop import ENDS, EscapedError
 
 DOCUMENTS = 10_000
-"""Documents that a user remembers to delete at most."""
+"""Maximum documents that a user remembers for deletion."""
 TASKS_WITHOUT_BURST = 100
 """Tasks that a user of a burst may run before one of them is the burst."""
 
 
 class NoBurstError(Exception):
-    """The tasks of a user that is there for a burst do not run one."""
+    """The tasks of a user in a burst phase do not run a burst."""
 
 
 class LoadUser(User):
@@ -39,15 +39,15 @@ class LoadUser(User):
     style: ClassVar[str] = ""
     """For bursts: `sync`, `threads` or `async`; empty for users that go on until they are stopped."""
     operations: ClassVar[Sequence[Operation | str] | None] = None
-    """What its tasks perform: operations of the client by name, and user-defined operations.
+    """The operations of its tasks: those of the client by name, and user-defined ones.
 
-    Those that are declared have metric series from the start and can be required; any other operation of the client is
-    then refused. None: everything the client can do, so the run has exclusive use of the collection.
+    Declared operations have metric series from the start and can be required; other operations of the client are then
+    refused. None: everything the client can do, so the run has exclusive use of the collection.
     """
     client: Client
-    """What the tasks call. A user may replace it, by a wrapper say."""
+    """What the tasks call. A user may replace it, for example by a wrapper."""
     timed_client: Client
-    """The client that the user was made with: it times the operations, also those that come through a wrapper."""
+    """The client with which the user was created: it times the operations, including those through a wrapper."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -59,7 +59,7 @@ class LoadUser(User):
         self.process_state = process_state
         self.number = next(process_state.user_numbers)
         self.variant = process_state.variant_for(self.mode)
-        """Name of the variant that it is there for."""
+        """Name of the variant that it runs."""
         self._next_query = self.number * STRIDE
         self._documents: deque[str] = deque(maxlen=DOCUMENTS)
         self._tasks_run = 0
@@ -73,7 +73,7 @@ class LoadUser(User):
         return make(state.store_for(self.variant, self.number), state.queue.put, state.checks, self.variant)
 
     def _share_names(self) -> None:
-        """All users of a process take their names from one list, which is bounded."""
+        """Let all users of a process share one bounded list of names."""
         self.timed_client.operation_names = self.process_state.operation_names
         self.timed_client.stage_names = self.process_state.stage_names
         if self.operations is not None and not self.style:
@@ -82,9 +82,9 @@ class LoadUser(User):
 
     @classmethod
     def performs(cls) -> tuple[Operation, ...]:
-        """The operations that it declares, or all of the client's; a burst has a fixed set.
+        """The declared operations, or all of the client's; a burst has a fixed set.
 
-        Raises ValueError for what is no operation.
+        Raises ValueError for anything that is not an operation.
         """
         known = {one.name: one for one in find_layer().operations}
         if cls.style:
@@ -92,12 +92,12 @@ class LoadUser(User):
         if cls.operations is None:
             return tuple(known.values())
         if isinstance(cls.operations, str) or not isinstance(cls.operations, Sequence):
-            raise ValueError(f"it is {cls.operations!r:.60}, not a tuple")  # noqa: TRY004 - as all faults of a declaration
+            raise ValueError(f"it is {cls.operations!r:.60}, not a tuple")  # noqa: TRY004 - like all declarations
         return tuple(_find_operation(one, known) for one in cls.operations)
 
     @property
     def clients(self) -> tuple[Client, ...]:
-        """The client that it was made with, and the one of ours that the user has put in its place, if any."""
+        """The client with which it was created, and our client that the user has replaced it with, if any."""
         mine = self.client
         replaced = isinstance(mine, Client) and mine is not self.timed_client
         return (self.timed_client, mine) if replaced else (self.timed_client,)
@@ -109,7 +109,7 @@ class LoadUser(User):
 
     @property
     def phase(self) -> Phase | None:
-        """The phase that is running; in a run of one mode None until it is counted, then one without a length."""
+        """The current phase; in a run of one mode None until measuring starts, then one without a length."""
         return self.process_state.phase
 
     def next_query(self) -> Any:
@@ -119,25 +119,25 @@ class LoadUser(User):
         return queries[self._next_query % len(queries)]
 
     def next_nodes(self) -> list[Any]:
-        """New nodes for one insert, `nodes_per_insert` of them; their ids were never used before."""
+        """New nodes for one insert, `nodes_per_insert` of them; with unused ids."""
         nodes = self.process_state.new_nodes(self.variant)
         self._documents.extend(node.ref_doc_id for node in nodes)
         return nodes
 
     def next_document(self) -> str:
-        """The document that this user was given longest ago to insert; where there is none, another task is taken."""
+        """The oldest document that this user inserted; if there is none, another task is picked."""
         if not self._documents:
             raise RescheduleTaskImmediately
         return self._documents.popleft()
 
     @property
     def in_flight(self) -> int:
-        """Concurrent operations that the phase asks for."""
+        """Concurrent operations that the phase requires."""
         return self.phase.concurrency if self.phase else 1
 
     @contextmanager
     def burst(self) -> Iterator[list[Callable[[], Any]]]:
-        """The operations of the phase, made before the clock starts; the phase lasts as long as the `with` block.
+        """The operations of the phase, created before the clock starts; the phase lasts as long as the `with` block.
 
         After the block the user stops. Raises StopUser immediately if the phase is not a burst of this user's style.
         """
@@ -163,20 +163,20 @@ class LoadUser(User):
         raise StopUser
 
     def count_task(self) -> None:
-        """Count a task of a user that is there for a burst. Raises NoBurstError where too many ran without it."""
+        """Count a task of a user in a burst phase. Raises NoBurstError if too many ran without it."""
         self._tasks_run += 1
         if self._tasks_run > TASKS_WITHOUT_BURST:
             raise NoBurstError(f"{TASKS_WITHOUT_BURST} tasks have run, and none of them `with self.burst()`")
 
     @property
     def is_ending(self) -> bool:
-        """True where the user was asked to end, or cannot go on."""
+        """True if the user was asked to end, or cannot continue."""
         return self._state == LOCUST_STATE_STOPPING or self.timed_client.is_closed or not self.process_state.loop.alive
 
-    # What Locust calls on the hub
+    # Called by Locust on the hub
 
     def start(self, group: Any) -> Any:
-        """Start the user on its runtime; the greenlet that Locust keeps only waits for its end."""
+        """Start the user on its runtime; Locust's greenlet only waits for its end."""
         self._state = LOCUST_STATE_RUNNING
         self._group = group
         self._joined = self.process_state.joining()
@@ -203,44 +203,44 @@ class LoadUser(User):
             self._group.killone(self._greenlet)
         return True
 
-    # What the runtimes do differently
+    # Implemented per runtime
 
     @abstractmethod
     def begin(self) -> None:
-        """Start living on the user's own runtime. Called on the hub."""
+        """Start running on the user's own runtime. Called on the hub."""
 
     @abstractmethod
     def wake(self, now: bool) -> None:
-        """End a pause; with `now`, end also what is neither a pause nor an operation, where that is possible."""
+        """End a pause; with `now`, also end anything that is neither a pause nor an operation, if possible."""
 
     @abstractmethod
     def abandon(self) -> None:
-        """Give up an operation that does not come back. Called on the hub."""
+        """Abandon an operation that does not return. Called on the hub."""
 
     @abstractmethod
     def has_to_pause(self, seconds: float) -> bool:
-        """Whether `pause` is called between two tasks: a call less for each operation where it is not."""
+        """Whether `pause` is called between two tasks; False saves a call per operation."""
 
     @abstractmethod
     def pause(self, seconds: float) -> Any:
         """Wait between two tasks; ends early when the user is stopped."""
 
-    # What a life tells the hub
+    # Reports to the hub
 
     def settle(self) -> None:
-        """Report that on_start is over: from here on the user is there."""
+        """Report that on_start is complete: the user counts from here on."""
         self.process_state.queue.put(partial(self.process_state.count_settled, self.number, self._joined))
 
     def leave(self) -> None:
-        """Report that the user is no longer there; its on_stop may go on."""
+        """Report that the user no longer counts; its on_stop may still run."""
         self.process_state.queue.put(partial(self.process_state.settled.discard, self.number))
 
     def report_end(self) -> None:
-        """Report, after the user's last sample, that its life is over."""
+        """Report, after the user's last sample, that it has ended."""
         self.process_state.queue.put(partial(_count_end, self))
 
     def report_error(self, error: BaseException) -> None:
-        """Have an exception of a task counted, also by Locust, and logged: the first of a kind with its traceback."""
+        """Count an exception of a task, also in Locust, and log it: the first of each kind with its traceback."""
         if isinstance(error, EscapedError):
             error = error.error
         self.process_state.queue.put(partial(_count_error, self, error, perf_counter()))
@@ -260,7 +260,7 @@ def _watch(user: LoadUser) -> None:
                 client.close()
             user.abandon()
             user._ended.wait(1.0)  # noqa: SLF001
-    except RuntimeError as error:  # the system gives no more threads, or the loop is dead
+    except RuntimeError as error:  # the system provides no more threads, or the loop is dead
         _count_error(user, error, perf_counter())
         _count_end(user)
 
@@ -278,7 +278,7 @@ def _count_error(user: LoadUser, error: BaseException, at: float) -> None:
 
 
 def _find_operation(one: object, known: Mapping[str, Operation]) -> Operation:
-    """What a declaration means. Raises OperationNameError."""
+    """The operation that a declaration refers to. Raises OperationNameError."""
     if isinstance(one, Operation):
         if one.name in known:
             raise OperationNameError(f"{one.name!r} is an operation of the client: name it as text")

@@ -1,8 +1,9 @@
 """Arrivals of one phase in one process: each starts when it is due, whatever the earlier ones do.
 
-One thread keeps the schedule of both modes: it sleeps to within a tenth of a millisecond, where the timers of an event
-loop have whole milliseconds. It hands each arrival to a slot in flight, which is a thread or becomes a coroutine.
-What makes it late (a busy interpreter, say) is in the response times, which count from when the arrival was due.
+One thread keeps the schedule of both modes: it sleeps to within a tenth of a millisecond, whereas the timers of an
+event loop have millisecond resolution. It hands each arrival to a slot, which is a thread or starts a coroutine. Its
+own lateness (due to a busy interpreter, for example) is part of the response times, which count from when the arrival
+was due.
 """
 
 import threading
@@ -24,14 +25,14 @@ from loadgen.users.slots import SLOTS, Slot
 
 
 class TaskChoices:
-    """Which task an arrival is: a class by its weight, then one of its tasks by theirs, as Locust's users are made."""
+    """Chooses the task of an arrival: a class by its weight, then one of its tasks by theirs, as Locust does."""
 
     def __init__(self, classes: Sequence[type[Any]]) -> None:
         self._choices = [TaskChoice(kind, task) for kind, one in enumerate(classes) for task in one.tasks]
         self._weights = list(accumulate(one.weight / len(one.tasks) for one in classes for _ in one.tasks))
 
     def draw(self, random: Random) -> TaskChoice:
-        """One of them."""
+        """Draw one."""
         if len(self._choices) == 1:
             return self._choices[0]
         return random.choices(self._choices, cum_weights=self._weights)[0]
@@ -39,14 +40,14 @@ class TaskChoices:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Another share from a moment on (seconds from the start of the phase)."""
+    """A new share from a moment on (seconds from the start of the phase)."""
 
     after: float
     share: Share
 
 
 class Dispatcher:
-    """Made on the hub when a phase is announced; `start` begins the schedule, `halt` ends it."""
+    """Created on the hub when a phase is announced; `start` begins the schedule, `halt` ends it."""
 
     def __init__(
         self, environment: Any, process_state: ProcessState, phase: Phase, classes: Sequence[type[Any]]
@@ -70,12 +71,12 @@ class Dispatcher:
         self.offered = 0
         """Arrivals that were due in the measured part."""
         self.lags = new_lags()
-        """How late the schedule was kept there, in microseconds."""
+        """Delays of these arrivals, in microseconds."""
         self.latest = 0.0
-        """Seconds by which the latest arrival there was handed over late since somebody set this to 0."""
+        """Maximum delay of these arrivals, in seconds, since this was last set to 0."""
 
     def prepare(self) -> None:
-        """Begin all slots. Raises RuntimeError where the system gives no more threads."""
+        """Start all slots. Raises RuntimeError if the system provides no more threads."""
         for slot in self._slots:
             slot.begin()
 
@@ -86,12 +87,12 @@ class Dispatcher:
 
     @property
     def failed(self) -> int:
-        """Slots that never will be ready, as an on_start raised."""
+        """Slots that will never be ready because an on_start raised."""
         return sum(slot.failed for slot in self._slots)
 
     @property
     def in_flight(self) -> int:
-        """Slots with an arrival that is not over; its task may do something else than an operation."""
+        """Slots with an unfinished arrival, whose task may be doing something other than an operation."""
         return self._slot_queue.taken
 
     @property
@@ -101,7 +102,7 @@ class Dispatcher:
 
     @property
     def is_over(self) -> bool:
-        """True where no more arrivals will come."""
+        """True if no more arrivals follow."""
         return self._thread is None or not self._thread.is_alive()
 
     @property
@@ -129,7 +130,7 @@ class Dispatcher:
             self._thread.join()
 
     def dismiss(self) -> None:
-        """Call on_stop on every slot, when it is free; after `halt`."""
+        """Call on_stop on every slot once it is free; after `halt`."""
         for slot in self._slots:
             slot.end()
 
@@ -161,7 +162,7 @@ class Dispatcher:
             due, done = next(stream), due
         halted_at = perf_counter()
         late: list[float] = []
-        while due < min(ends, halted_at - start):  # it was behind: what is due by now was never handed over
+        while due < min(ends, halted_at - start):  # it was behind: arrivals due by now were never handed over
             late.append(start + due)
             if due >= counts_from:
                 self._count(halted_at - start - due)
@@ -177,7 +178,7 @@ class Dispatcher:
         self.lags.record_value(as_microseconds(lag))
 
     def _switch(self, done: float) -> tuple[Iterator[float], float]:
-        """The stream of the next turn and its first offset; what was due up to `done` has been given already."""
+        """The stream of the next turn and its first offset; arrivals due up to `done` have been handed over."""
         turn = self._turns.popleft()
         stream = offsets(self._pace, turn.share, turn.after)
         return stream, next(due for due in stream if due > done)

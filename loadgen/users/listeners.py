@@ -1,4 +1,4 @@
-"""Locust's events, fired so that a failing listener affects nothing else."""
+"""Fires Locust's events so that a failing listener affects nothing else."""
 
 import logging
 from collections.abc import Callable
@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 class Listeners:
     """Calls the listeners of an event one by one, on the hub; whatever one of them raises, the next is called.
 
-    Locust's own `fire` ends with the first one that raises StopUser or the like, which it takes to be in the greenlet
-    of the user concerned: those after it, Locust's own table among them, would miss the event.
+    Locust's own `fire` stops at the first one that raises StopUser or the like, assuming that it runs in the user's
+    greenlet: later listeners, including Locust's own table, would miss the event.
     """
 
     def __init__(self, on_stop_test: Callable[[StopTest], object] = lambda _error: None) -> None:
@@ -26,10 +26,10 @@ class Listeners:
 
     def fire(self, hook: Any, **event: Any) -> None:
         """Call all listeners of an event, in their order, with these keywords."""
-        for listener in hook._handlers.copy():  # noqa: SLF001 - Locust has no other way to tell them
+        for listener in hook._handlers.copy():  # noqa: SLF001 - Locust has no public list of them
             try:
                 listener(**event)
-            except BaseException as error:  # noqa: BLE001 - also SystemExit, which would end the queue to the hub
+            except BaseException as error:  # noqa: BLE001 - including SystemExit, which would end the queue to the hub
                 self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
@@ -40,7 +40,7 @@ class Listeners:
             self.on_stop_test(error)
 
     def begin(self) -> None:
-        """Another run: its first StopTest counts again."""
+        """Reset for another run, whose first StopTest counts again."""
         self._is_stopped = False
 
     def summarize(self) -> None:

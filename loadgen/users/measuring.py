@@ -1,4 +1,4 @@
-"""Calls of a locustfile's own that are timed like the client's: `with self.measure("ask") as call:`."""
+"""User-defined calls that are timed like the client's: `with self.measure("ask") as call:`."""
 
 import asyncio
 import contextlib
@@ -15,11 +15,11 @@ from loadgen.clients.base import ENCLOSING, Client, Enclosing, find_enclosing
 from loadgen.measure.operation import OperationNameError
 
 CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser)
-"""What a task raises to say what comes next. It is no outcome."""
+"""Exceptions by which a task controls what runs next. They are not outcomes."""
 
 
 class CallFailedError(Exception):
-    """Stands for a call that `fail` was called on; its text is the reason."""
+    """Represents a call on which `fail` was called; its text is the reason."""
 
 
 class Call(Enclosing):
@@ -40,12 +40,12 @@ class Call(Enclosing):
 
     @property
     def rows(self) -> int:
-        """What it brought, such as the number of sources; 0 makes the outcome `empty`."""
+        """Number of results, such as sources; 0 makes the outcome `empty`."""
         return self._rows
 
     @rows.setter
     def rows(self, number: SupportsIndex) -> None:
-        """Raises TypeError for what is no whole number, ValueError for a negative one."""
+        """Raises TypeError unless it is a whole number, ValueError if it is negative."""
         rows = index(number)
         if rows < 0:
             raise ValueError(f"a call cannot have {rows} rows")
@@ -54,7 +54,7 @@ class Call(Enclosing):
     def stage(self, name: str, seconds: float) -> None:
         """Report the time of a part of the call; further times of the same stage are added.
 
-        Raises OperationNameError for a name that is none or one too many, ValueError for no duration.
+        Raises OperationNameError for a name that is invalid or exceeds the limit, ValueError for an invalid duration.
         """
         if not (math.isfinite(seconds) and seconds >= 0):
             raise ValueError(f"stage {name!r} has {seconds!r} seconds: give a number of 0 or more")
@@ -77,17 +77,15 @@ class Call(Enclosing):
         return self
 
     def _end(self, error: BaseException | None) -> bool:
-        """Make the sample; True where the error is its outcome and goes no further."""
+        """Create the sample; True if the error is its outcome and is not propagated."""
         assert self._token is not None  # noqa: S101 - `_begin` has set it
         late = perf_counter() - self._started > self._deadline
         self.is_over = True
         if self._context is not None:
-            with contextlib.suppress(
-                ValueError
-            ):  # an asynchronous generator that is left early ends in another context
+            with contextlib.suppress(ValueError):  # an async generator that is closed early ends in another context
                 ENCLOSING.reset(self._context)
         steers = isinstance(error, CONTROL_FLOW)
-        if steers and not self.samples:  # nothing was measured, as where there is nothing to delete
+        if steers and not self.samples:  # nothing was measured, for example if there is nothing to delete
             self._client.forget(self._token)
         elif late and (error is None or isinstance(error, Exception)):
             told = TimeoutError(f"took longer than the deadline of {self._deadline:g} s")
@@ -96,12 +94,12 @@ class Call(Enclosing):
             failed = None if self._reason is None else CallFailedError(self._reason)
             self._client.end(self._token, 0 if failed else self.rows, failed, self.stages)
         else:
-            self._client.fail(self._token, error, self.stages)  # raises what is no Exception
+            self._client.fail(self._token, error, self.stages)  # raises anything that is not an Exception
         return error is not None and not steers
 
 
 class SyncCall(Call):
-    """For threads. A blocking call cannot be cancelled: past the deadline it is a timeout when it returns."""
+    """For threads. A blocking call cannot be cancelled: if it returns after the deadline, it is a timeout."""
 
     def __enter__(self) -> Self:
         """Start the clock."""
@@ -121,7 +119,7 @@ class AsyncCall(Call):
 
     @property
     def is_expired(self) -> bool:
-        """True where its deadline has cancelled what is within it."""
+        """True if its deadline has cancelled the block."""
         return self._timer.expired()
 
     async def __aenter__(self) -> Self:

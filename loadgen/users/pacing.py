@@ -5,8 +5,8 @@ i, i + n, i + 2n, ... (stripes), so that the merged gaps are all equal. *Poisson
 exponential gaps of rate / n; independent Poisson streams add up to one of the full rate (superposition; Kingman 1993,
 Poisson processes, section 2.2).
 
-When a process joins or leaves, all go on with another share from one moment on. Constant stripes keep the grid of the
-whole phase; a Poisson stream has no memory, so a new one simply begins.
+When a process joins or leaves, all continue with another share from the same moment on. Constant stripes keep the grid
+of the whole phase; a Poisson stream is memoryless, so a new one simply begins.
 """
 
 import math
@@ -19,12 +19,12 @@ import numpy as np
 CHUNK = 256
 """Gaps drawn per batch."""
 TINY = 1e-9
-"""Seconds within which a moment of the grid is the moment of a change."""
+"""Tolerance in seconds when comparing grid points with the moment of a change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What arrives in one phase, over all processes."""
+    """The arrivals of one phase, over all processes."""
 
     model: Literal["constant", "poisson"]
     rate: float
@@ -47,10 +47,10 @@ class Share:
 
 
 def offsets(pace: Pace, share: Share, after: float = 0.0) -> Iterator[float]:
-    """Every arrival of this share from `after` on, in order and without end; seconds from the start of the phase.
+    """Every arrival of this share from `after` on, in order, endless; seconds from the start of the phase.
 
-    A new share in mid-phase is a new call with the moment of the change as `after`. Raises ValueError where the rate is
-    not above 0.
+    A new share in mid-phase is a new call with the moment of the change as `after`. Raises ValueError unless the rate
+    is above 0.
     """
     if not (math.isfinite(pace.rate) and pace.rate > 0):
         raise ValueError(f"a rate of {pace.rate} arrivals per second is not above 0")
@@ -58,7 +58,7 @@ def offsets(pace: Pace, share: Share, after: float = 0.0) -> Iterator[float]:
 
 
 def _stripes(pace: Pace, share: Share, after: float) -> Iterator[float]:
-    """Multiplied, not summed: the thousandth arrival is as exact as the first."""
+    """Multiplied, not summed, so that the thousandth arrival is as exact as the first."""
     first = max(0, math.ceil((after - TINY) * pace.rate))
     number = first + (share.index - first) % share.parts
     while True:

@@ -1,4 +1,4 @@
-"""What one process offers to its users: stores, queries, the current phase, and the way of their samples."""
+"""Per-process state shared by all users: stores, queries, the current phase, and the path of their samples."""
 
 import logging
 import math
@@ -29,20 +29,20 @@ logger = logging.getLogger(__name__)
 STRIDE = 97
 """Distance between the first queries of two neighbouring users; a prime, so they rarely coincide."""
 DRAIN_SECONDS = 3.0
-"""How long to wait for operations in flight when the run is to end."""
+"""Seconds to wait for operations in flight when the run ends early."""
 LOOK_AT_THE_END = 0.25
-"""Seconds between two looks whether the run is to end, while operations are waited for."""
+"""Seconds between two checks for the end of the run while waiting for operations."""
 
 
 class NodeSource(Protocol):
-    """Makes nodes that were never inserted before; safe from several threads."""
+    """Creates nodes that were never inserted before; thread-safe."""
 
     def take(self, number: int) -> list[Any]:
-        """So many new nodes."""
+        """`number` new nodes."""
 
 
 class Joining(NamedTuple):
-    """When a user joined: `number` counts the calls of `begin_users`, `phase` was announced last."""
+    """When a user joined: `number` counts the calls of `begin_users`, `phase` is the last announced one."""
 
     number: int
     phase: Phase | None
@@ -50,14 +50,14 @@ class Joining(NamedTuple):
 
 @dataclass(slots=True)
 class ProcessState:
-    """Made once in a process, before its first user; the plugin fills it, users read it."""
+    """Created once per process, before its first user; the plugin fills it, users read it."""
 
     settings: Settings
     queue: HubQueue
     ledger: Ledger
     loop: LoopThread
     counted: Counted | None = None
-    """What was counted in the run so far: by this process, or on a coordinator by all agents."""
+    """The counts of the run so far: of this process, or on a coordinator of all agents."""
     stores: Mapping[str, list[Any]] = field(default_factory=dict)
     """By variant."""
     seen: dict[str, list[str]] = field(default_factory=dict)
@@ -75,24 +75,24 @@ class ProcessState:
     stage_names: Names = field(default_factory=new_stage_names)
     phase: Phase | None = None
     closed: bool = False
-    """The process is ending: users that Locust still spawns, for a worker that quit first, do nothing."""
+    """The process is ending: users that Locust still spawns, because another worker quit first, do nothing."""
     user_numbers: Iterator[int] = field(default_factory=count)
     settled: set[int] = field(default_factory=set)
-    """Numbers of the users that are past their on_start. Touched on the hub alone."""
+    """Numbers of the users that have completed their on_start. Used only on the hub."""
     started: set[int] = field(default_factory=set)
-    """Of the users of this phase, those that were past their on_start at some moment. Touched on the hub alone."""
+    """Users of this phase that have completed their on_start, including ended ones. Used only on the hub."""
     ended: set[int] = field(default_factory=set)
-    """Of the users of this phase, those that have ended by themselves: by StopUser, or as their on_start failed or
-    something escaped them that is no Exception. Touched on the hub alone."""
+    """Users of this phase that have ended by themselves: by StopUser, by a failed on_start, or by something raised that
+    is not an Exception. Used only on the hub."""
 
     over: set[int] = field(default_factory=set)
-    """Numbers of the bursts that are over in this process, whether they ran or failed. Touched on the hub alone."""
+    """Numbers of the bursts that have ended in this process, successful or not. Used only on the hub."""
     errors: ErrorLog = field(default_factory=lambda: ErrorLog(logger))
-    """Exceptions in tasks since the process began. Touched on the hub alone."""
+    """Exceptions in tasks since the process began. Used only on the hub."""
     listeners: Listeners = field(default_factory=Listeners)
 
     is_ending: Callable[[], bool] = lambda: True
-    """True if the run is to end; until then, an operation in flight gets its full deadline."""
+    """True if the run is ending early; until then, an operation in flight gets its full deadline."""
     on_drop: Callable[[str, int], None] = lambda _variant, _number: None
     """Called on the hub with the number of dropped arrivals of a variant."""
     on_recall: Callable[[str, float], None] = lambda _variant, _share: None
@@ -115,28 +115,28 @@ class ProcessState:
     def begin_users(self) -> None:
         """Reset `started` and `ended` before the users of another phase start. On the hub only.
 
-        Users of the phase before that are still ending are counted no more.
+        Users of the previous phase that are still ending no longer count.
         """
         self._joinings += 1
         self.started.clear()
         self.ended.clear()
 
     def joining(self) -> "Joining":
-        """What a user that is made or started now belongs to. On the hub alone."""
+        """The phase to which a user created or started now belongs. On the hub only."""
         return Joining(self._joinings, self.phase)
 
     def count_settled(self, user: int, joined: "Joining") -> None:
-        """A user is past its on_start. On the hub alone."""
+        """A user has completed its on_start. On the hub only."""
         self.settled.add(user)
         self.count_started(user, joined)
 
     def count_started(self, user: int, joined: "Joining") -> None:
-        """The on_start of a user is over; one of the open model is there for arrivals only. On the hub alone."""
+        """The on_start of a user is complete; users of the open model only serve arrivals. On the hub only."""
         if joined.number == self._joinings:
             self.started.add(user)
 
     def count_ended(self, user: int, joined: "Joining", *, by_itself: bool) -> None:
-        """A user has ended, and with it the burst that it was there for. On the hub alone."""
+        """A user has ended, and with it its burst, if any. On the hub only."""
         self.settled.discard(user)
         if by_itself and joined.number == self._joinings:
             self.ended.add(user)
@@ -144,7 +144,7 @@ class ProcessState:
             self.over.add(joined.phase.number)
 
     def count_error(self, variant: str, error: BaseException, at: float, user: str) -> None:
-        """A task of this class of users raised at this moment (perf_counter seconds). On the hub alone."""
+        """Count an exception of a task of this user class at this moment (perf_counter seconds). On the hub only."""
         kind = self.errors.note(error, f"{user} raised in a task")
         self.ledger.count_error(variant, kind, at)
         self.on_error(variant)
@@ -152,9 +152,9 @@ class ProcessState:
     def outlast(self, wait: Callable[[float], bool]) -> bool:
         """Wait until operations in flight have ended; False if the wait ended first.
 
-        `wait` waits so many seconds at most and answers whether they have. Between two phases that is until each
-        has had its deadline, or it would load the server in the next phase and count as failed without being so;
-        where the run is to end it is 3 s. Called on the hub.
+        `wait` waits at most the given seconds and returns whether they have. Between two phases every operation gets
+        its full deadline, because it would otherwise load the server in the next phase and wrongly count as failed; if
+        the run is ending early, the limit is 3 s. Called on the hub.
         """
         give_up = perf_counter() + self.patience
         over = wait(DRAIN_SECONDS)
@@ -163,16 +163,16 @@ class ProcessState:
         return over
 
     def drop(self, due: Sequence[float], at: float) -> None:
-        """Count arrivals that were given up at a moment; on the hub."""
+        """Count arrivals dropped at a moment; on the hub."""
         dropped = self.ledger.drop(due, at)
         if dropped and self.phase is not None:
             self.on_drop(self.phase.variant, dropped)
 
     def beat(self, beat: Beat) -> None:
-        """Count one look at this process, and the checks that have come together since the last. On the hub alone.
+        """Count a beat of this process, and the checks queued since the previous one. On the hub only.
 
-        The checks take the way of the samples: a burst opens and closes its window by calls in the same queue. What is
-        put aside from here on may belong to a window that is opened behind this call in the queue.
+        The checks use the queue of the samples, in which calls open and close the window of a burst. Answers queued
+        from here on may belong to a window that is opened after this call in the queue.
         """
         self.ledger.beat(beat)
         self.queue.put(partial(self.settle, perf_counter()))
@@ -187,14 +187,14 @@ class ProcessState:
             self.ledger.spoil(self.checks.changed_at)
 
     def end_run(self) -> None:
-        """Have all that users have handed over counted, and close the phase. On the hub alone."""
+        """Count everything that users have handed over, and close the phase. On the hub only."""
         self.queue.flush()
         self.listeners.summarize()
         self.ledger.close(perf_counter())
         self.settle()
 
     def variant_for(self, mode: Mode) -> str:
-        """The variant that a user of a mode is made for: that of the phase, or before one the mode itself."""
+        """The variant for a new user of a mode: that of the phase, or without a phase the mode itself."""
         phase = self.phase
         return phase.variant if phase is not None and phase.mode is mode else mode.value
 

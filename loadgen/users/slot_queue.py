@@ -1,4 +1,4 @@
-"""Who may be in flight: the free slots, and the arrivals that wait for one."""
+"""The free concurrency slots, and the arrivals that wait for one."""
 
 import threading
 from collections import deque
@@ -19,7 +19,7 @@ class TaskChoice:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One operation to come: when it is due (perf_counter seconds), and what it does."""
+    """An upcoming operation: when it is due (perf_counter seconds), and its task."""
 
     due: float
     choice: TaskChoice
@@ -27,14 +27,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Arrivals that found no slot: when they were due, and when they were given up."""
+    """Arrivals that found no slot: when they were due, and when they were dropped."""
 
     due: tuple[float, ...]
     at: float
 
 
 class SlotQueue(Generic[S]):
-    """The free slots, last used first, and a queue before them. From any thread.
+    """The free slots, last used first, and a queue of arrivals for them. Thread-safe.
 
     An arrival that has waited for `max_wait` seconds is dropped: `tell` is called with it, never under the lock.
     """
@@ -59,7 +59,7 @@ class SlotQueue(Generic[S]):
         return self._number - len(self._free)
 
     def arrive(self, arrival: Arrival, now: float) -> S | None:
-        """A slot that is the arrival's from now on; None where it has to wait."""
+        """The slot assigned to the arrival; None if it has to wait."""
         with self._lock:
             if self._free and not self._waiting:
                 return self._free.pop()
@@ -68,7 +68,7 @@ class SlotQueue(Generic[S]):
         return None
 
     def release(self, slot: S, now: float) -> Arrival | None:
-        """Free a slot for the arrival that has waited longest, which is returned; None if none waits."""
+        """Free a slot, or return the arrival that has waited longest and now gets it; None if none waits."""
         self.expire(now)
         with self._lock:
             if self._waiting:
@@ -77,7 +77,7 @@ class SlotQueue(Generic[S]):
             return None
 
     def expire(self, now: float) -> None:
-        """Drop arrivals that have waited too long by now, each at the moment its limit passed."""
+        """Drop arrivals that have waited too long, each at the moment its limit passed."""
         late: list[float] = []
         with self._lock:
             while self._waiting and now - self._waiting[0].due > self._max_wait:
@@ -86,7 +86,7 @@ class SlotQueue(Generic[S]):
             self._tell(Drop((due,), due + self._max_wait))
 
     def clear(self, now: float) -> None:
-        """Give up all who wait."""
+        """Discard all waiting arrivals."""
         self.expire(now)
         with self._lock:
             due = tuple(arrival.due for arrival in self._waiting)

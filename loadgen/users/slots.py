@@ -1,4 +1,4 @@
-"""A concurrency slot and its users: an OS thread, or a coroutine whenever an operation is due."""
+"""A concurrency slot and its users: an OS thread, or a coroutine per arrival."""
 
 import asyncio
 import threading
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from loadgen.users.base import LoadUser
 
 TRIES = 1_000
-"""Tasks that are drawn for one arrival, where tasks ask for another one, before it counts as dropped."""
+"""Maximum tasks drawn for one arrival, if tasks request another one, before it counts as dropped."""
 
 
 class Slot(ABC):
@@ -40,14 +40,14 @@ class Slot(ABC):
         self._drop = drop
         self._joined = self.users[0].process_state.joining()
         self.ready = False
-        """All users are past their on_start."""
+        """All users have completed their on_start."""
         self.failed = False
         """An on_start raised: the slot will never be ready."""
         self.over = False
 
     @abstractmethod
     def begin(self) -> None:
-        """Start living: call on_start. From the hub."""
+        """Start running: call on_start. From the hub."""
 
     @abstractmethod
     def hand(self, arrival: Arrival) -> None:
@@ -55,7 +55,7 @@ class Slot(ABC):
 
     @abstractmethod
     def end(self) -> None:
-        """Call on_stop once it is free for ever, and end."""
+        """Call on_stop once it has no more arrivals, and end."""
 
     @abstractmethod
     def abandon(self) -> None:
@@ -66,13 +66,13 @@ class Slot(ABC):
             for user in self.users:
                 yield user.on_start
             self.ready = True
-        except (Exception, *ENDS) as error:  # noqa: BLE001 - counted; a slot that is never ready is missed
+        except (Exception, *ENDS) as error:  # noqa: BLE001 - counted; a slot that never gets ready is reported
             self.failed = True
             self.users[0].report_error(error)
         self._report()
 
     def _report(self) -> None:
-        """Have the users counted as started, or as ended by themselves."""
+        """Count the users as started, or as ended by themselves."""
         process_state = self.users[0].process_state
         for user in self.users:
             if self.ready:
@@ -102,13 +102,13 @@ class Slot(ABC):
             except (RescheduleTask, RescheduleTaskImmediately):
                 again = True
             except CancelledError as error:
-                if not user.is_ending:  # the task has cancelled itself, or lets through what it has cancelled
+                if not user.is_ending:  # the task has cancelled itself, or propagates a cancellation of its own
                     user.report_error(error)
             except ENDS:
                 pass
-            except Exception as error:  # noqa: BLE001 - counted as any task's; the slot goes on, also after sys.exit()
+            except Exception as error:  # noqa: BLE001 - counted like any task's; the slot continues
                 user.report_error(error)
-            if client.due is None:  # the operation has taken it
+            if client.due is None:  # an operation has used it
                 return
             client.due = None
             if not again:
@@ -125,7 +125,7 @@ class SyncSlot(Slot):
         self._given: SimpleQueue[Arrival | None] = SimpleQueue()
 
     def begin(self) -> None:
-        """Start the thread. Raises RuntimeError where the system gives no more threads."""
+        """Start the thread. Raises RuntimeError if the system provides no more threads."""
         threading.Thread(target=self._live, name=f"loadgen-slot-{self.users[0].number}", daemon=True).start()
 
     def hand(self, arrival: Arrival) -> None:
@@ -137,7 +137,7 @@ class SyncSlot(Slot):
         self._given.put(None)
 
     def abandon(self) -> None:
-        """Leave the thread to end when the answer comes."""
+        """Let the thread end when the answer arrives."""
         for user in self.users:
             for client in user.clients:
                 client.abandon()
@@ -153,7 +153,7 @@ class SyncSlot(Slot):
 
 
 class AsyncSlot(Slot):
-    """Each arrival is a coroutine on the loop; one that had to wait follows in that of the one before."""
+    """Each arrival is a coroutine on the loop; one that had to wait runs in the previous arrival's coroutine."""
 
     def __init__(self, users: Sequence["LoadUser"], *given: Any) -> None:
         super().__init__(users, *given)
@@ -161,7 +161,7 @@ class AsyncSlot(Slot):
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Call on_start on the loop. Raises LoopDiedError where that has ended."""
+        """Call on_start on the loop. Raises LoopDiedError if the loop has ended."""
         self._loop.call(awalk(self._enter()))
 
     def hand(self, arrival: Arrival) -> None:

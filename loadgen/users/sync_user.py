@@ -1,4 +1,4 @@
-"""The blocking user: the whole of it is one OS thread, as in a threaded service."""
+"""The blocking user: one OS thread, as in a threaded service."""
 
 import threading
 from typing import Any
@@ -35,7 +35,7 @@ class SyncUser(LoadUser):
         return SyncCall(self.timed_client, operation, self.process_state.settings_for(self.variant).deadline)
 
     def begin(self) -> None:
-        """Start the thread. Raises RuntimeError where the system gives no more threads."""
+        """Start the thread. Raises RuntimeError if the system provides no more threads."""
         threading.Thread(target=self._live, name=f"loadgen-user-{self.number}", daemon=True).start()
 
     def _live(self) -> None:
@@ -45,7 +45,7 @@ class SyncUser(LoadUser):
             self.report_end()
 
     def has_to_pause(self, seconds: float) -> bool:
-        """True where there is something to wait for: the system lets threads take turns."""
+        """True if there is a wait; the system schedules the threads."""
         return seconds > 0
 
     def pause(self, seconds: float) -> None:

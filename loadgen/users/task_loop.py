@@ -1,7 +1,7 @@
-"""The life of a user as a list of steps: which task comes next, what an exception in it means, when it waits.
+"""The lifecycle of a user as a sequence of steps: choice of tasks, handling of their exceptions, waits.
 
 The steps are the same for a coroutine and for a thread; the caller (`AsyncUser`, `SyncUser`) calls each one,
-awaits what it returns where it can, and sends back what came of it.
+awaits its result if possible, and sends the outcome back.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 Step = Callable[[], Any]
 Steps = Generator[Step, Any, None]
 ENDS = (StopUser, StopTest, ClosedError, CancelledError)
-"""What ends a user in good order."""
+"""Exceptions that end a user normally."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
-"""Seconds that a user pauses after a task that raised: twice as long each time in a row, up to the longest. Without a
-pause a task that always raises would keep the hub busy with its exceptions."""
+"""Seconds that a user pauses after a task that raised: doubled each consecutive time, up to the longest. Without a
+pause, a task that always raises would flood the hub with exceptions."""
 
 
 class EscapedError(Exception):
@@ -43,13 +43,13 @@ class Turn(Enum):
 
     DONE = auto()
     AT_ONCE = auto()
-    """The next one follows without a wait."""
+    """The next task follows without a wait."""
     RAISED = auto()
-    """It raised; that is counted."""
+    """It raised, which was counted."""
 
 
 DONE, AT_ONCE, RAISED = Turn
-"""Without the look-up in the enumeration, which would be made for each operation."""
+"""Avoids a look-up in the enumeration for each operation."""
 
 
 def pause_after(failures: int) -> float:
@@ -58,7 +58,7 @@ def pause_after(failures: int) -> float:
 
 
 def walk(steps: Steps) -> None:
-    """Take steps on this thread, to the end."""
+    """Run all steps on this thread."""
     answer: Any = None
     error: BaseException | None = None
     while True:
@@ -76,7 +76,7 @@ def walk(steps: Steps) -> None:
 
 
 async def awalk(steps: Steps) -> None:
-    """Take steps on this loop, to the end; a step may be awaitable."""
+    """Run all steps on this loop; a step may be awaitable."""
     answer: Any = None
     error: BaseException | None = None
     while True:
@@ -98,7 +98,7 @@ async def awalk(steps: Steps) -> None:
 
 
 def _is_closing() -> bool:
-    """Whether a coroutine is thrown away that was never run to its end, as its loop has ended."""
+    """Whether an unfinished coroutine is being discarded because its loop has ended."""
     try:
         return asyncio.current_task() is None
     except RuntimeError:  # no loop runs here
@@ -116,7 +116,7 @@ def run_user(user: "LoadUser") -> Steps:
         yield from _leave(user, user)
     except GeneratorExit:  # the remaining steps are abandoned
         raise
-    except BaseException as error:  # noqa: BLE001 - counted, and this user is over
+    except BaseException as error:  # noqa: BLE001 - counted, and this user ends
         user.report_error(error)
 
 
@@ -124,7 +124,7 @@ def tasks(taskset: TaskSet, user: "LoadUser") -> Steps:
     """The tasks of a user or of a task set within it, as Locust's `TaskSet.run` orders them, until one ends it.
 
     Locust's task set chooses the task (weights, sequences, Markov chains); only the calls and waits are
-    ours, because Locust's would block the event loop or the hub.
+    implemented here, because Locust's would block the event loop or the hub.
     """
     nested = not isinstance(taskset, DefaultTaskSet)
     failures = 0
@@ -173,9 +173,9 @@ def _turn(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, Turn]:
 
 
 def _fail(user: "LoadUser", error: BaseException) -> Turn:
-    """Count what a task raised; where the user cannot go on after it, raises what ends it."""
+    """Count an exception of a task; if the user cannot continue, raises the exception that ends it."""
     if isinstance(error, CancelledError):
-        if not user.is_ending:  # the task has cancelled itself, or lets through what it has cancelled
+        if not user.is_ending:  # the task has cancelled itself, or propagates a cancellation of its own
             user.report_error(error)
         raise error
     if isinstance(error, EscapedError):
@@ -191,7 +191,7 @@ def _fail(user: "LoadUser", error: BaseException) -> Turn:
 
 def _next_task(taskset: TaskSet, user: "LoadUser") -> Any:
     """A function, or the class of a nested task set."""
-    if user._state == LOCUST_STATE_STOPPING:  # noqa: SLF001 - Locust's own word for it
+    if user._state == LOCUST_STATE_STOPPING:  # noqa: SLF001 - Locust's own state
         raise StopUser
     if user.style:
         user.count_task()

@@ -1,4 +1,4 @@
-{{/* Locust's config file: one `key = value` a line. */}}
+{{/* Locust's config file: one `key = value` per line. */}}
 
 {{/* A value as the program reads it: numbers without exponents, lists with commas, maps as JSON. */}}
 {{- define "milvus-loadgen.text" -}}
@@ -15,7 +15,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The quotes keep what follows a # or ; in a value. These keys take a list as it is; a text of the first two may contain quotes. */}}
+{{/* Quotes protect # and ; in a value. These keys take a list unchanged; texts of the first two may contain quotes. */}}
 {{- define "milvus-loadgen.line" -}}
 {{- if and (kindIs "slice" .value) (has .key (list "require" "variants" "tags" "exclude-tags")) }}
 {{- .key }} = {{ toJson .value }}
@@ -26,7 +26,7 @@
 {{- end }}
 {{- end }}
 
-{{/* How to reach Milvus, the token apart: this becomes a ConfigMap. */}}
+{{/* How to reach Milvus, without the token, because this becomes a ConfigMap. */}}
 {{- define "milvus-loadgen.connection" -}}
 {{- $uri := required "milvus.uri: give the address of Milvus, such as http://my-milvus:19530" .Values.milvus.uri }}
 {{- if contains "@" $uri }}
@@ -49,7 +49,7 @@ server-name = "{{ . }}"
 {{- end }}
 {{- end }}
 
-{{/* --fresh goes to the init container that prepares: in the file it would have the data loaded twice. */}}
+{{/* --fresh goes to the init container that prepares: in the file it would load the data twice. */}}
 {{- define "milvus-loadgen.config" -}}
 {{ include "milvus-loadgen.connection" . }}
 {{- if .Values.metrics.enabled }}
@@ -71,7 +71,7 @@ print-record = "{{ .Values.record.print }}"
 {{- end }}
 {{- end }}
 
-{{/* For `helm test`: small data of its own, a few seconds. */}}
+{{/* For `helm test`: its own small data, a few seconds. */}}
 {{- define "milvus-loadgen.testConfig" -}}
 {{ include "milvus-loadgen.connection" . }}
 {{- with .Values.loadgen.database }}

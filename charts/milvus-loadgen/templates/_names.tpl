@@ -1,10 +1,10 @@
-{{/* Names. All that have a suffix stay within 63 characters: 38 of the release, 17 of the run, 8 of the part. */}}
+{{/* Names. Those with a suffix stay within 63 characters: 38 for the release, 17 for the run, 8 for the part. */}}
 
 {{- define "milvus-loadgen.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 38 | trimSuffix "-" }}
 {{- end }}
 
-{{/* A release may have dots in its name, a Service may not. A name cut short ends with a part of its hash, so that two long releases do not collide. */}}
+{{/* A release may have dots in its name, a Service may not. A truncated name ends with part of its hash, so that two long releases do not collide. */}}
 {{- define "milvus-loadgen.fullname" -}}
 {{- $chart := default .Chart.Name .Values.nameOverride }}
 {{- $name := contains $chart .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $chart) }}
@@ -20,7 +20,7 @@
 {{- default (printf "r%v" .Release.Revision) .Values.run.name }}
 {{- end }}
 
-{{/* What a run's objects are called: those of the next run do not meet them. */}}
+{{/* Base name of a run's objects; differs from that of the next run. */}}
 {{- define "milvus-loadgen.base" -}}
 {{- include "milvus-loadgen.fullname" . }}
 {{- if eq .Values.mode "job" }}-{{ include "milvus-loadgen.run" . }}{{ end }}
@@ -58,7 +58,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Labels that choose pods: `role` is master, worker, test or empty. Of one run, but for `allRuns`. */}}
+{{/* Labels that select pods of one run, or of all with `allRuns`; `role` is master, worker, test or empty. */}}
 {{- define "milvus-loadgen.selector" -}}
 app.kubernetes.io/name: {{ include "milvus-loadgen.name" .root }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -78,7 +78,7 @@ milvus-loadgen/run: {{ include "milvus-loadgen.run" .root | quote }}
 {{- merge $own .root.Values.commonLabels | toYaml }}
 {{- end }}
 
-{{/* Head of an object: {root, name, role}, with labels and annotations where it needs some of its own. */}}
+{{/* Metadata of an object: {root, name, role}, with optional labels and annotations. */}}
 {{- define "milvus-loadgen.metadata" -}}
 name: {{ .name }}
 namespace: {{ .root.Release.Namespace }}
@@ -90,7 +90,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* Whether the cluster knows the objects of the Prometheus operator: true, or empty. */}}
+{{/* "true" if the cluster has the Prometheus operator's API, otherwise empty. */}}
 {{- define "milvus-loadgen.monitored" -}}
 {{- if or .Values.monitoring.force (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1") }}true{{ end }}
 {{- end }}

@@ -33,7 +33,7 @@ spec:
   {{- end }}
   serviceAccountName: {{ include "milvus-loadgen.serviceAccount" $root }}
   automountServiceAccountToken: false
-  # Variables that Kubernetes would set for Services called loadgen or locust are read as settings.
+  # Variables that Kubernetes sets for Services called loadgen or locust would be read as settings.
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ int64 $pod.terminationGracePeriodSeconds }}
   {{- with $root.Values.imagePullSecrets }}
@@ -72,7 +72,7 @@ spec:
     {{- include "milvus-loadgen.volumes" $context | nindent 4 }}
 {{- end }}
 
-{{/* What changes with it starts a Deployment's pods anew, and cannot pass unseen by a Job of the same name. */}}
+{{/* A change restarts a Deployment's pods, and makes an upgrade of a Job with the same name fail. */}}
 {{- define "milvus-loadgen.checksum" -}}
 {{- list (include "milvus-loadgen.config" .) (toYaml .Values.locustfile.inline) .Values.milvus.token.value | toJson | sha256sum | trunc 40 }}
 {{- end }}
@@ -109,7 +109,7 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* Extra ones, then the master's preparing, or the worker's wait for it. */}}
+{{/* Init containers: extra ones, then the master's preparation, or the worker's wait for it. */}}
 {{- define "milvus-loadgen.initContainers" -}}
 {{- $v := .root.Values }}
 {{- with .pod.initContainers }}
@@ -144,7 +144,7 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* What all containers of a pod share. */}}
+{{/* Shared by all containers of a pod. */}}
 {{- define "milvus-loadgen.container" -}}
 image: {{ include "milvus-loadgen.image" .root }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
@@ -222,7 +222,7 @@ ports:
 {{- if and $v.probes.enabled $ports }}
 {{- $port := (first $ports).name }}
 {{- $probe := dict "tcpSocket" (dict "port" $port) "periodSeconds" $v.probes.periodSeconds "timeoutSeconds" $v.probes.timeoutSeconds "failureThreshold" $v.probes.failureThreshold }}
-{{- /* Until the process listens: reading the program takes seconds, also where many pods start on one node. */}}
+{{- /* Until the process listens: importing the program takes seconds, longer if many pods start on one node. */}}
 startupProbe:
   {{- toYaml (merge (dict "periodSeconds" 2 "failureThreshold" 150) $probe) | nindent 2 }}
 livenessProbe:

@@ -1,4 +1,4 @@
-"""The same queries put to a sync and to an async store, and how many rows each of them counts."""
+"""Runs the same queries on a sync and an async store, and counts the rows of each."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from loadgen.datasets import Answer
 from loadgen.milvus.store.opening import async_client_of
 
 IN_FLIGHT = 16
-"""With Strong consistency each search waits for a tick of the server: together they wait once."""
+"""With Strong consistency each search waits for a tick of the server; concurrent ones wait together."""
 COUNT: dict[str, Any] = {"filter": "", "output_fields": ["count(*)"], "consistency_level": "Strong"}
 
 
 def ask_sync(store: MilvusVectorStore, queries: Sequence[VectorStoreQuery]) -> list[Answer]:
-    """What the store answers, on 16 threads. Raises what `query` raises."""
+    """The store's answers, queried on 16 threads. Raises what `query` raises."""
     with ThreadPoolExecutor(IN_FLIGHT, "loadgen-asking") as threads:
         return [_answer(result) for result in threads.map(store.query, queries)]
 
@@ -34,7 +34,7 @@ async def ask_async(store: MilvusVectorStore, queries: Sequence[VectorStoreQuery
 
 
 def count_sync(store: MilvusVectorStore) -> int:
-    """Rows that the blocking client counts."""
+    """Number of rows according to the blocking client."""
     return int(store.client.query(store.collection_name, **COUNT)[0]["count(*)"])
 
 

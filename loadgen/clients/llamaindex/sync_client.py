@@ -40,7 +40,7 @@ class SyncClient(StoreClient):
         return ids
 
     def delete(self, ref_doc_id: str, **kwargs: Any) -> None:
-        """Delete the nodes of one document; the store does not tell how many, so the sample's rows are 1."""
+        """Delete the nodes of one document; the store does not report how many, so the sample's rows are 1."""
         self._permit("delete")
         self._checks.spoil()
         token = self.begin("delete")

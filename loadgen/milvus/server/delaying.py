@@ -22,24 +22,24 @@ KEPT_AT_MOST = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the server did with one kind of delays. Times are seconds, from a call's arrival to its answer."""
+    """The server's measurements for one setting of delays. Times are seconds from a call's arrival to its answer."""
 
     answers: int
     delays: tuple[float, ...]
     """p50, p99, p99.9 and the longest; empty without answers."""
     late: tuple[float, ...]
-    """The same, of how much later than due an answer was given."""
+    """The same percentiles of how much later than due the answers were."""
 
 
 class Clock:
-    """Waits until an answer is due. One for each server, on its loop."""
+    """Waits until an answer is due. One per server, on its loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.begin(Delays())
 
     def begin(self, delays: Delays) -> None:
-        """Delays of another kind for whatever arrives from now on."""
+        """Apply other delays to calls that arrive from now on."""
         self._delays = delays
         self._began = self._loop.time()
         self._turn = 0
@@ -58,7 +58,7 @@ class Clock:
             kept.append((now - arrived, now - due))
 
     def tell(self) -> dict[str, Any]:
-        """What was kept since `begin`."""
+        """The measurements since `begin`."""
         if not self._kept:
             return {"answers": 0, "delays": [], "late": []}
         delays, late = (np.sort(column) for column in np.array(self._kept).T)
@@ -66,7 +66,7 @@ class Clock:
 
 
 class DelayingReplay(Replay):
-    """Replays, late on purpose."""
+    """Replays with deliberate delays."""
 
     def __init__(self, upstream: Any, methods: Iterable[str], clock: Clock) -> None:
         super().__init__(upstream, methods)
@@ -94,7 +94,7 @@ class DelayingServer(ReplayServer):
         super().__init__(upstream, methods=["Search"])
 
     def begin(self, delays: Delays) -> Kept:
-        """Hold answers back so from now on; returns what was kept of the delays before. Raises ServerError."""
+        """Delay answers in this way from now on; returns measurements of the previous delays. Raises ServerError."""
         orders = self._process.stdin
         if orders is None:
             raise ServerError("the delaying server takes no orders")

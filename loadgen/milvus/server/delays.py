@@ -1,4 +1,4 @@
-"""Exactly known delays: when an answer is due, and what the distribution of all of them is."""
+"""Exactly known delays: when an answer is due, and the distribution of all delays."""
 
 import random
 from dataclasses import asdict, dataclass
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 STOPS_AT = 0.4
-"""Where in each period a stop begins: in its middle, so that what waits is answered before the period ends."""
+"""Position of the stop in each period: in the middle, so that waiting calls are answered before the period ends."""
 ARRIVALS = 5_000
-"""Evenly spaced arrivals that the known distribution is counted from."""
+"""Number of evenly spaced arrivals from which the known distribution is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,22 +18,22 @@ class Delays:
     """How long a server delays an answer. Times are seconds."""
 
     base: float = 0.0
-    """Each answer."""
+    """Delay of each answer."""
     slow: float = 0.0
-    """One in `one_in` answers, instead of the base."""
+    """Delay of one in `one_in` answers, instead of the base."""
     one_in: int = 0
-    """0: none is slow."""
+    """0: no answer is slow."""
     stop: float = 0.0
-    """Nothing is answered for so long ..."""
+    """Duration for which nothing is answered ..."""
     every: float = 0.0
-    """... once in so long; 0: it never stops."""
+    """... once in each period of this length; 0: it never stops."""
     jitter: float = 0.0
-    """Mean of an exponential time that each answer takes on top."""
+    """Mean of an exponential time added to each answer."""
     seed: int = 0
-    """Which jitter: the same seed gives the same to the same arrival numbers."""
+    """Seed of the jitter: equal seeds give equal jitter for each arrival number."""
 
     def due(self, arrived: float, turn: int) -> float:
-        """When the answer to arrival number `turn` is due; both from the moment at which these delays began."""
+        """When the answer to arrival number `turn` is due; both relative to the moment at which these delays began."""
         slow = self.one_in and turn % self.one_in == self.one_in // 2
         due = arrived + (self.slow if slow else self.base)
         if self.jitter:

@@ -1,4 +1,4 @@
-"""An embedded server as the run sees it: started, asked until it answers, ended with the run."""
+"""The run's side of an embedded server: start it, wait until it answers, end it with the run."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ from loadgen.milvus.server.unpacking import is_unpacked
 TRIES = 3
 SECONDS_TO_START = 120.0
 TAKEN = ("address already in use", "Failed to bind")
-"""What servers write when somebody else took a port of theirs between the choice and the start."""
+"""What servers log if another process took one of their ports between the choice and the start."""
 
 
 class EmbeddedServer:
@@ -51,11 +51,11 @@ class EmbeddedServer:
 
     @property
     def running(self) -> bool:
-        """The server has not ended, by itself or by `stop`. In a forked child: always False."""
+        """True until the server ends, by itself or by `stop`. Always False in a forked child."""
         return self._line is not None and self._guardian.poll() is None
 
     def stop(self, *, keep: bool = False) -> None:
-        """End the server and wait for it, at most some seconds; again is harmless. `keep` leaves a temporary folder."""
+        """End the server and wait for it, for a few seconds at most; idempotent. `keep` keeps a temporary folder."""
         with self._lock:
             line, self._line = self._line, None
             if line is None:
@@ -64,12 +64,12 @@ class EmbeddedServer:
                 os.write(line, KEEP + END if keep else END)
             os.close(line)
             pause = threading.Event()  # time.sleep may be gevent's, which leaves a hub in each thread that calls it
-            end = time.perf_counter() + GRACE + 0.5  # by then the server is gone, if not yet a big folder
+            end = time.perf_counter() + GRACE + 0.5  # by then the server is gone, though perhaps not yet a large folder
             while self._guardian.poll() is None and time.perf_counter() < end:
                 pause.wait(0.02)
 
     def leave(self) -> None:
-        """In a forked child: the server is the parent's affair."""
+        """In a forked child: leave the server to the parent."""
         line, self._line = self._line, None
         if line is not None:
             os.close(line)
@@ -90,8 +90,8 @@ def start_server(
 ) -> EmbeddedServer:
     """Start a server and wait until an RPC answers, from any thread; `tell` receives progress, line by line.
 
-    `port` 0 is a free one. Without `data` the folder is temporary and goes when the server is stopped, unless it ended
-    by itself. Raises `RefusedError` before anything has started, `ServerError` if the server does not come up.
+    `port` 0 is a free one. Without `data` the folder is temporary and deleted when the server is stopped, unless it
+    ended by itself. Raises `RefusedError` before anything has started, `ServerError` if the server does not come up.
     """
     chosen = choose_kind(kind, tell)
     folder = open_folder(data)
@@ -102,7 +102,7 @@ def start_server(
             shutil.rmtree(folder.path, ignore_errors=True)
         raise
     finally:
-        os.close(folder.lock)  # the guardian has it from here on
+        os.close(folder.lock)  # the guardian owns it from here on
 
 
 def _try_ports(kind: Kind, folder: Folder, port: int, tell: Callable[[str], None]) -> EmbeddedServer:
@@ -124,7 +124,7 @@ def _start_once(kind: Kind, folder: Folder, port: int, tell: Callable[[str], Non
             _await_answer(server, launch, ports.numbers)
             locate_mark(folder.path / kind).touch()
         except BaseException as error:
-            server.stop(keep=isinstance(error, ServerError))  # not if it was called off
+            server.stop(keep=isinstance(error, ServerError))  # not if it was cancelled
             raise
     return server
 
@@ -152,7 +152,7 @@ def _await_answer(server: EmbeddedServer, launch: Launch, ports: tuple[int, ...]
 
 
 def _start_guardian(folder: Folder, launch: Launch) -> tuple["subprocess.Popen[bytes]", int]:
-    """The guardian in a new session, so Ctrl-C does not reach the server, and the pipe that it waits on."""
+    """Start the guardian in a new session, out of reach of Ctrl-C; also returns the pipe it waits on."""
     given = ["--log", str(folder.log)]
     given += [part for path in launch.litter for part in ("--litter", path)]
     given += ["--remove", str(folder.path)] if folder.temporary else []

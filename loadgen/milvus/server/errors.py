@@ -1,11 +1,11 @@
-"""Why there is no server, and the lines of its log that tell it."""
+"""Errors of a server that does not run, and the lines of its log that explain them."""
 
 from pathlib import Path
 
 LINES = 5
 WIDTH = 300
 REASONS = ("panic:", "fatal error:", "Traceback ", "F20")
-"""How the line starts that says why: Go's panics come before long lists of goroutines, glog's fatal lines with F20."""
+"""Beginnings of the line with the reason: Go's panics precede goroutine lists, glog's fatal lines start with F20."""
 
 
 class ServerError(RuntimeError):
@@ -13,11 +13,11 @@ class ServerError(RuntimeError):
 
 
 class RefusedError(ServerError):
-    """What was asked for cannot be had (busy port, folder not writable, wheel missing); nothing was started."""
+    """The request cannot be met (busy port, folder not writable, wheel missing); nothing was started."""
 
 
 class PortTakenError(ServerError):
-    """Somebody else took a port of the server's between its choice and the start."""
+    """Another process took one of the server's ports between its choice and the start."""
 
 
 def describe_failure(what: str, log: Path) -> str:
@@ -29,7 +29,7 @@ def describe_failure(what: str, log: Path) -> str:
 
 
 def pick_lines(log: Path) -> list[str]:
-    """The last panic in the log and what follows, or its last lines; long lines are cut. Empty if there is no log."""
+    """The last panic in the log and what follows, or the last lines; long lines are truncated. Empty without a log."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,8 +1,8 @@
-"""The process between a run and its server, which ends the server when the run is gone, however it went.
+"""The process between a run and its server, which ends the server once the run is gone, however it ended.
 
 `python -m loadgen.milvus.server.guardian --line FD --log FILE ... -- COMMAND` starts the command and waits for the end
-of the line: a pipe whose other end only the run holds, so that the system closes it even when the run is killed.
-It imports nothing heavy, so it is up before the server.
+of the line: a pipe whose other end is open only in the run, so that the system closes it even when the run is killed.
+It imports nothing heavy, so it is ready before the server.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def start(command: list[str], log: Path) -> "subprocess.Popen[bytes]":
 
 
 def end_group(process: "subprocess.Popen[bytes]") -> None:
-    """SIGTERM to the command and its children, SIGKILL after the grace time to those that are left."""
+    """Send SIGTERM to the command and its children, and SIGKILL after the grace time to those still running."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -107,7 +107,7 @@ def end_group(process: "subprocess.Popen[bytes]") -> None:
 
 
 def note_end(log: Path, line: str) -> None:
-    """Add a line to the log: a server that was killed has written none."""
+    """Add a line to the log: a killed server has written none."""
     with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as output:
         output.write(f"{line}\n")
 

@@ -1,4 +1,4 @@
-"""The two servers that pip installs: which one to start, and by what command."""
+"""The two servers that pip installs: which to start, and the command."""
 
 import importlib.util
 import sys
@@ -14,13 +14,13 @@ Kind = Literal["milvus", "lite"]
 KINDS = ("auto", "milvus", "lite")
 NAMES: dict[Kind, str] = {"milvus": "Milvus standalone", "lite": "Milvus Lite"}
 PYTHON = (sys.executable, "-P", "-m")
-"""Runs a module; -P because the current folder may hold anything, also something called `milvus`."""
+"""Runs a module; -P because the current folder may contain a module called `milvus`."""
 INSTALL = "pip install 'milvus-loadgen[server]'"
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How one server is started; the first of its ports is the one for clients."""
+    """How to start a server; the first of its ports is for clients."""
 
     command: tuple[str, ...]
     metrics_port: int | None
@@ -48,7 +48,7 @@ def choose_kind(asked: str, tell: Callable[[str], None] | None = None) -> Kind:
 
 
 def count_ports(kind: Kind) -> int:
-    """How many ports that kind listens on."""
+    """Number of ports on which this kind listens."""
     return len(PORTS) if kind == "milvus" else 1
 
 

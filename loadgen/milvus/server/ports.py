@@ -1,4 +1,4 @@
-"""Free ports, kept for a server until it listens."""
+"""Free ports, reserved for a server until it listens."""
 
 import errno
 import socket
@@ -23,7 +23,7 @@ PORTS = (
     "etcd_peer",
     "metrics",
 )
-"""What the Milvus standalone listens on."""
+"""The ports of a Milvus standalone."""
 KEEPS = sys.platform == "linux"
 
 

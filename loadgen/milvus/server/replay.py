@@ -1,7 +1,7 @@
 """A server that answers immediately: a proxy of a real Milvus that replays the first good reply of each operation.
 
-What is measured against it is the client alone, on replies that a real server has made. Everything but the replayed
-operations goes through to the Milvus behind it, raw bytes and metadata as they came.
+Measurements against it cover only the client, with replies of a real server. Everything except the replayed
+operations is forwarded to the Milvus behind it, with unchanged bytes and metadata.
 """
 
 import argparse
@@ -32,7 +32,7 @@ REPLIES: dict[str, Any] = {
     "Upsert": milvus_pb2.MutationResult,
     "Delete": milvus_pb2.MutationResult,
 }
-"""RPCs that can be replayed, and what they reply with."""
+"""RPCs that can be replayed, and their reply types."""
 REPLAYED = ("Search", "HybridSearch", "Insert", "Upsert", "Delete")
 """Replayed by default. Not Query: preparing a collection counts its rows with it."""
 OPTIONS = (
@@ -48,7 +48,7 @@ Answer = Callable[[bytes, Any], Awaitable[bytes]]
 class Replay(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Answers every method. One reply is kept for each replayed method, so `kept` cannot grow beyond those.
 
-    A reply with an error in it, and a failed RPC, are handed on and not kept.
+    A reply that contains an error, and a failed RPC, are forwarded and not kept.
     """
 
     def __init__(self, upstream: grpc.aio.Channel, methods: Iterable[str] = REPLAYED) -> None:
@@ -58,7 +58,7 @@ class Replay(grpc.GenericRpcHandler):  # type: ignore[misc]
         self.kept: dict[str, bytes] = {}
 
     def service(self, handler_call_details: Any) -> Any:
-        """How to answer one call: gRPC asks for each."""
+        """The handler for one call, as gRPC requests it."""
         path = handler_call_details.method
         return self._answers.get(path) or self._answers.setdefault(path, self._answer_for(path))
 
@@ -99,7 +99,7 @@ class Replay(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 
 def is_good(method: str, reply: bytes) -> bool:
-    """Whether a reply says that the operation was done."""
+    """Whether a reply reports success."""
     status = REPLIES[method].FromString(reply).status
     return not status.code and not status.error_code
 
@@ -150,7 +150,7 @@ class ReplayServer:
 
     @property
     def running(self) -> bool:
-        """The server has not ended."""
+        """True until the server ends."""
         return self._process.poll() is None
 
     @property
@@ -174,7 +174,7 @@ class ReplayServer:
                 stream.close()
 
     def __enter__(self) -> Self:
-        """It runs already."""
+        """Return the running server."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -183,7 +183,7 @@ class ReplayServer:
 
 
 async def serve(given: argparse.Namespace, make: Callable[[grpc.aio.Channel], Replay]) -> None:
-    """Answer until the line ends, or a signal comes; prints the port as soon as it listens."""
+    """Serve until the line ends or a signal arrives; prints the port once it listens."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -220,7 +220,7 @@ def main() -> None:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of every server that replays."""
+    """Add the flags of every replaying server."""
     parser.add_argument("--upstream", required=True, help="host:port of the Milvus that makes the replies")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 is a free one, which is printed")
     parser.add_argument("--methods", type=_methods, default=REPLAYED, help="RPCs to replay, with commas")
@@ -228,7 +228,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """The faster loop where it is installed: a quarter more replies a second."""
+    """The faster loop if uvloop is installed: a quarter more replies a second."""
     if find_spec("uvloop") is None:
         return asyncio.new_event_loop
     import uvloop

@@ -1,4 +1,4 @@
-"""What an ended Milvus leaves in its data: sessions that its successor would wait for, nearly a minute long."""
+"""Sessions that an ended Milvus leaves in its data, for which its successor would wait nearly a minute."""
 
 import base64
 import http.client
@@ -12,7 +12,7 @@ END = b"by-dev/meta/session0"
 
 
 def forget_sessions(etcd_port: int, own_ports: Collection[int]) -> int:
-    """Delete the sessions that name a port which is none of this server's; how many there were.
+    """Delete the sessions with a port that is not this server's; returns their number.
 
     They belong to a server that has ended: its lease of 30 s starts anew with the etcd inside Milvus. A session of this
     server is never touched, as it names one of `own_ports`. Raises `OSError` while etcd does not answer.
@@ -25,7 +25,7 @@ def forget_sessions(etcd_port: int, own_ports: Collection[int]) -> int:
 
 
 def is_stale(value: bytes, own_ports: Collection[int]) -> bool:
-    """The session's address, such as 127.0.0.1:41681, has a port of another server; a counter is no session."""
+    """The session's address, such as 127.0.0.1:41681, has a port of another server; a counter is not a session."""
     try:
         session = json.loads(value)
         port = int(session["Address"].rpartition(":")[2])

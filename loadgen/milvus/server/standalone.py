@@ -13,22 +13,22 @@ from loadgen.milvus.server.ports import PORTS
 from loadgen.milvus.server.unpacking import locate_cache, locate_packed, provide_programs
 
 OWN_PORTS = PORTS[:10]
-"""Those that the configuration in the wheel has a place for."""
+"""The ports that the configuration in the wheel can set."""
 COMPONENTS = ("rootCoord", "proxy", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode")
 """Parts that would talk to each other over the machine's outer address, which a laptop may lose during a run."""
 CHANGES = {
-    "common.gracefulStopTimeout": 1,  # seconds; by itself it would wait for its collections to move elsewhere
+    "common.gracefulStopTimeout": 1,  # seconds; by default it would wait for its collections to move elsewhere
     **{f"{component}.ip": "127.0.0.1" for component in COMPONENTS},
     "log.level": "warn",  # at `info` it writes some 70 lines a second while idle
-    "log.file.rootPath": "",  # standard output has the same lines
+    "log.file.rootPath": "",  # standard output contains the same lines
 }
 
 
 def write_etcd(path: Path, ports: dict[str, int]) -> None:
     """Assign separate ports to the etcd inside Milvus.
 
-    Milvus takes `etcd_port` only to reach an etcd elsewhere; the one inside listens on 2379 and 2380 unless a file of
-    its own says otherwise. The gateway is for `sessions`. A crash of the machine may cost the data: it is a test's.
+    Milvus uses `etcd_port` only to reach an external etcd; the one inside listens on 2379 and 2380 unless a separate
+    file says otherwise. The gateway is for `sessions`. A crash of the machine may lose the data, which are test data.
     """
     client, peer = (f"http://127.0.0.1:{ports[name]}" for name in ("etcd", "etcd_peer"))
     chosen = {
@@ -75,9 +75,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--ports", required=True, help="in the order of PORTS, with commas")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half unpacked is removed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that partially unpacked files are removed
     ports = dict(zip(PORTS, map(int, given.ports.split(",")), strict=True))
-    if not locate_mark(given.data).exists():  # the etcd of a first start that broke off never comes up again
+    if not locate_mark(given.data).exists():  # the etcd of an interrupted first start never starts again
         shutil.rmtree(given.data / "data", ignore_errors=True)
     given.data.mkdir(parents=True, exist_ok=True)
     program, environment = prepare(given.data, ports)

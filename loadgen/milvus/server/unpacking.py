@@ -1,4 +1,4 @@
-"""The programs inside the `milvus` wheel: unpacked once for each user, not once for each server."""
+"""The programs inside the `milvus` wheel: unpacked once per user, not once per server."""
 
 import contextlib
 import importlib.util
@@ -42,7 +42,7 @@ def is_complete(folder: Path, packed: Path) -> bool:
 
 
 def provide_programs(packed: Path, cache: Path, fallback: Path) -> Path:
-    """The folder with the unpacked programs: `cache`, filled if need be, or `fallback` if that cannot be written."""
+    """The folder with the unpacked programs: `cache`, filled if necessary, or `fallback` if that cannot be written."""
     if is_complete(cache, packed):
         return cache
     try:
@@ -70,7 +70,7 @@ def _fill(cache: Path, packed: Path) -> None:
             shutil.rmtree(cache, ignore_errors=True)
         try:
             fresh.rename(cache)
-        except OSError:  # another run was quicker
+        except OSError:  # another run was faster
             if not is_complete(cache, packed):
                 raise
     finally:

@@ -12,12 +12,12 @@ from loadgen.settings.model import Settings
 
 SERVICE = "milvus.proto.milvus.MilvusService"
 OPERATIONS = ("Search", "HybridSearch", "Query", "Insert", "Upsert", "Delete")
-"""RPCs that a deadline is meant for."""
+"""RPCs to which the deadline applies."""
 OTHER_DEADLINE = 30.0
 
 
 def store_arguments(settings: Settings, mode: Mode) -> dict[str, Any]:
-    """For MilvusVectorStore: the same for both modes, but that only the async one has an async client."""
+    """For MilvusVectorStore: the same for both modes, except that only the async one has an async client."""
     return connection_arguments(settings, settings.deadline) | {
         "collection_name": settings.collection,
         "dim": settings.dim,
@@ -35,9 +35,9 @@ def store_arguments(settings: Settings, mode: Mode) -> dict[str, Any]:
 def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:
     """For pymilvus's clients: a separate connection on which each operation has this deadline, in seconds.
 
-    It is gRPC that watches the deadline: pymilvus's own `timeout` costs the async client an `asyncio.wait_for` each
+    gRPC enforces the deadline: pymilvus's own `timeout` costs the async client an `asyncio.wait_for` each
     time. `dedicated` gives a client its own channel, and the local pool gives each channel its own TCP connection.
-    A shared channel would have the options of its first user.
+    A shared channel would keep the options of its first user.
     """
     if is_ipv6(settings.host):
         bracket_ipv6()
@@ -62,11 +62,11 @@ def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:
 
 
 def _tls_files(settings: Settings) -> dict[str, str]:
-    """The certificate files that are given, by pymilvus's names.
+    """The given certificate files, by pymilvus's names.
 
-    pymilvus trusts `server_pem_path` in one-way TLS and leaves the client's files out beside it; with them it trusts
+    pymilvus trusts `server_pem_path` in one-way TLS and then ignores the client's files; with these it trusts
     `ca_pem_path`, which it reads in no other case. Here one file is trusted in both cases: the server's certificate
-    where it is given, as that is stricter than its authority's, else the authority's.
+    if given, because that is stricter than its authority's, otherwise the authority's.
     """
     trusted = settings.server_cert_file or settings.ca_file
     if settings.client_cert_file:
@@ -76,7 +76,7 @@ def _tls_files(settings: Settings) -> dict[str, str]:
 
 
 def _service_config(deadline: float) -> str:
-    """The deadline on the operations; a longer one on the rest, so that a tight one does not hinder the opening."""
+    """The deadline on the operations; a longer one on other calls, so that a tight one does not prevent opening."""
     operations = [{"service": SERVICE, "method": method} for method in OPERATIONS]
     methods = [
         {"name": operations, "timeout": as_timeout(deadline)},

@@ -1,4 +1,4 @@
-"""The collection as the server shows it, seen by the one who prepares."""
+"""The collection on the server, during preparation."""
 
 import json
 import re
@@ -29,39 +29,39 @@ UNDO_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A collection that is there already."""
+    """An existing collection."""
 
     manifest: dict[str, Any] | None
-    """None: somebody else's."""
+    """None: the collection is not ours."""
     dim: int
-    """Of its first vector field; 0 where it has none."""
+    """Dimension of its first vector field; 0 if it has none."""
 
 
 class Stage(IntEnum):
-    """How far the making of a collection has come."""
+    """How far the creation of a collection has progressed."""
 
     UNTOUCHED = 0
-    """Nothing was made; also once all is done, or undone."""
+    """Nothing was created; also once everything is complete, or undone."""
     ASKED_FOR = 1
     """The server was asked to create it and has not confirmed it."""
     CREATED = 2
-    """It exists, and nothing says whose it is."""
+    """It exists without a manifest, so its owner is unknown."""
     OWNED = 3
     """It has its manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A collection that a failed attempt leaves behind."""
+    """A collection left behind by a failed attempt."""
 
     stage: Stage
     why: str
     denied: bool = False
-    """This user may not drop it."""
+    """The user lacks the privilege to drop it."""
 
 
 HALF_WRITTEN = re.compile(r"faiss::read_|index_read\.cpp|No data left in file|Ran out of input")
-"""What Milvus Lite answers where it loads an index from a file that is not yet whole. It builds indexes outside of its
+"""The answer of Milvus Lite if it loads an index from an incomplete file. It builds indexes outside of its
 lock, and both a flush and a load may do so (`Collection._build_or_load_segment_index` of milvus-lite 3.2)."""
 HALF_WRITTEN_SECONDS = 10.0
 
@@ -70,7 +70,7 @@ class Collection:
     """One collection over a separate connection. Its methods block, for at most `limit` seconds each."""
 
     def __init__(self, settings: Settings, limit: float, heard: Callable[[], None] = lambda: None) -> None:
-        """`heard` is called whenever the server has answered while something is waited for."""
+        """`heard` is called whenever the server answers during a wait."""
         self._heard = heard
         self.name = settings.collection
         self.limit = limit
@@ -84,7 +84,7 @@ class Collection:
         self._client.close()
 
     def look(self) -> Found | None:
-        """What is there under this name, if anything."""
+        """The existing collection of this name, if any."""
         if not self._client.has_collection(self.name):
             return None
         described = self._client.describe_collection(self.name)
@@ -92,12 +92,12 @@ class Collection:
         return Found(read_manifest(described.get("properties") or {}), int(dims[0]) if dims else 0)
 
     def drop(self) -> None:
-        """Drop it, and wait until the server does not know it any more."""
+        """Drop it, and wait until the server no longer lists it."""
         self._client.drop_collection(self.name)
         self._wait_for("the collection to be dropped", lambda: not self._client.has_collection(self.name))
 
     def undo(self) -> "Leftover | None":
-        """Drop what was made here and not finished. Where that fails: what is left, and why. Raises nothing."""
+        """Drop an unfinished collection. If that fails, returns what is left and why. Raises nothing."""
         if self.stage is Stage.UNTOUCHED:
             return None
         try:
@@ -105,7 +105,7 @@ class Collection:
                 here = self._client.has_collection(self.name, timeout=UNDO_SECONDS)
                 return Leftover(self.stage, "nobody can say whether this attempt made it") if here else None
             self._client.drop_collection(self.name, timeout=UNDO_SECONDS)
-        except Exception as error:  # noqa: BLE001 - another error is on its way to the user already
+        except Exception as error:  # noqa: BLE001 - another error is already being reported
             if self.stage is Stage.ASKED_FOR:
                 return None
             return Leftover(self.stage, server_words(error), denied=is_denied(error))
@@ -117,7 +117,7 @@ class Collection:
         return bool(self._client.list_indexes(self.name))
 
     def count(self, fingerprint: str = "") -> int:
-        """Rows there at this moment (Strong consistency): all, or those of one dataset."""
+        """Current number of rows (Strong consistency): all, or those of one dataset."""
         wanted = f"{FINGERPRINT_KEY} == {json.dumps(fingerprint)}" if fingerprint else ""
         found = self._client.query(
             self.name, filter=wanted, output_fields=["count(*)"], consistency_level="Strong", timeout=self.limit
@@ -125,28 +125,28 @@ class Collection:
         return int(found[0]["count(*)"])
 
     def settle(self, rows: int) -> str:
-        """Wait until the rows are sealed, indexed, loaded and found; return the index type that the server names.
+        """Wait until the rows are sealed, indexed, loaded and found; return the server's index type.
 
-        Reloaded: otherwise Milvus would search data loaded before the index without it, for about 10 s.
-        Raises StoreError that says what was waited for, or what the server said to the index.
+        Reloads it: otherwise Milvus would search data loaded before the index without it, for about 10 s.
+        Raises StoreError with the step that timed out, or the server's error about the index.
         """
         self._client.flush(self.name, timeout=self.limit)
         self._wait_for("the index", self._is_indexed)
-        self._client.release_collection(self.name, timeout=self.limit)  # what grew while loading has no index in memory
+        self._client.release_collection(self.name, timeout=self.limit)  # growing segments have no index in memory
         self.load()
         self._wait_for(f"{rows:,} rows to be found", lambda: self.count() >= rows)
         return self.index_type()
 
     def holds(self, rows: int, fingerprint: str) -> bool:
-        """Whether it is loaded, and contains exactly these rows, all of one dataset. Touches nothing."""
+        """Whether it is loaded, and contains exactly these rows, all of one dataset. Changes nothing."""
         if self._client.get_load_state(self.name)["state"] != LoadState.Loaded or not self._is_indexed():
             return False
         return self.count() == rows == self.count(fingerprint)
 
     def is_settled(self, rows: int) -> bool:
-        """Whether all rows are in sealed segments that were loaded with their index: what `settle` would bring about.
+        """Whether all rows are in sealed segments that were loaded with their index: the state after `settle`.
 
-        False where the server does not tell. Milvus Lite has no segments to tell of, and nothing to settle.
+        False if the server does not report it. Milvus Lite reports no segments, and has nothing to settle.
         """
         try:
             segments = self._client.list_loaded_segments(self.name, timeout=self.limit)
@@ -161,11 +161,11 @@ class Collection:
         return flat or all(segment.num_rows < LEAST_INDEXED for segment in unindexed)
 
     def index_type(self) -> str:
-        """As the server names it."""
+        """The index type, as named by the server."""
         return str(self._client.describe_index(self.name, INDEX)["index_type"])
 
     def load(self) -> None:
-        """Have it loaded for searches, also where somebody released it."""
+        """Load it for searches, even if it was released."""
         if self._client.get_load_state(self.name)["state"] != LoadState.Loaded:
             self._ask_to_load()
         self._wait_for(

@@ -1,12 +1,12 @@
-"""What goes wrong with a collection though the settings are right."""
+"""Errors of a collection that are not caused by the settings."""
 
 import grpc
 from pymilvus.exceptions import MilvusException
 
 DEEPEST = 20
-"""Causes looked at: pymilvus raises exceptions from themselves, so that the chain may have no end."""
+"""Maximum causes to follow: pymilvus raises exceptions from themselves, so the chain may be endless."""
 DENIALS = ("permission deny", "permission denied")
-"""What servers of several versions say to a user who may not do something, in lower case."""
+"""Messages of several server versions for a missing privilege, in lower case."""
 
 
 class StoreError(RuntimeError):
@@ -14,14 +14,14 @@ class StoreError(RuntimeError):
 
 
 class GivenUpError(MilvusException):  # type: ignore[misc]
-    """Nothing has succeeded for too long; the text has the server's last words.
+    """Nothing has succeeded for too long; the text contains the server's last message.
 
-    A MilvusException, as pymilvus wraps whatever else is raised between its retries.
+    A MilvusException, because pymilvus wraps anything else raised between its retries.
     """
 
 
 def server_words(error: BaseException) -> str:
-    """What the server or gRPC said, without the client's wrapping."""
+    """The message of the server or gRPC, without the client's wrapping."""
     _, details = status_of(error)
     if details.strip() and not isinstance(error, GivenUpError):
         return details.strip()
@@ -30,7 +30,7 @@ def server_words(error: BaseException) -> str:
 
 
 def status_of(error: BaseException) -> tuple[grpc.StatusCode | None, str]:
-    """The gRPC status at the bottom of an exception, with its details; None where there is none."""
+    """The gRPC status at the bottom of an exception, with its details; None if there is none."""
     cause: BaseException | None = error
     for _ in range(DEEPEST):
         if isinstance(cause, grpc.RpcError) and hasattr(cause, "code"):
@@ -41,6 +41,6 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode | None, str]:
 
 
 def is_denied(error: BaseException) -> bool:
-    """Whether the server knows the user and does not allow what was asked for."""
+    """Whether the server knows the user but denies the request."""
     told = server_words(error).lower()
     return status_of(error)[0] is grpc.StatusCode.PERMISSION_DENIED or any(denial in told for denial in DENIALS)

@@ -1,4 +1,4 @@
-"""Why a collection may not be used as it is, or was left as it should not be: each with what to do about it."""
+"""Why a collection cannot be used as it is, or was left incomplete, each with a remedy."""
 
 from loadgen.datasets import Dataset
 from loadgen.milvus.store.collection import Found, Leftover, Stage
@@ -9,11 +9,11 @@ from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
 
 LITE_INDEXES = ("FLAT", "AUTOINDEX", "HNSW", "IVF_FLAT", "IVF_SQ8")
-"""What Milvus Lite builds. It accepts any other name as well, searches without an index and does not say so."""
+"""Indexes that Milvus Lite builds. It silently accepts any other name and then searches without an index."""
 
 
 def describe_leftover(left: Leftover, name: str, settings: Settings) -> tuple[str, str]:
-    """What is wrong with a collection that is left behind, and what to do."""
+    """What is wrong with a leftover collection, with a remedy."""
     problem = f"was left half made ({left.why})"
     if left.stage is Stage.OWNED and not left.denied:
         return problem, "A run with the same settings reloads it."
@@ -23,7 +23,7 @@ def describe_leftover(left: Leftover, name: str, settings: Settings) -> tuple[st
 
 
 def find_index_faults(settings: Settings, server: ServerInfo) -> list[Fault]:
-    """Why the server would not build the index that was asked for, though it does not refuse it."""
+    """Why the server would not build the requested index, although it accepts the request."""
     if server.kind != "lite" or settings.index_type in LITE_INDEXES:
         return []
     problem = "is not supported by Milvus Lite, which would silently search without an index"
@@ -31,7 +31,7 @@ def find_index_faults(settings: Settings, server: ServerInfo) -> list[Fault]:
 
 
 def find_ownership_faults(found: Found | None, settings: Settings, dataset: Dataset) -> list[Fault]:
-    """Why the collection that is there may be neither used nor dropped."""
+    """Why the existing collection may be neither used nor dropped."""
     if found is None:
         return []
     if found.manifest is not None:

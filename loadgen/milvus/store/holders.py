@@ -17,9 +17,9 @@ class Use(StrEnum):
     """What the holder of a lease does with the collection."""
 
     READ = "read"
-    """Search it. Holders that read the same data share the collection."""
+    """Searches it. Holders that read the same data share the collection."""
     WRITE = "write"
-    """Drop, load, release, insert or delete: alone."""
+    """Drops, loads, releases, inserts or deletes: exclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,20 @@ class Holder:
     """One lease, as its row says. Every heartbeat writes a new row, with the next number."""
 
     lease: str
-    """Of this holding, unique."""
+    """Unique id of this lease."""
     beat: int
     collection: str
     data: str
-    """Names the data: equal for all whose collections would be the same."""
+    """Identifies the data: equal for runs whose collections would be the same."""
     use: Use
     claimed: bool
-    """True until it is known that no other claim came first."""
+    """True until it is certain that no other claim came first."""
     preparing: bool
-    """True where it writes just to make the collection ready for `READ`."""
+    """True if it writes only to prepare the collection for `READ`."""
     ready: bool
-    """True once it has found or made the collection as it should be."""
+    """True once it has found or prepared the collection as required."""
     doing: str
-    """For a person: what it does."""
+    """What it does, for display."""
     run: str
     """Id of the run; empty before it has one."""
     host: str
@@ -48,11 +48,11 @@ class Holder:
     machine: str
     """Equal for processes that see each other's pids."""
     started: str
-    """Tells this process from an earlier one with the same pid."""
+    """Distinguishes this process from an earlier one with the same pid."""
     since: str
-    """UTC, when the lease was taken, by the holder's clock; for a person only."""
+    """UTC, when the lease was taken, by the holder's clock; for display only."""
     written: float | None
-    """When this row was written, in seconds by the server's clock; None where the server has no clock to ask."""
+    """When this row was written, in seconds by the server's clock; None if the server provides no clock."""
 
     @classmethod
     def here(cls, collection: str, data: str, doing: str) -> Self:
@@ -79,9 +79,9 @@ class Holder:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """The holder in a row; keys that only a later version knows are passed over.
+        """The holder in a row; ignores keys of later versions.
 
-        Raises ValueError, TypeError or KeyError where it cannot be read.
+        Raises ValueError, TypeError or KeyError if it is invalid.
         """
         values = json.loads(text)
         known = {field.name: values[field.name] for field in fields(cls)}
@@ -101,11 +101,11 @@ class Holder:
         return replace(self, beat=self.beat + 1, **changes)
 
     def excludes(self, other: Self) -> bool:
-        """Whether the two cannot use their collections together."""
+        """Whether the two holders conflict."""
         return not (self.use is other.use is Use.READ and self.data == other.data)
 
     def is_dead(self) -> bool:
-        """True where it was a process of this machine and is none any more: known without waiting for its lease."""
+        """True if it was a process of this machine that has ended: known without waiting for its lease."""
         return self.machine == machine() and _started(self.pid) != self.started
 
     def __str__(self) -> str:
@@ -125,7 +125,7 @@ def machine() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """When a process was started, in a form that does not follow the clock; None where there is no such process."""
+    """When a process was started, in a form independent of clock changes; None if there is no such process."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:

@@ -1,4 +1,4 @@
-"""IPv6 addresses such as http://[::1]:19530, which pymilvus 2.6 hands to gRPC without their brackets.
+"""IPv6 addresses such as http://[::1]:19530, which pymilvus 2.6 passes to gRPC without brackets.
 
 `ConnectionConfig.from_uri` joins host and port as `::1:19530`, in which gRPC finds no port ("Misformatted domain
 name"), or, with a port of four digits, another address altogether. Both clients of pymilvus take theirs from there.
@@ -13,12 +13,12 @@ MARK = "_loadgen_brackets_ipv6"
 
 
 def is_ipv6(uri: str) -> bool:
-    """Whether the host of an address is one of IPv6."""
+    """Whether the host of an address is IPv6."""
     return not uri.startswith("unix:") and ":" in (urlsplit(uri).hostname or "")
 
 
 def bracket_ipv6() -> None:
-    """Have pymilvus put the brackets back, in this process, for every IPv6 address from now on. Idempotent."""
+    """Make pymilvus restore the brackets of every IPv6 address in this process. Idempotent."""
     made_from_uri = ConnectionConfig.from_uri
     if hasattr(made_from_uri, MARK):
         return

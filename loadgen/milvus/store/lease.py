@@ -1,8 +1,8 @@
-"""A lease on the measured collection: no run drops, releases or fills what another one searches.
+"""A lease on the measured collection: no run drops, releases or fills a collection that another one searches.
 
-Kept by heartbeats in a small collection, never by the measured one. Milvus cannot compare and set, so a lease is
-claimed first and confirmed then. Whoever claims, and reads all leases with Strong consistency after that, sees each one
-that was written before: of two that exclude each other at least one sees the other, and steps back.
+Kept by heartbeats in a small separate collection, never in the measured one. Milvus has no compare-and-set, so a lease
+is first claimed and then confirmed. A run that writes its claim and then reads all leases with Strong consistency sees
+every earlier one: of two conflicting runs at least one sees the other, and steps back.
 """
 
 import threading
@@ -29,7 +29,7 @@ Tell = Callable[[str], None]
 class Lease:
     """One for each run. `take` and all that follows block: call them on an OS thread; `release` from any.
 
-    Where the leases cannot be kept, for want of a privilege, it warns and lets everything pass.
+    If leases cannot be kept because of a missing privilege, it warns and allows everything.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Lease:
         self._settings = settings
         self._tell = tell
         self.writes = writes
-        """True where the run changes the collection: it never shares it."""
+        """True if the run changes the collection: it never shares it."""
         self._pace = pace or Pace()
         self._watch = Watch(self._pace)
         self._mine = Holder.here(settings.collection, "", doing)
@@ -51,20 +51,20 @@ class Lease:
         self._tried = False
         self._thread: threading.Thread | None = None
         self._sharing: list[Holder] = []
-        """Those that share the collection, by the last look."""
+        """Holders that share the collection, as last read."""
         self._seen: dict[str, str] = {}
         """The run of each lease that ever shared it."""
         self._blocking: list[Holder] = []
         self._warned: set[str] = set()
         self.is_kept = False
-        """True while others can see that we use the collection."""
+        """True while other runs can see our lease."""
 
     # Taking
 
     def take(self, data: str, use: Use) -> None:
-        """Lock the collection from now on. Raises SettingsError that names the run that excludes this one.
+        """Lock the collection from now on. Raises SettingsError with the conflicting run.
 
-        Waits for somebody who makes the same data ready for readers as we are one, and for a holder that may be gone.
+        Waits for a run that prepares the same data if this run only reads, and for a holder that may be dead.
         """
         with self._lock:
             if self._ended:
@@ -85,7 +85,7 @@ class Lease:
         return self._confirm()
 
     def make_exclusive(self) -> bool:
-        """From reading to writing; False where somebody else came first, and then nothing is held any more."""
+        """Upgrade from reading to writing; False if another run came first, in which case no lease remains."""
         if not self.is_kept or self._mine.use is Use.WRITE:
             return True
         try:
@@ -96,7 +96,7 @@ class Lease:
             return True
 
     def settle(self) -> None:
-        """The collection is ready: from here on it is used as the run does, and shared where that is possible."""
+        """The collection is ready: from here on the lease states the run's own use, and is shared if possible."""
         use = Use.WRITE if self.writes else Use.READ
         try:
             if self.is_kept:
@@ -105,13 +105,13 @@ class Lease:
             self._give_up(error)
 
     def _confirm(self) -> bool:
-        """Hold what is claimed, or take the claim back where somebody else came first."""
+        """Confirm the claim, or withdraw it if another run came first."""
         while others := self._conflicts(self._mine):
             if any(self._goes_first(other) for other in others):
                 self._blocking = others
                 self._remove()
                 return False
-            time.sleep(self._pace.look / 2)  # they see us and step back, or go on and are seen
+            time.sleep(self._pace.look / 2)  # others see us and step back, or continue and are seen
         self._write(claimed=False)
         if self._thread is None:
             self._thread = threading.Thread(target=self._keep, name="loadgen-lease", daemon=True)
@@ -119,13 +119,13 @@ class Lease:
         return True
 
     def _goes_first(self, other: Holder) -> bool:
-        """Whether a claim of ours has to yield. A reader that is still looking either goes on or claims as we do."""
+        """Whether our claim has to yield. A reader that is still checking either continues or claims like us."""
         if other.claimed:
             return other.lease < self._mine.lease
         return other.ready or other.use is Use.WRITE
 
     def _await_free(self, wanted: Holder) -> None:
-        """Return when no run excludes this one. Raises SettingsError as soon as one does so for good."""
+        """Return when no run conflicts with this one. Raises SettingsError as soon as a conflict is permanent."""
         told = False
         while others := self._conflicts(wanted):
             lasting = [other for other in others if self._lasts(other, wanted)]
@@ -137,22 +137,22 @@ class Lease:
             time.sleep(self._pace.look)
 
     def _lasts(self, other: Holder, wanted: Holder) -> bool:
-        """Whether it is no use waiting for somebody who excludes us."""
+        """Whether waiting for a conflicting holder is pointless."""
         is_made_for_us = other.preparing and other.data == wanted.data and wanted.use is Use.READ
         is_silent = self._watch.judge(other, self._table.now() if self._table else None) is Life.SILENT
         return not (other.claimed or is_made_for_us or is_silent)
 
     def _conflicts(self, wanted: Holder) -> list[Holder]:
-        """The living holders that exclude us, as the server knows them at this moment."""
+        """The living conflicting holders, as currently known to the server."""
         table = self._table
-        if table is None:  # released meanwhile
+        if table is None:  # released in the meantime
             return []
         living = self._look(table, strong=True)
         self._note_sharing([one for one in living if not wanted.excludes(one)])
         return [one for one in living if wanted.excludes(one)]
 
     def _look(self, table: LeaseTable, *, strong: bool) -> list[Holder]:
-        """All other living holders of the collection; the rows of dead ones are taken away."""
+        """All other living holders of the collection; removes the rows of dead ones."""
         now = table.now()
         found = []
         for other in table.read(strong=strong):
@@ -165,7 +165,7 @@ class Lease:
         return found
 
     def find_others(self, data: str) -> list[Fault]:
-        """Who uses the collection so that we could not change it; for somebody who is refused anyway."""
+        """Holders whose use would prevent changing the collection; for a run that is refused anyway."""
         table = None
         try:
             table = LeaseTable(self._settings)
@@ -183,12 +183,12 @@ class Lease:
 
     @property
     def refusal(self) -> SettingsError:
-        """Who came first when `make_exclusive` failed."""
+        """The conflicting run if `make_exclusive` failed."""
         return SettingsError(find_faults(self._blocking))
 
     @property
     def is_shared(self) -> bool:
-        """Whether somebody else searches the same data now, and so has found or made them as they should be."""
+        """Whether another run searches the same data now, and so has verified or prepared them."""
         return self.is_kept and any(one.ready for one in self._sharing)
 
     @property
@@ -197,7 +197,7 @@ class Lease:
         return None if "unkept" in self._warned else tuple(sorted({run for run in self._seen.values() if run}))
 
     def name_run(self, run: str) -> None:
-        """Tell others the id of the run, soon."""
+        """Publish the id of the run, soon."""
         with self._lock:
             self._mine = replace(self._mine, run=run)
         self._wake.set()
@@ -207,7 +207,7 @@ class Lease:
         self._seen |= {one.lease: one.run for one in holders}
 
     def _keep(self) -> None:
-        """Renew the lease until its end. What fails is tried again with the next heartbeat."""
+        """Renew the lease until its end. A failure is retried with the next heartbeat."""
         while not self._ended:
             self._wake.wait(self._pace.beat)
             self._wake.clear()
@@ -221,7 +221,7 @@ class Lease:
     def _renew(self) -> None:
         with self._lock:
             table = self._table
-            if self._ended or table is None or not self._has_row:  # what was taken back stays so
+            if self._ended or table is None or not self._has_row:  # a withdrawn claim stays withdrawn
                 return
             self._write()
             others = self._look(table, strong=False)
@@ -254,7 +254,7 @@ class Lease:
     # The end
 
     def release(self) -> None:
-        """Let others have the collection. Tried once; takes some seconds at most, also where the server is gone."""
+        """Release the collection. Tried once; takes a few seconds at most, even if the server is gone."""
         self._ended = True
         self._wake.set()
         with self._ending:
@@ -285,6 +285,6 @@ class Lease:
 
 
 def find_faults(holders: list[Holder]) -> list[Fault]:
-    """A fault for each holder that is in our way."""
+    """A fault for each conflicting holder."""
     way_out = "Wait for it to end, or use another --collection. The lease of a killed run expires after a minute."
     return [Fault("collection", holder.collection, f"is in use by {holder}", way_out) for holder in holders]

@@ -1,4 +1,4 @@
-"""The collection that says who uses which collection: a row for each lease, in the database of the measured one."""
+"""The collection of leases: one row per lease, in the database of the measured collection."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from loadgen.settings.model import Settings
 
 CALL_SECONDS = 10.0
 REMOVE_SECONDS = 2.0
-"""For the end of a process, which the death of the server must not hold up."""
+"""Time limit at the end of a process, which a dead server must not delay."""
 LOGICAL_BITS = 18
 """Low bits of a Milvus timestamp that count within a millisecond; the rest is milliseconds since 1970."""
 FIELDS = {"lease": 128, "collection": 512, "body": 4096}
-"""Text fields with the characters that each may have; `lease` is the key."""
+"""Text fields and their maximum lengths; `lease` is the key."""
 VECTOR = "unused"
-"""A collection of Milvus needs a vector."""
+"""A Milvus collection needs a vector field."""
 
 
 class LeaseTable:
@@ -38,7 +38,7 @@ class LeaseTable:
 
     @property
     def is_there(self) -> bool:
-        """Whether anybody has created the collection."""
+        """Whether the collection exists."""
         return bool(self._client.has_collection(LEASES))
 
     def open(self) -> None:
@@ -63,7 +63,7 @@ class LeaseTable:
         self._client.create_collection(LEASES, schema=schema, consistency_level="Strong", num_shards=1)
 
     def now(self) -> float | None:
-        """Seconds by the server's own clock; None where it has none to ask, as Milvus Lite."""
+        """Seconds by the server's own clock; None if it provides none, like Milvus Lite."""
         try:
             told = int(self._client._get_connection().alloc_timestamp(timeout=CALL_SECONDS))  # noqa: SLF001
         except (AttributeError, MilvusException, grpc.RpcError):
@@ -71,7 +71,7 @@ class LeaseTable:
         return (told >> LOGICAL_BITS) / 1000 or None
 
     def read(self, *, strong: bool = True) -> list[Holder]:
-        """The newest row of each lease. Strong: with every row that was written before this call, by anybody."""
+        """The newest row of each lease. Strong consistency: includes every row written before this call."""
         rows = self._client.query(
             LEASES,
             filter='lease != ""',
@@ -88,7 +88,7 @@ class LeaseTable:
         return list(newest.values())
 
     def write(self, holder: Holder) -> None:
-        """Add the row of a new heartbeat, then take away the one before: at no moment is there none.
+        """Add the row of a new heartbeat, then remove the previous one, so that a row exists at any time.
 
         As an upsert, so that inserts counted on the server do not include leases.
         """
@@ -98,14 +98,14 @@ class LeaseTable:
             self._client.delete(LEASES, ids=[f"{holder.lease}#{holder.beat - 1}"], timeout=CALL_SECONDS)
 
     def remove(self, holder: Holder) -> None:
-        """Take away the row of this heartbeat and the ones just before and after it."""
+        """Remove the row of this heartbeat and those just before and after it."""
         rows = [f"{holder.lease}#{beat}" for beat in range(holder.beat - 1, holder.beat + 2)]
         self._client.delete(LEASES, ids=rows, timeout=REMOVE_SECONDS)
 
 
 @contextlib.contextmanager
 def _unless_made(client: Any) -> Iterator[None]:
-    """Let creating fail where somebody else was faster."""
+    """Ignore a failed creation if another run was faster."""
     try:
         yield
     except MilvusException:
@@ -115,7 +115,7 @@ def _unless_made(client: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _unless_indexed(client: Any) -> Iterator[None]:
-    """Let indexing fail where somebody else was faster."""
+    """Ignore failed indexing if another run was faster."""
     try:
         yield
     except MilvusException:

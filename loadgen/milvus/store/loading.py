@@ -1,4 +1,4 @@
-"""Rows brought into a new collection: batches in flight, the first ones made while the server creates it."""
+"""Loads rows into a new collection: concurrent batches, the first prepared while the server creates it."""
 
 import asyncio
 import threading
@@ -20,14 +20,14 @@ from loadgen.settings.model import Settings
 
 TELL_SECONDS = 1.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
-"""Seconds before a refused batch is sent again; each pause is twice the one before."""
+"""Seconds before a refused batch is sent again; each pause is twice the previous one."""
 ROWS_AHEAD = 10_000
 FLOATS_AHEAD = 8_000_000
-"""What is made ahead at most (a float in a list takes 32 bytes)."""
+"""Maximum floats prepared ahead (a float in a list takes 32 bytes)."""
 
 
 class LoadingLine(str):
-    """A line for `tell` that also says how far the loading is, for those who draw it."""
+    """A progress line for `tell` that also contains the numbers, for a progress bar."""
 
     __slots__ = ("loaded", "rate", "rows", "trouble")
     loaded: int
@@ -73,7 +73,7 @@ class Loading:
     async def run(self, store: MilvusVectorStore, tell: Callable[[str], None]) -> None:
         """Load all rows with `load_in_flight` concurrent batches, reporting progress about once a second.
 
-        A batch is sent again while its failure may pass and the patience lasts. Closes the store's async client, which
+        A batch is retried while its failure is temporary and the patience lasts. Closes the store's async client, which
         belongs to the running loop. Raises what `async_add` raises, and GivenUpError.
         """
         telling = asyncio.create_task(self._tell(tell, perf_counter()))
@@ -85,7 +85,7 @@ class Loading:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(self._in_flight):
                     tasks.create_task(self._send(store))
-        except* Exception as errors:  # noqa: BLE001 the first one says enough
+        except* Exception as errors:  # noqa: BLE001 the first one is sufficient
             raise errors.exceptions[0] from None
         finally:
             telling.cancel()

@@ -1,4 +1,4 @@
-"""The note that is kept with a collection: that it is ours, and what it was made of."""
+"""The manifest stored with a collection: that it is ours, and the settings of its data."""
 
 import json
 from collections.abc import Mapping
@@ -13,24 +13,24 @@ from loadgen.settings.model import Settings
 MANIFEST_KEY = "loadgen.manifest"
 """The collection property with the manifest, as JSON."""
 COMPARED = ("rows", "dim", "metric", "index_type", "index_params", "consistency", "seed", "clusters", "spread")
-"""Settings that a collection is made of: a run with other ones needs another collection, or a fresh one."""
+"""Settings that determine a collection: a run with different ones needs another collection, or a fresh one."""
 
 
 def make_manifest(settings: Settings, dataset: Dataset) -> dict[str, Any]:
-    """What a collection made now is to say of itself."""
+    """The manifest of a collection created now."""
     made_of = {name: getattr(settings, name) for name in COMPARED}
     params = {name: value for name, value in settings.index_config.items() if name != "index_type"}
     return made_of | {"index_params": params, "fingerprint": dataset.fingerprint, "version": loadgen.__version__}
 
 
 def name_data(settings: Settings, dataset: Dataset) -> str:
-    """The same for all whose collections would be the same."""
+    """Equal for runs whose collections would be the same."""
     made_of = make_manifest(settings, dataset) | {"version": ""}
     return sha256(json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def read_manifest(properties: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The manifest among a collection's properties; None where there is none that can be read."""
+    """The manifest among a collection's properties; None if there is no valid one."""
     try:
         manifest = json.loads(properties.get(MANIFEST_KEY, ""))
     except (TypeError, ValueError):
@@ -39,7 +39,7 @@ def read_manifest(properties: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def find_differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> list[Fault]:
-    """A fault for each setting that the collection was made with another value of."""
+    """A fault for each setting in which the collection differs."""
     faults: list[Fault] = []
     for name in COMPARED:
         if kept.get(name) == wanted[name] or _follows_index_type(name, kept, wanted, settings):

@@ -1,4 +1,4 @@
-"""Rows and queries as LlamaIndex wants them."""
+"""Rows and queries as LlamaIndex objects."""
 
 from dataclasses import replace
 
@@ -12,14 +12,14 @@ from loadgen.settings.model import Settings
 
 
 def to_node(row: Row) -> TextNode:
-    """The row as a node that knows its document; it shares the row's vector and metadata."""
+    """The row as a node with its document; it shares the row's vector and metadata."""
     node = TextNode(
         id_=row.row_id,
         text=row.text,
         metadata=row.metadata,
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=row.source)},
     )
-    node.embedding = row.vector  # after the constructor, which would look at each float
+    node.embedding = row.vector  # after the constructor, which would validate each float
     return node
 
 

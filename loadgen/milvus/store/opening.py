@@ -24,7 +24,7 @@ from loadgen.settings.model import Settings
 logger = logging.getLogger("loadgen")
 
 RETRIED = ("search", "query", "insert", "upsert", "delete")
-"""What the store calls on its client; each takes `retry_times` and keeps it from the request."""
+"""The client methods that the store calls; each accepts `retry_times` and does not pass it on."""
 
 
 def open_stores(settings: Settings, mode: Mode) -> list[MilvusVectorStore]:
@@ -67,12 +67,12 @@ async def aclose_stores(stores: Iterable[MilvusVectorStore]) -> None:
 
 
 async def warm_stores(stores: Sequence[MilvusVectorStore]) -> list[str]:
-    """Connect the async clients on the running loop, and let them learn the schema that an insert needs.
+    """Connect the async clients on the running loop, and load the schema that an insert needs.
 
-    Returns the fingerprint of the data that each one sees; empty where the collection has none.
+    Returns the fingerprint of the data that each one sees; empty if the collection has none.
 
-    Without it the first operations of a store, when they come together, would each open a connection, and pymilvus
-    would lose all but one of them.
+    Otherwise concurrent first operations of a store would each open a connection, and pymilvus would lose all but one
+    of them.
     """
     asked = (async_client_of(store).describe_collection(store.collection_name) for store in stores)
     return [_seen(described) for described in await asyncio.gather(*asked)]

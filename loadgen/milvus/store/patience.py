@@ -1,7 +1,7 @@
-"""How long a server that refuses is waited for while the collection is prepared, and what is reported meanwhile.
+"""How long to wait for a refusing server while the collection is prepared, and what to report.
 
 pymilvus repeats an RPC that is UNAVAILABLE 75 times, with pauses of up to 3 s, and is silent for nearly four minutes.
-Retries help where a proxy is replaced or a rate limit passes; beyond `PATIENCE_SECONDS` without a success they do not.
+Retries help if a proxy is replaced or a rate limit passes, but not beyond `PATIENCE_SECONDS` without a success.
 """
 
 import threading
@@ -17,13 +17,13 @@ from loadgen.milvus.store.errors import GivenUpError, server_words, status_of
 
 PATIENCE_SECONDS = 30.0
 QUIET_SECONDS = 10.0
-"""A failure so long after the one before is a first one: a call that is repeated waits 3 s at most in between."""
+"""A failure this long after the previous one counts as a first one: a retry waits 3 s at most."""
 RATE_LIMITED = (8,)
-"""Milvus's code for a rate limit; the quotas for memory and disk (3, 7, 9) do not pass by themselves."""
+"""Milvus's code for a rate limit; the quotas for memory and disk (3, 7, 9) are not temporary."""
 
 
 class Patience:
-    """Counts the seconds since the last success while RPCs fail in a way that may pass. Safe to use from any thread.
+    """Counts the seconds since the last success while RPCs fail temporarily. Thread-safe.
 
     `tell` takes a line as soon as the server refuses for the first time. The clock's seconds are perf_counter's.
     """
@@ -43,12 +43,12 @@ class Patience:
         self._words = ""
 
     def succeeded(self) -> None:
-        """Something worked: the next failure is a first one."""
+        """Note a success: the next failure counts as a first one."""
         with self._lock:
             self._since = None
 
     def failed(self, error: BaseException) -> None:
-        """Count a failure that may pass. Raises GivenUpError when nothing has succeeded for too long."""
+        """Count a temporary failure. Raises GivenUpError if nothing has succeeded for too long."""
         now = self._clock()
         with self._lock:
             first = self._since is None or now - self._latest > QUIET_SECONDS
@@ -61,14 +61,14 @@ class Patience:
 
     @property
     def trouble(self) -> str:
-        """For a progress line: how long the server has refused, and what it said; empty while it does not."""
+        """For a progress line: how long the server has refused, and its message; empty while it does not."""
         with self._lock:
             since = self._since
             return "" if since is None else f"refused for {self._clock() - since:.0f} s: {self._words}"
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Hear of every RPC that pymilvus is about to repeat in this process, through whichever client."""
+        """Observe every RPC that pymilvus is about to retry in this process, in any client."""
         _WATCH.add(self)
         try:
             yield
@@ -116,11 +116,11 @@ class _Watch:
 
 
 _WATCH = _Watch()
-"""One for each process, as the classes that it changes are."""
+"""One per process, like the classes that it changes."""
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether a second try can help: the connection or a proxy was away, or a rate limit was met."""
+    """Whether a retry can help: the connection or a proxy was lost, or a rate limit was exceeded."""
     if isinstance(error, GivenUpError):
         return False
     status, _ = status_of(error)
@@ -128,6 +128,6 @@ def may_pass(error: BaseException) -> bool:
 
 
 def describe_refusal(error: BaseException) -> str:
-    """The words of the server in quotes, with the status of gRPC where it has one."""
+    """The server's message in quotes, with the gRPC status if there is one."""
     status, details = status_of(error)
     return f'"{details or server_words(error)}"' + (f" ({status.name})" if status else "")

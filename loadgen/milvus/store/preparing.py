@@ -1,4 +1,4 @@
-"""The collection made ready, once and before any load: reused, made, or refused."""
+"""Prepares the collection, once and before any load: reused, created, or refused."""
 
 import asyncio
 import json
@@ -32,9 +32,9 @@ from loadgen.settings.model import Settings
 
 LIMIT_SECONDS = 120.0
 ROWS_PER_SECOND = 500
-"""Each part of the preparing may take the limit and the time for all rows at this rate, which is a slow one."""
+"""Each step of the preparation may take the limit plus the time for all rows at this (slow) rate."""
 TRIES = 3
-"""How often somebody else may be faster to make the same data ready."""
+"""How often another run may be faster to prepare the same data."""
 Tell = Callable[[str], None]
 
 
@@ -65,10 +65,10 @@ def prepare(
     """Ensure that the collection contains exactly the dataset, and that a search finds all of it.
 
     Blocks, for as long as the loading takes: call it on an OS thread without a running event loop. `tell` takes a line
-    about once a second while rows are loaded, from that thread. `shield` is held while the collection is made, which
-    would look like nobody's until its manifest is written: who wants to end the process waits for it. `lease` is held
-    when this returns; without one, nobody else knows the server. Raises SettingsError with every fault found, the
-    collection untouched; StoreError where the server does not do what it should.
+    about once a second while rows are loaded, from that thread. `shield` is held while the collection is created, which
+    has no owner until its manifest is written: the end of the process waits for it. `lease` is held when this returns;
+    without one, nobody else uses the server. Raises SettingsError with every fault found, the
+    collection untouched; StoreError if the server misbehaves.
     """
     started = perf_counter()
     server = check_server(settings)
@@ -117,7 +117,7 @@ def _prepare(collection: Collection, server: ServerInfo, work: _Work) -> tuple[b
 
 
 def _is_ready(collection: Collection, settings: Settings, dataset: Dataset, lease: Lease | None) -> bool:
-    """Take the lease, and tell whether the collection can be used as it is; where not, it is ours alone.
+    """Take the lease, and return whether the collection can be used as it is; if not, the lease is exclusive.
 
     Raises SettingsError if another run uses it.
     """
@@ -130,7 +130,7 @@ def _is_ready(collection: Collection, settings: Settings, dataset: Dataset, leas
             return True
         if lease is None or lease.make_exclusive():
             return False
-    assert lease is not None  # noqa: S101 - without one there is no other user
+    assert lease is not None  # noqa: S101 - without a lease there is no other user
     raise lease.refusal
 
 
@@ -150,10 +150,10 @@ def _is_untouched(collection: Collection, settings: Settings, dataset: Dataset, 
 
 
 def _make_ready(collection: Collection, work: _Work) -> tuple[bool, str]:
-    """Use, drop or make what is there, and settle it; whether it was used, and the index type."""
+    """Reuse the collection, or drop and create it, and settle it; returns whether it was reused, and the index type."""
     settings, dataset = work.settings, work.dataset
     found = collection.look()
-    if faults := find_ownership_faults(found, settings, dataset):  # somebody may have been faster
+    if faults := find_ownership_faults(found, settings, dataset):  # another run may have been faster
         raise SettingsError(faults)
     reused = found is not None and _is_usable(found, collection, settings, dataset, work.tell)
     if found is not None and not reused:
@@ -167,9 +167,9 @@ def _make_ready(collection: Collection, work: _Work) -> tuple[bool, str]:
 
 @contextmanager
 def _leaving_nothing(collection: Collection, settings: Settings) -> Iterator[None]:
-    """Drop the collection that was made inside where anything fails: half made it would be in everybody's way.
+    """Drop the collection created inside if anything fails: an incomplete one would block other runs.
 
-    Where it cannot be dropped, the error says so, and how somebody else does it.
+    If it cannot be dropped, the error says so, and how to do it.
     """
     try:
         yield
@@ -185,7 +185,7 @@ def _leaving_nothing(collection: Collection, settings: Settings) -> Iterator[Non
 
 
 def _is_usable(found: Found, collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> bool:
-    """Whether a collection that we may use or drop holds exactly the data; tells why where it does not."""
+    """Whether a collection that we may use or drop contains exactly the data; reports why if not."""
     name = f"collection '{settings.collection}'"
     if found.manifest is None:
         tell(f"{name} was not created by this tool: dropping it (--overwrite)")
@@ -229,7 +229,7 @@ def create_collection(collection: Collection, settings: Settings, dataset: Datas
     """Let LlamaIndex create the collection, then write the manifest, create the index, and load it.
 
     In three steps, because the constructor would write the manifest last, after seconds of indexing and loading: a
-    process killed meanwhile would leave a collection without an owner. Raises SettingsError if the index is refused,
+    process killed in between would leave a collection without an owner. Raises SettingsError if the index is refused,
     and what pymilvus raises; the caller undoes the steps that the collection's stage shows.
     """
     manifest = json.dumps(make_manifest(settings, dataset))

@@ -1,4 +1,4 @@
-"""Whether a Milvus answers at the address, takes the token and knows the database: known within ten seconds."""
+"""Whether a Milvus answers at the address, accepts the token and has the database, decided within ten seconds."""
 
 import os
 import re
@@ -20,7 +20,7 @@ CONNECT_SECONDS = 6.0
 CALL_SECONDS = 3.0
 ALL_SECONDS = 9.0
 REFUSALS = ("auth check failure", "unauthenticated", "invalid token", "permission deny", "permission denied")
-"""What servers of several versions say to a wrong token, in lower case."""
+"""Messages of several server versions for a wrong token, in lower case."""
 GRANT = "Grant the user of --token the privileges that docs/connecting.md lists"
 UNCONNECTED = "failed to connect to all addresses"
 """Texts of gRPC when no server was reached; all other texts are from a server."""
@@ -28,10 +28,10 @@ UNCONNECTED = "failed to connect to all addresses"
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What answered."""
+    """The server that answered."""
 
     version: str
-    """The server's own word, such as `v2.3.5-lite` (the standalone that pip installs) or `milvus_lite-3.2.2`."""
+    """As reported by the server, such as `v2.3.5-lite` (the standalone that pip installs) or `milvus_lite-3.2.2`."""
     kind: str
     """`milvus`, `lite` (Milvus Lite) or `zilliz` (Zilliz Cloud)."""
 
@@ -51,10 +51,10 @@ def check_server(settings: Settings) -> ServerInfo:
     def ask() -> None:
         try:
             answer.append(_ask(settings))
-        except BaseException as error:  # noqa: BLE001 it is raised again where it can be seen
+        except BaseException as error:  # noqa: BLE001 it is raised again in the calling thread
             answer.append(error)
 
-    # In a separate thread, as not every wait in the client has a timeout: name resolution has none.
+    # In a separate thread, because not every wait in the client has a timeout: name resolution has none.
     asking = threading.Thread(target=ask, name="loadgen-check", daemon=True)
     asking.start()
     asking.join(ALL_SECONDS)
@@ -114,7 +114,7 @@ def _host_fault(settings: Settings, problem: str) -> Fault:
 
 
 def explain_failure(doing: str, settings: Settings, error: BaseException, step: str = "") -> str:
-    """One line about a collection that cannot be prepared or opened: the server's words, and what they call for.
+    """One line about a collection that cannot be prepared or opened: the server's message, with a remedy.
 
     `step` comes before the words, such as `loading stopped after 300 rows: `.
     """
@@ -128,6 +128,6 @@ def explain_failure(doing: str, settings: Settings, error: BaseException, step: 
 
 
 def name_proxy(settings: Settings) -> str:
-    """Say which proxy of the environment is between here and the server; empty where there is none."""
+    """Name the proxy from the environment between here and the server; empty if there is none."""
     proxy = find_proxy(settings.host, os.environ)
     return f"through the proxy {proxy[1]} of {proxy[0]}" if proxy else ""

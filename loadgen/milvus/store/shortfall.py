@@ -1,4 +1,4 @@
-"""How much too soon gRPC ends a call whose timeout is in a channel's service config, and the timeout to ask for.
+"""How much too early gRPC ends a call whose timeout is in a channel's service config, and how to compensate.
 
 gRPC's core adds such a timeout to a time that it has from a counter of the process, and compares the sum with one from
 the system's clock; in each process the two count from moments that are 1 to 2 s apart (seen in grpcio 1.85). So a call
@@ -15,12 +15,12 @@ from time import perf_counter
 import grpc
 
 PROBE_SECONDS = 2.0
-"""Timeout of the call that is measured: as long as it can end too soon. It takes what is left of it."""
+"""Timeout of the measured call: the maximum shortfall. The call takes the remainder."""
 
 
 @cache
 def find_shortfall() -> float:
-    """Seconds by which calls of this process end too soon: 0 where gRPC is right. Blocks, 2 s at most, once."""
+    """Seconds by which calls of this process end too early; 0 if gRPC is correct. Blocks once, for 2 s at most."""
     config = json.dumps({"methodConfig": [{"name": [{}], "timeout": f"{PROBE_SECONDS}s"}]})
     options = [("grpc.service_config", config), ("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
     with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are accepted and never answered

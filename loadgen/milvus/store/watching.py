@@ -1,4 +1,4 @@
-"""Whether the holder of a lease is still there."""
+"""Whether the holder of a lease is still alive."""
 
 import time
 from collections.abc import Callable
@@ -10,21 +10,21 @@ from loadgen.milvus.store.holders import Holder, machine
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a lease is renewed and when it ends without. All processes have to agree. Seconds."""
+    """How often a lease is renewed and when it expires. All processes must agree. Seconds."""
 
     beat: float = 15.0
     expiry: float = 60.0
     look: float = 0.5
-    """Between two looks of who waits for another holder."""
+    """Between two checks while waiting for another holder."""
 
     @property
     def missed(self) -> float:
-        """The age of a heartbeat from which on its holder may well be gone."""
+        """The age of a heartbeat above which its holder is probably dead."""
         return 1.5 * self.beat
 
 
 class Life(Enum):
-    """What is known of a holder."""
+    """The known state of a holder."""
 
     ALIVE = 1
     SILENT = 2
@@ -35,15 +35,15 @@ class Life(Enum):
 class Watch:
     """Judges holders without comparing the clocks of two machines.
 
-    Ages are by the server's clock, which every row was stamped with. Where the server has none, the number of the
-    heartbeat has to change within the time by our own clock.
+    Ages are by the server's clock, which timestamps every row. If the server has none, the heartbeat number must change
+    within that time by our own clock.
     """
 
     def __init__(self, pace: Pace, clock: Callable[[], float] = time.monotonic) -> None:
         self._pace = pace
         self._clock = clock
         self._beats: dict[str, tuple[int, float, bool]] = {}
-        """Of each lease its last heartbeat, when it was seen first, and whether we had seen the one before."""
+        """For each lease its last heartbeat, when it was first seen, and whether we had seen the previous one."""
 
     def judge(self, holder: Holder, now: float | None) -> Life:
         """`now` is the server's clock."""
