@@ -12,8 +12,8 @@ DEMO_SEARCH ?= --concurrency 1,8,32 --rounds 1 --phase-seconds 5 --warmup-second
 DEMO_BURST ?= --burst 10,100
 DEMO_FLAGS ?= --only-summary
 PYTEST_FLAGS ?=
-# Most of the tests' time is spent waiting for servers and for phases to pass; each process starts servers of its own.
-PYTEST_PROCESSES ?= 3
+# Most of the tests' time is spent waiting for servers and for phases to pass. Two of these processes start a Milvus.
+PYTEST_PROCESSES ?= 5
 # These compute all the time.
 UNIT_PROCESSES ?= 2
 BENCH_FLAGS ?=

@@ -1,6 +1,7 @@
 """Tests run in a process that Locust leaves alone, as its own commands do, and are the same at each run."""
 
 import os
+import re
 import signal
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,8 @@ from hypothesis import settings
 from loadgen.runtime.patching import ensure_unpatched
 
 HOUSE = Path(__file__).parents[1]
+WITH_MILVUS = 2
+"""Processes that run the tests on the real Milvus, each on a server of its own."""
 
 ensure_unpatched()
 # Threads of the linear algebra that wait for each other on busy cores make small matrices three times as slow.
@@ -32,12 +35,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Have `--dist loadscope` give away each test that waits for a server by itself, and others by the file."""
+    """Have `--dist loadscope` give away each test that waits for a server by itself, and others by the file.
+
+    The real Milvus takes a seventh of a core also where nothing is asked of it, so only the first processes start one.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByTheWait(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return nodeid if waits(nodeid) and not shares(nodeid) else nodeid.partition("::")[0]
+
+        def _assign_work_unit(self, node: Any) -> None:
+            first = self.nodes.index(node) < WITH_MILVUS
+            found = [scope for scope in self.workqueue if first == any(map(takes_milvus, self.workqueue[scope]))]
+            if found or first:
+                self.workqueue.move_to_end((found or [*self.workqueue])[0], last=False)
+                super()._assign_work_unit(node)
+            else:
+                node.shutdown()  # once it has done what it was given before
 
     return ByTheWait(config, log) if config.getoption("dist") == "loadscope" else None
 
@@ -50,6 +65,15 @@ def waits(nodeid: str) -> bool:
 def shares(nodeid: str) -> bool:
     """Whether it belongs to a file whose tests share what is made once for them."""
     return 'scope="module"' in text_of(nodeid.partition("::")[0])
+
+
+def takes_milvus(nodeid: str) -> bool:
+    """Whether it uses the real Milvus that the tests of a process share, as far as its file shows."""
+    path, _, name = nodeid.partition("::")
+    if not waits(nodeid):
+        return False
+    function = r"" if shares(nodeid) else rf"def {name.partition('[')[0]}\("
+    return "milvus" in name.partition("[")[2] or bool(re.search(rf"{function}[^)]*\bmilvus(_uri)?: ", text_of(path)))
 
 
 @cache

@@ -18,8 +18,8 @@ EXTERNAL_HEADER, LONGEST_PAYLOAD = 8, 1 << 18
 """Bytes before the packed part of an encoded histogram, and bytes that this unpacks to at most."""
 EXACT_BITS = 11
 """Significant bits for three digits: below 2^11 every microsecond has a separate bucket."""
-COARSE_BITS = 7
-"""Significant bits where size counts for more than precision: buckets 0.8 to 1.6 % wide."""
+COARSE_BITS = 8
+"""Significant bits where size counts for more than precision: buckets 0.4 to 0.8 % wide."""
 
 
 def new_histogram() -> HdrHistogram:
@@ -51,6 +51,13 @@ def find_values(seconds: NDArray[np.float64], bits: int = EXACT_BITS) -> NDArray
     shift = np.maximum(np.frexp(micro)[1] - bits, 0)
     lowest: NDArray[np.int64] = (micro >> shift) << shift
     return lowest
+
+
+def find_value(seconds: float, bits: int = EXACT_BITS) -> int:
+    """`find_values` of a single time."""
+    micro = min(max(round(min(seconds * MICROSECONDS, HIGHEST)), LOWEST), HIGHEST)
+    shift = max(micro.bit_length() - bits, 0)
+    return (micro >> shift) << shift
 
 
 def bucket_widths(lowest: NDArray[np.int64], bits: int = EXACT_BITS) -> NDArray[np.int64]:

@@ -24,6 +24,7 @@ from loadgen.milvus.server.replay import ReplayServer
 from loadgen.milvus.store import prepare
 from loadgen.runtime.loop import new_event_loop
 from loadgen.settings.model import Settings
+from tests.benchmarks.coverage import show_coverage
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.loading import compare_loading
 from tests.benchmarks.table import pair_up, show, show_loading, show_sinks
@@ -48,7 +49,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--warmup", type=float, default=0.5, help="seconds before each window [default: %(default)s]")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of four pairs of windows [default: %(default)s]")
     parser.add_argument("--users", default="8,64", help="numbers of users, with commas [default: %(default)s]")
-    parser.add_argument("--only", choices=("search", "sinks", "loading"), help="leave the others out")
+    parser.add_argument("--only", choices=("search", "sinks", "loading", "coverage"), help="leave the others out")
     parser.add_argument("--rows", type=int, default=10_000, help="rows to load [default: %(default)s]")
     parser.add_argument("--host", help="a real Milvus, http://127.0.0.1:19530; none starts one")
     return parser.parse_args()
@@ -110,6 +111,9 @@ def main() -> None:
     """Measure, then print the tables."""
     given = parse()
     console = Console(width=WIDTH)
+    if given.only == "coverage":
+        show_coverage(console)
+        return
     begun = time.perf_counter()
     before = describe_machine()
     say(before)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from loadgen.measure.sample import Mode
 from loadgen.measure.slices import SliceStats, add_times
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
-from loadgen.results.comparison import Comparison, Ratio, compare_phases
+from loadgen.results.comparison import Comparison, Pair, Ratio, compare_phases
 
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 SHORT, LONG = ROUND, ROUND * 2
@@ -75,3 +75,26 @@ def compare_often(machine: Machine, times: int, prior: PhaseNoise | None = None)
 def contain_one(ratios: Sequence[Ratio | None]) -> float:
     """Share of the intervals that contain 1."""
     return float(np.mean([ratio is not None and ratio.low <= 1 <= ratio.high for ratio in ratios]))
+
+
+def rounds(variants: str, number: int) -> tuple[str, ...]:
+    """So many rounds, forward and back."""
+    return tuple(variants + variants[::-1]) * number
+
+
+SHAPES = {
+    "linear drift": Machine(linear=0.3),
+    "sine": Machine(swing=0.15),
+    "one round": Machine(order=SHORT, linear=0.3),
+    "three variants": Machine(order=rounds("ABC", 2), linear=0.3),
+    "four variants": Machine(order=rounds("ABCD", 2), linear=0.3),
+}
+"""Machines on which a variant is compared with itself."""
+
+
+def compare_with_itself(machine: Machine, times: int) -> list[Comparison]:
+    """Each variant with the baseline in turn: every pair is fitted by its own phases, at their true positions."""
+    baseline, *others = dict.fromkeys(machine.order)
+    rng = np.random.default_rng(20_240)
+    pairs = [Pair(baseline, others[number % len(others)]) for number in range(times)]
+    return [compare_phases(simulate(machine, rng), rng, pair=pair) for pair in pairs]

@@ -35,7 +35,7 @@ class Slice(Part):
     """Answered ones."""
     times: Annotated[str, Field(pattern=r"^([0-9]{1,9}:[0-9]{1,15}( [0-9]{1,9}:[0-9]{1,15})*)?$")]
     """Response times of answered operations and timeouts as `microseconds:count`: the buckets of an HDR histogram with
-    7 significant bits, each named by its lowest microsecond and at most 1.6 % wide."""
+    8 significant bits, each named by its lowest microsecond and at most 0.8 % wide."""
 
 
 class Counted(Part):
