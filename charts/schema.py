@@ -31,7 +31,7 @@ LOCUSTS = (
 """Flags of Locust's own that mean something in a pod and are not the chart's to set."""
 
 
-OURS = ("title", "default", "description", "unit", "way_out", "page", "address")
+OURS = ("title", "default", "description", "unit", "hint", "page", "address")
 """Keys of the model's schema that are no concern of the chart's."""
 
 

@@ -62,8 +62,8 @@ class Metering:
             return serve(new_registry(self.exporter), bind, port)
         except (OSError, UnicodeError) as error:
             problem = f"cannot be served on: {getattr(error, 'strerror', None) or error}"
-            way_out = "Give an address of this machine, and a port that is free and allowed."
-            raise SettingsError([Fault("metrics_bind", f"{bind} with port {port}", problem, way_out)]) from error
+            hint = "Give an address of this machine, and a port that is free and allowed."
+            raise SettingsError([Fault("metrics_bind", f"{bind} with port {port}", problem, hint)]) from error
 
     def _enter(self, path: Path) -> None:
         assert self._endpoint is not None  # noqa: S101 - `open` has just made it

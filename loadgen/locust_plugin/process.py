@@ -79,8 +79,8 @@ def adopt_runner(interrupt: "Interrupt", runner: Any, decide: Callable[[int], in
 def require_plug() -> None:
     """Raise SettingsError where no locustfile that was imported has called `plug`."""
     if not hasattr(locust.events, "loadgen"):
-        way_out = "Add `from locust import events` and `plug(events)`."
-        raise SettingsError([Fault("locustfile", "", "calls no plug(events), so there are no settings", way_out)])
+        hint = "Add `from locust import events` and `plug(events)`."
+        raise SettingsError([Fault("locustfile", "", "calls no plug(events), so there are no settings", hint)])
 
 
 def ignore_signals() -> None:
@@ -168,8 +168,8 @@ def _leave_at_once(number: int, _frame: object) -> NoReturn:
 
 
 def _refuse_without_users(path: str) -> NoReturn:
-    way_out = "Derive one from loadgen.AsyncUser or loadgen.SyncUser, with a @task."
-    raise SettingsError([Fault("locustfile", path, "has no user class", way_out)])
+    hint = "Derive one from loadgen.AsyncUser or loadgen.SyncUser, with a @task."
+    raise SettingsError([Fault("locustfile", path, "has no user class", hint)])
 
 
 def _sleep(seconds: float) -> None:

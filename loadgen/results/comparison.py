@@ -154,10 +154,10 @@ def judge(throughput: Ratio | None, reasons: Sequence[str] = ()) -> Verdict:
     return Verdict.BASELINE if throughput.high < 1 else Verdict.NO_DIFFERENCE
 
 
-def judge_arrivals(found: Comparison, dropped: Mapping[str, float], doubts: Sequence[str]) -> Comparison:
+def judge_arrivals(found: Comparison, dropped: Mapping[str, float], caveats: Sequence[str]) -> Comparison:
     """The same comparison, judged as one of arrivals: by p99, unless arrivals were dropped.
 
-    `dropped` is the share of its arrivals that each side dropped, 0 to 1. `doubts` say why a p99 is too low; they do
+    `dropped` is the share of its arrivals that each side dropped, 0 to 1. `caveats` say why a p99 is too low; they do
     not save a side that loses by what it dropped.
     """
     if found.p99 is None or found.reasons:
@@ -168,7 +168,7 @@ def judge_arrivals(found: Comparison, dropped: Mapping[str, float], doubts: Sequ
         if dropped[loser] > DROPPED_AT_MOST:
             winner = Verdict.BASELINE if loser == found.pair.variant else Verdict.VARIANT
             return replace(found, verdict=winner, share_ahead=float(winner is Verdict.VARIANT), reasons=tuple(losses))
-    if reasons := (*losses, *doubts):
+    if reasons := (*losses, *caveats):
         return replace(found, verdict=Verdict.INVALID, share_ahead=found.p99_share, reasons=reasons)
     wins, loses = found.p99.high < 1, found.p99.low > 1
     verdict = Verdict.VARIANT if wins else Verdict.BASELINE if loses else Verdict.NO_DIFFERENCE

@@ -126,10 +126,10 @@ class LevelResults:
         rng = draws_of(name if pair == MODES else f"{name}, {pair.variant}", self._seed)
         sliced = [result.sliced(operation) for result in results]
         found = compare_phases(sliced, rng, objections, pair=pair)
-        doubts = _find_doubts(own, operation)
+        caveats = _find_caveats(own, operation)
         if not results[0].phase.is_open:
-            return replace(found, reasons=(*found.reasons, *doubts))
-        return judge_arrivals(found, {side: _share_dropped(own, side) for side in pair}, doubts)
+            return replace(found, reasons=(*found.reasons, *caveats))
+        return judge_arrivals(found, {side: _share_dropped(own, side) for side in pair}, caveats)
 
 
 def _find_troubles(results: Sequence[PhaseResult]) -> list[str]:
@@ -222,7 +222,7 @@ def _share_dropped(results: Sequence[PhaseResult], side: str) -> float:
     return dropped / (dropped + finished) if dropped else 0.0
 
 
-def _find_doubts(results: Sequence[PhaseResult], operation: str) -> list[str]:
+def _find_caveats(results: Sequence[PhaseResult], operation: str) -> list[str]:
     """Phases that ended while so many operations waited that their p99 is too low: those that waited are not in it."""
     found: list[str] = []
     for result in results:

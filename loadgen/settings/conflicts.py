@@ -78,19 +78,19 @@ def _texts(value: object) -> Iterator[str]:
 def _address(settings: "Settings") -> list[Conflict]:
     if not settings.host:
         return []
-    way_out = "Give an address such as http://127.0.0.1:19530, or none to start a server."
+    hint = "Give an address such as http://127.0.0.1:19530, or none to start a server."
     scheme = settings.host.partition(":")[0].lower()
     shown = without_secret(settings.host)
     if flaw := find_flaw(settings.host):
         shown = STRANGE.sub("?", shown)
-        return [(Fault("host", shown, flaw, way_out), ("host",))]
+        return [(Fault("host", shown, flaw, hint), ("host",))]
     if settings.host.endswith(".db"):
         problem = "would run Milvus Lite inside the load generator, which falsifies every figure"
         return [(Fault("host", shown, problem, "Use --embedded lite."), ("host",))]
     if scheme not in SCHEMES:
-        return [(Fault("host", shown, f"is no address that starts with {', '.join(SCHEMES)}", way_out), ("host",))]
+        return [(Fault("host", shown, f"is no address that starts with {', '.join(SCHEMES)}", hint), ("host",))]
     flaw = _find_place_flaw(settings.host, scheme)
-    return [(Fault("host", shown, flaw, way_out), ("host",))] if flaw else []
+    return [(Fault("host", shown, flaw, hint), ("host",))] if flaw else []
 
 
 def _find_place_flaw(address: str, scheme: str) -> str:
@@ -139,8 +139,8 @@ def _client_files(settings: "Settings") -> list[Conflict]:
         return [(Fault(missing, "", problem, "Mutual TLS needs the certificate and its key."), names)]
     if all(pair) and not trusted:
         problem = "is missing beside --client-cert-file and --client-key-file"
-        way_out = "Give the PEM file of the CA that signed the server's certificate: pymilvus requires it here."
-        return [(Fault("ca_file", "", problem, way_out), ("ca_file", "server_cert_file", *names))]
+        hint = "Give the PEM file of the CA that signed the server's certificate: pymilvus requires it here."
+        return [(Fault("ca_file", "", problem, hint), ("ca_file", "server_cert_file", *names))]
     return []
 
 
@@ -195,8 +195,8 @@ def _twice(settings: "Settings") -> list[Conflict]:
         levels = getattr(settings, name)
         if len(set(levels)) < len(levels):
             shown, once = (",".join(f"{level:g}" for level in some) for some in (levels, dict.fromkeys(levels)))
-            way_out = f"Use --{name} {once}, and --rounds to measure each more often."
-            found.append((Fault(name, shown, "names a level twice", way_out), (name,)))
+            hint = f"Use --{name} {once}, and --rounds to measure each more often."
+            found.append((Fault(name, shown, "names a level twice", hint), (name,)))
     return found
 
 
@@ -226,8 +226,8 @@ def _arrivals(settings: "Settings") -> list[Conflict]:
     arrival, rates = settings.arrival, ",".join(f"{rate:g}" for rate in settings.rate)
     names = ("arrival", "rate")
     if arrival == "closed":
-        way_out = "Add --arrival poisson (or constant), or leave out --rate."
-        return [(Fault("rate", rates, "needs arrivals, and --arrival is closed", way_out), names)] if rates else []
+        hint = "Add --arrival poisson (or constant), or leave out --rate."
+        return [(Fault("rate", rates, "needs arrivals, and --arrival is closed", hint), names)] if rates else []
     found: list[Conflict] = []
     if not rates:
         problem = f"is missing beside --arrival {arrival}"
@@ -235,6 +235,6 @@ def _arrivals(settings: "Settings") -> list[Conflict]:
     if settings.concurrency != type(settings).model_fields["concurrency"].default:
         users = ",".join(map(str, settings.concurrency))
         problem = f"is for users who wait for their answer, and --arrival is {arrival}"
-        way_out = "Leave out --concurrency, or choose --arrival closed."
-        found.append((Fault("concurrency", users, problem, way_out), ("arrival", "concurrency")))
+        hint = "Leave out --concurrency, or choose --arrival closed."
+        found.append((Fault("concurrency", users, problem, hint), ("arrival", "concurrency")))
     return found

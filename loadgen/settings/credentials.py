@@ -102,5 +102,5 @@ def _elsewhere(name: str, credential: Credential, address: str, typed: bool) -> 
     given, asked = (
         STRANGE.sub("?", without_secret(one)) if one else "the embedded server" for one in (credential.address, address)
     )
-    way_out = "Type the one for that server, or empty the field." if typed else "Start another process for that server."
-    return Fault(name, "", f"was given for {given} and is not sent to {asked}", way_out)
+    hint = "Type the one for that server, or empty the field." if typed else "Start another process for that server."
+    return Fault(name, "", f"was given for {given} and is not sent to {asked}", hint)

@@ -15,10 +15,10 @@ def describe_fault(name: str, value: object, error: ValidationError, model: type
     field = model.model_fields.get(name)
     extra = field.json_schema_extra if field and isinstance(field.json_schema_extra, dict) else {}
     allowed = item.get("ctx", {}).get("expected")
-    way_out = str(extra.get("way_out") or "") or (f"Choose {allowed}" if allowed else _bounds(field))
+    hint = str(extra.get("hint") or "") or (f"Choose {allowed}" if allowed else _bounds(field))
     problem = item["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     shown = "" if field is None or is_secret(field) else str(value)
-    return Fault(name, shown, problem[:1].lower() + problem[1:], way_out + ".")
+    return Fault(name, shown, problem[:1].lower() + problem[1:], hint + ".")
 
 
 def _bounds(field: FieldInfo | None) -> str:

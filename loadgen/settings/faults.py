@@ -15,13 +15,13 @@ class Fault(NamedTuple):
     setting: str
     value: str
     problem: str
-    way_out: str
+    hint: str
 
     def __str__(self) -> str:
         """One line, such as: `--top-k 20000: is above 16384. Choose 1 to 16384.`."""
         flag = f"--{self.setting.replace('_', '-')}"
         given = f" {one_line(self.value, LONGEST_VALUE)}" if self.value else ""
-        return one_line(f"{flag}{given}: {self.problem}. {self.way_out}")
+        return one_line(f"{flag}{given}: {self.problem}. {self.hint}")
 
 
 class SettingsError(ValueError):

@@ -59,7 +59,7 @@ def find_oversized(settings: "Settings", limits: Limits) -> list[Fault]:
     """A fault for each kind of message that cannot pass."""
     faults: list[Fault] = []
     each = _row_bytes(settings)
-    for name, size, limit, way_out in (
+    for name, size, limit, hint in (
         ("batch_size", estimate_request(settings), limits.request, "Set --batch-size to {most} or less."),
         (
             "top_k",
@@ -74,7 +74,7 @@ def find_oversized(settings: "Settings", limits: Limits) -> list[Fault]:
                 f"makes {what} of {size / MIB:,.0f} MiB (a row of dimension {settings.dim} has {each:,} bytes), "
                 f"and the server accepts {limit // MIB} MiB"
             )
-            faults.append(Fault(name, str(getattr(settings, name)), problem, way_out.format(most=limit // each)))
+            faults.append(Fault(name, str(getattr(settings, name)), problem, hint.format(most=limit // each)))
     return faults
 
 

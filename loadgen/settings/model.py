@@ -34,7 +34,7 @@ def setting(
     text: str,
     *,
     unit: str = "",
-    way_out: str = "",
+    hint: str = "",
     declares: Mapping[str, JsonValue] = MappingProxyType({}),
     **limits: Any,
 ) -> Any:
@@ -44,7 +44,7 @@ def setting(
     `page`: whether Locust's page may set it. By default the page may set numbers, choices and switches, but not free
     text, which could name a file.
     """
-    return Field(default, description=text, json_schema_extra={"unit": unit, "way_out": way_out, **declares}, **limits)
+    return Field(default, description=text, json_schema_extra={"unit": unit, "hint": hint, **declares}, **limits)
 
 
 class Settings(BaseModel):
@@ -86,7 +86,7 @@ class Settings(BaseModel):
         "collection to use",
         declares=ON_PAGE,
         pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$",
-        way_out="Use letters, digits and underscores, not a digit first",
+        hint="Use letters, digits and underscores, not a digit first",
     )
     dim: int = setting(768, "dimension of the vectors", ge=2, le=32_768)
     metric: Metric = setting("COSINE", "similarity metric")
@@ -114,7 +114,7 @@ class Settings(BaseModel):
 
     # The operations
     top_k: int = setting(
-        10, "neighbours requested by a search", ge=1, le=16_384, way_out="Choose 1 to 16384, Milvus's limit"
+        10, "neighbours requested by a search", ge=1, le=16_384, hint="Choose 1 to 16384, Milvus's limit"
     )
     nodes_per_insert: int = setting(1, "nodes per insert operation", ge=1, le=100_000)
     recall_every: int = setting(
@@ -133,7 +133,7 @@ class Settings(BaseModel):
     )
     baseline: str = setting("", "variant to compare the others with; default: the first", declares=ON_PAGE)
     concurrency: Counts = setting(
-        (1, 8, 32), "load levels in users, comma-separated", way_out=f"{WHOLE_NUMBERS}, such as 1,8,32"
+        (1, 8, 32), "load levels in users, comma-separated", hint=f"{WHOLE_NUMBERS}, such as 1,8,32"
     )
     arrival: Literal["closed", "constant", "poisson"] = setting(
         "closed", "closed: users wait for their answer; constant, poisson: arrivals at --rate, evenly spaced or random"
@@ -141,7 +141,7 @@ class Settings(BaseModel):
     rate: Rates = setting(
         (),
         "load levels of an open run in arrivals per second, comma-separated",
-        way_out="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200",
+        hint="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200",
     )
     max_in_flight: int = setting(
         256, "maximum concurrent operations per process (open model); threads, for sync", ge=1, le=10_000
@@ -170,7 +170,7 @@ class Settings(BaseModel):
         le=86_400,
     )
     burst: Counts = setting(
-        (10, 100, 1_000), "operations per burst, comma-separated", way_out=f"{WHOLE_NUMBERS}, such as 10,100,1000"
+        (10, 100, 1_000), "operations per burst, comma-separated", hint=f"{WHOLE_NUMBERS}, such as 10,100,1000"
     )
 
     # The result
@@ -191,7 +191,7 @@ class Settings(BaseModel):
     metrics_port: Port = setting(
         9646,
         "port of /metrics for Prometheus, or the next free one; 0: any; off: none",
-        way_out="Give a port, 0 or off",
+        hint="Give a port, 0 or off",
         declares=NOT_ON_PAGE,
     )
     metrics_bind: str = setting("127.0.0.1", "address on which /metrics is served; 0.0.0.0: all interfaces")

@@ -114,16 +114,14 @@ def parse_variant(text: str) -> Variant:
 def _find_head_faults(text: str, head: "re.Match[str]") -> Iterator[Fault]:
     name, client, mode = (head["name"] or "").strip(), head["client"], head["mode"]
     if head["name"] is not None and (not NAME.fullmatch(name) or name in RESERVED or len(name) > LONGEST_NAME):
-        way_out = (
-            f"Use letters, digits and spaces, {LONGEST_NAME} characters at most, and none of {', '.join(RESERVED)}."
-        )
-        yield _fault(text, f"has a name that cannot be used: {name!r}", way_out)
+        hint = f"Use letters, digits and spaces, {LONGEST_NAME} characters at most, and none of {', '.join(RESERVED)}."
+        yield _fault(text, f"has a name that cannot be used: {name!r}", hint)
     if client is not None and client not in CLIENTS:
         yield _fault(text, f"names no client: '{client}'", f"Choose {' or '.join(CLIENTS)}.")
     if mode not in MODES:
         close = difflib.get_close_matches(mode.lower(), MODES, n=1)
-        way_out = f"Did you mean {close[0]}?" if close else f"Choose sync or async, as in {EXAMPLE}."
-        yield _fault(text, f"names no mode: '{mode}'", way_out)
+        hint = f"Did you mean {close[0]}?" if close else f"Choose sync or async, as in {EXAMPLE}."
+        yield _fault(text, f"names no mode: '{mode}'", hint)
 
 
 def _find_setting_faults(text: str, name: str, given: Mapping[str, str]) -> Iterator[Fault]:
@@ -133,8 +131,8 @@ def _find_setting_faults(text: str, name: str, given: Mapping[str, str]) -> Iter
     elif name not in PER_VARIANT:
         close = difflib.get_close_matches(name, PER_VARIANT, n=1)
         can = ", ".join(one.replace("_", "-") for one in PER_VARIANT)
-        way_out = f"Did you mean {close[0].replace('_', '-')}?" if close else f"A variant may differ in {can}."
-        yield _fault(text, f"gives {flag}, in which a variant cannot differ", way_out)
+        hint = f"Did you mean {close[0].replace('_', '-')}?" if close else f"A variant may differ in {can}."
+        yield _fault(text, f"gives {flag}, in which a variant cannot differ", hint)
 
 
 def _name_apart(variants: Sequence[Variant]) -> tuple[Variant, ...]:
@@ -153,8 +151,8 @@ def _quote(value: str) -> str:
     return value if value and not re.search(r"[\s;\"]", value) else f'"{value}"'
 
 
-def _fault(text: str, problem: str, way_out: str) -> Fault:
-    return Fault("variants", f'"{text.strip()}"', problem, way_out)
+def _fault(text: str, problem: str, hint: str) -> Fault:
+    return Fault("variants", f'"{text.strip()}"', problem, hint)
 
 
 def find_variant_faults(settings: "Settings", known: Collection[Fault]) -> list[Fault]:
@@ -170,7 +168,7 @@ def find_variant_faults(settings: "Settings", known: Collection[Fault]) -> list[
             own[one.name] = settings_of(settings, one)
         except SettingsError as error:
             own_faults = [fault for fault in error.faults if fault not in known]
-            faults += [_fault(one.text, f"is wrong: {_told(fault)}", fault.way_out) for fault in own_faults]
+            faults += [_fault(one.text, f"is wrong: {_told(fault)}", fault.hint) for fault in own_faults]
     return [*faults, *_find_shared_collections(own)]
 
 
@@ -194,8 +192,8 @@ def _find_list_faults(settings: "Settings", variants: Sequence[Variant]) -> Iter
     if len(variants) > VARIANTS_AT_MOST:
         yield _fault("; ".join(settings.variants), f"are {len(variants)}", f"Give {VARIANTS_AT_MOST} at most.")
     for name in (name for name in names if len(name) > LONGEST_NAME):
-        way_out = 'Give it a shorter name, such as "quick: async top-k=1".'
-        yield _fault(name, f"has {len(name)} characters, and names have {LONGEST_NAME} at most", way_out)
+        hint = 'Give it a shorter name, such as "quick: async top-k=1".'
+        yield _fault(name, f"has {len(name)} characters, and names have {LONGEST_NAME} at most", hint)
     for name in (name for name, number in Counter(names).items() if number > 1):
         yield _fault(name, "is the name of two variants", "Give each a unique name.")
     if settings.variants and settings.mode != "compare":
@@ -203,8 +201,8 @@ def _find_list_faults(settings: "Settings", variants: Sequence[Variant]) -> Iter
         yield Fault("mode", settings.mode, problem, "Omit one of the two.")
     if settings.baseline and settings.baseline not in names:
         close = difflib.get_close_matches(settings.baseline, names, n=1)
-        way_out = f'Did you mean "{close[0]}"?' if close else f"Choose one of {', '.join(names)}."
-        yield Fault("baseline", settings.baseline, "is no variant of this run", way_out)
+        hint = f'Did you mean "{close[0]}"?' if close else f"Choose one of {', '.join(names)}."
+        yield Fault("baseline", settings.baseline, "is no variant of this run", hint)
 
 
 def settings_of(settings: "Settings", variant: Variant) -> "Settings":

@@ -103,7 +103,7 @@ def test_another_host_is_sought_through_the_proxy_which_the_fault_names(proxy: R
     assert set(proxy.seen) == {"CONNECT milvus.test:19530 HTTP/1.1"}
     assert fault.setting == "host"
     assert f"through the proxy {proxy.uri} of grpc_proxy" in fault.problem
-    assert "no_proxy" in fault.way_out
+    assert "no_proxy" in fault.hint
 
 
 @pytest.mark.parametrize("entry", ["milvus.test", ".test", "*.test", "vus.test", "milvus.test:19530", "*"])

@@ -107,7 +107,7 @@ def test_a_foreign_collection_is_left_as_it_is_until_overwrite(uri: str) -> None
             ("collection", "was not created by this tool and is left unchanged"),
             ("dim", f"collection '{NAME}' has dim 8"),
         ]
-        assert "--overwrite" in caught.value.faults[0].way_out
+        assert "--overwrite" in caught.value.faults[0].hint
     assert (before, count_rows(uri, NAME)) == (50, 50)
     assert not prepare_for(settings_for(uri, NAME, overwrite=True)).reused
     assert count_rows(uri, NAME) == ROWS

@@ -44,7 +44,7 @@ def test_tls_towards_a_server_without_it_is_a_fault_of_the_address(milvus_uri: s
     fault = fault_of(host=milvus_uri.replace("http:", "https:"))
     assert fault.setting == "host"
     assert "handshake failed" in fault.problem
-    assert "certificate" in fault.way_out
+    assert "certificate" in fault.hint
 
 
 @pytest.mark.parametrize("kind", ["milvus", "lite"])

@@ -173,7 +173,7 @@ def test_a_server_that_cannot_be_trusted_is_a_fault_of_the_address(
     file = asdict(certificates)[trusted]["cert"] if trusted else ""
     fault = fault_of(host=f"https://{one_way}", server_cert_file=file)
     assert "CERTIFICATE_VERIFY_FAILED" in fault.problem
-    assert "check the certificate files" in fault.way_out
+    assert "check the certificate files" in fault.hint
 
 
 @pytest.mark.parametrize("token", ["", "root:Milvus"])
@@ -183,20 +183,20 @@ def test_a_certificate_for_another_name_is_no_fault_of_the_token(
     trusted = {"host": f"https://{one_way}", "server_cert_file": certificates.addressed.cert}
     fault = fault_of(**trusted, server_name="other.test", token=token)
     assert "Hostname Verification Check failed" in fault.problem
-    assert "--server-name" in fault.way_out
+    assert "--server-name" in fault.hint
 
 
 def test_an_address_that_is_not_in_the_certificate_wants_the_servers_name(mutual: str, trio: dict[str, str]) -> None:
     fault = fault_of(host=f"https://{mutual}", **trio)
     assert "Hostname Verification Check failed" in fault.problem
-    assert "--server-name" in fault.way_out
+    assert "--server-name" in fault.hint
 
 
 @pytest.mark.parametrize("plain", ["one_way", "mutual"])
 def test_a_plain_address_of_a_server_with_tls_is_told_to_take_https(plain: str, request: pytest.FixtureRequest) -> None:
     fault = fault_of(host=f"http://{request.getfixturevalue(plain)}")
     assert "Socket closed" in fault.problem
-    assert "https://" in fault.way_out
+    assert "https://" in fault.hint
 
 
 @pytest.mark.parametrize(
@@ -214,14 +214,14 @@ def test_one_wrong_file_of_mutual_tls_is_a_fault_of_the_address(
     files = {name: asdict(certificates)[of][part] for name, (of, part) in given.items()}
     fault = fault_of(**({"host": f"https://{mutual}", "server_name": NAME} | trio | files))
     assert told in fault.problem
-    assert "check the certificate files" in fault.way_out
+    assert "check the certificate files" in fault.hint
 
 
 def test_a_client_without_a_certificate_is_not_let_in(mutual: str, certificates: Certificates) -> None:
     one_way = {"server_cert_file": certificates.named.cert, "server_name": NAME}
     fault = fault_of(host=f"https://{mutual}", **one_way)
     assert "cannot be reached" in fault.problem
-    assert "check the certificate files" in fault.way_out
+    assert "check the certificate files" in fault.hint
 
 
 def test_the_command_compares_over_mutual_tls(mutual: str, trio: dict[str, str], tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_what_is_no_share_is_a_fault_before_the_load(text: str) -> None:
         parse_max_empty(text)
     (fault,) = find_faults(Settings.parse({"record": "", "max_empty": text}))
     assert fault.setting == "max_empty"
-    assert fault.way_out == "Write for example 1%."
+    assert fault.hint == "Write for example 1%."
 
 
 @pytest.mark.parametrize("rate", [0.0, 50.0])

@@ -109,8 +109,8 @@ def test_a_requirement_that_cannot_be_read_is_told_with_an_example(text: str, pr
     [fault] = caught.value.faults
     assert str(fault).startswith(f'--require "{text}": ')
     assert problem in fault.problem
-    assert example in fault.way_out
-    quoted = fault.way_out.split('"')[1]
+    assert example in fault.hint
+    quoted = fault.hint.split('"')[1]
     assert parse_requirement(quoted).text == quoted
 
 

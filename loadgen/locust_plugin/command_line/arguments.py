@@ -73,8 +73,8 @@ def check_defaults(defaults: Mapping[str, object]) -> None:
 def _find_fault(name: str, value: object) -> Fault | None:
     if name not in Settings.model_fields:
         close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-        way_out = f"Did you mean {close[0]}?" if close else "Remove it; `loadgen settings` lists all settings."
-        return Fault(name, "", "is no setting (in plug)", way_out)
+        hint = f"Did you mean {close[0]}?" if close else "Remove it; `loadgen settings` lists all settings."
+        return Fault(name, "", "is no setting (in plug)", hint)
     if Settings.model_fields[name].annotation is bool and not isinstance(value, bool):
         return Fault(name, str(value), "should be True or False (in plug)", "Write it without quotes.")
     given = {name: value if isinstance(value, bool | SecretStr) or name in TEXT_LISTS else as_text(value)}

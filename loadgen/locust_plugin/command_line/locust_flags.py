@@ -99,8 +99,8 @@ def _find_fault(wanted: Wanted) -> Fault | None:
             host = wanted.setting.removesuffix("port") + "host"
             return Fault(host, wanted.host, f"cannot be listened on ({reason})", "Give an address of this machine.")
         problem = f"cannot be listened on ({reason}), and {wanted.what}"
-        way_out = f"Stop the process that uses it, or give another --{wanted.setting.replace('_', '-')}."
-        return Fault(wanted.setting, str(wanted.port), problem, way_out)
+        hint = f"Stop the process that uses it, or give another --{wanted.setting.replace('_', '-')}."
+        return Fault(wanted.setting, str(wanted.port), problem, hint)
     return None
 
 
@@ -150,7 +150,7 @@ def _outputs(options: Namespace) -> Iterator[Fault]:
     for name, flag in FILES.items():
         path = getattr(options, name)
         if path and (fault := check_folder(Path(path).parent)):
-            yield fault._replace(setting=flag, value=path, way_out="Name a file in a folder that you may write to.")
+            yield fault._replace(setting=flag, value=path, hint="Name a file in a folder that you may write to.")
 
 
 def _certificates(options: Namespace) -> Iterator[Fault]:

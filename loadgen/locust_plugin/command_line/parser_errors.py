@@ -100,8 +100,8 @@ def _named(text: str, name: str) -> io.StringIO:
 
 def _unknown(key: str, value: object, known: list[str], file: str) -> Fault:
     close = difflib.get_close_matches(key.replace("_", "-"), [one for one in known if one[:1] != "-"], n=1)
-    way_out = f"Did you mean {close[0]}?" if close else "Remove it; `loadgen settings` lists all settings."
+    hint = f"Did you mean {close[0]}?" if close else "Remove it; `loadgen settings` lists all settings."
     secret = any(part in key.lower() for part in ("token", "password", "secret", "key"))
     return Fault(
-        key.removeprefix("--"), "" if secret else without_secret(str(value)), f"is no setting (in {file})", way_out
+        key.removeprefix("--"), "" if secret else without_secret(str(value)), f"is no setting (in {file})", hint
     )

@@ -23,8 +23,8 @@ def read_run(arguments: Sequence[str]) -> Settings:
     paths = get_locustfiles_locally(parse_locustfile_option(arguments))
     everyone = [kind for path in paths for kind in _load(path)]
     if not everyone:
-        way_out = "Derive one from loadgen.AsyncUser or loadgen.SyncUser, with a @task."
-        raise SettingsError([Fault("locustfile", ",".join(paths), "has no user class", way_out)])
+        hint = "Derive one from loadgen.AsyncUser or loadgen.SyncUser, with a @task."
+        raise SettingsError([Fault("locustfile", ",".join(paths), "has no user class", hint)])
     require_plug()
     options = get_parser().parse_args(arguments)
     settings = read_settings(options, options.host)

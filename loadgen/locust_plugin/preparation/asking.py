@@ -102,8 +102,8 @@ class Asking:
         users = (options.num_users or 1) if starts_now else None
         faults = find_faults(settings, self.everyone, users)
         if options.class_picker:
-            way_out = "Name the classes at the end of the command line instead."
-            faults.append(Fault("class_picker", "", "conflicts with a plan of phases", way_out))
+            hint = "Name the classes at the end of the command line instead."
+            faults.append(Fault("class_picker", "", "conflicts with a plan of phases", hint))
         try:
             classes, phases = cast(self.everyone, settings)
         except SettingsError as error:
@@ -168,8 +168,8 @@ class Asking:
         except SettingsError as error:
             raise SettingsError([*faults, *error.faults]) from None
         if settings.host.lower().startswith("unix:") and identify(settings.host) != identify(self.host):
-            way_out = "Give it where the process is started."
-            faults.append(Fault("host", settings.host, "is a path, which cannot be set from the page", way_out))
+            hint = "Give it where the process is started."
+            faults.append(Fault("host", settings.host, "is a path, which cannot be set from the page", hint))
         if faults:
             raise SettingsError(faults)
         return asked, settings
@@ -192,19 +192,19 @@ class Asking:
 
     def _refuse_changes(self, settings: Settings, activity: str) -> None:
         """Raise SettingsError where a form would change the run that is active."""
-        way_out = WAIT_FIRST if activity == "end" else STOP_FIRST
+        hint = WAIT_FIRST if activity == "end" else STOP_FIRST
         different = [name for name in Settings.model_fields if getattr(settings, name) != getattr(self._given, name)]
         faults = [
             Fault(
                 name,
                 "" if is_secret(Settings.model_fields[name]) else str(as_field(name, getattr(settings, name))),
                 "differs from the run that is active",
-                way_out,
+                hint,
             )
             for name in different
         ]
         if not faults and activity != "users":
-            faults = [Fault("mode", settings.mode, "cannot start while a run is active", way_out)]
+            faults = [Fault("mode", settings.mode, "cannot start while a run is active", hint)]
         if faults:
             raise SettingsError(faults)
 

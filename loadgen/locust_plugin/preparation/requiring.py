@@ -41,7 +41,7 @@ def find_unreachable(
             *_find_stage(one, kinds),
             *_find_level(one, settings, kinds, users, bursts=bursts),
         ]
-        found += [Fault("require", f'"{one.text}"', problem, way_out) for problem, way_out in problems]
+        found += [Fault("require", f'"{one.text}"', problem, hint) for problem, hint in problems]
     return found
 
 
@@ -61,8 +61,8 @@ def _find_operation(
         if not kinds and not close and NAME.fullmatch(one.operation):
             return  # it may be one that a locustfile declares
         corrected = one.text.replace(one.operation, close[0], 1) if close else ""
-        way_out = f'Did you mean "{corrected}"?' if close else f"Use one of {', '.join(known)}, or declare it."
-        yield f"is of {one.operation}, an operation that no client has and no user declares", way_out
+        hint = f'Did you mean "{corrected}"?' if close else f"Use one of {', '.join(known)}, or declare it."
+        yield f"is of {one.operation}, an operation that no client has and no user declares", hint
         return
     if one.figure == "recall" and one.operation != CHECKED:
         yield f"is of the recall of {one.operation}, and only searches have one", "Use search, or another figure."
@@ -100,8 +100,8 @@ def _find_stage(one: Requirement, kinds: Collection[type[Any]]) -> Iterator[Prob
     stages = sorted({stage for operation in own for stage in operation.stages})
     if own and one.part not in stages:
         known = f"It declares {join_some(stages)}." if stages else "It declares none."
-        way_out = f"{known} Use service for the time from the actual start, or declare the stage."
-        yield f"is of {one.part}, which is neither a variant of this run nor a stage of {one.operation}", way_out
+        hint = f"{known} Use service for the time from the actual start, or declare the stage."
+        yield f"is of {one.part}, which is neither a variant of this run nor a stage of {one.operation}", hint
 
 
 def _find_variant(
@@ -126,14 +126,14 @@ def _find_level(
 ) -> Iterator[Problem]:
     is_open = settings.arrival != "closed"
     if one.rate is not None and not is_open:
-        way_out = f"Use at {settings.concurrency[0]}, or --arrival poisson with --rate."
-        yield f"is at {one.rate:g}/s, and users who wait for their answer have no rate", way_out
+        hint = f"Use at {settings.concurrency[0]}, or --arrival poisson with --rate."
+        yield f"is at {one.rate:g}/s, and users who wait for their answer have no rate", hint
     elif one.concurrency is not None and is_open:
         rates = join_some([f"{rate:g}/s" for rate in settings.rate])
-        way_out = f"Use at {rates.replace(' and ', ' or ')}."
+        hint = f"Use at {rates.replace(' and ', ' or ')}."
         yield (
             f"is at {count_of(one.concurrency, 'user')}, and --arrival {settings.arrival} has arrivals per second",
-            way_out,
+            hint,
         )
     elif one.rate is not None and settings.rate and one.rate not in settings.rate:
         yield _no_level(one.rate, settings.rate, "--rate", "/s")

@@ -58,8 +58,8 @@ def find_closed_flags(options: Any) -> list[Fault]:
         return []
     problem = f"is for users who wait for their answer, and --arrival is {arrival}"
     flags = {"users": options.num_users, "spawn-rate": options.spawn_rate}
-    way_out = "Omit it: --rate sets the load, --max-in-flight the concurrency."
-    return [Fault(flag, str(value), problem, way_out) for flag, value in flags.items() if value is not None]
+    hint = "Omit it: --rate sets the load, --max-in-flight the concurrency."
+    return [Fault(flag, str(value), problem, hint) for flag, value in flags.items() if value is not None]
 
 
 def find_slow_start(options: Any) -> list[Fault]:
@@ -68,8 +68,8 @@ def find_slow_start(options: Any) -> list[Fault]:
     if not options.run_time or options.run_time > (users - 1) / rate:
         return []
     problem = f"ends before the last of {users} users starts at {rate:g}/s, when counting begins"
-    way_out = f"Give a longer --run-time, or --spawn-rate {users}."
-    return [Fault("run_time", f"{options.run_time:g}", problem, way_out)]
+    hint = f"Give a longer --run-time, or --spawn-rate {users}."
+    return [Fault("run_time", f"{options.run_time:g}", problem, hint)]
 
 
 def _not_open(kind: type[Any], arrival: str) -> Fault | None:
@@ -134,8 +134,8 @@ def _find_undeclarable(everyone: Sequence[type[Any]]) -> list[Fault]:
         try:
             names |= {one.name for one in kind.performs()}
         except ValueError as error:
-            way_out = 'Write for example operations = ("search", Operation("ask", stages=("generate",))).'
-            faults.append(Fault("user-classes", kind.__name__, f"declares operations, but {error}", way_out))
+            hint = 'Write for example operations = ("search", Operation("ask", stages=("generate",))).'
+            faults.append(Fault("user-classes", kind.__name__, f"declares operations, but {error}", hint))
     names |= {one.name for one in find_layer().operations}  # always known, whoever declares
     if len(names) > NAMES_AT_MOST:
         problem = f"have {len(names)} operations with those of the client, and a run may have {NAMES_AT_MOST}"

@@ -39,9 +39,9 @@ def find_ownership_faults(found: Found | None, settings: Settings, dataset: Data
         return [] if settings.fresh else find_differences(found.manifest, wanted, settings)
     if settings.overwrite:
         return []
-    way_out = "Use another --collection, or --overwrite to drop this one."
-    faults = [Fault("collection", settings.collection, "was not created by this tool and is left unchanged", way_out)]
+    hint = "Use another --collection, or --overwrite to drop this one."
+    faults = [Fault("collection", settings.collection, "was not created by this tool and is left unchanged", hint)]
     if found.dim != settings.dim:
         problem = f"collection '{settings.collection}' has dim {found.dim}"
-        faults.append(Fault("dim", str(settings.dim), problem, way_out))
+        faults.append(Fault("dim", str(settings.dim), problem, hint))
     return faults

@@ -286,5 +286,5 @@ class Lease:
 
 def find_faults(holders: list[Holder]) -> list[Fault]:
     """A fault for each conflicting holder."""
-    way_out = "Wait for it to end, or use another --collection. The lease of a killed run expires after a minute."
-    return [Fault("collection", holder.collection, f"is in use by {holder}", way_out) for holder in holders]
+    hint = "Wait for it to end, or use another --collection. The lease of a killed run expires after a minute."
+    return [Fault("collection", holder.collection, f"is in use by {holder}", hint) for holder in holders]

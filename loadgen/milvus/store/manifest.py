@@ -50,7 +50,7 @@ def find_differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], setting
     if not faults and kept["fingerprint"] != wanted["fingerprint"]:
         problem = f"was filled by loadgen {kept.get('version')} with different data (another numpy?)"
         faults.append(Fault("collection", settings.collection, problem, "Use another --collection, or --fresh"))
-    return [fault._replace(way_out=f"{fault.way_out} to reload it.") for fault in faults]
+    return [fault._replace(hint=f"{fault.hint} to reload it.") for fault in faults]
 
 
 def _follows_index_type(name: str, kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> bool:

@@ -177,11 +177,11 @@ def _leaving_nothing(collection: Collection, settings: Settings) -> Iterator[Non
         left = collection.undo()
         if left is None or not isinstance(error, Exception):
             raise
-        problem, way_out = describe_leftover(left, collection.name, settings)
+        problem, hint = describe_leftover(left, collection.name, settings)
         if isinstance(error, SettingsError):
-            raise SettingsError([*error.faults, Fault("collection", collection.name, problem, way_out)]) from error
+            raise SettingsError([*error.faults, Fault("collection", collection.name, problem, hint)]) from error
         told = str(error) if isinstance(error, StoreError) else explain_failure("prepare", settings, error)
-        raise StoreError(f"{told}. Collection '{collection.name}' {problem}. {way_out}") from error
+        raise StoreError(f"{told}. Collection '{collection.name}' {problem}. {hint}") from error
 
 
 def _is_usable(found: Found, collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> bool:

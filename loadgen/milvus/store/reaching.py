@@ -90,8 +90,8 @@ def _fault_of(settings: Settings, error: BaseException) -> Fault:
         problem = "is rejected by the server" if settings.token.get_secret_value() else "is required by the server"
         return Fault("token", "", problem, "Set LOADGEN_TOKEN to the token, or to user:password.")
     if settings.database and "database" in told:
-        way_out = "Create it first, or omit --database for the default one."
-        return Fault("database", settings.database, f"cannot be used ({words})", way_out)
+        hint = "Create it first, or omit --database for the default one."
+        return Fault("database", settings.database, f"cannot be used ({words})", hint)
     if status is grpc.StatusCode.DEADLINE_EXCEEDED or "timeout" in told:
         return _host_fault(settings, f"accepts a connection but did not answer within {CONNECT_SECONDS:g} s")
     if status is grpc.StatusCode.UNAVAILABLE:
@@ -102,15 +102,15 @@ def _fault_of(settings: Settings, error: BaseException) -> Fault:
 
 def _host_fault(settings: Settings, problem: str) -> Fault:
     tls = any((settings.ca_file, settings.server_cert_file, settings.host.lower().startswith("https:")))
-    way_out = "Start Milvus there, give another address, or none to start a server."
+    hint = "Start Milvus there, give another address, or none to start a server."
     if tls:
-        way_out += " With TLS, check the certificate files and --server-name as well."
+        hint += " With TLS, check the certificate files and --server-name as well."
     elif "Socket closed" in problem:
-        way_out += " If it speaks TLS, write https:// and name the certificate files."
+        hint += " If it speaks TLS, write https:// and name the certificate files."
     if proxy := name_proxy(settings):
         problem += f", {proxy}"
-        way_out += " To reach it without the proxy, add the host to no_proxy."
-    return Fault("host", without_secret(settings.host), problem, way_out)
+        hint += " To reach it without the proxy, add the host to no_proxy."
+    return Fault("host", without_secret(settings.host), problem, hint)
 
 
 def explain_failure(doing: str, settings: Settings, error: BaseException, step: str = "") -> str:

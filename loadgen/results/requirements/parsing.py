@@ -212,8 +212,8 @@ def _close(text: str, word: str, words: Sequence[str]) -> str:
 
 def _refuse(text: str, problem: str, figure: str = "", meant: str = "") -> NoReturn:
     example = EXAMPLES.get(figure, EXAMPLE)
-    way_out = f'Did you mean "{meant}"?' if meant else f'Write for example "{example}".'
-    raise SettingsError([Fault("require", f'"{text}"', problem, way_out)])
+    hint = f'Did you mean "{meant}"?' if meant else f'Write for example "{example}".'
+    raise SettingsError([Fault("require", f'"{text}"', problem, hint)])
 
 
 def parse_max_empty(text: str) -> float:
