@@ -3,9 +3,12 @@
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 SLOW = 5.0
 """A test that takes more seconds is asked only where no other executes the line."""
+BUDGET = 60.0
+"""Seconds for tests that execute the module, and not the line as far as coverage can see."""
 EVERYWHERE = "tests/unit/test_values.py::"
 """Tests that look at every class of the package; they execute no line of it."""
 
@@ -19,19 +22,26 @@ class Traces:
     """Lines by module and test."""
 
     def choose(self, module: str, source: str, line: int) -> list[str]:
-        """The tests for a mutant in this line, in the order in which to ask them; none where none executes it.
+        """The tests for a mutant in this line, in the order in which to ask them; none where none executes its module.
 
-        What importing executes, such as a constant or a default, is seen by whoever executes any of the module; where
-        nobody does, by all tests.
+        First those that execute the line, then others of the module, for `BUDGET` seconds: coverage does not see all
+        that greenlets execute, and what importing executes, such as a constant or a default, it sees once. Where nobody
+        executes a module that has no function, all tests are asked.
         """
         by_test = self.lines.get(module, {})
         statement = statement_at(source, line)
         running = self.in_order({test for test, lines in by_test.items() if not statement.lines.isdisjoint(lines)})
+        others = self.in_order(set(by_test) - set(running))
         if statement.is_in_function:
-            return running
+            return [*running, *self.within_budget(others)]
         everywhere = [test for test in self.seconds if test.startswith(EVERYWHERE)]
-        of_module = self.in_order(set(by_test)) or self.in_order(set(self.seconds))
-        return list(dict.fromkeys([*everywhere, *running, *of_module]))
+        others = others if by_test else self.in_order(set(self.seconds))
+        return list(dict.fromkeys([*everywhere, *running, *self.within_budget(others)]))
+
+    def within_budget(self, tests: list[str]) -> list[str]:
+        """As many of the first as take `BUDGET` seconds together."""
+        spent = accumulate(self.seconds[test] for test in tests)
+        return [test for test, seconds in zip(tests, spent, strict=True) if seconds <= BUDGET]
 
     def in_order(self, tests: set[str]) -> list[str]:
         """The fastest first, and the slow ones only where there are no others."""

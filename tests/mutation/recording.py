@@ -15,10 +15,11 @@ from tests.mutation.tree import start_inside
 Trace = dict[str, Any]
 """Of one test: its name, its seconds, whether it passed, and lines by module."""
 IRRELEVANT = (
-    "corpus", "dashboards", "house", "image_file", "lowest", "mutation", "page", "patches", "ports", "readme",
+    "aa", "corpus", "dashboards", "house", "image_file", "lowest", "mutation", "page", "patches", "ports", "readme",
     "server_launch", "server_ports", "server_texts", "server_unpacking",
 )  # fmt: skip
-"""Files of tests about something else than the mutated folders."""
+"""Files of tests about something else than the mutated folders. Those of `aa` compare equal sides over and over: that
+takes minutes, and other tests execute all that they do."""
 
 
 def record_traces(packages: Path) -> Traces:

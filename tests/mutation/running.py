@@ -8,7 +8,7 @@ from typing import Any
 from tests.mutation.choosing import Traces
 from tests.mutation.mutants import Mutant
 from tests.mutation.places import ROOT
-from tests.mutation.tree import start_inside, written
+from tests.mutation.tree import compile_tree, start_inside, written
 
 FIRST = 25
 """The fastest tests run first, by themselves: importing their few files takes less time than importing all."""
@@ -39,6 +39,7 @@ class Result:
 
 def run_mutants(mutants: Iterable[Mutant], traces: Traces) -> Iterator[Result]:
     """What becomes of each, one at a time."""
+    compile_tree()
     with start_inside("tests.mutation.server") as server:
         assert server.stdin is not None
         assert server.stdout is not None

@@ -20,6 +20,14 @@ def copy_tree() -> None:
     shutil.copytree(ROOT, TREE, ignore=LEFT_OUT, symlinks=True)
 
 
+def compile_tree() -> None:
+    """Have the copy compiled once, tests with their asserts too: mutants find it and compile only themselves."""
+    with start_inside("pytest", "tests/unit", "--collect-only", "-q", keep_compiled=True) as done:
+        done.communicate()
+    if done.returncode:
+        raise SystemExit("The tests of the copy cannot be imported.")
+
+
 @contextlib.contextmanager
 def written(module: str, source: str) -> Iterator[None]:
     """Have another source in this module of the copy for a while."""
