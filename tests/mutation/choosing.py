@@ -7,8 +7,8 @@ from itertools import accumulate
 
 SLOW = 5.0
 """A test that takes more seconds is asked only where no other executes the line."""
-BUDGET = 60.0
-"""Seconds for tests that execute the module, and not the line as far as coverage can see."""
+BUDGET = 45.0
+"""Seconds for all tests of one mutant, as long as they take unchanged. What so many do not notice, no other does."""
 EVERYWHERE = "tests/unit/test_values.py::"
 """Tests that look at every class of the package; they execute no line of it."""
 
@@ -24,24 +24,24 @@ class Traces:
     def choose(self, module: str, source: str, line: int) -> list[str]:
         """The tests for a mutant in this line, in the order in which to ask them; none where none executes its module.
 
-        First those that execute the line, then others of the module, for `BUDGET` seconds: coverage does not see all
-        that greenlets execute, and what importing executes, such as a constant or a default, it sees once. Where nobody
-        executes a module that has no function, all tests are asked.
+        First those that execute the line, then others of the module: coverage does not see all that greenlets execute,
+        and what importing executes, such as a constant or a default, it sees once. Where nobody executes a module that
+        has no function, all tests are asked. As many are asked as take `BUDGET` seconds together.
         """
         by_test = self.lines.get(module, {})
         statement = statement_at(source, line)
         running = self.in_order({test for test, lines in by_test.items() if not statement.lines.isdisjoint(lines)})
         others = self.in_order(set(by_test) - set(running))
         if statement.is_in_function:
-            return [*running, *self.within_budget(others)]
+            return self.within_budget([*running, *others])
         everywhere = [test for test in self.seconds if test.startswith(EVERYWHERE)]
         others = others if by_test else self.in_order(set(self.seconds))
-        return list(dict.fromkeys([*everywhere, *running, *self.within_budget(others)]))
+        return self.within_budget(list(dict.fromkeys([*everywhere, *running, *others])))
 
     def within_budget(self, tests: list[str]) -> list[str]:
         """As many of the first as take `BUDGET` seconds together."""
         spent = accumulate(self.seconds[test] for test in tests)
-        return [test for test, seconds in zip(tests, spent, strict=True) if seconds <= BUDGET]
+        return [test for test, seconds in zip(tests, spent, strict=True) if seconds <= BUDGET] or tests[:1]
 
     def in_order(self, tests: set[str]) -> list[str]:
         """The fastest first, and the slow ones only where there are no others."""

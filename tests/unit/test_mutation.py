@@ -5,7 +5,7 @@ import pytest
 from tests.mutation.choosing import Traces, statement_at
 from tests.mutation.exclusions import find_exclusions
 from tests.mutation.mutants import share_out
-from tests.mutation.running import FIRST, KILLED, SPARE, SURVIVED, TIMEOUT, UNSEEN, try_tests
+from tests.mutation.running import KILLED, PARTS, SPARE, SURVIVED, TIMEOUT, UNSEEN, try_tests
 
 SOURCE = """\
 from typing import TYPE_CHECKING
@@ -91,11 +91,11 @@ def test_a_sample_is_shared_out_by_size_to_the_last_one() -> None:
 @pytest.mark.parametrize(
     ("answers", "number", "fate"),
     [
-        (["passed", "passed"], FIRST + 2, SURVIVED),
-        (["passed", "failed"], FIRST + 2, KILLED),
-        (["failed"], FIRST + 2, KILLED),
+        (["passed", "passed"], PARTS[0] + 2, SURVIVED),
+        (["passed", "failed"], PARTS[0] + 2, KILLED),
+        (["failed"], PARTS[0] + 2, KILLED),
         (["timeout"], 3, TIMEOUT),
-        (["passed"], FIRST, SURVIVED),
+        (["passed"], PARTS[0], SURVIVED),
         ([], 0, UNSEEN),
     ],
 )
@@ -109,7 +109,7 @@ def test_a_mutant_is_killed_by_the_first_failure_or_by_time(answers: list[str], 
         return next(given)
 
     assert try_tests(tests, Traces(dict.fromkeys(tests, 2.0), {}), run) == fate
-    assert [size for size, _ in asked] == [FIRST, number - FIRST][: len(answers)] if number >= FIRST else True
+    assert [size for size, _ in asked] == [min(number, PARTS[0]), number - PARTS[0]][: len(answers)]
     assert all(seconds == SPARE + 6.0 * size for size, seconds in asked)
 
 

@@ -85,7 +85,8 @@ def test_a_look_at_a_folder_makes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_look_finds_a_folder_that_may_not_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)  # root would be let in everywhere
+    # Root would be let in everywhere.
+    monkeypatch.setattr(os, "access", lambda path, how: path != tmp_path or not how & os.W_OK)
     fault = check_folder(tmp_path / "runs")
     assert fault is not None
     assert (fault.setting, fault.problem) == ("record", "cannot be written to (Permission denied)")
