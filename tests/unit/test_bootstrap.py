@@ -10,13 +10,13 @@ from loadgen.results import bootstrap
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, resample, spread
 
 
-def phase(number: int, slices: int = 10) -> SlicedPhase:
-    """About 20 operations of about 10 ms a second, and two of 20 ms."""
+def phase(number: int, slices: int = 10, more: int = 0) -> SlicedPhase:
+    """About 20 operations of about 10 ms a second and `more`, and two of 20 ms."""
     pieces = []
     for place in range(slices):
         base = 9216 + 128 * ((3 * place + number) % 5)
         times = Counter({base: 12, base + 1280: 6 + (place + number) % 3, 20480: 2})
-        pieces.append(SliceStats(1.0, 20 + (place * 7 + number) % 6, times))
+        pieces.append(SliceStats(1.0, 20 + (place * 7 + number) % 6 + more, times))
     return SlicedPhase("sync", tuple(pieces))
 
 
@@ -52,6 +52,13 @@ def test_a_seed_gives_the_same_spread_of_few_phases() -> None:
     ]
     assert found.base == pytest.approx(np.array([3.10454646, -4.62801244, -3.87720215]), abs=1e-8)
     assert found.chances == pytest.approx(np.array(chances), abs=1e-9)
+
+
+def test_what_the_slices_explain_of_the_scatter_is_not_noise_between_phases() -> None:
+    phases = [phase(number, more=more) for number, more in enumerate((0, 4, 1, 6))]
+    found = spread(two_sides(4), phases, np.random.default_rng(7), PhaseNoise(), 3)
+    expected = [0.07902662009357853, 0.1394227981899926, -0.025097140372938587, -0.17823572655282316]
+    assert found.chances[0] == pytest.approx(np.array(expected), abs=1e-9)
 
 
 def test_of_many_phases_each_has_fewer_replicates_and_the_spread_is_that_of_all(
