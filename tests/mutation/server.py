@@ -17,7 +17,8 @@ import pytest
 
 LIBRARIES = (
     "hdrh.histogram", "hypothesis.strategies", "jinja2", "llama_index.vector_stores.milvus", "locust.main",
-    "matplotlib.backends.backend_svg", "matplotlib.figure", "numpy", "prometheus_client", "psutil", "pydantic", "pymilvus", "rich.table", "yaml",
+    "matplotlib.backends.backend_svg", "matplotlib.figure", "numpy", "prometheus_client", "psutil",
+    "pydantic", "pymilvus", "rich.table", "yaml",
 )  # fmt: skip
 QUIET = ("-q", "-x", "-p", "no:xdist", "-p", "no:cacheprovider", "--no-header", "--tb=short")
 NO_TESTS = 5

@@ -279,3 +279,11 @@ def test_a_key_that_schema_4_did_not_have_is_not_thrown_away(tmp_path: Path) -> 
     path, values = as_schema_4(tmp_path)
     path.write_text(json.dumps(values | {"task_errors_outside": [{"mode": "sync"}]}))
     assert "task_errors_outside[0].error is missing" in error_of(path)
+
+
+def test_what_schema_4_counted_outside_of_phases_is_of_the_variant_of_its_mode(tmp_path: Path) -> None:
+    path, values = as_schema_4(tmp_path)
+    outside = [{"mode": "async", "operation": "search", "outcomes": {"ok": 7}}]
+    path.write_text(json.dumps(values | {"outside": outside}))
+    (found,) = read_record(path).outside
+    assert (found.variant, found.operation, found.totals) == ("async", "search", {Outcome.OK: 7})
