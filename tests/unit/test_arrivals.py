@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -87,7 +87,7 @@ class Open:
             outlast=lambda wait: wait(self.waits),
             ledger=SimpleNamespace(offer=lambda *given: self.offers.append(given)),
         )
-        self.arrivals = Arrivals(SimpleNamespace(user_classes=kinds), self.state, lambda: self.is_running)
+        self.arrivals = Arrivals(SimpleNamespace(user_classes=kinds), cast("Any", self.state), lambda: self.is_running)
 
     def count_missing(self, phase: Phase) -> int:
         return self.time.run(lambda: self.arrivals.count_missing(phase))

@@ -1,5 +1,7 @@
 """Connections of both sides are compared by process, and records keep shares and counts within what they can be."""
 
+from typing import Any
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,7 +29,7 @@ def test_a_variant_with_more_connections_has_as_many_more_in_each_process(of_asy
     ("kind", "least", "most", "beyond"), [(Count, 0, 2**53, 2**53 + 1), (Share, 0.0, 1.0, 1.01), (Count, 0, 1, -1)]
 )
 def test_a_record_has_counts_that_json_can_hold_and_shares_of_at_most_all(
-    kind: object, least: float, most: float, beyond: float
+    kind: Any, least: float, most: float, beyond: float
 ) -> None:
     adapter: TypeAdapter[float] = TypeAdapter(kind)
     assert [adapter.validate_python(value) for value in (least, most)] == [least, most]
