@@ -17,12 +17,13 @@ PYTEST_PROCESSES ?= 5
 # These compute all the time.
 UNIT_PROCESSES ?= 2
 BENCH_FLAGS ?=
+MUTANTS_FLAGS ?=
 IMAGE ?= localhost/milvus-loadgen:0.1.0
 BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v buildah),buildah build,docker build))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check lowest format docs pictures chart-schema dashboards monitoring bench lock image image-test build clean distclean
+.PHONY: help env demo test unit check lowest mutants format docs pictures chart-schema dashboards monitoring bench lock image image-test build clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +59,10 @@ check: $(READY) ## style, types and the floors of the house
 # In an environment of its own in build/lowest, which a second call finds again.
 lowest: $(READY) ## compare both modes with the lowest versions that pyproject.toml allows
 	$(BIN)/python -m tests.lowest
+
+# MUTANTS_FLAGS="--sample 50 --seed 2" tries others, MUTANTS_FLAGS=--survivors those again that survived the last run.
+mutants: $(READY) ## break the code in 300 small ways, one at a time, and list those that no unit test notices
+	$(BIN)/python -m tests.mutation $(MUTANTS_FLAGS)
 
 format: $(READY) ## put the code into the house's style
 	$(BIN)/ruff check --fix

@@ -25,7 +25,7 @@ class Arrivals:
         self._process_state = process_state
         self._is_running = is_running
         self._dispatcher: Dispatcher | None = None
-        self._phase = (-1, 0)
+        self._phase: tuple[int, int] | None = None
 
     @property
     def in_flight(self) -> int:

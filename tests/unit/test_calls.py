@@ -59,6 +59,7 @@ def test_the_first_answer_counts(caller: Caller) -> None:
     [
         ("x", Answer("one", 1, 5)),
         ("a", Answer("earlier", 1, 5)),
+        ("a", Answer("two", 1, 5)),
         ("a", Answer("one", 2, 5)),
         ("a", Answer("one", 0, 5)),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadgen.measure.errors import describe_error
+from loadgen.measure.errors import KINDS, OTHER, ErrorKind, TaskErrors, describe_error
 
 
 class SpeechlessError(Exception):
@@ -27,3 +27,14 @@ class SpeechlessError(Exception):
 )
 def test_an_exception_is_said_in_its_words_or_with_its_type(error: BaseException, words: str) -> None:
     assert describe_error(error) == words
+
+
+def test_the_first_32_kinds_are_counted_apart_and_all_others_together() -> None:
+    assert KINDS == 32
+    kinds = [ErrorKind("ValueError", f"search.py:{line}") for line in range(34)]
+    errors = TaskErrors()
+    for kind in (*kinds, kinds[0], kinds[33]):
+        errors.add("sync", kind)
+    expected = [("sync", kinds[0], 2), *(("sync", kind, 1) for kind in kinds[1:32]), ("sync", OTHER, 3)]
+    assert list(errors) == expected
+    assert errors.total == 36

@@ -179,3 +179,10 @@ def test_a_message_of_a_later_version_may_say_more() -> None:
 def test_what_an_agent_says_is_no_command(message: Message) -> None:
     assert isinstance(decode(travelled(message)), FromAgent)
     assert not isinstance(decode(travelled(message)), Command)
+
+
+@pytest.mark.parametrize("kind", get_args(Command), ids=lambda kind: NAMES[kind])
+def test_a_command_that_was_not_sent_has_no_run_and_the_number_0(kind: type[Any]) -> None:
+    defaults = {one.name: one.default for one in fields(kind)}
+    assert defaults["run_id"] in ("", MISSING)
+    assert defaults.get("sequence", 0) in (0, MISSING)

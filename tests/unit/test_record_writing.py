@@ -85,7 +85,8 @@ def test_a_look_at_a_folder_makes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_look_finds_a_folder_that_may_not_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)  # root would be let in everywhere
+    # Root would be let in everywhere.
+    monkeypatch.setattr(os, "access", lambda path, how: path != tmp_path or not how & os.W_OK)
     fault = check_folder(tmp_path / "runs")
     assert fault is not None
     assert (fault.setting, fault.problem) == ("record", "cannot be written to (Permission denied)")
@@ -278,3 +279,11 @@ def test_a_key_that_schema_4_did_not_have_is_not_thrown_away(tmp_path: Path) -> 
     path, values = as_schema_4(tmp_path)
     path.write_text(json.dumps(values | {"task_errors_outside": [{"mode": "sync"}]}))
     assert "task_errors_outside[0].error is missing" in error_of(path)
+
+
+def test_what_schema_4_counted_outside_of_phases_is_of_the_variant_of_its_mode(tmp_path: Path) -> None:
+    path, values = as_schema_4(tmp_path)
+    outside = [{"mode": "async", "operation": "search", "outcomes": {"ok": 7}}]
+    path.write_text(json.dumps(values | {"outside": outside}))
+    (found,) = read_record(path).outside
+    assert (found.variant, found.operation, found.totals) == ("async", "search", {Outcome.OK: 7})

@@ -122,6 +122,8 @@ def test_runs_of_the_same_speed_give_a_false_alarm_in_at_most_one_of_twenty() ->
         ((1.2, 1.1, 1.3), False, Word.REGRESSION),
         ((1.2, 1.1, 1.3), True, Word.IMPROVEMENT),
         ((0.8, 0.6, 1.01), True, Word.NONE),
+        ((0.8, 0.6, 1.0), True, Word.NONE),
+        ((1.2, 1.0, 1.4), True, Word.NONE),
         ((0.96, 0.93, 0.99), True, Word.WITHIN),
     ],
 )

@@ -1,0 +1,82 @@
+"""The numbers of the bootstrap: the same seed gives the same interval in every version, whatever is made faster."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from loadgen.measure.slices import SliceStats
+from loadgen.results import bootstrap
+from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, resample, spread
+
+
+def phase(number: int, slices: int = 10, more: int = 0) -> SlicedPhase:
+    """About 20 operations of about 10 ms a second and `more`, and two of 20 ms."""
+    pieces = []
+    for place in range(slices):
+        base = 9216 + 128 * ((3 * place + number) % 5)
+        times = Counter({base: 12, base + 1280: 6 + (place + number) % 3, 20480: 2})
+        pieces.append(SliceStats(1.0, 20 + (place * 7 + number) % 6 + more, times))
+    return SlicedPhase("sync", tuple(pieces))
+
+
+def two_sides(phases: int) -> np.ndarray:
+    return np.column_stack([np.ones(phases), [0.0] * (phases // 2) + [1.0] * (phases // 2)])
+
+
+def test_a_seed_draws_the_same_replicates_of_a_phase() -> None:
+    expected = [
+        [3.09557761, -4.62814885, -3.87719906],
+        [3.04588427, -4.62478352, -3.87719906],
+        [3.08471182, -4.62782276, -3.87720645],
+        [3.12231762, -4.62434997, -3.87721383],
+    ]
+    assert resample(phase(0), np.random.default_rng(7), 3) == pytest.approx(np.array(expected), abs=1e-8)
+
+
+def test_slices_of_a_long_phase_are_added_up_to_600_at_most() -> None:
+    expected = [
+        [3.11351531, -4.62787602, -3.87720524],
+        [3.11351531, -4.62782139, -3.87720524],
+        [3.11351531, -4.62793139, -3.87720524],
+    ]
+    assert resample(phase(0, 1500), np.random.default_rng(7), 2) == pytest.approx(np.array(expected), abs=1e-8)
+
+
+def test_a_seed_gives_the_same_spread_of_few_phases() -> None:
+    found = spread(two_sides(4), [phase(number) for number in range(4)], np.random.default_rng(7), PhaseNoise(), 3)
+    chances = [
+        [2.22044587e-02, 7.29718070e-02, -6.31601128e-02, -1.10382439e-01],
+        [1.36376810e-04, -1.19049781e-02, -1.06003703e-02, -1.51651827e-02],
+        [-3.09051003e-06, -8.49629553e-02, 4.80261623e-03, -2.53550629e-02],
+    ]
+    assert found.base == pytest.approx(np.array([3.10454646, -4.62801244, -3.87720215]), abs=1e-8)
+    assert found.chances == pytest.approx(np.array(chances), abs=1e-9)
+
+
+def test_what_the_slices_explain_of_the_scatter_is_not_noise_between_phases() -> None:
+    phases = [phase(number, more=more) for number, more in enumerate((0, 4, 1, 6))]
+    found = spread(two_sides(4), phases, np.random.default_rng(7), PhaseNoise(), 3)
+    expected = [0.07902662009357853, 0.1394227981899926, -0.025097140372938587, -0.17823572655282316]
+    assert found.chances[0] == pytest.approx(np.array(expected), abs=1e-9)
+
+
+def test_of_many_phases_each_has_fewer_replicates_and_the_spread_is_that_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def counted(one: SlicedPhase, rng: np.random.Generator, replicates: int) -> np.ndarray:
+        asked.append(replicates)
+        return resample(one, rng, replicates)
+
+    monkeypatch.setattr(bootstrap, "resample", counted)
+    found = spread(two_sides(70), [phase(number) for number in range(70)], np.random.default_rng(7), PhaseNoise(), 2000)
+    assert asked == [64 * 2000 // 70] * 70
+    interval = np.quantile(found.chances, [0.025, 0.5, 0.975], axis=1).T
+    expected = [
+        [-1.31031345e-02, -2.55103736e-04, 1.28755228e-02],
+        [-6.13309887e-03, 3.67674076e-05, 6.17496539e-03],
+        [-5.50099705e-03, 5.17125232e-05, 5.54474355e-03],
+    ]
+    assert interval == pytest.approx(np.array(expected), abs=1e-9)
