@@ -32,6 +32,8 @@ from loadgen.users import ProcessState
 
 CONNECTED_WITHIN = 15
 """Seconds."""
+NOTICED_WITHIN = 2
+"""Seconds after which the end of an embedded server is known for certain."""
 
 logger = logging.getLogger("loadgen")
 
@@ -73,24 +75,33 @@ class Resources:
         """
 
         def work() -> Settings:
-            if not settings.host and (self._server is None or not self._server.running):
-                self._server = start_server(settings.embedded, tell=self._tell)
-            address = settings.host or (self._server.uri if self._server else "")
-            addressed = settings.model_copy(update={"host": address})
-            self._end_leases()
-            self._leases = []
-            variants = [own for _, own in _settings_by_variant(addressed).values()]
-            dataset = Dataset(addressed)
-            for own in {one.collection: one for one in reversed(variants)}.values():
-                self._prepare_collection(own, dataset, writes=writes)
-            self.ground_truths = find_ground_truths(variants, dataset)
-            return addressed
+            try:
+                return self._prepare(settings, writes=writes)
+            except StoreError:
+                if settings.host or self._server is None or not self._server.ends_within(NOTICED_WITHIN):
+                    raise
+            self._tell("The embedded server has ended; starting another.")
+            return self._prepare(settings, writes=writes)
 
         try:
             return run_in_thread(work)
         except BaseException:
             self.release()
             raise
+
+    def _prepare(self, settings: Settings, *, writes: bool) -> Settings:
+        if not settings.host and (self._server is None or not self._server.running):
+            self._server = start_server(settings.embedded, tell=self._tell)
+        address = settings.host or (self._server.uri if self._server else "")
+        addressed = settings.model_copy(update={"host": address})
+        self._end_leases()
+        self._leases = []
+        variants = [own for _, own in _settings_by_variant(addressed).values()]
+        dataset = Dataset(addressed)
+        for own in {one.collection: one for one in reversed(variants)}.values():
+            self._prepare_collection(own, dataset, writes=writes)
+        self.ground_truths = find_ground_truths(variants, dataset)
+        return addressed
 
     def _prepare_collection(self, settings: Settings, dataset: Dataset, *, writes: bool) -> None:
         lease = None

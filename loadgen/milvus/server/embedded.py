@@ -54,6 +54,13 @@ class EmbeddedServer:
         """True until the server ends, by itself or by `stop`. Always False in a forked child."""
         return self._line is not None and self._guardian.poll() is None
 
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for the end of the server, and return whether it came: `running` sees it a moment after the fact."""
+        end = time.perf_counter() + seconds
+        while self.running and time.perf_counter() < end:
+            self._pause()
+        return not self.running
+
     def stop(self, *, keep: bool = False) -> None:
         """End the server and wait for it, for a few seconds at most; idempotent. `keep` keeps a temporary folder."""
         with self._lock:
@@ -63,10 +70,13 @@ class EmbeddedServer:
             with contextlib.suppress(OSError):
                 os.write(line, KEEP + END if keep else END)
             os.close(line)
-            pause = threading.Event()  # time.sleep may be gevent's, which leaves a hub in each thread that calls it
             end = time.perf_counter() + GRACE + 0.5  # by then the server is gone, though perhaps not yet a large folder
             while self._guardian.poll() is None and time.perf_counter() < end:
-                pause.wait(0.02)
+                self._pause()
+
+    @staticmethod
+    def _pause() -> None:
+        threading.Event().wait(0.02)  # time.sleep may be gevent's, which leaves a hub in each thread that calls it
 
     def leave(self) -> None:
         """In a forked child: leave the server to the parent."""
