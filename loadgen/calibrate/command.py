@@ -13,7 +13,7 @@ from loadgen.calibrate import SECONDS
 from loadgen.text.plain_text import lines
 
 if TYPE_CHECKING:
-    from loadgen.calibrate.driving import Driver
+    from loadgen.calibrate.driver import Driver
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 LONGEST = 600.0
@@ -59,7 +59,7 @@ def _seconds(text: str) -> float:
 
 def calibrate(given: argparse.Namespace) -> int:
     """Measure and print. Returns 0, even if a target is missed; 1 if measuring failed, 130 after Ctrl-C."""
-    from loadgen.calibrate.driving import CalibrationError, Driver
+    from loadgen.calibrate.driver import CalibrationError, Driver
     from loadgen.milvus.server import ServerError, start_server
     from loadgen.milvus.server.delaying import DelayingServer
     from loadgen.settings.model import Settings
@@ -91,7 +91,7 @@ def calibrate(given: argparse.Namespace) -> int:
 
 def _compare_with_known(given: argparse.Namespace, driver: "Driver") -> Callable[[], object]:
     """Measure known delays; returns what prints the result."""
-    from loadgen.calibrate.driving import drive_all
+    from loadgen.calibrate.driver import drive_all
     from loadgen.calibrate.plan import make_plan
     from loadgen.calibrate.showing import as_json, show
 

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from rich.table import Table
 
-from loadgen.calibrate.driving import Found
+from loadgen.calibrate.driver import Found
 from loadgen.calibrate.targets import PERCENTS, Target, find_targets
 from loadgen.text.plain_text import new_console
 

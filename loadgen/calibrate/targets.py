@@ -7,10 +7,10 @@ from statistics import fmean
 
 import numpy as np
 
-from loadgen.calibrate.driving import Found
+from loadgen.calibrate.driver import Found
 from loadgen.calibrate.plan import RATE, STOP_RATE
 from loadgen.measure.sample import Mode
-from loadgen.users.pacing import Pace, Share, offsets
+from loadgen.users.arrival_schedule import Pace, Share, offsets
 
 NEAR_SECONDS, NEAR_SHARE = 0.001, 0.03
 """A time is near another one within 1 ms, or within 3 %."""

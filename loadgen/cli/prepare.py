@@ -34,8 +34,8 @@ def add_prepare(commands: Any) -> None:
 
 def _prepare(given: argparse.Namespace) -> int:
     """Exit code 0: the collection contains exactly the data; 2: it cannot; 130: interrupted."""
-    from loadgen.runtime.guarding import describe
     from loadgen.runtime.patching import ensure_unpatched
+    from loadgen.runtime.start_errors import describe
 
     ensure_unpatched()
     try:
@@ -56,7 +56,7 @@ def _prepare(given: argparse.Namespace) -> int:
 def _run(arguments: Sequence[str], wait: float) -> int:
     """Work on a thread, so this one can receive signals. Raises SettingsError, RuntimeError, KeyboardInterrupt."""
     from loadgen.locust_plugin.command_line.reading import read_run
-    from loadgen.runtime.leaving import leave
+    from loadgen.runtime.early_exit import leave
 
     for number in (signal.SIGINT, signal.SIGTERM):  # process 1 of a container would ignore them
         signal.signal(number, _interrupt)
@@ -107,7 +107,7 @@ def await_server(settings: "Settings", seconds: float, look: "Callable[[Settings
 def _load(settings: "Settings", shield: threading.Lock) -> None:
     from loadgen.datasets import Dataset
     from loadgen.milvus.store import Lease, prepare
-    from loadgen.runtime.leaving import before_leaving
+    from loadgen.runtime.early_exit import before_leaving
 
     lease = Lease(settings, "prepares the data", _say)
     before_leaving(lease.release)

@@ -8,8 +8,8 @@ from loadgen.control.messages import ShareFrom
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause
 from loadgen.users import ProcessState
+from loadgen.users.arrival_schedule import Share
 from loadgen.users.dispatcher import Dispatcher, Turn
-from loadgen.users.pacing import Share
 
 LOOK = 0.01
 """Seconds between two checks of a condition."""

@@ -8,7 +8,6 @@ from time import perf_counter, time
 from loadgen.control.agents import ANSWER_WITHIN, LOOK, Agents
 from loadgen.control.closed import ClosedPhases
 from loadgen.control.errors import AgentError, PlanBrokenError
-from loadgen.control.gathering import Gathering
 from loadgen.control.link import Link
 from loadgen.control.messages import (
     Announce,
@@ -21,10 +20,11 @@ from loadgen.control.messages import (
     Report,
     Stop,
 )
+from loadgen.control.rate_split import Splitting
+from loadgen.control.report_collection import ReportCollector
 from loadgen.control.run import Host, PhaseDisplay, Run, find_grace, log_lacking
-from loadgen.control.splitting import Splitting
 from loadgen.control.states import State, StateMachine
-from loadgen.control.supervising import Supervisor
+from loadgen.control.supervisor import Supervisor
 from loadgen.measure.ledger import Counted
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause, spawn
@@ -54,7 +54,7 @@ class Coordinator:
         self._awaited = ""
         """What a run of one mode still waits for before counting; empty once it counts."""
         self._closed = ClosedPhases(self.agents)
-        self._gathering = Gathering(self.agents, ledger)
+        self._gathering = ReportCollector(self.agents, ledger)
         parts = (self.agents, self._closed, self._gathering)
         self._supervisor = Supervisor(link, parts, ledger, host, self.end_early)
         self._watching = spawn(self._supervisor.watch, lambda: self.state)

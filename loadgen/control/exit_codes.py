@@ -3,7 +3,7 @@
 import signal
 from dataclasses import dataclass
 
-from loadgen.runtime.guarding import CANNOT_START
+from loadgen.runtime.start_errors import CANNOT_START
 
 COMPLETE, SHORT_OF = 0, 1
 INTERRUPTED = 128

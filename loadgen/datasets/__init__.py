@@ -1,7 +1,7 @@
 """Test data: seeded vectors, rows, queries and fresh rows, and their exact nearest neighbours."""
 
-from loadgen.datasets.agreement import Answer, find_difference
-from loadgen.datasets.inserts import InsertStream
+from loadgen.datasets.answer_comparison import Answer, find_difference
+from loadgen.datasets.insert_stream import InsertStream
 from loadgen.datasets.neighbour_cache import cached_neighbours, default_folder
 from loadgen.datasets.neighbours import GroundTruth, Rows, count_checked, find_neighbours
 from loadgen.datasets.recall_checks import Checks

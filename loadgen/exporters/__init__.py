@@ -6,7 +6,7 @@ A scrape makes its families from plain lists of numbers; a sample costs a few ad
 from loadgen.exporters.counting import Exporter, Role
 from loadgen.exporters.families import new_registry
 from loadgen.exporters.series import Kind
+from loadgen.exporters.service_discovery import Targets
 from loadgen.exporters.serving import Endpoint, serve
-from loadgen.exporters.targets import Targets
 
 __all__ = ["Endpoint", "Exporter", "Kind", "Role", "Targets", "new_registry", "serve"]

@@ -2,7 +2,7 @@
 
 `#1730` is https://github.com/locustio/locust/issues/1730. Where no issue is known, the version is the one in which the
 behaviour was seen. What has to work where this module cannot be imported stands elsewhere: `runtime/patching.py` keeps
-gevent's patches away (#2250), `runtime/guarding.py` has Locust's failed starts end with 2 (no upstream issue known,
+gevent's patches away (#2250), `runtime/start_errors.py` has Locust's failed starts end with 2 (no upstream issue known,
 2.47), `users/listeners.py` calls all listeners of an event whatever one of them raises (#1461).
 """
 

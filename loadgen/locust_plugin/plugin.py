@@ -12,35 +12,35 @@ from typing import Any, TextIO
 from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterRunner, WorkerRunner
 
 from loadgen.control.agent import Agent
-from loadgen.control.merged import MergedLedger
+from loadgen.control.merged_ledger import MergedLedger
 from loadgen.locust_plugin.command_line.arguments import add_arguments, find_unknown, read_settings
 from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
-from loadgen.locust_plugin.coordination.conducting import PlanConductor, RunHost, make_coordinator
 from loadgen.locust_plugin.coordination.links import deliver, send_stats
-from loadgen.locust_plugin.coordination.worker_side import WorkerSide
+from loadgen.locust_plugin.coordination.phase_conductor import PlanConductor, RunHost, make_coordinator
+from loadgen.locust_plugin.coordination.worker import WorkerSide
 from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.display.terminal import find_handlers
-from loadgen.locust_plugin.ending import Ending
-from loadgen.locust_plugin.metering import Metering
+from loadgen.locust_plugin.metrics_endpoint import MetricsEndpoint
 from loadgen.locust_plugin.patches import stop_test
-from loadgen.locust_plugin.preparation.asking import Asking
 from loadgen.locust_plugin.preparation.resources import Resources
 from loadgen.locust_plugin.preparation.run_plan import operations_of
-from loadgen.locust_plugin.preparation.starting import Starting
+from loadgen.locust_plugin.preparation.run_request import RunRequest
+from loadgen.locust_plugin.preparation.run_start import RunStarter
 from loadgen.locust_plugin.process import Interrupt, adopt_runner, ignore_signals, prepare_runners
 from loadgen.locust_plugin.request_event import RequestEvent
+from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.locust_plugin.web.page import dress_page
 from loadgen.measure.errors import describe_error
 from loadgen.measure.health import Beat
 from loadgen.measure.ledger import Counted, Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Sample
-from loadgen.runtime.guarding import CANNOT_START
+from loadgen.runtime.early_exit import leave
 from loadgen.runtime.hub import ENDING, HubQueue
-from loadgen.runtime.leaving import leave
 from loadgen.runtime.loop import LoopThread
 from loadgen.runtime.pulse import Pulse
+from loadgen.runtime.start_errors import CANNOT_START
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.text.plain_text import clean_logs
@@ -93,7 +93,7 @@ class Plugin:
         listeners = Listeners(partial(stop_test, environment))
         self._request_event = RequestEvent(environment.events, listeners)
         self._sinks: tuple[Any, ...] = (own, self._request_event)
-        self._metering = Metering(runner)
+        self._metering = MetricsEndpoint(runner)
         queue = HubQueue(self._deliver)
         self._process_state = environment.loadgen = ProcessState(Settings(), queue, own, LoopThread())
         self._process_state.is_ending = lambda: runner.state in (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
@@ -125,7 +125,7 @@ class Plugin:
         is_master = isinstance(runner, MasterRunner)
         ledger: Counted = MergedLedger() if is_master else self._process_state.ledger
         self._process_state.counted = ledger
-        self._ending = Ending(ledger, self._parser_errors.secret_flags)
+        self._ending = RunFinalizer(ledger, self._parser_errors.secret_flags)
         self._run_display = RunDisplay(environment, self._progress, ledger, self._ending)
         exporter, find_death = self._metering.exporter, self._resources.find_death
         find_load = (lambda: 0) if is_master else (lambda: agent.in_flight)
@@ -134,11 +134,11 @@ class Plugin:
         if is_master:
             environment.events.worker_report.add_listener(self._on_worker_report)
         conductor = PlanConductor(environment, lambda: self._coordinator, lambda: self._starting.begin())  # noqa: PLW0108
-        self._asking = Asking(environment, self._parser_errors, conductor)
+        self._asking = RunRequest(environment, self._parser_errors, conductor)
         self._asking.is_ending = lambda: self._run_display.is_ending
         self._everyone = self._asking.everyone
         parts = (self._asking, self._resources, self._ending, self._progress, self._run_display, self._coordinator)
-        self._starting = Starting(environment, self._process_state, self._interrupt, parts)
+        self._starting = RunStarter(environment, self._process_state, self._interrupt, parts)
         self._starting.on_begin = self._show
         self._listen(environment.events)
 

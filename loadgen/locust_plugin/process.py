@@ -19,10 +19,10 @@ from loadgen.locust_plugin import patches
 from loadgen.locust_plugin.coordination import identity
 from loadgen.locust_plugin.display.terminal import find_handlers
 from loadgen.locust_plugin.wrapping import Instead
-from loadgen.runtime.guarding import CANNOT_START, guard_start, unguard_arguments
-from loadgen.runtime.leaving import leave
-from loadgen.runtime.orphans import Family
+from loadgen.runtime.child_processes import ForkGroup
+from loadgen.runtime.early_exit import leave
 from loadgen.runtime.patching import is_locust_command
+from loadgen.runtime.start_errors import CANNOT_START, guard_start, unguard_arguments
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.text.plain_text import clean_logs
 
@@ -130,7 +130,7 @@ class _Start:
 
     def __init__(self, check: Callable[[Any], None]) -> None:
         self._check = check
-        self._family = Family()
+        self._family = ForkGroup()
         self._only_waits = False
         """True in a process that forks workers and has nothing else to do: it ends as they do."""
 

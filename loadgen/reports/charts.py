@@ -9,12 +9,12 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from loadgen.measure.histograms import MICROSECONDS
 from loadgen.reports.drawing import HEIGHT, WIDTH, Chart, add_legend, legend_height
-from loadgen.reports.limits import LEVELS_DRAWN, choose, say_chosen
 from loadgen.reports.ratios import ratio_chart
 from loadgen.reports.stages import StageRow, stage_figure, stage_rows, stage_table
 from loadgen.reports.style import PLAIN, Look
 from loadgen.reports.summary import Row, Summary, label
 from loadgen.reports.tables import level_table
+from loadgen.reports.truncation import LEVELS_DRAWN, choose, say_chosen
 from loadgen.results.estimates import Interval
 
 MILLISECONDS = 1_000

@@ -8,13 +8,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from loadgen.reports.charts import operation_charts
 from loadgen.reports.drawing import Chart
-from loadgen.reports.limits import OPERATIONS_DRAWN
 from loadgen.reports.methods import METHODS
 from loadgen.reports.style import FIGURE
 from loadgen.reports.summary import Summary
 from loadgen.reports.svg import draw_svg
 from loadgen.reports.tables import Table, burst_table, manifest_tables, outcome_table, phase_table, variant_table
 from loadgen.reports.timeline import timeline
+from loadgen.reports.truncation import OPERATIONS_DRAWN
 from loadgen.text.plain_text import one_line
 
 LONGEST = 20_000

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from loadgen.reports.drawing import WIDTH, Chart, add_legend, legend_height
-from loadgen.reports.limits import RATIOS_DRAWN, choose, say_chosen
 from loadgen.reports.style import FAINT, LOOKS, Look
 from loadgen.reports.summary import Summary, label
 from loadgen.reports.tables import ratio_table
+from loadgen.reports.truncation import RATIOS_DRAWN, choose, say_chosen
 from loadgen.results.comparison import Pair
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, Ratio

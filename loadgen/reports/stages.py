@@ -9,9 +9,9 @@ from hdrh.histogram import HdrHistogram
 from matplotlib.figure import Figure
 
 from loadgen.measure.histograms import mean
-from loadgen.reports.limits import LEVELS_DRAWN, choose, say_chosen
 from loadgen.reports.summary import Row, Summary, label
 from loadgen.reports.tables import Cells, Table, make_table, milliseconds
+from loadgen.reports.truncation import LEVELS_DRAWN, choose, say_chosen
 from loadgen.results.series import percentile
 
 MILLISECONDS = 1_000

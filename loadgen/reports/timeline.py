@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from loadgen.measure.sample import count_answers
 from loadgen.reports.drawing import HEIGHT, WIDTH, Chart, add_legend, is_small, legend_height
-from loadgen.reports.limits import PHASES_DRAWN, choose, say_chosen
 from loadgen.reports.summary import Summary, label
+from loadgen.reports.truncation import PHASES_DRAWN, choose, say_chosen
 from loadgen.results.figures import load_level, throughput
 from loadgen.results.record import PhaseRecord
 

@@ -32,7 +32,7 @@ def _render(summaries: Sequence[Summary], form: str) -> str:
         from loadgen.reports.markdown import to_markdown
 
         return to_markdown(summaries)
-    from loadgen.reports.plain import to_csv, to_json
+    from loadgen.reports.data_formats import to_csv, to_json
 
     return to_json(summaries) if form == "json" else to_csv(summaries)
 

@@ -11,7 +11,7 @@ import numpy as np
 from loadgen.measure.recall import Recalls, differ
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome, count_answers, share_empty
 from loadgen.results.comparison import MODES, Comparison, Pair, compare_phases, judge_arrivals
-from loadgen.results.contest import BOTH_MODES, Contest
+from loadgen.results.comparison_plan import BOTH_MODES, ComparisonPlan
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.phase_result import PhaseResult
 from loadgen.results.record import PhaseRecord
@@ -33,7 +33,7 @@ class LevelResult:
     level: LoadLevel
     operation: str
     results: tuple[PhaseResult, ...]
-    contest: Contest
+    contest: ComparisonPlan
     comparisons: Mapping[str, Comparison]
     """By the name of the variant that is compared with the baseline; those that did not run here are left out."""
     _series: dict[str, Series | None] = field(default_factory=dict, compare=False, repr=False)
@@ -75,7 +75,7 @@ class LevelResults:
     def __init__(
         self,
         seed: int,
-        contest: Contest = BOTH_MODES,
+        contest: ComparisonPlan = BOTH_MODES,
         objections: Mapping[str, Sequence[str]] = NO_OBJECTIONS,
         most_empty: float = EMPTY_AT_MOST,
     ) -> None:
@@ -155,7 +155,7 @@ def _are_same(known: Sequence[PhaseResult], results: Sequence[PhaseResult]) -> b
 def find_levels(
     results: Iterable[PhaseResult],
     seed: int,
-    contest: Contest = BOTH_MODES,
+    contest: ComparisonPlan = BOTH_MODES,
     objections: Mapping[str, Sequence[str]] = NO_OBJECTIONS,
     most_empty: float = EMPTY_AT_MOST,
 ) -> list[LevelResult]:
@@ -233,7 +233,7 @@ def _find_caveats(results: Sequence[PhaseResult], operation: str) -> list[str]:
     return _first_of(found)
 
 
-def _find_unlike(results: Sequence[PhaseResult], pair: Pair, contest: Contest) -> list[str]:
+def _find_unlike(results: Sequence[PhaseResult], pair: Pair, contest: ComparisonPlan) -> list[str]:
     """What was not the same on both sides and should have been: recall, data, connections."""
     sides = {side: [result for result in results if result.phase.variant == side] for side in pair}
     found = []

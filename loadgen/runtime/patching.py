@@ -6,7 +6,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from loadgen.runtime.guarding import guard_arguments, guard_start
+from loadgen.runtime.start_errors import guard_arguments, guard_start
 
 SKIP_PATCHING = "LOCUST_SKIP_MONKEY_PATCH"
 """Read by Locust's own `__init__`: if set, Locust does not patch the process."""

@@ -11,7 +11,7 @@ from loadgen.clients.llamaindex import AsyncClient
 from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopDiedError
 from loadgen.users.base import LoadUser
-from loadgen.users.measuring import AsyncCall
+from loadgen.users.measured_call import AsyncCall
 from loadgen.users.task_loop import awalk, run_user
 
 YIELD_EVERY = 16

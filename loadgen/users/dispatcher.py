@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 
 from loadgen.measure.health import as_microseconds, new_lags
 from loadgen.measure.phase import Phase
-from loadgen.users.pacing import Pace, Share, offsets
+from loadgen.users.arrival_schedule import Pace, Share, offsets
 from loadgen.users.process_state import ProcessState
 from loadgen.users.slot_queue import Arrival, Drop, SlotQueue, TaskChoice
 from loadgen.users.slots import SLOTS, Slot

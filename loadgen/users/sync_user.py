@@ -9,7 +9,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from loadgen.clients.llamaindex import SyncClient
 from loadgen.measure.sample import Mode
 from loadgen.users.base import LoadUser
-from loadgen.users.measuring import SyncCall
+from loadgen.users.measured_call import SyncCall
 from loadgen.users.task_loop import run_user, walk
 
 

@@ -55,18 +55,18 @@ KINDS: dict[str, Callable[[], BaseException]] = {
     "ForeignError": lambda: ForeignError(WORDS),
 }
 STEPS = {
-    "folder": "loadgen.locust_plugin.preparation.starting make_folder",
+    "folder": "loadgen.locust_plugin.preparation.run_start make_folder",
     "server": "loadgen.locust_plugin.preparation.resources start_server",
     "data": "loadgen.locust_plugin.preparation.resources Dataset",
     "lease": "loadgen.locust_plugin.preparation.resources Lease",
     "collection": "loadgen.locust_plugin.preparation.resources prepare",
     "ground_truth": "loadgen.locust_plugin.preparation.resources find_ground_truths",
-    "run": "loadgen.locust_plugin.preparation.starting Run",
+    "run": "loadgen.locust_plugin.preparation.run_start Run",
     "queries": "loadgen.locust_plugin.preparation.resources to_query",
     "stores": "loadgen.locust_plugin.preparation.resources open_stores",
     "warm": "loadgen.locust_plugin.preparation.resources warm_sync_stores",
     "metrics": "loadgen.exporters Exporter.begin",
-    "record": "loadgen.locust_plugin.ending Recorder",
+    "record": "loadgen.locust_plugin.run_results Recorder",
     "page": "loadgen.locust_plugin.display.run_display RunDisplay.begin",
     "teaching": "loadgen.control.coordinator Coordinator.teach",
 }

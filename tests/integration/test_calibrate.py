@@ -10,7 +10,7 @@ from time import perf_counter
 
 import pytest
 
-from loadgen.calibrate.driving import CalibrationError, Driver
+from loadgen.calibrate.driver import CalibrationError, Driver
 from loadgen.calibrate.plan import ORDER, Drive, Kind
 from loadgen.datasets import Dataset
 from loadgen.measure.sample import Mode

@@ -11,11 +11,11 @@ import gevent
 import msgpack
 import pytest
 
-from loadgen.control import agents, closed, coordinator, splitting, supervising
+from loadgen.control import agents, closed, coordinator, rate_split, supervisor
 from loadgen.control.calls import Responder
 from loadgen.control.coordinator import Coordinator
 from loadgen.control.errors import PlanBrokenError
-from loadgen.control.merged import MergedLedger
+from loadgen.control.merged_ledger import MergedLedger
 from loadgen.control.messages import (
     Command,
     Confirm,
@@ -355,7 +355,7 @@ class Cluster:
 def cluster(patch: pytest.MonkeyPatch, *names: str) -> Iterator[Cluster]:
     """A coordinator and these workers on virtual time, taken down afterwards."""
     time = VirtualTime()
-    time.rule(patch, (agents, closed, coordinator, splitting, supervising))
+    time.rule(patch, (agents, closed, coordinator, rate_split, supervisor))
     made = Cluster(time, names)
     try:
         yield made

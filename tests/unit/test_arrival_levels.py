@@ -6,7 +6,7 @@ from typing import Literal
 import msgpack
 import pytest
 
-from loadgen.control.merged import MergedLedger
+from loadgen.control.merged_ledger import MergedLedger
 from loadgen.control.run import log_lacking
 from loadgen.locust_plugin.recording import Recorder
 from loadgen.measure.health import new_lags

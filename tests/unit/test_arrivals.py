@@ -11,8 +11,8 @@ from loadgen.control.arrivals import Arrivals
 from loadgen.control.messages import ShareFrom
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
+from loadgen.users.arrival_schedule import Share
 from loadgen.users.dispatcher import Turn
-from loadgen.users.pacing import Share
 from tests.unit.virtual_time import VirtualTime
 
 FIRST = Phase(0, Mode.ASYNC, 0, seconds=60.0, model="constant", rate=50.0)

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from loadgen.control import agent as agent_module
-from loadgen.control import agents, closed, coordinator, splitting
+from loadgen.control import agents, closed, coordinator, rate_split
 from loadgen.control.agent import Agent
 from loadgen.control.coordinator import Coordinator
 from loadgen.control.errors import AgentError, PlanBrokenError
-from loadgen.control.merged import MergedLedger
+from loadgen.control.merged_ledger import MergedLedger
 from loadgen.control.messages import (
     Answer,
     Command,
@@ -195,7 +195,7 @@ class Simulation(RuleBasedStateMachine):
         super().__init__()
         self.now = 1000.0
         self.patch = pytest.MonkeyPatch()
-        for module in (agents, closed, coordinator, splitting, agent_module):
+        for module in (agents, closed, coordinator, rate_split, agent_module):
             self.patch.setattr(module, "perf_counter", lambda: self.now)
             if hasattr(module, "pause"):
                 self.patch.setattr(module, "pause", self._pause)

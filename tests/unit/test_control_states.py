@@ -3,7 +3,7 @@
 import pytest
 
 from loadgen.control.states import ALLOWED, State, StateMachine
-from loadgen.control.watch import SuccessWatch, find_patience
+from loadgen.control.success_timeout import SuccessWatch, find_patience
 from loadgen.settings.model import Settings
 
 WAYS = [(one, other) for one in State for other in State]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loadgen.calibrate import SECONDS
-from loadgen.calibrate.driving import Found
+from loadgen.calibrate.driver import Found
 from loadgen.calibrate.plan import BASE, ORDER, RATE, SLOW, STOP_RATE, Kind, make_kinds, make_plan
 from loadgen.calibrate.showing import as_json, known_range, show
 from loadgen.calibrate.targets import find_targets

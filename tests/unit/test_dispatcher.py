@@ -15,8 +15,8 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
+from loadgen.users.arrival_schedule import Share
 from loadgen.users.dispatcher import Dispatcher, Turn
-from loadgen.users.pacing import Share
 from tests.unit.stage import CountingStore, Stage, stage
 
 

@@ -11,7 +11,7 @@ from loadgen.control.agents import find_mismatch
 from loadgen.control.messages import Hello, Report, decode
 from loadgen.locust_plugin.coordination import identity
 from loadgen.locust_plugin.coordination.identity import fingerprint, introduce
-from loadgen.locust_plugin.coordination.worker_side import WorkerSide
+from loadgen.locust_plugin.coordination.worker import WorkerSide
 
 MASTER = Hello("0.1.0", "one locustfile", "key")
 

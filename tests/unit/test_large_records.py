@@ -14,9 +14,9 @@ import pytest
 from loadgen.cli.main import main
 from loadgen.measure.histograms import HIGHEST, LOWEST, decode_histogram, new_histogram
 from loadgen.measure.slices import SliceStats
+from loadgen.reports.data_formats import to_json
 from loadgen.reports.html import to_html
 from loadgen.reports.markdown import to_markdown
-from loadgen.reports.plain import to_json
 from loadgen.reports.summary import summarize
 from loadgen.results import bootstrap
 from loadgen.results.bootstrap import PHASES_IN_FULL, SLICES_AT_MOST, SlicedPhase, resample

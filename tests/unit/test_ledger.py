@@ -6,7 +6,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from loadgen.control.merged import MergedLedger
+from loadgen.control.merged_ledger import MergedLedger
 from loadgen.measure.errors import KINDS, OTHER, ErrorKind
 from loadgen.measure.health import new_lags
 from loadgen.measure.histograms import new_histogram

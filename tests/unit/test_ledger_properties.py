@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadgen.control.merged import MergedLedger
+from loadgen.control.merged_ledger import MergedLedger
 from loadgen.measure.histograms import (
     COARSE_BITS,
     EXACT_BITS,

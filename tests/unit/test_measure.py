@@ -19,7 +19,7 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.results.phase_result import finalise
 from loadgen.users import AsyncUser, SyncUser
-from loadgen.users.measuring import AsyncCall, Call, SyncCall
+from loadgen.users.measured_call import AsyncCall, Call, SyncCall
 from tests.unit.stage import CountingStore, stage
 
 MODES = pytest.mark.parametrize("mode", list(Mode))

@@ -20,8 +20,8 @@ from loadgen.datasets import (
     find_neighbours,
 )
 from loadgen.datasets import neighbour_cache as cache_module
-from loadgen.locust_plugin.ending import find_faults
 from loadgen.locust_plugin.preparation.answers import find_ground_truths
+from loadgen.locust_plugin.run_results import find_faults
 from loadgen.measure.recall import Recalls, differ
 from loadgen.settings.model import Settings
 

@@ -12,7 +12,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 
 from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
-from loadgen.locust_plugin.preparation.asking import Asking
+from loadgen.locust_plugin.preparation.run_request import RunRequest
 from loadgen.locust_plugin.web.guard import is_own
 from loadgen.locust_plugin.web.page import dress_page
 from loadgen.settings.credentials import MASK
@@ -55,7 +55,7 @@ class Served:
         self.environment = Environment(user_classes=[Asynchronous, Blocking], parsed_options=options, host=options.host)
         self.runner = self.environment.create_local_runner()
         self.web_ui = self.environment.create_web_ui("", 0, delayed_start=True)
-        self.asking = Asking(self.environment, ParserErrors(), None)  # type: ignore[arg-type]
+        self.asking = RunRequest(self.environment, ParserErrors(), None)  # type: ignore[arg-type]
         self.asking.read()
         self.started: list[dict[str, str]] = []
         self.accepts = True

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadgen.control.run import Run
-from loadgen.locust_plugin.ending import Ending
+from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
@@ -47,7 +47,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def test_the_hundredth_phase_costs_what_the_second_did(work: Counter[str], tmp_path: Path) -> None:
     ledger = Ledger()
-    ending = Ending(ledger)
+    ending = RunFinalizer(ledger)
     ending.begin(Run("run", Settings(record=str(tmp_path), report="none")), ServerInfo("2.3.5", "milvus"), 1)
     for level in range(25):
         two_rounds(ledger, [0.010] * 100, [0.005] * 100, users=level + 1)

@@ -17,7 +17,7 @@ from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.reports.console import print_tables
-from loadgen.results.contest import Contest
+from loadgen.results.comparison_plan import ComparisonPlan
 from loadgen.results.levels import find_levels
 from loadgen.results.record import RunRecord, VariantRecord, as_block, read_record, write_record
 from loadgen.settings.faults import Fault
@@ -134,7 +134,7 @@ def test_the_tables_at_the_end_of_a_run_are_in_print() -> None:
         ledger([sample] * 5)
         ledger.count_error(name, ErrorKind("ValueError", "search.py:1"), 100.0 * number + 1)
     results = results_of(ledger)
-    print_tables(results, find_levels(results, 1, Contest(("sync", EVIL), "sync")), out)
+    print_tables(results, find_levels(results, 1, ComparisonPlan(("sync", EVIL), "sync")), out)
     assert "se\\x1b" in out.getvalue()
     assert "[red]" in out.getvalue()
     assert not invisible(out.getvalue())

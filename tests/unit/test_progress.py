@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from loadgen.control.merged import MergedLedger
+from loadgen.control.merged_ledger import MergedLedger
 from loadgen.locust_plugin.display.progress import Figures, Now, Progress
 from loadgen.locust_plugin.display.terminal import ERASE, Display, in_words
 from loadgen.measure.ledger import Ledger

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
-from loadgen.control.merged import MergedLedger
+from loadgen.control.merged_ledger import MergedLedger
 from loadgen.control.run import Run
 from loadgen.locust_plugin.command_line.arguments import add_arguments
 from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
-from loadgen.locust_plugin.ending import Ending
 from loadgen.locust_plugin.recording import Recorder
+from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.measure.health import Beat, new_lags
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
@@ -69,7 +69,7 @@ def test_a_phase_in_which_nothing_ended_makes_the_run_no_success(
 ) -> None:
     ledger = Ledger()
     plan = tuple(Phase(number, Mode.SYNC, 2, seconds=2.0) for number in range(3))
-    ending, run = Ending(ledger), Run("one", Settings(record=""), plan, completed=3)
+    ending, run = RunFinalizer(ledger), Run("one", Settings(record=""), plan, completed=3)
     ending.begin(run, ServerInfo("2.3.5", "milvus"), 1)
     for phase in plan:
         start = 10.0 * phase.number
@@ -95,7 +95,7 @@ def test_a_phase_in_which_nothing_ended_makes_the_run_no_success(
 def test_a_run_that_is_ended_before_it_has_begun_could_not_start(
     number: int, code: int, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ending = Ending(Ledger())
+    ending = RunFinalizer(Ledger())
     ending.expect()
     environment = SimpleNamespace(web_ui=None, process_exit_code=None)
     ending.conclude(environment, number)
@@ -114,7 +114,7 @@ def test_no_secret_of_the_locustfiles_own_is_in_the_command_line_of_a_record(
     parser.add_argument("--llm-name")
     monkeypatch.setattr(sys, "argv", ["locust", "--llm-key", "hidden", "--llm-name", "shown", "--token=hidden"])
     ledger = Ledger()
-    ending = Ending(ledger, parser_errors.secret_flags)
+    ending = RunFinalizer(ledger, parser_errors.secret_flags)
     plan = (Phase(0, Mode.SYNC, 2, seconds=2.0),)
     ending.begin(Run("one", Settings(record=str(tmp_path)), plan), ServerInfo("2.3.5", "milvus"), 1)
     ledger.open(plan[0], 10.0, 12.0)

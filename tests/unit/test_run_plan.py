@@ -7,11 +7,11 @@ import pytest
 from locust import TaskSet, User, task
 
 from loadgen.locust_plugin.preparation.run_plan import (
-    cast,
     find_closed_flags,
     find_slow_start,
     may_write,
     operations_of,
+    plan_users,
 )
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode
@@ -68,7 +68,7 @@ class Searching(SyncUser):
     operations = ("search",)
 
 
-class Asking(AsyncUser):
+class RunRequest(AsyncUser):
     operations = (Operation("ask"), "search")
 
 
@@ -96,13 +96,13 @@ def test_a_user_that_declares_nothing_may_do_what_its_client_can(
 
 
 def test_a_user_does_what_it_declares() -> None:
-    found = operations_of([Searching, Asking, Ingesting])
+    found = operations_of([Searching, RunRequest, Ingesting])
     names = {mode: sorted(map(str, some)) for mode, some in found.items()}
     assert names == {Mode.SYNC: ["search"], Mode.ASYNC: ["ask", "ingest", "search"]}
 
 
 def test_a_compare_run_has_both_modes_at_each_concurrency() -> None:
-    classes, phases = cast([Asynchronous, Blocking], Settings(concurrency=(2, 4), rounds=1))
+    classes, phases = plan_users([Asynchronous, Blocking], Settings(concurrency=(2, 4), rounds=1))
     assert classes == [Asynchronous, Blocking]
     assert [(phase.mode.value, phase.users) for phase in phases] == [
         (mode, users) for users in (2, 4) for mode in ("sync", "async", "async", "sync")
@@ -111,13 +111,13 @@ def test_a_compare_run_has_both_modes_at_each_concurrency() -> None:
 
 @pytest.mark.parametrize(("mode", "kind"), [("sync", Blocking), ("async", Asynchronous)])
 def test_one_mode_leaves_the_users_to_locusts_own_flags(mode: str, kind: type) -> None:
-    assert cast([Asynchronous, Blocking], Settings(mode=mode)) == ([kind], ())
+    assert plan_users([Asynchronous, Blocking], Settings(mode=mode)) == ([kind], ())
 
 
 def test_bursts_have_their_plan_in_every_mode() -> None:
-    classes, phases = cast([Burst, Gather], Settings(burst=(5,)))
+    classes, phases = plan_users([Burst, Gather], Settings(burst=(5,)))
     assert (classes, len(phases)) == ([Burst, Gather], 4)
-    classes, phases = cast([Burst, Gather], Settings(burst=(5,), mode="async"))
+    classes, phases = plan_users([Burst, Gather], Settings(burst=(5,), mode="async"))
     assert (classes, [phase.style for phase in phases]) == ([Gather], ["async", "async"])
 
 
@@ -132,7 +132,7 @@ def test_bursts_have_their_plan_in_every_mode() -> None:
 )
 def test_users_that_do_not_fit_are_refused(classes: list[type], settings: Settings, told: str) -> None:
     with pytest.raises(SettingsError, match=r"nothing was sent") as caught:
-        cast(classes, settings)
+        plan_users(classes, settings)
     assert told in str(caught.value)
 
 
@@ -140,12 +140,12 @@ OPEN = Settings(arrival="poisson", rate=(50, 100), rounds=1)
 
 
 def test_arrivals_have_both_modes_at_each_rate_or_one_mode_twice() -> None:
-    classes, phases = cast([Asynchronous, Blocking], OPEN)
+    classes, phases = plan_users([Asynchronous, Blocking], OPEN)
     assert classes == [Asynchronous, Blocking]
     assert [(phase.rate, phase.mode.value) for phase in phases] == [
         (rate, mode) for rate in (50, 100) for mode in ("sync", "async", "async", "sync")
     ]
-    classes, phases = cast([Asynchronous, Blocking], OPEN.model_copy(update={"mode": "sync"}))
+    classes, phases = plan_users([Asynchronous, Blocking], OPEN.model_copy(update={"mode": "sync"}))
     assert (classes, [phase.mode.value for phase in phases]) == ([Blocking], ["sync"] * 4)
 
 
@@ -159,7 +159,7 @@ def test_arrivals_have_both_modes_at_each_rate_or_one_mode_twice() -> None:
 )
 def test_users_to_whom_arrivals_cannot_be_given_are_refused(kind: type, told: str) -> None:
     with pytest.raises(SettingsError, match="Run it with --arrival closed") as caught:
-        cast([Asynchronous, kind], OPEN)
+        plan_users([Asynchronous, kind], OPEN)
     assert told in str(caught.value)
 
 
@@ -186,7 +186,7 @@ def test_a_run_that_is_over_before_its_last_user_starts_is_a_fault() -> None:
 
 
 def test_a_run_writes_where_a_class_says_so_or_says_nothing() -> None:
-    assert not may_write([Searching, Asking])
+    assert not may_write([Searching, RunRequest])
     assert may_write([Searching, Ingesting])
     assert may_write([Searching, Blocking]), "Blocking may do whatever its client can"
 
@@ -206,7 +206,7 @@ def test_a_run_writes_where_a_class_says_so_or_says_nothing() -> None:
 def test_a_declaration_that_is_none_is_a_fault_of_the_class(operations: Any, told: str) -> None:
     kind = type("Wrong", (SyncUser,), {"operations": operations, "tasks": [Searching]})
     with pytest.raises(SettingsError) as caught:
-        cast([kind, Asynchronous], Settings())
+        plan_users([kind, Asynchronous], Settings())
     assert f"--user-classes Wrong{', Asynchronous' if '33' in told else ''}: {told}" in str(caught.value)
 
 

@@ -12,7 +12,7 @@ import gevent
 import pytest
 
 from loadgen.measure.sample import Mode, Outcome, Sample
-from loadgen.runtime.garbage import set_aside
+from loadgen.runtime.gc_freeze import set_aside
 from loadgen.runtime.hub import BATCH, HubQueue, run_in_thread
 from loadgen.runtime.loop import LoopThread, new_event_loop
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from loadgen.measure.sample import Mode
-from loadgen.results.contest import Contest
+from loadgen.results.comparison_plan import ComparisonPlan
 from loadgen.results.levels import find_levels
 from loadgen.results.record.part import Count, Share
 from tests.unit.result_support import results_of
@@ -18,7 +18,7 @@ def test_a_variant_with_more_connections_has_as_many_more_in_each_process(of_asy
     ledger = run(dict.fromkeys(Mode, 0.95))
     for number, mode in enumerate(ROUND):
         ledger.windows[number].connections = of_async if mode is Mode.ASYNC else 4
-    contest = Contest(("sync", "async"), "sync", connections={"sync": 1, "async": 2})
+    contest = ComparisonPlan(("sync", "async"), "sync", connections={"sync": 1, "async": 2})
     (level,) = find_levels(results_of(ledger), 1, contest=contest)
     comparison = level.comparisons["async"]
     assert comparison is not None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from loadgen.clients.llamaindex import AsyncClient, SyncClient
-from loadgen.control.merged import MergedLedger
+from loadgen.control.merged_ledger import MergedLedger
 from loadgen.datasets import Checks, GroundTruth
 from loadgen.measure.health import Beat, Health
 from loadgen.measure.ledger import Counted, Ledger

@@ -12,7 +12,7 @@ from locust.env import Environment
 
 from loadgen.control.run import Run
 from loadgen.locust_plugin.display.progress import Progress
-from loadgen.locust_plugin.ending import Ending
+from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.locust_plugin.web.page import SECTIONS, find_section
 from loadgen.locust_plugin.web.tab_data import TabData, is_comparable, table_rows
 from loadgen.measure.ledger import Ledger
@@ -127,8 +127,8 @@ def test_a_phase_that_is_shorter_by_a_rounding_error_was_not_broken_off() -> Non
     assert [reason for reason in level.comparisons["async"].reasons if "broken off" in reason] == []
 
 
-def begun(ledger: Ledger, folder: Path, *objections: str) -> Ending:
-    ending = Ending(ledger)
+def begun(ledger: Ledger, folder: Path, *objections: str) -> RunFinalizer:
+    ending = RunFinalizer(ledger)
     ending.objections = {"async": objections}
     settings = Settings(record=str(folder), report="none")
     ending.begin(Run("20261122-193000-k3f9", settings), ServerInfo("2.3.5", "milvus"), 1)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.results.comparison import Pair
-from loadgen.results.contest import find_contest
+from loadgen.results.comparison_plan import find_contest
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import (

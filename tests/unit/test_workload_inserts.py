@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from loadgen.datasets import FINGERPRINT_KEY, INSERTED, Dataset, InsertStream, Row
-from loadgen.datasets.inserts import LANES, WORKERS
+from loadgen.datasets.insert_stream import LANES, WORKERS
 from loadgen.settings.model import Settings
 
 DATA = Dataset(Settings(rows=5_000, dim=8))

@@ -7,7 +7,7 @@ from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Check
 from loadgen.measure.sample import Mode, Outcome, Sample
-from loadgen.results.contest import Contest
+from loadgen.results.comparison_plan import ComparisonPlan
 from loadgen.results.levels import LevelResult, find_levels
 from loadgen.results.record import Comparison, PhaseRecord, Ratio, RunRecord
 from tests.unit.beats import watch
@@ -98,4 +98,4 @@ def counted(rate: float = 0.0, rounds: int = 1) -> Ledger:
 
 def levels_of(ledger: Ledger) -> list[LevelResult]:
     """Compared with sync; the variant that asks for more rows need not find the same ones."""
-    return find_levels(results_of(ledger), 1, Contest(NAMES, "sync", {LONG: "twenty neighbours"}))
+    return find_levels(results_of(ledger), 1, ComparisonPlan(NAMES, "sync", {LONG: "twenty neighbours"}))

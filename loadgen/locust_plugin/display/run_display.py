@@ -5,7 +5,7 @@ from typing import Any
 
 from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.terminal import Display
-from loadgen.locust_plugin.ending import Ending
+from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.locust_plugin.web.tab import add_tab
 from loadgen.locust_plugin.web.tab_data import TabData, is_comparable
 from loadgen.measure.ledger import Counted
@@ -16,7 +16,7 @@ from loadgen.runtime.hub import run_in_thread
 class RunDisplay:
     """One for each process that leads; in a worker it is never opened."""
 
-    def __init__(self, environment: Any, progress: Progress, ledger: Counted, ending: Ending) -> None:
+    def __init__(self, environment: Any, progress: Progress, ledger: Counted, ending: RunFinalizer) -> None:
         self._environment = environment
         self._ending = ending
         self._tab_data = TabData(ledger, progress)

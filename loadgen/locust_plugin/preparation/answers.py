@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loadgen.clients.llamaindex.asking import ask_async, ask_sync, count_async, count_sync
+from loadgen.clients.llamaindex.answer_check import ask_async, ask_sync, count_async, count_sync
 from loadgen.datasets import (
     Answer,
     Dataset,

@@ -23,9 +23,9 @@ from loadgen.milvus.store import (
     warm_stores,
     warm_sync_stores,
 )
-from loadgen.runtime.garbage import set_aside
+from loadgen.runtime.early_exit import before_leaving
+from loadgen.runtime.gc_freeze import set_aside
 from loadgen.runtime.hub import run_in_thread
-from loadgen.runtime.leaving import before_leaving
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants, settings_of
 from loadgen.users import ProcessState

@@ -15,7 +15,7 @@ from loadgen.users import LoadUser
 STYLES = ("sync", "threads", "async")
 
 
-def cast(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
+def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
     """The user classes of the requested modes, and the plan; no phases with Locust's own -u, -r and -t.
 
     Raises SettingsError where a class cannot run in this process or a mode has no users.

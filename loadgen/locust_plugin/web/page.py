@@ -6,7 +6,7 @@ from flask import request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from loadgen.locust_plugin.patches import extend_template, list_fields_once, wrap_view
-from loadgen.locust_plugin.preparation.asking import Asking
+from loadgen.locust_plugin.preparation.run_request import RunRequest
 from loadgen.locust_plugin.web.form import as_field
 from loadgen.locust_plugin.web.guard import add_guard
 from loadgen.settings.faults import SettingsError
@@ -20,7 +20,7 @@ SECTIONS = {
 AT_THE_START = " (set where the process is started)"
 
 
-def dress_page(web_ui: Any, asking: Asking) -> None:
+def dress_page(web_ui: Any, asking: RunRequest) -> None:
     """Keep credentials out of the page, and check what is posted to it: where from, who by, and then what it asks for.
 
     A form that is refused never reaches Locust's own handler, which would take it over bit by bit.
@@ -34,7 +34,7 @@ def dress_page(web_ui: Any, asking: Asking) -> None:
     wrap_view(web_ui, "locust.update_user", lambda edit: _checked_edit(asking, edit))
 
 
-def _checked_start(web_ui: Any, asking: Asking, start: Any) -> Any:
+def _checked_start(web_ui: Any, asking: RunRequest, start: Any) -> Any:
     """Locust's handler of a start, behind our check; without effect where either of the two refuses."""
 
     def swarm() -> Any:
@@ -55,7 +55,7 @@ def _checked_start(web_ui: Any, asking: Asking, start: Any) -> Any:
     return swarm
 
 
-def _checked_edit(asking: Asking, edit: Any) -> Any:
+def _checked_edit(asking: RunRequest, edit: Any) -> Any:
     """Locust's handler that sets attributes of user classes, while no run has them."""
 
     def update_user() -> Any:
@@ -66,7 +66,7 @@ def _checked_edit(asking: Asking, edit: Any) -> Any:
     return update_user
 
 
-def _dress_template(web_ui: Any, asking: Asking) -> None:
+def _dress_template(web_ui: Any, asking: RunRequest) -> None:
     """Show the current value of every setting, and the mask for a credential."""
 
     def dress(arguments: dict[str, Any]) -> None:

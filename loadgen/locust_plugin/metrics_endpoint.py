@@ -13,7 +13,7 @@ from locust.runners import LocalRunner, MasterRunner
 from loadgen.exporters import Endpoint, Exporter, Kind, Role, Targets, new_registry, serve
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode
-from loadgen.runtime.leaving import leave
+from loadgen.runtime.early_exit import leave
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants
@@ -26,7 +26,7 @@ LOOK = 0.1
 logger = logging.getLogger("loadgen")
 
 
-class Metering:
+class MetricsEndpoint:
     """One for each process. Until `open` it has no thread and no socket."""
 
     def __init__(self, runner: Any) -> None:

@@ -5,13 +5,13 @@ import threading
 
 import gevent
 
-from loadgen.runtime.leaving import leave
+from loadgen.runtime.early_exit import leave
 
 GRACE_SECONDS = 1.0
 """Seconds for a process to end in order after its parent is gone: it may have been asked to just before."""
 
 
-class Family:
+class ForkGroup:
     """Forks processes with one end of a pipe, whose other end only the parent has open.
 
     The system closes that end with the parent, even after SIGKILL. This needs neither polling nor Linux's

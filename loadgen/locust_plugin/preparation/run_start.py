@@ -13,17 +13,17 @@ from loadgen.control.coordinator import Coordinator
 from loadgen.control.run import Run
 from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.run_display import RunDisplay
-from loadgen.locust_plugin.ending import Ending
 from loadgen.locust_plugin.patches import forget_shape
-from loadgen.locust_plugin.preparation.asking import Asking
 from loadgen.locust_plugin.preparation.resources import Resources
 from loadgen.locust_plugin.preparation.run_plan import may_write
+from loadgen.locust_plugin.preparation.run_request import RunRequest
 from loadgen.locust_plugin.process import Interrupt
+from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.measure.errors import describe_error
 from loadgen.results.record import make_folder, new_run_id
-from loadgen.runtime.guarding import CANNOT_START
+from loadgen.runtime.early_exit import leave
 from loadgen.runtime.hub import ENDING
-from loadgen.runtime.leaving import leave
+from loadgen.runtime.start_errors import CANNOT_START
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants
@@ -33,7 +33,7 @@ QUIT_SECONDS = 0.5
 """For notifying workers that the run does not begin."""
 
 
-class Starting:
+class RunStarter:
     """One for each process that conducts runs. Every exception before the load is one message, and no load."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Starting:
         environment: Any,
         process_state: ProcessState,
         interrupt: Interrupt,
-        parts: tuple[Asking, Resources, Ending, Progress, RunDisplay, Coordinator],
+        parts: tuple[RunRequest, Resources, RunFinalizer, Progress, RunDisplay, Coordinator],
     ) -> None:
         self._environment = environment
         self._process_state = process_state

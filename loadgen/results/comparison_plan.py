@@ -9,7 +9,7 @@ from loadgen.settings.variants import decides_answers, find_baseline, find_varia
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class ComparisonPlan:
     """Which variants a run compares, and what may differ between them on purpose."""
 
     variants: tuple[str, ...]
@@ -30,13 +30,13 @@ class Contest:
         return self.answers.get(pair.baseline) == self.answers.get(pair.variant)
 
 
-BOTH_MODES = Contest(tuple(MODES), MODES.baseline)
+BOTH_MODES = ComparisonPlan(tuple(MODES), MODES.baseline)
 
 
-def find_contest(settings: Settings) -> Contest:
+def find_contest(settings: Settings) -> ComparisonPlan:
     """What a run of these settings compares. Raises SettingsError where its variants are wrong."""
     own = {one.name: settings_of(settings, one) for one in find_variants(settings)}
-    return Contest(
+    return ComparisonPlan(
         tuple(own),
         find_baseline(settings),
         {name: decides_answers(one) for name, one in own.items()},

@@ -6,7 +6,7 @@ from itertools import islice, takewhile
 import numpy as np
 import pytest
 
-from loadgen.users.pacing import Pace, Share, offsets
+from loadgen.users.arrival_schedule import Pace, Share, offsets
 
 POISSON = Pace("poisson", 200.0, seed=7, phase=3)
 CONSTANT = Pace("constant", 200.0, seed=7, phase=3)

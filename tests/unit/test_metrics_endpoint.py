@@ -8,7 +8,7 @@ import pytest
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from loadgen.exporters import Role
-from loadgen.locust_plugin.metering import Metering
+from loadgen.locust_plugin.metrics_endpoint import MetricsEndpoint
 
 
 def runner_of(kind: type[Any]) -> Any:
@@ -22,14 +22,14 @@ def options(port: str) -> Namespace:
 
 @pytest.mark.parametrize("kind", [LocalRunner, WorkerRunner, MasterRunner])
 def test_without_a_port_no_sample_is_counted_and_the_end_does_not_wait(kind: type[Any]) -> None:
-    metering = Metering(runner_of(kind))
+    metering = MetricsEndpoint(runner_of(kind))
     assert metering.open(options("off")) == ()
     metering.close()
 
 
 @pytest.mark.parametrize(("kind", "role"), [(LocalRunner, "local"), (WorkerRunner, "worker"), (MasterRunner, "master")])
 def test_a_process_knows_its_part_in_the_run(kind: type[Any], role: str) -> None:
-    assert Metering(runner_of(kind)).exporter.role == role
+    assert MetricsEndpoint(runner_of(kind)).exporter.role == role
 
 
 def test_every_thing_is_told_by_one_part_of_a_run() -> None:
@@ -46,9 +46,9 @@ def test_wrong_settings_of_a_worker_end_it_with_all_faults(
         told.append(text)
         raise SystemExit(2)
 
-    monkeypatch.setattr("loadgen.locust_plugin.metering.leave", leave)
+    monkeypatch.setattr("loadgen.locust_plugin.metrics_endpoint.leave", leave)
     wrong = options("http")
     wrong.metrics_linger = "-1"
     with pytest.raises(SystemExit):
-        Metering(runner_of(WorkerRunner)).open(wrong)
+        MetricsEndpoint(runner_of(WorkerRunner)).open(wrong)
     assert told[0].startswith("2 settings are wrong")

@@ -10,13 +10,13 @@ from werkzeug.datastructures import MultiDict
 from loadgen.locust_plugin.command_line.arguments import read_settings
 from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.locust_plugin.coordination.shapes import Conductor, PhaseShape
-from loadgen.locust_plugin.ending import find_faults
 from loadgen.locust_plugin.patches import find_starts, quiet_phases
-from loadgen.locust_plugin.preparation.run_plan import cast, find_closed_flags, find_slow_start
+from loadgen.locust_plugin.preparation.run_plan import find_closed_flags, find_slow_start, plan_users
+from loadgen.locust_plugin.run_results import find_faults
 from loadgen.locust_plugin.web.form import as_field, read_form
 from loadgen.measure.phase import Phase
-from loadgen.runtime.guarding import CANNOT_START
-from loadgen.runtime.leaving import leave
+from loadgen.runtime.early_exit import leave
+from loadgen.runtime.start_errors import CANNOT_START
 from loadgen.settings.addresses import identify, split_secret
 from loadgen.settings.credentials import MASK, Credential, bind, is_secret, take_secrets, unmask
 from loadgen.settings.faults import Fault, SettingsError
@@ -37,7 +37,7 @@ class Before:
     settings: Settings
 
 
-class Asking:
+class RunRequest:
     """One for each process."""
 
     def __init__(self, environment: Any, parser_errors: ParserErrors, conductor: Conductor) -> None:
@@ -105,7 +105,7 @@ class Asking:
             hint = "Name the classes at the end of the command line instead."
             faults.append(Fault("class_picker", "", "conflicts with a plan of phases", hint))
         try:
-            classes, phases = cast(self.everyone, settings)
+            classes, phases = plan_users(self.everyone, settings)
         except SettingsError as error:
             raise SettingsError([*faults, *error.faults]) from None
         if starts_now and not phases:

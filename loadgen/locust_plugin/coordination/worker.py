@@ -10,8 +10,8 @@ from loadgen.control.messages import Failure, encode
 from loadgen.locust_plugin.coordination.identity import introduce
 from loadgen.locust_plugin.coordination.links import WorkerLink
 from loadgen.locust_plugin.patches import note_quit, send_stats_now
-from loadgen.runtime.guarding import CANNOT_START
-from loadgen.runtime.leaving import leave
+from loadgen.runtime.early_exit import leave
+from loadgen.runtime.start_errors import CANNOT_START
 
 
 class WorkerSide:

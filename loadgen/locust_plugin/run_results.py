@@ -7,12 +7,12 @@ from typing import Any, TextIO
 
 from loadgen.control.exit_codes import COMPLETE, End, find_exit_code
 from loadgen.control.run import Run
-from loadgen.locust_plugin.preparation.requiring import find_unreachable
+from loadgen.locust_plugin.preparation.requirement_checks import find_unreachable
 from loadgen.locust_plugin.recording import FindSharers, Recorder, write_beside
 from loadgen.measure.ledger import Counted
 from loadgen.milvus.store import ServerInfo
 from loadgen.reports.console import print_tables
-from loadgen.results.contest import find_contest
+from loadgen.results.comparison_plan import find_contest
 from loadgen.results.levels import LevelResult, LevelResults
 from loadgen.results.phase_result import PhaseResult, PhaseResults
 from loadgen.results.record import RunRecord, as_block, check_folder
@@ -75,7 +75,7 @@ def _most_empty(settings: Settings) -> float:
     return parse_max_empty(settings.max_empty)
 
 
-class Ending:
+class RunFinalizer:
     """One per process that coordinates runs; reset by every run."""
 
     def __init__(self, ledger: Counted, secret_flags: Collection[str] = ()) -> None:

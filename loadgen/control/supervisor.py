@@ -5,12 +5,12 @@ from time import perf_counter
 
 from loadgen.control.agents import Agents
 from loadgen.control.closed import LOOK_AT_USERS, ClosedPhases
-from loadgen.control.gathering import Gathering
 from loadgen.control.link import Link
+from loadgen.control.rate_split import LOOK_FOR_WORKERS
+from loadgen.control.report_collection import ReportCollector
 from loadgen.control.run import Host, Run, find_grace
-from loadgen.control.splitting import LOOK_FOR_WORKERS
 from loadgen.control.states import State
-from loadgen.control.watch import SuccessWatch, find_patience
+from loadgen.control.success_timeout import SuccessWatch, find_patience
 from loadgen.measure.ledger import Counted
 from loadgen.runtime.hub import pause, spawn
 from loadgen.settings.conflicts import without_secret
@@ -22,7 +22,7 @@ class Supervisor:
     def __init__(
         self,
         link: Link,
-        parts: tuple[Agents, ClosedPhases, Gathering],
+        parts: tuple[Agents, ClosedPhases, ReportCollector],
         ledger: Counted,
         host: Host,
         end_early: Callable[[str], object],

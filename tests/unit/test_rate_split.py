@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from loadgen.control import splitting
+from loadgen.control import rate_split
 from loadgen.control.errors import PlanBrokenError
 from loadgen.control.messages import Command, CountMissingSlots, OpenWindow, Reshare, ShareFrom
-from loadgen.control.splitting import SHARE_AHEAD, Splitting
+from loadgen.control.rate_split import SHARE_AHEAD, Splitting
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 from tests.unit.virtual_time import VirtualTime
@@ -51,7 +51,7 @@ class Workers:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
     made = VirtualTime()
-    made.rule(monkeypatch, [splitting])
+    made.rule(monkeypatch, [rate_split])
     return made
 
 
@@ -113,7 +113,7 @@ def test_the_phase_begins_when_all_slots_are_ready(time: VirtualTime) -> None:
 
 
 def test_slots_that_do_not_get_ready_end_the_plan(time: VirtualTime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splitting, "SLOTS_WITHIN", 12.0)
+    monkeypatch.setattr(rate_split, "SLOTS_WITHIN", 12.0)
     workers = Workers("a", "b")
     workers.missing = {"a": 1, "b": 7}
     with pytest.raises(PlanBrokenError, match="8 concurrency slots were not ready within 12 s"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import NoReturn
 
-from loadgen.runtime.leaving import leave
+from loadgen.runtime.early_exit import leave
 from loadgen.settings.faults import SettingsError
 from loadgen.text.plain_text import one_line
 

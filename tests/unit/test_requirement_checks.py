@@ -6,7 +6,7 @@ import pytest
 from locust import between, task
 
 from charts.schema import requirement_pattern
-from loadgen.locust_plugin.ending import find_faults
+from loadgen.locust_plugin.run_results import find_faults
 from loadgen.measure.operation import Operation
 from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
@@ -37,7 +37,7 @@ class Inserting(SyncUser):
         self.client.insert(self.next_nodes())
 
 
-class Asking(SyncUser):
+class RunRequest(SyncUser):
     operations = ("search", Operation("ask", stages=("generate",)))
 
     @task
@@ -128,7 +128,7 @@ def test_what_will_not_run_is_a_fault_with_what_was_meant(text: str, told: str) 
 
 
 def test_an_operation_of_the_users_own_is_required_as_it_is_declared() -> None:
-    asking = (Asking, Asynchronous)
+    asking = (RunRequest, Asynchronous)
     assert faults("ask sync p99 < 5 ms", "search p99 < 5 ms", users=asking) == []
     assert faults("ask p99 < 5 ms", users=asking)[0].startswith('"ask p99 < 5 ms": is of ask, which no async user decl')
     assert "no user declares" in faults("ask p99 < 5 ms")[0]
@@ -137,7 +137,7 @@ def test_an_operation_of_the_users_own_is_required_as_it_is_declared() -> None:
 
 
 def test_a_part_of_a_time_is_declared() -> None:
-    asking = (Asking, Asynchronous)
+    asking = (RunRequest, Asynchronous)
     assert faults("ask sync generate p99 < 5 ms", "search service p99 < 5 ms", users=asking) == []
     assert faults("ask sync embed p99 < 5 ms", users=asking)[0].endswith(
         "is of embed, which is neither a variant of this run nor a stage of ask. It declares generate. "
