@@ -88,7 +88,7 @@ STATES = {
     "warm-up": State("Phase 1 of 4", WARM_UP, is_under_load=True),
     "phase": State("Phase 1 of 4", is_under_load=True),
     "draining": State("Phase 1 of 4", BRIEF, is_under_load=True, is_silent=True),
-    "tables": State("NOW print_tables", BRIEF, slowly("ending", "print_tables", 1.5), is_over=True),
+    "tables": State("NOW print_tables", BRIEF, slowly("run_results", "print_tables", 1.5), is_over=True),
 }
 ALONE = [
     ("loading the locustfile", INT, 1), ("loading the locustfile", TERM, 2), ("preparing", TERM, 2),

@@ -32,8 +32,6 @@ from loadgen.users import ProcessState
 
 CONNECTED_WITHIN = 15
 """Seconds."""
-NOTICED_WITHIN = 2
-"""Seconds after which the end of an embedded server is known for certain."""
 
 logger = logging.getLogger("loadgen")
 
@@ -73,24 +71,14 @@ class Resources:
         Takes a lease on them, exclusively if the run `writes`; an embedded server needs none.
         Returns the settings with the address. Raises SettingsError, ServerError, StoreError.
         """
-
-        def work() -> Settings:
-            try:
-                return self._prepare(settings, writes=writes)
-            except StoreError:
-                if settings.host or self._server is None or not self._server.ends_within(NOTICED_WITHIN):
-                    raise
-            self._tell("The embedded server has ended; starting another.")
-            return self._prepare(settings, writes=writes)
-
         try:
-            return run_in_thread(work)
+            return run_in_thread(lambda: self._prepare(settings, writes=writes))
         except BaseException:
             self.release()
             raise
 
     def _prepare(self, settings: Settings, *, writes: bool) -> Settings:
-        if not settings.host and (self._server is None or not self._server.running):
+        if not settings.host and (self._server is None or not self._server.listens()):
             self._server = start_server(settings.embedded, tell=self._tell)
         address = settings.host or (self._server.uri if self._server else "")
         addressed = settings.model_copy(update={"host": address})

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from loadgen.milvus.server.unpacking import is_unpacked
 
 TRIES = 3
 SECONDS_TO_START = 120.0
+LISTENS_WITHIN = 1.0
 TAKEN = ("address already in use", "Failed to bind")
 """What servers log if another process took one of their ports between the choice and the start."""
 
@@ -40,6 +42,7 @@ class EmbeddedServer:
     def __init__(self, kind: Kind, folder: Folder, launch: Launch, port: int) -> None:
         self.kind = kind
         self.log = folder.log
+        self._port = port
         self.uri = f"http://127.0.0.1:{port}"
         self.metrics_uri = f"http://127.0.0.1:{launch.metrics_port}/metrics" if launch.metrics_port else None
         self._lock = threading.Lock()
@@ -54,12 +57,17 @@ class EmbeddedServer:
         """True until the server ends, by itself or by `stop`. Always False in a forked child."""
         return self._line is not None and self._guardian.poll() is None
 
-    def ends_within(self, seconds: float) -> bool:
-        """Wait for the end of the server, and return whether it came: `running` sees it a moment after the fact."""
-        end = time.perf_counter() + seconds
-        while self.running and time.perf_counter() < end:
-            self._pause()
-        return not self.running
+    def listens(self) -> bool:
+        """Whether the server still accepts connections: `running` sees its end only a moment after the fact."""
+        if not self.running:
+            return False
+        try:
+            socket.create_connection(("127.0.0.1", self._port), LISTENS_WITHIN).close()
+        except ConnectionRefusedError:
+            return False
+        except OSError:  # too busy to answer
+            return True
+        return True
 
     def stop(self, *, keep: bool = False) -> None:
         """End the server and wait for it, for a few seconds at most; idempotent. `keep` keeps a temporary folder."""
