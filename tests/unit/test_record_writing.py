@@ -258,6 +258,23 @@ def test_the_slices_of_a_record_of_schema_4_keep_their_times(tmp_path: Path) -> 
     assert empty.times == ""
 
 
+def test_slices_of_schema_4_that_are_none_are_refused_immediately(tmp_path: Path) -> None:
+    """Where a number may end anywhere between two colons, looking for the place takes 3^60 steps."""
+    path, values = as_schema_4(tmp_path)
+    hostile = "1:" + "1111:" * 60 + "x"
+    values["phases"][0]["operations"][0]["slices"] = [{"seconds": 1.0, "operations": 1, "times": hostile}]
+    path.write_text(json.dumps(values))
+    assert "times" in error_of(path)
+
+
+def test_a_slice_has_no_bucket_below_a_microsecond(tmp_path: Path) -> None:
+    path = write_record(tmp_path, record(phase("sync")))
+    values = json.loads(path.read_text())
+    values["phases"][0]["operations"][0]["slices"] = [{"seconds": 1.0, "operations": 1, "times": "0:1"}]
+    path.write_text(json.dumps(values))
+    assert "times" in error_of(path)
+
+
 @pytest.mark.parametrize("key", ["task_errors_outside", "phases"])
 def test_a_record_of_the_present_schema_needs_every_key(key: str, tmp_path: Path) -> None:
     path = write_record(tmp_path, record(phase("sync")))

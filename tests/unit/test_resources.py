@@ -22,8 +22,14 @@ class Server:
         self.uri = f"http://127.0.0.1:{number}"
         self.dead = False
 
+        self.stopped = False
+
     def listens(self) -> bool:
         return not self.dead
+
+    def stop(self, *, keep: bool) -> None:
+        assert keep, "its log says why it died"
+        self.stopped = True
 
 
 @pytest.fixture
@@ -53,3 +59,4 @@ def test_a_server_that_has_just_died_is_replaced_although_nobody_has_seen_it_yet
     servers[0].dead = True
     assert process.prepare(settings, writes=False).host == "http://127.0.0.1:1"
     assert process.prepare(settings, writes=False).host == "http://127.0.0.1:1", "it goes on with that one"
+    assert [server.stopped for server in servers] == [True, False]

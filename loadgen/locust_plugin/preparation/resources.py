@@ -79,6 +79,8 @@ class Resources:
 
     def _prepare(self, settings: Settings, *, writes: bool) -> Settings:
         if not settings.host and (self._server is None or not self._server.listens()):
+            if self._server is not None:  # what is left of it, also if it hangs without its port
+                self._server.stop(keep=True)
             self._server = start_server(settings.embedded, tell=self._tell)
         address = settings.host or (self._server.uri if self._server else "")
         addressed = settings.model_copy(update={"host": address})

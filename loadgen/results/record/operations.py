@@ -33,7 +33,7 @@ class Slice(Part):
     """Its length."""
     operations: Count
     """Answered ones."""
-    times: Annotated[str, Field(pattern=r"^([0-9]{1,9}:[0-9]{1,15}( [0-9]{1,9}:[0-9]{1,15})*)?$")]
+    times: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,8}:[0-9]{1,15}( [1-9][0-9]{0,8}:[0-9]{1,15})*)?$")]
     """Response times of answered operations and timeouts as `microseconds:count`: the buckets of an HDR histogram with
     8 significant bits, each named by its lowest microsecond and at most 0.8 % wide."""
 

@@ -85,7 +85,7 @@ def _comparison_from_4(comparison: Values) -> Values:
 
 
 OLD_WIDTH = 1.02
-OLD_TIMES = r"([0-9]{1,4}:[0-9]{1,15} ?)*"
+OLD_TIMES = r"([0-9]{1,4}:[0-9]{1,15}( [0-9]{1,4}:[0-9]{1,15})*)?"
 RENAMED = {"sync_value": "baseline_value", "async_value": "variant_value"}
 VERDICTS = {"sync": "baseline", "async": "variant"}
 
