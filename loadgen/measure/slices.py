@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 PLACE_BITS = 32
 """Bits of a bucket's lowest microsecond in a number that has the slice above them."""
 SLICES_AT_LEAST = 5
+SHORTEST_SLICE = 1e-6
+"""Seconds: less is a rounding error at the end of a phase."""
 
 
 def count_slices(seconds: float) -> int:
@@ -73,6 +75,17 @@ def add_times(pieces: Sequence[SliceStats], places: Floats, seconds: Floats, ans
         piece.buckets[cell & ((1 << PLACE_BITS) - 1)] += count
         if answered:
             piece.operations += count
+
+
+def cut_slices(pieces: Sequence[SliceStats], seconds: float) -> list[SliceStats]:
+    """The slices of a phase that has lasted so long: the last is shorter, and those that never began are left out."""
+    found = []
+    for number, piece in enumerate(pieces):
+        left = seconds - number * piece.seconds
+        if left < SHORTEST_SLICE:
+            break
+        found.append(piece if left > piece.seconds - SHORTEST_SLICE else replace(piece, seconds=left))
+    return found
 
 
 def slices_as_message(slices: Mapping[str, Sequence[SliceStats]]) -> dict[str, list[tuple[int, dict[str, Any]]]]:

@@ -15,7 +15,7 @@ from loadgen.measure.operation_stats import OperationStats
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome
-from loadgen.measure.slices import SliceStats, count_slices
+from loadgen.measure.slices import SliceStats, count_slices, cut_slices
 from loadgen.measure.window import Window
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.figures import throughput
@@ -78,7 +78,8 @@ class PhaseResult:
             pieces = [SliceStats.from_text(one.seconds, one.operations, one.times) for one in part.slices]
         else:
             number = count_slices(self.phase.seconds)
-            pieces = [SliceStats(self.phase.seconds / number) for _ in range(number)]
+            planned = [SliceStats(self.phase.seconds / number) for _ in range(number)]
+            pieces = cut_slices(planned, self.record.seconds)
         return SlicedPhase(self.phase.variant, tuple(pieces))
 
     @property
@@ -212,7 +213,7 @@ def _operation(name: str, stats: OperationStats, window: Window, recalls: Recall
 def _slices(name: str, window: Window) -> tuple[Slice, ...]:
     if not window.phase.seconds:
         return ()
-    pieces = window.slices.get(name) or window.new_slices()
+    pieces = cut_slices(window.slices.get(name) or window.new_slices(), window.seconds)
     return tuple(
         Slice(seconds=piece.seconds, operations=piece.operations, times=piece.times_as_text()) for piece in pieces
     )

@@ -134,3 +134,17 @@ def test_a_burst_and_a_phase_without_an_end_are_finalised_too() -> None:
     ledger.close(101.0)
     [result] = PhaseResults().take(ledger.windows.values())
     assert (result.record.operations[0].slices, result.record.seconds, result.was_broken_off) == ((), 1.0, False)
+
+
+def test_the_slices_of_a_phase_that_is_broken_off_cover_what_it_lasted() -> None:
+    """They covered the planned seconds, and the table showed a fraction of the throughput of an interrupted phase."""
+    ledger = Ledger()
+    ledger.open(Phase(0, Mode.SYNC, 2, seconds=10.0), 100.0, 110.0)
+    ledger([Sample(Mode.SYNC, "search", at, at, at + 0.1, Outcome.OK, 1) for at in (100.2, 101.3, 102.2, 102.3)])
+    ledger.cut(102.5)
+    ledger.close(109.0)
+    [result] = PhaseResults().take(ledger.windows.values())
+    (part,) = result.record.operations
+    assert [(one.seconds, one.operations) for one in part.slices] == [(1.0, 1), (1.0, 1), (0.5, 2)]
+    assert part.throughput == 4 / 2.5
+    assert sum(piece.seconds for piece in result.sliced("insert").slices) == 2.5, "of what did not occur too"
