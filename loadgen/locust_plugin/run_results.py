@@ -12,7 +12,7 @@ from loadgen.locust_plugin.recording import FindSharers, Recorder, write_beside
 from loadgen.measure.ledger import Counted
 from loadgen.milvus.store import ServerInfo
 from loadgen.reports.console import print_tables
-from loadgen.results.comparison_plan import find_contest
+from loadgen.results.comparison_plan import find_comparison_plan
 from loadgen.results.levels import LevelResult, LevelResults
 from loadgen.results.phase_result import PhaseResult, PhaseResults
 from loadgen.results.record import RunRecord, as_block, check_folder
@@ -110,7 +110,9 @@ class RunFinalizer:
         settings = self._settings = run.settings
         self._run = run
         self._levels, self._results = [], PhaseResults()
-        self._compared = LevelResults(settings.seed, find_contest(settings), self.objections, _most_empty(settings))
+        self._compared = LevelResults(
+            settings.seed, find_comparison_plan(settings), self.objections, _most_empty(settings)
+        )
         self._recorder = Recorder(settings, server, workers, run.run_id, find_sharers)
         draft = settings.model_copy(update={"record": ""})
         self._draft = Recorder(draft, server, workers, run.run_id, find_sharers)

@@ -33,7 +33,7 @@ class ComparisonPlan:
 BOTH_MODES = ComparisonPlan(tuple(MODES), MODES.baseline)
 
 
-def find_contest(settings: Settings) -> ComparisonPlan:
+def find_comparison_plan(settings: Settings) -> ComparisonPlan:
     """What a run of these settings compares. Raises SettingsError where its variants are wrong."""
     own = {one.name: settings_of(settings, one) for one in find_variants(settings)}
     return ComparisonPlan(

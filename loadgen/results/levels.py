@@ -33,7 +33,7 @@ class LevelResult:
     level: LoadLevel
     operation: str
     results: tuple[PhaseResult, ...]
-    contest: ComparisonPlan
+    comparison_plan: ComparisonPlan
     comparisons: Mapping[str, Comparison]
     """By the name of the variant that is compared with the baseline; those that did not run here are left out."""
     _series: dict[str, Series | None] = field(default_factory=dict, compare=False, repr=False)
@@ -41,7 +41,7 @@ class LevelResult:
     @property
     def variants(self) -> list[str]:
         """Those that did anything here, in the order of a round."""
-        named = dict.fromkeys([*self.contest.variants, *(result.phase.variant for result in self.results)])
+        named = dict.fromkeys([*self.comparison_plan.variants, *(result.phase.variant for result in self.results)])
         return [name for name in named if self.series(name) is not None]
 
     def series(self, variant: str) -> Series | None:
@@ -75,7 +75,7 @@ class LevelResults:
     def __init__(
         self,
         seed: int,
-        contest: ComparisonPlan = BOTH_MODES,
+        comparison_plan: ComparisonPlan = BOTH_MODES,
         objections: Mapping[str, Sequence[str]] = NO_OBJECTIONS,
         most_empty: float = EMPTY_AT_MOST,
     ) -> None:
@@ -84,7 +84,7 @@ class LevelResults:
         `most_empty` is the share of answers that may contain no row.
         """
         self._seed = seed
-        self._contest = contest
+        self._comparison_plan = comparison_plan
         self._objections = objections
         self._most_empty = most_empty
         self._made: dict[tuple[LoadLevel, str], LevelResult] = {}
@@ -105,13 +105,15 @@ class LevelResults:
     def _of(self, level: LoadLevel, operation: str, results: tuple[PhaseResult, ...]) -> LevelResult:
         known = self._made.get((level, operation))
         if known is None or not _are_same(known.results, results):
-            known = LevelResult(level, operation, results, self._contest, self._compare(level, operation, results))
+            known = LevelResult(
+                level, operation, results, self._comparison_plan, self._compare(level, operation, results)
+            )
             self._made[level, operation] = known
         return known
 
     def _compare(self, level: LoadLevel, operation: str, results: Sequence[PhaseResult]) -> dict[str, Comparison]:
         ran = {result.phase.variant for result in results}
-        pairs = [pair for pair in self._contest.pairs if set(pair) <= ran]
+        pairs = [pair for pair in self._comparison_plan.pairs if set(pair) <= ran]
         return {pair.variant: self._compare_pair(f"{operation} at {level}", operation, results, pair) for pair in pairs}
 
     def _compare_pair(self, name: str, operation: str, results: Sequence[PhaseResult], pair: Pair) -> Comparison:
@@ -120,7 +122,7 @@ class LevelResults:
             *_find_unanswered(own, operation),
             *(reason for side in pair for reason in self._objections.get(side, ())),
             *_find_empty(own, operation, self._most_empty, pair),
-            *_find_unlike(own, pair, self._contest),
+            *_find_unlike(own, pair, self._comparison_plan),
             *_find_troubles(own),
         ]
         rng = draws_of(name if pair == MODES else f"{name}, {pair.variant}", self._seed)
@@ -155,12 +157,12 @@ def _are_same(known: Sequence[PhaseResult], results: Sequence[PhaseResult]) -> b
 def find_levels(
     results: Iterable[PhaseResult],
     seed: int,
-    contest: ComparisonPlan = BOTH_MODES,
+    comparison_plan: ComparisonPlan = BOTH_MODES,
     objections: Mapping[str, Sequence[str]] = NO_OBJECTIONS,
     most_empty: float = EMPTY_AT_MOST,
 ) -> list[LevelResult]:
     """All levels at once, as `LevelResults` has them."""
-    return LevelResults(seed, contest, objections, most_empty).take(results)
+    return LevelResults(seed, comparison_plan, objections, most_empty).take(results)
 
 
 def _find_unanswered(results: Sequence[PhaseResult], operation: str) -> list[str]:
@@ -233,18 +235,18 @@ def _find_caveats(results: Sequence[PhaseResult], operation: str) -> list[str]:
     return _first_of(found)
 
 
-def _find_unlike(results: Sequence[PhaseResult], pair: Pair, contest: ComparisonPlan) -> list[str]:
+def _find_unlike(results: Sequence[PhaseResult], pair: Pair, comparison_plan: ComparisonPlan) -> list[str]:
     """What was not the same on both sides and should have been: recall, data, connections."""
     sides = {side: [result for result in results if result.phase.variant == side] for side in pair}
     found = []
-    if contest.is_alike(pair):
+    if comparison_plan.is_alike(pair):
         recalls = [_recalls(of_side) for of_side in sides.values()]
         if apart := differ(*recalls):
             found.append(f"recall differs: {pair.baseline} {apart[0]:.3f}, {pair.variant} {apart[1]:.3f}")
         if len({seen for result in results for seen in result.data}) > 1:
             found.append("data differs: " + ", ".join(f"{side} {_told(sides[side], 'data')}" for side in pair))
     processes = {
-        result.connections / contest.connections.get(side, 1)
+        result.connections / comparison_plan.connections.get(side, 1)
         for side, of_side in sides.items()
         for result in of_side
         if result.connections  # 0: broken off before anybody asked

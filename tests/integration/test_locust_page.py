@@ -15,6 +15,7 @@ from urllib.request import urlopen
 from loadgen.milvus.server import EmbeddedServer
 from loadgen.settings.model import Settings
 from tests.integration.locust_command import AGREEING, ENDS_WITHIN, SEARCHED, SMALL, Run, requests_seen, start_locust
+from tests.integration.server_support import wait_until
 from tests.integration.store_support import guarded_milvus
 
 PASSWORD = "Verborgen"
@@ -75,6 +76,10 @@ class Page:
         while (seen := self.state) != (state, users):
             assert time.perf_counter() < end, seen
             time.sleep(0.1)
+
+    def await_measured(self) -> None:
+        """Wait until an operation of the current run is counted: a run that ends before has measured nothing."""
+        assert wait_until(lambda: bool(json.loads(self.read("/variants/data"))["phases"]), 120)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -139,7 +139,7 @@ def test_a_refused_token_never_replaces_the_good_one(tmp_path: Path, free_port: 
         assert_started(page.start(mode="sync", token="root:WRONG"))
         assert wait_until(lambda: "is rejected by the server" in page.read("/logs"), GIVES_UP)
         assert wait_until(lambda: page.start(mode="sync", token=MASK)["success"] is True, GIVES_UP)
-        page.await_state("running", 1)
+        page.await_measured()
         page.run.interrupt()
         page.run.finish(ENDS_WITHIN).assert_good()
     assert page.run.out.count("Run record") <= 1

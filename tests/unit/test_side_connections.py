@@ -18,8 +18,8 @@ def test_a_variant_with_more_connections_has_as_many_more_in_each_process(of_asy
     ledger = run(dict.fromkeys(Mode, 0.95))
     for number, mode in enumerate(ROUND):
         ledger.windows[number].connections = of_async if mode is Mode.ASYNC else 4
-    contest = ComparisonPlan(("sync", "async"), "sync", connections={"sync": 1, "async": 2})
-    (level,) = find_levels(results_of(ledger), 1, contest=contest)
+    comparison_plan = ComparisonPlan(("sync", "async"), "sync", connections={"sync": 1, "async": 2})
+    (level,) = find_levels(results_of(ledger), 1, comparison_plan=comparison_plan)
     comparison = level.comparisons["async"]
     assert comparison is not None
     assert comparison.reasons == told

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.results.comparison import Pair
-from loadgen.results.comparison_plan import find_contest
+from loadgen.results.comparison_plan import find_comparison_plan
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import (
@@ -62,8 +62,8 @@ def test_the_second_of_two_equal_ones_has_a_number() -> None:
 def test_the_baseline_is_the_first_or_the_one_that_is_named() -> None:
     settings = Settings.parse({"variants": "sync; async; fast: async top-k=5", "baseline": "fast"})
     assert find_baseline(settings) == "fast"
-    assert find_contest(settings).pairs == [Pair("fast", "sync"), Pair("fast", "async")]
-    assert find_contest(Settings()).pairs == [Pair("sync", "async")]
+    assert find_comparison_plan(settings).pairs == [Pair("fast", "sync"), Pair("fast", "async")]
+    assert find_comparison_plan(Settings()).pairs == [Pair("sync", "async")]
 
 
 def test_a_variant_has_its_own_settings_and_otherwise_those_of_the_run() -> None:
@@ -119,9 +119,9 @@ def test_what_decides_the_answers_is_equal_or_not() -> None:
     assert [decides_answers(one) == decides_answers(found["sync"]) for one in found.values()] == [
         True, True, False, False, False,
     ]  # fmt: skip
-    contest = find_contest(Settings.parse({"variants": "sync; async connections=4; async top-k=5"}))
-    assert [contest.is_alike(pair) for pair in contest.pairs] == [True, False]
-    assert contest.connections == {"sync": 1, "async connections=4": 4, "async top-k=5": 1}
+    comparison_plan = find_comparison_plan(Settings.parse({"variants": "sync; async connections=4; async top-k=5"}))
+    assert [comparison_plan.is_alike(pair) for pair in comparison_plan.pairs] == [True, False]
+    assert comparison_plan.connections == {"sync": 1, "async connections=4": 4, "async top-k=5": 1}
 
 
 def test_all_faults_of_all_variants_come_together() -> None:

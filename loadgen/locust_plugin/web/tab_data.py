@@ -182,7 +182,7 @@ def _level_row(name: str, level: LevelResult, series: Series) -> LevelRow:
         users=level.level.short,
         operation=level.operation,
         variant=series.variant,
-        is_baseline=bool(level.comparisons) and series.variant == level.contest.baseline,
+        is_baseline=bool(level.comparisons) and series.variant == level.comparison_plan.baseline,
         throughput=level.shown_throughput(series.variant),
         p50=_figure(percentile(times, 50)),
         p99=_shown_p99(level.comparisons.values(), series.variant, _figure(percentile(times, 99))),
