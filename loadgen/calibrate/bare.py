@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from loadgen.calibrate.plan import ORDER, PACED_USERS, USERS
-from loadgen.datasets import Dataset
+from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server.delays import pick
 from loadgen.milvus.store import aclose_stores, close_stores, open_stores, to_query, warm_stores, warm_sync_stores
@@ -92,7 +92,7 @@ class Loops:
 def main() -> None:
     """Run some phases. Arguments: the settings as JSON, the number of phases, and a rate (0: none)."""
     settings, phases, rate = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    queries = [to_query(vector, settings) for vector in Dataset(settings).queries()]
+    queries = [to_query(vector, settings) for vector in open_dataset(settings).queries()]
     loop, _ = new_event_loop()
     sync, asyn = open_stores(settings, Mode.SYNC), open_stores(settings, Mode.ASYNC)
     warm_sync_stores(sync)

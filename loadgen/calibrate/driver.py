@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Timer
 
 from loadgen.calibrate.plan import LOCUSTFILE, Drive, Kind
-from loadgen.datasets import Dataset
+from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server.delaying import DelayingServer, Kept
 from loadgen.milvus.server.delays import Delays
@@ -60,7 +60,7 @@ class Driver:
     def prepare(self, upstream: str) -> None:
         """Load the rows into the server that creates the replies. Raises StoreError, SettingsError."""
         settings = self._settings.model_copy(update={"host": upstream})
-        prepare(settings, Dataset(settings), lambda _line: None)
+        prepare(settings, open_dataset(settings), lambda _line: None)
 
     def run(self, drive: Drive) -> list[Found]:
         """One command, all its phases. Raises CalibrationError, ServerError."""

@@ -105,14 +105,14 @@ def await_server(settings: "Settings", seconds: float, look: "Callable[[Settings
 
 
 def _load(settings: "Settings", shield: threading.Lock) -> None:
-    from loadgen.datasets import Dataset
+    from loadgen.datasets import open_dataset
     from loadgen.milvus.store import Lease, prepare
     from loadgen.runtime.early_exit import before_leaving
 
     lease = Lease(settings, "prepares the data", _say)
     before_leaving(lease.release)
     try:
-        prepared = prepare(settings, Dataset(settings), _say, shield, lease)
+        prepared = prepare(settings, open_dataset(settings), _say, shield, lease)
     finally:
         lease.release()
     _say(f"The collection is ready: {prepared}")

@@ -1,13 +1,68 @@
 """The client layers, by the names that variants have for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from loadgen.clients.base import Client, name_operations
+from loadgen.datasets import Answer, Row
 from loadgen.measure.operation import Names, Operation
 from loadgen.measure.sample import Mode
+from loadgen.settings.model import Settings
 from loadgen.settings.variants import CLIENTS, DEFAULT_CLIENT
+
+ASKED_TOGETHER = 16
+"""Queries in flight in `ask`. With Strong consistency each waits for a tick of the server; concurrent ones wait
+together."""
+Vector = npt.NDArray[np.float32]
+
+
+class Connector(Protocol):
+    """Opens a layer's stores on a prepared collection, and makes what its clients take.
+
+    A store is the layer's own object with one connection; users share it. Methods with an `a` are for async stores
+    and run on the loop that uses them; the others block.
+    """
+
+    def open(self, settings: Settings, mode: Mode) -> list[Any]:
+        """Open `connections` stores. Creates, drops and alters nothing. Raises StoreError."""
+
+    def warm(self, stores: Sequence[Any]) -> list[str]:
+        """Connect them, and return the fingerprint of the data that each one sees; empty if it has none."""
+
+    async def awarm(self, stores: Sequence[Any]) -> list[str]:
+        """Connect the async ones."""
+
+    def close(self, stores: Sequence[Any]) -> None:
+        """Close what `open` opened; a second time does nothing."""
+
+    async def aclose(self, stores: Sequence[Any]) -> None:
+        """Close what `awarm` opened."""
+
+    def make_query(self, vector: Vector, settings: Settings) -> Any:
+        """What the client's `search` takes, for a vector (dim,)."""
+
+    def vary_query(self, query: Any, settings: Settings) -> Any:
+        """The same query with the settings of another variant; both share the vector."""
+
+    def make_node(self, row: Row) -> Any:
+        """An item of what the client's `insert` takes."""
+
+    def ask(self, store: Any, queries: Sequence[Any]) -> list[Answer]:
+        """The answers to some queries, off the record. Raises what the store raises."""
+
+    async def aask(self, store: Any, queries: Sequence[Any]) -> list[Answer]:
+        """The same of an async store."""
+
+    def count(self, store: Any) -> int:
+        """Number of rows in the collection."""
+
+    async def acount(self, store: Any) -> int:
+        """The same by an async store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +73,12 @@ class Layer:
     """What it does, the same in both modes; nobody else lists them."""
     clients: Mapping[Mode, type[Client]]
     """The class of each mode. Takes a store, a function for samples, the checks of answers and the variant's name."""
+    connector: Connector
+
+    @property
+    def burst_operations(self) -> tuple[Operation, ...]:
+        """The operations that a burst may consist of, in the order of its plan."""
+        return tuple(one for one in self.operations if one.takes)
 
 
 def find_layer(name: str = DEFAULT_CLIENT) -> Layer:

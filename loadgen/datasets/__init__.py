@@ -1,12 +1,13 @@
-"""Test data: seeded vectors, rows, queries and fresh rows, and their exact nearest neighbours."""
+"""What to send and what is right: rows, queries and fresh rows, and their exact nearest neighbours."""
 
 from loadgen.datasets.answer_comparison import Answer, find_difference
+from loadgen.datasets.dataset import Dataset
+from loadgen.datasets.formats import open_dataset
 from loadgen.datasets.insert_stream import InsertStream
 from loadgen.datasets.neighbour_cache import cached_neighbours, default_folder
 from loadgen.datasets.neighbours import GroundTruth, Rows, count_checked, find_neighbours
 from loadgen.datasets.recall_checks import Checks
 from loadgen.datasets.rows import FINGERPRINT_KEY, INSERTED, Row
-from loadgen.datasets.synthetic import Dataset
 
 __all__ = [
     "FINGERPRINT_KEY",
@@ -23,4 +24,5 @@ __all__ = [
     "default_folder",
     "find_difference",
     "find_neighbours",
+    "open_dataset",
 ]

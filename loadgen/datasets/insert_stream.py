@@ -1,10 +1,13 @@
 """Fresh rows for insert operations, prepared in advance as far as possible."""
 
 from itertools import count
-from typing import Self
+from typing import NamedTuple, Protocol, Self
 
+import numpy as np
+import numpy.typing as npt
+
+from loadgen.datasets.dataset import Vectors
 from loadgen.datasets.rows import ID_SPACE, INSERTED, Row
-from loadgen.datasets.synthetic import Dataset
 
 RANGE = 10**11
 """Row numbers per stream; the first range is reserved for the base rows."""
@@ -13,6 +16,25 @@ WORKERS = ID_SPACE // RANGE // LANES - 1
 VECTORS = 1_000
 FLOATS = 4_000_000
 """Maximum vectors and floats in the pool (a float in a list takes 32 bytes)."""
+
+
+class Block(NamedTuple):
+    """Consecutive rows generated together: vectors (n, dim) and the cluster of each (n,)."""
+
+    vectors: Vectors
+    clusters: npt.NDArray[np.int64]
+
+
+class RowMaker(Protocol):
+    """A dataset that can make more rows like its own."""
+
+    dim: int
+
+    def fresh(self, count: int, stream: int) -> Block:
+        """`count` vectors, none of them a row; different for each stream number."""
+
+    def make_row(self, number: int, vector: list[float], origin: str, cluster: int) -> Row:
+        """The row of a number."""
 
 
 class InsertStream:
@@ -25,7 +47,7 @@ class InsertStream:
     everything else is read only.
     """
 
-    def __init__(self, dataset: Dataset, worker: int, lane: int = 0) -> None:
+    def __init__(self, dataset: RowMaker, worker: int, lane: int = 0) -> None:
         if not (0 <= worker < WORKERS and 0 <= lane < LANES):
             raise ValueError(f"worker {worker}, lane {lane}: there are {WORKERS} workers with {LANES} lanes each")
         stream = 1 + worker * LANES + lane

@@ -33,7 +33,7 @@ class Checks:
         """When rows were first inserted or deleted in this run: a search may then find nearer ones."""
         self._every = 0
         self._turns = count(1)
-        self._kept: deque[tuple[float, Query, Sequence[str] | None]] = deque(maxlen=WAITING_AT_MOST)
+        self._kept: deque[tuple[float, str, Query, Sequence[str] | None]] = deque(maxlen=WAITING_AT_MOST)
         self._queries: dict[int, Query] = {}
         """By their address in memory."""
         self._row_id: Callable[[int], str] = str
@@ -61,13 +61,13 @@ class Checks:
             id(query): Query(number, top_k) for top_k, some in queries for number, query in enumerate(some)
         }
 
-    def keep(self, query: object, ids: Sequence[str] | None) -> None:
-        """Note an answer, after the search's clock has stopped; usually this only counts."""
+    def keep(self, operation: str, query: object, ids: Sequence[str] | None) -> None:
+        """Note an answer of an operation, after its clock has stopped; usually this only counts."""
         if not self._every or next(self._turns) % self._every:
             return
         known = self._queries.get(id(query))
         if known is not None:
-            self._kept.append((perf_counter(), known, ids))
+            self._kept.append((perf_counter(), operation, known, ids))
 
     def spoil(self) -> None:
         """Note that rows are inserted or deleted."""
@@ -77,7 +77,8 @@ class Checks:
     def settle(self, until: float = math.inf) -> Iterator[Check]:
         """Compare the answers queued until a moment. Queries of users, or without known neighbours, are skipped."""
         while self._ground_truths and self._kept and self._kept[0][0] < until:
-            finished, (number, top_k), ids = self._kept.popleft()
+            finished, operation, (number, top_k), ids = self._kept.popleft()
             ground_truth = self._ground_truths.get(top_k)
             if ground_truth is not None and number < ground_truth.queries:
-                yield Check(finished, number, ground_truth.recall(number, ids or (), self._row_id))
+                recall = ground_truth.recall(number, ids or (), self._row_id)
+                yield Check(finished, number, recall, operation)

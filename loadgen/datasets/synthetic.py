@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from loadgen.datasets.dataset import Vectors
+from loadgen.datasets.insert_stream import Block, InsertStream
 from loadgen.datasets.rows import FINGERPRINT_KEY, Row, RowIds
 from loadgen.settings.model import Settings
 
@@ -20,17 +22,8 @@ FLOATS_IN_BLOCK = 2_000_000
 QUERY_NOISE = 0.25
 """Distance of a query from its row, as a fraction of the spread: near the row, but never on it."""
 
-Vectors = npt.NDArray[np.float32]
 
-
-class Block(NamedTuple):
-    """Consecutive rows generated together: vectors (n, dim) and the cluster of each (n,)."""
-
-    vectors: Vectors
-    clusters: npt.NDArray[np.int64]
-
-
-class Dataset:
+class SyntheticDataset:
     """`rows` unit vectors from a mixture of Gaussian clusters, and queries near them.
 
     Centres are random unit vectors. A row is its centre plus noise, normalised; the noise has the length `spread`
@@ -95,6 +88,10 @@ class Dataset:
             noise = generator.standard_normal(part.shape, dtype=np.float32)
             part += noise * np.float32(self.spread * QUERY_NOISE / np.sqrt(self.dim))
         return _normalised(near)
+
+    def fresh_rows(self, worker: int) -> Iterator[Row]:
+        """Endless new rows for one worker; its vectors repeat."""
+        return InsertStream(self, worker)
 
     def fresh(self, count: int, stream: int) -> Block:
         """`count` further vectors of the same mixture, none of them a row; different for each stream number."""

@@ -184,7 +184,7 @@ class Ledger:
                 if window.end <= check.finished:  # and so do all earlier ones
                     break
                 if window.start <= check.finished:
-                    window.recalls.add(check.query, check.recall)
+                    window.recalls.count(check)
                     return window.phase
         return None
 

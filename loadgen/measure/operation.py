@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 NAMES_AT_MOST = 32
 """Maximum operation names per run: each becomes a label of several metric series and a row of every table."""
@@ -25,6 +26,10 @@ class Operation:
     """Declared stages, such as `embed`; others may be reported as well."""
     writes: bool = False
     """It changes rows, so a run with it has the collection to itself."""
+    is_checked: bool = False
+    """Its answers are compared with the exact neighbours, so it has a recall."""
+    takes: Literal["", "query", "nodes"] = ""
+    """What the client's method takes that can be prepared before a burst; empty: it cannot be part of one."""
 
     def __post_init__(self) -> None:
         if isinstance(self.stages, str):

@@ -1,6 +1,6 @@
 """One measured window of a run, and the plan of all windows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
@@ -124,14 +124,11 @@ def _order(variants: Sequence[Compared], levels: tuple[L, ...], rounds: int) -> 
 THREADS_AT_MOST = 64
 """Maximum sync operations that a burst keeps in flight, each on its thread."""
 
-BURST_OPERATIONS = ("search", "insert")
-"""Operations that a burst may consist of, in the order of the plan."""
 
-
-def burst_phases(styles: tuple[str, ...], counts: tuple[int, ...]) -> tuple[Phase, ...]:
-    """The tutorial's table: first searches, all on the same rows, then inserts; every style at every count."""
+def burst_phases(operations: Iterable[str], styles: tuple[str, ...], counts: tuple[int, ...]) -> tuple[Phase, ...]:
+    """The tutorial's table: one operation after the other, every style at every count."""
     phases: list[Phase] = []
-    for operation in BURST_OPERATIONS:
+    for operation in operations:
         for count in counts:
             for style in styles:
                 flight = {"sync": 1, "threads": min(count, THREADS_AT_MOST), "async": count}[style]

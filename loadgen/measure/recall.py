@@ -15,7 +15,7 @@ NORMAL_95 = 1.96
 
 
 class Check(NamedTuple):
-    """One checked search."""
+    """One checked answer."""
 
     finished: float
     """perf_counter seconds, just after its clock stopped."""
@@ -23,15 +23,24 @@ class Check(NamedTuple):
     """Number of its query."""
     recall: float
     """0 to 1."""
+    operation: str
+    """The operation that gave the answer."""
 
 
 @dataclass(slots=True)
 class Recalls:
-    """Recall of the checked searches of one or more phases: number of checks and their sum, by query."""
+    """Recall of the checked answers of one or more phases: number of checks and their sum, by query."""
 
     by_query: dict[int, tuple[int, float]] = field(default_factory=dict)
+    operation: str = ""
+    """The operation that gave the answers; empty without checks."""
     changed: bool = False
     """The data changed before or while it was measured: recall is unknown."""
+
+    def count(self, check: Check) -> None:
+        """Count one check."""
+        self.operation = check.operation
+        self.add(check.query, check.recall)
 
     def add(self, query: int, recall: float, checks: int = 1) -> None:
         """Count checks of one query, with the sum of their recalls."""
@@ -41,6 +50,7 @@ class Recalls:
     def merge(self, other: Self) -> None:
         """Add the counts of another instance."""
         self.changed = self.changed or other.changed
+        self.operation = self.operation or other.operation
         for query, (count, total) in other.by_query.items():
             self.add(query, total, count)
 
@@ -58,13 +68,19 @@ class Recalls:
     def as_message(self) -> dict[str, Any]:
         """Plain values for msgpack."""
         counts, totals = zip(*self.by_query.values(), strict=True) if self.by_query else ((), ())
-        return {"queries": [*self.by_query], "counts": [*counts], "totals": [*totals], "changed": self.changed}
+        return {
+            "queries": [*self.by_query],
+            "counts": [*counts],
+            "totals": [*totals],
+            "operation": self.operation,
+            "changed": self.changed,
+        }
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """The inverse of `as_message`."""
         pairs = zip(message["counts"], message["totals"], strict=True)
-        return cls(dict(zip(message["queries"], pairs, strict=True)), message["changed"])
+        return cls(dict(zip(message["queries"], pairs, strict=True)), message["operation"], message["changed"])
 
 
 def differ(one: Recalls, other: Recalls) -> tuple[float, float] | None:

@@ -195,7 +195,7 @@ def record_errors(errors: TaskErrors) -> tuple[TaskErrorRecord, ...]:
 
 
 def _operation(name: str, stats: OperationStats, window: Window, recalls: Recalls) -> OperationRecord:
-    checked = recalls if name == "search" else Recalls()
+    checked = recalls if name == recalls.operation else Recalls()
     return OperationRecord(
         operation=name,
         outcomes=dict(stats.outcomes),

@@ -7,7 +7,7 @@ from typing import Any
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from loadgen.clients.llamaindex import AsyncClient
+from loadgen.clients.vector_client import AsyncVectorClient
 from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopDiedError
 from loadgen.users.base import LoadUser
@@ -26,7 +26,7 @@ class AsyncUser(LoadUser):
 
     abstract = True
     mode = Mode.ASYNC
-    client: AsyncClient
+    client: AsyncVectorClient
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -57,9 +57,9 @@ class AsyncUser(LoadUser):
         finally:
             self.report_end()
 
-    def _end_with_loop(self, life: "Future[None]") -> None:
+    def _end_with_loop(self, running: "Future[None]") -> None:
         """End the user after the loop has died: no sample is lost, and nothing waits for it."""
-        if isinstance(life.exception(), LoopDiedError):
+        if isinstance(running.exception(), LoopDiedError):
             for client in self.clients:
                 client.abandon()
             self.report_end()

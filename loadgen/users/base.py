@@ -16,7 +16,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 from loadgen.clients import Client, find_layer
 from loadgen.measure.operation import Operation, OperationNameError, check_name
-from loadgen.measure.phase import BURST_OPERATIONS, Phase
+from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 from loadgen.users.process_state import STRIDE, ProcessState
 from loadgen.users.task_loop import ENDS, EscapedError
@@ -86,9 +86,10 @@ class LoadUser(User):
 
         Raises ValueError for anything that is not an operation.
         """
-        known = {one.name: one for one in find_layer().operations}
+        layer = find_layer()
+        known = {one.name: one for one in layer.operations}
         if cls.style:
-            return tuple(one for name, one in known.items() if name in BURST_OPERATIONS)
+            return layer.burst_operations
         if cls.operations is None:
             return tuple(known.values())
         if isinstance(cls.operations, str) or not isinstance(cls.operations, Sequence):
@@ -144,13 +145,12 @@ class LoadUser(User):
         phase = self.phase
         if phase is None or phase.style != self.style:
             raise StopUser
-        calls: dict[str, Callable[[], Callable[[], Any]]] = {
-            "search": lambda: partial(self.client.search, self.next_query()),  # type: ignore[attr-defined]
-            "insert": lambda: partial(self.client.insert, self.next_nodes()),  # type: ignore[attr-defined]
-        }
+        takes = next(one.takes for one in self.performs() if one.name == phase.operation)
+        make_argument: Callable[[], Any] = self.next_query if takes == "query" else self.next_nodes
+        call = getattr(self.client, phase.operation)
         queue, ledger = self.process_state.queue, self.process_state.ledger
         try:
-            operations = [calls[phase.operation]() for _ in range(phase.operations)]
+            operations: list[Callable[[], Any]] = [partial(call, make_argument()) for _ in range(phase.operations)]
             queue.put(partial(ledger.open, phase, perf_counter()))
             yield operations
         except ENDS:

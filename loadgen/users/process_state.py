@@ -5,13 +5,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from loadgen.clients.base import new_stage_names
 from loadgen.clients.layers import Layer, find_layer, new_operation_names
-from loadgen.datasets import Checks
+from loadgen.datasets import Checks, Row
 from loadgen.measure.errors import ErrorKind, ErrorLog
 from loadgen.measure.health import Beat
 from loadgen.measure.ledger import Counted, Ledger
@@ -32,13 +32,6 @@ DRAIN_SECONDS = 3.0
 """Seconds to wait for operations in flight when the run ends early."""
 LOOK_AT_THE_END = 0.25
 """Seconds between two checks for the end of the run while waiting for operations."""
-
-
-class NodeSource(Protocol):
-    """Creates nodes that were never inserted before; thread-safe."""
-
-    def take(self, number: int) -> list[Any]:
-        """`number` new nodes."""
 
 
 class Joining(NamedTuple):
@@ -68,8 +61,9 @@ class ProcessState:
     """The name of the client layer of each variant; others use the default."""
     queries: list[Any] = field(default_factory=list)
     own_queries: Mapping[str, list[Any]] = field(default_factory=dict)
-    """Queries of variants that differ from the run in top k or output fields."""
-    nodes: NodeSource | None = None
+    """Queries of variants whose client, top k or output fields differ."""
+    rows: Iterator[Row] | None = None
+    """Rows that were never inserted before; thread-safe."""
     checks: Checks = field(default_factory=Checks)
     operation_names: Names = field(default_factory=new_operation_names)
     stage_names: Names = field(default_factory=new_stage_names)
@@ -219,6 +213,7 @@ class ProcessState:
 
     def new_nodes(self, variant: str) -> list[Any]:
         """Nodes for one insert operation of a variant. Raises RuntimeError before the stores are open."""
-        if self.nodes is None:
+        if self.rows is None:
             raise RuntimeError("no data is prepared in this process: the run has not started")
-        return self.nodes.take(self.settings_for(variant).nodes_per_insert)
+        make_node = self.layer_for(variant).connector.make_node
+        return [make_node(row) for row in islice(self.rows, self.settings_for(variant).nodes_per_insert)]

@@ -6,7 +6,7 @@ from typing import Any
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from loadgen.clients.llamaindex import SyncClient
+from loadgen.clients.vector_client import SyncVectorClient
 from loadgen.measure.sample import Mode
 from loadgen.users.base import LoadUser
 from loadgen.users.measured_call import SyncCall
@@ -18,7 +18,7 @@ class SyncUser(LoadUser):
 
     abstract = True
     mode = Mode.SYNC
-    client: SyncClient
+    client: SyncVectorClient
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)

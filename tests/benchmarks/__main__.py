@@ -18,7 +18,7 @@ from pathlib import Path
 from pymilvus import MilvusClient
 from rich.console import Console
 
-from loadgen.datasets import Dataset
+from loadgen.datasets import open_dataset
 from loadgen.milvus.server import start_server
 from loadgen.milvus.server.replay import ReplayServer
 from loadgen.milvus.store import prepare
@@ -143,7 +143,7 @@ def main() -> None:
             say("loading: " + ", ".join(f"bare {bare:,.0f}, tool {tool:,.0f} rows/s" for bare, tool in rates))
         if given.only != "loading":
             stack.callback(drop, real)
-            say(str(prepare(real, Dataset(real), say)))
+            say(str(prepare(real, open_dataset(real), say)))
             replay = stack.enter_context(ReplayServer(host))
             replayed = settings.model_copy(update={"host": replay.uri})
             found = compare_search(replayed) if given.only != "sinks" else []

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
-from loadgen.datasets import Dataset
+from loadgen.datasets import Dataset, open_dataset
 from loadgen.milvus.store import aclose_stores, to_node, warm_stores
 from loadgen.milvus.store.collection import Collection
 from loadgen.milvus.store.loading import Loading
@@ -44,7 +44,7 @@ def load_with_tool(settings: Settings, dataset: Dataset, store: MilvusVectorStor
 
 def rows_per_second(load: Callable[[Settings, Dataset, MilvusVectorStore], None], settings: Settings) -> float:
     """Load once into a new collection, which is dropped again."""
-    dataset = Dataset(settings)
+    dataset = open_dataset(settings)
     with Collection(settings, LIMIT_SECONDS) as collection:
         store = create_collection(collection, settings, dataset)
         started = perf_counter()

@@ -13,7 +13,7 @@ import psutil
 from llama_index.vector_stores.milvus import MilvusVectorStore
 from pymilvus import MilvusClient
 
-from loadgen.datasets import Dataset
+from loadgen.datasets import open_dataset
 from loadgen.milvus.server import standalone
 from loadgen.milvus.server.ports import PORTS, reserve_ports
 from loadgen.milvus.store import Prepared, prepare
@@ -31,7 +31,7 @@ def settings_for(uri: str, collection: str, **given: Any) -> Settings:
 
 def prepare_for(settings: Settings, tell: Callable[[str], None] = print) -> Prepared:
     """The collection that these settings ask for."""
-    return prepare(settings, Dataset(settings), tell)
+    return prepare(settings, open_dataset(settings), tell)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from loadgen.calibrate.driver import CalibrationError, Driver
 from loadgen.calibrate.plan import ORDER, Drive, Kind
-from loadgen.datasets import Dataset
+from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer
 from loadgen.milvus.server.delaying import DelayingServer
@@ -57,7 +57,7 @@ def test_a_stop_holds_every_answer_back_until_its_end(server: DelayingServer) ->
     stores = open_stores(settings, Mode.SYNC)
     try:
         warm_sync_stores(stores)
-        query = to_query(Dataset(settings).queries()[0], settings)
+        query = to_query(open_dataset(settings).queries()[0], settings)
         stores[0].query(query)
         server.begin(Delays(stop=0.5, every=1.0))
         began = perf_counter()

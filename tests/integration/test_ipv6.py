@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.datasets import Dataset
+from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server.replay import ReplayServer
 from loadgen.milvus.store import aclose_stores, check_server, close_stores, open_stores, to_query, warm_stores
@@ -39,7 +39,7 @@ def uri(lite_uri: str) -> Iterator[str]:
 def test_both_modes_search_at_an_ipv6_address(uri: str) -> None:
     settings = settings_for(uri, "ipv6", rows=200)
     assert prepare_for(settings).rows == 200
-    query = to_query(Dataset(settings).queries()[0], settings)
+    query = to_query(open_dataset(settings).queries()[0], settings)
     stores = open_stores(settings, Mode.SYNC)
     found = [stores[0].query(query).ids or []]
     close_stores(stores)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymilvus import MilvusClient
 
-from loadgen.datasets import INSERTED, Dataset
+from loadgen.datasets import INSERTED, open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer
 from loadgen.milvus.store import close_stores, open_stores, to_query
@@ -39,7 +39,7 @@ def test_search_finds_a_row_by_its_own_vector_after_the_run(server: EmbeddedServ
     assert set(run.counted) == {"sync search", "async search"}
     settings = settings_of(server.uri, collection=SEARCHED)
     stores = open_stores(settings, Mode.SYNC)
-    dataset = Dataset(settings)
+    dataset = open_dataset(settings)
     found = stores[0].query(to_query(dataset.vectors(7, 8)[0], settings))
     assert found.ids is not None
     assert found.ids[0] == dataset.rows(7, 8)[0].row_id

@@ -10,7 +10,7 @@ from llama_index.core.schema import TextNode
 
 from loadgen.clients.llamaindex import AsyncClient, SyncClient
 from loadgen.clients.outcomes import describe
-from loadgen.datasets import Dataset, InsertStream
+from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.milvus.store import (
     aclose_stores,
@@ -66,11 +66,11 @@ def test_the_estimates_are_the_real_sizes_and_never_more(uri: str, dim: int) -> 
     prepare_for(settings)
     (store,) = open_stores(settings, Mode.SYNC)
     warm_sync_stores([store])
-    stream = InsertStream(Dataset(settings), 1)
+    stream = open_dataset(settings).fresh_rows(1)
     seen: list[tuple[int, int]] = []
     for name in ("Search", "Insert"):
         setattr(store.client._handler._stub, name, Weighed(getattr(store.client._handler._stub, name), seen))
-    store.query(to_query(Dataset(settings).queries()[0], settings))
+    store.query(to_query(open_dataset(settings).queries()[0], settings))
     store.add([to_node(next(stream)) for _ in range(300)])
     close_stores([store])
     (_, answer), (request, _) = seen
@@ -106,7 +106,7 @@ def test_what_is_larger_than_the_limit_is_rejected_in_both_modes(milvus_uri: str
     settings = settings_for(milvus_uri, NAME, dim=2, rows=10, top_k=10, fresh=True)
     prepare_for(settings)
     open_wide = settings.model_copy(update={"batch_size": 100_000, "top_k": 1_200, "deadline": 120.0})
-    query = to_query(Dataset(settings).queries()[0], open_wide)
+    query = to_query(open_dataset(settings).queries()[0], open_wide)
     samples: list[Sample] = []
     stores = open_stores(open_wide, Mode.SYNC)
     client = SyncClient(stores[0], samples.append)

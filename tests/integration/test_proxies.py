@@ -9,7 +9,7 @@ from typing import Self
 
 import pytest
 
-from loadgen.datasets import Dataset
+from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.proxies import EXCEPTIONS, VARIABLES, find_proxy
 from loadgen.milvus.server import start_server
@@ -65,7 +65,7 @@ def test_loopback_is_reached_without_a_proxy_by_every_client(lite_uri: str, prox
     prepare_for(settings)
     with ReplayServer(lite_uri) as replay:
         replayed = settings.model_copy(update={"host": replay.uri})
-        query = to_query(Dataset(settings).queries()[0], settings)
+        query = to_query(open_dataset(settings).queries()[0], settings)
         stores = open_stores(replayed, Mode.SYNC)
         found = [len(stores[0].query(query).ids or [])]
         close_stores(stores)

@@ -13,7 +13,8 @@ from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 from pymilvus.exceptions import MilvusException
 
-from loadgen.datasets import Dataset, InsertStream
+from loadgen.datasets import open_dataset
+from loadgen.datasets.synthetic import SyntheticDataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer, ServerError, start_server
 from loadgen.milvus.server.replay import ReplayServer, is_good, passed_on
@@ -37,7 +38,7 @@ def settings(upstream: EmbeddedServer) -> Settings:
     """Of a prepared collection."""
     given = {"host": upstream.uri, "collection": COLLECTION, "dim": 8, "rows": ROWS, "index_type": "FLAT", "top_k": 3}
     settings = Settings.parse(given | {"consistency": "Strong"})
-    assert prepare(settings, Dataset(settings), print).rows == ROWS
+    assert prepare(settings, open_dataset(settings), print).rows == ROWS
     return settings
 
 
@@ -49,7 +50,7 @@ def replay(upstream: EmbeddedServer) -> Iterator[ReplayServer]:
 
 def search(settings: Settings, uri: str, *rows: int) -> list[tuple[list[str], list[float]]]:
     """Ids and similarities that a search with the vector of each of these rows gets."""
-    queries = [to_query(Dataset(settings).vectors(row, row + 1)[0], settings) for row in rows]
+    queries = [to_query(open_dataset(settings).vectors(row, row + 1)[0], settings) for row in rows]
     return [ask(settings, uri, query) for query in queries]
 
 
@@ -66,7 +67,7 @@ def ask(settings: Settings, uri: str, query: VectorStoreQuery) -> tuple[list[str
 
 def test_every_search_gets_the_first_real_reply(settings: Settings, replay: ReplayServer) -> None:
     first, other = search(settings, settings.host, 1, 2)
-    assert first[0][0] == Dataset(settings).row_id(1)
+    assert first[0][0] == open_dataset(settings).row_id(1)
     assert first[0] != other[0]
     assert search(settings, replay.uri, 1, 2, 3) == [first, first, first]
 
@@ -75,9 +76,9 @@ def test_searches_are_answered_when_the_server_behind_is_gone_and_nothing_else_i
     upstream: EmbeddedServer, settings: Settings, replay: ReplayServer
 ) -> None:
     with client_of(replay.uri) as client:
-        vectors = Dataset(settings).vectors(0, 2).tolist()
+        vectors = open_dataset(settings).vectors(0, 2).tolist()
         kept = client.search(COLLECTION, [vectors[0]], limit=1)[0][0]["id"]
-        assert kept == Dataset(settings).row_id(0)
+        assert kept == open_dataset(settings).row_id(0)
         upstream.stop()
         assert client.search(COLLECTION, [vectors[1]], limit=1)[0][0]["id"] == kept
         with pytest.raises(MilvusException) as caught:
@@ -89,7 +90,7 @@ def test_searches_are_answered_when_the_server_behind_is_gone_and_nothing_else_i
 def test_only_the_first_insert_reaches_the_server_and_the_store_is_not_confused(
     settings: Settings, replay: ReplayServer
 ) -> None:
-    stream = InsertStream(Dataset(settings), worker=0)
+    stream = open_dataset(settings).fresh_rows(0)
     stores = open_stores(settings.model_copy(update={"host": replay.uri}), Mode.SYNC)
     try:
         for size in (2, 1, 5):
@@ -104,18 +105,18 @@ def test_only_the_first_insert_reaches_the_server_and_the_store_is_not_confused(
 
 
 def _rows(settings: Settings, number: int) -> list[dict[str, object]]:
-    vectors = Dataset(settings).fresh(number, stream=9).vectors.tolist()
+    vectors = SyntheticDataset(settings).fresh(number, stream=9).vectors.tolist()
     return [{"id": f"{row}", "doc_id": "x", "text": "", "embedding": vector} for row, vector in enumerate(vectors)]
 
 
 def test_a_refused_search_is_handed_on_and_not_kept(settings: Settings, replay: ReplayServer) -> None:
-    vector = Dataset(settings).vectors(5, 6).tolist()
+    vector = open_dataset(settings).vectors(5, 6).tolist()
     with client_of(replay.uri) as client:
         for _ in range(2):
             with pytest.raises(MilvusException):
                 client.search(COLLECTION, [[1.0, 2.0]], limit=1)  # the dimension is wrong
-        assert client.search(COLLECTION, vector, limit=1)[0][0]["id"] == Dataset(settings).row_id(5)
-        assert client.search(COLLECTION, [[1.0, 2.0]], limit=1)[0][0]["id"] == Dataset(settings).row_id(5)
+        assert client.search(COLLECTION, vector, limit=1)[0][0]["id"] == open_dataset(settings).row_id(5)
+        assert client.search(COLLECTION, [[1.0, 2.0]], limit=1)[0][0]["id"] == open_dataset(settings).row_id(5)
 
 
 def test_methods_that_are_not_asked_for_are_not_replayed(upstream: EmbeddedServer, settings: Settings) -> None:

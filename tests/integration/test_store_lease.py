@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadgen.datasets import Dataset
+from loadgen.datasets import open_dataset
 from loadgen.milvus.store import Lease, prepare
 from loadgen.milvus.store.holders import Holder, Use
 from loadgen.milvus.store.leases import LeaseTable
@@ -183,7 +183,7 @@ def test_what_is_as_it_should_be_is_neither_flushed_nor_released_nor_loaded(
         monkeypatch.setattr(MilvusClient, forbidden, None)
     for writes in (False, True):
         lease = lease_of(prepared.host, prepared.collection, writes=writes)
-        found = prepare(prepared, Dataset(prepared), print, None, lease)
+        found = prepare(prepared, open_dataset(prepared), print, None, lease)
         assert (found.reused, found.rows, found.index) == (True, ROWS, "HNSW")
         assert [row.use for row in rows_of(prepared.host, prepared.collection)] == [Use.WRITE if writes else Use.READ]
         lease.release()
@@ -199,9 +199,9 @@ def test_what_is_not_loaded_is_loaded_again_but_not_while_somebody_else_searches
     assert started[0].read() == "held"
     lease = lease_of(prepared.host, prepared.collection)
     with pytest.raises(SettingsError, match=f"pid {started[0].process.pid}"):
-        prepare(prepared, Dataset(prepared), print, None, lease)
+        prepare(prepared, open_dataset(prepared), print, None, lease)
     started[0].end()
-    assert prepare(prepared, Dataset(prepared), print, None, lease).reused
+    assert prepare(prepared, open_dataset(prepared), print, None, lease).reused
     assert count_rows(prepared.host, prepared.collection) == ROWS
     lease.release()
 
@@ -216,7 +216,7 @@ def test_fresh_and_other_data_name_who_uses_the_collection_and_leave_it(
         changed = prepared.model_copy(update=given)
         lease = lease_of(prepared.host, prepared.collection)
         with pytest.raises(SettingsError) as caught:
-            prepare(changed, Dataset(changed), print, None, lease)
+            prepare(changed, open_dataset(changed), print, None, lease)
         lease.release()
         assert len(caught.value.faults) == told
         assert f"(pid {started[0].process.pid})" in caught.value.faults[-1].problem
@@ -242,7 +242,7 @@ def test_a_role_that_may_keep_no_leases_is_warned_and_runs(tmp_path_factory: pyt
         told: list[str] = []
         lease = Lease(reader, "searches", told.append)
         try:
-            found = prepare(reader, Dataset(reader), told.append, None, lease)
+            found = prepare(reader, open_dataset(reader), told.append, None, lease)
         finally:
             lease.release()
         assert found.reused

@@ -9,7 +9,7 @@ import pytest
 from pymilvus.exceptions import MilvusException
 
 from loadgen.clients.outcomes import outcome_of
-from loadgen.datasets import Dataset, InsertStream
+from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.milvus.server import EmbeddedServer
 from loadgen.milvus.store import (
@@ -65,7 +65,7 @@ def run_async(settings: Settings, work: Callable[[list[Any]], Awaitable[None]]) 
 
 
 def query_of(settings: Settings) -> Any:
-    return to_query(Dataset(settings).queries()[0], settings)
+    return to_query(open_dataset(settings).queries()[0], settings)
 
 
 def test_n_connections_are_n_tcp_connections_in_both_modes(settings: Settings) -> None:
@@ -121,7 +121,7 @@ OPERATIONS = ["SearchRequest", "InsertRequest", "UpsertRequest", "QueryRequest",
 
 def test_the_retries_are_set_for_every_operation_and_stay_out_of_the_requests(settings: Settings) -> None:
     rows = count_rows(settings.host, NAME)
-    stream = InsertStream(Dataset(settings), 1)
+    stream = open_dataset(settings).fresh_rows(1)
     (store,) = open_stores(settings.model_copy(update={"retries": 2}), Mode.SYNC)
     assert [getattr(store.client, name).keywords for name in RETRIED] == [{"retry_times": 2}] * 5
     seen = spy_on(store.client._handler._stub)

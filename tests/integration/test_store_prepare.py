@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
-from loadgen.datasets import Dataset, InsertStream
+from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import aclose_stores, close_stores, open_stores, to_node, to_query, warm_stores
 from loadgen.milvus.store.manifest import MANIFEST_KEY, make_manifest
@@ -35,7 +35,7 @@ def uri(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def add_rows(settings: Settings, count: int) -> None:
     (store,) = open_stores(settings, Mode.SYNC)
-    stream = InsertStream(Dataset(settings), 0)
+    stream = open_dataset(settings).fresh_rows(0)
     store.add([to_node(next(stream)) for _ in range(count)])
     close_stores([store])
 
@@ -47,7 +47,7 @@ def test_every_row_is_found_by_its_own_vector_blocking_and_async(uri: str) -> No
     assert (prepared.rows, prepared.reused, prepared.index) == (ROWS, False, "FLAT")
     assert prepared.server.kind == ("lite" if prepared.server.version.startswith("milvus_lite") else "milvus")
     assert told[-1].startswith("loaded 1,200 rows in ")
-    data = Dataset(settings)
+    data = open_dataset(settings)
     queries = {data.row_id(row): to_query(data.vectors(row, row + 1)[0], settings) for row in (0, 611, ROWS - 1)}
     (store,) = open_stores(settings, Mode.SYNC)
     found = [store.query(query) for query in queries.values()]
@@ -125,7 +125,7 @@ def test_rows_that_were_inserted_since_are_told_and_loaded_away(uri: str) -> Non
 
 def test_a_loading_that_was_cut_off_is_not_taken_for_complete(uri: str) -> None:
     settings = settings_for(uri, NAME)
-    manifest = {MANIFEST_KEY: json.dumps(make_manifest(settings, Dataset(settings)))}
+    manifest = {MANIFEST_KEY: json.dumps(make_manifest(settings, open_dataset(settings)))}
     store = MilvusVectorStore(
         uri=uri,
         dim=16,
@@ -134,7 +134,7 @@ def test_a_loading_that_was_cut_off_is_not_taken_for_complete(uri: str) -> None:
         collection_properties=manifest,
         use_async_client=False,
     )
-    store.add([to_node(row) for row in Dataset(settings).rows(0, 700)])
+    store.add([to_node(row) for row in open_dataset(settings).rows(0, 700)])
     told: list[str] = []
     assert not prepare_for(settings, told.append).reused
     assert told[0] == f"collection '{NAME}' contains 700 rows, 500 fewer than asked for: reloading"
@@ -144,7 +144,7 @@ def test_as_many_rows_of_other_data_are_not_taken_for_ours(uri: str) -> None:
     settings = settings_for(uri, NAME)
     prepare_for(settings)
     with client_of(uri) as client:
-        client.delete(NAME, ids=[Dataset(settings).row_id(row) for row in range(5)])
+        client.delete(NAME, ids=[open_dataset(settings).row_id(row) for row in range(5)])
     add_rows(settings, 5)
     told: list[str] = []
     assert not prepare_for(settings, told.append).reused

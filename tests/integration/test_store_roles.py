@@ -10,7 +10,7 @@ import pytest
 from pymilvus import MilvusClient
 
 from loadgen.clients.llamaindex import SyncClient
-from loadgen.datasets import Dataset, InsertStream
+from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.milvus.store import StoreError, close_stores, open_stores, to_node, to_query
 from loadgen.settings.model import Settings
@@ -134,8 +134,8 @@ def test_the_documented_privileges_are_enough_for_each_operation(root: Any, guar
     assert prepare_for(settings).rows == 100
     assert prepare_for(settings).reused
     assert prepare_for(settings.model_copy(update={"fresh": True})).rows == 100
-    node = to_node(next(InsertStream(Dataset(settings), 1)))
-    query = to_query(Dataset(settings).queries()[0], settings)
+    node = to_node(next(open_dataset(settings).fresh_rows(1)))
+    query = to_query(open_dataset(settings).queries()[0], settings)
     for operation in ("search", "insert", "delete"):
         user = user_with(root, guarded, f"only_{operation}", table["open it"] + table[operation])
         stores = open_stores(user, Mode.SYNC)

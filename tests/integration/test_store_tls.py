@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadgen.datasets import Dataset
+from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import aclose_stores, check_server, close_stores, open_stores, to_query, warm_stores
 from loadgen.settings.faults import Fault, SettingsError
@@ -76,7 +76,7 @@ def settings_of(uri: str, collection: str, **given: Any) -> Settings:
 
 def found_by_both(settings: Settings) -> list[list[str]]:
     """The ids that a blocking and an async search for row 7 find, best first."""
-    row = Dataset(settings).rows(7, 8)[0]
+    row = open_dataset(settings).rows(7, 8)[0]
     query = to_query(np.array(row.vector, dtype=np.float32), settings)
     stores = open_stores(settings, Mode.SYNC)
     try:
@@ -101,7 +101,7 @@ def assert_works(settings: Settings) -> None:
     sync, asynchronous = found_by_both(settings)
     assert sync == asynchronous
     assert len(sync) == settings.top_k
-    assert sync[0] == Dataset(settings).rows(7, 8)[0].row_id
+    assert sync[0] == open_dataset(settings).rows(7, 8)[0].row_id
 
 
 def test_the_servers_certificate_is_enough_one_way(one_way: str, certificates: Certificates) -> None:

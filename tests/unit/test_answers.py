@@ -1,11 +1,14 @@
 """Sync and async are held against each other before they are compared, and the log says with how many queries."""
 
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from loadgen.clients import Layer
 from loadgen.locust_plugin.preparation import answers
+from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
 from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopThread
 from loadgen.settings.model import Settings
@@ -21,21 +24,21 @@ def test_the_log_says_how_many_queries_were_answered_alike(
         seen.append(len(some))
         return [([], [])] * len(some)
 
-    async def ask_async(store: object, some: list[Any]) -> list[tuple[list[str], list[float]]]:
+    async def aask(store: object, some: list[Any]) -> list[tuple[list[str], list[float]]]:
         return ask(store, some)
 
-    async def count(_store: object) -> int:
+    async def acount(_store: object) -> int:
         return 7
 
-    monkeypatch.setattr(answers, "ask_sync", ask)
-    monkeypatch.setattr(answers, "ask_async", ask_async)
-    monkeypatch.setattr(answers, "count_sync", lambda _store: 7)
-    monkeypatch.setattr(answers, "count_async", count)
+    connector: Any = SimpleNamespace(
+        make_query=lambda vector, _settings: vector, ask=ask, aask=aask, count=lambda _store: 7, acount=acount
+    )
+    layer = Layer((), {}, connector)
     monkeypatch.setattr(answers, "find_difference", lambda _names, _one, _other: None)
     loop = LoopThread()
     with caplog.at_level(logging.INFO, "loadgen"):
         settings = Settings.parse({"queries": queries, "rows": 2_000, "dim": 4})
-        variants = {mode.value: (mode, settings) for mode in Mode}
+        variants = {mode.value: VariantSetup(mode, settings, layer, "any") for mode in Mode}
         found = answers.compare_variants({"sync": [None], "async": [None]}, loop, variants)
     loop.stop()
     assert found == {}

@@ -397,7 +397,7 @@ class Simulation(RuleBasedStateMachine):
             counts.dropped[found.key, found.phase.mode] += number
         elif node.account.opened:
             counts.dropped[None, node.account.opened[-1].phase.mode] += number
-        node.ledger.check(Check(moment, number, recall))
+        node.ledger.check(Check(moment, number, recall, "search"))
         if found is not None:
             counts.checks[found.key] += 1
 

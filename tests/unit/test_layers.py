@@ -45,7 +45,7 @@ class QuietAsync(AsyncUser):
 def echo(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second layer, as a folder of its own would bring it."""
     module: Any = ModuleType("echo_layer")
-    module.LAYER = Layer(EchoClient.operations, {Mode.SYNC: EchoClient})
+    module.LAYER = Layer(EchoClient.operations, {Mode.SYNC: EchoClient}, find_layer().connector)
     monkeypatch.setitem(sys.modules, "echo_layer", module)
     monkeypatch.setitem(CLIENTS, "echo", "echo_layer")
 

@@ -64,7 +64,7 @@ def live(life: Sequence[Sequence[Sample]], number: int) -> tuple[Ledger, list[di
             while waiting and waiting[0][1] <= sample.finished:
                 phase, start = waiting.pop(0)
                 ledger.open(phase, start, start + 10.0)
-                ledger.check(Check(start + 1.0, number, 0.5))
+                ledger.check(Check(start + 1.0, number, 0.5, "search"))
             ledger([sample])
         reports.append(ledger.take_report(batch[-1].finished))
     reports.append(ledger.take_report(300.0, final=True))

@@ -11,13 +11,13 @@ import pytest
 from loadgen.datasets import (
     Answer,
     Checks,
-    Dataset,
     GroundTruth,
     cached_neighbours,
     count_checked,
     default_folder,
     find_difference,
     find_neighbours,
+    open_dataset,
 )
 from loadgen.datasets import neighbour_cache as cache_module
 from loadgen.locust_plugin.preparation.answers import find_ground_truths
@@ -102,7 +102,7 @@ def test_progress_is_told_and_the_last_block_may_be_short(monkeypatch: pytest.Mo
     clock = iter(range(0, 1_000, 3))
     monkeypatch.setattr("loadgen.datasets.neighbours.perf_counter", lambda: float(next(clock)))
     told: list[str] = []
-    data = Dataset(Settings(rows=2_300, dim=8, queries=5))
+    data = open_dataset(Settings(rows=2_300, dim=8, queries=5))
     ground_truth = find_neighbours(data, data.queries(), "L2", 4, told.append)
     assert ground_truth.queries == 5
     assert told[0].startswith("exact neighbours: 1,000 of 2,300 rows looked at")
@@ -110,7 +110,7 @@ def test_progress_is_told_and_the_last_block_may_be_short(monkeypatch: pytest.Mo
 
 
 def test_truth_goes_to_workers_whole() -> None:
-    data = Dataset(Settings(rows=500, dim=8, queries=20))
+    data = open_dataset(Settings(rows=500, dim=8, queries=20))
     ground_truth = find_neighbours(data, data.queries(), "COSINE", 3)
     copy = GroundTruth.from_message(ground_truth.as_message())
     assert copy.top_k == 3
@@ -191,7 +191,7 @@ def test_one_in_so_many_searches_is_checked_once_the_truth_is_known() -> None:
     queries = [object() for _ in range(4)]
     checks = armed(3, queries)
     for turn in range(12):
-        checks.keep(queries[turn % 4], [str(turn % 4)])
+        checks.keep("search", queries[turn % 4], [str(turn % 4)])
     assert list(checks.settle()) == [], "they wait"
     checks.learn([make(3)])
     found = [(check.query, check.recall) for check in checks.settle()]
@@ -204,7 +204,7 @@ def test_no_search_is_checked_with_0_and_none_of_a_query_that_a_user_made() -> N
     for every, query in ((0, queries[0]), (1, object())):
         checks = armed(every, queries)
         checks.learn([make(1)])
-        checks.keep(query, ["0"])
+        checks.keep("search", query, ["0"])
         assert list(checks.settle()) == []
 
 
@@ -212,7 +212,7 @@ def test_an_answer_without_rows_has_recall_0() -> None:
     queries = [object()]
     checks = armed(1, queries)
     checks.learn([make(1)])
-    checks.keep(queries[0], None)
+    checks.keep("search", queries[0], None)
     assert [check.recall for check in checks.settle()] == [0]
 
 
@@ -220,7 +220,7 @@ def test_answers_that_nobody_compares_do_not_grow_without_bound() -> None:
     queries = [object()]
     checks = armed(1, queries)
     for _ in range(20_000):
-        checks.keep(queries[0], ["0"])
+        checks.keep("search", queries[0], ["0"])
     checks.learn([make(1)])
     assert len(list(checks.settle())) == 10_000
 
@@ -243,7 +243,7 @@ def test_a_ratio_of_throughput_is_not_required_of_arrivals(tmp_path: Path) -> No
 
 def test_nothing_is_looked_for_where_no_search_is_checked() -> None:
     settings = Settings.parse({"recall_every": 0, "rows": 1_000_000_000})
-    assert find_ground_truths([settings], Dataset(settings)) == ()
+    assert find_ground_truths([settings], open_dataset(settings)) == ()
 
 
 # Do two sides differ?

@@ -28,7 +28,7 @@ def test_variants_run_forward_and_back_at_each_level() -> None:
 
 
 def test_the_bursts_are_the_twelve_cells_of_the_tutorial_and_a_third_style() -> None:
-    plan = burst_phases(("sync", "threads", "async"), (10, 100, 1000))
+    plan = burst_phases(("search", "insert"), ("sync", "threads", "async"), (10, 100, 1000))
     cells = {(phase.operation, phase.style, phase.operations): phase for phase in plan}
     assert len(cells) == len(plan) == 18
     assert [phase.operation for phase in plan] == ["search"] * 9 + ["insert"] * 9

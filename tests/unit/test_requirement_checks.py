@@ -119,7 +119,7 @@ def test_what_will_run_may_be_required(text: str) -> None:
             "insert p99 < 5 ms",
             '"insert p99 < 5 ms": is of insert, which no async user declares. Asynchronous: search.',
         ),
-        ("insert sync recall > 0", '"insert sync recall > 0": is of the recall of insert, and only searches have one.'),
+        ("insert sync recall > 0", '"insert sync recall > 0": is of the recall of insert, and only search has one.'),
     ],
 )
 def test_what_will_not_run_is_a_fault_with_what_was_meant(text: str, told: str) -> None:

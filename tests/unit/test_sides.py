@@ -45,7 +45,7 @@ def run(recall: dict[Mode, float]) -> Ledger:
         for place in range(100):
             at = start + 0.1 * place
             ledger([Sample(mode, "search", at, at, at + 0.05, Outcome.OK, 10)])
-            ledger.check(Check(at + 0.05, place % 20, recall[mode]))
+            ledger.check(Check(at + 0.05, place % 20, recall[mode], "search"))
         ledger.windows[number].connections = 2
         ledger.windows[number].data = ("abc",)
     return ledger
@@ -123,7 +123,7 @@ def test_a_check_counts_in_the_phase_in_which_its_search_finished() -> None:
     ledger.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
     ledger.open(Phase(1, Mode.ASYNC, 8, seconds=10), 112.0, 122.0)
     for finished, recall in ((99.0, 0.1), (105.0, 0.5), (111.0, 0.2), (113.0, 1.0), (122.0, 0.3)):
-        ledger.check(Check(finished, 1, recall))
+        ledger.check(Check(finished, 1, recall, "search"))
     assert [window.recalls.mean for window in ledger.windows.values()] == [0.5, 1.0]
 
 
@@ -131,7 +131,7 @@ def test_a_check_of_a_short_phase_counts_also_where_several_have_passed_since() 
     ledger = Ledger()
     for number in range(4):
         ledger.open(Phase(number, Mode.SYNC, 1, operations=5), 100.0 + number, 100.5 + number)
-    ledger.check(Check(100.1, 1, 0.5))
+    ledger.check(Check(100.1, 1, 0.5, "search"))
     ledger.spoil(102.2)
     assert [window.recalls.checks for window in ledger.windows.values()] == [1, 0, 0, 0]
     assert [window.recalls.changed for window in ledger.windows.values()] == [False, False, True, True]
@@ -141,7 +141,7 @@ def test_a_check_of_an_attempt_that_was_made_again_counts_there() -> None:
     ledger = Ledger()
     for attempt in range(2):
         ledger.open(Phase(0, Mode.SYNC, 1, seconds=1, attempt=attempt), 100.0 + 10 * attempt, 101.0 + 10 * attempt)
-    found = [ledger.check(Check(at, 1, 0.5)) for at in (100.5, 105.0, 110.5, 120.0)]
+    found = [ledger.check(Check(at, 1, 0.5, "search")) for at in (100.5, 105.0, 110.5, 120.0)]
     assert [phase and phase.attempt for phase in found] == [0, None, 1, None]
     assert ledger.windows[0].recalls.checks == 1
 
@@ -157,7 +157,7 @@ def test_a_look_at_the_process_around_the_opening_of_a_burst_loses_no_check(look
         if looks != "in the burst":
             state.beat(beat)
         state.queue.put(partial(state.ledger.open, phase, perf_counter()))
-        state.checks.keep(state.queries[0], ["0"])
+        state.checks.keep("search", state.queries[0], ["0"])
         if looks != "before the burst":
             state.beat(beat)
         state.queue.put(partial(state.ledger.close, perf_counter()))
@@ -172,7 +172,7 @@ def test_recall_goes_to_the_master_by_phase_without_loss() -> None:
         worker.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
         for report in range(3):
             for place in range(part + 1):
-                worker.check(Check(101.0 + report, place, 0.5 + 0.1 * part))
+                worker.check(Check(101.0 + report, place, 0.5 + 0.1 * part, "search"))
             master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(200.0))), f"worker {part}")
     assert master.windows[0].recalls.checks == 9
     assert master.windows[0].recalls.mean == pytest.approx((3 * 0.5 + 6 * 0.6) / 9)
@@ -183,7 +183,7 @@ def test_data_that_changes_ends_recall_from_that_phase_on_and_the_phases_before_
     for number in range(3):
         start = 100.0 * (number + 1)
         worker.open(Phase(number, Mode.SYNC, 8, seconds=10), start, start + 10)
-        worker.check(Check(start + 5, 1, 0.75))
+        worker.check(Check(start + 5, 1, 0.75, "search"))
         if number == 0:
             worker.spoil(195.0)  # the users of the second phase are there before its window
     master.merge(worker.take_report(400.0), "one")
@@ -204,7 +204,7 @@ def test_what_one_worker_changes_leaves_the_searches_of_another_without_recall_a
             worker.open(Phase(number, Mode.SYNC, 8, seconds=10), start, start + 10)
         if number == 1:
             inserting.spoil(205.0)
-        searching.check(Check(start + 5, 1, 0.5))
+        searching.check(Check(start + 5, 1, 0.5, "search"))
         for name, worker in (("searching", searching), ("inserting", inserting))[: 2 if number < 2 else 1]:
             master.merge(msgpack.unpackb(msgpack.packb(worker.take_report(start + 50))), name)
     assert [window.recalls.changed for window in master.windows.values()] == [False, True, True]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadgen.datasets import Dataset
+from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import store_arguments, to_node, to_query
 from loadgen.milvus.store.manifest import MANIFEST_KEY, find_differences, make_manifest, read_manifest
@@ -79,7 +79,7 @@ def test_certificate_files_go_to_where_pymilvus_reads_them(
 
 
 def test_a_node_carries_its_row_and_its_document() -> None:
-    row = Dataset(parse()).rows(4, 5)[0]
+    row = open_dataset(parse()).rows(4, 5)[0]
     node = to_node(row)
     assert (node.node_id, node.text, node.ref_doc_id) == (row.row_id, "n4_text", "n5")
     assert (node.embedding, node.metadata) == (row.vector, row.metadata)
@@ -93,7 +93,7 @@ def test_a_query_asks_for_top_k_and_the_fields(fields: str, asked: list[str] | N
 
 def test_a_manifest_that_was_kept_and_read_again_differs_in_nothing() -> None:
     settings = parse(spread=0.1, index_type="IVF_FLAT", search_params="nprobe=3")
-    wanted = make_manifest(settings, Dataset(settings))
+    wanted = make_manifest(settings, open_dataset(settings))
     kept = read_manifest({MANIFEST_KEY: json.dumps(wanted)})
     assert kept == wanted
     assert find_differences(kept, wanted, settings) == []
@@ -121,13 +121,13 @@ def test_what_is_no_manifest_of_ours_is_none(kept: dict[str, str]) -> None:
 )
 def test_each_setting_that_differs_is_named_with_both_values(change: dict[str, Any], lines: list[str]) -> None:
     old, new = parse(), parse(**change)
-    faults = find_differences(make_manifest(old, Dataset(old)), make_manifest(new, Dataset(new)), new)
+    faults = find_differences(make_manifest(old, open_dataset(old)), make_manifest(new, open_dataset(new)), new)
     assert len(faults) == len(lines)
     assert all(str(fault).startswith(line) for fault, line in zip(faults, lines, strict=True))
 
 
 def test_other_data_from_the_same_settings_is_a_fault_of_the_collection() -> None:
     settings = parse()
-    wanted = make_manifest(settings, Dataset(settings))
+    wanted = make_manifest(settings, open_dataset(settings))
     (fault,) = find_differences(wanted | {"fingerprint": "0" * 16}, wanted, settings)
     assert (fault.setting, fault.value) == ("collection", "loadgen")

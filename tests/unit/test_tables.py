@@ -139,7 +139,7 @@ def test_a_narrow_terminal_gets_two_tables_with_every_figure(rate: float) -> Non
         ends = [start + 10 * (place + 0.5) / 200 for place in range(200)]
         ledger([Sample(mode, "search", end - 1.2345, end - 1.2345, end, Outcome.OK, 10) for end in ends])
         for place in range(20):
-            ledger.check(Check(start + 5, place, 0.987))
+            ledger.check(Check(start + 5, place, 0.987, "search"))
     results = results_of(ledger)
     out = Terminal()
     print_tables(results, find_levels(results, seed=1), out)

@@ -9,21 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadgen.datasets import FINGERPRINT_KEY, Dataset
+from loadgen.datasets import FINGERPRINT_KEY, Dataset, open_dataset
+from loadgen.datasets.synthetic import SyntheticDataset
 from loadgen.settings.model import Settings
 
 CODE = """
 import hashlib
 from loadgen.settings.model import Settings
-from loadgen.datasets import Dataset
-data = Dataset(Settings(rows=2500, dim=24, seed=7))
+from loadgen.datasets import open_dataset
+data = open_dataset(Settings(rows=2500, dim=24, seed=7))
 parts = data.vectors(1990, 2010).tobytes() + data.queries().tobytes() + data.fingerprint.encode()
 print(hashlib.sha256(parts + data.row_id(2499).encode()).hexdigest())
 """
 
 
 def make(**given: Any) -> Dataset:
-    return Dataset(Settings.parse({"rows": 2_500, "dim": 24, "seed": 7} | given))
+    return open_dataset(Settings.parse({"rows": 2_500, "dim": 24, "seed": 7} | given))
 
 
 def test_another_process_makes_the_same_data_queries_fingerprint_and_ids() -> None:
@@ -82,7 +83,7 @@ def test_queries_lie_near_a_row_and_on_none() -> None:
 
 
 def test_clusters_beyond_the_rows_are_left_out() -> None:
-    assert Dataset(Settings(rows=10)).clusters == 10
+    assert SyntheticDataset(Settings(rows=10)).clusters == 10
 
 
 def test_a_row_looks_as_in_the_tutorial() -> None:

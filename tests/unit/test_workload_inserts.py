@@ -6,11 +6,12 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from loadgen.datasets import FINGERPRINT_KEY, INSERTED, Dataset, InsertStream, Row
+from loadgen.datasets import FINGERPRINT_KEY, INSERTED, InsertStream, Row
 from loadgen.datasets.insert_stream import LANES, WORKERS
+from loadgen.datasets.synthetic import SyntheticDataset
 from loadgen.settings.model import Settings
 
-DATA = Dataset(Settings(rows=5_000, dim=8))
+DATA = SyntheticDataset(Settings(rows=5_000, dim=8))
 
 
 def rows_of(worker: int, lane: int = 0, count: int = 3_000) -> list[Row]:
@@ -26,7 +27,7 @@ def test_ids_have_16_digits_and_no_two_rows_share_one_or_a_document() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 2**63 - 1])
 def test_ids_of_row_numbers_that_differ_in_one_digit_differ(seed: int) -> None:
-    make = Dataset(Settings(seed=seed, dim=2)).row_id
+    make = SyntheticDataset(Settings(seed=seed, dim=2)).row_id
     numbers = {place * 10**power for power in range(16) for place in range(10)}
     assert len({make(number) for number in numbers}) == len(numbers) == 145
 

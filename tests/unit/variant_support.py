@@ -92,7 +92,7 @@ def counted(rate: float = 0.0, rounds: int = 1) -> Ledger:
         ends = [start + 10 * (place + 0.5) / count for place in range(count)]
         ledger([Sample(name, "search", end - took, end - took, end, Outcome.OK, 10) for end in ends])
         for place in range(20):
-            ledger.check(Check(start + 5, place, RECALL[name]))
+            ledger.check(Check(start + 5, place, RECALL[name], "search"))
     return ledger
 
 

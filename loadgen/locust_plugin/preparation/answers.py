@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loadgen.clients.llamaindex.answer_check import ask_async, ask_sync, count_async, count_sync
 from loadgen.datasets import (
     Answer,
     Dataset,
@@ -15,9 +14,10 @@ from loadgen.datasets import (
     default_folder,
     find_difference,
     find_neighbours,
+    open_dataset,
 )
+from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
 from loadgen.measure.sample import Mode
-from loadgen.milvus.store import to_query
 from loadgen.runtime.loop import LoopThread
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import decides_answers
@@ -55,7 +55,7 @@ def _find_ground_truth(settings: Settings, dataset: Dataset) -> GroundTruth:
 
 
 def compare_variants(
-    stores: Mapping[str, list[Any]], loop: LoopThread, variants: Mapping[str, tuple[Mode, Settings]]
+    stores: Mapping[str, list[Any]], loop: LoopThread, variants: Mapping[str, VariantSetup]
 ) -> dict[str, tuple[str, ...]]:
     """Why variants must not be compared, by the name of the second: different answers, or a different number of rows.
 
@@ -64,8 +64,8 @@ def compare_variants(
     """
     found: dict[str, tuple[str, ...]] = {}
     first: dict[str, str] = {}
-    for name, (_, settings) in variants.items():
-        reference = first.setdefault(repr(decides_answers(settings)), name)
+    for name, one in variants.items():
+        reference = first.setdefault(repr(decides_answers(one.settings)), name)
         if reference != name and (reasons := _compare(stores, loop, variants, (reference, name))):
             found[name] = reasons
     return found
@@ -74,23 +74,25 @@ def compare_variants(
 def _compare(
     stores: Mapping[str, list[Any]],
     loop: LoopThread,
-    variants: Mapping[str, tuple[Mode, Settings]],
+    variants: Mapping[str, VariantSetup],
     names: tuple[str, str],
 ) -> tuple[str, ...]:
-    vectors = Dataset(variants[names[0]][1]).queries()
+    vectors = open_dataset(variants[names[0]].settings).queries()
     chosen = vectors[:: max(1, len(vectors) // COMPARED)][:COMPARED]
 
     def ask(name: str) -> list[Answer]:
-        mode, settings = variants[name]
-        queries = [to_query(vector, settings) for vector in chosen]
-        if mode is Mode.SYNC:
-            return ask_sync(stores[name][0], queries)
-        return loop.call(ask_async(stores[name][0], queries)).result(timeout=ANSWER_WITHIN)
+        one = variants[name]
+        connector, store = one.layer.connector, stores[name][0]
+        queries = [connector.make_query(vector, one.settings) for vector in chosen]
+        if one.mode is Mode.SYNC:
+            return connector.ask(store, queries)
+        return loop.call(connector.aask(store, queries)).result(timeout=ANSWER_WITHIN)
 
     def count(name: str) -> int:
-        if variants[name][0] is Mode.SYNC:
-            return count_sync(stores[name][0])
-        return loop.call(count_async(stores[name][0])).result(timeout=ANSWER_WITHIN)
+        connector = variants[name].layer.connector
+        if variants[name].mode is Mode.SYNC:
+            return connector.count(stores[name][0])
+        return loop.call(connector.acount(stores[name][0])).result(timeout=ANSWER_WITHIN)
 
     def look() -> list[str]:
         one, other = names

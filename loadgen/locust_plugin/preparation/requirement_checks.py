@@ -7,7 +7,7 @@ from typing import Any
 from loadgen.clients import find_layer
 from loadgen.locust_plugin.preparation.run_plan import STYLES, modes_of
 from loadgen.measure.operation import NAME, Operation
-from loadgen.measure.phase import BURST_OPERATIONS, burst_phases
+from loadgen.measure.phase import burst_phases
 from loadgen.measure.sample import Mode
 from loadgen.results.requirements import Requirement
 from loadgen.settings.faults import Fault
@@ -18,8 +18,6 @@ from loadgen.users import LoadUser
 
 CLOSE = 0.75
 """Similarity from which a name is taken for a mistyped one."""
-CHECKED = "search"
-"""The operation whose answers are checked against the exact neighbours."""
 
 
 def find_unreachable(
@@ -52,7 +50,8 @@ Problem = tuple[str, str]
 def _find_operation(
     one: Requirement, kinds: Collection[type[Any]], variants: Collection[Variant], *, bursts: bool
 ) -> Iterator[Problem]:
-    client = {operation.name for one in variants for operation in find_layer(one.client).operations}
+    offered = [operation for one in variants for operation in find_layer(one.client).operations]
+    client = {operation.name for operation in offered}
     performed = {kind: _names(kind) for kind in kinds}
     known = sorted(set().union(*performed.values()) or client)
     if one.operation not in {*known, *client}:
@@ -64,10 +63,13 @@ def _find_operation(
         hint = f'Did you mean "{corrected}"?' if close else f"Use one of {', '.join(known)}, or declare it."
         yield f"is of {one.operation}, an operation that no client has and no user declares", hint
         return
-    if one.figure == "recall" and one.operation != CHECKED:
-        yield f"is of the recall of {one.operation}, and only searches have one", "Use search, or another figure."
-    if bursts and one.operation not in BURST_OPERATIONS:
-        yield f"is of {one.operation}, and bursts are of {' and '.join(BURST_OPERATIONS)}", "Use one of these."
+    checked = list(dict.fromkeys(operation.name for operation in offered if operation.is_checked))
+    if one.figure == "recall" and one.operation not in checked:
+        problem = f"is of the recall of {one.operation}, and only {join_some(checked)} has one"
+        yield problem, f"Use {join_some(checked)}, or another figure."
+    burst = list(dict.fromkeys(operation.name for operation in offered if operation.takes))
+    if bursts and one.operation not in burst:
+        yield f"is of {one.operation}, and bursts are of {join_some(burst)}", "Use one of these."
     if bursts:
         return
     for mode in sorted({Mode(each.mode) for each in variants if one.variant in (None, each.name)}):
@@ -149,7 +151,8 @@ def _levels(
     """The concurrencies that will run, and their source; empty if unknown."""
     if bursts:
         styles = tuple(style for style in STYLES if any(kind.style == style for kind in kinds))
-        return sorted({phase.concurrency for phase in burst_phases(styles, settings.burst)}), "--burst"
+        operations = [one.name for one in find_layer().burst_operations]
+        return sorted({phase.concurrency for phase in burst_phases(operations, styles, settings.burst)}), "--burst"
     if settings.mode == "compare":
         return list(settings.concurrency), "--concurrency"
     return ([users] if users else []), "-u"

@@ -5,46 +5,22 @@ import threading
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
-from loadgen.datasets import Dataset, GroundTruth, InsertStream
+from loadgen.datasets import Dataset, GroundTruth, open_dataset
 from loadgen.locust_plugin.preparation.answers import compare_variants, find_ground_truths
+from loadgen.locust_plugin.preparation.variant_setup import VariantSetup, set_up_variants
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer, describe_failure, start_server
-from loadgen.milvus.store import (
-    Lease,
-    ServerInfo,
-    StoreError,
-    aclose_stores,
-    close_stores,
-    open_stores,
-    prepare,
-    to_node,
-    to_query,
-    vary_query,
-    warm_stores,
-    warm_sync_stores,
-)
+from loadgen.milvus.store import Lease, ServerInfo, StoreError, prepare
 from loadgen.runtime.early_exit import before_leaving
 from loadgen.runtime.gc_freeze import set_aside
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings.model import Settings
-from loadgen.settings.variants import find_variants, settings_of
 from loadgen.users import ProcessState
 
 CONNECTED_WITHIN = 15
 """Seconds."""
 
 logger = logging.getLogger("loadgen")
-
-
-class Nodes:
-    """New nodes for inserts, made from rows that were never inserted before."""
-
-    def __init__(self, stream: InsertStream) -> None:
-        self._stream = stream
-
-    def take(self, number: int) -> list[Any]:
-        """The given number of new nodes."""
-        return [to_node(next(self._stream)) for _ in range(number)]
 
 
 class Resources:
@@ -86,8 +62,8 @@ class Resources:
         addressed = settings.model_copy(update={"host": address})
         self._end_leases()
         self._leases = []
-        variants = [own for _, own in _settings_by_variant(addressed).values()]
-        dataset = Dataset(addressed)
+        variants = [one.settings for one in set_up_variants(addressed).values()]
+        dataset = open_dataset(addressed)
         for own in {one.collection: one for one in reversed(variants)}.values():
             self._prepare_collection(own, dataset, writes=writes)
         self.ground_truths = find_ground_truths(variants, dataset)
@@ -108,13 +84,13 @@ class Resources:
         self.close(process_state)
 
         def work() -> None:
-            dataset = Dataset(settings)
-            variants = {name: own for name, own in _settings_by_variant(settings).items() if own[0] in modes}
+            dataset = open_dataset(settings)
+            variants = {name: one for name, one in set_up_variants(settings).items() if one.mode in modes}
             process_state.settings = settings
-            process_state.variants = {name: own for name, (_, own) in variants.items()}
-            process_state.clients = {one.name: one.client for one in find_variants(settings)}
-            _make_queries(process_state, dataset)
-            process_state.nodes = Nodes(InsertStream(dataset, worker))
+            process_state.variants = {name: one.settings for name, one in variants.items()}
+            process_state.clients = {name: one.client for name, one in variants.items()}
+            _make_queries(process_state, variants, dataset)
+            process_state.rows = dataset.fresh_rows(worker)
             _open_stores(process_state, variants)
             set_aside()
 
@@ -128,7 +104,7 @@ class Resources:
         passing = not process_state.stores
 
         def work() -> dict[str, tuple[str, ...]]:
-            variants = _settings_by_variant(settings)
+            variants = set_up_variants(settings)
             if passing:
                 _open_stores(process_state, variants)
             return compare_variants(process_state.stores, process_state.loop, variants)
@@ -143,10 +119,11 @@ class Resources:
         """Close all stores."""
 
         def work() -> None:
-            for stores in process_state.stores.values():
+            for name, stores in process_state.stores.items():
+                connector = process_state.layer_for(name).connector
                 if process_state.loop.alive:
-                    process_state.loop.call(aclose_stores(stores)).result(timeout=5)
-                close_stores(stores)
+                    process_state.loop.call(connector.aclose(stores)).result(timeout=5)
+                connector.close(stores)
             process_state.stores = {}
 
         run_in_thread(work)
@@ -192,40 +169,39 @@ class Resources:
             self._server = None
 
 
-def _settings_by_variant(settings: Settings) -> dict[str, tuple[Mode, Settings]]:
-    """Mode and settings of each variant of a run, by name."""
-    return {one.name: (Mode(one.mode), settings_of(settings, one)) for one in find_variants(settings)}
-
-
-def _make_queries(process_state: ProcessState, dataset: Dataset) -> None:
-    """The queries of every variant, of the same vectors, created once for equal top k and output fields."""
+def _make_queries(process_state: ProcessState, variants: Mapping[str, VariantSetup], dataset: Dataset) -> None:
+    """The queries of every variant, of the same vectors, created once for equal clients, top k and output fields."""
     settings = process_state.settings
-    queries = [to_query(vector, settings) for vector in dataset.queries()]
-    made = {(settings.top_k, settings.output_fields): queries}
+    vectors = dataset.queries()
+    first: dict[str, list[Any]] = {}
+    made: dict[tuple[str, int, tuple[str, ...]], list[Any]] = {}
     own = {}
-    for name, one in process_state.variants.items():
-        key = (one.top_k, one.output_fields)
-        if key not in made:
-            made[key] = [vary_query(query, one) for query in queries]
+    for name, one in variants.items():
+        connector, key = one.layer.connector, (one.client, one.settings.top_k, one.settings.output_fields)
+        if key not in made and one.client in first:
+            made[key] = [connector.vary_query(query, one.settings) for query in first[one.client]]
+        elif key not in made:
+            made[key] = first[one.client] = [connector.make_query(vector, one.settings) for vector in vectors]
         own[name] = made[key]
-    process_state.queries, process_state.own_queries = queries, own
-    asked = [(top_k, some) for (top_k, _), some in made.items()]
+    process_state.own_queries = own
+    asked = [(key[1], some) for key, some in made.items()]
     process_state.checks.arm(settings.recall_every, asked, dataset.row_id)
 
 
-def _open_stores(process_state: ProcessState, variants: Mapping[str, tuple[Mode, Settings]]) -> None:
+def _open_stores(process_state: ProcessState, variants: Mapping[str, VariantSetup]) -> None:
     """Open and connect the stores, and keep the fingerprint of the data that each sees."""
     opened: dict[str, list[Any]] = {}
     process_state.stores, process_state.seen = opened, {}
-    for name, (mode, settings) in variants.items():
-        opened[name] = open_stores(settings, mode)
-        if mode is Mode.SYNC:
-            process_state.seen[name] = warm_sync_stores(opened[name])
+    for name, one in variants.items():
+        connector = one.layer.connector
+        opened[name] = connector.open(one.settings, one.mode)
+        if one.mode is Mode.SYNC:
+            process_state.seen[name] = connector.warm(opened[name])
             continue
-        connecting = process_state.loop.call(warm_stores(opened[name]))
+        connecting = process_state.loop.call(connector.awarm(opened[name]))
         try:
             process_state.seen[name] = connecting.result(timeout=CONNECTED_WITHIN)
         except TimeoutError:
             connecting.cancel()
-            told = f"the async clients did not connect to {settings.host} within {CONNECTED_WITHIN} s"
-            raise StoreError(told) from None
+            text = f"the async clients did not connect to {one.settings.host} within {CONNECTED_WITHIN} s"
+            raise StoreError(text) from None

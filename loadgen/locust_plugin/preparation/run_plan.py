@@ -44,7 +44,8 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
         raise SettingsError([_burst_variants(settings)])
     if bursts:
         styles = tuple(style for style in STYLES if any(kind.style == style for kind in bursts))
-        return chosen, burst_phases(styles, settings.burst)
+        operations = [one.name for one in find_layer().burst_operations]
+        return chosen, burst_phases(operations, styles, settings.burst)
     if settings.mode != "compare":
         return chosen, ()
     length = (settings.phase_seconds, settings.warmup_seconds)

@@ -1,0 +1,90 @@
+"""Opens, asks and closes MilvusVectorStores, and makes their queries and nodes."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryResult
+from llama_index.vector_stores.milvus import MilvusVectorStore
+
+from loadgen.clients.layers import ASKED_TOGETHER, Vector
+from loadgen.datasets import Answer, Row
+from loadgen.measure.sample import Mode
+from loadgen.milvus.store import (
+    aclose_stores,
+    close_stores,
+    open_stores,
+    to_node,
+    to_query,
+    vary_query,
+    warm_stores,
+    warm_sync_stores,
+)
+from loadgen.milvus.store.opening import async_client_of
+from loadgen.settings.model import Settings
+
+COUNT: dict[str, Any] = {"filter": "", "output_fields": ["count(*)"], "consistency_level": "Strong"}
+
+
+class StoreConnector:
+    """Implements `Connector`."""
+
+    def open(self, settings: Settings, mode: Mode) -> list[MilvusVectorStore]:
+        """Open one store per connection. Raises StoreError."""
+        return open_stores(settings, mode)
+
+    def warm(self, stores: Sequence[MilvusVectorStore]) -> list[str]:
+        """Connect the blocking clients."""
+        return warm_sync_stores(stores)
+
+    async def awarm(self, stores: Sequence[MilvusVectorStore]) -> list[str]:
+        """Connect the async clients."""
+        return await warm_stores(stores)
+
+    def close(self, stores: Sequence[MilvusVectorStore]) -> None:
+        """Close the blocking clients."""
+        close_stores(stores)
+
+    async def aclose(self, stores: Sequence[MilvusVectorStore]) -> None:
+        """Close the async clients."""
+        await aclose_stores(stores)
+
+    def make_query(self, vector: Vector, settings: Settings) -> VectorStoreQuery:
+        """The search for the nearest neighbours of a vector (dim,)."""
+        return to_query(vector, settings)
+
+    def vary_query(self, query: VectorStoreQuery, settings: Settings) -> VectorStoreQuery:
+        """The same search with other settings; both share the vector."""
+        return vary_query(query, settings)
+
+    def make_node(self, row: Row) -> Any:
+        """A TextNode with its document."""
+        return to_node(row)
+
+    def ask(self, store: MilvusVectorStore, queries: Sequence[VectorStoreQuery]) -> list[Answer]:
+        """The store's answers, on some threads. Raises what `query` raises."""
+        with ThreadPoolExecutor(ASKED_TOGETHER, "loadgen-asking") as threads:
+            return [_answer(result) for result in threads.map(store.query, queries)]
+
+    async def aask(self, store: MilvusVectorStore, queries: Sequence[VectorStoreQuery]) -> list[Answer]:
+        """The same with `aquery`, on the loop of the store."""
+        places = asyncio.Semaphore(ASKED_TOGETHER)
+
+        async def ask(query: VectorStoreQuery) -> VectorStoreQueryResult:
+            async with places:
+                return await store.aquery(query)
+
+        return [_answer(result) for result in await asyncio.gather(*(ask(query) for query in queries))]
+
+    def count(self, store: MilvusVectorStore) -> int:
+        """Number of rows according to the blocking client."""
+        return int(store.client.query(store.collection_name, **COUNT)[0]["count(*)"])
+
+    async def acount(self, store: MilvusVectorStore) -> int:
+        """Number of rows according to the async client."""
+        return int((await async_client_of(store).query(store.collection_name, **COUNT))[0]["count(*)"])
+
+
+def _answer(result: VectorStoreQueryResult) -> Answer:
+    return Answer(tuple(result.ids or ()), tuple(result.similarities or ()))

@@ -1,0 +1,142 @@
+"""The operations of a vector store, timed: what the twins of every layer have in common."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from loadgen.clients.base import Client
+from loadgen.datasets import Checks
+from loadgen.measure.operation import Operation
+from loadgen.measure.sample import Mode, Sample
+
+OPERATIONS = (
+    Operation("search", is_checked=True, takes="query"),
+    Operation("insert", writes=True, takes="nodes"),
+    Operation("delete", writes=True),
+)
+"""The operations of a vector store."""
+
+
+class VectorClient(Client):
+    """One user's client over a store. A layer's twins implement the calls, and this class tells what they return."""
+
+    operations = OPERATIONS
+
+    def __init__(
+        self, store: Any, emit: Callable[[Sample], None], checks: Checks | None = None, variant: str = ""
+    ) -> None:
+        super().__init__(emit, checks, variant)
+        self._store = store
+
+    @abstractmethod
+    def ids_of(self, result: Any) -> Sequence[str]:
+        """The ids in the answer to a search, nearest first."""
+
+    def _begin_write(self, operation: str) -> int:
+        self._permit(operation)
+        self._checks.spoil()
+        return self.begin(operation)
+
+
+class SyncVectorClient(VectorClient):
+    """The blocking twin. A failed operation is a sample with its outcome, and None here; nothing is raised."""
+
+    mode = Mode.SYNC
+
+    def search(self, query: Any, **kwargs: Any) -> Any:
+        """Find the nearest neighbours; the sample's rows are the hits. Further arguments are the store's."""
+        token = self.begin("search")
+        try:
+            result = self._search(query, **kwargs)
+            ids = self.ids_of(result)
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error)
+            return None
+        self.end(token, len(ids))
+        self._checks.keep("search", query, ids)
+        return result
+
+    def insert(self, nodes: list[Any], **kwargs: Any) -> list[str] | None:
+        """Add nodes; the sample's rows are the nodes. Returns their ids. Further arguments are the store's."""
+        token = self._begin_write("insert")
+        try:
+            ids = self._insert(nodes, **kwargs)
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error)
+            return None
+        self.end(token, len(ids))
+        return ids
+
+    def delete(self, ref_doc_id: str, **kwargs: Any) -> None:
+        """Delete the nodes of one document; stores do not report how many, so the sample's rows are 1."""
+        token = self._begin_write("delete")
+        try:
+            self._delete(ref_doc_id, **kwargs)
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error)
+        else:
+            self.end(token, 1)
+
+    @abstractmethod
+    def _search(self, query: Any, **kwargs: Any) -> Any:
+        """The layer's answer to a query."""
+
+    @abstractmethod
+    def _insert(self, nodes: list[Any], **kwargs: Any) -> list[str]:
+        """The ids of the inserted nodes."""
+
+    @abstractmethod
+    def _delete(self, ref_doc_id: str, **kwargs: Any) -> None:
+        """Delete the nodes of a document."""
+
+
+class AsyncVectorClient(VectorClient):
+    """The asyncio twin. A failed operation is a sample with its outcome, and None here; nothing is raised."""
+
+    mode = Mode.ASYNC
+
+    async def search(self, query: Any, **kwargs: Any) -> Any:
+        """Find the nearest neighbours; the sample's rows are the hits. Further arguments are the store's."""
+        token = self.begin("search")
+        try:
+            result = await self._search(query, **kwargs)
+            ids = self.ids_of(result)
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error)
+            return None
+        self.end(token, len(ids))
+        self._checks.keep("search", query, ids)
+        return result
+
+    async def insert(self, nodes: list[Any], **kwargs: Any) -> list[str] | None:
+        """Add nodes; the sample's rows are the nodes. Returns their ids. Further arguments are the store's."""
+        token = self._begin_write("insert")
+        try:
+            ids = await self._insert(nodes, **kwargs)
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error)
+            return None
+        self.end(token, len(ids))
+        return ids
+
+    async def delete(self, ref_doc_id: str, **kwargs: Any) -> None:
+        """Delete the nodes of one document; stores do not report how many, so the sample's rows are 1."""
+        token = self._begin_write("delete")
+        try:
+            await self._delete(ref_doc_id, **kwargs)
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error)
+        else:
+            self.end(token, 1)
+
+    @abstractmethod
+    async def _search(self, query: Any, **kwargs: Any) -> Any:
+        """The layer's answer to a query."""
+
+    @abstractmethod
+    async def _insert(self, nodes: list[Any], **kwargs: Any) -> list[str]:
+        """The ids of the inserted nodes."""
+
+    @abstractmethod
+    async def _delete(self, ref_doc_id: str, **kwargs: Any) -> None:
+        """Delete the nodes of a document."""
