@@ -25,6 +25,12 @@ INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
 """Index types of Milvus for float vectors, each with its default index and search parameters."""
 
 
+class Default(str):
+    """The text of a setting that was not given: what the data say is then used in its place, if they say anything."""
+
+    __slots__ = ()
+
+
 def _parameters(given: object) -> object:
     """Read `M=16,efConstruction=200` or a JSON object; the model rejects anything else."""
     if not isinstance(given, str):

@@ -221,3 +221,16 @@ def test_parsed_options_without_our_settings_are_an_error_and_not_a_run_with_def
     with pytest.raises(RuntimeError, match="none of loadgen's settings"):
         read_settings(parser.parse_args([]), None)
     assert "rows" not in ui_extra_args_dict([]), "this test's parser leaves Locust's global events alone"
+
+
+@pytest.mark.parametrize("way", ["flag", "variable", "file"])
+def test_what_a_person_gives_is_told_from_a_default_even_where_it_is_the_same(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "some.conf").write_text("dim = 768\n")
+    arguments = {"flag": ["--dim", "768"], "variable": [], "file": ["--config", str(tmp_path / "some.conf")]}[way]
+    if way == "variable":
+        monkeypatch.setenv("LOADGEN_DIM", "768")
+    settings = read(arguments, rows=500)
+    assert settings.rows == 500
+    assert [name for name in Settings.model_fields if settings.is_given(name)] == ["dim"]

@@ -7,6 +7,7 @@ import pytest
 from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
+from loadgen.settings.values import Default
 
 
 def faults(**given: object) -> dict[str, str]:
@@ -147,3 +148,10 @@ def test_a_password_in_an_address_is_masked() -> None:
 
 def test_an_unknown_setting_is_refused() -> None:
     assert "topk" in faults(topk="5")
+
+
+def test_a_default_is_not_given_and_everything_else_is() -> None:
+    settings = Settings.parse({"dim": "768", "rows": Default("1000"), "upsert": False, "fresh": True, "metric": None})
+    assert [name for name in Settings.model_fields if settings.is_given(name)] == ["dim", "fresh"]
+    assert settings.rows == 1_000
+    assert settings.model_copy(update={"rows": 5}).is_given("dim")

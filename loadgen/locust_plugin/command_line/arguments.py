@@ -13,6 +13,7 @@ from loadgen.settings.credentials import is_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.flags import take_whole_flags_only
 from loadgen.settings.model import TEXT_LISTS, Settings, as_text
+from loadgen.settings.values import Default
 
 LOCUSTS_OWN = "host"
 """The one setting that Locust itself has as a flag and a field."""
@@ -56,7 +57,7 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], parser_errors: Pa
                 "default": list(wanted) if isinstance(wanted, tuple | list) and wanted else None,
             }
         else:
-            options |= {"default": as_text(default), "metavar": "<text>"}
+            options |= {"default": Default(as_text(default)), "metavar": "<text>"}
             choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
             if choices:
                 options |= {"choices": Offered(choices), "metavar": "|".join(choices)}

@@ -21,6 +21,7 @@ from loadgen.settings.addresses import identify, split_secret
 from loadgen.settings.credentials import MASK, Credential, bind, is_secret, take_secrets, unmask
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import CREDENTIALS, TEXT_LISTS, Settings
+from loadgen.settings.values import Default
 
 STOP_FIRST, WAIT_FIRST = "Stop it first.", "Wait until it has ended."
 
@@ -160,7 +161,9 @@ class RunRequest:
         options = vars(self._environment.parsed_options)
         standing = {name: options.get(name) for name in Settings.model_fields}
         standing |= {"host": self.host} | dict.fromkeys(CREDENTIALS, MASK)
-        taken, contradictions = take_secrets({**standing, **given}, Settings)
+        unchanged = {name: value for name, value in standing.items() if isinstance(value, Default)}
+        sent = {name: value for name, value in given.items() if unchanged.get(name) != value}
+        taken, contradictions = take_secrets({**standing, **sent}, Settings)
         asked, elsewhere = unmask(taken, self._kept, Settings)
         faults = [*found, *contradictions, *elsewhere]
         try:

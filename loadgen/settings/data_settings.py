@@ -1,0 +1,56 @@
+"""Settings of the collection, of the data in it, and of the operations on it."""
+
+from loadgen.settings.server_settings import ServerSettings
+from loadgen.settings.setting import ON_PAGE, setting
+from loadgen.settings.values import Consistency, Index, Metric, Parameters, Words
+
+
+class CollectionSettings(ServerSettings):
+    """The collection."""
+
+    collection: str = setting(
+        "loadgen",
+        "collection to use",
+        declares=ON_PAGE,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$",
+        hint="Use letters, digits and underscores, not a digit first",
+    )
+    dim: int = setting(768, "dimension of the vectors", ge=2, le=32_768)
+    metric: Metric = setting("COSINE", "similarity metric")
+    index_type: Index = setting("HNSW", "index type")
+    index_params: Parameters = setting(
+        {}, "index parameters, M=16,efConstruction=200 or JSON; default: chosen for the index type"
+    )
+    search_params: Parameters = setting({}, "search parameters, ef=64 or JSON; default: chosen for the index type")
+    consistency: Consistency = setting("Bounded", "consistency level of the collection")
+    output_fields: Words = setting(
+        (), "fields that a search returns, comma-separated; default: all, including the vector"
+    )
+    upsert: bool = setting(False, "insert by upsert, as MilvusVectorStore(upsert_mode=True) does")
+    fresh: bool = setting(False, "drop this tool's collection and reload it")
+    overwrite: bool = setting(False, "allow dropping a collection that this tool did not create")
+
+
+class DataSettings(CollectionSettings):
+    """The data."""
+
+    rows: int = setting(10_000, "rows in the collection before the load starts", ge=1, le=10**10)
+    seed: int = setting(1, "seed of the data and the queries", ge=0, le=2**63 - 1)
+    clusters: int = setting(64, "clusters from which the vectors are drawn", ge=1, le=1_000_000)
+    spread: float = setting(0.3, "size of a cluster relative to the length of its centre", gt=0, le=10)
+    queries: int = setting(1_000, "distinct queries, generated before the run", ge=1, le=1_000_000)
+    batch_size: int = setting(100, "nodes per RPC, when inserting and loading", ge=1, le=100_000)
+    load_in_flight: int = setting(4, "concurrent batches while loading", ge=1, le=256)
+
+
+class OperationSettings(DataSettings):
+    """The operations."""
+
+    top_k: int = setting(
+        10, "neighbours requested by a search", ge=1, le=16_384, hint="Choose 1 to 16384, Milvus's limit"
+    )
+    nodes_per_insert: int = setting(1, "nodes per insert operation", ge=1, le=100_000)
+    recall_every: int = setting(
+        20, "check every n-th search against the exact neighbours, outside the measured time; 0: none", ge=0, le=10**9
+    )
+    cache: str = setting("", "folder that caches exact neighbours; default: ~/.cache/milvus-loadgen")

@@ -1,0 +1,98 @@
+"""Settings of the run, of its result, and of its metrics."""
+
+from typing import Literal
+
+from loadgen.settings.data_settings import OperationSettings
+from loadgen.settings.setting import NOT_ON_PAGE, ON_PAGE, WHOLE_NUMBERS, setting
+from loadgen.settings.values import Counts, Port, Rates, Texts
+
+
+class RunSettings(OperationSettings):
+    """The run."""
+
+    mode: Literal["compare", "sync", "async"] = setting(
+        "compare", "compare sync and async at each load level, or run one mode with Locust's own -u, -r and -t"
+    )
+    variants: Texts = setting(
+        (),
+        "what to compare, such as 'sync; async; async connections=4': modes and the settings in which they differ",
+        declares=ON_PAGE,
+    )
+    baseline: str = setting("", "variant to compare the others with; default: the first", declares=ON_PAGE)
+    concurrency: Counts = setting(
+        (1, 8, 32), "load levels in users, comma-separated", hint=f"{WHOLE_NUMBERS}, such as 1,8,32"
+    )
+    arrival: Literal["closed", "constant", "poisson"] = setting(
+        "closed", "closed: users wait for their answer; constant, poisson: arrivals at --rate, evenly spaced or random"
+    )
+    rate: Rates = setting(
+        (),
+        "load levels of an open run in arrivals per second, comma-separated",
+        hint="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200",
+    )
+    max_in_flight: int = setting(
+        256, "maximum concurrent operations per process (open model); threads, for sync", ge=1, le=10_000
+    )
+    max_wait: float = setting(1.0, "maximum time an arrival may queue before it is dropped", unit="s", ge=0, le=600)
+    rounds: int = setting(
+        2,
+        "rounds per load level; a round runs all variants forward and back: sync, async, async, sync",
+        ge=1,
+        le=1_000,
+    )
+    phase_seconds: float = setting(10.0, "measured duration of a phase", unit="s", ge=0.01, le=86_400)
+    warmup_seconds: float = setting(2.0, "warm-up before the measured part of a phase", unit="s", ge=0, le=86_400)
+    give_up_after: float = setting(
+        30.0,
+        "end the run after this time without a success (at least one deadline); 0: never",
+        unit="s",
+        ge=0,
+        le=86_400,
+    )
+    worker_grace: float = setting(
+        120.0,
+        "maximum time to wait for a replacement of a lost worker before its phase is repeated",
+        unit="s",
+        ge=0,
+        le=86_400,
+    )
+    burst: Counts = setting(
+        (10, 100, 1_000), "operations per burst, comma-separated", hint=f"{WHOLE_NUMBERS}, such as 10,100,1000"
+    )
+
+
+class ResultSettings(RunSettings):
+    """The result and the metrics."""
+
+    record: str = setting("runs", "folder for the run record; empty: none")
+    report: Literal["html", "markdown", "none"] = setting(
+        "html", "report to write next to the record at the end of the run"
+    )
+    print_record: bool = setting(False, "print the run record at the end, to keep it in the log")
+    require: Texts = setting((), "requirement for exit code 0, such as 'search async p99 < 50 ms'; repeatable")
+    max_failures: str = setting("", "failed operations to tolerate, such as 1% or 10; default: none", declares=ON_PAGE)
+    max_empty: str = setting(
+        "1%",
+        "maximum share of empty answers; above it, a comparison is invalid and the run fails",
+        declares=ON_PAGE,
+    )
+
+    # The metrics
+    metrics_port: Port = setting(
+        9646,
+        "port of /metrics for Prometheus, or the next free one; 0: any; off: none",
+        hint="Give a port, 0 or off",
+        declares=NOT_ON_PAGE,
+    )
+    metrics_bind: str = setting("127.0.0.1", "address on which /metrics is served; 0.0.0.0: all interfaces")
+    metrics_targets: str = setting(
+        "", "JSON file for the file discovery of a local Prometheus; lists the processes to scrape"
+    )
+    metrics_linger: float = setting(
+        0.0,
+        "time to keep /metrics up after the run, for a final scrape; Ctrl-C ends it",
+        unit="s",
+        declares=NOT_ON_PAGE,
+        ge=0,
+        le=3_600,
+    )
