@@ -28,6 +28,9 @@ class Connector(Protocol):
     and run on the loop that uses them; the others block.
     """
 
+    can_send_several: bool
+    """Whether one search can have several query vectors."""
+
     def open(self, settings: Settings, mode: Mode) -> list[Any]:
         """Open `connections` stores. Creates, drops and alters nothing. Raises StoreError."""
 
@@ -43,13 +46,13 @@ class Connector(Protocol):
     async def aclose(self, stores: Sequence[Any]) -> None:
         """Close what `awarm` opened."""
 
-    def make_query(self, vector: Vector, settings: Settings) -> Any:
-        """What the client's `search` takes, for a vector (dim,)."""
+    def make_query(self, vectors: Sequence[Vector], settings: Settings) -> Any:
+        """What the client's `search` takes, for one or more vectors, each (dim,)."""
 
     def vary_query(self, query: Any, settings: Settings) -> Any:
-        """The same query with the settings of another variant; both share the vector."""
+        """The same query with the settings of another variant; both share the vectors."""
 
-    def make_node(self, row: Row) -> Any:
+    def make_node(self, row: Row, settings: Settings) -> Any:
         """An item of what the client's `insert` takes."""
 
     def ask(self, store: Any, queries: Sequence[Any]) -> list[Answer]:

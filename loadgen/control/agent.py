@@ -44,8 +44,8 @@ logger = logging.getLogger("loadgen")
 class Agent:
     """One in each process with users. Every method runs on the hub.
 
-    `open_stores` prepares the process for a run with these settings, and raises if it cannot; `send_stats` sends
-    Locust's own statistics to a master.
+    `open_stores` prepares the process for a run with these settings and existing collections, and raises if it cannot;
+    `send_stats` sends Locust's own statistics to a master.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Agent:
         environment: Any,
         process_state: ProcessState,
         exporter: Exporter,
-        open_stores: Callable[[Settings], object],
+        open_stores: Callable[[Settings, Mapping[str, Mapping[str, Any]]], object],
         send_stats: Callable[[], object],
     ) -> None:
         self._environment = environment
@@ -145,7 +145,7 @@ class Agent:
             self.reset(command.run_id)
             settings = Settings.parse(command.settings)
             self.exporter.begin(settings)
-            self._open_stores(settings)
+            self._open_stores(settings, command.collections)
         except BaseException:
             self._machine.move(State.FAILED)
             raise

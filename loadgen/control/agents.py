@@ -106,13 +106,13 @@ class Agents:
 
     # Commands to agents
 
-    def begin_run(self, run_id: str, settings: Mapping[str, Any], expected: int, within: float) -> None:
+    def begin_run(self, run_id: str, command: Prepare, expected: int, within: float) -> None:
         """Prepare all agents for a run. Raises AgentError if one cannot be prepared, or fewer than expected connect."""
         self.run_id = run_id
         self._prepared, self._began, self.missed = set(), set(), set()
         self._wait_for(expected, within)
         there = self.connected()
-        call = self.ask(dict.fromkeys(there, Prepare(settings)), PREPARE_WITHIN)
+        call = self.ask(dict.fromkeys(there, command), PREPARE_WITHIN)
         if call.errors:
             raise AgentError(self._say(call.errors))
         if silent := there - set(call.values):
@@ -150,10 +150,10 @@ class Agents:
         who = [f"{len(names)} workers" if len(names) > 1 else f"worker {names[0]}" for names in alike.values()]
         return "; ".join(f"{one} cannot take part: {error}" for one, error in zip(who, alike, strict=True))
 
-    def prepare(self, agent: str, settings: Mapping[str, Any], ground_truths: tuple[Mapping[str, Any], ...]) -> str:
+    def prepare(self, agent: str, command: Prepare, ground_truths: tuple[Mapping[str, Any], ...]) -> str:
         """Prepare a newcomer for the run in progress; returns why it cannot take part, or an empty text."""
         run_id = self.run_id
-        call = self.ask({agent: Prepare(settings)}, PREPARE_WITHIN)
+        call = self.ask({agent: command}, PREPARE_WITHIN)
         if self.run_id != run_id:
             return ""
         if agent not in call.values:

@@ -95,7 +95,7 @@ class Coordinator:
         self._closed.end()
         self._gathering.begin_run()
         try:
-            self.agents.begin_run(run.run_id, run.settings.as_message(), run.expected, WORKERS_WITHIN)
+            self.agents.begin_run(run.run_id, run.preparation, run.expected, WORKERS_WITHIN)
         except BaseException:
             if self.state is State.PREPARING:  # otherwise it was ended in the meantime
                 self._machine.move(State.FAILED)

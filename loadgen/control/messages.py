@@ -35,6 +35,8 @@ class Prepare:
     run_id: str = ""
     sequence: int = 0
     kind: Literal["prepare"] = "prepare"
+    collections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Existing collections as the server describes them, by name."""
 
 
 @dataclass(frozen=True, slots=True)

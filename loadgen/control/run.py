@@ -2,10 +2,11 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from loadgen.control.messages import Prepare
 from loadgen.datasets import GroundTruth
 from loadgen.measure.flow import hangs
 from loadgen.measure.histograms import percentile
@@ -33,6 +34,8 @@ class Run:
     """Number of expected agents."""
     labels: dict[str, str] = field(default_factory=dict)
     """Name the run in the metrics: `run_id` and `server`."""
+    collections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Existing collections as the server describes them, as plain values by name."""
     ground_truths: tuple[GroundTruth, ...] = ()
     """The exact neighbours, for each number of them that searches request; empty if no search is checked."""
     run_time: float = 0.0
@@ -51,6 +54,11 @@ class Run:
     deserted: bool = False
     """The wait for missing workers was in vain."""
     over: bool = False
+
+    @property
+    def preparation(self) -> Prepare:
+        """The command that prepares an agent for it."""
+        return Prepare(self.settings.as_message(), collections=self.collections)
 
     @property
     def early(self) -> str:

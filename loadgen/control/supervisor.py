@@ -68,7 +68,7 @@ class Supervisor:
         """Prepare a worker that has joined, and make it count for the current closed phase."""
         try:
             ground_truths = tuple(one.as_message() for one in run.ground_truths)
-            if why := self._agents.prepare(name, run.settings.as_message(), ground_truths):
+            if why := self._agents.prepare(name, run.preparation, ground_truths):
                 if name in self._link.connected():
                     self._agents.dismiss(name, why)
                 return

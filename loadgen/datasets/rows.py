@@ -1,6 +1,7 @@
 """A row of the collection, and unique row ids."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,14 +20,14 @@ class Row:
     cheapest way to create many. Do not modify it: rows of an `InsertStream` share their vectors.
     """
 
-    row_id: str
-    """16 digits."""
+    row_id: str | int
+    """16 digits; for an existing collection an id of its own type."""
     text: str
     vector: list[float]
     """Unit length, `dim` floats."""
     source: str
     """The document to which the row belongs."""
-    metadata: dict[str, str | int]
+    metadata: dict[str, Any]
 
 
 class RowIds:

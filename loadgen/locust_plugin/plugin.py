@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any, TextIO
@@ -27,6 +27,7 @@ from loadgen.locust_plugin.preparation.resources import Resources
 from loadgen.locust_plugin.preparation.run_plan import operations_of
 from loadgen.locust_plugin.preparation.run_request import RunRequest
 from loadgen.locust_plugin.preparation.run_start import RunStarter
+from loadgen.locust_plugin.preparation.variant_setup import set_up_variants
 from loadgen.locust_plugin.process import Interrupt, adopt_runner, ignore_signals, prepare_runners
 from loadgen.locust_plugin.request_event import RequestEvent
 from loadgen.locust_plugin.run_results import RunFinalizer
@@ -175,11 +176,12 @@ class Plugin:
         events.quitting.add_listener(self._on_quitting)
         events.quit.add_listener(self._on_quit)
 
-    def _open(self, settings: Settings) -> None:
+    def _open(self, settings: Settings, collections: Mapping[str, Mapping[str, Any]]) -> None:
         """Open the stores of this process for a run."""
         self._expect(settings)
         modes = {kind.mode for kind in self._everyone}
-        self._resources.open(self._process_state, settings, modes, max(0, self._environment.runner.worker_index))
+        variants = {name: one for name, one in set_up_variants(settings, collections).items() if one.mode in modes}
+        self._resources.open(self._process_state, settings, variants, max(0, self._environment.runner.worker_index))
 
     def _expect(self, settings: Settings) -> None:
         self._metering.expect(settings, operations_of(self._everyone))

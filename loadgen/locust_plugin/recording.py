@@ -82,6 +82,17 @@ class Recorder:
             comparisons=(),
         )
 
+    def describe(self, settings: Settings, resolve: Callable[[Settings], Settings]) -> None:
+        """Take what existing collections decide into the manifest."""
+        resolved = resolve(settings)
+        update = {
+            "settings": settings_without_secrets(resolved),
+            "variants": tuple(_variant(settings, one, resolve) for one in find_variants(settings)),
+            "rows": resolved.rows,
+            "index": resolved.index_config,
+        }
+        self.record = self.record.model_copy(update={"manifest": self.record.manifest.model_copy(update=update)})
+
     def hide(self, flags: Collection[str]) -> None:
         """Mask the values of these flags of the locustfile's own in the command line."""
         told = {"command_line": mask_command_line(sys.argv, flags)}
@@ -147,9 +158,12 @@ def _manifest(settings: Settings, server: ServerInfo, workers: int) -> Manifest:
     )
 
 
-def _variant(settings: Settings, variant: Variant) -> VariantRecord:
+def _variant(
+    settings: Settings, variant: Variant, resolve: Callable[[Settings], Settings] = lambda one: one
+) -> VariantRecord:
     """With the settings in which it differs from the run's own, as they are in effect."""
-    own, run = settings_without_secrets(settings_of(settings, variant)), settings_without_secrets(settings)
+    both = resolve(settings_of(settings, variant)), resolve(settings)
+    own, run = map(settings_without_secrets, both)
     differ = {name: own[name] for name in PER_VARIANT if own[name] != run[name]}
     return VariantRecord(name=variant.name, mode=Mode(variant.mode), client=variant.client, settings=differ)
 

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 from loadgen.control.exit_codes import COMPLETE, End, find_exit_code
 from loadgen.control.run import Run
 from loadgen.locust_plugin.preparation.requirement_checks import find_unreachable
+from loadgen.locust_plugin.preparation.variant_setup import make_resolver
 from loadgen.locust_plugin.recording import FindSharers, Recorder, write_beside
 from loadgen.measure.ledger import Counted
 from loadgen.milvus.store import ServerInfo
@@ -119,6 +120,8 @@ class RunFinalizer:
         for recorder in (self._recorder, self._draft):
             recorder.hide(self._secret_flags)
             recorder.expect(len(run.plan))
+            if run.collections:
+                recorder.describe(settings, make_resolver(run.collections))
         self._told = self._is_starting = False
         self.code, self._why = COMPLETE, ""
         return {"run_id": run.run_id, "server": str(server)}

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from loadgen.settings.addresses import STRANGE, find_flaw
+from loadgen.settings.existing import find_existing_conflicts
 from loadgen.settings.faults import Fault
 from loadgen.settings.message_sizes import LITE, find_oversized
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
@@ -28,6 +29,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
     """All conflicts, each with the names of the settings involved."""
     found = [
         *_own_collection(settings),
+        *find_existing_conflicts(settings),
         *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_twice(settings), *_arrivals(settings), *_targets(settings)),
@@ -150,7 +152,7 @@ def _flag(name: str) -> str:
 
 def _sizes(settings: "Settings") -> list[Conflict]:
     found: list[Conflict] = []
-    if settings.top_k > settings.rows:
+    if settings.top_k > settings.rows and not settings.existing:
         fault = Fault(
             "top_k", str(settings.top_k), f"is more than the {settings.rows} rows", "Lower --top-k or raise --rows."
         )

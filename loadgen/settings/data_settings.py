@@ -29,6 +29,20 @@ class CollectionSettings(ServerSettings):
     upsert: bool = setting(False, "insert by upsert, as MilvusVectorStore(upsert_mode=True) does")
     fresh: bool = setting(False, "drop this tool's collection and reload it")
     overwrite: bool = setting(False, "allow dropping a collection that this tool did not create")
+    existing: bool = setting(False, "measure --collection as it is, read-only: nothing is created, loaded or changed")
+    allow_writes: bool = setting(
+        False, "let users insert into an existing collection; the rows of the run are deleted at its end"
+    )
+    id_field: str = setting("", "primary key of an existing collection; default: from its schema", declares=ON_PAGE)
+    embedding_field: str = setting(
+        "", "vector field of an existing collection; default: its only one", declares=ON_PAGE
+    )
+    text_field: str = setting(
+        "", "text field of an existing collection; default: text, or its only text field", declares=ON_PAGE
+    )
+    doc_id_field: str = setting(
+        "", "field with the document of a row in an existing collection; default: doc_id, if present", declares=ON_PAGE
+    )
 
 
 class DataSettings(CollectionSettings):
@@ -48,6 +62,9 @@ class OperationSettings(DataSettings):
 
     top_k: int = setting(
         10, "neighbours requested by a search", ge=1, le=16_384, hint="Choose 1 to 16384, Milvus's limit"
+    )
+    queries_per_search: int = setting(
+        1, "query vectors per search, for clients that can send several (pymilvus)", ge=1, le=16_384
     )
     nodes_per_insert: int = setting(1, "nodes per insert operation", ge=1, le=100_000)
     recall_every: int = setting(

@@ -1,6 +1,6 @@
 """The settings: one frozen model. Each field is a flag, a `LOADGEN_*` variable and a key of a config file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from pydantic import PrivateAttr, SecretStr, ValidationError
@@ -25,13 +25,14 @@ class Settings(ResultSettings):
     __hash__ = None  # type: ignore[assignment] # some values are mappings
 
     @classmethod
-    def parse(cls, given: Mapping[str, object]) -> Self:
+    def parse(cls, given: Mapping[str, object], also_given: Callable[[str], bool] | None = None) -> Self:
         """Read settings from text or values; a missing or None key takes its default.
 
+        `also_given` decides what `is_given` says where the values are those of other settings.
         A password in an address is moved to the setting for that secret. Raises `SettingsError` with *all* faults,
         including conflicts between settings.
         """
-        was_given = frozenset(name for name, value in given.items() if _is_given(value))
+        was_given = frozenset(name for name in given if (also_given(name) if also_given else _is_given(given[name])))
         given, contradictions = take_secrets(given, cls)
         values = {name: value for name, value in given.items() if value is not None}
         faults: list[Fault] = []
@@ -62,12 +63,14 @@ class Settings(ResultSettings):
     @property
     def index_config(self) -> dict[str, Any]:
         """For MilvusVectorStore: the index type with its parameters."""
-        return {"index_type": self.index_type, **(self.index_params or INDEX_DEFAULTS[self.index_type][0])}
+        defaults, _ = INDEX_DEFAULTS.get(self.index_type, ({}, {}))
+        return {"index_type": self.index_type, **(self.index_params or ({} if self.existing else defaults))}
 
     @property
     def search_config(self) -> dict[str, Any]:
         """For MilvusVectorStore: the search parameters; HNSW's `ef` is never below top_k."""
-        chosen = dict(self.search_params or INDEX_DEFAULTS[self.index_type][1])
+        _, defaults = INDEX_DEFAULTS.get(self.index_type, ({}, {}))  # an existing collection may have another index
+        chosen = dict(self.search_params or defaults)
         if self.index_type == "HNSW" and not self.search_params:
             chosen["ef"] = max(chosen["ef"], self.top_k)
         return chosen

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 VARIANTS_AT_MOST = 8
 ModeName = Literal["sync", "async"]
 MODES: tuple[ModeName, ...] = ("sync", "async")
-CLIENTS = {"llamaindex": "loadgen.clients.llamaindex"}
+CLIENTS = {"llamaindex": "loadgen.clients.llamaindex", "pymilvus": "loadgen.clients.pymilvus"}
 """The layers that can be called, and the module of each, imported at its first use; the first is the default."""
 DEFAULT_CLIENT = next(iter(CLIENTS))
 RESERVED = ("any", "invalid", "no difference", "other")
 """Words with another meaning where a variant's name may be."""
 PER_VARIANT = (
     "connections", "deadline", "retries", "collection", "index_type", "index_params", "search_params", "consistency",
-    "output_fields", "upsert", "batch_size", "top_k", "nodes_per_insert", "max_in_flight", "max_wait",
+    "output_fields", "upsert", "batch_size", "top_k", "nodes_per_insert", "queries_per_search", "max_in_flight",
+    "max_wait",
 )  # fmt: skip
 """Settings in which a variant may differ: all others belong to the server, the data, the plan or the whole process."""
 OF_COLLECTION = ("collection", "index_type", "index_params", "consistency")
@@ -221,7 +222,7 @@ def settings_of(settings: "Settings", variant: Variant) -> "Settings":
         values["index_params"] = {}
     if "index_type" in own and "search_params" not in own:
         values["search_params"] = {}
-    parsed = type(settings).parse(values | own)
+    parsed = type(settings).parse(values | own, also_given=lambda name: name in own or settings.is_given(name))
     made, mine = ((one.index_config, one.consistency) for one in (settings, parsed))
     return parsed.model_copy(update={"collection": settings.collection}) if is_derived and made == mine else parsed
 

@@ -121,9 +121,11 @@ class LoadUser(User):
 
     def next_nodes(self) -> list[Any]:
         """New nodes for one insert, `nodes_per_insert` of them; with unused ids."""
-        nodes = self.process_state.new_nodes(self.variant)
-        self._documents.extend(node.ref_doc_id for node in nodes)
-        return nodes
+        state = self.process_state
+        rows, settings = state.new_rows(self.variant), state.settings_for(self.variant)
+        self._documents.extend(row.source for row in rows)
+        make_node = state.layer_for(self.variant).connector.make_node
+        return [make_node(row, settings) for row in rows]
 
     def next_document(self) -> str:
         """The oldest document that this user inserted; if there is none, another task is picked."""

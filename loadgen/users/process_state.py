@@ -62,8 +62,8 @@ class ProcessState:
     queries: list[Any] = field(default_factory=list)
     own_queries: Mapping[str, list[Any]] = field(default_factory=dict)
     """Queries of variants whose client, top k or output fields differ."""
-    rows: Iterator[Row] | None = None
-    """Rows that were never inserted before; thread-safe."""
+    rows: Mapping[str, Iterator[Row]] = field(default_factory=dict)
+    """Rows that were never inserted before, by variant."""
     checks: Checks = field(default_factory=Checks)
     operation_names: Names = field(default_factory=new_operation_names)
     stage_names: Names = field(default_factory=new_stage_names)
@@ -211,9 +211,9 @@ class ProcessState:
             raise RuntimeError(f"no store of {variant} is open in this process: the run has not started")
         return stores[user_number % len(stores)]
 
-    def new_nodes(self, variant: str) -> list[Any]:
-        """Nodes for one insert operation of a variant. Raises RuntimeError before the stores are open."""
-        if self.rows is None:
+    def new_rows(self, variant: str) -> list[Row]:
+        """Rows for one insert operation of a variant. Raises RuntimeError before the stores are open."""
+        rows = self.rows.get(variant)
+        if rows is None:
             raise RuntimeError("no data is prepared in this process: the run has not started")
-        make_node = self.layer_for(variant).connector.make_node
-        return [make_node(row) for row in islice(self.rows, self.settings_for(variant).nodes_per_insert)]
+        return list(islice(rows, self.settings_for(variant).nodes_per_insert))

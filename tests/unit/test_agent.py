@@ -79,7 +79,7 @@ class Process:
         self.agent.arrivals = self.arrivals  # type: ignore[assignment]
         self._numbers = iter(range(1, 1000))
 
-    def _open(self, settings: Settings) -> None:
+    def _open(self, settings: Settings, _collections: object) -> None:
         self.opening(settings)
         self.noted.append(("open", settings.top_k))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from loadgen.clients import Layer
+from loadgen.datasets import open_dataset
 from loadgen.locust_plugin.preparation import answers
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
 from loadgen.measure.sample import Mode
@@ -31,7 +32,7 @@ def test_the_log_says_how_many_queries_were_answered_alike(
         return 7
 
     connector: Any = SimpleNamespace(
-        make_query=lambda vector, _settings: vector, ask=ask, aask=aask, count=lambda _store: 7, acount=acount
+        make_query=lambda vectors, _settings: vectors[0], ask=ask, aask=aask, count=lambda _store: 7, acount=acount
     )
     layer = Layer((), {}, connector)
     monkeypatch.setattr(answers, "find_difference", lambda _names, _one, _other: None)
@@ -39,7 +40,8 @@ def test_the_log_says_how_many_queries_were_answered_alike(
     with caplog.at_level(logging.INFO, "loadgen"):
         settings = Settings.parse({"queries": queries, "rows": 2_000, "dim": 4})
         variants = {mode.value: VariantSetup(mode, settings, layer, "any") for mode in Mode}
-        found = answers.compare_variants({"sync": [None], "async": [None]}, loop, variants)
+        datasets = {settings.collection: open_dataset(settings)}
+        found = answers.compare_variants({"sync": [None], "async": [None]}, loop, variants, datasets)
     loop.stop()
     assert found == {}
     assert seen == [asked, asked]

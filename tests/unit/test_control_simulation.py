@@ -143,7 +143,7 @@ class Node:
         runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=lambda: None)
         exporter = Exporter(Role.WORKER, lambda: 0)
         self.agent = Agent(
-            SimpleNamespace(runner=runner), process_state, exporter, lambda _settings: None, lambda: None
+            SimpleNamespace(runner=runner), process_state, exporter, lambda _settings, _collections: None, lambda: None
         )
         quiet = SimpleNamespace(in_flight=0, **dict.fromkeys(("begin", "reshare"), lambda *_: None))
         quiet.finish = quiet.complete = lambda: None

@@ -21,7 +21,7 @@ def rows_of(worker: int, lane: int = 0, count: int = 3_000) -> list[Row]:
 def test_ids_have_16_digits_and_no_two_rows_share_one_or_a_document() -> None:
     rows = DATA.rows(0, 5_000) + [row for worker in (0, 1, WORKERS - 1) for row in rows_of(worker)]
     rows += rows_of(0, lane=LANES - 1)
-    assert all(len(row.row_id) == 16 and row.row_id.isdecimal() for row in rows)
+    assert all(len(str(row.row_id)) == 16 and str(row.row_id).isdecimal() for row in rows)
     assert len({row.row_id for row in rows}) == len({row.source for row in rows}) == len(rows) == 17_000
 
 

@@ -21,14 +21,14 @@ from loadgen.milvus.store import (
     warm_stores,
     warm_sync_stores,
 )
-from loadgen.milvus.store.opening import async_client_of
+from loadgen.milvus.store.opening import COUNT, async_client_of
 from loadgen.settings.model import Settings
-
-COUNT: dict[str, Any] = {"filter": "", "output_fields": ["count(*)"], "consistency_level": "Strong"}
 
 
 class StoreConnector:
     """Implements `Connector`."""
+
+    can_send_several = False
 
     def open(self, settings: Settings, mode: Mode) -> list[MilvusVectorStore]:
         """Open one store per connection. Raises StoreError."""
@@ -50,15 +50,15 @@ class StoreConnector:
         """Close the async clients."""
         await aclose_stores(stores)
 
-    def make_query(self, vector: Vector, settings: Settings) -> VectorStoreQuery:
-        """The search for the nearest neighbours of a vector (dim,)."""
-        return to_query(vector, settings)
+    def make_query(self, vectors: Sequence[Vector], settings: Settings) -> VectorStoreQuery:
+        """The search for the nearest neighbours of the first vector (dim,)."""
+        return to_query(vectors[0], settings)
 
     def vary_query(self, query: VectorStoreQuery, settings: Settings) -> VectorStoreQuery:
         """The same search with other settings; both share the vector."""
         return vary_query(query, settings)
 
-    def make_node(self, row: Row) -> Any:
+    def make_node(self, row: Row, settings: Settings) -> Any:  # noqa: ARG002 - all its collections have the same fields
         """A TextNode with its document."""
         return to_node(row)
 
@@ -87,4 +87,4 @@ class StoreConnector:
 
 
 def _answer(result: VectorStoreQueryResult) -> Answer:
-    return Answer(tuple(result.ids or ()), tuple(result.similarities or ()))
+    return Answer(tuple(map(str, result.ids or ())), tuple(result.similarities or ()))

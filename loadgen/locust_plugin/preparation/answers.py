@@ -14,7 +14,6 @@ from loadgen.datasets import (
     default_folder,
     find_difference,
     find_neighbours,
-    open_dataset,
 )
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
 from loadgen.measure.sample import Mode
@@ -55,7 +54,10 @@ def _find_ground_truth(settings: Settings, dataset: Dataset) -> GroundTruth:
 
 
 def compare_variants(
-    stores: Mapping[str, list[Any]], loop: LoopThread, variants: Mapping[str, VariantSetup]
+    stores: Mapping[str, list[Any]],
+    loop: LoopThread,
+    variants: Mapping[str, VariantSetup],
+    datasets: Mapping[str, Dataset],
 ) -> dict[str, tuple[str, ...]]:
     """Why variants must not be compared, by the name of the second: different answers, or a different number of rows.
 
@@ -66,7 +68,9 @@ def compare_variants(
     first: dict[str, str] = {}
     for name, one in variants.items():
         reference = first.setdefault(repr(decides_answers(one.settings)), name)
-        if reference != name and (reasons := _compare(stores, loop, variants, (reference, name))):
+        if reference != name and (
+            reasons := _compare(stores, loop, variants, (reference, name), datasets[one.settings.collection])
+        ):
             found[name] = reasons
     return found
 
@@ -76,14 +80,15 @@ def _compare(
     loop: LoopThread,
     variants: Mapping[str, VariantSetup],
     names: tuple[str, str],
+    dataset: Dataset,
 ) -> tuple[str, ...]:
-    vectors = open_dataset(variants[names[0]].settings).queries()
+    vectors = dataset.queries()
     chosen = vectors[:: max(1, len(vectors) // COMPARED)][:COMPARED]
 
     def ask(name: str) -> list[Answer]:
         one = variants[name]
         connector, store = one.layer.connector, stores[name][0]
-        queries = [connector.make_query(vector, one.settings) for vector in chosen]
+        queries = [connector.make_query([vector], one.settings) for vector in chosen]
         if one.mode is Mode.SYNC:
             return connector.ask(store, queries)
         return loop.call(connector.aask(store, queries)).result(timeout=ANSWER_WITHIN)

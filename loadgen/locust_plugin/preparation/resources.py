@@ -2,12 +2,13 @@
 
 import logging
 import threading
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from loadgen.datasets import Dataset, GroundTruth, open_dataset
 from loadgen.locust_plugin.preparation.answers import compare_variants, find_ground_truths
-from loadgen.locust_plugin.preparation.variant_setup import VariantSetup, set_up_variants
+from loadgen.locust_plugin.preparation.existing_collections import clean_existing, inspect_existing
+from loadgen.locust_plugin.preparation.variant_setup import VariantSetup, open_datasets, set_up_variants
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer, describe_failure, start_server
 from loadgen.milvus.store import Lease, ServerInfo, StoreError, prepare
@@ -15,6 +16,7 @@ from loadgen.runtime.early_exit import before_leaving
 from loadgen.runtime.gc_freeze import set_aside
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.users import ProcessState
 
 CONNECTED_WITHIN = 15
@@ -40,6 +42,9 @@ class Resources:
         """Type and version of the server, once the collection is prepared."""
         self.ground_truths: tuple[GroundTruth, ...] = ()
         """The exact neighbours, if searches are to be checked."""
+        self.collections: dict[str, dict[str, Any]] = {}
+        """Existing collections as the server describes them, as plain values by name."""
+        self._addressed = Settings()
 
     def prepare(self, settings: Settings, *, writes: bool) -> Settings:
         """Start a server if no address is given, and ensure that the collections contain exactly the data.
@@ -59,9 +64,13 @@ class Resources:
                 self._server.stop(keep=True)
             self._server = start_server(settings.embedded, tell=self._tell)
         address = settings.host or (self._server.uri if self._server else "")
-        addressed = settings.model_copy(update={"host": address})
+        addressed = self._addressed = settings.model_copy(update={"host": address})
         self._end_leases()
         self._leases = []
+        self.collections, self.ground_truths = {}, ()
+        if settings.existing:
+            self.answered, self.collections = inspect_existing(addressed, self._tell, writes=writes)
+            return addressed
         variants = [one.settings for one in set_up_variants(addressed).values()]
         dataset = open_dataset(addressed)
         for own in {one.collection: one for one in reversed(variants)}.values():
@@ -79,18 +88,20 @@ class Resources:
         self.answered = prepared.server
         self._tell(f"The collection is ready: {prepared}")
 
-    def open(self, process_state: ProcessState, settings: Settings, modes: Container[Mode], worker: int) -> None:
-        """Open the stores of the variants of these modes and prepare the queries. Raises SettingsError, StoreError."""
+    def open(
+        self, process_state: ProcessState, settings: Settings, variants: Mapping[str, VariantSetup], worker: int
+    ) -> None:
+        """Open the stores of some variants and prepare their queries. Raises SettingsError, StoreError."""
         self.close(process_state)
 
         def work() -> None:
-            dataset = open_dataset(settings)
-            variants = {name: one for name, one in set_up_variants(settings).items() if one.mode in modes}
+            datasets = open_datasets(settings, variants.values())
             process_state.settings = settings
             process_state.variants = {name: one.settings for name, one in variants.items()}
             process_state.clients = {name: one.client for name, one in variants.items()}
-            _make_queries(process_state, variants, dataset)
-            process_state.rows = dataset.fresh_rows(worker)
+            _make_queries(process_state, variants, datasets)
+            rows = {collection: dataset.fresh_rows(worker) for collection, dataset in datasets.items()}
+            process_state.rows = {name: rows[one.settings.collection] for name, one in variants.items()}
             _open_stores(process_state, variants)
             set_aside()
 
@@ -104,10 +115,11 @@ class Resources:
         passing = not process_state.stores
 
         def work() -> dict[str, tuple[str, ...]]:
-            variants = set_up_variants(settings)
+            variants = set_up_variants(settings, self.collections)
             if passing:
                 _open_stores(process_state, variants)
-            return compare_variants(process_state.stores, process_state.loop, variants)
+            datasets = open_datasets(settings, variants.values())
+            return compare_variants(process_state.stores, process_state.loop, variants, datasets)
 
         try:
             return run_in_thread(work)
@@ -135,14 +147,22 @@ class Resources:
 
     def find_sharers(self) -> tuple[str, ...] | None:
         """The runs seen to search the collections concurrently; None if unknown."""
+        if self.collections:
+            return None  # an existing collection has no lease
         found = [lease.sharers for lease in self._leases]
         if any(sharers is None for sharers in found):
             return None
         return tuple(dict.fromkeys(run for sharers in found for run in sharers or ()))
 
     def release(self) -> None:
-        """Give up the leases."""
-        run_in_thread(self._end_leases)
+        """Delete what the run has inserted into existing collections, and give up the leases."""
+        collections, self.collections = self.collections, {}
+
+        def work() -> None:
+            clean_existing(self._addressed, collections, self._tell)
+            self._end_leases()
+
+        run_in_thread(work)
 
     def _end_leases(self) -> None:
         for lease in self._leases:
@@ -169,23 +189,38 @@ class Resources:
             self._server = None
 
 
-def _make_queries(process_state: ProcessState, variants: Mapping[str, VariantSetup], dataset: Dataset) -> None:
-    """The queries of every variant, of the same vectors, created once for equal clients, top k and output fields."""
+def _make_queries(
+    process_state: ProcessState, variants: Mapping[str, VariantSetup], datasets: Mapping[str, Dataset]
+) -> None:
+    """The queries of every variant, of the same vectors, created once for those with equal settings."""
     settings = process_state.settings
-    vectors = dataset.queries()
-    first: dict[str, list[Any]] = {}
-    made: dict[tuple[str, int, tuple[str, ...]], list[Any]] = {}
+    vectors = {collection: dataset.queries() for collection, dataset in datasets.items()}
+    made: dict[tuple[object, ...], list[Any]] = {}
+    asked: list[tuple[int, list[Any]]] = []
     own = {}
     for name, one in variants.items():
-        connector, key = one.layer.connector, (one.client, one.settings.top_k, one.settings.output_fields)
-        if key not in made and one.client in first:
-            made[key] = [connector.vary_query(query, one.settings) for query in first[one.client]]
-        elif key not in made:
-            made[key] = first[one.client] = [connector.make_query(vector, one.settings) for vector in vectors]
+        key = _decides_queries(one)
+        if key not in made:
+            made[key] = _make_searches(one, vectors[one.settings.collection])
+            if one.settings.queries_per_search == 1:
+                asked.append((one.settings.top_k, made[key]))
         own[name] = made[key]
     process_state.own_queries = own
-    asked = [(key[1], some) for key, some in made.items()]
-    process_state.checks.arm(settings.recall_every, asked, dataset.row_id)
+    row_id = next(iter(datasets.values())).row_id if datasets else str
+    process_state.checks.arm(0 if settings.existing else settings.recall_every, asked, row_id)
+
+
+def _decides_queries(one: VariantSetup) -> tuple[object, ...]:
+    """Equal for variants that can share their queries; for LlamaIndex these do not depend on the collection."""
+    settings = one.settings
+    bound = () if one.client == DEFAULT_CLIENT and one.info is None else (settings.collection, settings.search_config)
+    return (one.client, settings.top_k, settings.output_fields, settings.queries_per_search, repr(bound))
+
+
+def _make_searches(one: VariantSetup, vectors: Any) -> list[Any]:
+    several = one.settings.queries_per_search
+    groups = ([vectors[(first + step) % len(vectors)] for step in range(several)] for first in range(len(vectors)))
+    return [one.layer.connector.make_query(group, one.settings) for group in groups]
 
 
 def _open_stores(process_state: ProcessState, variants: Mapping[str, VariantSetup]) -> None:

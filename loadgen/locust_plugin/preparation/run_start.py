@@ -114,6 +114,7 @@ class RunStarter:
             settings=settings,
             plan=shape.phases if shape is not None else (),
             expected=self._count_expected(),
+            collections=self._resources.collections,
             ground_truths=self._resources.ground_truths,
             are_workers_replaced=not options.processes,
         )

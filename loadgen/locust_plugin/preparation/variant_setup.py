@@ -1,9 +1,13 @@
 """What a process needs of each variant."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from loadgen.clients import Layer, find_layer
+from loadgen.datasets import Dataset, open_dataset
 from loadgen.measure.sample import Mode
+from loadgen.milvus.store import CollectionInfo, open_existing
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants, settings_of
 
@@ -17,11 +21,42 @@ class VariantSetup:
     layer: Layer
     client: str
     """The name of the layer."""
+    info: CollectionInfo | None = None
+    """Its collection, if that exists and is measured as it is."""
 
 
-def set_up_variants(settings: Settings) -> dict[str, VariantSetup]:
-    """The variants of a run, by name and in their order."""
-    return {
-        one.name: VariantSetup(Mode(one.mode), settings_of(settings, one), find_layer(one.client), one.client)
-        for one in find_variants(settings)
-    }
+def set_up_variants(
+    settings: Settings, collections: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, VariantSetup]:
+    """The variants of a run, by name and in their order; `collections` are the existing ones, by name."""
+    known = {name: CollectionInfo.from_message(message) for name, message in (collections or {}).items()}
+    found = {}
+    for one in find_variants(settings):
+        own = settings_of(settings, one)
+        info = known.get(own.collection)
+        resolved = info.apply(own) if info else own
+        found[one.name] = VariantSetup(Mode(one.mode), resolved, find_layer(one.client), one.client, info)
+    return found
+
+
+def make_resolver(collections: Mapping[str, Mapping[str, Any]]) -> Callable[[Settings], Settings]:
+    """A function that returns settings of a run or a variant with what its existing collection decides."""
+    known = {name: CollectionInfo.from_message(message) for name, message in collections.items()}
+
+    def apply(one: Settings) -> Settings:
+        info = known.get(one.collection)
+        return info.apply(one) if info else one
+
+    return apply
+
+
+def open_datasets(settings: Settings, variants: Iterable[VariantSetup]) -> dict[str, Dataset]:
+    """The dataset of each collection, by its name. Existing ones are read: blocks. Raises StoreError."""
+    found: dict[str, Dataset] = {}
+    shared = None if settings.existing else open_dataset(settings)
+    for one in variants:
+        if one.settings.collection not in found:
+            dataset = shared if one.info is None else open_existing(one.settings, one.info)
+            assert dataset is not None  # noqa: S101 - a run has existing collections or none
+            found[one.settings.collection] = dataset
+    return found

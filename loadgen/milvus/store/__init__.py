@@ -2,14 +2,17 @@
 
 from loadgen.milvus.store.arguments import quiet_client_log, store_arguments
 from loadgen.milvus.store.errors import StoreError
+from loadgen.milvus.store.existing import CollectionInfo, inspect_collection
 from loadgen.milvus.store.lease import Lease
 from loadgen.milvus.store.loading import LoadingLine
 from loadgen.milvus.store.nodes import to_node, to_query, vary_query
 from loadgen.milvus.store.opening import aclose_stores, close_stores, open_stores, warm_stores, warm_sync_stores
 from loadgen.milvus.store.preparing import Prepared, prepare
 from loadgen.milvus.store.reaching import ServerInfo, check_server
+from loadgen.milvus.store.sampling import delete_inserted, draw_token, open_existing, sample_ids
 
 __all__ = [
+    "CollectionInfo",
     "Lease",
     "LoadingLine",
     "Prepared",
@@ -18,9 +21,14 @@ __all__ = [
     "aclose_stores",
     "check_server",
     "close_stores",
+    "delete_inserted",
+    "draw_token",
+    "inspect_collection",
+    "open_existing",
     "open_stores",
     "prepare",
     "quiet_client_log",
+    "sample_ids",
     "store_arguments",
     "to_node",
     "to_query",

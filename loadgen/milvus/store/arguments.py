@@ -18,7 +18,7 @@ OTHER_DEADLINE = 30.0
 
 def store_arguments(settings: Settings, mode: Mode) -> dict[str, Any]:
     """For MilvusVectorStore: the same for both modes, except that only the async one has an async client."""
-    return connection_arguments(settings, settings.deadline) | {
+    own = {
         "collection_name": settings.collection,
         "dim": settings.dim,
         "similarity_metric": settings.metric,
@@ -30,6 +30,14 @@ def store_arguments(settings: Settings, mode: Mode) -> dict[str, Any]:
         "output_fields": list(settings.output_fields),
         "use_async_client": mode is Mode.ASYNC,
     }
+    fields = _fields(settings) if settings.existing else {}
+    return connection_arguments(settings, settings.deadline) | own | fields
+
+
+def _fields(settings: Settings) -> dict[str, Any]:
+    """The fields of an existing collection."""
+    found = {"embedding_field": settings.embedding_field, "text_key": settings.text_field}
+    return found | ({"doc_id_field": settings.doc_id_field} if settings.doc_id_field else {})
 
 
 def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:

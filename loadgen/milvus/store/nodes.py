@@ -14,7 +14,7 @@ from loadgen.settings.model import Settings
 def to_node(row: Row) -> TextNode:
     """The row as a node with its document; it shares the row's vector and metadata."""
     node = TextNode(
-        id_=row.row_id,
+        id_=str(row.row_id),
         text=row.text,
         metadata=row.metadata,
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=row.source)},

@@ -23,6 +23,8 @@ from loadgen.settings.model import Settings
 
 logger = logging.getLogger("loadgen")
 
+COUNT: dict[str, Any] = {"filter": "", "output_fields": ["count(*)"], "consistency_level": "Strong"}
+"""Arguments of a query for the number of rows."""
 RETRIED = ("search", "query", "insert", "upsert", "delete")
 """The client methods that the store calls; each accepts `retry_times` and does not pass it on."""
 
@@ -37,7 +39,7 @@ def open_stores(settings: Settings, mode: Mode) -> list[MilvusVectorStore]:
     stores: list[MilvusVectorStore] = []
     try:
         with Patience(logger.warning).watching():
-            _require_collection(settings)
+            require_collection(settings)
             for _ in range(settings.connections):
                 stores.append(_open_store(settings, mode))  # noqa: PERF401 those open so far are closed on a failure
     except (MilvusException, grpc.RpcError, ValueError) as error:
@@ -75,15 +77,16 @@ async def warm_stores(stores: Sequence[MilvusVectorStore]) -> list[str]:
     of them.
     """
     asked = (async_client_of(store).describe_collection(store.collection_name) for store in stores)
-    return [_seen(described) for described in await asyncio.gather(*asked)]
+    return [find_fingerprint(described) for described in await asyncio.gather(*asked)]
 
 
 def warm_sync_stores(stores: Iterable[MilvusVectorStore]) -> list[str]:
     """Do what `warm_stores` does, for the blocking clients."""
-    return [_seen(store.client.describe_collection(store.collection_name)) for store in stores]
+    return [find_fingerprint(store.client.describe_collection(store.collection_name)) for store in stores]
 
 
-def _seen(described: dict[str, Any]) -> str:
+def find_fingerprint(described: dict[str, Any]) -> str:
+    """The fingerprint of the data in a collection, as described by the server; empty if it has none."""
     return str((read_manifest(described.get("properties") or {}) or {}).get("fingerprint", ""))
 
 
@@ -96,7 +99,8 @@ def limit_retries(client: Any, retries: int) -> None:
         setattr(client, name, partial(getattr(client, name), retry_times=retries))
 
 
-def _require_collection(settings: Settings) -> None:
+def require_collection(settings: Settings) -> None:
+    """Raise StoreError if the collection does not exist."""
     client = MilvusClient(**connection_arguments(settings, settings.deadline))
     try:
         if not client.has_collection(settings.collection):

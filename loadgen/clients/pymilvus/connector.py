@@ -1,0 +1,127 @@
+"""Opens, asks and closes clients of pymilvus, and makes their searches and rows."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+from pymilvus import AsyncMilvusClient, MilvusClient
+from pymilvus.exceptions import MilvusException
+
+from loadgen.clients.layers import ASKED_TOGETHER
+from loadgen.clients.pymilvus.store import (
+    DOC_ID,
+    EMBEDDING,
+    ID,
+    TEXT,
+    PreparedSearch,
+    Store,
+    find_ids,
+    prepare_search,
+)
+from loadgen.datasets import Answer, Row
+from loadgen.measure.sample import Mode
+from loadgen.milvus.store.arguments import connection_arguments, quiet_client_log
+from loadgen.milvus.store.errors import StoreError
+from loadgen.milvus.store.opening import COUNT, find_fingerprint, limit_retries, require_collection
+from loadgen.milvus.store.patience import Patience
+from loadgen.milvus.store.reaching import explain_failure
+from loadgen.settings.model import Settings
+
+logger = logging.getLogger("loadgen")
+
+
+class ClientConnector:
+    """Implements `Connector`."""
+
+    can_send_several = True
+
+    def open(self, settings: Settings, mode: Mode) -> list[Store]:
+        """Open one client per connection. Raises StoreError."""
+        quiet_client_log()
+        stores: list[Store] = []
+        kind = MilvusClient if mode is Mode.SYNC else AsyncMilvusClient
+        is_by_key = settings.existing and not settings.doc_id_field
+        documents = settings.id_field if is_by_key else settings.doc_id_field or DOC_ID
+        try:
+            with Patience(logger.warning).watching():
+                require_collection(settings)
+                for _ in range(settings.connections):
+                    client = kind(**connection_arguments(settings, settings.deadline))
+                    limit_retries(client, settings.retries)
+                    stores.append(Store(client, settings.collection, documents, is_by_key))
+        except (MilvusException, grpc.RpcError, ValueError) as error:
+            if mode is Mode.SYNC:
+                self.close(stores)
+            raise StoreError(explain_failure("open", settings, error)) from error
+        return stores
+
+    def warm(self, stores: Sequence[Store]) -> list[str]:
+        """Connect the blocking clients, and load the schema."""
+        return [find_fingerprint(store.client.describe_collection(store.collection)) for store in stores]
+
+    async def awarm(self, stores: Sequence[Store]) -> list[str]:
+        """Connect the async clients on the running loop, and load the schema."""
+        asked = (store.client.describe_collection(store.collection) for store in stores)
+        return [find_fingerprint(described) for described in await asyncio.gather(*asked)]
+
+    def close(self, stores: Sequence[Store]) -> None:
+        """Close the blocking clients."""
+        for store in stores:
+            if isinstance(store.client, MilvusClient):
+                store.client.close()
+
+    async def aclose(self, stores: Sequence[Store]) -> None:
+        """Close the async clients."""
+        for store in stores:
+            if isinstance(store.client, AsyncMilvusClient):
+                await store.client.close()
+
+    def make_query(self, vectors: Sequence[Any], settings: Settings) -> PreparedSearch:
+        """A search for the neighbours of some vectors."""
+        return prepare_search(vectors, settings)
+
+    def vary_query(self, query: PreparedSearch, settings: Settings) -> PreparedSearch:
+        """The same search with other settings; both share the vectors."""
+        return prepare_search(query.arguments["data"], settings)
+
+    def make_node(self, row: Row, settings: Settings) -> dict[str, Any]:
+        """A row with the fields of the collection."""
+        fields = {
+            settings.id_field or ID: row.row_id,
+            settings.embedding_field or EMBEDDING: row.vector,
+        }
+        if text := settings.text_field or ("" if settings.existing else TEXT):
+            fields[text] = row.text
+        if doc_id := settings.doc_id_field or ("" if settings.existing else DOC_ID):
+            fields[doc_id] = row.source
+        return row.metadata | fields
+
+    def ask(self, store: Store, queries: Sequence[PreparedSearch]) -> list[Answer]:
+        """The answers, on some threads. Raises what `search` raises."""
+        with ThreadPoolExecutor(ASKED_TOGETHER, "loadgen-asking") as threads:
+            return [_answer(found) for found in threads.map(lambda one: store.client.search(**one.arguments), queries)]
+
+    async def aask(self, store: Store, queries: Sequence[PreparedSearch]) -> list[Answer]:
+        """The same with an async client, on its loop."""
+        places = asyncio.Semaphore(ASKED_TOGETHER)
+
+        async def ask(query: PreparedSearch) -> Any:
+            async with places:
+                return await store.client.search(**query.arguments)
+
+        return [_answer(found) for found in await asyncio.gather(*(ask(query) for query in queries))]
+
+    def count(self, store: Store) -> int:
+        """Number of rows according to the blocking client."""
+        return int(store.client.query(store.collection, **COUNT)[0]["count(*)"])
+
+    async def acount(self, store: Store) -> int:
+        """Number of rows according to the async client."""
+        return int((await store.client.query(store.collection, **COUNT))[0]["count(*)"])
+
+
+def _answer(result: Any) -> Answer:
+    return Answer(tuple(find_ids(result)), tuple(hit["distance"] for hits in result for hit in hits))

@@ -1,0 +1,57 @@
+"""What a client calls: one connection to one collection, and prepared searches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loadgen.settings.model import Settings
+
+ID, EMBEDDING, TEXT, DOC_ID = "id", "embedding", "text", "doc_id"
+"""Fields of a collection that LlamaIndex made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One connection, and the collection's name and fields."""
+
+    client: Any
+    """A MilvusClient or an AsyncMilvusClient."""
+    collection: str
+    doc_id_field: str
+    """Deletes select rows by it; the primary key if there are no documents."""
+    is_by_key: bool = False
+    """It is the primary key, which may be a number."""
+
+    def deletion(self, ref_doc_id: str) -> str:
+        """The expression that selects the rows of a document."""
+        value = ref_doc_id if self.is_by_key and ref_doc_id.isdecimal() else f'"{ref_doc_id}"'
+        return f"{self.doc_id_field} == {value}"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSearch:
+    """All arguments of a search."""
+
+    arguments: Mapping[str, Any]
+
+
+def prepare_search(vectors: Sequence[Any], settings: Settings) -> PreparedSearch:
+    """The search for the neighbours of one or more vectors, each as pymilvus takes it.
+
+    Without `output_fields` it asks for all fields, as MilvusVectorStore does.
+    """
+    return PreparedSearch(
+        {
+            "collection_name": settings.collection,
+            "data": list(vectors),
+            "anns_field": settings.embedding_field or EMBEDDING,
+            "limit": settings.top_k,
+            "output_fields": list(settings.output_fields) or ["*"],
+            "search_params": {"params": settings.search_config, "metric_type": settings.metric},
+        }
+    )
+
+
+def find_ids(result: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
+    """The ids of all hits as text, query by query."""
+    return [str(hit["id"] if "id" in hit else hit[next(iter(hit))]) for hits in result for hit in hits]

@@ -1,0 +1,158 @@
+"""Queries near the rows of an existing collection, and rows like its own for inserts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from loadgen.datasets.rows import Row
+
+NOISE = 0.05
+"""Length of a query's distance from its row, as a fraction of the length of the row's vector."""
+FLIPPED = 0.02
+"""Share of the bits of a binary vector that a query flips."""
+TOKEN_BITS, WORKER_BITS, ROW_BITS = 16, 12, 34
+"""An integer id of an inserted row is 1, then the token of the run, the worker, and the number of the row."""
+TOKENS = 1 << TOKEN_BITS
+POOL = 1_000
+"""Vectors for inserts; they repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Names and types of the fields that are used."""
+
+    id_field: str
+    id_type: str
+    embedding_field: str
+    vector_type: str
+    text_field: str
+    doc_id_field: str
+
+
+def first_id(token: int, worker: int = 0) -> int:
+    """The first integer id of a worker's rows in the run with this token."""
+    return (1 << (TOKEN_BITS + WORKER_BITS + ROW_BITS)) + ((token << WORKER_BITS) + worker << ROW_BITS)
+
+
+def text_prefix(token: int) -> str:
+    """What all text ids of the run with this token begin with."""
+    return f"loadgen-{token:04x}-"
+
+
+def inserted_rows(fields: Fields, token: int) -> str:
+    """An expression for all rows that the run with this token has inserted."""
+    if fields.id_type == "int64":
+        return f"{fields.id_field} >= {first_id(token)} and {fields.id_field} < {first_id(token + 1)}"
+    return f'{fields.id_field} like "{text_prefix(token)}%"'
+
+
+class ExistingDataset:
+    """Implements `Dataset`; it has no rows to load, and its neighbours are not known.
+
+    `sampled` are rows of the collection with their vectors, as pymilvus returns them; for inserts with all fields.
+    """
+
+    def __init__(
+        self, fields: Fields, sampled: Sequence[Mapping[str, Any]], size: int, shape: tuple[int, int, int], token: int
+    ) -> None:
+        self.size = size
+        self._queries, self.dim, self._seed = shape
+        self._fields = fields
+        self._sampled = sampled
+        self._token = token
+
+    @property
+    def fingerprint(self) -> str:
+        """Empty: nothing says whether the rows are those of an earlier run."""
+        return ""
+
+    def row_id(self, number: int, /) -> str:
+        """Unused: rows of an existing collection have no numbers."""
+        return str(number)
+
+    def vectors(self, start: int, stop: int) -> Any:
+        """Raise NotImplementedError: the rows are on the server."""
+        raise NotImplementedError
+
+    def rows(self, start: int, stop: int) -> list[Row]:
+        """Raise NotImplementedError: nothing is loaded."""
+        raise NotImplementedError
+
+    def queries(self) -> Any:
+        """The distinct queries, each near a sampled row: float32 (queries, dim), or a list for other vector types."""
+        generator = np.random.default_rng([self._seed, self._queries])
+        vectors = [row[self._fields.embedding_field] for row in self._sampled]
+        near = [
+            perturb(vectors[number % len(vectors)], self._fields.vector_type, generator)
+            for number in range(self._queries)
+        ]
+        return np.stack(near) if self._fields.vector_type == "float32" else near
+
+    def fresh_rows(self, worker: int) -> Iterator[Row]:
+        """Endless rows with ids of their own; vectors near those of sampled rows, all other fields as in these."""
+        if not 0 <= worker < 1 << WORKER_BITS:
+            raise ValueError(f"worker {worker}: there are {1 << WORKER_BITS} at most")
+        fields, generator = self._fields, np.random.default_rng([self._seed, self._token, worker])
+        own = {fields.id_field, fields.embedding_field, fields.text_field, fields.doc_id_field}
+        pool = [
+            (
+                _plain(perturb(row[fields.embedding_field], fields.vector_type, generator)),
+                str(row.get(fields.text_field, "")),
+                {name: value for name, value in row.items() if name not in own and not name.startswith("_")},
+            )
+            for row in self._sampled[:POOL]
+        ]
+        for number in count():
+            vector, text, metadata = pool[number % len(pool)]
+            row_id = self._make_id(worker, number)
+            yield Row(row_id, text, vector, str(row_id), metadata)
+
+    def _make_id(self, worker: int, number: int) -> str | int:
+        if self._fields.id_type == "int64":
+            return first_id(self._token, worker) + number
+        return f"{text_prefix(self._token)}{worker}-{number}"
+
+
+def _plain(vector: Any) -> Any:
+    return vector.tolist() if isinstance(vector, np.ndarray) and vector.dtype == np.float32 else vector
+
+
+def perturb(vector: Any, vector_type: str, generator: np.random.Generator) -> Any:
+    """A vector near another one, as pymilvus takes it for the type.
+
+    float32, float16, bfloat16 and int8: an array (dim,); binary: bytes; sparse: a mapping of index to value. Raises
+    ImportError where bfloat16 needs ml_dtypes.
+    """
+    if vector_type == "sparse":
+        return {index: value * (1 + NOISE * generator.standard_normal()) for index, value in vector.items()}
+    if vector_type == "binary":
+        bits = np.unpackbits(np.frombuffer(_joined(vector), np.uint8))
+        flips = generator.random(len(bits)) < FLIPPED
+        return np.packbits(bits ^ flips.astype(np.uint8)).tobytes()
+    dtype = _dtype_of(vector_type)
+    plain = np.frombuffer(_joined(vector), dtype) if _is_bytes(vector) else np.asarray(vector)
+    exact = plain.astype(np.float64)
+    noise = generator.standard_normal(len(exact)) * (NOISE * np.linalg.norm(exact) / np.sqrt(len(exact)))
+    if vector_type == "int8":
+        return np.clip(np.rint(exact + noise), -128, 127).astype(np.int8)
+    return (exact + noise).astype(dtype)
+
+
+def _dtype_of(vector_type: str) -> Any:
+    if vector_type == "bfloat16":
+        import ml_dtypes
+
+        return ml_dtypes.bfloat16
+    return np.dtype(vector_type)
+
+
+def _is_bytes(vector: Any) -> bool:
+    return isinstance(vector, bytes) or (isinstance(vector, list) and len(vector) == 1 and isinstance(vector[0], bytes))
+
+
+def _joined(vector: Any) -> bytes:
+    """Pymilvus returns packed vectors as bytes, or as a list of bytes."""
+    return vector if isinstance(vector, bytes) else b"".join(vector)

@@ -1,0 +1,95 @@
+"""Existing collections of a run: looked at before it, and left as they were after it."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from loadgen.locust_plugin.preparation.variant_setup import set_up_variants
+from loadgen.milvus.store import (
+    CollectionInfo,
+    ServerInfo,
+    check_server,
+    delete_inserted,
+    draw_token,
+    inspect_collection,
+    sample_ids,
+)
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import Settings
+from loadgen.settings.variants import DEFAULT_CLIENT
+
+SAMPLED_AT_MOST = 10_000
+"""Rows from which queries are made: with more queries, several are made of one row."""
+
+logger = logging.getLogger("loadgen")
+
+
+def inspect_existing(
+    settings: Settings, tell: Callable[[str], None], *, writes: bool
+) -> tuple[ServerInfo, dict[str, dict[str, Any]]]:
+    """The server, and all collections of the run as plain values by name. Blocks; changes nothing.
+
+    Raises SettingsError with every fault, StoreError if the server fails.
+    """
+    server = check_server(settings)
+    found: dict[str, dict[str, Any]] = {}
+    faults: list[Fault] = []
+    variants = set_up_variants(settings)
+    for name in dict.fromkeys(one.settings.collection for one in variants.values()):
+        some = [one for one in variants.values() if one.settings.collection == name]
+        own = some[0].settings
+        try:
+            info = inspect_collection(own, [one.client for one in some])
+        except SettingsError as error:
+            faults += error.faults
+            continue
+        faults += _find_write_faults(own, info, [one.client for one in some]) if writes else []
+        if not faults:
+            info = _sample(own, info, writes=writes)
+            found[name] = info.as_message()
+            tell(_describe(info))
+    if faults:
+        raise SettingsError(list(dict.fromkeys(faults)))
+    return server, found
+
+
+def _sample(settings: Settings, info: CollectionInfo, *, writes: bool) -> CollectionInfo:
+    sample = sample_ids(settings, info, min(settings.queries, SAMPLED_AT_MOST))
+    return replace(info, sample=sample, token=draw_token(settings, info) if writes else 0)
+
+
+def _describe(info: CollectionInfo) -> str:
+    vectors = f"{info.rows:,} rows, {info.vector_type}" + (f" of dim {info.dim}" if info.dim else "")
+    return f"Measuring collection '{info.name}' as it is: {vectors}, index {info.index_type}, {info.metric}"
+
+
+def _find_write_faults(settings: Settings, info: CollectionInfo, clients: list[str]) -> list[Fault]:
+    """Why the users may not insert into the collection."""
+    if not settings.allow_writes:
+        problem = "is read-only with --existing, and the users may insert or delete"
+        hint = 'Add --allow-writes, run users that only search, or declare operations = ("search",) in their classes.'
+        return [Fault("collection", info.name, problem, hint)]
+    faults = []
+    if info.is_auto_id:
+        problem = "gives its rows ids by itself, so those of the run could not be found and deleted"
+        faults.append(Fault("allow_writes", "", f"is not possible: collection '{info.name}' {problem}", "Omit it."))
+    if DEFAULT_CLIENT in clients and not info.is_llamaindex:
+        problem = f"is not possible with LlamaIndex: it did not create collection '{info.name}'"
+        hint = 'Use the pymilvus client: --variants "pymilvus/sync; pymilvus/async".'
+        faults.append(Fault("allow_writes", "", problem, hint))
+    return faults
+
+
+def clean_existing(
+    settings: Settings, collections: Mapping[str, Mapping[str, Any]], tell: Callable[[str], None]
+) -> None:
+    """Delete the rows that the run has inserted. A failure is logged, with the expression that selects them."""
+    for message in collections.values():
+        info = CollectionInfo.from_message(message)
+        if not info.token:
+            continue
+        try:
+            tell(f"Deleted {delete_inserted(settings, info):,} inserted rows from collection '{info.name}'")
+        except Exception as error:  # noqa: BLE001 - the run is over, and its result does not depend on it
+            logger.error("Rows that the run inserted are left in collection '%s': %s", info.name, error)  # noqa: TRY400

@@ -1,0 +1,264 @@
+"""An existing collection as its server describes it. Nothing here creates, loads or changes anything."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from typing import Any, Self
+
+import grpc
+from pymilvus import DataType, MilvusClient
+from pymilvus.client.types import LoadState
+from pymilvus.exceptions import MilvusException
+
+from loadgen.milvus.store.arguments import connection_arguments
+from loadgen.milvus.store.errors import StoreError
+from loadgen.milvus.store.reaching import explain_failure
+from loadgen.settings.conflicts import without_secret
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import Settings
+from loadgen.settings.variants import DEFAULT_CLIENT
+from loadgen.text.listing import join_some
+
+VECTOR_TYPES = {
+    DataType.FLOAT_VECTOR: "float32",
+    DataType.FLOAT16_VECTOR: "float16",
+    DataType.BFLOAT16_VECTOR: "bfloat16",
+    DataType.INT8_VECTOR: "int8",
+    DataType.BINARY_VECTOR: "binary",
+    DataType.SPARSE_FLOAT_VECTOR: "sparse",
+}
+"""Types of vector fields, by the names that settings and messages use."""
+CONSISTENCY = ("Strong", "Session", "Bounded", "Eventually", "Customized")
+"""In the order of their numbers in Milvus."""
+FROM_DATA = ("dim", "metric", "index_type", "index_params", "consistency", "rows")
+"""Settings whose values an existing collection decides."""
+FOR_SYNTHETIC = ("clusters", "spread")
+"""Settings that only describe generated data."""
+COUNT: dict[str, Any] = {"filter": "", "output_fields": ["count(*)"]}
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """What a run has to know of an existing collection. Plain values, so that it can be sent to workers."""
+
+    name: str
+    id_field: str
+    id_type: str
+    """`int64` or `varchar`."""
+    is_auto_id: bool
+    embedding_field: str
+    vector_type: str
+    """One of `VECTOR_TYPES`."""
+    text_field: str
+    """Empty if it has none."""
+    doc_id_field: str
+    """Empty if it has none."""
+    is_dynamic: bool
+    is_llamaindex: bool
+    """Made by MilvusVectorStore, so that it can also write to it."""
+    dim: int
+    """0 for sparse vectors."""
+    metric: str
+    index_type: str
+    index_params: Mapping[str, Any]
+    consistency: str
+    rows: int
+    sample: Sequence[int | str] = ()
+    """Ids of the rows from which queries are made."""
+    token: int = 0
+    """Tells the rows that a run inserts from all others."""
+
+    def apply(self, settings: Settings) -> Settings:
+        """The settings with what the collection decides. Not validated: its index may be one that we do not create."""
+        names = (*FROM_DATA, "id_field", "embedding_field", "text_field", "doc_id_field")
+        return settings.model_copy(update={name: getattr(self, name) for name in names})
+
+    def as_message(self) -> dict[str, Any]:
+        """Plain values for a worker."""
+        return asdict(self)
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """The inverse of `as_message`."""
+        return cls(**message)
+
+
+def inspect_collection(settings: Settings, clients: Sequence[str]) -> CollectionInfo:
+    """Describe the collection of these settings for some clients, by name. Blocks; changes nothing.
+
+    Raises SettingsError with every fault: it does not exist, is not loaded or indexed, its fields are ambiguous, or it
+    contradicts a setting that was given. StoreError if the server fails.
+    """
+    client = MilvusClient(**connection_arguments(settings, settings.deadline))
+    try:
+        if not client.has_collection(settings.collection):
+            raise SettingsError([_absent(client, settings)])
+        described = client.describe_collection(settings.collection)
+        fields, faults = find_fields(described, settings)
+        if faults:
+            raise SettingsError(faults)
+        index = _find_index(client, settings.collection, fields["embedding_field"])
+        if index is None:
+            faults.append(_no_index(settings, fields["embedding_field"]))
+        if client.get_load_state(settings.collection)["state"] != LoadState.Loaded:
+            faults.append(_not_loaded(settings))
+        faults += _find_unsupported(settings, fields, clients)
+        if faults:
+            raise SettingsError(faults)
+        assert index is not None  # noqa: S101 - a fault otherwise
+        info = _describe(settings, described, fields, index, _count(client, settings.collection))
+    except (MilvusException, grpc.RpcError) as error:
+        raise StoreError(explain_failure("inspect", settings, error)) from error
+    finally:
+        client.close()
+    if faults := [*find_contradictions(settings, info)]:
+        raise SettingsError(faults)
+    return info
+
+
+def _count(client: MilvusClient, name: str) -> int:
+    return int(client.query(name, **COUNT)[0]["count(*)"])
+
+
+def _describe(
+    settings: Settings, described: Mapping[str, Any], fields: Mapping[str, Any], index: Mapping[str, Any], rows: int
+) -> CollectionInfo:
+    schema = {field["name"]: field for field in described["fields"]}
+    own = {"index_type", "metric_type", "field_name", "index_name", "state", "index_id", "params"}
+    params = {name: _number(value) for name, value in index.items() if name not in own and not name.endswith("_rows")}
+    params.pop("index_state_fail_reason", None)
+    names = set(schema)
+    return CollectionInfo(
+        name=settings.collection,
+        id_type="int64" if schema[fields["id_field"]]["type"] == DataType.INT64 else "varchar",
+        is_auto_id=bool(described.get("auto_id")),
+        is_dynamic=bool(described.get("enable_dynamic_field")),
+        is_llamaindex={"id", "doc_id"} <= names and bool(described.get("enable_dynamic_field")),
+        dim=int(schema[fields["embedding_field"]].get("params", {}).get("dim", 0)),
+        metric=str(index.get("metric_type", "")),
+        index_type=str(index["index_type"]),
+        index_params=params,
+        consistency=CONSISTENCY[int(described.get("consistency_level") or 0)],
+        rows=rows,
+        **fields,
+    )
+
+
+def _number(value: object) -> object:
+    """Milvus reports index parameters as text."""
+    text = str(value)
+    return int(text) if text.isdecimal() else value
+
+
+def find_fields(described: Mapping[str, Any], settings: Settings) -> tuple[dict[str, Any], list[Fault]]:
+    """The fields that a run uses, given or detected, with a fault for each that is missing or ambiguous."""
+    faults: list[Fault] = []
+    schema = {field["name"]: field for field in described["fields"]}
+    keys = [name for name, field in schema.items() if field.get("is_primary")]
+    vectors = {name: VECTOR_TYPES[f["type"]] for name, f in schema.items() if f["type"] in VECTOR_TYPES}
+    texts = [name for name, f in schema.items() if f["type"] == DataType.VARCHAR and name not in keys]
+    where = f"collection '{settings.collection}'"
+
+    def choose(setting: str, known: Sequence[str], detected: str) -> str:
+        given = str(getattr(settings, setting))
+        if given and given not in known:
+            fields = join_some(list(known)) or "none"
+            faults.append(Fault(setting, given, f"is not such a field of {where}", f"It has {fields}."))
+        return given or detected
+
+    embedding = choose("embedding_field", list(vectors), next(iter(vectors)) if len(vectors) == 1 else "")
+    if not embedding:
+        flag = "Name the one to search with --embedding-field"
+        problem = f"is needed: {where} has {len(vectors)} vector fields"
+        faults.append(Fault("embedding_field", "", problem, f"{flag}: {join_some(list(vectors))}."))
+    key = choose("id_field", keys, keys[0] if keys else "")
+    usual = "text" if "text" in texts else ""
+    others = [name for name in texts if name != "doc_id"]
+    text = choose("text_field", texts, usual or (others[0] if len(others) == 1 else ""))
+    doc_id = choose("doc_id_field", [*texts, *keys], "doc_id" if "doc_id" in texts else "")
+    found = {"id_field": key, "embedding_field": embedding, "text_field": text, "doc_id_field": doc_id}
+    return found | {"vector_type": vectors.get(embedding, "")}, faults
+
+
+def find_contradictions(settings: Settings, info: CollectionInfo) -> Iterator[Fault]:
+    """Settings that were given and differ from the collection, or do not concern it."""
+    where = f"collection '{info.name}'"
+    for name in FROM_DATA:
+        given, actual = getattr(settings, name), getattr(info, name)
+        if not settings.is_given(name) or given == actual or (name == "index_params" and not given):
+            continue
+        shown = ",".join(f"{key}={value}" for key, value in given.items()) if isinstance(given, Mapping) else str(given)
+        hint = f"Omit --{name.replace('_', '-')}: an existing collection is measured as it is."
+        yield Fault(name, shown, f"contradicts {where}, which has {_shown(actual)}", hint)
+    for name in FOR_SYNTHETIC:
+        if settings.is_given(name):
+            shown, hint = str(getattr(settings, name)), f"Omit --{name}."
+            yield Fault(name, shown, f"describes generated data, and {where} exists", hint)
+    if not info.rows:
+        yield Fault("collection", info.name, "is empty", "Load data, or name another collection.")
+    elif settings.top_k > info.rows:
+        problem = f"is more than the {info.rows:,} rows of {where}"
+        yield Fault("top_k", str(settings.top_k), problem, f"Lower --top-k to {info.rows} or less.")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={part}" for key, part in value.items()) or "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _find_index(client: MilvusClient, name: str, field: str) -> Mapping[str, Any] | None:
+    for index in client.list_indexes(name):
+        described: Mapping[str, Any] = client.describe_index(name, index) or {}
+        if described.get("field_name") == field:
+            return described
+    return None
+
+
+def _find_unsupported(settings: Settings, fields: Mapping[str, Any], clients: Sequence[str]) -> Iterator[Fault]:
+    kind = fields["vector_type"]
+    if DEFAULT_CLIENT in clients and settings.output_fields and not fields["text_field"]:
+        problem = f"need a text field with LlamaIndex, and collection '{settings.collection}' has none"
+        hint = "Omit them, or use the pymilvus client."
+        yield Fault("output_fields", ",".join(settings.output_fields), problem, hint)
+    if kind == "bfloat16" and find_spec("ml_dtypes") is None:
+        problem = "has bfloat16 vectors, for which a Python package is missing"
+        yield Fault("embedding_field", fields["embedding_field"], problem, "Install it: pip install ml_dtypes.")
+    if DEFAULT_CLIENT in clients and kind not in ("", "float32"):
+        problem = f"has {kind} vectors, which LlamaIndex cannot search"
+        hint = 'Use the pymilvus client: --variants "pymilvus/sync; pymilvus/async".'
+        yield Fault("embedding_field", fields["embedding_field"], problem, hint)
+
+
+def _absent(client: MilvusClient, settings: Settings) -> Fault:
+    names = client.list_collections()
+    close = difflib.get_close_matches(settings.collection, names, n=1)
+    hint = f"Did you mean {close[0]}?" if close else f"The server has {join_some(sorted(names)) or 'none'}."
+    return Fault("collection", settings.collection, "does not exist", hint)
+
+
+def _not_loaded(settings: Settings) -> Fault:
+    call = f"{_client_call(settings)}.load_collection('{settings.collection}')"
+    hint = f"--existing changes nothing, so load it yourself: {_command(call)}."
+    return Fault("collection", settings.collection, "is not loaded", hint)
+
+
+def _no_index(settings: Settings, field: str) -> Fault:
+    name = settings.collection
+    call = (
+        f"c = {_client_call(settings)}; p = c.prepare_index_params(); "
+        f"p.add_index('{field}', index_type='AUTOINDEX', metric_type='COSINE'); c.create_index('{name}', p)"
+    )
+    hint = f"--existing changes nothing, so create one yourself, such as: {_command(call)}."
+    return Fault("collection", name, f"has no index on {field}", hint)
+
+
+def _client_call(settings: Settings) -> str:
+    token = ", token='...'" if settings.token.get_secret_value() else ""
+    database = f", db_name='{settings.database}'" if settings.database else ""
+    return f"MilvusClient('{without_secret(settings.host)}'{token}{database})"
+
+
+def _command(call: str) -> str:
+    return f'python -c "from pymilvus import MilvusClient; {call}"'

@@ -1,0 +1,34 @@
+"""Conflicts of the settings of an existing collection with each other and with those of one that the tool makes."""
+
+from typing import TYPE_CHECKING
+
+from loadgen.settings.faults import Fault
+
+if TYPE_CHECKING:
+    from loadgen.settings.model import Settings
+
+CHANGING = ("fresh", "overwrite", "upsert")
+"""Switches that would change an existing collection."""
+FIELDS = ("id_field", "embedding_field", "text_field", "doc_id_field")
+ONLY_FOR_EXISTING = ("allow_writes", *FIELDS)
+
+
+def find_existing_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
+    """All conflicts, each with the names of the settings involved."""
+    found: list[tuple[Fault, tuple[str, ...]]] = []
+    if not settings.existing:
+        for name in ONLY_FOR_EXISTING:
+            if value := getattr(settings, name):
+                shown = value if isinstance(value, str) else ""
+                fault = Fault(name, shown, "is for an existing collection", "Add --existing, or omit it.")
+                found.append((fault, (name, "existing")))
+        return found
+    for name in CHANGING:
+        if getattr(settings, name):
+            problem = "would change the collection, and --existing measures it as it is"
+            found.append((Fault(name, "", problem, "Omit one of the two."), (name, "existing")))
+    if not settings.host:
+        problem = "is missing beside --existing: a server started for the run is empty"
+        fault = Fault("host", "", problem, "Give the address of the server with the collection.")
+        found.append((fault, ("host", "existing")))
+    return found
