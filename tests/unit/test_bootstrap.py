@@ -61,6 +61,23 @@ def test_what_the_slices_explain_of_the_scatter_is_not_noise_between_phases() ->
     assert found.chances[0] == pytest.approx(np.array(expected), abs=1e-9)
 
 
+def test_the_replicates_of_all_phases_together_are_as_many_as_those_of_the_phases_in_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def counted(one: SlicedPhase, rng: np.random.Generator, replicates: int) -> np.ndarray:
+        asked.append(replicates)
+        return resample(one, rng, replicates)
+
+    monkeypatch.setattr(bootstrap, "resample", counted)
+    monkeypatch.setattr(bootstrap, "PHASES_IN_FULL", 2)
+    monkeypatch.setattr(bootstrap, "REPLICATES_AT_LEAST", 3)
+    for replicates in (2, 4, 10, 100):
+        spread(two_sides(4), [phase(number) for number in range(4)], np.random.default_rng(7), PhaseNoise(), replicates)
+    assert asked == [2] * 4 + [3] * 4 + [5] * 4 + [50] * 4
+
+
 def test_of_many_phases_each_has_fewer_replicates_and_the_spread_is_that_of_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

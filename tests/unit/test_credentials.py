@@ -52,6 +52,11 @@ def test_servers_that_differ_are_told_apart() -> None:
     assert len({identify(address) for address in apart}) == len(apart)
 
 
+@pytest.mark.parametrize("address", ["unix:///run/milvus/proxy.sock", "UNIX:///a/b", "lite.db", "http://m:19530/db"])
+def test_a_socket_a_file_and_a_server_with_a_database_are_addresses(address: str) -> None:
+    assert find_flaw(address) == ""
+
+
 @pytest.mark.parametrize(
     "address",
     [

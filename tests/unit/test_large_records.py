@@ -237,6 +237,20 @@ def test_a_file_that_asks_for_too_much_is_refused_in_one_line(
         assert len(told.splitlines()) == 1
 
 
+def test_a_file_of_just_as_much_as_is_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_record(tmp_path, record(phase("sync")))
+    values = sum(map(path.read_bytes().count, (b",", b"[", b"{")))
+    monkeypatch.setattr(writing, "LARGEST", path.stat().st_size)
+    monkeypatch.setattr(writing, "VALUES_AT_MOST", values)
+    assert read_record(path) == record(phase("sync"))
+    monkeypatch.setattr(writing, "VALUES_AT_MOST", values - 1)
+    with pytest.raises(RecordError, match=f"has more than {values - 1} values"):
+        read_record(path)
+    monkeypatch.setattr(writing, "LARGEST", 3 << 20)
+    with pytest.raises(RecordError, match="is larger than 3 MiB"):
+        read_record(Path("/dev/zero"))
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -220,6 +220,13 @@ def test_what_a_closed_phase_finds_under_way_at_its_end_is_left_over_with_its_ag
     assert (flow.unfinished, flow.left.get_max_value()) == (1, pytest.approx(1_000_000, rel=2e-3))
 
 
+def test_what_finishes_at_the_very_end_of_a_phase_is_left_over_by_it() -> None:
+    ledger = Ledger()
+    ledger.open(PHASES[0], 100.0, 110.0)
+    ledger([sample(110.0, took=2.0)])
+    assert (ledger.windows[0].flow.unfinished, ledger.windows[0].operation_stats) == (1, {})
+
+
 def test_every_operation_is_counted_once_in_a_phase_or_outside_of_all_and_so_on_the_master() -> None:
     worker, master = Ledger(), MergedLedger()
     worker([sample(98.0)])

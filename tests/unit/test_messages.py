@@ -186,3 +186,7 @@ def test_a_command_that_was_not_sent_has_no_run_and_the_number_0(kind: type[Any]
     defaults = {one.name: one.default for one in fields(kind)}
     assert defaults["run_id"] in ("", MISSING)
     assert defaults.get("sequence", 0) in (0, MISSING)
+
+
+def test_what_is_sent_of_an_unnumbered_command_is_its_kind_with_no_run_and_the_number_0() -> None:
+    assert encode(messages.CountUsers()) == {"run_id": "", "sequence": 0, "kind": "count_users"}

@@ -39,6 +39,13 @@ def test_mean_percentiles_and_counts_are_those_of_the_package(times: np.ndarray,
             assert count_above(one, float(seconds)) == sum(slowly)
 
 
+def test_the_mean_counts_each_time_as_the_middle_of_its_bucket() -> None:
+    histogram = new_histogram()
+    histogram.record_value(4097, 3)  # of the bucket from 4096 to 4099
+    histogram.record_value(100)
+    assert mean(histogram) == pytest.approx((3 * 4098 + 100) / 4 / 1e6, rel=1e-12)
+
+
 def test_an_empty_histogram_has_no_figures() -> None:
     assert math.isnan(mean(new_histogram()))
     assert math.isnan(percentile(new_histogram(), 50))

@@ -1,7 +1,7 @@
 """The rate of an open phase is split over the workers that are present, and split again as they leave and join."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -97,6 +97,27 @@ def test_a_newcomer_has_no_share_before_its_slots_are_ready(time: VirtualTime) -
     time.run(Splitting(workers, OPEN, {}).measure)
     (share,) = workers.shares("b")
     assert 4.0 < share.after < 5.0
+
+
+def test_a_newcomer_that_is_not_ready_at_the_end_of_the_phase_is_not_asked_any_longer(time: VirtualTime) -> None:
+    workers = Workers("a")
+    workers.missing["b"] = 3
+    time.after(1.0, lambda: workers.there.add("b"))
+    time.run(Splitting(workers, OPEN, {}).measure)
+    asked = len(workers.asked)
+    time.run(lambda: time.pause(5.0))
+    assert (workers.shares("b"), len(workers.asked)) == ([], asked)
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_the_log_counts_phases_from_1_as_all_that_people_read_does(
+    number: int, time: VirtualTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "loadgen")
+    workers = Workers("a")
+    time.after(1.0, lambda: workers.there.add("b"))
+    time.run(Splitting(workers, replace(OPEN, number=number), {}).measure)
+    assert caplog.messages == [f"The rate of phase {number + 1} is split over 2 workers now"]
 
 
 def test_the_phase_begins_when_all_slots_are_ready(time: VirtualTime) -> None:

@@ -123,6 +123,19 @@ def test_a_phase_that_contradicts_itself_is_refused(concurrency: int | None, giv
         phase("sync", concurrency, **given)
 
 
+def test_a_count_is_at_most_what_every_reader_of_json_knows_exactly() -> None:
+    assert phase("sync", dropped=2**53).dropped == 9_007_199_254_740_992
+    with pytest.raises(ValidationError, match="dropped"):
+        phase("sync", dropped=2**53 + 1)
+
+
+@pytest.mark.parametrize("recall", [-0.001, 1.001])
+def test_a_share_is_from_0_to_1(recall: float) -> None:
+    assert [operation(recall=share).recall for share in (0.0, 1.0)] == [0.0, 1.0]
+    with pytest.raises(ValidationError, match="recall"):
+        operation(recall=recall)
+
+
 @pytest.mark.parametrize("given", [{"concurrency": 8, "rate": 5.0}, {"concurrency": None}, {"verdict": "faster"}])
 def test_a_comparison_names_one_level_and_one_of_four_verdicts(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

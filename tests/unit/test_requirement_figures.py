@@ -1,0 +1,44 @@
+"""What requirements of failures and of empty answers read from a record, to the digit."""
+
+import pytest
+
+from loadgen.measure.sample import Outcome
+from loadgen.results.record import RunRecord
+from loadgen.results.requirements import judge, parse_max_failures, parse_requirement
+from loadgen.settings.faults import SettingsError
+from tests.unit.record_support import operation, phase, record
+
+
+def searched(ok: int, empty: int = 0, failed: int = 0) -> RunRecord:
+    outcomes = {Outcome.OK: ok, Outcome.EMPTY: empty, Outcome.FAILED: failed}
+    return record(phase("async", 8, operation(outcomes=outcomes), dropped=1))
+
+
+@pytest.mark.parametrize(
+    ("run", "met", "shown"),
+    [
+        (searched(97, empty=3), True, "3 % (3 of 100)"),
+        (searched(60, empty=40), False, "40 % (40 of 100)"),
+        (searched(0, failed=5), False, "nothing measured"),
+    ],
+)
+def test_empty_answers_are_a_share_of_the_answers(run: RunRecord, met: bool, shown: str) -> None:
+    [found] = judge(run, [parse_requirement("search empty < 5 %")])
+    assert (found.met, found.measured) == (met, shown)
+
+
+def test_dropped_arrivals_are_added_to_the_failures() -> None:
+    [found] = judge(searched(96, failed=3), [parse_requirement("search failures < 1 %")])
+    assert (found.met, found.measured) == (False, "4 % (4 of 100, 1 of them dropped)")
+
+
+def test_arrivals_dropped_within_phases_and_outside_are_added_up() -> None:
+    run = record(phase("async", 8, operation(outcomes={Outcome.OK: 96}), dropped=3), dropped_outside={"async": 1})
+    for most, met in (("3", False), ("4", True)):
+        [found] = judge(run, [], parse_max_failures(most))
+        assert (found.met, found.measured) == (met, "4 % (4 of 100, 4 of them dropped)")
+
+
+def test_what_is_in_closed_quotes_is_not_blamed_where_the_comparison_is_missing() -> None:
+    with pytest.raises(SettingsError, match="has no comparison with <, <=, > or >="):
+        parse_requirement("search 'async' p99")
