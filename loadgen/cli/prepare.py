@@ -105,6 +105,12 @@ def await_server(settings: "Settings", seconds: float, look: "Callable[[Settings
 
 
 def _load(settings: "Settings", shield: threading.Lock) -> None:
+    if settings.existing:
+        from loadgen.locust_plugin.preparation.existing_collections import inspect_existing
+
+        inspect_existing(settings, _say, writes=False)
+        _say("Nothing was prepared: an existing collection is measured as it is")
+        return
     from loadgen.datasets import open_dataset
     from loadgen.milvus.store import Lease, prepare
     from loadgen.runtime.early_exit import before_leaving

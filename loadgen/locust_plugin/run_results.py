@@ -60,6 +60,9 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
     faults += find_unreachable(settings, wanted, everyone, users)
     if not settings.recall_every and any(found.figure == "recall" for found in wanted):
         faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
+    if settings.existing and any(found.figure == "recall" for found in wanted):
+        problem = "leaves the required recall unmeasured: the exact neighbours in it are not known"
+        faults.append(Fault("existing", "", problem, "Omit the requirement."))
     for check in (_limit, _most_empty):
         try:
             check(settings)

@@ -118,7 +118,7 @@ def _find_head_faults(text: str, head: "re.Match[str]") -> Iterator[Fault]:
         hint = f"Use letters, digits and spaces, {LONGEST_NAME} characters at most, and none of {', '.join(RESERVED)}."
         yield _fault(text, f"has a name that cannot be used: {name!r}", hint)
     if client is not None and client not in CLIENTS:
-        yield _fault(text, f"names no client: '{client}'", f"Choose {' or '.join(CLIENTS)}.")
+        yield _fault(text, f"names no client: '{client}'", f"Choose {', '.join(CLIENTS)}.")
     if mode not in MODES:
         close = difflib.get_close_matches(mode.lower(), MODES, n=1)
         hint = f"Did you mean {close[0]}?" if close else f"Choose sync or async, as in {EXAMPLE}."

@@ -41,6 +41,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "batch_size": ("20", 20),
     "load_in_flight": ("2", 2),
     "top_k": ("5", 5),
+    "queries_per_search": ("3", 3),
     "nodes_per_insert": ("3", 3),
     "recall_every": ("5", 5),
     "cache": ("elsewhere", "elsewhere"),
@@ -72,6 +73,13 @@ VARIED: dict[str, tuple[str, object]] = {
     "baseline": ("async top-k=5", "async top-k=5"),
 }
 """The same for those that do not go with one mode."""
+EXISTING: dict[str, tuple[str, object]] = {
+    "id_field": ("pk", "pk"),
+    "embedding_field": ("vec", "vec"),
+    "text_field": ("body", "body"),
+    "doc_id_field": ("document", "document"),
+}
+"""The same for those of an existing collection."""
 SWITCHES = ("upsert", "fresh", "overwrite", "print_record")
 
 
@@ -92,9 +100,10 @@ def expected() -> Settings:
 
 
 def test_the_table_of_this_test_has_every_setting() -> None:
-    assert {*OTHERS, *OPEN, *VARIED, *SWITCHES, "host"} == set(Settings.model_fields)
+    alone = {"host", "existing", "allow_writes"}
+    assert {*OTHERS, *OPEN, *VARIED, *EXISTING, *SWITCHES, *alone} == set(Settings.model_fields)
     defaults = Settings()
-    assert all(getattr(defaults, name) != value for name, (_, value) in (OTHERS | OPEN | VARIED).items())
+    assert all(getattr(defaults, name) != value for name, (_, value) in (OTHERS | OPEN | VARIED | EXISTING).items())
 
 
 def test_without_arguments_all_settings_have_their_defaults() -> None:
@@ -106,18 +115,22 @@ def test_every_setting_is_a_flag() -> None:
     assert read([*flags, *(f"--{name.replace('_', '-')}" for name in SWITCHES)]) == expected()
 
 
-@pytest.mark.parametrize("table", [OPEN, VARIED], ids=["an open run", "variants"])
+@pytest.mark.parametrize("table", [OPEN, VARIED, EXISTING], ids=["an open run", "variants", "an existing collection"])
 def test_settings_that_go_with_few_others_are_flags_variables_and_keys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, table: dict[str, tuple[str, object]]
 ) -> None:
     wanted = Settings.model_validate({name: value for name, (_, value) in table.items()})
-    assert read([part for name, (text, _) in table.items() for part in (f"--{name}", text)]) == wanted
+    more = {"existing": True, "host": "http://127.0.0.1:1"} if table is EXISTING else {}
+    switches = ["--existing", "--host", "http://127.0.0.1:1"] if more else []
+    wanted = wanted.model_copy(update=more)
+    flags = [part for name, (text, _) in table.items() for part in (f"--{name.replace('_', '-')}", text)]
+    assert read([*flags, *switches]) == wanted
     file = tmp_path / "few.conf"
-    file.write_text("\n".join(f'{name} = "{text}"' for name, (text, _) in table.items()))
-    assert read(["--config", str(file)]) == wanted
+    file.write_text("\n".join(f'{name.replace("_", "-")} = "{text}"' for name, (text, _) in table.items()))
+    assert read(["--config", str(file), *switches]) == wanted
     for name, (text, _) in table.items():
         monkeypatch.setenv(f"LOADGEN_{name.upper()}", text)
-    assert read([]) == wanted
+    assert read(switches) == wanted
 
 
 @pytest.mark.parametrize(

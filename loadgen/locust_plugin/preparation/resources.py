@@ -98,7 +98,6 @@ class Resources:
             datasets = open_datasets(settings, variants.values())
             process_state.settings = settings
             process_state.variants = {name: one.settings for name, one in variants.items()}
-            process_state.clients = {name: one.client for name, one in variants.items()}
             _make_queries(process_state, variants, datasets)
             rows = {collection: dataset.fresh_rows(worker) for collection, dataset in datasets.items()}
             process_state.rows = {name: rows[one.settings.collection] for name, one in variants.items()}
@@ -147,7 +146,7 @@ class Resources:
 
     def find_sharers(self) -> tuple[str, ...] | None:
         """The runs seen to search the collections concurrently; None if unknown."""
-        if self.collections:
+        if self._addressed.existing:
             return None  # an existing collection has no lease
         found = [lease.sharers for lease in self._leases]
         if any(sharers is None for sharers in found):
@@ -227,6 +226,7 @@ def _open_stores(process_state: ProcessState, variants: Mapping[str, VariantSetu
     """Open and connect the stores, and keep the fingerprint of the data that each sees."""
     opened: dict[str, list[Any]] = {}
     process_state.stores, process_state.seen = opened, {}
+    process_state.clients = {name: one.client for name, one in variants.items()}
     for name, one in variants.items():
         connector = one.layer.connector
         opened[name] = connector.open(one.settings, one.mode)

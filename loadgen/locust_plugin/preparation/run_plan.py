@@ -1,6 +1,6 @@
 """Which users take part in a run, in which phases, and what they do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from loadgen.clients import find_layer
@@ -9,7 +9,7 @@ from loadgen.measure.phase import Phase, burst_phases, open_phases, timed_phases
 from loadgen.measure.sample import Mode
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
-from loadgen.settings.variants import find_variants
+from loadgen.settings.variants import CLIENTS, find_variants, settings_of
 from loadgen.users import LoadUser
 
 STYLES = ("sync", "threads", "async")
@@ -25,6 +25,8 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
     if faults:
         raise SettingsError(faults)
     variants = find_variants(settings)
+    if faults := list(_find_single(settings)):
+        raise SettingsError(faults)
     compared = [(one.name, Mode(one.mode)) for one in variants]
     modes = tuple(mode for mode in Mode if any(mode is one for _, one in compared))
     chosen = [kind for kind in everyone if kind.mode in modes]
@@ -50,6 +52,16 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
         return chosen, ()
     length = (settings.phase_seconds, settings.warmup_seconds)
     return chosen, timed_phases(compared, settings.concurrency, settings.rounds, length)
+
+
+def _find_single(settings: Settings) -> Iterator[Fault]:
+    """Variants with several queries per search whose client can send only one."""
+    for one in find_variants(settings):
+        number = settings_of(settings, one).queries_per_search
+        if number > 1 and not find_layer(one.client).connector.can_send_several:
+            several = [name for name in CLIENTS if find_layer(name).connector.can_send_several]
+            hint = f'Use a client that can: --variants "{several[0]}/{one.mode}", or omit it.'
+            yield Fault("queries_per_search", str(number), f"is more than {one.client} can send in one search", hint)
 
 
 def find_closed_flags(options: Any) -> list[Fault]:

@@ -163,8 +163,7 @@ def find_fields(described: Mapping[str, Any], settings: Settings) -> tuple[dict[
     def choose(setting: str, known: Sequence[str], detected: str) -> str:
         given = str(getattr(settings, setting))
         if given and given not in known:
-            fields = join_some(list(known)) or "none"
-            faults.append(Fault(setting, given, f"is not such a field of {where}", f"It has {fields}."))
+            faults.append(Fault(setting, given, f"is not such a field of {where}", f"It has {join_some(list(known))}."))
         return given or detected
 
     embedding = choose("embedding_field", list(vectors), next(iter(vectors)) if len(vectors) == 1 else "")

@@ -113,7 +113,7 @@ def draw_token(settings: Settings, info: CollectionInfo) -> int:
     generator = np.random.default_rng()
     with closing(MilvusClient(**connection_arguments(settings, settings.deadline))) as client:
         while True:
-            token = int(generator.integers(1, TOKENS))
+            token = int(generator.integers(1, TOKENS - 1))
             if not _read_ids(client, info, inserted_rows(fields_of(info), token), 1):
                 return token
 

@@ -1,0 +1,235 @@
+"""An existing collection is measured as it is: nothing on its server changes, and a run deletes the rows it inserted."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pymilvus import DataType, MilvusClient
+
+from loadgen.results.record import RunRecord, read_record
+from tests.integration.locust_command import Run, run_locust, start_locust
+from tests.integration.store_support import client_of
+
+ROWS = 1_500
+DIM = 16
+BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2", "--queries", "60")
+BOTH = ("--variants", "sync; pymilvus/async")
+ONLY_PYMILVUS = ("--variants", "pymilvus/sync; pymilvus/async")
+STRONG: Any = {"output_fields": ["count(*)"], "consistency_level": "Strong"}
+INDEXES = {
+    "int64": ("IVF_FLAT", "L2", {"nlist": 16}),
+    "varchar": ("HNSW", "COSINE", {"M": 8, "efConstruction": 64}),
+    "binary": ("BIN_FLAT", "HAMMING", {}),
+    "sparse": ("SPARSE_INVERTED_INDEX", "IP", {}),
+}
+
+
+def make_collection(client: MilvusClient, kind: str, name: str) -> None:
+    """A collection with foreign names, as plain pymilvus makes it: filled, indexed and loaded."""
+    index, metric, params = INDEXES[kind]
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=kind == "int64")
+    if kind == "varchar":
+        schema.add_field("pk", DataType.VARCHAR, is_primary=True, max_length=64)
+    else:
+        schema.add_field("pk", DataType.INT64, is_primary=True)
+    if kind == "sparse":
+        schema.add_field("vec", DataType.SPARSE_FLOAT_VECTOR)
+    else:
+        schema.add_field("vec", DataType.BINARY_VECTOR if kind == "binary" else DataType.FLOAT_VECTOR, dim=DIM)
+    schema.add_field("body", DataType.VARCHAR, max_length=200)
+    schema.add_field("year", DataType.INT64)
+    parameters = client.prepare_index_params()
+    parameters.add_index("vec", index_type=index, metric_type=metric, params=params)
+    client.create_collection(name, schema=schema, index_params=parameters)
+    generator = np.random.default_rng(1)
+    rows = [
+        {
+            "pk": f"k{number}" if kind == "varchar" else 7 * number,
+            "vec": make_vector(kind, generator),
+            "body": f"text {number}",
+            "year": 2000 + number % 20,
+        }
+        for number in range(ROWS)
+    ]
+    client.insert(name, rows)
+    client.flush(name)
+    client.load_collection(name)
+
+
+def make_vector(kind: str, generator: np.random.Generator) -> Any:
+    if kind == "binary":
+        return np.packbits(generator.integers(0, 2, DIM)).tobytes()
+    if kind == "sparse":
+        return {int(place): float(generator.random()) + 0.1 for place in generator.choice(500, 8, replace=False)}
+    return generator.standard_normal(DIM).astype(np.float32).tolist()
+
+
+@pytest.fixture(scope="module")
+def collections(milvus_uri: str, lite_uri: str) -> Iterator[dict[str, str]]:
+    """The server of each collection, by the collection's name."""
+    wanted = {"int64": milvus_uri, "varchar": milvus_uri, "binary": milvus_uri, "sparse": lite_uri}
+    made = {}
+    for kind, uri in wanted.items():
+        with client_of(uri) as client:
+            make_collection(client, kind, f"foreign_{kind}")
+        made[f"foreign_{kind}"] = uri
+    with client_of(lite_uri) as client:
+        make_collection(client, "int64", "foreign_on_lite")
+    yield made | {"foreign_on_lite": lite_uri}
+    for name, uri in (made | {"foreign_on_lite": lite_uri}).items():
+        with client_of(uri) as client:
+            client.drop_collection(name)
+
+
+def state_of(uri: str, name: str) -> dict[str, Any]:
+    """Everything that the server says of a collection, and the names of all."""
+    with client_of(uri) as client:
+        try:
+            segments = sorted((one.segment_id, one.num_rows) for one in client.list_persistent_segments(name))
+        except Exception:  # noqa: BLE001 - Milvus Lite has none
+            segments = []
+        return {
+            "all": sorted(client.list_collections()),
+            "described": {key: str(value) for key, value in client.describe_collection(name).items()},
+            "indexes": [client.describe_index(name, index) for index in client.list_indexes(name)],
+            "loaded": str(client.get_load_state(name)["state"]),
+            "segments": segments,
+            "rows": client.query(name, **STRONG)[0]["count(*)"],
+        }
+
+
+def record_of(folder: Path) -> RunRecord:
+    (path,) = (folder / "runs").glob("[!.]*.json")
+    return read_record(path)
+
+
+def measure(uri: str, name: str, folder: Path, *flags: str, **more: Any) -> Run:
+    return run_locust(folder, "--host", uri, "--collection", name, "--existing", *BRIEF, *flags, **more)
+
+
+@pytest.mark.parametrize(
+    ("name", "variants", "described"),
+    [
+        ("foreign_int64", BOTH, ("L2", "IVF_FLAT", 16)),
+        ("foreign_varchar", BOTH, ("COSINE", "HNSW", 16)),
+        ("foreign_on_lite", BOTH, ("L2", "IVF_FLAT", 16)),
+        ("foreign_binary", ONLY_PYMILVUS, ("HAMMING", "BIN_FLAT", 16)),
+        ("foreign_sparse", ONLY_PYMILVUS, ("IP", "SPARSE_INVERTED_INDEX", 0)),
+    ],
+)
+def test_a_foreign_collection_is_measured_and_its_server_is_as_before(
+    collections: dict[str, str], tmp_path: Path, name: str, variants: tuple[str, ...], described: tuple[object, ...]
+) -> None:
+    uri = collections[name]
+    before = state_of(uri, name)
+    run = measure(uri, name, tmp_path, *variants)
+    run.assert_good()
+    assert state_of(uri, name) == before
+    record = record_of(tmp_path)
+    settings = record.manifest.settings
+    assert (settings["metric"], settings["index_type"], settings["dim"]) == described
+    assert record.manifest.rows == settings["rows"] == ROWS
+    assert (settings["id_field"], settings["embedding_field"], settings["text_field"]) == ("pk", "vec", "body")
+    assert record.manifest.index["index_type"] == described[1]
+    assert record.manifest.shared_with is None
+    searches = [one for phase in record.phases for one in phase.operations]
+    assert [one.operation for one in searches] == ["search"] * 4
+    assert all(set(one.outcomes) == {"ok"} and one.recall is None for one in searches)
+    assert {one.verdict for one in record.comparisons} <= {"baseline", "variant", "no difference"}
+    assert "give the same answers to 50 queries" in run.err
+
+
+def test_two_workers_insert_rows_of_their_own_and_the_run_deletes_them(
+    collections: dict[str, str], tmp_path: Path
+) -> None:
+    uri, name = collections["foreign_varchar"], "foreign_varchar"
+    flags = ("--allow-writes", *ONLY_PYMILVUS, "--processes", "2")
+    run = measure(uri, name, tmp_path, *flags, files="mixed.py")
+    run.assert_good()
+    phases = record_of(tmp_path).phases
+    inserted = sum(
+        one.outcomes.get("ok", 0) for phase in phases for one in phase.operations if one.operation == "insert"
+    )
+    assert inserted > 0
+    assert "inserted rows from collection 'foreign_varchar'" in run.err
+    with client_of(uri) as client:
+        assert client.query(name, **STRONG)[0]["count(*)"] == ROWS
+        assert client.query(name, filter='pk like "loadgen-%"', **STRONG)[0]["count(*)"] == 0
+
+
+def test_an_interrupted_run_deletes_its_rows_too(collections: dict[str, str], tmp_path: Path) -> None:
+    uri = collections["foreign_int64"]
+    flags = ("--headless", "--host", uri, "--collection", "foreign_int64", "--existing", "--allow-writes")
+    timed = ("--variants", "pymilvus/async", "--concurrency", "4", "--phase-seconds", "60", "--warmup-seconds", "0")
+    run = start_locust(tmp_path, *flags, *timed, "--queries", "60", files="insert.py")
+    with client_of(uri) as client:
+        for _ in range(400):
+            if client.query("foreign_int64", **STRONG)[0]["count(*)"] > ROWS + 20:
+                break
+        run.process.send_signal(signal.SIGINT)
+        run.finish()
+        assert run.code == 130, run.err
+        assert client.query("foreign_int64", **STRONG)[0]["count(*)"] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (("--dim", "768"), "--dim 768: contradicts collection 'foreign_int64', which has 16"),
+        (("--metric", "COSINE"), "--metric COSINE: contradicts collection 'foreign_int64', which has L2"),
+        (("--text-field", "nothing"), "--text-field nothing: is not such a field of collection 'foreign_int64'"),
+        (("--queries-per-search", "2"), "--queries-per-search 2: is more than llamaindex can send in one search"),
+        (("--require", "search recall > 0.5"), "leaves the required recall unmeasured"),
+        (("--collection", "foreign_int46"), "--collection foreign_int46: does not exist. Did you mean foreign_int64?"),
+        (("--collection", "foreign_binary"), "has binary vectors, which LlamaIndex cannot search"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_any_load(
+    collections: dict[str, str], tmp_path: Path, flags: tuple[str, ...], expected: str
+) -> None:
+    run = measure(collections["foreign_int64"], "foreign_int64", tmp_path, *flags)
+    assert run.code == 2
+    assert expected in run.out + run.err
+
+
+def test_users_that_insert_need_a_flag_and_a_client_that_can(collections: dict[str, str], tmp_path: Path) -> None:
+    uri = collections["foreign_int64"]
+    refused = measure(uri, "foreign_int64", tmp_path / "a", files="mixed.py")
+    assert refused.code == 2
+    assert "is read-only with --existing, and the users may insert or delete" in refused.out + refused.err
+    refused = measure(uri, "foreign_int64", tmp_path / "b", "--allow-writes", files="mixed.py")
+    assert refused.code == 2
+    assert "LlamaIndex: it did not create collection 'foreign_int64'" in refused.out + refused.err
+
+
+def test_a_collection_that_is_not_loaded_or_indexed_is_refused_with_the_command_that_mends_it(
+    milvus_uri: str, tmp_path: Path
+) -> None:
+    with client_of(milvus_uri) as client:
+        make_collection(client, "int64", "released")
+        client.release_collection("released")
+        refused = measure(milvus_uri, "released", tmp_path / "a")
+        assert refused.code == 2
+        text = refused.out + refused.err
+        assert "--collection released: is not loaded" in text
+        code = text.split('python -c "', 1)[1].split('"', 1)[0]
+        exec(code, {})  # noqa: S102 - the command that the error gives
+        measure(milvus_uri, "released", tmp_path / "b").assert_good()
+        client.release_collection("released")
+        client.drop_index("released", "vec")
+        refused = measure(milvus_uri, "released", tmp_path / "c")
+        assert "has no index on vec" in refused.out + refused.err
+        client.drop_collection("released")
+
+
+def test_what_llamaindex_made_can_be_read_and_written_by_it(lite_uri: str, tmp_path: Path) -> None:
+    flags = ("--host", lite_uri, "--collection", "of_llamaindex", "--rows", "300", "--dim", "16", "--clusters", "8")
+    run_locust(tmp_path / "made", *flags, *BRIEF).assert_good()
+    run = measure(lite_uri, "of_llamaindex", tmp_path / "used", "--allow-writes", files="mixed.py")
+    run.assert_good()
+    with client_of(lite_uri) as client:
+        assert client.query("of_llamaindex", **STRONG)[0]["count(*)"] == 300
+    assert record_of(tmp_path / "used").manifest.settings["doc_id_field"] == "doc_id"
