@@ -179,8 +179,7 @@ class Plugin:
     def _open(self, settings: Settings, collections: Mapping[str, Mapping[str, Any]]) -> None:
         """Open the stores of this process for a run."""
         self._expect(settings)
-        modes = {kind.mode for kind in self._everyone}
-        variants = {name: one for name, one in set_up_variants(settings, collections).items() if one.mode in modes}
+        variants = set_up_variants(settings, collections, {kind.mode for kind in self._everyone})
         self._resources.open(self._process_state, settings, variants, max(0, self._environment.runner.worker_index))
 
     def _expect(self, settings: Settings) -> None:

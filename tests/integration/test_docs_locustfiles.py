@@ -12,7 +12,7 @@ from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.milvus.server import EmbeddedServer
 from loadgen.results.record import read_record
-from tests.integration.locust_command import ROOT, SMALL, run_locust, start_locust
+from tests.integration.locust_command import ROOT, SMALL, run_locust
 
 SHORT = ("--concurrency", "3", "--rounds", "1", "--phase-seconds", "0.6", "--warmup-seconds", "0.2")
 DIM = 24
@@ -83,14 +83,10 @@ def papers(lite: EmbeddedServer) -> str:
     return "papers"
 
 
-def test_the_guides_way_searches_a_collection_of_ones_own_and_leaves_it_as_it_is(
+def test_the_command_of_the_guide_measures_a_collection_of_another_program_and_leaves_it_as_it_is(
     lite: EmbeddedServer, papers: str, tmp_path: Path
 ) -> None:
-    queries = tmp_path / "queries.npy"
-    np.save(queries, np.random.default_rng(4).standard_normal((5, DIM)))
-    file = written(tmp_path, "own-data.md", "Search a collection")
-    given = {"MY_COLLECTION": papers, "MY_QUERIES": str(queries)}
-    run = start_locust(tmp_path, "--headless", "--host", lite.uri, *SHORT, files=file, **given).finish()
+    run = run_locust(tmp_path, "--host", lite.uri, "--collection", papers, "--existing", "--queries", "20", *SHORT)
     run.assert_good()
     assert set(run.counted) == {"sync search", "async search"}
     for window in run.told["windows"]:

@@ -1,4 +1,4 @@
-"""An existing collection is measured as it is: nothing on its server changes, and a run deletes the rows it inserted."""
+"""An existing collection is measured as it is: its server stays unchanged, and a run deletes the rows it inserted."""
 
 import signal
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pymilvus import DataType, MilvusClient
 
+from loadgen.measure.sample import Outcome
 from loadgen.results.record import RunRecord, read_record
 from tests.integration.locust_command import Run, run_locust, start_locust
 from tests.integration.store_support import client_of
@@ -151,7 +152,7 @@ def test_two_workers_insert_rows_of_their_own_and_the_run_deletes_them(
     run.assert_good()
     phases = record_of(tmp_path).phases
     inserted = sum(
-        one.outcomes.get("ok", 0) for phase in phases for one in phase.operations if one.operation == "insert"
+        one.outcomes.get(Outcome.OK, 0) for phase in phases for one in phase.operations if one.operation == "insert"
     )
     assert inserted > 0
     assert "inserted rows from collection 'foreign_varchar'" in run.err

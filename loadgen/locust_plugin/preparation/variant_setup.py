@@ -1,6 +1,6 @@
 """What a process needs of each variant."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +26,16 @@ class VariantSetup:
 
 
 def set_up_variants(
-    settings: Settings, collections: Mapping[str, Mapping[str, Any]] | None = None
+    settings: Settings,
+    collections: Mapping[str, Mapping[str, Any]] | None = None,
+    modes: Container[Mode] = tuple(Mode),
 ) -> dict[str, VariantSetup]:
-    """The variants of a run, by name and in their order; `collections` are the existing ones, by name."""
+    """The variants of a run in these modes, by name and in their order; `collections` are the existing ones, by name."""
     known = {name: CollectionInfo.from_message(message) for name, message in (collections or {}).items()}
     found = {}
     for one in find_variants(settings):
+        if Mode(one.mode) not in modes:
+            continue
         own = settings_of(settings, one)
         info = known.get(own.collection)
         resolved = info.apply(own) if info else own
