@@ -30,7 +30,7 @@ def set_up_variants(
     collections: Mapping[str, Mapping[str, Any]] | None = None,
     modes: Container[Mode] = tuple(Mode),
 ) -> dict[str, VariantSetup]:
-    """The variants of a run in these modes, by name and in their order; `collections` are the existing ones, by name."""
+    """The variants of a run in these modes, by name in their order; `collections` are the existing ones, by name."""
     known = {name: CollectionInfo.from_message(message) for name, message in (collections or {}).items()}
     found = {}
     for one in find_variants(settings):
