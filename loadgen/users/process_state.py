@@ -59,9 +59,8 @@ class ProcessState:
     """The settings of each variant; others use the settings of the run."""
     clients: Mapping[str, str] = field(default_factory=dict)
     """The name of the client layer of each variant; others use the default."""
-    queries: list[Any] = field(default_factory=list)
-    own_queries: Mapping[str, list[Any]] = field(default_factory=dict)
-    """Queries of variants whose client, top k or output fields differ."""
+    queries: Mapping[str, list[Any]] = field(default_factory=dict)
+    """By variant; those with equal settings share them."""
     rows: Mapping[str, Iterator[Row]] = field(default_factory=dict)
     """Rows that were never inserted before, by variant."""
     checks: Checks = field(default_factory=Checks)
@@ -202,7 +201,7 @@ class ProcessState:
 
     def queries_for(self, variant: str) -> list[Any]:
         """The prepared queries of a variant."""
-        return self.own_queries.get(variant, self.queries)
+        return self.queries[variant]
 
     def store_for(self, variant: str, user_number: int) -> Any:
         """The store that this user shares with every `connections`-th other. Raises RuntimeError before `open`."""

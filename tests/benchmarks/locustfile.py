@@ -84,7 +84,7 @@ class Turns:
     def _run_bare(self, phase: Phase) -> None:
         start = perf_counter() + phase.warmup_seconds
         cell = Cell(phase.mode, phase.users, start, start + phase.seconds)
-        store, queries = self._process_state.stores[phase.mode][0], self._process_state.queries
+        store, queries = self._process_state.stores[phase.mode][0], self._process_state.queries_for(phase.mode)
         if phase.mode is Mode.SYNC:
             run_in_thread(partial(run_sync, store, queries, cell))
         else:

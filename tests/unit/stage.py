@@ -66,7 +66,8 @@ class Stage:
         self.loop = LoopThread()
         self.process_state = ProcessState(Settings(), self.queue, Ledger(), self.loop)
         self.process_state.stores = {mode: [store] for mode in Mode}
-        self.process_state.queries = [SimpleNamespace(number=number) for number in range(1000)]
+        queries = [SimpleNamespace(number=number) for number in range(1000)]
+        self.process_state.queries = dict.fromkeys(Mode, queries)
         vars(self.environment)["loadgen"] = self.process_state
 
     def _deliver(self, samples: Any) -> None:

@@ -150,14 +150,14 @@ def test_a_check_of_an_attempt_that_was_made_again_counts_there() -> None:
 def test_a_look_at_the_process_around_the_opening_of_a_burst_loses_no_check(looks: str) -> None:
     with stage() as at:
         state = at.process_state
-        state.checks.arm(1, [(1, state.queries)], str)
+        state.checks.arm(1, [(1, state.queries_for("sync"))], str)
         state.checks.learn([GroundTruth(1, np.arange(1), np.arange(1))])
         beat = Beat(perf_counter(), cpu=0.0, wall=0.1, hub_lag=0.0, loop_lag=0.0, in_flight=1)
         phase = state.phase = Phase(0, Mode.SYNC, 1, operations=1)
         if looks != "in the burst":
             state.beat(beat)
         state.queue.put(partial(state.ledger.open, phase, perf_counter()))
-        state.checks.keep("search", state.queries[0], ["0"])
+        state.checks.keep("search", state.queries_for("sync")[0], ["0"])
         if looks != "before the burst":
             state.beat(beat)
         state.queue.put(partial(state.ledger.close, perf_counter()))

@@ -204,7 +204,7 @@ def _make_queries(
             if one.settings.queries_per_search == 1:
                 asked.append((one.settings.top_k, made[key]))
         own[name] = made[key]
-    process_state.own_queries = own
+    process_state.queries = own
     row_id = next(iter(datasets.values())).row_id if datasets else str
     process_state.checks.arm(0 if settings.existing else settings.recall_every, asked, row_id)
 
