@@ -105,10 +105,11 @@ def await_server(settings: "Settings", seconds: float, look: "Callable[[Settings
 
 
 def _load(settings: "Settings", shield: threading.Lock) -> None:
-    from loadgen.datasets import open_dataset
+    from loadgen.datasets import open_dataset, resolve_settings
     from loadgen.milvus.store import Lease, prepare
     from loadgen.runtime.early_exit import before_leaving
 
+    settings = resolve_settings(settings)
     lease = Lease(settings, "prepares the data", _say)
     before_leaving(lease.release)
     try:

@@ -35,6 +35,8 @@ class Run:
     """Name the run in the metrics: `run_id` and `server`."""
     ground_truths: tuple[GroundTruth, ...] = ()
     """The exact neighbours, for each number of them that searches request; empty if no search is checked."""
+    fingerprint: str = ""
+    """Of the data; empty if unknown."""
     run_time: float = 0.0
     """Duration of a run without a plan, in seconds; 0: until it is ended."""
     began: float = math.nan

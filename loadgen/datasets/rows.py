@@ -1,6 +1,7 @@
 """A row of the collection, and unique row ids."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,10 +24,10 @@ class Row:
     """16 digits."""
     text: str
     vector: list[float]
-    """Unit length, `dim` floats."""
+    """`dim` floats; of unit length if synthetic."""
     source: str
     """The document to which the row belongs."""
-    metadata: dict[str, str | int]
+    metadata: dict[str, Any]
 
 
 class RowIds:

@@ -119,6 +119,7 @@ class RunFinalizer:
         for recorder in (self._recorder, self._draft):
             recorder.hide(self._secret_flags)
             recorder.expect(len(run.plan))
+            recorder.name_data(run.fingerprint)
         self._told = self._is_starting = False
         self.code, self._why = COMPLETE, ""
         return {"run_id": run.run_id, "server": str(server)}

@@ -62,6 +62,8 @@ class ProcessState:
     queries: list[Any] = field(default_factory=list)
     own_queries: Mapping[str, list[Any]] = field(default_factory=dict)
     """Queries of variants whose client, top k or output fields differ."""
+    query_order: Sequence[int] = ()
+    """Numbers of the queries in the order in which they are asked; empty: one after another."""
     rows: Iterator[Row] | None = None
     """Rows that were never inserted before; thread-safe."""
     checks: Checks = field(default_factory=Checks)

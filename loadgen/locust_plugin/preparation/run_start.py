@@ -115,6 +115,7 @@ class RunStarter:
             plan=shape.phases if shape is not None else (),
             expected=self._count_expected(),
             ground_truths=self._resources.ground_truths,
+            fingerprint=self._resources.fingerprint,
             are_workers_replaced=not options.processes,
         )
         options.loadgen_run_id = run.run_id  # Locust sends it to the workers with their users
