@@ -107,15 +107,15 @@ class _Known:
         self._path, self._test, self._rows = path, test, rows
 
     def read(self, number: int) -> Numbers:
-        """Row numbers of the neighbours of the first queries, (number, neighbours): as many as the shortest list."""
+        """Row numbers of the neighbours of the first queries, one or more, (number, neighbours of the shortest list)."""
         lists = read_columns(self._path, [NEIGHBOURS]).column(NEIGHBOURS).combine_chunks()
         order = self._align(number)
         lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
         if len(lists) <= int(order.max(initial=-1)):
             problem = f"has neighbours of {len(lists):,} queries only"
             raise DataFileError(self._path, problem, "Use the file of these queries.")
-        shortest = int(lengths[order].min(initial=0 if not number else np.iinfo(np.int64).max))
-        picked = [lists[int(at)].as_py()[:shortest] for at in order]
+        shortest = int(lengths[order].min())
+        picked = [(lists[int(at)].as_py() or [])[:shortest] for at in order]
         ids = np.array(picked, dtype=np.int64).reshape(number, shortest)
         return self._rows.find(ids, self._path)
 
