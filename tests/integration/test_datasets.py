@@ -14,11 +14,12 @@ from tests.integration.test_locust_recall import BRIEF, recalls, record_of
 from tests.unit.dataset_support import DIM, QUERIES, ROWS, make_data, write_folder, write_json, write_npy, write_parts
 
 EXACT = ("--index-type", "FLAT", "--consistency", "Strong", "--recall-every", "1")
+ONE_MODE = ("-u", "2", "-r", "2", "-t", "2s")
 
 
 def run(folder: Path, server: EmbeddedServer, path: Path, *flags: str) -> Run:
     name = ("--host", server.uri, "--collection", f"file_{path.stem}", "--dataset", str(path))
-    return run_locust(folder, *name, *EXACT, *BRIEF, *flags)
+    return run_locust(folder, *name, *EXACT, *(BRIEF if "--mode" not in flags else ONE_MODE), *flags)
 
 
 @pytest.fixture

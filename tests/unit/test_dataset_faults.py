@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -38,6 +39,10 @@ def check(path: Path) -> None:
 def write_bytes(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
+
+
+def write_named(path: Path, name: str, content: bytes) -> Path:
+    return write_bytes(path / name, content)
 
 
 def cut(path: Path, name: str) -> Path:
@@ -80,11 +85,11 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "only neighbours": (lambda path: write_bytes(path / "a.ivecs", b"1"), "contains neighbours, not vectors"),
     "an empty folder": (lambda path: path, "is a folder without train*.parquet"),
     **{
-        f"empty {name}": (lambda path, name=name: write_bytes(path / name, b""), "is empty")  # type: ignore[misc]
+        f"empty {name}": (partial(write_named, name=name, content=b""), "is empty")
         for name in ("a.npy", "a.hdf5", "a.fvecs", "a.fbin", "a.jsonl", "a.parquet")
     },
     **{
-        f"text as {name}": (lambda path, name=name: write_bytes(path / name, b"no vectors " * 40), words)  # type: ignore[misc]
+        f"text as {name}": (partial(write_named, name=name, content=b"no vectors " * 40), words)
         for name, words in {
             "a.npy": "is no .npy file (",
             "a.hdf5": "is no HDF5 file, or is truncated (",
@@ -203,7 +208,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
         "line 1 has metadata named doc_id, which LlamaIndex or this tool sets",
     ),
     **{
-        f"{value} in {name}": (lambda path, name=name, value=value: spoil(path, name, value), words)  # type: ignore[misc]
+        f"{value} in {name}": (partial(spoil, name=name, value=value), words)
         for name in LAYOUTS
         for value, words in {
             float("nan"): "row 200 contains a value that is not finite in float32 (NaN or infinity)",
@@ -211,10 +216,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
         }.items()
     },
     **{
-        f"zero in {name}": (
-            lambda path, name=name: spoil(path, name, 0),
-            "row 200 is a zero vector, which has no cosine",
-        )  # type: ignore[misc]
+        f"zero in {name}": (partial(spoil, name=name, value=0), "row 200 is a zero vector, which has no cosine")
         for name in ("folder", "data.npy", "base.10M.fbin", "data.jsonl")
     },
     "too large for float32": (

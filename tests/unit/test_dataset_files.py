@@ -17,6 +17,7 @@ from tests.unit.dataset_support import (
     QUERIES,
     ROWS,
     WITH_NEIGHBOURS,
+    Data,
     exact,
     make_data,
     write_hdf5,
@@ -98,8 +99,9 @@ def test_rows_that_tie_with_the_last_neighbour_are_neighbours_too(tmp_path: Path
     test = make_data().train[:5] + np.float32(0.001)
     far = np.linalg.norm(test[:, None] - train[None], axis=2)
     order = np.argsort(far, axis=1, kind="stable")[:, :10]
-    parts = {"neighbors": order, "distances": np.take_along_axis(far, order, axis=1)}
-    data = read(write_hdf5(tmp_path / "twins.h5", train=train, test=test, **parts), top_k=1)
+    known_far = np.take_along_axis(far, order, axis=1)
+    path = write_parts(tmp_path / "twins.h5", Data(train, test, order, known_far))
+    data = read(path, top_k=1)
     known = data.known_neighbours("L2", 1, 5)
     assert known is not None
     assert [known.rows_of(query).tolist() for query in range(5)] == [[2 * query, 2 * query + 1] for query in range(5)]

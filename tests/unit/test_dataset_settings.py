@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from locust import task
 
 from loadgen.datasets import open_dataset, resolve_settings
 from loadgen.datasets.query_order import DRAWS, draw_order
 from loadgen.milvus.store.manifest import find_differences, make_manifest, name_data
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
+from loadgen.users import SyncUser
+from loadgen.users.process_state import STRIDE
 from tests.unit.dataset_support import DIM, LAYOUTS, QUERIES, ROWS, Data, make_data, write_npy, write_parts
+from tests.unit.stage import stage
 
 LEAVE_OUT = "Leave out --queries to use the value of the file, or give less."
 
@@ -171,3 +175,19 @@ def test_workers_share_their_hot_queries_and_draw_them_in_another_order() -> Non
     assert first != second
     assert np.bincount(first).argmax() == np.bincount(second).argmax()
     assert draw_order(settings.model_copy(update={"query_skew": "none"}), 0) == []
+
+
+def test_users_ask_queries_in_the_drawn_order_each_from_another_place() -> None:
+    class Searcher(SyncUser):
+        @task
+        def search(self) -> None: ...
+
+    with stage(Searcher) as made:
+        made.process_state.query_order = order = draw_order(
+            Settings.parse({"query_skew": "zipf:2", "queries": 1_000}), 0
+        )
+        users = [Searcher(made.environment) for _ in range(2)]
+        asked = [[user.next_query().number for _ in range(500)] for user in users]
+    assert asked[0] == order[1:501]
+    assert asked[1] == order[STRIDE + 1 : STRIDE + 501]
+    assert 200 < asked[0].count(int(np.bincount(order).argmax())) < 400, "the hottest of 1,000 has 61 %"

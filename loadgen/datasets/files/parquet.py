@@ -107,7 +107,7 @@ class _Known:
         self._path, self._test, self._rows = path, test, rows
 
     def read(self, number: int) -> Numbers:
-        """Row numbers of the neighbours of the first queries, one or more, (number, neighbours of the shortest list)."""
+        """Row numbers of the neighbours of the first queries, at least one, (number, length of the shortest list)."""
         lists = read_columns(self._path, [NEIGHBOURS]).column(NEIGHBOURS).combine_chunks()
         order = self._align(number)
         lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
