@@ -111,10 +111,11 @@ def _load(settings: "Settings", shield: threading.Lock) -> None:
         inspect_existing(settings, _say, writes=False)
         _say("Nothing was prepared: an existing collection is measured as it is")
         return
-    from loadgen.datasets import open_dataset
+    from loadgen.datasets import open_dataset, resolve_settings
     from loadgen.milvus.store import Lease, prepare
     from loadgen.runtime.early_exit import before_leaving
 
+    settings = resolve_settings(settings)
     lease = Lease(settings, "prepares the data", _say)
     before_leaving(lease.release)
     try:

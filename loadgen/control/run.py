@@ -38,6 +38,8 @@ class Run:
     """Existing collections as the server describes them, as plain values by name."""
     ground_truths: tuple[GroundTruth, ...] = ()
     """The exact neighbours, for each number of them that searches request; empty if no search is checked."""
+    fingerprint: str = ""
+    """Of the data; empty if unknown."""
     run_time: float = 0.0
     """Duration of a run without a plan, in seconds; 0: until it is ended."""
     began: float = math.nan

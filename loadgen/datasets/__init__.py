@@ -2,11 +2,13 @@
 
 from loadgen.datasets.answer_comparison import Answer, find_difference
 from loadgen.datasets.dataset import Dataset
-from loadgen.datasets.formats import open_dataset
+from loadgen.datasets.formats import open_dataset, with_query_file
 from loadgen.datasets.insert_stream import InsertStream
 from loadgen.datasets.neighbour_cache import cached_neighbours, default_folder
-from loadgen.datasets.neighbours import GroundTruth, Rows, count_checked, find_neighbours
+from loadgen.datasets.neighbours import GroundTruth, Rows, agrees, count_checked, find_neighbours
+from loadgen.datasets.query_order import draw_order
 from loadgen.datasets.recall_checks import Checks
+from loadgen.datasets.resolving import resolve_settings
 from loadgen.datasets.rows import FINGERPRINT_KEY, INSERTED, Row
 
 __all__ = [
@@ -19,10 +21,14 @@ __all__ = [
     "InsertStream",
     "Row",
     "Rows",
+    "agrees",
     "cached_neighbours",
     "count_checked",
     "default_folder",
+    "draw_order",
     "find_difference",
     "find_neighbours",
     "open_dataset",
+    "resolve_settings",
+    "with_query_file",
 ]

@@ -1,14 +1,12 @@
 """What a run sends and what is right: the interface of every dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from loadgen.datasets.neighbours import GroundTruth, Vectors
 from loadgen.datasets.rows import Row
 
-Vectors = npt.NDArray[np.float32]
+__all__ = ["Dataset", "Vectors"]
 
 
 class Dataset(Protocol):
@@ -20,6 +18,10 @@ class Dataset(Protocol):
     size: int
     """Number of rows."""
     dim: int
+
+    @property
+    def name(self) -> str:
+        """`synthetic`, or the name of a file."""
 
     @property
     def fingerprint(self) -> str:
@@ -42,3 +44,9 @@ class Dataset(Protocol):
 
         Threads may share the iterator. Raises ValueError for too many workers.
         """
+
+    def check(self, tell: Callable[[str], None], /) -> None:
+        """Raise SettingsError if a row cannot be loaded. May read all rows; reports progress."""
+
+    def known_neighbours(self, metric: str, top_k: int, queries: int, /) -> GroundTruth | None:
+        """The neighbours of the first queries that are known without computing them; None if they are not."""

@@ -59,6 +59,7 @@ class ExistingDataset:
         self, fields: Fields, sampled: Sequence[Mapping[str, Any]], size: int, shape: tuple[int, int, int], token: int
     ) -> None:
         self.size = size
+        self.name = "existing"
         self._queries, self.dim, self._seed = shape
         self._fields = fields
         self._sampled = sampled
@@ -72,6 +73,13 @@ class ExistingDataset:
     def row_id(self, number: int, /) -> str:
         """Unused: rows of an existing collection have no numbers."""
         return str(number)
+
+    def check(self, tell: Any) -> None:
+        """Nothing: the rows are on the server."""
+
+    def known_neighbours(self, _metric: str, _top_k: int, _queries: int) -> None:
+        """None: nobody knows them."""
+        return
 
     def vectors(self, start: int, stop: int) -> Any:
         """Raise NotImplementedError: the rows are on the server."""

@@ -16,6 +16,8 @@ NEIGHBOURS_AT_MOST = 500_000
 FLOATS_IN_BLOCK = 2_000_000
 ROWS_IN_BLOCK = 1_000
 TELL_SECONDS = 2.0
+SAMPLED = 10
+"""Queries of which known neighbours are compared with computed ones."""
 
 Vectors = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
@@ -111,6 +113,27 @@ def find_neighbours(
             tell(f"exact neighbours: {done:,} of {rows.size:,} rows looked at, {left:.0f} s to go")
     order = np.lexsort((numbers, owners))
     return GroundTruth(top_k, owners[order], numbers[order])
+
+
+def agrees(
+    known: GroundTruth, rows: Rows, queries: Vectors, metric: str, tell: Callable[[str], None] = lambda _line: None
+) -> bool:
+    """Whether known neighbours are the exact ones of some queries, of which they are computed: if not, it is reported.
+
+    Files do not always state the metric of their neighbours, or whether the rows are in the same order.
+    """
+    chosen = np.unique(np.linspace(0, len(queries) - 1, min(SAMPLED, len(queries))).astype(int))
+    exact = find_neighbours(rows, queries[chosen], metric, known.top_k, tell)
+    for number, query in enumerate(chosen):
+        nearest = [str(row) for row in known.rows_of(int(query))]
+        share = exact.recall(number, nearest, str)
+        if share < 1:
+            tell(
+                f"the neighbours in the dataset are not used: for query {query} they contain "
+                f"{share:.0%} of the nearest {known.top_k} by {metric}"
+            )
+            return False
+    return True
 
 
 def _nearness(block: Vectors, queries: Vectors, metric: str) -> npt.NDArray[np.float32]:

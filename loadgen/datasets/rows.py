@@ -24,7 +24,7 @@ class Row:
     """16 digits; for an existing collection an id of its own type."""
     text: str
     vector: list[float]
-    """Unit length, `dim` floats."""
+    """`dim` floats; of unit length if synthetic."""
     source: str
     """The document to which the row belongs."""
     metadata: dict[str, Any]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from loadgen.datasets.dataset import Vectors
 from loadgen.datasets.insert_stream import Block, InsertStream
+from loadgen.datasets.neighbours import GroundTruth
 from loadgen.datasets.rows import FINGERPRINT_KEY, Row, RowIds
+from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.model import Settings
 
 FORMAT = 1
@@ -30,6 +32,8 @@ class SyntheticDataset:
     (the centre's is 1) whatever the dimension, because each component has the standard deviation spread / sqrt(dim).
     Thread-safe.
     """
+
+    name = SYNTHETIC
 
     def __init__(self, settings: Settings) -> None:
         self.size = settings.rows
@@ -92,6 +96,13 @@ class SyntheticDataset:
     def fresh_rows(self, worker: int) -> Iterator[Row]:
         """Endless new rows for one worker; its vectors repeat."""
         return InsertStream(self, worker)
+
+    def check(self, _tell: Callable[[str], None]) -> None:
+        """Nothing can be wrong with these rows."""
+
+    def known_neighbours(self, _metric: str, _top_k: int, _queries: int) -> GroundTruth | None:
+        """None: they have to be computed."""
+        return None
 
     def fresh(self, count: int, stream: int) -> Block:
         """`count` further vectors of the same mixture, none of them a row; different for each stream number."""

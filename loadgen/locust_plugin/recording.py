@@ -98,6 +98,11 @@ class Recorder:
         told = {"command_line": mask_command_line(sys.argv, flags)}
         self.record = self.record.model_copy(update={"manifest": self.record.manifest.model_copy(update=told)})
 
+    def name_data(self, fingerprint: str) -> None:
+        """Record the fingerprint of the data."""
+        manifest = self.record.manifest.model_copy(update={"fingerprint": fingerprint})
+        self.record = self.record.model_copy(update={"manifest": manifest})
+
     def expect(self, phases: int) -> None:
         """The run is to have this many phases."""
         self.record = self.record.model_copy(update={"planned_phases": phases})
@@ -146,6 +151,7 @@ def _manifest(settings: Settings, server: ServerInfo, workers: int) -> Manifest:
         server_version=server.version,
         server_type=server.kind,
         rows=settings.rows,
+        dataset=settings.dataset,
         index=settings.index_config,
         seed=settings.seed,
         workers=workers,

@@ -123,6 +123,7 @@ class RunFinalizer:
         for recorder in (self._recorder, self._draft):
             recorder.hide(self._secret_flags)
             recorder.expect(len(run.plan))
+            recorder.name_data(run.fingerprint)
             if run.collections:
                 recorder.describe(settings, make_resolver(run.collections))
         self._told = self._is_starting = False

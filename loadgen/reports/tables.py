@@ -225,6 +225,7 @@ def manifest_tables(record: RunRecord) -> Iterator[Table]:
         "began at": f"{record.started_at:%Y-%m-%d %H:%M:%S %Z}",
         "server": f"{found.server_type} {found.server_version}",
         "rows before the load": f"{found.rows:,}",
+        "dataset": f"{found.dataset}, fingerprint {found.fingerprint or NONE}",
         "index": _values(found.index),
         "seed": str(found.seed),
         "processes that made load": str(found.workers),

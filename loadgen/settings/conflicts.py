@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from loadgen.settings.addresses import STRANGE, find_flaw
+from loadgen.settings.data_conflicts import find_data_conflicts
+from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.existing import find_existing_conflicts
 from loadgen.settings.faults import Fault
-from loadgen.settings.message_sizes import LITE, find_oversized
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.plain_text import CONTROLS, one_line
 
@@ -151,13 +152,13 @@ def _flag(name: str) -> str:
 
 
 def _sizes(settings: "Settings") -> list[Conflict]:
-    found: list[Conflict] = []
-    if settings.top_k > settings.rows and not settings.existing:
-        fault = Fault(
-            "top_k", str(settings.top_k), f"is more than the {settings.rows} rows", "Lower --top-k or raise --rows."
-        )
-        found.append((fault, ("top_k", "rows")))
-    if settings.clusters > settings.rows and settings.clusters != type(settings).model_fields["clusters"].default:
+    is_known = settings.dataset == SYNTHETIC and not settings.existing  # others are checked when they are opened
+    found = find_data_conflicts(settings) if is_known else []
+    if (
+        is_known
+        and settings.clusters > settings.rows
+        and settings.clusters != type(settings).model_fields["clusters"].default
+    ):
         fault = Fault(
             "clusters", str(settings.clusters), f"are more than the {settings.rows} rows", "Lower --clusters."
         )
@@ -173,9 +174,7 @@ def _sizes(settings: "Settings") -> list[Conflict]:
             "index_params", str(settings.index_params), "do not go with AUTOINDEX", "Leave them out or name an index."
         )
         found.append((fault, ("index_params", "index_type")))
-    # What no server accepts; the rest is checked once the type of the server is known.
-    sized = ("dim", "rows", "batch_size", "nodes_per_insert", "top_k", "output_fields")
-    return [*found, *((fault, sized) for fault in find_oversized(settings, LITE))]
+    return found
 
 
 def _times(settings: "Settings") -> list[Conflict]:

@@ -2,7 +2,9 @@
 
 from loadgen.settings.server_settings import ServerSettings
 from loadgen.settings.setting import ON_PAGE, setting
-from loadgen.settings.values import Consistency, Index, Metric, Parameters, Words
+from loadgen.settings.values import Consistency, Index, Metric, Parameters, QuerySkew, Words
+
+SYNTHETIC, EXISTING = "synthetic", "existing"
 
 
 class CollectionSettings(ServerSettings):
@@ -48,11 +50,24 @@ class CollectionSettings(ServerSettings):
 class DataSettings(CollectionSettings):
     """The data."""
 
+    dataset: str = setting(
+        SYNTHETIC,
+        "synthetic, existing (as --existing), or the path of vectors, which decide --dim, --metric and --rows",
+        min_length=1,
+        hint="Give synthetic, or a path",
+    )
     rows: int = setting(10_000, "rows in the collection before the load starts", ge=1, le=10**10)
     seed: int = setting(1, "seed of the data and the queries", ge=0, le=2**63 - 1)
     clusters: int = setting(64, "clusters from which the vectors are drawn", ge=1, le=1_000_000)
     spread: float = setting(0.3, "size of a cluster relative to the length of its centre", gt=0, le=10)
     queries: int = setting(1_000, "distinct queries, generated before the run", ge=1, le=1_000_000)
+    query_file: str = setting("", "file whose vectors are the queries; default: those of the dataset")
+    query_skew: QuerySkew = setting(
+        "none",
+        "how often queries repeat: none (all in turn), or zipf:EXPONENT, such as zipf:1.1, for hot queries",
+        declares=ON_PAGE,
+        hint="Give none, or zipf:EXPONENT with an exponent above 0 and up to 10",
+    )
     batch_size: int = setting(100, "nodes per RPC, when inserting and loading", ge=1, le=100_000)
     load_in_flight: int = setting(4, "concurrent batches while loading", ge=1, le=256)
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.faults import Fault
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ def find_existing_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str
         if getattr(settings, name):
             problem = "would change the collection, and --existing measures it as it is"
             found.append((Fault(name, "", problem, "Omit one of the two."), (name, "existing")))
+    if settings.dataset != SYNTHETIC:
+        problem = "is data to load, and --existing loads none"
+        hint = "Omit one of the two; --query-file has the queries of an existing collection."
+        found.append((Fault("dataset", settings.dataset, problem, hint), ("dataset", "existing")))
     if not settings.host:
         problem = "is missing beside --existing: a server started for the run is empty"
         fault = Fault("host", "", problem, "Give the address of the server with the collection.")

@@ -7,6 +7,7 @@ from pydantic import PrivateAttr, SecretStr, ValidationError
 
 from loadgen.settings.conflicts import find_conflicts
 from loadgen.settings.credentials import declared, find_credentials, is_secret, take_secrets
+from loadgen.settings.data_settings import EXISTING, SYNTHETIC
 from loadgen.settings.describing import describe_fault
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.run_settings import ResultSettings
@@ -33,6 +34,8 @@ class Settings(ResultSettings):
         including conflicts between settings.
         """
         was_given = frozenset(name for name in given if (also_given(name) if also_given else _is_given(given[name])))
+        if given.get("dataset") == EXISTING:
+            given = {**given, "dataset": SYNTHETIC, "existing": True}
         given, contradictions = take_secrets(given, cls)
         values = {name: value for name, value in given.items() if value is not None}
         faults: list[Fault] = []

@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field
 from loadgen.settings.addresses import HIGHEST_PORT, PORT
 
 BETWEEN_TEXTS = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')
+STEEPEST = 10
+"""Highest exponent of a query skew."""
 METRICS = ("COSINE", "IP", "L2")
 CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually")
 INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
@@ -97,6 +99,28 @@ def _port(given: object) -> object:
     return int(text)
 
 
+def _skew(given: object) -> object:
+    """Read `none` or `zipf:1.1`."""
+    text = str(given).strip().lower()
+    if text not in ("", "none"):
+        find_exponent(text)
+    return text or "none"
+
+
+def find_exponent(skew: str) -> float:
+    """The exponent of a skew; 0 for none. Raises ValueError."""
+    if skew == "none":
+        return 0.0
+    kind, _, number = skew.partition(":")
+    try:
+        exponent = float(number) if kind == "zipf" else math.nan
+    except ValueError:
+        exponent = math.nan
+    if not 0 < exponent <= STEEPEST:
+        raise ValueError(f"is neither none nor zipf:EXPONENT with an exponent above 0 and up to {STEEPEST}")
+    return exponent
+
+
 def _spelling(names: tuple[str, ...]) -> BeforeValidator:
     """Accept a name in any case: `cosine` is COSINE."""
     known = {name.lower(): name for name in names}
@@ -110,6 +134,7 @@ Counts = Annotated[
 Rates = Annotated[
     tuple[Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)], ...], BeforeValidator(_numbers)
 ]
+QuerySkew = Annotated[str, BeforeValidator(_skew)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Port = Annotated[int | Literal["off"], BeforeValidator(_port)]

@@ -114,9 +114,14 @@ class LoadUser(User):
         return self.process_state.phase
 
     def next_query(self) -> Any:
-        """The next of the prepared queries; each user cycles through them from a different start."""
-        queries = self.process_state.queries_for(self.variant)
+        """The next of the prepared queries; each user cycles through them from a different start.
+
+        With `--query-skew` the cycle is a long draw in which some queries are frequent.
+        """
+        queries, order = self.process_state.queries_for(self.variant), self.process_state.query_order
         self._next_query += 1
+        if order:
+            return queries[order[self._next_query % len(order)]]
         return queries[self._next_query % len(queries)]
 
     def next_nodes(self) -> list[Any]:

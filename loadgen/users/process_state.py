@@ -61,6 +61,8 @@ class ProcessState:
     """The name of the client layer of each variant; others use the default."""
     queries: Mapping[str, list[Any]] = field(default_factory=dict)
     """By variant; those with equal settings share them."""
+    query_order: Sequence[int] = ()
+    """Numbers of the queries in the order in which they are asked; empty: one after another."""
     rows: Mapping[str, Iterator[Row]] = field(default_factory=dict)
     """Rows that were never inserted before, by variant."""
     checks: Checks = field(default_factory=Checks)

@@ -23,7 +23,7 @@ HOUSE = Path(__file__).parents[2]
 MODULES = sorted((HOUSE / "loadgen").rglob("*.py"))
 LOCUSTFILES = sorted((HOUSE / "locustfiles").glob("*.py"))
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+]+)")
-EXTRAS = ("server", "uvloop", "dev")
+EXTRAS = ("server", "datasets", "uvloop", "dev")
 LIBRARIES = ("locust", "gevent", "pymilvus", "llama_index", "prometheus_client", "uvloop", "numpy", "asyncio")
 
 
@@ -33,7 +33,7 @@ def project() -> dict[str, Any]:
 
 
 def requirements() -> list[Requirement]:
-    """What `pip install '.[server,uvloop,dev]'` is asked for here; lines for other platforms are left out."""
+    """What `pip install '.[server,datasets,uvloop,dev]'` is asked for here; lines for other platforms are left out."""
     extras = project()["optional-dependencies"]
     lines = [*project()["dependencies"], *(line for extra in EXTRAS for line in extras[extra])]
     return [found for found in map(Requirement, lines) if found.marker is None or found.marker.evaluate()]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from loadgen.datasets import (
     Answer,
     Dataset,
     GroundTruth,
+    agrees,
     cached_neighbours,
     count_checked,
     default_folder,
@@ -18,6 +20,7 @@ from loadgen.datasets import (
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
 from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopThread
+from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import decides_answers
 
@@ -43,13 +46,22 @@ def find_ground_truths(settings: Sequence[Settings], dataset: Dataset) -> tuple[
 def _find_ground_truth(settings: Settings, dataset: Dataset) -> GroundTruth:
     checked = count_checked(settings.queries, settings.top_k)
     made_of: list[object] = [dataset.fingerprint, settings.queries, checked, settings.metric, settings.top_k]
+    queries = dataset.queries()[:checked]
+    if settings.query_file or dataset.name != SYNTHETIC:
+        made_of.append(sha256(queries.tobytes()).hexdigest())
+    how = "computed"
 
     def make() -> GroundTruth:
-        return find_neighbours(dataset, dataset.queries()[:checked], settings.metric, settings.top_k, logger.info)
+        nonlocal how
+        known = dataset.known_neighbours(settings.metric, settings.top_k, checked)
+        if known is not None and agrees(known, dataset, queries, settings.metric, logger.info):
+            how = "from the dataset"
+            return known
+        return find_neighbours(dataset, queries, settings.metric, settings.top_k, logger.info)
 
     folder = Path(settings.cache) if settings.cache else default_folder()
     ground_truth, kept = cached_neighbours(folder, made_of, make)
-    logger.info("Exact neighbours of %d queries: %s", checked, "read from the cache" if kept else "computed")
+    logger.info("Exact neighbours of %d queries: %s", checked, "read from the cache" if kept else how)
     return ground_truth
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from loadgen.datasets.files import DataFileError
+from loadgen.datasets.formats import open_content, read_queries
 from loadgen.locust_plugin.preparation.variant_setup import set_up_variants
 from loadgen.milvus.store import (
     CollectionInfo,
@@ -45,6 +47,7 @@ def inspect_existing(
             faults += error.faults
             continue
         faults += _find_write_faults(own, info, [one.client for one in some]) if writes else []
+        faults += _find_query_faults(info.apply(own), info)
         if not faults:
             info = _sample(own, info, writes=writes)
             found[name] = info.as_message()
@@ -52,6 +55,20 @@ def inspect_existing(
     if faults:
         raise SettingsError(list(dict.fromkeys(faults)))
     return server, found
+
+
+def _find_query_faults(settings: Settings, info: CollectionInfo) -> list[Fault]:
+    """Why the queries of a file cannot be asked."""
+    if not settings.query_file:
+        return []
+    if info.vector_type != "float32":
+        problem = f"has float32 vectors, and collection '{info.name}' has {info.vector_type} ones"
+        return [Fault("query_file", settings.query_file, problem, "Omit it: queries are then made of sampled rows.")]
+    try:
+        read_queries(open_content(settings.query_file), settings)
+    except DataFileError as error:
+        return [error.as_fault("query_file")]
+    return []
 
 
 def _sample(settings: Settings, info: CollectionInfo, *, writes: bool) -> CollectionInfo:

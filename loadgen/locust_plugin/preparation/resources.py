@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from loadgen.datasets import Dataset, GroundTruth, open_dataset
+from loadgen.datasets import Dataset, GroundTruth, draw_order, open_dataset, resolve_settings
 from loadgen.locust_plugin.preparation.answers import compare_variants, find_ground_truths
 from loadgen.locust_plugin.preparation.existing_collections import clean_existing, inspect_existing
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup, open_datasets, set_up_variants
@@ -45,12 +45,14 @@ class Resources:
         self.collections: dict[str, dict[str, Any]] = {}
         """Existing collections as the server describes them, as plain values by name."""
         self._addressed = Settings()
+        self.fingerprint = ""
+        """Of the data."""
 
     def prepare(self, settings: Settings, *, writes: bool) -> Settings:
         """Start a server if no address is given, and ensure that the collections contain exactly the data.
 
         Takes a lease on them, exclusively if the run `writes`; an embedded server needs none.
-        Returns the settings with the address. Raises SettingsError, ServerError, StoreError.
+        Returns the settings with the address and the values of the data. Raises SettingsError, ServerError, StoreError.
         """
         try:
             return run_in_thread(lambda: self._prepare(settings, writes=writes))
@@ -59,6 +61,7 @@ class Resources:
             raise
 
     def _prepare(self, settings: Settings, *, writes: bool) -> Settings:
+        settings = resolve_settings(settings)
         if not settings.host and (self._server is None or not self._server.listens()):
             if self._server is not None:  # what is left of it, also if it hangs without its port
                 self._server.stop(keep=True)
@@ -75,6 +78,7 @@ class Resources:
         dataset = open_dataset(addressed)
         for own in {one.collection: one for one in reversed(variants)}.values():
             self._prepare_collection(own, dataset, writes=writes)
+        self.fingerprint = dataset.fingerprint
         self.ground_truths = find_ground_truths(variants, dataset)
         return addressed
 
@@ -99,6 +103,7 @@ class Resources:
             process_state.settings = settings
             process_state.variants = {name: one.settings for name, one in variants.items()}
             _make_queries(process_state, variants, datasets)
+            process_state.query_order = draw_order(settings, worker)
             rows = {collection: dataset.fresh_rows(worker) for collection, dataset in datasets.items()}
             process_state.rows = {name: rows[one.settings.collection] for name, one in variants.items()}
             _open_stores(process_state, variants)

@@ -116,6 +116,7 @@ class RunStarter:
             expected=self._count_expected(),
             collections=self._resources.collections,
             ground_truths=self._resources.ground_truths,
+            fingerprint=self._resources.fingerprint,
             are_workers_replaced=not options.processes,
         )
         options.loadgen_run_id = run.run_id  # Locust sends it to the workers with their users

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadgen.clients import Layer, find_layer
-from loadgen.datasets import Dataset, open_dataset
+from loadgen.datasets import Dataset, open_dataset, with_query_file
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import CollectionInfo, open_existing
 from loadgen.settings.model import Settings
@@ -60,7 +60,9 @@ def open_datasets(settings: Settings, variants: Iterable[VariantSetup]) -> dict[
     shared = None if settings.existing else open_dataset(settings)
     for one in variants:
         if one.settings.collection not in found:
-            dataset = shared if one.info is None else open_existing(one.settings, one.info)
+            dataset = (
+                shared if one.info is None else with_query_file(open_existing(one.settings, one.info), one.settings)
+            )
             assert dataset is not None  # noqa: S101 - a run has existing collections or none
             found[one.settings.collection] = dataset
     return found

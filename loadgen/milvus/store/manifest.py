@@ -7,6 +7,7 @@ from typing import Any
 
 import loadgen
 from loadgen.datasets import Dataset
+from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
 
@@ -14,11 +15,16 @@ MANIFEST_KEY = "loadgen.manifest"
 """The collection property with the manifest, as JSON."""
 COMPARED = ("rows", "dim", "metric", "index_type", "index_params", "consistency", "seed", "clusters", "spread")
 """Settings that determine a collection: a run with different ones needs another collection, or a fresh one."""
+OF_SYNTHETIC = ("seed", "clusters", "spread")
+"""Of those, the ones that decide nothing if the rows are from a file."""
 
 
 def make_manifest(settings: Settings, dataset: Dataset) -> dict[str, Any]:
     """The manifest of a collection created now."""
     made_of = {name: getattr(settings, name) for name in COMPARED}
+    if dataset.name != SYNTHETIC:
+        made_of = {name: value for name, value in made_of.items() if name not in OF_SYNTHETIC}
+        made_of["dataset"] = dataset.name
     params = {name: value for name, value in settings.index_config.items() if name != "index_type"}
     return made_of | {"index_params": params, "fingerprint": dataset.fingerprint, "version": loadgen.__version__}
 
@@ -40,8 +46,10 @@ def read_manifest(properties: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def find_differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> list[Fault]:
     """A fault for each setting in which the collection differs."""
-    faults: list[Fault] = []
+    faults = _find_other_data(kept, wanted, settings)
     for name in COMPARED:
+        if name not in wanted or name not in kept:
+            continue
         if kept.get(name) == wanted[name] or _follows_index_type(name, kept, wanted, settings):
             continue
         flag, old = f"--{name.replace('_', '-')}", _shown(kept.get(name))
@@ -51,6 +59,16 @@ def find_differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], setting
         problem = f"was filled by loadgen {kept.get('version')} with different data (another numpy?)"
         faults.append(Fault("collection", settings.collection, problem, "Use another --collection, or --fresh"))
     return [fault._replace(hint=f"{fault.hint} to reload it.") for fault in faults]
+
+
+def _find_other_data(kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> list[Fault]:
+    """A fault if one of the two is from a file, and not from the same; its name may differ for the same content."""
+    old, new = (made_of.get("dataset", SYNTHETIC) for made_of in (kept, wanted))
+    if old == new == SYNTHETIC or kept["fingerprint"] == wanted["fingerprint"]:
+        return []
+    shown = "the same file with other content or another number of rows" if old == new else _shown(old)
+    problem = f"collection '{settings.collection}' contains {shown}"
+    return [Fault("dataset", str(new), problem, "Use another --collection, or --fresh")]
 
 
 def _follows_index_type(name: str, kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> bool:

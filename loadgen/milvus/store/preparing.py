@@ -156,6 +156,8 @@ def _make_ready(collection: Collection, work: _Work) -> tuple[bool, str]:
     if faults := find_ownership_faults(found, settings, dataset):  # another run may have been faster
         raise SettingsError(faults)
     reused = found is not None and _is_usable(found, collection, settings, dataset, work.tell)
+    if not reused:
+        dataset.check(work.tell)
     if found is not None and not reused:
         collection.drop()
     if not reused:

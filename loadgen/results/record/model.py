@@ -175,6 +175,10 @@ class Manifest(Part):
     """Such as `milvus`, `lite` or `zilliz`."""
     rows: Count
     """Rows in the collection before the load."""
+    dataset: str = "synthetic"
+    """`synthetic`, or the path of the file or folder with the rows."""
+    fingerprint: str = ""
+    """16 hex digits that differ if the data differ; empty if unknown."""
     index: dict[str, JsonValue]
     """`index_type` and its parameters."""
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]

@@ -1,0 +1,23 @@
+"""Conflicts of settings with the size of the data: of a file, they are known once the file is open."""
+
+from typing import TYPE_CHECKING
+
+from loadgen.settings.faults import Fault
+from loadgen.settings.message_sizes import LITE, find_oversized
+
+if TYPE_CHECKING:
+    from loadgen.settings.model import Settings
+
+SIZED = ("dim", "rows", "batch_size", "nodes_per_insert", "top_k", "output_fields")
+
+
+def find_data_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
+    """All conflicts with the number of rows and their dimension, each with the names of the settings involved."""
+    found: list[tuple[Fault, tuple[str, ...]]] = []
+    if settings.top_k > settings.rows:
+        fault = Fault(
+            "top_k", str(settings.top_k), f"is more than the {settings.rows} rows", "Lower --top-k or raise --rows."
+        )
+        found.append((fault, ("top_k", "rows")))
+    # What no server accepts; the rest is checked once the type of the server is known.
+    return [*found, *((fault, SIZED) for fault in find_oversized(settings, LITE))]
