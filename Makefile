@@ -45,6 +45,9 @@ demo: $(READY) ## measure sync against async on a Milvus of your own, in about 9
 	$(BIN)/locust -f locustfiles/search.py --headless $(DEMO_SEARCH) $(DEMO_FLAGS)
 	$(BIN)/locust -f locustfiles/burst.py --headless $(DEMO_BURST) $(DEMO_FLAGS)
 
+# Also where the environment asks for no compiled files: each of hundreds of processes would compile all modules again.
+test unit: export PYTHONDONTWRITEBYTECODE =
+
 test: $(READY) ## all tests, those against real servers too
 	$(BIN)/pytest -n $(PYTEST_PROCESSES) --dist loadscope --no-loadscope-reorder $(PYTEST_FLAGS)
 

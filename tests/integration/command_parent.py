@@ -23,8 +23,9 @@ from typing import Any
 
 from tests.corpus.fork_server import LOOK_SECONDS, PREPARED, end_as_interpreter
 
-ENTRIES = {"locust": "locust.main", "loadgen": "loadgen.cli.main"}
-"""What the console scripts call `main` of."""
+HOLDER = "tests.integration.lease_holder"
+ENTRIES = {"locust": "locust.main", "loadgen": "loadgen.cli.main", HOLDER: HOLDER}
+"""What the console scripts call `main` of, and a program of the tests."""
 PR_SET_PDEATHSIG = 1
 HEADER = 8
 """Bytes of a length and of a pid."""

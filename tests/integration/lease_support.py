@@ -1,5 +1,6 @@
-"""A process that holds a collection until it is told to let go, and how tests start some of them."""
+"""How tests start processes that hold a collection until they are told to let go."""
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,28 +10,8 @@ from pymilvus.exceptions import MilvusException
 from loadgen.milvus.store.holders import Holder
 from loadgen.milvus.store.leases import LeaseTable
 from loadgen.settings.model import Settings
-
-PROGRAM = """
-import sys
-from loadgen.settings.faults import SettingsError
-from loadgen.settings.model import Settings
-from loadgen.milvus.store import Lease
-from loadgen.milvus.store.holders import Use
-
-uri, collection, use, data = sys.argv[1:]
-lease = Lease(Settings(host=uri, collection=collection), "searches", lambda line: None, writes=use == "write")
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    lease.take(data, Use(use))
-except SettingsError as error:
-    print("refused", str(error).splitlines()[1], flush=True)
-else:
-    lease.settle()
-    print("held" if lease.is_kept else "unkept", flush=True)
-sys.stdin.readline()
-lease.release()
-"""
+from tests.integration.command_parent import HOLDER
+from tests.integration.forked import CAN_FORK, ROOT, ForkedCommand
 
 
 @dataclass
@@ -41,8 +22,10 @@ class HolderProcess:
 
     @classmethod
     def start(cls, uri: str, collection: str, use: str, data: str = "data") -> "HolderProcess":
-        command = [sys.executable, "-c", PROGRAM, uri, collection, use, data]
-        started = cls(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        kind, program = (ForkedCommand, [HOLDER]) if CAN_FORK else (subprocess.Popen, [sys.executable, "-m", HOLDER])
+        command = [*program, uri, collection, use, data]
+        pipe, errors = subprocess.PIPE, 2
+        started = cls(kind(command, cwd=ROOT, env=os.environ, text=True, stdin=pipe, stdout=pipe, stderr=errors))
         assert started.read() == "ready"
         return started
 

@@ -66,10 +66,11 @@ def test_of_processes_that_start_together_one_writes(uri: str, name: str, starte
 def test_readers_share_and_whoever_comes_with_other_data_or_to_write_does_not(
     uri: str, name: str, started: list[HolderProcess]
 ) -> None:
+    said = []
     for use, data in (("read", "data"), ("read", "data"), ("read", "other"), ("write", "data")):
         started.append(HolderProcess.start(uri, name, use, data))
         started[-1].go_on()
-    said = [one.read().partition(" ")[0] for one in started]
+        said.append(started[-1].read().partition(" ")[0])  # the next one begins once this one has its answer
     assert said == ["held", "held", "refused", "refused"]
     assert {row.pid for row in rows_of(uri, name)} == {one.process.pid for one in started[:2]}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from loadgen.measure.histograms import new_histogram
+from loadgen.measure.histograms import COARSE_BITS, find_value, new_histogram
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.measure.slices import SliceStats
 from loadgen.results.record import (
@@ -48,9 +48,9 @@ def timed(rates: Sequence[float], seconds: float = 0.01, name: str = "search", *
     times = new_histogram()
     operation_stats = [SliceStats(1.0) for _ in rates]
     for stats, rate in zip(operation_stats, rates, strict=True):
-        for _ in range(round(rate)):
-            stats.add(seconds)
-            times.record_value(round(seconds * 1_000_000))
+        stats.operations = round(rate)
+        stats.buckets.update({find_value(seconds, COARSE_BITS): round(rate)} if round(rate) else {})
+        times.record_value(round(seconds * 1_000_000), round(rate))
     shown = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "p99_9", "max"), seconds)
     done = Durations.model_validate(shown | {"histogram": times.encode()})
     slices = tuple(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from random import Random
@@ -30,6 +31,7 @@ from tests.unit.result_support import results_of
 SEEDS = range(12)
 
 
+@cache
 def run_of_chance(seed: int, model: Literal["closed", "poisson"] = "closed") -> tuple[Ledger, list[LevelResult]]:
     """Phases whose throughputs differ by factors, as on a machine that others use; now and then one is missing."""
     random, ledger = Random(seed), Ledger()
