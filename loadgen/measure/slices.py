@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -71,14 +70,11 @@ def add_times(pieces: Sequence[SliceStats], places: Floats, seconds: Floats, ans
     """Count a batch of operations: where each ended (0 to 1 of the phase), and its duration."""
     numbers = np.minimum((places * len(pieces)).astype(np.int64), len(pieces) - 1)
     cells, counts = np.unique((numbers << PLACE_BITS) + find_values(seconds, COARSE_BITS), return_counts=True)
-    numbers, values = cells >> PLACE_BITS, cells & ((1 << PLACE_BITS) - 1)
-    starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(cells)]
-    for start, end in pairwise(starts if len(cells) else []):
-        piece, found = pieces[numbers[start]], counts[start:end]
-        # A counter that is empty takes a mapping as a dictionary does, in a tenth of the time.
-        piece.buckets.update(dict(zip(values[start:end].tolist(), found.tolist(), strict=True)))
+    for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
+        piece = pieces[cell >> PLACE_BITS]
+        piece.buckets[cell & ((1 << PLACE_BITS) - 1)] += count
         if answered:
-            piece.operations += int(found.sum())
+            piece.operations += count
 
 
 def cut_slices(pieces: Sequence[SliceStats], seconds: float) -> list[SliceStats]:
