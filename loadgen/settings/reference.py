@@ -12,7 +12,7 @@ from loadgen.settings.model import Settings, as_text
 SECTIONS = {
     "host": "The server",
     "collection": "The collection",
-    "rows": "The data",
+    "dataset": "The data",
     "top_k": "The operations",
     "mode": "The run",
     "record": "The result",

@@ -47,6 +47,7 @@ shares = st.builds(ShareFrom, seconds, numbers, numbers)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("settings", "body"), tables),
     "ground_truths": st.lists(tables, max_size=2).map(tuple),
+    "collections": st.dictionaries(words, tables, max_size=2),
     **dict.fromkeys(("run_id", "reason", "version", "locustfile", "parent", "error"), words),
     **dict.fromkeys(("sequence", "number", "in_flight", "report"), numbers),
     "labels": st.dictionaries(words, words, max_size=3),
@@ -61,6 +62,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 PARTS: dict[str, Any] = {
     **{name: {"x": "y"} for name in ("settings", "body", "labels")},
     "ground_truths": ({"x": "y"},),
+    "collections": {"papers": {"x": "y"}},
     **dict.fromkeys(("run_id", "reason", "version", "locustfile"), "text"),
     **dict.fromkeys(("sequence", "number", "report"), 7),
     "phase": Phase(0, Mode.SYNC, 8),

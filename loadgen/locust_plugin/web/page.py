@@ -13,7 +13,7 @@ from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import CREDENTIALS, Settings, is_set_on_page
 
 SECTIONS = {
-    "host": "server", "collection": "collection", "rows": "data", "top_k": "operations", "mode": "run",
+    "host": "server", "collection": "collection", "dataset": "data", "top_k": "operations", "mode": "run",
     "record": "result", "metrics_port": "metrics",
 }  # fmt: skip
 """The first setting of each group, as the model and the README's table have them, and the group's name."""
