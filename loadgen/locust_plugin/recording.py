@@ -30,6 +30,7 @@ from loadgen.results.record import (
     settings_without_secrets,
     write_record,
 )
+from loadgen.settings.data_settings import EXISTING
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import PER_VARIANT, Variant, find_baseline, find_variants, settings_of
 
@@ -88,6 +89,7 @@ class Recorder:
         update = {
             "settings": settings_without_secrets(resolved),
             "variants": tuple(_variant(settings, one, resolve) for one in find_variants(settings)),
+            "dataset": EXISTING,
             "rows": resolved.rows,
             "index": resolved.index_config,
         }

@@ -9,7 +9,7 @@ import pytest
 
 from loadgen.milvus.server import EmbeddedServer
 from tests.integration.locust_command import LOADGEN, ROOT, Run, run_locust
-from tests.integration.store_support import client_of, count_rows
+from tests.integration.store_support import client_of, count_rows, make_foreign
 from tests.integration.test_locust_recall import BRIEF, recalls, record_of
 from tests.unit.dataset_support import DIM, QUERIES, ROWS, make_data, write_folder, write_json, write_npy, write_parts
 
@@ -57,6 +57,26 @@ def test_a_folder_of_parquet_files_is_loaded_with_its_labels(milvus: EmbeddedSer
     with client_of(milvus.uri) as client:
         rows = client.query("file_bench", filter="row == 7", output_fields=["file_id", "labels"])
     assert rows[0]["labels"] == f"label_{rows[0]['file_id']}"
+
+
+def test_an_existing_collection_is_asked_the_queries_of_a_file(lite: EmbeddedServer, tmp_path: Path) -> None:
+    make_foreign(lite.uri, "file_foreign", DIM, 40)
+    path = write_npy(tmp_path / "queries.npy", make_data())
+    flags = ("--host", lite.uri, "--collection", "file_foreign", "--dataset", "existing", "--query-file", str(path))
+    done = run_locust(tmp_path, *flags, "--queries", "30", "--mode", "sync", *ONE_MODE)
+    done.assert_good()
+    manifest = record_of(tmp_path).manifest
+    assert (manifest.dataset, manifest.fingerprint, manifest.rows) == ("existing", "", 40)
+    assert (manifest.settings["queries"], manifest.settings["query_file"]) == (30, str(path))
+    for vectors, expected in (
+        (np.ones((3, 5)), "has queries of dimension 5, and the collection has 12."),
+        (np.full((3, DIM), np.nan), "NaN"),
+    ):
+        np.save(path, vectors.astype(np.float32))
+        refused = run_locust(tmp_path / "refused", *flags, "--mode", "sync", *ONE_MODE)
+        assert refused.code == 2
+        assert f"--query-file {path}: " in refused.err
+        assert expected in refused.err
 
 
 def test_texts_of_json_lines_are_searched_and_rows_inserted(lite: EmbeddedServer, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from loadgen.datasets.files import DataFileError
+from loadgen.datasets.files.file_dataset import find_query_flaw
 from loadgen.datasets.formats import open_content, read_queries
 from loadgen.locust_plugin.preparation.variant_setup import set_up_variants
 from loadgen.milvus.store import (
@@ -65,10 +66,10 @@ def _find_query_faults(settings: Settings, info: CollectionInfo) -> list[Fault]:
         problem = f"has float32 vectors, and collection '{info.name}' has {info.vector_type} ones"
         return [Fault("query_file", settings.query_file, problem, "Omit it: queries are then made of sampled rows.")]
     try:
-        read_queries(open_content(settings.query_file), settings)
+        flaw = find_query_flaw(read_queries(open_content(settings.query_file), settings), settings.metric)
     except DataFileError as error:
         return [error.as_fault("query_file")]
-    return []
+    return [Fault("query_file", settings.query_file, *flaw)] if flaw else []
 
 
 def _sample(settings: Settings, info: CollectionInfo, *, writes: bool) -> CollectionInfo:
