@@ -11,6 +11,7 @@ from locust.runners import LocalRunner, MasterRunner
 
 from loadgen.control.coordinator import Coordinator
 from loadgen.control.run import Run
+from loadgen.datasets import resolve_settings
 from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.patches import forget_shape
@@ -22,7 +23,7 @@ from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.measure.errors import describe_error
 from loadgen.results.record import make_folder, new_run_id
 from loadgen.runtime.early_exit import leave
-from loadgen.runtime.hub import ENDING
+from loadgen.runtime.hub import ENDING, run_in_thread
 from loadgen.runtime.start_errors import CANNOT_START
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
@@ -90,6 +91,7 @@ class RunStarter:
             self._refuse(describe_error(error))
 
     def _prepare(self, settings: Settings) -> None:
+        run_in_thread(lambda: resolve_settings(settings))  # what is wrong with a file leaves no folder behind
         if settings.record and (fault := make_folder(settings.record)):
             raise SettingsError([fault])
         self._progress.begin_preparing()
