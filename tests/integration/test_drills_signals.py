@@ -47,7 +47,7 @@ module.{name} = slowly
 IN_WORKERS = """
 import loadgen.locust_plugin.coordination.identity as identity, loadgen.locust_plugin.preparation.resources as resources
 
-opened = resources.open_stores
+opened = resources._open_stores
 
 
 def slowly(*given, **named):
@@ -57,7 +57,7 @@ def slowly(*given, **named):
     return opened(*given, **named)
 
 
-resources.open_stores = slowly
+resources._open_stores = slowly
 """
 """The stores of the workers take their time, those that the master opens to compare answers do not."""
 ONE_MODE = ("--mode", "async", "-u", str(USERS), "-r", str(USERS), "-t", "60")
@@ -84,7 +84,7 @@ def slowly(module: str, name: str, seconds: float) -> str:
 STATES = {
     "loading the locustfile": State("NOW loading", text=LOADING),
     "preparing": State("NOW prepare", text=slowly("preparation.resources", "prepare", 5)),
-    "opening": State("NOW open_stores", text=slowly("preparation.resources", "open_stores", 5)),
+    "opening": State("NOW _open_stores", text=slowly("preparation.resources", "_open_stores", 5)),
     "warm-up": State("Phase 1 of 4", WARM_UP, is_under_load=True),
     "phase": State("Phase 1 of 4", is_under_load=True),
     "draining": State("Phase 1 of 4", BRIEF, is_under_load=True, is_silent=True),
