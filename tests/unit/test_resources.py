@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from loadgen.datasets import Checks
 from loadgen.locust_plugin.preparation import resources
 from loadgen.locust_plugin.preparation.resources import Resources
+from loadgen.locust_plugin.preparation.variant_setup import open_datasets, set_up_variants
 from loadgen.milvus.store import StoreError
 from loadgen.settings.model import Settings
 
@@ -60,3 +62,19 @@ def test_a_server_that_has_just_died_is_replaced_although_nobody_has_seen_it_yet
     assert process.prepare(settings, writes=False).host == "http://127.0.0.1:1"
     assert process.prepare(settings, writes=False).host == "http://127.0.0.1:1", "it goes on with that one"
     assert [server.stopped for server in servers] == [True, False]
+
+
+def test_variants_share_the_vectors_of_their_queries_and_those_that_are_equal_the_queries() -> None:
+    text = "sync; async top-k=5; async collection=other; pymilvus/sync; pymilvus/async top-k=5"
+    settings = Settings.parse(EMBEDDED | {"host": "http://127.0.0.1:1", "variants": text})
+    variants = set_up_variants(settings)
+    datasets = open_datasets(settings, variants.values())
+    assert len({id(dataset) for dataset in datasets.values()}) == 1
+    state: Any = SimpleNamespace(settings=settings, checks=Checks())
+    resources._make_queries(state, variants, datasets)
+    sync, fewer, other, blocking, awaited = (state.queries[name] for name in variants)
+    assert sync is other
+    assert [query.similarity_top_k for query in (sync[0], fewer[0])] == [10, 5]
+    assert all(one.query_embedding is two.query_embedding for one, two in zip(sync, fewer, strict=True))
+    assert [query.arguments["limit"] for query in (blocking[0], awaited[0])] == [10, 5]
+    assert all(one.arguments["data"][0] is two.arguments["data"][0] for one, two in zip(blocking, awaited, strict=True))

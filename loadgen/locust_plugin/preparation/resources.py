@@ -3,9 +3,9 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from loadgen.datasets import Dataset, GroundTruth, draw_order, open_dataset, resolve_settings
+from loadgen.datasets import Dataset, GroundTruth, draw_order, open_dataset
 from loadgen.locust_plugin.preparation.answers import compare_variants, find_ground_truths
 from loadgen.locust_plugin.preparation.existing_collections import clean_existing, inspect_existing
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup, open_datasets, set_up_variants
@@ -45,6 +45,8 @@ class Resources:
         self.collections: dict[str, dict[str, Any]] = {}
         """Existing collections as the server describes them, as plain values by name."""
         self._addressed = Settings()
+        self._datasets: dict[str, Dataset] = {}
+        """Of the collections of the run, if this process has users."""
         self.fingerprint = ""
         """Of the data."""
 
@@ -52,7 +54,8 @@ class Resources:
         """Start a server if no address is given, and ensure that the collections contain exactly the data.
 
         Takes a lease on them, exclusively if the run `writes`; an embedded server needs none.
-        Returns the settings with the address and the values of the data. Raises SettingsError, ServerError, StoreError.
+        The settings have the values of the data (`resolve_settings`); returns them with the address. Raises
+        SettingsError, ServerError, StoreError.
         """
         try:
             return run_in_thread(lambda: self._prepare(settings, writes=writes))
@@ -61,7 +64,6 @@ class Resources:
             raise
 
     def _prepare(self, settings: Settings, *, writes: bool) -> Settings:
-        settings = resolve_settings(settings)
         if not settings.host and (self._server is None or not self._server.listens()):
             if self._server is not None:  # what is left of it, also if it hangs without its port
                 self._server.stop(keep=True)
@@ -99,13 +101,14 @@ class Resources:
         self.close(process_state)
 
         def work() -> None:
-            datasets = open_datasets(settings, variants.values())
+            datasets = self._datasets = open_datasets(settings, variants.values())
             process_state.settings = settings
             process_state.variants = {name: one.settings for name, one in variants.items()}
             _make_queries(process_state, variants, datasets)
             process_state.query_order = draw_order(settings, worker)
-            rows = {collection: dataset.fresh_rows(worker) for collection, dataset in datasets.items()}
-            process_state.rows = {name: rows[one.settings.collection] for name, one in variants.items()}
+            rows = {id(dataset): dataset.fresh_rows(worker) for dataset in datasets.values()}
+            of_variant = {name: datasets[one.settings.collection] for name, one in variants.items()}
+            process_state.rows = {name: rows[id(dataset)] for name, dataset in of_variant.items()}
             _open_stores(process_state, variants)
             set_aside()
 
@@ -122,7 +125,7 @@ class Resources:
             variants = set_up_variants(settings, self.collections)
             if passing:
                 _open_stores(process_state, variants)
-            datasets = open_datasets(settings, variants.values())
+            datasets = open_datasets(settings, variants.values()) if passing else self._datasets
             return compare_variants(process_state.stores, process_state.loop, variants, datasets)
 
         try:
@@ -198,27 +201,39 @@ def _make_queries(
 ) -> None:
     """The queries of every variant, of the same vectors, created once for those with equal settings."""
     settings = process_state.settings
-    vectors = {collection: dataset.queries() for collection, dataset in datasets.items()}
-    made: dict[tuple[object, ...], list[Any]] = {}
-    asked: list[tuple[int, list[Any]]] = []
+    vectors = {id(dataset): dataset.queries() for dataset in datasets.values()}
+    first: dict[tuple[object, ...], list[Any]] = {}
+    made: dict[QueryKey, list[Any]] = {}
     own = {}
     for name, one in variants.items():
-        key = _decides_queries(one)
-        if key not in made:
-            made[key] = _make_searches(one, vectors[one.settings.collection])
-            if one.settings.queries_per_search == 1:
-                asked.append((one.settings.top_k, made[key]))
+        dataset, connector = datasets[one.settings.collection], one.layer.connector
+        key, alike = _decides_queries(one), (one.client, id(dataset), one.settings.queries_per_search)
+        if alike not in first:
+            made[key] = first[alike] = _make_searches(one, vectors[id(dataset)])
+        elif key not in made:
+            made[key] = [connector.vary_query(query, one.settings) for query in first[alike]]
         own[name] = made[key]
+    asked = [(key.top_k, some) for key, some in made.items() if key.queries_per_search == 1]
     process_state.queries = own
     row_id = next(iter(datasets.values())).row_id if datasets else str
     process_state.checks.arm(0 if settings.existing else settings.recall_every, asked, row_id)
 
 
-def _decides_queries(one: VariantSetup) -> tuple[object, ...]:
-    """Equal for variants that can share their queries; for LlamaIndex these do not depend on the collection."""
+class QueryKey(NamedTuple):
+    """Equal for variants that can share their queries."""
+
+    client: str
+    top_k: int
+    output_fields: tuple[str, ...]
+    queries_per_search: int
+    bound: str
+    """What else the queries contain; nothing for LlamaIndex on collections with the same data."""
+
+
+def _decides_queries(one: VariantSetup) -> QueryKey:
     settings = one.settings
     bound = () if one.client == DEFAULT_CLIENT and one.info is None else (settings.collection, settings.search_config)
-    return (one.client, settings.top_k, settings.output_fields, settings.queries_per_search, repr(bound))
+    return QueryKey(one.client, settings.top_k, settings.output_fields, settings.queries_per_search, repr(bound))
 
 
 def _make_searches(one: VariantSetup, vectors: Any) -> list[Any]:

@@ -91,7 +91,7 @@ class RunStarter:
             self._refuse(describe_error(error))
 
     def _prepare(self, settings: Settings) -> None:
-        run_in_thread(lambda: resolve_settings(settings))  # what is wrong with a file leaves no folder behind
+        settings = run_in_thread(lambda: resolve_settings(settings))  # a file at fault leaves no folder behind
         if settings.record and (fault := make_folder(settings.record)):
             raise SettingsError([fault])
         self._progress.begin_preparing()
