@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -16,6 +16,8 @@ FLIPPED = 0.02
 TOKEN_BITS, WORKER_BITS, ROW_BITS = 16, 12, 34
 """An integer id of an inserted row is 1, then the token of the run, the worker, and the number of the row."""
 TOKENS = 1 << TOKEN_BITS
+LONGEST_ID = len("loadgen-ffff-4095-") + len(str((1 << ROW_BITS) - 1))
+"""Characters of a text id of an inserted row."""
 POOL = 1_000
 """Vectors for inserts; they repeat."""
 
@@ -100,28 +102,54 @@ class ExistingDataset:
         return np.stack(near) if self._fields.vector_type == "float32" else near
 
     def fresh_rows(self, worker: int) -> Iterator[Row]:
-        """Endless rows with ids of their own; vectors near those of sampled rows, all other fields as in these."""
-        if not 0 <= worker < 1 << WORKER_BITS:
-            raise ValueError(f"worker {worker}: there are {1 << WORKER_BITS} at most")
-        fields, generator = self._fields, np.random.default_rng([self._seed, self._token, worker])
+        """Endless rows with new ids; none if the run may not insert. Raises ValueError for too many workers."""
+        if not self._token:
+            return iter(())
+        generator = np.random.default_rng([self._seed, self._token, worker])
+        return NewRows(self._fields, self._sampled[:POOL], generator, (self._token, worker))
+
+
+class NewRows:
+    """Copies of sampled rows with new ids and moved vectors. Threads may share it, as they may an `InsertStream`."""
+
+    def __init__(
+        self,
+        fields: Fields,
+        sampled: Sequence[Mapping[str, Any]],
+        generator: np.random.Generator,
+        origin: tuple[int, int],
+    ) -> None:
+        """`origin` is the token of the run and the number of the worker."""
+        self._token, self._worker = origin
+        if not 0 <= self._worker < 1 << WORKER_BITS:
+            raise ValueError(f"worker {self._worker}: there are {1 << WORKER_BITS} at most")
+        self._is_numeric = fields.id_type == "int64"
+        self._numbers = count()
         own = {fields.id_field, fields.embedding_field, fields.text_field, fields.doc_id_field}
-        pool = [
+        self._pool = [
             (
                 _plain(perturb(row[fields.embedding_field], fields.vector_type, generator)),
                 str(row.get(fields.text_field, "")),
                 {name: value for name, value in row.items() if name not in own and not name.startswith("_")},
             )
-            for row in self._sampled[:POOL]
+            for row in sampled
         ]
-        for number in count():
-            vector, text, metadata = pool[number % len(pool)]
-            row_id = self._make_id(worker, number)
-            yield Row(row_id, text, vector, str(row_id), metadata)
 
-    def _make_id(self, worker: int, number: int) -> str | int:
-        if self._fields.id_type == "int64":
-            return first_id(self._token, worker) + number
-        return f"{text_prefix(self._token)}{worker}-{number}"
+    def __iter__(self) -> Self:
+        """It is an iterator, and never ends."""
+        return self
+
+    def __next__(self) -> Row:
+        """Give the next row; no two calls get the same one, from any thread."""
+        number = next(self._numbers)
+        vector, text, metadata = self._pool[number % len(self._pool)]
+        row_id = self._make_id(number)
+        return Row(row_id, text, vector, str(row_id), metadata)
+
+    def _make_id(self, number: int) -> str | int:
+        if self._is_numeric:
+            return first_id(self._token, self._worker) + number
+        return f"{text_prefix(self._token)}{self._worker}-{number}"
 
 
 def _plain(vector: Any) -> Any:

@@ -10,7 +10,10 @@ import pytest
 from pymilvus import DataType, MilvusClient
 
 from loadgen.measure.sample import Outcome
+from loadgen.milvus.store import inspect_collection, sample_ids
+from loadgen.milvus.store.sampling import fetch_rows
 from loadgen.results.record import RunRecord, read_record
+from loadgen.settings.model import Settings
 from tests.integration.locust_command import Run, run_locust, start_locust
 from tests.integration.store_support import client_of
 
@@ -156,6 +159,7 @@ def test_two_workers_insert_rows_of_their_own_and_the_run_deletes_them(
     )
     assert inserted > 0
     assert "inserted rows from collection 'foreign_varchar'" in run.err
+    assert "Rows that the run inserts into 'foreign_varchar' are those with pk like \"loadgen-" in run.err
     with client_of(uri) as client:
         assert client.query(name, **STRONG)[0]["count(*)"] == ROWS
         assert client.query(name, filter='pk like "loadgen-%"', **STRONG)[0]["count(*)"] == 0
@@ -224,6 +228,41 @@ def test_a_collection_that_is_not_loaded_or_indexed_is_refused_with_the_command_
         refused = measure(milvus_uri, "released", tmp_path / "c")
         assert "has no index on vec" in refused.out + refused.err
         client.drop_collection("released")
+
+
+def test_queries_are_of_rows_from_the_whole_range_of_a_number(milvus_uri: str) -> None:
+    """Milvus returns the smallest ids first, and 16,384 rows at most."""
+    rows, step = 20_000, 1_000_003
+    with client_of(milvus_uri) as client:
+        client.create_collection("wide", dimension=4, metric_type="L2")
+        for start in range(0, rows, 5_000):
+            numbers = range(start, start + 5_000)
+            client.insert(
+                "wide", [{"id": number * step, "vector": [float(number), 1.0, 2.0, 3.0]} for number in numbers]
+            )
+        client.flush("wide")
+        settings = Settings.parse({"host": milvus_uri, "collection": "wide", "existing": True})
+        info = inspect_collection(settings, ["llamaindex"])
+        ids = [int(one) for one in sample_ids(settings, info, 500)]
+        assert ids == [int(one) for one in sample_ids(settings, info, 500)]
+        assert 400 <= len(set(ids)) == len(ids)
+        assert {one % step for one in ids} == {0}
+        halves = [sum(low <= one // step < low + rows // 2 for one in ids) for low in (0, rows // 2)]
+        assert min(halves) > 100, "both halves are sampled"
+        found = fetch_rows(settings, info, ids, ["vector"])
+        assert [(row["id"], row["vector"][0]) for row in found] == [(one, float(one // step)) for one in ids]
+        client.drop_collection("wide")
+
+
+def test_a_text_key_that_is_too_short_for_new_ids_is_refused(lite_uri: str, tmp_path: Path) -> None:
+    with client_of(lite_uri) as client:
+        client.create_collection("short_keys", dimension=4, id_type="string", max_length=12)
+        client.insert(
+            "short_keys", [{"id": f"k{number}", "vector": [float(number), 1.0, 2.0, 3.0]} for number in range(50)]
+        )
+    run = measure(lite_uri, "short_keys", tmp_path, "--allow-writes", *ONLY_PYMILVUS, files="insert.py")
+    assert run.code == 2
+    assert "the ids of collection 'short_keys' have 12 characters at most" in run.out + run.err
 
 
 def test_what_llamaindex_made_can_be_read_and_written_by_it(lite_uri: str, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Queries and rows near those of an existing collection, of every type of vector."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -8,6 +10,8 @@ import pytest
 from pymilvus.client.prepare import Prepare
 
 from loadgen.datasets.existing import (
+    LONGEST_ID,
+    ROW_BITS,
     TOKENS,
     WORKER_BITS,
     ExistingDataset,
@@ -51,6 +55,27 @@ def test_inserted_rows_have_ids_of_their_own_and_all_other_fields_of_a_row() -> 
     assert rows[0].source == str(first_id(7))
     words = Fields("pk", "varchar", "vec", "float32", "body", "")
     assert [row.row_id for row in islice(dataset(words).fresh_rows(2), 2)] == ["loadgen-0007-2-0", "loadgen-0007-2-1"]
+
+
+def test_threads_that_share_the_rows_get_each_one_once() -> None:
+    rows, before = dataset().fresh_rows(0), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            parts = list(threads.map(lambda _: [row.row_id for row in islice(rows, 2_000)], range(8)))
+    finally:
+        sys.setswitchinterval(before)
+    assert sorted(one for part in parts for one in part) == [first_id(7) + number for number in range(16_000)]
+
+
+def test_a_run_that_may_not_insert_has_no_rows_to() -> None:
+    assert list(dataset(token=0).fresh_rows(0)) == []
+
+
+def test_the_longest_text_id_has_the_length_that_a_key_must_have() -> None:
+    made = ExistingDataset(Fields("k", "varchar", "vec", "float32", "", ""), dataset()._sampled, 9, (1, 4, 1), 0xFFFF)
+    (row,) = islice(made.fresh_rows((1 << WORKER_BITS) - 1), 1)
+    assert len(str(row.row_id)) - 1 + len(str((1 << ROW_BITS) - 1)) == LONGEST_ID
 
 
 def test_ids_of_two_runs_never_meet_and_fit_into_64_bits() -> None:

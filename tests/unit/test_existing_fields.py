@@ -21,7 +21,8 @@ TAKEN: dict[str, Any] = {"collection": "papers", "existing": True, "host": "http
 
 def info(**given: Any) -> CollectionInfo:
     values: dict[str, Any] = {
-        "name": "papers", "id_field": "pk", "id_type": "int64", "is_auto_id": False, "embedding_field": "vec",
+        "name": "papers", "id_field": "pk", "id_type": "int64", "id_length": 0, "is_auto_id": False,
+        "embedding_field": "vec",
         "vector_type": "float32", "text_field": "body", "doc_id_field": "", "is_dynamic": False, "is_llamaindex": False,
         "dim": 8, "metric": "L2", "index_type": "IVF_FLAT", "index_params": {"nlist": 16}, "consistency": "Bounded",
         "rows": 2_000, "sample": (1, 2), "token": 0,
@@ -86,6 +87,7 @@ def test_a_field_that_is_ambiguous_or_missing_is_a_fault(
         ({}, []),
         ({"dim": 8, "metric": "L2", "index_type": "IVF_FLAT", "rows": 2_000, "consistency": "Bounded"}, []),
         ({"index_params": "nlist=16"}, []),
+        ({"index_params": "nlist=8"}, ["index_params"]),
         ({"dim": 768, "metric": "COSINE"}, ["dim", "metric"]),
         ({"index_params": "nlist=8", "clusters": 64, "top_k": 2_001}, ["index_params", "clusters", "top_k"]),
     ],
@@ -93,6 +95,11 @@ def test_a_field_that_is_ambiguous_or_missing_is_a_fault(
 def test_what_was_given_and_differs_from_the_collection_is_a_fault(given: dict[str, Any], wrong: list[str]) -> None:
     settings = Settings.parse(TAKEN | given)
     assert [fault.setting for fault in find_contradictions(settings, info())] == wrong
+
+
+def test_index_parameters_that_the_server_does_not_report_contradict_nothing() -> None:
+    settings = Settings.parse(TAKEN | {"index_params": "nlist=8"})
+    assert [*find_contradictions(settings, info(index_params={}))] == []
 
 
 def test_an_empty_collection_is_a_fault() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from loadgen.datasets.existing import LONGEST_ID
 from loadgen.datasets.files import DataFileError
 from loadgen.datasets.files.file_dataset import find_query_flaw
 from loadgen.datasets.formats import open_content, read_queries
@@ -14,6 +15,7 @@ from loadgen.milvus.store import (
     ServerInfo,
     check_server,
     delete_inserted,
+    describe_inserted,
     draw_token,
     inspect_collection,
     sample_ids,
@@ -53,6 +55,9 @@ def inspect_existing(
             info = _sample(own, info, writes=writes)
             found[name] = info.as_message()
             tell(_describe(info))
+            if writes:
+                inserted = describe_inserted(info)
+                tell(f"Rows that the run inserts into '{info.name}' are those with {inserted}; its end deletes them")
     if faults:
         raise SettingsError(list(dict.fromkeys(faults)))
     return server, found
@@ -92,6 +97,9 @@ def _find_write_faults(settings: Settings, info: CollectionInfo, clients: list[s
     if info.is_auto_id:
         problem = "gives its rows ids by itself, so those of the run could not be found and deleted"
         faults.append(Fault("allow_writes", "", f"is not possible: collection '{info.name}' {problem}", "Omit it."))
+    if 0 < info.id_length < LONGEST_ID:
+        problem = f"is not possible: the ids of collection '{info.name}' have {info.id_length} characters at most"
+        faults.append(Fault("allow_writes", "", problem, f"Those of inserted rows need {LONGEST_ID}. Omit it."))
     if DEFAULT_CLIENT in clients and not info.is_llamaindex:
         problem = f"is not possible with LlamaIndex: it did not create collection '{info.name}'"
         hint = 'Use the pymilvus client: --variants "pymilvus/sync; pymilvus/async".'
@@ -110,4 +118,5 @@ def clean_existing(
         try:
             tell(f"Deleted {delete_inserted(settings, info):,} inserted rows from collection '{info.name}'")
         except Exception as error:  # noqa: BLE001 - the run is over, and its result does not depend on it
-            logger.error("Rows that the run inserted are left in collection '%s': %s", info.name, error)  # noqa: TRY400
+            text = "Rows that the run inserted are left in collection '%s', those with %s: %s"
+            logger.error(text, info.name, describe_inserted(info), error)  # noqa: TRY400

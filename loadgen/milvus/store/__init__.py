@@ -9,7 +9,13 @@ from loadgen.milvus.store.nodes import to_node, to_query, vary_query
 from loadgen.milvus.store.opening import aclose_stores, close_stores, open_stores, warm_stores, warm_sync_stores
 from loadgen.milvus.store.preparing import Prepared, prepare
 from loadgen.milvus.store.reaching import ServerInfo, check_server
-from loadgen.milvus.store.sampling import delete_inserted, draw_token, open_existing, sample_ids
+from loadgen.milvus.store.sampling import (
+    delete_inserted,
+    describe_inserted,
+    draw_token,
+    open_existing,
+    sample_ids,
+)
 
 __all__ = [
     "CollectionInfo",
@@ -22,6 +28,7 @@ __all__ = [
     "check_server",
     "close_stores",
     "delete_inserted",
+    "describe_inserted",
     "draw_token",
     "inspect_collection",
     "open_existing",

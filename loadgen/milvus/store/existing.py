@@ -13,6 +13,7 @@ from pymilvus.exceptions import MilvusException
 
 from loadgen.milvus.store.arguments import connection_arguments
 from loadgen.milvus.store.errors import StoreError
+from loadgen.milvus.store.opening import COUNT
 from loadgen.milvus.store.reaching import explain_failure
 from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import Fault, SettingsError
@@ -35,7 +36,6 @@ FROM_DATA = ("dim", "metric", "index_type", "index_params", "consistency", "rows
 """Settings whose values an existing collection decides."""
 FOR_SYNTHETIC = ("clusters", "spread")
 """Settings that only describe generated data."""
-COUNT: dict[str, Any] = {"filter": "", "output_fields": ["count(*)"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class CollectionInfo:
     id_field: str
     id_type: str
     """`int64` or `varchar`."""
+    id_length: int
+    """Maximum characters of a text id; 0 for numbers."""
     is_auto_id: bool
     embedding_field: str
     vector_type: str
@@ -128,10 +130,11 @@ def _describe(
     own = {"index_type", "metric_type", "field_name", "index_name", "state", "index_id", "params"}
     params = {name: _number(value) for name, value in index.items() if name not in own and not name.endswith("_rows")}
     params.pop("index_state_fail_reason", None)
-    names = set(schema)
+    names, key = set(schema), schema[fields["id_field"]]
     return CollectionInfo(
         name=settings.collection,
-        id_type="int64" if schema[fields["id_field"]]["type"] == DataType.INT64 else "varchar",
+        id_type="int64" if key["type"] == DataType.INT64 else "varchar",
+        id_length=int(key.get("params", {}).get("max_length", 0)),
         is_auto_id=bool(described.get("auto_id")),
         is_dynamic=bool(described.get("enable_dynamic_field")),
         is_llamaindex={"id", "doc_id"} <= names and bool(described.get("enable_dynamic_field")),
@@ -185,7 +188,8 @@ def find_contradictions(settings: Settings, info: CollectionInfo) -> Iterator[Fa
     where = f"collection '{info.name}'"
     for name in FROM_DATA:
         given, actual = getattr(settings, name), getattr(info, name)
-        if not settings.is_given(name) or given == actual or (name == "index_params" and not given):
+        is_unknown = name == "index_params" and not (given and actual)  # Milvus Lite does not report them
+        if not settings.is_given(name) or given == actual or is_unknown:
             continue
         shown = ",".join(f"{key}={value}" for key, value in given.items()) if isinstance(given, Mapping) else str(given)
         hint = f"Omit --{name.replace('_', '-')}: an existing collection is measured as it is."

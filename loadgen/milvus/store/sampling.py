@@ -12,6 +12,7 @@ from loadgen.datasets.existing import TOKENS, ExistingDataset, Fields, inserted_
 from loadgen.milvus.store.arguments import connection_arguments
 from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.existing import CollectionInfo
+from loadgen.milvus.store.opening import COUNT
 from loadgen.settings.model import Settings
 
 WINDOW = 16_384
@@ -64,7 +65,8 @@ def _find_range(client: MilvusClient, info: CollectionInfo) -> tuple[int, int]:
 
 
 def _read_ids(client: MilvusClient, info: CollectionInfo, expression: str, limit: int) -> list[int | str]:
-    rows = client.query(info.name, filter=expression, output_fields=[info.id_field], limit=limit)
+    fields = [info.id_field]  # Strong consistency, if that is the collection's, would wait for a tick of the server
+    rows = client.query(info.name, filter=expression, output_fields=fields, limit=limit, consistency_level="Bounded")
     return [row[info.id_field] for row in rows]
 
 
@@ -118,14 +120,19 @@ def draw_token(settings: Settings, info: CollectionInfo) -> int:
                 return token
 
 
+def describe_inserted(info: CollectionInfo) -> str:
+    """The expression that selects the rows that the run inserts."""
+    return inserted_rows(fields_of(info), info.token)
+
+
 def delete_inserted(settings: Settings, info: CollectionInfo) -> int:
-    """Delete the rows that the run has inserted; returns how many the collection had more than before."""
+    """Delete the rows that the run has inserted, and return their number. Raises StoreError if some remain."""
     with closing(MilvusClient(**connection_arguments(settings, settings.deadline))) as client:
-        expression = inserted_rows(fields_of(info), info.token)
-        count = {"output_fields": ["count(*)"], "consistency_level": "Strong"}
-        inserted = int(client.query(info.name, filter=expression, **count)[0]["count(*)"])
+        expression = describe_inserted(info)
+        count = COUNT | {"filter": expression}
+        inserted = int(client.query(info.name, **count)[0]["count(*)"])
         client.delete(info.name, filter=expression)
-        left = int(client.query(info.name, filter=expression, **count)[0]["count(*)"])
+        left = int(client.query(info.name, **count)[0]["count(*)"])
     if left:
-        raise StoreError(f"{left:,} of them were not deleted; they are those with {expression}")
+        raise StoreError(f"{left:,} of them were not deleted")
     return inserted
