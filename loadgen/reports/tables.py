@@ -224,6 +224,7 @@ def manifest_tables(record: RunRecord) -> Iterator[Table]:
         "run": record.run_id,
         "began at": f"{record.started_at:%Y-%m-%d %H:%M:%S %Z}",
         "server": f"{found.server_type} {found.server_version}",
+        "collection": str(found.settings.get("collection", NONE)),
         "rows before the load": f"{found.rows:,}",
         "dataset": f"{found.dataset}, fingerprint {found.fingerprint or NONE}",
         "index": _values(found.index),

@@ -142,7 +142,8 @@ def test_a_foreign_collection_is_measured_and_its_server_is_as_before(
     searches = [one for phase in record.phases for one in phase.operations]
     assert [one.operation for one in searches] == ["search"] * 4
     assert all(set(one.outcomes) == {"ok"} and one.recall is None for one in searches)
-    assert {one.verdict for one in record.comparisons} <= {"baseline", "variant", "no difference"}
+    assert all(one.verdict != "invalid" for one in record.comparisons)
+    assert "Recall was not measured" in run.out
     assert "give the same answers to 50 queries" in run.err
 
 

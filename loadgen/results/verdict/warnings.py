@@ -10,6 +10,7 @@ from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, PhaseRecord, RunRecord
 from loadgen.results.series import Series, find_series, mean_recall, most_empty
 from loadgen.results.verdict.phrases import first_of, show_share, show_time
+from loadgen.settings.data_settings import EXISTING
 from loadgen.settings.variants import OF_ANSWERS
 from loadgen.text.listing import count_of, join, join_some, name_phases
 
@@ -206,6 +207,13 @@ def _worst(phases: list[PhaseRecord]) -> str:
     pace = [p.generator.pace_lag_p99_seconds for p in phases if p.generator.pace_lag_p99_seconds is not None]
     told += [f"arrivals started {show_time(max(pace))} late at p99"] if pace else []
     return ", ".join(told) or "no figure was kept"
+
+
+def say_unknown(record: RunRecord) -> Iterator[str]:
+    """That the answers of an existing collection could not be checked."""
+    if record.manifest.dataset == EXISTING:
+        collection = record.manifest.settings.get("collection")
+        yield f"Recall was not measured: the exact neighbours in {collection}, an existing collection, are not known."
 
 
 def say_answers(record: RunRecord) -> Iterator[str]:
