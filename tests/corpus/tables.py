@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Case:
         return f"{self.way}-{self.number}"
 
 
+@cache
 def read_table(way: str) -> list[Case]:
     """The cases of a table, in their order."""
     found = yaml.safe_load((FOLDER / f"{way}.yaml").read_text(encoding="utf-8"))

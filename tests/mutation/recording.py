@@ -24,7 +24,7 @@ takes minutes, and other tests execute all that they do."""
 
 def record_traces(packages: Path) -> Traces:
     """Of all unit tests that may tell a mutant; what is known from an earlier run is not run again."""
-    files = sorted((ROOT / "tests" / "unit").glob("test_*.py"))
+    files = sorted(path for folder in ("unit", "simulation") for path in (ROOT / "tests" / folder).glob("test_*.py"))
     wanted = {file: kept_in(file) for file in files if file.stem.removeprefix("test_") not in IRRELEVANT}
     if stale := [file for file, kept in wanted.items() if not kept.exists()]:
         print(f"Tracing the tests of {len(stale)} files; this takes minutes.", flush=True)

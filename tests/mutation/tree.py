@@ -22,7 +22,7 @@ def copy_tree() -> None:
 
 def compile_tree() -> None:
     """Have the copy compiled once, tests with their asserts too: mutants find it and compile only themselves."""
-    with start_inside("pytest", "tests/unit", "--collect-only", "-q", keep_compiled=True) as done:
+    with start_inside("pytest", "tests/unit", "tests/simulation", "--collect-only", "-q", keep_compiled=True) as done:
         done.communicate()
     if done.returncode:
         raise SystemExit("The tests of the copy cannot be imported.")

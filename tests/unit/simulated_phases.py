@@ -98,3 +98,17 @@ def compare_with_itself(machine: Machine, times: int) -> list[Comparison]:
     rng = np.random.default_rng(20_240)
     pairs = [Pair(baseline, others[number % len(others)]) for number in range(times)]
     return [compare_phases(simulate(machine, rng), rng, pair=pair) for pair in pairs]
+
+
+def make_phases(rng: np.random.Generator, phases: int, slices: int = 10) -> list[SlicedPhase]:
+    """Phases of one level without noise between them; async has 1.1 times the operations."""
+    found = []
+    for number in range(phases):
+        pieces = []
+        for _ in range(slices):
+            piece = SliceStats(1.0)
+            seconds = rng.exponential(0.01, rng.poisson(60 * (1.1 if ROUND[number % 4] == "async" else 1.0)))
+            add_times([piece], np.zeros(len(seconds)), seconds, answered=True)
+            pieces.append(piece)
+        found.append(SlicedPhase(ROUND[number % 4], tuple(pieces)))
+    return found

@@ -10,32 +10,8 @@ import pytest
 from loadgen.calibrate.aa import PHASES, Interval, Run, count_all, make_drive, needed, read_run, runs_as_json, show_runs
 from loadgen.calibrate.driver import CalibrationError
 from loadgen.cli.main import main
-from loadgen.results import comparison
 from tests.unit.record_support import comparison as comparison_record
 from tests.unit.record_support import record
-from tests.unit.simulated_phases import SHAPES, compare_with_itself, contain_one
-
-REPLICATES = 500
-"""Fewer than the default, for speed: the interval's ends are a little noisier."""
-COMPARISONS = 200
-"""Of each of five shapes: 1,000 in all. `python -m tests.benchmarks --only coverage` simulates 1,000 of each."""
-
-
-@pytest.fixture
-def _few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparison, "REPLICATES", REPLICATES)
-
-
-@pytest.mark.usefixtures("_few_replicates")
-def test_of_1000_simulated_a_a_comparisons_93_percent_contain_1() -> None:
-    by_shape = {name: compare_with_itself(machine, COMPARISONS) for name, machine in SHAPES.items()}
-    found = [one for some in by_shape.values() for one in some]
-    assert len(found) == 1_000
-    for figure in ("throughput", "p50", "p99"):
-        assert contain_one([getattr(each, figure) for each in found]) >= 0.93
-        for name, some in by_shape.items():  # where 93 % do, 200 of one shape stay below 89 % once in 50 times
-            assert contain_one([getattr(each, figure) for each in some]) >= 0.89, (name, figure)
-
 
 GOOD, HIGH = Interval(1.01, 0.98, 1.04), Interval(1.05, 1.01, 1.09)
 

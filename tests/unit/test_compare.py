@@ -9,7 +9,7 @@ import pytest
 
 from loadgen.measure.sample import Mode
 from loadgen.measure.slices import SliceStats
-from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
+from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.comparison import (
     MODES,
     Comparison,
@@ -20,33 +20,7 @@ from loadgen.results.comparison import (
     find_crossover,
     judge,
 )
-from tests.unit.simulated_phases import ROUND, SHORT, SLICES, Machine, compare_often, contain_one, simulate
-
-
-@pytest.mark.parametrize(("ratio", "winner"), [(1.2, Verdict.VARIANT), (1 / 1.2, Verdict.BASELINE)])
-def test_a_true_ratio_of_1_2_is_found_in_at_least_80_of_100_runs_of_four_phases_a_mode(
-    ratio: float, winner: Verdict
-) -> None:
-    compared = compare_often(Machine(ratio=ratio, linear=0.3), 200)
-    assert [each.verdict for each in compared].count(winner) >= 160
-    estimates = [each.throughput.estimate for each in compared if each.throughput]
-    assert np.median(estimates) == pytest.approx(ratio, rel=0.02)
-    times = [each.p50.estimate for each in compared if each.p50]
-    assert np.median(times) == pytest.approx(1 / ratio, rel=0.02)
-
-
-def test_two_phases_a_mode_find_a_ratio_of_1_4_and_most_of_1_2() -> None:
-    """A perfectly known noise would allow 75 to 85 of 100 at 1.2; here it has to be learned from four phases."""
-    larger = compare_often(Machine(order=SHORT, ratio=1.4), 100)
-    assert [each.verdict for each in larger].count(Verdict.VARIANT) >= 95
-    smaller = compare_often(Machine(order=SHORT, ratio=1.2), 100)
-    assert [each.verdict for each in smaller].count(Verdict.VARIANT) >= 60
-
-
-def test_slices_alone_would_claim_far_too_much_where_phases_differ() -> None:
-    """The scheme without noise between phases: the reason for having it, and proof that the simulation is hard."""
-    compared = compare_often(Machine(order=SHORT), 100, PhaseNoise(relative=0, degrees=1e9))
-    assert contain_one([each.throughput for each in compared]) < 0.8
+from tests.unit.simulated_phases import ROUND, SLICES, Machine, simulate
 
 
 def steady(mode: Mode, operations: int = 100, seconds: float = 0.01, slices: int = SLICES) -> SlicedPhase:

@@ -14,19 +14,18 @@ import pytest
 
 from loadgen.cli.main import main
 from loadgen.measure.histograms import HIGHEST, LOWEST, decode_histogram, new_histogram
-from loadgen.measure.slices import SliceStats, add_times
 from loadgen.reports.data_formats import to_json
 from loadgen.reports.html import to_html
 from loadgen.reports.markdown import to_markdown
 from loadgen.reports.summary import summarize
 from loadgen.results import bootstrap
-from loadgen.results.bootstrap import PHASES_IN_FULL, SLICES_AT_MOST, SlicedPhase, resample
-from loadgen.results.comparison import compare_phases
+from loadgen.results.bootstrap import SLICES_AT_MOST, SlicedPhase, resample
 from loadgen.results.record import RecordError, RunRecord, read_record, write_record, writing
 from loadgen.results.series import Series
 from loadgen.results.verdict import explain
 from loadgen.text.listing import name_phases
 from tests.unit.record_support import comparison, operation, phase, record, timed
+from tests.unit.simulated_phases import make_phases
 
 BEGAN = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
 ROUND = ("sync", "async", "async", "sync")
@@ -142,33 +141,8 @@ def test_phases_are_named_in_spans(numbers: list[int], told: str) -> None:
     assert name_phases(numbers) == told
 
 
-def sliced(rng: np.random.Generator, phases: int, slices: int = 10) -> list[SlicedPhase]:
-    found = []
-    for number in range(phases):
-        pieces = []
-        for _ in range(slices):
-            piece = SliceStats(1.0)
-            seconds = rng.exponential(0.01, rng.poisson(60 * (1.1 if ROUND[number % 4] == "async" else 1.0)))
-            add_times([piece], np.zeros(len(seconds)), seconds, answered=True)
-            pieces.append(piece)
-        found.append(SlicedPhase(ROUND[number % 4], tuple(pieces)))
-    return found
-
-
-def test_fewer_replicates_of_each_of_many_phases_give_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    phases = sliced(np.random.default_rng(5), 4 * PHASES_IN_FULL)
-    quick = compare_phases(phases, np.random.default_rng(1))
-    monkeypatch.setattr(bootstrap, "PHASES_IN_FULL", len(phases))
-    full = compare_phases(phases, np.random.default_rng(1))
-    for one, other in ((quick.throughput, full.throughput), (quick.p50, full.p50), (quick.p99, full.p99)):
-        assert one is not None
-        assert other is not None
-        assert one.estimate == pytest.approx(other.estimate, rel=1e-9)
-        assert one.high / one.low - 1 == pytest.approx(other.high / other.low - 1, rel=0.12)
-
-
 def test_a_phase_of_very_many_slices_is_taken_in_longer_ones() -> None:
-    (phase_of_hours,) = sliced(np.random.default_rng(5), 1, 4 * SLICES_AT_MOST)
+    (phase_of_hours,) = make_phases(np.random.default_rng(5), 1, 4 * SLICES_AT_MOST)
     drawn = resample(phase_of_hours, np.random.default_rng(1), 200)
     whole = sum(piece.operations for piece in phase_of_hours.slices) / (4 * SLICES_AT_MOST)
     assert np.exp(drawn[0, 0]) == pytest.approx(whole)

@@ -151,7 +151,9 @@ def test_a_record_with_little_in_it_has_a_report_too() -> None:
 
 
 def test_several_records_are_on_one_page_without_shared_ids() -> None:
-    page = Page(to_html([summarize(full()), summarize(full(run_id="another"))]))
+    phases = [phase(mode, 8, timed([10] * 5)) for mode in ("sync", "async")]
+    one, other = (record(*phases, comparisons=(comparison(8),), **given) for given in ({}, {"run_id": "another"}))
+    page = Page(to_html([summarize(one), summarize(other)]))
     ids = [given["id"] for _, given in page.tags if "id" in given]
     assert len(ids) == len(set(ids))
     assert [word for word in page.words if word.startswith("Sync or async? Run ")] == [
@@ -163,15 +165,19 @@ def test_several_records_are_on_one_page_without_shared_ids() -> None:
 def test_html_goes_beside_the_record_and_everything_else_to_standard_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = write_record(tmp_path, full())
+    path = write_record(tmp_path, record(phase("sync"), phase("async")))
     assert main(["report", str(path)]) == 0
     assert capsys.readouterr().out == f"Report: {path.with_suffix('.html')}\n"
     assert path.with_suffix(".html").read_text().startswith("<!doctype html>")
-    other = write_record(tmp_path, full(run_id="20261122-200000-abcd"))
+    other = write_record(tmp_path, record(phase("sync"), run_id="20261122-200000-abcd"))
     assert main(["report", str(path), str(other)]) == 0
     assert capsys.readouterr().out == f"Report: {path.with_name(path.stem + '-and-1-more.html')}\n", (
         "no run's own report"
     )
+
+
+def test_data_formats_have_every_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_record(tmp_path, full())
     assert main(["report", str(path), "--format", "json"]) == 0
     [told] = json.loads(capsys.readouterr().out)
     assert told["run_id"] == "20261122-193000-k3f9"

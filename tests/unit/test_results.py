@@ -8,24 +8,11 @@ from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.changes import find_changes, find_refusals
 from loadgen.results.estimates import Interval, compare_series, estimate
-from loadgen.results.record import PhaseRecord, RunRecord
+from loadgen.results.record import RunRecord
 from loadgen.results.regressions import Word, find_regressions, judge_ratio, t_quantile
 from loadgen.results.series import find_series, percentile
 from tests.unit.record_support import manifest, operation, phase, record, timed, variant
-
-
-def run(
-    speed: float = 100, seconds: float = 0.01, noise: float = 0.0, seed: int = 0, levels: tuple[int, ...] = (8,)
-) -> RunRecord:
-    """Two rounds of both modes; phases and slices scatter by `noise`."""
-    rng = np.random.default_rng(seed)
-    phases: list[PhaseRecord] = []
-    for users in levels:
-        for mode in ("sync", "async", "async", "sync") * 2:
-            level = speed * np.exp(noise * rng.normal())
-            rates = [float(level * np.exp(noise * rng.normal())) for _ in range(10)]
-            phases.append(phase(mode, users, timed(rates, seconds, recall=None)))
-    return record(*phases)
+from tests.unit.simulated_runs import run, words
 
 
 def test_rounds_of_a_mode_are_added_up_without_loss() -> None:
@@ -98,20 +85,11 @@ def test_phases_that_answered_nothing_have_no_interval() -> None:
     assert compare_series([empty], [empty], rng) is None
 
 
-def words(old: RunRecord, new: RunRecord, tolerance: float = 0.05) -> dict[tuple[str, str], Word]:
-    return {(f.series.variant, f.figure): f.word for f in find_regressions(old, new, tolerance)}
-
-
 def test_a_slower_run_is_a_regression_in_throughput_and_a_faster_one_an_improvement() -> None:
     slower = words(run(100), run(60, 0.02))
     assert {slower[mode, "throughput"] for mode in ("sync", "async")} == {Word.REGRESSION}
     assert {slower[mode, figure] for mode in ("sync", "async") for figure in ("p50", "p99")} == {Word.REGRESSION}
     assert set(words(run(60, 0.02), run(100)).values()) == {Word.IMPROVEMENT}
-
-
-def test_runs_of_the_same_speed_give_a_false_alarm_in_at_most_one_of_twenty() -> None:
-    alarms = [words(run(noise=0.08, seed=seed), run(noise=0.08, seed=500 + seed)) for seed in range(30)]
-    assert sum(Word.REGRESSION in found.values() for found in alarms) <= 1
 
 
 @pytest.mark.parametrize(

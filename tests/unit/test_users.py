@@ -69,7 +69,7 @@ def test_all_async_users_share_one_thread_and_each_sync_user_has_its_own() -> No
             assert threading.get_ident() not in store.threads
 
 
-@pytest.mark.parametrize(("kind", "users"), [(AsyncSearch, 2000), (SyncSearch, 500)])
+@pytest.mark.parametrize(("kind", "users"), [(AsyncSearch, 1000), (SyncSearch, 200)])
 def test_many_users_start_run_and_stop(kind: type[Any], users: int) -> None:
     store = CountingStore(seconds=0.2)
     with stage(kind, store=store) as on:
