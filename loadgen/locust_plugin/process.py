@@ -93,11 +93,16 @@ class Interrupt:
     """Carries Ctrl-C to the main greenlet: left to Python it would hit whichever greenlet happens to run, and kill it.
 
     Once: a second one while the users finish would cost the tables. After `PATIENCE` seconds it counts again.
+
+    A worker that `--processes` forked leaves the end to its master for `MASTER_FIRST` seconds: a terminal signals the
+    whole process group, and a worker that is faster than its master would be lost in the middle of the load.
     """
 
     PATIENCE = 10.0
+    MASTER_FIRST = 5.0
 
-    def __init__(self) -> None:
+    def __init__(self, later: Callable[[float, Callable[[], None]], object] = gevent.spawn_later) -> None:
+        self._later = later
         self._since = -math.inf
         self.number = 0
         """Of the first signal that came; 0 before."""
@@ -118,11 +123,20 @@ class Interrupt:
 
     def __call__(self, number: int = signal.SIGINT) -> None:
         """Raise KeyboardInterrupt, which gevent hands on."""
+        is_first = not self.came
         self.note(number)
         now = time.monotonic()
-        if now - self._since >= self.PATIENCE:
-            self._since = now
-            raise KeyboardInterrupt
+        if now - self._since < self.PATIENCE:
+            return
+        self._since = now
+        if is_first and identity.forked_by_master:
+            self._later(self.MASTER_FIRST, _raise)
+        else:
+            _raise()
+
+
+def _raise() -> None:
+    raise KeyboardInterrupt
 
 
 class _Start:

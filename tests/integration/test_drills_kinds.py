@@ -52,7 +52,7 @@ def test_a_thousand_failures_of_twenty_kinds_are_all_counted_and_readable(
             run.run.interrupt()
             code = run.finish()
     assert code == 1, run.run.err
-    assert run.last_line == "Exit code 1: 1,000 operations failed or were dropped."
+    assert run.last_line == "Exit code 1: 1,000 operations failed or were dropped.", run.run.err
     found = assert_all_counted(run, tmp_path)
     assert found.total() == server.asked
     expected = Counter(outcome for _, outcome in KINDS for _ in range(THOUSAND // len(KINDS)))
