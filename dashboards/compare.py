@@ -44,7 +44,7 @@ def _ratios() -> list[Any]:
         "its phases included, which the run record leaves out."
     )
     higher = f"{ran} 2 is twice as many as $baseline; empty where that has no data in the range."
-    sooner = f"{over}Below 1 a variant answers sooner than $baseline. Off by less than 10 % by the histogram's buckets."
+    sooner = f"{over}Below 1 a variant is faster than $baseline. Off by less than 10 % by the histogram's buckets."
     legend = "{{variant}}"
     panels = (
         (About("Throughput over the range", ran, PER_SECOND), queries.mean_throughput()),

@@ -44,7 +44,7 @@ CLOSED_KEY = (
 )
 OPEN_KEY = (
     "Response times, from when an operation was due, of answered operations and timeouts. Ratios: {about}, below 1 "
-    "{side} answers sooner; the 95 % interval of p99 decides. Dropped: arrivals that found no place in flight. "
+    "{side} is faster; the 95 % interval of p99 decides. Dropped: arrivals that found no place in flight. "
     f"Percentiles are of all operations, ratios of {TYPICAL}; the figures that they divide are below."
 )
 OPEN_ALONE_KEY = (

@@ -52,7 +52,7 @@ METHODS = (
     (
         "verdict",
         (
-            "Follows the interval: where it contains 1 there is no difference that this run could show. Users: the "
+            "Follows the interval: where it contains 1 no significant difference. Users: the "
             "ratio of operations/s. Arrivals: all variants get the same rate, so response times decide."
         ),
     ),

@@ -198,7 +198,7 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
     number, phase = numbered
     state = phase.generator
     at_limit = ["generator"] if state.saturated else []
-    at_limit += ["generator not watched"] if state.is_unwatched else []
+    at_limit += ["generator not monitored"] if state.is_unwatched else []
     at_limit += [f"{count_of(phase.workers_lost, 'worker')} lost"] if phase.workers_lost else []
     return (
         str(number),

@@ -1,25 +1,25 @@
-"""How certain a figure of some phases is, or the ratio of two: a bootstrap on two floors.
+"""Intervals for a figure measured over phases, or for the ratio of two: a two-level bootstrap.
 
 All statistics are logarithms, one for each phase (throughput, p50, p99).
 
 1. *Within a phase* slices are drawn with replacement in circular blocks of consecutive slices (Kuensch 1989, The
    jackknife and the bootstrap for general stationary observations; circular: Politis & Romano 1992), because a slow
    second is followed by a slow second. A block has n^(1/3) slices, rounded up, the growth that is best for a variance
-   (Hall, Horowitz & Jing 1995): 3 of 10. Every replicate holds all phases, so pairs stay together.
+   (Hall, Horowitz & Jing 1995): 3 of 10. Every replicate contains all phases, so pairs stay together.
 2. *Between phases*: the slices of one phase share its luck (a connection, a neighbour on the machine), which no
    resampling of slices can see; alone it gives intervals far too narrow. So the phases are fitted by least squares, and
-   the scatter about the fit, less what the slices explain, is the noise between phases. Few phases tell it badly: it
-   is moderated by a prior (Smyth 2004, the moderated t), and each replicate gets a normal draw on that scale.
-3. *Both floors* are then divided by the root of one draw of chi-square over its degrees, so that the whole deviation is
+   the scatter about the fit, less what the slices explain, is the noise between phases. Few phases estimate it badly:
+   it is moderated by a prior (Smyth 2004, the moderated t), and each replicate gets a normal draw on that scale.
+3. *Both levels* are then divided by the root of one draw of chi-square over its degrees, so that the whole deviation is
    Student's t and not the noise between phases alone. Smyth's t is one of the total residual variance. What the slices
    explain is no better known than the rest: ten slices with a correlation of 0.5 show half the variance of their mean,
    and it is the scatter, with its few degrees, that makes up for it. With a normal draw for the slices 93.5 % of the
    simulated A/A intervals of four phases a side contain 1, so 95 %.
 
-Written by hand because the blocks of `arch.bootstrap` resample one series, and know no second floor or moderated t.
+Written by hand because `arch.bootstrap` resamples blocks of one series, without a second level or a moderated t.
 
-Time and memory grow with the phases and no faster: of many phases each has fewer replicates of its own, of which every
-replicate of the whole takes one at random, and a phase of many slices is taken in longer ones.
+Time and memory are linear in the number of phases: with many phases each has fewer replicates, and each overall
+replicate picks one of them at random; adjacent slices of a long phase are merged.
 """
 
 import math
@@ -39,11 +39,11 @@ ROUNDED = 0.5
 """Microseconds that a bucket begins below its lowest value, as times are rounded to whole ones."""
 STATISTICS = 1 + len(QUANTILES)
 PHASES_IN_FULL = 64
-"""Phases up to which each has as many replicates as the whole."""
+"""Up to this number of phases, each has as many replicates as the whole."""
 REPLICATES_AT_LEAST = 100
-"""Of one phase, however many there are: they only have to tell its variance, and the sum of many is smooth."""
+"""Minimum replicates per phase: they only estimate its variance, and the sum over many phases is smooth."""
 SLICES_AT_MOST = 600
-"""Of one phase; more are added up, neighbour to neighbour."""
+"""Slices per phase; beyond that, adjacent ones are merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ class SlicedPhase:
 
 @dataclass(frozen=True, slots=True)
 class PhaseNoise:
-    """What is believed of the scatter between phases of the same kind before any is seen."""
+    """The prior for the scatter between phases of the same kind."""
 
     relative: float = 0.05
     """Standard deviation of a phase: 5 % is what shared machines show."""
     degrees: float = 4.0
-    """As many degrees of freedom as this belief is worth: two phases of each mode alone would leave one."""
+    """The prior's weight in degrees of freedom: two phases of each mode alone would leave one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> F
     cells = chosen + slices * np.arange(replicates)[:, None]
     times = np.bincount(cells.ravel(), minlength=replicates * slices).reshape(replicates, slices)
     weights = np.vstack([np.ones(slices), times]).astype(np.float64)
-    # Half an operation where a replicate drew empty slices only: a logarithm needs something.
+    # Half an operation where a replicate drew only empty slices: the logarithm of 0 is undefined.
     answered = np.maximum(weights @ np.array([piece.operations for piece in pieces]), 0.5)
     rates = np.log(answered / (weights @ np.array([piece.seconds for piece in pieces])))
     drawn = np.column_stack([rates, _find_quantiles(pieces, weights)])
@@ -99,7 +99,7 @@ def resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> F
 
 
 def _find_quantiles(pieces: Sequence[SliceStats], weights: Floats) -> Floats:
-    """Logarithms of p50 and p99, in rows as `weights` (rows, slices); between the edges of a bucket they are even."""
+    """Logarithms of p50 and p99, a row per row of `weights` (rows, slices); linear between the edges of a bucket."""
     used = np.array(sorted(set().union(*(piece.buckets for piece in pieces))), dtype=np.int64)
     table = np.zeros((len(pieces), len(used)))
     for row, piece in zip(table, pieces, strict=True):
@@ -120,7 +120,7 @@ def _find_quantiles(pieces: Sequence[SliceStats], weights: Floats) -> Floats:
 
 
 def _gather(slices: Sequence[SliceStats]) -> Sequence[SliceStats]:
-    """The slices, or as many neighbours of them added up as it takes for `SLICES_AT_MOST`."""
+    """The slices, with adjacent ones merged until there are at most `SLICES_AT_MOST`."""
     if len(slices) <= SLICES_AT_MOST:
         return slices
     found = []

@@ -1,4 +1,4 @@
-"""The bursts of a record: how long so many operations took in each style."""
+"""The bursts of a record: how long n operations took in each style."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ STYLES = ("sync", "threads", "async")
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """One operation, so many times."""
+    """One operation, executed n times in each style."""
 
     operation: str
     operations: int
@@ -22,13 +22,13 @@ class Burst:
     empty: int
     """Answers without a row."""
     is_work: bool
-    """No style found nothing too often."""
+    """False if too many answers of a style were empty."""
 
     @property
     def quotient(self) -> float | None:
         """How many times faster `gather` was than threads; None where one is missing, or where any operation failed.
 
-        What is refused at once, or finds nothing, is soon over: that is no speed.
+        Calls that are refused immediately or return nothing are fast without being comparable.
         """
         if self.failures or not self.is_work:
             return None
@@ -37,7 +37,7 @@ class Burst:
 
 
 def find_bursts(record: RunRecord) -> list[Burst]:
-    """All bursts, in the order in which they ran; those that were broken off have a number of their own."""
+    """All bursts, in the order in which they ran; an aborted one is a separate entry."""
     found: dict[tuple[str, int], dict[str, float]] = {}
     failures: Counter[tuple[str, int]] = Counter()
     empty: Counter[tuple[str, int]] = Counter()

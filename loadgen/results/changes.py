@@ -1,4 +1,4 @@
-"""What was different between two runs, and whether they can be compared at all."""
+"""What changed between two runs, and whether they are comparable at all."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ WORK = (
     "rows", "dim", "metric", "seed", "clusters", "spread", "queries", "top_k", "nodes_per_insert", "batch_size",
     "output_fields", "upsert",
 )  # fmt: skip
-"""Settings that say what one operation has to do: with others, it is another operation."""
+"""Settings that define the work of an operation; if they differ, operations are not comparable."""
 ARRIVALS = ("max_in_flight", "max_wait")
 """The same, for arrivals at a rate."""
 PLAN = (
@@ -43,7 +43,7 @@ class Change:
 
 
 def find_changes(old: RunRecord, new: RunRecord) -> list[Change]:
-    """All that differs in settings, packages, server and machine; not what only says where results go."""
+    """All differences in settings, packages, server and machine, except settings for where results are written."""
     before, after = old.manifest, new.manifest
     settings = [name for name in _names(before.settings, after.settings) if name not in PLAN]
     found = [_change("setting", name, before.settings.get(name), after.settings.get(name)) for name in settings]
@@ -58,7 +58,7 @@ def find_changes(old: RunRecord, new: RunRecord) -> list[Change]:
 
 
 def _find_variant_changes(before: Manifest, after: Manifest) -> Iterator[Change]:
-    """Settings of variants that both have by the same name and that were not the same in both."""
+    """Settings that differ in variants of the same name."""
     variants = [{one.name: one for one in manifest.variants} for manifest in (before, after)]
     for name in (name for name in variants[0] if name in variants[1]):
         old, new = (some[name] for some in variants)
@@ -89,7 +89,7 @@ def _shown(value: JsonValue) -> str:
 
 
 def _is_noise(change: Change) -> bool:
-    """An embedded server has another port each time."""
+    """An embedded server gets a new port each time."""
     return change.name == "host" and all(_is_local(text) for text in (change.old, change.new))
 
 
@@ -101,7 +101,7 @@ def _is_local(address: str) -> bool:
 
 
 def find_refusals(old: RunRecord, new: RunRecord, allowed: Collection[str]) -> Iterator[str]:
-    """Why the two cannot be compared, each with its way out; `allowed` are settings that differ on purpose."""
+    """Why the two cannot be compared, each with a hint; `allowed` are settings that differ on purpose."""
     is_open = any(phase.model != "closed" for record in (old, new) for phase in record.phases)
     work = (*WORK, *ARRIVALS) if is_open else WORK
     for change in find_changes(old, new):
@@ -109,23 +109,23 @@ def find_refusals(old: RunRecord, new: RunRecord, allowed: Collection[str]) -> I
         is_work = setting in work if change.kind == "setting" else setting in (*work, "mode", "client")
         if change.kind in ("setting", "variant") and is_work and setting not in allowed:
             yield (
-                f"{change.name} is {change.old} in OLD and {change.new} in NEW, so an operation is not the same work. "
-                f"Measure with the same, or say that this is the change to look at: --changed {setting}"
+                f"{change.name} is {change.old} in OLD and {change.new} in NEW, so operations do different work. "
+                f"Measure both with the same value, or name it as the change under test: --changed {setting}"
             )
     for name, record in (("OLD", old), ("NEW", new)):
         if not any(series.sliced() for series in find_series(record)):
             yield (
-                f"{name} has no phases of a plan (bursts, or one mode without end, have no slices to draw a certainty "
-                "from). Measure with --mode compare"
+                f"{name} has no planned phases (bursts and unlimited runs of one mode have no slices to compute "
+                "intervals from). Measure with --mode compare"
             )
     models = [{phase.model for phase in record.phases if not phase.style} for record in (old, new)]
     if all(models) and models[0] != models[1]:
-        yield f"OLD had the model {_list(models[0])}, NEW {_list(models[1])}. Measure both in the same model"
+        yield f"OLD used the {_list(models[0])} model, NEW {_list(models[1])}. Measure both with the same model"
         return
     operations = [{series.operation for series in find_series(record)} for record in (old, new)]
     if all(operations) and operations[0] != operations[1]:
         ran = f"OLD ran {_list(operations[0])}, NEW {_list(operations[1])}"
-        yield f"{ran}: other operations beside them are another load. Measure with the same locustfile"
+        yield f"{ran}: a different mix of operations is a different load. Measure both with the same locustfile"
     yield from _apart(old, new)
 
 
@@ -135,7 +135,7 @@ def _apart(old: RunRecord, new: RunRecord) -> Iterator[str]:
     ]
     if all(loads) and not loads[0] & loads[1]:
         shown = [_list({f"{name} at {level}" for level, name in load}) for load in loads]
-        yield f"they have no variant and load in common: OLD {shown[0]}; NEW {shown[1]}. Measure at the same loads"
+        yield f"no variant and load level in common: OLD {shown[0]}; NEW {shown[1]}. Measure at the same loads"
 
 
 def _list(names: Collection[str]) -> str:

@@ -1,17 +1,17 @@
 """Is a variant faster than the baseline? Ratios of their phases at one level, their certainty, and the crossover.
 
-Each variant is compared with the baseline by the phases of these two alone, so that what goes wrong in a third one is
-in no other comparison. The certainty is that of `bootstrap.py`; the line through the phases is `level + variant +
+Each variant is compared with the baseline using only the phases of these two, so a fault in a third affects no other
+comparison. The intervals are those of `bootstrap.py`; the line through the phases is `level + variant +
 drift x time`, and the ratio is the coefficient of the variant. In a round (A B C C B A) linear drift cancels for every
-pair. The ratio is thus of two figures of the line: those of both sides in the middle of the level's time. With full
-rounds they are the geometric means of each side's phases, and they are shown beside the ratio: all operations by all
-seconds are another figure where the phases differ, and their quotient is another ratio. Every interval is one of 95 %
-by itself: of twenty comparisons without a difference one is expected to show one.
+pair. The ratio divides two points of the fitted line: those of both sides at the middle of the level's time. With full
+rounds they are the geometric means of each side's phases, shown with the ratio. Total operations over total seconds
+is a different figure if phases differ, and so is the quotient of two of them. Every interval is a 95 % interval by
+itself: of twenty comparisons without a difference, one is expected to show one.
 
 Two phases of each side leave one degree of freedom to the scatter: the interval then rests mostly on the prior. Four
 of each leave five. In simulation (phases of ten slices that differ by 5 %, slices by 10 %, correlated by 0.5) a ratio
-of 1.2 is found in about 60 % of runs with two phases of each side, 80 % with three, 90 % and more with four. Drift that
-swings in step with the variants cannot be told from an effect by any scheme.
+of 1.2 is detected in about 60 % of runs with two phases of each side, 80 % with three, 90 % and more with four. Drift
+that swings in step with the variants cannot be separated from an effect by any scheme.
 
 In the open model both sides are offered the same rate, so their throughput is the same as long as they keep up and
 says little. There the p99 of response times (from when an operation was due) decides: one figure, chosen beforehand, so
@@ -33,9 +33,9 @@ from loadgen.measure.slices import SLICES_AT_LEAST
 from loadgen.results.bootstrap import Floats, PhaseNoise, SlicedPhase, spread
 
 DROPPED_AT_MOST = 0.01
-"""Share of dropped arrivals above which the p99 of all arrivals does not exist."""
+"""Share of dropped arrivals above which the p99 of all arrivals is undefined."""
 PHASES_AT_LEAST = 2
-"""Of each side: one alone cannot tell an effect from drift."""
+"""Per side: with one phase, an effect cannot be separated from drift."""
 REPLICATES = 2_000
 
 
@@ -63,7 +63,7 @@ class Ratio:
     low: float
     high: float
     baseline_value: float = math.nan
-    """What it is the ratio of, here and in `variant_value`: operations per second, or seconds."""
+    """Denominator of the ratio, in operations per second or seconds; `variant_value` is the numerator."""
     variant_value: float = math.nan
 
 
@@ -85,10 +85,10 @@ class Comparison:
     p50: Ratio | None
     p99: Ratio | None
     share_ahead: float
-    """Share of the replicates in which the variant is ahead in what decides; nan without a ratio."""
+    """Share of the replicates in which the variant is ahead in the deciding figure; nan without a ratio."""
     verdict: Verdict
     reasons: tuple[str, ...]
-    """Why it is invalid, or what decided it beside the figures."""
+    """Why it is invalid, or what decided it besides the figures."""
     p99_share: float = math.nan
     """Share of the replicates in which the variant has the lower p99; nan without a ratio."""
 
@@ -124,9 +124,9 @@ def compare_phases(
 ) -> Comparison:
     """Compare two variants by the phases of one level and one operation, given in the order in which they ran.
 
-    Phases of other variants among them only tell when these two ran. `reasons` are what the caller knows against the
-    comparison (saturated, other recall, data or connections); with any of them the ratios are there and the verdict is
-    invalid. Raises ValueError for a slice that has no length.
+    Phases of other variants only mark when these two ran. `reasons` are the caller's objections to the comparison
+    (saturation; different recall, data or connections); with any of them the ratios are computed, but the verdict is
+    invalid. Raises ValueError for a slice without a length.
     """
     own = [(number, phase) for number, phase in enumerate(phases) if phase.variant in pair]
     compared = [phase for _, phase in own]
@@ -155,7 +155,7 @@ def judge(throughput: Ratio | None, reasons: Sequence[str] = ()) -> Verdict:
 
 
 def judge_arrivals(found: Comparison, dropped: Mapping[str, float], caveats: Sequence[str]) -> Comparison:
-    """The same comparison, judged as one of arrivals: by p99, unless arrivals were dropped.
+    """The same comparison, judged for the open model: by p99, unless arrivals were dropped.
 
     `dropped` is the share of its arrivals that each side dropped, 0 to 1. `caveats` say why a p99 is too low; they do
     not save a side that loses by what it dropped.
@@ -202,10 +202,10 @@ def _find_reasons(phases: Sequence[SlicedPhase], pair: Pair) -> list[str]:
 
 
 def _line(numbers: Sequence[int], is_variant: Sequence[bool]) -> Floats:
-    """The terms of the line through the phases with these numbers, the variant last: (phases, terms)."""
+    """Design matrix of the line through the phases with these numbers, the variant last: (phases, terms)."""
     time = np.array(numbers) - np.mean(numbers)
     line = np.column_stack([np.ones(len(time)), time, is_variant])
-    # Three phases or fewer leave nothing to measure the drift by.
+    # Three phases or fewer leave no degree of freedom for the drift.
     return line if len(time) > line.shape[1] else line[:, [0, 2]]
 
 

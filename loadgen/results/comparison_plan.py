@@ -16,9 +16,9 @@ class ComparisonPlan:
     """In the order of a round."""
     baseline: str
     answers: Mapping[str, object] = field(default_factory=dict)
-    """Of each variant, what decides the rows that it finds: where it is equal, answers, recall and data have to be."""
+    """Per variant, the settings that decide which rows it finds; where equal, answers, recall and data must match."""
     connections: Mapping[str, int] = field(default_factory=dict)
-    """Connections of each variant in one process; 1 where nothing else is said."""
+    """Connections of each variant per process; default: 1."""
 
     @property
     def pairs(self) -> list[Pair]:
@@ -26,7 +26,7 @@ class ComparisonPlan:
         return [Pair(self.baseline, name) for name in self.variants if name != self.baseline]
 
     def is_alike(self, pair: Pair) -> bool:
-        """Whether both have to find the same rows."""
+        """Whether both must find the same rows."""
         return self.answers.get(pair.baseline) == self.answers.get(pair.variant)
 
 

@@ -14,18 +14,18 @@ CERTAINTY = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure or a ratio, and the interval that holds the true one with the certainty that was asked for."""
+    """A figure or a ratio, with its interval at the requested confidence."""
 
     estimate: float
     low: float
     high: float
     old: float | None = None
-    """What a ratio is of, here and in `new`: operations per second, or seconds; None where it is a figure."""
+    """Denominator of a ratio, in operations per second or seconds; `new` is the numerator. None for a figure."""
     new: float | None = None
 
     @property
     def excludes_one(self) -> bool:
-        """True where a ratio is surely not 1."""
+        """True if the interval of the ratio excludes 1."""
         return self.low > 1 or self.high < 1
 
 
@@ -39,7 +39,7 @@ class Estimates:
 
 
 def estimate(phases: Sequence[SlicedPhase], rng: np.random.Generator, replicates: int = REPLICATES) -> Estimates | None:
-    """The figures of phases of one kind, 95 %; None where there is none or one answered nothing."""
+    """The figures of phases of one kind, with 95 % intervals; None without phases, or if one answered nothing."""
     if not phases or not all(phase.operations for phase in phases):
         return None
     return _fit(phases, np.ones((len(phases), 1)), rng, CERTAINTY, replicates)
@@ -52,9 +52,9 @@ def compare_series(
     certainty: float = CERTAINTY,
     replicates: int = REPLICATES,
 ) -> Estimates | None:
-    """Ratios of new to old, measured in two runs; None where one of them has no phase, or one that answered nothing.
+    """Ratios of new to old, measured in two runs; None if either has no phase, or one that answered nothing.
 
-    What differs between two runs but not between the phases of one (another hour, another neighbour) is in no interval.
+    The intervals omit what varies between runs but not within one, such as time of day or other load on the machine.
     """
     phases = [*old, *new]
     if not old or not new or not all(phase.operations for phase in phases):

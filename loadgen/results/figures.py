@@ -1,4 +1,4 @@
-"""Figures that several views show, each computed and written in one place: throughput and load level."""
+"""Figures that several views share, each computed in one place: throughput and load level."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class LoadLevel:
 
     @property
     def short(self) -> str:
-        """Such as `8` or `100/s`, for a column that says what it is."""
+        """Such as `8` or `100/s`, for a column whose head names the unit."""
         return f"{self.value:g}/s" if self.is_open else f"{self.value:,.0f}"
 
     def __str__(self) -> str:

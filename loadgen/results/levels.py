@@ -1,4 +1,4 @@
-"""The load levels of a run: all rounds of one operation at one of them, and how the variants compare there."""
+"""The load levels of a run: all rounds of one operation at a level, and how the variants compare there."""
 
 import zlib
 from collections import Counter
@@ -19,11 +19,11 @@ from loadgen.results.series import Series
 from loadgen.text.listing import count_of, name_phases
 
 UNFINISHED_AT_MOST = 0.01
-"""Share of its operations that a phase may leave behind beyond its p99 without that p99 being in doubt."""
+"""Share of operations that may be unfinished, after waiting longer than the p99, without putting it in doubt."""
 
 NO_OBJECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({})
 REASONS_OF_A_KIND = 5
-"""Phases that a comparison names with the same reason; there may be thousands."""
+"""Phases that a comparison names per reason; there may be thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,17 @@ class LevelResult:
     results: tuple[PhaseResult, ...]
     comparison_plan: ComparisonPlan
     comparisons: Mapping[str, Comparison]
-    """By the name of the variant that is compared with the baseline; those that did not run here are left out."""
+    """By variant; variants that did not run at this level are omitted."""
     _series: dict[str, Series | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def variants(self) -> list[str]:
-        """Those that did anything here, in the order of a round."""
+        """The variants with operations at this level, in the order of a round."""
         named = dict.fromkeys([*self.comparison_plan.variants, *(result.phase.variant for result in self.results)])
         return [name for name in named if self.series(name) is not None]
 
     def series(self, variant: str) -> Series | None:
-        """What a variant did in all rounds; None where it did nothing. Made once, as a level does not change."""
+        """All rounds of a variant; None if it did nothing. Cached, as a level does not change."""
         if variant not in self._series:
             self._series[variant] = self._make_series(variant)
         return self._series[variant]
@@ -56,7 +56,7 @@ class LevelResult:
         return Series(self.operation, self.level, variant, phases, parts) if any(parts) else None
 
     def shown_throughput(self, variant: str) -> float:
-        """The operations per second that the ratios are of; without a ratio those of all rounds together."""
+        """The operations per second that the ratios divide; without a ratio, those of all rounds together."""
         series = self.series(variant)
         for one in self.comparisons.values():
             if one.throughput is not None and variant in one.pair:
@@ -70,7 +70,7 @@ class LevelResult:
 
 
 class LevelResults:
-    """The levels of a run so far. A level is compared anew only where it has another result than before."""
+    """The levels of a run so far. A level is compared again only if its results changed."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class LevelResults:
         objections: Mapping[str, Sequence[str]] = NO_OBJECTIONS,
         most_empty: float = EMPTY_AT_MOST,
     ) -> None:
-        """`seed` is what the bootstrap draws from; `objections` are known against every comparison of a variant.
+        """`seed` seeds the bootstrap; `objections` apply to every comparison of a variant.
 
         `most_empty` is the share of answers that may contain no row.
         """
@@ -135,18 +135,18 @@ class LevelResults:
 
 
 def _find_troubles(results: Sequence[PhaseResult]) -> list[str]:
-    """What went wrong with the load of these phases, so that their figures do not count."""
+    """Faults in the load of these phases that invalidate their figures."""
     limits = [f"phase {r.number}: {limit}" for r in results if not r.was_refused for limit in r.limits]
     gaps = [f"phase {r.number}: {gap}" for r in results for gap in r.gaps]
     gone = [f"phase {r.number} lost {count_of(r.record.users_gone, 'user')}" for r in results if r.record.users_gone]
     lacking = [(r.number, r.record.workers_lost) for r in results if r.record.workers_lost]
     lost = [f"phase {number} lost {count_of(workers, 'worker')}" for number, workers in lacking]
-    broken = [f"phase {r.number} was broken off" for r in results if r.was_broken_off]
+    broken = [f"phase {r.number} was aborted" for r in results if r.was_broken_off]
     return [reason for some in (limits, gaps, gone, lost, broken) for reason in _first_of(some)]
 
 
 def draws_of(name: str, seed: int) -> np.random.Generator:
-    """The random numbers of one level: they do not depend on how often others were compared before."""
+    """The random generator of one level, independent of how often other levels were compared."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
@@ -161,12 +161,12 @@ def find_levels(
     objections: Mapping[str, Sequence[str]] = NO_OBJECTIONS,
     most_empty: float = EMPTY_AT_MOST,
 ) -> list[LevelResult]:
-    """All levels at once, as `LevelResults` has them."""
+    """All levels, computed in one call."""
     return LevelResults(seed, comparison_plan, objections, most_empty).take(results)
 
 
 def _find_unanswered(results: Sequence[PhaseResult], operation: str) -> list[str]:
-    """Phases in which the operation was not answered once, and those in which most that was sent was refused."""
+    """Phases in which the operation was never answered, and those in which most operations were refused."""
     silent: list[PhaseResult] = []
     found: list[str] = []
     for result in results:
@@ -198,21 +198,21 @@ def _show_failures(outcomes: Mapping[Outcome, int]) -> str:
 
 
 def _first_of(reasons: list[str]) -> list[str]:
-    """The first of many that are alike, and how many more there are."""
+    """The first reasons, and the number omitted."""
     left_out = len(reasons) - REASONS_OF_A_KIND
     return reasons if left_out <= 0 else [*reasons[:-left_out], f"{left_out:,} more phases like these"]
 
 
 def _find_empty(results: Sequence[PhaseResult], operation: str, most: float, pair: Pair) -> list[str]:
-    """Sides whose searches found nothing too often: what is found fast because there is nothing is no speed."""
+    """Sides with too many empty answers: an empty answer is fast without being comparable."""
     found = []
     for side in pair:
         own = [result.operation(operation) for result in results if result.phase.variant == side]
         outcomes = _sum_up(part.outcomes for part in own if part is not None)
         if (share := share_empty(outcomes)) > most:
             empty, answers = outcomes[Outcome.EMPTY], count_answers(outcomes)
-            told = f"in {empty:,} of {answers:,} answers ({100 * share:.6g} %, --max-empty is {100 * most:.6g} %)"
-            found.append(f"{side} found nothing {told}: look at filters and queries")
+            told = f"{empty:,} of {answers:,} answers ({100 * share:.6g} %, --max-empty is {100 * most:.6g} %)"
+            found.append(f"{side} returned nothing in {told}: check filters and queries")
     return found
 
 
@@ -225,7 +225,7 @@ def _share_dropped(results: Sequence[PhaseResult], side: str) -> float:
 
 
 def _find_caveats(results: Sequence[PhaseResult], operation: str) -> list[str]:
-    """Phases that ended while so many operations waited that their p99 is too low: those that waited are not in it."""
+    """Phases that ended with so many operations waiting that their p99 is too low: it omits the waiting ones."""
     found: list[str] = []
     for result in results:
         part, left = result.operation(operation), result.unfinished.get(operation)
@@ -236,7 +236,7 @@ def _find_caveats(results: Sequence[PhaseResult], operation: str) -> list[str]:
 
 
 def _find_unlike(results: Sequence[PhaseResult], pair: Pair, comparison_plan: ComparisonPlan) -> list[str]:
-    """What was not the same on both sides and should have been: recall, data, connections."""
+    """What differs between the sides but should not: recall, data, connections."""
     sides = {side: [result for result in results if result.phase.variant == side] for side in pair}
     found = []
     if comparison_plan.is_alike(pair):
@@ -249,7 +249,7 @@ def _find_unlike(results: Sequence[PhaseResult], pair: Pair, comparison_plan: Co
         result.connections / comparison_plan.connections.get(side, 1)
         for side, of_side in sides.items()
         for result in of_side
-        if result.connections  # 0: broken off before anybody asked
+        if result.connections  # 0: aborted before anybody asked
     }
     if len(processes) > 1:
         found.append("connections differ: " + ", ".join(f"{side} {_told(sides[side], 'connections')}" for side in pair))

@@ -1,4 +1,4 @@
-"""The result of one phase: finalised once from what was counted, and read by everything that comes after.
+"""The result of one phase: finalised once from its counts, then read by everything downstream.
 
 Record, table, verdict, page and requirements read it; none of them computes a throughput of its own.
 """
@@ -22,7 +22,7 @@ from loadgen.results.figures import throughput
 from loadgen.results.record import Durations, Generator, OperationRecord, PhaseRecord, Slice, TaskErrorRecord
 
 ROUNDING = 1e-6
-"""Seconds: a window from 16,384.0 to 16,386.1 is a little shorter than 2.1."""
+"""Seconds of tolerance: with float rounding, a window from 16,384.0 to 16,386.1 is slightly shorter than 2.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +36,26 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class PhaseResult:
-    """One phase, finalised: its record, and what a comparison has to know beside it."""
+    """One phase, finalised: its record, and what else a comparison needs."""
 
     phase: Phase
     record: PhaseRecord
     limits: tuple[str, ...]
-    """Why the load generator was at its limit, each with what to do.
+    """Why the load generator was at its limit, each with a hint.
 
-    A request that is refused immediately costs CPU and is followed by the next: where most were, it was no limit.
+    A request that is refused immediately costs CPU and is followed by the next: if most were, CPU was no limit.
     """
     gaps: tuple[str, ...]
-    """What is not known about the load generator, and so cannot be ruled out."""
+    """What is unknown about the load generator, and so cannot be ruled out."""
     connections: int
-    """Open connections of its variant in all processes; 0 where nobody could be asked."""
+    """Open connections of its variant in all processes; 0 if no process answered."""
     data: tuple[str, ...]
     """Fingerprints of the data that these connections saw."""
     recalls: Recalls
     parts: Mapping[str, OperationRecord]
-    """What each operation did in the variant of the phase; a stray one of another variant is in the record alone."""
+    """Operations of the phase's own variant; strays of other variants are only in the record."""
     unfinished: Mapping[str, Unfinished]
-    """By operation; those with none are left out."""
+    """By operation; operations without any are omitted."""
 
     @property
     def number(self) -> int:
@@ -68,7 +68,7 @@ class PhaseResult:
         return self.record.seconds < self.phase.seconds - ROUNDING
 
     def operation(self, name: str) -> OperationRecord | None:
-        """What one operation did; None where none of it ended."""
+        """One operation; None if it never ended."""
         return self.parts.get(name)
 
     def sliced(self, operation: str) -> SlicedPhase:
@@ -84,7 +84,7 @@ class PhaseResult:
 
     @property
     def was_refused(self) -> bool:
-        """True where most operations failed immediately. A timeout was waited for, perhaps because of the generator."""
+        """True if most operations failed immediately. Timeouts do not count: the generator may have caused them."""
         return _was_refused(part.totals for part in self.record.operations)
 
 
@@ -95,13 +95,13 @@ def _was_refused(outcomes: Iterable[Mapping[Outcome, int]]) -> bool:
 
 
 class PhaseResults:
-    """The results of a run: each phase is finalised once, and again only where counts arrive late."""
+    """The results of a run: each phase is finalised once, and again only if counts arrive late."""
 
     def __init__(self) -> None:
         self._made: dict[int, tuple[tuple[object, ...], PhaseResult]] = {}
 
     def take(self, windows: Iterable[Window]) -> tuple[PhaseResult, ...]:
-        """The results of all windows that were measured, in the order of their phases."""
+        """The results of all measured windows, in the order of their phases."""
         measured = sorted((one for one in windows if one.seconds > 0), key=lambda one: one.phase.number)
         return tuple(self._of(window) for window in measured)
 
@@ -187,7 +187,7 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
 
 
 def record_errors(errors: TaskErrors) -> tuple[TaskErrorRecord, ...]:
-    """Exceptions of tasks as the record has them."""
+    """Task exceptions in the form of the record."""
     return tuple(
         TaskErrorRecord(variant=variant, error=kind.name, place=kind.place, count=number)
         for variant, kind, number in errors

@@ -1,4 +1,4 @@
-"""Whether the new run is worse than the old one, beyond a tolerance and beyond chance."""
+"""Verdicts on whether the new run is worse than the old one, beyond a tolerance and beyond chance."""
 
 import math
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from loadgen.results.record import PhaseRecord, RunRecord
 from loadgen.results.series import Series, find_series, most_empty
 
 REPLICATES, REPLICATES_AT_LEAST = 10_000, 2_000
-"""More than for one interval: the tails that hold for all together are thin."""
+"""More than for one interval: simultaneous intervals depend on thin tails."""
 PAIRS_IN_FULL = 100
-"""Series up to which each has all replicates."""
+"""Up to this number of series, each has all replicates."""
 CERTAIN_FAILURES = 2.58
-"""Standard errors by which the share of failures has to grow: 99 %."""
+"""Standard errors by which the share of failures must grow: 99 %."""
 RECALL_CERTAINTY = 0.99
 DEGREES_AT_MOST = 1_000
 SHARE = 0.01
-"""Share of failures, and of recall, that is a regression whatever the tolerance allows for speed."""
+"""Change in the share of failures, or in recall, that is a regression regardless of the tolerance for speed."""
 
 
 class Word(StrEnum):
-    """What is said of one figure."""
+    """Verdict on one figure."""
 
     REGRESSION = "regression"
     IMPROVEMENT = "improvement"
@@ -44,7 +44,7 @@ class Finding:
     """The new one."""
     figure: str
     old: float | None
-    """With a ratio, as `new`, the figure that it is of; else that of all phases together."""
+    """With a ratio, the figure that it divides, as in `new`; else that of all phases together."""
     new: float | None
     ratio: Interval | None
     word: Word
@@ -55,9 +55,9 @@ class Finding:
 def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[Finding]:
     """Every figure of every series that both have; `tolerance` is a share, such as 0.05.
 
-    The intervals hold *all together* with 95 % (Bonferroni: Dunn 1961): else one of twenty figures would be a false
-    alarm. A regression is a change for the worse that is certain in this sense and whose estimate is beyond the
-    tolerance. The two runs were not interleaved: what changed between them for other reasons is in no interval.
+    The intervals are *simultaneous* 95 % intervals (Bonferroni: Dunn 1961); otherwise one of twenty figures would be a
+    false alarm. A regression is a change for the worse whose interval excludes 1 and whose estimate is beyond the
+    tolerance. The two runs were not interleaved: no interval covers what else changed between them.
     """
     before = {_key(series): series for series in find_series(old)}
     pairs = [(before[_key(series)], series) for series in find_series(new) if _key(series) in before]
@@ -79,7 +79,7 @@ def _key(series: Series) -> tuple[object, ...]:
 
 
 def _figures(series: Series) -> tuple[str, ...]:
-    """At a rate of arrivals the throughput is what was asked for and says nothing."""
+    """At a rate of arrivals, throughput is the requested rate and carries no information."""
     return ("p50", "p99") if series.level.is_open else ("throughput", "p50", "p99")
 
 
@@ -123,11 +123,11 @@ def _unsound(name: str, series: Series, most: float) -> list[str]:
     if any(phase.generator.saturated for phase in phases):
         found.append(f"in {name} the load generator was the limit")
     if any(phase.generator.is_unwatched for phase in phases):
-        found.append(f"in {name} the load generator was not watched")
+        found.append(f"in {name} the load generator was not monitored")
     if any(phase.workers_lost for phase in phases):
         found.append(f"{name} lost workers")
     if any(phase.seconds < _planned(phase) * 0.99 for phase in phases):
-        found.append(f"a phase of {name} was broken off")
+        found.append(f"a phase of {name} was aborted")
     return found
 
 
@@ -153,7 +153,7 @@ def _answers(old: Series, new: Series, tolerance: float) -> list[Finding]:
 
 
 def _chance_of_recall(old: Series, new: Series) -> float:
-    """How far two recalls may be apart by chance alone (99 %): each round has checked other queries.
+    """How far two recalls may differ by chance alone (99 %): each round checks different queries.
 
     Student's t on the scatter of the rounds about the mean of their own run.
     """
@@ -166,10 +166,10 @@ def _chance_of_recall(old: Series, new: Series) -> float:
 
 
 def t_quantile(certainty: float, degrees: int) -> float:
-    """The t that a Student's t of so many degrees (1 at least) exceeds in size with probability 1 - `certainty`.
+    """The two-sided critical value of Student's t with `degrees` (at least 1) at confidence `certainty`.
 
-    By bisection of its exact finite series (Abramowitz & Stegun 1964, 26.7.3 and 26.7.4). SciPy's `t.ppf` is the same
-    number, for 35 MB more to install. More than 1,000 degrees count as 1,000, which is 0.2 % off.
+    By bisection of its exact finite series (Abramowitz & Stegun 1964, 26.7.3 and 26.7.4). SciPy's `t.ppf` gives the
+    same number, for 35 MB more to install. More than 1,000 degrees count as 1,000, which is 0.2 % off.
     """
     degrees = min(degrees, DEGREES_AT_MOST)
     low, high = 0.0, math.pi / 2

@@ -27,14 +27,14 @@ class Series:
     level: LoadLevel
     variant: str
     phases: tuple[PhaseRecord, ...]
-    """All of this variant at this level, also those in which the operation did not end once: their seconds count."""
+    """All phases of this variant at this level; those in which the operation never ended count with their time."""
     by_phase: tuple[OperationRecord | None, ...]
-    """What it did in each of the phases; None where it did not end."""
+    """The operation in each phase; None where it never ended."""
     _times: list[HdrHistogram] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def parts(self) -> list[OperationRecord]:
-        """What the operation did, in each of the phases in which it ended."""
+        """The operation in each phase in which it ended."""
         return [part for part in self.by_phase if part is not None]
 
     @property
@@ -72,7 +72,7 @@ class Series:
 
     @property
     def recall(self) -> float | None:
-        """Mean recall of the checked searches of all rounds; None where none was checked."""
+        """Mean recall of the checked searches of all rounds; None if none was checked."""
         return mean_recall(self.parts)
 
     def times(self) -> HdrHistogram:
@@ -94,7 +94,7 @@ class Series:
         return total
 
     def stage_times(self) -> dict[str, HdrHistogram]:
-        """Times of each stage in all rounds, in microseconds, by name; those of stages that were not reported are none.
+        """Times of each reported stage in all rounds, in microseconds, by name.
 
         Raises ValueError for a histogram that cannot be read.
         """
@@ -102,7 +102,7 @@ class Series:
         return {name: self._sum_up([part.stages[name] for part in self.parts if name in part.stages]) for name in names}
 
     def sliced(self) -> list[SlicedPhase]:
-        """The rounds that have slices, as the bootstrap takes them; one in which nothing ended has empty ones."""
+        """The rounds that have slices, as bootstrap input; a round in which nothing ended has empty ones."""
         lengths = next(([piece.seconds for piece in part.slices] for part in self.parts if part.slices), [])
         found = []
         for part in self.by_phase:
@@ -116,7 +116,7 @@ class Series:
 
 
 def most_empty(record: RunRecord) -> float:
-    """The share of answers that might hold no row in this run, 0 to 1; 1 % in a record from before it was asked for."""
+    """The tolerated share of empty answers in this run, 0 to 1; 1 % in records of earlier versions."""
     given = record.manifest.settings.get("max_empty")
     with contextlib.suppress(SettingsError):
         return parse_max_empty(str(given))
@@ -124,20 +124,20 @@ def most_empty(record: RunRecord) -> float:
 
 
 def mean_recall(parts: Iterable[OperationRecord]) -> float | None:
-    """Mean recall (0 to 1) of all their checked searches, each counted once; None where none was checked."""
+    """Mean recall (0 to 1) over all checked searches; None if none was checked."""
     known = [(part.recall, part.recall_checks) for part in parts if part.recall is not None]
     checks = sum(number for _, number in known)
     return math.fsum(recall * number for recall, number in known) / checks if checks else None
 
 
 def percentile(times: HdrHistogram, percent: float) -> float | None:
-    """Seconds that so many per cent took at most; None where there is none."""
+    """The given percentile in seconds; None without operations."""
     value = histograms.percentile(times, percent)
     return None if math.isnan(value) else value
 
 
 def find_series(record: RunRecord) -> list[Series]:
-    """All series of a record's phases, by operation, level and variant (in the order of a round); bursts are none."""
+    """All series of a record, by operation, level and variant (in the order of a round); bursts are excluded."""
     found: set[tuple[str, LoadLevel, str]] = set()
     phases: dict[tuple[LoadLevel, str], list[PhaseRecord]] = {}
     for phase in record.phases:

@@ -71,7 +71,7 @@ def test_arrivals_without_a_place_are_dropped_counted_and_told(milvus: EmbeddedS
     reasons = "; ".join(comparison["reasons"])
     assert "sync dropped" in reasons
     assert "async dropped" in reasons
-    assert "Arrivals found no place in time and were never sent: " in run.out
+    assert "Arrivals got no concurrency slot in time and were never sent: " in run.out
     assert "met: search any p99 < 60 s at 300/s" in run.out
     assert run.code == 0, "what was required is met"
 

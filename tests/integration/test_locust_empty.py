@@ -53,8 +53,10 @@ def test_a_comparison_of_searches_that_find_nothing_is_invalid(
     (path,) = (tmp_path / "runs").glob("[!.]*.json")
     (found,) = read_record(path).comparisons
     assert found.verdict == "invalid"
-    assert [reason.split(" found nothing in ")[0] for reason in found.reasons if "--max-empty" in reason] == [*guilty]
-    assert "search: there is no verdict at 2 users." in run.out
+    assert [reason.split(" returned nothing in ")[0] for reason in found.reasons if "--max-empty" in reason] == [
+        *guilty
+    ]
+    assert "search: no verdict at 2 users." in run.out
     assert "MISSED: at most 1 % empty answers: 100 % (" in run.out
 
 

@@ -67,7 +67,7 @@ def test_a_second_run_shares_what_it_only_searches_and_is_refused_otherwise(
     assert second.counted["async search"] > 0
     assert touched(milvus) == before
     assert manifest_of(tmp_path / "second")["shared_with"] == [holder.run]
-    assert f"The collection was searched by run {holder.run} as well" in second.out
+    assert f"The collection was also searched by run {holder.run}, which shared the server" in second.out
 
     told = f"--collection {name}: is in use by run {holder.run} on host {holder.host} (pid {holder.pid}) since "
     for flags, files in (

@@ -149,7 +149,7 @@ def test_users_who_hang_at_the_end_of_a_phase_are_told_beside_a_verdict_of_throu
     recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 1)
     recorder.keep(results_of(ledger), ledger, [level])
     said = explain(recorder.record).warnings[0]
-    assert said == f"The p99 of search at 30 users is too low: {told}. The verdict is of operations/s."
+    assert said == f"The p99 of search at 30 users is too low: {told}. The verdict is on operations/s."
 
 
 def test_a_few_under_way_at_the_end_are_no_reason() -> None:
@@ -205,8 +205,8 @@ def test_the_crossover_is_told_in_rates() -> None:
     recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 1)
     recorder.keep(results_of(ledger), ledger, find_levels(results_of(ledger), seed=1))
     said = explain(recorder.record).headlines[0]
-    assert said.startswith("search: async answers sooner from 100/s on: the p99 response time of async is 0.10 times")
-    assert said.endswith("; at 50/s there is no difference that this run could show.")
+    assert said.startswith("search: async is faster from 100/s on: the p99 response time of async is 0.10 times")
+    assert said.endswith("; no significant difference at 50/s.")
 
 
 def test_modes_follow_each_other_at_each_rate_without_users() -> None:

@@ -73,9 +73,12 @@ def test_what_is_no_share_is_a_fault_before_the_load(text: str) -> None:
 @pytest.mark.parametrize(
     ("empty", "reasons"),
     [
-        ({Mode.ASYNC: 300}, ["async found nothing in 600 of 600 answers (100 %"]),
-        ({Mode.SYNC: 2}, ["sync found nothing in 4 of 200 answers (2 %"]),
-        ({Mode.SYNC: 100, Mode.ASYNC: 4}, ["sync found nothing in 200 of 200", "async found nothing in 8 of 600"]),
+        ({Mode.ASYNC: 300}, ["async returned nothing in 600 of 600 answers (100 %"]),
+        ({Mode.SYNC: 2}, ["sync returned nothing in 4 of 200 answers (2 %"]),
+        (
+            {Mode.SYNC: 100, Mode.ASYNC: 4},
+            ["sync returned nothing in 200 of 200", "async returned nothing in 8 of 600"],
+        ),
         ({Mode.SYNC: 1, Mode.ASYNC: 3}, []),
         ({}, []),
     ],
@@ -91,7 +94,7 @@ def test_a_comparison_in_which_a_mode_found_nothing_too_often_is_invalid(
     assert (found.verdict is Verdict.INVALID) == bool(reasons)
     for told, wanted in zip(found.reasons, reasons, strict=True):
         assert told.startswith(wanted)
-        assert told.endswith("--max-empty is 1 %): look at filters and queries")
+        assert told.endswith("--max-empty is 1 %): check filters and queries")
     assert bool(judge_empty(recorded(ledger), 0.01)) == bool(reasons)
 
 
@@ -108,7 +111,7 @@ def test_a_run_of_one_mode_that_finds_nothing_fails_with_the_numbers() -> None:
     assert str(judgement) == (
         "MISSED: at most 1 % empty answers: 40 % (40 of 100 answers were empty) (search sync, 8 users)"
     )
-    told = "search operations found nothing: 40 of 100 answers with sync (40 %), though the data hold neighbours"
+    told = "search operations returned nothing: 40 of 100 answers with sync (40 %), although every query has neighbours"
     assert [line for line in explain(record).warnings if line.startswith(told)]
 
 
@@ -132,7 +135,7 @@ def test_bursts_that_find_nothing_are_not_compared_and_fail() -> None:
         row = next(line for line in out.getvalue().splitlines() if line.startswith("│ search"))
         assert [cell.strip() for cell in row.strip("│").split("│")][5:] == [quotient, "0", str(empty)]
         words = explain(record).lines()[0]
-        assert ("found nothing, and what finds nothing is soon over: no comparison" in words) == (quotient == "-")
+        assert ("were empty. Empty answers are fast, so there is no comparison" in words) == (quotient == "-")
         (cells,) = [
             line for line in to_markdown([summarize(record)]).splitlines() if line.startswith("| search | 100 |")
         ]

@@ -204,7 +204,7 @@ def test_a_file_that_asks_for_too_much_is_refused_in_one_line(
     for path, problem in (
         (Path("/dev/zero"), "is larger than 0 MiB"),
         (values, "has more than 50,000 values"),
-        (many, "has 101 names of operations in 101 places; at most 100 and 100,000 are read"),
+        (many, "has 101 operation names in 101 places; at most 100 and 100,000 are accepted"),
         (wrong, "it has 3,400 mistakes"),
     ):
         assert main([command, *[str(path)] * (2 if command == "compare" else 1)]) == 2

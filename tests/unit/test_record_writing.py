@@ -103,7 +103,7 @@ def test_a_file_in_the_place_of_the_folder_is_a_fault(
     assert fault is not None
     assert str(fault) == (
         f"--record {place / below}: is or lies below a file, not a folder. "
-        "Name a folder that you may write to, such as --record runs."
+        "Name a writable folder, such as --record runs."
     )
 
 
@@ -195,7 +195,7 @@ def test_missing_wrong_and_unknown_keys_are_told_with_their_places(tmp_path: Pat
     values["phases"][0]["seconds"] = "long"
     path.write_text(json.dumps(values))
     told = error_of(path)
-    assert told.startswith("is no whole run record: ")
+    assert told.startswith("is no complete run record: ")
     assert "run_id is missing" in told
     assert "phases[0].operations[0].recall is missing" in told
     assert "phases[0].seconds - Input should be a valid number" in told
@@ -289,7 +289,7 @@ def test_what_is_no_whole_record_of_schema_4_is_told_as_any_other(phases: object
     path, values = as_schema_4(tmp_path)
     path.write_text(json.dumps(values | {"phases": phases}))
     told = error_of(path)
-    assert told.startswith("is no whole run record: phases")
+    assert told.startswith("is no complete run record: phases")
 
 
 def test_a_key_that_schema_4_did_not_have_is_not_thrown_away(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_arrivals_have_rates(text: str, told: str) -> None:
         (
             "search async p99 < 5 ms",
             4,
-            "names no variant: 'async' is none of sync, any. Did you mean \"search sync p99 < 5 ms\"?",
+            "names an unknown variant: 'async' is none of sync, any. Did you mean \"search sync p99 < 5 ms\"?",
         ),
         ("search ratio > 1", 4, "is of one variant to another, and only sync runs. Run --mode compare, or --variants."),
         ("search p99 < 5 ms at 8/s", 4, "is at 8/s, and users who wait for their answer have no rate."),

@@ -40,5 +40,5 @@ def test_arrivals_dropped_within_phases_and_outside_are_added_up() -> None:
 
 
 def test_what_is_in_closed_quotes_is_not_blamed_where_the_comparison_is_missing() -> None:
-    with pytest.raises(SettingsError, match="has no comparison with <, <=, > or >="):
+    with pytest.raises(SettingsError, match="has no comparison: <, <=, > or >="):
         parse_requirement("search 'async' p99")

@@ -75,26 +75,30 @@ def test_a_requirement_may_name_a_concurrency_or_a_rate() -> None:
         ("p99 < 50 ms", "does not start with an operation", "search async p99 < 50 ms"),
         (
             "search big async p99 < 50 ms",
-            "names no variant: 'big' is none of sync, async, any",
+            "names an unknown variant: 'big' is none of sync, async, any",
             "search async p99 < 50 ms",
         ),
         ("search p98 < 50 ms", "'p98' is none of mean, p50, p90, p95, p99, p99.9, max, throughput", "async p99"),
         ("search fast recall > 0.5", "'fast' is none of sync, async, any", "search recall >= 0.95"),
         ("search asynk p99 < 50 ms", "'asynk' is none of sync, async, any", "search async p99 < 50 ms"),
         ("search service recall > 0.5", "'service' is none of sync, async, any", "search recall >= 0.95"),
-        ("search async service ratio > 1", "gives 'service' to ratio, which has no parts", "ratio > 1.2"),
+        ("search async service ratio > 1", "asks for 'service' of ratio, which has no parts", "ratio > 1.2"),
         ("search at 8 p99 < 5 ms at 8", "has 'at' twice", "search async p99 < 50 ms"),
         ("search p99 at < 5 ms", "has no users or rate after 'at'", "search async p99 < 50 ms"),
-        ("search 'async p99 < 5 ms", "has a quote without its end", "search async p99 < 50 ms"),
+        ("search 'async p99 < 5 ms", "has an unterminated quote", "search async p99 < 50 ms"),
         ("search p99 < 50", "has no unit for p99: use us, ms, s", "search async p99 < 50 ms"),
         ("search p99 < 50 min", "'min' is no unit for p99: use us, ms, s", "search async p99 < 50 ms"),
         ("search p99 < 50 %", "'%' is no unit for p99", "search async p99 < 50 ms"),
         ("search throughput > 5 ms", "'ms' is no unit for throughput: use /s, none", "throughput >= 200 /s"),
         ("search ratio > 20 %", "'%' is no unit for ratio: use none", "search at 32 ratio > 1.2"),
-        ("search p99 < -5 ms", "has no limit of 0 or more, with its unit: '-5 ms'", "search async p99 < 50 ms"),
-        ("search p99 < fast", "has no limit of 0 or more, with its unit: 'fast'", "search async p99 < 50 ms"),
-        ("search p99 < nan ms", "has no limit of 0 or more", "search async p99 < 50 ms"),
-        ("insert failures < 0.01", "has no whole count: '0.01'; a share needs a %", "insert failures < 1 %"),
+        ("search p99 < -5 ms", "has no valid limit (0 or more, with its unit): '-5 ms'", "search async p99 < 50 ms"),
+        ("search p99 < fast", "has no valid limit (0 or more, with its unit): 'fast'", "search async p99 < 50 ms"),
+        ("search p99 < nan ms", "has no valid limit (0 or more", "search async p99 < 50 ms"),
+        (
+            "insert failures < 0.01",
+            "needs a whole number of failures, not '0.01'; a share needs a %",
+            "insert failures < 1 %",
+        ),
         ("search recall > 95", "has a recall above 1", "search recall >= 0.95"),
         ("search p99 < 5 ms at", "has no users or rate after 'at': ''", "search async p99 < 50 ms"),
         ("search p99 < 5 ms at many", "has no users or rate after 'at': 'many'", "search async p99 < 50 ms"),
@@ -121,7 +125,7 @@ def test_all_requirements_that_cannot_be_read_are_told_at_once() -> None:
     assert [found.limit for found in parse_requirements(["search p99 < 5 ms", "search p50 < 1 s"])] == [0.005, 1.0]
 
 
-UNSHOWN = ", not shown: the interval reaches beyond the limit"
+UNSHOWN = ", not significant: the interval crosses the limit"
 BOTH = record(
     phase("sync", 8, operation(response=durations(p99=0.040), throughput=150.0, recall=0.97)),
     phase("async", 8, operation(response=durations(p99=0.050), throughput=250.0, recall=0.96)),
@@ -289,7 +293,7 @@ def test_exceptions_of_tasks_are_failures_of_the_whole_run(limit: str, met: bool
     )
     assert run.task_errors == 20
     [found] = judge(run, [], parse_max_failures(limit))
-    told = "1.33663 % (27 of 2,020, 20 of them exceptions of tasks)"
+    told = "1.33663 % (27 of 2,020, 20 of them task exceptions)"
     assert found == (f"at most {limit} failures", met, told, "the whole run")
 
 
@@ -325,7 +329,7 @@ def test_a_level_that_was_not_compared_misses_the_ratio() -> None:
 def test_trouble_in_the_deciding_phase_is_told_beside_its_value() -> None:
     troubled = record(phase("async", 8, saturated=True, workers_lost=2))
     [found] = judge(troubled, [parse_requirement("search p99 < 5 ms")])
-    assert found.where == "async, 8 users, 2 lost of its workers, generator saturated"
+    assert found.where == "async, 8 users, lost 2 workers, generator saturated"
     blind = record(phase("async", 8, generator={"watched_share": 0.3}))
     [found] = judge(blind, [parse_requirement("search async p99 < 50 ms")])
-    assert found.where == "async, 8 users, generator not watched"
+    assert found.where == "async, 8 users, generator not monitored"

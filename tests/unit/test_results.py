@@ -145,8 +145,8 @@ def test_phases_that_do_not_count_are_invalid_with_their_reason() -> None:
     limit = (sick, "the load generator was the limit")
     for other, reason in (
         limit,
-        (unseen, "the load generator was not watched"),
-        (short, "broken off"),
+        (unseen, "the load generator was not monitored"),
+        (short, "aborted"),
         (single, "1 of 2 phases"),
     ):
         found = find_regressions(run(), other, 0.05)
@@ -208,7 +208,7 @@ def test_a_variant_that_does_other_work_under_the_same_name_is_refused_unless_th
         kept = given.manifest.model_copy(update={"variants": (*given.manifest.variants, quick)})
         pair.append(given.model_copy(update={"manifest": kept}))
     old, new = pair
-    assert refused(old, new).startswith("quick top_k is 5 in OLD and 50 in NEW, so an operation is not the same work.")
+    assert refused(old, new).startswith("quick top_k is 5 in OLD and 50 in NEW, so operations do different work.")
     assert refused(old, new, "top_k") == ""
     assert [str(change) for change in find_changes(old, new)] == ["variant quick top_k: 5 -> 50"]
 
@@ -216,11 +216,11 @@ def test_a_variant_that_does_other_work_under_the_same_name_is_refused_unless_th
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        (record(phase("sync", 8, timed([9] * 5, name="insert"))), "OLD ran search, NEW insert: other operations"),
-        (record(phase("sync", 16, timed([9] * 5))), "no variant and load in common"),
-        (record(phase("sync", None, timed([9] * 5), model="poisson", rate=9.0)), "the model closed, NEW poisson"),
-        (record(phase("sync", 1, operation(), style="threads")), "NEW has no phases of a plan"),
-        (record(phase("async", 8, operation())), "NEW has no phases of a plan"),
+        (record(phase("sync", 8, timed([9] * 5, name="insert"))), "OLD ran search, NEW insert: a different mix"),
+        (record(phase("sync", 16, timed([9] * 5))), "no variant and load level in common"),
+        (record(phase("sync", None, timed([9] * 5), model="poisson", rate=9.0)), "the closed model, NEW poisson"),
+        (record(phase("sync", 1, operation(), style="threads")), "NEW has no planned phases"),
+        (record(phase("async", 8, operation())), "NEW has no planned phases"),
     ],
 )
 def test_runs_of_other_things_are_refused_with_the_reason(other: RunRecord, reason: str) -> None:

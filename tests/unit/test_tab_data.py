@@ -124,7 +124,7 @@ def test_a_phase_that_is_shorter_by_a_rounding_error_was_not_broken_off() -> Non
         ledger.open(Phase(number, mode, 8, seconds=2.1), start, start + 2.1)
         ledger([Sample(mode, "search", start, start, start + 0.1 * tenth, Outcome.OK, 10) for tenth in range(1, 20)])
     (level,) = find_levels(results_of(ledger), seed=1)
-    assert [reason for reason in level.comparisons["async"].reasons if "broken off" in reason] == []
+    assert [reason for reason in level.comparisons["async"].reasons if "aborted" in reason] == []
 
 
 def begun(ledger: Ledger, folder: Path, *objections: str) -> RunFinalizer:
@@ -157,5 +157,5 @@ def test_before_the_end_a_level_without_a_verdict_has_its_reason_in_the_words(tm
     ledger, _ = filled()
     ending = begun(ledger, tmp_path, "other data")
     _, words = ending.compare()
-    assert words[0] == "search: there is no verdict at 8 and 16 users."
+    assert words[0] == "search: no verdict at 8 and 16 users."
     assert "Warning: No verdict for search at 8 users: other data." in words

@@ -83,7 +83,7 @@ def test_arrivals_have_the_times_that_each_ratio_divides() -> None:
     wide = printed(counted(rate=50.0), StringIO())
     told = " ".join(wide.split())
     assert "Variants, arrivals on a schedule" in told
-    assert "Ratios: each variant to sync, below 1 the variant answers sooner" in told
+    assert "Ratios: each variant to sync, below 1 the variant is faster" in told
     for name, p50, ratio in ((FIELDS, "16.70", "0.67"), (LONG, "8.35", "0.33")):
         assert f"search at 50/s: p50 25.02 ms with sync and {p50} ms with {name}, ratio {ratio};" in told
 

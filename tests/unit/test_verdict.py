@@ -34,7 +34,7 @@ def test_async_wins_from_a_level_on() -> None:
     assert told(comparison(1, 1.0, **SAME), comparison(8, 1.02, **SAME), comparison(32, 1.4, **WINS), recall=0.97) == [
         (
             "search: async gives 1.40 times the throughput of sync from 32 users on (95 % interval 1.20 to "
-            "1.40, certain to 99.5 %); at 1 and 8 users there is no difference that this run could show."
+            "1.40, 99.5 % certain); no significant difference at 1 and 8 users."
         ),
         TAIL.format("32 users"),
         "Both found the same neighbours: recall 0.970 with sync and 0.970 with async.",
@@ -44,7 +44,7 @@ def test_async_wins_from_a_level_on() -> None:
 def test_async_wins_at_every_level() -> None:
     assert told(comparison(1, 1.2, **WINS), comparison(8, 1.4, **WINS))[0] == (
         "search: async gives 1.20 to 1.40 times the throughput of sync at every level measured, 1 and 8 "
-        "users (certain to 99.0 %)."
+        "users (99.0 % certain)."
     )
 
 
@@ -57,8 +57,8 @@ def test_async_wins_at_the_only_level() -> None:
 
 def test_sync_wins_and_its_ratio_is_of_sync_to_async() -> None:
     assert told(comparison(1, 0.75, **LOSES), comparison(8, 1.0, **SAME))[0] == (
-        "search: sync gives 1.33 times the throughput of async at 1 user (95 % interval 1.25 to 1.43); at 8"
-        " users there is no difference that this run could show."
+        "search: sync gives 1.33 times the throughput of async at 1 user (95 % interval 1.25 to 1.43); no"
+        " significant difference at 8 users."
     )
 
 
@@ -71,7 +71,7 @@ def test_async_that_wins_in_the_middle_only_has_no_crossing() -> None:
 
 def test_no_difference_tells_how_large_one_could_be() -> None:
     assert told(comparison(1, 1.0, **SAME), comparison(8, 1.0, **SAME))[0] == (
-        "search: no difference that this run could show at 1 and 8 users: async gives between 0.85 and 1.13"
+        "search: no significant difference at 1 and 8 users: async gives between 0.85 and 1.13"
         " times the throughput of sync."
     )
 
@@ -79,15 +79,15 @@ def test_no_difference_tells_how_large_one_could_be() -> None:
 def test_an_invalid_comparison_has_no_winner_and_tells_why() -> None:
     reason = "phase 2: the load generator used 97% of its core: add workers"
     assert told(comparison(8, 1.3, verdict="invalid", reasons=(reason,))) == [
-        "search: there is no verdict at 8 users.",
+        "search: no verdict at 8 users.",
         f"Warning: No verdict for search at 8 users: {reason}.",
     ]
 
 
 def test_an_invalid_level_does_not_hide_the_others() -> None:
     assert told(comparison(1, 1.3, **WINS), comparison(8, None, verdict="invalid", reasons=("why",)))[0] == (
-        "search: async gives 1.30 times the throughput of sync at 1 user (95 % interval 1.20 to 1.40); at 8"
-        " users there is no verdict."
+        "search: async gives 1.30 times the throughput of sync at 1 user (95 % interval 1.20 to 1.40); no"
+        " verdict at 8 users."
     )
 
 
@@ -110,7 +110,7 @@ def test_in_the_open_model_the_sooner_answer_wins() -> None:
     sooner = Ratio(estimate=0.8, low=0.7, high=0.9)
     assert arrivals(verdict="variant", p99=sooner) == [
         (
-            "search: async answers sooner at 100/s: the p99 response time of async is 0.80 times that of sync "
+            "search: async is faster at 100/s: the p99 response time of async is 0.80 times that of sync "
             "(95 % interval 0.70 to 0.90)."
         ),
         (
@@ -119,11 +119,11 @@ def test_in_the_open_model_the_sooner_answer_wins() -> None:
         ),
     ]
     assert arrivals(verdict="baseline", p99=Ratio(estimate=1.3, low=1.1, high=1.5))[0] == (
-        "search: sync answers sooner at 100/s: the p99 response time of async is 1.30 times that of sync "
+        "search: sync is faster at 100/s: the p99 response time of async is 1.30 times that of sync "
         "(95 % interval 1.10 to 1.50)."
     )
     assert arrivals(verdict="no difference")[0] == (
-        "search: no difference that this run could show at 100/s: the p99 response time of async is between"
+        "search: no significant difference at 100/s: the p99 response time of async is between"
         " 0.90 and 1.10 times that of sync."
     )
 
@@ -138,8 +138,8 @@ def test_in_the_open_model_a_mode_that_dropped_arrivals_loses_by_that() -> None:
 def test_runs_that_searched_the_same_collection_are_warned_of() -> None:
     alone = record(phase("sync", 8))
     for shared, told in (
-        (("run-1",), "The collection was searched by run run-1 as well"),
-        (("run-1", "run-2"), "The collection was searched by runs run-1 and run-2 as well"),
+        (("run-1",), "The collection was also searched by run run-1, which shared the server"),
+        (("run-1", "run-2"), "The collection was also searched by runs run-1 and run-2, which shared the server"),
     ):
         manifest = alone.manifest.model_copy(update={"shared_with": shared})
         warnings = explain(alone.model_copy(update={"manifest": manifest})).warnings
@@ -153,8 +153,8 @@ def test_dropped_arrivals_lost_workers_and_a_saturated_generator_are_warned_of()
         phase("async", None, model="constant", rate=50.0, workers_lost=1, saturated=True),
     )
     dropped, lost, saturated = explain(record(*phases)).warnings
-    assert dropped.startswith("Arrivals found no place in time and were never sent: 120 with sync.")
-    assert lost == "Workers were lost in phase 2: the load there was not the one that was asked for."
+    assert dropped.startswith("Arrivals got no concurrency slot in time and were never sent: 120 with sync.")
+    assert lost == "Workers were lost in phase 2: the load was lower than requested."
     assert saturated.startswith(
         "The load generator was at its limit in phase 2 (50 % of a core, event loop 1 ms late at p99, Locust's hub 2 ms"
     )
@@ -164,7 +164,7 @@ def test_a_generator_that_was_hardly_watched_is_warned_of_and_one_of_which_it_is
     shares = (0.49, 0.5, None, 0.0)
     phases = (phase("sync", 8, generator={"watched_share": share}) for share in shares)
     [warning] = explain(record(*phases)).warnings
-    assert warning.startswith("CPU and lags of the load generator were not seen for most of phases 1 and 4: whether it")
+    assert warning.startswith("The load generator's CPU and lags were not sampled for most of phases 1 and 4: it may")
 
 
 def task_error(count: int, error: str = "TypeError", place: str = "search.py:8") -> TaskErrorRecord:
@@ -173,12 +173,12 @@ def task_error(count: int, error: str = "TypeError", place: str = "search.py:8")
 
 def test_exceptions_of_tasks_are_warned_of_with_their_most_frequent_kind_and_their_phases() -> None:
     one = explain(record(phase("sync", 8, task_errors=(task_error(1),)))).warnings
-    assert one[0].startswith("Tasks raised 1 exception, TypeError at search.py:8 in phase 1: what they had yet to do")
+    assert one[0].startswith("Tasks raised 1 exception, TypeError at search.py:8 in phase 1: the rest of these tasks")
     phases = [phase("sync", 8, task_errors=(task_error(700), task_error(2, "KeyError"))) for _ in range(2)]
     given = record(phases[0], phase("async", 8), phases[1], task_errors_outside=(task_error(40, "other", ""),))
     [told] = [warning for warning in explain(given).warnings if warning.startswith("Tasks")]
     assert told.startswith(
-        "Tasks raised 1,444 exceptions, mostly TypeError at search.py:8 (1,400) in phases 1 and 3 and outside of the "
+        "Tasks raised 1,444 exceptions, mostly TypeError at search.py:8 (1,400) in phases 1 and 3 and outside the "
         "phases (40): "
     )
 
@@ -191,14 +191,14 @@ def test_late_beats_that_are_too_few_for_a_limit_are_warned_of_with_their_phases
     often = {"loop_late_beats": 9, "loop_lag_max_seconds": 0.21, "loop_lag_p99_seconds": 0.2, "saturated": True}
     states = (once, twice | arrivals, once | twice, rare)
     loop, hub, pace = explain(record(*(phase("async", 8, generator=state) for state in states))).warnings
-    held = "which is no limit of the generator, but the p99 there may hold it."
+    held = "which does not limit the generator, but may be part of the p99."
     assert (
         loop
-        == f"The event loop was late in phase 2 (2 beats, up to 210 ms) and phase 3 (2 beats, up to 210 ms), {held}"
+        == f"The event loop was late in phase 2 (2 times, up to 210 ms) and phase 3 (2 times, up to 210 ms), {held}"
     )
     assert hub == (
-        "Locust's hub was late in phase 1 (1 beat, up to 129 ms) and phase 3 (1 beat, up to 129 ms), "
-        "which is no limit of the generator: no measured time passes over the hub."
+        "Locust's hub was late in phase 1 (1 time, up to 129 ms) and phase 3 (1 time, up to 129 ms), "
+        "which does not limit the generator: no measured time depends on the hub."
     )
     assert pace == f"Arrivals were started late in phase 2 (2 arrivals, up to 300 ms), {held}"
     (told,) = explain(record(phase("async", 8, generator=often))).warnings
@@ -213,7 +213,7 @@ def test_a_stall_at_the_end_of_a_phase_is_warned_of_and_a_usual_end_is_not() -> 
     (told,) = explain(record(usual, stalled)).warnings
     assert told == (
         "When phase 2 ended, 8 operations waited or were in flight, one for 2,500 ms. The longest that ended "
-        "took 10 ms: the stall is in no figure."
+        "took 10 ms: no figure shows the stall."
     )
 
 
@@ -221,15 +221,15 @@ def test_failures_outside_of_the_phases_are_warned_of() -> None:
     outside = Outside(variant=Mode.SYNC, operation="search", outcomes={Outcome.OK: 80, Outcome.THROTTLED: 20})
     (told,) = explain(record(phase("sync"), phase("async"), outside=(outside,))).warnings
     assert told == (
-        "Outside of the phases (warm-up, and after their ends) 20 of 100 operations failed, "
-        "counting those that the end of the run cut off."
+        "Outside the phases (in warm-ups, or after a phase ended) 20 of 100 operations failed, "
+        "including those that the end of the run cut off."
     )
 
 
 def test_a_phase_in_which_no_operation_ended_is_warned_of() -> None:
     hung = phase("async", 8).model_copy(update={"operations": ()})
     assert explain(record(phase("sync", 8), hung, hung)).warnings == (
-        "No operation ended in phases 2 and 3: what hung there lowers operations/s and is in no other figure.",
+        "No operation ended in phases 2 and 3: stalled operations lower the throughput but appear in no percentile.",
     )
 
 
@@ -244,7 +244,7 @@ def test_different_recall_is_told() -> None:
     phases = (phase("sync", 8, operation(recall=0.97)), phase("async", 8, operation(recall=0.9)))
     reasons = ("recall differs: sync 0.970, async 0.900",)
     assert explain(record(*phases, comparisons=(comparison(8, verdict="invalid", reasons=reasons),))).findings[-1] == (
-        "They did not find the same neighbours (recall 0.970 with sync and 0.900 with async), so their "
+        "The variants did not find the same neighbours (recall 0.970 with sync and 0.900 with async), so their "
         "speed cannot be compared."
     )
 
@@ -252,7 +252,7 @@ def test_different_recall_is_told() -> None:
 def test_recall_that_differs_by_chance_takes_nothing_back_of_a_verdict() -> None:
     phases = (phase("sync", 8, operation(recall=0.97)), phase("async", 8, operation(recall=0.95)))
     assert explain(record(*phases, comparisons=(comparison(8),))).findings[-1] == (
-        "Recall of search: 0.970 with sync and 0.950 with async, which may be chance: other queries were checked."
+        "Recall of search: 0.970 with sync and 0.950 with async: may be chance, as different queries were checked."
     )
 
 
@@ -261,13 +261,13 @@ def test_bursts_name_the_fair_neighbours() -> None:
     assert explain(record(*phases)).headlines == (
         (
             "100 search operations: 2 s on threads, 1 s with async gather and 30 s one after another. "
-            "Async gather is 2.00 times as fast here, measured once, without interval."
+            "Async gather is 2.00 times as fast here (one measurement, no interval)."
         ),
     )
     refused = operation(outcomes={Outcome.OK: 5, Outcome.THROTTLED: 95})
     failing = [phase(mode, 1, refused if style == "async" else operation(), style=style) for mode, style, _ in BURST]
     (told,) = explain(record(*failing)).headlines
-    assert told.endswith(" 95 failed, and what fails fast is soon over: no comparison.")
+    assert told.endswith(" 95 failed. Failures may be fast, so there is no comparison.")
     assert "as fast" not in told
     alone = explain(record(*phases[:1]))
     assert alone.headlines == ("100 search operations: 30 s one after another.",)
@@ -282,7 +282,7 @@ def test_a_p99_in_doubt_is_warned_of_beside_a_valid_verdict_of_users_who_wait() 
     hung = "when phase 4 ended, 30 operations had waited longer than its p99, up to 3.00 s"
     found = [comparison(8, operation=name, reasons=(hung,)) for name in ("insert", "search")]
     (warning,) = explain(record(comparisons=(*found, comparison(32)))).warnings
-    assert warning == f"The p99 of insert and search at 8 users is too low: {hung}. The verdict is of operations/s."
+    assert warning == f"The p99 of insert and search at 8 users is too low: {hung}. The verdict is on operations/s."
     dropped = comparison(None, rate=100.0, reasons=("sync dropped 2.91% of its arrivals",))
     assert not explain(record(comparisons=(dropped,))).warnings, "the verdict says it"
 

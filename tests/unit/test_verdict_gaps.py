@@ -31,7 +31,7 @@ def test_a_burst_that_is_faster_on_threads_says_how_many_times() -> None:
     assert explain(record(*phases)).headlines == (
         (
             "100 search operations: 1 s on threads and 3 s with async gather. "
-            "Threads are 3.00 times as fast here, measured once, without interval."
+            "Threads are 3.00 times as fast here (one measurement, no interval)."
         ),
     )
 
@@ -40,6 +40,6 @@ def test_of_an_existing_collection_the_recall_is_said_to_be_unknown() -> None:
     made = record(phase("sync", 8, timed([100] * 5)))
     settings = made.manifest.settings | {"collection": "papers"}
     existing = made.manifest.model_copy(update={"dataset": "existing", "settings": settings})
-    text = "Recall was not measured: the exact neighbours in papers, an existing collection, are not known."
+    text = "Recall was not measured: the exact neighbours in papers, an existing collection, are unknown."
     assert text in explain(made.model_copy(update={"manifest": existing})).findings
     assert not any("not known" in line for line in explain(made).lines())

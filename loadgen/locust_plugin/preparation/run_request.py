@@ -132,7 +132,7 @@ class RunRequest:
         """
         activity = self._activity()
         if not activity:
-            self.roll_back()  # a start that was broken off before it came to anything
+            self.roll_back()  # a start that was aborted before it came to anything
         read = read_form(form, vars(self._environment.parsed_options), custom)
         asked, settings = self._parse(read.asked, read.faults)
         if activity:

@@ -1,4 +1,4 @@
-"""What is kept of a run: one JSON file, its schema, and how it is written and read."""
+"""The run record: one JSON file, its schema, and how it is written and read."""
 
 from loadgen.results.record.json_schema import schema
 from loadgen.results.record.manifest import (

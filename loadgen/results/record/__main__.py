@@ -1,4 +1,4 @@
-"""`python -m loadgen.results.record` writes schema.json anew after a change of the model."""
+"""`python -m loadgen.results.record` regenerates schema.json after a change of the model."""
 
 from pathlib import Path
 

@@ -13,5 +13,5 @@ def schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """What is in schema.json: `python -m loadgen.results.record` writes it."""
+    """The text of schema.json, which `python -m loadgen.results.record` writes."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""What stands in a manifest about the machine, the packages and the command; nothing secret gets through here."""
+"""The manifest's entries on the machine, the packages and the command, with secrets removed."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ from loadgen.settings.model import Settings
 
 MASK = "***"
 SECRET_FLAGS = frozenset(f"--{name.replace('_', '-')}" for name in find_secrets(Settings))
-"""Flags whose values are masked; the program takes no abbreviations of them."""
+"""Flags whose values are masked; abbreviations of them are not accepted."""
 FLAG = re.compile(r"--[a-z][a-z-]*=|-H")
 CPUINFO = Path("/proc/cpuinfo")
 CPU_LINE = re.compile(r"^(?:model name|Model|Hardware|cpu model)\s*:\s*(\S.*?)\s*$", re.MULTILINE)
@@ -25,13 +25,13 @@ CPU_LINE = re.compile(r"^(?:model name|Model|Hardware|cpu model)\s*:\s*(\S.*?)\s
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where the load came from: values for the manifest's keys of the same names."""
+    """Where the load came from: values of the manifest keys of the same names."""
 
     cpu_model: str
     cpu_count: int
     """Cores that this process may use."""
     memory_bytes: int | None
-    """Physical memory; None where the system does not tell."""
+    """Physical memory; None if the system does not report it."""
     python: str
 
 
@@ -52,7 +52,7 @@ def _cpu_model(cpuinfo: Path) -> str:
 def _cpu_count() -> int:
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows have no such call
+    except AttributeError:  # not available on macOS and Windows
         return os.cpu_count() or 1
 
 
@@ -65,7 +65,7 @@ def _memory_bytes() -> int | None:
 
 
 def package_versions(names: Iterable[str]) -> dict[str, str]:
-    """Version of each of these distributions, in their order; those that are not installed are left out."""
+    """Version of each installed distribution, in the order given."""
     found: dict[str, str] = {}
     for name in names:
         try:
@@ -76,7 +76,7 @@ def package_versions(names: Iterable[str]) -> dict[str, str]:
 
 
 def settings_without_secrets(settings: BaseModel) -> dict[str, JsonValue]:
-    """Plain values of all settings; secret ones are left out, a password in an address is masked."""
+    """Plain values of all settings; secret ones are omitted, a password in an address is masked."""
     values: dict[str, JsonValue] = settings.model_dump(mode="json", exclude=set(find_secrets(type(settings))))
     return {
         name: without_secret(value) if isinstance(value, str) and "://" in value else value
@@ -85,9 +85,9 @@ def settings_without_secrets(settings: BaseModel) -> dict[str, JsonValue]:
 
 
 def mask_command_line(arguments: Sequence[str], secret: Collection[str] = ()) -> str:
-    """The command as one line for a shell; secrets, and all that could be a password before an @, are masked.
+    """The command as one shell line; secrets, and anything before an @ that may be a password, are masked.
 
-    `secret` are the flags of a locustfile's own secrets, which Locust takes abbreviated, too.
+    `secret` are the secret flags of a locustfile, which Locust also accepts abbreviated.
     """
     shown: list[str] = []
     is_value = False
@@ -108,14 +108,14 @@ def mask_command_line(arguments: Sequence[str], secret: Collection[str] = ()) ->
 
 
 def _hides(flag: str, secret: Collection[str]) -> bool:
-    """Whether the value of this flag is secret; of a locustfile's own it may be the beginning."""
+    """Whether the value of this flag is secret; flags of a locustfile may be abbreviated."""
     if flag in SECRET_FLAGS or flag in secret:
         return True
     return len(flag) > len("--") and flag.startswith("--") and any(one.startswith(flag) for one in secret)
 
 
 def _mask_password(text: str) -> str:
-    """Mask what stands before the last @, but for a flag and a scheme: `--host=http://root:secret@there` too."""
+    """Mask all before the last @ except a flag and a scheme: `--host=http://root:secret@there` too."""
     if "@" not in text:
         return text
     if "://" in text:

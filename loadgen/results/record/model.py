@@ -1,4 +1,4 @@
-"""What is kept of a run. Every key is always there; null stands for "not measured", also for not-a-number.
+"""The model of the run record. Every key is always present; null means "not measured" or not-a-number.
 
 Times are seconds and rates are per second, unless a name says otherwise. Ratios are of a variant to the baseline.
 """
@@ -15,51 +15,51 @@ from loadgen.results.record.operations import OperationRecord, Outside
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 
 SCHEMA_VERSION = 5
-"""Goes up with every change of the keys or of what they mean."""
+"""Incremented with every change of the keys or their meaning."""
 NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 class Generator(Part):
-    """How hard the load generator itself worked: of several processes the worst, each figure by itself."""
+    """State of the load generator itself: of several processes the worst, figure by figure."""
 
     cpu_ratio: Figure
     """CPU time of the process to wall time: 1 is one core."""
     loop_lag_p99_seconds: Figure
-    """Lateness of the event loop that async operations run on, by ten beats a second."""
+    """Lateness of the event loop that runs async operations, sampled ten times a second."""
     loop_lag_max_seconds: Figure
     loop_late_beats: Count
-    """Beats at which it was 0.1 s late or more."""
+    """Samples at which it was 0.1 s late or more."""
     hub_lag_p99_seconds: Figure
-    """Lateness of Locust's hub, by the same beats."""
+    """Lateness of Locust's hub, sampled at the same rate."""
     hub_lag_max_seconds: Figure
     hub_late_beats: Count
-    """Beats at which it was 0.1 s late or more; one that was later counts for each further 0.1 s as well."""
+    """Samples at which it was 0.1 s late or more; a later one counts once per 0.1 s."""
     pace_lag_p99_seconds: Figure
-    """How late arrivals of an open model were started; null in the closed model."""
+    """How late arrivals were started in the open model; null in the closed model."""
     pace_lag_max_seconds: Figure
     late_arrivals: Count
     """Arrivals that were started 0.1 s late or more."""
     in_flight_mean: Figure
-    """Operations under way, on average over the beats; of several processes, their sum."""
+    """Operations in flight, on average over the samples; of several processes, their sum."""
     in_flight_max: Count
-    """Operations under way at one beat at most; of several processes the sum, which no moment may have reached."""
+    """Maximum operations in flight at one sample; of several processes the sum, which may never have been reached."""
     watched_share: Share
-    """Part of the phase for which its CPU and lags were looked at; of several processes the least. null: not known."""
+    """Share of the phase in which CPU and lags were sampled; of several processes the least. null: unknown."""
     saturated: bool
-    """True where the generator, not the server, was the limit: its CPU, or a lag at p99 with three that were late."""
+    """True if the generator, not the server, was the limit: by CPU, or by a p99 lag with three late samples or more."""
 
     @property
     def is_unwatched(self) -> bool:
-        """True where it was looked at for too small a part of the phase; not known is no evidence of that."""
+        """True if it was sampled for too small a share of the phase; false if the share is unknown."""
         return self.watched_share is not None and self.watched_share < WATCHED_AT_LEAST
 
 
 class TaskErrorRecord(Part):
-    """Exceptions of one type that the tasks of one variant raised at one place. They are no operations."""
+    """Exceptions of one type that tasks of one variant raised at one place. They do not count as operations."""
 
     variant: str
     error: str
-    """Its type, such as `ValueError`; `other` for all that came after too many different ones."""
+    """Its type, such as `ValueError`; `other` beyond the maximum number of types."""
     place: str
     """File and line, such as `search.py:12`; empty where unknown."""
     count: Count
@@ -69,14 +69,14 @@ class PhaseRecord(Part):
     """One measured window: one variant at one concurrency, or at one rate of arrivals."""
 
     variant: str
-    """Name of what was measured; what it is stands in the manifest."""
+    """Name of the variant; the manifest describes it."""
     mode: Mode
     style: Literal["", "sync", "threads", "async"]
     """Of a burst: one after another, on threads, or with `asyncio.gather`; empty for all other phases."""
     started_at: AwareDatetime | None
     """When the measured part began, by the clock of the master or single process."""
     model: Literal["closed", "constant", "poisson"]
-    """`closed`: users who wait for their answer. The others: arrivals in equal or in exponential distances."""
+    """`closed`: users wait for their answer. The others: arrivals at constant or exponential intervals."""
     concurrency: Count | None
     """Users of all workers; null in an open model."""
     rate: Annotated[float, Field(gt=0)] | None
@@ -86,16 +86,16 @@ class PhaseRecord(Part):
     offered: Count | None
     """Arrivals that were due in the measured part; null in the closed model."""
     dropped: Count
-    """Arrivals that found no place within the wait allowed to them, and were never sent."""
+    """Arrivals that got no concurrency slot within the maximum wait, and were never sent."""
     unfinished: Count
-    """Operations that were waiting or under way when the phase ended; no figure has them."""
+    """Operations that were waiting or in flight when the phase ended; no figure includes them."""
     longest_unfinished_seconds: Figure
-    """For how long the longest of them had been due by then."""
+    """How long the longest of them had been due by then."""
     workers_lost: Count
-    """Workers that left while it ran: above 0, the load was not what was asked for."""
+    """Workers lost during the phase: above 0, the load was lower than requested."""
     operations: tuple[OperationRecord, ...]
     users_gone: Count
-    """Users that ended by themselves before it did: above 0, the load was not what was asked for."""
+    """Users that ended before the phase did: above 0, the load was lower than requested."""
     task_errors: tuple[TaskErrorRecord, ...]
     """Exceptions that its tasks raised while it was measured."""
     generator: Generator
@@ -108,16 +108,16 @@ class PhaseRecord(Part):
 
 
 class Ratio(Part):
-    """Variant to baseline, with its 95 % interval; null where it could not be had."""
+    """Variant to baseline, with its 95 % interval; null if it could not be computed."""
 
     estimate: Figure
     low: Figure
     high: Figure
     baseline_value: Figure = None
-    """What it is the ratio of: operations per second, or seconds, in the middle of the level's time. Not that of all
-    operations together, which is in the phases; with full rounds the geometric mean of the phases of the baseline."""
+    """Denominator of the ratio: operations per second, or seconds, at the middle of the level's time. With full rounds
+    it is the geometric mean of the baseline's phases, not the figure of all operations together."""
     variant_value: Figure = None
-    """The same of the variant; by `baseline_value` it is the estimate. Both are null in a record without them."""
+    """Numerator: divided by `baseline_value`, it is the estimate. Both are null in records of earlier versions."""
 
 
 class Comparison(Part):
@@ -132,10 +132,10 @@ class Comparison(Part):
     """Arrivals per second; null where users were compared."""
     throughput_ratio: Ratio
     p50_ratio: Ratio
-    """Of response times, as p99_ratio: below 1, the variant answers sooner."""
+    """Ratio of response times, as is p99_ratio: below 1, the variant is faster."""
     p99_ratio: Ratio
     share_ahead: Share
-    """Probability that the variant is ahead in what decides: the share of the replicates in which it is."""
+    """Probability that the variant is ahead in the deciding figure: the share of replicates in which it is."""
     verdict: Literal["variant", "baseline", "no difference", "invalid"]
     """The side with the higher throughput (arrivals: the lower p99 or no drops), where the interval excludes 1."""
     reasons: tuple[str, ...]
@@ -149,18 +149,18 @@ class Comparison(Part):
 
 
 class VariantRecord(Part):
-    """One of the things that were compared."""
+    """One variant of the run."""
 
     name: str
     mode: Mode
     client: str
     """The layer that was called, such as `llamaindex`."""
     settings: dict[str, JsonValue]
-    """The settings in which it differed from the run's own, as they were in effect."""
+    """The settings in which it differed from the run, with their effective values."""
 
 
 class Manifest(Part):
-    """What was measured, with what, and where. No secret is in it."""
+    """What was measured, with what, and where. Contains no secrets."""
 
     settings: dict[str, JsonValue]
     """All settings but the secret ones; times in seconds."""
@@ -183,12 +183,12 @@ class Manifest(Part):
     """`index_type` and its parameters."""
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
     workers: Count
-    """Processes that made load: 1 where the run had no workers."""
+    """Processes that generated load: 1 for a run without workers."""
     shared_with: tuple[str, ...] | None
-    """Other runs that were seen to search the collection meanwhile; null where no lease on it could be kept."""
+    """Other runs that searched the collection at the same time; null if no lease on it could be kept."""
     cpu_model: str
     cpu_count: Count
-    """Cores that the process may use; of the master or single process, as all that follows."""
+    """Cores available to the process; this and the following are of the master or single process."""
     memory_bytes: Count | None
     python: str
     command_line: str
@@ -211,20 +211,20 @@ class RunRecord(Part):
     """In the order in which they ran."""
     outside: tuple[Outside, ...]
     dropped_outside: dict[str, Count]
-    """Arrivals that were given up in no phase, but in a warm-up, by variant; those without any are left out."""
-    """With the operations of all phases, everything that was sent: as many as Locust and the metrics count."""
+    """Arrivals dropped outside the phases, in a warm-up, by variant; variants without any are omitted."""
+    """Operations outside the phases; with those of all phases, the totals that Locust and the metrics show."""
     planned_phases: Count | None
-    """Phases that were asked for; 0 in a run of one mode, null where that was not kept."""
+    """Planned phases; 0 in a run of one mode, null if not recorded."""
     incomplete: str | None
-    """Why less ran than was asked for; empty where all of it ran, null while the run goes on or where it was killed."""
+    """Why the run ended early; empty if it is complete, null while it goes on or if it was killed."""
     task_errors_outside: tuple[TaskErrorRecord, ...]
-    """Exceptions that tasks raised in no phase."""
+    """Exceptions that tasks raised outside the phases."""
     comparisons: tuple[Comparison, ...]
     """Empty until the run is over, and where only one mode ran."""
 
     @property
     def variant_names(self) -> list[str]:
-        """In the order of a round; any that only the phases name come last."""
+        """In the order of a round; those named only by phases are last."""
         named = [one.name for one in self.manifest.variants]
         return list(dict.fromkeys([*named, *(phase.variant for phase in self.phases)]))
 
@@ -244,5 +244,5 @@ class RunRecord(Part):
 
 
 def new_run_id(now: datetime, random: Random) -> str:
-    """A name that sorts by time (UTC) and can be read out: 20261122-193000-k3f9."""
+    """An id that sorts by time (UTC) and is easy to read out: 20261122-193000-k3f9."""
     return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{''.join(random.choices(NOT_LOOK_ALIKES, k=4))}"

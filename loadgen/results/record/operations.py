@@ -1,4 +1,4 @@
-"""What is kept of the operations of one kind: how they ended, and what they took."""
+"""The record of one kind of operation: outcomes and times."""
 
 from collections import Counter
 from typing import Annotated
@@ -27,7 +27,7 @@ class Durations(Part):
 
 
 class Slice(Part):
-    """What was answered in one short piece of a phase: enough to draw it again, and so to tell a certainty."""
+    """The answers of one short slice of a phase: enough to resample it for an interval."""
 
     seconds: Annotated[float, Field(ge=1e-6, le=1e9)]
     """Its length."""
@@ -43,7 +43,7 @@ class Counted(Part):
 
     operation: str
     outcomes: dict[Outcome, Count]
-    """How many ended so; an outcome that did not occur may be missing."""
+    """Counts by outcome; an outcome that did not occur may be missing."""
 
     @property
     def count(self) -> int:
@@ -61,7 +61,7 @@ class OperationRecord(Counted):
 
     @property
     def totals(self) -> Counter[Outcome]:
-        """How those ended that were no part of others: what totals count."""
+        """Counts by outcome without nested operations: what totals count."""
         return Counter(self.outcomes) - Counter(self.nested)
 
     throughput: Figure
@@ -69,28 +69,27 @@ class OperationRecord(Counted):
     service_seconds: Durations
     """From the real start of each operation."""
     response_seconds: Durations
-    """From its scheduled start: what a user felt. In the closed model the same as the service time."""
+    """From its scheduled start: what a user experiences. In the closed model the same as the service time."""
     nested: dict[Outcome, Count] = Field(default_factory=dict)
-    """Of the outcomes, those of operations that were part of others, such as the search of an answer: totals leave
-    them out."""
+    """The outcomes of nested operations, such as the search within an answer: totals exclude them."""
     stages: Annotated[dict[StageName, Durations], Field(max_length=STAGES_AT_MOST)] = Field(default_factory=dict)
-    """Times of the parts that the operations reported, by their names, of answered operations and timeouts."""
+    """Times of the stages that the operations reported, by name, of answered operations and timeouts."""
     recall: Share
     """Mean part (0 to 1) of the exact nearest neighbours that the checked searches found."""
     recall_checks: Count
     """Searches that were checked; 0 where recall was not measured."""
     slices: tuple[Slice, ...]
-    """The phase in pieces of equal length, in the order of time; empty where it had no planned length."""
+    """The phase in slices of equal length, in time order; empty if it had no planned length."""
 
 
 class Outside(Counted):
-    """Operations of one variant and kind that finished in no phase: in a warm-up, or after the end of their phase."""
+    """Operations of one variant and kind that finished outside the phases: in a warm-up, or after their phase."""
 
     variant: str
     is_nested: bool = False
-    """They were part of other operations, and no total counts them."""
+    """Nested operations, which no total counts."""
 
     @property
     def totals(self) -> Counter[Outcome]:
-        """What totals count."""
+        """Counts by outcome without nested operations."""
         return Counter() if self.is_nested else Counter(self.outcomes)

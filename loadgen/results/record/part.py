@@ -1,4 +1,4 @@
-"""What every piece of a run record has in common: frozen, no unknown keys, and null where there is no number."""
+"""Base of every part of a run record: frozen, without unknown keys, null for missing numbers."""
 
 import math
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ Share = Annotated[float, Field(ge=0, le=1)] | None
 
 
 def without_nan(value: object) -> Any:
-    """The same value with None for each float in it, at any depth, that is not finite: JSON has no such number."""
+    """The same value with None for each non-finite float, at any depth: JSON cannot represent them."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -22,7 +22,7 @@ def without_nan(value: object) -> Any:
 
 
 class Part(BaseModel):
-    """A frozen piece of a record that knows no other keys than its own."""
+    """A frozen part of a record that rejects unknown keys."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, json_schema_serialization_defaults_required=True

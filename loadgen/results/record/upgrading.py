@@ -1,4 +1,4 @@
-"""Run records of earlier versions, given the keys that came later."""
+"""Upgrade run records of earlier schema versions."""
 
 from collections.abc import Callable
 from re import fullmatch
@@ -13,10 +13,10 @@ Values = dict[str, Any]
 
 
 def upgrade(values: Values) -> Values:
-    """The plain values of a record as the present schema has them; what an earlier version did not measure is empty.
+    """The plain values of a record in the current schema; what an earlier version did not measure is empty.
 
-    A record of the present version, or of one that cannot be read, is returned as it is. Of values that are no whole
-    record nothing is assumed: to find what is missing is the schema's work.
+    A record of the current version, or of one that cannot be read, is returned unchanged. Values need not be a complete
+    record: the schema reports what is missing.
     """
     found = values.get("schema_version")
     if type(found) is not int or not OLDEST <= found < SCHEMA_VERSION:
@@ -30,7 +30,7 @@ MODES = ("sync", "async")
 
 
 def _from_4(values: Values) -> Values:
-    """Schema 5 has variants in the place of modes.
+    """Schema 5 replaces modes by variants.
 
     It also has the plan, who shared the collection, what tasks raised, and how far the generator was watched.
     """
@@ -95,6 +95,6 @@ def _named_by_mode(part: Values) -> Values:
 
 
 STEPS: dict[int, Callable[[Values], Values]] = {4: _from_4}
-"""What makes a record of one version one of the next."""
+"""The step from each version to the next."""
 OLDEST = min(STEPS)
 """The oldest version that can be read."""

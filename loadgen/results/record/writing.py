@@ -1,4 +1,4 @@
-"""Run records in a folder: written whole or not at all, and read with an error that says what to do."""
+"""Run records in a folder: written atomically, and read with errors that give a hint."""
 
 import contextlib
 import errno
@@ -19,18 +19,18 @@ from loadgen.settings.faults import Fault
 from loadgen.text.plain_text import escape_json
 
 LARGEST = 512 << 20
-"""Bytes of a file that is read: ten times those of a record of 8,000 phases."""
+"""Maximum bytes of a file to read: ten times a record of 8,000 phases."""
 VALUES_AT_MOST = 10_000_000
-"""Values in it: each takes some hundred bytes of memory."""
+"""Maximum values in it: each takes some hundred bytes of memory."""
 NAMES_AT_MOST, PARTS_AT_MOST = 100, 100_000
-"""Different operations of a record, and operations in all of its phases together."""
+"""Maximum operation names in a record, and operations over all phases."""
 MISTAKES_AT_MOST = 1_000
-"""Mistakes of a file that are looked at one by one."""
+"""Maximum errors of a file to examine."""
 TOLD = 5
-"""Mistakes of one file that are told; the rest is counted."""
+"""Maximum errors of a file to report; the rest is counted."""
 WRITER = "milvus-loadgen"
 NO_PHASES = '\n "phases": []'
-"""How a record without phases has them, at the top of the file alone: a nested key is indented more."""
+"""The empty list of phases as written; unique in the file, as nested keys are indented more."""
 
 
 class RecordError(ValueError):
@@ -42,7 +42,7 @@ class RecordError(ValueError):
 
 
 def check_folder(folder: str | Path) -> Fault | None:
-    """Why records could not be kept in a folder, as far as a look can tell; nothing is made or written."""
+    """Why a folder cannot take records, as far as visible without creating or writing anything."""
     path = Path(folder)
     try:
         above = next(place for place in (path, *path.parents) if place.exists())
@@ -56,7 +56,7 @@ def check_folder(folder: str | Path) -> Fault | None:
 
 
 def make_folder(folder: str | Path) -> Fault | None:
-    """Make the folder and write to it, before any load; the fault says why records cannot be kept there."""
+    """Create the folder and write to it, before any load; a fault if records cannot be kept there."""
     path = Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -72,27 +72,27 @@ def _folder_fault(folder: str | Path, error: Exception) -> Fault:
     problem = f"cannot be written to ({getattr(error, 'strerror', None) or error})"
     if isinstance(error, FileExistsError | NotADirectoryError):
         problem = "is or lies below a file, not a folder"
-    return Fault("record", str(folder), problem, "Name a folder that you may write to, such as --record runs.")
+    return Fault("record", str(folder), problem, "Name a writable folder, such as --record runs.")
 
 
 class PhaseTexts:
-    """The text of each phase of a run that goes on, made once: a phase that is over does not change."""
+    """The text of each phase of an ongoing run, rendered once: a finished phase does not change."""
 
     def __init__(self) -> None:
         self._made: dict[int, tuple[PhaseRecord, str]] = {}
-        """By identity; the phase itself is kept so that its identity is nobody else's."""
+        """By id(); keeping the phase ensures that its id is not reused."""
 
     def of(self, phases: Sequence[PhaseRecord]) -> list[str]:
-        """The texts of these phases; those of others are forgotten."""
+        """The texts of these phases; others are dropped."""
         self._made = {id(phase): self._made.get(id(phase)) or (phase, _phase_text(phase)) for phase in phases}
         return [self._made[id(phase)][1] for phase in phases]
 
 
 def write_record(folder: str | Path, record: RunRecord, texts: PhaseTexts | None = None) -> Path:
-    """Write `<run id>.json`, in place of an earlier state of the same run; returns its path.
+    """Write `<run id>.json`, replacing an earlier state of the same run; returns its path.
 
-    Until the new file is whole and on disk the old one stays. `texts` are those of the earlier states. Raises OSError
-    where it cannot be written.
+    The old file stays until the new one is complete and on disk. `texts` are those of the earlier states. Raises
+    OSError if it cannot be written.
     """
     path = Path(folder) / f"{record.run_id}.json"
     text = as_json(record, texts)
@@ -129,12 +129,12 @@ def _as_text(part: Part) -> str:
 
 
 def as_block(record: RunRecord) -> str:
-    """The text of the file between two lines by which it is found again in a log."""
+    """The text of the file between two marker lines, to extract it from a log."""
     return f"-----BEGIN RUN RECORD {record.run_id}-----\n{as_json(record)}-----END RUN RECORD {record.run_id}-----\n"
 
 
 def _sync_folder(folder: Path) -> None:
-    """Put the rename itself on disk, where the file system can."""
+    """Sync the rename itself to disk, if the file system can."""
     with contextlib.suppress(OSError):
         number = os.open(folder, os.O_RDONLY)
         try:
@@ -159,12 +159,12 @@ def read_record(path: str | Path) -> RunRecord:
     try:
         record = RunRecord.model_validate(values)
     except ValidationError as error:
-        raise RecordError(path, f"is no whole run record: {_mistakes(error)}. Measure again.") from None
+        raise RecordError(path, f"is no complete run record: {_mistakes(error)}. Measure again.") from None
     names = {part.operation for phase in record.phases for part in phase.operations}
     parts = sum(len(phase.operations) for phase in record.phases)
     if len(names) > NAMES_AT_MOST or parts > PARTS_AT_MOST:
-        most = f"at most {NAMES_AT_MOST} and {PARTS_AT_MOST:,}"
-        raise RecordError(path, f"has {len(names):,} names of operations in {parts:,} places; {most} are read.")
+        most = f"{NAMES_AT_MOST} and {PARTS_AT_MOST:,}"
+        raise RecordError(path, f"has {len(names):,} operation names in {parts:,} places; at most {most} are accepted.")
     return record
 
 
@@ -185,7 +185,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _find_excess(text: bytes) -> str:
-    """Why it would take too much memory to read; empty where it does not."""
+    """Why reading it would take too much memory; empty if it would not."""
     if len(text) > LARGEST:
         return f"is larger than {LARGEST >> 20} MiB"
     if sum(map(text.count, (b",", b"[", b"{"))) > VALUES_AT_MOST:

@@ -1,4 +1,4 @@
-"""What a run has to reach, and whether it did."""
+"""Requirements of a run, and whether it met them."""
 
 from loadgen.results.requirements.judging import Judgement, judge, judge_empty
 from loadgen.results.requirements.parsing import (

@@ -1,12 +1,11 @@
-"""Requirements held against a run record: each is met or missed, with the value that decided.
+"""Requirements checked against a run record: each is met or missed, with the deciding value.
 
-Times are response times, from the scheduled start: what a user felt. Every phase a requirement looks at has to meet it
-by itself, each round too, and the worst is told; only a count of failures is summed. What may fail at most
-(`max_failures`) counts all that was sent, also outside of the phases, and each exception of a task as an operation that
-failed. A phase in which no
-operation ended meets nothing: a server that hangs has neither times nor failures there. A ratio meets a limit only
-with the whole of its interval. An arrival that was dropped is
-a failure; which operation it would have been is not known, so it counts for each operation of its phase.
+Times are response times, from the scheduled start: what a user experiences. Every phase in scope must meet it by
+itself, in each round, and the worst is reported; only a count of failures is summed. `max_failures` counts all that
+was sent, including outside the phases, and each task exception as a failed operation. A phase in which no operation
+ended meets nothing: a hanging server shows neither times nor failures. A ratio meets a limit only with its whole
+interval. A dropped arrival is a failure; which operation it would have been is unknown, so it counts for each
+operation of its phase.
 """
 
 import operator
@@ -29,7 +28,7 @@ COMPARATORS: dict[str, Callable[[float, float], bool]] = {
 
 
 class Judgement(NamedTuple):
-    """One requirement, judged."""
+    """The verdict on one requirement."""
 
     text: str
     met: bool
@@ -44,7 +43,7 @@ class Judgement(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What one phase, comparison or sum says; without a value there is nothing to be judged on."""
+    """The value of one phase, comparison or sum; without a value there is nothing to judge."""
 
     where: str
     value: float | None
@@ -54,7 +53,7 @@ class Reading(NamedTuple):
 def judge(
     record: RunRecord, requirements: Iterable[Requirement], max_failures: FailureLimit | None = None
 ) -> list[Judgement]:
-    """Judge all, in their order, the failures of the whole run last."""
+    """Judge all in order, the failures of the whole run last."""
     judgements = [_judge_one(record, requirement) for requirement in requirements]
     if max_failures is not None:
         judgements.append(_judge_failures(record, max_failures))
@@ -71,7 +70,7 @@ def _judge_one(record: RunRecord, wanted: Requirement) -> Judgement:
 
 
 def _pick_worst(readings: Sequence[Reading], comparator: str) -> Reading:
-    """One without a value, else the one that is farthest from meeting."""
+    """A reading without a value, else the one farthest from meeting the requirement."""
     choose = max if comparator.startswith("<") else min
     without = (reading for reading in readings if reading.value is None)
     return next(without, None) or choose(readings, key=lambda reading: reading.value or 0.0)
@@ -112,7 +111,7 @@ def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Re
 
 
 def _find_time(found: OperationRecord, wanted: Requirement) -> float | None:
-    """Seconds of the response, of the service or of a stage; None where there was none."""
+    """Response time, service time or time of a stage, in seconds; None if there was none."""
     times = {"": found.response_seconds, "service": found.service_seconds}.get(wanted.part) or found.stages.get(
         wanted.part
     )
@@ -129,7 +128,7 @@ def _read_empty(where: str, found: OperationRecord) -> Reading:
 
 
 def _share(where: str, failures: int, count: int, dropped: int, raised: int = 0) -> Reading:
-    """The part of all operations that failed, dropped arrivals included on both sides; `raised` is told only."""
+    """The share of all operations that failed, dropped arrivals included in both; `raised` is only shown."""
     failed, asked = failures + dropped, count + dropped
     if not asked:
         return Reading(where, None)
@@ -148,7 +147,7 @@ def _dropped(count: int) -> str:
 
 
 def _raised(count: int) -> str:
-    return f", {count:,} of them exceptions of tasks" if count else ""
+    return f", {count:,} of them task exceptions" if count else ""
 
 
 def _compared(record: RunRecord, wanted: Requirement) -> list[Reading]:
@@ -176,12 +175,12 @@ def _show_pair(one: Comparison, others: Sequence[str]) -> str:
 
 
 def _name_place(variant: str, level: str, others: Sequence[str]) -> str:
-    """Where a ratio is of: the level, and the variant where there are several."""
+    """Where a ratio was measured: the level, and the variant if there are several."""
     return level if len(others) <= 1 else f"{variant}, {level}"
 
 
 def _read_ratio(comparison: Comparison, wanted: Requirement, where: str) -> Reading:
-    """The end of the interval that is farther from meeting: a ratio that may be chance meets nothing."""
+    """The interval's end that is farther from the limit: a ratio that may be chance meets nothing."""
     ratio = comparison.throughput_ratio
     if comparison.verdict == "invalid" or ratio.estimate is None:
         reasons = "; ".join(comparison.reasons)
@@ -192,7 +191,7 @@ def _read_ratio(comparison: Comparison, wanted: Requirement, where: str) -> Read
     meets = COMPARATORS[wanted.comparator]
     low, high = meets(ratio.low, wanted.limit), meets(ratio.high, wanted.limit)
     if low != high:
-        shown += ", not shown: the interval reaches beyond the limit"
+        shown += ", not significant: the interval crosses the limit"
     return Reading(where, ratio.low if wanted.comparator.startswith(">") else ratio.high, shown)
 
 
@@ -202,7 +201,7 @@ def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
         *(found for phase in record.phases for found in phase.operations),
     ]
     idle = [phase for phase in record.phases if not phase.operations and not phase.dropped]
-    if idle:  # what hung there ended, if at all, after its phase
+    if idle:  # stalled operations end, if at all, after their phase
         return Judgement(f"at most {most.text} failures", met=False, measured=NOTHING, where=_place(idle[0]))
     dropped = sum(phase.dropped for phase in record.phases) + sum(record.dropped_outside.values())
     raised = record.task_errors
@@ -215,9 +214,9 @@ def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
 
 
 def judge_empty(record: RunRecord, most: float) -> list[Judgement]:
-    """Searches that found nothing in more than a share `most` (0 to 1) of their answers: one that is missed, or none.
+    """A missed requirement if more than a share `most` (0 to 1) of the answers were empty; else none.
 
-    The rounds of a variant at a level are taken together, as they are compared. The worst is told.
+    The rounds of a variant at a level are taken together, as for comparisons. The worst is reported.
     """
     found: dict[tuple[str, str], Counter[Outcome]] = {}
     for phase in record.phases:
@@ -248,7 +247,7 @@ def _is_level(part: PhaseRecord | Comparison, wanted: Requirement) -> bool:
 def _level(part: PhaseRecord | Comparison) -> str:
     if part.rate is not None:
         return f"{part.rate:g}/s"
-    return f"{part.concurrency} user{'' if part.concurrency == 1 else 's'}"
+    return count_of(part.concurrency or 0, "user")
 
 
 def _place(phase: PhaseRecord) -> str:
@@ -256,8 +255,8 @@ def _place(phase: PhaseRecord) -> str:
 
 
 def _troubles(phase: PhaseRecord) -> str:
-    lost = f", {phase.workers_lost} lost of its workers" if phase.workers_lost else ""
-    blind = ", generator not watched" if phase.generator.is_unwatched else ""
+    lost = f", lost {count_of(phase.workers_lost, 'worker')}" if phase.workers_lost else ""
+    blind = ", generator not monitored" if phase.generator.is_unwatched else ""
     return lost + (", generator saturated" if phase.generator.saturated else "") + blind
 
 

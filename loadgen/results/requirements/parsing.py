@@ -12,10 +12,10 @@ from loadgen.measure.operation import NAME
 from loadgen.settings.faults import Fault, SettingsError
 
 TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
-"""Figures that are response times."""
+"""Figures of response times."""
 FIGURES = (*TIMES, "throughput", "failures", "empty", "recall", "ratio")
 TIME_UNITS = {"us": 1_000_000, "ms": 1_000, "s": 1}
-"""How many of each are a second."""
+"""Units per second."""
 UNITS: dict[str, tuple[str, ...]] = {
     "throughput": ("/s", ""),
     "failures": ("%", ""),
@@ -23,12 +23,12 @@ UNITS: dict[str, tuple[str, ...]] = {
     "recall": ("", "%"),
     "ratio": ("",),
 }
-"""Units of the other figures; the empty one is no unit."""
+"""Units of the other figures; an empty string allows none."""
 MODES = ("sync", "async")
-"""The variants of a run that names none."""
+"""The default variants of a run."""
 WORDS = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^\s\"']+)")
 QUOTED = '"'
-"""Marks a word that was in quotes."""
+"""Marks a word that was quoted."""
 PER_CENT = 100
 CLOSE = 0.75
 """Similarity from which a word is taken for a mistyped one: p98 is not taken for p99."""
@@ -50,43 +50,43 @@ QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>\S*)")
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One figure of one operation that has to keep a limit, in every phase it looks at."""
+    """A limit on one figure of one operation, in every phase in scope."""
 
     text: str
     operation: str
     variant: str | None
-    """None: each variant that ran, by itself; of a ratio, each that is compared with the baseline."""
+    """None: each variant that ran; for a ratio, each that is compared with the baseline."""
     figure: str
     comparator: str
     limit: float
-    """Seconds, operations per second, a count, or a share of 1, as figure and unit say."""
+    """Seconds, operations per second, a count, or a share of 1, by figure and unit."""
     unit: str
     """As given; empty for none."""
     concurrency: int | None = None
-    """The only concurrency it looks at; None for all, unless there is a rate."""
+    """The concurrency it applies to; None for all, unless there is a rate."""
     rate: float | None = None
-    """The only rate of arrivals (per second) it looks at."""
+    """The rate of arrivals (per second) it applies to."""
     part: str = ""
-    """What a time is of: empty for the response time, `service`, or the name of a stage."""
+    """Which time: empty for the response time, `service`, or the name of a stage."""
 
     @property
     def is_total(self) -> bool:
-        """True for a count of failures: it is summed over the phases, where all else is judged phase by phase."""
+        """True for a count of failures: it is summed over the phases; all else is judged per phase."""
         return self.figure == "failures" and self.unit != "%"
 
 
 @dataclass(frozen=True, slots=True)
 class FailureLimit:
-    """Failures that a run may have at most, over all its phases."""
+    """Maximum failures of a run, over all its phases."""
 
     text: str
     limit: float
     is_share: bool
-    """True where the limit is a part of all operations, from 0 to 1; False where it is a count."""
+    """True if the limit is a share of all operations, from 0 to 1; False if it is a count."""
 
 
 def parse_requirements(texts: Iterable[str], variants: Collection[str] = MODES) -> list[Requirement]:
-    """Read every requirement. Raises SettingsError with a fault for each that cannot be read."""
+    """Parse every requirement. Raises SettingsError with a fault for each that cannot be parsed."""
     found: list[Requirement] = []
     faults: list[Fault] = []
     for text in texts:
@@ -102,14 +102,14 @@ def parse_requirements(texts: Iterable[str], variants: Collection[str] = MODES) 
 def parse_requirement(text: str, variants: Collection[str] = MODES) -> Requirement:
     """Read `<operation> [variant] [at <users> | at <rate>/s] <figure> <relation> <number> [unit]`.
 
-    A variant is one of the names given, in quotes where it has spaces; a time may be of a part: `service p99`, or a
-    stage such as `first_token p99`. The level may come last, too. Raises SettingsError with one fault that names the
-    text, what is wrong with it, and an example.
+    A variant is one of the names given, quoted if it contains spaces. A time may be that of a part: `service p99`, or a
+    stage such as `first_token p99`. The level may also be last. Raises SettingsError with one fault: the text, the
+    problem and an example.
     """
     parts = FORM.fullmatch(text.strip())
     if parts is None:
         is_open = any(text.count(quote) % 2 for quote in "\"'")
-        _refuse(text, "has a quote without its end" if is_open else "has no comparison with <, <=, > or >=")
+        _refuse(text, "has an unterminated quote" if is_open else "has no comparison: <, <=, > or >=")
     words, level = _take_level(text, _split(parts["what"]), parts["level"])
     operation, variant, part, figure = _read_what(text, words, variants)
     limit, unit = _read_limit(text, figure, parts["limit"])
@@ -120,7 +120,7 @@ def parse_requirement(text: str, variants: Collection[str] = MODES) -> Requireme
 
 
 def _split(what: str) -> list[str]:
-    """Words, and texts in quotes with a mark before them."""
+    """Words; quoted ones are prefixed with a mark."""
     found = WORDS.findall(what)
     return [f"{QUOTED}{double or single}" if double or single else word for double, single, word in found]
 
@@ -139,17 +139,17 @@ def _take_level(text: str, words: list[str], last: str | None) -> tuple[list[str
 def _read_what(text: str, words: list[str], variants: Collection[str]) -> tuple[str, str | None, str, str]:
     """Operation, variant, part and figure."""
     if len(words) not in (2, 3, 4):
-        _refuse(text, "does not start with an operation, a variant (or none) and a figure")
+        _refuse(text, "does not start with an operation, an optional variant and a figure")
     figure = words[-1].lower().replace("_", ".")
     if figure not in FIGURES:
         _refuse(
             text,
-            f"names no figure: '{words[-1]}' is none of {', '.join(FIGURES)}",
+            f"names an unknown figure: '{words[-1]}' is none of {', '.join(FIGURES)}",
             meant=_close(text, words[-1], FIGURES),
         )
     variant, part = _read_between(text, words[1:-1], variants, figure)
     if part and figure not in TIMES:
-        _refuse(text, f"gives '{part}' to {figure}, which has no parts", figure)
+        _refuse(text, f"asks for '{part}' of {figure}, which has no parts", figure)
     return words[0], variant, part, figure
 
 
@@ -167,14 +167,14 @@ def _read_between(text: str, words: list[str], variants: Collection[str], figure
     meant = _close(text, name, [*variants, "any"])
     if len(words) > 1 or figure not in TIMES or not NAME.fullmatch(name) or meant:
         shown = ", ".join([*(f"'{one}'" if " " in one else one for one in variants), "any"])
-        _refuse(text, f"names no variant: '{name}' is none of {shown}", figure, meant)
+        _refuse(text, f"names an unknown variant: '{name}' is none of {shown}", figure, meant)
     return None, name
 
 
 def _read_limit(text: str, figure: str, limit: str) -> tuple[float, str]:
     parts = QUANTITY.fullmatch(limit)
     if parts is None:
-        _refuse(text, f"has no limit of 0 or more, with its unit: '{limit}'", figure)
+        _refuse(text, f"has no valid limit (0 or more, with its unit): '{limit}'", figure)
     unit = parts["unit"].lower().replace("µ", "u").replace("μ", "u")
     allowed = tuple(TIME_UNITS) if figure in TIMES else UNITS[figure]
     if unit not in allowed:
@@ -182,11 +182,11 @@ def _read_limit(text: str, figure: str, limit: str) -> tuple[float, str]:
         _refuse(text, f"{given} for {figure}: use {', '.join(name or 'none' for name in allowed)}", figure)
     number = Decimal(parts["number"])
     if figure == "failures" and not unit and number % 1:
-        _refuse(text, f"has no whole count: '{limit}'; a share needs a %", figure)
+        _refuse(text, f"needs a whole number of failures, not '{limit}'; a share needs a %", figure)
     divisor = PER_CENT if unit == "%" else TIME_UNITS.get(unit, 1)
     value = float(number / divisor)  # in Decimal, so that 0.3 % is the float 0.003
     if not math.isfinite(value):
-        _refuse(text, "has a limit that nothing can exceed", figure)
+        _refuse(text, "has an infinite limit", figure)
     if figure == "recall" and value > 1:
         _refuse(text, "has a recall above 1", figure)
     return value, unit
@@ -205,7 +205,7 @@ def _read_level(text: str, level: str | None) -> tuple[int | None, float | None]
 
 
 def _close(text: str, word: str, words: Sequence[str]) -> str:
-    """The text with the word that it may have meant; empty where there is none."""
+    """The text with the closest known word in place of this one; empty if there is none."""
     close = difflib.get_close_matches(word.lower(), [str(one) for one in words], n=1, cutoff=CLOSE)
     return re.sub(rf"(?<!\S){re.escape(word)}(?!\S)", close[0], text.strip(), count=1) if close else ""
 
@@ -221,7 +221,7 @@ def parse_max_empty(text: str) -> float:
     parts = QUANTITY.fullmatch(text.strip())
     number = Decimal(parts["number"]) if parts else Decimal(0)
     if parts is None or parts["unit"] != "%" or number > PER_CENT:
-        raise SettingsError([Fault("max_empty", text, "is no share from 0 % to 100 %", "Write for example 1%.")])
+        raise SettingsError([Fault("max_empty", text, "is not a share from 0 % to 100 %", "Write for example 1%.")])
     return float(number / PER_CENT)
 
 
@@ -232,6 +232,6 @@ def parse_max_failures(text: str) -> FailureLimit:
     if parts and parts["unit"] == "%" and number <= PER_CENT:
         return FailureLimit(text.strip(), float(number / PER_CENT), is_share=True)
     if parts is None or parts["unit"] or number % 1:
-        problem = "is neither a share from 0 % to 100 % nor a whole count"
+        problem = "is neither a share from 0 % to 100 % nor a whole number"
         raise SettingsError([Fault("max_failures", text, problem, "Write for example 1% or 10.")])
     return FailureLimit(text.strip(), float(number), is_share=False)

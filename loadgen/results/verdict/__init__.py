@@ -1,4 +1,4 @@
-"""What a run showed, in words for somebody who sees it for the first time; terminal and reports say the same ones."""
+"""What a run showed, in words for a first-time reader; terminal and reports share them."""
 
 from loadgen.results.verdict.explaining import Explanation, explain
 

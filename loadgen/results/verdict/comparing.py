@@ -1,4 +1,4 @@
-"""Who won: one sentence for each operation and each pair of variants, as the intervals allow."""
+"""Who won: one sentence per operation and pair of variants, as far as the intervals allow."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ Compared = Mapping[LoadLevel, Comparison]
 
 
 def say_winner(operation: str, compared: Compared) -> str:
-    """One sentence: where the variant wins, then the baseline, then no difference, then where there is no verdict."""
+    """One sentence: where the variant wins, where the baseline, where neither, and where there is no verdict."""
     crossover = _crossover(compared)
     clauses: list[str] = []
     for verdict in (Verdict.VARIANT, Verdict.BASELINE, Verdict.NO_DIFFERENCE, Verdict.INVALID):
@@ -29,13 +29,13 @@ def _say_group(verdict: Verdict, group: Compared, crossover: Crossover | None, *
     pair = pair_of(next(iter(group.values())))
     if verdict is Verdict.INVALID:
         about = "" if pair == MODES else f" of {pair.variant} and {pair.baseline}"
-        return f"there is no verdict{about} at {where}" if first else f"at {where} there is no verdict"
+        return f"no verdict{about} at {where}" if first else f"no verdict at {where}"
     is_open = next(iter(group)).is_open
     ratios = [one.p99_ratio if is_open else one.throughput_ratio for one in group.values()]
     if verdict is Verdict.NO_DIFFERENCE:
         if not first:
-            return f"at {where} there is no difference that this run could show"
-        return f"no difference that this run could show at {where}{_say_bounds(ratios, pair, is_open=is_open)}"
+            return f"no significant difference at {where}"
+        return f"no significant difference at {where}{_say_bounds(ratios, pair, is_open=is_open)}"
     level, certainty = _say_level(verdict, group, crossover)
     decided = [reason for one in group.values() for reason in one.reasons]
     winner = name_winner(verdict, pair)
@@ -48,7 +48,7 @@ def _say_group(verdict: Verdict, group: Compared, crossover: Crossover | None, *
     loser = pair.variant if verdict is Verdict.BASELINE else pair.baseline
     if is_open:
         tail = f"the p99 response time of {pair.variant} is {show_times(ratios)} that of {pair.baseline}"
-        told = f"{winner} answers sooner {level}: {tail}"
+        told = f"{winner} is faster {level}: {tail}"
     else:
         told = f"{winner} gives {show_times(ratios, inverted=inverted)} the throughput of {loser} {level}"
     return f"{told} ({extra})" if extra else told
@@ -66,23 +66,23 @@ def _say_bounds(ratios: Sequence[Ratio], pair: Pair, *, is_open: bool) -> str:
 
 
 def _say_level(verdict: Verdict, group: Compared, crossover: Crossover | None) -> tuple[str, str]:
-    """Where it is so, and how certain it is that it is so from there on: empty where there is no crossing."""
+    """Where the verdict applies, and the certainty of the crossover; empty without one."""
     first, names = next(iter(group)), name_levels(list(group))
     if verdict is not Verdict.VARIANT or crossover is None or first.value != crossover.level:
         return f"at {names}", ""
-    certainty = f"certain to {show_certainty(crossover.certainty)}"
+    certainty = f"{show_certainty(crossover.certainty)} certain"
     return (f"at every level measured, {names}" if crossover.below is None else f"from {first} on"), certainty
 
 
 def _crossover(compared: Compared) -> Crossover | None:
-    """The level from which the variant wins; None where it does not, or only one level was compared."""
+    """The level from which the variant wins; None if it does not, or if only one level was compared."""
     if len(compared) < 2:  # noqa: PLR2004 - a crossing needs two
         return None
     return find_crossover({level.value: _plain(one) for level, one in compared.items()})
 
 
 def pair_of(one: Comparison) -> Pair:
-    """The two that a comparison of a record is of."""
+    """The variants of a comparison."""
     return Pair(one.baseline, one.variant)
 
 

@@ -22,11 +22,11 @@ class Explanation:
     """Sentences, the most important first."""
 
     headlines: tuple[str, ...]
-    """Who won, one for each operation."""
+    """Who won, one per operation."""
     findings: tuple[str, ...]
-    """What else was seen."""
+    """Other observations."""
     warnings: tuple[str, ...]
-    """Why to doubt it."""
+    """Reasons to doubt it."""
 
     def lines(self) -> list[str]:
         """All of it, for a terminal."""
@@ -34,11 +34,11 @@ class Explanation:
 
 
 def explain(record: RunRecord) -> Explanation:
-    """What the run showed, what else was seen, and what speaks against believing it."""
+    """What the run showed, other observations, and reasons to doubt them."""
     series = find_series(record)
     headlines: list[str] = []
     findings: list[str] = []
-    for operation, group in groupby(series, key=lambda one: one.operation):  # they come by operation
+    for operation, group in groupby(series, key=lambda one: one.operation):  # series are sorted by operation
         own = list(group)
         pairs = _compared(record, operation)
         for pair, compared in pairs.items():
@@ -60,7 +60,7 @@ def explain(record: RunRecord) -> Explanation:
 
 
 def _say_nested(series: list[Series]) -> Iterator[str]:
-    """Operations that ran within others: they have figures of their own, and are in no total."""
+    """Nested operations: they have their own figures, and no total counts them."""
     names = dict.fromkeys(one.operation for one in series if any(part.nested for part in one.parts))
     for name in names:
         parts = [part for one in series if one.operation == name for part in one.parts]
@@ -80,14 +80,14 @@ def _compared(record: RunRecord, operation: str) -> dict[Pair, dict[LoadLevel, C
 
 
 def _say_tail(own: list[Series], pair: Pair, compared: dict[LoadLevel, Comparison]) -> Iterator[str]:
-    """The p99 of both sides at the highest level that has a verdict, and at which nothing that waited is missing."""
+    """The p99 of both sides at the highest level with a verdict and a complete p99."""
     valid = [level for level, one in compared.items() if one.verdict != "invalid" and not one.reasons]
     if not valid:
         return
     level, one = valid[-1], compared[valid[-1]]
     ratio = one.p99_ratio
     times = {pair.baseline: ratio.baseline_value, pair.variant: ratio.variant_value}
-    if None in times.values():  # an early record
+    if None in times.values():  # a record of an earlier version
         every = [series for series in own if series.level == level and series.variant in pair]
         times = {series.variant: percentile(series.times(), 99) for series in every}
     if set(times) != set(pair) or not ratio.estimate or not ratio.low or not ratio.high:
@@ -110,16 +110,16 @@ def _say_alone(own: list[Series]) -> Iterator[str]:
 
 
 def _say_burst(burst: Burst) -> str:
-    """All styles, and how the fair neighbours compare: threads and gather."""
+    """All styles, and the like-for-like comparison: threads against gather."""
     known = {"threads": "on threads", "async": "with async gather", "sync": "one after another"}
     shown = [f"{burst.seconds[style]:.3g} s {words}" for style, words in known.items() if style in burst.seconds]
     told = f"{burst.operations:,} {burst.operation} operations: {join(shown)}."
     quotient = burst.quotient
     if burst.failures:
-        return f"{told} {burst.failures:,} failed, and what fails fast is soon over: no comparison."
+        return f"{told} {burst.failures:,} failed. Failures may be fast, so there is no comparison."
     if not burst.is_work:
-        return f"{told} {burst.empty:,} found nothing, and what finds nothing is soon over: no comparison."
+        return f"{told} {burst.empty:,} were empty. Empty answers are fast, so there is no comparison."
     if quotient is None:
         return told
     winner, times = ("Async gather is", quotient) if quotient >= 1 else ("Threads are", 1 / quotient)
-    return f"{told} {winner} {show_ratio(times)} times as fast here, measured once, without interval."
+    return f"{told} {winner} {show_ratio(times)} times as fast here (one measurement, no interval)."

@@ -1,4 +1,4 @@
-"""Numbers and lists as they stand in a sentence."""
+"""Numbers and lists formatted for a sentence."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
@@ -10,13 +10,13 @@ from loadgen.text.listing import join_some
 
 MILLISECONDS = 1_000
 SENTENCES = 20
-"""Sentences of one kind."""
+"""Maximum sentences of one kind."""
 NONE = "-"
-"""In the place of a figure that was not measured."""
+"""Shown for a figure that was not measured."""
 
 
 class Estimated(Protocol):
-    """A ratio with its 95 % interval, of a comparison, of a record, or of two runs; None where it is not known."""
+    """A ratio with its 95 % interval, of a comparison, a record or two runs; None if unknown."""
 
     @property
     def estimate(self) -> float | None:
@@ -32,7 +32,7 @@ class Estimated(Protocol):
 
 
 def first_of(sentences: Iterable[str], more: str) -> Iterator[str]:
-    """The first sentences, and of many one that says how many more; `more` follows their number."""
+    """The first sentences, then one with the number omitted, followed by `more`."""
     found = list(sentences)
     yield from found[:SENTENCES]
     if len(found) > SENTENCES:
@@ -52,7 +52,7 @@ def show_ratio(ratio: float) -> str:
 
 
 def show_estimate(ratio: Estimated | None, *, narrow: bool = False) -> str:
-    """A ratio in a table: `1.30 (1.20 to 1.40)`, narrow `1.30 (1.20-1.40)`; without an interval that is not known."""
+    """A ratio in a table: `1.30 (1.20 to 1.40)`, narrow `1.30 (1.20-1.40)`; without an unknown interval."""
     if ratio is None or ratio.estimate is None:
         return NONE
     if ratio.low is None or ratio.high is None:
@@ -61,7 +61,7 @@ def show_estimate(ratio: Estimated | None, *, narrow: bool = False) -> str:
 
 
 def name_pairs(pairs: Collection[Pair]) -> str:
-    """What ratios are of: `async to sync`, of several variants `each variant to sync`."""
+    """What ratios compare: `async to sync`, for several variants `each variant to sync`."""
     each = set(pairs)
     if len(each) == 1:
         (pair,) = each
@@ -71,14 +71,14 @@ def name_pairs(pairs: Collection[Pair]) -> str:
 
 
 def show_rate(rate: float) -> str:
-    """Operations per second with four digits at least, for the ratio of two: 9.876, 98.76, 1,234.5."""
+    """Operations per second with at least four digits, enough to recompute a ratio: 9.876, 98.76, 1,234.5."""
     known = float(f"{rate:.4g}")  # 99.999999 is 100
     digits = 1 if known >= 100 else 2 if known >= 10 else 3  # noqa: PLR2004 - said above
     return f"{rate:,.{digits}f}" if known >= 1 or not known else f"{known:g}"
 
 
 def show_seconds(seconds: float) -> str:
-    """Seconds with three digits after the point, of less than one four digits."""
+    """Seconds with three decimals; below 1, four digits."""
     return f"{seconds:,.3f}" if seconds >= 1 else f"{seconds:.4g}"
 
 
@@ -90,7 +90,7 @@ def show_times(ratios: Sequence[Ratio], *, inverted: bool = False) -> str:
 
 
 def show_pair(ratio: Ratio, *, baseline_first: bool, is_open: bool) -> str:
-    """The two figures that a ratio is of, such as `120.4/s against 98.76/s`; empty where they were not kept.
+    """The two figures that a ratio divides, such as `120.4/s against 98.76/s`; empty if not recorded.
 
     Times of arrivals are of the variant first, as their ratio is.
     """
@@ -112,7 +112,7 @@ def show_interval(ratio: Ratio, *, inverted: bool = False) -> str:
 
 
 def show_time(seconds: float | None) -> str:
-    """Milliseconds with four digits at most, seconds from 10 s on."""
+    """Milliseconds with at most four digits, seconds from 10 s on."""
     if seconds is None:
         return "nothing measured"
     if seconds >= 10:  # noqa: PLR2004 - said above

@@ -1,4 +1,4 @@
-"""What a reader has to know before he believes a figure."""
+"""Reasons to doubt a figure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,12 +14,12 @@ from loadgen.settings.data_settings import EXISTING
 from loadgen.settings.variants import OF_ANSWERS
 from loadgen.text.listing import count_of, join, join_some, name_phases
 
-SATURATED = "so the figures tell of it, not of the server. Give it cores of its own, or add workers"
+SATURATED = "so the results reflect the load generator, not the server. Give it dedicated cores, or add workers"
 IN_THE_RECORD = "like these: the run record has them all."
 SAME_RECALL = 0.01
-"""Difference of recall up to which variants count as equally right."""
+"""Difference in recall up to which variants count as equal."""
 RECALL_DIFFERS = "recall differs"
-"""How the reason of an invalid comparison begins: more than chance, query by query."""
+"""Prefix of the reason for a comparison with different recall, beyond chance, query by query."""
 
 
 def find_warnings(record: RunRecord) -> Iterator[str]:
@@ -34,14 +34,14 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from _outside(record)
     if shared := record.manifest.shared_with:
         runs = f"run {shared[0]}" if len(shared) == 1 else f"runs {join(list(shared))}"
-        yield f"The collection was searched by {runs} as well, and the server's time was shared with it."
+        yield f"The collection was also searched by {runs}, which shared the server."
     idle = [number for number, phase in enumerate(record.phases, 1) if not phase.operations]
     if idle:
-        told = "what hung there lowers operations/s and is in no other figure"
+        told = "stalled operations lower the throughput but appear in no percentile"
         yield f"No operation ended in {name_phases(idle)}: {told}."
     lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
     if lost:
-        yield f"Workers were lost in {name_phases(lost)}: the load there was not the one that was asked for."
+        yield f"Workers were lost in {name_phases(lost)}: the load was lower than requested."
     saturated = [number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated]
     if saturated:
         worst = _worst([record.phases[number - 1] for number in saturated])
@@ -49,28 +49,28 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     blind = [number for number, phase in enumerate(record.phases, 1) if phase.generator.is_unwatched]
     if blind:
         yield (
-            f"CPU and lags of the load generator were not seen for most of {name_phases(blind)}: whether it, and not "
-            "the server, was the limit there is unknown. The log says what failed."
+            f"The load generator's CPU and lags were not sampled for most of {name_phases(blind)}: it may have been "
+            "the limit instead of the server. See the log for the cause."
         )
     yield from _late(record)
 
 
 def _invalid(record: RunRecord) -> Iterator[str]:
-    """One sentence for each load and reason: operations and variants that ran together mostly share it."""
+    """One sentence per load and reason: operations and variants that ran together mostly share it."""
     invalid = [one for one in record.comparisons if one.verdict == "invalid"]
     for which, reasons in _by_reasons(record, invalid):
-        yield f"No verdict for {which}: {'; '.join(reasons) or 'no reason was kept'}."
+        yield f"No verdict for {which}: {'; '.join(reasons) or 'no reason was recorded'}."
 
 
 def _doubted(record: RunRecord) -> Iterator[str]:
-    """What is known against a p99 beside a verdict of operations/s; with arrivals the verdict itself says it."""
+    """Objections to a p99 next to a verdict on operations/s; for arrivals they are part of the verdict."""
     closed = [one for one in record.comparisons if one.verdict != "invalid" and one.reasons and one.rate is None]
     for which, reasons in _by_reasons(record, closed):
-        yield f"The p99 of {which} is too low: {'; '.join(reasons)}. The verdict is of operations/s."
+        yield f"The p99 of {which} is too low: {'; '.join(reasons)}. The verdict is on operations/s."
 
 
 def _by_reasons(record: RunRecord, comparisons: Iterable[Comparison]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Which comparisons have the same reasons at one level, in words; where only two are compared, not of which."""
+    """Comparisons with the same reasons at one level, in words; variants are named if more than two ran."""
     operations: dict[tuple[LoadLevel, tuple[str, ...]], list[str]] = {}
     variants: dict[tuple[LoadLevel, tuple[str, ...]], list[str]] = {}
     for one in comparisons:
@@ -103,7 +103,7 @@ def _failures(record: RunRecord) -> Iterator[str]:
 
 
 def _task_errors(record: RunRecord) -> Iterator[str]:
-    """What tasks raised, over the whole run: the most frequent kind by its name."""
+    """Task exceptions over the whole run, with the most frequent kind."""
     found: Counter[tuple[str, str]] = Counter()
     numbers: list[int] = []
     for number, phase in enumerate(record.phases, 1):
@@ -118,16 +118,16 @@ def _task_errors(record: RunRecord) -> Iterator[str]:
     others = f", mostly {kind} ({most:,})" if len(found) > 1 else f", {kind}"
     where = f" in {name_phases(numbers)}" if numbers else ""
     outside = sum(part.count for part in record.task_errors_outside)
-    where += f"{' and' if where else ''} outside of the phases ({outside:,})" if outside else ""
+    where += f"{' and' if where else ''} outside the phases ({outside:,})" if outside else ""
     total = found.total()
     yield (
-        f"Tasks raised {total:,} exception{'' if total == 1 else 's'}{others}{where}: what they had yet to do was not "
-        "done, and their users paused or ended. The log has the first traceback of each kind."
+        f"Tasks raised {count_of(total, 'exception')}{others}{where}: the rest of these tasks was skipped, and their "
+        "users paused or ended. The log has the first traceback of each kind."
     )
 
 
 def _empty(record: RunRecord) -> Iterator[str]:
-    """Of runs that are not compared: of the others the comparison says it."""
+    """For operations without a comparison; otherwise the comparison reports it."""
     most, compared = most_empty(record), {one.operation for one in record.comparisons}
     found: dict[tuple[str, str], Counter[Outcome]] = {}
     for phase in record.phases:
@@ -139,7 +139,7 @@ def _empty(record: RunRecord) -> Iterator[str]:
             told = (
                 f"{outcomes[Outcome.EMPTY]:,} of {count_answers(outcomes):,} answers with {who} ({show_share(share)})"
             )
-            yield f"{operation} operations found nothing: {told}, though the data hold neighbours of every query."
+            yield f"{operation} operations returned nothing: {told}, although every query has neighbours."
 
 
 def _dropped(record: RunRecord) -> Iterator[str]:
@@ -148,20 +148,20 @@ def _dropped(record: RunRecord) -> Iterator[str]:
     told = [f"{number:,} with {name}" for name, number in found.items() if number]
     if told:
         yield (
-            f"Arrivals found no place in time and were never sent: {join(told)}. The true waiting was longer than the "
-            "response times say; lower the rate or raise what may be in flight."
+            f"Arrivals got no concurrency slot in time and were never sent: {join(told)}. True waiting times are "
+            "longer than the response times shown; lower the rate or raise --max-in-flight."
         )
 
 
 def _hanging(record: RunRecord) -> Iterator[str]:
-    """A stall at the end of a phase: what hung there is in no percentile."""
+    """A stall at the end of a phase: stalled operations are in no percentile."""
     for number, phase in enumerate(record.phases, 1):
         oldest = phase.longest_unfinished_seconds
         longest = max((part.response_seconds.max or 0.0 for part in phase.operations), default=0.0)
         if oldest is not None and hangs(oldest, longest):
             yield (
                 f"When phase {number} ended, {count_of(phase.unfinished, 'operation')} waited or were in flight, one "
-                f"for {show_time(oldest)}. The longest that ended took {show_time(longest)}: the stall is in no figure."
+                f"for {show_time(oldest)}. The longest that ended took {show_time(longest)}: no figure shows the stall."
             )
 
 
@@ -170,25 +170,25 @@ def _outside(record: RunRecord) -> Iterator[str]:
     failures, count = count_failures(totals), totals.total()
     if failures:
         yield (
-            f"Outside of the phases (warm-up, and after their ends) {failures:,} of {count:,} operations failed, "
-            "counting those that the end of the run cut off."
+            f"Outside the phases (in warm-ups, or after a phase ended) {failures:,} of {count:,} operations failed, "
+            "including those that the end of the run cut off."
         )
 
 
 def _late(record: RunRecord) -> Iterator[str]:
-    """Beats and arrivals that were late, but too few to be a limit: that their p99 is above it may be chance."""
+    """Late samples and arrivals, too few to be a limit: a p99 above it may be chance."""
     states = [(number, phase.generator) for number, phase in enumerate(record.phases, 1)]
     loop = [(n, s.loop_late_beats, s.loop_lag_max_seconds, s.loop_lag_p99_seconds) for n, s in states]
     hub = [(n, s.hub_late_beats, s.hub_lag_max_seconds, s.hub_lag_p99_seconds) for n, s in states]
     pace = [(n, s.late_arrivals, s.pace_lag_max_seconds, s.pace_lag_p99_seconds) for n, s in states]
-    held = "which is no limit of the generator, but the p99 there may hold it"
+    held = "which does not limit the generator, but may be part of the p99"
     for who, what, found, so in (
-        ("The event loop was", "beat", loop, held),
-        ("Locust's hub was", "beat", hub, "which is no limit of the generator: no measured time passes over the hub"),
+        ("The event loop was", "time", loop, held),
+        ("Locust's hub was", "time", hub, "which does not limit the generator: no measured time depends on the hub"),
         ("Arrivals were started", "arrival", pace, held),
     ):
         told = [
-            f"phase {number} ({late} {what}{'' if late == 1 else 's'}, up to {show_time(longest)})"
+            f"phase {number} ({count_of(late, what)}, up to {show_time(longest)})"
             for number, late, longest, p99 in found
             if late and longest and p99 and p99 >= LAG_LIMIT and not too_late(p99, late)
         ]
@@ -206,18 +206,18 @@ def _worst(phases: list[PhaseRecord]) -> str:
     told += [f"Locust's hub {show_time(max(hub))} late at p99"] if hub else []
     pace = [p.generator.pace_lag_p99_seconds for p in phases if p.generator.pace_lag_p99_seconds is not None]
     told += [f"arrivals started {show_time(max(pace))} late at p99"] if pace else []
-    return ", ".join(told) or "no figure was kept"
+    return ", ".join(told) or "no figure was recorded"
 
 
 def say_unknown(record: RunRecord) -> Iterator[str]:
-    """That the answers of an existing collection could not be checked."""
+    """Whether answers of an existing collection went unchecked."""
     if record.manifest.dataset == EXISTING:
         collection = record.manifest.settings.get("collection")
-        yield f"Recall was not measured: the exact neighbours in {collection}, an existing collection, are not known."
+        yield f"Recall was not measured: the exact neighbours in {collection}, an existing collection, are unknown."
 
 
 def say_answers(record: RunRecord) -> Iterator[str]:
-    """Whether all variants found equally many of the true neighbours; nothing where recall was not measured."""
+    """Whether all variants had the same recall; nothing if recall was not measured."""
     known: dict[str, list[Series]] = {}
     for series in find_series(record):
         if series.recall is not None:
@@ -234,11 +234,11 @@ def say_answers(record: RunRecord) -> Iterator[str]:
         elif max(means.values()) - min(means.values()) <= SAME_RECALL:
             yield f"{'Both' if len(means) == 2 else 'All'} found the same neighbours: recall {shown}."  # noqa: PLR2004
         elif any(reason.startswith(RECALL_DIFFERS) for reason in _reasons(record, operation)):
-            yield f"They did not find the same neighbours (recall {shown}), so their speed cannot be compared."
+            yield f"The variants did not find the same neighbours (recall {shown}), so their speed cannot be compared."
         elif any(set(OF_ANSWERS) & set(one.settings) for one in record.manifest.variants):
-            yield f"Recall of {operation}: {shown}, which is part of what was compared."
+            yield f"Recall of {operation}: {shown}: part of what was compared."
         else:
-            yield f"Recall of {operation}: {shown}, which may be chance: other queries were checked."
+            yield f"Recall of {operation}: {shown}: may be chance, as different queries were checked."
 
 
 def _reasons(record: RunRecord, operation: str) -> Iterator[str]:
