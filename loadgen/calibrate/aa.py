@@ -120,7 +120,7 @@ def run_all(runs: int, seconds: float, driver: Driver, tell: Callable[[str], Non
 def read_run(record: RunRecord) -> Run:
     """The one comparison of a run. Raises CalibrationError if it has none."""
     if len(record.comparisons) != 1:
-        raise CalibrationError(f"one comparison was to be made, the record has {len(record.comparisons)}")
+        raise CalibrationError(f"expected one comparison, the record has {len(record.comparisons)}")
     (compared,) = record.comparisons
     return Run(_interval(compared.throughput_ratio), _interval(compared.p99_ratio), _why_invalid(compared))
 
@@ -132,7 +132,7 @@ def _interval(ratio: Ratio) -> Interval | None:
 
 
 def _why_invalid(compared: Comparison) -> tuple[str, ...]:
-    return compared.reasons or ("no reason was given",) if compared.verdict == "invalid" else ()
+    return compared.reasons or ("no reason was recorded",) if compared.verdict == "invalid" else ()
 
 
 def show_runs(runs: Sequence[Run], file: TextIO) -> None:

@@ -22,7 +22,7 @@ RUNS, MOST_RUNS = 20, 1_000
 
 def add_calibrate(commands: Any) -> None:
     """`loadgen calibrate` and its flags, on argparse's subparsers."""
-    text = "drive a server whose delays are known exactly, and set them beside what is reported, in four minutes"
+    text = "drive a server with known delays and compare them with the reported ones; takes four minutes"
     parser = commands.add_parser("calibrate", help=text, description=text)
     parser.add_argument(
         "--seconds",
@@ -42,8 +42,8 @@ def add_calibrate(commands: Any) -> None:
 
 
 def _runs(text: str) -> int:
-    if not text.isdecimal() or not 2 <= int(text) <= MOST_RUNS:  # noqa: PLR2004 - one run is no count
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs; give 2 to {MOST_RUNS:,}")
+    if not text.isdecimal() or not 2 <= int(text) <= MOST_RUNS:  # noqa: PLR2004 - one run gives no rate
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of runs; give 2 to {MOST_RUNS:,}")
     return int(text)
 
 
@@ -53,7 +53,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= LONGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no length; give seconds above 0, {LONGEST:g} at most")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; give seconds above 0, {LONGEST:g} at most")
     return seconds
 
 
@@ -65,7 +65,7 @@ def calibrate(given: argparse.Namespace) -> int:
     from loadgen.settings.model import Settings
 
     if given.runs is not None and not given.aa:
-        _say("loadgen calibrate: --runs is for the A/A test: give --aa, too")
+        _say("loadgen calibrate: --runs is for the A/A test: add --aa")
         return REFUSED
     small: dict[str, object] = {"collection": "loadgen_calibrate", "rows": 200, "dim": 16, "index_type": "FLAT"}
     settings = Settings.parse(small | {"top_k": 1, "queries": 200})

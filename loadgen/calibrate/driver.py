@@ -19,6 +19,7 @@ from loadgen.milvus.server.delays import Delays
 from loadgen.milvus.store import prepare
 from loadgen.results.record import Durations, RunRecord, read_record
 from loadgen.settings.model import Settings
+from loadgen.text.listing import count_of
 
 PHASE = re.compile(r"Phase (\d+) of \d+")
 SLACK = 90.0
@@ -98,7 +99,8 @@ class Driver:
         (path,) = records.glob("[!.]*.json")
         record = read_record(path)
         if len(record.phases) != len(drive.kinds):
-            raise CalibrationError(f"{len(drive.kinds)} phases were to be measured, {len(record.phases)} were")
+            wanted = count_of(len(drive.kinds), "phase")
+            raise CalibrationError(f"expected {wanted}, the record has {len(record.phases)}")
         return record, kept
 
     def _run_locust(self, drive: Drive) -> list[Found]:

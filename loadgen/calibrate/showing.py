@@ -20,13 +20,13 @@ SHOWN = (0, 2, 3)
 NOTES = """\
 Known: what the delays imply for arrivals on a schedule; where they jump at a percentile, both sides of the jump.
 Kept: from a call's arrival at the server to its answer. Server late: how much later than due it answered; above 1 ms
-this machine is too busy for a judgement, and kept is what reported has to be near.
-Waiting users (closed) come back only when they are answered, so a stop meets each of them once and hardly shows in
+this machine is too busy for a judgement, and reported must be near kept instead.
+Waiting users (closed) continue only when they are answered, so a stop delays each of them once and hardly shows in
 their percentiles: that is the closed model, not the tool.
 Reported times are longer than known ones by the client's own work: LlamaIndex, pymilvus and gRPC take 1 to 2 ms for a
 search, in the bare loops as well.
 `loadgen calibrate --aa` compares a variant with itself. Simulated comparisons (A/A, a true ratio of 1.2) are in
-tests/unit/test_aa.py and test_compare.py; `make bench` shows what this tool costs beside bare loops without any delay.
+tests/unit/test_aa.py and test_compare.py; `make bench` compares the tool with bare loops without any delay.
 """
 
 
@@ -73,7 +73,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _target_table(targets: Sequence[Target]) -> Table:
-    table = Table(title="What it has to reach, on this machine")
+    table = Table(title="Targets, on this machine")
     for name in ("target", "wanted", "measured", "", "server late (p99)"):
         table.add_column(name)
     for target in targets:

@@ -10,6 +10,7 @@ import numpy as np
 from loadgen.calibrate.driver import Found
 from loadgen.calibrate.plan import RATE, STOP_RATE
 from loadgen.measure.sample import Mode
+from loadgen.text.listing import count_of
 from loadgen.users.arrival_schedule import Pace, Share, offsets
 
 NEAR_SECONDS, NEAR_SHARE = 0.001, 0.03
@@ -113,5 +114,5 @@ def _exponential(workers: int) -> Target:
     steps = np.arange(count + 1) / count
     distance = float(max(np.max(steps[1:] - law), np.max(law - steps[:-1])))
     limit = KOLMOGOROV_95 / math.sqrt(count)
-    name = f"Poisson arrivals of {workers} worker{'s' if workers > 1 else ''} against the exponential law (KS distance)"
+    name = f"Poisson arrivals of {count_of(workers, 'worker')} against the exponential law (KS distance)"
     return Target(name, f"below {limit:.4f}", f"{distance:.4f}", distance < limit)

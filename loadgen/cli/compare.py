@@ -1,4 +1,4 @@
-"""`loadgen compare OLD NEW`: did it get worse? The exit code says so too."""
+"""`loadgen compare OLD NEW`: report regressions, also by exit code."""
 
 import argparse
 import re
@@ -28,7 +28,7 @@ def add_compare(commands: Any) -> None:
         action="append",
         default=[],
         metavar="SETTING",
-        help="a setting of the data or the operations that differs on purpose, such as rows; may be repeated",
+        help="a setting of the data or the operations that differs on purpose, such as rows; repeatable",
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="[default: %(default)s]")
     parser.set_defaults(command=compare)
@@ -37,12 +37,12 @@ def add_compare(commands: Any) -> None:
 def _share(text: str) -> float:
     found = SHARE.fullmatch(text.strip())
     if found is None or float(found[1]) > 100:  # noqa: PLR2004 - per cent
-        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0% to 100%; write 5%")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0% to 100%, such as 5%")
     return float(found[1]) / 100
 
 
 def compare(given: argparse.Namespace) -> int:
-    """Print what changed: 0 without a regression, 1 with one, 2 where the records cannot be compared."""
+    """Print what changed: 0 without a regression, 1 with one, 2 if the records cannot be compared."""
     from loadgen.reports.comparing import find_difference, to_json, to_markdown, to_text
     from loadgen.results.changes import ARRIVALS, WORK, find_refusals
     from loadgen.results.record import RecordError, read_record

@@ -1,9 +1,9 @@
-"""Lengths of time that a person types."""
+"""Durations on the command line."""
 
 import argparse
 
 LONGEST = 31_536_000.0
-"""A year: who waits longer has mistyped."""
+"""A year: anything longer is a typing error."""
 
 
 def seconds(text: str) -> float:
@@ -13,5 +13,5 @@ def seconds(text: str) -> float:
     except ValueError:
         given = -1.0
     if not 0 <= given <= LONGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no length; give seconds from 0 to {LONGEST:,.0f}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; give seconds from 0 to {LONGEST:,.0f}")
     return given

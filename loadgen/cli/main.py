@@ -30,20 +30,20 @@ Command = Callable[[argparse.Namespace], int]
 
 
 class Parser(argparse.ArgumentParser):
-    """Takes flags in full only, and says what is wrong in one line, with exit code 2."""
+    """Accepts flags in full only, and reports errors in one line, with exit code 2."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **({"allow_abbrev": False} | named))
 
     def error(self, message: str) -> Never:
-        """Leave out the usage, which `--help` shows."""
+        """Omit the usage, which `--help` shows."""
         known = [flag for action in self._actions for flag in action.option_strings]
         self.exit(REFUSED, one_line(f"{self.prog}: {say_unknown(message, known)} (see {self.prog} --help)") + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    parser = Parser(prog="loadgen", description="What goes with `locust -f locustfiles/search.py`.")
+    parser = Parser(prog="loadgen", description="Commands that accompany `locust -f locustfiles/search.py`.")
     parser.add_argument("--version", action="version", version=f"milvus-loadgen {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="named")
     add_serve(commands)
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
     """`loadgen serve` and its flags."""
-    text = "start a Milvus to stay, for several runs; Ctrl-C ends it"
+    text = "run a Milvus server in the foreground, for several runs; Ctrl-C ends it"
     parser = commands.add_parser("serve", help=text, description=text)
     parser.add_argument(
         "--embedded",
@@ -74,13 +74,13 @@ def add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "--port", type=_port, default=MILVUS_PORT, help="port for clients, 0 for a free one [default: %(default)s]"
     )
-    parser.add_argument("--data", type=Path, help="folder that keeps the data; without it they go with the server")
+    parser.add_argument("--data", type=Path, help="folder for the data; default: deleted with the server")
     parser.set_defaults(command=serve)
 
 
 def add_settings(commands: "argparse._SubParsersAction[Parser]") -> None:
     """`loadgen settings` and its flag."""
-    text = "list every setting of a run: locust's own --help cannot, it does not read the locustfile"
+    text = "list every setting of a run, which locust's own --help omits, as it does not read the locustfile"
     parser = commands.add_parser("settings", help=text, description=text)
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="[default: %(default)s]")
     parser.set_defaults(command=list_settings)
@@ -102,7 +102,7 @@ def list_settings(given: argparse.Namespace) -> int:
         shown = f" [{default}{unit}]" if default and field.annotation is not bool else ""
         lines.append(f"--{name.replace('_', '-')}{shown}\n    {field.description}\n")
     lines.append("Each is also a variable LOADGEN_<NAME>, a key of Locust's config file and a field of its page.\n")
-    with contextlib.suppress(BrokenPipeError):  # a pager that was left
+    with contextlib.suppress(BrokenPipeError):  # the pager was closed
         sys.stdout.write("".join(lines))
         sys.stdout.flush()
     return 0
@@ -110,12 +110,12 @@ def list_settings(given: argparse.Namespace) -> int:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 0 to {HIGHEST_PORT}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; give a number from 0 to {HIGHEST_PORT}")
     return int(text)
 
 
 def serve(given: argparse.Namespace) -> int:
-    """Keep a server in the foreground until Ctrl-C or SIGTERM: 0; 1 if it ends by itself, 2 if it cannot be had."""
+    """Run a server in the foreground until Ctrl-C or SIGTERM: 0; 1 if it ends by itself, 2 if it cannot start."""
     from loadgen.milvus.server import RefusedError, ServerError, start_server
 
     server: EmbeddedServer | None = None
@@ -126,7 +126,7 @@ def serve(given: argparse.Namespace) -> int:
         _announce(server)
         while server.running:
             time.sleep(0.2)
-        _complain(f"the server has ended by itself; its log is {server.log}")
+        _complain(f"the server ended by itself; its log is {server.log}")
     except KeyboardInterrupt:
         _say("Stopping.")
         return DONE

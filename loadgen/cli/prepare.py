@@ -24,16 +24,16 @@ SHIELD_SECONDS = 4.0
 
 def add_prepare(commands: Any) -> None:
     """`loadgen prepare`, which also accepts locust's flags."""
-    text = "wait for Milvus and load the data of a run that comes later; takes all flags of locust, as -f and --config"
+    text = "wait for Milvus and load the data of a later run; accepts all flags of locust, such as -f and --config"
     parser = commands.add_parser("prepare", help=text, description=text)
     parser.add_argument(
-        "--wait", type=seconds, default=0.0, metavar="SECONDS", help="how long Milvus may take to answer [default: 0]"
+        "--wait", type=seconds, default=0.0, metavar="SECONDS", help="maximum time to wait for Milvus [default: 0]"
     )
     parser.set_defaults(command=_prepare, takes_rest=True)
 
 
 def _prepare(given: argparse.Namespace) -> int:
-    """Exit code 0: the collection contains exactly the data; 2: it cannot; 130: interrupted."""
+    """Exit code 0: the collection contains exactly the data; 2: loading failed; 130: interrupted."""
     from loadgen.runtime.patching import ensure_unpatched
     from loadgen.runtime.start_errors import describe
 
@@ -43,12 +43,12 @@ def _prepare(given: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted before the data were prepared.\n")
         return INTERRUPTED
-    except SystemExit as error:  # Locust has said why: no such file, or flags that cannot be read
+    except SystemExit as error:  # Locust has reported why: no such file, or invalid flags
         return REFUSED if error.code else DONE
     except (SettingsError, RuntimeError) as error:  # StoreError is one
         sys.stderr.write(lines(f"loadgen prepare: {error}\n"))
         return REFUSED
-    except Exception as error:  # noqa: BLE001 - such as a config file that is no text
+    except Exception as error:  # noqa: BLE001 - such as a binary config file
         sys.stderr.write(lines(f"loadgen prepare: {describe(error, error.__traceback__)}\n"))
         return REFUSED
 

@@ -1,4 +1,4 @@
-"""`loadgen report`: run records as something to look at."""
+"""`loadgen report`: render run records."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ FORMATS = ("html", "markdown", "json", "csv")
 
 def add_report(commands: Any) -> None:
     """`loadgen report` and its flags, on argparse's subparsers."""
-    text = "draw run records: one HTML page without network, Markdown, JSON or CSV"
+    text = "render run records as one self-contained HTML page, Markdown, JSON or CSV"
     add_flags(commands.add_parser("report", help=text, description=text))
 
 
@@ -35,7 +35,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def report(given: argparse.Namespace) -> int:
-    """Write the report: 0; 2 where a record cannot be read or the file not be written."""
+    """Write the report: 0; 2 if a record cannot be read or the file cannot be written."""
     from loadgen.reports.writing import STANDARD_OUTPUT, make_report, write_text
 
     output = given.output or (_beside(given.records) if given.format == "html" else STANDARD_OUTPUT)
@@ -43,9 +43,9 @@ def report(given: argparse.Namespace) -> int:
         if output != STANDARD_OUTPUT and _is_one_of(Path(output), given.records):
             return _refuse(f"{output} is a record: name another file with --output")
         write_text(make_report(given.records, given.format), output)
-    except ValueError as error:  # a RecordError, or a histogram in it that is none
+    except ValueError as error:  # a RecordError, or an invalid histogram in it
         return _refuse(str(error))
-    except BrokenPipeError:  # a pager that was left
+    except BrokenPipeError:  # the pager was closed
         return 0
     except OSError as error:
         return _refuse(f"{output} cannot be written ({error.strerror or error})")
@@ -55,12 +55,12 @@ def report(given: argparse.Namespace) -> int:
 
 
 def _is_one_of(output: Path, records: Sequence[Path]) -> bool:
-    """By the files themselves; what is not there, or cannot be, is none."""
+    """Whether both are the same file; False if one does not exist."""
     return any(os.path.realpath(output) == os.path.realpath(path) for path in records)
 
 
 def _beside(records: Sequence[Path]) -> str:
-    """One record's own report, or one of several, which is none of theirs."""
+    """The default path: next to the only record, or a separate name for several."""
     first, others = records[0], len(records) - 1
     if not first.name:  # the working folder, which is refused as a record
         return "report.html"
@@ -72,7 +72,7 @@ def _refuse(problem: str) -> int:
     return REFUSED
 
 
-if __name__ == "__main__":  # a run has its own report drawn so, in a process that imports nothing else
+if __name__ == "__main__":  # a run renders its report like this, in a process that imports nothing else
     parser = argparse.ArgumentParser(prog="loadgen report")
     add_flags(parser)
     given = parser.parse_args()

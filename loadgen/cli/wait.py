@@ -1,4 +1,4 @@
-"""`loadgen wait`: a worker's wait for its master, which may take hours to prepare the data, or have ended already."""
+"""`loadgen wait`: a worker waits for its master, which may take hours to prepare the data, or may have ended."""
 
 import argparse
 import contextlib
@@ -14,15 +14,15 @@ DONE, NOBODY = 0, 3
 LOOK_SECONDS = 1.0
 CONNECT_SECONDS = 3.0
 GONE_SECONDS = 30.0
-"""A name that resolved and has not for so long belongs to a pod that has ended; longer than a name server's memory."""
+"""Seconds after which a name that no longer resolves means that the pod ended; longer than DNS caches keep it."""
 UNNAMED_SECONDS = 900.0
-"""A master has its name as soon as its pod is on a node, long before it is ready: for so long a node may be sought."""
+"""Seconds to wait for scheduling: a master has its name once its pod is on a node, long before it is ready."""
 UNNAMED = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
-"""That there is no such name, or no address for it. Other errors are the name server's own."""
+"""Errors for a name that does not exist or has no address. Others are faults of the name server."""
 
 
 class Watch:
-    """What is known of a master from looking at it. Times are seconds of any clock that does not go back."""
+    """Observations of a master. Times are seconds of a monotonic clock."""
 
     def __init__(self, end: float, unnamed_seconds: float = UNNAMED_SECONDS) -> None:
         self._end = end
@@ -31,7 +31,7 @@ class Watch:
         self._unnamed_since: float | None = None
 
     def judge(self, *, named: bool | None, now: float) -> str:
-        """Why there is nothing left to wait for; empty if there is. `named` is None if unknown."""
+        """Why waiting is pointless; empty if it is not. `named` is None if unknown."""
         if named:
             self._named, self._unnamed_since = True, None
         elif named is False and self._unnamed_since is None:
@@ -40,17 +40,17 @@ class Watch:
         if self._named and unnamed_for >= GONE_SECONDS:
             return "has ended: its name is gone"
         if not self._named and self._unnamed_since is not None and unnamed_for >= self._unnamed_seconds:
-            return f"has had no name for {unnamed_for:.0f} s: it has ended, or found no node"
+            return f"has had no name for {unnamed_for:.0f} s: it has ended, or was not scheduled"
         return "did not become ready in time" if now >= self._end else ""
 
 
 def add_wait(commands: Any) -> None:
     """`loadgen wait` and its flags."""
-    text = "wait until a Locust master accepts workers; exit code 3 where it has gone or does not come"
+    text = "wait until a Locust master accepts workers; exit code 3 if it has ended or never starts"
     parser = commands.add_parser("wait", help=text, description=text)
     parser.add_argument("master", type=_address, metavar="HOST:PORT", help="where the master listens for workers")
-    parser.add_argument("--seconds", type=seconds, default=300.0, help="how long at most [default: %(default)g]")
-    text = "how long at most a name without an address is waited for [default: %(default)g]"
+    parser.add_argument("--seconds", type=seconds, default=300.0, help="maximum wait [default: %(default)g]")
+    text = "maximum wait for a name without an address [default: %(default)g]"
     parser.add_argument("--unnamed-seconds", type=seconds, default=UNNAMED_SECONDS, help=text)
     parser.set_defaults(command=_wait)
 
@@ -58,7 +58,7 @@ def add_wait(commands: Any) -> None:
 def _address(text: str) -> tuple[str, int]:
     host, mark, port = text.rpartition(":")
     if not (host and mark and PORT.fullmatch(port) and 0 < int(port) <= HIGHEST_PORT):
-        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT, such as master:5557")
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as master:5557")
     return host, int(port)
 
 
@@ -82,7 +82,7 @@ def is_listening(host: str, port: int) -> bool:
 
 
 def is_named(host: str) -> bool | None:
-    """Whether the name has an address; None where the name server could not tell."""
+    """Whether the name has an address; None if the name server failed."""
     try:
         socket.getaddrinfo(host, None)
     except socket.gaierror as error:

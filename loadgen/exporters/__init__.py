@@ -1,6 +1,6 @@
-"""What this process measures, for Prometheus: counted as samples come, exposed when somebody asks.
+"""Prometheus metrics of this process: counted as samples arrive, rendered on each scrape.
 
-A scrape makes its families from plain lists of numbers; a sample costs a few additions and one bisection.
+A scrape builds its families from plain lists of numbers; a sample costs a few additions and one bisection.
 """
 
 from loadgen.exporters.counting import Exporter, Role

@@ -1,7 +1,7 @@
-"""What one process has done and how it fares: a sink of samples, and the state that a scrape reads.
+"""Counters and health of one process: a sink of samples, and the state that a scrape reads.
 
-It is written on the hub alone. A scrape reads from another thread, without a lock: each value that it takes is
-complete, only two values may be a sample apart.
+Only the hub writes it. A scrape reads from another thread, without a lock: each value is consistent, but two values may
+be a sample apart.
 """
 
 import math
@@ -21,25 +21,25 @@ from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_baseline, find_variants, settings_of
 
 VARIANTS = 64
-"""Variants since the process began, which may serve many runs; further ones are counted together as `other`."""
+"""Maximum variants over the life of a process, which may serve many runs; further ones are counted as `other`."""
 OPERATIONS = NAMES_AT_MOST
-"""Names of operations of one variant since the process began; further ones are counted together as `other`."""
+"""Maximum operation names per variant over the life of a process; further ones are counted as `other`."""
 SERIES = 512
-"""Pairs of variant and operation since the process began; each further one is the `other` of its variant."""
+"""Maximum pairs of variant and operation; further ones are counted as the `other` of their variant."""
 STAGES = 512
-"""The same for stages of an operation of a variant."""
+"""The same for triples of variant, operation and stage."""
 UNKNOWN = (OTHER, OTHER, OTHER)
-"""Labels of all variants that have no series of their own."""
+"""Labels of all variants without separate series."""
 LONGEST_LABEL = 200
-"""Characters of a variant's settings in its info."""
+"""Maximum characters of a variant's settings in its info."""
 UNSEEN_SECONDS = 2.0
-"""Seconds of a phase without a look at the process after which nobody knows whether it is saturated."""
+"""Seconds of a phase without a health sample after which saturation is unknown."""
 BEATS = 100
-"""Looks at the process that decide whether it is saturated: those of the last 10 s in phases."""
+"""Health samples that decide on saturation: those of the last 10 s in phases."""
 
 
 class Role(StrEnum):
-    """A process's part in a run. Each thing is told by one part, so that sums over processes are right."""
+    """A process's role in a run. Each metric is exposed by one role, so that sums over processes are correct."""
 
     LOCAL = "local"
     WORKER = "worker"
@@ -47,26 +47,26 @@ class Role(StrEnum):
 
     @property
     def makes_load(self) -> bool:
-        """True where operations are called, which are counted there."""
+        """True if this process calls operations and counts them."""
         return self is not Role.MASTER
 
     @property
     def leads(self) -> bool:
-        """True where phases begin and end for all, whose length is counted there."""
+        """True if this process starts and ends the phases of all, and counts their length."""
         return self is not Role.WORKER
 
 
 class Exporter:
-    """One for each process."""
+    """The metrics of one process."""
 
     def __init__(self, role: Role, count_users: Callable[[], int], clock: Callable[[], float] = perf_counter) -> None:
         self.role = role
         self.count_users = count_users
-        """Users in this process; those of all its workers for a master."""
+        """Users in this process; for a master, of all its workers."""
         self.every: dict[tuple[str, str, str], VariantSeries] = {}
         """All variants since the process began, by their labels."""
         self._variants: dict[str, VariantSeries] = {}
-        """The variants by their names, as the latest run defines them."""
+        """The variants of the latest run, by name."""
         self._pairs = self._stages = 0
         self.hub_lag, self.loop_lag = Buckets(LAGS), Buckets(LAGS)
         self.in_flight = 0
@@ -83,7 +83,7 @@ class Exporter:
 
     def __call__(self, samples: Sequence[Sample]) -> None:
         """Sink of samples. Durations count answered operations and timeouts, as the ledger's do."""
-        # Outcomes are compared by identity: a call of a Python function would be as dear as all the rest here.
+        # Outcomes are compared by identity: a Python call would cost as much as all the rest here.
         variants = self._variants
         for sample in samples:
             variant = variants.get(sample.variant) or self._variant(sample.variant)
@@ -112,10 +112,10 @@ class Exporter:
             response.total += seconds
 
     def expect(self, variants: Mapping[str, Kind], operations: Mapping[Mode, Iterable[Operation]]) -> None:
-        """Initialise the series of these variants to 0, and of the operations and stages of their modes.
+        """Initialise the series of these variants, and of the operations and stages of their modes, to 0.
 
-        `rate()` misses increments that precede the first scrape. A name that an earlier run gave to a variant of
-        another mode or client is that of the new one from here on; the series of the earlier one keep their values.
+        `rate()` misses increments before the first scrape. If an earlier run used a name for a variant with another
+        mode or client, it now means the new one; the earlier series keep their values.
         """
         for name, kind in variants.items():
             labels = (name, kind.mode.value, kind.client)
@@ -129,7 +129,7 @@ class Exporter:
                     self._stage(variant, one.name, stage)
 
     def _variant(self, name: str) -> VariantSeries:
-        """The variant of this name, or `other`, without mode and client, where it is none of those expected."""
+        """The variant of this name; `other`, without mode and client, if it is unexpected."""
         known = self._variants.get(name) or self.every.get(UNKNOWN)
         return known or self.every.setdefault(UNKNOWN, VariantSeries(*UNKNOWN))
 
@@ -159,24 +159,24 @@ class Exporter:
         self._variant(variant).task_errors += 1
 
     def count_recall(self, variant: str, share: float) -> None:
-        """Count one checked search: the part (0 to 1) of the exact neighbours that it found."""
+        """Count one checked search: the share (0 to 1) of the exact neighbours in its answer."""
         self._variant(variant).recall.add(share)
 
     def offer(self, variant: str, rate: float) -> None:
-        """Show the arrivals per second that are due in this process from now on."""
+        """Set the current arrivals per second of this process."""
         self._variant(variant).offered = rate
 
     def rest(self) -> None:
-        """No arrivals are due any more."""
+        """Set the arrivals per second to 0."""
         for variant in self.every.values():
             variant.offered = 0.0
 
     # State
 
     def begin(self, settings: Settings) -> None:
-        """Another run begins here, whose id is known from its first phase on. Counters go on: they never fall.
+        """Start a new run; its id is known from its first phase on. Counters continue: they never decrease.
 
-        Raises SettingsError where a variant is wrong.
+        Raises SettingsError if a variant is wrong.
         """
         infos = tuple(_describe(settings))
         self.settings, self.infos, self.run = settings, infos, {}
@@ -190,7 +190,7 @@ class Exporter:
         self.phase = None
 
     def beat(self, beat: Beat) -> None:
-        """Count one look at this process."""
+        """Count one health sample of this process."""
         self.hub_lag.add(beat.hub_lag)
         self.loop_lag.add(beat.loop_lag)
         self.in_flight = beat.in_flight
@@ -201,10 +201,10 @@ class Exporter:
 
     @property
     def saturated(self) -> float:
-        """1 where this process, and not the server, was the limit in the last 10 s: CPU, or lag at p99; else 0.
+        """1 if this process, not the server, was the limit in the last 10 s: CPU, or lag at p99; else 0.
 
-        Judged is a phase alone: loading data may use what it finds. The seconds before it are those of other phases.
-        nan where nobody has looked at the process lately: that is no health.
+        Only phases count: loading may use all resources. At the start of a phase, the window reaches back into earlier
+        phases. nan without a recent sample: unknown is not healthy.
         """
         beats, phase = list(self._beats), self.phase
         if phase is None:
@@ -222,7 +222,7 @@ class Exporter:
 
 
 def _describe(settings: Settings) -> Iterator[Mapping[str, str]]:
-    """The labels of each variant's info, but for the run's id."""
+    """The labels of each variant's info, except the run's id."""
     baseline = find_baseline(settings)
     for one in find_variants(settings):
         own = settings_of(settings, one)

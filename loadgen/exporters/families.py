@@ -27,7 +27,7 @@ PACKAGES = {
 
 
 def new_registry(exporter: Exporter) -> CollectorRegistry:
-    """A registry of its own with the exporter's families and those of the process."""
+    """A separate registry with the exporter's families and those of the process."""
     registry = CollectorRegistry()
     registry.register(ExporterCollector(exporter))
     ProcessCollector(registry=registry)
@@ -35,14 +35,14 @@ def new_registry(exporter: Exporter) -> CollectorRegistry:
 
 
 class ExporterCollector(Collector):
-    """Makes the families anew from the exporter's state at each scrape."""
+    """Builds the families from the exporter's state on each scrape."""
 
     def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
         self._versions = {label: _version(package) for label, package in PACKAGES.items()}
 
     def collect(self) -> Iterator[Metric]:
-        """All families that are this process's to tell."""
+        """All families that this process exposes."""
         yield from (self._phase_info(), self._run_info())
         yield from self._health()
         if self._exporter.role.leads:
@@ -58,7 +58,7 @@ class ExporterCollector(Collector):
 
     @staticmethod
     def _by_operation(variant: VariantSeries, known: Mapping[str, Series]) -> list[tuple[list[str], Series]]:
-        """The labels `KIND` of each operation, and what was counted of it."""
+        """The labels `KIND` of each operation, and its counts."""
         return [([*variant.labels, name], one) for name, one in list(known.items())]
 
     def _counters(self) -> Iterator[Metric]:
@@ -68,16 +68,18 @@ class ExporterCollector(Collector):
         rows = _counter("loadgen_rows", "Hits of searches, nodes of inserts, documents of deletes [rows]", KIND)
         nested = _counter(
             "loadgen_nested_operations",
-            "Finished operations that were part of others, which count instead of them, by outcome [operations]",
+            "Finished operations nested in others, which other series exclude, by outcome [operations]",
             (*KIND, "outcome"),
         )
         dropped = CounterMetricFamily(
             "loadgen_dropped",
-            "Arrivals of the open model that found no place in time and were never sent [operations]",
+            "Arrivals of the open model that got no concurrency slot in time and were never sent [operations]",
             labels=VARIANT,
         )
         errors = CounterMetricFamily(
-            "loadgen_task_errors", "Exceptions that tasks raised; they are no operations [exceptions]", labels=VARIANT
+            "loadgen_task_errors",
+            "Exceptions raised by tasks; they do not count as operations [exceptions]",
+            labels=VARIANT,
         )
         for variant in self._variants:
             for labels, series in self._by_operation(variant, variant.operations):
@@ -92,8 +94,8 @@ class ExporterCollector(Collector):
     def _active(self) -> Metric:
         active = _counter(
             "loadgen_active_seconds",
-            "Time in which phases of this variant made load, told once for all processes of a run; "
-            "operations over it are a throughput [seconds]",
+            "Total length of this variant's phases, exposed by one process per run; operations divided by it give the "
+            "throughput [seconds]",
             VARIANT,
         )
         for variant in self._variants:
@@ -114,11 +116,13 @@ class ExporterCollector(Collector):
         )
         nested = _histogram(
             "loadgen_nested_seconds",
-            "From the start to the answer of an operation that was part of another one [seconds]",
+            "From the start to the answer of a nested operation [seconds]",
             KIND,
         )
         recall = _histogram(
-            "loadgen_recall_ratio", "Part of the exact nearest neighbours that a checked search found [ratio]", VARIANT
+            "loadgen_recall_ratio",
+            "Share of the exact nearest neighbours in the answer of a checked search [ratio]",
+            VARIANT,
         )
         for variant in self._variants:
             for labels, series in self._by_operation(variant, variant.operations):
@@ -139,7 +143,7 @@ class ExporterCollector(Collector):
         )
         offered = GaugeMetricFamily(
             "loadgen_offered_rate",
-            "Arrivals due in this process, 0 where users wait for their answers [operations per second]",
+            "Arrivals due in this process, 0 in the closed model [operations per second]",
             labels=VARIANT,
         )
         for variant in self._variants:
@@ -149,8 +153,8 @@ class ExporterCollector(Collector):
     def _health(self) -> Iterator[Metric]:
         found = self._exporter
         lags = (
-            ("loadgen_hub_lag_seconds", "How late Locust's hub was, ten looks a second [seconds]", found.hub_lag),
-            ("loadgen_loop_lag_seconds", "How late the event loop was, ten looks a second [seconds]", found.loop_lag),
+            ("loadgen_hub_lag_seconds", "Lag of Locust's hub, sampled ten times a second [seconds]", found.hub_lag),
+            ("loadgen_loop_lag_seconds", "Lag of the event loop, sampled ten times a second [seconds]", found.loop_lag),
         )
         for name, text, lag in lags:
             family = _histogram(name, text, ())
@@ -158,12 +162,12 @@ class ExporterCollector(Collector):
             yield family
         text = (
             "Whether this process, not the server, was the limit in the last 10 s of a phase, by CPU or lags; "
-            "NaN where it was not looked at [0 or 1]"
+            "NaN if not sampled [0 or 1]"
         )
         yield GaugeMetricFamily("loadgen_saturated", text, found.saturated)
 
     def _phase_info(self) -> Metric:
-        text = "The phase that runs now, of all processes together; always 1, and absent between two phases [1]"
+        text = "The current phase, of all processes together; always 1, absent between phases [1]"
         phase, run = self._exporter.phase, self._exporter.run
         values = {}
         if phase is not None:
@@ -177,7 +181,7 @@ class ExporterCollector(Collector):
         return _info("loadgen_phase_info", text, ("run_id", "phase", "variant", "mode", "concurrency"), values)
 
     def _run_info(self) -> Metric:
-        text = "What the latest run of this process is about; always 1, and absent before the first [1]"
+        text = "Properties of the latest run of this process; always 1, absent before the first [1]"
         settings, run = self._exporter.settings, self._exporter.run
         values = {}
         if settings is not None:
@@ -195,7 +199,7 @@ class ExporterCollector(Collector):
         return _info("loadgen_run_info", text, (*own, *self._versions), values)
 
     def _variant_info(self) -> Metric:
-        text = "A variant of the latest run, and whether the others are compared with it; always 1 [1]"
+        text = "A variant of the latest run, and whether it is the baseline; always 1 [1]"
         own = ("run_id", *VARIANT, "baseline", "collection", "index", "settings")
         family = GaugeMetricFamily("loadgen_variant_info", text, labels=own)
         found = self._exporter
@@ -228,7 +232,7 @@ def _fill_outcomes(family: CounterMetricFamily, labels: Sequence[str], series: S
 
 
 def _fill(family: HistogramMetricFamily, labels: Sequence[str], buckets: Buckets) -> None:
-    counts: Iterable[int] = list(buckets.counts)  # one call: no sample is counted in between
+    counts: Iterable[int] = list(buckets.counts)  # one call, so that no sample is counted in between
     family.add_metric(labels, list(zip(_edges(buckets.bounds), accumulate(counts), strict=True)), buckets.total)
 
 

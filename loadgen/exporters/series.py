@@ -1,4 +1,4 @@
-"""What is counted of one variant, and of one operation of it, since the process began."""
+"""The counts of one variant, and of each of its operations, since the process began."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ from loadgen.exporters.buckets import DURATIONS, SHARES, Buckets
 from loadgen.measure.sample import Mode, Outcome
 
 OTHER = "other"
-"""Variant, operation or stage of what came after all that have series."""
+"""Variant, operation or stage beyond the maximum number of series."""
 
 
 class Kind(NamedTuple):
-    """What a variant is, beside its own settings."""
+    """Labels of a variant, apart from its settings."""
 
     mode: Mode
     client: str
@@ -30,12 +30,12 @@ class Series:
 
     @property
     def outcomes(self) -> dict[Outcome, int]:
-        """How many ended how; every outcome is there, also with 0."""
+        """Counts by outcome; every outcome is present, even with 0."""
         return {Outcome.OK: self.ok} | self.others
 
 
 class VariantSeries:
-    """All that one variant did. `labels` are its name, mode and client."""
+    """All series of one variant. `labels` are its name, mode and client."""
 
     __slots__ = ("active", "dropped", "labels", "nested", "offered", "operations", "recall", "stages", "task_errors")
 
@@ -43,11 +43,11 @@ class VariantSeries:
         self.labels = (name, mode, client)
         self.operations: dict[str, Series] = {}
         self.nested: dict[str, Series] = {}
-        """Of operations that were part of others, which all other series leave out."""
+        """Nested operations, which all other series exclude."""
         self.stages: dict[tuple[str, str], Buckets] = {}
-        """By operation and stage, of nested operations as well."""
+        """By operation and stage, including nested operations."""
         self.active = 0.0
-        """Seconds in which its phases made load, in the process that leads."""
+        """Total seconds of its phases, counted in the master or single process."""
         self.dropped = 0
         self.task_errors = 0
         self.offered = 0.0

@@ -1,4 +1,4 @@
-"""The processes of one machine in a file that Prometheus discovers its targets from."""
+"""The file from which a local Prometheus discovers the processes of this machine."""
 
 import fcntl
 import json
@@ -11,34 +11,34 @@ from typing import Any
 import psutil
 
 PROCESS = "__loadgen_process"
-"""Label of an entry: process id and start time. Prometheus forgets labels that start with two underscores."""
+"""Label of an entry: process id and start time. Prometheus drops labels that start with two underscores."""
 CLOCK = 2.0
-"""Seconds by which two processes may see the start of a third differently, where the wall clock is set meanwhile."""
+"""Seconds by which two processes may disagree on the start time of a third, if the wall clock was adjusted."""
 
 
 class Targets:
-    """This process's entry in the file. Other processes write to the same file; each leaves the others' entries alone.
+    """This process's entry in the file. Processes share the file; each leaves the others' entries alone.
 
-    An entry whose process has ended, however it ended, is removed by the next one that writes.
+    The next process that writes removes the entries of processes that have ended, however they ended.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def add(self, target: str, role: str) -> None:
-        """Enter this process. Raises OSError where the file cannot be written."""
+        """Add this process. Raises OSError if the file cannot be written."""
         labels = {"job": "loadgen", "role": role, PROCESS: _identity(psutil.Process())}
         self._write([{"targets": [target], "labels": labels}])
 
     def remove(self) -> None:
-        """Take this process's entry out. Raises OSError where the file cannot be written."""
+        """Remove this process. Raises OSError if the file cannot be written."""
         self._write([])
 
     def _write(self, mine: list[dict[str, Any]]) -> None:
         this = _identity(psutil.Process())
         with _locked(self._path.parent):
             others = [entry for entry in self._read() if _process(entry) != this and _lives(_process(entry))]
-            # Not .json, and hidden: a pattern in Prometheus's configuration must not match what is half written.
+            # Hidden, and not .json: a pattern in Prometheus's configuration must not match a partial file.
             part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
             part.write_text(json.dumps(others + mine, indent=2) + "\n", encoding="utf-8")
             part.replace(self._path)
@@ -53,7 +53,7 @@ class Targets:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One process at a time. The folder itself is locked, so that no lock file stays behind."""
+    """One process at a time. The folder itself is locked, so that no lock file remains."""
     place = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX)
@@ -63,7 +63,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _identity(process: psutil.Process) -> str:
-    """Process ids are used again; together with the start time they are not."""
+    """Process ids are reused, but not together with the start time."""
     return f"{process.pid}-{process.create_time():.2f}"
 
 
@@ -73,7 +73,7 @@ def _process(entry: Any) -> str:
 
 
 def _lives(identity: str) -> bool:
-    """Whether that process is still there; an entry that somebody else wrote is left alone."""
+    """Whether that process still runs; an entry written by another program is left alone."""
     if not identity:
         return True
     try:

@@ -9,14 +9,14 @@ from prometheus_client import start_http_server
 from prometheus_client.registry import Collector
 
 PORTS = 100
-"""Ports that are tried at most: as many processes of this tool can be on one machine."""
-ANYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what may stand in the setting
-"""Addresses that stand for all of a machine's, each with one of them that can be asked."""
+"""Maximum ports to try: the maximum processes of this tool per machine."""
+ANYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a value of the setting
+"""Wildcard addresses, each with an address to connect to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`/metrics` on one port, served by a thread of its own."""
+    """`/metrics` on one port, served by its own thread."""
 
     bind: str
     port: int
@@ -24,13 +24,13 @@ class Endpoint:
 
     @property
     def target(self) -> str:
-        """`host:port` as Prometheus on this machine asks for it."""
+        """`host:port` for a Prometheus on this machine."""
         host = ANYWHERE.get(self.bind, self.bind)
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
-        """What a person opens."""
+        """The URL for a browser."""
         return f"http://{self.target}/metrics"
 
     def close(self) -> None:
@@ -40,9 +40,9 @@ class Endpoint:
 
 
 def serve(registry: Collector, bind: str, port: int) -> Endpoint:
-    """Answer on this port, or on the next free one where it is taken; 0 takes any.
+    """Serve on this port, or on the next free one if it is taken; 0 picks any free port.
 
-    Raises OSError where the address is not this machine's or no port is free.
+    Raises OSError if the address is not one of this machine's, or if no port is free.
     """
     last = min(port + PORTS, 65_536) if port else 1
     for wanted in range(port, last):

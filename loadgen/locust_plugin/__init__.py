@@ -15,7 +15,7 @@ def plug(events: Any, **defaults: object) -> None:
     """Make Locust drive Milvus: `plug(events)` once in a locustfile, optionally with defaults for settings.
 
     Several locustfiles may be loaded together; their defaults must not contradict each other (ValueError). Raises
-    SettingsError where a default is no setting or has a wrong value.
+    SettingsError for an unknown setting or an invalid value.
     """
     if is_locust_command():
         prepare_command()
@@ -27,5 +27,5 @@ def plug(events: Any, **defaults: object) -> None:
 
 
 def prepare_command() -> None:
-    """Let the `locust` command of this process refuse in one line what it cannot start with. Idempotent."""
+    """Make the `locust` command of this process report start errors in one line. Idempotent."""
     prepare_process(refuse_flags)

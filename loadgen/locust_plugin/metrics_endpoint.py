@@ -1,4 +1,4 @@
-"""The exporter of one process: its address, its discovery, and how long it stays up."""
+"""The metrics endpoint of one process: its address, its discovery, and its linger time."""
 
 import logging
 import signal
@@ -19,15 +19,15 @@ from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants
 
 OWN = ("metrics_port", "metrics_bind", "metrics_targets", "metrics_linger")
-"""Settings that each process takes from its command line; a worker gets the others from the master, later."""
+"""Settings that each process reads from its command line; a worker gets the others from its master later."""
 LOOK = 0.1
-"""Seconds between two looks whether the waiting is over."""
+"""Seconds between two checks of whether the wait is over."""
 
 logger = logging.getLogger("loadgen")
 
 
 class MetricsEndpoint:
-    """One for each process. Until `open` it has no thread and no socket."""
+    """One per process. Until `open` it has no thread and no socket."""
 
     def __init__(self, runner: Any) -> None:
         self.exporter = Exporter(_role_of(runner), lambda: runner.user_count)
@@ -36,7 +36,7 @@ class MetricsEndpoint:
         self._targets: Targets | None = None
 
     def open(self, options: Any) -> tuple[Exporter, ...]:
-        """Answer from now on; returns the sink of samples, or none where `--metrics-port` is off.
+        """Start serving; returns the sink of samples, or none if `--metrics-port` is off.
 
         Ends the process if its metrics settings are wrong.
         """
@@ -62,11 +62,11 @@ class MetricsEndpoint:
             return serve(new_registry(self.exporter), bind, port)
         except (OSError, UnicodeError) as error:
             problem = f"cannot be served on: {getattr(error, 'strerror', None) or error}"
-            hint = "Give an address of this machine, and a port that is free and allowed."
+            hint = "Use an address of this machine and a free, permitted port."
             raise SettingsError([Fault("metrics_bind", f"{bind} with port {port}", problem, hint)]) from error
 
     def _enter(self, path: Path) -> None:
-        assert self._endpoint is not None  # noqa: S101 - `open` has just made it
+        assert self._endpoint is not None  # noqa: S101 - set by `open`
         self._targets = Targets(path)
         try:
             self._targets.add(self._endpoint.target, self.exporter.role)
@@ -75,22 +75,22 @@ class MetricsEndpoint:
             raise SettingsError([Fault("metrics_targets", str(path), problem, "Name another file.")]) from error
 
     def announce_end(self) -> None:
-        """Say how long the endpoint stays, before the last line of the run."""
+        """Log how long the endpoint stays up, before the last line of the run."""
         if self._lingers:
-            assert self._endpoint is not None  # noqa: S101 - or it would not linger
+            assert self._endpoint is not None  # noqa: S101 - otherwise it would not linger
             logger.info(
                 "Metrics stay at %s for %g s; Ctrl-C ends it", self._endpoint.url, self._settings.metrics_linger
             )
 
     @property
     def _lingers(self) -> bool:
-        """False also where nothing ran."""
+        """False also if nothing ran."""
         return bool(self._settings.metrics_linger and self._endpoint is not None and self.exporter.settings is not None)
 
     def close(self) -> None:
-        """Stay for a last scrape, as long as was asked for; the endpoint ends with the process, which follows.
+        """Linger for a final scrape; the endpoint then ends with the process.
 
-        Another Ctrl-C ends the waiting.
+        Another Ctrl-C ends the wait.
         """
         if self._endpoint is None:
             return

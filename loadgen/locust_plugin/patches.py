@@ -1,9 +1,9 @@
-"""All workarounds for Locust: small patches that call what they are given, each with its upstream issue.
+"""All workarounds for Locust: small patches around the original functions, each with its upstream issue.
 
-`#1730` is https://github.com/locustio/locust/issues/1730. Where no issue is known, the version is the one in which the
-behaviour was seen. What has to work where this module cannot be imported stands elsewhere: `runtime/patching.py` keeps
-gevent's patches away (#2250), `runtime/start_errors.py` has Locust's failed starts end with 2 (no upstream issue known,
-2.47), `users/listeners.py` calls all listeners of an event whatever one of them raises (#1461).
+`#1730` is https://github.com/locustio/locust/issues/1730. Without a known issue, the version is the one with the
+observed behaviour. Workarounds that must work before this module can be imported are elsewhere: `runtime/patching.py`
+avoids gevent's patches (#2250), `runtime/start_errors.py` makes failed starts of Locust exit with 2 (no upstream issue
+known, 2.47), `users/listeners.py` calls all listeners of an event even if one raises (#1461).
 """
 
 import logging
@@ -31,7 +31,7 @@ logger = logging.getLogger("loadgen")
 PHASE_LINES = ("Ramping to", "All users spawned", "Shape ", "Sending spawn jobs")
 
 
-# Locust's main module: the names that it sees are replaced, nobody else's.
+# Locust's main module: names are replaced in its namespace only.
 
 
 def sleep_on_hub(sleep: Callable[[float], None]) -> None:
@@ -40,19 +40,19 @@ def sleep_on_hub(sleep: Callable[[float], None]) -> None:
 
 
 def exit_through(leave: Callable[..., NoReturn]) -> None:
-    """A command that could not start and a run that failed both exit with 1 (as in #1922): `leave` tells them apart."""
+    """A failed start and a failed run both exit with 1 (as in #1922): `leave` distinguishes them."""
     vars(locust.main)["sys"] = Instead(sys, exit=leave)
 
 
 def fork_through(fork: Callable[[], int]) -> None:
-    """A worker of `--processes` (#2472) outlives a master that was killed, for 60 s without a heartbeat (#2474)."""
+    """A worker of `--processes` (#2472) outlives a killed master by 60 s, until heartbeats time out (#2474)."""
     locust.main.gevent = Instead(gevent, fork=fork)
 
 
 def check_options(require: Callable[[], object], check: Callable[[Any], object]) -> None:
-    """No event lies between reading the options and forking, loading or listening (no upstream issue known, 2.47).
+    """There is no event between parsing the options and forking, loading or listening (no upstream issue known, 2.47).
 
-    `require` is called before the options are read, `check` with what was read.
+    `require` is called before the options are parsed, `check` with the parsed ones.
     """
 
     def watch(parser: Any) -> None:
@@ -63,17 +63,17 @@ def check_options(require: Callable[[], object], check: Callable[[Any], object])
 
 
 def refuse_pytest_files(refuse: Callable[[str], NoReturn]) -> None:
-    """A locustfile without users is searched for tests of pytest, whose users cannot run here (#3200)."""
+    """A locustfile without users is searched for pytest tests, whose users cannot run here (#3200)."""
     vars(locust.main)["load_locustfile_pytest"] = refuse
 
 
 def set_up_logging(then: Callable[[], object]) -> None:
-    """Logs show characters that a terminal would obey (no upstream issue known, 2.47); `then` is called once set up."""
+    """Logs print raw control characters (no upstream issue known, 2.47); `then` is called once logging is set up."""
     locust.main.setup_logging = and_then(locust.main.setup_logging, lambda _: then())
 
 
 def carry_interrupts(interrupt: Callable[[int], None]) -> None:
-    """Ctrl-C hits, and kills, whichever greenlet happens to run (#3306, gevent/gevent#1815): the hub takes it."""
+    """Ctrl-C kills whichever greenlet happens to run (#3306, gevent/gevent#1815): the hub handles it instead."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         gevent.signal_handler(signal.SIGINT, interrupt, signal.SIGINT)
 
@@ -85,9 +85,9 @@ def quiet_hub() -> None:
 
 
 def take_sigterm(interrupt: Callable[[int], None], note: Callable[[int], object]) -> None:
-    """SIGTERM is listened to only after a load shape has ended (as Ctrl-C was, #1910): until then it is Ctrl-C.
+    """SIGTERM is handled only after a load shape has ended (as Ctrl-C was, #1910): until then it acts like Ctrl-C.
 
-    Locust's own listener takes the place of ours; `note` is still called. Idempotent.
+    Locust's own handler replaces ours; `note` is still called. Idempotent.
     """
     known = locust.main.gevent
     if isinstance(known, Instead) and known.replaces("signal_handler"):
@@ -105,9 +105,9 @@ def take_sigterm(interrupt: Callable[[int], None], note: Callable[[int], object]
 
 
 def count_time_steadily() -> None:
-    """Runners and tables take durations from `time.time` (#1487, of which #1492 left these). Idempotent.
+    """Runners and tables compute durations from `time.time` (#1487; #1492 did not fix these). Idempotent.
 
-    Where the clock is set, shapes sleep, workers are ended or discard their users, and rates are of an hour.
+    If the clock is adjusted, shapes sleep, workers end or discard their users, and rates are wrong by hours.
     """
     if isinstance(locust.runners.time, Instead):
         return
@@ -118,19 +118,19 @@ def count_time_steadily() -> None:
 
 
 def remember_absences() -> None:
-    """Have masters make their workers of the class below (#1158). Idempotent."""
+    """Make masters create worker nodes of the class below (#1158). Idempotent."""
     vars(locust.runners)["WorkerNode"] = RememberedNode
 
 
 class RememberedNode(locust.runners.WorkerNode):
-    """A worker goes from missing back to running with its next heartbeat, maybe 1 ms later, and no trace (#1158)."""
+    """A missing worker returns to running with its next heartbeat, maybe 1 ms later, without a trace (#1158)."""
 
     absences: ClassVar[Counter[str]] = Counter()
-    """How often each was missing, by its id: Locust makes a new node of one that says again that it is ready."""
+    """How often each was missing, by id: Locust creates a new node for a worker that reports ready again."""
 
     @property
     def state(self) -> str:
-        """Locust's name of the state."""
+        """Locust's name for the state."""
         return self._state
 
     @state.setter
@@ -141,10 +141,10 @@ class RememberedNode(locust.runners.WorkerNode):
 
 
 def wait_before_users(wait: Callable[[Any], bool]) -> None:
-    """A worker starts users as soon as it has connected, maybe before `events.init` (#1730). Idempotent.
+    """A worker starts users once connected, maybe before `events.init` (#1730). Idempotent.
 
-    They are started once `wait(environment)` has returned True. It may block: `start_worker` runs in a greenlet that a
-    later message about users replaces.
+    They start once `wait(environment)` returns True. It may block: `start_worker` runs in a greenlet that a later
+    message about users replaces.
     """
     original = WorkerRunner.start_worker
     if getattr(original, "waits", False):
@@ -161,9 +161,9 @@ def wait_before_users(wait: Callable[[Any], bool]) -> None:
 def leave_workers_to_coordinator(runner: Any, is_held: Callable[[], bool], has_plan: Callable[[], bool]) -> None:
     """A master ends the run when its last worker goes missing (#1707, #3501), and moves users when one joins (#1886).
 
-    While `is_held()` it does neither: the worker may be back a second later, and the coordinator ends the run itself.
-    Moving users would start them beside the load shape, in the greenlet that should hear the workers. And the page
-    starts a run in a greenlet that does not know StopTest (#3313): it is one line of the log.
+    While `is_held()` it does neither: the worker may return a second later, and the coordinator ends the run itself.
+    Moving users would start them outside the load shape, in the greenlet that receives the workers' messages. And the
+    page starts a run in a greenlet that does not handle StopTest (#3313): it becomes one log line.
     """
 
     def is_locusts_own() -> bool:
@@ -179,7 +179,7 @@ def leave_workers_to_coordinator(runner: Any, is_held: Callable[[], bool], has_p
 
 
 def stop_test(environment: Any, error: StopTest) -> None:
-    """StopTest ends a run only where a greenlet of Locust's raises it (#3313): one is made. Returns immediately."""
+    """StopTest ends a run only in a greenlet of Locust's (#3313): raise it in a new one. Returns immediately."""
 
     def fail() -> NoReturn:
         raise error
@@ -188,21 +188,21 @@ def stop_test(environment: Any, error: StopTest) -> None:
 
 
 def keep_users_to_plan(runner: Any) -> None:
-    """The keys w, W, s and S start and stop users also in a terminal that runs a load shape (#1612)."""
+    """The keys w, W, s and S start and stop users even under a load shape (#1612)."""
 
     def is_foreign() -> bool:
         if runner.environment.shape_class is None or gevent.getcurrent() is runner.shape_greenlet:
             return False
-        logger.warning("The users of a plan of phases cannot be changed. Use --mode sync or --mode async for that")
+        logger.warning("Users cannot be changed during a plan of phases. Use --mode sync or --mode async for that")
         return True
 
     runner.start = unless(is_foreign, runner.start)
 
 
 def keep_runs_apart(events: Any, is_of_run: Callable[[Mapping[str, Any]], bool]) -> None:
-    """A worker that was away reports the rest of its run in the middle of the next (no upstream issue known, 2.47).
+    """A worker that was missing reports the rest of its run during the next one (no upstream issue known, 2.47).
 
-    Locust's own listener adds whatever comes, and was the first; only the list of listeners lets another come before.
+    Locust's own listener is the first and adds every report; a listener before it must be inserted into the list.
     """
 
     def look(data: dict[str, Any], **_: Any) -> None:
@@ -214,25 +214,25 @@ def keep_runs_apart(events: Any, is_of_run: Callable[[Mapping[str, Any]], bool])
 
 
 def dispatch_anew(runner: Any) -> None:
-    """The dispatcher keeps what it believes of a worker that was missing (#2008). Call it while there are no users."""
+    """The dispatcher keeps stale counts for a worker that was missing (#2008). Call it while there are no users."""
     if isinstance(runner, MasterRunner):
         runner._users_dispatcher = None  # noqa: SLF001
 
 
 def forget_worker(runner: Any, worker: str) -> None:
-    """Locust forgets a worker only where it quits, never a missing one (#1158)."""
+    """Locust removes a worker only if it quits, never a missing one (#1158)."""
     client, dispatcher = runner.clients.pop(worker, None), runner._users_dispatcher  # noqa: SLF001
     if client is not None and dispatcher is not None:
         dispatcher.remove_worker(client)
 
 
 def send_stats_now(runner: Any) -> None:
-    """A worker sends its last statistics only where its master tells it to quit (#1426)."""
+    """A worker sends its last statistics only if its master tells it to quit (#1426)."""
     runner._send_stats()  # noqa: SLF001
 
 
 def note_quit(runner: Any, note: Callable[[], object]) -> None:
-    """A worker ends alike whether its master has told it to or has gone (no upstream issue known, 2.47)."""
+    """A worker ends the same way whether its master told it to quit or is gone (no upstream issue known, 2.47)."""
     handle = runner.handle_message
 
     def handle_message(msg: Any) -> None:
@@ -261,7 +261,7 @@ def _is_no_ramping(record: logging.LogRecord) -> bool:
 
 
 def list_fields_once() -> None:
-    """Opening the page lists all arguments n^3 times: 0.2 s of the hub for our 115 (no upstream issue known, 2.47)."""
+    """Opening the page lists all arguments n^3 times: 0.2 s on the hub for our 115 (no upstream issue known, 2.47)."""
 
     def find(flag: str, parser: Any) -> dict[str, Any]:
         return {name: one for name, one in parser.args_included_in_web_ui.items() if getattr(one, flag, False)}
@@ -271,25 +271,25 @@ def list_fields_once() -> None:
 
 
 def find_starts(environment: Any) -> tuple[Any, ...]:
-    """A start from the page is in no state of the runner until its first user (no upstream issue known, 2.47)."""
+    """A start from the page does not change the runner's state until its first user (no upstream issue known, 2.47)."""
     return environment.runner.spawning_greenlet, getattr(environment.web_ui, "_swarm_greenlet", None)
 
 
 def extend_template(web_ui: Any, change: Callable[[dict[str, Any]], object]) -> None:
-    """The page shows custom arguments without their groups (#2560): `change` has the last word on its contents."""
+    """The page shows custom arguments without their groups (#2560): `change` edits its contents last."""
     web_ui.update_template_args = and_then(web_ui.update_template_args, lambda _: change(web_ui.template_args))
 
 
 def wrap_view(web_ui: Any, name: str, wrap: Callable[[Any], Any]) -> None:
-    """The handler of a start writes every field into the options, one by one (#1841): `wrap` looks before it."""
+    """The handler of a start writes every field into the options, one by one (#1841): `wrap` checks first."""
     views = web_ui.app.view_functions
     views[name] = web_ui.auth_required_if_enabled(wrap(views[name]))
 
 
 def read_config_files(parser: Any, read: Callable[[Any, Any, list[str]], dict[str, Any]]) -> None:
-    """Config files: unknown keys are put down to other arguments, " ;" cuts values (bw2/ConfigArgParse#120, #60).
+    """Config files: unknown keys pass as other arguments, " ;" cuts off values (bw2/ConfigArgParse#120, #60).
 
-    `read` is given the parser's own reader, the file and the keys that the parser knows.
+    `read` gets the parser's own reader, the file and the keys known to the parser.
     """
     own = parser._config_file_parser  # noqa: SLF001
 

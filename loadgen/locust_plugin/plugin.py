@@ -52,7 +52,7 @@ logger = logging.getLogger("loadgen")
 
 
 class Plugin:
-    """One for each process; `plug` makes it and hangs it on Locust's events."""
+    """One per process; `plug` creates it and connects it to Locust's events."""
 
     def __init__(self, events: Any) -> None:
         self._events = events
@@ -67,7 +67,7 @@ class Plugin:
         events.init.add_listener(self._on_init)
 
     def take_defaults(self, defaults: dict[str, object]) -> None:
-        """Add a locustfile's defaults. Raises ValueError where two files contradict each other."""
+        """Add a locustfile's defaults. Raises ValueError if two files contradict each other."""
         for name, value in defaults.items():
             if self._defaults.setdefault(name, value) != value:
                 raise ValueError(f"two locustfiles set {name}: {self._defaults[name]!r} and {value!r}")
@@ -83,7 +83,7 @@ class Plugin:
             self._begin(environment, runner, web_ui)
         except ENDING:
             raise
-        except BaseException as error:  # noqa: BLE001 - Locust would log its traceback; nothing has been sent
+        except BaseException as error:  # noqa: BLE001 - Locust would log its traceback; nothing was sent
             leave(describe_error(error), CANNOT_START)
 
     def _begin(self, environment: Any, runner: Any, web_ui: Any) -> None:
@@ -116,7 +116,7 @@ class Plugin:
         self._everyone = list(environment.user_classes)
         self._worker = WorkerSide(environment, runner, agent)
         self._listen(environment.events)
-        with contextlib.suppress(SettingsError):  # local settings, which the master may change
+        with contextlib.suppress(SettingsError):  # local settings, which the master may override
             self._expect(read_settings(environment.parsed_options, environment.host))
         self._add_sinks(environment.parsed_options)
         self._parser_errors.warn()
@@ -157,7 +157,7 @@ class Plugin:
             self._starting.prepare_or_leave(settings)
 
     def _on_loop_death(self) -> None:
-        """Async users cannot go on without their loop: the run ends with an error."""
+        """Async users cannot continue without their loop: the run ends with an error."""
         reason = "the event loop of the async users has ended"
         if isinstance(self._environment.runner, WorkerRunner):
             self._worker.fail(reason)
@@ -165,7 +165,7 @@ class Plugin:
             self._coordinator.end_early(reason)
 
     def _add_sinks(self, options: Any) -> None:
-        """Locust's own event comes last: its listeners may wait."""
+        """Locust's own event is last: its listeners may block."""
         self._sinks = (self._process_state.ledger, *self._metering.open(options), self._request_event)
 
     def _listen(self, events: Any) -> None:
@@ -186,20 +186,20 @@ class Plugin:
         self._metering.expect(settings, operations_of(self._everyone))
 
     def _show(self, settings: Settings) -> None:
-        """A run begins: the metrics of the process that conducts name it."""
+        """A run begins: name it in the metrics of the conducting process."""
         self._process_state.listeners.begin()
         self._metering.exporter.begin(settings)
         self._expect(settings)
 
     def _is_ready(self, environment: Any) -> bool:
-        """True where a worker may start the users that Locust has sent."""
+        """True if a worker may start the users that Locust requested."""
         run_id = getattr(environment.parsed_options, "loadgen_run_id", "")
         return self._agent is not None and bool(run_id) and self._agent.is_ready(run_id)
 
     # The run
 
     def _on_test_start(self, environment: Any, **_: Any) -> None:
-        """A plan begins in its first tick, which is before."""
+        """A plan begins in its first tick, which is earlier."""
         if isinstance(environment.runner, WorkerRunner) or environment.shape_class is not None:
             return
         began = perf_counter()  # so does Locust's own clock for --run-time
@@ -213,7 +213,7 @@ class Plugin:
         for sink in self._sinks:
             try:
                 sink(samples)
-            except Exception as error:  # noqa: BLE001 - each sink by itself
+            except Exception as error:  # noqa: BLE001 - a faulty sink must not affect the others
                 self._process_state.listeners.errors.note(error, "A sink of samples failed")
 
     def _beat(self, beat: Beat) -> None:
@@ -258,7 +258,7 @@ class Plugin:
         self._resources.release()
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
-        ignore_signals()  # it ends in seconds; another one would only cost the figures
+        ignore_signals()  # it ends in seconds; another signal would only lose the results
         self._process_state.closed = True
         runner = environment.runner
         if isinstance(runner, WorkerRunner):
@@ -266,7 +266,7 @@ class Plugin:
             return
         self._run_display.close()
         if isinstance(runner, MasterRunner):
-            runner.stop(send_stop_to_client=False)  # as its quit does, which comes after this
+            runner.stop(send_stop_to_client=False)  # as its quit does, which follows
         else:
             runner.stop()
         self._process_state.queue.flush()
@@ -274,7 +274,7 @@ class Plugin:
         self._ending.conclude(environment, self._interrupt.number)
 
     def _decide(self, code: int) -> int:
-        """The exit code: Locust's, but never 0 where the run came to another."""
+        """The exit code: Locust's, but never 0 if the run has another."""
         return code if isinstance(self._environment.runner, WorkerRunner) else code or self._ending.code
 
     def _on_quit(self, **_: Any) -> None:
@@ -296,5 +296,5 @@ class Plugin:
         self._metering.close()
 
     def _out(self) -> TextIO:
-        """Where the tables go: standard output, unless Locust's `--json` has that to itself."""
+        """The output for tables: standard output, unless Locust's `--json` reserves it."""
         return sys.stderr if self._environment.parsed_options.json else sys.stdout

@@ -1,4 +1,4 @@
-"""How the process of a `locust` command begins, is interrupted and ends."""
+"""Start, interruption and end of the process of a `locust` command."""
 
 import logging
 import math
@@ -27,16 +27,16 @@ from loadgen.settings.faults import Fault, SettingsError
 from loadgen.text.plain_text import clean_logs
 
 READY_WITHIN = 180.0
-"""Seconds that users wait for their process to be made ready."""
+"""Seconds that users wait for their process to be ready."""
 
 logger = logging.getLogger("loadgen")
 
 
 def prepare_process(check: Callable[[Any], None]) -> None:
-    """From the first `plug` on: what goes wrong before a run ends in one line, and workers end with their parent.
+    """From the first `plug` on: errors before a run are reported in one line, and workers end with their parent.
 
-    `check` takes the command's options as soon as Locust has read them, when no process is forked, no port taken and
-    nothing loaded. Changes nothing but what Locust's main module sees. Idempotent.
+    `check` gets the command's options as soon as Locust has parsed them, before a process is forked, a port opened or
+    anything loaded. Changes only the names in Locust's main module. Idempotent.
     """
     guard_start()
     if isinstance(locust.main.sys, Instead):
@@ -53,18 +53,18 @@ def prepare_process(check: Callable[[Any], None]) -> None:
 
 
 def prepare_runners(is_ready: Callable[[Any], bool]) -> None:
-    """Before Locust makes a runner; `is_ready(environment)` says whether a worker may start its users. Idempotent."""
+    """Before Locust creates a runner; `is_ready(environment)`: whether a worker may start its users. Idempotent."""
     patches.count_time_steadily()
     patches.remember_absences()
     patches.wait_before_users(partial(_await_ready, is_ready))
 
 
 def adopt_runner(interrupt: "Interrupt", runner: Any, decide: Callable[[int], int]) -> None:
-    """Have signals and the end of the process come to us, now that Locust has made its runner. Idempotent.
+    """Handle signals and the end of the process, now that Locust has created its runner. Idempotent.
 
-    What could not start ends the process in one line until the runner has begun. SIGTERM, with which a container is
-    ended, counts as Ctrl-C. A master whose workers do not come could not start: Locust would give that the code of a
-    run that failed. `decide` has the last word on the exit code, also where a listener has set another.
+    Until the runner has begun, a start error ends the process with one line. SIGTERM, which ends a container, acts
+    like Ctrl-C. A master without workers counts as a start error: Locust would exit as for a failed run. `decide`
+    determines the exit code, even if a listener has set another.
     """
     unguard_arguments()
     patches.carry_interrupts(interrupt)
@@ -77,25 +77,25 @@ def adopt_runner(interrupt: "Interrupt", runner: Any, decide: Callable[[int], in
 
 
 def require_plug() -> None:
-    """Raise SettingsError where no locustfile that was imported has called `plug`."""
+    """Raise SettingsError if no imported locustfile has called `plug`."""
     if not hasattr(locust.events, "loadgen"):
         hint = "Add `from locust import events` and `plug(events)`."
-        raise SettingsError([Fault("locustfile", "", "calls no plug(events), so there are no settings", hint)])
+        raise SettingsError([Fault("locustfile", "", "never calls plug(events), so there are no settings", hint)])
 
 
 def ignore_signals() -> None:
-    """Let neither Ctrl-C nor SIGTERM, which Locust would take as another order to end, cut the end of a run short."""
+    """Ignore Ctrl-C and SIGTERM, with which Locust would cut the end of a run short."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
 class Interrupt:
-    """Carries Ctrl-C to the main greenlet: left to Python it would hit whichever greenlet happens to run, and kill it.
+    """Raises Ctrl-C in the main greenlet: Python would raise it in whichever greenlet happens to run, and kill it.
 
-    Once: a second one while the users finish would cost the tables. After `PATIENCE` seconds it counts again.
+    Once: a second one while the users finish would lose the tables. After `PATIENCE` seconds it counts again.
 
-    A worker that `--processes` forked leaves the end to its master for `MASTER_FIRST` seconds: a terminal signals the
-    whole process group, and a worker that is faster than its master would be lost in the middle of the load.
+    A worker forked by `--processes` leaves the end to its master for `MASTER_FIRST` seconds: a terminal signals the
+    whole process group, and a worker that ends before its master would count as lost under load.
     """
 
     PATIENCE = 10.0
@@ -105,11 +105,11 @@ class Interrupt:
         self._later = later
         self._since = -math.inf
         self.number = 0
-        """Of the first signal that came; 0 before."""
+        """The number of the first signal; 0 before."""
 
     @property
     def came(self) -> bool:
-        """True once somebody has asked for the end: he waits for it."""
+        """True once someone has requested the end, and waits for it."""
         return self.number != 0
 
     @property
@@ -118,11 +118,11 @@ class Interrupt:
         return INTERRUPTED + (self.number or signal.SIGINT)
 
     def note(self, number: int) -> None:
-        """A signal came."""
+        """Note a signal."""
         self.number = self.number or number
 
     def __call__(self, number: int = signal.SIGINT) -> None:
-        """Raise KeyboardInterrupt, which gevent hands on."""
+        """Raise KeyboardInterrupt, which gevent passes on."""
         is_first = not self.came
         self.note(number)
         now = time.monotonic()
@@ -140,13 +140,13 @@ def _raise() -> None:
 
 
 class _Start:
-    """What Locust's main module calls before it has a runner."""
+    """Functions that Locust's main module calls before it has a runner."""
 
     def __init__(self, check: Callable[[Any], None]) -> None:
         self._check = check
         self._family = ForkGroup()
         self._only_waits = False
-        """True in a process that forks workers and has nothing else to do: it ends as they do."""
+        """True in a process that only forks workers: it ends as they do."""
 
     def take(self, options: Any) -> None:
         """Check the options of the command."""
@@ -154,7 +154,7 @@ class _Start:
         self._check(options)
 
     def fork(self) -> int:
-        """As `gevent.fork`, with a child that ends when this process is gone."""
+        """As `gevent.fork`, with a child that ends with this process."""
         pid = self._family.fork()
         if not pid:
             identity.forked_by_master = not self._only_waits
@@ -162,14 +162,14 @@ class _Start:
         return pid
 
     def exit(self, code: int = 0) -> NoReturn:
-        """End as Locust asks; what it could not start with it has logged in one line."""
+        """End as Locust requests; it has logged the start error in one line."""
         if code in (1, -1) and not self._only_waits:
             leave("", CANNOT_START)
         sys.exit(code)
 
 
 def _exit(runner: Any, decide: Callable[[int], int], code: int = 0) -> NoReturn:
-    """End as Locust asks; before anything has begun, failing is not to be able to start."""
+    """End as Locust requests; before anything has begun, a failure is a start error."""
     code = decide(code)
     if code in (1, -1) and runner is not None and runner.state == STATE_INIT:
         leave("The run did not begin: see the log above.", CANNOT_START)
@@ -177,7 +177,7 @@ def _exit(runner: Any, decide: Callable[[int], int], code: int = 0) -> NoReturn:
 
 
 def _leave_at_once(number: int, _frame: object) -> NoReturn:
-    """End as Ctrl-C does while a locustfile is loaded; workers that were forked meanwhile have nothing to add."""
+    """End as Ctrl-C does while a locustfile is loaded; forked workers print nothing."""
     leave("" if identity.forked_by_master else "Interrupted before the run began.", INTERRUPTED + number)
 
 
@@ -200,5 +200,5 @@ def _await_ready(is_ready: Callable[[Any], bool], environment: Any) -> bool:
             gevent.sleep(0.02)
     if is_ready(environment):
         return True
-    logger.error("No users were started: this worker was not made ready within %g s", READY_WITHIN)
+    logger.error("No users were started: this worker was not ready within %g s", READY_WITHIN)
     return False

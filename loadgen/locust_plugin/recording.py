@@ -1,4 +1,4 @@
-"""The run record of one run, kept after every phase, and the report drawn beside it by a separate process."""
+"""The run record, written after every phase, and the report next to it, rendered by a separate process."""
 
 import logging
 import subprocess
@@ -43,16 +43,16 @@ FindSharers = Callable[[], tuple[str, ...] | None]
 """Other runs seen to use the collection; None if unknown."""
 
 PATIENCE = 15.0
-"""Seconds that the end of a run waits for its report at most: it takes two, far more on a loaded machine."""
+"""Maximum seconds that the end of a run waits for its report: it takes two, far more on a loaded machine."""
 HURRY = 0.5
-"""Seconds that it waits after Ctrl-C."""
+"""Maximum seconds after Ctrl-C."""
 SUFFIXES = {"html": ".html", "markdown": ".md"}
 
 logger = logging.getLogger("loadgen")
 
 
 class Recorder:
-    """Writes `<run id>.json` again after every phase; one for each run, on the master or the local runner."""
+    """Rewrites `<run id>.json` after every phase; one per run, on the master or single process."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Recorder:
         self._texts = PhaseTexts()
         self.path: Path | None = None
         self.problem = ""
-        """Why the file does not hold the latest state of the run."""
+        """Why the file does not contain the latest state of the run."""
         now = datetime.now(UTC)
         self.record = RunRecord(
             schema_version=SCHEMA_VERSION,
@@ -84,7 +84,7 @@ class Recorder:
         )
 
     def describe(self, settings: Settings, resolve: Callable[[Settings], Settings]) -> None:
-        """Take what existing collections decide into the manifest."""
+        """Add the values given by existing collections to the manifest."""
         resolved = resolve(settings)
         update = {
             "settings": settings_without_secrets(resolved),
@@ -96,7 +96,7 @@ class Recorder:
         self.record = self.record.model_copy(update={"manifest": self.record.manifest.model_copy(update=update)})
 
     def hide(self, flags: Collection[str]) -> None:
-        """Mask the values of these flags of the locustfile's own in the command line."""
+        """Mask the values of these flags of the locustfile in the command line."""
         told = {"command_line": mask_command_line(sys.argv, flags)}
         self.record = self.record.model_copy(update={"manifest": self.record.manifest.model_copy(update=told)})
 
@@ -106,7 +106,7 @@ class Recorder:
         self.record = self.record.model_copy(update={"manifest": manifest})
 
     def expect(self, phases: int) -> None:
-        """The run is to have this many phases."""
+        """Set the number of planned phases."""
         self.record = self.record.model_copy(update={"planned_phases": phases})
 
     def keep(
@@ -116,9 +116,9 @@ class Recorder:
         levels: Sequence[LevelResult] = (),
         incomplete: str | None = None,
     ) -> None:
-        """Write all phases measured so far, also one in which nothing was answered. A folder that fails is reported.
+        """Write all phases measured so far, including those without answers. A failing folder is reported.
 
-        `incomplete`: why less ran than was asked for, None while the run goes on.
+        `incomplete`: why the run ended early, None while it goes on.
         """
         phases = tuple(result.record for result in results)
         comparisons = tuple(_comparison(level, one) for level in levels for one in level.comparisons.values())
@@ -169,7 +169,7 @@ def _manifest(settings: Settings, server: ServerInfo, workers: int) -> Manifest:
 def _variant(
     settings: Settings, variant: Variant, resolve: Callable[[Settings], Settings] = lambda one: one
 ) -> VariantRecord:
-    """With the settings in which it differs from the run's own, as they are in effect."""
+    """The variant with the settings in which it differs from the run, with their effective values."""
     both = resolve(settings_of(settings, variant)), resolve(settings)
     own, run = map(settings_without_secrets, both)
     differ = {name: own[name] for name in PER_VARIANT if own[name] != run[name]}
@@ -180,7 +180,7 @@ def _outside(ledger: Counted) -> tuple[Outside, ...]:
     return tuple(
         Outside(variant=variant, operation=name, outcomes=dict(outcomes), is_nested=is_nested)
         for is_nested, every in ((False, ledger.outside), (True, ledger.nested_outside))
-        for (variant, name), outcomes in sorted(list(every.items()))  # noqa: C414 - immediately: more may come meanwhile
+        for (variant, name), outcomes in sorted(list(every.items()))  # noqa: C414 - a copy: more may arrive meanwhile
     )
 
 
@@ -207,10 +207,10 @@ def _ratio(found: comparing.Ratio | None) -> Ratio:
 
 
 def write_beside(record: Path, form: str, *, hurry: bool = False) -> str:
-    """Have the report of a record written next to it; returns a line that says where it is, or why it is not.
+    """Write the report of a record next to it; returns a line with its path, or with why there is none.
 
-    Neither a report that fails nor one that takes too long changes how the run ends: a slow one goes on by itself, in
-    a new session, so Ctrl-C does not reach it. Blocks: call it in a thread.
+    Neither a failing nor a slow report affects the end of the run: a slow one continues in a new session, out of reach
+    of Ctrl-C. Blocks: call it in a thread.
     """
     path = record.with_suffix(SUFFIXES[form])
     command = [sys.executable, "-m", "loadgen.cli.report", str(record), "--format", form, "--output", str(path)]
@@ -226,7 +226,7 @@ def write_beside(record: Path, form: str, *, hurry: bool = False) -> str:
         )
         _, said = drawing.communicate(timeout=HURRY if hurry else PATIENCE)
     except subprocess.TimeoutExpired:
-        return f"Report: {path} is still being drawn; if it does not come: {again}"
+        return f"Report: {path} is still being rendered; if it does not appear: {again}"
     except OSError as error:
         return f"No report: {error}. Try {again}"
     if drawing.returncode or not path.exists():  # gevent may have taken the exit code

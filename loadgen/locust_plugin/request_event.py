@@ -9,17 +9,17 @@ from loadgen.measure.sample import Sample
 from loadgen.users.listeners import Listeners
 
 TEXTS = 50
-"""Different texts of failures that Locust's table may grow to."""
+"""Maximum distinct failure texts in Locust's table."""
 
 
 class OperationError(Exception):
-    """What Locust's table of failures shows: the outcome and one short line."""
+    """An entry in Locust's table of failures: the outcome and one short line."""
 
 
 class RequestEvent:
     """Fires Locust's `request` event, once for each sample, on the hub.
 
-    Where a listener waits, another call goes on with the samples after it, so each is there for Locust's table in time.
+    If a listener blocks, another call continues with the later samples, so that each reaches Locust's table in time.
     """
 
     def __init__(self, events: Any, listeners: Listeners | None = None) -> None:
@@ -31,7 +31,7 @@ class RequestEvent:
     def __call__(self, samples: Sequence[Sample]) -> None:
         """Request type is the variant, name the operation, time in unrounded milliseconds, length the rows.
 
-        Locust adds all rows of its table up, so those that are part of other operations are not shown there.
+        Locust sums all rows of its table, so nested operations are not shown there.
         """
         waiting, fire, hook = self._waiting, self._listeners.fire, self._hook
         waiting.extend(sample for sample in samples if not sample.nested)
@@ -51,9 +51,9 @@ class RequestEvent:
     def _failure(self, sample: Sample, error: BaseException) -> OperationError:
         try:
             text = f"{sample.outcome}: {describe(error)}"
-        except Exception:  # noqa: BLE001 - a foreign exception that cannot be put into words
+        except Exception:  # noqa: BLE001 - a foreign exception without a printable text
             text = f"{sample.outcome}: {type(error).__name__}"
-        kind = mask_numbers(text)  # the sizes of messages beyond a limit differ a little: the first one stands for all
+        kind = mask_numbers(text)  # the sizes of oversized messages differ slightly: the first one represents all
         if kind not in self._texts and len(self._texts) >= TEXTS:
             kind = text = f"{sample.outcome}: other texts"
         return OperationError(self._texts.setdefault(kind, text))

@@ -1,4 +1,4 @@
-"""How a run ends: its levels compared, its record kept, its requirements judged, its tables printed."""
+"""The end of a run: compare its levels, write its record, judge its requirements, print its tables."""
 
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -36,16 +36,16 @@ from loadgen.settings.variants import find_variants
 from loadgen.text.listing import count_of, name_phases
 from loadgen.text.plain_text import one_line
 
-NOT_BEGUN = "the run had not begun"
-ENDED_BEFORE = "the run was ended before it had begun, as by a --run-time that is over while stores open"
+NOT_BEGUN = "the run never began"
+ENDED_BEFORE = "the run ended before it began, for example by a --run-time that is shorter than opening the stores"
 LONGEST_LINE = 20_000
-"""Characters of one line of the verdict."""
+"""Maximum characters of one line of the verdict."""
 
 
 def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users: int | None = None) -> list[Fault]:
-    """What is wrong with the settings of the result: the folder, and requirements that nothing in the run can meet.
+    """Faults in the settings of the result: the folder, and requirements that nothing in the run can meet.
 
-    `everyone` are the user classes and `users` the number of users of a run of one mode, where they are known.
+    `everyone` are the user classes and `users` the number of users of a run of one mode, if known.
     """
     faults: list[Fault] = []
     if settings.record and (fault := check_folder(settings.record)):
@@ -61,7 +61,7 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
     if not settings.recall_every and any(found.figure == "recall" for found in wanted):
         faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
     if settings.existing and any(found.figure == "recall" for found in wanted):
-        problem = "leaves the required recall unmeasured: the exact neighbours in it are not known"
+        problem = "leaves the required recall unmeasured: its exact neighbours are unknown"
         faults.append(Fault("existing", "", problem, "Omit the requirement."))
     for check in (_limit, _most_empty):
         try:
@@ -96,19 +96,19 @@ class RunFinalizer:
         self._told = True
         self._is_starting = False
         self.code = COMPLETE
-        """The exit code that the latest run came to."""
+        """The exit code of the latest run."""
         self._why = ""
         self.objections: Mapping[str, tuple[str, ...]] = {}
-        """Why comparisons of a variant are not valid, known before the run began."""
+        """Reasons why comparisons of a variant are invalid, known before the run."""
 
     def expect(self) -> None:
-        """A run is made ready; where the process ends before it has begun, that is what is said of it."""
+        """A run is being prepared; the reason to report if the process ends before it begins."""
         self._is_starting = True
 
     def begin(self, run: Run, server: ServerInfo, workers: int, find_sharers: FindSharers = tuple) -> dict[str, str]:
-        """Begin another run, on a server that has answered, with the number of load-generating processes.
+        """Begin a new run, on a server that has answered, with the number of load-generating processes.
 
-        `find_sharers` tells which other runs use the collection. Returns what the metrics name this run by: its
+        `find_sharers` returns the other runs that use the collection. Returns the labels of this run in the metrics:
         `run_id` and `server`.
         """
         settings = self._settings = run.settings
@@ -142,39 +142,39 @@ class RunFinalizer:
             self._recorder.keep(self._take(), self._ledger)
 
     def _take(self) -> tuple[PhaseResult, ...]:
-        """The phases so far, immediately: the next one may begin meanwhile."""
+        """A snapshot of the phases so far: the next one may begin meanwhile."""
         return self._results.take(list(self._ledger.windows.values()))
 
     @property
     def path(self) -> Path | None:
-        """The record's file; None before the first phase is over, and where none is kept."""
+        """The record's file; None before the first phase is over, or if none is kept."""
         return self._recorder.path if self._recorder else None
 
     @property
     def levels(self) -> list[LevelResult]:
-        """As the end of the run has compared them."""
+        """The levels as compared at the end of the run."""
         return self._levels
 
     @property
     def words(self) -> list[str]:
-        """What the record says to somebody who sees it for the first time, line by line."""
+        """The explanation of the record, line by line."""
         return _say(self._recorder)
 
     def compare(self) -> tuple[list[LevelResult], list[str]]:
-        """The levels so far, and what the record would say if the run ended now.
+        """The levels so far, and the explanation if the run ended now.
 
         Takes some 0.2 s for each operation at each level: call it on a thread, between phases.
         """
         results = self._take()
         levels = self._compared.take(results)
-        if self._draft is not None:  # comparisons get into the file at the end only
+        if self._draft is not None:  # comparisons are written to the file only at the end
             self._draft.keep(results, self._ledger, levels)
         return levels, _say(self._draft)
 
     def conclude(self, environment: Any, interrupted_by: int = 0) -> None:
         """The run is over: compare, write, judge, and set Locust's exit code.
 
-        `interrupted_by` is the number of the signal that has come, 0 for none.
+        `interrupted_by` is the number of the received signal, 0 for none.
         """
         no_run = self._recorder is None or self._run is None
         if self._is_starting or (no_run and interrupted_by and environment.web_ui is None):
@@ -198,12 +198,12 @@ class RunFinalizer:
         environment.process_exit_code = environment.process_exit_code or self.code
 
     def _find_end(self, environment: Any, run: Run, interrupted_by: int) -> End:
-        assert self._recorder is not None  # noqa: S101 - its caller has looked
+        assert self._recorder is not None  # noqa: S101 - checked by the caller
         record = self._recorder.record
         failed = self._ledger.failed + sum(self._ledger.dropped_outside.values())
         failed += sum(window.flow.dropped for window in self._ledger.windows.values())
         failures = [f"{count_of(failed, 'operation')} failed or were dropped"] if failed else []
-        failures += [f"tasks raised {record.task_errors:,} exceptions"] if record.task_errors else []
+        failures += [f"tasks raised {count_of(record.task_errors, 'exception')}"] if record.task_errors else []
         return End(
             interrupted_by=interrupted_by if run.early else 0,
             incomplete=run.incomplete,
@@ -215,13 +215,13 @@ class RunFinalizer:
         )
 
     def tell_code(self, out: TextIO) -> None:
-        """Say why the exit code is not 0: the last line of a run."""
+        """Print why the exit code is not 0: the last line of a run."""
         if self.code and self._why:
             out.write(f"Exit code {self.code}: {self._why}.\n")
             out.flush()
 
     def tell(self, out: TextIO, *, hurry: bool = False) -> None:
-        """Print what the run showed, once, then have its report drawn; in a hurry the report is hardly waited for."""
+        """Print the results once, then render the report; after an interrupt, wait for it only briefly."""
         if self._recorder is None or self._told:
             return
         self._told = True
@@ -244,7 +244,7 @@ def _say(recorder: Recorder | None) -> list[str]:
 
 
 def _find_unmeasured(record: RunRecord) -> str:
-    """In which phases no operation ended; of a plan that was cut short only where that is all of them."""
+    """Phases in which no operation ended; for an aborted plan, only if that is all of them."""
     idle = [number for number, phase in enumerate(record.phases, 1) if not any(part.count for part in phase.operations)]
     if len(idle) == len(record.phases):
         return "nothing was measured"

@@ -1,4 +1,4 @@
-"""Functions with a call put around them, and modules with functions replaced for one other module only."""
+"""Wrapped functions, and modules with functions replaced for one other module only."""
 
 import logging
 from collections.abc import Callable
@@ -8,14 +8,14 @@ logger = logging.getLogger("loadgen")
 
 
 class Instead:
-    """A module or an object with some of its functions replaced, for those who are given this in its place."""
+    """A module or an object with some of its functions replaced, for code that gets this instead."""
 
     def __init__(self, original: Any, **replaced: Any) -> None:
         self._original = original
         self.__dict__.update(replaced)
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the original's own."""
+        """Everything else is looked up in the original."""
         return getattr(self._original, name)
 
     def replaces(self, name: str) -> bool:
@@ -35,7 +35,7 @@ def and_then(original: Callable[..., Any], then: Callable[[Any], object]) -> Cal
 
 
 def unless(skip: Callable[[], bool], original: Callable[..., object]) -> Callable[..., None]:
-    """The function, which does nothing where `skip()`."""
+    """The function, which does nothing if `skip()`."""
 
     def held(*given: Any, **named: Any) -> None:
         if not skip():
@@ -45,7 +45,7 @@ def unless(skip: Callable[[], bool], original: Callable[..., object]) -> Callabl
 
 
 def log_instead(kind: type[Exception], original: Callable[..., object]) -> Callable[..., None]:
-    """The function, whose exceptions of one kind are a line of the log, if they have a text, without a traceback."""
+    """The function, whose exceptions of one type are logged in one line, if they have a text, without a traceback."""
 
     def caught(*given: Any, **named: Any) -> None:
         try:

@@ -1,1 +1,1 @@
-"""Run records read and drawn: one HTML file that needs no network, Markdown, JSON or CSV; and two records compared."""
+"""Reports on run records: one self-contained HTML file, Markdown, JSON or CSV; and the comparison of two records."""

@@ -1,4 +1,4 @@
-"""The pictures of a report, as matplotlib figures without any state of pyplot."""
+"""The charts of a report, as matplotlib figures without pyplot state."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -19,17 +19,17 @@ from loadgen.results.estimates import Interval
 
 MILLISECONDS = 1_000
 ASIDE, WIDEST = 1.03, 1.13
-"""Factors between two variants at one level, so that bars do not hide each other, and between the outermost ones."""
+"""Horizontal spacing of variants at one level, so that bars do not overlap: between two, and overall."""
 BOTH = "Sync is solid with circles, async dashed with squares."
 SEVERAL = "Each variant has the same colour, line and marker in every picture."
 PANELS, COLUMNS = 6, 3
-"""Of the percentile picture."""
+"""Panels of the percentile chart."""
 TICKS = 12
-"""Loads that are written below a picture against the load."""
+"""Maximum tick labels on a load axis."""
 
 
 def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
-    """The pictures of one operation; those that have nothing to show are left out."""
+    """The charts of one operation; empty ones are omitted."""
     every = summary.rows_of(operation)
     levels = sorted({row.series.level for row in every})
     drawn = set(choose(levels, LEVELS_DRAWN))
@@ -56,8 +56,8 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
         Chart(
             f"{key}-percentiles",
             f"{operation}: response time by percentile",
-            "How long the slowest took: each step to the right is ten times rarer. Lower is better; both axes are "
-            f"logarithmic.{say_chosen(PANELS, len(levels), 'loads')}",
+            "Times of the slowest operations: each step to the right is ten times rarer. Lower is better; both axes "
+            f"are logarithmic.{say_chosen(PANELS, len(levels), 'loads')}",
             _percentiles(rows, looks),
             None,
         ),
@@ -70,7 +70,7 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
 
 
 Looks = Mapping[str, tuple[int, Look]]
-"""Of each variant that is drawn: its place among all of the run, and how it looks."""
+"""For each variant drawn: its index among all variants, and its look."""
 
 
 def _looks_of(summary: Summary, rows: Sequence[Row]) -> Looks:
@@ -81,8 +81,8 @@ def _looks_of(summary: Summary, rows: Sequence[Row]) -> Looks:
 def _stage_chart(stages: Sequence[StageRow], operation: str, key: str) -> Chart:
     figure, left_out = stage_figure(stages)
     text = (
-        "Mean times of the stages that the operation reported, answered operations and timeouts only. What was not "
-        f"reported as a stage is not in a bar.{left_out}"
+        "Mean times of the reported stages, over answered operations and timeouts. Time outside the stages is not "
+        f"shown.{left_out}"
     )
     title = f"{operation}: where the time went"
     return Chart(f"{key}-stages", title, text, figure, stage_table(operation, stages))
@@ -134,7 +134,7 @@ def _against(rows: Sequence[Row], looks: Looks, names: tuple[str, str], read: Re
 
 
 def _aside(place: int, variants: int) -> float:
-    """By which factor a variant is drawn beside its level."""
+    """The horizontal offset of a variant from its level, as a factor."""
     step = min(ASIDE, WIDEST ** (1 / max(variants - 1, 1)))
     return float(step ** (place - (variants - 1) / 2))
 
@@ -186,11 +186,11 @@ def _percentiles(rows: Sequence[Row], looks: Looks) -> Figure:
 
 
 def _curve(row: Row) -> tuple[list[float], list[float]]:
-    """x: how many tens the slower operations are rarer; y: ms. Up to the slowest operation that was seen."""
+    """x: -log10 of the share of slower operations; y: ms. Up to the slowest operation."""
     count = row.times.get_total_count()
     if not count:
         return [], []
     steps = [0.02 * step for step in range(int(math.log10(count) / 0.02) + 1)]
     percents = [100 * (1 - 10**-step) for step in steps]
-    found = row.times.get_percentile_to_value_dict(percents)  # all in one walk through the histogram
+    found = row.times.get_percentile_to_value_dict(percents)  # in one pass over the histogram
     return steps, [MILLISECONDS * found[percent] / MICROSECONDS for percent in percents]

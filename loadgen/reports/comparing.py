@@ -14,6 +14,7 @@ from loadgen.results.changes import Change, find_changes
 from loadgen.results.record import RunRecord
 from loadgen.results.regressions import Finding, Word, find_regressions
 from loadgen.results.verdict.phrases import NONE, SENTENCES, first_of, show_estimate, show_rate
+from loadgen.text.listing import count_of
 from loadgen.text.plain_text import escape_json, new_console, one_line
 
 WIDTH = 132
@@ -23,7 +24,7 @@ LONGEST_VERDICT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What changed between two runs, and what came of it."""
+    """What changed between two runs, and the effect on their figures."""
 
     old: RunRecord
     new: RunRecord
@@ -32,12 +33,12 @@ class Difference:
     findings: tuple[Finding, ...]
 
     def having(self, word: Word) -> list[Finding]:
-        """The findings with this word."""
+        """The findings with this verdict."""
         return [finding for finding in self.findings if finding.word is word]
 
     @property
     def is_judged(self) -> bool:
-        """True where at least one figure of speed counts."""
+        """True if at least one performance figure is comparable."""
         return any(finding.ratio and finding.word is not Word.INVALID for finding in self.findings)
 
 
@@ -53,31 +54,29 @@ def verdict_lines(found: Difference) -> list[str]:
     worse, better = found.having(Word.REGRESSION), found.having(Word.IMPROVEMENT)
     invalid = found.having(Word.INVALID)
     if not found.is_judged:
-        lines = ["No verdict: no figure of speed can be compared."]
+        lines = ["No verdict: no performance figure is comparable."]
     elif worse:
-        noun = "regression" if len(worse) == 1 else "regressions"
-        lines = [f"{len(worse)} {noun} beyond {share}: {_say_some(worse)}."]
+        lines = [f"{count_of(len(worse), 'regression')} beyond {share}: {_say_some(worse)}."]
     else:
-        lines = [f"No regression beyond {share} was shown."]
+        lines = [f"No significant regression beyond {share}."]
     if better:
-        noun = "improvement" if len(better) == 1 else "improvements"
-        lines.append(f"{len(better)} {noun} beyond {share}: {_say_some(better)}.")
+        lines.append(f"{count_of(len(better), 'improvement')} beyond {share}: {_say_some(better)}.")
     reasons = dict.fromkeys(f"Invalid: {_place(finding)}: {finding.reason}." for finding in invalid)
     lines += first_of(reasons, "like these: `--format json` has them all.")
     return lines + _missing(found)
 
 
 def _missing(found: Difference) -> list[str]:
-    """How large a change could have stayed unseen."""
+    """The smallest change that this comparison could detect."""
     ends = [f.ratio.high / f.ratio.estimate for f in found.findings if f.ratio and f.word is not Word.INVALID]
     if not ends:
         return []
-    text = f"A change smaller than {100 * (max(ends) - 1):.0f} % may have stayed unseen in the least certain figure"
-    return [f"{text}; more --rounds see more."]
+    text = f"A change smaller than {100 * (max(ends) - 1):.0f} % may be undetected in the least certain figure"
+    return [f"{text}; more --rounds detect smaller changes."]
 
 
 def _say_some(findings: Sequence[Finding]) -> str:
-    """The first of them, and how many more there are: the table has all that fit."""
+    """The first findings, and the number omitted: the table has more."""
     told = [_say(finding) for finding in findings[:SENTENCES]]
     return "; ".join(told + ([f"and {len(findings) - SENTENCES:,} more"] if len(findings) > SENTENCES else []))
 
@@ -107,7 +106,7 @@ def _value(finding: Finding, value: float | None) -> str:
 def figure_table(found: Difference) -> Table:
     """A row for each figure."""
     head = ("operation", "variant", "load", "figure", "OLD", "NEW", "NEW / OLD", "verdict")
-    return make_table("NEW to OLD; the intervals hold all together with 95 %", head, found.findings, _figure_row, 4)
+    return make_table("NEW to OLD; simultaneous 95 % intervals", head, found.findings, _figure_row, 4)
 
 
 def _figure_row(f: Finding) -> tuple[str, ...]:
@@ -126,11 +125,11 @@ def _heads(found: Difference) -> list[str]:
 
 
 def _changed(changes: Sequence[Change]) -> list[str]:
-    return [str(change) for change in changes] or ["nothing: what differs is chance, or is not in a record"]
+    return [str(change) for change in changes] or ["nothing recorded: differences are chance, or have other causes"]
 
 
 def to_text(found: Difference) -> str:
-    """For a terminal or a log."""
+    """As text, for a terminal or a log."""
     out = StringIO()
     console = new_console(out, WIDTH, soft_wrap=True)
     for line in [*_heads(found), "What changed:", *(f"  {line}" for line in _changed(found.changes))]:
@@ -150,7 +149,7 @@ def to_text(found: Difference) -> str:
 
 
 def to_markdown(found: Difference) -> str:
-    """For a comment on a change."""
+    """As Markdown, for a review comment."""
     lines = ["# NEW against OLD", "", *(f"**{escape(line)}**\n" for line in verdict_lines(found))]
     lines += [f"- {escape(line)}" for line in _heads(found)]
     lines += ["", "## What changed", "", *(f"- {escape(line)}" for line in _changed(found.changes)), ""]
@@ -159,7 +158,7 @@ def to_markdown(found: Difference) -> str:
 
 
 def to_json(found: Difference) -> str:
-    """For programs; times in seconds."""
+    """As JSON, times in seconds."""
     clients = {one.name: one.client for one in found.new.manifest.variants}
     values: dict[str, Any] = {
         "old": found.old.run_id,
@@ -174,7 +173,7 @@ def to_json(found: Difference) -> str:
 
 
 def _finding(finding: Finding, clients: Mapping[str, str]) -> dict[str, Any]:
-    """Plain values; `clients` are the layers that the variants of NEW called."""
+    """Plain values; `clients` are the client layers of NEW's variants."""
     level = finding.series.level
     return {
         "operation": finding.series.operation,

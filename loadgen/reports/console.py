@@ -1,4 +1,4 @@
-"""The tables that a run ends with."""
+"""The tables printed at the end of a run."""
 
 from collections.abc import Sequence
 from typing import TextIO, TypeVar
@@ -31,34 +31,34 @@ SEED_SECONDS: dict[tuple[str, str, int], float] = {
     ("search", "sync", 100): 30.80,
     ("search", "sync", 1_000): 308.80,
 }
-"""What the Milvus tutorial "RAG with LlamaIndex and the Milvus async API" prints, on its machine and its server."""
+"""Figures printed by the Milvus tutorial "RAG with LlamaIndex and the Milvus async API", on its own machine."""
 WIDTH_WITHOUT_TERMINAL = 160
 SHOWN_AT_MOST = 60
-"""Levels of an operation, or bursts: of more, the first and the last half of these."""
+"""Maximum levels of an operation, or bursts; beyond that, the first and the last half of these."""
 TIMES = (Column("p50 ms"), Column("p95 ms"), Column("p99 ms"))
 TYPICAL = "a typical phase of each variant (geometric mean, steady drift removed)"
 ALONE_KEY = "Percentiles are of answered operations and timeouts."
 CLOSED_KEY = (
     f"{ALONE_KEY} Ratio: operations/s {{about}}, 95 % interval. "
-    f"Operations/s beside a ratio are the two figures that it divides: {TYPICAL}."
+    f"Operations/s next to a ratio are the two figures that it divides: {TYPICAL}."
 )
 OPEN_KEY = (
     "Response times, from when an operation was due, of answered operations and timeouts. Ratios: {about}, below 1 "
-    "{side} is faster; the 95 % interval of p99 decides. Dropped: arrivals that found no place in flight. "
+    "{side} is faster; the 95 % interval of p99 decides. Dropped: arrivals that got no concurrency slot. "
     f"Percentiles are of all operations, ratios of {TYPICAL}; the figures that they divide are below."
 )
 OPEN_ALONE_KEY = (
-    "Response times, from when an operation was due, of answered operations and timeouts. Dropped: arrivals that found "
-    "no place in flight."
+    "Response times, from when an operation was due, of answered operations and timeouts. Dropped: arrivals that got "
+    "no concurrency slot."
 )
 
 
 def print_tables(
     results: Sequence[PhaseResult], levels: Sequence[LevelResult], file: TextIO, most_empty: float = EMPTY_AT_MOST
 ) -> None:
-    """Print what a run shows: its levels, then its bursts; nothing where nothing was counted.
+    """Print the results of a run: its levels, then its bursts; nothing if nothing was counted.
 
-    Bursts are not compared where more than a share `most_empty` of the answers held no row.
+    Bursts with a share of empty answers above `most_empty` are not compared.
     """
     out = new_console(file, None if file.isatty() else WIDTH_WITHOUT_TERMINAL)
     bursts = [result for result in results if result.phase.operations and result.record.operations]
@@ -76,14 +76,14 @@ def print_tables(
         _tell_of_rest(out, len(kinds) - len(kept), "bursts")
         out.print(
             "The tutorial compares the columns 'one after another' and 'async gather': 1 in flight with all in flight. "
-            "The fair neighbour of 'async gather' is 'threads', at most 64 in flight."
+            "The like-for-like comparison is 'async gather' with 'threads', at most 64 in flight."
         )
     if any(result.record.task_errors for result in results):
         _print_errors(out, results)
 
 
 def _explain(out: Console, levels: Sequence[LevelResult], about: str) -> None:
-    """What the columns mean, and in the open model the times that ratios divide; `about` is what ratios are of."""
+    """Explains the columns, and in the open model the times that ratios divide; `about` names what ratios compare."""
     is_open = levels[0].level.is_open
     if not about:
         out.print(OPEN_ALONE_KEY if is_open else ALONE_KEY)
@@ -101,7 +101,7 @@ def _explain(out: Console, levels: Sequence[LevelResult], about: str) -> None:
 
 
 def _print_errors(out: Console, results: Sequence[PhaseResult]) -> None:
-    """What tasks raised while phases were measured."""
+    """Task exceptions during the phases."""
     words = (Column("variant", is_word=True), Column("exception", is_word=True), Column("raised at", is_word=True))
     rows = [
         [str(result.number), part.variant, part.error, part.place, f"{part.count:,}"]
@@ -113,18 +113,18 @@ def _print_errors(out: Console, results: Sequence[PhaseResult]) -> None:
 
 
 def _ends_of(items: Sequence[T]) -> Sequence[T]:
-    """All, or of many the first and the last."""
+    """All rows, or of many the first and the last."""
     half = SHOWN_AT_MOST // 2
     return items if len(items) <= SHOWN_AT_MOST else [*items[:half], *items[-half:]]
 
 
 def _tell_of_rest(out: Console, number: int, name: str) -> None:
     if number:
-        out.print(f"{number:,} {name} between them are not shown; the run record and its report have all.")
+        out.print(f"{number:,} {name} between them are omitted; the run record and its report have all.")
 
 
 def _print_levels(out: Console, levels: Sequence[LevelResult], about: str) -> None:
-    """The figures of every variant at each level, and how they compare: `about` is what ratios are of."""
+    """The figures and comparisons of every variant at each level; `about` names what ratios compare."""
     every = [series for level in levels for name in level.variants if (series := level.series(name)) is not None]
     checked = any(series.recall is not None for series in every)
     recall = (Column("recall"),) if checked else ()
@@ -147,7 +147,7 @@ def _print_levels(out: Console, levels: Sequence[LevelResult], about: str) -> No
 
 
 def _rows_of(level: LevelResult, checked: bool, is_compared: bool) -> list[list[str]]:
-    """A row for each variant that did anything; each comparison is in that of the variant, not of the baseline."""
+    """A row per variant with operations; a comparison is in the variant's row, not the baseline's."""
     rows = []
     for name in level.variants:
         if (series := level.series(name)) is not None:
@@ -159,7 +159,7 @@ def _rows_of(level: LevelResult, checked: bool, is_compared: bool) -> list[list[
 
 
 def _say_times(level: LevelResult, found: Comparison) -> str:
-    """The two times that each ratio is of."""
+    """The two times that each ratio divides."""
     told = []
     for figure, ratio in (("p50", found.p50), ("p99", found.p99)):
         if ratio is not None:
@@ -183,7 +183,7 @@ def _figures(level: LevelResult, series: Series, checked: bool) -> list[str]:
 
 
 def _compared(level: LevelResult, found: Comparison | None) -> list[str]:
-    """The ratios with the interval of the one that decides, and the winner."""
+    """The ratios, the interval of the deciding one, and the winner."""
     if found is None:
         return [""] * (3 if level.level.is_open else 2)
     if not level.level.is_open:
@@ -213,7 +213,7 @@ def _print_bursts(out: Console, bursts: Sequence[PhaseResult], most_empty: float
         rows.append(
             [operation, f"{number:,}", *shown, _quotient(of_row) if equal else "-", f"{failures:,}", f"{empty:,}"]
         )
-    title = "The tutorial's table: seconds for so many operations, here and (there)"
+    title = "The tutorial's table: seconds for n operations, here and (in the tutorial)"
     print_fitting(out, (title, "threads to gather"), (*keys, *seconds, *ends), [rows])
 
 
@@ -226,7 +226,7 @@ def _cell(operation: str, number: int, style: str, record: PhaseRecord | None) -
 
 
 def _quotient(of_row: dict[str, PhaseRecord]) -> str:
-    """How many times faster `gather` was than threads: seconds of threads by seconds of gather."""
+    """The speedup of `gather` over threads: seconds of threads divided by seconds of gather."""
     if "threads" not in of_row or "async" not in of_row or not of_row["async"].seconds:
         return "-"
     return f"{of_row['threads'].seconds / of_row['async'].seconds:.2f}"

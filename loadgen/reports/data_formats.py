@@ -1,4 +1,4 @@
-"""A report for programs: JSON with full precision, CSV with a line for each variant at a level. Times are seconds."""
+"""Machine-readable reports: JSON with full precision, CSV with a line per variant and level. Times are seconds."""
 
 import csv
 import json
@@ -16,11 +16,11 @@ from loadgen.text.plain_text import escape_json, one_line
 
 Values = dict[str, Any]
 WORDS = ("operation", "variant", "client")
-"""Columns of a CSV file whose text comes from elsewhere."""
+"""CSV columns with text from outside this tool."""
 
 
 def to_json(summaries: Sequence[Summary]) -> str:
-    """A list with an object for each record: its words, series, comparisons and bursts."""
+    """A list with an object per record: its verdict, series, comparisons and bursts."""
     return escape_json(json.dumps([_run(summary) for summary in summaries], indent=1, ensure_ascii=False)) + "\n"
 
 
@@ -78,7 +78,7 @@ def _ends(name: str, interval: Interval | None) -> Values:
 
 
 def to_csv(summaries: Sequence[Summary]) -> str:
-    """A head and a line for each series, the run id first; what was not measured is empty."""
+    """A header and a line per series, starting with the run id; unmeasured values are empty."""
     lines = [{"run_id": summary.record.run_id} | _series(summary, row) for summary in summaries for row in summary.rows]
     lines = [line | {name: one_line(line[name] or "") for name in WORDS} for line in lines]
     out = StringIO()

@@ -1,4 +1,4 @@
-"""What all pictures of a report share: their size, and legends that leave room for long names."""
+"""Shared by all charts of a report: their size, and legends with room for long names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from loadgen.reports.tables import Table
 WIDTH, HEIGHT = 7.2, 3.6
 """Inches."""
 SMALL, SHORT = 2, 16
-"""Names, and characters of each, that fit into the picture itself."""
+"""Maximum names, and characters of each, for a legend inside the chart."""
 CHARACTER, HANDLE, LINE = 0.078, 0.65, 0.19
-"""Inches of a legend: of a character, of a piece of line with the room around it, and of a line's height."""
+"""Inches of a legend: width of a character, width of a line sample with its margins, height of a row."""
 FONT = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A figure with its words, and the same figures as a table."""
+    """A chart with its caption, and the same figures as a table."""
 
     key: str
     title: str
@@ -30,17 +30,17 @@ class Chart:
 
 
 def is_small(names: Sequence[str]) -> bool:
-    """True where a legend of these names fits into the picture."""
+    """True if a legend with these names fits inside the chart."""
     return len(names) <= SMALL and all(len(name) <= SHORT for name in names)
 
 
 def legend_height(names: Sequence[str]) -> float:
-    """Inches that a legend of these names takes above the picture; 0 where it is in it."""
+    """Inches that a legend with these names takes above the chart; 0 if it is inside."""
     return 0.0 if is_small(names) else 0.1 + LINE * -(-len(names) // _columns(names))
 
 
 def add_legend(figure: Figure, axes: Any, place: str = "best") -> None:
-    """Name what the axes show: at this place in them, or above them where that would be too much. Nothing for none."""
+    """Add a legend at this location in the axes, or above them if it does not fit; none without names."""
     handles, names = axes.get_legend_handles_labels()
     if not names:
         return

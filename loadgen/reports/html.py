@@ -1,4 +1,4 @@
-"""One HTML file that needs nothing else: styles and pictures are in it, and its policy forbids any request."""
+"""One self-contained HTML file: styles and charts are inline, and its policy forbids any request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from loadgen.reports.truncation import OPERATIONS_DRAWN
 from loadgen.text.plain_text import one_line
 
 LONGEST = 20_000
-"""Characters of one text; a warning may name many phases."""
+"""Maximum characters of one text; a warning may name many phases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class Run:
     phases: Table
     manifest: list[Table]
     not_drawn: list[str]
-    """Operations without pictures: they are in the tables."""
+    """Operations without charts: they are in the tables."""
 
 
 def to_html(summaries: Sequence[Summary]) -> str:
-    """The page of one or several records."""
+    """The page for one or several records."""
     environment = Environment(
         loader=PackageLoader("loadgen.reports", "."),
         autoescape=True,
@@ -62,7 +62,7 @@ def to_html(summaries: Sequence[Summary]) -> str:
 
 
 def _visible(value: object) -> object:
-    """Every text that the page shows, without characters that have no print; what is markup already stays."""
+    """Every text of the page, without unprintable characters; existing markup is kept."""
     return one_line(value, LONGEST) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 

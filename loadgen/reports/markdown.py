@@ -19,10 +19,10 @@ from loadgen.reports.tables import (
 from loadgen.text.plain_text import one_line
 
 LONGEST = 20_000
-"""Characters of one text; a warning may name many phases."""
+"""Maximum characters of one text; a warning may name many phases."""
 SPECIAL = re.compile(r"([\\`*_\[\]<>|&~$])")
 FIRST = re.compile(r"^(?:([#+=-])(?=.)|(\d+)(?=[.)](?:\s|$)))")
-"""What would begin a heading, a rule or a list at the start of a line."""
+"""Matches the start of a heading, a rule or a list."""
 
 
 def to_markdown(summaries: Sequence[Summary]) -> str:
@@ -37,7 +37,7 @@ def to_markdown(summaries: Sequence[Summary]) -> str:
 
 
 def escape(text: str) -> str:
-    """Plain text in one line of Markdown, without characters that have no print."""
+    """Plain text as one line of Markdown, without unprintable characters."""
     return FIRST.sub(_escape_first, SPECIAL.sub(r"\\\1", one_line(text, LONGEST)))
 
 
@@ -70,7 +70,7 @@ def all_tables(summary: Summary) -> list[Table]:
 
 
 def table_lines(table: Table) -> Iterator[str]:
-    """The lines of a table, words to the left and numbers to the right."""
+    """The lines of a table, words left-aligned and numbers right-aligned."""
     yield _line(table.head)
     yield _line(tuple("---" if column < table.names else "---:" for column in range(len(table.head))), plain=True)
     for row in table.rows:

@@ -1,4 +1,4 @@
-"""The picture of ratios: a row for each variant at each level, against the baseline."""
+"""The chart of ratios: a row per variant and level, against the baseline."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from loadgen.results.verdict.comparing import pair_of
 from loadgen.results.verdict.phrases import name_pairs
 
 ROOM, LOWEST_RATIO = 1.08, 0.02
-"""Room beside the outermost ratio, as a factor; ratios beyond 1 to 50 leave the picture, not the table."""
+"""Margin beyond the outermost ratio, as a factor; ratios beyond 1 to 50 are in the table only."""
 RATIO_TICKS = {
     1.7: (0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.4),
     2.6: (0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.6, 2, 2.5),
@@ -35,7 +35,7 @@ MARGIN = 1.2
 ROW, ROW_OF_MANY = 0.42, 0.26
 """Inches of height: of one row, and of one of several at a level."""
 ALONE = Look("black", "-", "D", "")
-"""Of the only variant that is compared."""
+"""Look of a single compared variant."""
 TINT = LOOKS[1].colour
 
 
@@ -49,8 +49,8 @@ def ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
     about = name_pairs(pairs)
     side = label(pairs[0].variant) if len(pairs) == 1 else "the variant"
     text = (
-        f"Where a bar crosses 1 this run shows no difference. Tinted is the side on which {side} is better. Crosses "
-        f"are comparisons that do not count, for reasons told above.{say_chosen(len(levels), len(every), 'loads')}"
+        f"A bar that crosses 1 shows no significant difference. The tinted side is where {side} is better. Crosses "
+        f"are invalid comparisons, for the reasons above.{say_chosen(len(levels), len(every), 'loads')}"
     )
     title = f"{operation}: {about}, with 95 % intervals"
     return Chart(f"{key}-ratio", title, text, _draw(shown, looks), ratio_table(summary, operation))
@@ -64,7 +64,7 @@ def _by_level(compared: Sequence[Comparison]) -> dict[LoadLevel, list[Comparison
 
 
 def _draw(shown: dict[LoadLevel, list[Comparison]], looks: dict[Pair, Look]) -> Figure:
-    """Three panels; the levels from below, the variants of each from above, with a line between two levels."""
+    """Three panels; levels from bottom to top, variants within a level from top to bottom, a line between levels."""
     rows = [one for some in shown.values() for one in reversed(some)]
     names = {pair: f"{label(pair.variant)} / {label(pair.baseline)}" for pair in looks}
     alone = len(names) == 1

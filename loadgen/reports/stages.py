@@ -1,4 +1,4 @@
-"""Where the time of an operation went: the stages that it reported, as stacked bars and as a table of quantiles."""
+"""The reported stages of an operation, as stacked bars and as a table of quantiles."""
 
 import textwrap
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ MILLISECONDS = 1_000
 WIDTH = 7.2
 """Inches."""
 BAR, MARGIN = 0.34, 1.3
-"""Inches of height: of one bar, and of axis, label and legend together."""
+"""Heights in inches: of one bar, and of axis, label and legend together."""
 LINE, LINE_LENGTH = 0.17, 26
-"""Inches of height and characters of one line beside a bar."""
+"""Height in inches and maximum characters of one line next to a bar."""
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
-"""Of Okabe and Ito's set for colour-blind eyes."""
+"""From Okabe and Ito's palette for colour blindness."""
 HATCHES = ("", "//", "..", "xx")
-"""Tell stages of the same colour apart, the ninth from the first."""
+"""Distinguish stages of the same colour, the ninth from the first."""
 PERCENTS = (50.0, 90.0, 99.0)
 
 
@@ -43,12 +43,12 @@ class StageRow:
 
 
 def stage_rows(summary: Summary, operation: str) -> list[StageRow]:
-    """By level and variant, then in alphabetical order; none where the operation reported no stages."""
+    """By level and variant, then alphabetically; empty if the operation reported no stages."""
     return [StageRow(row, stage, times) for row in summary.rows_of(operation) for stage, times in row.stages.items()]
 
 
 def stage_table(operation: str, every: Sequence[StageRow]) -> Table:
-    """Quantiles of each stage, of all that `stage_rows` has of the operation."""
+    """Quantiles of each stage in `stage_rows` of the operation."""
     head = ("load", "variant", "stage", "times", "mean ms", *(f"p{p:g} ms" for p in PERCENTS))
     return make_table(f"{operation}: times of its stages", head, every, _row, 3)
 
@@ -67,9 +67,9 @@ def _row(one: StageRow) -> Cells:
 
 
 def stage_figure(every: Sequence[StageRow]) -> tuple[Figure, str]:
-    """A bar for each variant at each level, its parts the mean times of the stages, and a sentence on those left out.
+    """A bar per variant and level, stacked from the mean times of the stages, and a sentence on those omitted.
 
-    `every` is all that `stage_rows` has of an operation.
+    `every` is the result of `stage_rows` for an operation.
     """
     bars = list(dict.fromkeys((one.row.series.level, one.row.series.variant) for one in every))
     drawn = choose(bars, LEVELS_DRAWN)

@@ -1,4 +1,4 @@
-"""How variants look everywhere: by colour, line and marker, so that print and any eye tell them apart."""
+"""The look of each variant: colour, line and marker, distinguishable in print and with colour blindness."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
 Dashes = str | tuple[float, tuple[float, ...]]
-"""As matplotlib takes it: a name, or an offset and the lengths of dashes and gaps."""
+"""A matplotlib line style: a name, or an offset and the lengths of dashes and gaps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """Colour, line and marker of a variant.
 
-    Colours follow Okabe and Ito's set for colour-blind eyes; the paler ones are darker than theirs, for a contrast of
-    3 to white.
+    Colours follow Okabe and Ito's palette for colour blindness; the paler ones are darkened, for a contrast of 3 to
+    white.
     """
 
     colour: str
     line: Dashes
     marker: str
     words: str
-    """The same for a reader."""
+    """The look in words."""
 
 
 LOOKS = (
@@ -38,15 +38,15 @@ LOOKS = (
     Look("#2f93cc", (0, (1, 3)), "X", "light blue, sparse dots, crosses"),
     Look("#7f7f7f", (0, (4, 1, 4, 3)), "*", "grey, dashes in pairs, stars"),
 )
-"""The first two are those of the plain modes."""
+"""The first two are for the plain modes."""
 PLAIN = {Mode.SYNC.value: 0, Mode.ASYNC.value: 1}
 
 
 def place_looks(names: Iterable[str]) -> dict[str, int]:
     """The number in `LOOKS` of each variant, given in their order.
 
-    `sync` and `async` look the same in every report; the others take what is left in its order. More than there are
-    looks share them.
+    `sync` and `async` look the same in every report; the others take the remaining looks in order. Variants beyond the
+    number of looks reuse them.
     """
     every = list(dict.fromkeys(names))
     others = [name for name in every if name not in PLAIN]
@@ -60,7 +60,7 @@ def place_looks(names: Iterable[str]) -> dict[str, int]:
 INK = "#222222"
 FAINT = "#d0d0d0"
 FIGURE: "dict[RcKeyType, Any]" = {
-    "svg.fonttype": "none",  # text stays text: small, searchable, sharp
+    "svg.fonttype": "none",  # keep text as text: small, searchable, sharp
     "svg.hashsalt": "loadgen",
     "text.parse_math": False,
     "font.family": "sans-serif",
@@ -78,4 +78,4 @@ FIGURE: "dict[RcKeyType, Any]" = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
 }
-"""Settings of matplotlib while a figure is made and drawn."""
+"""Matplotlib settings while a figure is created and drawn."""

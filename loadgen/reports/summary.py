@@ -1,4 +1,4 @@
-"""What a report shows of one record, whatever its form: words, and a row for each variant at each level."""
+"""The content of a report on one record, in any format: the verdict, and a row per variant and level."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ from loadgen.text.plain_text import one_line
 
 REPLICATES_AT_LEAST = 400
 PHASES_IN_FULL = 400
-"""Phases of a record up to which each interval has all replicates."""
+"""Up to this number of phases, each interval has all replicates."""
 PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9)
 LONGEST_NAME = 60
-"""Characters of a variant's name in a picture."""
+"""Maximum characters of a variant's name in a chart."""
 
 
 def label(variant: str) -> str:
-    """The name of a variant in a picture: in one line, without characters that have no print."""
+    """The name of a variant in a chart: one line, without unprintable characters."""
     return one_line(variant, LONGEST_NAME)
 
 
 class Row:
-    """One operation of one variant at one level. What costs time is computed when it is first asked for, and kept."""
+    """One operation of one variant at one level. Expensive figures are computed on first use and cached."""
 
     def __init__(self, series: Series, seed: Sequence[int], replicates: int) -> None:
         self.series = series
@@ -50,12 +50,12 @@ class Row:
 
     @cached_property
     def estimates(self) -> Estimates | None:
-        """Intervals; None where there were no slices to draw from."""
+        """Intervals; None without slices to resample."""
         return estimate(self.series.sliced(), np.random.default_rng(self._seed), self._replicates)
 
     @property
     def throughput(self) -> float:
-        """Operations per second of a typical phase, which its interval and the ratio are of; else of all together."""
+        """Operations per second of a typical phase, as used by interval and ratio; without slices, of all phases."""
         return self.estimates.throughput.estimate if self.estimates else self.series.throughput
 
     def percentile(self, percent: float) -> float | None:
@@ -72,9 +72,9 @@ class Summary:
     rows: tuple[Row, ...]
     bursts: tuple[Burst, ...]
     variants: Mapping[str, VariantRecord | None]
-    """By name, in the order of a round; None of one that the manifest does not know."""
+    """By name, in the order of a round; None for one that is not in the manifest."""
     looks: Mapping[str, Look]
-    """Of each name that any phase has, those of bursts last."""
+    """The look of every variant with a phase, those of bursts last."""
 
     @property
     def operations(self) -> list[str]:
@@ -83,7 +83,7 @@ class Summary:
 
     @property
     def is_open(self) -> bool:
-        """True where arrivals came at a rate."""
+        """True for the open model."""
         return any(row.series.level.is_open for row in self.rows)
 
     def rows_of(self, operation: str) -> list[Row]:
@@ -98,7 +98,7 @@ class Summary:
 
     @property
     def is_plain(self) -> bool:
-        """True where the names say everything: modes of the default client that differ in nothing else."""
+        """True if the names are self-explanatory: modes of the default client without other differences."""
         return all(
             one is not None and one.name == one.mode.value and one.client == DEFAULT_CLIENT and not one.settings
             for one in self.variants.values()
@@ -106,7 +106,7 @@ class Summary:
 
     @property
     def question(self) -> str:
-        """What the run was to answer: the heading of its report."""
+        """The question of the run: the heading of its report."""
         names = list(self.variants)
         if self.is_plain and len(names) != 1:
             return "Sync or async?"
@@ -114,9 +114,9 @@ class Summary:
 
 
 def summarize(record: RunRecord) -> Summary:
-    """Everything that has to be computed, once; the same record always gives the same figures.
+    """Compute the content once; the same record always gives the same figures.
 
-    Intervals of a very long run rest on fewer replicates: they wobble by some per cent of their width.
+    Intervals of a very long run use fewer replicates: they vary by some per cent of their width.
     """
     replicates = max(REPLICATES_AT_LEAST, REPLICATES * PHASES_IN_FULL // max(len(record.phases), PHASES_IN_FULL))
     found = enumerate(find_series(record))
@@ -126,7 +126,7 @@ def summarize(record: RunRecord) -> Summary:
 
 
 def _find_variants(record: RunRecord) -> dict[str, VariantRecord | None]:
-    """Those of the manifest, then any that only timed phases name: bursts are named after their modes."""
+    """Variants of the manifest, then those named only by timed phases: bursts are named after their modes."""
     known = {one.name: one for one in record.manifest.variants}
     timed = [phase.variant for phase in record.phases if not phase.style]
     return {name: known.get(name) for name in dict.fromkeys([*known, *timed])}

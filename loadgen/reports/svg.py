@@ -1,4 +1,4 @@
-"""A figure as SVG that can stand in an HTML page beside others, and be read out."""
+"""A figure as accessible SVG that can share an HTML page with others."""
 
 import re
 from html import escape
@@ -11,7 +11,7 @@ REFERENCE = re.compile(r'( id="|url\(#|href="#)')
 
 
 def draw_svg(figure: Figure, key: str, title: str, text: str) -> str:
-    """The figure with title and description, without prologue or metadata, its ids made its own by `key`."""
+    """The figure with title and description, without prologue or metadata, its ids prefixed with `key`."""
     out = StringIO()
     FigureCanvasSVG(figure).print_svg(out, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     drawn = out.getvalue()

@@ -1,4 +1,4 @@
-"""The figures of a report as plain tables: beneath the pictures, in Markdown, and for programs."""
+"""The figures of a report as plain tables, for HTML, Markdown and programs."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,18 +32,18 @@ class Table:
 
 
 ROWS_SHOWN = 400
-"""Rows of a table; an even number: as many from its begin as from its end."""
+"""Maximum rows of a table; an even number, half from each end."""
 T = TypeVar("T")
 
 
 def make_table(caption: str, head: Cells, items: Iterable[T], make_row: Callable[[T], Cells], names: int = 1) -> Table:
-    """A row for each item; of very many the first and the last, with a note of what is left out and where it is."""
+    """A row per item; of very many the first and the last, with a note on the rest."""
     every = list(items)
     left_out, half = len(every) - ROWS_SHOWN, ROWS_SHOWN // 2
     if left_out <= 0:
         return Table(caption, head, tuple(map(make_row, every)), names)
     where = "The run record has them, and `--format json` has every operation and variant at every load"
-    note = f"{left_out:,} of {len(every):,} rows, between the first and the last {half}, are not shown. {where}."
+    note = f"{left_out:,} of {len(every):,} rows, between the first and the last {half}, are omitted. {where}."
     return Table(caption, head, tuple(map(make_row, [*every[:half], *every[-half:]])), names, note)
 
 
@@ -105,7 +105,7 @@ def ratio_table(summary: Summary, operation: str) -> Table:
     head = [part for pair, name in zip(figures, names, strict=True) for part in (*pair, name)]
     recall = ("baseline recall", "variant recall") if recalls else ()
     about = name_pairs([pair_of(one) for one in compared]) if compared else "each variant to the baseline"
-    caption = f"{operation}: {about}, each ratio beside the two figures that it is of"
+    caption = f"{operation}: {about}, each ratio with the two figures that it divides"
     return make_table(caption, ("load", "variant", *head, *recall, "verdict"), compared, make_row, 2)
 
 
@@ -119,7 +119,7 @@ def _ratio_row(one: Comparison, recalls: Cells) -> Cells:
 
 
 def variant_table(summary: Summary) -> Table:
-    """What was compared; nothing where the names of the variants say it all."""
+    """The variants; empty if their names are self-explanatory."""
     baseline = summary.record.manifest.baseline
 
     def make_row(item: tuple[str, VariantRecord | None]) -> Cells:
@@ -137,7 +137,7 @@ def _settings(values: Mapping[str, object]) -> str:
 
 
 def outcome_table(summary: Summary) -> Table:
-    """How the operations ended, and recall where it was measured."""
+    """Outcomes of the operations, and recall if measured."""
     total = sum((row.series.outcomes for row in summary.rows), Counter[Outcome]())
     seen = [kind for kind in Outcome if total[kind] or kind is Outcome.EMPTY]
 
@@ -158,7 +158,7 @@ def outcome_table(summary: Summary) -> Table:
 
 
 def burst_table(summary: Summary) -> Table:
-    """Seconds for so many operations, in each style."""
+    """Seconds for n operations, in each style."""
     styles = {"sync": "one after another s", "threads": "threads s", "async": "async gather s"}
 
     def make_row(burst: Burst) -> Cells:
@@ -172,11 +172,11 @@ def burst_table(summary: Summary) -> Table:
         )
 
     head = ("operation", "operations", *styles.values(), "threads / gather", "failures", "empty")
-    return make_table("Seconds for so many operations", head, summary.bursts, make_row)
+    return make_table("Seconds for n operations", head, summary.bursts, make_row)
 
 
 def phase_table(record: RunRecord) -> Table:
-    """Every phase in its order, with the state of the load generator."""
+    """Every phase in order, with the state of the load generator."""
     head = (
         "phase",
         "began at",
@@ -188,7 +188,7 @@ def phase_table(record: RunRecord) -> Table:
         "hub late p99 ms",
         "arrivals late p99 ms",
         "in flight",
-        "left unfinished",
+        "unfinished",
         "limit",
     )
     return make_table("Phases and the state of the load generator", head, enumerate(record.phases, 1), _phase_row, 4)
@@ -229,7 +229,7 @@ def manifest_tables(record: RunRecord) -> Iterator[Table]:
         "dataset": f"{found.dataset}, fingerprint {found.fingerprint or NONE}",
         "index": _values(found.index),
         "seed": str(found.seed),
-        "processes that made load": str(found.workers),
+        "processes that generated load": str(found.workers),
         "processor": f"{found.cpu_model}, {found.cpu_count} cores for this process",
         "memory": memory,
         "Python": found.python,

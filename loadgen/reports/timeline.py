@@ -1,4 +1,4 @@
-"""The run as it went: operations per second over time, phase by phase."""
+"""The timeline of the run: operations per second, phase by phase."""
 
 import math
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from loadgen.results.figures import load_level, throughput
 from loadgen.results.record import PhaseRecord
 
 LABELS_AT_MOST = 16
-"""Phases that are told their load above the picture; more would not fit."""
+"""Maximum phases with their load written above the chart; more would not fit."""
 SLICES_DRAWN = 4_000
-"""Of all phases; with more, each phase is one step."""
+"""Maximum slices over all phases; with more, each phase is one step."""
 Steps = tuple[list[float], list[float]]
 """Edges in seconds since the first phase, and the rates between them."""
 
 
 def timeline(summary: Summary) -> Chart | None:
-    """All phases in their order; None where no phase knows when it began."""
+    """All phases in order; None if no phase has a start time."""
     every = [(phase, phase.started_at) for phase in summary.record.phases if phase.started_at is not None]
     if not every:
         return None
@@ -34,14 +34,14 @@ def timeline(summary: Summary) -> Chart | None:
     steps = [(phase, _steps(phase, began, first, in_slices=in_slices)) for phase, began in timed]
     each = "in slices of about a second" if in_slices else "of each phase"
     text = (
-        f"Answered operations per second {each}; above it the load. Between the phases the users change and warm up, "
-        f"which counts in no figure.{say_chosen(len(timed), len(every), 'phases')}"
+        f"Answered operations per second {each}, with the load above. Users change and warm up between the phases; "
+        f"no figure includes that.{say_chosen(len(timed), len(every), 'phases')}"
     )
-    return Chart("timeline", "The run as it went", text, _draw(summary, steps), None)
+    return Chart("timeline", "Timeline of the run", text, _draw(summary, steps), None)
 
 
 def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Figure:
-    """A line and a band for each variant, and where there are few phases the load of each above them."""
+    """A line and a band per variant, with the load of each phase above if there are few."""
     ran = {phase.variant for phase, _ in steps}
     names = [label(name) for name in summary.looks if name in ran]
     figure = Figure(figsize=(WIDTH, HEIGHT + legend_height(names)), layout="constrained")
@@ -70,7 +70,7 @@ def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Figur
 
 
 def _line(phases: list[Steps]) -> Steps:
-    """One line that is interrupted between the phases."""
+    """One line with gaps between the phases."""
     x = [[*chain.from_iterable(pairwise(edges)), math.nan] for edges, _ in phases]
     y = [[*chain.from_iterable((rate, rate) for rate in rates), math.nan] for _, rates in phases]
     return list(chain.from_iterable(x)), list(chain.from_iterable(y))
@@ -81,7 +81,7 @@ def _count_slices(phase: PhaseRecord) -> int:
 
 
 def _steps(phase: PhaseRecord, began: datetime, first: datetime, *, in_slices: bool) -> Steps:
-    """One step where the phase has no slices, or they are not wanted."""
+    """The slices of a phase, or one step if it has none or they are not wanted."""
     edges = [(began - first).total_seconds()]
     rates: list[float] = []
     answers = [(part, count_answers(part.outcomes)) for part in phase.operations if part.slices]

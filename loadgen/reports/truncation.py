@@ -1,4 +1,4 @@
-"""How much of a large record is drawn, so that a report of thousands of phases takes seconds and can be read."""
+"""Limits on what is drawn, so that a report on thousands of phases takes seconds and stays readable."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -7,15 +7,15 @@ T = TypeVar("T")
 
 OPERATIONS_DRAWN = 8
 LEVELS_DRAWN = 60
-"""Loads in a picture against the load."""
+"""Loads in a chart over the load."""
 RATIOS_DRAWN = 24
-"""Loads in the picture of ratios, each with a line of its own."""
+"""Loads in the chart of ratios, one line each."""
 PHASES_DRAWN = 400
-"""Phases in the picture of the run."""
+"""Phases in the timeline."""
 
 
 def choose(items: Sequence[T], most: int) -> list[T]:
-    """At most so many, evenly chosen, the first and the last among them."""
+    """At most `limit` items, evenly spaced, including the first and the last."""
     if len(items) <= most:
         return list(items)
     last = len(items) - 1
@@ -23,9 +23,9 @@ def choose(items: Sequence[T], most: int) -> list[T]:
 
 
 def say_chosen(shown: int, items: int, name: str) -> str:
-    """A sentence about what `choose` has left out; empty where that is nothing."""
+    """A sentence on what `choose` omitted; empty if nothing."""
     return (
-        f" {shown:,} of {items:,} {name} are drawn, evenly chosen; the tables and the run record have more."
+        f" {shown:,} of {items:,} {name} are drawn, evenly spaced; the tables and the run record have more."
         if items > shown
         else ""
     )

@@ -1,4 +1,4 @@
-"""Records read, put into one of the forms, and written."""
+"""Read records, render them in one of the formats, and write the report."""
 
 import sys
 import tempfile
@@ -13,10 +13,10 @@ STANDARD_OUTPUT = "-"
 
 
 def make_report(paths: Sequence[Path], form: str) -> str:
-    """The report of these records, in their order. Raises RecordError, or ValueError where a figure cannot be."""
+    """The report on these records, in order. Raises RecordError, or ValueError for an impossible figure."""
     records = [read_record(path) for path in paths]
     try:
-        with warnings.catch_warnings(action="ignore"):  # what a library says of figures that no run has
+        with warnings.catch_warnings(action="ignore"):  # a library's error for figures that no run writes
             return _render([summarize(record) for record in records], form)
     except (ArithmeticError, LookupError, TypeError) as error:  # no run has written this
         shown = ", ".join(map(str, paths))
@@ -38,7 +38,7 @@ def _render(summaries: Sequence[Summary], form: str) -> str:
 
 
 def write_text(text: str, output: str) -> None:
-    """Write a file whole, or to standard output for `-`. Raises OSError."""
+    """Write a file atomically, or to standard output for `-`. Raises OSError."""
     if output == STANDARD_OUTPUT:
         sys.stdout.write(text)
         sys.stdout.flush()

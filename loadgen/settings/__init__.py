@@ -1,1 +1,1 @@
-"""What was asked for: the model of all settings, the rules between them, and what is wrong with them."""
+"""The settings: their model, the rules between them, and their errors."""

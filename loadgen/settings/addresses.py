@@ -1,18 +1,18 @@
-"""Addresses of servers: rid of the secrets that people write into them, checked, and compared."""
+"""Server addresses: stripped of secrets, checked and compared."""
 
 import re
 from urllib.parse import unquote, urlsplit
 
 HIGHEST_PORT = 65_535
 PORT = re.compile(r"[0-9]{1,5}")
-"""Digits of ASCII alone: int() would take others too."""
+"""ASCII digits only: int() would accept others too."""
 PORTS = {"https": 443}
 OTHER_PORT = 19_530
-"""What pymilvus connects to where an address names no port."""
+"""Port to which pymilvus connects by default."""
 AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+(%[\w.-]+)?\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?", re.ASCII)
-"""A name or an address, and a port. Nothing in it that two readers of an address could take for its end."""
+"""A name or an address, and a port. Excludes characters on which URL parsers disagree."""
 STRANGE = re.compile(r"""[^\x21-\x7e]|[\\<>"^`{|}]""")
-"""What no address contains: two readers of one with such a character would not agree on its host."""
+"""Characters invalid in an address: parsers would disagree on its host."""
 
 
 def split_secret(address: str) -> tuple[str, str]:
@@ -30,12 +30,12 @@ def split_secret(address: str) -> tuple[str, str]:
 
 
 def find_flaw(address: str) -> str:
-    """Why an address cannot be taken for one, without a part of it that could be a secret; empty where it can."""
+    """Why an address is invalid, in words that cannot contain a secret; empty if it is valid."""
     if STRANGE.search(address):
         return "contains a space or another character that has to be percent-encoded"
     bare, secret = split_secret(address)
     if "@" in bare:
-        return "has an @ where none belongs: percent-encode it, and / ? # in a password"
+        return "has an unexpected @: percent-encode it, and / ? # in a password"
     if secret.startswith(":"):
         return "has a password and no user"
     scheme, mark, rest = bare.partition("://")
@@ -43,15 +43,15 @@ def find_flaw(address: str) -> str:
         return ""
     authority, slash, path = rest.partition("/")
     if authority and not AUTHORITY.fullmatch(authority):
-        return "is no address (it names no host and port such as milvus:19530)"
-    return "has more behind the host than a database" if slash and not re.fullmatch(r"[\w.-]*/?", path) else ""
+        return "is not an address (it has no host and port such as milvus:19530)"
+    return "has more than a database after the host" if slash and not re.fullmatch(r"[\w.-]*/?", path) else ""
 
 
 def identify(address: str) -> str:
-    """What two spellings of the same server have in common: whether TLS is asked for, the host, and the port.
+    """The identity of a server, the same for all spellings of its address: TLS or not, host, and port.
 
-    A credential goes to the server of this identity and to no other. Names are compared, never resolved.
-    What is no address is only like itself.
+    A credential is sent to the server with this identity only. Names are compared, never resolved.
+    An invalid address equals only itself.
     """
     bare, _ = split_secret(address)
     scheme, mark, _ = bare.partition("://")

@@ -46,7 +46,7 @@ def _variants(settings: "Settings", known: list[Fault]) -> list[Conflict]:
 def _own_collection(settings: "Settings") -> list[Conflict]:
     if settings.collection != LEASES:
         return []
-    problem = "is reserved for the leases of this tool"
+    problem = "is reserved for this tool's leases"
     return [(Fault("collection", LEASES, problem, "Choose another name."), ("collection",))]
 
 
@@ -60,7 +60,7 @@ def _characters(settings: "Settings") -> list[Conflict]:
         if strange:
             shown = "" if isinstance(value, SecretStr) else ",".join(_texts(value))
             problem = f"contains a control character ({one_line(strange)})"
-            found.append((Fault(name, shown, problem, "Leave it out."), (name,)))
+            found.append((Fault(name, shown, problem, "Omit it."), (name,)))
     return found
 
 
@@ -88,10 +88,10 @@ def _address(settings: "Settings") -> list[Conflict]:
         shown = STRANGE.sub("?", shown)
         return [(Fault("host", shown, flaw, hint), ("host",))]
     if settings.host.endswith(".db"):
-        problem = "would run Milvus Lite inside the load generator, which falsifies every figure"
+        problem = "would run Milvus Lite inside the load generator, which would distort every figure"
         return [(Fault("host", shown, problem, "Use --embedded lite."), ("host",))]
     if scheme not in SCHEMES:
-        return [(Fault("host", shown, f"is no address that starts with {', '.join(SCHEMES)}", hint), ("host",))]
+        return [(Fault("host", shown, f"is not an address that starts with {', '.join(SCHEMES)}", hint), ("host",))]
     flaw = _find_place_flaw(settings.host, scheme)
     return [(Fault("host", shown, flaw, hint), ("host",))] if flaw else []
 
@@ -102,9 +102,9 @@ def _find_place_flaw(address: str, scheme: str) -> str:
         parts = urlsplit(address)
         name = address.partition(":")[2].strip("/") if scheme == "unix" else (parts.hostname or "").strip(".")
         if parts.port == 0:  # pymilvus would use its default
-            return "has port 0, which nobody listens on"
+            return "has port 0, on which no server listens"
     except ValueError as error:
-        return f"is no address ({error})"
+        return f"is not an address ({error})"
     return "" if name else "names no host"
 
 
@@ -120,7 +120,7 @@ def _files(settings: "Settings") -> list[Conflict]:
     for name in FILES:
         path = getattr(settings, name)
         if path and not is_file(path):
-            found.append((Fault(name, path, "is no file", "Give the path of a PEM file."), (name,)))
+            found.append((Fault(name, path, "is not a file", "Give the path of a PEM file."), (name,)))
     return [*found, *_client_files(settings)]
 
 
@@ -138,10 +138,10 @@ def _client_files(settings: "Settings") -> list[Conflict]:
     names = ("client_cert_file", "client_key_file")
     if any(pair) and not all(pair):
         missing, given = names if pair[1] else reversed(names)
-        problem = f"is missing beside {_flag(given)}"
+        problem = f"is required with {_flag(given)}"
         return [(Fault(missing, "", problem, "Mutual TLS needs the certificate and its key."), names)]
     if all(pair) and not trusted:
-        problem = "is missing beside --client-cert-file and --client-key-file"
+        problem = "is required with --client-cert-file and --client-key-file"
         hint = "Give the PEM file of the CA that signed the server's certificate: pymilvus requires it here."
         return [(Fault("ca_file", "", problem, hint), ("ca_file", "server_cert_file", *names))]
     return []
@@ -171,7 +171,7 @@ def _sizes(settings: "Settings") -> list[Conflict]:
         found.append((fault, ("search_params", "top_k", "index_type")))
     if settings.index_type == "AUTOINDEX" and settings.index_params:
         fault = Fault(
-            "index_params", str(settings.index_params), "do not go with AUTOINDEX", "Leave them out or name an index."
+            "index_params", str(settings.index_params), "cannot be set for AUTOINDEX", "Omit them or name an index."
         )
         found.append((fault, ("index_params", "index_type")))
     return found
@@ -206,12 +206,12 @@ def _targets(settings: "Settings") -> list[Conflict]:
     found: list[Conflict] = []
     name, given = "metrics_targets", settings.metrics_targets
     if given and settings.metrics_port == "off":
-        fault = Fault(name, given, "is useless with --metrics-port off", "Omit one of the two.")
+        fault = Fault(name, given, "has no effect with --metrics-port off", "Omit one of the two.")
         found.append((fault, (name, "metrics_port")))
     if given and Path(given).suffix != ".json":
         found.append((Fault(name, given, "does not end with .json", "Prometheus ignores other names."), (name,)))
     if given and not _is_in_folder(given):
-        found.append((Fault(name, given, "is in a folder that does not exist", "Create the folder first."), (name,)))
+        found.append((Fault(name, given, "is in a missing folder", "Create the folder first."), (name,)))
     return found
 
 
@@ -227,15 +227,15 @@ def _arrivals(settings: "Settings") -> list[Conflict]:
     arrival, rates = settings.arrival, ",".join(f"{rate:g}" for rate in settings.rate)
     names = ("arrival", "rate")
     if arrival == "closed":
-        hint = "Add --arrival poisson (or constant), or leave out --rate."
-        return [(Fault("rate", rates, "needs arrivals, and --arrival is closed", hint), names)] if rates else []
+        hint = "Add --arrival poisson (or constant), or omit --rate."
+        return [(Fault("rate", rates, "is for the open model, but --arrival is closed", hint), names)] if rates else []
     found: list[Conflict] = []
     if not rates:
-        problem = f"is missing beside --arrival {arrival}"
+        problem = f"is required with --arrival {arrival}"
         found.append((Fault("rate", "", problem, "Give arrivals per second, such as --rate 50,100,200."), names))
     if settings.concurrency != type(settings).model_fields["concurrency"].default:
         users = ",".join(map(str, settings.concurrency))
-        problem = f"is for users who wait for their answer, and --arrival is {arrival}"
-        hint = "Leave out --concurrency, or choose --arrival closed."
+        problem = f"is for the closed model, but --arrival is {arrival}"
+        hint = "Omit --concurrency, or choose --arrival closed."
         found.append((Fault("concurrency", users, problem, hint), ("arrival", "concurrency")))
     return found

@@ -1,4 +1,4 @@
-"""Credentials: which settings they are, and the address that each one was given for. No other is sent it.
+"""Credentials: the settings that are, and the address each was given for. It is sent to no other.
 
 A setting is a credential by its type (`SecretStr`) or by what it declares: `declares={"address": "host"}` names the
 setting with its address. A `SecretStr` without this declaration is refused when the settings are created.
@@ -16,7 +16,7 @@ from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import Fault
 
 MASK = "********"
-"""Shown on the page instead of a secret; the page sends it back unless another one was typed."""
+"""Shown on the page instead of a secret; the page sends it back unless a new one was typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Credential:
 
     value: str
     address: str
-    """As it was given; empty for the embedded server."""
+    """As given; empty for the embedded server."""
 
 
 def declared(field: FieldInfo, name: str) -> Any:
@@ -34,12 +34,12 @@ def declared(field: FieldInfo, name: str) -> Any:
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """True for a setting whose value is to be shown nowhere."""
+    """True for a setting whose value must never be shown."""
     return field.annotation is SecretStr or SecretStr in get_args(field.annotation)
 
 
 def find_secrets(model: type[BaseModel]) -> list[str]:
-    """The names of all settings whose values are to be shown nowhere."""
+    """The names of all settings whose values must never be shown."""
     return [name for name, field in model.model_fields.items() if is_secret(field)]
 
 
@@ -53,7 +53,7 @@ def find_credentials(model: type[BaseModel]) -> dict[str, str]:
 
 
 def take_secrets(values: Mapping[str, object], model: type[BaseModel]) -> tuple[dict[str, object], list[Fault]]:
-    """Values with each password in an address moved to the setting where it belongs; a fault where that has another."""
+    """Values with each password in an address moved to its setting; a fault if that has another value."""
     taken, faults = dict(values), []
     for name, address in find_credentials(model).items():
         written = str(taken.get(address) or "")
@@ -75,7 +75,7 @@ def plain(value: object) -> str:
 
 
 def bind(settings: BaseModel) -> dict[str, Credential]:
-    """Every credential that is given, bound to the address that it is given for."""
+    """Every credential given, bound to its address."""
     found = find_credentials(type(settings))
     bound = {name: Credential(plain(getattr(settings, name)), getattr(settings, found[name])) for name in found}
     return {name: credential for name, credential in bound.items() if credential.value}
@@ -84,7 +84,7 @@ def bind(settings: BaseModel) -> dict[str, Credential]:
 def unmask(
     values: Mapping[str, object], kept: Mapping[str, Credential], model: type[BaseModel]
 ) -> tuple[dict[str, object], list[Fault]]:
-    """Values with what is kept in place of each masked or absent credential; a fault where that is another server's."""
+    """Values with each masked or absent credential restored; a fault if it was given for another server."""
     filled, faults = dict(values), []
     for name, setting in find_credentials(model).items():
         if filled.get(name) not in (None, MASK):

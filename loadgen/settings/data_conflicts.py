@@ -1,4 +1,4 @@
-"""Conflicts of settings with the size of the data: of a file, they are known once the file is open."""
+"""Conflicts of settings with the size of the data, which for a file is known once it is open."""
 
 from typing import TYPE_CHECKING
 
@@ -19,5 +19,5 @@ def find_data_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ..
             "top_k", str(settings.top_k), f"is more than the {settings.rows} rows", "Lower --top-k or raise --rows."
         )
         found.append((fault, ("top_k", "rows")))
-    # What no server accepts; the rest is checked once the type of the server is known.
+    # Invalid for every server; the rest is checked once the server type is known.
     return [*found, *((fault, SIZED) for fault in find_oversized(settings, LITE))]

@@ -1,4 +1,4 @@
-"""Validation errors of pydantic as faults: the setting, its value, the problem and the remedy."""
+"""Pydantic's validation errors as faults: the setting, its value, the problem and the remedy."""
 
 from dataclasses import asdict, is_dataclass
 

@@ -1,4 +1,4 @@
-"""Conflicts of the settings of an existing collection with each other and with those of one that the tool makes."""
+"""Conflicts between settings for an existing collection and settings for one that the tool creates."""
 
 from typing import TYPE_CHECKING
 
@@ -26,14 +26,14 @@ def find_existing_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str
         return found
     for name in CHANGING:
         if getattr(settings, name):
-            problem = "would change the collection, and --existing measures it as it is"
+            problem = "would change the collection, but --existing measures it as it is"
             found.append((Fault(name, "", problem, "Omit one of the two."), (name, "existing")))
     if settings.dataset != SYNTHETIC:
-        problem = "is data to load, and --existing loads none"
+        problem = "names data to load, but --existing loads none"
         hint = "Omit one of the two; --query-file has the queries of an existing collection."
         found.append((Fault("dataset", settings.dataset, problem, hint), ("dataset", "existing")))
     if not settings.host:
-        problem = "is missing beside --existing: a server started for the run is empty"
+        problem = "is required with --existing: a server started for the run is empty"
         fault = Fault("host", "", problem, "Give the address of the server with the collection.")
         found.append((fault, ("host", "existing")))
     return found

@@ -25,7 +25,7 @@ class Fault(NamedTuple):
 
 
 class SettingsError(ValueError):
-    """The run cannot start as it was asked for. `faults` has every reason found, never only the first."""
+    """The run cannot start with these settings. `faults` has every reason, never only the first."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)

@@ -1,4 +1,4 @@
-"""Flags of ours are given in full: an abbreviation might be a mistyped flag, or one of the next release."""
+"""Our flags must be given in full: an abbreviation may be a mistyped flag, or one of the next release."""
 
 import difflib
 import re
@@ -10,7 +10,7 @@ AMBIGUOUS = re.compile(r"(?<=ambiguous option: )(-[\w-]*)=.*(?= could match )", 
 
 
 def take_whole_flags_only(parser: Any, ours: Collection[str]) -> None:
-    """Have a parser of argparse refuse abbreviations of our flags, by their names; those of others stay as they were.
+    """Make an argparse parser reject abbreviations of our flags, by their names; those of others still work.
 
     Errors do not show the values: one of them might be a token.
     """
@@ -29,39 +29,39 @@ def take_whole_flags_only(parser: Any, ours: Collection[str]) -> None:
 
 
 def say_unknown(message: str, known: Iterable[str]) -> str:
-    """The message of argparse with what was probably meant, and without the values of flags."""
+    """The message of argparse with a suggestion, and without the values of flags."""
     if not message.startswith(UNKNOWN):
         return AMBIGUOUS.sub(r"\1", message)
     parts = message.removeprefix(UNKNOWN).split()
     flags = [part.partition("=")[0] for part in parts if part.startswith("-")]
     if not flags:
         return message
-    return "; ".join(f"{flag} is no flag{suggest(flag, known)}" for flag in dict.fromkeys(flags))
+    return "; ".join(f"{flag} is not a flag{suggest(flag, known)}" for flag in dict.fromkeys(flags))
 
 
 def suggest(flag: str, known: Iterable[str]) -> str:
-    """What was probably meant by a flag, as the end of a sentence; empty where nothing is like it."""
+    """A suggestion for a mistyped flag, as the end of a sentence; empty if none is close."""
     flags = [one for one in known if one.startswith("--")]
     close = [one for one in flags if one.startswith(flag)] or difflib.get_close_matches(flag, flags, n=1)
     return f". Did you mean {' or '.join(sorted(close)[:3])}? Flags are given in full" if close else ""
 
 
 class SecretFlags(Collection[str]):
-    """The flags of a parser whose values are secret, as they are at each look: locustfiles add theirs after ours."""
+    """The secret flags of a parser, read on each access: locustfiles add theirs after ours."""
 
     def __init__(self, parser: Any) -> None:
         self._parser = parser
 
     def __iter__(self) -> Iterator[str]:
         """Each with its dashes."""
-        for action in self._parser._actions:  # noqa: SLF001 - there is no other way to see them
+        for action in self._parser._actions:  # noqa: SLF001 - no other way to list them
             if getattr(action, "is_secret", False):
                 yield from action.option_strings
 
     def __contains__(self, flag: object) -> bool:
-        """Whether the value of this very flag is secret."""
+        """Whether the value of exactly this flag is secret."""
         return any(flag == one for one in self)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of secret flags."""
         return sum(1 for _ in self)

@@ -1,4 +1,4 @@
-"""How large the messages of a run become, against what servers accept: known before anything is sent."""
+"""Message sizes of a run against the servers' limits, known before anything is sent."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ MIB = 1024 * 1024
 ROW_BYTES = 795
 """A row without its vector, as LlamaIndex writes it: ids, text, and the node as JSON.
 
-Below the least that was seen of this tool's rows (804 in an answer of Milvus, 818 in one of Milvus Lite, 830 in a
-request), to refuse nothing that a server would accept.
+Below the smallest row of this tool (804 in an answer of Milvus, 818 in one of Milvus Lite, 830 in a request), so that
+nothing is refused that a server would accept.
 """
 VECTOR_FIELDS = ("*", "embedding")
-"""Output fields that bring the vector back; no field at all means all of them."""
+"""Output fields that return the vector; no output fields means all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +38,25 @@ LITE = Limits(request=256 * MIB, answer=256 * MIB)
 
 
 def limits_of(kind: str, version: str) -> Limits:
-    """Of a server of this kind (`milvus`, `lite`, `zilliz`) and version, as it is installed."""
+    """Limits of a server of this kind (`milvus`, `lite`, `zilliz`) and version, in the default configuration."""
     if kind == "lite":
         return LITE
     return MILVUS_2_3 if version.startswith(("v2.2.", "v2.3.", "2.2.", "2.3.")) else MILVUS
 
 
 def estimate_request(settings: "Settings") -> int:
-    """Bytes of the largest insert: a batch of the loading, or of one operation, whichever has more rows."""
+    """Bytes of the largest insert: a batch while loading, or one operation, whichever has more rows."""
     return min(settings.batch_size, max(settings.rows, settings.nodes_per_insert)) * _row_bytes(settings)
 
 
 def estimate_answer(settings: "Settings") -> int:
-    """Bytes of a search's answer where it brings vectors back; 0 where it does not, as it is small then."""
+    """Bytes of a search's answer that includes vectors; 0 otherwise, as it is small then."""
     fields = settings.output_fields
     return settings.top_k * _row_bytes(settings) if not fields or set(fields) & set(VECTOR_FIELDS) else 0
 
 
 def find_oversized(settings: "Settings", limits: Limits) -> list[Fault]:
-    """A fault for each kind of message that cannot pass."""
+    """A fault for each kind of message above the limit."""
     faults: list[Fault] = []
     each = _row_bytes(settings)
     for name, size, limit, hint in (
@@ -65,14 +65,14 @@ def find_oversized(settings: "Settings", limits: Limits) -> list[Fault]:
             "top_k",
             estimate_answer(settings),
             limits.answer,
-            "Set --top-k to {most} or less, or leave the vector out with --output-fields text,doc_id.",
+            "Set --top-k to {most} or less, or omit the vector with --output-fields text,doc_id.",
         ),
     ):
         if size > limit:
             what = "inserts" if name == "batch_size" else "answers with all fields"
             problem = (
                 f"makes {what} of {size / MIB:,.0f} MiB (a row of dimension {settings.dim} has {each:,} bytes), "
-                f"and the server accepts {limit // MIB} MiB"
+                f"but the server accepts {limit // MIB} MiB"
             )
             faults.append(Fault(name, str(getattr(settings, name)), problem, hint.format(most=limit // each)))
     return faults

@@ -20,7 +20,7 @@ class Settings(ResultSettings):
     _given: frozenset[str] = PrivateAttr(default=frozenset())
 
     def __eq__(self, other: object) -> bool:
-        """Equal if all values are, given or not."""
+        """Equal if all values are equal, given or not."""
         return isinstance(other, Settings) and self.__dict__ == other.__dict__
 
     __hash__ = None  # type: ignore[assignment] # some values are mappings
@@ -29,7 +29,7 @@ class Settings(ResultSettings):
     def parse(cls, given: Mapping[str, object], also_given: Callable[[str], bool] | None = None) -> Self:
         """Read settings from text or values; a missing or None key takes its default.
 
-        `also_given` decides what `is_given` says where the values are those of other settings.
+        `also_given` names the given settings if the values come from other settings.
         A password in an address is moved to the setting for that secret. Raises `SettingsError` with *all* faults,
         including conflicts between settings.
         """

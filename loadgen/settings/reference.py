@@ -59,7 +59,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _values(field: FieldInfo) -> str:
-    """The choices, or the range, or the kind of value."""
+    """The choices, the range, or the kind of value."""
     if field.annotation is bool:
         return "switch"
     if field.annotation is SecretStr:

@@ -80,7 +80,7 @@ class ResultSettings(RunSettings):
     # The metrics
     metrics_port: Port = setting(
         9646,
-        "port of /metrics for Prometheus, or the next free one; 0: any; off: none",
+        "port of /metrics for Prometheus, or the next free one; 0: any free port; off: none",
         hint="Give a port, 0 or off",
         declares=NOT_ON_PAGE,
     )

@@ -1,4 +1,4 @@
-"""Types of the settings: how a text becomes a value."""
+"""Types of the settings: parsing text into values."""
 
 import json
 import math
@@ -28,7 +28,7 @@ INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
 
 
 class Default(str):
-    """The text of a setting that was not given: what the data say is then used in its place, if they say anything."""
+    """The text of a setting that was not given: a value from the data, if any, replaces it."""
 
     __slots__ = ()
 
@@ -46,7 +46,7 @@ def _parameters(given: object) -> object:
     try:
         return _load(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"is no JSON object ({error.msg})") from None
+        raise ValueError(f"is not a JSON object ({error.msg})") from None
 
 
 def _literal(text: str) -> str:
@@ -57,7 +57,7 @@ def _literal(text: str) -> str:
 
 
 def _load(text: str) -> Any:
-    """Read JSON whose numbers are numbers. Raises ValueError."""
+    """Read JSON without NaN or Infinity. Raises ValueError."""
     try:
         return json.loads(text, parse_constant=_finite, parse_float=_finite)
     except RecursionError:
@@ -66,7 +66,7 @@ def _load(text: str) -> Any:
 
 def _finite(text: str) -> float:
     if not math.isfinite(number := float(text)):
-        raise ValueError(f"has a number that is not finite ({text})")
+        raise ValueError(f"has a non-finite number ({text})")
     return number
 
 

@@ -1,4 +1,4 @@
-"""Variants: what a run compares. Each is a client, a mode, and the settings in which it differs from the run's own.
+"""Variants: what a run compares. Each is a client, a mode, and the settings in which it differs from the run.
 
 variants = variant { ";" variant }
 variant  = [ name ":" ] [ client "/" ] mode { setting "=" value }
@@ -22,10 +22,10 @@ VARIANTS_AT_MOST = 8
 ModeName = Literal["sync", "async"]
 MODES: tuple[ModeName, ...] = ("sync", "async")
 CLIENTS = {"llamaindex": "loadgen.clients.llamaindex", "pymilvus": "loadgen.clients.pymilvus"}
-"""The layers that can be called, and the module of each, imported at its first use; the first is the default."""
+"""The client layers, and the module of each, imported on first use; the first is the default."""
 DEFAULT_CLIENT = next(iter(CLIENTS))
 RESERVED = ("any", "invalid", "no difference", "other")
-"""Words with another meaning where a variant's name may be."""
+"""Words with another meaning where a variant's name is expected."""
 PER_VARIANT = (
     "connections", "deadline", "retries", "collection", "index_type", "index_params", "search_params", "consistency",
     "output_fields", "upsert", "batch_size", "top_k", "nodes_per_insert", "queries_per_search", "max_in_flight",
@@ -38,7 +38,7 @@ OF_ANSWERS = (*OF_COLLECTION, "search_params", "top_k")
 """The ones that decide which rows a search finds."""
 LONGEST_NAME = 60
 LONGEST_SUFFIX = 60
-"""Characters that the settings of a variant add to the name of its collection."""
+"""Maximum characters that a variant's settings add to the name of its collection."""
 HEAD = re.compile(r"(?:(?P<name>[^:=\"]*):)?\s*(?:(?P<client>\w+)/)?(?P<mode>\w+)(?=\s|$)")
 SETTING = re.compile(r"\s+(?P<setting>[\w-]+)=(?:\"(?P<quoted>[^\"]*)\"|(?P<word>[^\s\"]+))(?=\s|$)")
 NAME = re.compile(r"[A-Za-z0-9](?:[\w .,/#+-]*[\w#+-])?")
@@ -115,14 +115,14 @@ def parse_variant(text: str) -> Variant:
 def _find_head_faults(text: str, head: "re.Match[str]") -> Iterator[Fault]:
     name, client, mode = (head["name"] or "").strip(), head["client"], head["mode"]
     if head["name"] is not None and (not NAME.fullmatch(name) or name in RESERVED or len(name) > LONGEST_NAME):
-        hint = f"Use letters, digits and spaces, {LONGEST_NAME} characters at most, and none of {', '.join(RESERVED)}."
+        hint = f"Use letters, digits and spaces, at most {LONGEST_NAME} characters, and none of {', '.join(RESERVED)}."
         yield _fault(text, f"has a name that cannot be used: {name!r}", hint)
     if client is not None and client not in CLIENTS:
-        yield _fault(text, f"names no client: '{client}'", f"Choose {', '.join(CLIENTS)}.")
+        yield _fault(text, f"names an unknown client: '{client}'", f"Choose {', '.join(CLIENTS)}.")
     if mode not in MODES:
         close = difflib.get_close_matches(mode.lower(), MODES, n=1)
         hint = f"Did you mean {close[0]}?" if close else f"Choose sync or async, as in {EXAMPLE}."
-        yield _fault(text, f"names no mode: '{mode}'", hint)
+        yield _fault(text, f"names an unknown mode: '{mode}'", hint)
 
 
 def _find_setting_faults(text: str, name: str, given: Mapping[str, str]) -> Iterator[Fault]:
@@ -174,13 +174,13 @@ def find_variant_faults(settings: "Settings", known: Collection[Fault]) -> list[
 
 
 def _find_shared_collections(own: "Mapping[str, Settings]") -> Iterator[Fault]:
-    """Variants that name the same collection and would have it made in two ways."""
+    """Variants that name the same collection but would create it differently."""
     first: dict[str, tuple[str, object]] = {}
     for name, settings in own.items():
         made = (settings.index_config, settings.consistency)
         other, known = first.setdefault(settings.collection, (name, made))
         if made != known:
-            problem = f"has collection {settings.collection} as {other} does, with another index or consistency"
+            problem = f"uses collection {settings.collection}, as {other} does, but with another index or consistency"
             yield _fault(name, problem, "Give it another collection, or omit the collection.")
 
 
@@ -191,10 +191,10 @@ def _told(fault: Fault) -> str:
 def _find_list_faults(settings: "Settings", variants: Sequence[Variant]) -> Iterator[Fault]:
     names = [one.name for one in variants]
     if len(variants) > VARIANTS_AT_MOST:
-        yield _fault("; ".join(settings.variants), f"are {len(variants)}", f"Give {VARIANTS_AT_MOST} at most.")
+        yield _fault("; ".join(settings.variants), f"are {len(variants)}", f"Give at most {VARIANTS_AT_MOST}.")
     for name in (name for name in names if len(name) > LONGEST_NAME):
         hint = 'Give it a shorter name, such as "quick: async top-k=1".'
-        yield _fault(name, f"has {len(name)} characters, and names have {LONGEST_NAME} at most", hint)
+        yield _fault(name, f"has {len(name)} characters; the limit is {LONGEST_NAME}", hint)
     for name in (name for name, number in Counter(names).items() if number > 1):
         yield _fault(name, "is the name of two variants", "Give each a unique name.")
     if settings.variants and settings.mode != "compare":
@@ -203,13 +203,13 @@ def _find_list_faults(settings: "Settings", variants: Sequence[Variant]) -> Iter
     if settings.baseline and settings.baseline not in names:
         close = difflib.get_close_matches(settings.baseline, names, n=1)
         hint = f'Did you mean "{close[0]}"?' if close else f"Choose one of {', '.join(names)}."
-        yield Fault("baseline", settings.baseline, "is no variant of this run", hint)
+        yield Fault("baseline", settings.baseline, "is not a variant of this run", hint)
 
 
 def settings_of(settings: "Settings", variant: Variant) -> "Settings":
-    """The settings of one variant: those of the run, with its own in their place, and if need be its own collection.
+    """The settings of one variant: those of the run, overridden by its own, with a separate collection if needed.
 
-    Raises SettingsError with every fault that they would have as the settings of a run.
+    Raises SettingsError with every fault of the resulting settings.
     """
     values = settings.as_message() | {"variants": (), "baseline": ""}
     if not variant.given:
@@ -237,7 +237,7 @@ def _name_collection(own: Mapping[str, str]) -> str:
 
 
 def decides_answers(settings: "Settings") -> tuple[object, ...]:
-    """What decides the rows that a search finds: two variants in which it is equal have to find the same."""
+    """The settings that decide which rows a search finds: variants with the same values must find the same rows."""
     return (
         settings.collection,
         sorted(settings.index_config.items(), key=str),

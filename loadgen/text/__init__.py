@@ -1,1 +1,1 @@
-"""Words, numbers and tables that are safe to show, whatever their source."""
+"""Words, numbers and tables, safe to show whatever their source."""

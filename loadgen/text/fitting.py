@@ -1,4 +1,4 @@
-"""A table that keeps every figure whatever the width of the terminal: where it does not fit it is printed as two."""
+"""A table that keeps every figure on any terminal: if too wide, it is printed as two."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 Rows = Sequence[Sequence[str]]
 LONGEST_NAME = 60
-"""Characters of a name in a table."""
+"""Maximum characters of a name in a table."""
 WIDEST = 10_000
 
 
 class Part(Enum):
-    """What a column is about."""
+    """The role of a column."""
 
     KEY = "key"
-    """Which row it is: in both tables."""
+    """Identifies the row; in both tables."""
     FIGURE = "figure"
     RESULT = "result"
-    """What came of the figures: in the second table, without the rows that have none."""
+    """Derived from the figures; in the second table, which omits rows without results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Column:
 def print_fitting(out: "Console", titles: tuple[str, str], columns: Sequence[Column], groups: Sequence[Rows]) -> None:
     """Print the groups of rows, a line between two groups; as two narrow tables where one is too wide.
 
-    `titles` are those of the whole table, and of the second one, which has the results.
+    `titles` are those of the whole table and of the second one, with the results.
     """
     title, title_of_results = titles
     places = range(len(columns))
@@ -60,7 +60,7 @@ def print_fitting(out: "Console", titles: tuple[str, str], columns: Sequence[Col
 def _make(
     title: str, columns: Sequence[Column], groups: Sequence[Rows], places: Sequence[int], *, narrow: bool = False
 ) -> "Table":
-    from rich import box  # only who prints a table pays for it
+    from rich import box  # imported only when a table is printed
     from rich.table import Table
 
     table = Table(title=title)

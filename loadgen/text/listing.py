@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 NAMED = 12
-"""What one sentence names at most."""
+"""Maximum names in one sentence."""
 
 
 def count_of(number: int, noun: str) -> str:
@@ -18,7 +18,7 @@ def join(words: Sequence[str]) -> str:
 
 
 def join_some(words: Sequence[str]) -> str:
-    """The same, of many the first and how many more: `1, 2, 3 and 1,997 more`."""
+    """The same, shortened if there are many: `1, 2, 3 and 1,997 more`."""
     return join(words if len(words) <= NAMED else [*words[: NAMED - 1], f"{len(words) - NAMED + 1:,} more"])
 
 

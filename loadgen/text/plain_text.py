@@ -1,8 +1,8 @@
-"""Text that somebody else wrote, made safe to show: every character that is no print becomes visible as an escape.
+"""Foreign text made safe to show: every unprintable character is escaped.
 
-Names, messages of a server, exceptions and values of a record may hold anything: control characters that a terminal
-obeys, line breaks that forge a line of a log or a row of a table, overrides of the writing direction. Each output calls
-one of these functions where it writes; nothing before that has to.
+Names, messages of a server, exceptions and values of a record may contain anything: control characters that a terminal
+interprets, line breaks that forge a line of a log or a row of a table, overrides of the writing direction. Each output
+calls one of these functions where it writes; no earlier code has to.
 """
 
 import logging
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LONGEST = 2_000
-"""Characters of one text that are shown; a record may have names of any length."""
+"""Maximum characters shown of one text; a record may have names of any length."""
 INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-"""Categories of Unicode without a print: controls, formats (directions, joiners), surrogates, separators of lines."""
+"""Unprintable Unicode categories: controls, formats (directions, joiners), surrogates, line separators."""
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Control characters, separators of lines, and bytes that were no UTF-8: no name, path or token has them."""
+"""Control characters, line separators, and bytes that were not UTF-8: no name, path or token contains them."""
 SUSPECT, SUSPECT_IN_LINES = re.compile(r"[^ -~]"), re.compile(r"[^ -~\n\t]")
-"""What is worth a look: all but the printable characters of ASCII."""
+"""Characters to check: all except printable ASCII."""
 LONGEST_LOG = 100_000
-"""The same, of a record of the log."""
+"""Maximum characters of a log record."""
 LINE_START = re.compile(r"\n(?=\S)")
 
 
@@ -42,7 +42,7 @@ def lines(text: str, longest: int = LONGEST_LOG) -> str:
 
 
 def escape_json(text: str) -> str:
-    r"""JSON with all non-printable characters as \u escapes, which mean the same to a program."""
+    r"""JSON with all unprintable characters as \u escapes, equivalent for programs."""
     return SUSPECT_IN_LINES.sub(lambda found: found[0] if _has_print(found[0]) else _utf16(found[0]), text)
 
 
@@ -61,14 +61,14 @@ def _utf16(character: str) -> str:
 
 
 def new_console(file: TextIO, width: int | None = None, **given: Any) -> "Console":
-    """A rich console that takes text as it is: no markup such as [red], no :emoji:, no highlighting."""
-    from rich.console import Console  # only who draws a table pays for it
+    """A rich console that prints text as is: no markup such as [red], no :emoji:, no highlighting."""
+    from rich.console import Console  # imported only when a table is printed
 
     return Console(file=file, width=width, markup=False, emoji=False, highlight=False, **given)
 
 
 class VisibleFormatter(logging.Formatter):
-    """What another formatter makes of a record, without characters that a terminal would obey.
+    """Wraps another formatter and escapes control characters that a terminal would interpret.
 
     Lines after the first, as of a traceback, are indented: no text can forge a line of the log.
     """
@@ -83,7 +83,7 @@ class VisibleFormatter(logging.Formatter):
 
 
 def clean_logs(handlers: Iterable[logging.Handler]) -> None:
-    """Let these handlers write through a `VisibleFormatter`. Idempotent."""
+    """Make these handlers use a `VisibleFormatter`. Idempotent."""
     for handler in handlers:
         if not isinstance(handler.formatter, VisibleFormatter):
             handler.setFormatter(VisibleFormatter(handler.formatter or logging.Formatter()))

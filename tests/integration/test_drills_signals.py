@@ -147,7 +147,7 @@ def test_a_signal_while_workers_open_their_stores_ends_a_run_that_has_not_begun(
     assert code == 128 + number, told
     assert "Traceback" not in told
     assert "no way from" not in told
-    assert run.last_line == f"Exit code {code}: ended by {number.name}: the run had not begun.", told
+    assert run.last_line == f"Exit code {code}: ended by {number.name}: the run never began.", told
     assert not list(tmp_path.glob("runs/*.json"))
 
 

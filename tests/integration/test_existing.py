@@ -205,7 +205,7 @@ def test_users_that_insert_need_a_flag_and_a_client_that_can(collections: dict[s
     uri = collections["foreign_int64"]
     refused = measure(uri, "foreign_int64", tmp_path / "a", files="mixed.py")
     assert refused.code == 2
-    assert "is read-only with --existing, and the users may insert or delete" in refused.out + refused.err
+    assert "is read-only with --existing, but the users may insert or delete" in refused.out + refused.err
     refused = measure(uri, "foreign_int64", tmp_path / "b", "--allow-writes", files="mixed.py")
     assert refused.code == 2
     assert "LlamaIndex: it did not create collection 'foreign_int64'" in refused.out + refused.err

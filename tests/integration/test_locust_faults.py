@@ -59,7 +59,7 @@ def _group(process: psutil.Process) -> int:
 def test_a_mistyped_flag_is_told_with_what_was_meant(tmp_path: Path) -> None:
     run = run_locust(tmp_path, "--concurency", "3")
     assert run.code == 2
-    assert "--concurency is no flag. Did you mean --concurrency?" in run.err
+    assert "--concurency is not a flag. Did you mean --concurrency?" in run.err
 
 
 def test_a_closed_port_is_told_with_its_address(tmp_path: Path, free_port: int) -> None:

@@ -218,7 +218,7 @@ def test_a_requirement_of_what_will_not_run_is_told_before_the_load(given: str, 
     variables = {"LOADGEN_REQUIRE": "serch async p99 < 5 ms"} if given == "variable" else {}
     run = start_locust(tmp_path, "--headless", "--host", "http://127.0.0.1:1", *flags, **variables).finish()
     assert run.code == 2
-    problem = "is of serch, an operation that no client has and no user declares"
+    problem = "is of serch, an operation of no client, which no user declares"
     told = f'--require "serch async p99 < 5 ms": {problem}. Did you mean "search async'
     assert told in run.err
     assert "Traceback" not in run.err

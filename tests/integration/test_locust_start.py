@@ -40,11 +40,11 @@ BROKEN = {
     "no_user.py": (f"{HEAD}plug(events)\n", "no_user.py: has no user class. Derive one from loadgen.AsyncUser"),
     "no_plug.py": (
         f"{HEAD}{USERS}",
-        "calls no plug(events), so there are no settings. Add `from locust import events`",
+        "never calls plug(events), so there are no settings. Add `from locust import events`",
     ),
     "unknown.py": (
         f"{HEAD}plug(events, colection='x')\n{USERS}",
-        "--colection: is no setting (in plug). Did you mean c",
+        "--colection: is not a setting (in plug). Did you mean c",
     ),
     "typed.py": (f"{HEAD}plug(events, rows='many')\n{USERS}", "--rows many: should be a valid integer"),
     "required.py": (f"{HEAD}plug(events, require=5)\n{USERS}", "--require 5: should be a valid tuple (in plug)."),

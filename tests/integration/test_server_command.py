@@ -127,7 +127,7 @@ def test_a_server_that_dies_ends_the_command_with_its_log(serve: Serve, tmp_path
     psutil.Process(processes_below(served.process.pid)[-1].pid).kill()
     rest, _ = served.process.communicate(timeout=30)
     assert served.process.returncode == 1
-    assert rest == f"loadgen serve: the server has ended by itself; its log is {tmp_path / 'server.log'}\n"
+    assert rest == f"loadgen serve: the server ended by itself; its log is {tmp_path / 'server.log'}\n"
 
 
 def test_a_server_that_cannot_start_is_exit_code_1(tmp_path: Path) -> None:
@@ -155,9 +155,9 @@ def test_a_busy_port_is_one_line_and_exit_code_2() -> None:
         (["--data", "{path}/file/below"], {}, "data folder {path}/file/below cannot be written"),
         (["--embedded", "elite"], {}, "unknown embedded server 'elite'; choose auto, milvus, lite"),
         ([], {"LOADGEN_EMBEDDED": "elite"}, "unknown embedded server 'elite'; choose auto, milvus, lite"),
-        (["--port", "70000"], {}, "argument --port: '70000' is no port; give a number from 0 to 65535"),
-        (["--port", "many"], {}, "argument --port: 'many' is no port"),
-        (["--colour"], {}, "--colour is no flag (see loadgen serve --help)"),
+        (["--port", "70000"], {}, "argument --port: '70000' is not a port; give a number from 0 to 65535"),
+        (["--port", "many"], {}, "argument --port: 'many' is not a port"),
+        (["--colour"], {}, "--colour is not a flag (see loadgen serve --help)"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(

@@ -162,7 +162,7 @@ def test_a_heartbeat_renews_the_lease_and_leaves_one_row(uri: str, name: str) ->
 
 
 def test_the_table_of_leases_is_no_collection_to_measure(milvus_uri: str) -> None:
-    with pytest.raises(SettingsError, match="is reserved for the leases of this tool"):
+    with pytest.raises(SettingsError, match="is reserved for this tool's leases"):
         settings_for(milvus_uri, LEASES)
 
 

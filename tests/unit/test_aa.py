@@ -49,7 +49,7 @@ def test_a_run_is_read_from_its_one_comparison() -> None:
     assert run.p99.estimate == valid.p99_ratio.estimate
     assert run.invalid == ()
     assert read_run(record(comparisons=(invalid,))).invalid == ("late",)
-    with pytest.raises(CalibrationError, match="one comparison was to be made, the record has 0"):
+    with pytest.raises(CalibrationError, match="expected one comparison, the record has 0"):
         read_run(record())
 
 
@@ -91,9 +91,9 @@ def test_every_phase_of_every_run_has_delays_of_the_same_law_and_others() -> Non
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--aa", "--runs", "1"], "'1' is no number of runs; give 2 to 1,000"),
-        (["--aa", "--runs", "x"], "'x' is no number of runs"),
-        (["--runs", "5"], "--runs is for the A/A test: give --aa, too"),
+        (["--aa", "--runs", "1"], "'1' is not a number of runs; give 2 to 1,000"),
+        (["--aa", "--runs", "x"], "'x' is not a number of runs"),
+        (["--runs", "5"], "--runs is for the A/A test: add --aa"),
     ],
 )
 def test_wrong_flags_are_refused(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:

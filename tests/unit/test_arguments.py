@@ -163,7 +163,7 @@ def test_a_list_that_its_own_semicolon_cuts_is_refused(tmp_path: Path) -> None:
     setup_parser_arguments(parser)
     add_arguments(parser, {}, parser_errors)
     parser.parse_args(["--config", str(file)])
-    with pytest.raises(SettingsError, match='is cut off, as " ;" begins a comment'):
+    with pytest.raises(SettingsError, match='is cut off, as " ;" starts a comment'):
         parser_errors.check()
 
 
@@ -226,8 +226,8 @@ def test_values_are_written_as_a_person_types_them() -> None:
 def test_a_mistyped_variable_is_told_with_what_was_meant_and_those_of_kubernetes_are_not() -> None:
     names = ["LOADGEN_PHASE_SECOND", "LOADGEN_TOP_K", "LOADGEN_PORT", "LOADGEN_SERVICE_HOST", "LOADGEN_XYZ", "PATH"]
     assert find_unknown(names) == [
-        "The variable LOADGEN_PHASE_SECOND is no setting and is ignored; did you mean LOADGEN_PHASE_SECONDS?",
-        "The variable LOADGEN_XYZ is no setting and is ignored",
+        "The variable LOADGEN_PHASE_SECOND is not a setting and is ignored; did you mean LOADGEN_PHASE_SECONDS?",
+        "The variable LOADGEN_XYZ is not a setting and is ignored",
     ]
 
 

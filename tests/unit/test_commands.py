@@ -98,7 +98,7 @@ def test_a_flag_that_a_command_does_not_know_is_refused(capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as ended:
         main(["wait", "127.0.0.1:1", "--rows", "3"])
     assert ended.value.code == 2
-    assert "loadgen wait: --rows is no flag" in capsys.readouterr().err
+    assert "loadgen wait: --rows is not a flag" in capsys.readouterr().err
 
 
 def test_what_waiting_cannot_mend_is_told_at_once() -> None:

@@ -95,7 +95,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
             "a.hdf5": "is no HDF5 file, or is truncated (",
             "a.fvecs": "is no .fvecs file: its first row would have ",
             "a.fbin": "is truncated or no .fbin file: its header says ",
-            "a.jsonl": "line 1 is no JSON (",
+            "a.jsonl": "line 1 is not JSON (",
             "a.parquet": "is no parquet file, or is truncated (",
         }.items()
     },
@@ -106,7 +106,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "cut hdf5": (lambda path: cut(path, "data.hdf5"), "is no HDF5 file, or is truncated ("),
     "cut fvecs": (lambda path: cut(path, "sift_base.fvecs"), "its 15,590 bytes are no multiple of 52, a row's"),
     "cut fbin": (lambda path: cut(path, "base.10M.fbin"), "its header says 300 x 12 values, which take 14,408 bytes"),
-    "cut lines": (lambda path: cut(path, "data.jsonl"), "line 301 is no JSON ("),
+    "cut lines": (lambda path: cut(path, "data.jsonl"), "line 301 is not JSON ("),
     "three dimensions": (lambda path: save(path / "a.npy", np.ones((2, 3, 4), "f4")), "has vectors of shape 2x3x4"),
     "one dimension": (lambda path: save(path / "a.npy", np.ones(4, "f4")), "has vectors of shape 4, not a table"),
     "no rows": (lambda path: save(path / "a.npy", np.ones((0, 4), "f4")), "has no vectors"),
@@ -189,7 +189,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no object": (lambda path: write_lines(path / "a.jsonl", ["[1, 2]"]), "line 1 is no object"),
     "a line": (
         lambda path: write_lines(path / "a.jsonl", [{"vector": [1, 2]}, "{'vector': [1, 2]}"]),
-        "line 2 is no JSON (",
+        "line 2 is not JSON (",
     ),
     "a long text": (
         lambda path: write_lines(path / "a.jsonl", [{"vector": [1, 2], "text": "ä" * 33_000}]),

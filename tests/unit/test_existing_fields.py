@@ -121,7 +121,7 @@ def test_what_was_not_given_is_what_the_collection_has_and_a_worker_gets_the_sam
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"existing": True}, "--host: is missing beside --existing"),
+        ({"existing": True}, "--host: is required with --existing"),
         (TAKEN | {"fresh": True}, "--fresh: would change the collection"),
         (TAKEN | {"upsert": True}, "--upsert: would change the collection"),
         ({"allow_writes": True}, "--allow-writes: is for an existing collection"),

@@ -18,11 +18,15 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_an_abbreviation_is_no_flag_and_what_was_meant_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert refused(["--data", "x.npy"], capsys).startswith("--data is no flag. Did you mean --database or --dataset? ")
-    assert refused(["--databse=x"], capsys) == "--databse is no flag. Did you mean --database? Flags are given in full"
+    assert refused(["--data", "x.npy"], capsys).startswith(
+        "--data is not a flag. Did you mean --database or --dataset? "
+    )
+    assert (
+        refused(["--databse=x"], capsys) == "--databse is not a flag. Did you mean --database? Flags are given in full"
+    )
     told = refused(["--metrics", "1", "--xyzzy"], capsys)
-    assert told.startswith("--metrics is no flag. Did you mean --metrics-bind or --metrics-linger or")
-    assert told.endswith("; --xyzzy is no flag")
+    assert told.startswith("--metrics is not a flag. Did you mean --metrics-bind or --metrics-linger or")
+    assert told.endswith("; --xyzzy is not a flag")
 
 
 @pytest.mark.parametrize(
@@ -43,9 +47,9 @@ def test_locusts_own_flags_may_be_abbreviated_where_none_of_ours_is_meant(capsys
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["compare", "a", "b", "--toler", "5"], "loadgen compare: --toler is no flag. Did you mean --tolerance?"),
-        (["serve", "--emb", "lite"], "loadgen serve: --emb is no flag. Did you mean --embedded?"),
-        (["settings", "--form=markdown"], "loadgen settings: --form is no flag. Did you mean --format?"),
+        (["compare", "a", "b", "--toler", "5"], "loadgen compare: --toler is not a flag. Did you mean --tolerance?"),
+        (["serve", "--emb", "lite"], "loadgen serve: --emb is not a flag. Did you mean --embedded?"),
+        (["settings", "--form=markdown"], "loadgen settings: --form is not a flag. Did you mean --format?"),
         (["--vers"], "loadgen: "),
     ],
 )

@@ -29,7 +29,7 @@ from tests.unit.simulated_phases import make_phases
 
 BEGAN = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
 ROUND = ("sync", "async", "async", "sync")
-NOT_SHOWN = "rows, between the first and the last 200, are not shown. The run record has them"
+NOT_SHOWN = "rows, between the first and the last 200, are omitted. The run record has them"
 
 
 def many_phases(number: int, **given: Any) -> RunRecord:
@@ -69,7 +69,7 @@ def test_a_page_of_many_operations_draws_eight_of_them_and_names_the_others() ->
     parts = [operation(f"step{number:02}", slices=()) for number in range(20)]
     text = to_html([summarize(record(phase("sync", 8, *parts), phase("async", 8, *parts)))])
     assert text.count("<svg") == 8 * 3
-    assert "Without pictures, as there are so many: step08, step09" in text
+    assert "Too many operations to chart; without charts: step08, step09" in text
     assert text.count("step19") > 1, "it is in the tables"
 
 

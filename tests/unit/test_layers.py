@@ -67,7 +67,7 @@ def test_llamaindex_is_the_default_and_searches_inserts_and_deletes() -> None:
 
 
 def test_a_layer_that_is_not_registered_is_refused_with_those_that_are() -> None:
-    with pytest.raises(SettingsError, match=r"names no client: 'grpc'. Choose llamaindex, pymilvus\."):
+    with pytest.raises(SettingsError, match=r"names an unknown client: 'grpc'. Choose llamaindex, pymilvus\."):
         parse_variant("grpc/async")
 
 

@@ -219,7 +219,7 @@ def test_a_setting_that_a_form_leaves_out_stays_as_it_was(monkeypatch: pytest.Mo
         assert (settings.top_k, settings.mode, settings.seed) == (3, "sync", 7)
 
 
-ACTIVE = "differs from the run that is active"
+ACTIVE = "differs from the active run"
 
 
 @pytest.mark.parametrize("state", ["spawning", "running"])

@@ -39,7 +39,7 @@ def test_an_unknown_key_is_told_with_its_file_what_was_meant_and_all_other_fault
     file = tmp_path / name
     file.write_text(text)
     _, told = doubted("--config", str(file), "--top-k", "0")
-    assert told[0] == f"  --concurency 3: is no setting (in {file}). Did you mean concurrency?"
+    assert told[0] == f"  --concurency 3: is not a setting (in {file}). Did you mean concurrency?"
     assert [line.partition(":")[0] for line in told] == ["  --concurency 3", "  --rows 0", "  --top-k 0"]
 
 

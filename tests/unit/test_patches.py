@@ -102,7 +102,7 @@ def test_users_of_a_plan_are_started_by_its_shape_alone(caplog: pytest.LogCaptur
     runner.shape_greenlet.get()
     assert started == [3]
     assert [record.message for record in caplog.records] == [
-        "The users of a plan of phases cannot be changed. Use --mode sync or --mode async for that"
+        "Users cannot be changed during a plan of phases. Use --mode sync or --mode async for that"
     ] * 2
     environment.shape_class = None
     runner.start(5, 100)

@@ -44,7 +44,7 @@ def test_every_taken_port_is_told_with_who_needs_it(role: dict[str, object], tak
             f"--web-port {taken}: cannot be listened on (Address already in use), and Locust's web page needs it. "
             "Stop the process that uses it, or give another --web-port."
         ),
-        f"--web-port {taken}: is also the port of --master-bind-port. Give each its own.",
+        f"--web-port {taken}: is also the port of --master-bind-port. Use different ports.",
     ]
 
 

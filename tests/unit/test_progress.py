@@ -80,7 +80,7 @@ def test_a_phase_goes_from_its_users_over_its_warm_up_to_its_figures(
     progress: Progress, clock: Clock, ledger: Ledger
 ) -> None:
     progress.begin(PLAN[0], PLAN)
-    assert in_words(looked(progress)) == "phase 1 of 4: sync, 8 users, users are coming; 48 s left"
+    assert in_words(looked(progress)) == "phase 1 of 4: sync, 8 users, users are starting; 48 s left"
     clock.now += 1
     progress.open(PLAN[0])
     ledger.open(PLAN[0], clock.now + 2, clock.now + 12)
@@ -142,7 +142,7 @@ def test_what_is_prepared_after_the_first_phase_was_announced_is_shown_and_is_no
     assert looked(progress).doing == "loading"
     clock.now += 60
     progress.end_preparing()
-    assert looked(progress).doing == "phase 1 of 4: sync, 8 users, users are coming"
+    assert looked(progress).doing == "phase 1 of 4: sync, 8 users, users are starting"
     progress.open(PLAN[0])
     assert looked(progress).doing == "phase 1 of 4: sync, 8 users, warm-up"
     clock.now += 12

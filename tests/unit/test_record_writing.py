@@ -147,14 +147,14 @@ def test_a_folder_in_the_place_of_a_file_is_told(tmp_path: Path) -> None:
 def test_what_is_no_json_is_told(text: str, tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_bytes(text.encode("latin-1"))
-    assert error_of(path).startswith("is no JSON (")
+    assert error_of(path).startswith("is not JSON (")
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "3", '{"phases": []}'])
 def test_json_of_another_kind_is_told(text: str, tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_text(text)
-    assert error_of(path).startswith("is no run record: it has no key 'schema_version'.")
+    assert error_of(path).startswith("is not a run record: it has no key 'schema_version'.")
 
 
 def changed(folder: Path, **values: Any) -> Path:
@@ -195,7 +195,7 @@ def test_missing_wrong_and_unknown_keys_are_told_with_their_places(tmp_path: Pat
     values["phases"][0]["seconds"] = "long"
     path.write_text(json.dumps(values))
     told = error_of(path)
-    assert told.startswith("is no complete run record: ")
+    assert told.startswith("is not a complete run record: ")
     assert "run_id is missing" in told
     assert "phases[0].operations[0].recall is missing" in told
     assert "phases[0].seconds - Input should be a valid number" in told
@@ -289,7 +289,7 @@ def test_what_is_no_whole_record_of_schema_4_is_told_as_any_other(phases: object
     path, values = as_schema_4(tmp_path)
     path.write_text(json.dumps(values | {"phases": phases}))
     told = error_of(path)
-    assert told.startswith("is no complete run record: phases")
+    assert told.startswith("is not a complete run record: phases")
 
 
 def test_a_key_that_schema_4_did_not_have_is_not_thrown_away(tmp_path: Path) -> None:

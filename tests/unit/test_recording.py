@@ -88,8 +88,8 @@ def test_a_phase_in_which_nothing_ended_makes_the_run_no_success(
 @pytest.mark.parametrize(
     ("number", "code", "why"),
     [
-        (0, 2, "the run was ended before it had begun, as by a --run-time that is over while stores open"),
-        (signal.SIGINT, 130, "ended by SIGINT: the run had not begun"),
+        (0, 2, "the run ended before it began, for example by a --run-time that is shorter than opening the stores"),
+        (signal.SIGINT, 130, "ended by SIGINT: the run never began"),
     ],
 )
 def test_a_run_that_is_ended_before_it_has_begun_could_not_start(

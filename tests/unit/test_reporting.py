@@ -41,7 +41,7 @@ def test_a_slow_drawing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(recording, "HURRY", 0.0)
     path = kept(tmp_path)
     assert write_beside(path, "html", hurry=True) == (
-        f"Report: {path.with_suffix('.html')} is still being drawn; if it does not come: loadgen report {path}"
+        f"Report: {path.with_suffix('.html')} is still being rendered; if it does not appear: loadgen report {path}"
     )
 
 

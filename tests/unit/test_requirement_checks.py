@@ -92,34 +92,34 @@ def test_what_will_run_may_be_required(text: str) -> None:
         (
             "serch async p99 < 5 ms",
             (
-                '"serch async p99 < 5 ms": is of serch, an operation that no client has and no user declares. '
+                '"serch async p99 < 5 ms": is of serch, an operation of no client, which no user declares. '
                 'Did you mean "search async p99 < 5 ms"?'
             ),
         ),
         (
             "Search p99 < 5 ms",
-            '"Search p99 < 5 ms": is of Search, an operation that no client has and no user declares. Did you mean "se',
+            '"Search p99 < 5 ms": is of Search, an operation of no client, which no user declares. Did you mean "se',
         ),
         (
             "query p99 < 5 ms",
             (
-                '"query p99 < 5 ms": is of query, an operation that no client has and no user declares. '
+                '"query p99 < 5 ms": is of query, an operation of no client, which no user declares. '
                 "Use one of search, or declare it."
             ),
         ),
         (
             "search p99 < 5 ms at 64",
-            '"search p99 < 5 ms at 64": is at 64, and --concurrency is 1 and 8. Use at 8, or change --concurrency.',
+            '"search p99 < 5 ms at 64": is at 64, but --concurrency is 1 and 8. Use at 8, or change --concurrency.',
         ),
         (
             "search p99 < 5 ms at 200/s",
-            '"search p99 < 5 ms at 200/s": is at 200/s, and users who wait for their answer have no rate. Use at 1, or',
+            '"search p99 < 5 ms at 200/s": is at 200/s, but users in the closed model have no rate. Use at 1, or',
         ),
         (
             "insert p99 < 5 ms",
             '"insert p99 < 5 ms": is of insert, which no async user declares. Asynchronous: search.',
         ),
-        ("insert sync recall > 0", '"insert sync recall > 0": is of the recall of insert, and only search has one.'),
+        ("insert sync recall > 0", '"insert sync recall > 0": is of the recall of insert, but only search has one.'),
     ],
 )
 def test_what_will_not_run_is_a_fault_with_what_was_meant(text: str, told: str) -> None:
@@ -148,7 +148,7 @@ def test_a_part_of_a_time_is_declared() -> None:
 def test_a_ratio_is_of_a_variant_to_the_baseline() -> None:
     given: dict[str, Any] = {"variants": "sync; async; async connections=4", "baseline": "async"}
     assert faults("search 'async connections=4' ratio > 1.1", "search sync ratio < 1", **given) == []
-    assert "is of async, which the others are compared with" in faults("search async ratio > 1", **given)[0]
+    assert "is of async, which is the baseline" in faults("search async ratio > 1", **given)[0]
 
 
 def test_all_are_told_together() -> None:
@@ -160,10 +160,10 @@ def test_all_are_told_together() -> None:
     [
         ("search p99 < 5 ms at 50/s", ""),
         ("search p99 < 5 ms", ""),
-        ("search p99 < 5 ms at 100/s", "is at 100/s, and --rate is 50/s and 200/s. Use at 50/s, or change --rate."),
+        ("search p99 < 5 ms at 100/s", "is at 100/s, but --rate is 50/s and 200/s. Use at 50/s, or change --rate."),
         (
             "search p99 < 5 ms at 8",
-            "is at 8 users, and --arrival poisson has arrivals per second. Use at 50/s or 200/s.",
+            "is at 8 users, but --arrival poisson has arrivals per second. Use at 50/s or 200/s.",
         ),
         ("search ratio > 1", "is of operations/s, which --arrival poisson makes the same for all variants."),
     ],
@@ -180,14 +180,14 @@ def test_arrivals_have_rates(text: str, told: str) -> None:
         ("search sync p99 < 5 ms", 4, ""),
         ("search p99 < 5 ms at 4", 4, ""),
         ("search p99 < 5 ms at 8", None, ""),
-        ("search p99 < 5 ms at 8", 4, "is at 8, and -u is 4. Use at 4, or change -u."),
+        ("search p99 < 5 ms at 8", 4, "is at 8, but -u is 4. Use at 4, or change -u."),
         (
             "search async p99 < 5 ms",
             4,
             "names an unknown variant: 'async' is none of sync, any. Did you mean \"search sync p99 < 5 ms\"?",
         ),
-        ("search ratio > 1", 4, "is of one variant to another, and only sync runs. Run --mode compare, or --variants."),
-        ("search p99 < 5 ms at 8/s", 4, "is at 8/s, and users who wait for their answer have no rate."),
+        ("search ratio > 1", 4, "is of one variant to another, but only sync runs. Run --mode compare, or --variants."),
+        ("search p99 < 5 ms at 8/s", 4, "is at 8/s, but users in the closed model have no rate."),
         ("insert p99 < 5 ms", 4, "is of insert, which no sync user declares. Plain: search."),
     ],
 )
@@ -202,9 +202,9 @@ def test_a_run_of_one_mode_has_one_mode_and_its_users(text: str, u: int | None, 
     [
         ("search async p99 < 5 ms at 100", ""),
         ("insert throughput > 5 /s at 64", ""),
-        ("delete p99 < 5 ms", "is of delete, and bursts are of search and insert. Use one of these."),
-        ("search ratio > 1", "is of phases at a level, and bursts have none."),
-        ("search p99 < 5 ms at 8", "is at 8, and --burst is 1, 10, 64 and 100. Use at 10, or change --burst."),
+        ("delete p99 < 5 ms", "is of delete, but the bursts run search and insert. Use one of these."),
+        ("search ratio > 1", "is of phases at a level, but bursts have none."),
+        ("search p99 < 5 ms at 8", "is at 8, but --burst is 1, 10, 64 and 100. Use at 10, or change --burst."),
     ],
 )
 def test_bursts_have_levels_of_their_own(text: str, told: str) -> None:

@@ -152,7 +152,7 @@ def test_arrivals_have_both_modes_at_each_rate_or_one_mode_twice() -> None:
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        (Burst, "Burst: is a burst, not a single operation that could be due (--arrival poisson)"),
+        (Burst, "Burst: is a burst, not a single operation that can be scheduled (--arrival poisson)"),
         (Counted, "Counted: has a fixed_count"),
         (Nested, "Nested: has task sets or no tasks"),
     ],
@@ -176,7 +176,7 @@ def test_locusts_users_and_spawn_rate_beside_arrivals_are_faults() -> None:
 def test_a_run_that_is_over_before_its_last_user_starts_is_a_fault() -> None:
     (fault,) = find_slow_start(Namespace(num_users=8, spawn_rate=None, run_time=7))
     assert str(fault) == (
-        "--run-time 7: ends before the last of 8 users starts at 1/s, when counting begins. "
+        "--run-time 7: ends before all 8 users have started at 1/s, which is when counting begins. "
         "Give a longer --run-time, or --spawn-rate 8."
     )
     assert find_slow_start(Namespace(num_users=8, spawn_rate=None, run_time=8)) == []
@@ -200,7 +200,10 @@ def test_a_run_writes_where_a_class_says_so_or_says_nothing() -> None:
         ((7,), "declares operations, but 7 is not a name of an operation"),
         ((["search"],), "declares operations, but ['search'] is not a name of an operation"),
         ((Operation("insert"),), "declares operations, but 'insert' is an operation of the client: name it as text"),
-        (tuple(f"ask_{number}" for number in range(30)), "have 33 operations with those of the client, and a run may"),
+        (
+            tuple(f"ask_{number}" for number in range(30)),
+            "have 33 operations, including those of the client; a run may",
+        ),
     ],
 )
 def test_a_declaration_that_is_none_is_a_fault_of_the_class(operations: Any, told: str) -> None:

@@ -101,8 +101,8 @@ def test_a_file_of_targets_that_prometheus_would_not_read_is_refused(tmp_path: P
     with pytest.raises(SettingsError) as raised:
         Settings.parse({"metrics_targets": str(tmp_path / "no" / "targets.txt"), "metrics_port": "off"})
     assert [fault.problem for fault in raised.value.faults] == [
-        "is useless with --metrics-port off",
+        "has no effect with --metrics-port off",
         "does not end with .json",
-        "is in a folder that does not exist",
+        "is in a missing folder",
     ]
     assert Settings.parse({"metrics_targets": str(tmp_path / "targets.json")}).metrics_port == 9646

@@ -75,8 +75,8 @@ def test_hnsw_searches_at_least_as_wide_as_top_k() -> None:
         ("host", "127.0.0.1:19530", "Give an address such as"),
         ("host", "./milvus.db", "Use --embedded lite"),
         ("host", "http://", "names no host"),
-        ("host", "http://a:b:c", "is no address"),
-        ("ca_file", "/no/such.pem", "is no file"),
+        ("host", "http://a:b:c", "is not an address"),
+        ("ca_file", "/no/such.pem", "is not a file"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_setting_and_a_way_out(name: str, value: str, told: str) -> None:
@@ -105,12 +105,12 @@ def test_all_faults_are_told_at_once_also_those_between_settings(tmp_path: Path)
         (("ca_file", "server_cert_file"), {}),
         (("ca_file", "client_cert_file", "client_key_file"), {}),
         (("server_cert_file", "client_cert_file", "client_key_file"), {}),
-        (("ca_file", "client_cert_file"), {"client_key_file": "is missing beside --client-cert-file"}),
-        (("client_cert_file",), {"client_key_file": "is missing beside --client-cert-file"}),
-        (("client_key_file",), {"client_cert_file": "is missing beside --client-key-file"}),
+        (("ca_file", "client_cert_file"), {"client_key_file": "is required with --client-cert-file"}),
+        (("client_cert_file",), {"client_key_file": "is required with --client-cert-file"}),
+        (("client_key_file",), {"client_cert_file": "is required with --client-key-file"}),
         (
             ("client_cert_file", "client_key_file"),
-            {"ca_file": "is missing beside --client-cert-file and --client-key-file"},
+            {"ca_file": "is required with --client-cert-file and --client-key-file"},
         ),
     ],
 )

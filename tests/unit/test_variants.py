@@ -107,7 +107,7 @@ def test_a_collection_is_the_same_one_in_every_run_and_its_name_is_bounded() -> 
 
 def test_a_name_that_no_table_could_show_is_refused() -> None:
     (fault,) = faults("sync; async output-fields=" + ",".join(f"field{number}" for number in range(12)))
-    assert "has 105 characters, and names have 60 at most" in fault
+    assert "has 105 characters; the limit is 60" in fault
 
 
 def test_an_error_of_the_run_itself_is_reported_once() -> None:
@@ -137,7 +137,7 @@ def test_a_variant_that_would_be_wrong_as_a_run_is_wrong() -> None:
 
 def test_one_collection_cannot_be_made_in_two_ways() -> None:
     (fault,) = faults("sync; async collection=loadgen index-type=FLAT")
-    assert "has collection loadgen as sync does, with another index or consistency" in fault
+    assert "uses collection loadgen, as sync does, but with another index or consistency" in fault
     assert names("a: sync collection=x index-type=FLAT; b: async collection=x index-type=flat") == ["a", "b"]
 
 

@@ -62,7 +62,7 @@ class JsonLines:
             parsed = json.loads(line)
         except (ValueError, RecursionError) as error:
             shown = line[:SHOWN].decode(errors="replace").strip()
-            raise self._error(number, f"is no JSON ({error}): {shown}", EXAMPLE) from error
+            raise self._error(number, f"is not JSON ({error}): {shown}", EXAMPLE) from error
         if not isinstance(parsed, dict):
             raise self._error(number, "is no object", EXAMPLE)
         return parsed

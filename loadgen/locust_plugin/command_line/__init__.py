@@ -1,1 +1,1 @@
-"""The command line, its variables and config files: settings as arguments of Locust, and faults before a start."""
+"""Command line, variables and config files: settings as Locust arguments, and faults before the start."""

@@ -16,11 +16,11 @@ from loadgen.settings.model import TEXT_LISTS, Settings, as_text
 from loadgen.settings.values import Default
 
 LOCUSTS_OWN = "host"
-"""The one setting that Locust itself has as a flag and a field."""
+"""The only setting that is also a flag and a field of Locust."""
 
 
 class Offered(list[str]):
-    """Choices to show in help and page. It refuses nothing: the model does that, with all other faults at once."""
+    """Choices for help and page that accept any value: the model rejects it, together with all other faults."""
 
     def __contains__(self, item: object) -> bool:
         """Accept everything."""
@@ -30,14 +30,14 @@ class Offered(list[str]):
 def add_arguments(parser: Any, defaults: Mapping[str, object], parser_errors: ParserErrors | None = None) -> None:
     """Add every setting to Locust's parser, with a locustfile's own defaults. Raises ValueError for an unknown one.
 
-    `parser_errors` keeps what the parser would refuse of variables and config files.
+    `parser_errors` collects what the parser would reject in variables and config files.
     """
     parser_errors = parser_errors or ParserErrors()
     parser_errors.watch(parser)
     take_whole_flags_only(parser, [name for name in Settings.model_fields if name != LOCUSTS_OWN])
     unknown = set(defaults) - set(Settings.model_fields)
     if unknown:
-        raise ValueError(f"plug() got settings that do not exist: {', '.join(sorted(unknown))}")
+        raise ValueError(f"plug() got unknown settings: {', '.join(sorted(unknown))}")
     for name, field in Settings.model_fields.items():
         default = defaults.get(name, field.default)
         if name == LOCUSTS_OWN:
@@ -65,7 +65,7 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], parser_errors: Pa
 
 
 def check_defaults(defaults: Mapping[str, object]) -> None:
-    """Raise SettingsError with everything that is wrong with a locustfile's own defaults, each by itself."""
+    """Raise SettingsError with every fault of a locustfile's own defaults, each by itself."""
     faults = [fault for name, value in defaults.items() if (fault := _find_fault(name, value)) is not None]
     if faults:
         raise SettingsError(faults)
@@ -75,13 +75,13 @@ def _find_fault(name: str, value: object) -> Fault | None:
     if name not in Settings.model_fields:
         close = difflib.get_close_matches(name, Settings.model_fields, n=1)
         hint = f"Did you mean {close[0]}?" if close else "Remove it; `loadgen settings` lists all settings."
-        return Fault(name, "", "is no setting (in plug)", hint)
+        return Fault(name, "", "is not a setting (in plug)", hint)
     if Settings.model_fields[name].annotation is bool and not isinstance(value, bool):
         return Fault(name, str(value), "should be True or False (in plug)", "Write it without quotes.")
     given = {name: value if isinstance(value, bool | SecretStr) or name in TEXT_LISTS else as_text(value)}
     try:
         Settings.model_validate(given)
-    except ValidationError:  # what settings do to each other shows when all are known
+    except ValidationError:  # conflicts between settings are checked when all are known
         try:
             Settings.parse(given)
         except SettingsError as error:
@@ -90,9 +90,9 @@ def _find_fault(name: str, value: object) -> Fault | None:
 
 
 def find_unknown(names: Iterable[str]) -> list[str]:
-    """Warnings about `LOADGEN_*` variables that are no setting, such as a mistyped one.
+    """Warnings about `LOADGEN_*` variables that are not settings, such as a mistyped one.
 
-    What Kubernetes sets for a Service called loadgen (LOADGEN_PORT, LOADGEN_SERVICE_HOST, ...) is passed over.
+    Variables that Kubernetes sets for a Service called loadgen (LOADGEN_PORT, LOADGEN_SERVICE_HOST, ...) are ignored.
     """
     known = [f"LOADGEN_{name.upper()}" for name in Settings.model_fields]
     warnings = []
@@ -101,7 +101,7 @@ def find_unknown(names: Iterable[str]) -> list[str]:
             continue
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
         hint = f"; did you mean {close[0]}?" if close else ""
-        warnings.append(f"The variable {name} is no setting and is ignored{hint}")
+        warnings.append(f"The variable {name} is not a setting and is ignored{hint}")
     return warnings
 
 

@@ -1,6 +1,6 @@
-"""Locust's own flags, looked at before anything is forked or loaded.
+"""Checks of Locust's own flags, before anything is forked or loaded.
 
-The ports that the command is about to listen on are free, and no value is taken as it is to be stumbled over later.
+The ports that the command will listen on must be free, and invalid values are reported before they cause a late error.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ from loadgen.settings.conflicts import is_file
 from loadgen.settings.faults import Fault, SettingsError
 
 ANYWHERE = ("", "*")
-"""Values for all addresses of this machine, in Locust's settings."""
+"""Values for all interfaces in Locust's settings."""
 
 FILES = {"html_file": "html", "json_file": "json_file", "csv_prefix": "csv", "logfile": "logfile"}
-"""Options that name a file to write, and the flag of each."""
+"""Options that name an output file, and their flags."""
 CERTIFICATES = ("tls_cert", "tls_key")
 
 
@@ -35,13 +35,13 @@ class Wanted(NamedTuple):
     host: str
     port: int
     what: str
-    """Who needs it, and for what."""
+    """What needs it, and for what."""
 
 
 def refuse_flags(options: Namespace) -> None:
-    """End the process where a port cannot be had or a flag of Locust's cannot be meant.
+    """End the process if a port is unavailable or a flag of Locust has an invalid value.
 
-    All else that is wrong with the settings is in the same message.
+    The message includes all other faults of the settings.
     """
     faults = [*find_port_faults(options), *find_flag_faults(options)]
     if not faults:
@@ -56,7 +56,7 @@ def refuse_flags(options: Namespace) -> None:
 
 
 def find_port_faults(options: Namespace) -> list[Fault]:
-    """A fault for each port that is no port, is taken, may not be listened on, or is wanted twice."""
+    """A fault for each port that is invalid, in use, not permitted, or used twice."""
     if options.list_commands or options.show_task_ratio or options.show_task_ratio_json:
         return []  # these only print
     if options.worker:
@@ -67,7 +67,7 @@ def find_port_faults(options: Namespace) -> list[Fault]:
     faults += _find_doubles(wanted, str(options.metrics_port).strip())
     if options.processes and options.master_bind_port != options.master_port:
         other = f"--master-port {options.master_port}"
-        problem = f"is not where the workers of --processes look for their master, which is {other}"
+        problem = f"is not the port on which the workers of --processes expect their master: {other}"
         faults.append(Fault("master_bind_port", str(options.master_bind_port), problem, "Give both the same port."))
     return faults
 
@@ -83,7 +83,7 @@ def _wanted(options: Namespace) -> Iterator[Wanted]:
 def _out_of_range(setting: str, port: int) -> Fault | None:
     if 0 <= port <= HIGHEST_PORT:
         return None
-    return Fault(setting, str(port), "is no port", f"Give a number from 1 to {HIGHEST_PORT:,}.")
+    return Fault(setting, str(port), "is not a port", f"Give a number from 1 to {HIGHEST_PORT:,}.")
 
 
 def _find_fault(wanted: Wanted) -> Fault | None:
@@ -92,12 +92,12 @@ def _find_fault(wanted: Wanted) -> Fault | None:
     try:
         _listen(wanted.host, wanted.port)
     except socket.gaierror:
-        return None  # the name of a network interface, perhaps; Locust knows those
+        return None  # perhaps the name of a network interface, which Locust accepts
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno == errno.EADDRNOTAVAIL:
             host = wanted.setting.removesuffix("port") + "host"
-            return Fault(host, wanted.host, f"cannot be listened on ({reason})", "Give an address of this machine.")
+            return Fault(host, wanted.host, f"cannot be listened on ({reason})", "Use an address of this machine.")
         problem = f"cannot be listened on ({reason}), and {wanted.what}"
         hint = f"Stop the process that uses it, or give another --{wanted.setting.replace('_', '-')}."
         return Fault(wanted.setting, str(wanted.port), problem, hint)
@@ -105,7 +105,7 @@ def _find_fault(wanted: Wanted) -> Fault | None:
 
 
 def _listen(host: str, port: int) -> None:
-    """Listen for a moment, as Locust will: raises OSError where that cannot be."""
+    """Bind briefly, as Locust will. Raises OSError."""
     anywhere = host in ANYWHERE
     found = socket.getaddrinfo(None if anywhere else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     for family, kind, protocol, _, address in found:
@@ -118,25 +118,25 @@ def _listen(host: str, port: int) -> None:
                 probe.listen(1)
         except OSError as error:
             if not (anywhere and family == socket.AF_INET6 and error.errno != errno.EADDRINUSE):
-                raise  # a machine without IPv6 does without
+                raise  # a machine without IPv6
 
 
 def _find_doubles(wanted: list[Wanted], metrics_port: str) -> Iterator[Fault]:
-    """Ports that this command itself would need twice."""
+    """Ports that this command would use twice."""
     ports = [(one.setting, str(one.port)) for one in wanted if one.port]
     for number, (setting, port) in enumerate(ports):
         for other in [name for name, given in ports[:number] if given == port]:
             problem = f"is also the port of --{other.replace('_', '-')}"
-            yield Fault(setting, port, problem, "Give each its own.")
+            yield Fault(setting, port, problem, "Use different ports.")
     for setting, port in ports:
         if port == metrics_port:
             yield Fault(
-                "metrics_port", port, f"is also the port of --{setting.replace('_', '-')}", "Give each its own."
+                "metrics_port", port, f"is also the port of --{setting.replace('_', '-')}", "Use different ports."
             )
 
 
 def find_flag_faults(options: Namespace) -> list[Fault]:
-    """A fault for each such flag whose value cannot be meant."""
+    """A fault for each such flag with an invalid value."""
     return [*_users(options), *_outputs(options), *_certificates(options)]
 
 
@@ -146,16 +146,16 @@ def _users(options: Namespace) -> Iterator[Fault]:
 
 
 def _outputs(options: Namespace) -> Iterator[Fault]:
-    """Locust makes the folder of such a file; it cannot where a file is in the way, or where it may not write."""
+    """Locust creates the folder of an output file; it cannot if a file is in the way or it lacks permission."""
     for name, flag in FILES.items():
         path = getattr(options, name)
         if path and (fault := check_folder(Path(path).parent)):
-            yield fault._replace(setting=flag, value=path, hint="Name a file in a folder that you may write to.")
+            yield fault._replace(setting=flag, value=path, hint="Name a file in a writable folder.")
 
 
 def _certificates(options: Namespace) -> Iterator[Fault]:
-    """Of the page: Locust would listen, and serve nothing."""
+    """TLS files of the page: Locust would listen, but serve nothing."""
     for name in CERTIFICATES:
         path = getattr(options, name)
         if path and not is_file(path):
-            yield Fault(name, path, "is no file", "Give the path of a PEM file.")
+            yield Fault(name, path, "is not a file", "Give the path of a PEM file.")

@@ -1,4 +1,4 @@
-"""Collects settings that Locust's parser would reject one by one, to report them together with all others."""
+"""Collects values that Locust's parser would reject one by one, to report them together with all other faults."""
 
 import difflib
 import io
@@ -17,28 +17,28 @@ from loadgen.settings.model import TEXT_LISTS, Settings, as_text
 logger = logging.getLogger("loadgen")
 
 BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0")
-"""What the parser reads as a switch."""
+"""Values that the parser accepts for a switch."""
 SWITCHES = tuple(name for name, field in Settings.model_fields.items() if field.annotation is bool)
 
 LISTED = tuple(name for name in Settings.model_fields if name not in (*SWITCHES, *TEXT_LISTS))
-"""What the parser takes no list for: one in a file means what its parts with commas mean."""
+"""Settings for which the parser rejects lists: a list in a file means its items joined by commas."""
 
 
 class ParserErrors:
-    """Faults of config files and variables that have been found while parsing. One for each process."""
+    """Faults of config files and variables found while parsing. One per process."""
 
     def __init__(self) -> None:
         self._faults: dict[str, Fault] = {}
         self.secret_flags: Collection[str] = ()
-        """Flags that no output may show the value of, a locustfile's own among them."""
+        """Flags whose values must not be shown, including a locustfile's own."""
 
     def watch(self, parser: Any) -> None:
-        """See to it that config files read by this parser give it nothing that it would stumble over."""
+        """Filter config files so that this parser gets only values that it accepts."""
         self.secret_flags = SecretFlags(parser)
         read_config_files(parser, self._read)
 
     def _read(self, reader: Any, stream: Any, known: list[str]) -> dict[str, Any]:
-        """The items of a file, by their keys, as Locust's reader has them, without those that are faults."""
+        """The items of a file by key, as Locust's reader returns them, without the faulty ones."""
         if stream.name.endswith(".toml"):
             return self.sift(reader.parse(stream), known, stream.name)
         rest, lists, cut = take_lists(stream.read(), TEXT_LISTS)
@@ -47,13 +47,13 @@ class ParserErrors:
         return self.sift({**reader.parse(_named(rest, stream.name)), **lists}, known, stream.name)
 
     def hides_variable(self, name: str) -> bool:
-        """True where the variable of a switch is neither true nor false: the parser must not see it."""
+        """True if the variable of a switch is neither true nor false: the parser must not see it."""
         variable = f"LOADGEN_{name.upper()}"
         value = os.environ.get(variable, "")
         return name in SWITCHES and variable in os.environ and not self._is_switch(name, value, f"in {variable}")
 
     def sift(self, items: Mapping[str, Any], known: Iterable[str], file: str) -> dict[str, Any]:
-        """What the parser understands of a config file's items; the rest is a fault each."""
+        """The items of a config file that the parser accepts; each other one is a fault."""
         keys = list(known)
         kept: dict[str, Any] = {}
         for key, value in items.items():
@@ -65,22 +65,22 @@ class ParserErrors:
         return kept
 
     def refuse_cut(self, key: str, value: str, file: str) -> None:
-        """Keep a fault for a list of texts that ends at the comment which its own " ;" begins."""
-        problem = f'is cut off, as " ;" begins a comment (in {file})'
+        """Add a fault for a list of texts that is cut off at its own " ;", which starts a comment."""
+        problem = f'is cut off, as " ;" starts a comment (in {file})'
         self._faults[key] = Fault(key, value, problem, "Put the whole list in double quotes.")
 
     def check(self) -> None:
-        """Raise SettingsError where anything was found."""
+        """Raise SettingsError if there are faults."""
         if self._faults:
             raise SettingsError(self._faults.values())
 
     def join(self, error: SettingsError) -> str:
-        """What to tell of an error: its faults, and those found here."""
+        """The faults of an error, and those collected here."""
         own = [fault for fault in self._faults.values() if fault not in error.faults]
         return str(SettingsError([*own, *error.faults]))
 
     def warn(self) -> None:
-        """Log what was found: for a worker, whose settings come from its master."""
+        """Log the faults: for a worker, whose settings come from its master."""
         for fault in self._faults.values():
             logger.warning("Ignored in this worker: %s", fault)
 
@@ -103,5 +103,5 @@ def _unknown(key: str, value: object, known: list[str], file: str) -> Fault:
     hint = f"Did you mean {close[0]}?" if close else "Remove it; `loadgen settings` lists all settings."
     secret = any(part in key.lower() for part in ("token", "password", "secret", "key"))
     return Fault(
-        key.removeprefix("--"), "" if secret else without_secret(str(value)), f"is no setting (in {file})", hint
+        key.removeprefix("--"), "" if secret else without_secret(str(value)), f"is not a setting (in {file})", hint
     )

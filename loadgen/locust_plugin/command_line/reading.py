@@ -15,10 +15,10 @@ from loadgen.settings.model import Settings
 
 
 def read_run(arguments: Sequence[str]) -> Settings:
-    """What `locust` with these arguments would run with: locustfile's defaults, config file, variables, flags.
+    """The settings of `locust` with these arguments: locustfile's defaults, config file, variables, flags.
 
-    Imports the locustfile, with what that does, and takes Locust's way out (SystemExit) where it finds no such file or
-    cannot parse. Raises SettingsError with every fault, RuntimeError where the locustfile cannot be imported.
+    Imports the locustfile, with all side effects. Exits as Locust does (SystemExit) if there is no such file or the
+    flags are invalid. Raises SettingsError with every fault, RuntimeError if the locustfile cannot be imported.
     """
     paths = get_locustfiles_locally(parse_locustfile_option(arguments))
     everyone = [kind for path in paths for kind in _load(path)]
@@ -37,7 +37,7 @@ def read_run(arguments: Sequence[str]) -> Settings:
 
 
 def _load(path: str) -> list[type[Any]]:
-    """Import a locustfile; its users. Raises RuntimeError that says what stopped it, and where."""
+    """Import a locustfile; returns its users. Raises RuntimeError with the cause and its line."""
     try:
         users, _ = load_locustfile(path)
     except (Exception, SystemExit) as error:

@@ -1,7 +1,7 @@
-"""Lists of texts in a config file: one text with semicolons, a list, or a line for each, in ini and in YAML.
+"""Lists of texts in a config file: one text with semicolons, a list, or a line per item, in ini and in YAML.
 
-Locust's parser has one value for each key, takes what follows " ;" or " #" for a comment, and splits a list at every
-comma. So these settings are taken out of the file before it reads the rest.
+Locust's parser keeps one value per key, reads anything after " ;" or " #" as a comment, and splits a list at every
+comma. So these settings are removed from the file before it reads the rest.
 """
 
 import json
@@ -16,9 +16,9 @@ PARTS = re.compile(r"\s*(\"(?:\\.|[^\"\\])*\"|'[^']*'|(?:[^,\"']|\"[^\"]*\")+)\s
 
 
 def take_lists(text: str, names: Collection[str]) -> tuple[str, dict[str, list[str]], dict[str, str]]:
-    """What is left of a file, the texts of each of these settings, and values that a comment of an ini file cuts off.
+    """The rest of a file, the texts of each of these settings, and the values cut off by a comment in an ini file.
 
-    A setting that has several lines has the texts of all of them. Keys are as they are written in the file.
+    A setting with several lines has the texts of all. Keys are as written in the file.
     """
     rest: list[str] = []
     taken: dict[str, list[str]] = {}
@@ -58,7 +58,7 @@ def _read_text(value: str) -> str:
 
 
 def _read_list(value: str) -> list[str]:
-    """The texts of `["a", "b"]`, as JSON or as YAML writes a list in one line."""
+    """The texts of `["a", "b"]`, an inline list of JSON or YAML."""
     try:
         parts = json.loads(value)
     except json.JSONDecodeError:

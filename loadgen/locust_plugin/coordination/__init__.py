@@ -1,1 +1,1 @@
-"""Locust's shapes, runners and network as the coordinator and the agents use them."""
+"""Locust's shapes, runners and network, adapted for the coordinator and the agents."""

@@ -1,4 +1,4 @@
-"""What a process says of itself when it joins a master: its version, its locustfiles, and who forked it."""
+"""The identity that a process reports to its master: version, locustfiles, and which process forked it."""
 
 import hashlib
 import secrets
@@ -9,9 +9,9 @@ from loadgen import __version__
 from loadgen.control.messages import Hello
 
 KEY = secrets.token_hex(8)
-"""Of this process and of all that it forks: Locust's --processes forks after the locustfile is imported."""
+"""Shared by this process and its forks: Locust's --processes forks after the locustfile is imported."""
 forked_by_master = False
-"""True in a worker that --processes forked from its master, which has the same key."""
+"""True in a worker forked by --processes, which shares its master's key."""
 
 
 def introduce(locustfiles: Iterable[str], *, is_worker: bool) -> Hello:
@@ -20,7 +20,7 @@ def introduce(locustfiles: Iterable[str], *, is_worker: bool) -> Hello:
 
 
 def fingerprint(locustfiles: Iterable[str]) -> str:
-    """Of their texts, whatever the files are called and where they are: a worker may have fetched them."""
+    """Hash of their contents, regardless of path: a worker may have fetched them."""
     texts = []
     for name in locustfiles:
         path = Path(name)

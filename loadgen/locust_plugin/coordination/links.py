@@ -1,4 +1,4 @@
-"""Locust's network as the coordinator and the agents use it."""
+"""Locust's network, adapted for the coordinator and the agents."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -33,27 +33,27 @@ class MasterLink:
         self._runner = runner
 
     def connected(self) -> set[str]:
-        """Ids of the workers that Locust counts on."""
+        """Ids of the workers that Locust considers present."""
         clients = self._runner.clients
         return {client.id for client in clients.ready + clients.spawning + clients.running}
 
     def silent(self) -> set[str]:
-        """Ids of the workers that Locust has had no heartbeat of."""
+        """Ids of the workers without a recent heartbeat."""
         return {client.id for client in self._runner.clients.missing}
 
     def absences(self) -> Mapping[str, int]:
-        """How often Locust has missed each so far."""
+        """How often Locust has marked each as missing."""
         return dict(RememberedNode.absences)
 
     def send(self, agent: str, command: Command) -> None:
-        """Send a command. It may be lost, with the connection."""
+        """Send a command. It may be lost with the connection."""
         try:
             self._runner.send_message(COMMAND, encode(command), client_id=agent)
         except RPCError as error:
             logger.debug("A %s to %s was not sent: %s", command.kind, agent, error)
 
     def dismiss(self, agent: str) -> None:
-        """Forget a worker, as Locust does where one quits."""
+        """Forget a worker, as Locust does when one quits."""
         forget_worker(self._runner, agent)
 
     def listen(self, coordinator: Coordinator) -> None:
@@ -66,7 +66,7 @@ class MasterLink:
 
 
 def deliver(coordinator: Coordinator, agent: str, data: object) -> None:
-    """Hand what a worker has sent to the coordinator; anything that is no message of ours is dropped and logged."""
+    """Pass a worker's message to the coordinator; anything else is dropped and logged."""
     try:
         message = decode(data)
     except MessageError as error:
@@ -77,7 +77,7 @@ def deliver(coordinator: Coordinator, agent: str, data: object) -> None:
 
 
 def is_of_run(coordinator: Coordinator, data: Mapping[str, Any]) -> bool:
-    """Whether what a worker sends to Locust's statistics is of the run that goes on, or of none that is known."""
+    """Whether a worker's statistics belong to the current run, or to none that is known."""
     report = data.get("loadgen")
     run = report.get("run_id") if isinstance(report, dict) else None
     return not run or run == coordinator.run.run_id
@@ -93,7 +93,7 @@ class WorkerLink:
         runner.register_message(COMMAND, self._obey, concurrent=True)
 
     def send(self, message: FromAgent) -> None:
-        """Send a message to the master. It may be lost, with the connection."""
+        """Send a message to the master. It may be lost with the connection."""
         try:
             self._runner.send_message(FROM_AGENT, encode(message))
         except RPCError as error:
@@ -112,6 +112,6 @@ class WorkerLink:
 
 
 def send_stats(runner: Any) -> None:
-    """Have a worker send Locust's own statistics now; nothing in other processes."""
+    """Make a worker send Locust's own statistics now; does nothing in other processes."""
     if isinstance(runner, WorkerRunner):
         send_stats_now(runner)

@@ -1,4 +1,4 @@
-"""The plan of phases as Locust's load shape has it carried out, and what the coordinator asks of this process."""
+"""Carries out the plan of phases for Locust's load shape, and hosts the coordinator in this process."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ from loadgen.measure.phase import Phase
 
 
 class PlanConductor:
-    """Conducts the phases of a `PhaseShape`; `begin_run` makes everything ready and raises StopTest where it cannot."""
+    """Conducts the phases of a `PhaseShape`; `begin_run` prepares everything, or raises StopTest."""
 
     def __init__(
         self, environment: Any, find_coordinator: Callable[[], Coordinator], begin_run: Callable[[], None]
@@ -35,7 +35,7 @@ class PlanConductor:
         self._begin_run = begin_run
 
     def begin_plan(self) -> None:
-        """Make all processes ready for a run."""
+        """Prepare all processes for a run."""
         self._begin_run()
 
     def begin(self, phase: Phase) -> list[Any]:
@@ -54,16 +54,16 @@ class PlanConductor:
         self._find().finish(phase)
 
     def next_attempt(self, phase: Phase) -> Phase | None:
-        """The same phase again, where it is to be measured once more."""
+        """The same phase again if it must be repeated, else None."""
         return self._find().next_attempt(phase)
 
     def break_off(self, reason: str) -> None:
-        """The plan cannot go on."""
+        """Abort the plan."""
         self._find().run.broken = reason
 
 
 class RunHost:
-    """What the coordinator asks of the process that it is in, as `control.run.Host`."""
+    """The process of the coordinator, as `control.run.Host`."""
 
     def __init__(
         self,
@@ -79,8 +79,8 @@ class RunHost:
         self.find_death = find_death
         self.count_in_flight = count_in_flight
 
-    def end_run(self, reason: str) -> None:  # noqa: ARG002 - it is in the run's own state
-        """Stop the load: with the page the process goes on, without it ends."""
+    def end_run(self, reason: str) -> None:  # noqa: ARG002 - part of the run's state
+        """Stop the load: with the page the process continues, without it ends."""
         runner = self._environment.runner
         gevent.spawn(runner.stop if self._environment.web_ui is not None else runner.quit)
 
@@ -100,7 +100,7 @@ class RunHost:
 def make_coordinator(
     environment: Any, agent: Agent, ledger: Counted, display: PhaseDisplay, host: RunHost
 ) -> Coordinator:
-    """The coordinator of this process, with its ways to the agents."""
+    """The coordinator of this process, linked to the agents."""
     runner = environment.runner
     hello = introduce(environment.parsed_locustfiles or (), is_worker=False)
     keep_users_to_plan(runner)

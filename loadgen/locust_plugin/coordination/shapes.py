@@ -15,31 +15,31 @@ Tick = tuple[int, float, list[Any]]
 
 
 class Conductor(Protocol):
-    """What has to happen around a phase, in every process that has users."""
+    """The steps around a phase, in every process with users."""
 
     def begin_plan(self) -> None:
-        """Make all processes ready for a run. Raises StopTest where one cannot be: nothing was sent then."""
+        """Prepare all processes for a run. Raises StopTest if that fails: nothing was sent then."""
 
     def begin(self, phase: Phase) -> list[Any]:
-        """Announce a phase; returns the user classes that it needs. Raises PlanBrokenError, as all that follow."""
+        """Announce a phase; returns its user classes. Raises PlanBrokenError, as do the following steps."""
 
     def measure(self, phase: Phase) -> None:
-        """Wait until all users are there, let the clock run, and return when the phase is over."""
+        """Wait until all users have started, start the clock, and return when the phase is over."""
 
     def finish(self, phase: Phase) -> None:
-        """Wait until no user is left and all that was counted has arrived."""
+        """Wait until no user is left and all counts have arrived."""
 
     def next_attempt(self, phase: Phase) -> Phase | None:
-        """The same phase again, where it is to be measured once more."""
+        """The same phase again if it must be repeated, else None."""
 
     def break_off(self, reason: str) -> None:
-        """The plan cannot go on; what was measured is kept."""
+        """Abort the plan; measured phases are kept."""
 
 
 class PhaseShape(LoadTestShape):
-    """Phases one after another, each through zero users: Locust does not swap the users of two classes by itself.
+    """Consecutive phases with zero users in between: Locust does not swap the users of two classes by itself.
 
-    Locust asks `tick` what is to run; the answer is held back until something is to change.
+    Locust calls `tick` for what to run; it blocks until something changes.
     """
 
     def __init__(self, phases: Sequence[Phase], conductor: Conductor) -> None:
@@ -49,7 +49,7 @@ class PhaseShape(LoadTestShape):
         self.rewind()
 
     def rewind(self) -> None:
-        """Begin with the first phase at the next tick."""
+        """Restart with the first phase at the next tick."""
         self._ticks = self._walk()
 
     @property
@@ -63,7 +63,7 @@ class PhaseShape(LoadTestShape):
         return self._phases
 
     def tick(self) -> Tick | None:
-        """Users, spawn rate and classes of what comes next; None after the last phase. Blocks the calling greenlet."""
+        """Users, spawn rate and classes of the next step; None after the last phase. Blocks the calling greenlet."""
         return next(self._ticks, None)
 
     def _walk(self) -> Iterator[Tick]:
@@ -79,7 +79,7 @@ class PhaseShape(LoadTestShape):
         except StopTest:
             raise
         except Exception as error:
-            logger.exception("The plan of phases broke off")
+            logger.exception("The plan of phases was aborted")
             reason = f"{type(error).__name__}: {error}"
         else:
             return

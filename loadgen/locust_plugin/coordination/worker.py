@@ -1,4 +1,4 @@
-"""A worker besides its users: it registers with its master, reports to it, and ends on its command."""
+"""A worker, apart from its users: it registers with its master, reports to it, and ends on command."""
 
 import contextlib
 from collections.abc import Callable
@@ -28,22 +28,22 @@ class WorkerSide:
         environment.events.report_to_master.add_listener(self._on_report)
 
     def greet(self) -> None:
-        """Say what this worker runs: it is ready to be commanded."""
+        """Report what this worker runs: it is ready for commands."""
         self._link.send(self._hello)
 
     def fail(self, reason: str) -> None:
-        """Tell the master that the run cannot go on here."""
+        """Tell the master that the run cannot continue here."""
         self._link.send(Failure(reason, self._agent.run_id))
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
-        """The first greeting may have come before the master listened."""
+        """Repeat the greeting: the first may have been sent before the master listened."""
         data["loadgen"] = encode(self._agent.report() if self._agent.run_id else self._hello)
 
     def _note_quit(self) -> None:
         self._is_told_to_quit = True
 
     def quit(self, flush: Callable[[], object]) -> None:
-        """End. A worker that its master told to quit has succeeded, whatever the outcomes of its operations."""
+        """End. A worker whose master told it to quit succeeds, whatever the outcomes of its operations."""
         self._runner.stop()
         flush()
         self._environment.process_exit_code = 0 if self._is_told_to_quit else SHORT_OF

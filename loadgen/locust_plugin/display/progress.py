@@ -1,4 +1,4 @@
-"""What a leading process does at this moment: the loading, the phase, its figures so far, and the time left."""
+"""The current activity of the master or single process: loading or phase, figures so far, and time left."""
 
 import logging
 import math
@@ -26,22 +26,22 @@ class Now:
     doing: str
     done: float = 0.0
     whole: float = 0.0
-    """0 where there is no end in sight."""
+    """0 if the end is unknown."""
     counts: str = "seconds"
-    """What `done` and `whole` count: seconds, rows or operations."""
+    """The unit of `done` and `whole`: seconds, rows or operations."""
     figures: "Figures | None" = None
     left: float = math.nan
-    """Until all of it is done: the rows, or the phases with what lies between them."""
+    """Until all is done: the rows, or the phases and the pauses between them."""
 
     @property
     def share(self) -> float:
-        """From 0 to 1, nan where there is no end in sight."""
+        """From 0 to 1; nan if the end is unknown."""
         return min(1.0, self.done / self.whole) if self.whole else math.nan
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How fast it goes. `rate` is a second; the percentiles are of the operation that is done most."""
+    """Current figures. `rate` is per second; the percentiles are of the most frequent operation."""
 
     rate: float
     unit: str
@@ -60,7 +60,7 @@ class Figures:
 
 
 def measure(window: Window, seconds: float) -> Figures:
-    """The figures of a window, of which the given seconds have been counted."""
+    """The figures of a window after the given seconds of counting."""
     operation_stats = list(window.operation_stats.values())
     failures = sum(count_failures(stats.totals) for stats in operation_stats)
     rate = sum(throughput(stats.totals, seconds) for stats in operation_stats)
@@ -71,9 +71,9 @@ def measure(window: Window, seconds: float) -> Figures:
 
 
 class Progress:
-    """Informed of what begins and ends; read by the display and the web page. Used on the hub alone.
+    """Notified of starts and ends; read by the display and the web page. Used only on the hub.
 
-    Only `tell` comes from another thread: it sets one value and logs.
+    Only `tell` may be called from another thread: it sets one value and logs.
     """
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
@@ -88,7 +88,7 @@ class Progress:
         self._measured: tuple[float, Figures | None] = (-math.inf, None)
 
     def follow(self, ledger: Counted) -> None:
-        """Take the figures from here."""
+        """Set the source of the figures."""
         self._ledger = ledger
 
     def begin_preparing(self) -> None:
@@ -96,13 +96,13 @@ class Progress:
         self._preparing = "preparing"
 
     def tell(self, line: str) -> None:
-        """A line about the preparing. How far a loading is, is shown and not logged each time: see `Display`."""
+        """A line on the preparation. Loading progress is shown, but not logged each time: see `Display`."""
         self._preparing = line
         if not isinstance(line, LoadingLine):
             logger.info(line)
 
     def end_preparing(self) -> None:
-        """The collection is ready, or cannot be made. A start from the page prepares when its first phase has begun."""
+        """The collection is ready, or failed. A start from the page prepares after its first phase has begun."""
         self._preparing = ""
         self._began = self._clock()
 
@@ -111,7 +111,7 @@ class Progress:
         self._preparing, self._phase = "", None
 
     def begin(self, phase: Phase, plan: Sequence[Phase]) -> None:
-        """A phase of a plan is next; its users come."""
+        """A phase of a plan is next; its users are starting."""
         if not phase.number:
             self._overheads = []
         self._preparing, self._phase, self._plan = "", phase, plan
@@ -119,14 +119,14 @@ class Progress:
         self._measured = (-math.inf, None)
 
     def open(self, phase: Phase, run_time: float = 0.0) -> None:
-        """Its clock runs: first the warm-up. `run_time` is how long a phase without a length may last; 0: for ever."""
+        """Its clock starts, with the warm-up. `run_time` limits a phase without a length; 0: no limit."""
         now = self._phase
         if now is None or (now.number, now.attempt) != (phase.number, phase.attempt):
             self.begin(phase, (phase,))
         self._opened, self._run_time = self._clock(), run_time
 
     def finish(self, window: Window | None) -> None:
-        """All of the phase is counted: tell it in one line."""
+        """All of the phase is counted: log it in one line."""
         phase, self._phase = self._phase, None
         if phase is None:
             return
@@ -135,7 +135,7 @@ class Progress:
             logger.info("Phase %d: %s", phase.number + 1, measure(window, window.seconds))
 
     def look(self) -> Now | None:
-        """What goes on now; None where nothing does."""
+        """The current activity, or None."""
         line = self._preparing
         if self._phase is not None and not line:
             return self._look_at_phase(self._phase)
@@ -146,9 +146,9 @@ class Progress:
         return Now(line) if line else None
 
     def counted_seconds(self, window: Window) -> float | None:
-        """How long operations have been counted in the current window; None for any other.
+        """Seconds of counting in the current window; None for any other.
 
-        On a master that is as far as the workers have reported, on average: each reports when it likes.
+        On a master, the average over the workers' reports, which arrive at different times.
         """
         if self._phase is None or self._phase.number != window.phase.number or not self._opened:
             return None
@@ -160,7 +160,7 @@ class Progress:
     def _look_at_phase(self, phase: Phase) -> Now:
         name = f"phase {phase.number + 1} of {len(self._plan)}: {phase.label}" if self._plan[1:] else phase.label
         if not self._opened:
-            return Now(f"{name}, users are coming", left=self._left(phase, 0.0))
+            return Now(f"{name}, users are starting", left=self._left(phase, 0.0))
         passed = self._clock() - self._opened
         counted = passed - phase.warmup_seconds
         left = self._left(phase, passed)
@@ -174,7 +174,7 @@ class Progress:
         return Now(name, passed, whole, figures=figures, left=left)
 
     def _figures(self, phase: Phase) -> Figures | None:
-        """Those of the window, measured once a second (a p99 takes some 2 ms); None before anything was counted."""
+        """The figures of the window, once a second (a p99 takes some 2 ms); None before anything was counted."""
         at, figures = self._measured
         if self._clock() - at >= MEASURE_SECONDS:
             figures = self._measure(phase)
@@ -191,7 +191,7 @@ class Progress:
         return sum(stats.totals.total() for stats in window.operation_stats.values()) if window else 0
 
     def _left(self, phase: Phase, passed: float) -> float:
-        """Seconds until the last phase is over; nan where one of them has no length."""
+        """Seconds until the last phase is over; nan if one has no length."""
         if self._run_time and not phase.seconds:
             return max(0.0, self._run_time - passed)
         coming = [one for one in self._plan if one.number >= phase.number]

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: the terminal and the tab of the web page."""
+"""What a person sees during a run: the terminal and the tab of the web page."""
 
 import sys
 from typing import Any
@@ -14,7 +14,7 @@ from loadgen.runtime.hub import run_in_thread
 
 
 class RunDisplay:
-    """One for each process that leads; in a worker it is never opened."""
+    """One per process; never opened in a worker."""
 
     def __init__(self, environment: Any, progress: Progress, ledger: Counted, ending: RunFinalizer) -> None:
         self._environment = environment
@@ -24,7 +24,7 @@ class RunDisplay:
         progress.follow(ledger)
 
     def open(self) -> None:
-        """Show progress from now on, and add the tab where there is a page."""
+        """Show progress from now on, and add the tab if there is a page."""
         self._display.start()
         if self._environment.web_ui is not None:
             base = self._environment.parsed_options.web_base_path or ""
@@ -32,11 +32,11 @@ class RunDisplay:
 
     @property
     def is_ending(self) -> bool:
-        """A run has stopped, and is still compared and written."""
+        """A run has stopped; its results are still being compared and written."""
         return self._tab_data.is_ending
 
     def note_end(self, *, over: bool) -> None:
-        """A run begins to end, or all of it is over."""
+        """A run begins to end, or has ended."""
         self._tab_data.is_ending = not over
 
     def begin(self) -> None:
@@ -44,12 +44,12 @@ class RunDisplay:
         self._tab_data.reset()
 
     def refuse(self, words: str) -> None:
-        """A start from the page was refused: say why, where its run would be shown."""
+        """Show why a start from the page was refused, in place of its run."""
         self._tab_data.reset()
         self._tab_data.take([], [words])
 
     def after_phase(self, phase: Phase | None) -> None:
-        """Write the record, and compare if a page shows it: now, while nothing is measured."""
+        """Write the record, and compare if a page is open: now, while nothing is measured."""
         self._ending.keep()
         shape = self._environment.shape_class
         if self._environment.web_ui is None or phase is None or shape is None:
@@ -58,10 +58,10 @@ class RunDisplay:
             run_in_thread(lambda: self._tab_data.take(*self._ending.compare()))
 
     def conclude(self) -> None:
-        """A run is over: show what its end has compared; after a start that was refused, why stays."""
+        """A run is over: show its final comparison; the reason of a refused start stays."""
         if words := self._ending.words:
             self._tab_data.take(self._ending.levels, words)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self._display.stop()

@@ -20,9 +20,9 @@ from loadgen.locust_plugin.display.progress import Now
 from loadgen.text.plain_text import new_console, one_line
 
 DRAW_SECONDS = 0.5
-"""Between two drawings: each costs the hub a few milliseconds, mostly for the percentiles."""
+"""Seconds between two redraws: each costs the hub a few milliseconds, mostly for the percentiles."""
 LOOK_SECONDS = 2.0
-"""Between two looks where there is no terminal."""
+"""Seconds between two updates without a terminal."""
 LOG_SECONDS = 10.0
 """Minimum seconds between two log lines: the start of a phase is logged separately."""
 BAR_WIDTH = 24
@@ -47,12 +47,12 @@ class Display:
         self._doing = ""
 
     def start(self) -> None:
-        """Begin; a terminal is left as it was also where the process ends by an exception."""
+        """Begin; the terminal is restored even if the process ends by an exception."""
         atexit.register(self.stop)
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
-        """End it and take the line away. Idempotent; from any greenlet."""
+        """End it and erase the line. Idempotent; from any greenlet."""
         greenlet, self._greenlet = self._greenlet, None
         if greenlet is not None and greenlet is not gevent.getcurrent():
             greenlet.kill(block=False)
@@ -61,12 +61,12 @@ class Display:
 
     def _run(self) -> None:
         while self._greenlet is not None:
-            with contextlib.suppress(OSError, ValueError):  # the terminal is gone: the run goes on
+            with contextlib.suppress(OSError, ValueError):  # the terminal is gone: the run continues
                 self.show(self._look(), perf_counter())
             gevent.sleep(self._pause)
 
     def show(self, now: Now | None, at: float) -> None:
-        """Draw it, or log it where that is due at `at` (perf_counter seconds); None takes the line away."""
+        """Draw it, or log it if due at `at` (perf_counter seconds); None erases the line."""
         if now is None:
             self._clear()
         elif self._drawing:
@@ -101,36 +101,36 @@ class Display:
             live.stop()
 
     def _step_aside(self) -> None:
-        """Let everything that is logged to the same terminal take the line's place; it is drawn again below."""
+        """Print log lines of the same terminal in place of the line, which is redrawn below."""
         above = _Above(self._stream)
         for handler in find_handlers():
-            if handler.stream is not None and handler.stream.isatty():  # a file that is yet to be opened has none
+            if handler.stream is not None and handler.stream.isatty():  # a file that is not open yet has none
                 self._streams.append((handler, handler.stream))
                 handler.setStream(above)
 
 
 class _Above(io.StringIO):
-    """A terminal whose last line is a drawn one: whole lines are written over it."""
+    """A terminal whose last line is redrawn: other output replaces it."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Take the drawn line away and write."""
+        """Erase the drawn line and write."""
         return self._stream.write(f"{ERASE}{text}")
 
     def flush(self) -> None:
-        """Hand it on."""
+        """Forward it."""
         self._stream.flush()
 
     def isatty(self) -> bool:
-        """Pretends to be a terminal."""
+        """Always a terminal."""
         return True
 
 
 def find_handlers() -> "Iterator[logging.StreamHandler[TextIO]]":
-    """All handlers that write to a stream, of all loggers; one that several loggers share comes once."""
+    """All stream handlers of all loggers, each once."""
     named = [found for found in logging.Logger.manager.loggerDict.values() if isinstance(found, logging.Logger)]
     seen: set[int] = set()
     for owner in (logging.getLogger(), *named):

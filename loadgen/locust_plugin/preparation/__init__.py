@@ -1,1 +1,1 @@
-"""From what was asked for to a run that may begin."""
+"""From the request to a run that is ready to begin."""

@@ -1,4 +1,4 @@
-"""Correct answers: exact neighbours computed before a run, and the answers of variants compared."""
+"""Correct answers: exact neighbours computed before a run, and the comparison of variants' answers."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ from loadgen.settings.variants import decides_answers
 COMPARED = 50
 """Queries that two variants must answer alike before they are compared."""
 ATTEMPTS = 3
-"""A freshly replaced index may change its answers: a difference has to persist."""
+"""A freshly replaced index may change its answers: a difference must persist."""
 ANSWER_WITHIN = 120.0
 
 logger = logging.getLogger("loadgen")

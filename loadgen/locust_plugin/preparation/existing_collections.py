@@ -1,4 +1,4 @@
-"""Existing collections of a run: looked at before it, and left as they were after it."""
+"""Existing collections of a run: inspected before it, and restored after it."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from loadgen.settings.model import Settings
 from loadgen.settings.variants import DEFAULT_CLIENT
 
 SAMPLED_AT_MOST = 10_000
-"""Rows from which queries are made: with more queries, several are made of one row."""
+"""Rows sampled for queries: with more queries, several share a row."""
 
 logger = logging.getLogger("loadgen")
 
@@ -64,12 +64,12 @@ def inspect_existing(
 
 
 def _find_query_faults(settings: Settings, info: CollectionInfo) -> list[Fault]:
-    """Why the queries of a file cannot be asked."""
+    """Why the queries of a file cannot be used."""
     if not settings.query_file:
         return []
     if info.vector_type != "float32":
         problem = f"has float32 vectors, and collection '{info.name}' has {info.vector_type} ones"
-        return [Fault("query_file", settings.query_file, problem, "Omit it: queries are then made of sampled rows.")]
+        return [Fault("query_file", settings.query_file, problem, "Omit it: queries are then made from sampled rows.")]
     try:
         flaw = find_query_flaw(read_queries(open_content(settings.query_file), settings), settings.metric)
     except DataFileError as error:
@@ -90,12 +90,12 @@ def _describe(info: CollectionInfo) -> str:
 def _find_write_faults(settings: Settings, info: CollectionInfo, clients: list[str]) -> list[Fault]:
     """Why the users may not insert into the collection."""
     if not settings.allow_writes:
-        problem = "is read-only with --existing, and the users may insert or delete"
+        problem = "is read-only with --existing, but the users may insert or delete"
         hint = 'Add --allow-writes, run users that only search, or declare operations = ("search",) in their classes.'
         return [Fault("collection", info.name, problem, hint)]
     faults = []
     if info.is_auto_id:
-        problem = "gives its rows ids by itself, so those of the run could not be found and deleted"
+        problem = "assigns ids itself, so the rows of the run could not be identified and deleted"
         faults.append(Fault("allow_writes", "", f"is not possible: collection '{info.name}' {problem}", "Omit it."))
     if 0 < info.id_length < LONGEST_ID:
         problem = f"is not possible: the ids of collection '{info.name}' have {info.id_length} characters at most"
@@ -110,7 +110,7 @@ def _find_write_faults(settings: Settings, info: CollectionInfo, clients: list[s
 def clean_existing(
     settings: Settings, collections: Mapping[str, Mapping[str, Any]], tell: Callable[[str], None]
 ) -> None:
-    """Delete the rows that the run has inserted. A failure is logged, with the expression that selects them."""
+    """Delete the rows that the run inserted. A failure is logged, with the expression that selects them."""
     for message in collections.values():
         info = CollectionInfo.from_message(message)
         if not info.token:
@@ -118,5 +118,5 @@ def clean_existing(
         try:
             tell(f"Deleted {delete_inserted(settings, info):,} inserted rows from collection '{info.name}'")
         except Exception as error:  # noqa: BLE001 - the run is over, and its result does not depend on it
-            text = "Rows that the run inserted are left in collection '%s', those with %s: %s"
+            text = "Rows inserted by the run remain in collection '%s', those with %s: %s"
             logger.error(text, info.name, describe_inserted(info), error)  # noqa: TRY400

@@ -1,4 +1,4 @@
-"""Check requirements against the plan before the run: one that can only be missed is a fault."""
+"""Check requirements against the plan before the run: one that cannot be met is a fault."""
 
 import difflib
 from collections.abc import Collection, Iterator, Sequence
@@ -17,7 +17,7 @@ from loadgen.text.listing import count_of, join_some
 from loadgen.users import LoadUser
 
 CLOSE = 0.75
-"""Similarity from which a name is taken for a mistyped one."""
+"""Similarity above which a name counts as mistyped."""
 
 
 def find_unreachable(
@@ -58,18 +58,18 @@ def _find_operation(
         close = difflib.get_close_matches(one.operation.lower(), known, n=1, cutoff=CLOSE)
         close = close or difflib.get_close_matches(one.operation.lower(), sorted(client), n=1, cutoff=CLOSE)
         if not kinds and not close and NAME.fullmatch(one.operation):
-            return  # it may be one that a locustfile declares
+            return  # a locustfile may declare it
         corrected = one.text.replace(one.operation, close[0], 1) if close else ""
         hint = f'Did you mean "{corrected}"?' if close else f"Use one of {', '.join(known)}, or declare it."
-        yield f"is of {one.operation}, an operation that no client has and no user declares", hint
+        yield f"is of {one.operation}, an operation of no client, which no user declares", hint
         return
     checked = list(dict.fromkeys(operation.name for operation in offered if operation.is_checked))
     if one.figure == "recall" and one.operation not in checked:
-        problem = f"is of the recall of {one.operation}, and only {join_some(checked)} has one"
+        problem = f"is of the recall of {one.operation}, but only {join_some(checked)} has one"
         yield problem, f"Use {join_some(checked)}, or another figure."
     burst = list(dict.fromkeys(operation.name for operation in offered if operation.takes))
     if bursts and one.operation not in burst:
-        yield f"is of {one.operation}, and bursts are of {join_some(burst)}", "Use one of these."
+        yield f"is of {one.operation}, but the bursts run {join_some(burst)}", "Use one of these."
     if bursts:
         return
     for mode in sorted({Mode(each.mode) for each in variants if one.variant in (None, each.name)}):
@@ -113,11 +113,11 @@ def _find_variant(
         return
     baseline = find_baseline(settings)
     if len(variants) < 2:  # noqa: PLR2004 - a ratio is of two
-        yield f"is of one variant to another, and only {variants[0].name} runs", "Run --mode compare, or --variants."
+        yield f"is of one variant to another, but only {variants[0].name} runs", "Run --mode compare, or --variants."
     elif one.variant == baseline:
-        yield f"is of {baseline}, which the others are compared with", "Name another variant, or --baseline."
+        yield f"is of {baseline}, which is the baseline", "Name another variant, or --baseline."
     elif bursts:
-        yield "is of phases at a level, and bursts have none", 'Require times, such as "search async p99 < 50 ms".'
+        yield "is of phases at a level, but bursts have none", 'Require times, such as "search async p99 < 50 ms".'
     elif settings.arrival != "closed":
         problem = f"is of operations/s, which --arrival {settings.arrival} makes the same for all variants"
         yield problem, 'Require times, such as "search async p99 < 50 ms".'
@@ -129,12 +129,12 @@ def _find_level(
     is_open = settings.arrival != "closed"
     if one.rate is not None and not is_open:
         hint = f"Use at {settings.concurrency[0]}, or --arrival poisson with --rate."
-        yield f"is at {one.rate:g}/s, and users who wait for their answer have no rate", hint
+        yield f"is at {one.rate:g}/s, but users in the closed model have no rate", hint
     elif one.concurrency is not None and is_open:
         rates = join_some([f"{rate:g}/s" for rate in settings.rate])
         hint = f"Use at {rates.replace(' and ', ' or ')}."
         yield (
-            f"is at {count_of(one.concurrency, 'user')}, and --arrival {settings.arrival} has arrivals per second",
+            f"is at {count_of(one.concurrency, 'user')}, but --arrival {settings.arrival} has arrivals per second",
             hint,
         )
     elif one.rate is not None and settings.rate and one.rate not in settings.rate:
@@ -161,4 +161,4 @@ def _levels(
 def _no_level(given: float, levels: Sequence[float], source: str, unit: str = "") -> Problem:
     nearest = min(levels, key=lambda level: abs(level - given))
     shown = join_some([f"{level:g}{unit}" for level in levels])
-    return f"is at {given:g}{unit}, and {source} is {shown}", f"Use at {nearest:g}{unit}, or change {source}."
+    return f"is at {given:g}{unit}, but {source} is {shown}", f"Use at {nearest:g}{unit}, or change {source}."

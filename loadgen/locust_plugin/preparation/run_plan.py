@@ -18,7 +18,7 @@ STYLES = ("sync", "threads", "async")
 def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
     """The user classes of the requested modes, and the plan; no phases with Locust's own -u, -r and -t.
 
-    Raises SettingsError where a class cannot run in this process or a mode has no users.
+    Raises SettingsError if a class cannot run in this process or a mode has no users.
     """
     faults = [_foreign(kind) for kind in everyone if not issubclass(kind, LoadUser)]
     faults += _find_undeclarable([kind for kind in everyone if issubclass(kind, LoadUser)])
@@ -60,27 +60,27 @@ def _find_single(settings: Settings) -> Iterator[Fault]:
         number = settings_of(settings, one).queries_per_search
         if number > 1 and not find_layer(one.client).connector.can_send_several:
             several = [name for name in CLIENTS if find_layer(name).connector.can_send_several]
-            hint = f'Use a client that can: --variants "{several[0]}/{one.mode}", or omit it.'
+            hint = f'Use a client with batch search: --variants "{several[0]}/{one.mode}", or omit it.'
             yield Fault("queries_per_search", str(number), f"is more than {one.client} can send in one search", hint)
 
 
 def find_closed_flags(options: Any) -> list[Fault]:
-    """Locust's -u and -r together with arrivals; to be called before Locust fills in their defaults."""
+    """Locust's -u and -r combined with arrivals; call it before Locust fills in their defaults."""
     arrival = str(getattr(options, "arrival", "closed"))
     if arrival.strip() == "closed":
         return []
-    problem = f"is for users who wait for their answer, and --arrival is {arrival}"
+    problem = f"is for the closed model, but --arrival is {arrival}"
     flags = {"users": options.num_users, "spawn-rate": options.spawn_rate}
     hint = "Omit it: --rate sets the load, --max-in-flight the concurrency."
     return [Fault(flag, str(value), problem, hint) for flag, value in flags.items() if value is not None]
 
 
 def find_slow_start(options: Any) -> list[Fault]:
-    """A --run-time that ends before -u and -r let the last user start, which is when counting begins."""
+    """A --run-time that ends before the last user starts with -u and -r, which is when counting begins."""
     users, rate = options.num_users or 1, options.spawn_rate or 1.0
     if not options.run_time or options.run_time > (users - 1) / rate:
         return []
-    problem = f"ends before the last of {users} users starts at {rate:g}/s, when counting begins"
+    problem = f"ends before all {users} users have started at {rate:g}/s, which is when counting begins"
     hint = f"Give a longer --run-time, or --spawn-rate {users}."
     return [Fault("run_time", f"{options.run_time:g}", problem, hint)]
 
@@ -88,18 +88,18 @@ def find_slow_start(options: Any) -> list[Fault]:
 def _not_open(kind: type[Any], arrival: str) -> Fault | None:
     """Why users of this class cannot serve arrivals; None if they can."""
     if kind.style:
-        problem = "is a burst, not a single operation that could be due"
+        problem = "is a burst, not a single operation that can be scheduled"
     elif getattr(kind, "fixed_count", 0):
-        problem = "has a fixed_count, and arrivals have no users to count"
+        problem = "has a fixed_count, but arrivals have no users to count"
     elif not kind.tasks or any(isinstance(task, type) for task in kind.tasks):
-        problem = "has task sets or no tasks, and an arrival is one task drawn by its weight"
+        problem = "has task sets or no tasks, but an arrival is one task drawn by weight"
     else:
         return None
     return Fault("user-classes", kind.__name__, f"{problem} (--arrival {arrival})", "Run it with --arrival closed.")
 
 
 def _foreign(kind: type[Any]) -> Fault:
-    problem = "is neither an AsyncUser nor a SyncUser, and Locust's greenlet users would block this process"
+    problem = "is neither an AsyncUser nor a SyncUser, and Locust's greenlet users would block the process"
     return Fault("user-classes", kind.__name__, problem, "Derive it from loadgen.AsyncUser or loadgen.SyncUser.")
 
 
@@ -135,12 +135,12 @@ def operations_of(everyone: Iterable[type[Any]]) -> dict[Mode, set[Operation]]:
 
 
 def may_write(everyone: Iterable[type[Any]]) -> bool:
-    """Whether any of these users may change rows; otherwise the run can share the collection."""
+    """Whether any of these users may change rows; if not, the run can share the collection."""
     return any(one.writes for kind in everyone if issubclass(kind, LoadUser) for one in kind.performs())
 
 
 def _find_undeclarable(everyone: Sequence[type[Any]]) -> list[Fault]:
-    """Classes whose `operations` cannot be used, and more names than a run may have."""
+    """Classes with invalid `operations`, and too many operation names for a run."""
     faults: list[Fault] = []
     names: set[str] = set()
     for kind in everyone:
@@ -151,7 +151,7 @@ def _find_undeclarable(everyone: Sequence[type[Any]]) -> list[Fault]:
             faults.append(Fault("user-classes", kind.__name__, f"declares operations, but {error}", hint))
     names |= {one.name for one in find_layer().operations}  # always known, whoever declares
     if len(names) > NAMES_AT_MOST:
-        problem = f"have {len(names)} operations with those of the client, and a run may have {NAMES_AT_MOST}"
+        problem = f"have {len(names)} operations, including those of the client; a run may have {NAMES_AT_MOST}"
         shown = ", ".join(kind.__name__ for kind in everyone)
         faults.append(Fault("user-classes", shown, problem, "Use one name for one kind of operation."))
     return faults

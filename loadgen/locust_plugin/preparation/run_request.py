@@ -28,7 +28,7 @@ STOP_FIRST, WAIT_FIRST = "Stop it first.", "Wait until it has ended."
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What a start from the page changes, as it was: for one that comes to nothing."""
+    """State before a start from the page, restored if the start fails."""
 
     options: dict[str, Any]
     host: str | None
@@ -46,18 +46,18 @@ class RunRequest:
         self._parser_errors = parser_errors
         self._conductor = conductor
         self.everyone = list(environment.user_classes)
-        """All user classes of the locustfiles, whichever of them play in a run."""
+        """All user classes of the locustfiles, whether or not they take part in a run."""
         self._kept: Mapping[str, Credential] = {}
-        """Credentials that a start has been made with, each with the host that it was given for."""
+        """Credentials of successful starts, each with the host it was given for."""
         self._given = Settings()
-        """The settings that were accepted last, with the host as a person gave it: none for an embedded server."""
+        """The last accepted settings, with the host as given: none for an embedded server."""
         self._before: Before | None = None
         self.is_ending: Callable[[], bool] = lambda: False
-        """Whether the results of the last run are still being written; Locust calls it stopped already."""
+        """Whether the results of the last run are still being written; for Locust, it has already stopped."""
         self._contradictions = self._hide_passwords()
 
     def _hide_passwords(self) -> list[Fault]:
-        """Move a password in the host to the token, before page, workers or log see it; the faults that this shows."""
+        """Move a password in the host to the token, before page, workers or log see it; returns the faults."""
         environment, options = self._environment, vars(self._environment.parsed_options)
         taken, faults = take_secrets(options | {"host": environment.host}, Settings)
         options.update(taken)
@@ -72,16 +72,16 @@ class RunRequest:
 
     @property
     def host(self) -> str:
-        """As a person gave it: empty where a server is started for the run."""
+        """As given: empty if a server is started for the run."""
         return self._given.host
 
     @property
     def masked(self) -> dict[str, str]:
-        """The mask for each credential that is kept."""
+        """The mask for each stored credential."""
         return dict.fromkeys(self._kept, MASK)
 
     def read(self) -> Settings:
-        """The settings with the cast that they ask for; ends the process where they are wrong."""
+        """The settings with their users and phases; ends the process if they are wrong."""
         faults = [*self._contradictions, *find_closed_flags(self._environment.parsed_options)]
         try:
             settings = self.settings()
@@ -99,7 +99,7 @@ class RunRequest:
     def _cast(self, settings: Settings) -> tuple[list[type[Any]], tuple[Phase, ...]]:
         """The users and the plan of phases. Raises SettingsError; changes nothing."""
         options = self._environment.parsed_options
-        starts_now = options.headless or options.autostart  # else the page says how many
+        starts_now = options.headless or options.autostart  # otherwise the page sets the number
         users = (options.num_users or 1) if starts_now else None
         faults = find_faults(settings, self.everyone, users)
         if options.class_picker:
@@ -126,13 +126,13 @@ class RunRequest:
     # A start from the page
 
     def take(self, form: "MultiDict[str, str]", custom: Collection[str]) -> "MultiDict[str, str]":
-        """Accept a form, or change nothing and raise SettingsError. Returns what is left for Locust's own handler.
+        """Accept a form, or change nothing and raise SettingsError. Returns the fields for Locust's own handler.
 
-        While a run is active only Locust's own fields are left: its users, their rate and the run's time.
+        While a run is active, only Locust's own fields remain: users, spawn rate and run time.
         """
         activity = self._activity()
         if not activity:
-            self.roll_back()  # a start that was aborted before it came to anything
+            self.roll_back()  # a start that was aborted early
         read = read_form(form, vars(self._environment.parsed_options), custom)
         asked, settings = self._parse(read.asked, read.faults)
         if activity:
@@ -157,7 +157,7 @@ class RunRequest:
         return read.passed
 
     def _parse(self, given: Mapping[str, object], found: Collection[Fault]) -> tuple[dict[str, object], Settings]:
-        """The options and settings that a form asks for; what it leaves out stays as it was. Raises SettingsError."""
+        """The options and settings of a form; missing fields keep their values. Raises SettingsError."""
         options = vars(self._environment.parsed_options)
         standing = {name: options.get(name) for name in Settings.model_fields}
         standing |= {"host": self.host} | dict.fromkeys(CREDENTIALS, MASK)
@@ -171,7 +171,7 @@ class RunRequest:
         except SettingsError as error:
             raise SettingsError([*faults, *error.faults]) from None
         if settings.host.lower().startswith("unix:") and identify(settings.host) != identify(self.host):
-            hint = "Give it where the process is started."
+            hint = "Set it when starting the process."
             faults.append(Fault("host", settings.host, "is a path, which cannot be set from the page", hint))
         if faults:
             raise SettingsError(faults)
@@ -179,11 +179,11 @@ class RunRequest:
 
     @property
     def is_active(self) -> bool:
-        """A run is being prepared, is going on, or is just ending."""
+        """A run is being prepared, is running, or is ending."""
         return bool(self._activity())
 
     def _activity(self) -> str:
-        """What the runner is at, empty where it is idle; Locust's state alone does not tell of a run in preparation."""
+        """The runner's activity, empty if idle; Locust's state alone does not show a run in preparation."""
         runner = self._environment.runner
         if runner.shape_greenlet:
             return "phases"
@@ -194,14 +194,14 @@ class RunRequest:
         return "start" if any(find_starts(self._environment)) else ""
 
     def _refuse_changes(self, settings: Settings, activity: str) -> None:
-        """Raise SettingsError where a form would change the run that is active."""
+        """Raise SettingsError if a form would change the active run."""
         hint = WAIT_FIRST if activity == "end" else STOP_FIRST
         different = [name for name in Settings.model_fields if getattr(settings, name) != getattr(self._given, name)]
         faults = [
             Fault(
                 name,
                 "" if is_secret(Settings.model_fields[name]) else str(as_field(name, getattr(settings, name))),
-                "differs from the run that is active",
+                "differs from the active run",
                 hint,
             )
             for name in different
@@ -212,7 +212,7 @@ class RunRequest:
             raise SettingsError(faults)
 
     def roll_back(self) -> None:
-        """The start that was accepted last has come to nothing: everything is as it was before."""
+        """The last accepted start failed: restore the previous state."""
         if self._before is None:
             return
         before, environment = self._before, self._environment
@@ -225,7 +225,7 @@ class RunRequest:
         self._given = before.settings
 
     def commit(self) -> None:
-        """The start that was accepted last has reached its server: its credentials are the ones to keep."""
+        """The last accepted start has reached its server: keep its credentials."""
         if self._before is not None:
             self._before = None
             self._kept = bind(self._given)
@@ -233,7 +233,7 @@ class RunRequest:
     # The server
 
     def answer_at(self, address: str) -> None:
-        """Tell users and workers where the server of the run answers; it is not what a person gave."""
+        """Set the address of the run's server for users and workers; it is not a given setting."""
         self._environment.host = address
 
     def forget_server(self) -> None:

@@ -1,4 +1,4 @@
-"""From what was asked for to a run that may begin: the data, the stores of every process, the record."""
+"""From the request to a run that is ready to begin: data, stores of every process, record."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ QUIT_SECONDS = 0.5
 
 
 class RunStarter:
-    """One for each process that conducts runs. Every exception before the load is one message, and no load."""
+    """One per process that conducts runs. An exception before the load means one message, and no load."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class RunStarter:
         self._interrupt = interrupt
         self._asking, self._resources, self._ending, self._progress, self._run_display, self._coordinator = parts
         self.on_begin: Callable[[Settings], object] = lambda _settings: None
-        """Called with the settings of each run that begins."""
+        """Called with the settings of each new run."""
         self._prepared: Settings | None = None
         self._run: Run | None = None
 
@@ -61,19 +61,19 @@ class RunStarter:
             self._resources.wait_for_shield()
             self._run_display.close()
             leave("Interrupted before the run began.", self._interrupt.code)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, nothing was sent
+        except BaseException as error:  # noqa: BLE001 - nothing was sent, whatever the error
             self._run_display.close()
             leave(describe_error(error), CANNOT_START)
 
     def begin(self) -> None:
-        """Make everything ready for the run that was asked for, or refuse it (StopTest, or the end of the process)."""
+        """Prepare the requested run, or refuse it (StopTest, or the end of the process)."""
         self._ending.expect()
         try:
             if self._prepared is None:
                 self._asking.forget_server()
                 self._prepare(self._asking.settings())
-            settings, self._prepared = self._prepared, None  # the next start looks again
-            assert settings is not None  # noqa: S101 - `_prepare` has just set it
+            settings, self._prepared = self._prepared, None  # the next start checks again
+            assert settings is not None  # noqa: S101 - set by `_prepare`
             if self._run is None:
                 self._begin_agents(settings)
             run, self._run = self._run, None
@@ -86,12 +86,12 @@ class RunStarter:
             raise
         except BaseException as error:
             ended = self._interrupt.came or self._process_state.closed
-            if ended:  # the workers have gone for that, or a store was closed
+            if ended:  # because the workers are gone, or a store was closed
                 raise gevent.GreenletExit from error
             self._refuse(describe_error(error))
 
     def _prepare(self, settings: Settings) -> None:
-        settings = run_in_thread(lambda: resolve_settings(settings))  # a file at fault leaves no folder behind
+        settings = run_in_thread(lambda: resolve_settings(settings))  # a faulty file must leave no folder behind
         if settings.record and (fault := make_folder(settings.record)):
             raise SettingsError([fault])
         self._progress.begin_preparing()
@@ -109,7 +109,7 @@ class RunStarter:
         self._prepared = addressed
 
     def _begin_agents(self, settings: Settings) -> None:
-        """Have every process open its stores."""
+        """Make every process open its stores."""
         options, shape = self._environment.parsed_options, self._environment.shape_class
         run = Run(
             run_id=new_run_id(datetime.now(UTC), SystemRandom()),
@@ -126,14 +126,14 @@ class RunStarter:
         self._run = run
 
     def _count_expected(self) -> int:
-        """Processes that are to make load: as many as there are, or as were asked for."""
+        """Number of load-generating processes: those connected, or those requested."""
         runner = self._environment.runner
         if not isinstance(runner, MasterRunner):
             return 1
         return max(int(self._environment.parsed_options.expect_workers or 1), int(runner.worker_count))
 
     def _begin_record(self, run: Run) -> None:
-        """Keep a record of this run from here on."""
+        """Start the record of this run."""
         runner = self._environment.runner
         workers = runner.worker_count if isinstance(runner, MasterRunner) else 1
         shape = self._environment.shape_class
@@ -148,7 +148,7 @@ class RunStarter:
         self._environment.process_exit_code = None
 
     def _undo(self) -> None:
-        """Nothing of the start remains: no run, no settings of it, no hold on the collection."""
+        """Undo the start: no run, none of its settings, no lease on the collection."""
         self._progress.rest()
         self._coordinator.end_run()
         self._asking.roll_back()
@@ -167,5 +167,5 @@ class RunStarter:
             leave(words, CANNOT_START)
         told = f"The run did not begin: {words}"
         self._run_display.refuse(told)
-        forget_shape(runner)  # a stop() now would keep it
+        forget_shape(runner)  # a stop() now would record it
         raise StopTest(told)

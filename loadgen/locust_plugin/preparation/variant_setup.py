@@ -1,4 +1,4 @@
-"""What a process needs of each variant."""
+"""What a process needs for each variant."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class VariantSetup:
     settings: Settings
     layer: Layer
     client: str
-    """The name of the layer."""
+    """The name of the client layer."""
     info: CollectionInfo | None = None
-    """Its collection, if that exists and is measured as it is."""
+    """Its existing collection, if measured as it is."""
 
 
 def set_up_variants(
@@ -30,7 +30,7 @@ def set_up_variants(
     collections: Mapping[str, Mapping[str, Any]] | None = None,
     modes: Container[Mode] = tuple(Mode),
 ) -> dict[str, VariantSetup]:
-    """The variants of a run in these modes, by name in their order; `collections` are the existing ones, by name."""
+    """The variants of a run in these modes, in order, by name; `collections` are the existing ones, by name."""
     known = {name: CollectionInfo.from_message(message) for name, message in (collections or {}).items()}
     found = {}
     for one in find_variants(settings):
@@ -44,7 +44,7 @@ def set_up_variants(
 
 
 def make_resolver(collections: Mapping[str, Mapping[str, Any]]) -> Callable[[Settings], Settings]:
-    """A function that returns settings of a run or a variant with what its existing collection decides."""
+    """A function that adds the values given by its existing collection to the settings of a run or variant."""
     known = {name: CollectionInfo.from_message(message) for name, message in collections.items()}
 
     def apply(one: Settings) -> Settings:

@@ -1,1 +1,1 @@
-"""Locust's web page: its form, who may post to it, and the tab of variants."""
+"""Locust's web page: its form, its request guard, and the tab of variants."""

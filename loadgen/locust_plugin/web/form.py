@@ -1,4 +1,4 @@
-"""What the form of Locust's page asks for: our settings, Locust's own fields, and what a browser must not set."""
+"""The fields of Locust's form: our settings, Locust's own fields, and those that a browser must not set."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -13,29 +13,29 @@ from loadgen.settings.faults import Fault
 from loadgen.settings.model import TEXT_LISTS, Settings, as_text, is_set_on_page
 
 LOCUSTS = ("user_count", "spawn_rate", "run_time", "profile")
-"""Locust's own fields; its host is a setting of ours."""
+"""Locust's own fields; its host is one of our settings."""
 PICKER = ("user_classes", "shape_class")
-"""Fields of Locust's class picker, which does not go with a plan of phases."""
-WAY_OUT = "Give it where the process is started."
+"""Fields of Locust's class picker, which conflicts with a plan of phases."""
+WAY_OUT = "Set it when starting the process."
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One form, taken apart."""
+    """One parsed form."""
 
     asked: dict[str, object]
     """Settings that the page may set: text, or True and False for switches."""
     passed: "MultiDict[str, str]"
-    """Fields for Locust's handler: Locust's, and those of arguments that a locustfile has added."""
+    """Fields for Locust's handler: Locust's own, and those of arguments added by a locustfile."""
     faults: tuple[Fault, ...]
-    """What only the start of the process may set, and the form would change."""
+    """Fields that only the start of the process may set, but the form would change."""
 
 
 def read_form(form: "MultiDict[str, str]", options: Mapping[str, Any], custom: Collection[str]) -> Form:
-    """Take a form apart. `options` are Locust's parsed options, `custom` the arguments with a field on the page.
+    """Parse a form. `options` are Locust's parsed options, `custom` the arguments with a field on the page.
 
-    Locust's own handler would write every other field whose name is an option of Locust's into the options, such as
-    the file of its report. Looks at nothing outside of what it is given.
+    Locust's own handler would write every other field that names an option of Locust into the options, such as the
+    file of its report. Depends only on its arguments.
     """
     asked: dict[str, object] = {}
     passed: MultiDict[str, str] = MultiDict()
@@ -60,7 +60,7 @@ def is_switch(name: str) -> bool:
 
 
 def as_field(name: str, value: object) -> object:
-    """A setting's value as a field of the form has it: what `read_form` makes the same value of."""
+    """A setting's value as a form field, which `read_form` parses back into the same value."""
     if is_switch(name):
         return bool(value)
     if value is None or isinstance(value, SecretStr):
@@ -75,7 +75,7 @@ def _would_change(name: str, sent: str, options: Mapping[str, Any]) -> bool:
 
 
 def _find_no_load(name: str, sent: str) -> list[Fault]:
-    """Numbers that Locust takes and no load comes of; it refuses by itself what is no number at all."""
+    """Numbers that Locust accepts but that generate no load; Locust itself rejects anything but numbers."""
     number = _number(sent)
     if name == "user_count" and number is not None and not number >= 1:
         return [Fault("users", sent, "are no users", "Give a number from 1.")]

@@ -1,4 +1,4 @@
-"""Requests that another web site makes through somebody's browser: they change nothing here."""
+"""Protection against cross-site requests: they change nothing here."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -6,18 +6,18 @@ from urllib.parse import urlsplit
 from flask import request
 
 GUARDED = ("locust", "loadgen")
-"""Blueprints of Locust's routes and of ours. A locustfile's own may be meant for others, such as a login elsewhere."""
+"""Blueprints of Locust's routes and ours. A locustfile's may accept other sites, such as an external login."""
 READING = ("GET", "HEAD", "OPTIONS")
 CHANGING = ("locust.swarm", "locust.stop", "locust.reset_stats", "locust.update_user")
-"""Routes of Locust's that change something, whatever method they take."""
+"""Locust's routes that change state, whatever their method."""
 OWN_SITES = ("same-origin", "none")
-"""What a browser says of a request from this page, and of one that a person made without any page."""
+"""Values of `Sec-Fetch-Site` for a request from this page, and for one typed by the user."""
 PORTS = {"http": 80, "https": 443}
-REFUSED = "This came from another site and was refused. Start from the page itself."
+REFUSED = "Refused: this request came from another site. Start from the page itself."
 
 
 def add_guard(app: Any) -> None:
-    """Refuse such requests with 403, before anything else looks at them. What is no browser is not concerned."""
+    """Refuse such requests with 403, before any other handler. Clients other than browsers are not affected."""
 
     def before_request() -> Any:
         if request.blueprint not in GUARDED or (request.method in READING and request.endpoint not in CHANGING):
@@ -28,10 +28,10 @@ def add_guard(app: Any) -> None:
 
 
 def is_own(headers: Any, host: str) -> bool:
-    """Whether a request comes from a page of this very host, or from no browser.
+    """Whether a request comes from a page of this host, or not from a browser.
 
-    `Sec-Fetch-Site` is set by the browser, and valid behind a proxy that changes the host, too. Browsers
-    leave it out on plain HTTP; there the `Origin` has to have the host that was asked. Command lines send neither.
+    `Sec-Fetch-Site` is set by the browser, and is valid even behind a proxy that changes the host. Browsers omit it on
+    plain HTTP; there the `Origin` must match the requested host. Command-line clients send neither.
     """
     site = headers.get("Sec-Fetch-Site")
     if site is not None:
@@ -44,7 +44,7 @@ def is_own(headers: Any, host: str) -> bool:
 
 
 def _place(origin: str) -> tuple[str, int] | None:
-    """Host and port of an origin; None for one that has none, such as `null`."""
+    """Host and port of an origin; None if it has none, such as `null`."""
     try:
         parts = urlsplit(origin)
         port = parts.port or PORTS.get(parts.scheme)

@@ -1,4 +1,4 @@
-"""What Locust's web page needs to show and start a run of ours."""
+"""Extensions of Locust's web page to show and start our runs."""
 
 from typing import Any
 
@@ -16,16 +16,16 @@ SECTIONS = {
     "host": "server", "collection": "collection", "dataset": "data", "top_k": "operations", "mode": "run",
     "record": "result", "metrics_port": "metrics",
 }  # fmt: skip
-"""The first setting of each group, as the model and the README's table have them, and the group's name."""
-AT_THE_START = " (set where the process is started)"
+"""The first setting of each group, in the order of the model, and the group's name."""
+AT_THE_START = " (set when the process starts)"
 
 
 def dress_page(web_ui: Any, asking: RunRequest) -> None:
-    """Keep credentials out of the page, and check what is posted to it: where from, who by, and then what it asks for.
+    """Keep credentials out of the page, and check each post: its origin, its login, and then its contents.
 
-    A form that is refused never reaches Locust's own handler, which would take it over bit by bit.
+    A refused form never reaches Locust's own handler, which would apply it field by field.
     """
-    # The fields come in the model's order, group by group; Jinja would sort them by the alphabet.
+    # Fields are in the order of the model, group by group; Jinja would sort them alphabetically.
     web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     add_guard(web_ui.app)
     list_fields_once()
@@ -35,14 +35,14 @@ def dress_page(web_ui: Any, asking: RunRequest) -> None:
 
 
 def _checked_start(web_ui: Any, asking: RunRequest, start: Any) -> Any:
-    """Locust's handler of a start, behind our check; without effect where either of the two refuses."""
+    """Locust's handler of a start, after our check; no effect if either refuses."""
 
     def swarm() -> Any:
         try:
             left = asking.take(request.form, web_ui.template_args.get("extra_options", {}))
         except SettingsError as error:
             return {"success": False, "message": str(error)}
-        request.form = ImmutableMultiDict(left)  # all of it that Locust is to write into its options
+        request.form = ImmutableMultiDict(left)  # all fields that Locust may write into its options
         started = False
         try:
             answer = web_ui.app.make_response(start())
@@ -56,7 +56,7 @@ def _checked_start(web_ui: Any, asking: RunRequest, start: Any) -> Any:
 
 
 def _checked_edit(asking: RunRequest, edit: Any) -> Any:
-    """Locust's handler that sets attributes of user classes, while no run has them."""
+    """Locust's handler that sets attributes of user classes, while no run uses them."""
 
     def update_user() -> Any:
         if asking.is_active:
@@ -70,8 +70,8 @@ def _dress_template(web_ui: Any, asking: RunRequest) -> None:
     """Show the current value of every setting, and the mask for a credential."""
 
     def dress(arguments: dict[str, Any]) -> None:
-        arguments |= {"host": asking.host, "missing_host_warning": False}  # none is an embedded server
-        arguments["hide_common_options"] = False  # the form may ask for a mode that takes Locust's own users and rate
+        arguments |= {"host": asking.host, "missing_host_warning": False}  # None means an embedded server
+        arguments["hide_common_options"] = False  # the form may select a mode that uses Locust's own users and rate
         options, masked = vars(web_ui.environment.parsed_options), asking.masked
         for name, option in arguments.get("extra_options", {}).items():
             if name in Settings.model_fields:
@@ -84,9 +84,9 @@ def _dress_template(web_ui: Any, asking: RunRequest) -> None:
 
 
 def _dress_field(name: str, option: dict[str, Any]) -> None:
-    """Name the group of a field: Locust's form has no headings, and shows a field's name and help only.
+    """Name the group of a field: Locust's form has no headings, only names and help texts.
 
-    A whole number gets a field of that type; not one with a fraction, which a browser would hold to whole steps.
+    Whole numbers get a number field; fractions do not, as a browser would restrict them to whole steps.
     """
     text = (option["help_text"] or "").replace("%%", "%")
     option["help_text"] = f"{find_section(name)}: {text}{'' if is_set_on_page(name) else AT_THE_START}"

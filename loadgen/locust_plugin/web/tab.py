@@ -1,8 +1,8 @@
 """The tab "Variants" of Locust's page, through Locust's own extension points.
 
 Locust draws the table of levels itself (`extended_tabs`, `extended_tables`, fed by `extended_stats`). Such a table
-knows texts only, and Locust requests it only during a run. So our script adds, below that table and
-only in that tab, what a person needs besides: what goes on, the links to report and record, every phase as it ends.
+contains only text, and Locust requests it only during a run. So our script adds, below that table and only in that
+tab: the current activity, links to report and record, and every phase as it ends.
 """
 
 import json
@@ -29,8 +29,8 @@ FindRecord = Callable[[], Path | None]
 def add_tab(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) -> None:
     """Add the tab and its routes, before the page is served.
 
-    `base` is Locust's --web-base-path. `find_record` names the file of the current or the last run; the report lies
-    beside it. Behind Locust's login, where it has one.
+    `base` is Locust's --web-base-path. `find_record` returns the file of the current or last run; the report is next to
+    it. Protected by Locust's login, if enabled.
     """
     columns = [{"key": key, "title": title} for key, title in COLUMNS.items()]
     web_ui.template_args |= {
@@ -48,9 +48,9 @@ def add_tab(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) 
 
 
 def _state(told: str, tab_data: TabData) -> str:
-    """Locust's state as the page is to see it: told that it is ready while data load, it would go back to its form.
+    """Locust's state for the page: while data load it must not be `ready`, or the page would return to its form.
 
-    Nor may it offer a start while the run before is still written.
+    Nor may the page offer a start while the last run is still being written.
     """
     if tab_data.is_ending and told == STATE_STOPPED:
         return str(STATE_STOPPING)
@@ -58,7 +58,7 @@ def _state(told: str, tab_data: TabData) -> str:
 
 
 def _show_preparing(web_ui: Any, tab_data: TabData) -> None:
-    """See to it that a page that is opened while data load does not offer to start."""
+    """Prevent a page opened while data load from offering a start."""
 
     def show(arguments: dict[str, Any]) -> None:
         arguments["state"] = _state(arguments["state"], tab_data)
@@ -75,10 +75,10 @@ def _routes(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) 
         return jsonify(tab_data.as_json() | {"files": files})
 
     def record() -> Any:
-        return _send(find_record(), "There is no run record: no phase is over yet, or --record is empty.")
+        return _send(find_record(), "No run record: no phase has ended yet, or --record is empty.")
 
     def report() -> Any:
-        return _send(_report(find_record()), "There is no report yet: it is written at the end of a run.")
+        return _send(_report(find_record()), "No report yet: it is written at the end of a run.")
 
     for view in (data, record, report):
         routes.add_url_rule(f"/{KEY}/{view.__name__}", view.__name__, web_ui.auth_required_if_enabled(view))
@@ -99,7 +99,7 @@ def _send(path: Path | None, otherwise: str) -> Any:
 def _extend(response: Response, tab_data: TabData, state: str) -> Response:
     """Add our rows to Locust's statistics, and our script to its page.
 
-    An answer may come twice, as Locust keeps it for two seconds: `state` is that of now.
+    Locust caches an answer for two seconds; `state` is always current.
     """
     if request.endpoint == "locust.request_stats" and response.is_json:
         rows = table_rows(tab_data.levels)

@@ -1,4 +1,4 @@
-"""What the tab of the web page shows: every phase with its figures, and how the variants compare where they can be."""
+"""The contents of the web page's tab: every phase with its figures, and the comparison of the variants."""
 
 import math
 from collections import Counter
@@ -20,12 +20,12 @@ from loadgen.results.series import Series, percentile
 from loadgen.results.verdict.phrases import NONE, show_estimate, show_rate
 
 MEASURE_SECONDS = 1.0
-"""Seconds between two measurements of the current phase, however many pages are open."""
+"""Seconds between two updates of the current phase, however many pages are open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One operation of one variant in one phase. Times are seconds, throughput is answered operations a second."""
+    """One operation of one variant in one phase. Times are seconds, throughput is answered operations per second."""
 
     phase: int
     label: str
@@ -47,33 +47,33 @@ class LevelRow:
     """One operation of one variant at one level, in all rounds; nan if unknown."""
 
     name: str
-    """Unique, and in the order of the rows: by it Locust sorts them."""
+    """Unique sort key: Locust sorts the rows by it."""
     users: str
     operation: str
     variant: str
     is_baseline: bool
-    """True where others are compared with it."""
+    """True if others are compared with it."""
     throughput: float
-    """Answered operations a second; where it was compared, the figure that the ratio divides."""
+    """Answered operations per second; if compared, the figure that the ratio divides."""
     p50: float
     """Seconds."""
     p99: float
-    """Seconds; where it was compared, the figure that the ratio divides."""
+    """Seconds; if compared, the figure that the ratio divides."""
     empty: int
     recall: float
     ratio_throughput: Ratio | None
-    """To the baseline, as the others; none in the row of the baseline."""
+    """To the baseline, as are the others; none in the row of the baseline."""
     ratio_p50: Ratio | None
     ratio_p99: Ratio | None
     verdict: str
-    """Name of the winner, `no difference` or `invalid`; empty where nothing was compared."""
+    """Name of the winner, `no difference` or `invalid`; empty without a comparison."""
     is_won: bool
     """The verdict is a name."""
     reasons: tuple[str, ...]
 
 
 class TabData:
-    """Figures of the current or the last run as plain values; used on the hub alone."""
+    """Figures of the current or last run as plain values; used only on the hub."""
 
     def __init__(self, ledger: Counted, progress: Progress, clock: Callable[[], float] = perf_counter) -> None:
         self._ledger = ledger
@@ -82,10 +82,10 @@ class TabData:
         self._over: dict[int, tuple[int, list[Row]]] = {}
         self._measured: tuple[float, list[Row]] = (-math.inf, [])
         self.levels: list[LevelRow] = []
-        """As `level_rows` makes them."""
+        """The rows of `level_rows`."""
         self._words: list[str] = []
         self.is_ending = False
-        """A run has stopped, and is still compared and written: another would mix with it."""
+        """A run has stopped and is still being compared and written: a new one would mix with it."""
 
     def reset(self) -> None:
         """Another run begins."""
@@ -93,7 +93,7 @@ class TabData:
         self.levels, self._words = [], []
 
     def take(self, levels: Sequence[LevelResult], words: Sequence[str]) -> None:
-        """Show these levels and words from now on. Takes some milliseconds; may be called on any thread."""
+        """Show these levels and this verdict from now on. Takes some milliseconds; from any thread."""
         self.levels, self._words = level_rows(levels), list(words)
 
     @property
@@ -102,7 +102,7 @@ class TabData:
         return self._progress.look() is not None
 
     def as_json(self) -> dict[str, Any]:
-        """All of it; what is not known is null."""
+        """All values; unknown ones are null."""
         now = self._progress.look()
         doing = None
         if now is not None:
@@ -125,7 +125,7 @@ class TabData:
         return rows
 
     def _of(self, window: Window) -> list[Row]:
-        """A phase that is over is measured once more only where operations have come in late."""
+        """A finished phase is recomputed only if operations arrived late."""
         seconds = self._progress.counted_seconds(window)
         if seconds is not None:
             return _measure(window, seconds, live=True)
@@ -158,7 +158,7 @@ def _measure(window: Window, seconds: float, live: bool) -> list[Row]:
 
 
 def is_comparable(phase: Phase, plan: Sequence[Phase]) -> bool:
-    """True where a round is complete with this phase: all variants have run equally often, and often enough."""
+    """True if this phase completes a round: all variants have run equally often, and often enough."""
     if phase.operations or phase.number >= len(plan):
         return False
     of_level = [one for one in plan if not one.operations and (one.model, one.level) == (phase.model, phase.level)]
@@ -169,7 +169,7 @@ def is_comparable(phase: Phase, plan: Sequence[Phase]) -> bool:
 
 
 def level_rows(levels: Sequence[LevelResult]) -> list[LevelRow]:
-    """Level by level a row for each variant that did anything there, in the order of a round."""
+    """Level by level, a row per variant with operations there, in the order of a round."""
     known = [(level, series) for level in levels for name in level.variants if (series := level.series(name))]
     return [_level_row(f"{number:05}", level, series) for number, (level, series) in enumerate(known)]
 
@@ -202,7 +202,7 @@ def _figure(value: float | None) -> float:
 
 
 def _shown_p99(comparisons: Iterable[Comparison], variant: str, otherwise: float) -> float:
-    """The seconds that the ratio of p99 is of."""
+    """The seconds that the ratio of p99 divides."""
     for one in comparisons:
         if one.p99 is not None and variant in one.pair:
             return one.p99.baseline_value if variant == one.pair.baseline else one.p99.variant_value
@@ -210,7 +210,7 @@ def _shown_p99(comparisons: Iterable[Comparison], variant: str, otherwise: float
 
 
 def table_rows(rows: Sequence[LevelRow]) -> list[dict[str, Any]]:
-    """`level_rows` as Locust's own table takes them: texts and rounded milliseconds, sorted by `name`."""
+    """`level_rows` for Locust's own table: texts and rounded milliseconds, sorted by `name`."""
     return [_table_row(row) for row in rows]
 
 
@@ -234,7 +234,7 @@ def _table_row(row: LevelRow) -> dict[str, Any]:
 
 
 def _known(value: Any) -> Any:
-    """The same with None for nan and infinity, which JSON does not know."""
+    """The same with None for nan and infinity, which JSON cannot represent."""
     if isinstance(value, dict):
         return {key: _known(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

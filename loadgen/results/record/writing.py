@@ -151,7 +151,7 @@ def read_record(path: str | Path) -> RunRecord:
     path = Path(path)
     values = _read_json(path)
     if not isinstance(values, dict) or "schema_version" not in values:
-        raise RecordError(path, "is no run record: it has no key 'schema_version'. Give a file that a run wrote.")
+        raise RecordError(path, "is not a run record: it has no key 'schema_version'. Give a file that a run wrote.")
     values = upgrade(values)
     found = values["schema_version"]
     if type(found) is not int or found != SCHEMA_VERSION:
@@ -159,7 +159,7 @@ def read_record(path: str | Path) -> RunRecord:
     try:
         record = RunRecord.model_validate(values)
     except ValidationError as error:
-        raise RecordError(path, f"is no complete run record: {_mistakes(error)}. Measure again.") from None
+        raise RecordError(path, f"is not a complete run record: {_mistakes(error)}. Measure again.") from None
     names = {part.operation for phase in record.phases for part in phase.operations}
     parts = sum(len(phase.operations) for phase in record.phases)
     if len(names) > NAMES_AT_MOST or parts > PARTS_AT_MOST:
@@ -181,7 +181,7 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(text.decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise RecordError(path, f"is no JSON ({error}). Give a file that a run wrote.") from None
+        raise RecordError(path, f"is not JSON ({error}). Give a file that a run wrote.") from None
 
 
 def _find_excess(text: bytes) -> str:
@@ -194,7 +194,7 @@ def _find_excess(text: bytes) -> str:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number in JSON")
+    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _other_version(found: object, values: dict[str, Any]) -> str:
