@@ -1,1 +1,1 @@
-"""What is generated into the chart."""
+"""Generates parts of the chart."""

@@ -1,4 +1,4 @@
-"""The part of the chart's values.schema.json that is about `loadgen:`, made from what the program accepts.
+"""The `loadgen:` part of the chart's values.schema.json, generated from what the program accepts.
 
 `python -m charts.schema` regenerates it (`make chart-schema`); the rest of that file is written by hand.
 """
@@ -23,20 +23,20 @@ CHARTS = (
 )  # fmt: skip
 """Settings with separate keys in the chart, or without meaning in a pod."""
 AMOUNTS = ("max_failures",)
-"""Settings that are text for the sake of a unit (1%), and a plain number without: YAML gives that as a number."""
+"""Text settings with an optional unit (1%): without it, YAML gives a number."""
 LOCUSTS = (
     "users", "spawn-rate", "run-time", "stop-timeout", "tags", "exclude-tags", "equal-weights", "reset-stats",
     "only-summary", "loglevel", "autostart", "web-base-path", "exit-code-on-error",
 )  # fmt: skip
-"""Flags of Locust's own that mean something in a pod and are not the chart's to set."""
+"""Locust's own flags that make sense in a pod and are not set by the chart."""
 
 
 OURS = ("title", "default", "description", "unit", "hint", "page", "address")
-"""Keys of the model's schema that are no concern of the chart's."""
+"""Keys of the model's schema that the chart does not need."""
 
 
 def settings_schema() -> dict[str, Any]:
-    """JSON Schema of `loadgen:`, keys as in a config file. Raises KeyError where Locust has lost a flag."""
+    """JSON Schema of `loadgen:`, keys as in a config file. Raises KeyError if a flag of Locust is gone."""
     own = Settings.model_json_schema()["properties"]
     properties = {
         name.replace("_", "-"): _required(name, _setting(own[name] | _unquoted(name), field.description or ""))
@@ -51,12 +51,12 @@ def settings_schema() -> dict[str, Any]:
 
 
 def _one_of(words: Iterable[str]) -> str:
-    """A pattern for one of some words, in letters of any size; Helm's patterns know no flag for that."""
+    """A case-insensitive pattern for one of some words; Helm's patterns have no flag for that."""
     return "|".join("".join(f"[{c.upper()}{c}]" if c.isalpha() else re.escape(c) for c in word) for word in words)
 
 
 def requirement_pattern() -> str:
-    """How a requirement begins: an operation, perhaps a variant, a level and a part, a figure, and a limit."""
+    """The form of a requirement: an operation, optionally a variant, a level and a part, a figure, and a limit."""
     figures = (*FIGURES, "p99_9")
     start = rf"\s*{NAME.pattern}\s+([^<>]*\s)?({_one_of(figures)})"
     return rf"{start}\s*(<=|>=|<|>)\s*[0-9.]"
@@ -77,7 +77,7 @@ def _unquoted(name: str) -> dict[str, Any]:
 
 
 def _setting(found: dict[str, Any], text: str) -> dict[str, Any]:
-    """What the model takes, and the text that a person would type where it takes lists or maps."""
+    """The values of the model, and for lists and maps also the text that a person would type."""
     described = {"description": text}
     kept = {key: value for key, value in found.items() if key not in OURS}
     if kept.get("type") == "array":

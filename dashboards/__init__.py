@@ -1,1 +1,1 @@
-"""The Grafana dashboards as code: `python -m dashboards` writes the JSON in the chart, which nobody edits."""
+"""The Grafana dashboards as code: `python -m dashboards` writes the JSON in the chart; do not edit that by hand."""

@@ -1,4 +1,4 @@
-"""Variants side by side: the answer that the tool is for, while the run goes on."""
+"""Variants side by side, during the run."""
 
 from typing import Any
 
@@ -22,12 +22,12 @@ from dashboards.parts import (
 )
 
 TEXT = (
-    "Variants of a run side by side, such as blocking calls on threads beside coroutines on an event loop, on the same "
-    "data and at the same concurrency. Phases take turns, forward and back (A B C C B A); the marks show them. The "
-    "verdict with its certainty is in the run record; this page shows how it comes about. Look at the load generator's "
-    "page first: where that is saturated, this one is about it."
+    "Variants of a run side by side, such as blocking calls on threads and coroutines on an event loop, with the same "
+    "data and concurrency. Phases alternate, forward and back (A B C C B A); the annotations show them. The verdict "
+    "with its certainty is in the run record; this page shows the course of the run. Check the load generator's page "
+    "first: if it is saturated, these figures reflect the load generator, not Milvus."
 )
-WINDOW = "Warm-up is included, so that figures differ a little from the run record's."
+WINDOW = "The warm-up is included, so figures differ slightly from the run record's."
 
 
 def make() -> Any:
@@ -38,12 +38,12 @@ def make() -> Any:
 
 
 def _ratios() -> list[Any]:
-    over = "Over the whole time range shown, of all chosen runs: narrow it to one run, or to one concurrency. "
+    over = "Over the whole time range, for all selected runs: narrow it to one run or one concurrency. "
     ran = (
-        f"{over}Answered operations per second of the time in which each variant ran, the warm-up, start and end of "
-        "its phases included, which the run record leaves out."
+        f"{over}Answered operations per second of each variant's run time, including the warm-up, start and end of "
+        "its phases, which the run record excludes."
     )
-    higher = f"{ran} 2 is twice as many as $baseline; empty where that has no data in the range."
+    higher = f"{ran} 2 means twice as many as $baseline; empty if that has no data in the range."
     sooner = f"{over}Below 1 a variant is faster than $baseline. Off by less than 10 % by the histogram's buckets."
     legend = "{{variant}}"
     panels = (
@@ -77,22 +77,22 @@ def _figures() -> list[Any]:
         lines(
             About(
                 "Failures by outcome",
-                "Operations per second without a usable answer. throttled: Milvus refused for its limits; timeout: no "
-                "answer within the deadline. A variant that fails fast looks quick: look here before the quantiles.",
+                "Operations per second without a usable answer. throttled: refused by Milvus's rate limits; timeout: "
+                "no answer within the deadline. Failures can be fast: check this before the quantiles.",
                 PER_SECOND,
             ),
             [Query(queries.throughput("variant, outcome", queries.FAILED), "{{variant}} {{outcome}}")],
         ),
         *quantiles,
         lines(
-            About("Failed part", "Failures to all operations.", PERCENT),
+            About("Failure rate", "Share of failures in all operations.", PERCENT),
             [Query(queries.error_ratio(), "{{variant}}")],
             THIRD,
         ),
         lines(
             About(
                 "Service time p95",
-                "From the real start to the answer. Below the response time where arrivals had to wait for a place: "
+                "From the real start to the answer. Below the response time if arrivals waited for a concurrency slot: "
                 "only in the open model.",
                 SECONDS,
             ),
@@ -115,8 +115,8 @@ def _heat_maps() -> list[Any]:
 
 def _stages() -> list[Any]:
     text = (
-        "Mean time of each stage that calls timed with `self.measure` have reported; empty for other operations. The "
-        "report of the run has their quantiles."
+        "Mean time of each stage reported by `self.measure`; empty for other operations. The report of the run "
+        "has the quantiles."
     )
     legend = "{{variant}} {{operation}}: {{stage}}"
     return [
@@ -127,10 +127,10 @@ def _stages() -> list[Any]:
 
 def _levels() -> list[Any]:
     text = (
-        "Each line is one variant at one concurrency (or rate, as 100/s) while its phases run. Where throughput no "
-        "longer rises with the concurrency but the response time does, the limit is reached. Nothing is drawn until a "
-        "phase is as old as the window, four scrapes: before that the figures would be those of the phase before, too. "
-        "A phase that is shorter shows nothing: scrape more often, or make phases longer."
+        "Each line is one variant at one concurrency (or rate, as 100/s) during its phases. The limit is reached "
+        "when the response time still rises with the concurrency, but the throughput does not. Values start once a "
+        "phase is as old as the window, four scrapes: earlier ones would include the previous phase. Shorter phases "
+        "show nothing: scrape more often, or use longer phases."
     )
     legend = "{{variant}}, {{concurrency}}"
     return [

@@ -1,4 +1,4 @@
-"""Load generator: whether what is measured is about Milvus or about the tool."""
+"""Load generator: shows whether the figures reflect Milvus or the tool."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ from dashboards.parts import (
 )
 
 TEXT = (
-    "What the load generator's own processes do. A process that is saturated measures itself: its figures are no news "
-    "about Milvus. Add workers, or give each a core of its own, until this page is quiet."
+    "The load generator's own processes. The results of a saturated process reflect the load generator, not Milvus. "
+    "Add workers, or give each a dedicated core, until none is saturated."
 )
 
 
@@ -36,12 +36,12 @@ def _load() -> list[Any]:
     return [
         row("The load"),
         lines(
-            About("Users", "Users in each worker; equal shares where Locust has spread them.", COUNT),
+            About("Users", "Users in each worker; Locust spreads them evenly.", COUNT),
             [Query(queries.by_process("loadgen_users"), POD)],
             THIRD,
         ),
         lines(
-            About("In flight", "Operations sent and not yet answered, ten looks a second.", COUNT),
+            About("In flight", "Operations sent and not yet answered, sampled ten times a second.", COUNT),
             [Query(queries.by_process("loadgen_in_flight"), POD)],
             THIRD,
         ),
@@ -57,8 +57,8 @@ def _load() -> list[Any]:
         lines(
             About(
                 "Offered and achieved rate",
-                "Open model: arrivals that are due, and operations that ended. A gap that stays means that Milvus, "
-                "or this number of workers, cannot take the rate. Closed model: nothing is offered.",
+                "Open model: arrivals due, and operations finished. A persistent gap means that Milvus, or this number "
+                "of workers, cannot sustain the rate. Closed model: nothing is offered.",
                 PER_SECOND,
             ),
             [
@@ -69,7 +69,7 @@ def _load() -> list[Any]:
         lines(
             About(
                 "Dropped arrivals",
-                "Found no place in time and were never sent. Above 0 the load was lower.",
+                "Got no concurrency slot in time and were never sent. Above 0, the load was lower than requested.",
                 PER_SECOND,
             ),
             [Query(queries.dropped(), "{{variant}}")],
@@ -78,13 +78,13 @@ def _load() -> list[Any]:
 
 
 def _health() -> list[Any]:
-    late = "at p99 of ten looks a second. From 0.1 s on, the process is too late to be trusted."
+    late = "at p99 of ten samples a second. From 0.1 s on, the figures of the process are unreliable."
     return [
         row("Is it the tool?"),
         lines(
             About(
                 "Saturated",
-                "1 where CPU or lag of the last 10 s were above what can be trusted: figures about the tool.",
+                "1 if CPU or lag of the last 10 s exceeded their limits: the figures reflect the tool, not Milvus.",
                 COUNT,
             ),
             [Query(queries.by_process("loadgen_saturated"), POD)],
@@ -92,19 +92,19 @@ def _health() -> list[Any]:
             at_most=1,
         ),
         lines(
-            About("Lag of the event loop", f"How late the loop of the async users was, {late}", SECONDS),
+            About("Lag of the event loop", f"Lag of the async users' event loop, {late}", SECONDS),
             [Query(queries.lag("loadgen_loop_lag_seconds"), POD)],
             THIRD,
         ),
         lines(
-            About("Lag of the hub", f"How late Locust's own loop was, {late}", SECONDS),
+            About("Lag of the hub", f"Lag of Locust's own loop, {late}", SECONDS),
             [Query(queries.lag("loadgen_hub_lag_seconds"), POD)],
             THIRD,
         ),
         lines(
             About(
                 "CPU",
-                "Cores used by each process. Python uses hardly more than one: from 0.9 on the process sets the pace.",
+                "Cores used by each process. Python rarely uses more than one: from 0.9 on, the process is the limit.",
                 CORES,
             ),
             [Query(queries.rate_by_process("process_cpu_seconds_total"), POD)],

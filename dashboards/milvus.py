@@ -1,4 +1,4 @@
-"""Milvus under load: what the client waits for, beside what Milvus says of itself."""
+"""Milvus under load: the client's response times next to Milvus's own metrics."""
 
 from typing import Any
 
@@ -20,9 +20,9 @@ from dashboards.parts import (
 )
 
 TEXT = (
-    "The client's response time beside Milvus's own series. What the client waits and the proxy does not know of is "
-    "the network, gRPC and the client itself. Milvus's histograms have buckets of powers of two: their quantiles are "
-    "coarse (up to a factor of two), their means exact."
+    "The client's response time next to Milvus's own metrics. The difference between client and proxy is network, gRPC "
+    "and the client itself. Milvus's histogram buckets are powers of two: quantiles are coarse (up to a factor of "
+    "two), means are exact."
 )
 
 
@@ -35,12 +35,12 @@ def make() -> Any:
 
 def _latency() -> list[Any]:
     return [
-        row("Who takes the time"),
+        row("Where the time goes"),
         lines(
             About(
                 "Mean times: client, proxy, query node",
-                "Means, so that they may be subtracted: client less proxy is network, gRPC and client; proxy less "
-                "query node is queueing and gathering. Choose one operation above.",
+                "Means, because they can be subtracted: client minus proxy is network, gRPC and client; proxy minus "
+                "query node is queueing and merging. Select one operation above.",
                 SECONDS,
             ),
             [
@@ -54,7 +54,7 @@ def _latency() -> list[Any]:
             ],
         ),
         lines(
-            About("Client: response time p95", "What a user waits, by variant.", SECONDS),
+            About("Client: response time p95", "Waiting time of a user, by variant.", SECONDS),
             [Query(queries.quantile("0.95", by="variant, operation"), "{{variant}} {{operation}}")],
         ),
         lines(
@@ -72,7 +72,7 @@ def _latency() -> list[Any]:
         lines(
             About(
                 "Query node: waiting p95",
-                "Time in the query node's queue. Where it rises and the core's does not, the query nodes are full.",
+                "Time in the query node's queue. If it rises but the core's does not, the query nodes are the limit.",
                 SECONDS,
             ),
             [
@@ -96,8 +96,8 @@ def _requests() -> list[Any]:
         lines(
             About(
                 "Requests by status",
-                "What the proxies ended, per second. fail and abandon belong beside the client's outcomes. One delete "
-                "of LlamaIndex is a query and a delete here.",
+                "Requests finished by the proxies, per second. Compare fail and abandon with the client's outcomes. "
+                "One delete of LlamaIndex is a query and a delete here.",
                 PER_SECOND,
             ),
             [Query(queries.milvus_requests(), "{{function_name}} {{status}}")],
@@ -105,7 +105,7 @@ def _requests() -> list[Any]:
         lines(
             About(
                 "Read tasks",
-                "Searches that run in each query node, and those that wait. Waiting ones that grow: more query nodes.",
+                "Searches running and waiting in each query node. If waiting ones grow, add query nodes.",
                 COUNT,
             ),
             [

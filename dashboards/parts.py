@@ -1,4 +1,4 @@
-"""What the dashboards are put together from: panels, variables, annotations. Nothing here knows a metric."""
+"""Building blocks of the dashboards: panels, variables, annotations. Independent of the metrics."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -14,21 +14,21 @@ SECONDS, PER_SECOND, PERCENT, RATIO, COUNT, BYTES, CORES = "s", "ops", "percentu
 """Grafana's names of units. A ratio and a number of cores have none."""
 EVERYTHING = model.VariableOption(selected=True, text="All", value="$__all")
 POD = "{{pod}} {{instance}}"
-"""What the lines are called where each is one process."""
+"""Legend of lines that are one process each."""
 QUARTER, THIRD, HALF, FULL = 6, 8, 12, 24
 """Widths of panels, in Grafana's columns."""
 HEIGHT = 8
 
 
 class Query(NamedTuple):
-    """One expression and what its lines are called."""
+    """One expression and the legend of its lines."""
 
     expr: str
     legend: str
 
 
 class About(NamedTuple):
-    """What a person reads of a panel: its title, how to read it, its unit."""
+    """The texts of a panel: title, description, unit."""
 
     title: str
     text: str
@@ -47,14 +47,14 @@ def lines(about: About, queries: Sequence[Query], width: int = HALF, at_most: fl
 
 
 def numbers(about: About, query: Query, width: int = QUARTER) -> Any:
-    """A panel of one number for the whole range from each line of the query, with its name."""
+    """A panel with one named number per line of the query, for the whole range."""
     panel = stat.Panel().graph_mode(model_common.BigValueGraphMode.NONE).decimals(2)
     panel.color_mode(model_common.BigValueColorMode.NONE).text_mode(model_common.BigValueTextMode.VALUE_AND_NAME)
     return _dressed(panel, about, width, [_target(0, query).instant()])
 
 
 def heat_maps(about: About, query: Query, each: str, width: int = HALF) -> Any:
-    """A panel of a histogram over time for each value of a variable, beside each other."""
+    """A heatmap for each value of a variable, side by side."""
     panel = heatmap.Panel().calculate(False).show_legend().cell_gap(0)
     panel.y_axis(heatmap.YAxisConfig().unit(about.unit))
     panel.repeat(each).repeat_direction("h").max_per_row(FULL // width)
@@ -79,23 +79,23 @@ def row(title: str) -> Any:
 
 
 def source() -> Any:
-    """The variable that chooses the Prometheus."""
+    """The variable that selects the Prometheus."""
     return build.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
 
 
 def choice(name: str, label: str, text: str, values: str) -> Any:
-    """A variable with the values that a query finds; all of them where none is chosen."""
+    """A variable with the values of a query; default: all."""
     variable = _variable(name, label, text, values).sort(model.VariableSort.ALPHABETICAL_DESC)
     return variable.include_all(True).all_value(".*").multi(False).current(EVERYTHING)
 
 
 def choices(name: str, label: str, text: str, values: str) -> Any:
-    """The same, of which several may be chosen."""
+    """The same with multiple selection."""
     return choice(name, label, text, values).sort(model.VariableSort.ALPHABETICAL_ASC).multi(True)
 
 
 def first_of(name: str, label: str, text: str, series: str, taken: str) -> Any:
-    """A variable of the values of the label `taken`, its only one, in the order of the query; first the first."""
+    """A variable with the values of the label `taken`, in the order of the query; default: the first."""
     variable = _variable(name, label, text, series).sort(model.VariableSort.DISABLED)
     return variable.regex(f'/\\{{{taken}="(.*)"\\}}/').include_all(False).multi(False)
 
@@ -106,7 +106,7 @@ def _variable(name: str, label: str, text: str, values: str) -> Any:
 
 
 class Marks:
-    """Annotations: a region for as long as the query's series are there."""
+    """Annotations: a region for as long as the query's series exist."""
 
     def __init__(self, name: str, expr: str, title: str) -> None:
         self._query = _MarksModel(name=name, datasource=SOURCE, icon_color="blue")
@@ -119,7 +119,7 @@ class Marks:
         }
 
     def build(self) -> model.AnnotationQuery:
-        """What the dashboard takes."""
+        """The annotation in the form of the dashboard."""
         return self._query
 
 
@@ -142,7 +142,7 @@ def new_dashboard(name: str, title: str, text: str) -> Any:
 
 
 def fill(dashboard: Any, marks: Any, variables: Iterable[Any], panels: Iterable[Any]) -> Any:
-    """The dashboard with its marks, its variables and its panels, in their order; panels are numbered from 1."""
+    """The dashboard with its annotations, variables and panels, in order; panels are numbered from 1."""
     dashboard.annotation(marks)
     for variable in variables:
         dashboard.with_variable(variable)

@@ -1,15 +1,15 @@
 """Every PromQL expression of the dashboards, apart from the panels that show it.
 
 `$__rate_interval` and `$__range` are Grafana's, the other `$` words are the dashboards' variables. Sums are over
-processes; a master exports no operations, so nothing is counted twice. What belongs to a run or a phase is found by
-joining `loadgen_run_info` or `loadgen_phase_info` of the same process, whose labels no counter has to carry.
+processes; a master exports no operations, so nothing is counted twice. Series of a run or a phase are selected by
+joining `loadgen_run_info` or `loadgen_phase_info` of the same process, so that counters need not carry these labels.
 
-Names of variants may have quotes and dots (`async search-params="ef=64"`). Grafana's own escaping of Prometheus's
-queries leaves quotes alone, so these variables name their format: a raw string around `:regex`, and `:doublequote`.
+Names of variants may contain quotes and dots (`async search-params="ef=64"`). Grafana's default escaping for Prometheus
+ignores quotes, so these variables set a format: `:regex` in a raw string, and `:doublequote`.
 """
 
 PROCESS = "namespace, job, instance"
-"""Labels that name one process."""
+"""Labels that identify a process."""
 HERE = 'namespace=~"$namespace"'
 VARIANTS = f"{HERE}, variant=~`${{variant:regex}}`"
 BASELINE = f"{HERE}, variant=${{baseline:doublequote}}"
@@ -17,11 +17,11 @@ OTHERS = f"{VARIANTS}, variant!=${{baseline:doublequote}}"
 OPERATION = 'operation=~"$operation"'
 OPERATIONS = f"{VARIANTS}, {OPERATION}"
 RUN = f'on ({PROCESS}) group_left () loadgen_run_info{{{HERE}, run_id=~"$run"}}'
-"""The processes of the chosen runs, to be multiplied with."""
+"""The processes of the selected runs, as a factor."""
 _PHASE = f'loadgen_phase_info{{{HERE}, run_id=~"$run"}}'
 PHASE = f"on ({PROCESS}, variant) group_left (concurrency) ({_PHASE} and {_PHASE} offset $__rate_interval)"
-"""The phase that a process is in, where it is of the same variant and has been for a whole window: a rate that reaches
-back over the beginning of a phase is partly that of the one before."""
+"""The phase of a process, if it has had the same variant for a whole window: a rate that reaches back beyond the start
+of a phase includes the previous one."""
 ANSWERED = 'outcome=~"ok|empty"'
 FAILED = 'outcome!~"ok|empty"'
 FINISHED = 'outcome=~".+"'
@@ -29,9 +29,9 @@ RATE = "[$__rate_interval]"
 
 MILVUS = 'namespace=~"$milvus_namespace", job=~"$milvus"'
 MILVUS_ALONE = f"on ({PROCESS}) group_left () group by ({PROCESS}) (milvus_num_node{{{MILVUS}}})"
-"""Milvus's processes, to be multiplied with what every process exports: `All` matches the others too."""
+"""Milvus's processes, as a factor for metrics that every process exports: `All` matches others too."""
 FUNCTIONS = "Search|HybridSearch|Query|Insert|Upsert|Delete"
-"""What MilvusVectorStore's operations call in Milvus."""
+"""The Milvus functions called by MilvusVectorStore's operations."""
 
 
 def throughput(by: str = "variant", outcomes: str = ANSWERED) -> str:
@@ -40,18 +40,18 @@ def throughput(by: str = "variant", outcomes: str = ANSWERED) -> str:
 
 
 def error_ratio() -> str:
-    """Failed part of all operations, by variant."""
+    """Share of failed operations, by variant."""
     return f"{throughput(outcomes=FAILED)} / ({throughput(outcomes=FINISHED)} > 0)"
 
 
 def quantile(q: str, metric: str = "loadgen_response_seconds", by: str = "variant") -> str:
-    """Seconds that so large a part of the operations took at most."""
+    """A quantile of the operations' times, in seconds."""
     rates = f"rate({metric}_bucket{{{OPERATIONS}}}{RATE}) * {RUN}"
     return f"histogram_quantile({q}, sum by ({by}, le) ({rates}))"
 
 
 def mean_response() -> str:
-    """Seconds an operation took in the mean."""
+    """Mean seconds per operation."""
     seconds, number = (
         f"sum by (variant) (rate(loadgen_response_seconds_{part}{{{OPERATIONS}}}{RATE}) * {RUN})"
         for part in ("sum", "count")
@@ -65,7 +65,7 @@ def heat() -> str:
 
 
 def mean_stage() -> str:
-    """Mean seconds of each stage that measured calls have reported."""
+    """Mean seconds of each reported stage."""
     by = "variant, operation, stage"
     seconds, number = (
         f"sum by ({by}) (rate(loadgen_stage_seconds_{part}{{{OPERATIONS}}}{RATE}) * {RUN})" for part in ("sum", "count")
@@ -85,15 +85,15 @@ def quantile_by_concurrency(q: str) -> str:
 
 
 def over_range(expr: str) -> str:
-    """A sum of rates at one moment, added up over the range shown: in units of `$__interval`, which a ratio is rid of.
+    """The sum of rates over the range shown, in units of `$__interval`, which cancel in a ratio.
 
-    At each moment for itself, because one process may have several runs in the range, and only some of them be chosen.
+    Summed step by step, because one process may have several runs in the range, of which only some are selected.
     """
     return f"sum_over_time(({expr})[$__range:$__interval])"
 
 
 def mean_throughput(variants: str = VARIANTS, by: str = "variant") -> str:
-    """Operations per second of the time in which each variant ran, over the whole range shown.
+    """Operations per second of each variant's run time, over the whole range shown.
 
     Both are sums over processes: the time is exported by one process of each run.
     """
@@ -115,16 +115,16 @@ def throughput_ratio() -> str:
 def quantile_ratio(q: str) -> str:
     """Response time of every other variant to that of the baseline, over the whole range shown.
 
-    `>= 0` leaves out what is not a number: a variant without operations.
+    `>= 0` drops NaN: a variant without operations.
     """
     others, baseline = _mean_quantile(q, OTHERS, "variant, le"), _mean_quantile(q, BASELINE, "le")
     return f"({others} >= 0) / on () group_left () ({baseline} > 0)"
 
 
 def baselines() -> str:
-    """All variants of the chosen runs in the range shown, the baseline that a run names for itself before the others.
+    """All variants of the selected runs in the range shown, the run's baseline first.
 
-    A template variable takes the first one where nothing is chosen.
+    A template variable defaults to the first.
     """
     known = f'loadgen_variant_info{{{HERE}, run_id=~"$run"}}'
     named = known.replace("}", ', baseline="true"}')
@@ -153,7 +153,7 @@ def lag(metric: str) -> str:
 
 
 def offered() -> str:
-    """Arrivals per second that are due; 0 where users wait for their answers."""
+    """Arrivals due per second; 0 in the closed model."""
     return f"sum by (variant) (loadgen_offered_rate{{{VARIANTS}}} * {RUN})"
 
 
@@ -168,13 +168,13 @@ def milvus_quantile(q: str, metric: str, by: str) -> str:
 
 
 def milvus_mean(metric: str, by: str) -> str:
-    """Seconds that a request took in the mean; Milvus counts milliseconds."""
+    """Mean seconds per request; Milvus counts milliseconds."""
     total, number = (f"sum by ({by}) (rate({metric}_{part}{{{MILVUS}}}{RATE}))" for part in ("sum", "count"))
     return f"{total} / ({number} > 0) / 1000"
 
 
 def milvus_requests() -> str:
-    """Requests per second by how they ended; `total`, which Milvus counts beside, is left out."""
+    """Requests per second by status, without Milvus's own `total`."""
     kind = f'function_name=~"{FUNCTIONS}", status!="total"'
     return f"sum by (function_name, status) (rate(milvus_proxy_req_count{{{MILVUS}, {kind}}}{RATE}))"
 

@@ -1,4 +1,4 @@
-"""The dashboards as the JSON that Grafana reads, also from files of its provisioning."""
+"""The dashboards as JSON for Grafana, including file provisioning."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The variables that the dashboards share, and the marks of the phases."""
+"""The variables shared by the dashboards, and the annotations of the phases."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ def of_runs() -> list[Any]:
     """Namespace, run, operation and variants of the load generator."""
     info, of_run = "loadgen_run_info", f'{queries.HERE}, run_id=~"$run"'
     return [
-        parts.choice("namespace", "Namespace", "Where the load generator runs.", f"label_values({info}, namespace)"),
+        parts.choice("namespace", "Namespace", "Namespace of the load generator.", f"label_values({info}, namespace)"),
         parts.choice(
             "run", "Run", "Run id, as in the run record's name.", f"label_values({info}{{{queries.HERE}}}, run_id)"
         ),
@@ -22,15 +22,15 @@ def of_runs() -> list[Any]:
         parts.choices(
             "variant",
             "Variants",
-            "What the chosen runs compare.",
+            "The variants of the selected runs.",
             f"label_values(loadgen_variant_info{{{of_run}}}, variant)",
         ),
     ]
 
 
 def baseline() -> Any:
-    """The variant that all others are compared with: that of the run, until another one is chosen."""
-    text = "What the others are compared with; the run's own where nothing else is chosen."
+    """The variant that all others are compared with; default: the run's baseline."""
+    text = "The variant that the others are compared with; default: the run's baseline."
     return parts.first_of("baseline", "Baseline", text, f"query_result({queries.baselines()})", "variant")
 
 
@@ -39,9 +39,9 @@ def of_milvus() -> list[Any]:
     count = "milvus_proxy_req_count"
     return [
         parts.choice(
-            "milvus_namespace", "Namespace of Milvus", "Where Milvus runs.", f"label_values({count}, namespace)"
+            "milvus_namespace", "Namespace of Milvus", "Namespace of Milvus.", f"label_values({count}, namespace)"
         ),
-        parts.choice("milvus", "Milvus", "Prometheus's job that scrapes it.", "label_values(milvus_num_node, job)"),
+        parts.choice("milvus", "Milvus", "Prometheus job that scrapes it.", "label_values(milvus_num_node, job)"),
     ]
 
 

@@ -10,6 +10,7 @@ from loadgen.control.errors import AgentError
 from loadgen.control.link import Link
 from loadgen.control.messages import Answer, Command, Confirm, Hello, Learn, Prepare, Refuse
 from loadgen.runtime.hub import pause
+from loadgen.text.listing import count_of
 
 LOOK = 0.01
 """Seconds between two checks of a condition."""
@@ -116,7 +117,7 @@ class Agents:
         if call.errors:
             raise AgentError(self._say(call.errors))
         if silent := there - set(call.values):
-            raise AgentError(f"{len(silent)} of {len(there)} workers were not ready within {PREPARE_WITHIN:g} s")
+            raise AgentError(f"{len(silent)} of {count_of(len(there), 'worker')} not ready within {PREPARE_WITHIN:g} s")
         self._prepared = set(there)
 
     def _wait_for(self, expected: int, within: float) -> None:
@@ -127,7 +128,7 @@ class Agents:
             self.dismiss_silent()
             pause(LOOK)
         if there < expected:
-            raise AgentError(f"only {there} of {expected} workers are connected")
+            raise AgentError(f"only {there} of {count_of(expected, 'worker')} connected")
 
     def wait_for_others(self, expected: int, within: float) -> bool:
         """Whether the expected number of agents is ready within these seconds."""

@@ -8,6 +8,7 @@ from loadgen.control.errors import PlanBrokenError
 from loadgen.control.messages import CountUsers, Enter, IsOver, OpenWindow
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause
+from loadgen.text.listing import count_of
 
 USERS_WITHIN = 120.0
 """Seconds for all users of a phase to complete their on_start."""
@@ -35,7 +36,7 @@ class ClosedPhases:
             if started >= phase.users or (self._agents.missed and (started or not self._agents.present())):
                 return
             pause(LOOK)
-        raise PlanBrokenError(f"only {started} of {phase.users} users started within {USERS_WITHIN:g} s")
+        raise PlanBrokenError(f"only {started} of {count_of(phase.users, 'user')} started within {USERS_WITHIN:g} s")
 
     def open(self, phase: Phase, labels: Mapping[str, str], names: Iterable[str]) -> None:
         """Make these agents, and those that have joined in the meantime, count for this phase from now on."""

@@ -162,7 +162,7 @@ class Coordinator:
         gone, window = self._closed.count_gone(phase), self._gathering.window
         if gone and window is not None:
             window.users_gone = gone
-            self.run.fault(f"{gone} of {phase.users} users ended before the end of phase {phase.number + 1}")
+            self.run.fault(f"{gone} of {count_of(phase.users, 'user')} ended before phase {phase.number + 1} did")
 
     def finish(self, phase: Phase) -> None:
         """Wait until the phase's users have ended and all their operations are counted here."""
@@ -198,7 +198,8 @@ class Coordinator:
         self.run.completed += 1
         lost = self._gathering.window
         self.run.fault(
-            f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of {self.run.expected} workers"
+            f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of "
+            f"{count_of(self.run.expected, 'worker')}"
         )
         return None
 
@@ -235,7 +236,9 @@ class Coordinator:
             users = find_users()
             started = self._closed.count_started() if users else 0
             if started < users:
-                self._awaited = f"only {started} of {users} users had started, and counting begins with the last"
+                self._awaited = (
+                    f"only {started} of {count_of(users, 'user')} had started, but counting begins with the last"
+                )
             elif users:
                 self._awaited = ""
                 left = max(0.0, run_time - (perf_counter() - begun)) if run_time else 0.0
@@ -263,7 +266,7 @@ class Coordinator:
         if not counted:
             self._gathering.count_lost(self.run.expected)
         if self.agents.missed and not self.run.plan:
-            self.run.fault(f"{len(self.agents.missed)} of {self.run.expected} workers were lost")
+            self.run.fault(f"lost {len(self.agents.missed)} of {count_of(self.run.expected, 'worker')}")
 
     # Shared
 

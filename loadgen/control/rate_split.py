@@ -102,7 +102,7 @@ class Splitting:
                 return there
             pause(seconds)
         raise PlanBrokenError(
-            f"{count_of(sum(missing.values()), 'concurrency slot')} were not ready within {SLOTS_WITHIN:g} s"
+            f"{count_of(sum(missing.values()), 'concurrency slot')} not ready within {SLOTS_WITHIN:g} s"
         )
 
     def _share(self, name: str, after: float) -> ShareFrom:

@@ -38,9 +38,9 @@ from loadgen.measure.ledger import Counted, Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Sample
 from loadgen.runtime.early_exit import leave
+from loadgen.runtime.health_sampler import HealthSampler
 from loadgen.runtime.hub import ENDING, HubQueue
 from loadgen.runtime.loop import LoopThread
-from loadgen.runtime.pulse import Pulse
 from loadgen.runtime.start_errors import CANNOT_START
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
@@ -105,7 +105,7 @@ class Plugin:
         self._process_state.on_recall = self._metering.exporter.count_recall
         hurry = partial(send_stats, runner)
         agent = self._agent = Agent(environment, self._process_state, self._metering.exporter, self._open, hurry)
-        self._pulse = Pulse(self._process_state.loop, self._beat, agent.look)
+        self._health_sampler = HealthSampler(self._process_state.loop, self._beat, agent.look)
         if isinstance(runner, WorkerRunner):
             self._begin_worker(environment, runner, agent)
         else:
@@ -287,7 +287,7 @@ class Plugin:
             self._coordinator.close()
         with contextlib.suppress(Exception):
             self._resources.close(self._process_state)
-        self._pulse.stop()
+        self._health_sampler.stop()
         self._process_state.loop.stop()
         self._resources.stop_server()
         self._metering.announce_end()

@@ -23,7 +23,7 @@ LATE_AT_LEAST = 3
 SHORT_SECONDS = 0.5
 """In a shorter phase there are too few beats to judge more than whether there was any."""
 
-LATE = "give it a core of its own, or add workers"
+LATE = "give it a dedicated core, or add workers"
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,10 @@ def verdict_lines(found: Difference) -> list[str]:
         lines.append(f"{count_of(len(better), 'improvement')} beyond {share}: {_say_some(better)}.")
     reasons = dict.fromkeys(f"Invalid: {_place(finding)}: {finding.reason}." for finding in invalid)
     lines += first_of(reasons, "like these: `--format json` has them all.")
-    return lines + _missing(found)
+    return lines + _undetected(found)
 
 
-def _missing(found: Difference) -> list[str]:
+def _undetected(found: Difference) -> list[str]:
     """The smallest change that this comparison could detect."""
     ends = [f.ratio.high / f.ratio.estimate for f in found.findings if f.ratio and f.word is not Word.INVALID]
     if not ends:

@@ -126,10 +126,10 @@ def find_refusals(old: RunRecord, new: RunRecord, allowed: Collection[str]) -> I
     if all(operations) and operations[0] != operations[1]:
         ran = f"OLD ran {_list(operations[0])}, NEW {_list(operations[1])}"
         yield f"{ran}: a different mix of operations is a different load. Measure both with the same locustfile"
-    yield from _apart(old, new)
+    yield from _no_common_load(old, new)
 
 
-def _apart(old: RunRecord, new: RunRecord) -> Iterator[str]:
+def _no_common_load(old: RunRecord, new: RunRecord) -> Iterator[str]:
     loads: list[set[tuple[LoadLevel, str]]] = [
         {(series.level, series.variant) for series in find_series(record)} for record in (old, new)
     ]

@@ -244,7 +244,7 @@ def _find_unlike(results: Sequence[PhaseResult], pair: Pair, comparison_plan: Co
         if apart := differ(*recalls):
             found.append(f"recall differs: {pair.baseline} {apart[0]:.3f}, {pair.variant} {apart[1]:.3f}")
         if len({seen for result in results for seen in result.data}) > 1:
-            found.append("data differs: " + ", ".join(f"{side} {_told(sides[side], 'data')}" for side in pair))
+            found.append("data differs: " + ", ".join(f"{side} {_show_values(sides[side], 'data')}" for side in pair))
     processes = {
         result.connections / comparison_plan.connections.get(side, 1)
         for side, of_side in sides.items()
@@ -252,7 +252,9 @@ def _find_unlike(results: Sequence[PhaseResult], pair: Pair, comparison_plan: Co
         if result.connections  # 0: aborted before anybody asked
     }
     if len(processes) > 1:
-        found.append("connections differ: " + ", ".join(f"{side} {_told(sides[side], 'connections')}" for side in pair))
+        found.append(
+            "connections differ: " + ", ".join(f"{side} {_show_values(sides[side], 'connections')}" for side in pair)
+        )
     return found
 
 
@@ -263,7 +265,7 @@ def _recalls(results: Iterable[PhaseResult]) -> Recalls:
     return total
 
 
-def _told(results: Iterable[PhaseResult], name: str) -> str:
+def _show_values(results: Iterable[PhaseResult], name: str) -> str:
     """The values of one side, each once: `2`, or `2 and 1`."""
     values = dict.fromkeys(getattr(result, name) for result in results)
     return " and ".join("/".join(value) if isinstance(value, tuple) else str(value) for value in values)

@@ -13,6 +13,7 @@ from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.existing import find_existing_conflicts
 from loadgen.settings.faults import Fault
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
+from loadgen.text.listing import count_of
 from loadgen.text.plain_text import CONTROLS, one_line
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *find_existing_conflicts(settings),
         *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
-        *(*_times(settings), *_twice(settings), *_arrivals(settings), *_targets(settings)),
+        *(*_times(settings), *_duplicate_levels(settings), *_arrivals(settings), *_targets(settings)),
     ]
     return [*found, *_variants(settings, [fault for fault, _ in found])]
 
@@ -160,7 +161,10 @@ def _sizes(settings: "Settings") -> list[Conflict]:
         and settings.clusters != type(settings).model_fields["clusters"].default
     ):
         fault = Fault(
-            "clusters", str(settings.clusters), f"are more than the {settings.rows} rows", "Lower --clusters."
+            "clusters",
+            str(settings.clusters),
+            f"are more than the {count_of(settings.rows, 'row')}",
+            "Lower --clusters.",
         )
         found.append((fault, ("clusters", "rows")))
     ef = settings.search_params.get("ef")
@@ -189,7 +193,7 @@ def _times(settings: "Settings") -> list[Conflict]:
     return [(fault, ("warmup_seconds", "phase_seconds"))]
 
 
-def _twice(settings: "Settings") -> list[Conflict]:
+def _duplicate_levels(settings: "Settings") -> list[Conflict]:
     """A level given twice would be measured twice and reported as one."""
     found: list[Conflict] = []
     for name in ("concurrency", "rate"):

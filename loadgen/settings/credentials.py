@@ -94,11 +94,11 @@ def unmask(
         address = str(filled.get(setting) or "")
         if credential.value and identify(address) != identify(credential.address):
             filled[name] = ""
-            faults.append(_elsewhere(name, credential, address, is_secret(model.model_fields[name])))
+            faults.append(_other_server(name, credential, address, is_secret(model.model_fields[name])))
     return filled, faults
 
 
-def _elsewhere(name: str, credential: Credential, address: str, typed: bool) -> Fault:
+def _other_server(name: str, credential: Credential, address: str, typed: bool) -> Fault:
     given, asked = (
         STRANGE.sub("?", without_secret(one)) if one else "the embedded server" for one in (credential.address, address)
     )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.settings.faults import Fault
 from loadgen.settings.message_sizes import LITE, find_oversized
+from loadgen.text.listing import count_of
 
 if TYPE_CHECKING:
     from loadgen.settings.model import Settings
@@ -16,7 +17,10 @@ def find_data_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ..
     found: list[tuple[Fault, tuple[str, ...]]] = []
     if settings.top_k > settings.rows:
         fault = Fault(
-            "top_k", str(settings.top_k), f"is more than the {settings.rows} rows", "Lower --top-k or raise --rows."
+            "top_k",
+            str(settings.top_k),
+            f"is more than the {count_of(settings.rows, 'row')}",
+            "Lower --top-k or raise --rows.",
         )
         found.append((fault, ("top_k", "rows")))
     # Invalid for every server; the rest is checked once the server type is known.

@@ -169,7 +169,7 @@ def find_variant_faults(settings: "Settings", known: Collection[Fault]) -> list[
             own[one.name] = settings_of(settings, one)
         except SettingsError as error:
             own_faults = [fault for fault in error.faults if fault not in known]
-            faults += [_fault(one.text, f"is wrong: {_told(fault)}", fault.hint) for fault in own_faults]
+            faults += [_fault(one.text, f"is wrong: {_describe_fault(fault)}", fault.hint) for fault in own_faults]
     return [*faults, *_find_shared_collections(own)]
 
 
@@ -184,7 +184,7 @@ def _find_shared_collections(own: "Mapping[str, Settings]") -> Iterator[Fault]:
             yield _fault(name, problem, "Give it another collection, or omit the collection.")
 
 
-def _told(fault: Fault) -> str:
+def _describe_fault(fault: Fault) -> str:
     return f"{fault.setting.replace('_', '-')} {fault.value}: {fault.problem}"
 
 

@@ -109,7 +109,7 @@ def test_without_an_address_it_says_what_to_give() -> None:
 
 
 def test_files_that_no_pod_would_find_are_told_before_it_starts() -> None:
-    with pytest.raises(HelmError, match=r"locustfile\.name: search\.py is none of locustfile\.inline: mine\.py"):
+    with pytest.raises(HelmError, match=r"locustfile\.name: search\.py is not in locustfile\.inline: mine\.py"):
         render({"locustfile": {"inline": {"mine.py": "pass"}}})
     with pytest.raises(HelmError, match=r"milvus\.tls\.existingSecret: name the Secret that has ca\.pem"):
         render({"milvus": {"uri": URI, "tls": {"caFile": "ca.pem"}}})
@@ -141,7 +141,7 @@ def test_variables_that_are_settings_do_not_reach_the_pod_of_helm_test() -> None
 
 @pytest.mark.parametrize("port", [5557, 8089])
 def test_a_port_of_locusts_own_is_none_for_the_metrics(port: int) -> None:
-    with pytest.raises(HelmError, match=rf"metrics\.port: {port} is a port of Locust's own"):
+    with pytest.raises(HelmError, match=rf"metrics\.port: {port} is used by Locust itself"):
         render({"milvus": {"uri": URI}, "metrics": {"port": port}})
 
 

@@ -99,7 +99,7 @@ def test_a_worker_that_sleeps_from_one_run_into_the_next_mixes_nothing(
     [phase] = second.phases
     assert RUN_SECONDS / 2 < phase.seconds < lasted
     assert 0 < outcomes_of(first).total() <= server.asked_for[FIRST]
-    assert "1 of 2 workers were lost" in (first.incomplete or ""), first.incomplete
+    assert "lost 1 of 2 workers" in (first.incomplete or ""), first.incomplete
     assert first.phases[0].workers_lost == 1
 
 

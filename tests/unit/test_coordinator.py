@@ -251,7 +251,7 @@ def test_some_users_that_end_by_themselves_are_noted_and_the_plan_goes_on(two: C
     two.time.after(4.5, lambda: setattr(two["a"], "gone", 3))
     two.carry_out()
     assert run.completed == 2
-    assert run.incomplete == "3 of 8 users ended before the end of phase 1"
+    assert run.incomplete == "3 of 8 users ended before phase 1 did"
     assert [window.users_gone for window in two.ledger.windows.values()] == [3, 0]
 
 
@@ -315,7 +315,7 @@ def test_a_worker_that_cannot_be_prepared_refuses_the_run_and_nothing_else_is_se
 def test_a_worker_that_does_not_answer_in_time_refuses_the_run(two: Cluster) -> None:
     two.network.freeze("b")
     two.network.away.clear()
-    with pytest.raises(AgentError, match="1 of 2 workers were not ready within 120 s"):
+    with pytest.raises(AgentError, match="1 of 2 workers not ready within 120 s"):
         two.begin(closed_phases(1))
 
 
@@ -334,7 +334,7 @@ def test_a_run_that_is_ended_while_its_workers_are_prepared_does_not_begin(two: 
 
 
 def test_a_run_for_which_too_few_workers_come_is_refused_and_those_who_wait_begin_with_the_last(two: Cluster) -> None:
-    with pytest.raises(AgentError, match="only 2 of 3 workers are connected"):
+    with pytest.raises(AgentError, match="only 2 of 3 workers connected"):
         two.begin(closed_phases(1), expected=3)
     assert two.network.sent == []
     add(two, "c", after=30.0)
@@ -416,7 +416,7 @@ def test_a_run_of_one_mode_that_is_stopped_before_its_users_have_started_counts_
     two.time.pass_by(10)
     assert two.screen.opened == []
     assert two.ledger.windows[0].operation_stats == {}
-    assert two.coordinator.run.incomplete == "only 4 of 8 users had started, and counting begins with the last"
+    assert two.coordinator.run.incomplete == "only 4 of 8 users had started, but counting begins with the last"
 
 
 def test_users_that_end_by_themselves_in_a_run_of_one_mode_are_noted(two: Cluster) -> None:
@@ -452,7 +452,7 @@ def test_a_worker_that_is_lost_in_a_run_of_one_mode_is_marked(two: Cluster) -> N
     lose(two, "b", after=10.5)
     two.time.pass_by(20)
     two.time.run(two.coordinator.stop)
-    assert two.coordinator.run.incomplete == "1 of 2 workers were lost"
+    assert two.coordinator.run.incomplete == "lost 1 of 2 workers"
     assert (two.ledger.windows[0].workers_lost, two.ledger.windows[0].connections) == (1, 2)
 
 
@@ -461,7 +461,7 @@ def test_a_worker_that_falls_silent_as_a_run_is_stopped_is_marked(two: Cluster) 
     two.time.pass_by(10)
     two.network.freeze("b")
     two.time.run(two.coordinator.stop)
-    assert two.coordinator.run.incomplete == "1 of 2 workers were lost"
+    assert two.coordinator.run.incomplete == "lost 1 of 2 workers"
     assert two.ledger.windows[0].workers_lost == 1
 
 

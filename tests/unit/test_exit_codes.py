@@ -22,7 +22,7 @@ PLAN = tuple(Phase(number, Mode.SYNC, 8, 10.0) for number in range(4))
         (End(missed=("missed: search async p99 < 50 ms",)), 1, "missed: search async p99 < 50 ms"),
         (End(missed=("missed: failures <= 1%",)), 1, "missed: failures <= 1%"),
         (End(incomplete="ended early: 1 of 4 phases"), 1, "ended early: 1 of 4 phases"),
-        (End(incomplete="2 of 8 users ended before the end of phase 1"), 1, "2 of 8 users ended before"),
+        (End(incomplete="2 of 8 users ended before phase 1 did"), 1, "2 of 8 users ended before"),
         (End(unrecorded="the run record cannot be written to runs: No space left"), 1, "the run record cannot be"),
         (End(unmeasured="nothing was measured in phase 2"), 1, "nothing was measured"),
         (End(failures="5 operations failed"), 1, "5 operations failed"),
@@ -72,11 +72,15 @@ def test_all_reasons_for_1_are_said() -> None:
             "ended early: 1 of 4 phases (no worker is left)",
             "ended early: 1 of 4 phases (no worker is left)",
         ),
-        ({"plan": PLAN, "completed": 4, "faults": ["phase 1 lacked 1 workers"]}, "", "phase 1 lacked 1 workers"),
         (
-            {"plan": PLAN, "completed": 3, "faults": ["phase 1 lacked 1 workers", "2 of 8 users ended"]},
+            {"plan": PLAN, "completed": 4, "faults": ["phase 1 lacked 1 of 4 workers"]},
+            "",
+            "phase 1 lacked 1 of 4 workers",
+        ),
+        (
+            {"plan": PLAN, "completed": 3, "faults": ["phase 1 lacked 1 of 4 workers", "2 of 8 users ended"]},
             "ended early: 3 of 4 phases",
-            "ended early: 3 of 4 phases; phase 1 lacked 1 workers; 2 of 8 users ended",
+            "ended early: 3 of 4 phases; phase 1 lacked 1 of 4 workers; 2 of 8 users ended",
         ),
         ({"run_time": 60.0, "began": 100.0, "ended": 160.1}, "", ""),
         ({"run_time": 60.0, "began": 100.0, "ended": 159.6}, "", ""),
@@ -92,7 +96,7 @@ def test_all_reasons_for_1_are_said() -> None:
         ),
         ({"began": 100.0, "ended": 120.0}, "", ""),
         ({"began": 100.0, "ended": 120.0, "broken": "the server has died"}, "", "the server has died"),
-        ({"began": 100.0, "ended": 120.0, "faults": ["1 of 2 workers were lost"]}, "", "1 of 2 workers were lost"),
+        ({"began": 100.0, "ended": 120.0, "faults": ["lost 1 of 2 workers"]}, "", "lost 1 of 2 workers"),
         ({"run_time": 60.0, "began": math.nan, "ended": 5.0, "broken": "no stores"}, "", "no stores"),
     ],
 )
@@ -103,6 +107,6 @@ def test_a_run_says_how_much_of_it_is_missing(given: dict[str, Any], early: str,
 
 def test_a_fault_is_noted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     run = Run("one", Settings())
-    run.fault("phase 1 lacked 1 workers")
-    assert run.incomplete == "phase 1 lacked 1 workers"
-    assert [record.message for record in caplog.records] == ["Phase 1 lacked 1 workers"]
+    run.fault("phase 1 lacked 1 of 4 workers")
+    assert run.incomplete == "phase 1 lacked 1 of 4 workers"
+    assert [record.message for record in caplog.records] == ["Phase 1 lacked 1 of 4 workers"]

@@ -11,8 +11,8 @@ from loadgen.measure.health import Beat, Health, new_lags
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
+from loadgen.runtime.health_sampler import INTERVAL, HealthSampler
 from loadgen.runtime.loop import LoopThread
-from loadgen.runtime.pulse import INTERVAL, Pulse
 
 
 def beat(at: float = 1.0, cpu: float = 0.02, lag: float = 0.001, in_flight: int = 3) -> Beat:
@@ -224,11 +224,11 @@ def test_a_beat_that_fails_is_missing_and_the_next_one_comes(caplog: pytest.LogC
         if len(beats) == 1:
             raise ValueError("the first")
 
-    pulse = Pulse(loop, take, look)
+    sampler = HealthSampler(loop, take, look)
     with gevent.Timeout(20):
         while len(beats) < 3:
             gevent.sleep(0.01)
-    pulse.stop()
+    sampler.stop()
     loop.stop()
     assert len(looks) == len(beats) + 2
     told = [one.getMessage() for one in caplog.records if "look at the load generator's own health" in one.getMessage()]
@@ -237,10 +237,10 @@ def test_a_beat_that_fails_is_missing_and_the_next_one_comes(caplog: pytest.LogC
         assert name in text
 
 
-def test_a_pulse_sees_a_stalled_loop_and_a_stalled_hub_and_used_cpu() -> None:
+def test_the_sampler_sees_a_stalled_loop_and_a_stalled_hub_and_used_cpu() -> None:
     loop = LoopThread()
     beats: list[Beat] = []
-    pulse = Pulse(loop, beats.append, lambda: (7, 0.25))
+    sampler = HealthSampler(loop, beats.append, lambda: (7, 0.25))
     gevent.sleep(INTERVAL * 2.5)
     calm = len(beats)
     loop.post(time.sleep, 0.5)
@@ -251,7 +251,7 @@ def test_a_pulse_sees_a_stalled_loop_and_a_stalled_hub_and_used_cpu() -> None:
     while time.perf_counter() < until or time.process_time() < used:
         pass
     gevent.sleep(INTERVAL * 2.5)
-    pulse.stop()
+    sampler.stop()
     loop.stop()
     assert stalled > 0.25
     assert max(one.hub_lag for one in beats[calm:]) > 0.15

@@ -137,7 +137,7 @@ def test_slots_that_do_not_get_ready_end_the_plan(time: VirtualTime, monkeypatch
     monkeypatch.setattr(rate_split, "SLOTS_WITHIN", 12.0)
     workers = Workers("a", "b")
     workers.missing = {"a": 1, "b": 7}
-    with pytest.raises(PlanBrokenError, match="8 concurrency slots were not ready within 12 s"):
+    with pytest.raises(PlanBrokenError, match="8 concurrency slots not ready within 12 s"):
         time.run(Splitting(workers, OPEN, {}).measure)
     assert workers.shares("a") == []
 

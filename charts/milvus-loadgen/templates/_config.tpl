@@ -30,7 +30,7 @@
 {{- define "milvus-loadgen.connection" -}}
 {{- $uri := required "milvus.uri: give the address of Milvus, such as http://my-milvus:19530" .Values.milvus.uri }}
 {{- if contains "@" $uri }}
-{{- fail "milvus.uri: has a user or password in it, which a ConfigMap would show: give the address without it, and what stood before the @ as milvus.token.existingSecret or milvus.token.value" }}
+{{- fail "milvus.uri: contains a user or password, which a ConfigMap would show: omit it, and set the part before the @ as milvus.token.existingSecret or milvus.token.value" }}
 {{- end }}
 host = "{{ $uri }}"
 {{- with .Values.milvus.tls }}
@@ -54,7 +54,7 @@ server-name = "{{ . }}"
 {{ include "milvus-loadgen.connection" . }}
 {{- if .Values.metrics.enabled }}
 {{- if has (int64 .Values.metrics.port) (list (int64 5557) (int64 8089)) }}
-{{- fail (printf "metrics.port: %d is a port of Locust's own: take another, such as 9646" (int64 .Values.metrics.port)) }}
+{{- fail (printf "metrics.port: %d is used by Locust itself: choose another, such as 9646" (int64 .Values.metrics.port)) }}
 {{- end }}
 metrics-port = "{{ .Values.metrics.port }}"
 metrics-bind = "0.0.0.0"

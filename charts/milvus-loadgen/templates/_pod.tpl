@@ -80,7 +80,7 @@ spec:
 {{- define "milvus-loadgen.locustfile" -}}
 {{- with .Values.locustfile }}
 {{- if and .inline (not .existingConfigMap) (not (hasKey .inline .name)) }}
-{{- fail (printf "locustfile.name: %s is none of locustfile.inline: %s" .name (keys .inline | sortAlpha | join ", ")) }}
+{{- fail (printf "locustfile.name: %s is not in locustfile.inline: %s" .name (keys .inline | sortAlpha | join ", ")) }}
 {{- end }}
 {{- if or .existingConfigMap .inline }}/etc/loadgen/locustfiles/{{ .name }}{{ else }}/opt/loadgen/locustfiles/{{ .name }}{{ end }}
 {{- end }}
@@ -162,7 +162,7 @@ resources:
 {{- $setting := .name | trimPrefix "LOADGEN_" | lower | replace "_" "-" }}
 {{- if hasPrefix "LOADGEN_" .name }}
 {{- if or (hasKey $.root.Values.loadgen $setting) (has $setting (list "host" "record" "print-record" "metrics-port" "metrics-bind" "metrics-linger" "fresh")) (and $token (eq $setting "token")) }}
-{{- fail (printf "pod.extraEnv: %s would override what the chart sets for %s: leave it out, or set it in the values" .name $setting) }}
+{{- fail (printf "pod.extraEnv: %s would override what the chart sets for %s: omit it, or set it in the values" .name $setting) }}
 {{- end }}
 {{- end }}
 {{- if not (and (eq $.role "test") (hasPrefix "LOADGEN_" .name)) }}

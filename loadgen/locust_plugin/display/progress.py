@@ -13,6 +13,7 @@ from loadgen.measure.sample import count_failures
 from loadgen.measure.window import Window
 from loadgen.milvus.store import LoadingLine
 from loadgen.results.figures import throughput
+from loadgen.text.listing import count_of
 
 MEASURE_SECONDS = 0.9
 
@@ -55,7 +56,7 @@ class Figures:
         if not math.isnan(self.p50):
             parts += [f"p50 {self.p50 * 1000:,.2f} ms", f"p99 {self.p99 * 1000:,.2f} ms"]
         if self.failures:
-            parts.append(f"{self.failures:,} failures")
+            parts.append(count_of(self.failures, "failure"))
         return ", ".join(parts)
 
 

@@ -23,6 +23,7 @@ from loadgen.milvus.store import (
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import DEFAULT_CLIENT
+from loadgen.text.listing import count_of
 
 SAMPLED_AT_MOST = 10_000
 """Rows sampled for queries: with more queries, several share a row."""
@@ -83,7 +84,7 @@ def _sample(settings: Settings, info: CollectionInfo, *, writes: bool) -> Collec
 
 
 def _describe(info: CollectionInfo) -> str:
-    vectors = f"{info.rows:,} rows, {info.vector_type}" + (f" of dim {info.dim}" if info.dim else "")
+    vectors = f"{count_of(info.rows, 'row')}, {info.vector_type}" + (f" of dim {info.dim}" if info.dim else "")
     return f"Measuring collection '{info.name}' as it is: {vectors}, index {info.index_type}, {info.metric}"
 
 

@@ -195,6 +195,10 @@ def _read_ratio(comparison: Comparison, wanted: Requirement, where: str) -> Read
     return Reading(where, ratio.low if wanted.comparator.startswith(">") else ratio.high, shown)
 
 
+def _most(limit: FailureLimit) -> str:
+    return f"at most {limit.text} failure{'' if limit.text == '1' else 's'}"
+
+
 def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
     operations: list[Outside | OperationRecord] = [
         *record.outside,
@@ -202,7 +206,7 @@ def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
     ]
     idle = [phase for phase in record.phases if not phase.operations and not phase.dropped]
     if idle:  # stalled operations end, if at all, after their phase
-        return Judgement(f"at most {most.text} failures", met=False, measured=NOTHING, where=_place(idle[0]))
+        return Judgement(_most(most), met=False, measured=NOTHING, where=_place(idle[0]))
     dropped = sum(phase.dropped for phase in record.phases) + sum(record.dropped_outside.values())
     raised = record.task_errors
     totals: Counter[Outcome] = sum((found.totals for found in operations), Counter())
@@ -210,7 +214,7 @@ def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
     reading = _share("the whole run", failures, totals.total() + raised, dropped, raised)
     value = reading.value if most.is_share or reading.value is None else failures + dropped
     met = value is not None and value <= most.limit
-    return Judgement(f"at most {most.text} failures", met, reading.shown, reading.where)
+    return Judgement(_most(most), met, reading.shown, reading.where)
 
 
 def judge_empty(record: RunRecord, most: float) -> list[Judgement]:

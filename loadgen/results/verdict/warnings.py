@@ -25,13 +25,13 @@ RECALL_DIFFERS = "recall differs"
 def find_warnings(record: RunRecord) -> Iterator[str]:
     """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit."""
     yield from first_of(_invalid(record), IN_THE_RECORD)
-    yield from first_of(_doubted(record), IN_THE_RECORD)
+    yield from first_of(_doubtful_p99(record), IN_THE_RECORD)
     yield from first_of(_failures(record), IN_THE_RECORD)
     yield from _task_errors(record)
     yield from first_of(_empty(record), IN_THE_RECORD)
     yield from _dropped(record)
-    yield from first_of(_hanging(record), IN_THE_RECORD)
-    yield from _outside(record)
+    yield from first_of(_stalls(record), IN_THE_RECORD)
+    yield from _failures_outside(record)
     if shared := record.manifest.shared_with:
         runs = f"run {shared[0]}" if len(shared) == 1 else f"runs {join(list(shared))}"
         yield f"The collection was also searched by {runs}, which shared the server."
@@ -44,7 +44,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
         yield f"Workers were lost in {name_phases(lost)}: the load was lower than requested."
     saturated = [number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated]
     if saturated:
-        worst = _worst([record.phases[number - 1] for number in saturated])
+        worst = _peak_lags([record.phases[number - 1] for number in saturated])
         yield f"The load generator was at its limit in {name_phases(saturated)} ({worst}), {SATURATED}."
     blind = [number for number, phase in enumerate(record.phases, 1) if phase.generator.is_unwatched]
     if blind:
@@ -62,7 +62,7 @@ def _invalid(record: RunRecord) -> Iterator[str]:
         yield f"No verdict for {which}: {'; '.join(reasons) or 'no reason was recorded'}."
 
 
-def _doubted(record: RunRecord) -> Iterator[str]:
+def _doubtful_p99(record: RunRecord) -> Iterator[str]:
     """Objections to a p99 next to a verdict on operations/s; for arrivals they are part of the verdict."""
     closed = [one for one in record.comparisons if one.verdict != "invalid" and one.reasons and one.rate is None]
     for which, reasons in _by_reasons(record, closed):
@@ -153,7 +153,7 @@ def _dropped(record: RunRecord) -> Iterator[str]:
         )
 
 
-def _hanging(record: RunRecord) -> Iterator[str]:
+def _stalls(record: RunRecord) -> Iterator[str]:
     """A stall at the end of a phase: stalled operations are in no percentile."""
     for number, phase in enumerate(record.phases, 1):
         oldest = phase.longest_unfinished_seconds
@@ -165,7 +165,7 @@ def _hanging(record: RunRecord) -> Iterator[str]:
             )
 
 
-def _outside(record: RunRecord) -> Iterator[str]:
+def _failures_outside(record: RunRecord) -> Iterator[str]:
     totals: Counter[Outcome] = sum((part.totals for part in record.outside), Counter())
     failures, count = count_failures(totals), totals.total()
     if failures:
@@ -196,7 +196,7 @@ def _late(record: RunRecord) -> Iterator[str]:
             yield f"{who} late in {join_some(told)}, {so}."
 
 
-def _worst(phases: list[PhaseRecord]) -> str:
+def _peak_lags(phases: list[PhaseRecord]) -> str:
     """The highest of each figure of these phases' generators."""
     cpu = [phase.generator.cpu_ratio for phase in phases if phase.generator.cpu_ratio is not None]
     loop = [p.generator.loop_lag_p99_seconds for p in phases if p.generator.loop_lag_p99_seconds is not None]

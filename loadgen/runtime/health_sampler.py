@@ -17,7 +17,7 @@ INTERVAL = 0.1
 logger = logging.getLogger(__name__)
 
 
-class Pulse:
+class HealthSampler:
     """Beats on the hub until stopped; calls `take` there with each beat.
 
     `look` returns the operations in flight, and the lags of arrivals (seconds) since its last call.
