@@ -41,20 +41,20 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
-demo: $(READY) ## measure sync against async on a Milvus of your own, in about 90 s
+demo: $(READY) ## compare sync and async on an embedded Milvus, in about 90 s
 	$(BIN)/locust -f locustfiles/search.py --headless $(DEMO_SEARCH) $(DEMO_FLAGS)
 	$(BIN)/locust -f locustfiles/burst.py --headless $(DEMO_BURST) $(DEMO_FLAGS)
 
 # Also where the environment asks for no compiled files: each of hundreds of processes would compile all modules again.
 test unit: export PYTHONDONTWRITEBYTECODE =
 
-test: $(READY) ## all tests, those against real servers too
+test: $(READY) ## all tests, including those against real servers
 	$(BIN)/pytest -n $(PYTEST_PROCESSES) --dist loadscope --no-loadscope-reorder $(PYTEST_FLAGS)
 
 unit: $(READY) ## the tests without network, in seconds
 	$(BIN)/pytest tests/unit -n $(UNIT_PROCESSES) --dist loadscope $(PYTEST_FLAGS)
 
-check: $(READY) ## style, types and the floors of the house
+check: $(READY) ## ruff, mypy and import-linter
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -68,25 +68,25 @@ lowest: $(READY) ## compare both modes with the lowest versions that pyproject.t
 mutants: $(READY) ## break the code in 300 small ways, one at a time, and list those that no unit test notices
 	$(BIN)/python -m tests.mutation $(MUTANTS_FLAGS)
 
-format: $(READY) ## put the code into the house's style
+format: $(READY) ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(READY) ## write docs/settings.md anew from the model
+docs: $(READY) ## regenerate docs/settings.md from the model
 	$(BIN)/loadgen settings --format markdown > docs/settings.md
 
 # Of a run that it makes itself; needs chromium and a machine that does nothing else for two minutes.
-pictures: $(READY) ## take the README's pictures anew, into docs/pictures
+pictures: $(READY) ## retake the README's pictures in docs/pictures
 	$(BIN)/pytest tests/integration/pictures.py $(PYTEST_FLAGS)
 
 dashboards: $(READY) ## write the Grafana dashboards into the chart, from the code in dashboards/
 	$(BIN)/python -m dashboards
 
 # MILVUS_METRICS=127.0.0.1:9091 tells where Milvus serves its own metrics. In build/monitoring is all that it stores.
-monitoring: ## Prometheus (and Grafana, where installed) over runs on this machine; Ctrl-C ends it
+monitoring: ## Prometheus (and Grafana, if installed) for runs on this machine; Ctrl-C ends it
 	k8s/monitoring/local/run
 
-chart-schema: $(READY) ## write what the chart accepts under `loadgen:` into its schema, from the settings
+chart-schema: $(READY) ## regenerate the `loadgen:` part of the chart's schema from the settings
 	$(BIN)/python -m charts.schema
 
 bench: $(READY) ## compare the tool with bare loops over the same calls

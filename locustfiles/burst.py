@@ -1,4 +1,4 @@
-"""The tutorial's table: so many operations one after another, on threads, and at once with `asyncio.gather`."""
+"""The tutorial's table: n operations one after another, on threads, and concurrently with `asyncio.gather`."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ class OneAfterAnother(SyncUser):
 
 
 class OnThreads(SyncUser):
-    style = "threads"  # what the tutorial lacks: 64 threads at most
+    style = "threads"  # missing in the tutorial: at most 64 threads
 
     @task
     def all_of_them(self) -> None:

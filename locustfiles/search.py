@@ -1,4 +1,4 @@
-"""Searches, blocking and asyncio, side by side: which form gives more, and from which concurrency on."""
+"""Searches, blocking and asyncio, side by side: which has the higher throughput, and from which concurrency on."""
 
 from locust import events, task
 

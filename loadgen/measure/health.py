@@ -217,7 +217,7 @@ class Health:
             return []
         who = "the load generator" if len(shares) == 1 else f"{len(blind)} of {len(shares)} workers"
         told = f"{who} reported CPU and lags for {min(blind):.0%} of the time"
-        return [f"{told}, so whether the generator was the limit is unknown"]
+        return [f"{told}, so it is unknown whether the generator was the limit"]
 
     def limits(self) -> list[str]:
         """Why the generator was the limit, each with a remedy; empty if it was not."""

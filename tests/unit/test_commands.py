@@ -83,7 +83,7 @@ def test_a_master_that_has_no_name_is_given_up_long_before_one_that_prepares(
         held.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{held.getsockname()[1]}"
         assert main(["wait", address, "--seconds", "21600", "--unnamed-seconds", "0"]) == 3
-    assert "it has ended, or found no node" in capsys.readouterr().out
+    assert "it has ended, or was not scheduled" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("address", ["master", "master:", ":5557", "master:port"])
@@ -91,7 +91,7 @@ def test_what_is_no_address_of_a_master_is_refused(address: str, capsys: pytest.
     with pytest.raises(SystemExit) as ended:
         main(["wait", address])
     assert ended.value.code == 2
-    assert "is no HOST:PORT" in capsys.readouterr().err
+    assert "is not HOST:PORT" in capsys.readouterr().err
 
 
 def test_a_flag_that_a_command_does_not_know_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -154,7 +154,7 @@ def test_what_the_process_was_started_with_is_shown_and_not_set(monkeypatch: pyt
                 continue
             flag = f"--{name.replace('_', '-')}"
             assert f"{flag} /x: cannot be set from the page" in served.post(**{name: "/x"})["message"]
-            assert shown[name]["help_text"].endswith("(set where the process is started)")
+            assert shown[name]["help_text"].endswith("(set when the process starts)")
             assert served.post(**{name: shown[name]["default_value"]})["success"] is True
 
 

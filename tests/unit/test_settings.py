@@ -69,7 +69,7 @@ def test_hnsw_searches_at_least_as_wide_as_top_k() -> None:
         ("phase_seconds", "0", "Choose a number from 0.01 to 86,400."),
         ("deadline", "-1", "Choose a number above 0"),
         ("index_params", "M", "neither JSON nor key=value pairs"),
-        ("index_params", "{broken", "no JSON object"),
+        ("index_params", "{broken", "not a JSON object"),
         ("mode", "both", "'compare', 'sync' or 'async'"),
         ("collection", "1st", "not a digit first"),
         ("host", "127.0.0.1:19530", "Give an address such as"),

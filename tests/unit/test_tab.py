@@ -112,7 +112,7 @@ def test_script_style_and_figures_are_below_the_base_path(base: str) -> None:
 def test_record_and_report_are_those_of_the_run_and_their_absence_is_told(tmp_path: Path) -> None:
     record = tmp_path / "run.json"
     with page(record) as (client, _):
-        for name, words in (("record", "no run record"), ("report", "no report yet")):
+        for name, words in (("record", "No run record"), ("report", "No report yet")):
             answer = client.get(f"/variants/{name}")
             assert (answer.status_code, answer.mimetype) == (404, "text/plain")
             assert words in answer.get_data(as_text=True)
