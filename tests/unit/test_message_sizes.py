@@ -46,7 +46,7 @@ def test_the_limits_are_those_of_the_server(kind: str, version: str, limits: Lim
             [
                 (
                     "--top-k 1000: makes answers with all fields of 126 MiB (a row of dimension 32768 has 131,867 "
-                    "bytes), but the server accepts 64 MiB. Set --top-k to 508 or less, or leave the vector out with "
+                    "bytes), but the server accepts 64 MiB. Set --top-k to 508 or less, or omit the vector with "
                     "--output-fields text,doc_id."
                 )
             ],
