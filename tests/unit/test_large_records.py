@@ -49,7 +49,7 @@ def many_levels(number: int) -> RunRecord:
 
 def test_a_page_of_3_000_phases_draws_400_of_them_and_says_so() -> None:
     text = to_html([summarize(many_phases(3_000))])
-    assert "400 of 3,000 phases are drawn, evenly chosen; the tables and the run record have more." in text
+    assert "400 of 3,000 phases are drawn, evenly spaced; the tables and the run record have more." in text
     assert f"2,600 of 3,000 {NOT_SHOWN}" in text
     assert text.count("<tr>") < 600
     assert '<td class="name">3000</td>' in text, "the last phase"
