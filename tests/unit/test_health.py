@@ -89,8 +89,10 @@ def test_nothing_seen_is_no_limit_and_no_health_either() -> None:
     assert math.isnan(Health().cpu_ratio)
     assert Health().limits() == []
     assert Health().gaps({"": 10.0}) == [
-        "the load generator reported CPU and lags for 0% of the time, so it is unknown whether the generator was the "
-        "limit"
+        (
+            "the load generator reported CPU and lags for 0% of the time, so it is unknown whether the generator "
+            "was the limit"
+        )
     ]
 
 
