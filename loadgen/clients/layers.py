@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadgen.clients.base import Client, name_operations
-from loadgen.datasets import Answer, Row
+from loadgen.datasets import Answer, Narrowing, Row
 from loadgen.measure.operation import Names, Operation
 from loadgen.measure.sample import Mode
 from loadgen.settings.model import Settings
@@ -51,6 +51,12 @@ class Connector(Protocol):
 
     def vary_query(self, query: Any, settings: Settings) -> Any:
         """The same query with the settings of another variant; both share the vectors."""
+
+    def narrow_query(self, query: Any, narrowing: Narrowing) -> Any:
+        """The same query with a filter or in a partition, as another object; both share the vectors."""
+
+    def place_nodes(self, nodes: list[Any], partition: str) -> list[Any]:
+        """What the client's `insert` takes to put these nodes into a partition."""
 
     def make_node(self, row: Row, settings: Settings) -> Any:
         """An item of what the client's `insert` takes."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from loadgen.control.messages import Prepare
-from loadgen.datasets import GroundTruth
+from loadgen.datasets import GroundTruth, Selectivity
 from loadgen.measure.flow import hangs
 from loadgen.measure.histograms import percentile
 from loadgen.measure.phase import Phase
@@ -38,6 +38,8 @@ class Run:
     """Existing collections as the server describes them, as plain values by name."""
     ground_truths: tuple[GroundTruth, ...] = ()
     """The exact neighbours, for each number of them that searches request; empty if no search is checked."""
+    selectivities: Mapping[str, Selectivity] = field(default_factory=dict)
+    """Share of the rows that searches may find, by variant."""
     fingerprint: str = ""
     """Of the data; empty if unknown."""
     run_time: float = 0.0

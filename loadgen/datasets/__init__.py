@@ -2,12 +2,14 @@
 
 from loadgen.datasets.answer_comparison import Answer, find_difference
 from loadgen.datasets.dataset import Dataset
+from loadgen.datasets.filtering import Narrowing, Narrowings, Selectivity, name_narrowing, summarise
 from loadgen.datasets.formats import open_dataset, with_query_file
 from loadgen.datasets.insert_stream import InsertStream
+from loadgen.datasets.metadata import Metadata, Partitioning
 from loadgen.datasets.neighbour_cache import cached_neighbours, default_folder
-from loadgen.datasets.neighbours import GroundTruth, Rows, agrees, count_checked, find_neighbours
+from loadgen.datasets.neighbours import GroundTruth, MatchingRows, Rows, agrees, count_checked, find_neighbours
 from loadgen.datasets.query_order import draw_order
-from loadgen.datasets.recall_checks import Checks
+from loadgen.datasets.recall_checks import Checks, Wanted
 from loadgen.datasets.resolving import resolve_settings
 from loadgen.datasets.rows import FINGERPRINT_KEY, INSERTED, Row
 
@@ -19,8 +21,15 @@ __all__ = [
     "Dataset",
     "GroundTruth",
     "InsertStream",
+    "MatchingRows",
+    "Metadata",
+    "Narrowing",
+    "Narrowings",
+    "Partitioning",
     "Row",
     "Rows",
+    "Selectivity",
+    "Wanted",
     "agrees",
     "cached_neighbours",
     "count_checked",
@@ -28,7 +37,9 @@ __all__ = [
     "draw_order",
     "find_difference",
     "find_neighbours",
+    "name_narrowing",
     "open_dataset",
     "resolve_settings",
+    "summarise",
     "with_query_file",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from loadgen.datasets.metadata import Metadata
 from loadgen.datasets.neighbours import GroundTruth, Vectors
 from loadgen.datasets.rows import Row
 
@@ -18,6 +19,8 @@ class Dataset(Protocol):
     size: int
     """Number of rows."""
     dim: int
+    metadata: Metadata
+    """Metadata of the rows, and the values that queries draw for filters."""
 
     @property
     def name(self) -> str:

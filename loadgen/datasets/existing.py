@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from loadgen.datasets.metadata import Metadata
 from loadgen.datasets.rows import Row
 
 NOISE = 0.05
@@ -61,6 +62,8 @@ class ExistingDataset:
         self, fields: Fields, sampled: Sequence[Mapping[str, Any]], size: int, shape: tuple[int, int, int], token: int
     ) -> None:
         self.size = size
+        self.metadata = Metadata()
+        """Describes the values that filters draw; the rows are on the server."""
         self.name = "existing"
         self._queries, self.dim, self._seed = shape
         self._fields = fields
@@ -126,6 +129,7 @@ class NewRows:
         self._is_numeric = fields.id_type == "int64"
         self._numbers = count()
         own = {fields.id_field, fields.embedding_field, fields.text_field, fields.doc_id_field}
+        self._places = generator.random(len(sampled)).tolist()
         self._pool = [
             (
                 _plain(perturb(row[fields.embedding_field], fields.vector_type, generator)),
@@ -144,7 +148,7 @@ class NewRows:
         number = next(self._numbers)
         vector, text, metadata = self._pool[number % len(self._pool)]
         row_id = self._make_id(number)
-        return Row(row_id, text, vector, str(row_id), metadata)
+        return Row(row_id, text, vector, str(row_id), metadata, self._places[number % len(self._places)])
 
     def _make_id(self, number: int) -> str | int:
         if self._is_numeric:

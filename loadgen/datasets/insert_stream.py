@@ -1,12 +1,14 @@
 """Fresh rows for insert operations, prepared in advance as far as possible."""
 
+from collections.abc import Sequence
 from itertools import count
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from loadgen.datasets.dataset import Vectors
+from loadgen.datasets.metadata import NO_EXTRA, Extra
+from loadgen.datasets.neighbours import Vectors
 from loadgen.datasets.rows import ID_SPACE, INSERTED, Row
 
 RANGE = 10**11
@@ -23,6 +25,17 @@ class Block(NamedTuple):
 
     vectors: Vectors
     clusters: npt.NDArray[np.int64]
+    extras: Sequence[Extra] = ()
+    """What else each row has; empty for nothing."""
+
+
+class Origin(NamedTuple):
+    """Where a row comes from."""
+
+    fingerprint: str
+    """Of its dataset, or `INSERTED`."""
+    cluster: int
+    extra: Extra = NO_EXTRA
 
 
 class RowMaker(Protocol):
@@ -33,7 +46,7 @@ class RowMaker(Protocol):
     def fresh(self, count: int, stream: int) -> Block:
         """`count` vectors, none of them a row; different for each stream number."""
 
-    def make_row(self, number: int, vector: list[float], origin: str, cluster: int) -> Row:
+    def make_row(self, number: int, vector: list[float], origin: Origin) -> Row:
         """The row of a number."""
 
 
@@ -56,7 +69,8 @@ class InsertStream:
         size = max(1, min(VECTORS, FLOATS // dataset.dim))
         pool = dataset.fresh(size, stream)
         self._vectors: list[list[float]] = pool.vectors.tolist()
-        self._clusters: list[int] = pool.clusters.tolist()
+        extras = pool.extras or [NO_EXTRA] * len(self._vectors)
+        self._origins = [Origin(INSERTED, *pair) for pair in zip(pool.clusters.tolist(), extras, strict=True)]
 
     def __iter__(self) -> Self:
         """The stream is an iterator, and never ends."""
@@ -66,4 +80,4 @@ class InsertStream:
         """Give the next row; no two calls get the same one, from any thread."""
         number = next(self._numbers)
         slot = number % len(self._vectors)
-        return self._dataset.make_row(number, self._vectors[slot], INSERTED, self._clusters[slot])
+        return self._dataset.make_row(number, self._vectors[slot], self._origins[slot])

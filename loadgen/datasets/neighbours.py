@@ -33,6 +33,15 @@ class Rows(Protocol):
         """Vectors of the rows start ... stop - 1, (stop - start, dim)."""
 
 
+class MatchingRows:
+    """Rows of which each query may find some: those that match its filter."""
+
+    def __init__(self, rows: Rows, matches: Callable[[int, int], npt.NDArray[np.bool_]]) -> None:
+        """`matches` tells of the rows start ... stop - 1 whether each query may find them, (queries, rows)."""
+        self.size, self.dim, self.vectors = rows.size, rows.dim, rows.vectors
+        self.matches = matches
+
+
 def count_checked(queries: int, top_k: int) -> int:
     """Number of queries, from the first on, whose neighbours are computed."""
     return min(queries, QUERIES_AT_MOST, max(1, NEIGHBOURS_AT_MOST // top_k))
@@ -42,7 +51,8 @@ def count_checked(queries: int, top_k: int) -> int:
 class GroundTruth:
     """The neighbours of the first queries: pairs of a query and a row, both numbers, by query.
 
-    A query has `top_k` neighbours, and more where further rows tie with the last of them.
+    A query has `top_k` neighbours, and more where further rows tie with the last of them; fewer if fewer rows match
+    its filter.
     """
 
     top_k: int
@@ -50,6 +60,8 @@ class GroundTruth:
     """(pairs,): number of the query; ascending."""
     rows: Numbers
     """(pairs,): number of the row."""
+    narrowing: str = ""
+    """What narrows the searches, by `name_narrowing`: only rows that match are neighbours."""
     _sets: dict[int, frozenset[str]] = field(default_factory=dict, compare=False)
 
     @property
@@ -62,23 +74,27 @@ class GroundTruth:
         start, stop = np.searchsorted(self.owners, (query, query + 1))
         return self.rows[start:stop]
 
-    def recall(self, query: int, ids: Collection[str], row_id: Callable[[int], str]) -> float:
-        """Share (0 to 1) of the `top_k` neighbours among the first `top_k` ids; any of the tied rows is accepted."""
+    def recall(self, query: int, ids: Collection[str], row_id: Callable[[int], str]) -> float | None:
+        """Share (0 to 1) of the `top_k` neighbours among the first `top_k` ids; any of the tied rows is accepted.
+
+        Of fewer neighbours if fewer rows match; None if none does.
+        """
         right = self._sets.get(query)
         if right is None:
             right = self._sets[query] = frozenset(row_id(int(row)) for row in self.rows_of(query))
-        return min(len(right.intersection(list(ids)[: self.top_k])), self.top_k) / self.top_k
+        known = min(len(right), self.top_k)
+        return min(len(right.intersection(list(ids)[: self.top_k])), known) / known if known else None
 
     def as_message(self) -> dict[str, Any]:
         """Plain values to send to workers, 4 bytes per number."""
         packed = {name: getattr(self, name).astype("<u4").tobytes() for name in ("owners", "rows")}
-        return {"top_k": self.top_k} | packed
+        return {"top_k": self.top_k, "narrowing": self.narrowing} | packed
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """The inverse of `as_message`."""
         owners, rows = (np.frombuffer(message[name], "<u4").astype(np.int64) for name in ("owners", "rows"))
-        return cls(message["top_k"], owners, rows)
+        return cls(message["top_k"], owners, rows, message.get("narrowing", ""))
 
 
 def find_neighbours(
@@ -86,6 +102,7 @@ def find_neighbours(
 ) -> GroundTruth:
     """The `top_k` nearest rows of each query (queries, dim), with all that tie with the last one.
 
+    Of `MatchingRows` only those that match; there may be fewer.
     `metric` is COSINE or IP (more is nearer) or L2. Holds one block of rows and its scores, 2,000,000 floats each at
     most for up to 2,000 queries. Takes 2 x rows x queries x dim floating-point operations; reports progress.
     """
@@ -98,10 +115,14 @@ def find_neighbours(
     for start in range(0, rows.size, width):
         block = rows.vectors(start, min(start + width, rows.size))
         nearness = _nearness(block, queries, metric)
+        mask = rows.matches(start, start + len(block)) if isinstance(rows, MatchingRows) else None
+        if mask is not None:
+            nearness[~mask] = -np.inf
         best = np.partition(np.hstack([best, nearness]), -top_k, axis=1)[:, -top_k:]
         # A score below the current k-th best, less a tie, can be discarded for good.
         worst = best[:, 0] - np.float32(TIE)
-        query, place = np.nonzero(nearness >= worst[:, None])
+        near = nearness >= worst[:, None]
+        query, place = np.nonzero(near if mask is None else near & mask)
         stay = scores >= worst[owners]
         owners = np.concatenate([owners[stay], query])
         numbers = np.concatenate([numbers[stay], place + start])
@@ -127,7 +148,7 @@ def agrees(
     for number, query in enumerate(chosen):
         nearest = [str(row) for row in known.rows_of(int(query))]
         share = exact.recall(number, nearest, str)
-        if share < 1:
+        if share is not None and share < 1:
             tell(
                 f"the neighbours in the dataset are not used: for query {query} they contain "
                 f"{share:.0%} of the nearest {known.top_k} by {metric}"

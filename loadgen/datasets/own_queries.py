@@ -13,6 +13,7 @@ class WithQueries:
     def __init__(self, dataset: Dataset, queries: Vectors) -> None:
         self._dataset, self._queries = dataset, queries
         self.size, self.dim, self.name = dataset.size, dataset.dim, dataset.name
+        self.metadata = dataset.metadata
         self.row_id, self.vectors, self.rows = dataset.row_id, dataset.vectors, dataset.rows
 
     @property

@@ -15,11 +15,19 @@ WAITING_AT_MOST = 10_000
 ground truth."""
 
 
+class Wanted(NamedTuple):
+    """Which ground truth a search is compared with."""
+
+    top_k: int
+    narrowing: str = ""
+    """What narrows it, by `name_narrowing`."""
+
+
 class Query(NamedTuple):
     """The number of a prepared query."""
 
     number: int
-    top_k: int
+    wanted: Wanted
 
 
 class Checks:
@@ -37,8 +45,7 @@ class Checks:
         self._queries: dict[int, Query] = {}
         """By their address in memory."""
         self._row_id: Callable[[int], str] = str
-        self._ground_truths: dict[int, GroundTruth] = {}
-        """By the number of requested neighbours."""
+        self._ground_truths: dict[Wanted, GroundTruth] = {}
 
     def begin(self) -> None:
         """Reset for another run; until it gets the ground truth, answers are queued."""
@@ -47,18 +54,18 @@ class Checks:
         self._kept.clear()
 
     def learn(self, ground_truths: Iterable[GroundTruth]) -> None:
-        """Compare with these from now on, each for the searches that request as many neighbours."""
-        self._ground_truths = {one.top_k: one for one in ground_truths}
+        """Compare with these from now on, each for the searches that request as many neighbours of the same rows."""
+        self._ground_truths = {Wanted(one.top_k, one.narrowing): one for one in ground_truths}
 
-    def arm(self, every: int, queries: Iterable[tuple[int, Sequence[object]]], row_id: Callable[[int], str]) -> None:
+    def arm(self, every: int, queries: Iterable[tuple[Wanted, Sequence[object]]], row_id: Callable[[int], str]) -> None:
         """Check one in `every` searches (0: none) of these queries, which keep their addresses in memory.
 
-        They are the same queries, once for each requested number of neighbours (top_k).
+        They are the same queries, once for each requested number of neighbours (top_k) and each narrowing.
         """
         self._every = every
         self._row_id = row_id
         self._queries = {
-            id(query): Query(number, top_k) for top_k, some in queries for number, query in enumerate(some)
+            id(query): Query(number, wanted) for wanted, some in queries for number, query in enumerate(some)
         }
 
     def keep(self, operation: str, query: object, ids: Sequence[str] | None) -> None:
@@ -77,8 +84,10 @@ class Checks:
     def settle(self, until: float = math.inf) -> Iterator[Check]:
         """Compare the answers queued until a moment. Queries of users, or without known neighbours, are skipped."""
         while self._ground_truths and self._kept and self._kept[0][0] < until:
-            finished, operation, (number, top_k), ids = self._kept.popleft()
-            ground_truth = self._ground_truths.get(top_k)
-            if ground_truth is not None and number < ground_truth.queries:
-                recall = ground_truth.recall(number, ids or (), self._row_id)
+            finished, operation, (number, wanted), ids = self._kept.popleft()
+            ground_truth = self._ground_truths.get(wanted)
+            if ground_truth is None or number >= ground_truth.queries:
+                continue
+            recall = ground_truth.recall(number, ids or (), self._row_id)
+            if recall is not None:
                 yield Check(finished, number, recall, operation)

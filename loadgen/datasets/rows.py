@@ -28,6 +28,8 @@ class Row:
     source: str
     """The document to which the row belongs."""
     metadata: dict[str, Any]
+    place: float = 0.0
+    """Where it is among the partitions: from 0 to below 1."""
 
 
 class RowIds:

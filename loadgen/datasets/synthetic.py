@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from loadgen.datasets.dataset import Vectors
-from loadgen.datasets.insert_stream import Block, InsertStream
+from loadgen.datasets.insert_stream import Block, InsertStream, Origin
+from loadgen.datasets.metadata import Metadata
 from loadgen.datasets.neighbours import GroundTruth
 from loadgen.datasets.rows import FINGERPRINT_KEY, Row, RowIds
+from loadgen.datasets.texts import Texts
 from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.model import Settings
 
@@ -42,6 +44,9 @@ class SyntheticDataset:
         self.spread = settings.spread
         self.clusters = min(settings.clusters, settings.rows)
         self.row_id = RowIds(self.seed, IDS)
+        self.metadata = Metadata.of(settings)
+        self._text_bytes = settings.text_bytes
+        self._texts = Texts(settings.text_bytes, self.seed)
         self._query_count = settings.queries
         self._block_rows = max(1, min(ROWS_IN_BLOCK, FLOATS_IN_BLOCK // self.dim))
         self._latest: tuple[int, int, Block] | None = None
@@ -58,6 +63,8 @@ class SyntheticDataset:
         clusters, noise = self._draw(ROWS, 0)
         digest.update(clusters.astype("<i8").tobytes())
         digest.update(noise.astype("<f4").tobytes())
+        if payload := [*([self._text_bytes] if self._text_bytes else []), *self.metadata.identity]:
+            digest.update(json.dumps(payload).encode())
         return digest.hexdigest()[:16]
 
     def vectors(self, start: int, stop: int) -> Vectors:
@@ -67,17 +74,23 @@ class SyntheticDataset:
     def rows(self, start: int, stop: int) -> list[Row]:
         """Rows start ... stop - 1, ready to be loaded."""
         part = self._cut(ROWS, start, stop)
+        numbered = zip(
+            range(start, stop),
+            part.vectors.tolist(),
+            part.clusters.tolist(),
+            self.metadata.extras(start, stop),
+            strict=True,
+        )
         return [
-            self.make_row(number, vector, self.fingerprint, cluster)
-            for number, vector, cluster in zip(
-                range(start, stop), part.vectors.tolist(), part.clusters.tolist(), strict=True
-            )
+            self.make_row(number, vector, Origin(self.fingerprint, cluster, extra))
+            for number, vector, cluster, extra in numbered
         ]
 
-    def make_row(self, number: int, vector: list[float], origin: str, cluster: int) -> Row:
-        """The row of a number: text and document as in Milvus's tutorial."""
-        metadata: dict[str, str | int] = {"row": number, "cluster": cluster, FINGERPRINT_KEY: origin}
-        return Row(self.row_id(number), f"n{number}_text", vector, f"n{number + 1}", metadata)
+    def make_row(self, number: int, vector: list[float], origin: Origin) -> Row:
+        """The row of a number: document, and a text that is not sized, as in Milvus's tutorial."""
+        extra = origin.extra
+        metadata = {"row": number, "cluster": origin.cluster, FINGERPRINT_KEY: origin.fingerprint, **extra.metadata}
+        return Row(self.row_id(number), self._texts(number), vector, f"n{number + 1}", metadata, extra.place)
 
     def queries(self) -> Vectors:
         """`settings.queries` different unit vectors, float32 (queries, dim), each near a random row."""
@@ -106,7 +119,7 @@ class SyntheticDataset:
 
     def fresh(self, count: int, stream: int) -> Block:
         """`count` further vectors of the same mixture, none of them a row; different for each stream number."""
-        return self._cut(INSERTS + IDS * stream, 0, count)
+        return self._cut(INSERTS + IDS * stream, 0, count)._replace(extras=self.metadata.fresh(count, stream))
 
     def _cut(self, stream: int, start: int, stop: int) -> Block:
         if not 0 <= start <= stop:

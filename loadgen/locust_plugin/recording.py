@@ -3,11 +3,13 @@
 import logging
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
 
+from loadgen.datasets import Selectivity
 from loadgen.measure.ledger import Counted
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import ServerInfo
@@ -22,6 +24,7 @@ from loadgen.results.record import (
     PhaseTexts,
     Ratio,
     RunRecord,
+    SelectivityRecord,
     VariantRecord,
     describe_machine,
     mask_command_line,
@@ -94,6 +97,17 @@ class Recorder:
             "index": resolved.index_config,
         }
         self.record = self.record.model_copy(update={"manifest": self.record.manifest.model_copy(update=update)})
+
+    def note_selectivities(self, found: Mapping[str, Selectivity]) -> None:
+        """Record what the searches of each variant may find."""
+        manifest = self.record.manifest
+        variants = tuple(
+            one.model_copy(update={"selectivity": SelectivityRecord(**asdict(found[one.name]))})
+            if one.name in found
+            else one
+            for one in manifest.variants
+        )
+        self.record = self.record.model_copy(update={"manifest": manifest.model_copy(update={"variants": variants})})
 
     def hide(self, flags: Collection[str]) -> None:
         """Mask the values of these flags of the locustfile in the command line."""

@@ -126,6 +126,7 @@ class RunFinalizer:
             recorder.name_data(run.fingerprint)
             if run.collections:
                 recorder.describe(settings, make_resolver(run.collections))
+            recorder.note_selectivities(run.selectivities)
         self._told = self._is_starting = False
         self.code, self._why = COMPLETE, ""
         return {"run_id": run.run_id, "server": str(server)}

@@ -12,6 +12,7 @@ from loadgen.settings.data_conflicts import find_data_conflicts
 from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.existing import find_existing_conflicts
 from loadgen.settings.faults import Fault
+from loadgen.settings.narrowing import find_narrowing_conflicts
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.listing import count_of
 from loadgen.text.plain_text import CONTROLS, one_line
@@ -32,6 +33,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
     found = [
         *_own_collection(settings),
         *find_existing_conflicts(settings),
+        *find_narrowing_conflicts(settings),
         *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_duplicate_levels(settings), *_arrivals(settings), *_targets(settings)),

@@ -68,6 +68,26 @@ class DataSettings(CollectionSettings):
         declares=ON_PAGE,
         hint="Give none, or zipf:EXPONENT with an exponent above 0 and up to 10",
     )
+    text_bytes: int = setting(
+        0, "size of each row's text, 1 to 65535; 0: short ones, such as n7_text", unit="bytes", ge=0, le=65_535
+    )
+    metadata: str = setting(
+        "",
+        "metadata of each row, such as 'tenant:int:100; lang:enum:de,en; year:int:2000-2026; price:float:0-99.9'",
+        declares=ON_PAGE,
+    )
+    partitions: str = setting(
+        "", "partitions of the collection, each searched and filled by itself: their number, or names", declares=ON_PAGE
+    )
+    partition_key: str = setting(
+        "", "metadata field by whose values Milvus partitions the collection", declares=ON_PAGE
+    )
+    partition_skew: QuerySkew = setting(
+        "none",
+        "how unequal partitions, or the values of the partition key, are: none, or zipf:EXPONENT, such as zipf:1.1",
+        declares=ON_PAGE,
+        hint="Give none, or zipf:EXPONENT with an exponent above 0 and up to 10",
+    )
     batch_size: int = setting(100, "nodes per RPC, when inserting and loading", ge=1, le=100_000)
     load_in_flight: int = setting(4, "concurrent batches while loading", ge=1, le=256)
 
@@ -77,6 +97,11 @@ class OperationSettings(DataSettings):
 
     top_k: int = setting(
         10, "neighbours requested by a search", ge=1, le=16_384, hint="Choose 1 to 16384, Milvus's limit"
+    )
+    filter: str = setting(
+        "",
+        "filter of each search, such as 'tenant == {tenant} and year >= 2020'; {name}: a value drawn for each query",
+        declares=ON_PAGE,
     )
     queries_per_search: int = setting(
         1, "query vectors per search, for clients that can send several (pymilvus)", ge=1, le=16_384

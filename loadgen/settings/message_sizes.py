@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadgen.settings.faults import Fault
+from loadgen.settings.metadata import parse_metadata
 
 if TYPE_CHECKING:
     from loadgen.settings.model import Settings
@@ -15,6 +16,8 @@ ROW_BYTES = 795
 Below the smallest row of this tool (804 in an answer of Milvus, 818 in one of Milvus Lite, 830 in a request), so that
 nothing is refused that a server would accept.
 """
+SHORT_TEXT = 15
+"""Bytes of a text that is not sized, at most."""
 VECTOR_FIELDS = ("*", "embedding")
 """Output fields that return the vector; no output fields means all."""
 
@@ -50,33 +53,39 @@ def estimate_request(settings: "Settings") -> int:
 
 
 def estimate_answer(settings: "Settings") -> int:
-    """Bytes of a search's answer that includes vectors; 0 otherwise, as it is small then."""
+    """Bytes of a search's answer that includes vectors or sized texts; 0 otherwise, as it is small then."""
+    if _has_vectors(settings):
+        return settings.top_k * _row_bytes(settings)
+    return settings.top_k * settings.text_bytes  # LlamaIndex always asks for the text
+
+
+def _has_vectors(settings: "Settings") -> bool:
     fields = settings.output_fields
-    return settings.top_k * _row_bytes(settings) if not fields or set(fields) & set(VECTOR_FIELDS) else 0
+    return not fields or bool(set(fields) & set(VECTOR_FIELDS))
 
 
 def find_oversized(settings: "Settings", limits: Limits) -> list[Fault]:
     """A fault for each kind of message above the limit."""
     faults: list[Fault] = []
-    each = _row_bytes(settings)
-    for name, size, limit, hint in (
-        ("batch_size", estimate_request(settings), limits.request, "Set --batch-size to {most} or less."),
-        (
-            "top_k",
-            estimate_answer(settings),
-            limits.answer,
-            "Set --top-k to {most} or less, or omit the vector with --output-fields text,doc_id.",
-        ),
+    row, has_vectors = _row_bytes(settings), _has_vectors(settings)
+    fewer = "Set --top-k to {most} or less"
+    leave_out = f"{fewer}, or omit the vector with --output-fields text,doc_id." if has_vectors else f"{fewer}."
+    for name, each, size, limit, hint in (
+        ("batch_size", row, estimate_request(settings), limits.request, "Set --batch-size to {most} or less."),
+        ("top_k", row if has_vectors else settings.text_bytes, estimate_answer(settings), limits.answer, leave_out),
     ):
         if size > limit:
             what = "inserts" if name == "batch_size" else "answers with all fields"
-            problem = (
-                f"makes {what} of {size / MIB:,.0f} MiB (a row of dimension {settings.dim} has {each:,} bytes), "
-                f"but the server accepts {limit // MIB} MiB"
-            )
+            about = f"a row of dimension {settings.dim} has {each:,} bytes"
+            if name == "top_k" and not has_vectors:
+                what, about = "answers", f"a text has {each:,} bytes"
+            problem = f"makes {what} of {size / MIB:,.0f} MiB ({about}), but the server accepts {limit // MIB} MiB"
             faults.append(Fault(name, str(getattr(settings, name)), problem, hint.format(most=limit // each)))
     return faults
 
 
 def _row_bytes(settings: "Settings") -> int:
-    return 4 * settings.dim + ROW_BYTES
+    text = max(0, settings.text_bytes - SHORT_TEXT)
+    # LlamaIndex writes metadata twice: as fields, and in the node.
+    metadata = sum(2 * (len(field.name) + field.shortest + 4) for field in parse_metadata(settings.metadata))
+    return 4 * settings.dim + ROW_BYTES + text + metadata

@@ -28,13 +28,13 @@ RESERVED = ("any", "invalid", "no difference", "other")
 """Words with another meaning where a variant's name is expected."""
 PER_VARIANT = (
     "connections", "deadline", "retries", "collection", "index_type", "index_params", "search_params", "consistency",
-    "output_fields", "upsert", "batch_size", "top_k", "nodes_per_insert", "queries_per_search", "max_in_flight",
-    "max_wait",
+    "output_fields", "upsert", "batch_size", "top_k", "filter", "partitions", "partition_key", "nodes_per_insert",
+    "queries_per_search", "max_in_flight", "max_wait",
 )  # fmt: skip
 """Settings in which a variant may differ: all others belong to the server, the data, the plan or the whole process."""
-OF_COLLECTION = ("collection", "index_type", "index_params", "consistency")
+OF_COLLECTION = ("collection", "index_type", "index_params", "consistency", "partitions", "partition_key")
 """Of those, the ones that define a collection: a variant that sets one gets a separate collection."""
-OF_ANSWERS = (*OF_COLLECTION, "search_params", "top_k")
+OF_ANSWERS = (*OF_COLLECTION, "search_params", "top_k", "filter")
 """The ones that decide which rows a search finds."""
 LONGEST_NAME = 60
 LONGEST_SUFFIX = 60
@@ -177,7 +177,7 @@ def _find_shared_collections(own: "Mapping[str, Settings]") -> Iterator[Fault]:
     """Variants that name the same collection but would create it differently."""
     first: dict[str, tuple[str, object]] = {}
     for name, settings in own.items():
-        made = (settings.index_config, settings.consistency)
+        made = _how_made(settings)
         other, known = first.setdefault(settings.collection, (name, made))
         if made != known:
             problem = f"uses collection {settings.collection}, as {other} does, but with another index or consistency"
@@ -216,20 +216,29 @@ def settings_of(settings: "Settings", variant: Variant) -> "Settings":
         return settings.model_copy(update={"variants": (), "baseline": ""})
     own: dict[str, Any] = dict(variant.given)
     is_derived = "collection" not in own
-    if is_derived and (suffix := _name_collection(own)):
+    if is_derived and (suffix := _name_collection(own, is_made=not settings.existing)):
         own["collection"] = f"{settings.collection}_{suffix}"
+    if not any((values | own)[name] for name in ("partitions", "partition_key")):
+        values["partition_skew"] = "none"  # it is for the other variants
     if "index_type" in own and "index_params" not in own:
         values["index_params"] = {}
     if "index_type" in own and "search_params" not in own:
         values["search_params"] = {}
     parsed = type(settings).parse(values | own, also_given=lambda name: name in own or settings.is_given(name))
-    made, mine = ((one.index_config, one.consistency) for one in (settings, parsed))
+    made, mine = (_how_made(one) for one in (settings, parsed))
     return parsed.model_copy(update={"collection": settings.collection}) if is_derived and made == mine else parsed
 
 
-def _name_collection(own: Mapping[str, str]) -> str:
+def _how_made(settings: "Settings") -> tuple[object, ...]:
+    """What has to be equal for two variants to share a collection; partitions of an existing one are only used."""
+    partitions = () if settings.existing else (settings.partitions, settings.partition_key)
+    return (settings.index_config, settings.consistency, *partitions)
+
+
+def _name_collection(own: Mapping[str, str], *, is_made: bool) -> str:
     """The suffix of the collection's name for these settings; empty if none of them defines a collection."""
-    parts = [own[name] for name in OF_COLLECTION if name in own]
+    names = [name for name in OF_COLLECTION if is_made or name not in ("partitions", "partition_key")]
+    parts = [f"{'p' if name == 'partitions' else ''}{own[name]}" for name in names if name in own]
     suffix = re.sub(r"\W+", "_", "_".join(parts)).strip("_").lower()
     return (
         suffix if len(suffix) <= LONGEST_SUFFIX else f"{suffix[: LONGEST_SUFFIX - 9]}_{zlib.crc32(suffix.encode()):08x}"
@@ -244,6 +253,9 @@ def decides_answers(settings: "Settings") -> tuple[object, ...]:
         sorted(settings.search_config.items(), key=str),
         settings.consistency,
         settings.top_k,
+        settings.filter,
+        settings.partitions,
+        settings.partition_key,
     )
 
 

@@ -125,12 +125,14 @@ class LoadUser(User):
         return queries[self._next_query % len(queries)]
 
     def next_nodes(self) -> list[Any]:
-        """New nodes for one insert, `nodes_per_insert` of them; with unused ids."""
+        """New nodes for one insert, `nodes_per_insert` of them; with unused ids. All go into one partition, if any."""
         state = self.process_state
         rows, settings = state.new_rows(self.variant), state.settings_for(self.variant)
         self._documents.extend(row.source for row in rows)
-        make_node = state.layer_for(self.variant).connector.make_node
-        return [make_node(row, settings) for row in rows]
+        connector = state.layer_for(self.variant).connector
+        nodes = [connector.make_node(row, settings) for row in rows]
+        partitioning = state.partitionings.get(self.variant)
+        return nodes if partitioning is None else connector.place_nodes(nodes, partitioning.name(rows[0].place))
 
     def next_document(self) -> str:
         """The oldest document that this user inserted; if there is none, another task is picked."""

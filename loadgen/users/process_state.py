@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from loadgen.clients.base import new_stage_names
 from loadgen.clients.layers import Layer, find_layer, new_operation_names
-from loadgen.datasets import Checks, Row
+from loadgen.datasets import Checks, Partitioning, Row
 from loadgen.measure.errors import ErrorKind, ErrorLog
 from loadgen.measure.health import Beat
 from loadgen.measure.ledger import Counted, Ledger
@@ -65,6 +65,8 @@ class ProcessState:
     """Numbers of the queries in the order in which they are asked; empty: one after another."""
     rows: Mapping[str, Iterator[Row]] = field(default_factory=dict)
     """Rows that were never inserted before, by variant."""
+    partitionings: Mapping[str, Partitioning] = field(default_factory=dict)
+    """Of the variants with partitions."""
     checks: Checks = field(default_factory=Checks)
     operation_names: Names = field(default_factory=new_operation_names)
     stage_names: Names = field(default_factory=new_stage_names)

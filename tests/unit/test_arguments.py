@@ -41,6 +41,11 @@ OTHERS: dict[str, tuple[str, object]] = {
     "queries": ("50", 50),
     "query_file": ("queries.npy", "queries.npy"),
     "query_skew": ("zipf:1.1", "zipf:1.1"),
+    "text_bytes": ("1200", 1_200),
+    "metadata": ("tenant:int:100", "tenant:int:100"),
+    "partitions": ("64", "64"),
+    "partition_skew": ("zipf:0.9", "zipf:0.9"),
+    "filter": ("tenant == {tenant}", "tenant == {tenant}"),
     "batch_size": ("20", 20),
     "load_in_flight": ("2", 2),
     "top_k": ("5", 5),
@@ -93,6 +98,13 @@ def make_parser(**defaults: object) -> Any:
     return parser
 
 
+KEYED: dict[str, tuple[str, object]] = {
+    "metadata": ("tenant:int:9; lang:enum:de,en", "tenant:int:9; lang:enum:de,en"),
+    "partition_key": ("tenant", "tenant"),
+}
+"""Partitions exclude it."""
+
+
 def read(arguments: list[str], **defaults: object) -> Settings:
     options = make_parser(**defaults).parse_args(arguments)
     return read_settings(options, options.host)
@@ -104,9 +116,11 @@ def expected() -> Settings:
 
 def test_the_table_of_this_test_has_every_setting() -> None:
     alone = {"host", "existing", "allow_writes"}
-    assert {*OTHERS, *OPEN, *VARIED, *EXISTING, *SWITCHES, *alone} == set(Settings.model_fields)
+    assert {*OTHERS, *OPEN, *VARIED, *EXISTING, *KEYED, *SWITCHES, *alone} == set(Settings.model_fields)
     defaults = Settings()
-    assert all(getattr(defaults, name) != value for name, (_, value) in (OTHERS | OPEN | VARIED | EXISTING).items())
+    assert all(
+        getattr(defaults, name) != value for name, (_, value) in (OTHERS | OPEN | VARIED | EXISTING | KEYED).items()
+    )
 
 
 def test_without_arguments_all_settings_have_their_defaults() -> None:
@@ -118,7 +132,11 @@ def test_every_setting_is_a_flag() -> None:
     assert read([*flags, *(f"--{name.replace('_', '-')}" for name in SWITCHES)]) == expected()
 
 
-@pytest.mark.parametrize("table", [OPEN, VARIED, EXISTING], ids=["an open run", "variants", "an existing collection"])
+@pytest.mark.parametrize(
+    "table",
+    [OPEN, VARIED, EXISTING, KEYED],
+    ids=["an open run", "variants", "an existing collection", "a partition key"],
+)
 def test_settings_that_go_with_few_others_are_flags_variables_and_keys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, table: dict[str, tuple[str, object]]
 ) -> None:

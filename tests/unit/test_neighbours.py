@@ -12,6 +12,7 @@ from loadgen.datasets import (
     Answer,
     Checks,
     GroundTruth,
+    Wanted,
     cached_neighbours,
     count_checked,
     default_folder,
@@ -183,7 +184,7 @@ def test_the_cache_is_where_this_user_keeps_such_things(monkeypatch: pytest.Monk
 def armed(every: int, queries: list[object]) -> Checks:
     checks = Checks()
     checks.begin()
-    checks.arm(every, [(1, queries)], str)
+    checks.arm(every, [(Wanted(1), queries)], str)
     return checks
 
 

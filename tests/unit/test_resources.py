@@ -8,6 +8,7 @@ import pytest
 from loadgen.datasets import Checks
 from loadgen.locust_plugin.preparation import resources
 from loadgen.locust_plugin.preparation.resources import Resources
+from loadgen.locust_plugin.preparation.searches import make_queries
 from loadgen.locust_plugin.preparation.variant_setup import open_datasets, set_up_variants
 from loadgen.milvus.store import StoreError
 from loadgen.settings.model import Settings
@@ -71,7 +72,7 @@ def test_variants_share_the_vectors_of_their_queries_and_those_that_are_equal_th
     datasets = open_datasets(settings, variants.values())
     assert len({id(dataset) for dataset in datasets.values()}) == 1
     state: Any = SimpleNamespace(settings=settings, checks=Checks())
-    resources._make_queries(state, variants, datasets)
+    make_queries(state, variants, datasets)
     sync, fewer, other, blocking, awaited = (state.queries[name] for name in variants)
     assert sync is other
     assert [query.similarity_top_k for query in (sync[0], fewer[0])] == [10, 5]

@@ -13,7 +13,7 @@ import pytest
 
 from loadgen.clients.llamaindex import AsyncClient, SyncClient
 from loadgen.control.merged_ledger import MergedLedger
-from loadgen.datasets import Checks, GroundTruth
+from loadgen.datasets import Checks, GroundTruth, Wanted
 from loadgen.measure.health import Beat, Health
 from loadgen.measure.ledger import Counted, Ledger
 from loadgen.measure.phase import Phase
@@ -150,7 +150,7 @@ def test_a_check_of_an_attempt_that_was_made_again_counts_there() -> None:
 def test_a_look_at_the_process_around_the_opening_of_a_burst_loses_no_check(looks: str) -> None:
     with stage() as at:
         state = at.process_state
-        state.checks.arm(1, [(1, state.queries_for("sync"))], str)
+        state.checks.arm(1, [(Wanted(1), state.queries_for("sync"))], str)
         state.checks.learn([GroundTruth(1, np.arange(1), np.arange(1))])
         beat = Beat(perf_counter(), cpu=0.0, wall=0.1, hub_lag=0.0, loop_lag=0.0, in_flight=1)
         phase = state.phase = Phase(0, Mode.SYNC, 1, operations=1)
@@ -246,7 +246,7 @@ def test_a_search_is_put_aside_after_its_clock_has_stopped_and_a_change_of_the_d
     queries = [object()]
     for change in ("insert", "delete"):
         checks = Checks()
-        checks.arm(1, [(1, queries)], str)
+        checks.arm(1, [(Wanted(1), queries)], str)
         checks.learn([GroundTruth(1, np.array([0]), np.array([0]))])
         client = kind(Store(), samples.append, checks)
         asyncio.run(call("search", queries[0]))

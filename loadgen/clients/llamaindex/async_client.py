@@ -8,6 +8,7 @@ from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQu
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.clients.vector_client import AsyncVectorClient
+from loadgen.milvus.store import NarrowedQuery, PlacedNodes
 
 
 class AsyncClient(AsyncVectorClient):
@@ -20,9 +21,13 @@ class AsyncClient(AsyncVectorClient):
         return result.ids or ()
 
     async def _search(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+        if isinstance(query, NarrowedQuery):
+            kwargs = {**query.arguments, **kwargs}
         return await self._store.aquery(query, **kwargs)
 
     async def _insert(self, nodes: list[BaseNode], **kwargs: Any) -> list[str]:
+        if isinstance(nodes, PlacedNodes):
+            kwargs = {**nodes.arguments, **kwargs}
         return await self._store.async_add(nodes, **kwargs)
 
     async def _delete(self, ref_doc_id: str, **kwargs: Any) -> None:

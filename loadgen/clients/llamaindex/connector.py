@@ -1,7 +1,7 @@
 """Opens, asks and closes MilvusVectorStores, and makes their queries and nodes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,12 +9,16 @@ from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQu
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.clients.layers import ASKED_TOGETHER, Vector
-from loadgen.datasets import Answer, Row
+from loadgen.datasets import Answer, Narrowing, Row
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import (
+    NarrowedQuery,
+    PlacedNodes,
     aclose_stores,
     close_stores,
+    narrow_query,
     open_stores,
+    place_nodes,
     to_node,
     to_query,
     vary_query,
@@ -58,6 +62,14 @@ class StoreConnector:
         """The same search with other settings; both share the vector."""
         return vary_query(query, settings)
 
+    def narrow_query(self, query: VectorStoreQuery, narrowing: Narrowing) -> NarrowedQuery:
+        """The same search with `MetadataFilters`, where they can express the filter, and the partition."""
+        return narrow_query(query, narrowing)
+
+    def place_nodes(self, nodes: list[Any], partition: str) -> PlacedNodes:
+        """The nodes with the partition into which `add` puts them."""
+        return place_nodes(nodes, partition)
+
     def make_node(self, row: Row, settings: Settings) -> Any:  # noqa: ARG002 - all its collections have the same fields
         """A TextNode with its document."""
         return to_node(row)
@@ -65,7 +77,8 @@ class StoreConnector:
     def ask(self, store: MilvusVectorStore, queries: Sequence[VectorStoreQuery]) -> list[Answer]:
         """The store's answers, on some threads. Raises what `query` raises."""
         with ThreadPoolExecutor(ASKED_TOGETHER, "loadgen-asking") as threads:
-            return [_answer(result) for result in threads.map(store.query, queries)]
+            asked = threads.map(lambda query: store.query(query, **_arguments(query)), queries)
+            return [_answer(result) for result in asked]
 
     async def aask(self, store: MilvusVectorStore, queries: Sequence[VectorStoreQuery]) -> list[Answer]:
         """The same with `aquery`, on the loop of the store."""
@@ -73,7 +86,7 @@ class StoreConnector:
 
         async def ask(query: VectorStoreQuery) -> VectorStoreQueryResult:
             async with places:
-                return await store.aquery(query)
+                return await store.aquery(query, **_arguments(query))
 
         return [_answer(result) for result in await asyncio.gather(*(ask(query) for query in queries))]
 
@@ -84,6 +97,10 @@ class StoreConnector:
     async def acount(self, store: MilvusVectorStore) -> int:
         """Number of rows according to the async client."""
         return int((await async_client_of(store).query(store.collection_name, **COUNT))[0]["count(*)"])
+
+
+def _arguments(query: VectorStoreQuery) -> Mapping[str, Any]:
+    return query.arguments if isinstance(query, NarrowedQuery) else {}
 
 
 def _answer(result: VectorStoreQueryResult) -> Answer:

@@ -8,6 +8,7 @@ from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQu
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.clients.vector_client import SyncVectorClient
+from loadgen.milvus.store import NarrowedQuery, PlacedNodes
 
 
 class SyncClient(SyncVectorClient):
@@ -20,9 +21,13 @@ class SyncClient(SyncVectorClient):
         return result.ids or ()
 
     def _search(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+        if isinstance(query, NarrowedQuery):
+            kwargs = {**query.arguments, **kwargs}
         return self._store.query(query, **kwargs)
 
     def _insert(self, nodes: list[BaseNode], **kwargs: Any) -> list[str]:
+        if isinstance(nodes, PlacedNodes):
+            kwargs = {**nodes.arguments, **kwargs}
         return self._store.add(nodes, **kwargs)
 
     def _delete(self, ref_doc_id: str, **kwargs: Any) -> None:

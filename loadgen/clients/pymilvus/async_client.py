@@ -5,6 +5,7 @@ from typing import Any
 
 from loadgen.clients.pymilvus.store import PreparedSearch, Store, find_ids
 from loadgen.clients.vector_client import AsyncVectorClient
+from loadgen.milvus.store import PlacedNodes
 
 
 class AsyncClient(AsyncVectorClient):
@@ -20,6 +21,8 @@ class AsyncClient(AsyncVectorClient):
         return await self._store.client.search(**query.arguments, **kwargs)
 
     async def _insert(self, nodes: list[dict[str, Any]], **kwargs: Any) -> list[str]:
+        if isinstance(nodes, PlacedNodes):
+            kwargs = {**nodes.arguments, **kwargs}
         result = await self._store.client.insert(self._store.collection, nodes, **kwargs)
         return [str(one) for one in result["ids"]]
 

@@ -19,10 +19,12 @@ from loadgen.clients.pymilvus.store import (
     PreparedSearch,
     Store,
     find_ids,
+    narrow_search,
     prepare_search,
 )
-from loadgen.datasets import Answer, Row
+from loadgen.datasets import Answer, Narrowing, Row
 from loadgen.measure.sample import Mode
+from loadgen.milvus.store import PlacedNodes
 from loadgen.milvus.store.arguments import connection_arguments, quiet_client_log
 from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.opening import COUNT, find_fingerprint, limit_retries, require_collection
@@ -86,6 +88,14 @@ class ClientConnector:
     def vary_query(self, query: PreparedSearch, settings: Settings) -> PreparedSearch:
         """The same search with other settings; both share the vectors."""
         return prepare_search(query.arguments["data"], settings)
+
+    def narrow_query(self, query: PreparedSearch, narrowing: Narrowing) -> PreparedSearch:
+        """The same search with a filter expression and a partition."""
+        return narrow_search(query, narrowing)
+
+    def place_nodes(self, nodes: list[Any], partition: str) -> PlacedNodes:
+        """The rows with the partition into which `insert` puts them."""
+        return PlacedNodes(nodes, {"partition_name": partition})
 
     def make_node(self, row: Row, settings: Settings) -> dict[str, Any]:
         """A row with the fields of the collection."""

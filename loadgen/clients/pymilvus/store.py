@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loadgen.datasets import Narrowing
+from loadgen.settings.filter_grammar import write_filter
 from loadgen.settings.model import Settings
 
 ID, EMBEDDING, TEXT, DOC_ID = "id", "embedding", "text", "doc_id"
@@ -50,6 +52,16 @@ def prepare_search(vectors: Sequence[Any], settings: Settings) -> PreparedSearch
             "search_params": {"params": settings.search_config, "metric_type": settings.metric},
         }
     )
+
+
+def narrow_search(search: PreparedSearch, narrowing: Narrowing) -> PreparedSearch:
+    """The same search, narrowed; both share the vectors."""
+    arguments = dict(search.arguments)
+    if narrowing.expression is not None or narrowing.text:
+        arguments["filter"] = write_filter(narrowing.expression) if narrowing.expression else narrowing.text
+    if narrowing.partition:
+        arguments["partition_names"] = [narrowing.partition]
+    return PreparedSearch(arguments)
 
 
 def find_ids(result: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:

@@ -12,9 +12,11 @@ from loadgen.datasets.files.content import Content, DataFileError, Payload, find
 from loadgen.datasets.files.fingerprint import find_fingerprint
 from loadgen.datasets.files.known import read_known
 from loadgen.datasets.files.perturbed import PerturbedRows, make_queries
-from loadgen.datasets.insert_stream import InsertStream
+from loadgen.datasets.insert_stream import InsertStream, Origin
+from loadgen.datasets.metadata import Metadata
 from loadgen.datasets.neighbours import GroundTruth
 from loadgen.datasets.rows import FINGERPRINT_KEY, Row, RowIds
+from loadgen.datasets.texts import Texts
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 
@@ -37,6 +39,9 @@ class FileDataset:
         self.size = min(settings.rows, content.train.size)
         self.dim = content.train.dim
         self.row_id = RowIds(0, IDS)
+        self.metadata = Metadata.of(settings)
+        self._text_bytes = settings.text_bytes
+        self._texts = Texts(settings.text_bytes, settings.seed)
         self._metric = settings.metric
         self._seed = settings.seed
         self._query_count = settings.queries
@@ -49,7 +54,9 @@ class FileDataset:
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits that differ if the data differ; not all of a large file is read for them."""
-        return find_fingerprint(self._content.files, [self._content.layout, self.size, self.dim])
+        sized = [self._text_bytes] if self._text_bytes else []
+        made_of = [self._content.layout, self.size, self.dim, *sized, *self.metadata.identity]
+        return find_fingerprint(self._content.files, made_of)
 
     def vectors(self, start: int, stop: int) -> Vectors:
         """Vectors of the rows start ... stop - 1, float32 (stop - start, dim). Raises DataFileError."""
@@ -58,17 +65,22 @@ class FileDataset:
     def rows(self, start: int, stop: int) -> list[Row]:
         """Rows start ... stop - 1, ready to be loaded. Raises DataFileError."""
         vectors, payloads = self.vectors(start, stop).tolist(), self._payloads(start, stop)
-        numbered = zip(range(start, stop), vectors, payloads, strict=True)
-        return [self._make_row(number, vector, self.fingerprint, payload) for number, vector, payload in numbered]
+        numbered = zip(range(start, stop), vectors, payloads, self.metadata.extras(start, stop), strict=True)
+        return [
+            self._make_row(number, vector, Origin(self.fingerprint, 0, extra), payload)
+            for number, vector, payload, extra in numbered
+        ]
 
     def _payloads(self, start: int, stop: int) -> list[Payload]:
         read = self._content.payloads
         return read(start, stop) if read is not None else [Payload()] * (stop - start)
 
-    def _make_row(self, number: int, vector: list[float], origin: str, payload: Payload) -> Row:
-        """With text and document as in Milvus's tutorial if the file has no text."""
-        metadata: dict[str, Any] = payload.metadata | {"row": number, FINGERPRINT_KEY: origin}
-        return Row(self.row_id(number), payload.text or f"n{number}_text", vector, f"n{number + 1}", metadata)
+    def _make_row(self, number: int, vector: list[float], origin: Origin, payload: Payload) -> Row:
+        """With a document as in Milvus's tutorial, and a made text if the file has none."""
+        own = {"row": number, FINGERPRINT_KEY: origin.fingerprint}
+        metadata: dict[str, Any] = {**payload.metadata, **origin.extra.metadata, **own}
+        text = payload.text or self._texts(number)
+        return Row(self.row_id(number), text, vector, f"n{number + 1}", metadata, origin.extra.place)
 
     def queries(self) -> Vectors:
         """The first queries of the file, or vectors near some rows if it has none, float32 (queries, dim)."""
@@ -79,7 +91,7 @@ class FileDataset:
 
     def fresh_rows(self, worker: int) -> Iterator[Row]:
         """Endless rows near those of the file for one worker; its vectors repeat."""
-        rows = PerturbedRows(self._content.train, self.size, self._payloads, self._make_row)
+        rows = PerturbedRows(self, self._content.train, self._payloads, self._make_row)
         return InsertStream(rows, worker)
 
     def check(self, tell: Callable[[str], None]) -> None:

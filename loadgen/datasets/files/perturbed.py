@@ -1,12 +1,14 @@
 """New vectors near those of a file: queries where it has none, and rows for inserts."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from loadgen.datasets.dataset import Vectors
 from loadgen.datasets.files.content import Payload, VectorTable
-from loadgen.datasets.insert_stream import Block
+from loadgen.datasets.insert_stream import Block, Origin
+from loadgen.datasets.metadata import Metadata
 from loadgen.datasets.rows import Row
 
 QUERIES, INSERTS = 0, 1
@@ -14,7 +16,14 @@ QUERIES, INSERTS = 0, 1
 NOISE = 0.1
 """Distance of a new vector from its row, as a fraction of the row's length: near the row, but never on it."""
 
-MakeRow = Callable[[int, list[float], str, Payload], Row]
+MakeRow = Callable[[int, list[float], Origin, Payload], Row]
+
+
+class Rows(Protocol):
+    """The dataset of the file."""
+
+    size: int
+    metadata: Metadata
 
 
 def perturb(vectors: Vectors, generator: np.random.Generator) -> Vectors:
@@ -40,20 +49,21 @@ class PerturbedRows:
     """Rows near those of a file, for an `InsertStream`: with the text and metadata of the row that they are near."""
 
     def __init__(
-        self, table: VectorTable, size: int, payloads: Callable[[int, int], list[Payload]], make_row: MakeRow
+        self, rows: Rows, table: VectorTable, payloads: Callable[[int, int], list[Payload]], make_row: MakeRow
     ) -> None:
         self.dim = table.dim
-        self._table, self._size, self._payloads, self._make_row = table, size, payloads, make_row
+        self._rows, self._table, self._payloads, self._make_row = rows, table, payloads, make_row
         self._pool: list[Payload] = []
 
     def fresh(self, count: int, stream: int) -> Block:
         """`count` vectors near consecutive rows, other ones for each stream while there are enough."""
-        count = min(count, self._size)
-        start = stream * count % max(1, self._size - count + 1)
+        count = min(count, self._rows.size)
+        start = stream * count % max(1, self._rows.size - count + 1)
         generator = np.random.default_rng([INSERTS, stream])
         self._pool = self._payloads(start, start + count)
-        return Block(perturb(self._table.read(start, start + count), generator), np.arange(count))
+        vectors = perturb(self._table.read(start, start + count), generator)
+        return Block(vectors, np.arange(count), self._rows.metadata.fresh(count, stream))
 
-    def make_row(self, number: int, vector: list[float], origin: str, cluster: int) -> Row:
-        """The row of a number; `cluster` is the place of its vector in the pool."""
-        return self._make_row(number, vector, origin, self._pool[cluster])
+    def make_row(self, number: int, vector: list[float], origin: Origin) -> Row:
+        """The row of a number; its `cluster` is the place of its vector in the pool."""
+        return self._make_row(number, vector, origin, self._pool[origin.cluster])

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,22 @@ from loadgen.datasets import (
     Answer,
     Dataset,
     GroundTruth,
+    MatchingRows,
+    Narrowings,
     agrees,
     cached_neighbours,
     count_checked,
     default_folder,
     find_difference,
     find_neighbours,
+    name_narrowing,
 )
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
 from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopThread
 from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.model import Settings
+from loadgen.settings.narrowing import narrows
 from loadgen.settings.variants import decides_answers
 
 COMPARED = 50
@@ -34,12 +39,12 @@ logger = logging.getLogger("loadgen")
 
 
 def find_ground_truths(settings: Sequence[Settings], dataset: Dataset) -> tuple[GroundTruth, ...]:
-    """The exact neighbours of the first queries, one for each `top_k`; none if no search is checked.
+    """The exact neighbours of the first queries, for each `top_k` and each narrowing; none if no search is checked.
 
     From the cache, or computed. Blocks, for 2 x rows x queries x dim floating-point operations each: 10,000 rows take
     about a second, 1,000,000 a minute or two on a few cores.
     """
-    alike = {one.top_k: one for one in reversed(settings) if one.recall_every}
+    alike = {(one.top_k, name_narrowing(one)): one for one in reversed(settings) if one.recall_every}
     return tuple(_find_ground_truth(one, dataset) for one in alike.values())
 
 
@@ -49,10 +54,15 @@ def _find_ground_truth(settings: Settings, dataset: Dataset) -> GroundTruth:
     queries = dataset.queries()[:checked]
     if settings.query_file or dataset.name != SYNTHETIC:
         made_of.append(sha256(queries.tobytes()).hexdigest())
+    if narrowing := name_narrowing(settings):
+        made_of += [narrowing, settings.seed, *dataset.metadata.identity]
     how = "computed"
 
     def make() -> GroundTruth:
         nonlocal how
+        if narrowing:
+            rows = MatchingRows(dataset, Narrowings(settings, dataset).find_matches(checked))
+            return find_neighbours(rows, queries, settings.metric, settings.top_k, logger.info)
         known = dataset.known_neighbours(settings.metric, settings.top_k, checked)
         if known is not None and agrees(known, dataset, queries, settings.metric, logger.info):
             how = "from the dataset"
@@ -61,8 +71,9 @@ def _find_ground_truth(settings: Settings, dataset: Dataset) -> GroundTruth:
 
     folder = Path(settings.cache) if settings.cache else default_folder()
     ground_truth, kept = cached_neighbours(folder, made_of, make)
-    logger.info("Exact neighbours of %d queries: %s", checked, "read from the cache" if kept else how)
-    return ground_truth
+    narrowed = " under their filters or in their partitions" if narrowing else ""
+    logger.info("Exact neighbours of %d queries%s: %s", checked, narrowed, "read from the cache" if kept else how)
+    return replace(ground_truth, narrowing=narrowing)
 
 
 def compare_variants(
@@ -95,12 +106,16 @@ def _compare(
     dataset: Dataset,
 ) -> tuple[str, ...]:
     vectors = dataset.queries()
-    chosen = vectors[:: max(1, len(vectors) // COMPARED)][:COMPARED]
+    chosen = range(len(vectors))[:: max(1, len(vectors) // COMPARED)][:COMPARED]
 
     def ask(name: str) -> list[Answer]:
         one = variants[name]
         connector, store = one.layer.connector, stores[name][0]
-        queries = [connector.make_query([vector], one.settings) for vector in chosen]
+        queries = [connector.make_query([vectors[number]], one.settings) for number in chosen]
+        if narrows(one.settings):
+            narrowings = Narrowings(one.settings, dataset).make()
+            pairs = zip(queries, (narrowings[number] for number in chosen), strict=True)
+            queries = [connector.narrow_query(*pair) for pair in pairs]
         if one.mode is Mode.SYNC:
             return connector.ask(store, queries)
         return loop.call(connector.aask(store, queries)).result(timeout=ANSWER_WITHIN)

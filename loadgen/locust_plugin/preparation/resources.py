@@ -3,11 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from loadgen.datasets import Dataset, GroundTruth, draw_order, open_dataset
+from loadgen.datasets import Dataset, GroundTruth, Selectivity, draw_order, open_dataset
 from loadgen.locust_plugin.preparation.answers import compare_variants, find_ground_truths
 from loadgen.locust_plugin.preparation.existing_collections import clean_existing, inspect_existing
+from loadgen.locust_plugin.preparation.searches import make_queries
+from loadgen.locust_plugin.preparation.selectivities import find_selectivities
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup, open_datasets, set_up_variants
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer, describe_failure, start_server
@@ -16,7 +18,6 @@ from loadgen.runtime.early_exit import before_leaving
 from loadgen.runtime.gc_freeze import set_aside
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings.model import Settings
-from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.users import ProcessState
 
 CONNECTED_WITHIN = 15
@@ -42,6 +43,8 @@ class Resources:
         """Type and version of the server, once the collection is prepared."""
         self.ground_truths: tuple[GroundTruth, ...] = ()
         """The exact neighbours, if searches are to be checked."""
+        self.selectivities: dict[str, Selectivity] = {}
+        """Share of the rows that searches may find, by variant; of those without filter and partitions none."""
         self.collections: dict[str, dict[str, Any]] = {}
         """Existing collections as the server describes them, as plain values by name."""
         self._addressed = Settings()
@@ -72,12 +75,14 @@ class Resources:
         addressed = self._addressed = settings.model_copy(update={"host": address})
         self._end_leases()
         self._leases = []
-        self.collections, self.ground_truths = {}, ()
+        self.collections, self.ground_truths, self.selectivities = {}, (), {}
         if settings.existing:
             self.answered, self.collections = inspect_existing(addressed, self._tell, writes=writes)
             return addressed
-        variants = [one.settings for one in set_up_variants(addressed).values()]
+        set_up = set_up_variants(addressed)
+        variants = [one.settings for one in set_up.values()]
         dataset = open_dataset(addressed)
+        self.selectivities = find_selectivities(set_up, dataset, self._tell)
         for own in {one.collection: one for one in reversed(variants)}.values():
             self._prepare_collection(own, dataset, writes=writes)
         self.fingerprint = dataset.fingerprint
@@ -104,7 +109,7 @@ class Resources:
             datasets = self._datasets = open_datasets(settings, variants.values())
             process_state.settings = settings
             process_state.variants = {name: one.settings for name, one in variants.items()}
-            _make_queries(process_state, variants, datasets)
+            make_queries(process_state, variants, datasets)
             process_state.query_order = draw_order(settings, worker)
             rows = {id(dataset): dataset.fresh_rows(worker) for dataset in datasets.values()}
             of_variant = {name: datasets[one.settings.collection] for name, one in variants.items()}
@@ -194,52 +199,6 @@ class Resources:
         if self._server is not None:
             self._server.stop()
             self._server = None
-
-
-def _make_queries(
-    process_state: ProcessState, variants: Mapping[str, VariantSetup], datasets: Mapping[str, Dataset]
-) -> None:
-    """The queries of every variant, of the same vectors, created once for those with equal settings."""
-    settings = process_state.settings
-    vectors = {id(dataset): dataset.queries() for dataset in datasets.values()}
-    first: dict[tuple[object, ...], list[Any]] = {}
-    made: dict[QueryKey, list[Any]] = {}
-    own = {}
-    for name, one in variants.items():
-        dataset, connector = datasets[one.settings.collection], one.layer.connector
-        key, alike = _decides_queries(one), (one.client, id(dataset), one.settings.queries_per_search)
-        if alike not in first:
-            made[key] = first[alike] = _make_searches(one, vectors[id(dataset)])
-        elif key not in made:
-            made[key] = [connector.vary_query(query, one.settings) for query in first[alike]]
-        own[name] = made[key]
-    asked = [(key.top_k, some) for key, some in made.items() if key.queries_per_search == 1]
-    process_state.queries = own
-    row_id = next(iter(datasets.values())).row_id if datasets else str
-    process_state.checks.arm(0 if settings.existing else settings.recall_every, asked, row_id)
-
-
-class QueryKey(NamedTuple):
-    """Equal for variants that can share their queries."""
-
-    client: str
-    top_k: int
-    output_fields: tuple[str, ...]
-    queries_per_search: int
-    bound: str
-    """What else the queries contain; nothing for LlamaIndex on collections with the same data."""
-
-
-def _decides_queries(one: VariantSetup) -> QueryKey:
-    settings = one.settings
-    bound = () if one.client == DEFAULT_CLIENT and one.info is None else (settings.collection, settings.search_config)
-    return QueryKey(one.client, settings.top_k, settings.output_fields, settings.queries_per_search, repr(bound))
-
-
-def _make_searches(one: VariantSetup, vectors: Any) -> list[Any]:
-    several = one.settings.queries_per_search
-    groups = ([vectors[(first + step) % len(vectors)] for step in range(several)] for first in range(len(vectors)))
-    return [one.layer.connector.make_query(group, one.settings) for group in groups]
 
 
 def _open_stores(process_state: ProcessState, variants: Mapping[str, VariantSetup]) -> None:

@@ -118,6 +118,7 @@ class RunStarter:
             expected=self._count_expected(),
             collections=self._resources.collections,
             ground_truths=self._resources.ground_truths,
+            selectivities=self._resources.selectivities,
             fingerprint=self._resources.fingerprint,
             are_workers_replaced=not options.processes,
         )

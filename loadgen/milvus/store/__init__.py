@@ -5,6 +5,7 @@ from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.existing import CollectionInfo, inspect_collection
 from loadgen.milvus.store.lease import Lease
 from loadgen.milvus.store.loading import LoadingLine
+from loadgen.milvus.store.narrowed import NarrowedQuery, PlacedNodes, narrow_query, place_nodes
 from loadgen.milvus.store.nodes import to_node, to_query, vary_query
 from loadgen.milvus.store.opening import aclose_stores, close_stores, open_stores, warm_stores, warm_sync_stores
 from loadgen.milvus.store.preparing import Prepared, prepare
@@ -21,6 +22,8 @@ __all__ = [
     "CollectionInfo",
     "Lease",
     "LoadingLine",
+    "NarrowedQuery",
+    "PlacedNodes",
     "Prepared",
     "ServerInfo",
     "StoreError",
@@ -31,8 +34,10 @@ __all__ = [
     "describe_inserted",
     "draw_token",
     "inspect_collection",
+    "narrow_query",
     "open_existing",
     "open_stores",
+    "place_nodes",
     "prepare",
     "quiet_client_log",
     "sample_ids",

@@ -8,12 +8,11 @@ from time import perf_counter
 from typing import Self
 
 import grpc
-from llama_index.core.schema import BaseNode
 from llama_index.vector_stores.milvus import MilvusVectorStore
 from pymilvus.exceptions import MilvusException
 
 from loadgen.datasets import Dataset
-from loadgen.milvus.store.nodes import to_node
+from loadgen.milvus.store.batches import Batch, make_batches
 from loadgen.milvus.store.opening import aclose_stores, limit_retries, warm_stores
 from loadgen.milvus.store.patience import Patience, may_pass
 from loadgen.settings.model import Settings
@@ -55,8 +54,8 @@ class Loading:
         self._patience = patience
         self._in_flight = settings.load_in_flight
         self._batch_size = settings.batch_size
-        self._starts = iter(range(0, dataset.size, self._batch_size))
-        self._ahead: deque[list[BaseNode]] = deque()
+        self._batches = make_batches(dataset, settings, min(ROWS_AHEAD, FLOATS_AHEAD // dataset.dim))
+        self._ahead: deque[Batch] = deque()
         self._sending = threading.Event()
         self._maker = threading.Thread(target=self._make_ahead, name="loadgen-rows", daemon=True)
         self._maker.start()
@@ -92,17 +91,17 @@ class Loading:
             await aclose_stores([store])
 
     async def _send(self, store: MilvusVectorStore) -> None:
-        while nodes := self._ahead.popleft() if self._ahead else self._make_next():
-            await self._add(store, nodes)
-            self.loaded += len(nodes)
+        while batch := self._ahead.popleft() if self._ahead else next(self._batches, None):
+            await self._add(store, batch)
+            self.loaded += len(batch.nodes)
 
-    async def _add(self, store: MilvusVectorStore, nodes: list[BaseNode]) -> None:
+    async def _add(self, store: MilvusVectorStore, batch: Batch) -> None:
         """Send one batch until it is accepted. A repeated one replaces the rows that the first may have left."""
         pause, again = FIRST_PAUSE, False
         while True:
             store.upsert_mode = again  # read before the first await: the other batches are not affected
             try:
-                await store.async_add(nodes)
+                await store.async_add(batch.nodes, **batch.arguments)
             except (MilvusException, grpc.RpcError) as error:
                 if not may_pass(error):
                     raise
@@ -115,16 +114,10 @@ class Loading:
 
     def _make_ahead(self) -> None:
         for _ in range(1 + min(ROWS_AHEAD, FLOATS_AHEAD // self._dataset.dim) // self._batch_size):
-            nodes = None if self._sending.is_set() else self._make_next()
-            if not nodes:
+            batch = None if self._sending.is_set() else next(self._batches, None)
+            if not batch:
                 return
-            self._ahead.append(nodes)
-
-    def _make_next(self) -> list[BaseNode]:
-        """The next batch, empty after the last one."""
-        start = next(self._starts, self._dataset.size)
-        stop = min(start + self._batch_size, self._dataset.size)
-        return [to_node(row) for row in self._dataset.rows(start, stop)] if start < stop else []
+            self._ahead.append(batch)
 
     async def _tell(self, tell: Callable[[str], None], started: float) -> None:
         while True:

@@ -15,6 +15,8 @@ MANIFEST_KEY = "loadgen.manifest"
 """The collection property with the manifest, as JSON."""
 COMPARED = ("rows", "dim", "metric", "index_type", "index_params", "consistency", "seed", "clusters", "spread")
 """Settings that determine a collection: a run with different ones needs another collection, or a fresh one."""
+ADDED = ("text_bytes", "metadata", "partitions", "partition_key", "partition_skew")
+"""The same; a manifest contains only those that were given."""
 OF_SYNTHETIC = ("seed", "clusters", "spread")
 """Of those, the ones that decide nothing if the rows are from a file."""
 
@@ -26,6 +28,10 @@ def make_manifest(settings: Settings, dataset: Dataset) -> dict[str, Any]:
         made_of = {name: value for name, value in made_of.items() if name not in OF_SYNTHETIC}
         made_of["dataset"] = dataset.name
     params = {name: value for name, value in settings.index_config.items() if name != "index_type"}
+    defaults = type(settings).model_fields
+    is_parted = settings.partitions or settings.partition_key
+    added = {name: getattr(settings, name) for name in ADDED if is_parted or name != "partition_skew"}
+    made_of |= {name: value for name, value in added.items() if value != defaults[name].default}
     return made_of | {"index_params": params, "fingerprint": dataset.fingerprint, "version": loadgen.__version__}
 
 
@@ -55,6 +61,14 @@ def find_differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], setting
         flag, old = f"--{name.replace('_', '-')}", _shown(kept.get(name))
         problem = f"collection '{settings.collection}' has {name} {old}"
         faults.append(Fault(name, _shown(wanted[name]), problem, f"Use {flag} {old}, another --collection, or --fresh"))
+    for name in ADDED:
+        default = type(settings).model_fields[name].default
+        old, new = (made_of.get(name, default) for made_of in (kept, wanted))
+        if old != new:
+            flag = f"--{name.replace('_', '-')}"
+            use = f"Use {flag} {_quoted(old)}" if old != default else f"Omit {flag}"
+            problem = f"collection '{settings.collection}' has {_shown(old) if old != default else 'none'}"
+            faults.append(Fault(name, _shown(new), problem, f"{use}, use another --collection, or --fresh"))
     if not faults and kept["fingerprint"] != wanted["fingerprint"]:
         problem = f"was filled by loadgen {kept.get('version')} with different data (another numpy?)"
         faults.append(Fault("collection", settings.collection, problem, "Use another --collection, or --fresh"))
@@ -74,6 +88,11 @@ def _find_other_data(kept: Mapping[str, Any], wanted: Mapping[str, Any], setting
 def _follows_index_type(name: str, kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> bool:
     """Default parameters differ with the index type; one fault is enough."""
     return name == "index_params" and kept.get("index_type") != wanted["index_type"] and not settings.index_params
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return f'"{text}"' if " " in text or ";" in text else text
 
 
 def _shown(value: object) -> str:

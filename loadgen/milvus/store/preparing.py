@@ -24,6 +24,7 @@ from loadgen.milvus.store.holders import Use
 from loadgen.milvus.store.lease import Lease
 from loadgen.milvus.store.loading import Loading
 from loadgen.milvus.store.manifest import MANIFEST_KEY, find_differences, make_manifest, name_data
+from loadgen.milvus.store.partitioned import create_partitions, find_store_class
 from loadgen.milvus.store.patience import Patience
 from loadgen.milvus.store.reaching import ServerInfo, check_server, explain_failure
 from loadgen.settings.faults import Fault, SettingsError
@@ -230,7 +231,7 @@ def _load(collection: Collection, work: _Work) -> None:
 def create_collection(collection: Collection, settings: Settings, dataset: Dataset) -> MilvusVectorStore:
     """Let LlamaIndex create the collection, then write the manifest, create the index, and load it.
 
-    In three steps, because the constructor would write the manifest last, after seconds of indexing and loading: a
+    In steps, because the constructor would write the manifest last, after seconds of indexing and loading: a
     process killed in between would leave a collection without an owner. Raises SettingsError if the index is refused,
     and what pymilvus raises; the caller undoes the steps that the collection's stage shows.
     """
@@ -238,11 +239,12 @@ def create_collection(collection: Collection, settings: Settings, dataset: Datas
     arguments = store_arguments(settings, Mode.ASYNC) | connection_arguments(settings, collection.limit)
     bare = {"upsert_mode": False, "index_management": IndexManagement.NO_VALIDATION}
     collection.stage = Stage.ASKED_FOR
-    store = MilvusVectorStore(**(arguments | bare))
+    store = find_store_class(settings)(**(arguments | bare))
     collection.stage = Stage.CREATED
     try:
         store.client.alter_collection_properties(settings.collection, properties={MANIFEST_KEY: manifest})
         collection.stage = Stage.OWNED
+        create_partitions(store.client, settings)
         index = store._add_dense_index_params(store.client.prepare_index_params())  # noqa: SLF001 - LlamaIndex's own
         _create_index(store, index, collection, settings)
         store.client.load_collection(settings.collection)

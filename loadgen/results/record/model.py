@@ -148,6 +148,18 @@ class Comparison(Part):
         return self
 
 
+class SelectivityRecord(Part):
+    """The share of the rows that a search may find under its filter and in its partition, over the distinct queries."""
+
+    mean: Share
+    least: Share
+    most: Share
+    queries: Count
+    """Distinct queries that were looked at."""
+    without_match: Count
+    """Those that no row matches: their answers are empty."""
+
+
 class VariantRecord(Part):
     """One variant of the run."""
 
@@ -157,6 +169,8 @@ class VariantRecord(Part):
     """The layer that was called, such as `llamaindex`."""
     settings: dict[str, JsonValue]
     """The settings in which it differed from the run, with their effective values."""
+    selectivity: SelectivityRecord | None = None
+    """null: its searches had neither filter nor partition, or it was not measured."""
 
 
 class Manifest(Part):

@@ -139,7 +139,9 @@ def _empty(record: RunRecord) -> Iterator[str]:
             told = (
                 f"{outcomes[Outcome.EMPTY]:,} of {count_answers(outcomes):,} answers with {who} ({show_share(share)})"
             )
-            yield f"{operation} operations returned nothing: {told}, although every query has neighbours."
+            narrowed = any(one.selectivity for one in record.manifest.variants)
+            why = "under their filters" if narrowed else "although every query has neighbours"
+            yield f"{operation} operations returned nothing: {told}, {why}."
 
 
 def _dropped(record: RunRecord) -> Iterator[str]:
@@ -207,6 +209,25 @@ def _peak_lags(phases: list[PhaseRecord]) -> str:
     pace = [p.generator.pace_lag_p99_seconds for p in phases if p.generator.pace_lag_p99_seconds is not None]
     told += [f"arrivals started {show_time(max(pace))} late at p99"] if pace else []
     return ", ".join(told) or "no figure was recorded"
+
+
+def say_selectivity(record: RunRecord) -> Iterator[str]:
+    """What share of the rows the searches of each variant may find under its filter or in its partition."""
+    for one in record.manifest.variants:
+        found = one.selectivity
+        if found is None or found.mean is None or found.least is None or found.most is None:
+            continue
+        between = f" ({_percent(found.least)} to {_percent(found.most)})" if found.least < found.most else ""
+        yield f"Searches of {one.name} may find {_percent(found.mean)} of the rows{between}, by filter or partition."
+        if found.without_match:
+            yield (
+                f"{found.without_match:,} of {found.queries:,} queries of {one.name} match no row: "
+                "their answers are counted as empty, and not in recall."
+            )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def say_unknown(record: RunRecord) -> Iterator[str]:

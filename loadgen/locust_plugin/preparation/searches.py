@@ -1,0 +1,71 @@
+"""The searches of a process, made once for the variants that can share them."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from loadgen.datasets import Dataset, Narrowings, Partitioning, Wanted, name_narrowing
+from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
+from loadgen.settings.narrowing import narrows
+from loadgen.settings.variants import DEFAULT_CLIENT
+from loadgen.users import ProcessState
+
+
+def make_queries(
+    process_state: ProcessState, variants: Mapping[str, VariantSetup], datasets: Mapping[str, Dataset]
+) -> None:
+    """The queries of every variant, of the same vectors, created once for those with equal settings."""
+    settings = process_state.settings
+    vectors = {id(dataset): dataset.queries() for dataset in datasets.values()}
+    first: dict[tuple[object, ...], list[Any]] = {}
+    made: dict[QueryKey, list[Any]] = {}
+    own = {}
+    for name, one in variants.items():
+        dataset = datasets[one.settings.collection]
+        key, alike = _decides_queries(one), (one.client, id(dataset), one.settings.queries_per_search)
+        if alike not in first:
+            first[alike] = searches = _make_searches(one, vectors[id(dataset)])
+            made[key] = _narrow(one, dataset, searches)
+        elif key not in made:
+            varied = [one.layer.connector.vary_query(query, one.settings) for query in first[alike]]
+            made[key] = _narrow(one, dataset, varied)
+        own[name] = made[key]
+    asked = [(Wanted(key.top_k, key.narrowing), some) for key, some in made.items() if key.queries_per_search == 1]
+    process_state.queries = own
+    partitioned = {name: one.settings for name, one in variants.items() if one.settings.partitions}
+    process_state.partitionings = {name: Partitioning.of(one) for name, one in partitioned.items()}
+    row_id = next(iter(datasets.values())).row_id if datasets else str
+    process_state.checks.arm(0 if settings.existing else settings.recall_every, asked, row_id)
+
+
+class QueryKey(NamedTuple):
+    """Equal for variants that can share their queries."""
+
+    client: str
+    top_k: int
+    output_fields: tuple[str, ...]
+    queries_per_search: int
+    narrowing: str
+    """Filter and partitions, by `name_narrowing`."""
+    bound: str
+    """What else the queries contain; nothing for LlamaIndex on collections with the same data."""
+
+
+def _decides_queries(one: VariantSetup) -> QueryKey:
+    settings = one.settings
+    bound = () if one.client == DEFAULT_CLIENT and one.info is None else (settings.collection, settings.search_config)
+    searched = (settings.output_fields, settings.queries_per_search, name_narrowing(settings))
+    return QueryKey(one.client, settings.top_k, *searched, repr(bound))
+
+
+def _make_searches(one: VariantSetup, vectors: Any) -> list[Any]:
+    several = one.settings.queries_per_search
+    groups = ([vectors[(first + step) % len(vectors)] for step in range(several)] for first in range(len(vectors)))
+    return [one.layer.connector.make_query(group, one.settings) for group in groups]
+
+
+def _narrow(one: VariantSetup, dataset: Dataset, queries: list[Any]) -> list[Any]:
+    """With the filter and the partition of each; several vectors of one search have those of the first."""
+    if not narrows(one.settings):
+        return queries
+    narrowings = Narrowings(one.settings, dataset).make()
+    return [one.layer.connector.narrow_query(*pair) for pair in zip(queries, narrowings, strict=True)]
