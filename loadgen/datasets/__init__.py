@@ -2,7 +2,7 @@
 
 from loadgen.datasets.answer_comparison import Answer, find_difference
 from loadgen.datasets.dataset import Dataset
-from loadgen.datasets.filtering import Narrowing, Narrowings, Selectivity, name_narrowing, summarise
+from loadgen.datasets.filtering import Narrowing, Narrowings, OnServer, Selectivity, name_narrowing, summarise
 from loadgen.datasets.formats import open_dataset, with_query_file
 from loadgen.datasets.insert_stream import InsertStream
 from loadgen.datasets.metadata import Metadata, Partitioning
@@ -25,6 +25,7 @@ __all__ = [
     "Metadata",
     "Narrowing",
     "Narrowings",
+    "OnServer",
     "Partitioning",
     "Row",
     "Rows",

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from loadgen.datasets.dataset import Dataset
-from loadgen.datasets.metadata import Column, Partitioning
+from loadgen.datasets.metadata import Column, Metadata, Partitioning
 from loadgen.settings.filter_grammar import (
     Comparison,
     Drawn,
@@ -91,10 +90,25 @@ class Selectivity:
     """Those that no row matches."""
 
 
+class Described(Protocol):
+    """Rows with metadata: a `Dataset`."""
+
+    size: int
+    metadata: Metadata
+
+
+@dataclass(slots=True)
+class OnServer:
+    """The rows of an existing collection; its metadata describe the values that filters draw."""
+
+    size: int
+    metadata: Metadata
+
+
 class Narrowings:
     """What narrows the distinct queries of a variant, and the rows that match each."""
 
-    def __init__(self, settings: Settings, dataset: Dataset) -> None:
+    def __init__(self, settings: Settings, dataset: Described) -> None:
         self._dataset = dataset
         self._expression = read_filter(settings)
         self._text = settings.filter if self._expression is None else ""

@@ -80,7 +80,7 @@ def _find_filter_faults(settings: "Settings", fields: dict[str, MetadataField]) 
             yield Fault("filter", settings.filter, error.problem, error.hint)
         return
     for name in find_drawn(expression):
-        if name not in fields:
+        if name not in fields and not _is_of_file(settings):
             problem = f"draws {{{name}}}, and no metadata field has this name"
             yield Fault("filter", settings.filter, problem, _known(fields))
     if settings.existing:

@@ -11,6 +11,7 @@ from loadgen.datasets.dataset import Vectors
 from loadgen.datasets.files.content import Content, DataFileError, Payload, find_vector_flaw
 from loadgen.datasets.files.fingerprint import find_fingerprint
 from loadgen.datasets.files.known import read_known
+from loadgen.datasets.files.labels import FileMetadata
 from loadgen.datasets.files.perturbed import PerturbedRows, make_queries
 from loadgen.datasets.insert_stream import InsertStream, Origin
 from loadgen.datasets.metadata import Metadata
@@ -39,7 +40,7 @@ class FileDataset:
         self.size = min(settings.rows, content.train.size)
         self.dim = content.train.dim
         self.row_id = RowIds(0, IDS)
-        self.metadata = Metadata.of(settings)
+        self.metadata: Metadata = FileMetadata(settings, content.path, self._payloads, self.size)
         self._text_bytes = settings.text_bytes
         self._texts = Texts(settings.text_bytes, settings.seed)
         self._metric = settings.metric

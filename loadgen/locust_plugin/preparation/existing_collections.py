@@ -17,11 +17,13 @@ from loadgen.milvus.store import (
     delete_inserted,
     describe_inserted,
     draw_token,
+    find_lacking,
     inspect_collection,
     sample_ids,
 )
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
+from loadgen.settings.narrowing import narrows
 from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.text.listing import count_of
 
@@ -52,6 +54,8 @@ def inspect_existing(
             continue
         faults += _find_write_faults(own, info, [one.client for one in some]) if writes else []
         faults += _find_query_faults(info.apply(own), info)
+        for one in some:
+            faults += find_lacking(one.settings, info) if narrows(one.settings) else []
         if not faults:
             info = _sample(own, info, writes=writes)
             found[name] = info.as_message()

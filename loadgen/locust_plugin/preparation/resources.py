@@ -9,7 +9,7 @@ from loadgen.datasets import Dataset, GroundTruth, Selectivity, draw_order, open
 from loadgen.locust_plugin.preparation.answers import compare_variants, find_ground_truths
 from loadgen.locust_plugin.preparation.existing_collections import clean_existing, inspect_existing
 from loadgen.locust_plugin.preparation.searches import make_queries
-from loadgen.locust_plugin.preparation.selectivities import find_selectivities
+from loadgen.locust_plugin.preparation.selectivities import find_selectivities, measure_existing
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup, open_datasets, set_up_variants
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer, describe_failure, start_server
@@ -78,6 +78,7 @@ class Resources:
         self.collections, self.ground_truths, self.selectivities = {}, (), {}
         if settings.existing:
             self.answered, self.collections = inspect_existing(addressed, self._tell, writes=writes)
+            self.selectivities = measure_existing(set_up_variants(addressed, self.collections), self._tell)
             return addressed
         set_up = set_up_variants(addressed)
         variants = [one.settings for one in set_up.values()]

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from loadgen.datasets import Dataset, Narrowings, Selectivity, name_narrowing
+from loadgen.datasets import Dataset, Metadata, Narrowings, OnServer, Selectivity, name_narrowing, summarise
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
+from loadgen.milvus.store import count_matches, try_search
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.narrowing import narrows
+
+COUNTED = 32
+"""Different filters that the server of an existing collection counts the rows of, at most."""
 
 
 def find_selectivities(
@@ -17,13 +21,48 @@ def find_selectivities(
     """
     measured: dict[str, Selectivity] = {}
     found = {}
+    faults: list[Fault] = []
     for name, one in variants.items():
         if not narrows(one.settings):
             continue
         key = name_narrowing(one.settings)
-        if key not in measured:
-            measured[key] = Narrowings(one.settings, dataset).measure()
-        found[name] = measured[key]
+        try:
+            if key not in measured:
+                measured[key] = Narrowings(one.settings, dataset).measure()
+            found[name] = measured[key]
+        except SettingsError as error:
+            faults += error.faults
+        except TypeError:  # of numpy: only a field of a file has a type that is known so late
+            problem = "compares a number with a text"
+            faults.append(Fault("filter", one.settings.filter, problem, "Give a value of the field's type."))
+    if faults:
+        raise SettingsError(list(dict.fromkeys(faults)))
+    check_selectivities(variants, found, tell)
+    return found
+
+
+def measure_existing(variants: Mapping[str, VariantSetup], tell: Callable[[str], None]) -> dict[str, Selectivity]:
+    """The selectivity of each variant on an existing collection, counted by its server: blocks. Changes nothing.
+
+    Of a few of the narrowings that the queries draw. Raises SettingsError for a filter that the server refuses, or
+    that matches no row.
+    """
+    found = {}
+    faults = []
+    for name, one in variants.items():
+        settings, info = one.settings, one.info
+        if info is None or not narrows(settings):
+            continue
+        made = list(dict.fromkeys(Narrowings(settings, OnServer(info.rows, Metadata.of(settings))).make()))
+        counts = count_matches(settings, info, made[:COUNTED])
+        if not isinstance(counts, str):
+            found[name] = summarise(counts, info.rows)
+        elif settings.filter and (why := try_search(settings, info, made[0])):
+            faults.append(Fault("filter", settings.filter, f"is refused by the server ({why})", "Correct it."))
+        else:
+            tell(f"How many rows searches of {name} may find is not known: the server does not count them ({counts})")
+    if faults:
+        raise SettingsError(list(dict.fromkeys(faults)))
     check_selectivities(variants, found, tell)
     return found
 

@@ -5,6 +5,7 @@ from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.existing import CollectionInfo, inspect_collection
 from loadgen.milvus.store.lease import Lease
 from loadgen.milvus.store.loading import LoadingLine
+from loadgen.milvus.store.matches import count_matches, find_lacking, try_search
 from loadgen.milvus.store.narrowed import NarrowedQuery, PlacedNodes, narrow_query, place_nodes
 from loadgen.milvus.store.nodes import to_node, to_query, vary_query
 from loadgen.milvus.store.opening import aclose_stores, close_stores, open_stores, warm_stores, warm_sync_stores
@@ -30,9 +31,11 @@ __all__ = [
     "aclose_stores",
     "check_server",
     "close_stores",
+    "count_matches",
     "delete_inserted",
     "describe_inserted",
     "draw_token",
+    "find_lacking",
     "inspect_collection",
     "narrow_query",
     "open_existing",
@@ -44,6 +47,7 @@ __all__ = [
     "store_arguments",
     "to_node",
     "to_query",
+    "try_search",
     "vary_query",
     "warm_stores",
     "warm_sync_stores",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pymilvus import MilvusClient
 
-from loadgen.datasets import Dataset
+from loadgen.datasets import Dataset, Metadata
 from loadgen.datasets.existing import TOKENS, ExistingDataset, Fields, inserted_rows
 from loadgen.milvus.store.arguments import connection_arguments
 from loadgen.milvus.store.errors import StoreError
@@ -95,7 +95,9 @@ def open_existing(settings: Settings, info: CollectionInfo) -> Dataset:
     if not sampled:
         raise StoreError(f"collection '{info.name}' no longer has the rows from which queries are made")
     shape = (settings.queries, info.dim, settings.seed)
-    return ExistingDataset(fields_of(info), sampled, info.rows, shape, info.token)
+    dataset = ExistingDataset(fields_of(info), sampled, info.rows, shape, info.token)
+    dataset.metadata = Metadata.of(settings)
+    return dataset
 
 
 def fields_of(info: CollectionInfo) -> Fields:
