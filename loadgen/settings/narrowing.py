@@ -87,7 +87,7 @@ def _find_filter_faults(settings: "Settings", fields: dict[str, MetadataField]) 
         return
     for name in dict.fromkeys(condition.field for condition in find_conditions(expression)):
         if name not in fields and not _is_of_file(settings):
-            problem = f"has the field {name}, which no row has"
+            problem = f"compares {name}, which is no metadata field"
             yield Fault("filter", settings.filter, problem, _known(fields))
     for condition in find_conditions(expression):
         yield from _find_type_faults(settings, condition, fields)

@@ -196,7 +196,7 @@ def test_a_foreign_collection_is_searched_with_filters_and_in_partitions(uri: st
     shares = {
         name: one.mean for name in ("year", "drawn", "like", "part") if (one := variant(record, name).selectivity)
     }
-    assert shares == pytest.approx({"year": 0.1, "drawn": 0.25, "like": 311 / 600, "part": 0.5})
+    assert shares == pytest.approx({"year": 0.1, "drawn": 0.25, "like": 111 / 600, "part": 0.5})
     assert all(set(search.outcomes) == {Outcome.OK} for phase in record.phases for search in phase.operations)
     assert all(search.recall is None for phase in record.phases for search in phase.operations)
 
