@@ -16,6 +16,7 @@ from loadgen.calibrate.command import add_calibrate
 from loadgen.cli.compare import add_compare
 from loadgen.cli.prepare import add_prepare
 from loadgen.cli.report import add_report
+from loadgen.cli.serve_llm import add_serve_llm
 from loadgen.cli.wait import add_wait
 from loadgen.settings.addresses import HIGHEST_PORT
 from loadgen.settings.flags import UNKNOWN, say_unknown
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"milvus-loadgen {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="named")
     add_serve(commands)
+    add_serve_llm(commands)
     add_settings(commands)
     add_report(commands)
     add_compare(commands)

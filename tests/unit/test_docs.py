@@ -9,14 +9,16 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 
 import loadgen
 from loadgen.cli.main import main
+from loadgen.cli.serve_llm import list_fields
 from loadgen.settings.model import Settings
 from loadgen.settings.reference import SECTIONS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GUIDES = sorted(DOCS.glob("*.md"))
-COMMANDS = {"--aa", "--runs", "--tolerance", "--changed", "--format", "--output", "--seconds"}
-"""Of `loadgen calibrate`, `report`, `compare` and `wait`."""
+COMMANDS = {"--aa", "--runs", "--tolerance", "--changed", "--format", "--output", "--seconds", "--port", "--bind"}
+COMMANDS |= {f"--{name}" for name, _, _ in list_fields()}
+"""Of `loadgen calibrate`, `report`, `compare`, `wait` and `serve-llm`."""
 NAMED_MEMBERS = re.compile(r"self\.(?:user\.)?([a-z_]+)(?:\.([a-z_]+))?")
 OWN = {"searched"}
 """What the example itself keeps."""
@@ -75,6 +77,11 @@ def test_every_command_in_a_guide_exists(guide: Path) -> None:
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
     for name in re.findall(r"locustfiles/(\w+\.py)", text):
         assert (ROOT / "locustfiles" / name).is_file()
+
+
+def test_the_page_of_the_llm_server_has_its_flags_with_their_defaults_and_their_help() -> None:
+    rows = re.findall(r"^\| `--([a-z-]+)` \| (.*?) ?\| (.*) \|$", (DOCS / "llm-server.md").read_text(), re.MULTILINE)
+    assert [(name, default.strip("`"), said) for name, default, said in rows] == list_fields()
 
 
 def test_the_index_has_every_page() -> None:
