@@ -4,10 +4,13 @@ import argparse
 import asyncio
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loadgen.settings.addresses import HIGHEST_PORT
 from loadgen.text.plain_text import one_line
+
+if TYPE_CHECKING:
+    from loadgen.llm_server import Behaviour
 
 DONE, REFUSED = 0, 2
 PORT = 8000
@@ -48,7 +51,6 @@ def list_fields() -> list[tuple[str, str, str]]:
 def serve_llm(given: argparse.Namespace) -> int:
     """Keep the server in the foreground until Ctrl-C or SIGTERM: 0; 2 if it cannot be had."""
     from loadgen.llm_server.behaviour import Behaviour, BehaviourError
-    from loadgen.llm_server.serving import ServeError, new_event_loop, serve
 
     texts = {name: getattr(given, name) for name in Behaviour.model_fields}
     faults = [] if is_port(given.port) else [f"port {given.port!r} is no port; give a number from 0 to {HIGHEST_PORT}"]
@@ -59,8 +61,17 @@ def serve_llm(given: argparse.Namespace) -> int:
     if faults:
         return _refuse(*faults)
     try:
+        return _serve(behaviour, given.bind, int(given.port))
+    except KeyboardInterrupt:  # before the server listens
+        return DONE
+
+
+def _serve(behaviour: "Behaviour", bind: str, port: int) -> int:
+    from loadgen.llm_server.serving import ServeError, new_event_loop, serve
+
+    try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(serve(behaviour, given.bind, int(given.port), _announce))
+            runner.run(serve(behaviour, bind, port, _announce))
     except ServeError as error:
         return _refuse(str(error))
     return DONE

@@ -99,7 +99,7 @@ class Call:
         self._records.times["late"].add(now - due)
 
     def token(self) -> None:
-        """A token is sent now."""
+        """A token of a stream is sent now."""
         now = self._loop.time()
         times = self._records.times
         if self._last is None:
@@ -109,7 +109,7 @@ class Call:
         self._last = now
         self._records.completion_tokens += 1
 
-    def end(self, outcome: str, *, prompt_tokens: int = 0, texts: int = 0) -> None:
+    def end(self, outcome: str, *, prompt_tokens: int = 0, completion_tokens: int = 0, texts: int = 0) -> None:
         """Count it, before the client can see its end."""
         if self._ended:
             return
@@ -118,6 +118,7 @@ class Call:
         records.in_flight -= 1
         records.outcomes[outcome] += 1
         records.prompt_tokens += prompt_tokens
+        records.completion_tokens += completion_tokens
         records.texts += texts
         if outcome == "ok":
             records.times["total"].add(self._loop.time() - self.arrived)

@@ -145,20 +145,20 @@ class ChatStream:
         """All tokens in one answer, when the last is due."""
         body = _pack(answers.make_chat(self._head, "".join(self._words), self._finish, self._usage))
         cut = self._plan.cut_after
-        for offset in self._plan.offsets[:cut]:
-            await self._call.wait(offset)
-            self._call.token()
+        if produced := self._plan.offsets[:cut]:
+            await self._call.wait(produced[-1])
         if cut is not None:
             return await _break_off(self._request, self._call, body)
-        self._end()
+        self._end(len(produced))
         return web.Response(body=body, content_type="application/json")
 
     def _cut(self, response: web.StreamResponse) -> web.StreamResponse:
         _close(self._request, self._call)
         return response
 
-    def _end(self) -> None:
-        self._call.end("ok", prompt_tokens=self._usage["prompt_tokens"])
+    def _end(self, whole: int = 0) -> None:
+        """Count it; `whole` are tokens that were not counted one by one."""
+        self._call.end("ok", prompt_tokens=self._usage["prompt_tokens"], completion_tokens=whole)
 
 
 def _raise_planned(error: str) -> None:

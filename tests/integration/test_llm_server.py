@@ -317,7 +317,7 @@ def test_a_stopped_server_is_gone_even_with_open_streams(start: Start) -> None:
         next(stream)
         begun = time.perf_counter()
         server.stop()
-        assert time.perf_counter() - begun < 2, "the promise of the command, not its speed"
+        assert time.perf_counter() - begun < 5, "nobody waits for the stream"
         assert not server.running
         assert outcome_of(lambda: next(stream)) == "broken"
     server.stop()
