@@ -16,9 +16,20 @@ from loadgen.settings.reference import SECTIONS
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GUIDES = sorted(DOCS.glob("*.md"))
-COMMANDS = {"--aa", "--runs", "--tolerance", "--changed", "--format", "--output", "--seconds", "--port", "--bind"}
+COMMANDS = {
+    "--aa",
+    "--runs",
+    "--tolerance",
+    "--changed",
+    "--format",
+    "--output",
+    "--seconds",
+    "--port",
+    "--bind",
+    "--index-url",
+}
 COMMANDS |= {f"--{name}" for name, _, _ in list_fields()}
-"""Of `loadgen calibrate`, `report`, `compare`, `wait` and `serve-llm`."""
+"""Of `loadgen calibrate`, `report`, `compare`, `wait` and `serve-llm`; and one of pip's."""
 NAMED_MEMBERS = re.compile(r"self\.(?:user\.)?([a-z_]+)(?:\.([a-z_]+))?")
 OWN = {"searched"}
 """What the example itself keeps."""
