@@ -53,7 +53,9 @@ def serve_llm(given: argparse.Namespace) -> int:
     from loadgen.llm_server.behaviour import Behaviour, BehaviourError
 
     texts = {name: getattr(given, name) for name in Behaviour.model_fields}
-    faults = [] if is_port(given.port) else [f"port {given.port!r} is no port; give a number from 0 to {HIGHEST_PORT}"]
+    faults = (
+        [] if is_port(given.port) else [f"port {given.port!r} is not a port; give a number from 0 to {HIGHEST_PORT}"]
+    )
     try:
         behaviour = Behaviour.parse({name: text for name, text in texts.items() if text is not None})
     except BehaviourError as error:

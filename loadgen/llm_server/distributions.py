@@ -70,7 +70,7 @@ def _parse(text: str, read: Callable[[str], float]) -> Distribution:
     wanted = SHAPES[shape]
     parts = rest.split("-" if shape == "uniform" else ",")
     if len(parts) != len(re.split("[,-]", wanted)):
-        raise ValueError(f"is not of the form {shape}:{wanted}" if mark else "is no single value")
+        raise ValueError(f"is not of the form {shape}:{wanted}" if mark else "is not a single value")
     first, second = [*map(read, parts), 0.0][:2]
     if shape in {"uniform", "lognormal"} and second < first:
         raise ValueError(f"needs {wanted.replace('-', ' <= ').replace(',', ' <= ')}")

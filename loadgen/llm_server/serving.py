@@ -80,12 +80,14 @@ async def _listen(runner: web.AppRunner, bind: str, port: int) -> str:
     try:
         await site.start()
     except socket.gaierror:
-        raise ServeError(f"bind {bind!r} is no address of this machine; choose one, such as 127.0.0.1") from None
+        raise ServeError(f"bind {bind!r} is not an address of this machine; choose one, such as 127.0.0.1") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ServeError(f"port {port} is in use by another program; choose another, or 0 for a free one") from None
         if error.errno == errno.EADDRNOTAVAIL:
-            raise ServeError(f"bind {bind!r} is no address of this machine; choose one, such as 127.0.0.1") from None
+            raise ServeError(
+                f"bind {bind!r} is not an address of this machine; choose one, such as 127.0.0.1"
+            ) from None
         raise ServeError(f"{bind}:{port} cannot be listened on ({error.strerror})") from None
     host, number = runner.addresses[0][:2]
     return f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"

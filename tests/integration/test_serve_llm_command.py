@@ -104,7 +104,7 @@ def test_all_faults_are_told_together_with_exit_code_2(serve: Serve) -> None:
     process = serve("--port", "many", "--first-token", "50", "--errors", "404:1", "--embedding-dim", "0")
     out, errors = process.communicate(timeout=20)
     assert (process.returncode, out) == (2, "")
-    starts = ("port 'many' is no port", "first-token '50' has no", "errors '404:1' has the", "embedding-dim '0'")
+    starts = ("port 'many' is not a port", "first-token '50' has no", "errors '404:1' has the", "embedding-dim '0'")
     lines = errors.splitlines()
     assert len(lines) == len(starts)
     for line, start in zip(lines, starts, strict=True):
@@ -114,9 +114,9 @@ def test_all_faults_are_told_together_with_exit_code_2(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--bind", "no.such.host.invalid"], "bind 'no.such.host.invalid' is no address of this machine"),
-        (["--bind", "192.0.2.1"], "bind '192.0.2.1' is no address of this machine; choose one, such as 127.0.0.1"),
-        (["--colour"], "--colour is no flag (see loadgen serve-llm --help)"),
+        (["--bind", "no.such.host.invalid"], "bind 'no.such.host.invalid' is not an address of this machine"),
+        (["--bind", "192.0.2.1"], "bind '192.0.2.1' is not an address of this machine; choose one, such as 127.0.0.1"),
+        (["--colour"], "--colour is not a flag (see loadgen serve-llm --help)"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(flags: list[str], said: str, serve: Serve) -> None:

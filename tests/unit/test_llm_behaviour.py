@@ -53,7 +53,7 @@ def test_a_normal_delay_is_never_negative() -> None:
         ("gamma:1ms,2ms", "has no shape 'gamma'; choose constant, normal, lognormal, exponential, uniform"),
         ("normal:50ms", "is not of the form normal:MEAN,SD"),
         ("exponential:1ms,2ms", "is not of the form exponential:MEAN"),
-        ("50ms,10ms", "is no single value"),
+        ("50ms,10ms", "is not a single value"),
         ("uniform:80ms-20ms", "needs LOW <= HIGH"),
         ("lognormal:50ms,20ms", "needs MEDIAN <= P99"),
         ("lognormal:0,20ms", "needs a median above 0"),
