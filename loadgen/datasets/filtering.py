@@ -93,11 +93,16 @@ class Selectivity:
 class Described(Protocol):
     """Rows with metadata: a `Dataset`."""
 
-    size: int
-    metadata: Metadata
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """Their fields."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class OnServer:
     """The rows of an existing collection; its metadata describe the values that filters draw."""
 

@@ -22,10 +22,31 @@ from tests.lowest.bounds import EXTRAS, find_lowest, make_constraints, read_proj
 ROOT = Path(__file__).parents[2]
 HOME = ROOT / "build" / "lowest"
 SMALL = ("--rows", "300", "--dim", "16", "--clusters", "8", "--queries", "50")
+FILES = """
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+rng, folder = np.random.default_rng(1), Path(sys.argv[1])
+train, test = (rng.normal(size=(rows, 16)).astype("float32") for rows in (300, 50))
+with h5py.File(folder / "rows.hdf5", "w") as file:
+    file["train"], file["test"] = train, test
+(folder / "parquet").mkdir(exist_ok=True)
+for name, rows in (("train", train), ("test", test)):
+    table = pa.table({"id": range(len(rows)), "emb": list(rows)})
+    pq.write_table(table, folder / "parquet" / f"{name}.parquet")
+"""
+"""Writes the same rows and queries as HDF5 and as parquet."""
 SHORT = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "2", "--warmup-seconds", "0")
 RUNS: dict[str, tuple[str, ...]] = {
-    "one process, the embedded server of the extra": (),
-    "master and two workers, Milvus Lite": ("--embedded", "lite", "--processes", "2"),
+    "one process, the embedded server of the extra": SMALL,
+    "master and two workers, Milvus Lite": (*SMALL, "--embedded", "lite", "--processes", "2"),
+    "rows of an HDF5 file": ("--dataset", "rows.hdf5"),
+    "rows of parquet files": ("--dataset", "parquet"),
 }
 RUN_SECONDS = 300
 
@@ -36,6 +57,7 @@ def main() -> int:
     if wrong := find_wrong(python):
         say(f"Not installed as pyproject.toml allows at the lowest: {wrong}")
         return 1
+    subprocess.run([str(python), "-c", FILES, str(python.parents[1])], check=True)
     for name, flags in RUNS.items():
         started = time.perf_counter()
         if problem := compare(python, flags):
@@ -78,7 +100,7 @@ def compare(python: Path, flags: tuple[str, ...]) -> str:
     """Run searches, inserts and deletes in both modes; what went wrong, empty where nothing did."""
     records = python.parents[1] / "runs"
     shutil.rmtree(records, ignore_errors=True)
-    given = ("--record", str(records), "--metrics-port", "0", *SMALL, *SHORT, *flags)
+    given = ("--record", str(records), "--metrics-port", "0", *SHORT, *flags)
     command = [str(python), "-m", "locust", "-f", str(ROOT / "locustfiles" / "mixed.py"), "--headless", *given]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("LOADGEN_", "LOCUST_"))}
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-EXTRAS = ("server", "uvloop")
+EXTRAS = ("server", "datasets", "uvloop")
 """What a user installs; the tools of `dev` are pinned by constraints.txt and nowhere else needed."""
 LOWER = (">=", "==", "~=")
 

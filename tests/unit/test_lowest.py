@@ -13,15 +13,20 @@ ROOT = Path(__file__).parents[2]
 def test_the_lowest_versions_are_the_lower_bounds_of_everything_a_user_installs() -> None:
     project = {
         "dependencies": ["Some.Thing>=1.2,<2", "exact[extra]==3!4.0", "nowhere>=9; sys_platform == 'nowhere'"],
-        "optional-dependencies": {"server": ["one>=1"], "uvloop": ["two~=2.1"], "dev": ["unbounded"]},
+        "optional-dependencies": {
+            "server": ["one>=1"],
+            "datasets": ["three>=3"],
+            "uvloop": ["two~=2.1"],
+            "dev": ["unbounded"],
+        },
     }
-    assert find_lowest(project) == {"some-thing": "1.2", "exact": "3!4.0", "one": "1", "two": "2.1"}
+    assert find_lowest(project) == {"some-thing": "1.2", "exact": "3!4.0", "one": "1", "three": "3", "two": "2.1"}
 
 
 @pytest.mark.parametrize("line", ["open", "open<3", "open>2", "open>=1,>=2"])
 def test_a_requirement_without_one_lower_bound_is_an_error(line: str) -> None:
     with pytest.raises(ValueError, match="has no lower bound, or several"):
-        find_lowest({"dependencies": [line], "optional-dependencies": {"server": [], "uvloop": []}})
+        find_lowest({"dependencies": [line], "optional-dependencies": {"server": [], "datasets": [], "uvloop": []}})
 
 
 def test_each_package_is_constrained_once() -> None:

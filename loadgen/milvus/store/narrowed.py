@@ -39,7 +39,7 @@ UNSAFE = re.compile(r"""['"\\\x00-\x1f]""")
 """Characters that MilvusVectorStore does not escape in every place."""
 
 
-@dataclass
+@dataclass(slots=True)
 class NarrowedQuery(VectorStoreQuery):
     """A query with the further arguments of `query` and `aquery` that it needs."""
 
