@@ -30,6 +30,8 @@ class Connector(Protocol):
 
     can_send_several: bool
     """Whether one search can have several query vectors."""
+    search_kinds: tuple[str, ...]
+    """Values of `search_kind` that it can do."""
 
     def open(self, settings: Settings, mode: Mode) -> list[Any]:
         """Open `connections` stores. Creates, drops and alters nothing. Raises StoreError."""
@@ -46,8 +48,8 @@ class Connector(Protocol):
     async def aclose(self, stores: Sequence[Any]) -> None:
         """Close what `awarm` opened."""
 
-    def make_query(self, vectors: Sequence[Vector], settings: Settings) -> Any:
-        """What the client's `search` takes, for one or more vectors, each (dim,)."""
+    def make_query(self, vectors: Sequence[Vector], settings: Settings, text: str = "") -> Any:
+        """What the client's `search` takes, for one or more vectors, each (dim,), and for hybrid searches a text."""
 
     def vary_query(self, query: Any, settings: Settings) -> Any:
         """The same query with the settings of another variant; both share the vectors."""

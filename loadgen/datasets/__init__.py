@@ -4,6 +4,7 @@ from loadgen.datasets.answer_comparison import Answer, find_difference
 from loadgen.datasets.dataset import Dataset
 from loadgen.datasets.filtering import Narrowing, Narrowings, OnServer, Selectivity, name_narrowing, summarise
 from loadgen.datasets.formats import open_dataset, with_query_file
+from loadgen.datasets.full_text import find_query_texts, reword
 from loadgen.datasets.insert_stream import InsertStream
 from loadgen.datasets.metadata import Metadata, Partitioning
 from loadgen.datasets.neighbour_cache import cached_neighbours, default_folder
@@ -38,9 +39,11 @@ __all__ = [
     "draw_order",
     "find_difference",
     "find_neighbours",
+    "find_query_texts",
     "name_narrowing",
     "open_dataset",
     "resolve_settings",
+    "reword",
     "summarise",
     "with_query_file",
 ]

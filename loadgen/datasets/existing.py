@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from loadgen.datasets.full_text import draw_words, seed_random
 from loadgen.datasets.metadata import Metadata
 from loadgen.datasets.rows import Row
 
@@ -103,6 +104,13 @@ class ExistingDataset:
             for number in range(self._queries)
         ]
         return np.stack(near) if self._fields.vector_type == "float32" else near
+
+    def query_texts(self, count: int) -> list[str]:
+        """Words of the texts of the sampled rows, for hybrid searches."""
+        texts = [str(row.get(self._fields.text_field, "")) for row in self._sampled]
+        return [
+            draw_words(texts[number % len(texts)], seed_random(self._seed, "query", number)) for number in range(count)
+        ]
 
     def fresh_rows(self, worker: int) -> Iterator[Row]:
         """Endless rows with new ids; none if the run may not insert. Raises ValueError for too many workers."""

@@ -12,6 +12,7 @@ from loadgen.datasets.files.json_lines import open_json_lines
 from loadgen.datasets.files.npy import open_npy
 from loadgen.datasets.files.parquet import open_parquet
 from loadgen.datasets.files.texmex import open_fvecs
+from loadgen.datasets.full_text import reword
 from loadgen.datasets.own_queries import WithQueries
 from loadgen.datasets.synthetic import SyntheticDataset
 from loadgen.settings.data_settings import SYNTHETIC
@@ -41,9 +42,8 @@ REFUSED = {
 
 def open_dataset(settings: Settings) -> Dataset:
     """The dataset that the settings ask for, as `resolve_settings` returns them. Raises SettingsError."""
-    return with_query_file(
-        SyntheticDataset(settings) if settings.dataset == SYNTHETIC else _open_file(settings), settings
-    )
+    dataset = SyntheticDataset(settings) if settings.dataset == SYNTHETIC else _open_file(settings)
+    return reword(with_query_file(dataset, settings), settings)
 
 
 def with_query_file(dataset: Dataset, settings: Settings) -> Dataset:

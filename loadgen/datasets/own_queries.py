@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from loadgen.datasets.dataset import Dataset, Vectors
+from loadgen.datasets.full_text import find_query_texts
 from loadgen.datasets.neighbours import GroundTruth
 from loadgen.datasets.rows import Row
 
@@ -24,6 +25,10 @@ class WithQueries:
     def queries(self) -> Vectors:
         """The queries that were given."""
         return self._queries
+
+    def query_texts(self, count: int) -> list[str]:
+        """Those of the dataset: a file of vectors has none."""
+        return find_query_texts(self._dataset, count)
 
     def fresh_rows(self, worker: int) -> Iterator[Row]:
         """Those of the dataset."""

@@ -32,8 +32,9 @@ from loadgen.results.verdict import explain
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
-from loadgen.settings.variants import find_variants
-from loadgen.text.listing import count_of, name_phases
+from loadgen.settings.values import DENSE
+from loadgen.settings.variants import find_variants, settings_of
+from loadgen.text.listing import count_of, join, name_phases
 from loadgen.text.plain_text import one_line
 
 NOT_BEGUN = "the run never began"
@@ -63,12 +64,24 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
     if settings.existing and any(found.figure == "recall" for found in wanted):
         problem = "leaves the required recall unmeasured: its exact neighbours are unknown"
         faults.append(Fault("existing", "", problem, "Omit the requirement."))
+    faults += _find_unmeasured_recall(settings, wanted)
     for check in (_limit, _most_empty):
         try:
             check(settings)
         except SettingsError as error:
             faults += error.faults
     return faults
+
+
+def _find_unmeasured_recall(settings: Settings, wanted: Collection[Requirement]) -> list[Fault]:
+    """Required recalls of variants whose answers the exact neighbours do not describe."""
+    kinds = {one.name: settings_of(settings, one).search_kind for one in find_variants(settings)}
+    required = [one for one in wanted if one.figure == "recall"]
+    others = {kinds[name] for one in required for name in ([one.variant] if one.variant in kinds else kinds)} - {DENSE}
+    if not others:
+        return []
+    problem = "leaves the required recall unmeasured: exact neighbours are known of dense searches only"
+    return [Fault("search_kind", join(sorted(others)), problem, "Omit the requirement, or name a dense variant in it.")]
 
 
 def _limit(settings: Settings) -> FailureLimit | None:

@@ -13,6 +13,7 @@ from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.existing import find_existing_conflicts
 from loadgen.settings.faults import Fault
 from loadgen.settings.narrowing import find_narrowing_conflicts
+from loadgen.settings.search_kinds import find_kind_conflicts
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.listing import count_of
 from loadgen.text.plain_text import CONTROLS, one_line
@@ -34,6 +35,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *_own_collection(settings),
         *find_existing_conflicts(settings),
         *find_narrowing_conflicts(settings),
+        *find_kind_conflicts(settings),
         *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_duplicate_levels(settings), *_arrivals(settings), *_targets(settings)),
@@ -170,11 +172,12 @@ def _sizes(settings: "Settings") -> list[Conflict]:
         )
         found.append((fault, ("clusters", "rows")))
     ef = settings.search_params.get("ef")
-    if settings.index_type == "HNSW" and isinstance(ef, int) and ef < settings.top_k:
-        fault = Fault(
-            "search_params", f"ef={ef}", f"is below top_k {settings.top_k}", f"Set ef to {settings.top_k} or more."
-        )
-        found.append((fault, ("search_params", "top_k", "index_type")))
+    if settings.index_type == "HNSW" and isinstance(ef, int) and ef < settings.fetched:
+        what = f"top_k {settings.top_k}"
+        if settings.fetched > settings.top_k:
+            what = f"the {settings.fetched} rows that an MMR search for {what} fetches"
+        fault = Fault("search_params", f"ef={ef}", f"is below {what}", f"Set ef to {settings.fetched} or more.")
+        found.append((fault, ("search_params", "top_k", "index_type", "search_kind")))
     if settings.index_type == "AUTOINDEX" and settings.index_params:
         fault = Fault(
             "index_params", str(settings.index_params), "cannot be set for AUTOINDEX", "Omit them or name an index."

@@ -9,7 +9,9 @@ from loadgen.text.listing import count_of
 if TYPE_CHECKING:
     from loadgen.settings.model import Settings
 
-SIZED = ("dim", "rows", "batch_size", "nodes_per_insert", "top_k", "output_fields", "text_bytes", "metadata")
+SIZED = (
+    "dim", "rows", "batch_size", "nodes_per_insert", "top_k", "output_fields", "text_bytes", "metadata", "search_kind",
+)  # fmt: skip
 
 
 def find_data_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:

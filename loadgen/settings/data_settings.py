@@ -2,7 +2,7 @@
 
 from loadgen.settings.server_settings import ServerSettings
 from loadgen.settings.setting import ON_PAGE, setting
-from loadgen.settings.values import Consistency, Index, Metric, Parameters, QuerySkew, Words
+from loadgen.settings.values import Consistency, Index, Metric, Parameters, QuerySkew, SearchKind, Words
 
 SYNTHETIC, EXISTING = "synthetic", "existing"
 
@@ -41,6 +41,9 @@ class CollectionSettings(ServerSettings):
     )
     text_field: str = setting(
         "", "text field of an existing collection; default: text, or its only text field", declares=ON_PAGE
+    )
+    sparse_field: str = setting(
+        "", "BM25 field of an existing collection, for hybrid searches; default: its only one", declares=ON_PAGE
     )
     doc_id_field: str = setting(
         "", "field with the document of a row in an existing collection; default: doc_id, if present", declares=ON_PAGE
@@ -95,6 +98,10 @@ class DataSettings(CollectionSettings):
 class OperationSettings(DataSettings):
     """The operations."""
 
+    search_kind: SearchKind = setting(
+        "dense",
+        "dense: nearest vectors; hybrid: vectors and BM25, reciprocal rank fusion; mmr: maximal marginal relevance",
+    )
     top_k: int = setting(
         10, "neighbours requested by a search", ge=1, le=16_384, hint="Choose 1 to 16384, Milvus's limit"
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 CHANGING = ("fresh", "overwrite", "upsert")
 """Switches that would change an existing collection."""
-FIELDS = ("id_field", "embedding_field", "text_field", "doc_id_field")
+FIELDS = ("id_field", "embedding_field", "text_field", "sparse_field", "doc_id_field")
 ONLY_FOR_EXISTING = ("allow_writes", *FIELDS)
 
 

@@ -55,8 +55,8 @@ def estimate_request(settings: "Settings") -> int:
 def estimate_answer(settings: "Settings") -> int:
     """Bytes of a search's answer that includes vectors or sized texts; 0 otherwise, as it is small then."""
     if _has_vectors(settings):
-        return settings.top_k * _row_bytes(settings)
-    return settings.top_k * settings.text_bytes  # LlamaIndex always asks for the text
+        return settings.fetched * _row_bytes(settings)
+    return settings.fetched * settings.text_bytes  # LlamaIndex always asks for the text
 
 
 def _has_vectors(settings: "Settings") -> bool:
@@ -80,8 +80,14 @@ def find_oversized(settings: "Settings", limits: Limits) -> list[Fault]:
             if name == "top_k" and not has_vectors:
                 what, about = "answers", f"a text has {each:,} bytes"
             problem = f"makes {what} of {size / MIB:,.0f} MiB ({about}), but the server accepts {limit // MIB} MiB"
-            faults.append(Fault(name, str(getattr(settings, name)), problem, hint.format(most=limit // each)))
+            most = _most(settings, name, limit // each)
+            faults.append(Fault(name, str(getattr(settings, name)), problem, hint.format(most=most)))
     return faults
+
+
+def _most(settings: "Settings", name: str, rows: int) -> int:
+    """The highest value of a setting for so many rows in a message."""
+    return rows * settings.top_k // settings.fetched if name == "top_k" else rows
 
 
 def _row_bytes(settings: "Settings") -> int:

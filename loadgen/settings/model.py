@@ -11,7 +11,7 @@ from loadgen.settings.data_settings import EXISTING, SYNTHETIC
 from loadgen.settings.describing import describe_fault
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.run_settings import ResultSettings
-from loadgen.settings.values import INDEX_DEFAULTS, Default
+from loadgen.settings.values import HYBRID, INDEX_DEFAULTS, MMR, MMR_FETCHES, Default
 
 
 class Settings(ResultSettings):
@@ -64,6 +64,16 @@ class Settings(ResultSettings):
         }
 
     @property
+    def fetched(self) -> int:
+        """Rows that a search fetches from the server: MMR chooses from more than it returns."""
+        return self.top_k * MMR_FETCHES if self.search_kind == MMR else self.top_k
+
+    @property
+    def has_full_text(self) -> bool:
+        """Whether the collection needs a BM25 field, and rows and queries texts."""
+        return self.search_kind == HYBRID
+
+    @property
     def index_config(self) -> dict[str, Any]:
         """For MilvusVectorStore: the index type with its parameters."""
         defaults, _ = INDEX_DEFAULTS.get(self.index_type, ({}, {}))
@@ -71,11 +81,11 @@ class Settings(ResultSettings):
 
     @property
     def search_config(self) -> dict[str, Any]:
-        """For MilvusVectorStore: the search parameters; HNSW's `ef` is never below top_k."""
+        """For MilvusVectorStore: the search parameters; HNSW's `ef` is never below the rows that a search fetches."""
         _, defaults = INDEX_DEFAULTS.get(self.index_type, ({}, {}))  # an existing collection may have another index
         chosen = dict(self.search_params or defaults)
         if self.index_type == "HNSW" and not self.search_params:
-            chosen["ef"] = max(chosen["ef"], self.top_k)
+            chosen["ef"] = max(chosen["ef"], self.fetched)
         return chosen
 
 

@@ -13,6 +13,10 @@ BETWEEN_TEXTS = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')
 STEEPEST = 10
 """Highest exponent of a query skew."""
 METRICS = ("COSINE", "IP", "L2")
+SEARCH_KINDS = ("dense", "hybrid", "mmr")
+DENSE, HYBRID, MMR = SEARCH_KINDS
+MMR_FETCHES = 4
+"""Rows that LlamaIndex fetches for each one that its MMR search returns (`DEFAULT_MMR_PREFETCH_FACTOR`)."""
 CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually")
 INDEX_DEFAULTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
     "HNSW": ({"M": 16, "efConstruction": 200}, {"ef": 64}),
@@ -134,6 +138,7 @@ Counts = Annotated[
 Rates = Annotated[
     tuple[Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)], ...], BeforeValidator(_numbers)
 ]
+SearchKind = Annotated[Literal["dense", "hybrid", "mmr"], _spelling(SEARCH_KINDS)]
 QuerySkew = Annotated[str, BeforeValidator(_skew)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.values import HYBRID
 
 if TYPE_CHECKING:
     from loadgen.settings.model import Settings
@@ -28,13 +29,13 @@ RESERVED = ("any", "invalid", "no difference", "other")
 """Words with another meaning where a variant's name is expected."""
 PER_VARIANT = (
     "connections", "deadline", "retries", "collection", "index_type", "index_params", "search_params", "consistency",
-    "output_fields", "upsert", "batch_size", "top_k", "filter", "partitions", "partition_key", "nodes_per_insert",
-    "queries_per_search", "max_in_flight", "max_wait",
+    "output_fields", "upsert", "batch_size", "top_k", "search_kind", "filter", "partitions", "partition_key",
+    "nodes_per_insert", "queries_per_search", "max_in_flight", "max_wait",
 )  # fmt: skip
 """Settings in which a variant may differ: all others belong to the server, the data, the plan or the whole process."""
 OF_COLLECTION = ("collection", "index_type", "index_params", "consistency", "partitions", "partition_key")
 """Of those, the ones that define a collection: a variant that sets one gets a separate collection."""
-OF_ANSWERS = (*OF_COLLECTION, "search_params", "top_k", "filter")
+OF_ANSWERS = (*OF_COLLECTION, "search_params", "top_k", "search_kind", "filter")
 """The ones that decide which rows a search finds."""
 LONGEST_NAME = 60
 LONGEST_SUFFIX = 60
@@ -180,7 +181,8 @@ def _find_shared_collections(own: "Mapping[str, Settings]") -> Iterator[Fault]:
         made = _how_made(settings)
         other, known = first.setdefault(settings.collection, (name, made))
         if made != known:
-            problem = f"uses collection {settings.collection}, as {other} does, but with another index or consistency"
+            where = f"collection {settings.collection}, as {other} does"
+            problem = f"uses {where}, but with another index, consistency or search kind"
             yield _fault(name, problem, "Give it another collection, or omit the collection.")
 
 
@@ -216,7 +218,7 @@ def settings_of(settings: "Settings", variant: Variant) -> "Settings":
         return settings.model_copy(update={"variants": (), "baseline": ""})
     own: dict[str, Any] = dict(variant.given)
     is_derived = "collection" not in own
-    if is_derived and (suffix := _name_collection(own, is_made=not settings.existing)):
+    if is_derived and (suffix := _name_collection(own, settings)):
         own["collection"] = f"{settings.collection}_{suffix}"
     if not any((values | own)[name] for name in ("partitions", "partition_key")):
         values["partition_skew"] = "none"  # it is for the other variants
@@ -230,15 +232,18 @@ def settings_of(settings: "Settings", variant: Variant) -> "Settings":
 
 
 def _how_made(settings: "Settings") -> tuple[object, ...]:
-    """What has to be equal for two variants to share a collection; partitions of an existing one are only used."""
-    partitions = () if settings.existing else (settings.partitions, settings.partition_key)
-    return (settings.index_config, settings.consistency, *partitions)
+    """What has to be equal for two variants to share a collection; an existing one is only used."""
+    own = () if settings.existing else (settings.partitions, settings.partition_key, settings.has_full_text)
+    return (settings.index_config, settings.consistency, *own)
 
 
-def _name_collection(own: Mapping[str, str], *, is_made: bool) -> str:
+def _name_collection(own: Mapping[str, str], run: "Settings") -> str:
     """The suffix of the collection's name for these settings; empty if none of them defines a collection."""
-    names = [name for name in OF_COLLECTION if is_made or name not in ("partitions", "partition_key")]
+    names = [name for name in OF_COLLECTION if not run.existing or name not in ("partitions", "partition_key")]
     parts = [f"{'p' if name == 'partitions' else ''}{own[name]}" for name in names if name in own]
+    kind = own.get("search_kind", run.search_kind).strip().lower()
+    if (kind == HYBRID) != run.has_full_text and not run.existing:
+        parts.append(kind)
     suffix = re.sub(r"\W+", "_", "_".join(parts)).strip("_").lower()
     return (
         suffix if len(suffix) <= LONGEST_SUFFIX else f"{suffix[: LONGEST_SUFFIX - 9]}_{zlib.crc32(suffix.encode()):08x}"
@@ -253,6 +258,7 @@ def decides_answers(settings: "Settings") -> tuple[object, ...]:
         sorted(settings.search_config.items(), key=str),
         settings.consistency,
         settings.top_k,
+        settings.search_kind,
         settings.filter,
         settings.partitions,
         settings.partition_key,

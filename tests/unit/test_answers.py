@@ -35,7 +35,11 @@ def test_the_log_says_how_many_queries_were_answered_alike(
         return 7
 
     connector: Any = SimpleNamespace(
-        make_query=lambda vectors, _settings: vectors[0], ask=ask, aask=aask, count=lambda _store: 7, acount=acount
+        make_query=lambda vectors, _settings, _text: vectors[0],
+        ask=ask,
+        aask=aask,
+        count=lambda _store: 7,
+        acount=acount,
     )
     layer = Layer((), {}, connector)
     monkeypatch.setattr(answers, "find_difference", lambda _names, _one, _other: None)

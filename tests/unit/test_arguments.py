@@ -48,6 +48,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "filter": ("tenant == {tenant}", "tenant == {tenant}"),
     "batch_size": ("20", 20),
     "load_in_flight": ("2", 2),
+    "search_kind": ("Hybrid", "hybrid"),
     "top_k": ("5", 5),
     "queries_per_search": ("3", 3),
     "nodes_per_insert": ("3", 3),
@@ -85,6 +86,7 @@ EXISTING: dict[str, tuple[str, object]] = {
     "id_field": ("pk", "pk"),
     "embedding_field": ("vec", "vec"),
     "text_field": ("body", "body"),
+    "sparse_field": ("words", "words"),
     "doc_id_field": ("document", "document"),
 }
 """The same for those of an existing collection."""

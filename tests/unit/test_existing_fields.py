@@ -23,7 +23,8 @@ def info(**given: Any) -> CollectionInfo:
     values: dict[str, Any] = {
         "name": "papers", "id_field": "pk", "id_type": "int64", "id_length": 0, "is_auto_id": False,
         "embedding_field": "vec",
-        "vector_type": "float32", "text_field": "body", "doc_id_field": "", "is_dynamic": False, "is_llamaindex": False,
+        "vector_type": "float32", "text_field": "body", "sparse_field": "",
+        "doc_id_field": "", "is_dynamic": False, "is_llamaindex": False,
         "dim": 8, "metric": "L2", "index_type": "IVF_FLAT", "index_params": {"nlist": 16}, "consistency": "Bounded",
         "rows": 2_000, "sample": (1, 2), "token": 0,
     }  # fmt: skip

@@ -27,12 +27,14 @@ from loadgen.milvus.store import (
 )
 from loadgen.milvus.store.opening import COUNT, async_client_of
 from loadgen.settings.model import Settings
+from loadgen.settings.values import SEARCH_KINDS
 
 
 class StoreConnector:
     """Implements `Connector`."""
 
     can_send_several = False
+    search_kinds: tuple[str, ...] = SEARCH_KINDS
 
     def open(self, settings: Settings, mode: Mode) -> list[MilvusVectorStore]:
         """Open one store per connection. Raises StoreError."""
@@ -54,9 +56,9 @@ class StoreConnector:
         """Close the async clients."""
         await aclose_stores(stores)
 
-    def make_query(self, vectors: Sequence[Vector], settings: Settings) -> VectorStoreQuery:
-        """The search for the nearest neighbours of the first vector (dim,)."""
-        return to_query(vectors[0], settings)
+    def make_query(self, vectors: Sequence[Vector], settings: Settings, text: str = "") -> VectorStoreQuery:
+        """The search for the nearest neighbours of the first vector (dim,), or what its kind makes of it."""
+        return to_query(vectors[0], settings, text)
 
     def vary_query(self, query: VectorStoreQuery, settings: Settings) -> VectorStoreQuery:
         """The same search with other settings; both share the vector."""

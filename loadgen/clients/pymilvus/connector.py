@@ -31,6 +31,7 @@ from loadgen.milvus.store.opening import COUNT, find_fingerprint, limit_retries,
 from loadgen.milvus.store.patience import Patience
 from loadgen.milvus.store.reaching import explain_failure
 from loadgen.settings.model import Settings
+from loadgen.settings.values import DENSE
 
 logger = logging.getLogger("loadgen")
 
@@ -39,6 +40,7 @@ class ClientConnector:
     """Implements `Connector`."""
 
     can_send_several = True
+    search_kinds: tuple[str, ...] = (DENSE,)
 
     def open(self, settings: Settings, mode: Mode) -> list[Store]:
         """Open one client per connection. Raises StoreError."""
@@ -81,7 +83,7 @@ class ClientConnector:
             if isinstance(store.client, AsyncMilvusClient):
                 await store.client.close()
 
-    def make_query(self, vectors: Sequence[Any], settings: Settings) -> PreparedSearch:
+    def make_query(self, vectors: Sequence[Any], settings: Settings, text: str = "") -> PreparedSearch:  # noqa: ARG002
         """A search for the neighbours of some vectors."""
         return prepare_search(vectors, settings)
 

@@ -19,6 +19,7 @@ from loadgen.datasets import (
     default_folder,
     find_difference,
     find_neighbours,
+    find_query_texts,
     name_narrowing,
 )
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
@@ -27,6 +28,7 @@ from loadgen.runtime.loop import LoopThread
 from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.model import Settings
 from loadgen.settings.narrowing import narrows
+from loadgen.settings.values import DENSE
 from loadgen.settings.variants import decides_answers
 
 COMPARED = 50
@@ -39,12 +41,13 @@ logger = logging.getLogger("loadgen")
 
 
 def find_ground_truths(settings: Sequence[Settings], dataset: Dataset) -> tuple[GroundTruth, ...]:
-    """The exact neighbours of the first queries, for each `top_k` and each narrowing; none if no search is checked.
+    """The exact neighbours of the first queries, for each `top_k` and each narrowing of dense searches; or none.
 
     From the cache, or computed. Blocks, for 2 x rows x queries x dim floating-point operations each: 10,000 rows take
     about a second, 1,000,000 a minute or two on a few cores.
     """
-    alike = {(one.top_k, name_narrowing(one)): one for one in reversed(settings) if one.recall_every}
+    checked = [one for one in settings if one.recall_every and one.search_kind == DENSE]
+    alike = {(one.top_k, name_narrowing(one)): one for one in reversed(checked)}
     return tuple(_find_ground_truth(one, dataset) for one in alike.values())
 
 
@@ -107,11 +110,12 @@ def _compare(
 ) -> tuple[str, ...]:
     vectors = dataset.queries()
     chosen = range(len(vectors))[:: max(1, len(vectors) // COMPARED)][:COMPARED]
+    texts = find_query_texts(dataset, len(vectors))
 
     def ask(name: str) -> list[Answer]:
         one = variants[name]
         connector, store = one.layer.connector, stores[name][0]
-        queries = [connector.make_query([vectors[number]], one.settings) for number in chosen]
+        queries = [connector.make_query([vectors[number]], one.settings, texts[number]) for number in chosen]
         if narrows(one.settings):
             narrowings = Narrowings(one.settings, dataset).make()
             pairs = zip(queries, (narrowings[number] for number in chosen), strict=True)

@@ -19,6 +19,7 @@ from loadgen.milvus.store import (
     draw_token,
     find_lacking,
     inspect_collection,
+    require_kinds,
     sample_ids,
 )
 from loadgen.settings.faults import Fault, SettingsError
@@ -44,11 +45,12 @@ def inspect_existing(
     found: dict[str, dict[str, Any]] = {}
     faults: list[Fault] = []
     variants = set_up_variants(settings)
+    require_kinds((one.settings for one in variants.values()), server)
     for name in dict.fromkeys(one.settings.collection for one in variants.values()):
         some = [one for one in variants.values() if one.settings.collection == name]
         own = some[0].settings
         try:
-            info = inspect_collection(own, [one.client for one in some])
+            info = inspect_collection(own, [one.client for one in some], [one.settings for one in some])
         except SettingsError as error:
             faults += error.faults
             continue

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from loadgen.datasets import Dataset, GroundTruth, Selectivity, draw_order, open_dataset
+from loadgen.datasets import Dataset, GroundTruth, Selectivity, draw_order, open_dataset, reword
 from loadgen.locust_plugin.preparation.answers import compare_variants, find_ground_truths
 from loadgen.locust_plugin.preparation.existing_collections import clean_existing, inspect_existing
 from loadgen.locust_plugin.preparation.searches import make_queries
@@ -13,7 +13,7 @@ from loadgen.locust_plugin.preparation.selectivities import find_selectivities, 
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup, open_datasets, set_up_variants
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer, describe_failure, start_server
-from loadgen.milvus.store import Lease, ServerInfo, StoreError, prepare
+from loadgen.milvus.store import Lease, ServerInfo, StoreError, check_server, prepare, require_kinds
 from loadgen.runtime.early_exit import before_leaving
 from loadgen.runtime.gc_freeze import set_aside
 from loadgen.runtime.hub import run_in_thread
@@ -82,10 +82,12 @@ class Resources:
             return addressed
         set_up = set_up_variants(addressed)
         variants = [one.settings for one in set_up.values()]
+        if any(one.has_full_text for one in variants):
+            require_kinds(variants, check_server(addressed))
         dataset = open_dataset(addressed)
         self.selectivities = find_selectivities(set_up, dataset, self._tell)
         for own in {one.collection: one for one in reversed(variants)}.values():
-            self._prepare_collection(own, dataset, writes=writes)
+            self._prepare_collection(own, reword(dataset, own), writes=writes)
         self.fingerprint = dataset.fingerprint
         self.ground_truths = find_ground_truths(variants, dataset)
         return addressed

@@ -25,7 +25,7 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
     if faults:
         raise SettingsError(faults)
     variants = find_variants(settings)
-    if faults := list(_find_single(settings)):
+    if faults := [*_find_single(settings), *_find_other_kinds(settings)]:
         raise SettingsError(faults)
     compared = [(one.name, Mode(one.mode)) for one in variants]
     modes = tuple(mode for mode in Mode if any(mode is one for _, one in compared))
@@ -62,6 +62,16 @@ def _find_single(settings: Settings) -> Iterator[Fault]:
             several = [name for name in CLIENTS if find_layer(name).connector.can_send_several]
             hint = f'Use a client with batch search: --variants "{several[0]}/{one.mode}", or omit it.'
             yield Fault("queries_per_search", str(number), f"is more than {one.client} can send in one search", hint)
+
+
+def _find_other_kinds(settings: Settings) -> Iterator[Fault]:
+    """Variants with a kind of search that their client cannot do."""
+    for one in find_variants(settings):
+        kind = settings_of(settings, one).search_kind
+        if kind not in find_layer(one.client).connector.search_kinds:
+            able = next(name for name in CLIENTS if kind in find_layer(name).connector.search_kinds)
+            hint = f'Use a client that can: --variants "{able}/{one.mode} search-kind={kind}", or choose dense.'
+            yield Fault("search_kind", kind, f"is not possible with {one.client}", hint)
 
 
 def find_closed_flags(options: Any) -> list[Fault]:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from loadgen.datasets import Dataset, Narrowings, Partitioning, Wanted, name_narrowing
+from loadgen.datasets import Dataset, Narrowings, Partitioning, Wanted, find_query_texts, name_narrowing
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
 from loadgen.settings.narrowing import narrows
+from loadgen.settings.values import DENSE
 from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.users import ProcessState
 
@@ -21,15 +22,17 @@ def make_queries(
     own = {}
     for name, one in variants.items():
         dataset = datasets[one.settings.collection]
-        key, alike = _decides_queries(one), (one.client, id(dataset), one.settings.queries_per_search)
+        of_vectors = (id(dataset), one.settings.queries_per_search, one.settings.has_full_text)
+        key, alike = _decides_queries(one), (one.client, *of_vectors)
         if alike not in first:
-            first[alike] = searches = _make_searches(one, vectors[id(dataset)])
+            first[alike] = searches = _make_searches(one, dataset, vectors[id(dataset)])
             made[key] = _narrow(one, dataset, searches)
         elif key not in made:
             varied = [one.layer.connector.vary_query(query, one.settings) for query in first[alike]]
             made[key] = _narrow(one, dataset, varied)
         own[name] = made[key]
-    asked = [(Wanted(key.top_k, key.narrowing), some) for key, some in made.items() if key.queries_per_search == 1]
+    checked = [key for key in made if key.queries_per_search == 1 and key.search_kind == DENSE]
+    asked = [(Wanted(key.top_k, key.narrowing), made[key]) for key in checked]
     process_state.queries = own
     partitioned = {name: one.settings for name, one in variants.items() if one.settings.partitions}
     process_state.partitionings = {name: Partitioning.of(one) for name, one in partitioned.items()}
@@ -44,6 +47,7 @@ class QueryKey(NamedTuple):
     top_k: int
     output_fields: tuple[str, ...]
     queries_per_search: int
+    search_kind: str
     narrowing: str
     """Filter and partitions, by `name_narrowing`."""
     bound: str
@@ -53,14 +57,16 @@ class QueryKey(NamedTuple):
 def _decides_queries(one: VariantSetup) -> QueryKey:
     settings = one.settings
     bound = () if one.client == DEFAULT_CLIENT and one.info is None else (settings.collection, settings.search_config)
-    searched = (settings.output_fields, settings.queries_per_search, name_narrowing(settings))
+    searched = (settings.output_fields, settings.queries_per_search, settings.search_kind, name_narrowing(settings))
     return QueryKey(one.client, settings.top_k, *searched, repr(bound))
 
 
-def _make_searches(one: VariantSetup, vectors: Any) -> list[Any]:
+def _make_searches(one: VariantSetup, dataset: Dataset, vectors: Any) -> list[Any]:
     several = one.settings.queries_per_search
     groups = ([vectors[(first + step) % len(vectors)] for step in range(several)] for first in range(len(vectors)))
-    return [one.layer.connector.make_query(group, one.settings) for group in groups]
+    texts = find_query_texts(dataset, len(vectors)) if one.settings.has_full_text else [""] * len(vectors)
+    pairs = zip(groups, texts, strict=True)
+    return [one.layer.connector.make_query(group, one.settings, text) for group, text in pairs]
 
 
 def _narrow(one: VariantSetup, dataset: Dataset, queries: list[Any]) -> list[Any]:

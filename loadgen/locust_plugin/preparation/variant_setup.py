@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadgen.clients import Layer, find_layer
-from loadgen.datasets import Dataset, open_dataset, with_query_file
+from loadgen.datasets import Dataset, open_dataset, reword, with_query_file
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import CollectionInfo, open_existing
 from loadgen.settings.model import Settings
@@ -60,9 +60,10 @@ def open_datasets(settings: Settings, variants: Iterable[VariantSetup]) -> dict[
     shared = None if settings.existing else open_dataset(settings)
     for one in variants:
         if one.settings.collection not in found:
-            dataset = (
-                shared if one.info is None else with_query_file(open_existing(one.settings, one.info), one.settings)
-            )
-            assert dataset is not None  # noqa: S101 - a run has existing collections or none
+            if one.info is not None:
+                dataset = with_query_file(open_existing(one.settings, one.info), one.settings)
+            else:
+                assert shared is not None  # noqa: S101 - a run has existing collections or none
+                dataset = reword(shared, one.settings)
             found[one.settings.collection] = dataset
     return found

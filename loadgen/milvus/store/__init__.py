@@ -18,6 +18,7 @@ from loadgen.milvus.store.sampling import (
     open_existing,
     sample_ids,
 )
+from loadgen.milvus.store.search_kinds import require_kinds
 
 __all__ = [
     "CollectionInfo",
@@ -43,6 +44,7 @@ __all__ = [
     "place_nodes",
     "prepare",
     "quiet_client_log",
+    "require_kinds",
     "sample_ids",
     "store_arguments",
     "to_node",

@@ -4,12 +4,16 @@ import json
 import logging
 from typing import Any
 
+from llama_index.vector_stores.milvus.utils import BM25BuiltInFunction
+
 from loadgen.measure.sample import Mode
 from loadgen.milvus.proxies import channel_options
 from loadgen.milvus.store.ipv6 import bracket_ipv6, is_ipv6
 from loadgen.milvus.store.shortfall import as_timeout
 from loadgen.settings.model import Settings
 
+TEXT, SPARSE = "text", "sparse_embedding"
+"""LlamaIndex's names of the text field and of the BM25 field."""
 SERVICE = "milvus.proto.milvus.MilvusService"
 OPERATIONS = ("Search", "HybridSearch", "Query", "Insert", "Upsert", "Delete")
 """RPCs to which the deadline applies."""
@@ -31,7 +35,16 @@ def store_arguments(settings: Settings, mode: Mode) -> dict[str, Any]:
         "use_async_client": mode is Mode.ASYNC,
     }
     fields = _fields(settings) if settings.existing else {}
-    return connection_arguments(settings, settings.deadline) | own | fields
+    return connection_arguments(settings, settings.deadline) | own | fields | _full_text(settings)
+
+
+def _full_text(settings: Settings) -> dict[str, Any]:
+    """The BM25 field that the server fills from the text; left to itself, LlamaIndex would look it up in each store."""
+    if not settings.has_full_text:
+        return {}
+    field = settings.sparse_field or SPARSE
+    function = BM25BuiltInFunction(settings.text_field or TEXT, field)
+    return {"enable_sparse": True, "sparse_embedding_field": field, "sparse_embedding_function": function}
 
 
 def _fields(settings: Settings) -> dict[str, Any]:

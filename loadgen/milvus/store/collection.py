@@ -187,7 +187,10 @@ class Collection:
                 return
 
     def _is_indexed(self) -> bool:
-        told = self._client.describe_index(self.name, INDEX) or {}
+        return all(self._is_built(index) for index in self._client.list_indexes(self.name) or [INDEX])
+
+    def _is_built(self, index: str) -> bool:
+        told = self._client.describe_index(self.name, index) or {}
         if told.get("state") == "Failed":
             raise StoreError(f"the index failed: {told.get('index_state_fail_reason', 'no reason given')}")
         return int(told.get("pending_index_rows", 0)) == 0 and told.get("state", "Finished") == "Finished"

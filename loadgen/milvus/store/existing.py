@@ -15,6 +15,7 @@ from loadgen.milvus.store.arguments import connection_arguments
 from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.opening import COUNT
 from loadgen.milvus.store.reaching import explain_failure
+from loadgen.milvus.store.search_kinds import find_schema_faults, find_sparse_fields
 from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
@@ -54,6 +55,8 @@ class CollectionInfo:
     """One of `VECTOR_TYPES`."""
     text_field: str
     """Empty if it has none."""
+    sparse_field: str
+    """Filled by BM25; empty if it has none, or if several and none was named."""
     doc_id_field: str
     """Empty if it has none."""
     is_dynamic: bool
@@ -73,7 +76,7 @@ class CollectionInfo:
 
     def apply(self, settings: Settings) -> Settings:
         """The settings with what the collection decides. Not validated: its index may be one that we do not create."""
-        names = (*FROM_DATA, "id_field", "embedding_field", "text_field", "doc_id_field")
+        names = (*FROM_DATA, "id_field", "embedding_field", "text_field", "sparse_field", "doc_id_field")
         return settings.model_copy(update={name: getattr(self, name) for name in names})
 
     def as_message(self) -> dict[str, Any]:
@@ -86,8 +89,10 @@ class CollectionInfo:
         return cls(**message)
 
 
-def inspect_collection(settings: Settings, clients: Sequence[str]) -> CollectionInfo:
+def inspect_collection(settings: Settings, clients: Sequence[str], variants: Sequence[Settings] = ()) -> CollectionInfo:
     """Describe the collection of these settings for some clients, by name. Blocks; changes nothing.
+
+    `variants` are the settings of all variants on it.
 
     Raises SettingsError with every fault: it does not exist, is not loaded or indexed, its fields are ambiguous, or it
     contradicts a setting that was given. StoreError if the server fails.
@@ -106,8 +111,13 @@ def inspect_collection(settings: Settings, clients: Sequence[str]) -> Collection
         if client.get_load_state(settings.collection)["state"] != LoadState.Loaded:
             faults.append(_not_loaded(settings))
         faults += _find_unsupported(settings, fields, clients)
+        faults += [
+            fault
+            for one in variants or (settings,)
+            for fault in find_schema_faults(one, described, fields["embedding_field"])
+        ]
         if faults:
-            raise SettingsError(faults)
+            raise SettingsError(list(dict.fromkeys(faults)))
         assert index is not None  # noqa: S101 - a fault otherwise
         info = _describe(settings, described, fields, index, _count(client, settings.collection))
     except (MilvusException, grpc.RpcError) as error:
@@ -159,7 +169,9 @@ def find_fields(described: Mapping[str, Any], settings: Settings) -> tuple[dict[
     faults: list[Fault] = []
     schema = {field["name"]: field for field in described["fields"]}
     keys = [name for name, field in schema.items() if field.get("is_primary")]
+    sparse = find_sparse_fields(described)
     vectors = {name: VECTOR_TYPES[f["type"]] for name, f in schema.items() if f["type"] in VECTOR_TYPES}
+    own = [name for name in vectors if name not in sparse] or list(vectors)
     texts = [name for name, f in schema.items() if f["type"] == DataType.VARCHAR and name not in keys]
     where = f"collection '{settings.collection}'"
 
@@ -169,7 +181,7 @@ def find_fields(described: Mapping[str, Any], settings: Settings) -> tuple[dict[
             faults.append(Fault(setting, given, f"is not such a field of {where}", f"It has {join_some(list(known))}."))
         return given or detected
 
-    embedding = choose("embedding_field", list(vectors), next(iter(vectors)) if len(vectors) == 1 else "")
+    embedding = choose("embedding_field", list(vectors), own[0] if len(own) == 1 else "")
     if not embedding:
         flag = "Name the one to search with --embedding-field"
         problem = f"is needed: {where} has {len(vectors)} vector fields"
@@ -179,7 +191,9 @@ def find_fields(described: Mapping[str, Any], settings: Settings) -> tuple[dict[
     others = [name for name in texts if name != "doc_id"]
     text = choose("text_field", texts, usual or (others[0] if len(others) == 1 else ""))
     doc_id = choose("doc_id_field", [*texts, *keys], "doc_id" if "doc_id" in texts else "")
+    filled = settings.sparse_field or (sparse[0] if len(sparse) == 1 else "")
     found = {"id_field": key, "embedding_field": embedding, "text_field": text, "doc_id_field": doc_id}
+    found |= {"sparse_field": filled}
     return found | {"vector_type": vectors.get(embedding, "")}, faults
 
 

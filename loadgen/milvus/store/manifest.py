@@ -27,6 +27,8 @@ def make_manifest(settings: Settings, dataset: Dataset) -> dict[str, Any]:
     if dataset.name != SYNTHETIC:
         made_of = {name: value for name, value in made_of.items() if name not in OF_SYNTHETIC}
         made_of["dataset"] = dataset.name
+    if settings.has_full_text:
+        made_of["full_text"] = "BM25"
     params = {name: value for name, value in settings.index_config.items() if name != "index_type"}
     defaults = type(settings).model_fields
     is_parted = settings.partitions or settings.partition_key
@@ -53,6 +55,7 @@ def read_manifest(properties: Mapping[str, Any]) -> dict[str, Any] | None:
 def find_differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> list[Fault]:
     """A fault for each setting in which the collection differs."""
     faults = _find_other_data(kept, wanted, settings)
+    faults += _find_other_kind(kept, wanted, settings)
     for name in COMPARED:
         if name not in wanted or name not in kept:
             continue
@@ -83,6 +86,14 @@ def _find_other_data(kept: Mapping[str, Any], wanted: Mapping[str, Any], setting
     shown = "the same file with other content or another number of rows" if old == new else _shown(old)
     problem = f"collection '{settings.collection}' contains {shown}"
     return [Fault("dataset", str(new), problem, "Use another --collection, or --fresh")]
+
+
+def _find_other_kind(kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> list[Fault]:
+    """A fault if only one of the two has a BM25 field."""
+    if kept.get("full_text") == wanted.get("full_text"):
+        return []
+    problem = f"collection '{settings.collection}' has {'a' if kept.get('full_text') else 'no'} BM25 field"
+    return [Fault("search_kind", settings.search_kind, problem, "Use another --collection, or --fresh")]
 
 
 def _follows_index_type(name: str, kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> bool:

@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
-from llama_index.core.vector_stores.types import VectorStoreQuery
+from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryMode
 
 from loadgen.datasets import Row
 from loadgen.settings.model import Settings
+
+MODES = {"dense": VectorStoreQueryMode.DEFAULT, "hybrid": VectorStoreQueryMode.HYBRID, "mmr": VectorStoreQueryMode.MMR}
+"""LlamaIndex's name of each kind of search."""
 
 
 def to_node(row: Row) -> TextNode:
@@ -25,13 +28,16 @@ def to_node(row: Row) -> TextNode:
 
 def vary_query(query: VectorStoreQuery, settings: Settings) -> VectorStoreQuery:
     """The same search with the settings of another variant; both share the vector."""
-    return replace(query, similarity_top_k=settings.top_k, output_fields=list(settings.output_fields) or None)
+    fields = list(settings.output_fields) or None
+    return replace(query, similarity_top_k=settings.top_k, output_fields=fields, mode=MODES[settings.search_kind])
 
 
-def to_query(vector: npt.NDArray[np.float32], settings: Settings) -> VectorStoreQuery:
-    """The search for the nearest neighbours of one vector (dim,)."""
+def to_query(vector: npt.NDArray[np.float32], settings: Settings, text: str = "") -> VectorStoreQuery:
+    """The search for the nearest neighbours of one vector (dim,); a hybrid one also for those of the text."""
     return VectorStoreQuery(
         query_embedding=vector.tolist(),
         similarity_top_k=settings.top_k,
         output_fields=list(settings.output_fields) or None,
+        query_str=text or None,
+        mode=MODES[settings.search_kind],
     )

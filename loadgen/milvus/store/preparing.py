@@ -27,6 +27,7 @@ from loadgen.milvus.store.manifest import MANIFEST_KEY, find_differences, make_m
 from loadgen.milvus.store.partitioned import create_partitions, find_store_class
 from loadgen.milvus.store.patience import Patience
 from loadgen.milvus.store.reaching import ServerInfo, check_server, explain_failure
+from loadgen.milvus.store.search_kinds import find_kind_faults
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.message_sizes import find_oversized, limits_of
 from loadgen.settings.model import Settings
@@ -103,7 +104,8 @@ def _prepare(collection: Collection, server: ServerInfo, work: _Work) -> tuple[b
     """Whether the collection was reused, and its index type."""
     settings, dataset = work.settings, work.dataset
     lease, found = work.lease, collection.look()
-    faults = [*find_index_faults(settings, server), *find_ownership_faults(found, settings, dataset)]
+    faults = [*find_index_faults(settings, server), *find_kind_faults(settings, server)]
+    faults += find_ownership_faults(found, settings, dataset)
     if faults := [*faults, *find_oversized(settings, limits_of(server.kind, server.version))]:
         others = lease.find_others(name_data(settings, dataset)) if lease and found else []
         raise SettingsError([*faults, *others])
@@ -246,6 +248,8 @@ def create_collection(collection: Collection, settings: Settings, dataset: Datas
         collection.stage = Stage.OWNED
         create_partitions(store.client, settings)
         index = store._add_dense_index_params(store.client.prepare_index_params())  # noqa: SLF001 - LlamaIndex's own
+        if settings.has_full_text:
+            index = store._add_sparse_index_params(index)  # noqa: SLF001 - likewise
         _create_index(store, index, collection, settings)
         store.client.load_collection(settings.collection)
     except BaseException:

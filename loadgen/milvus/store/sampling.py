@@ -90,7 +90,8 @@ def open_existing(settings: Settings, info: CollectionInfo) -> Dataset:
 
     Raises StoreError if all sampled rows have been deleted.
     """
-    fields = ["*", info.embedding_field] if settings.allow_writes else [info.embedding_field]
+    texts = [info.text_field] if info.sparse_field and info.text_field else []
+    fields = ["*", info.embedding_field] if settings.allow_writes else [info.embedding_field, *texts]
     sampled = fetch_rows(settings, info, info.sample, fields)
     if not sampled:
         raise StoreError(f"collection '{info.name}' no longer has the rows from which queries are made")

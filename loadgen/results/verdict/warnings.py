@@ -11,6 +11,7 @@ from loadgen.results.record import Comparison, PhaseRecord, RunRecord
 from loadgen.results.series import Series, find_series, mean_recall, most_empty
 from loadgen.results.verdict.phrases import first_of, show_share, show_time
 from loadgen.settings.data_settings import EXISTING
+from loadgen.settings.values import DENSE
 from loadgen.settings.variants import OF_ANSWERS
 from loadgen.text.listing import count_of, join, join_some, name_phases
 
@@ -231,10 +232,18 @@ def _percent(share: float) -> str:
 
 
 def say_unknown(record: RunRecord) -> Iterator[str]:
-    """Whether answers of an existing collection went unchecked."""
+    """Whether answers of an existing collection, or of searches of other kinds than dense, went unchecked."""
     if record.manifest.dataset == EXISTING:
         collection = record.manifest.settings.get("collection")
         yield f"Recall was not measured: the exact neighbours in {collection}, an existing collection, are unknown."
+        return
+    run = str(record.manifest.settings.get("search_kind", DENSE))
+    kinds = {one.name: str(one.settings.get("search_kind", run)) for one in record.manifest.variants}
+    others = {name: kind for name, kind in kinds.items() if kind != DENSE}
+    if any(part.operation == "search" for phase in record.phases for part in phase.operations) and others:
+        what = join_some(sorted(set(others.values())))
+        whose = f" ({join_some(list(others))})" if len(others) < len(kinds) else ""
+        yield f"Recall of {what} searches{whose} was not measured: they do not look for the nearest vectors alone."
 
 
 def say_answers(record: RunRecord) -> Iterator[str]:
