@@ -60,6 +60,9 @@ class Connector(Protocol):
     def place_nodes(self, nodes: list[Any], partition: str) -> list[Any]:
         """What the client's `insert` takes to put these nodes into a partition."""
 
+    def make_probe(self, row: Row, settings: Settings) -> Any:
+        """What the client's `search` takes to find this row and no other, by its vector and its id."""
+
     def make_node(self, row: Row, settings: Settings) -> Any:
         """An item of what the client's `insert` takes."""
 

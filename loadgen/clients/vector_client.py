@@ -2,9 +2,10 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from time import perf_counter
+from typing import Any, NamedTuple
 
-from loadgen.clients.base import Client
+from loadgen.clients.base import Client, ClosedError
 from loadgen.datasets import Checks
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode, Sample
@@ -15,6 +16,17 @@ OPERATIONS = (
     Operation("delete", writes=True),
 )
 """The operations of a vector store."""
+
+
+class Probe(NamedTuple):
+    """Nodes to insert, and how to see that a search finds them."""
+
+    nodes: list[Any]
+    """What `insert` takes."""
+    query: Any
+    """A search that finds the last of them and nothing else."""
+    deadline: float
+    """Seconds after which `find` gives up."""
 
 
 class VectorClient(Client):
@@ -31,6 +43,13 @@ class VectorClient(Client):
     @abstractmethod
     def ids_of(self, result: Any) -> Sequence[str]:
         """The ids in the answer to a search, nearest first."""
+
+    def _give_up(self, probe: Probe, started: float) -> None:
+        """Raise TimeoutError at the deadline of a probe, and ClosedError if nobody waits for it any more."""
+        if self._abandoned:
+            raise ClosedError
+        if perf_counter() - started >= probe.deadline:
+            raise TimeoutError(f"an inserted node was not found within the deadline of {probe.deadline:g} s")
 
     def _begin_write(self, operation: str) -> int:
         self._permit(operation)
@@ -54,6 +73,16 @@ class SyncVectorClient(VectorClient):
             return None
         self.end(token, len(ids))
         self._checks.keep("search", query, ids)
+        return result
+
+    def find(self, probe: Probe) -> Any:
+        """Search for the node of a probe until it is found. The searches are no samples: time them with `measure`.
+
+        Raises what the store raises, and TimeoutError at the deadline.
+        """
+        started = perf_counter()
+        while not self.ids_of(result := self._search(probe.query)):
+            self._give_up(probe, started)
         return result
 
     def insert(self, nodes: list[Any], **kwargs: Any) -> list[str] | None:
@@ -106,6 +135,16 @@ class AsyncVectorClient(VectorClient):
             return None
         self.end(token, len(ids))
         self._checks.keep("search", query, ids)
+        return result
+
+    async def find(self, probe: Probe) -> Any:
+        """Search for the node of a probe until it is found. The searches are no samples: time them with `measure`.
+
+        Raises what the store raises, and TimeoutError at the deadline.
+        """
+        started = perf_counter()
+        while not self.ids_of(result := await self._search(probe.query)):
+            self._give_up(probe, started)
         return result
 
     async def insert(self, nodes: list[Any], **kwargs: Any) -> list[str] | None:

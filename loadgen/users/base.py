@@ -15,6 +15,7 @@ from locust.exception import RescheduleTaskImmediately, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 from loadgen.clients import Client, find_layer
+from loadgen.clients.vector_client import Probe
 from loadgen.measure.operation import Operation, OperationNameError, check_name
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
@@ -133,6 +134,10 @@ class LoadUser(User):
         nodes = [connector.make_node(row, settings) for row in rows]
         partitioning = state.partitionings.get(self.variant)
         return nodes if partitioning is None else connector.place_nodes(nodes, partitioning.name(rows[0].place))
+
+    def next_probe(self) -> Probe:
+        """New nodes for one insert, and the search that shows that the last of them can be found."""
+        return self.process_state.new_probe(self.variant)
 
     def next_document(self) -> str:
         """The oldest document that this user inserted; if there is none, another task is picked."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from loadgen.clients.base import new_stage_names
 from loadgen.clients.layers import Layer, find_layer, new_operation_names
+from loadgen.clients.vector_client import Probe
 from loadgen.datasets import Checks, Partitioning, Row
 from loadgen.measure.errors import ErrorKind, ErrorLog
 from loadgen.measure.health import Beat
@@ -220,3 +221,13 @@ class ProcessState:
         if rows is None:
             raise RuntimeError("no data is prepared in this process: the run has not started")
         return list(islice(rows, self.settings_for(variant).nodes_per_insert))
+
+    def new_probe(self, variant: str) -> Probe:
+        """Nodes for one insert operation of a variant, and the search for the last of them."""
+        rows, settings, connector = (
+            self.new_rows(variant),
+            self.settings_for(variant),
+            self.layer_for(variant).connector,
+        )
+        nodes = [connector.make_node(row, settings) for row in rows]
+        return Probe(nodes, connector.make_probe(rows[-1], settings), settings.deadline)

@@ -20,6 +20,7 @@ from loadgen.milvus.store import (
     open_stores,
     place_nodes,
     to_node,
+    to_probe,
     to_query,
     vary_query,
     warm_stores,
@@ -71,6 +72,10 @@ class StoreConnector:
     def place_nodes(self, nodes: list[Any], partition: str) -> PlacedNodes:
         """The nodes with the partition into which `add` puts them."""
         return place_nodes(nodes, partition)
+
+    def make_probe(self, row: Row, settings: Settings) -> VectorStoreQuery:
+        """The nearest neighbour of the row's vector among the nodes with its id."""
+        return to_probe(row, settings)
 
     def make_node(self, row: Row, settings: Settings) -> Any:  # noqa: ARG002 - all its collections have the same fields
         """A TextNode with its document."""

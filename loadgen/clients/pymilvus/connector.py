@@ -99,6 +99,12 @@ class ClientConnector:
         """The rows with the partition into which `insert` puts them."""
         return PlacedNodes(nodes, {"partition_name": partition})
 
+    def make_probe(self, row: Row, settings: Settings) -> PreparedSearch:
+        """The nearest neighbour of the row's vector among the rows with its id."""
+        value = row.row_id if isinstance(row.row_id, int) else f'"{row.row_id}"'
+        own = {"filter": f"{settings.id_field or ID} == {value}", "limit": 1}
+        return PreparedSearch({**prepare_search([row.vector], settings).arguments, **own})
+
     def make_node(self, row: Row, settings: Settings) -> dict[str, Any]:
         """A row with the fields of the collection."""
         fields = {

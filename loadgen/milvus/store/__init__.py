@@ -7,7 +7,7 @@ from loadgen.milvus.store.lease import Lease
 from loadgen.milvus.store.loading import LoadingLine
 from loadgen.milvus.store.matches import count_matches, find_lacking, try_search
 from loadgen.milvus.store.narrowed import NarrowedQuery, PlacedNodes, narrow_query, place_nodes
-from loadgen.milvus.store.nodes import to_node, to_query, vary_query
+from loadgen.milvus.store.nodes import to_node, to_probe, to_query, vary_query
 from loadgen.milvus.store.opening import aclose_stores, close_stores, open_stores, warm_stores, warm_sync_stores
 from loadgen.milvus.store.preparing import Prepared, prepare
 from loadgen.milvus.store.reaching import ServerInfo, check_server
@@ -48,6 +48,7 @@ __all__ = [
     "sample_ids",
     "store_arguments",
     "to_node",
+    "to_probe",
     "to_query",
     "try_search",
     "vary_query",

@@ -26,6 +26,18 @@ def to_node(row: Row) -> TextNode:
     return node
 
 
+def to_probe(row: Row, settings: Settings) -> VectorStoreQuery:
+    """The search for one row: the nearest neighbour of its vector among the nodes with its id."""
+    return VectorStoreQuery(
+        query_embedding=row.vector,
+        similarity_top_k=1,
+        node_ids=[str(row.row_id)],
+        output_fields=list(settings.output_fields) or None,
+        query_str=row.text if settings.has_full_text else None,
+        mode=MODES[settings.search_kind],
+    )
+
+
 def vary_query(query: VectorStoreQuery, settings: Settings) -> VectorStoreQuery:
     """The same search with the settings of another variant; both share the vector."""
     fields = list(settings.output_fields) or None
