@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from loadgen.measure.flow import hangs
 from loadgen.measure.histograms import percentile
 from loadgen.measure.phase import Phase
 from loadgen.measure.window import Window
+from loadgen.results.record import CollectionRecord
 from loadgen.settings.model import Settings
 
 RETURN_WITHIN = 15.0
@@ -40,6 +41,10 @@ class Run:
     """The exact neighbours, for each number of them that searches request; empty if no search is checked."""
     selectivities: Mapping[str, Selectivity] = field(default_factory=dict)
     """Share of the rows that searches may find, by variant."""
+    loaded: tuple[CollectionRecord, ...] = ()
+    """The collections, as they were when the run began."""
+    count_segments: Callable[[], Mapping[str, int | None]] = dict
+    """The segments of each of them now. Blocks."""
     fingerprint: str = ""
     """Of the data; empty if unknown."""
     run_time: float = 0.0

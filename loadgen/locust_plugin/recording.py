@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
+from types import MappingProxyType
 
 from loadgen.datasets import Selectivity
 from loadgen.measure.ledger import Counted
@@ -18,6 +19,7 @@ from loadgen.results.levels import LevelResult
 from loadgen.results.phase_result import PhaseResult, record_errors
 from loadgen.results.record import (
     SCHEMA_VERSION,
+    CollectionRecord,
     Comparison,
     Manifest,
     Outside,
@@ -117,6 +119,14 @@ class Recorder:
     def name_data(self, fingerprint: str) -> None:
         """Record the fingerprint of the data."""
         manifest = self.record.manifest.model_copy(update={"fingerprint": fingerprint})
+        self.record = self.record.model_copy(update={"manifest": manifest})
+
+    def describe_collections(
+        self, loaded: Sequence[CollectionRecord], after: Mapping[str, int | None] = MappingProxyType({})
+    ) -> None:
+        """Record the collections; `after` has their segments at the end of the run."""
+        known = tuple(one.model_copy(update={"segments_after": after.get(one.name)}) for one in loaded)
+        manifest = self.record.manifest.model_copy(update={"collections": known})
         self.record = self.record.model_copy(update={"manifest": manifest})
 
     def expect(self, phases: int) -> None:

@@ -137,6 +137,7 @@ class RunFinalizer:
             recorder.hide(self._secret_flags)
             recorder.expect(len(run.plan))
             recorder.name_data(run.fingerprint)
+            recorder.describe_collections(run.loaded)
             if run.collections:
                 recorder.describe(settings, make_resolver(run.collections))
             recorder.note_selectivities(run.selectivities)
@@ -204,6 +205,8 @@ class RunFinalizer:
         most_empty = _most_empty(settings)
         results = self._take()
         self._levels = self._compared.take(results)
+        if self._run.loaded:
+            self._recorder.describe_collections(self._run.loaded, run_in_thread(self._run.count_segments))
         self._recorder.keep(results, self._ledger, self._levels, self._run.incomplete)
         wanted = parse_requirements(settings.require, [one.name for one in find_variants(settings)])
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))

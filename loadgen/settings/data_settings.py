@@ -93,6 +93,7 @@ class DataSettings(CollectionSettings):
     )
     batch_size: int = setting(100, "nodes per RPC, when inserting and loading", ge=1, le=100_000)
     load_in_flight: int = setting(4, "concurrent batches while loading", ge=1, le=256)
+    no_wait_compaction: bool = setting(False, "start without compacting a freshly loaded collection")
 
 
 class OperationSettings(DataSettings):

@@ -127,13 +127,9 @@ class LoadUser(User):
 
     def next_nodes(self) -> list[Any]:
         """New nodes for one insert, `nodes_per_insert` of them; with unused ids. All go into one partition, if any."""
-        state = self.process_state
-        rows, settings = state.new_rows(self.variant), state.settings_for(self.variant)
+        rows = self.process_state.new_rows(self.variant)
         self._documents.extend(row.source for row in rows)
-        connector = state.layer_for(self.variant).connector
-        nodes = [connector.make_node(row, settings) for row in rows]
-        partitioning = state.partitionings.get(self.variant)
-        return nodes if partitioning is None else connector.place_nodes(nodes, partitioning.name(rows[0].place))
+        return self.process_state.make_nodes(self.variant, rows)
 
     def next_probe(self) -> Probe:
         """New nodes for one insert, and the search that shows that the last of them can be found."""

@@ -224,10 +224,13 @@ class ProcessState:
 
     def new_probe(self, variant: str) -> Probe:
         """Nodes for one insert operation of a variant, and the search for the last of them."""
-        rows, settings, connector = (
-            self.new_rows(variant),
-            self.settings_for(variant),
-            self.layer_for(variant).connector,
-        )
+        rows, settings = self.new_rows(variant), self.settings_for(variant)
+        query = self.layer_for(variant).connector.make_probe(rows[-1], settings)
+        return Probe(self.make_nodes(variant, rows), query, settings.deadline)
+
+    def make_nodes(self, variant: str, rows: Sequence[Row]) -> list[Any]:
+        """What the client of a variant inserts for these rows. All go into one partition, if there are any."""
+        settings, connector = self.settings_for(variant), self.layer_for(variant).connector
         nodes = [connector.make_node(row, settings) for row in rows]
-        return Probe(nodes, connector.make_probe(rows[-1], settings), settings.deadline)
+        partitioning = self.partitionings.get(variant)
+        return nodes if partitioning is None else connector.place_nodes(nodes, partitioning.name(rows[0].place))

@@ -90,7 +90,7 @@ EXISTING: dict[str, tuple[str, object]] = {
     "doc_id_field": ("document", "document"),
 }
 """The same for those of an existing collection."""
-SWITCHES = ("upsert", "fresh", "overwrite", "print_record")
+SWITCHES = ("upsert", "fresh", "overwrite", "print_record", "no_wait_compaction")
 
 
 def make_parser(**defaults: object) -> Any:

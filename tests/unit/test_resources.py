@@ -10,7 +10,7 @@ from loadgen.locust_plugin.preparation import resources
 from loadgen.locust_plugin.preparation.resources import Resources
 from loadgen.locust_plugin.preparation.searches import make_queries
 from loadgen.locust_plugin.preparation.variant_setup import open_datasets, set_up_variants
-from loadgen.milvus.store import StoreError
+from loadgen.milvus.store import Prepared, ServerInfo, StoreError
 from loadgen.settings.model import Settings
 
 EMBEDDED = {"rows": 10, "dim": 8, "clusters": 2, "queries": 5, "recall_every": 0}
@@ -47,7 +47,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> list[Server]:
     def prepare(settings: Settings, *_: Any) -> Any:
         if next(one for one in started if one.uri == settings.host).dead:
             raise StoreError("nobody answers")
-        return SimpleNamespace(server=None)
+        return Prepared(1, False, 0.1, "HNSW", ServerInfo("v2.6.0", "milvus"))
 
     monkeypatch.setattr(resources, "start_server", start)
     monkeypatch.setattr(resources, "prepare", prepare)

@@ -13,7 +13,18 @@ from loadgen.locust_plugin.preparation.selectivities import find_selectivities, 
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup, open_datasets, set_up_variants
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer, describe_failure, start_server
-from loadgen.milvus.store import Lease, ServerInfo, StoreError, check_server, prepare, require_kinds
+from loadgen.milvus.store import (
+    Compaction,
+    Lease,
+    Prepared,
+    ServerInfo,
+    StoreError,
+    check_server,
+    prepare,
+    recount_segments,
+    require_kinds,
+)
+from loadgen.results.record import CollectionRecord
 from loadgen.runtime.early_exit import before_leaving
 from loadgen.runtime.gc_freeze import set_aside
 from loadgen.runtime.hub import run_in_thread
@@ -47,6 +58,8 @@ class Resources:
         """Share of the rows that searches may find, by variant; of those without filter and partitions none."""
         self.collections: dict[str, dict[str, Any]] = {}
         """Existing collections as the server describes them, as plain values by name."""
+        self.loaded: list[CollectionRecord] = []
+        """The collections of the run, as they were when it began."""
         self._addressed = Settings()
         self._datasets: dict[str, Dataset] = {}
         """Of the collections of the run, if this process has users."""
@@ -75,10 +88,12 @@ class Resources:
         addressed = self._addressed = settings.model_copy(update={"host": address})
         self._end_leases()
         self._leases = []
-        self.collections, self.ground_truths, self.selectivities = {}, (), {}
+        self.collections, self.ground_truths, self.selectivities, self.loaded = {}, (), {}, []
         if settings.existing:
             self.answered, self.collections = inspect_existing(addressed, self._tell, writes=writes)
             self.selectivities = measure_existing(set_up_variants(addressed, self.collections), self._tell)
+            found = recount_segments(addressed, self.collections)
+            self.loaded = [_describe(name, number) for name, number in found.items()]
             return addressed
         set_up = set_up_variants(addressed)
         variants = [one.settings for one in set_up.values()]
@@ -86,7 +101,10 @@ class Resources:
             require_kinds(variants, check_server(addressed))
         dataset = open_dataset(addressed)
         self.selectivities = find_selectivities(set_up, dataset, self._tell)
-        for own in {one.collection: one for one in reversed(variants)}.values():
+        first: dict[str, Settings] = {}
+        for own in variants:
+            first.setdefault(own.collection, own)
+        for own in first.values():
             self._prepare_collection(own, reword(dataset, own), writes=writes)
         self.fingerprint = dataset.fingerprint
         self.ground_truths = find_ground_truths(variants, dataset)
@@ -100,6 +118,7 @@ class Resources:
             self._leases.append(lease)
         prepared = prepare(settings, dataset, self._tell, self._shield, lease)
         self.answered = prepared.server
+        self.loaded.append(_describe(settings.collection, prepared.segments, prepared))
         self._tell(f"The collection is ready: {prepared}")
 
     def open(
@@ -169,6 +188,10 @@ class Resources:
             return None
         return tuple(dict.fromkeys(run for sharers in found for run in sharers or ()))
 
+    def count_segments(self) -> dict[str, int | None]:
+        """The segments of each collection of the run now; None if unknown. Blocks for some seconds at most."""
+        return recount_segments(self._addressed, [one.name for one in self.loaded])
+
     def release(self) -> None:
         """Delete what the run has inserted into existing collections, and give up the leases."""
         collections, self.collections = self.collections, {}
@@ -202,6 +225,17 @@ class Resources:
         if self._server is not None:
             self._server.stop()
             self._server = None
+
+
+def _describe(name: str, segments: int | None, prepared: Prepared | None = None) -> CollectionRecord:
+    """A collection when its run begins; one that the run has not prepared is found ready."""
+    return CollectionRecord(
+        name=name,
+        compaction=(prepared.compaction if prepared else Compaction.NOT_NEEDED).value,
+        segments_loaded=prepared.segments_loaded if prepared else None,
+        segments_before=segments,
+        segments_after=None,
+    )
 
 
 def _open_stores(process_state: ProcessState, variants: Mapping[str, VariantSetup]) -> None:

@@ -120,6 +120,8 @@ class RunStarter:
             ground_truths=self._resources.ground_truths,
             selectivities=self._resources.selectivities,
             fingerprint=self._resources.fingerprint,
+            loaded=tuple(self._resources.loaded),
+            count_segments=self._resources.count_segments,
             are_workers_replaced=not options.processes,
         )
         options.loadgen_run_id = run.run_id  # Locust sends it to the workers with their users

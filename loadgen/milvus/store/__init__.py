@@ -19,9 +19,11 @@ from loadgen.milvus.store.sampling import (
     sample_ids,
 )
 from loadgen.milvus.store.search_kinds import require_kinds
+from loadgen.milvus.store.segments import Compaction, recount_segments
 
 __all__ = [
     "CollectionInfo",
+    "Compaction",
     "Lease",
     "LoadingLine",
     "NarrowedQuery",
@@ -44,6 +46,7 @@ __all__ = [
     "place_nodes",
     "prepare",
     "quiet_client_log",
+    "recount_segments",
     "require_kinds",
     "sample_ids",
     "store_arguments",

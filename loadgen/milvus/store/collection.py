@@ -17,6 +17,7 @@ from loadgen.datasets import FINGERPRINT_KEY
 from loadgen.milvus.store.arguments import connection_arguments
 from loadgen.milvus.store.errors import StoreError, is_denied, server_words
 from loadgen.milvus.store.manifest import read_manifest
+from loadgen.milvus.store.segments import Compaction, count_segments, refusal_of
 from loadgen.settings.model import Settings
 
 INDEX = "embedding"
@@ -75,6 +76,9 @@ class Collection:
         self.name = settings.collection
         self.limit = limit
         self.stage = Stage.UNTOUCHED
+        self.compaction = Compaction.NOT_NEEDED
+        self.segments_loaded: int | None = None
+        """Segments after the rows were written and before the compaction; None if unknown."""
         self._client = MilvusClient(**connection_arguments(settings, limit))
 
     def __enter__(self) -> Self:
@@ -124,18 +128,37 @@ class Collection:
         )
         return int(found[0]["count(*)"])
 
-    def settle(self, rows: int) -> str:
-        """Wait until the rows are sealed, indexed, loaded and found; return the server's index type.
+    def settle(self, rows: int, unless: Compaction | None = None) -> str:
+        """Wait until the rows are sealed, indexed, compacted, loaded and found; return the server's index type.
+
+        `unless` says why it is not compacted.
 
         Reloads it: otherwise Milvus would search data loaded before the index without it, for about 10 s.
         Raises StoreError with the step that timed out, or the server's error about the index.
         """
         self._client.flush(self.name, timeout=self.limit)
         self._wait_for("the index", self._is_indexed)
+        self.segments_loaded = self.count_segments()
+        self.compaction = unless or self._compact()
         self._client.release_collection(self.name, timeout=self.limit)  # growing segments have no index in memory
         self.load()
         self._wait_for(f"{rows:,} rows to be found", lambda: self.count() >= rows)
         return self.index_type()
+
+    def count_segments(self) -> int | None:
+        """Number of stored segments; None if the server does not report it."""
+        return count_segments(self._client, self.name, self.limit)
+
+    def _compact(self) -> Compaction:
+        """Have the segments merged, and wait for that and for the index of the new ones."""
+        try:
+            job = self._client.compact(self.name, timeout=self.limit)
+        except (MilvusException, grpc.RpcError) as error:
+            return refusal_of(error)
+        what = "the compaction (--no-wait-compaction does without)"
+        self._wait_for(what, lambda: self._client.get_compaction_state(job, timeout=self.limit) == "Completed")
+        self._wait_for("the index", self._is_indexed)
+        return Compaction.COMPLETED
 
     def holds(self, rows: int, fingerprint: str) -> bool:
         """Whether it is loaded, and contains exactly these rows, all of one dataset. Changes nothing."""

@@ -28,6 +28,7 @@ from loadgen.milvus.store.partitioned import create_partitions, find_store_class
 from loadgen.milvus.store.patience import Patience
 from loadgen.milvus.store.reaching import ServerInfo, check_server, explain_failure
 from loadgen.milvus.store.search_kinds import find_kind_faults
+from loadgen.milvus.store.segments import Compaction
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.message_sizes import find_oversized, limits_of
 from loadgen.settings.model import Settings
@@ -50,6 +51,11 @@ class Prepared:
     index: str
     """The index type, as the server names it."""
     server: ServerInfo
+    compaction: Compaction = Compaction.NOT_NEEDED
+    segments_loaded: int | None = None
+    """Segments when the rows were written; None if they were found, or the server does not report it."""
+    segments: int | None = None
+    """Segments now."""
 
     def __str__(self) -> str:
         """For a log line."""
@@ -83,9 +89,10 @@ def prepare(
             patience.watching(),
         ):
             reused, index = _prepare(collection, server, work)
+            segments = collection.segments_loaded, collection.count_segments()
     except (MilvusException, grpc.RpcError) as error:
         raise StoreError(explain_failure("prepare", settings, error)) from error
-    return Prepared(dataset.size, reused, perf_counter() - started, index, server)
+    return Prepared(dataset.size, reused, perf_counter() - started, index, server, collection.compaction, *segments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ def _prepare(collection: Collection, server: ServerInfo, work: _Work) -> tuple[b
     if _is_ready(collection, settings, dataset, lease):
         reused, index = True, collection.index_type()
     else:
-        reused, index = _make_ready(collection, work)
+        reused, index = _make_ready(collection, server, work)
     collection.stage = Stage.UNTOUCHED  # it is finished
     if lease is not None:
         lease.settle()
@@ -152,7 +159,7 @@ def _is_untouched(collection: Collection, settings: Settings, dataset: Dataset, 
     return collection.holds(dataset.size, dataset.fingerprint) and (shared or collection.is_settled(dataset.size))
 
 
-def _make_ready(collection: Collection, work: _Work) -> tuple[bool, str]:
+def _make_ready(collection: Collection, server: ServerInfo, work: _Work) -> tuple[bool, str]:
     """Reuse the collection, or drop and create it, and settle it; returns whether it was reused, and the index type."""
     settings, dataset = work.settings, work.dataset
     found = collection.look()
@@ -165,7 +172,8 @@ def _make_ready(collection: Collection, work: _Work) -> tuple[bool, str]:
         collection.drop()
     if not reused:
         _load(collection, work)
-    index = collection.settle(dataset.size)
+    unless = Compaction.NOT_SUPPORTED if server.kind == "lite" else None  # it would answer, and do nothing
+    index = collection.settle(dataset.size, Compaction.NOT_AWAITED if settings.no_wait_compaction else unless)
     _require_exactly(collection, dataset)
     return reused, index
 

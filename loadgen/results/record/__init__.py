@@ -10,6 +10,7 @@ from loadgen.results.record.manifest import (
 )
 from loadgen.results.record.model import (
     SCHEMA_VERSION,
+    CollectionRecord,
     Comparison,
     Generator,
     Manifest,
@@ -34,6 +35,7 @@ from loadgen.results.record.writing import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "CollectionRecord",
     "Comparison",
     "Durations",
     "Generator",

@@ -173,6 +173,20 @@ class VariantRecord(Part):
     """null: its searches had neither filter nor partition, or it was not measured."""
 
 
+class CollectionRecord(Part):
+    """A collection of the run and its segments; null where the server does not report them."""
+
+    name: str
+    compaction: Literal["completed", "not awaited", "not supported", "not permitted", "not needed"]
+    """Of freshly loaded rows, before the run; `not needed`: the collection was found ready, or is not this tool's."""
+    segments_loaded: Count | None
+    """When the rows were written, before the compaction; null also where they were found."""
+    segments_before: Count | None
+    """When the run began."""
+    segments_after: Count | None
+    """When it ended; null also while it goes on."""
+
+
 class Manifest(Part):
     """What was measured, with what, and where. Contains no secrets."""
 
@@ -193,6 +207,8 @@ class Manifest(Part):
     """`synthetic`, or the path of the file or folder with the rows."""
     fingerprint: str = ""
     """16 hex digits that differ if the data differ; empty if unknown."""
+    collections: tuple[CollectionRecord, ...] = ()
+    """Those that were searched, in the order of the variants; empty if unknown."""
     index: dict[str, JsonValue]
     """`index_type` and its parameters."""
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]

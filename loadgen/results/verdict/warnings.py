@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from loadgen.measure.flow import hangs
 from loadgen.measure.health import LAG_LIMIT, too_late
 from loadgen.measure.sample import Outcome, count_answers, count_failures, share_empty
+from loadgen.results.drift import say_drifts
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, PhaseRecord, RunRecord
 from loadgen.results.series import Series, find_series, mean_recall, most_empty
@@ -53,6 +54,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
             f"The load generator's CPU and lags were not sampled for most of {name_phases(blind)}: it may have been "
             "the limit instead of the server. See the log for the cause."
         )
+    yield from first_of(say_drifts(record), IN_THE_RECORD)
     yield from _late(record)
 
 

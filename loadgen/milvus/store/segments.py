@@ -1,0 +1,61 @@
+"""Segments of collections: how many there are, and the compaction that merges them."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from enum import StrEnum
+
+import grpc
+from pymilvus import MilvusClient
+from pymilvus.exceptions import MilvusException
+
+from loadgen.milvus.store.arguments import connection_arguments, quiet_client_log
+from loadgen.milvus.store.errors import GivenUpError, is_denied, status_of
+from loadgen.settings.model import Settings
+
+COUNTED_WITHIN = 2.0
+"""Seconds for a count at the end of a run, whose server may be gone."""
+GONE = "Dropped"
+
+
+class Compaction(StrEnum):
+    """What became of the compaction before a run."""
+
+    COMPLETED = "completed"
+    NOT_AWAITED = "not awaited"
+    """As the settings ask."""
+    NOT_SUPPORTED = "not supported"
+    """The server has none that could be asked for, as Milvus Lite."""
+    NOT_PERMITTED = "not permitted"
+    """The user lacks the privilege."""
+    NOT_NEEDED = "not needed"
+    """The collection was found ready, or is not this tool's."""
+
+
+def count_segments(client: MilvusClient, name: str, timeout: float) -> int | None:
+    """Number of segments of a collection that are stored; None if the server does not report it."""
+    try:
+        found = client.list_persistent_segments(name, timeout=timeout)
+    except (MilvusException, grpc.RpcError):
+        return None
+    return sum(1 for segment in found if segment.state != GONE)
+
+
+def recount_segments(settings: Settings, names: Iterable[str]) -> dict[str, int | None]:
+    """The number for each of these collections, over a separate connection; None from a server that is gone."""
+    quiet_client_log()
+    wanted = list(names)
+    try:
+        with closing(MilvusClient(**connection_arguments(settings, COUNTED_WITHIN), timeout=COUNTED_WITHIN)) as client:
+            return {name: count_segments(client, name, COUNTED_WITHIN) for name in wanted}
+    except (MilvusException, grpc.RpcError, OSError, ValueError):
+        return dict.fromkeys(wanted)
+
+
+def refusal_of(error: BaseException) -> Compaction:
+    """What an error says of the compaction that was asked for. Raises the error if the server is the problem."""
+    if is_denied(error):
+        return Compaction.NOT_PERMITTED
+    status = status_of(error)[0]
+    if isinstance(error, GivenUpError) or status not in (None, grpc.StatusCode.UNIMPLEMENTED):
+        raise error
+    return Compaction.NOT_SUPPORTED
