@@ -49,7 +49,7 @@ class VectorClient(Client):
         if self._abandoned:
             raise ClosedError
         if perf_counter() - started >= probe.deadline:
-            raise TimeoutError(f"an inserted node was not found within the deadline of {probe.deadline:g} s")
+            raise TimeoutError(f"searches did not return an inserted node within the deadline of {probe.deadline:g} s")
 
     def _begin_write(self, operation: str) -> int:
         self._permit(operation)

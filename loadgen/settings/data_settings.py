@@ -99,10 +99,6 @@ class DataSettings(CollectionSettings):
 class OperationSettings(DataSettings):
     """The operations."""
 
-    search_kind: SearchKind = setting(
-        "dense",
-        "dense: nearest vectors; hybrid: vectors and BM25, reciprocal rank fusion; mmr: maximal marginal relevance",
-    )
     top_k: int = setting(
         10, "neighbours requested by a search", ge=1, le=16_384, hint="Choose 1 to 16384, Milvus's limit"
     )
@@ -110,6 +106,10 @@ class OperationSettings(DataSettings):
         "",
         "filter of each search, such as 'tenant == {tenant} and year >= 2020'; {name}: a value drawn for each query",
         declares=ON_PAGE,
+    )
+    search_kind: SearchKind = setting(
+        "dense",
+        "dense: nearest vectors; hybrid: vectors and BM25, reciprocal rank fusion; mmr: maximal marginal relevance",
     )
     queries_per_search: int = setting(
         1, "query vectors per search, for clients that can send several (pymilvus)", ge=1, le=16_384

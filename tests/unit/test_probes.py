@@ -83,7 +83,7 @@ def test_a_node_that_is_not_found_by_the_deadline_is_a_timeout(make: Make) -> No
         searches.append(1)
         return []
 
-    with pytest.raises(TimeoutError, match=r"was not found within the deadline of 0\.002 s"):
+    with pytest.raises(TimeoutError, match=r"did not return an inserted node within the deadline of 0\.002 s"):
         find(make(answer, []), deadline=0.002)
     assert searches
 
