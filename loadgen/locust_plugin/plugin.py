@@ -249,13 +249,13 @@ class Plugin:
         if isinstance(environment.runner, WorkerRunner):
             return
         self._coordinator.end_run()
+        self._resources.release(self._coordinator.run.fault)
         if environment.web_ui is not None:
             self._ending.conclude(environment, self._interrupt.number)
             self._run_display.conclude()
             self._ending.tell(self._out(), hurry=True)  # the page may start the next run
         if environment.shape_class is not None:
             environment.shape_class.rewind()
-        self._resources.release()
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         ignore_signals()  # it ends in seconds; another signal would only lose the results

@@ -34,6 +34,8 @@ class FaultyServer(grpc.GenericRpcHandler):
         """Of those, the ones whose reply was handed back."""
         self.refuse: Callable[[int], Refusal | None] = lambda _number: None
         """Given the number of a search, from 1 on: what it is refused with."""
+        self.forbidden: frozenset[str] = frozenset()
+        """Other calls, such as `Delete`, that are refused."""
         self.delay = 0.0
         """Seconds that a search takes in addition."""
         self.passing = threading.Event()
@@ -61,6 +63,8 @@ class FaultyServer(grpc.GenericRpcHandler):
         is_search = handler_call_details.method.endswith("/Search")
 
         def forward(request: bytes, context: Any) -> bytes:
+            if handler_call_details.method.rpartition("/")[2] in self.forbidden:
+                context.abort(grpc.StatusCode.PERMISSION_DENIED, "not allowed")
             try:
                 reply: bytes = call(request, metadata=passed_on(context.invocation_metadata()), timeout=60)
             except grpc.RpcError as error:

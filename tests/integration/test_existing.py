@@ -14,6 +14,7 @@ from loadgen.milvus.store import inspect_collection, sample_ids
 from loadgen.milvus.store.sampling import fetch_rows
 from loadgen.results.record import RunRecord, read_record
 from loadgen.settings.model import Settings
+from tests.integration.faulty_server import faulty_server
 from tests.integration.locust_command import Run, run_locust, start_locust
 from tests.integration.store_support import client_of
 
@@ -164,6 +165,22 @@ def test_two_workers_insert_rows_of_their_own_and_the_run_deletes_them(
     with client_of(uri) as client:
         assert client.query(name, **STRONG)[0]["count(*)"] == ROWS
         assert client.query(name, filter='pk like "loadgen-%"', **STRONG)[0]["count(*)"] == 0
+
+
+def test_a_run_whose_rows_remain_in_the_collection_fails_and_says_which(
+    collections: dict[str, str], tmp_path: Path
+) -> None:
+    name = "foreign_varchar"
+    with faulty_server(collections[name]) as server:
+        server.forbidden = frozenset({"Delete"})
+        run = measure(server.uri, name, tmp_path, "--allow-writes", *ONLY_PYMILVUS, files="insert.py")
+    run.assert_good(1)
+    said = f"rows inserted by the run remain in collection '{name}', those with pk like \"loadgen-"
+    assert run.out.splitlines()[-1].startswith(f"Exit code 1: {said}")
+    with client_of(collections[name]) as client:
+        assert client.query(name, filter='pk like "loadgen-%"', **STRONG)[0]["count(*)"] > 0
+        client.delete(name, filter='pk like "loadgen-%"')
+        assert client.query(name, **STRONG)[0]["count(*)"] == ROWS
 
 
 def test_an_interrupted_run_deletes_its_rows_too(collections: dict[str, str], tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Existing collections of a run: inspected before it, and restored after it."""
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,6 +9,7 @@ from loadgen.datasets.files import DataFileError
 from loadgen.datasets.files.file_dataset import find_query_flaw
 from loadgen.datasets.formats import open_content, read_queries
 from loadgen.locust_plugin.preparation.variant_setup import set_up_variants
+from loadgen.measure.errors import describe_error
 from loadgen.milvus.store import (
     CollectionInfo,
     ServerInfo,
@@ -27,11 +27,12 @@ from loadgen.settings.model import Settings
 from loadgen.settings.narrowing import narrows
 from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.text.listing import count_of
+from loadgen.text.plain_text import one_line
+
+LONGEST_REASON = 200
 
 SAMPLED_AT_MOST = 10_000
 """Rows sampled for queries: with more queries, several share a row."""
-
-logger = logging.getLogger("loadgen")
 
 
 def inspect_existing(
@@ -115,15 +116,18 @@ def _find_write_faults(settings: Settings, info: CollectionInfo, clients: list[s
 
 
 def clean_existing(
-    settings: Settings, collections: Mapping[str, Mapping[str, Any]], tell: Callable[[str], None]
+    settings: Settings,
+    collections: Mapping[str, Mapping[str, Any]],
+    tell: Callable[[str], None],
+    report: Callable[[str], object],
 ) -> None:
-    """Delete the rows that the run inserted. A failure is logged, with the expression that selects them."""
+    """Delete the rows that the run inserted; `report` gets what remains, with the expression that selects it."""
     for message in collections.values():
         info = CollectionInfo.from_message(message)
         if not info.token:
             continue
         try:
             tell(f"Deleted {delete_inserted(settings, info):,} inserted rows from collection '{info.name}'")
-        except Exception as error:  # noqa: BLE001 - the run is over, and its result does not depend on it
-            text = "Rows inserted by the run remain in collection '%s', those with %s: %s"
-            logger.error(text, info.name, describe_inserted(info), error)  # noqa: TRY400
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run is over and its results are kept
+            rows = f"those with {describe_inserted(info)}: {one_line(describe_error(error), LONGEST_REASON)}"
+            report(f"rows inserted by the run remain in collection '{info.name}', {rows}")

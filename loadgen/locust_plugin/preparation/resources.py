@@ -192,12 +192,15 @@ class Resources:
         """The segments of each collection of the run now; None if unknown. Blocks for some seconds at most."""
         return recount_segments(self._addressed, [one.name for one in self.loaded])
 
-    def release(self) -> None:
-        """Delete what the run has inserted into existing collections, and give up the leases."""
+    def release(self, report: Callable[[str], object] = logger.error) -> None:
+        """Delete what the run has inserted into existing collections, and give up the leases.
+
+        `report` gets a sentence for each collection in which rows remain.
+        """
         collections, self.collections = self.collections, {}
 
         def work() -> None:
-            clean_existing(self._addressed, collections, self._tell)
+            clean_existing(self._addressed, collections, self._tell, report)
             self._end_leases()
 
         run_in_thread(work)
