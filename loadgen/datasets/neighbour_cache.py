@@ -13,7 +13,7 @@ import numpy as np
 
 from loadgen.datasets.neighbours import TIE, GroundTruth
 
-FORMAT = 1
+FORMAT = 2
 """Increase it with any change to the meaning of a file."""
 PATTERN = "neighbours-*.npz"
 BYTES_AT_MOST = 64_000_000

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 TIE = 1e-6
-"""Scores within this distance tie: float32 can hardly distinguish them, and a server may order them freely."""
+"""Scores within this distance tie, relative to scores above 1: float32 can hardly distinguish them, and a server may
+order them freely."""
 QUERIES_AT_MOST = 1_000
 NEIGHBOURS_AT_MOST = 500_000
 """Neighbours of all checked queries together: with top_k 16,384 that leaves 30 queries."""
@@ -120,7 +121,7 @@ def find_neighbours(
             nearness[~mask] = -np.inf
         best = np.partition(np.hstack([best, nearness]), -top_k, axis=1)[:, -top_k:]
         # A score below the current k-th best, less a tie, can be discarded for good.
-        worst = best[:, 0] - np.float32(TIE)
+        worst = best[:, 0] - np.float32(TIE) * np.maximum(np.float32(1), np.abs(best[:, 0]))
         near = nearness >= worst[:, None]
         query, place = np.nonzero(near if mask is None else near & mask)
         stay = scores >= worst[owners]

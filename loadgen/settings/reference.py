@@ -26,7 +26,7 @@ This page is generated from the model by `make docs`; `loadgen settings` prints 
 Each setting is a flag, a variable `LOADGEN_<NAME>` (`--top-k` is `LOADGEN_TOP_K`), a key of Locust's config file (the
 flag without its dashes) and a field of Locust's page ([some are read-only there](page.md)). The command line takes
 precedence over the variable, and the variable over the file. A locustfile can set defaults: `plug(events, top_k=20)`.
-Flags cannot be abbreviated. All errors are reported together, before any load, with exit code 2.
+Flags cannot be abbreviated. All errors in settings are reported together, before any load, with exit code 2.
 """
 
 

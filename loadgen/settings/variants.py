@@ -35,6 +35,8 @@ PER_VARIANT = (
 """Settings in which a variant may differ: all others belong to the server, the data, the plan or the whole process."""
 OF_COLLECTION = ("collection", "index_type", "index_params", "consistency", "partitions", "partition_key")
 """Of those, the ones that define a collection: a variant that sets one gets a separate collection."""
+OF_NEIGHBOURS = ("top_k", "filter", "partitions", "partition_key")
+"""Settings that decide which neighbours a search looks for: where they differ, so do the right answers."""
 OF_ANSWERS = (*OF_COLLECTION, "search_params", "top_k", "search_kind", "filter")
 """The ones that decide which rows a search finds."""
 LONGEST_NAME = 60

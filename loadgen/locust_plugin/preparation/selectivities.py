@@ -1,6 +1,7 @@
 """How many rows the searches of each variant may find: known before the load, and refused if there are none."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 
 from loadgen.datasets import Dataset, Metadata, Narrowings, OnServer, Selectivity, name_narrowing, summarise
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
@@ -44,43 +45,54 @@ def find_selectivities(
 def measure_existing(variants: Mapping[str, VariantSetup], tell: Callable[[str], None]) -> dict[str, Selectivity]:
     """The selectivity of each variant on an existing collection, counted by its server: blocks. Changes nothing.
 
-    Of a few of the narrowings that the queries draw. Raises SettingsError for a filter that the server refuses, or
-    that matches no row.
+    Of the narrowings that the queries draw most often, each with its share of the queries. Raises SettingsError for a
+    filter that the server refuses, or that matches no row.
     """
     found = {}
+    partly = []
     faults = []
     for name, one in variants.items():
         settings, info = one.settings, one.info
         if info is None or not narrows(settings):
             continue
-        made = list(dict.fromkeys(Narrowings(settings, OnServer(info.rows, Metadata.of(settings))).make()))
-        counts = count_matches(settings, info, made[:COUNTED])
+        drawn = Counter(Narrowings(settings, OnServer(info.rows, Metadata.of(settings))).make())
+        counted = drawn.most_common(COUNTED)
+        counts = count_matches(settings, info, [narrowing for narrowing, _ in counted])
         if not isinstance(counts, str):
-            found[name] = summarise(counts, info.rows)
-        elif settings.filter and (why := try_search(settings, info, made[0])):
+            queries = [count for count, (_, number) in zip(counts, counted, strict=True) for _ in range(number)]
+            found[name] = summarise(queries, info.rows)
+            partly += [name] if len(drawn) > COUNTED else []
+        elif settings.filter and (why := try_search(settings, info, counted[0][0])):
             faults.append(Fault("filter", settings.filter, f"is refused by the server ({why})", "Correct it."))
         else:
             tell(f"How many rows searches of {name} may find is not known: the server does not count them ({counts})")
     if faults:
         raise SettingsError(list(dict.fromkeys(faults)))
-    check_selectivities(variants, found, tell)
+    check_selectivities(variants, found, tell, partly)
     return found
 
 
 def check_selectivities(
-    variants: Mapping[str, VariantSetup], found: Mapping[str, Selectivity], tell: Callable[[str], None]
+    variants: Mapping[str, VariantSetup],
+    found: Mapping[str, Selectivity],
+    tell: Callable[[str], None],
+    partly: Collection[str] = (),
 ) -> None:
-    """Report what each filter matches. Raises SettingsError for filters that match no row."""
+    """Report what each filter matches; `partly` are variants of which not all filters were looked at.
+
+    Raises SettingsError for other filters that match no row.
+    """
     faults = []
     for name, one in found.items():
         settings = variants[name].settings
         setting, value = ("filter", settings.filter) if settings.filter else ("partitions", settings.partitions)
-        if one.without_match == one.queries:
+        if one.without_match == one.queries and name not in partly:
             faults.append(Fault(setting, value, "matches no row, for any query", "Compare with values that rows have."))
             continue
         tell(f"Searches of {name} {describe_selectivity(one)}")
         if one.without_match:
-            tell(f"{one.without_match:,} of {one.queries:,} queries match no row: their answers are counted as empty")
+            looked = "the queries looked at" if name in partly else "queries"
+            tell(f"{one.without_match:,} of {one.queries:,} {looked} match no row: their answers are counted as empty")
     if faults:
         raise SettingsError(list(dict.fromkeys(faults)))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 from pymilvus import MilvusClient
+from pymilvus.client.types import LoadState
 from pymilvus.exceptions import MilvusException
 
 from loadgen.datasets import Narrowing
@@ -28,11 +29,13 @@ def find_lacking(settings: Settings, info: CollectionInfo) -> list[Fault]:
         with closing(MilvusClient(**connection_arguments(settings, settings.deadline))) as client:
             described = client.describe_collection(info.name)
             names = client.list_partitions(info.name) if settings.partitions else []
+            wanted = find_partitions(settings.partitions)
+            loaded = {name: _is_loaded(client, info.name, name) for name in wanted if name in names}
     except (MilvusException, grpc.RpcError) as error:
         raise StoreError(explain_failure("inspect", settings, error)) from error
     faults = [*_find_unknown_fields(settings, info, described)]
     key = [field["name"] for field in described["fields"] if field.get("is_partition_key")]
-    missing = [name for name in find_partitions(settings.partitions) if name not in names]
+    missing = [name for name in wanted if name not in names]
     if settings.partitions and key:
         problem = f"cannot be searched: collection '{info.name}' has the partition key {key[0]}"
         hint = f'Omit them, and filter by it: --filter "{key[0]} == ...".'
@@ -40,7 +43,16 @@ def find_lacking(settings: Settings, info: CollectionInfo) -> list[Fault]:
     elif missing:
         problem = f"{'are' if len(missing) > 1 else 'is'} missing in collection '{info.name}'"
         faults.append(Fault("partitions", join_some(missing), problem, f"It has {join_some(sorted(names))}."))
+    elif absent := [name for name, is_loaded in loaded.items() if not is_loaded]:
+        problem = f"{'are' if len(absent) > 1 else 'is'} not loaded in collection '{info.name}'"
+        hint = f"--existing changes nothing, so load them yourself: load_partitions('{info.name}', {absent})."
+        faults.append(Fault("partitions", join_some(absent), problem, hint))
     return faults
+
+
+def _is_loaded(client: MilvusClient, collection: str, partition: str) -> bool:
+    state = client.get_load_state(collection, partition_name=partition)["state"]
+    return bool(state == LoadState.Loaded)
 
 
 def _find_unknown_fields(settings: Settings, info: CollectionInfo, described: Mapping[str, Any]) -> Iterator[Fault]:
@@ -82,6 +94,6 @@ def try_search(settings: Settings, info: CollectionInfo, narrowing: Narrowing) -
     with closing(MilvusClient(**connection_arguments(settings, settings.deadline))) as client:
         try:
             client.query(info.name, filter=expression, output_fields=[info.id_field], limit=1)
-        except MilvusException as error:
+        except (MilvusException, grpc.RpcError) as error:
             return server_words(error)
     return ""

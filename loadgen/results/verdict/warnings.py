@@ -13,7 +13,7 @@ from loadgen.results.series import Series, find_series, mean_recall, most_empty
 from loadgen.results.verdict.phrases import first_of, show_share, show_time
 from loadgen.settings.data_settings import EXISTING
 from loadgen.settings.values import DENSE
-from loadgen.settings.variants import OF_ANSWERS
+from loadgen.settings.variants import OF_ANSWERS, OF_NEIGHBOURS
 from loadgen.text.listing import count_of, join, join_some, name_phases
 
 SATURATED = "so the results reflect the load generator, not the server. Give it dedicated cores, or add workers"
@@ -223,9 +223,10 @@ def say_selectivity(record: RunRecord) -> Iterator[str]:
         between = f" ({_percent(found.least)} to {_percent(found.most)})" if found.least < found.most else ""
         yield f"Searches of {one.name} may find {_percent(found.mean)} of the rows{between}, by filter or partition."
         if found.without_match:
+            checked = "" if record.manifest.dataset == EXISTING else ", and not in recall"
             yield (
                 f"{found.without_match:,} of {found.queries:,} queries of {one.name} match no row: "
-                "their answers are counted as empty, and not in recall."
+                f"their answers are counted as empty{checked}."
             )
 
 
@@ -264,13 +265,19 @@ def say_answers(record: RunRecord) -> Iterator[str]:
         if len(means) == 1:
             yield f"Recall of {operation}: {shown}."
         elif max(means.values()) - min(means.values()) <= SAME_RECALL:
-            yield f"{'Both' if len(means) == 2 else 'All'} found the same neighbours: recall {shown}."  # noqa: PLR2004
+            yield _say_equal(record, operation, list(means), shown)
         elif any(reason.startswith(RECALL_DIFFERS) for reason in _reasons(record, operation)):
             yield f"The variants did not find the same neighbours (recall {shown}), so their speed cannot be compared."
         elif any(set(OF_ANSWERS) & set(one.settings) for one in record.manifest.variants):
             yield f"Recall of {operation}: {shown}: part of what was compared."
         else:
             yield f"Recall of {operation}: {shown}: may be chance, as different queries were checked."
+
+
+def _say_equal(record: RunRecord, operation: str, variants: list[str], shown: str) -> str:
+    if any(set(OF_NEIGHBOURS) & set(one.settings) for one in record.manifest.variants if one.name in variants):
+        return f"Recall of {operation}: {shown}: each of the neighbours that its searches look for."
+    return f"{'Both' if len(variants) == 2 else 'All'} found the same neighbours: recall {shown}."  # noqa: PLR2004
 
 
 def _reasons(record: RunRecord, operation: str) -> Iterator[str]:
