@@ -1,12 +1,18 @@
 """After loading, segments are merged, counted and kept in the record, as far as the server can."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loadgen.milvus.store import Compaction, recount_segments
+from loadgen.datasets import open_dataset
+from loadgen.milvus.store import Compaction, prepare, recount_segments
 from loadgen.milvus.store.collection import Collection
+from loadgen.milvus.store.lease import Lease
+from loadgen.milvus.store.manifest import COMPACTION_KEY
 from loadgen.results.record import CollectionRecord, read_record
+from loadgen.settings.model import Settings
 from tests.integration.locust_command import SMALL, run_locust
 from tests.integration.store_support import client_of, prepare_for, settings_for
 
@@ -16,6 +22,15 @@ BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--war
 def collections_of(folder: Path) -> tuple[CollectionRecord, ...]:
     (path,) = (folder / "runs").glob("[!.]*.json")
     return read_record(path).manifest.collections
+
+
+@contextlib.contextmanager
+def leased(settings: Settings) -> Iterator[Lease]:
+    lease = Lease(settings, "searches", print)
+    try:
+        yield lease
+    finally:
+        lease.release()
 
 
 def drop(uri: str, *names: str) -> None:
@@ -65,6 +80,45 @@ def test_the_record_has_the_segments_of_every_collection(milvus_uri: str, tmp_pa
     run_locust(tmp_path / "c", *SMALL, *BRIEF, *flags, "--fresh", "--no-wait-compaction").assert_good()
     assert {one.compaction for one in collections_of(tmp_path / "c")} == {"not awaited"}
     drop(milvus_uri, "loading_record", "loading_record_flat")
+
+
+def test_a_run_compacts_what_an_earlier_one_left_uncompacted(milvus_uri: str, tmp_path: Path) -> None:
+    flags = ("--host", milvus_uri, "--collection", "loading_later")
+    for folder, more, expected in (
+        ("a", ["--no-wait-compaction"], "not awaited"),
+        ("b", ["--no-wait-compaction"], "not awaited"),
+        ("c", [], "completed"),
+        ("d", [], "not needed"),
+        ("e", ["--no-wait-compaction"], "not needed"),
+    ):
+        run_locust(tmp_path / folder, *SMALL, *BRIEF, *flags, *more).assert_good()
+        assert [one.compaction for one in collections_of(tmp_path / folder)] == [expected], folder
+    drop(milvus_uri, "loading_later")
+
+
+def test_a_collection_searched_by_others_is_not_compacted_and_nobody_says_it_was(milvus_uri: str) -> None:
+    first = settings_for(milvus_uri, "loading_shared", no_wait_compaction=True)
+    second = settings_for(milvus_uri, "loading_shared")
+    with leased(first) as one, leased(second) as two:
+        assert prepare(first, open_dataset(first), print, None, one).compaction == "not awaited"
+        found = prepare(second, open_dataset(second), print, None, two)
+        assert (found.reused, found.compaction) == (True, "unknown")
+    with leased(second) as alone:
+        found = prepare(second, open_dataset(second), print, None, alone)
+        assert (found.reused, found.compaction) == (True, "completed")
+    drop(milvus_uri, "loading_shared")
+
+
+def test_a_collection_that_could_not_be_compacted_is_compacted_by_a_run_that_can(milvus_uri: str) -> None:
+    settings = settings_for(milvus_uri, "loading_denied")
+    assert prepare_for(settings).compaction == "completed"
+    with client_of(milvus_uri) as client:
+        found = client.describe_collection("loading_denied")["properties"]
+        assert found[COMPACTION_KEY] == "completed"
+        client.alter_collection_properties("loading_denied", properties={COMPACTION_KEY: "not permitted"})
+        assert client.describe_collection("loading_denied")["properties"] == found | {COMPACTION_KEY: "not permitted"}
+    assert prepare_for(settings).compaction == "completed"
+    drop(milvus_uri, "loading_denied")
 
 
 def test_milvus_lite_neither_compacts_nor_reports_segments_and_the_record_says_so(

@@ -6,7 +6,7 @@ from pymilvus.exceptions import MilvusException
 
 from loadgen.milvus.store import Compaction
 from loadgen.milvus.store.errors import GivenUpError
-from loadgen.milvus.store.segments import recount_segments, refusal_of
+from loadgen.milvus.store.segments import judge_found, recount_segments, refusal_of
 from loadgen.settings.model import Settings
 
 
@@ -36,6 +36,20 @@ def test_a_server_that_cannot_compact_or_a_user_who_may_not_stops_no_run() -> No
 def test_a_server_that_does_not_answer_does(error: Exception) -> None:
     with pytest.raises(type(error)):
         refusal_of(error)
+
+
+@pytest.mark.parametrize("kept", [None, "completed", "not supported"])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_collection_that_was_compacted_or_that_tells_nothing_needs_no_compaction(
+    kept: str | None, *, wanted: bool
+) -> None:
+    assert judge_found(kept, wanted=wanted) is Compaction.NOT_NEEDED
+
+
+@pytest.mark.parametrize("kept", ["not awaited", "not permitted", "of a later version"])
+def test_a_collection_that_was_not_compacted_is_not_called_ready(kept: str) -> None:
+    assert judge_found(kept, wanted=True) is Compaction.UNKNOWN
+    assert judge_found(kept, wanted=False) is Compaction.NOT_AWAITED
 
 
 def test_nobody_needs_a_server_to_hear_that_a_count_is_unknown(free_address: str) -> None:

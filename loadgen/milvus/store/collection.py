@@ -16,7 +16,7 @@ from pymilvus.exceptions import MilvusException
 from loadgen.datasets import FINGERPRINT_KEY
 from loadgen.milvus.store.arguments import connection_arguments
 from loadgen.milvus.store.errors import StoreError, is_denied, server_words
-from loadgen.milvus.store.manifest import read_manifest
+from loadgen.milvus.store.manifest import COMPACTION_KEY, read_manifest
 from loadgen.milvus.store.segments import Compaction, count_segments, refusal_of
 from loadgen.settings.model import Settings
 
@@ -36,6 +36,8 @@ class Found:
     """None: the collection is not ours."""
     dim: int
     """Dimension of its first vector field; 0 if it has none."""
+    compaction: str | None = None
+    """The outcome of its last compaction; None if it was not kept."""
 
 
 class Stage(IntEnum):
@@ -93,7 +95,8 @@ class Collection:
             return None
         described = self._client.describe_collection(self.name)
         dims = [field["params"]["dim"] for field in described["fields"] if "dim" in field.get("params", {})]
-        return Found(read_manifest(described.get("properties") or {}), int(dims[0]) if dims else 0)
+        properties = described.get("properties") or {}
+        return Found(read_manifest(properties), int(dims[0]) if dims else 0, properties.get(COMPACTION_KEY))
 
     def drop(self) -> None:
         """Drop it, and wait until the server no longer lists it."""
@@ -141,6 +144,7 @@ class Collection:
         self.segments_loaded = self.count_segments()
         self.compaction = unless or self._compact()
         self._client.release_collection(self.name, timeout=self.limit)  # growing segments have no index in memory
+        self._keep_compaction()
         self.load()
         self._wait_for(f"{rows:,} rows to be found", lambda: self.count() >= rows)
         return self.index_type()
@@ -159,6 +163,16 @@ class Collection:
         self._wait_for(what, lambda: self._client.get_compaction_state(job, timeout=self.limit) == "Completed")
         self._wait_for("the index", self._is_indexed)
         return Compaction.COMPLETED
+
+    def _keep_compaction(self) -> None:
+        """Keep the outcome for later runs; without the privilege, they judge by the previous one."""
+        try:
+            self._client.alter_collection_properties(
+                self.name, properties={COMPACTION_KEY: self.compaction.value}, timeout=self.limit
+            )
+        except (MilvusException, grpc.RpcError) as error:
+            if not is_denied(error):
+                raise
 
     def holds(self, rows: int, fingerprint: str) -> bool:
         """Whether it is loaded, and contains exactly these rows, all of one dataset. Changes nothing."""

@@ -13,6 +13,8 @@ from loadgen.settings.model import Settings
 
 MANIFEST_KEY = "loadgen.manifest"
 """The collection property with the manifest, as JSON."""
+COMPACTION_KEY = "loadgen.compaction"
+"""The collection property with the outcome of its last compaction. Absent from collections of earlier versions."""
 COMPARED = ("rows", "dim", "metric", "index_type", "index_params", "consistency", "seed", "clusters", "spread")
 """Settings that determine a collection: a run with different ones needs another collection, or a fresh one."""
 ADDED = ("text_bytes", "metadata", "partitions", "partition_key", "partition_skew")

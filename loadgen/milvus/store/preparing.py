@@ -23,12 +23,12 @@ from loadgen.milvus.store.faults import describe_leftover, find_index_faults, fi
 from loadgen.milvus.store.holders import Use
 from loadgen.milvus.store.lease import Lease
 from loadgen.milvus.store.loading import Loading
-from loadgen.milvus.store.manifest import MANIFEST_KEY, find_differences, make_manifest, name_data
+from loadgen.milvus.store.manifest import COMPACTION_KEY, MANIFEST_KEY, find_differences, make_manifest, name_data
 from loadgen.milvus.store.partitioned import create_partitions, find_store_class
 from loadgen.milvus.store.patience import Patience
 from loadgen.milvus.store.reaching import ServerInfo, check_server, explain_failure
 from loadgen.milvus.store.search_kinds import find_kind_faults
-from loadgen.milvus.store.segments import Compaction
+from loadgen.milvus.store.segments import Compaction, judge_found
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.message_sizes import find_oversized, limits_of
 from loadgen.settings.model import Settings
@@ -147,7 +147,7 @@ def _is_ready(collection: Collection, settings: Settings, dataset: Dataset, leas
 def _is_untouched(collection: Collection, settings: Settings, dataset: Dataset, *, shared: bool) -> bool:
     """Whether the collection is as it should be, so that it need be neither flushed nor released nor loaded.
 
-    What others search now has been settled by them.
+    What others search now has been settled by them, although maybe without a compaction.
     """
     found = collection.look()
     if (
@@ -156,7 +156,13 @@ def _is_untouched(collection: Collection, settings: Settings, dataset: Dataset, 
         or find_differences(found.manifest, make_manifest(settings, dataset), settings)
     ):
         return False
-    return collection.holds(dataset.size, dataset.fingerprint) and (shared or collection.is_settled(dataset.size))
+    compaction = judge_found(found.compaction, wanted=not settings.no_wait_compaction)
+    if not collection.holds(dataset.size, dataset.fingerprint):
+        return False
+    if not shared and (compaction is Compaction.UNKNOWN or not collection.is_settled(dataset.size)):
+        return False
+    collection.compaction = compaction
+    return True
 
 
 def _make_ready(collection: Collection, server: ServerInfo, work: _Work) -> tuple[bool, str]:
@@ -246,13 +252,14 @@ def create_collection(collection: Collection, settings: Settings, dataset: Datas
     and what pymilvus raises; the caller undoes the steps that the collection's stage shows.
     """
     manifest = json.dumps(make_manifest(settings, dataset))
+    properties = {MANIFEST_KEY: manifest, COMPACTION_KEY: Compaction.NOT_AWAITED.value}  # until it is settled
     arguments = store_arguments(settings, Mode.ASYNC) | connection_arguments(settings, collection.limit)
     bare = {"upsert_mode": False, "index_management": IndexManagement.NO_VALIDATION}
     collection.stage = Stage.ASKED_FOR
     store = find_store_class(settings)(**(arguments | bare))
     collection.stage = Stage.CREATED
     try:
-        store.client.alter_collection_properties(settings.collection, properties={MANIFEST_KEY: manifest})
+        store.client.alter_collection_properties(settings.collection, properties=properties)
         collection.stage = Stage.OWNED
         create_partitions(store.client, settings)
         index = store._add_dense_index_params(store.client.prepare_index_params())  # noqa: SLF001 - LlamaIndex's own

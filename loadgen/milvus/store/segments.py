@@ -29,6 +29,8 @@ class Compaction(StrEnum):
     """The user lacks the privilege."""
     NOT_NEEDED = "not needed"
     """The collection was found ready, or is not this tool's."""
+    UNKNOWN = "unknown"
+    """The collection was loaded without one, and other runs that use it now prevented one."""
 
 
 def count_segments(client: MilvusClient, name: str, timeout: float) -> int | None:
@@ -49,6 +51,16 @@ def recount_segments(settings: Settings, names: Iterable[str]) -> dict[str, int 
             return {name: count_segments(client, name, COUNTED_WITHIN) for name in wanted}
     except (MilvusException, grpc.RpcError, OSError, ValueError):
         return dict.fromkeys(wanted)
+
+
+def judge_found(kept: str | None, *, wanted: bool) -> Compaction:
+    """What became of the compaction of a collection used as it is, from the outcome kept with it.
+
+    `UNKNOWN` if it is wanted and still to be done.
+    """
+    if kept in (None, Compaction.COMPLETED, Compaction.NOT_SUPPORTED):
+        return Compaction.NOT_NEEDED
+    return Compaction.UNKNOWN if wanted else Compaction.NOT_AWAITED
 
 
 def refusal_of(error: BaseException) -> Compaction:
