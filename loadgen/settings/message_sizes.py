@@ -49,34 +49,34 @@ def limits_of(kind: str, version: str) -> Limits:
 
 def estimate_request(settings: "Settings") -> int:
     """Bytes of the largest insert: a batch while loading, or one operation, whichever has more rows."""
-    return min(settings.batch_size, max(settings.rows, settings.nodes_per_insert)) * _row_bytes(settings)
+    loaded = 0 if settings.existing else settings.rows
+    return min(settings.batch_size, max(loaded, settings.nodes_per_insert)) * _row_bytes(settings)
 
 
 def estimate_answer(settings: "Settings") -> int:
     """Bytes of a search's answer that includes vectors or sized texts; 0 otherwise, as it is small then."""
     if _has_vectors(settings):
         return settings.fetched * _row_bytes(settings)
-    return settings.fetched * settings.text_bytes  # LlamaIndex always asks for the text
+    return settings.fetched * _text_bytes(settings)  # LlamaIndex always asks for the text
 
 
 def _has_vectors(settings: "Settings") -> bool:
-    fields = settings.output_fields
-    return not fields or bool(set(fields) & set(VECTOR_FIELDS))
+    fields, own = settings.output_fields, settings.embedding_field
+    return not fields or bool(set(fields) & set(("*", own) if own else VECTOR_FIELDS))
 
 
 def find_oversized(settings: "Settings", limits: Limits) -> list[Fault]:
     """A fault for each kind of message above the limit."""
     faults: list[Fault] = []
     row, has_vectors = _row_bytes(settings), _has_vectors(settings)
-    fewer = "Set --top-k to {most} or less"
-    leave_out = f"{fewer}, or omit the vector with --output-fields text,doc_id." if has_vectors else f"{fewer}."
+    each_found = row if has_vectors else settings.text_bytes
     for name, each, size, limit, hint in (
         ("batch_size", row, estimate_request(settings), limits.request, "Set --batch-size to {most} or less."),
-        ("top_k", row if has_vectors else settings.text_bytes, estimate_answer(settings), limits.answer, leave_out),
+        ("top_k", each_found, estimate_answer(settings), limits.answer, _fewer(settings)),
     ):
         if size > limit:
             what = "inserts" if name == "batch_size" else "answers with all fields"
-            about = f"a row of dimension {settings.dim} has {each:,} bytes"
+            about = f"a {'vector' if settings.existing else 'row'} of dimension {settings.dim} has {each:,} bytes"
             if name == "top_k" and not has_vectors:
                 what, about = "answers", f"a text has {each:,} bytes"
             problem = f"makes {what} of {size / MIB:,.0f} MiB ({about}), but the server accepts {limit // MIB} MiB"
@@ -85,12 +85,27 @@ def find_oversized(settings: "Settings", limits: Limits) -> list[Fault]:
     return faults
 
 
+def _fewer(settings: "Settings") -> str:
+    """The remedy for an answer that is too large; an existing collection may have no field but the vector to return."""
+    text, doc_id = (settings.text_field, settings.doc_id_field) if settings.existing else ("text", "doc_id")
+    if not text or not _has_vectors(settings):
+        return "Set --top-k to {most} or less."
+    others = f"{text},{doc_id}" if doc_id else text
+    return f"Set --top-k to {{most}} or less, or omit the vector with --output-fields {others}."
+
+
 def _most(settings: "Settings", name: str, rows: int) -> int:
     """The highest value of a setting for so many rows in a message."""
     return rows * settings.top_k // settings.fetched if name == "top_k" else rows
 
 
+def _text_bytes(settings: "Settings") -> int:
+    return 0 if settings.existing else settings.text_bytes
+
+
 def _row_bytes(settings: "Settings") -> int:
+    if settings.existing:
+        return 4 * settings.dim  # its rows may have little else
     text = max(0, settings.text_bytes - SHORT_TEXT)
     # LlamaIndex writes metadata twice: as fields, and in the node.
     metadata = sum(2 * (len(field.name) + field.shortest + 4) for field in parse_metadata(settings.metadata))

@@ -81,9 +81,13 @@ def collections(milvus_uri: str, lite_uri: str) -> Iterator[dict[str, str]]:
         with client_of(uri) as client:
             make_collection(client, kind, f"foreign_{kind}")
         made[f"foreign_{kind}"] = uri
+    with client_of(milvus_uri) as client:
+        client.create_alias("foreign_int64", "other_name")
     with client_of(lite_uri) as client:
         make_collection(client, "int64", "foreign_on_lite")
     yield made | {"foreign_on_lite": lite_uri}
+    with client_of(milvus_uri) as client:
+        client.drop_alias("other_name")
     for name, uri in (made | {"foreign_on_lite": lite_uri}).items():
         with client_of(uri) as client:
             client.drop_collection(name)
@@ -208,6 +212,8 @@ def test_an_interrupted_run_deletes_its_rows_too(collections: dict[str, str], tm
         (("--require", "search recall > 0.5"), "leaves the required recall unmeasured"),
         (("--collection", "foreign_int46"), "--collection foreign_int46: does not exist. Did you mean foreign_int64?"),
         (("--collection", "foreign_binary"), "has binary vectors, which LlamaIndex cannot search"),
+        (("--variants", "async; async top-k=2000"), "--top-k 2000: is more than the 1,500 rows of collection"),
+        (("--collection", "other_name"), "is an alias of 'foreign_int64'. Use --collection foreign_int64."),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_any_load(
@@ -260,7 +266,7 @@ def test_queries_are_of_rows_from_the_whole_range_of_a_number(milvus_uri: str) -
             )
         client.flush("wide")
         settings = Settings.parse({"host": milvus_uri, "collection": "wide", "existing": True})
-        info = inspect_collection(settings, ["llamaindex"])
+        info = inspect_collection(settings, [("llamaindex", settings)])
         ids = [int(one) for one in sample_ids(settings, info, 500)]
         assert ids == [int(one) for one in sample_ids(settings, info, 500)]
         assert 400 <= len(set(ids)) == len(ids)

@@ -23,6 +23,7 @@ from loadgen.milvus.store import (
     sample_ids,
 )
 from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.message_sizes import find_oversized, limits_of
 from loadgen.settings.model import Settings
 from loadgen.settings.narrowing import narrows
 from loadgen.settings.variants import DEFAULT_CLIENT
@@ -51,7 +52,7 @@ def inspect_existing(
         some = [one for one in variants.values() if one.settings.collection == name]
         own = some[0].settings
         try:
-            info = inspect_collection(own, [one.client for one in some], [one.settings for one in some])
+            info = inspect_collection(own, [(one.client, one.settings) for one in some])
         except SettingsError as error:
             faults += error.faults
             continue
@@ -59,6 +60,7 @@ def inspect_existing(
         faults += _find_query_faults(info.apply(own), info)
         for one in some:
             faults += find_lacking(one.settings, info) if narrows(one.settings) else []
+            faults += _find_oversized(info.apply(one.settings), info, server)
         if not faults:
             info = _sample(own, info, writes=writes)
             found[name] = info.as_message()
@@ -83,6 +85,13 @@ def _find_query_faults(settings: Settings, info: CollectionInfo) -> list[Fault]:
     except DataFileError as error:
         return [error.as_fault("query_file")]
     return [Fault("query_file", settings.query_file, *flaw)] if flaw else []
+
+
+def _find_oversized(settings: Settings, info: CollectionInfo, server: ServerInfo) -> list[Fault]:
+    """Messages that the server does not accept. Sizes of rows are estimated for float32 vectors only."""
+    if info.vector_type != "float32":
+        return []
+    return find_oversized(settings, limits_of(server.kind, server.version))
 
 
 def _sample(settings: Settings, info: CollectionInfo, *, writes: bool) -> CollectionInfo:

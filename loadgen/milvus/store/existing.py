@@ -89,13 +89,13 @@ class CollectionInfo:
         return cls(**message)
 
 
-def inspect_collection(settings: Settings, clients: Sequence[str], variants: Sequence[Settings] = ()) -> CollectionInfo:
-    """Describe the collection of these settings for some clients, by name. Blocks; changes nothing.
+def inspect_collection(settings: Settings, variants: Sequence[tuple[str, Settings]]) -> CollectionInfo:
+    """Describe the collection of these settings. Blocks; changes nothing.
 
-    `variants` are the settings of all variants on it.
+    `variants` are all that use it, each with the name of its client and its settings.
 
     Raises SettingsError with every fault: it does not exist, is not loaded or indexed, its fields are ambiguous, or it
-    contradicts a setting that was given. StoreError if the server fails.
+    contradicts a setting of a variant. StoreError if the server fails.
     """
     client = MilvusClient(**connection_arguments(settings, settings.deadline))
     try:
@@ -103,6 +103,7 @@ def inspect_collection(settings: Settings, clients: Sequence[str], variants: Seq
             raise SettingsError([_absent(client, settings)])
         described = client.describe_collection(settings.collection)
         fields, faults = find_fields(described, settings)
+        faults += _find_alias(settings, described)
         if faults:
             raise SettingsError(faults)
         index = _find_index(client, settings.collection, fields["embedding_field"])
@@ -110,12 +111,9 @@ def inspect_collection(settings: Settings, clients: Sequence[str], variants: Seq
             faults.append(_no_index(settings, fields["embedding_field"]))
         if client.get_load_state(settings.collection)["state"] != LoadState.Loaded:
             faults.append(_not_loaded(settings))
-        faults += _find_unsupported(settings, fields, clients)
-        faults += [
-            fault
-            for one in variants or (settings,)
-            for fault in find_schema_faults(one, described, fields["embedding_field"])
-        ]
+        for name, one in variants:
+            faults += _find_unsupported(one, fields, name)
+            faults += find_schema_faults(one, described, fields["embedding_field"])
         if faults:
             raise SettingsError(list(dict.fromkeys(faults)))
         assert index is not None  # noqa: S101 - a fault otherwise
@@ -124,8 +122,8 @@ def inspect_collection(settings: Settings, clients: Sequence[str], variants: Seq
         raise StoreError(explain_failure("inspect", settings, error)) from error
     finally:
         client.close()
-    if faults := [*find_contradictions(settings, info)]:
-        raise SettingsError(faults)
+    if faults := [fault for _, one in variants for fault in find_contradictions(one, info)]:
+        raise SettingsError(list(dict.fromkeys(faults)))
     return info
 
 
@@ -140,14 +138,14 @@ def _describe(
     own = {"index_type", "metric_type", "field_name", "index_name", "state", "index_id", "params"}
     params = {name: _number(value) for name, value in index.items() if name not in own and not name.endswith("_rows")}
     params.pop("index_state_fail_reason", None)
-    names, key = set(schema), schema[fields["id_field"]]
+    key = schema[fields["id_field"]]
     return CollectionInfo(
         name=settings.collection,
         id_type="int64" if key["type"] == DataType.INT64 else "varchar",
         id_length=int(key.get("params", {}).get("max_length", 0)),
         is_auto_id=bool(described.get("auto_id")),
         is_dynamic=bool(described.get("enable_dynamic_field")),
-        is_llamaindex={"id", "doc_id"} <= names and bool(described.get("enable_dynamic_field")),
+        is_llamaindex=_is_llamaindex(described, schema),
         dim=int(schema[fields["embedding_field"]].get("params", {}).get("dim", 0)),
         metric=str(index.get("metric_type", "")),
         index_type=str(index["index_type"]),
@@ -156,6 +154,12 @@ def _describe(
         rows=rows,
         **fields,
     )
+
+
+def _is_llamaindex(described: Mapping[str, Any], schema: Mapping[str, Mapping[str, Any]]) -> bool:
+    key = schema.get("id", {})
+    has_own_ids = key.get("is_primary") and key["type"] == DataType.VARCHAR and not described.get("auto_id")
+    return bool(has_own_ids and "doc_id" in schema and described.get("enable_dynamic_field"))
 
 
 def _number(value: object) -> object:
@@ -233,16 +237,23 @@ def _find_index(client: MilvusClient, name: str, field: str) -> Mapping[str, Any
     return None
 
 
-def _find_unsupported(settings: Settings, fields: Mapping[str, Any], clients: Sequence[str]) -> Iterator[Fault]:
+def _find_alias(settings: Settings, described: Mapping[str, Any]) -> Iterator[Fault]:
+    """LlamaIndex looks for the name in the list of collections, and would create one of the name of an alias."""
+    name = described["collection_name"]
+    if name != settings.collection:
+        yield Fault("collection", settings.collection, f"is an alias of '{name}'", f"Use --collection {name}.")
+
+
+def _find_unsupported(settings: Settings, fields: Mapping[str, Any], client: str) -> Iterator[Fault]:
     kind = fields["vector_type"]
-    if DEFAULT_CLIENT in clients and settings.output_fields and not fields["text_field"]:
+    if client == DEFAULT_CLIENT and settings.output_fields and not fields["text_field"]:
         problem = f"need a text field with LlamaIndex, and collection '{settings.collection}' has none"
         hint = "Omit them, or use the pymilvus client."
         yield Fault("output_fields", ",".join(settings.output_fields), problem, hint)
     if kind == "bfloat16" and find_spec("ml_dtypes") is None:
         problem = "has bfloat16 vectors, for which a Python package is missing"
         yield Fault("embedding_field", fields["embedding_field"], problem, "Install it: pip install ml_dtypes.")
-    if DEFAULT_CLIENT in clients and kind not in ("", "float32"):
+    if client == DEFAULT_CLIENT and kind not in ("", "float32"):
         problem = f"has {kind} vectors, which LlamaIndex cannot search"
         hint = 'Use the pymilvus client: --variants "pymilvus/sync; pymilvus/async".'
         yield Fault("embedding_field", fields["embedding_field"], problem, hint)
