@@ -129,7 +129,7 @@ def test_partitions_hold_the_rows_that_the_data_say_and_inserts_go_into_them(uri
 
 def test_partitions_and_a_partition_key_are_compared_in_one_run(uri: str, tmp_path: Path) -> None:
     text = 'parts: async partitions=20; key: async partition-key=tenant filter="tenant == {tenant}"'
-    flags = ("--metadata", METADATA, "--partition-skew", "zipf:0.5", "--variants", text)
+    flags = ("--metadata", METADATA, "--partition-skew", "zipf:0.5", "--variants", text, "--no-wait-compaction")
     done = run(uri, "tenants", tmp_path, *flags)
     done.assert_good()
     record = record_of(tmp_path)

@@ -1,6 +1,7 @@
 """The collection on the server, during preparation."""
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable
@@ -159,8 +160,7 @@ class Collection:
             job = self._client.compact(self.name, timeout=self.limit)
         except (MilvusException, grpc.RpcError) as error:
             return refusal_of(error)
-        what = "the compaction (--no-wait-compaction does without)"
-        self._wait_for(what, lambda: self._client.get_compaction_state(job, timeout=self.limit) == "Completed")
+        self._wait_for_compaction(job)
         self._wait_for("the index", self._is_indexed)
         return Compaction.COMPLETED
 
@@ -231,6 +231,16 @@ class Collection:
         if told.get("state") == "Failed":
             raise StoreError(f"the index failed: {told.get('index_state_fail_reason', 'no reason given')}")
         return int(told.get("pending_index_rows", 0)) == 0 and told.get("state", "Finished") == "Finished"
+
+    def _wait_for_compaction(self, job: int) -> None:
+        """Wait as long as it gets on: Milvus 2.3 takes some seconds for each partition, one after the other."""
+
+        def done() -> float:
+            state = self._client._get_connection().get_compaction_state(job, timeout=self.limit)  # noqa: SLF001
+            return math.inf if state.state_name == "Completed" else state.completed
+
+        while (now := done()) < math.inf:
+            self._wait_for("the compaction (--no-wait-compaction omits it)", lambda now=now: done() > now)  # type: ignore[misc]
 
     def _wait_for(self, what: str, reached: Callable[[], bool]) -> None:
         end = time.perf_counter() + self.limit
