@@ -123,6 +123,8 @@ def own_variables(folder: Path, spy: Path) -> dict[str, str]:
         "NO_COLOR": "1",
         "XDG_CACHE_HOME": str(folder / "cache"),
         "LOADGEN_REPORT": "none",
+        # Of the small collections of all tests on one server: its jobs queue. `test_loading.py` awaits it.
+        "LOADGEN_NO_WAIT_COMPACTION": "true",
     }
 
 
@@ -135,11 +137,11 @@ def own_master_port() -> dict[str, str]:
 
 
 def run_locust(
-    folder: Path, *arguments: str, files: str = "search.py", timeout: float = 200, fresh: bool = False
+    folder: Path, *arguments: str, files: str = "search.py", timeout: float = 200, fresh: bool = False, **variables: str
 ) -> Run:
     """Run a headless command to its end."""
     flags = ("--headless", "--only-summary", *arguments)
-    return (start_fresh if fresh else start_locust)(folder, *flags, files=files).finish(timeout)
+    return (start_fresh if fresh else start_locust)(folder, *flags, files=files, **variables).finish(timeout)
 
 
 def kill(process: "subprocess.Popen[str]") -> None:

@@ -62,7 +62,7 @@ STEPS = {
     "collection": "loadgen.locust_plugin.preparation.resources prepare",
     "ground_truth": "loadgen.locust_plugin.preparation.resources find_ground_truths",
     "run": "loadgen.locust_plugin.preparation.run_start Run",
-    "queries": "loadgen.locust_plugin.preparation.resources _make_queries",
+    "queries": "loadgen.locust_plugin.preparation.resources make_queries",
     "stores": "loadgen.locust_plugin.preparation.resources _open_stores",
     "warm": "loadgen.clients.llamaindex.connector StoreConnector.warm",
     "metrics": "loadgen.exporters Exporter.begin",

@@ -13,10 +13,15 @@ from loadgen.milvus.store.lease import Lease
 from loadgen.milvus.store.manifest import COMPACTION_KEY
 from loadgen.results.record import CollectionRecord, read_record
 from loadgen.settings.model import Settings
-from tests.integration.locust_command import SMALL, run_locust
+from tests.integration.locust_command import SMALL, Run, run_locust
 from tests.integration.store_support import client_of, prepare_for, settings_for
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")
+
+
+def run_waiting(folder: Path, *flags: str) -> Run:
+    """A run that awaits the compaction, unless its flags say otherwise; those of other tests do not."""
+    return run_locust(folder, *flags, LOADGEN_NO_WAIT_COMPACTION="false")
 
 
 def collections_of(folder: Path) -> tuple[CollectionRecord, ...]:
@@ -67,17 +72,17 @@ def test_segments_are_merged_before_a_run_and_not_where_that_is_not_wanted(milvu
 def test_the_record_has_the_segments_of_every_collection(milvus_uri: str, tmp_path: Path) -> None:
     variants = "hnsw: async; flat: async index-type=FLAT"
     flags = ("--host", milvus_uri, "--collection", "loading_record", "--variants", variants)
-    run_locust(tmp_path / "a", *SMALL, *BRIEF, *flags).assert_good()
+    run_waiting(tmp_path / "a", *SMALL, *BRIEF, *flags).assert_good()
     found = collections_of(tmp_path / "a")
     assert [one.name for one in found] == ["loading_record", "loading_record_flat"]
     for one in found:
         assert one.compaction == "completed"
         assert [one.segments_loaded, one.segments_before, one.segments_after] == [1, 1, 1]
-    run_locust(tmp_path / "b", *SMALL, *BRIEF, *flags).assert_good()
+    run_waiting(tmp_path / "b", *SMALL, *BRIEF, *flags).assert_good()
     for one in collections_of(tmp_path / "b"):
         assert (one.compaction, one.segments_loaded) == ("not needed", None), "they were found ready"
         assert (one.segments_before, one.segments_after) == (1, 1)
-    run_locust(tmp_path / "c", *SMALL, *BRIEF, *flags, "--fresh", "--no-wait-compaction").assert_good()
+    run_waiting(tmp_path / "c", *SMALL, *BRIEF, *flags, "--fresh", "--no-wait-compaction").assert_good()
     assert {one.compaction for one in collections_of(tmp_path / "c")} == {"not awaited"}
     drop(milvus_uri, "loading_record", "loading_record_flat")
 
@@ -91,7 +96,7 @@ def test_a_run_compacts_what_an_earlier_one_left_uncompacted(milvus_uri: str, tm
         ("d", [], "not needed"),
         ("e", ["--no-wait-compaction"], "not needed"),
     ):
-        run_locust(tmp_path / folder, *SMALL, *BRIEF, *flags, *more).assert_good()
+        run_waiting(tmp_path / folder, *SMALL, *BRIEF, *flags, *more).assert_good()
         assert [one.compaction for one in collections_of(tmp_path / folder)] == [expected], folder
     drop(milvus_uri, "loading_later")
 
@@ -124,7 +129,7 @@ def test_a_collection_that_could_not_be_compacted_is_compacted_by_a_run_that_can
 def test_milvus_lite_neither_compacts_nor_reports_segments_and_the_record_says_so(
     lite_uri: str, tmp_path: Path
 ) -> None:
-    run = run_locust(tmp_path, *SMALL, *BRIEF, "--host", lite_uri, "--collection", "loading_lite")
+    run = run_waiting(tmp_path, *SMALL, *BRIEF, "--host", lite_uri, "--collection", "loading_lite")
     run.assert_good()
     (found,) = collections_of(tmp_path)
     expected: dict[str, Any] = {"name": "loading_lite", "compaction": "not supported"}
@@ -135,8 +140,8 @@ def test_milvus_lite_neither_compacts_nor_reports_segments_and_the_record_says_s
 
 def test_an_existing_collection_is_counted_and_not_compacted(milvus_uri: str, tmp_path: Path) -> None:
     flags = ("--host", milvus_uri, "--collection", "loading_existing")
-    run_locust(tmp_path / "a", *SMALL, *BRIEF, *flags).assert_good()
-    run_locust(tmp_path / "b", *BRIEF, *flags, "--existing", "--queries", "50").assert_good()
+    run_waiting(tmp_path / "a", *SMALL, *BRIEF, *flags).assert_good()
+    run_waiting(tmp_path / "b", *BRIEF, *flags, "--existing", "--queries", "50").assert_good()
     (found,) = collections_of(tmp_path / "b")
     assert (found.name, found.compaction) == ("loading_existing", "not needed")
     assert (found.segments_loaded, found.segments_before, found.segments_after) == (None, 1, 1)
