@@ -69,8 +69,8 @@ def test_arrivals_without_a_place_are_dropped_counted_and_told(milvus: EmbeddedS
     (comparison,) = record["comparisons"]
     assert (comparison["rate"], comparison["concurrency"], comparison["verdict"]) == (300, None, "invalid")
     reasons = "; ".join(comparison["reasons"])
-    busy = "late at p99" in reasons  # where the machine is, that comes first
-    assert busy or ("sync dropped" in reasons and "async dropped" in reasons)
+    assert "sync dropped" in reasons
+    assert "async dropped" in reasons
     assert "Arrivals got no concurrency slot in time and were never sent: " in run.out
     assert "met: search any p99 < 60 s at 300/s" in run.out
     assert run.code == 0, "what was required is met"
