@@ -9,8 +9,8 @@ difference, which slow drift does not inflate (von Neumann, Kent, Bellinson & Ha
 degrees of scatter and prior.
 
 The threshold holds for all series of a run together with 99 % (Bonferroni: Dunn 1961), and a change below 10 % is no
-warning however certain it is. So one run in a hundred without drift warns of it. The price is power. Of
-six series with linear drift, in 50 simulated runs each (`tests/unit/simulated_phases.py`, 10 slices a phase): where
+warning however certain it is. So one run in a hundred without drift warns of it. The price is power. For one of
+six series, with linear drift in 50 simulated runs each (`tests/unit/simulated_phases.py`, 10 slices a phase): where
 phases scatter by 5 % and slices by 10 %, a factor of 2.0 is reported in 48 runs with ten phases, 1.6 in 42 with twenty;
 where they scatter by 2 % and 5 %, 1.5 in 50 with ten, 1.3 in 43 with twenty. With four phases there is hardly any
 power: a factor of 2 is reported in 5 runs. It is a check of long runs.
