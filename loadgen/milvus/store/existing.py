@@ -15,7 +15,7 @@ from loadgen.milvus.store.arguments import connection_arguments
 from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.opening import COUNT
 from loadgen.milvus.store.reaching import explain_failure
-from loadgen.milvus.store.search_kinds import find_schema_faults, find_sparse_fields
+from loadgen.milvus.store.search_kinds import find_generated, find_schema_faults, find_sparse_fields
 from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
@@ -73,6 +73,10 @@ class CollectionInfo:
     """Ids of the rows from which queries are made."""
     token: int = 0
     """Tells the rows that a run inserts from all others."""
+    drawn: Sequence[str] = ()
+    """Fields whose values filters take from the sampled rows."""
+    generated: Sequence[str] = ()
+    """Fields that the server fills itself, by functions such as BM25: inserted rows do not have them."""
 
     def apply(self, settings: Settings) -> Settings:
         """The settings with what the collection decides. Not validated: its index may be one that we do not create."""
@@ -152,6 +156,7 @@ def _describe(
         index_params=params,
         consistency=CONSISTENCY[int(described.get("consistency_level") or 0)],
         rows=rows,
+        generated=find_generated(described),
         **fields,
     )
 

@@ -12,6 +12,7 @@ from pymilvus.exceptions import MilvusException
 
 from loadgen.datasets import Narrowing
 from loadgen.milvus.store.arguments import connection_arguments
+from loadgen.milvus.store.drawing import find_undrawable
 from loadgen.milvus.store.errors import StoreError, server_words
 from loadgen.milvus.store.existing import CollectionInfo
 from loadgen.milvus.store.opening import COUNT
@@ -33,7 +34,7 @@ def find_lacking(settings: Settings, info: CollectionInfo) -> list[Fault]:
             loaded = {name: _is_loaded(client, info.name, name) for name in wanted if name in names}
     except (MilvusException, grpc.RpcError) as error:
         raise StoreError(explain_failure("inspect", settings, error)) from error
-    faults = [*_find_unknown_fields(settings, info, described)]
+    faults = [*_find_unknown_fields(settings, info, described), *find_undrawable(settings, info, described)]
     key = [field["name"] for field in described["fields"] if field.get("is_partition_key")]
     missing = [name for name in wanted if name not in names]
     if settings.partitions and key:
