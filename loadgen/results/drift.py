@@ -1,5 +1,7 @@
 """Did the last phase of a variant differ from its first? Drift would mean that the server was not yet at rest.
 
+A series of one phase, as of a run of one mode, is cut into ten parts that count as phases; it takes a minute at least.
+
 For each operation of each variant at each level, the statistic is the logarithm of last to first: of the throughput in
 the closed model, of p50 (response times) in the open one, whose throughput is given. Its error has two parts, as in
 `bootstrap.py`: within a phase the bootstrap of its slices; between phases the scatter of the phases in between, less
@@ -19,10 +21,13 @@ power: a factor of 2 is reported in 5 runs. It is a check of long runs.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from loadgen.measure.slices import SLICES_AT_LEAST
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, resample
+from loadgen.results.drift_causes import find_causes
 from loadgen.results.record import RunRecord
 from loadgen.results.regressions import t_quantile
 from loadgen.results.series import Series, find_series
@@ -33,6 +38,9 @@ LEAST = 0.10
 """Relative change below which drift is not worth a warning."""
 BETWEEN_AT_MOST = 30
 """Phases between first and last that are looked at."""
+PARTS = 10
+"""Of the only phase of a series."""
+_ORDINAL = "tenth"
 REPLICATES = 300
 """For one standard error."""
 THROUGHPUT, P50 = 0, 1
@@ -49,14 +57,26 @@ class Drift:
 
 
 def find_drifts(record: RunRecord) -> Iterator[Drift]:
-    """Every series of a run whose last phase differs from its first."""
-    every = [(series, _thin(series).sliced()) for series in find_series(record)]
+    """Every series of a run whose last phase, or last part of its only phase, differs from the first."""
+    every = [(series, _cut(series) or _thin(series).sliced()) for series in find_series(record)]
     testable = [(series, phases) for series, phases in every if len(phases) > 1 and series.parts]
     for series, phases in testable:
         column = P50 if series.level.is_open else THROUGHPUT
         ratio = find_drift(phases, column, 1 - (1 - CERTAINTY) / len(testable))
         if ratio is not None:
             yield Drift(series, ratio)
+
+
+def _cut(series: Series) -> list[SlicedPhase]:
+    """The parts of the only phase; none if there are several phases, or if it is too short for parts."""
+    if len(series.phases) > 1:
+        return []
+    phases = series.sliced()
+    slices = phases[0].slices if phases else tuple(series.pieces())
+    if len(slices) < PARTS * SLICES_AT_LEAST:
+        return []
+    limits = [place * len(slices) // PARTS for place in range(PARTS + 1)]
+    return [SlicedPhase(series.variant, slices[low:high]) for low, high in pairwise(limits)]
 
 
 def _thin(series: Series) -> Series:
@@ -92,11 +112,12 @@ def find_drift(
 
 
 def say_drifts(record: RunRecord) -> Iterator[str]:
-    """One sentence for each drift."""
+    """One sentence for each drift, and what can be the cause in this run."""
+    causes = " ".join(find_causes(record))
     for one in find_drifts(record):
         figure = "p50" if one.series.level.is_open else "operations/s"
+        what = "phase" if len(one.series.phases) > 1 else f"{_ORDINAL} of its phase"
         yield (
-            f"{one.series.operation} of {one.series.variant} at {one.series.level} drifted: its last phase had "
-            f"{one.ratio:.2f} times the {figure} of its first, which is more than noise. Compaction, a cache or "
-            "another load may have changed the server meanwhile; give it a longer warm-up or more time."
+            f"{one.series.operation} of {one.series.variant} at {one.series.level} drifted: its last {what} had "
+            f"{one.ratio:.2f} times the {figure} of its first, which is more than noise. {causes}"
         )

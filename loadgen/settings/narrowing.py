@@ -66,6 +66,15 @@ def find_sampled(settings: "Settings") -> tuple[str, ...]:
     return tuple(name for name in find_drawn(expression) if name not in described) if expression else ()
 
 
+def find_filter_hint(text: str) -> str:
+    """How to correct a filter that a server refuses, if we can tell."""
+    try:
+        parse_filter(text)
+    except FilterError as error:
+        return error.hint
+    return "Correct it."
+
+
 def find_narrowing_conflicts(settings: "Settings") -> list[Conflict]:
     """All faults of metadata, filter and partitions, each with the names of the settings involved."""
     fields = {one.name: one for one in parse_metadata(settings.metadata)}

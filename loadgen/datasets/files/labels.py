@@ -1,5 +1,6 @@
 """Metadata that a file has for its rows, such as the labels of VectorDBBench, as columns that filters can use."""
 
+import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,13 @@ class FileMetadata(Metadata):
         kind = type(values[0])
         for number, value in zip(numbers, values, strict=True):
             if type(value) is not kind or kind not in KINDS:
-                known = ", ".join(sorted(key for key in payloads[0].metadata if NAME.fullmatch(key))) or "none"
+                known = sorted(key for key in payloads[0].metadata if NAME.fullmatch(key))
                 problem = f"has no number or text in the field {name} of row {number}, which a filter compares"
                 if value is not None and kind in KINDS:
                     problem = f"has values of several types in the field {name}, which a filter compares"
-                hint = f"Filter by another field; row {numbers[0]} has {known}."
+                close = difflib.get_close_matches(name, [key for key in known if key != name], n=1)
+                hint = f"Filter by another field; row {numbers[0]} has {', '.join(known) or 'none'}."
+                hint = f"Did you mean {close[0]}?" if close else hint
                 raise SettingsError([DataFileError(self._path, problem, hint).as_fault("dataset")])
         return np.array(values, dtype=KINDS[kind])
 

@@ -9,7 +9,7 @@ from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
 from loadgen.milvus.store import CollectionInfo, count_matches, read_drawn, try_search
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
-from loadgen.settings.narrowing import narrows
+from loadgen.settings.narrowing import find_filter_hint, narrows
 
 COUNTED = 32
 """Different filters that the server of an existing collection counts the rows of, at most."""
@@ -66,9 +66,8 @@ def measure_existing(variants: Mapping[str, VariantSetup], tell: Callable[[str],
             known[key] = _count(settings, info, values[info.name])
         counted = known[key]
         if counted.refusal:
-            faults.append(
-                Fault("filter", settings.filter, f"is refused by the server ({counted.refusal})", "Correct it.")
-            )
+            problem = f"is refused by the server ({counted.refusal})"
+            faults.append(Fault("filter", settings.filter, problem, find_filter_hint(settings.filter)))
         elif counted.reason:
             reason = f"the server does not count them ({counted.reason})"
             tell(f"How many rows searches of {name} may find is not known: {reason}")
