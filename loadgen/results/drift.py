@@ -1,6 +1,7 @@
 """Did the last phase of a variant differ from its first? Drift would mean that the server was not yet at rest.
 
-A series of one phase, as of a run of one mode, is cut into ten parts that count as phases; it takes a minute at least.
+A series of one phase, as of a run of one mode, is cut into ten parts that count as phases, if it takes two minutes at
+least. Where neighbouring seconds have a correlation of 0.5, one of 150 simulated runs without drift is reported.
 
 For each operation of each variant at each level, the statistic is the logarithm of last to first: of the throughput in
 the closed model, of p50 (response times) in the open one, whose throughput is given. Its error has two parts, as in
@@ -25,7 +26,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from loadgen.measure.slices import SLICES_AT_LEAST
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, resample
 from loadgen.results.drift_causes import find_causes
 from loadgen.results.record import RunRecord
@@ -41,6 +41,8 @@ BETWEEN_AT_MOST = 30
 PARTS = 10
 """Of the only phase of a series."""
 _ORDINAL = "tenth"
+SLICES_IN_PART = 12
+"""At least. Seconds that follow each other are alike: with shorter parts, noise would look like drift."""
 REPLICATES = 300
 """For one standard error."""
 THROUGHPUT, P50 = 0, 1
@@ -73,7 +75,7 @@ def _cut(series: Series) -> list[SlicedPhase]:
         return []
     phases = series.sliced()
     slices = phases[0].slices if phases else tuple(series.pieces())
-    if len(slices) < PARTS * SLICES_AT_LEAST:
+    if len(slices) < PARTS * SLICES_IN_PART:
         return []
     limits = [place * len(slices) // PARTS for place in range(PARTS + 1)]
     return [SlicedPhase(series.variant, slices[low:high]) for low, high in pairwise(limits)]

@@ -33,7 +33,7 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
     chosen = [kind for kind in everyone if kind.mode in modes]
     absent = [mode for mode in modes if not any(kind.mode is mode for kind in chosen)]
     bursts = [kind for kind in chosen if kind.style]
-    if faults := [_absent(settings, mode) for mode in absent] or list(dict.fromkeys(_find_ignored(settings, chosen))):
+    if faults := [_absent(settings, mode) for mode in absent] or [*_find_ignored(settings, chosen)]:
         raise SettingsError(faults)
     if settings.arrival != "closed":
         faults = [fault for kind in chosen if (fault := _not_open(kind, settings.arrival))]
@@ -77,14 +77,16 @@ def _find_other_kinds(settings: Settings) -> Iterator[Fault]:
 
 def _find_ignored(settings: Settings, chosen: Sequence[type[Any]]) -> Iterator[Fault]:
     """Settings of the run, or of a variant, that users of its mode do not honour."""
+    found: dict[tuple[str, str], list[str]] = {}
     for variant in find_variants(settings):
         own = settings_of(settings, variant)
-        kinds = [kind for kind in chosen if kind.mode == variant.mode]
-        for name in dict.fromkeys(name for kind in kinds for name in kind.ignores):
-            value = getattr(own, name)
-            if value != Settings.model_fields[name].default:
-                problem = f"is not honoured by {join_some([one.__name__ for one in kinds if name in one.ignores])}"
-                yield Fault(name, str(value), problem, "Omit it, or run another locustfile, such as search.py.")
+        for kind in chosen:
+            for name in kind.ignores if kind.mode == variant.mode else ():
+                if (value := getattr(own, name)) != Settings.model_fields[name].default:
+                    found.setdefault((name, str(value)), []).append(kind.__name__)
+    for (name, value), kinds in found.items():
+        problem = f"is not honoured by {join_some(list(dict.fromkeys(kinds)))}"
+        yield Fault(name, value, problem, "Omit it, or run another locustfile, such as search.py.")
 
 
 def find_closed_flags(options: Any) -> list[Fault]:
