@@ -1,15 +1,9 @@
-"""Creates a collection and fills it; one that fails halfway is dropped again."""
+"""Create a collection through LlamaIndex, in steps that can be undone."""
 
-import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
-import grpc
 from llama_index.vector_stores.milvus import MilvusVectorStore
 from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus.exceptions import MilvusException
@@ -18,70 +12,12 @@ from loadgen.datasets import Dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store.arguments import connection_arguments, store_arguments
 from loadgen.milvus.store.collection import Collection, Stage
-from loadgen.milvus.store.errors import GivenUpError, StoreError, is_denied, server_words, status_of
-from loadgen.milvus.store.faults import describe_leftover
-from loadgen.milvus.store.lease import Lease
-from loadgen.milvus.store.loading import Loading
+from loadgen.milvus.store.errors import GivenUpError, is_denied, server_words, status_of
 from loadgen.milvus.store.manifest import COMPACTION_KEY, MANIFEST_KEY, make_manifest
 from loadgen.milvus.store.partitioned import create_partitions, find_store_class
-from loadgen.milvus.store.patience import Patience
-from loadgen.milvus.store.reaching import explain_failure
 from loadgen.milvus.store.segments import Compaction
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
-
-Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What to prepare, and where to report progress."""
-
-    settings: Settings
-    dataset: Dataset
-    tell: Tell
-    patience: Patience
-    shield: AbstractContextManager[object]
-    lease: Lease | None
-
-
-@contextmanager
-def leaving_nothing(collection: Collection, settings: Settings) -> Iterator[None]:
-    """Drop the collection created inside if anything fails: an incomplete one would block other runs.
-
-    If it cannot be dropped, the error says so, and how to do it.
-    """
-    try:
-        yield
-    except BaseException as error:
-        left = collection.undo()
-        if left is None or not isinstance(error, Exception):
-            raise
-        problem, hint = describe_leftover(left, collection.name, settings)
-        if isinstance(error, SettingsError):
-            raise SettingsError([*error.faults, Fault("collection", collection.name, problem, hint)]) from error
-        told = str(error) if isinstance(error, StoreError) else explain_failure("prepare", settings, error)
-        raise StoreError(f"{told}. Collection '{collection.name}' {problem}. {hint}") from error
-
-
-def load_rows(collection: Collection, work: Work) -> None:
-    """Create the collection and load all rows. Raises SettingsError, StoreError."""
-    settings, dataset = work.settings, work.dataset
-    with Loading(dataset, settings, work.patience) as loading:
-        with work.shield:
-            store = create_collection(collection, settings, dataset)
-        started = perf_counter()
-        try:
-            asyncio.run(loading.run(store, work.tell))
-        except (MilvusException, grpc.RpcError) as error:
-            raise StoreError(
-                explain_failure("prepare", settings, error, f"loading stopped after {loading.loaded:,} rows: ")
-            ) from error
-        finally:
-            store.client.close()
-        seconds = perf_counter() - started
-    rate = dataset.size / seconds
-    work.tell(f"loaded {dataset.size:,} rows in {seconds:.1f} s, {rate:,.0f} rows/s; waiting for the index")
 
 
 def create_collection(collection: Collection, settings: Settings, dataset: Dataset) -> MilvusVectorStore:

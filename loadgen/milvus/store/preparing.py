@@ -1,6 +1,8 @@
 """Prepares the collection, once and before any load: reused, created, or refused."""
 
-from contextlib import AbstractContextManager, nullcontext
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -9,17 +11,18 @@ from pymilvus.exceptions import MilvusException
 
 from loadgen.datasets import Dataset
 from loadgen.milvus.store.collection import Collection, Found, Stage
-from loadgen.milvus.store.creating import Tell, Work, leaving_nothing, load_rows
+from loadgen.milvus.store.creating import create_collection
 from loadgen.milvus.store.errors import StoreError
-from loadgen.milvus.store.faults import find_index_faults, find_ownership_faults
+from loadgen.milvus.store.faults import describe_leftover, find_index_faults, find_ownership_faults
 from loadgen.milvus.store.holders import Use
 from loadgen.milvus.store.lease import Lease
+from loadgen.milvus.store.loading import Loading
 from loadgen.milvus.store.manifest import find_differences, make_manifest, name_data
 from loadgen.milvus.store.patience import Patience
 from loadgen.milvus.store.reaching import ServerInfo, check_server, explain_failure
 from loadgen.milvus.store.search_kinds import find_kind_faults
 from loadgen.milvus.store.segments import Compaction, judge_found
-from loadgen.settings.faults import SettingsError
+from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.message_sizes import find_oversized, limits_of
 from loadgen.settings.model import Settings
 
@@ -28,6 +31,7 @@ ROWS_PER_SECOND = 500
 """Each step of the preparation may take the limit plus the time for all rows at this (slow) rate."""
 TRIES = 3
 """How often another run may be faster to prepare the same data."""
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,13 @@ def prepare(
     started = perf_counter()
     server = check_server(settings)
     patience = Patience(tell)
-    work = Work(settings, dataset, tell, patience, shield or nullcontext(), lease)
+    work = _Work(settings, dataset, tell, patience, shield or nullcontext(), lease)
     try:
         with (
-            Collection(settings, LIMIT_SECONDS + dataset.size / ROWS_PER_SECOND, patience.succeeded) as collection,
-            leaving_nothing(collection, settings),
+            Collection(
+                settings, LIMIT_SECONDS + dataset.size / ROWS_PER_SECOND, patience.succeeded, tell
+            ) as collection,
+            _leaving_nothing(collection, settings),
             patience.watching(),
         ):
             reused, index = _prepare(collection, server, work)
@@ -84,7 +90,19 @@ def prepare(
     return Prepared(dataset.size, reused, perf_counter() - started, index, server, collection.compaction, *segments)
 
 
-def _prepare(collection: Collection, server: ServerInfo, work: Work) -> tuple[bool, str]:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What to prepare, and where to report progress."""
+
+    settings: Settings
+    dataset: Dataset
+    tell: Tell
+    patience: Patience
+    shield: AbstractContextManager[object]
+    lease: Lease | None
+
+
+def _prepare(collection: Collection, server: ServerInfo, work: _Work) -> tuple[bool, str]:
     """Whether the collection was reused, and its index type."""
     settings, dataset = work.settings, work.dataset
     lease, found = work.lease, collection.look()
@@ -142,7 +160,7 @@ def _is_untouched(collection: Collection, settings: Settings, dataset: Dataset, 
     return True
 
 
-def _make_ready(collection: Collection, server: ServerInfo, work: Work) -> tuple[bool, str]:
+def _make_ready(collection: Collection, server: ServerInfo, work: _Work) -> tuple[bool, str]:
     """Reuse the collection, or drop and create it, and settle it; returns whether it was reused, and the index type."""
     settings, dataset = work.settings, work.dataset
     found = collection.look()
@@ -154,11 +172,30 @@ def _make_ready(collection: Collection, server: ServerInfo, work: Work) -> tuple
     if found is not None and not reused:
         collection.drop()
     if not reused:
-        load_rows(collection, work)
+        _load(collection, work)
     unless = Compaction.NOT_SUPPORTED if server.kind == "lite" else None  # it would answer, and do nothing
     index = collection.settle(dataset.size, Compaction.NOT_AWAITED if settings.no_wait_compaction else unless)
     _require_exactly(collection, dataset)
     return reused, index
+
+
+@contextmanager
+def _leaving_nothing(collection: Collection, settings: Settings) -> Iterator[None]:
+    """Drop the collection created inside if anything fails: an incomplete one would block other runs.
+
+    If it cannot be dropped, the error says so, and how to do it.
+    """
+    try:
+        yield
+    except BaseException as error:
+        left = collection.undo()
+        if left is None or not isinstance(error, Exception):
+            raise
+        problem, hint = describe_leftover(left, collection.name, settings)
+        if isinstance(error, SettingsError):
+            raise SettingsError([*error.faults, Fault("collection", collection.name, problem, hint)]) from error
+        told = str(error) if isinstance(error, StoreError) else explain_failure("prepare", settings, error)
+        raise StoreError(f"{told}. Collection '{collection.name}' {problem}. {hint}") from error
 
 
 def _is_usable(found: Found, collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> bool:
@@ -181,6 +218,25 @@ def _is_usable(found: Found, collection: Collection, settings: Settings, dataset
         difference = f"{abs(rows - dataset.size):,} {'more' if rows > dataset.size else 'fewer'} than asked for"
     tell(f"{name} contains {rows:,} rows, {difference}: reloading")
     return False
+
+
+def _load(collection: Collection, work: _Work) -> None:
+    settings, dataset = work.settings, work.dataset
+    with Loading(dataset, settings, work.patience) as loading:
+        with work.shield:
+            store = create_collection(collection, settings, dataset)
+        started = perf_counter()
+        try:
+            asyncio.run(loading.run(store, work.tell))
+        except (MilvusException, grpc.RpcError) as error:
+            raise StoreError(
+                explain_failure("prepare", settings, error, f"loading stopped after {loading.loaded:,} rows: ")
+            ) from error
+        finally:
+            store.client.close()
+        seconds = perf_counter() - started
+    rate = dataset.size / seconds
+    work.tell(f"loaded {dataset.size:,} rows in {seconds:.1f} s, {rate:,.0f} rows/s; waiting for the index")
 
 
 def _require_exactly(collection: Collection, dataset: Dataset) -> None:
