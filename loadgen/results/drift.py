@@ -41,7 +41,7 @@ BETWEEN_AT_MOST = 30
 """Phases between first and last that are looked at."""
 PARTS = 10
 """Of the only phase of a series."""
-_ORDINAL = "tenth"
+LAST_AND_FIRST = ("the last tenth of its phase", "the first")
 SLICES_IN_PART = 12
 """At least. Seconds that follow each other are alike: with shorter parts, noise would look like drift."""
 REPLICATES = 300
@@ -119,8 +119,8 @@ def say_drifts(record: RunRecord) -> Iterator[str]:
     causes = " ".join(find_causes(record))
     for one in find_drifts(record):
         figure = "p50" if one.series.level.is_open else "operations/s"
-        what = "phase" if len(one.series.phases) > 1 else f"{_ORDINAL} of its phase"
+        parts = ("its last phase", "its first") if len(one.series.phases) > 1 else LAST_AND_FIRST
         yield (
-            f"{one.series.operation} of {one.series.variant} at {one.series.level} drifted: its last {what} had "
-            f"{one.ratio:.2f} times the {figure} of its first, which is more than noise. {causes}"
+            f"{one.series.operation} of {one.series.variant} at {one.series.level} drifted: {parts[0]} had "
+            f"{one.ratio:.2f} times the {figure} of {parts[1]}, which is more than noise. {causes}"
         )

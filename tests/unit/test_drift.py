@@ -102,8 +102,8 @@ SINKING = noisy([1_000 - 5 * second for second in range(120)])
 
 def test_a_run_of_one_mode_is_looked_at_from_two_minutes_on() -> None:
     (said,) = say_drifts(one_mode(SINKING))
-    assert said.startswith("search of async at 8 users drifted: its last tenth of its phase had 0.4")
-    assert "times the operations/s of its first, which is more than noise" in said
+    assert said.startswith("search of async at 8 users drifted: the last tenth of its phase had 0.4")
+    assert "times the operations/s of the first, which is more than noise" in said
     assert [*say_drifts(one_mode(noisy([1_000.0] * 120)))] == []
     assert [*say_drifts(one_mode(SINKING[:119]))] == []
 
