@@ -1,7 +1,7 @@
 """The values of fields in sampled rows of an existing collection, which the filters of queries take."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,33 +20,36 @@ def as_value(value: object) -> Value | None:
 class SampledValues(Metadata):
     """The described fields of a run, and the values of further fields in sampled rows.
 
-    A query takes its values from the row near which it is, so that it matches at least this row; if that row lacks a
-    value, from another one.
+    A query takes its values from the row near which it is, so that it matches at least this row; if that row lacks one
+    of them, all are of another row.
     """
 
     def __init__(self, described: Metadata, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
         super().__init__(described.fields, *described.spread)
         self._names = tuple(names)
-        self._rows = [self._read(row) for row in rows]
-        self._usable = [row for row in self._rows if row is not None]
+        self._rows = [{name: as_value(row.get(name)) for name in self._names} for row in rows]
 
-    def _read(self, row: Mapping[str, Any]) -> tuple[Value, ...] | None:
-        values = tuple(as_value(row.get(name)) for name in self._names)
-        return None if None in values else values  # type: ignore[return-value] # mypy does not narrow a tuple
+    def has_together(self, names: Collection[str]) -> bool:
+        """Whether any row has a value of each of these fields."""
+        return any(None not in _select(row, names) for row in self._rows)
 
-    @property
-    def is_known(self) -> bool:
-        """Whether any row has a value of each field."""
-        return not self._names or bool(self._usable)
+    def draw_values(self, number: int, names: Collection[str] = ()) -> dict[str, Column]:
+        """The values that the distinct queries draw, by field: described ones as always, those of `names` from rows.
 
-    def draw_values(self, number: int) -> dict[str, Column]:
-        """The values that the distinct queries draw, by field: described ones as always, others from the rows."""
+        Some row has to have all of these.
+        """
         found = super().draw_values(number)
-        if not self._names:
+        wanted = [name for name in self._names if name in names]
+        if not wanted:
             return found
-        chosen = [
-            self._rows[query % len(self._rows)] or self._usable[query % len(self._usable)] for query in range(number)
-        ]
-        for place, name in enumerate(self._names):
-            found[name] = np.array([row[place] for row in chosen], dtype=object)
+        selected = [_select(row, wanted) for row in self._rows]
+        usable = [values for values in selected if None not in values]
+        chosen = (selected[query % len(selected)] for query in range(number))
+        rows = [usable[query % len(usable)] if None in values else values for query, values in enumerate(chosen)]
+        for place, name in enumerate(wanted):
+            found[name] = np.array([values[place] for values in rows], dtype=object)
         return found
+
+
+def _select(row: Mapping[str, Value | None], names: Iterable[str]) -> list[Value | None]:
+    return [row[name] for name in names]

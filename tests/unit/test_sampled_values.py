@@ -39,6 +39,12 @@ def test_a_query_takes_the_values_of_its_row_or_of_another_one_that_has_them() -
     assert found == [first, second, second, first, first], "row 2 has no tenant: the query takes those of row 3, then 1"
 
 
+def test_variants_that_draw_different_fields_need_no_row_with_all_of_them() -> None:
+    rows: list[dict[str, Any]] = [{"tenant": 7}, {"lang": "fr"}]
+    assert set(filters_of(settings_with("tenant == {tenant}"), rows, ["tenant", "lang"])) == {"tenant == 7"}
+    assert set(filters_of(settings_with("lang == {lang}"), rows, ["tenant", "lang"])) == {'lang == "fr"'}
+
+
 def test_described_values_are_drawn_as_ever_and_the_others_from_rows() -> None:
     settings = settings_with("year == {year} and lang == {lang}", metadata="year:int:2000-2026")
     found = filters_of(settings, ROWS, ["lang"])

@@ -1,7 +1,7 @@
 """Metadata that a file has for its rows, such as the labels of VectorDBBench, as columns that filters can use."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,9 @@ class FileMetadata(Metadata):
         own = super().columns(start, stop)
         return own | self._read(range(start, stop), self._payloads(start, stop)) if self._names else own
 
-    def draw_values(self, number: int) -> dict[str, Column]:
+    def draw_values(self, number: int, names: Collection[str] = ()) -> dict[str, Column]:
         """Those of random rows, for the fields of the file."""
-        own = super().draw_values(number)
+        own = super().draw_values(number, names)
         if not self._names:
             return own
         generator = np.random.default_rng([self._draws, STREAM])

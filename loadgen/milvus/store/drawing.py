@@ -45,7 +45,7 @@ def find_undrawn(settings: Settings, info: CollectionInfo) -> Iterator[Fault]:
     if not names:
         return
     rows = fetch_rows(settings, info, info.sample, list(names))
-    if SampledValues(Metadata(), rows, names).is_known:
+    if SampledValues(Metadata(), rows, names).has_together(names):
         return
     where = f"in {count_of(len(rows), 'sampled row')} of collection '{info.name}'"
     values = {name: [row[name] for row in rows if row.get(name) is not None] for name in names}
