@@ -1,4 +1,4 @@
-"""Drift from the first phase of a variant to its last is seen where it is; `tests/simulation` has noise, which is none."""
+"""Drift from the first phase of a variant to its last is seen. That noise is none is simulated in `tests/simulation`."""
 
 from collections import Counter
 from dataclasses import replace
