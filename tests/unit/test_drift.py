@@ -1,4 +1,4 @@
-"""Drift from the first phase of a variant to its last is seen. That noise is none is simulated in `tests/simulation`."""
+"""Drift from the first phase of a variant to its last is seen; `tests/simulation` shows that noise is not."""
 
 from collections import Counter
 from dataclasses import replace
