@@ -55,7 +55,7 @@ class Release:
         return (ForkedCommand if program in ("locust", "loadgen") and not self.fresh else subprocess.Popen)(
             [str(PROGRAMS / program), *first, *arguments],
             cwd=self.folder,
-            env=clean | {"LOCUST_SKIP_MONKEY_PATCH": "1", "NO_COLOR": "1"},
+            env=clean | {"LOCUST_SKIP_MONKEY_PATCH": "1", "NO_COLOR": "1", "LOADGEN_REPORT": "none"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
