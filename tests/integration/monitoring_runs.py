@@ -30,7 +30,7 @@ class AsyncAsk(AsyncUser):
             call.stage("generate", 0.01)
 """
 """Beside the operations of the client, calls that the locustfile times itself."""
-LINGER = 6
+LINGER = 8
 """Seconds; a busy machine may miss a scrape of them."""
 
 
@@ -76,7 +76,7 @@ def scrape(prometheus: Prometheus, folder: Path, port: int, *flags: str, files: 
     over = 0.0
     for line in run.process.stderr:
         told.append(line)
-        if "Metrics stay at" in line:
+        if "Metrics stay at" in line and not over:
             over = time.time()
         if "is ready" in line:
             roles = {one["targets"][0]: one["labels"]["role"] for one in json.loads(targets.read_text())}
@@ -84,5 +84,5 @@ def scrape(prometheus: Prometheus, folder: Path, port: int, *flags: str, files: 
     run.err = "".join(told)
     run.assert_good()
     scraped = Scraped(prometheus, run, folder, start, time.time(), roles)
-    scraped.last = max(scraped.find_complete(over + 2.2, over + LINGER))
+    scraped.last = max(scraped.find_complete(over + 2.2, scraped.end))
     return scraped
