@@ -182,7 +182,7 @@ class Parted:
             "2",
             (
                 "--partitions p0 and p1: are missing in collection 'papers'. "
-                "Name those to search: a number stands for p0, p1 and so on. It has even and odd."
+                "Name those to search: a number means p0, p1 and so on. It has even and odd."
             ),
         ),
         ("evn", "--partitions evn: is missing in collection 'papers'. It has even and odd."),

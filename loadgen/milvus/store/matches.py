@@ -45,7 +45,7 @@ def find_lacking(settings: Settings, info: CollectionInfo) -> list[Fault]:
         problem = f"{'are' if len(missing) > 1 else 'is'} missing in collection '{info.name}'"
         hint = f"It has {join_some(sorted(names))}."
         if settings.partitions.strip().isdecimal():
-            hint = f"Name those to search: a number stands for p0, p1 and so on. {hint}"
+            hint = f"Name those to search: a number means p0, p1 and so on. {hint}"
         faults.append(Fault("partitions", join_some(missing), problem, hint))
     elif absent := [name for name, is_loaded in loaded.items() if not is_loaded]:
         problem = f"{'are' if len(absent) > 1 else 'is'} not loaded in collection '{info.name}'"
