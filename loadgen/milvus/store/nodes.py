@@ -16,6 +16,10 @@ MODES = {"dense": VectorStoreQueryMode.DEFAULT, "hybrid": VectorStoreQueryMode.H
 
 def to_node(row: Row) -> TextNode:
     """The row as a node with its document; it shares the row's vector and metadata."""
+    if row.node is not None:
+        made: TextNode = row.node
+        made.embedding = row.vector
+        return made
     node = TextNode(
         id_=str(row.row_id),
         text=row.text,
