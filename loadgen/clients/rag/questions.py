@@ -1,0 +1,142 @@
+"""Questions with the documents that answer them: made from a corpus or read from a file; recall and reciprocal rank."""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from loadgen.text.listing import join_some
+from loadgen.text.plain_text import one_line
+
+if TYPE_CHECKING:
+    from loadgen.clients.rag.documents import Corpus
+
+QUESTION, DOCUMENTS = "question", "documents"
+"""Keys of a line."""
+EXAMPLE = f'Write one object in each line, such as {{"{QUESTION}": "...", "{DOCUMENTS}": ["guide.md"]}}.'
+WORD = re.compile(r"\w+")
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+WORDS = 8
+"""Words of a document that a question made from it contains, at most."""
+FRAGMENT = 80
+"""Characters of a document without words that a question quotes."""
+SHOWN = 20
+"""Faults in a message, at most."""
+LONGEST = 60
+
+
+class QuestionsError(ValueError):
+    """A file of questions that cannot be used. `faults` has one line for each."""
+
+    def __init__(self, path: Path, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        more = [f"... and {len(faults) - SHOWN:,} more"] if len(faults) > SHOWN else []
+        super().__init__("\n  ".join([f"{one_line(path)}: these questions cannot be asked.", *faults[:SHOWN], *more]))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, and the ids of the documents that answer it; empty if unknown."""
+
+    text: str
+    expected: frozenset[str] = frozenset()
+
+
+def generate_questions(corpus: "Corpus", number: int, seed: int) -> tuple[Question, ...]:
+    """Questions on a corpus, each in the words of one sentence: those that are rarest in the corpus.
+
+    Its document is the expected one. Every document is asked about before one is asked about again.
+    """
+    texts = [(document.node_id, document.text) for document in corpus.documents]
+    known = Counter(word for _, text in texts for word in set(_words(text)))
+    order = list(range(len(texts)))
+    Random(f"{seed}/documents").shuffle(order)
+    made = []
+    for place in range(number):
+        name, text = texts[order[place % len(order)]]
+        made.append(Question(_ask(text, known, Random(f"{seed}/question/{place}")), frozenset((name,))))
+    return tuple(made)
+
+
+def read_questions(path: Path, known: Collection[str] | None) -> tuple[Question, ...]:
+    """Questions from JSON Lines; blank lines are skipped. Raises QuestionsError with all faults.
+
+    Expected documents must be among the known ones, if these are given.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror or error}). Name a readable file of JSON Lines."
+        raise QuestionsError(path, [problem]) from error
+    except UnicodeError as error:
+        raise QuestionsError(path, ["is not UTF-8. Save it as UTF-8."]) from error
+    questions: list[Question] = []
+    faults: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                questions.append(_read_line(line, known))
+            except ValueError as error:
+                faults.append(f"line {number} {error}")
+    if not questions and not faults:
+        faults.append(f"contains no question. {EXAMPLE}")
+    if faults:
+        raise QuestionsError(path, faults)
+    return tuple(questions)
+
+
+def recall_of(expected: Collection[str], found: Sequence[str]) -> float:
+    """Share of the expected documents among the found ones, which may contain one several times. NaN if none is known."""
+    return len(set(expected) & set(found)) / len(set(expected)) if expected else math.nan
+
+
+def reciprocal_rank(expected: Collection[str], found: Sequence[str]) -> float:
+    """1 / the rank of the first expected document, 0 if there is none (Voorhees 1999, The TREC-8 QA Track Report).
+
+    `found` has the documents of the retrieved chunks, best first. NaN if no document is known to be right.
+    """
+    if not expected:
+        return math.nan
+    return next((1 / rank for rank, name in enumerate(found, 1) if name in expected), 0.0)
+
+
+def _words(text: str) -> list[str]:
+    return WORD.findall(text.lower())
+
+
+def _ask(text: str, known: Counter[str], random: Random) -> str:
+    sentences = [found for part in SENTENCE_END.split(text) if (found := _words(part))]
+    if not sentences:
+        return f"What is {text.strip()[:FRAGMENT]}?"
+    longest = max(map(len, map(set, sentences)))
+    rich = [words for words in sentences if len(set(words)) >= min(WORDS, longest)]
+    words = random.choice(rich)
+    rarest = sorted(set(words), key=lambda word: (known[word], words.index(word)))[:WORDS]
+    return f"What is known about {' '.join(sorted(rarest, key=words.index))}?"
+
+
+def _read_line(line: str, known: Collection[str] | None) -> Question:
+    """Raises ValueError with what is wrong with the line."""
+    try:
+        given: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError(f"is not JSON: {one_line(line.strip(), LONGEST)}. {EXAMPLE}") from None
+    if not isinstance(given, dict):
+        raise ValueError(f"is no object. {EXAMPLE}")  # noqa: TRY004 - of the file, not of an argument
+    if unknown := sorted(given.keys() - {QUESTION, DOCUMENTS}):
+        shown = join_some([repr(one_line(key, LONGEST)) for key in unknown])
+        raise ValueError(f"has unknown keys: {shown}. Use {QUESTION!r} and {DOCUMENTS!r}.")
+    text, names = given.get(QUESTION), given.get(DOCUMENTS, [])
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"has no text as {QUESTION!r}. {EXAMPLE}")
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"has no list of document ids as {DOCUMENTS!r}. {EXAMPLE}")
+    if known is not None and (strange := [name for name in names if name not in known]):
+        shown = join_some([repr(one_line(name, LONGEST)) for name in strange])
+        raise ValueError(f"expects documents that are not in the corpus: {shown}. Use paths relative to its folder.")
+    return Question(text, frozenset(names))
