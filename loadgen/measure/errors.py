@@ -12,7 +12,6 @@ LONGEST_NAME = 60
 
 
 def describe_error(error: BaseException) -> str:
-    traceback.print_exception(error)
     """The text of an exception, with its type if the text is empty or unclear without it (`KeyError: 'x'`)."""
     try:
         text = str(error).strip()

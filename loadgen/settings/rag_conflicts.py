@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from loadgen.settings.data_settings import SYNTHETIC
+from loadgen.settings.data_settings import DOCUMENTS, SYNTHETIC
 from loadgen.settings.faults import Fault
 from loadgen.settings.rag_settings import RAG
-from loadgen.settings.values import DENSE
 
 if TYPE_CHECKING:
     from loadgen.settings.model import Settings
@@ -49,7 +48,7 @@ def _find_idle(settings: "Settings") -> Iterator[Conflict]:
 def _find_unused(settings: "Settings") -> Iterator[Conflict]:
     for name in UNUSED:
         value = getattr(settings, name)
-        if value != type(settings).model_fields[name].default:
+        if value != type(settings).model_fields[name].default and (name, value) != ("dataset", DOCUMENTS):
             shown = {"search_kind": str(value), "dataset": str(value)}.get(name, "" if value is True else _text(value))
             yield Fault(name, shown, "is not possible with --client rag", "Omit it."), (name, "client", "variants")
     if settings.existing and settings.documents:
@@ -77,7 +76,10 @@ def _find_url_faults(settings: "Settings") -> Iterator[Conflict]:
     for name in URLS:
         url = getattr(settings, name)
         if url and (problem := _find_flaw(url)):
-            yield Fault(name, _without_query(url), problem, "Give an address such as http://127.0.0.1:8000/v1."), (name,)
+            yield (
+                Fault(name, _without_query(url), problem, "Give an address such as http://127.0.0.1:8000/v1."),
+                (name,),
+            )
 
 
 def _find_flaw(url: str) -> str:
@@ -98,6 +100,7 @@ def _without_query(url: str) -> str:
     return without_secret(url)
 
 
+
 def is_documents(settings: "Settings") -> bool:
     """Whether the rows of the collection are chunks of documents, not vectors of a dataset."""
-    return settings.client == RAG and settings.dataset == SYNTHETIC and settings.search_kind == DENSE
+    return settings.client == RAG and settings.dataset in (SYNTHETIC, DOCUMENTS)

@@ -43,6 +43,4 @@ class RagSettings(OperationSettings):
     )
     llm_url: str = setting("", "OpenAI-compatible server of the language model; default: OpenAI's")
     stream: bool = setting(False, "stream answers, so that the first token arrives before the last", declares=ON_PAGE)
-    simulated_url: str = setting(
-        "", "running `loadgen serve-llm` for simulated models; default: start one for the run"
-    )
+    simulated_url: str = setting("", "running `loadgen serve-llm` for simulated models; default: start one for the run")

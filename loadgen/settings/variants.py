@@ -40,7 +40,15 @@ PER_VARIANT = (
 """Settings in which a variant may differ: all others belong to the server, the data, the plan or the whole process."""
 OF_DOCUMENTS = ("embedding", "chunk_size", "chunk_overlap")
 """Settings that decide which chunks and vectors are made of documents."""
-OF_COLLECTION = ("collection", "index_type", "index_params", "consistency", "partitions", "partition_key", *OF_DOCUMENTS)
+OF_COLLECTION = (
+    "collection",
+    "index_type",
+    "index_params",
+    "consistency",
+    "partitions",
+    "partition_key",
+    *OF_DOCUMENTS,
+)
 """Of those, the ones that define a collection: a variant that sets one gets a separate collection."""
 _OF_ROWS = ("partitions", "partition_key", *OF_DOCUMENTS)
 """Of those, the ones that only describe how rows are made: an existing collection has its rows."""

@@ -79,8 +79,7 @@ class LoadUser(User):
         self.timed_client.operation_names = self.process_state.operation_names
         self.timed_client.stage_names = self.process_state.stage_names
         if self.operations is not None and not self.style:
-            client = self.process_state.clients.get(self.variant, DEFAULT_CLIENT)
-            declared = {one.name for one in self.performs(client)}
+            declared = {one.name for one in self.performs(self.process_state.clients.get(self.variant, DEFAULT_CLIENT))}
             self.timed_client.refused = frozenset({one.name for one in self.timed_client.operations} - declared)
 
     @classmethod
@@ -117,10 +116,7 @@ class LoadUser(User):
         return self.process_state.phase
 
     def next_query(self) -> Any:
-        """The next of the prepared queries; each user cycles through them from a different start.
-
-        With `--query-skew` the cycle is a long draw in which some queries are frequent.
-        """
+        """The next of the prepared queries; each user starts elsewhere. `--query-skew` makes some of them frequent."""
         queries, order = self.process_state.queries_for(self.variant), self.process_state.query_order
         self._next_query += 1
         if order:
@@ -161,7 +157,7 @@ class LoadUser(User):
         phase = self.phase
         if phase is None or phase.style != self.style:
             raise StopUser
-        takes = next(one.takes for one in self.performs() if one.name == phase.operation)
+        takes = {one.name: one.takes for one in self.performs()}[phase.operation]
         make_argument: Callable[[], Any] = self.next_query if takes == "query" else self.next_nodes
         call = getattr(self.client, phase.operation)
         queue, ledger = self.process_state.queue, self.process_state.ledger

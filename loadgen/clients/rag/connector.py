@@ -150,4 +150,3 @@ def _judge_warming(error: Exception) -> None:
     if not (is_answer and outcome_of(error) in LIMITED):
         raise StoreError(f"the first question was not answered: {type(error).__name__}: {describe(error)}") from error
     logger.warning("The first question, which is not counted, was not answered: %s", describe(error))
-

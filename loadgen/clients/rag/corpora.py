@@ -64,8 +64,10 @@ def _sign(path: str) -> Signature:
 
 
 def _list_files(path: str) -> Iterator[tuple[str, int, int]]:
-    names = [path] if Path(path).is_file() else sorted(
-        str(Path(folder, name)) for folder, _, files in os.walk(path) for name in files
+    names = (
+        [path]
+        if Path(path).is_file()
+        else sorted(str(Path(folder, name)) for folder, _, files in os.walk(path) for name in files)
     )
     for name in names:
         try:

@@ -64,7 +64,7 @@ class DocumentSource:
             problem = f"is more than the {rows:,} chunks of the documents"
             hint = f"Lower --top-k to {rows} or less, or --chunk-size."
             raise SettingsError([Fault("top_k", str(settings.top_k), problem, hint)])
-        return settings.model_copy(update=queries | {"rows": rows, "dim": _find_dim(settings)})
+        return settings.model_copy(update=queries | {"rows": rows, "dim": _find_dim(settings), "dataset": DOCUMENTS})
 
     def open(self, settings: Settings) -> "DocumentDataset":
         """The chunks of the documents; of an existing collection only the questions."""

@@ -4,7 +4,7 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Any
 
-from llama_index.core.instrumentation import get_dispatcher
+import llama_index.core.instrumentation as instrumentation
 from llama_index.core.instrumentation.span import BaseSpan
 from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 
@@ -65,7 +65,7 @@ class Watch:
             stages[EMBED] = self._embed
         if self._retrieve is not None:
             stages[RETRIEVE] = max(0.0, self._retrieve - (self._embed or 0.0))
-        if self._first:
+        if self._first and self._retrieve is not None:
             stages[FIRST_TOKEN] = self._first - self._retrieved
         if answered:
             stages[GENERATE] = perf_counter() - self._first
@@ -112,6 +112,6 @@ def _find_stage(span: str) -> str | None:
 
 def watch_spans() -> None:
     """Have LlamaIndex report its spans in this process. Idempotent."""
-    root = get_dispatcher()  # without a name it is the one to which all others report
+    root = instrumentation.get_dispatcher()  # without a name it is the one to which all others report
     if not any(isinstance(handler, StageSpans) for handler in root.span_handlers):
         root.add_span_handler(StageSpans())

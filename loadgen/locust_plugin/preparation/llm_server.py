@@ -13,7 +13,9 @@ def needs_server(settings: Settings) -> bool:
     if not is_rag(settings) or settings.simulated_url:
         return False
     variants = (settings_of(settings, one) for one in find_variants(settings))
-    models = ((model, url) for one in variants for model, url in ((one.llm, one.llm_url), (one.embedding, one.embedding_url)))
+    models = (
+        (model, url) for one in variants for model, url in ((one.llm, one.llm_url), (one.embedding, one.embedding_url))
+    )
     return any(model.partition(":")[0] == SIMULATED and not url for model, url in models)
 
 

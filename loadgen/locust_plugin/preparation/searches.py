@@ -37,8 +37,11 @@ def make_queries(
     partitioned = {name: one.settings for name, one in variants.items() if one.settings.partitions}
     process_state.partitionings = {name: Partitioning.of(one) for name, one in partitioned.items()}
     row_id = next(iter(datasets.values())).row_id if datasets else str
-    judges = {Wanted(one.settings.top_k): dataset.judge for one in variants.values()
-              if isinstance(dataset := datasets[one.settings.collection], HasJudge)}
+    judges = {
+        Wanted(one.settings.top_k): dataset.judge
+        for one in variants.values()
+        if isinstance(dataset := datasets[one.settings.collection], HasJudge)
+    }
     every = 0 if settings.existing and not judges else settings.recall_every
     process_state.checks.arm(every, asked, row_id, judges)
 

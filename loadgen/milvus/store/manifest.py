@@ -95,7 +95,9 @@ def _find_other_data(kept: Mapping[str, Any], wanted: Mapping[str, Any], setting
     same = "other documents" if new == DOCUMENTS else "the same file with other content or another number of rows"
     shown = same if old == new else _shown(old)
     problem = f"collection '{settings.collection}' contains {shown}"
-    return [Fault("documents" if new == DOCUMENTS else "dataset", str(new), problem, "Use another --collection, or --fresh")]
+    return [
+        Fault("documents" if new == DOCUMENTS else "dataset", str(new), problem, "Use another --collection, or --fresh")
+    ]
 
 
 def _find_other_kind(kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> list[Fault]:
