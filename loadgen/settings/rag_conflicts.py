@@ -100,7 +100,6 @@ def _without_query(url: str) -> str:
     return without_secret(url)
 
 
-
 def is_documents(settings: "Settings") -> bool:
     """Whether the rows of the collection are chunks of documents, not vectors of a dataset."""
     return settings.client == RAG and settings.dataset in (SYNTHETIC, DOCUMENTS)

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from loadgen.settings.data_settings import OperationSettings
-from loadgen.settings.setting import ON_PAGE, setting
+from loadgen.settings.setting import setting
 
 RAG = "rag"
 """The client layer that these settings are for."""
@@ -42,5 +42,7 @@ class RagSettings(OperationSettings):
         "simulated", "language model: simulated or openai:MODEL", min_length=1, hint="Give simulated or openai:MODEL"
     )
     llm_url: str = setting("", "OpenAI-compatible server of the language model; default: OpenAI's")
-    stream: bool = setting(False, "stream answers, so that the first token arrives before the last", declares=ON_PAGE)
-    simulated_url: str = setting("", "running `loadgen serve-llm` for simulated models; default: start one for the run")
+    stream: bool = setting(False, "stream answers, so that the first token arrives before the last")
+    simulated_url: str = setting(
+        "", "server of simulated models, such as a running loadgen serve-llm; default: start one for the run"
+    )

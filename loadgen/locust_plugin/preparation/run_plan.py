@@ -21,6 +21,7 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
     Raises SettingsError if a class cannot run in this process or a mode has no users.
     """
     faults = [_foreign(kind) for kind in everyone if not issubclass(kind, LoadUser)]
+    faults += _find_strange(everyone, settings.client)
     faults += _find_undeclarable([kind for kind in everyone if issubclass(kind, LoadUser)], settings.client)
     if faults:
         raise SettingsError(faults)
@@ -158,6 +159,19 @@ def may_write(everyone: Iterable[type[Any]], client: str = DEFAULT_CLIENT) -> bo
     """Whether any of these users may change rows; if not, the run can share the collection."""
     users = [kind for kind in everyone if issubclass(kind, LoadUser)]
     return any(one.writes for kind in users for one in kind.performs(client))
+
+
+def _find_strange(everyone: Sequence[type[Any]], client: str) -> list[Fault]:
+    """Classes that declare operations of the default client, if another one is used that lacks them."""
+    lacking = {one.name for one in find_layer().operations} - {one.name for one in find_layer(client).operations}
+    faults = []
+    for kind in everyone:
+        declared = getattr(kind, "operations", None)
+        if named := [name for name in sorted(lacking) if isinstance(declared, tuple | list) and name in declared]:
+            problem = f"declares {', '.join(named)}, which --client {client} does not have"
+            hint = f"Omit --client, or use a locustfile for {client}, such as rag_query.py."
+            faults.append(Fault("user-classes", kind.__name__, problem, hint))
+    return faults
 
 
 def _find_undeclarable(everyone: Sequence[type[Any]], client: str) -> list[Fault]:
