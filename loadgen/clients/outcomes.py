@@ -63,6 +63,8 @@ OVERSIZED = re.compile(r"message (after decompression )?larger than max|results 
 The status is that of rate limiting, but a retry hits the same limit: the request is invalid.
 """
 LONGEST_TEXT = 160
+_secrets: set[str] = set()
+"""Keys that were sent to servers, which may repeat them in their answers."""
 
 
 def outcome_of(error: BaseException) -> Outcome:
@@ -81,6 +83,12 @@ def outcome_of(error: BaseException) -> Outcome:
     if isinstance(error, MilvusException):
         return _BY_CODE.get(int(code) if isinstance(code, int) else -1, Outcome.FAILED)
     return Outcome.FAILED
+
+
+def keep_secret(key: str) -> None:
+    """Mask this key in every description from now on."""
+    if key:
+        _secrets.add(key)
 
 
 def is_cut(error: BaseException) -> bool:
@@ -113,6 +121,8 @@ def describe(error: BaseException) -> str:
     text = re.sub(r"^\[\w+\] Retry (run out of|timeout:)[^,]*, (message=)?", "", _words(error)).split("\n", 1)[0]
     if not OVERSIZED.search(text):
         text = mask_numbers(text)
+    for secret in _secrets:
+        text = text.replace(secret, "***")
     return one_line(text, LONGEST_TEXT)
 
 

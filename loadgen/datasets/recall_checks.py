@@ -3,9 +3,9 @@
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
 from itertools import count
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from loadgen.datasets.neighbours import GroundTruth

@@ -166,7 +166,7 @@ def test_the_simulated_server_of_a_run_ends_with_it_and_its_embedding_has_a_coll
     url = str(record.manifest.settings["simulated_url"])
     assert url.startswith("http://127.0.0.1:")
     with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0])), timeout=5)
+        socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/", maxsplit=1)[0])), timeout=5)
     drop(lite_uri, "rag_own", "rag_own_simulated_64")
 
 

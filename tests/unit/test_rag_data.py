@@ -19,7 +19,7 @@ from loadgen.milvus.store.manifest import find_differences, make_manifest
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
-from tests.unit.rag_support import QUESTION, Scripted, make_clients, make_engine
+from tests.unit.rag_engine_support import QUESTION, Scripted, make_clients, make_engine
 
 SUBJECTS = ("apples", "bridges", "clouds", "dragons")
 

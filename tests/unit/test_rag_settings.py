@@ -41,7 +41,8 @@ def test_the_settings_of_a_variant_have_its_client() -> None:
 
 
 def test_embeddings_and_chunks_that_differ_have_collections_of_their_own_and_other_models_do_not() -> None:
-    text = "async; async embedding=simulated:64; async chunk-size=256 chunk-overlap=16; async llm=openai:x; async embed-in=loop"
+    chunks, models = "async chunk-size=256 chunk-overlap=16", "async llm=openai:x; async embed-in=loop"
+    text = f"async; async embedding=simulated:64; {chunks}; {models}"
     assert collections(parse(variants=text, llm_url=URL)) == [
         "loadgen",
         "loadgen_simulated_64",

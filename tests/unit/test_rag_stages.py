@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-import llama_index.core.instrumentation as instrumentation
 import openai
 import pytest
+from llama_index.core import instrumentation
 
 from loadgen.clients.rag.stages import OF_ASK, OF_RETRIEVE, WATCH, StageSpans, Watch, watch_spans
 from loadgen.measure.sample import Mode, Outcome, Sample
-from tests.unit.rag_support import QUESTION, Scripted, make_clients, make_engine
+from tests.unit.rag_engine_support import QUESTION, Scripted, make_clients, make_engine
 
 REQUEST = httpx.Request("POST", "http://127.0.0.1:1/v1/chat/completions")
 both_modes = pytest.mark.parametrize("mode", Mode)

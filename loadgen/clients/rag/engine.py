@@ -6,12 +6,13 @@ from os import environ
 from typing import Any
 
 from llama_index.core import VectorStoreIndex
+from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.llms import LLM
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
+from loadgen.clients.outcomes import keep_secret
 from loadgen.clients.rag.models import SERVER, SIMULATED, THREADS, ModelSpec, make_embedding, make_llm
 from loadgen.settings.model import Settings
 from loadgen.settings.rag_settings import KEY_VARIABLES
@@ -68,7 +69,9 @@ def _make_spec(model: str, settings: Settings, more: Mapping[str, Any]) -> Model
     name, url = getattr(settings, model), getattr(settings, f"{model}_url")
     if name.partition(":")[0] == SIMULATED:
         url = url or settings.simulated_url
-    return ModelSpec(name, url, find_key(model, url, environ), timeout=settings.deadline, **more)
+    key = find_key(model, url, environ)
+    keep_secret(key)
+    return ModelSpec(name, url, key, timeout=settings.deadline, **more)
 
 
 def find_key(model: str, url: str, variables: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Any
 
-import llama_index.core.instrumentation as instrumentation
+from llama_index.core import instrumentation
 from llama_index.core.instrumentation.span import BaseSpan
 from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 
