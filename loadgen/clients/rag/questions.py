@@ -22,7 +22,7 @@ EXAMPLE = f'Write one object in each line, such as {{"{QUESTION}": "...", "{DOCU
 WORD = re.compile(r"\w+")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 WORDS = 8
-"""Words of a document that a question made from it contains, at most."""
+"""Words of a sentence that a question contains, at most."""
 FRAGMENT = 80
 """Characters of a document without words that a question quotes."""
 SHOWN = 20
@@ -48,9 +48,9 @@ class Question:
 
 
 def generate_questions(corpus: "Corpus", number: int, seed: int) -> tuple[Question, ...]:
-    """Questions on a corpus, each in the words of one sentence: those that are rarest in the corpus.
+    """Questions on a corpus: the subject of a document, and words of one of its sentences that are rare in the corpus.
 
-    Its document is the expected one. Every document is asked about before one is asked about again.
+    That document is the expected one. Every document is asked about before one is asked about again.
     """
     texts = [(document.node_id, document.text) for document in corpus.documents]
     known = Counter(word for _, text in texts for word in set(_words(text)))
@@ -91,7 +91,7 @@ def read_questions(path: Path, known: Collection[str] | None) -> tuple[Question,
 
 
 def recall_of(expected: Collection[str], found: Sequence[str]) -> float:
-    """Share of the expected documents among the found ones, which may contain one several times. NaN if none is known."""
+    """Share of the expected documents among the found ones, which may repeat. NaN if none is known to be right."""
     return len(set(expected) & set(found)) / len(set(expected)) if expected else math.nan
 
 
@@ -113,11 +113,13 @@ def _ask(text: str, known: Counter[str], random: Random) -> str:
     sentences = [found for part in SENTENCE_END.split(text) if (found := _words(part))]
     if not sentences:
         return f"What is {text.strip()[:FRAGMENT]}?"
+    often = Counter(word for words in sentences for word in words)
+    subject = max(often, key=lambda word: (often[word] / known[word], word))
     longest = max(map(len, map(set, sentences)))
     rich = [words for words in sentences if len(set(words)) >= min(WORDS, longest)]
     words = random.choice(rich)
     rarest = sorted(set(words), key=lambda word: (known[word], words.index(word)))[:WORDS]
-    return f"What is known about {' '.join(sorted(rarest, key=words.index))}?"
+    return f"What is known about {subject}: {' '.join(sorted(rarest, key=words.index))}?"
 
 
 def _read_line(line: str, known: Collection[str] | None) -> Question:
