@@ -70,7 +70,7 @@ def test_an_llm_answers_whole_and_as_a_stream_in_both_modes(server: LlmServer) -
     answers += asyncio.run(ask())
     assert [len(answer.split()) for answer in answers] == [4] * 4
     counted = server.counts().chat
-    assert (counted.requests, counted.outcomes["ok"], counted.tokens_out) == (4, 4, 16)
+    assert (counted.requests, counted.outcomes["ok"], counted.completion_tokens) == (4, 4, 16)
 
 
 def test_a_refusal_is_an_error_at_once_and_sent_once(failing: LlmServer) -> None:
