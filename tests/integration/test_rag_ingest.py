@@ -47,10 +47,11 @@ def test_what_is_ingested_is_in_the_collection_and_found(mode: str, place: str, 
             for one, hits in zip(questions, found, strict=True)
         ]
         assert sum(recalls) / len(recalls) > 0.9
-        rows = store.client.query(name, filter="", output_fields=["id", "doc_id"], limit=10_000)
-        store.client.drop_collection(name)
+        client: Any = store.client
+        rows = client.query(name, filter="", output_fields=["id", "doc_id"], limit=10_000)
+        client.drop_collection(name)
         await store.aclient.close()
-        store.client.close()
+        client.close()
         assert all(set(one.stages) == {"read", "split", "embed", "insert"} for one in done)
         return [one.chunks for one in done], {(row["id"], row["doc_id"]) for row in rows}
 

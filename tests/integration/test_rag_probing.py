@@ -122,7 +122,7 @@ def test_a_server_that_does_not_answer_is_explained() -> None:
 
 
 def test_models_that_answer_are_measured() -> None:
-    with start_llm_server(Behaviour(first_token="1ms", embedding_delay="1ms", tokens=1)) as server:  # type: ignore[arg-type]
+    with start_llm_server(Behaviour(first_token="1ms", embedding_delay="1ms", tokens=1)) as server:
         spec, chat = ModelSpec("simulated:12", url=server.url), ModelSpec("simulated", url=server.url)
         embedding, llm = make_embedding(spec, "server"), make_llm(chat)
         probe_llm(chat, llm)

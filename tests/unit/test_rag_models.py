@@ -186,7 +186,9 @@ def test_the_key_is_in_no_representation_of_a_model() -> None:
         close_model(model)
 
 
-def test_a_model_on_a_server_sends_no_key_without_one_and_never_retries() -> None:
+def test_a_model_on_a_server_sends_no_key_without_one_and_never_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)  # it is for OpenAI, not for any other server
+    monkeypatch.setenv("OPENAI_API_BASE", "http://elsewhere/v1")
     spec = ModelSpec("openai:x", url=URL, timeout=7, batch_size=3, context_window=4_000, max_tokens=9)
     llm: Any = make_llm(spec)
     embedding: Any = make_embedding(spec, "server")

@@ -57,6 +57,11 @@ def test_a_question_has_words_of_its_document_and_finds_it() -> None:
     assert np.mean(recalls) > 0.95
 
 
+def test_the_subject_is_no_article_even_in_a_single_document() -> None:
+    text = "The crane of the port is the one that the harbour uses. The crane is the oldest of the town."
+    assert generate_questions(corpus_of(a=text), 1, 1)[0].text.startswith("What is known about crane: ")
+
+
 def test_a_question_names_the_subject_and_prefers_rare_words() -> None:
     corpus = corpus_of(
         a="The pump of Zanzibar is old. Zanzibar has one pump and one old valve, which a keeper turns by hand.",
