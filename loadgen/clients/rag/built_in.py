@@ -1,5 +1,6 @@
 """Texts of the built-in corpus: English-like sentences about a named thing in the words of one topic."""
 
+import re
 from random import Random
 
 from loadgen.clients.rag.topics import TOPICS, Topic
@@ -16,6 +17,7 @@ SENTENCES = (
 )
 SYLLABLES = ("bar", "den", "fos", "gal", "hel", "jor", "kel", "lun", "mir", "nor", "ost", "pra", "quin", "rav", "sol",
              "tam", "ulm", "ven", "wes", "yor", "zan")  # fmt: skip
+BEFORE_VOWEL = re.compile(r"\b([Aa])(?= [aeiou])")
 PARAGRAPHS = (2, 6)
 IN_PARAGRAPH = (3, 6)
 """Paragraphs of a document, and sentences of a paragraph: at least and at most."""
@@ -41,7 +43,7 @@ def _write_paragraph(topic: Topic, name: str, random: Random) -> str:
 
 def _write_sentence(topic: Topic, name: str, random: Random) -> str:
     noun, other = random.sample(topic.nouns, 2)
-    return random.choice(SENTENCES).format(
+    sentence = random.choice(SENTENCES).format(
         name=name,
         noun=noun,
         other=other,
@@ -49,3 +51,4 @@ def _write_sentence(topic: Topic, name: str, random: Random) -> str:
         adjective=random.choice(topic.adjectives),
         number=random.randint(2, 99),
     )
+    return BEFORE_VOWEL.sub(r"\1n", sentence)

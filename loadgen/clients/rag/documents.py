@@ -87,7 +87,7 @@ def built_in_corpus(documents: int, seed: int) -> Corpus:
 def make_splitter(chunk_size: int, chunk_overlap: int) -> "SentenceSplitter":
     """LlamaIndex's SentenceSplitter; sizes are in tokens of its tokenizer.
 
-    A chunk's id is that of its document, `#` and its number, from 0. Raises CorpusError if the sizes contradict each other.
+    A chunk's id is that of its document, `#` and its number, from 0. Raises CorpusError if it would be all overlap.
     """
     from llama_index.core.node_parser import SentenceSplitter
 

@@ -22,7 +22,9 @@ EXAMPLE = f'Write one object in each line, such as {{"{QUESTION}": "...", "{DOCU
 WORD = re.compile(r"\w+")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 WORDS = 8
-"""Words of a document that a question made from it contains, at most."""
+"""Words of a sentence that a question contains, at most."""
+LETTERS = 4
+"""Least length of a subject, so that it is no article."""
 FRAGMENT = 80
 """Characters of a document without words that a question quotes."""
 SHOWN = 20
@@ -48,18 +50,22 @@ class Question:
 
 
 def generate_questions(corpus: "Corpus", number: int, seed: int) -> tuple[Question, ...]:
-    """Questions on a corpus, each in the words of one sentence: those that are rarest in the corpus.
+    """Questions on a corpus: the subject of a document, and words of one of its sentences that are rare in the corpus.
 
-    Its document is the expected one. Every document is asked about before one is asked about again.
+    That document is the expected one. Every document is asked about before one is asked about again.
     """
     texts = [(document.node_id, document.text) for document in corpus.documents]
     known = Counter(word for _, text in texts for word in set(_words(text)))
     order = list(range(len(texts)))
     Random(f"{seed}/documents").shuffle(order)
+    prepared = [_prepare(texts[at][1], known, len(texts)) for at in order[:number]]
     made = []
     for place in range(number):
-        name, text = texts[order[place % len(order)]]
-        made.append(Question(_ask(text, known, Random(f"{seed}/question/{place}")), frozenset((name,))))
+        turn = place % len(order)
+        name, text = texts[order[turn]]
+        asked, random = prepared[turn], Random(f"{seed}/question/{place}")
+        words = f"What is {text.strip()[:FRAGMENT]}?" if asked is None else _ask(asked, known, random)
+        made.append(Question(words, frozenset((name,))))
     return tuple(made)
 
 
@@ -91,7 +97,7 @@ def read_questions(path: Path, known: Collection[str] | None) -> tuple[Question,
 
 
 def recall_of(expected: Collection[str], found: Sequence[str]) -> float:
-    """Share of the expected documents among the found ones, which may contain one several times. NaN if none is known."""
+    """Share of the expected documents among the found ones, which may repeat. NaN if none is known to be right."""
     return len(set(expected) & set(found)) / len(set(expected)) if expected else math.nan
 
 
@@ -105,19 +111,36 @@ def reciprocal_rank(expected: Collection[str], found: Sequence[str]) -> float:
     return next((1 / rank for rank, name in enumerate(found, 1) if name in expected), 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a document can be asked about."""
+
+    subject: str
+    sentences: list[list[str]]
+    """The words of those that have enough."""
+
+
 def _words(text: str) -> list[str]:
     return WORD.findall(text.lower())
 
 
-def _ask(text: str, known: Counter[str], random: Random) -> str:
+def _prepare(text: str, known: Counter[str], documents: int) -> _Asked | None:
+    """The subject is the word of highest tf-idf (Sparck Jones 1972); None for a text without words."""
     sentences = [found for part in SENTENCE_END.split(text) if (found := _words(part))]
     if not sentences:
-        return f"What is {text.strip()[:FRAGMENT]}?"
-    longest = max(map(len, map(set, sentences)))
-    rich = [words for words in sentences if len(set(words)) >= min(WORDS, longest)]
-    words = random.choice(rich)
-    rarest = sorted(set(words), key=lambda word: (known[word], words.index(word)))[:WORDS]
-    return f"What is known about {' '.join(sorted(rarest, key=words.index))}?"
+        return None
+    often = Counter(word for words in sentences for word in words)
+    telling = [word for word in often if len(word) >= LETTERS] or list(often)
+    subject = max(telling, key=lambda word: (often[word] * math.log((1 + documents) / known[word]), word))
+    longest = max(len(set(words)) for words in sentences)
+    return _Asked(subject, [words for words in sentences if len(set(words)) >= min(WORDS, longest)])
+
+
+def _ask(asked: _Asked, known: Counter[str], random: Random) -> str:
+    words = random.choice(asked.sentences)
+    place = {word: at for at, word in reversed([*enumerate(words)])}
+    rarest = sorted(place, key=lambda word: (known[word], place[word]))[:WORDS]
+    return f"What is known about {asked.subject}: {' '.join(sorted(rarest, key=place.__getitem__))}?"
 
 
 def _read_line(line: str, known: Collection[str] | None) -> Question:

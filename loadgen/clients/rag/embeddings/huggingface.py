@@ -5,18 +5,25 @@ from typing import Any
 
 
 class HuggingFaceEmbedder:
-    """Implements `Embedder`. A question has its own instruction, so each is a step of the model by itself."""
+    """Implements `Embedder`: questions and chunks have different instructions.
+
+    LlamaIndex's class tries three times, seconds apart; here a failure is one at once.
+    """
 
     def __init__(self, embedding: Any) -> None:
         self._embedding = embedding
 
     def embed_queries(self, texts: list[str], /) -> list[list[float]]:
         """A vector for each question."""
-        return [self._embedding.get_query_embedding(text) for text in texts]
+        return self._embed(texts, "query")
 
     def embed_texts(self, texts: list[str], /) -> list[list[float]]:
         """A vector for each chunk."""
-        found: list[list[float]] = self._embedding.get_text_embedding_batch(texts)
+        return self._embed(texts, "text")
+
+    def _embed(self, texts: list[str], instruction: str) -> list[list[float]]:
+        once = type(self._embedding)._embed_with_retry.__wrapped__  # noqa: SLF001 - no public method takes several questions
+        found: list[list[float]] = once(self._embedding, texts, instruction)
         return found
 
 
