@@ -13,9 +13,10 @@ from llama_index.vector_stores.milvus import MilvusVectorStore
 from loadgen.datasets import Dataset, open_dataset
 from loadgen.milvus.store import aclose_stores, to_node, warm_stores
 from loadgen.milvus.store.collection import Collection
+from loadgen.milvus.store.creating import create_collection
 from loadgen.milvus.store.loading import Loading
 from loadgen.milvus.store.patience import Patience
-from loadgen.milvus.store.preparing import LIMIT_SECONDS, create_collection
+from loadgen.milvus.store.preparing import LIMIT_SECONDS
 from loadgen.settings.model import Settings
 
 

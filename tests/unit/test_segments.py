@@ -38,7 +38,7 @@ def test_a_server_that_does_not_answer_does(error: Exception) -> None:
         refusal_of(error)
 
 
-@pytest.mark.parametrize("kept", [None, "completed", "not supported"])
+@pytest.mark.parametrize("kept", [None, "completed", "not needed", "not supported"])
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_collection_that_was_compacted_or_that_tells_nothing_needs_no_compaction(
     kept: str | None, *, wanted: bool

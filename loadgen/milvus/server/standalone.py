@@ -60,6 +60,7 @@ def prepare(data: Path, ports: dict[str, int]) -> tuple[Path, dict[str, str]]:
     write_etcd(etcd, ports)
     libraries = "DYLD_LIBRARY_PATH" if sys.platform == "darwin" else "LD_LIBRARY_PATH"
     added = {
+        "DATACOORD_COMPACTION_CHECK_INTERVAL": "1",  # seconds until the next plan is looked at; 10 by default
         "DEPLOY_MODE": "STANDALONE",
         "METRICS_PORT": str(ports["metrics"]),
         "MILVUS_RUN_DIR": str(data / "run"),

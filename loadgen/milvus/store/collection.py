@@ -1,7 +1,6 @@
 """The collection on the server, during preparation."""
 
 import json
-import math
 import re
 import time
 from collections.abc import Callable
@@ -16,9 +15,10 @@ from pymilvus.exceptions import MilvusException
 
 from loadgen.datasets import FINGERPRINT_KEY
 from loadgen.milvus.store.arguments import connection_arguments
+from loadgen.milvus.store.compacting import Compactor
 from loadgen.milvus.store.errors import StoreError, is_denied, server_words
 from loadgen.milvus.store.manifest import COMPACTION_KEY, read_manifest
-from loadgen.milvus.store.segments import Compaction, count_segments, refusal_of
+from loadgen.milvus.store.segments import Compaction, count_segments
 from loadgen.settings.model import Settings
 
 INDEX = "embedding"
@@ -73,9 +73,16 @@ HALF_WRITTEN_SECONDS = 10.0
 class Collection:
     """One collection over a separate connection. Its methods block, for at most `limit` seconds each."""
 
-    def __init__(self, settings: Settings, limit: float, heard: Callable[[], None] = lambda: None) -> None:
-        """`heard` is called whenever the server answers during a wait."""
+    def __init__(
+        self,
+        settings: Settings,
+        limit: float,
+        heard: Callable[[], None] = lambda: None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`heard` is called whenever the server answers during a wait; `tell` takes a line that users should know."""
         self._heard = heard
+        self._tell = tell
         self.name = settings.collection
         self.limit = limit
         self.stage = Stage.UNTOUCHED
@@ -155,14 +162,10 @@ class Collection:
         return count_segments(self._client, self.name, self.limit)
 
     def _compact(self) -> Compaction:
-        """Have the segments merged, and wait for that and for the index of the new ones."""
-        try:
-            job = self._client.compact(self.name, timeout=self.limit)
-        except (MilvusException, grpc.RpcError) as error:
-            return refusal_of(error)
-        self._wait_for_compaction(job)
-        self._wait_for("the index", self._is_indexed)
-        return Compaction.COMPLETED
+        compactor = Compactor(self._client, self.name, self.limit, self._wait_for, self._tell)
+        outcome = compactor.compact()
+        self._wait_for("the index", self._is_indexed)  # of the merged segments
+        return outcome
 
     def _keep_compaction(self) -> None:
         """Keep the outcome for later runs; without the privilege, they judge by the previous one."""
@@ -231,16 +234,6 @@ class Collection:
         if told.get("state") == "Failed":
             raise StoreError(f"the index failed: {told.get('index_state_fail_reason', 'no reason given')}")
         return int(told.get("pending_index_rows", 0)) == 0 and told.get("state", "Finished") == "Finished"
-
-    def _wait_for_compaction(self, job: int) -> None:
-        """Wait as long as it gets on: Milvus 2.3 takes some seconds for each partition, one after the other."""
-
-        def done() -> float:
-            state = self._client._get_connection().get_compaction_state(job, timeout=self.limit)  # noqa: SLF001
-            return math.inf if state.state_name == "Completed" else state.completed
-
-        while (now := done()) < math.inf:
-            self._wait_for("the compaction (--no-wait-compaction omits it)", lambda now=now: done() > now)  # type: ignore[misc]
 
     def _wait_for(self, what: str, reached: Callable[[], bool]) -> None:
         end = time.perf_counter() + self.limit

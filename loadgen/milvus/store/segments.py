@@ -7,6 +7,7 @@ from enum import StrEnum
 import grpc
 from pymilvus import MilvusClient
 from pymilvus.exceptions import MilvusException
+from pymilvus.grpc_gen import common_pb2
 
 from loadgen.milvus.store.arguments import connection_arguments, quiet_client_log
 from loadgen.milvus.store.errors import GivenUpError, is_denied, status_of
@@ -14,7 +15,7 @@ from loadgen.settings.model import Settings
 
 COUNTED_WITHIN = 2.0
 """Seconds for a count at the end of a run, whose server may be gone."""
-GONE = "Dropped"
+GONE = common_pb2.SegmentState.Dropped
 
 
 class Compaction(StrEnum):
@@ -28,18 +29,25 @@ class Compaction(StrEnum):
     NOT_PERMITTED = "not permitted"
     """The user lacks the privilege."""
     NOT_NEEDED = "not needed"
-    """The collection was found ready, or is not this tool's."""
+    """There is nothing to merge, the collection was found ready, or it is not this tool's."""
     UNKNOWN = "unknown"
     """The collection was loaded without one, and other runs that use it now prevented one."""
 
 
-def count_segments(client: MilvusClient, name: str, timeout: float) -> int | None:
-    """Number of segments of a collection that are stored; None if the server does not report it."""
+def list_segments(client: MilvusClient, name: str, timeout: float) -> dict[int, int] | None:
+    """The partition of each stored segment, by their ids; None if the server does not report them."""
+    connection = client._get_connection()  # noqa: SLF001 - the list of MilvusClient omits the partition
     try:
-        found = client.list_persistent_segments(name, timeout=timeout)
+        found = connection.get_persistent_segment_infos(name, timeout=timeout)
     except (MilvusException, grpc.RpcError):
         return None
-    return sum(1 for segment in found if segment.state != GONE)
+    return {segment.segmentID: segment.partitionID for segment in found if segment.state != GONE}
+
+
+def count_segments(client: MilvusClient, name: str, timeout: float) -> int | None:
+    """Number of segments of a collection that are stored; None if the server does not report it."""
+    found = list_segments(client, name, timeout)
+    return None if found is None else len(found)
 
 
 def recount_segments(settings: Settings, names: Iterable[str]) -> dict[str, int | None]:
@@ -58,7 +66,7 @@ def judge_found(kept: str | None, *, wanted: bool) -> Compaction:
 
     `UNKNOWN` if it is wanted and still to be done.
     """
-    if kept in (None, Compaction.COMPLETED, Compaction.NOT_SUPPORTED):
+    if kept in (None, Compaction.COMPLETED, Compaction.NOT_NEEDED, Compaction.NOT_SUPPORTED):
         return Compaction.NOT_NEEDED
     return Compaction.UNKNOWN if wanted else Compaction.NOT_AWAITED
 
