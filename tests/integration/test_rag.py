@@ -1,8 +1,10 @@
 """Questions through the real command: an index of documents in Milvus, local embeddings, a simulated language model."""
 
 import socket
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -187,10 +189,34 @@ def test_all_faults_are_told_together_and_no_collection_is_made(lite_uri: str, t
         assert not client.has_collection("rag_wrong")
 
 
+def test_a_server_that_answers_no_json_ends_the_start(lite_uri: str, tmp_path: Path, documents: Path) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>hello</html>")
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/v1"
+    flags = ("--host", lite_uri, "--collection", "rag_page", "--documents", str(documents), *BRIEF, "--llm-url", url)
+    try:
+        for mode in ("sync", "async"):
+            run = run_locust(tmp_path / mode, *flags, "--llm", "openai:x", "--variants", mode, files="rag_query.py")
+            assert run.code == 2
+            assert "Traceback" not in run.out + run.err
+            assert f"openai:x at {url} does not answer as OpenAI's API does" in run.out + run.err
+    finally:
+        server.shutdown()
+        server.server_close()
+    drop(lite_uri, "rag_page")
+
+
 def test_a_model_server_that_cannot_be_reached_ends_the_start(lite_uri: str, tmp_path: Path, documents: Path) -> None:
     flags = ("--host", lite_uri, "--collection", "rag_nobody", "--documents", str(documents), *BRIEF)
     run = run_locust(tmp_path / "run", *flags, "--simulated-url", "http://127.0.0.1:9/v1", files="rag_query.py")
     assert run.code == 2
     assert "Traceback" not in run.out + run.err
-    assert "the first question was not answered: APIConnectionError" in run.out + run.err
+    assert "simulated at http://127.0.0.1:9/v1 cannot be reached" in run.out + run.err
     drop(lite_uri, "rag_nobody")

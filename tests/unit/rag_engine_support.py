@@ -10,12 +10,14 @@ from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 from loadgen.clients.rag.async_client import AsyncClient
 from loadgen.clients.rag.embeddings.placed import InThreads
 from loadgen.clients.rag.engine import Engine, Models
+from loadgen.clients.rag.models import ModelSpec
 from loadgen.clients.rag.stages import watch_spans
 from loadgen.clients.rag.sync_client import SyncClient
 from loadgen.measure.sample import Sample
 
 QUESTION = "What is known about apples?"
 DEADLINE = 30.0
+SPEC = ModelSpec("local")
 
 
 class Letters:
@@ -77,7 +79,9 @@ def make_engine(
     index = VectorStoreIndex(nodes, embed_model=embedding)
     query_engine = index.as_query_engine(llm=llm, streaming=stream, similarity_top_k=3)
     store: Any = None
-    return Engine(store, Models(embedding, llm), index.as_retriever(similarity_top_k=3), query_engine, deadline)
+    return Engine(
+        store, Models(embedding, llm, SPEC, SPEC), index.as_retriever(similarity_top_k=3), query_engine, deadline
+    )
 
 
 def make_clients(engine: Engine) -> tuple[SyncClient, AsyncClient, list[Sample]]:

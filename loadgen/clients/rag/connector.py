@@ -2,17 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Never
 
+from grpc import RpcError
 from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
 from llama_index.core.schema import NodeWithScore
+from pymilvus.exceptions import MilvusException
 
 from loadgen.clients.layers import ASKED_TOGETHER, Vector
 from loadgen.clients.outcomes import describe, is_cut, outcome_of
 from loadgen.clients.rag.engine import Engine, make_engine, make_models
-from loadgen.clients.rag.models import ModelError, aclose_model, close_model
+from loadgen.clients.rag.models import ModelError, ModelSpec, aclose_model, close_model
+from loadgen.clients.rag.probing import explain_failure
 from loadgen.clients.rag.stages import watch_spans
 from loadgen.datasets import Answer, Narrowing, Row
 from loadgen.measure.sample import Mode, Outcome
@@ -56,25 +60,29 @@ class RagConnector:
             raise
 
     def warm(self, stores: Sequence[Engine]) -> list[str]:
-        """Connect, and ask one question."""
+        """Connect, and ask one question, which is not counted. Raises StoreError if a model cannot answer."""
         seen = warm_sync_stores([one.store for one in stores])
-        try:
-            answer = stores[0].query_engine.query(WARMING)
+        first = stores[0]
+        with judging(first.models.embedding_spec):
+            first.models.embedding.get_query_embedding(WARMING)
+            first.retriever.retrieve(WARMING)
+        with judging(first.models.llm_spec):
+            answer = first.query_engine.query(WARMING)
             if isinstance(answer, StreamingResponse):
                 answer.get_response()
-        except Exception as error:  # noqa: BLE001 - whatever the models or their servers say
-            _judge_warming(error)
         return seen
 
     async def awarm(self, stores: Sequence[Engine]) -> list[str]:
         """The same on the running loop."""
         seen = await warm_stores([one.store for one in stores])
-        try:
-            answer = await stores[0].query_engine.aquery(WARMING)
+        first = stores[0]
+        with judging(first.models.embedding_spec):
+            await first.models.embedding.aget_query_embedding(WARMING)
+            await first.retriever.aretrieve(WARMING)
+        with judging(first.models.llm_spec):
+            answer = await first.query_engine.aquery(WARMING)
             if isinstance(answer, AsyncStreamingResponse):
                 await answer.get_response()
-        except Exception as error:  # noqa: BLE001 - whatever the models or their servers say
-            _judge_warming(error)
         return seen
 
     def close(self, stores: Sequence[Engine]) -> None:
@@ -144,9 +152,18 @@ def _answer(nodes: Sequence[NodeWithScore]) -> Answer:
     return Answer(tuple(node.node.node_id for node in nodes), tuple(node.score or 0.0 for node in nodes))
 
 
-def _judge_warming(error: Exception) -> None:
-    """Log an answer that the server refuses now and then, as under load. Raises StoreError for any other error."""
-    is_answer = getattr(error, "status_code", None) is not None or is_cut(error)
-    if not (is_answer and outcome_of(error) in LIMITED):
-        raise StoreError(f"the first question was not answered: {type(error).__name__}: {describe(error)}") from error
-    logger.warning("The first question, which is not counted, was not answered: %s", describe(error))
+@contextmanager
+def judging(model: ModelSpec) -> Iterator[None]:
+    """Log an answer that the server of a model refuses now and then, as under load.
+
+    Raises StoreError for any other error of the model, and what Milvus raises.
+    """
+    try:
+        yield
+    except (MilvusException, RpcError):
+        raise
+    except Exception as error:
+        is_answer = getattr(error, "status_code", None) is not None or is_cut(error)
+        if not (is_answer and outcome_of(error) in LIMITED):
+            raise StoreError(explain_failure(model, error)) from error
+        logger.warning("The first question, which is not counted, was not answered: %s", describe(error))

@@ -27,6 +27,8 @@ class Models:
 
     embedding: BaseEmbedding
     llm: LLM
+    embedding_spec: ModelSpec
+    llm_spec: ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ class Engine:
 
 def make_models(settings: Settings) -> Models:
     """Load or connect the models of a variant. Raises ModelError."""
-    embedding = make_embedding(embedding_spec(settings), find_place(settings))
-    return Models(embedding, make_llm(llm_spec(settings)))
+    specs = embedding_spec(settings), llm_spec(settings)
+    return Models(make_embedding(specs[0], find_place(settings)), make_llm(specs[1]), *specs)
 
 
 def make_engine(store: MilvusVectorStore, models: Models, settings: Settings) -> Engine:
