@@ -121,7 +121,7 @@ def describe(error: BaseException) -> str:
     text = re.sub(r"^\[\w+\] Retry (run out of|timeout:)[^,]*, (message=)?", "", _words(error)).split("\n", 1)[0]
     if not OVERSIZED.search(text):
         text = mask_numbers(text)
-    for secret in _secrets:
+    for secret in sorted(_secrets, key=len, reverse=True):  # one may contain another
         text = text.replace(secret, "***")
     return one_line(text, LONGEST_TEXT)
 

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from loadgen.llm_server import Behaviour, LlmServer, start_llm_server
 from loadgen.llm_server.plan import plan_chat
 from loadgen.measure.histograms import decode_histogram
+from loadgen.measure.sample import Outcome
 from loadgen.results.record import RunRecord, read_record
 from tests.integration.locust_command import run_locust
 from tests.integration.store_support import client_of
@@ -28,8 +30,8 @@ BRIEF = (
     "--recall-every",
     "1",
 )
-FAST = {"first_token": "20ms", "inter_token": "2ms", "tokens": 8}
-FAULTY = Behaviour(**FAST, errors="429:0.15; 503:0.15; broken:0.15", seed=5)  # type: ignore[arg-type]
+FAST: dict[str, Any] = {"first_token": "20ms", "inter_token": "2ms", "tokens": 8}
+FAULTY = Behaviour(**FAST, errors="429:0.15; 503:0.15; broken:0.15", seed=5)
 STAGES = {"embed", "retrieve", "first_token", "generate"}
 SUBJECTS = ("apples", "bridges", "clouds", "dragons", "engines", "forests", "glaciers", "harbours")
 
@@ -48,7 +50,7 @@ def documents(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def llm() -> Iterator[LlmServer]:
-    with start_llm_server(Behaviour(**FAST)) as server:  # type: ignore[arg-type]
+    with start_llm_server(Behaviour(**FAST)) as server:
         yield server
 
 
@@ -80,8 +82,8 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
     lite_uri: str, tmp_path: Path, documents: Path, llm: LlmServer
 ) -> None:
     variants = "sync; async; sync stream=true; async stream=true"
-    flags = ("--host", lite_uri, "--collection", "rag_stages", "--documents", str(documents), "--chunk-size", "64")
-    flags = (*flags, "--chunk-overlap", "8", *BRIEF, "--variants", variants, "--simulated-url", llm.url)
+    own = ("--host", lite_uri, "--collection", "rag_stages", "--documents", str(documents), "--chunk-size", "64")
+    flags = (*own, "--chunk-overlap", "8", *BRIEF, "--variants", variants, "--simulated-url", llm.url)
     run = run_locust(tmp_path / "a", *flags, files="rag_query.py")
     run.assert_good()
     assert "Sync and async give the same answers" in run.err
@@ -89,7 +91,7 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
     for phase in record.phases:
         found = {one.operation: one for one in phase.operations}
         assert {name: set(one.outcomes) for name, one in found.items()} == {"ask": {"ok"}, "retrieve": {"ok"}}
-        number = found["ask"].outcomes["ok"]
+        number = found["ask"].outcomes[Outcome.OK]
         counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in found["ask"].stages.items()}
         assert counts == dict.fromkeys(STAGES, number)
         assert set(found["retrieve"].stages) == {"embed", "retrieve"}

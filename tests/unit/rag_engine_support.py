@@ -1,6 +1,5 @@
 """An index in memory with a query engine, its real classes without a server or a model."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from llama_index.core import VectorStoreIndex
@@ -8,7 +7,7 @@ from llama_index.core.llms import CompletionResponse, CompletionResponseGen, Cus
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
 from loadgen.clients.rag.async_client import AsyncClient
-from loadgen.clients.rag.embeddings.placed import InThreads
+from loadgen.clients.rag.embeddings.placed import place_embedder
 from loadgen.clients.rag.engine import Engine, Models
 from loadgen.clients.rag.models import ModelSpec
 from loadgen.clients.rag.stages import watch_spans
@@ -51,7 +50,7 @@ class Scripted(CustomLLM):
         return CompletionResponse(text="".join(self.words))
 
     def stream_complete(self, prompt: str, formatted: bool = False, **_: Any) -> CompletionResponseGen:  # noqa: ARG002
-        def words() -> Iterator[CompletionResponse]:
+        def words() -> CompletionResponseGen:
             text = ""
             for word in self.words:
                 text += word
@@ -67,7 +66,7 @@ def make_engine(
 ) -> Engine:
     """An engine over this many chunks, of a document each; `error` is raised when a question is embedded."""
     watch_spans()
-    embedding = InThreads(Letters(error), "letters", 10)
+    embedding = place_embedder(Letters(error), "letters", "threads", 10)
     nodes = [
         TextNode(
             id_=f"chunk{number}",

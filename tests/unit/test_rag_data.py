@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.schema import MetadataMode, TextNode
+from llama_index.core.schema import MetadataMode, NodeRelationship, RelatedNodeInfo, TextNode
 
 from loadgen.clients import find_layer
 from loadgen.clients.rag.data import DocumentDataset, DocumentSource
@@ -108,9 +108,7 @@ def test_generated_questions_are_strings_of_which_each_expects_its_document(fold
     engine = make_engine(Scripted())
     found = engine.retriever.retrieve(QUESTION)
     for node, name in zip(found, ("apples.txt", "clouds.txt", "apples.txt"), strict=True):
-        node.node.relationships = {
-            k: v.model_copy(update={"node_id": name}) for k, v in node.node.relationships.items()
-        }
+        node.node.relationships = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id=name)}
     for question in state.queries["sync"]:
         state.checks.keep("retrieve", question, found)
     recalls = {
@@ -136,7 +134,7 @@ def test_only_the_retrieval_of_users_that_do_both_is_checked() -> None:
     blocking, awaited, _ = make_clients(make_engine(Scripted()))
     kept: list[str] = []
     for client in (blocking, awaited):
-        client._checks.keep = lambda operation, *_: kept.append(operation)  # type: ignore[method-assign,misc]
+        client._checks.keep = lambda operation, *_: kept.append(operation)  # type: ignore[method-assign]
     blocking.ask(QUESTION)
     blocking.retrieve(QUESTION)
     asyncio.run(awaited.retrieve(QUESTION))

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from llama_index.core import instrumentation
+from llama_index_instrumentation import get_dispatcher
 
 from loadgen.clients.rag.stages import OF_ASK, OF_RETRIEVE, WATCH, StageSpans, Watch, watch_spans
 from loadgen.measure.sample import Mode, Outcome, Sample
@@ -148,7 +148,7 @@ def test_the_handler_is_registered_once_and_keeps_no_spans() -> None:
     engine = make_engine(Scripted())
     watch_spans()
     ask(Mode.SYNC, engine)
-    own = [one for one in instrumentation.get_dispatcher().span_handlers if isinstance(one, StageSpans)]
+    own = [one for one in get_dispatcher().span_handlers if isinstance(one, StageSpans)]
     assert len(own) == 1
     assert (own[0].open_spans, own[0].completed_spans, own[0].dropped_spans) == ({}, [], [])
 

@@ -4,9 +4,9 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Any
 
-from llama_index.core import instrumentation
 from llama_index.core.instrumentation.span import BaseSpan
 from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
+from llama_index_instrumentation import get_dispatcher
 
 EMBED, RETRIEVE, FIRST_TOKEN, GENERATE = "embed", "retrieve", "first_token", "generate"
 OF_RETRIEVE = (EMBED, RETRIEVE)
@@ -112,6 +112,6 @@ def _find_stage(span: str) -> str | None:
 
 def watch_spans() -> None:
     """Have LlamaIndex report its spans in this process. Idempotent."""
-    root = instrumentation.get_dispatcher()  # without a name it is the one to which all others report
+    root = get_dispatcher()  # without a name it is the one to which all others report
     if not any(isinstance(handler, StageSpans) for handler in root.span_handlers):
         root.add_span_handler(StageSpans())
