@@ -4,6 +4,7 @@ import ast
 import asyncio
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from matplotlib import pyplot as plt
 from pymilvus import MilvusClient
 
 from loadgen.results.record import write_record
+from loadgen.settings.model import Settings
 from tests.unit.record_support import durations, operation, phase, record
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "rag.ipynb"
@@ -32,7 +34,7 @@ async def run(namespace: dict[str, Any]) -> None:
 def _drawn_nowhere(monkeypatch: pytest.MonkeyPatch, lite_uri: str) -> None:
     mpl.use("agg")
     monkeypatch.setattr(plt, "show", lambda: None)
-    monkeypatch.setenv("LOADGEN_URI", lite_uri)
+    monkeypatch.setenv("LOCUST_HOST", lite_uri)
 
 
 def test_it_is_kept_without_outputs_and_in_the_format_of_jupyter() -> None:
@@ -40,6 +42,13 @@ def test_it_is_kept_without_outputs_and_in_the_format_of_jupyter() -> None:
     assert (whole["nbformat"], whole["nbformat_minor"]) == (4, 5)
     assert len({cell["id"] for cell in CELLS}) == len(CELLS)
     assert [cell["id"] for cell in CELLS if cell.get("outputs") or cell.get("execution_count")] == []
+
+
+def test_its_command_has_flags_that_exist() -> None:
+    text = "".join(line for cell in CELLS if cell["cell_type"] == "markdown" for line in cell["source"])
+    flags = set(re.findall(r"--([a-z-]+)", text))
+    assert len(flags) > 3
+    assert flags - {name.replace("_", "-") for name in Settings.model_fields} == {"headless"}
 
 
 def test_it_asks_once_and_draws_the_latest_record(

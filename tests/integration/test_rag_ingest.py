@@ -50,7 +50,8 @@ def test_what_is_ingested_is_in_the_collection_and_found(mode: str, place: str, 
         client: Any = store.client
         rows = client.query(name, filter="", output_fields=["id", "doc_id"], limit=10_000)
         client.drop_collection(name)
-        await store.aclient.close()
+        aclient: Any = store.aclient
+        await aclient.close()
         client.close()
         assert all(set(one.stages) == {"read", "split", "embed", "insert"} for one in done)
         return [one.chunks for one in done], {(row["id"], row["doc_id"]) for row in rows}

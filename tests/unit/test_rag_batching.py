@@ -13,13 +13,13 @@ LIMIT = 30
 
 
 class Gate:
-    """Stops the model in its first step, until it is opened."""
+    """Stops the model in each step, until it is opened."""
 
     def __init__(self, embedder: CountingEmbedder) -> None:
         self.reached, self.open = threading.Event(), threading.Event()
-        embedder.before = self._stop
+        embedder.before = self.stop
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         self.reached.set()
         assert self.open.wait(LIMIT)
 
@@ -139,19 +139,31 @@ def test_a_cancelled_request_is_not_computed_and_the_others_are() -> None:
 def test_closing_ends_the_thread_and_whoever_waits_is_told() -> None:
     embedder = CountingEmbedder()
     gate, thread = Gate(embedder), BatchingThread(embedder)
+    order: list[str] = []
+
+    def compute() -> None:
+        gate.stop()
+        order.append("computed")
+
+    def close() -> None:
+        thread.close()
+        order.append("closed")
+
+    embedder.before = compute
 
     async def ask() -> list[object]:
         tasks = [asyncio.create_task(thread.aembed(["x"], is_query=True))]
         await wait_until_inside(gate)
         tasks.append(asyncio.create_task(thread.aembed(["late"], is_query=True)))
         await asyncio.sleep(0)
-        closing = asyncio.create_task(asyncio.to_thread(thread.close))
+        closing = asyncio.create_task(asyncio.to_thread(close))
         last = await asyncio.gather(tasks[1], return_exceptions=True)
         gate.open.set()
         await closing
         return [await tasks[0], *last]
 
     computed, refused = asyncio.run(ask())
+    assert order == ["computed", "closed"], "closing waits for the step"
     assert computed == [[1.0, 1.0]]
     assert isinstance(refused, ClosedError)
     assert [one for one in threading.enumerate() if one.name == "embedding"] == []
