@@ -101,6 +101,11 @@ class Series:
         names = sorted({stage for part in self.parts for stage in part.stages})
         return {name: self._sum_up([part.stages[name] for part in self.parts if name in part.stages]) for name in names}
 
+    @property
+    def repeated_stages(self) -> frozenset[str]:
+        """Stages that may occur many times in one operation."""
+        return frozenset(stage for part in self.parts for stage in part.repeated_stages)
+
     def sliced(self) -> list[SlicedPhase]:
         """The rounds that have slices, as bootstrap input; a round in which nothing ended has empty ones."""
         lengths = next(([piece.seconds for piece in part.slices] for part in self.parts if part.slices), [])
