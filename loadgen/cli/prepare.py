@@ -111,15 +111,15 @@ def _load(settings: "Settings", shield: threading.Lock) -> None:
         inspect_existing(settings, _say, writes=False)
         _say("Nothing was prepared: an existing collection is measured as it is")
         return
-    from loadgen.datasets import open_dataset, resolve_settings
+    from loadgen.locust_plugin.preparation.variant_setup import open_own, resolve_data
     from loadgen.milvus.store import Lease, prepare
     from loadgen.runtime.early_exit import before_leaving
 
-    settings = resolve_settings(settings)
+    settings = resolve_data(settings)
     lease = Lease(settings, "prepares the data", _say)
     before_leaving(lease.release)
     try:
-        prepared = prepare(settings, open_dataset(settings), _say, shield, lease)
+        prepared = prepare(settings, open_own(settings), _say, shield, lease)
     finally:
         lease.release()
     _say(f"The collection is ready: {prepared}")

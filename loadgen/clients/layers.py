@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from loadgen.clients.base import Client, name_operations
-from loadgen.datasets import Answer, Narrowing, Row
+from loadgen.datasets import Answer, Dataset, Narrowing, Row
 from loadgen.measure.operation import Names, Operation
 from loadgen.measure.sample import Mode
+from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import CLIENTS, DEFAULT_CLIENT
 
@@ -79,6 +80,22 @@ class Connector(Protocol):
         """The same by an async store."""
 
 
+class DataSource(Protocol):
+    """Where the data of a layer come from, if not from `--dataset`."""
+
+    def find_faults(self, settings: Sequence[Settings]) -> list[Fault]:
+        """What makes these settings of variants unusable: missing models, keys or files. Reads files; sends nothing."""
+
+    def find_misfits(self, settings: Settings, dim: int) -> list[Fault]:
+        """Why an existing collection with vectors of this dimension cannot be used."""
+
+    def resolve(self, settings: Settings) -> Settings:
+        """The settings with what the data decide: rows, dimension, number of queries. Raises SettingsError."""
+
+    def open(self, settings: Settings) -> Dataset:
+        """The dataset of a collection, which also has the texts of its queries. Raises SettingsError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One layer that can be called: its module has it as `LAYER`, and its name is in `CLIENTS` of the variants."""
@@ -88,6 +105,8 @@ class Layer:
     clients: Mapping[Mode, type[Client]]
     """The class of each mode. Takes a store, a function for samples, the checks of answers and the variant's name."""
     connector: Connector
+    data: DataSource | None = None
+    """None: the dataset of the settings."""
 
     @property
     def burst_operations(self) -> tuple[Operation, ...]:
@@ -101,6 +120,6 @@ def find_layer(name: str = DEFAULT_CLIENT) -> Layer:
     return layer
 
 
-def new_operation_names() -> Names:
-    """The names of a run's operations: those of the default layer, and room for others."""
-    return name_operations(find_layer().operations)
+def new_operation_names(client: str = DEFAULT_CLIENT) -> Names:
+    """The names of a run's operations: those of its usual layer, and room for others."""
+    return name_operations(find_layer(client).operations)

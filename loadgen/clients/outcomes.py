@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 
 import grpc
 from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
@@ -46,28 +47,70 @@ _BY_TYPE: tuple[tuple[type[BaseException], Outcome], ...] = (
     (TypeError, Outcome.REJECTED),
     (NotImplementedError, Outcome.REJECTED),
 )
+_OF_HTTP: Mapping[str, Outcome] = {
+    "APITimeoutError": Outcome.TIMEOUT,
+    "TimeoutException": Outcome.TIMEOUT,
+    "ConnectError": Outcome.UNAVAILABLE,
+    "APIResponseValidationError": Outcome.FAILED,
+}
+"""Exceptions of the clients of model servers, openai's and httpx's, which are optional, by the names of their types."""
+_CUT = ("RemoteProtocolError", "ReadError", "IncompleteRead")
+"""The server has closed a connection in the middle of its answer."""
+TOO_MANY_REQUESTS, SERVER_ERRORS = 429, 500
 OVERSIZED = re.compile(r"message (after decompression )?larger than max|results exceed the (limit size|maxOutputSize)")
 """The errors of gRPC (its C core and Go) and of a Milvus query node for a message beyond a limit.
 
 The status is that of rate limiting, but a retry hits the same limit: the request is invalid.
 """
 LONGEST_TEXT = 160
+_secrets: set[str] = set()
+"""Keys that were sent to servers, which may repeat them in their answers."""
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """The outcome of an exception of pymilvus, grpc, LlamaIndex or Python."""
+    """The outcome of an exception of pymilvus, grpc, LlamaIndex, a client of a model server or Python."""
     code = getattr(error, "code", None)
     code = code() if callable(code) else code
     if OVERSIZED.search(_words(error)):
         return Outcome.REJECTED
     if isinstance(code, grpc.StatusCode):
         return _BY_STATUS.get(code, Outcome.FAILED)
+    if (told := _find_http_outcome(error)) is not None:
+        return told
     for kind, outcome in _BY_TYPE:
         if isinstance(error, kind):
             return outcome
     if isinstance(error, MilvusException):
         return _BY_CODE.get(int(code) if isinstance(code, int) else -1, Outcome.FAILED)
     return Outcome.FAILED
+
+
+def keep_secret(key: str) -> None:
+    """Mask this key in every description from now on."""
+    if key:
+        _secrets.add(key)
+
+
+def is_cut(error: BaseException) -> bool:
+    """Whether a model server has closed the connection in the middle of its answer."""
+    return any(name in _CUT for one in (error, error.__cause__) for name in _names(one))
+
+
+def _find_http_outcome(error: BaseException) -> Outcome | None:
+    """The outcome of a status of HTTP, or of a connection to a model server; None for other exceptions."""
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        if status == TOO_MANY_REQUESTS:
+            return Outcome.THROTTLED
+        return Outcome.UNAVAILABLE if status >= SERVER_ERRORS else Outcome.REJECTED
+    known = (_OF_HTTP[name] for one in (error, error.__cause__) for name in _names(one) if name in _OF_HTTP)
+    return next(known, None)
+
+
+def _names(error: BaseException | None) -> list[str]:
+    """The names of the types of an exception of openai or httpx; of another one none."""
+    kinds = type(error).__mro__ if error is not None else ()
+    return [kind.__name__ for kind in kinds if kind.__module__.partition(".")[0] in ("openai", "httpx", "httpcore")]
 
 
 def describe(error: BaseException) -> str:
@@ -78,6 +121,8 @@ def describe(error: BaseException) -> str:
     text = re.sub(r"^\[\w+\] Retry (run out of|timeout:)[^,]*, (message=)?", "", _words(error)).split("\n", 1)[0]
     if not OVERSIZED.search(text):
         text = mask_numbers(text)
+    for secret in sorted(_secrets, key=len, reverse=True):  # one may contain another
+        text = text.replace(secret, "***")
     return one_line(text, LONGEST_TEXT)
 
 

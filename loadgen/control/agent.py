@@ -33,6 +33,7 @@ from loadgen.exporters import Exporter
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause
 from loadgen.settings.model import Settings
+from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.text.listing import count_of
 from loadgen.users import ProcessState
 from loadgen.users.process_state import DRAIN_SECONDS
@@ -142,8 +143,8 @@ class Agent:
         try:
             self._end_leftover_users()
             self._send_stats()  # of the previous run, under its name
-            self.reset(command.run_id)
             settings = Settings.parse(command.settings)
+            self.reset(command.run_id, settings.client)
             self.exporter.begin(settings)
             self._open_stores(settings, command.collections)
         except BaseException:
@@ -156,12 +157,12 @@ class Agent:
         if command.run_id != self.run_id:
             raise RuntimeError(f"run {self.run_id} has begun here")
 
-    def reset(self, run_id: str) -> None:
-        """Discard the counts of an earlier run, and count for this one."""
+    def reset(self, run_id: str, client: str = DEFAULT_CLIENT) -> None:
+        """Discard the counts of an earlier run, and count for this one; `client` is its usual layer."""
         self.arrivals.finish()
         self._process_state.ledger.reset(perf_counter())
         self._counted_run = run_id
-        self._process_state.operation_names = new_operation_names()
+        self._process_state.operation_names = new_operation_names(client)
         self._process_state.stage_names = new_stage_names()
         self._process_state.settled.clear()
         self._process_state.over.clear()

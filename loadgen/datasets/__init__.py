@@ -10,7 +10,7 @@ from loadgen.datasets.metadata import Metadata, Partitioning
 from loadgen.datasets.neighbour_cache import cached_neighbours, default_folder
 from loadgen.datasets.neighbours import GroundTruth, MatchingRows, Rows, agrees, count_checked, find_neighbours
 from loadgen.datasets.query_order import draw_order
-from loadgen.datasets.recall_checks import Checks, Wanted
+from loadgen.datasets.recall_checks import Checks, HasJudge, Judge, Wanted
 from loadgen.datasets.resolving import resolve_settings
 from loadgen.datasets.rows import FINGERPRINT_KEY, INSERTED, Row
 from loadgen.datasets.sampled_values import SampledValues, as_value
@@ -22,7 +22,9 @@ __all__ = [
     "Checks",
     "Dataset",
     "GroundTruth",
+    "HasJudge",
     "InsertStream",
+    "Judge",
     "MatchingRows",
     "Metadata",
     "Narrowing",

@@ -2,10 +2,11 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from time import perf_counter
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from loadgen.datasets.neighbours import GroundTruth
 from loadgen.measure.recall import Check
@@ -21,6 +22,24 @@ class Wanted(NamedTuple):
     top_k: int
     narrowing: str = ""
     """What narrows it, by `name_narrowing`."""
+
+
+class Judge(Protocol):
+    """Knows the right answers to some queries. A `GroundTruth` is one."""
+
+    @property
+    def queries(self) -> int:
+        """Number of queries whose answers are known, from the first on."""
+
+    def recall(self, query: int, found: Sequence[Any], row_id: Callable[[int], str], /) -> float | None:
+        """Share of the right answers among those found, 0 to 1; None if none are known for this query."""
+
+
+@runtime_checkable
+class HasJudge(Protocol):
+    """A dataset that knows the right answers to its queries without computing them."""
+
+    judge: Judge
 
 
 class Query(NamedTuple):
@@ -41,11 +60,12 @@ class Checks:
         """When rows were first inserted or deleted in this run: a search may then find nearer ones."""
         self._every = 0
         self._turns = count(1)
-        self._kept: deque[tuple[float, str, Query, Sequence[str] | None]] = deque(maxlen=WAITING_AT_MOST)
+        self._kept: deque[tuple[float, str, Query, Sequence[Any] | None]] = deque(maxlen=WAITING_AT_MOST)
         self._queries: dict[int, Query] = {}
         """By their address in memory."""
         self._row_id: Callable[[int], str] = str
-        self._ground_truths: dict[Wanted, GroundTruth] = {}
+        self._ground_truths: dict[Wanted, Judge] = {}
+        self._judges: Mapping[Wanted, Judge] = {}
 
     def begin(self) -> None:
         """Reset for another run; until it gets the ground truth, answers are queued."""
@@ -57,18 +77,26 @@ class Checks:
         """Compare with these from now on, each for the searches that request as many neighbours of the same rows."""
         self._ground_truths = {Wanted(one.top_k, one.narrowing): one for one in ground_truths}
 
-    def arm(self, every: int, queries: Iterable[tuple[Wanted, Sequence[object]]], row_id: Callable[[int], str]) -> None:
+    def arm(
+        self,
+        every: int,
+        queries: Iterable[tuple[Wanted, Sequence[object]]],
+        row_id: Callable[[int], str],
+        judges: Mapping[Wanted, Judge] = MappingProxyType({}),
+    ) -> None:
         """Check one in `every` searches (0: none) of these queries, which keep their addresses in memory.
 
         They are the same queries, once for each requested number of neighbours (top_k) and each narrowing.
+        `judges` know the right answers from the start.
         """
         self._every = every
+        self._judges = judges
         self._row_id = row_id
         self._queries = {
             id(query): Query(number, wanted) for wanted, some in queries for number, query in enumerate(some)
         }
 
-    def keep(self, operation: str, query: object, ids: Sequence[str] | None) -> None:
+    def keep(self, operation: str, query: object, ids: Sequence[Any] | None) -> None:
         """Note an answer of an operation, after its clock has stopped; usually this only counts."""
         if not self._every or next(self._turns) % self._every:
             return
@@ -83,11 +111,12 @@ class Checks:
 
     def settle(self, until: float = math.inf) -> Iterator[Check]:
         """Compare the answers queued until a moment. Queries of users, or without known neighbours, are skipped."""
-        while self._ground_truths and self._kept and self._kept[0][0] < until:
+        judges = {**self._ground_truths, **self._judges}
+        while judges and self._kept and self._kept[0][0] < until:
             finished, operation, (number, wanted), ids = self._kept.popleft()
-            ground_truth = self._ground_truths.get(wanted)
-            if ground_truth is None or number >= ground_truth.queries:
+            judge = judges.get(wanted)
+            if judge is None or number >= judge.queries:
                 continue
-            recall = ground_truth.recall(number, ids or (), self._row_id)
+            recall = judge.recall(number, ids or (), self._row_id)
             if recall is not None:
                 yield Check(finished, number, recall, operation)

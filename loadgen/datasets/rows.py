@@ -30,6 +30,8 @@ class Row:
     metadata: dict[str, Any]
     place: float = 0.0
     """Where it is among the partitions: from 0 to below 1."""
+    node: Any = None
+    """What LlamaIndex made of a document: it is inserted as it is, with the vector. None: one is made of the rest."""
 
 
 class RowIds:

@@ -183,7 +183,7 @@ class Plugin:
         self._resources.open(self._process_state, settings, variants, max(0, self._environment.runner.worker_index))
 
     def _expect(self, settings: Settings) -> None:
-        self._metering.expect(settings, operations_of(self._everyone))
+        self._metering.expect(settings, operations_of(self._everyone, settings.client))
 
     def _show(self, settings: Settings) -> None:
         """A run begins: name it in the metrics of the conducting process."""

@@ -13,6 +13,7 @@ from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.existing import find_existing_conflicts
 from loadgen.settings.faults import Fault
 from loadgen.settings.narrowing import find_narrowing_conflicts
+from loadgen.settings.rag_conflicts import find_rag_conflicts, is_documents
 from loadgen.settings.search_kinds import find_kind_conflicts
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.listing import count_of
@@ -36,6 +37,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *find_existing_conflicts(settings),
         *find_narrowing_conflicts(settings),
         *find_kind_conflicts(settings),
+        *find_rag_conflicts(settings),
         *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_duplicate_levels(settings), *_arrivals(settings), *_targets(settings)),
@@ -157,7 +159,8 @@ def _flag(name: str) -> str:
 
 
 def _sizes(settings: "Settings") -> list[Conflict]:
-    is_known = settings.dataset == SYNTHETIC and not settings.existing  # others are checked when they are opened
+    # Others are checked when they are opened.
+    is_known = settings.dataset == SYNTHETIC and not settings.existing and not is_documents(settings)
     found = find_data_conflicts(settings) if is_known else []
     if (
         is_known

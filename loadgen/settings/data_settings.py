@@ -5,6 +5,8 @@ from loadgen.settings.setting import ON_PAGE, setting
 from loadgen.settings.values import Consistency, Index, Metric, Parameters, QuerySkew, SearchKind, Words
 
 SYNTHETIC, EXISTING = "synthetic", "existing"
+DOCUMENTS = "documents"
+"""The name of a dataset of chunks of documents."""
 
 
 class CollectionSettings(ServerSettings):

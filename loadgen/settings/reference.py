@@ -14,6 +14,7 @@ SECTIONS = {
     "collection": "The collection",
     "dataset": "The data",
     "top_k": "The operations",
+    "client": "The RAG path",
     "mode": "The run",
     "record": "The result",
     "metrics_port": "The metrics",

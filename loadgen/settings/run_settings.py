@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from loadgen.settings.data_settings import OperationSettings
+from loadgen.settings.rag_settings import RagSettings
 from loadgen.settings.setting import NOT_ON_PAGE, ON_PAGE, WHOLE_NUMBERS, setting
 from loadgen.settings.values import Counts, Port, Rates, Texts
 
 
-class RunSettings(OperationSettings):
+class RunSettings(RagSettings):
     """The run."""
 
     mode: Literal["compare", "sync", "async"] = setting(

@@ -10,7 +10,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from loadgen.settings.faults import Fault, SettingsError
@@ -22,19 +22,36 @@ if TYPE_CHECKING:
 VARIANTS_AT_MOST = 8
 ModeName = Literal["sync", "async"]
 MODES: tuple[ModeName, ...] = ("sync", "async")
-CLIENTS = {"llamaindex": "loadgen.clients.llamaindex", "pymilvus": "loadgen.clients.pymilvus"}
-"""The client layers, and the module of each, imported on first use; the first is the default."""
+CLIENTS = {
+    "llamaindex": "loadgen.clients.llamaindex",
+    "pymilvus": "loadgen.clients.pymilvus",
+    "rag": "loadgen.clients.rag.layer",
+}
+"""The client layers, and the module of each, imported on first use; the first is the default of `--client`."""
 DEFAULT_CLIENT = next(iter(CLIENTS))
 RESERVED = ("any", "invalid", "no difference", "other")
 """Words with another meaning where a variant's name is expected."""
 PER_VARIANT = (
     "connections", "deadline", "retries", "collection", "index_type", "index_params", "search_params", "consistency",
     "output_fields", "upsert", "batch_size", "top_k", "search_kind", "filter", "partitions", "partition_key",
-    "nodes_per_insert", "queries_per_search", "max_in_flight", "max_wait",
+    "nodes_per_insert", "queries_per_search", "max_in_flight", "max_wait", "chunk_size", "chunk_overlap", "embedding",
+    "embedding_url", "embed_in", "llm", "llm_url", "stream",
 )  # fmt: skip
 """Settings in which a variant may differ: all others belong to the server, the data, the plan or the whole process."""
-OF_COLLECTION = ("collection", "index_type", "index_params", "consistency", "partitions", "partition_key")
+OF_DOCUMENTS = ("embedding", "chunk_size", "chunk_overlap")
+"""Settings that decide which chunks and vectors are made of documents."""
+OF_COLLECTION = (
+    "collection",
+    "index_type",
+    "index_params",
+    "consistency",
+    "partitions",
+    "partition_key",
+    *OF_DOCUMENTS,
+)
 """Of those, the ones that define a collection: a variant that sets one gets a separate collection."""
+_OF_ROWS = ("partitions", "partition_key", *OF_DOCUMENTS)
+"""Of those, the ones that only describe how rows are made: an existing collection has its rows."""
 OF_NEIGHBOURS = ("top_k", "filter", "partitions", "partition_key")
 """Settings that decide which neighbours a search looks for: where they differ, so do the right answers."""
 OF_ANSWERS = (*OF_COLLECTION, "search_params", "top_k", "search_kind", "filter")
@@ -57,11 +74,13 @@ class Variant:
     client: str = DEFAULT_CLIENT
     given: Mapping[str, str] = field(default_factory=dict)
     """Its own settings, by their names, as text."""
+    usual: str = DEFAULT_CLIENT
+    """The client layer of the run, which variants need not name."""
 
     @property
     def text(self) -> str:
         """The variant as a user would type it, without name and defaults."""
-        client = "" if self.client == DEFAULT_CLIENT else f"{self.client}/"
+        client = "" if self.client == self.usual else f"{self.client}/"
         own = (f"{name.replace('_', '-')}={_quote(value)}" for name, value in self.given.items())
         return " ".join([f"{client}{self.mode}", *own])
 
@@ -72,12 +91,14 @@ def find_variants(settings: "Settings") -> tuple[Variant, ...]:
     Raises SettingsError with every fault.
     """
     if not settings.variants:
-        return tuple(Variant(mode, mode) for mode in MODES if settings.mode in ("compare", mode))
+        usual = settings.client
+        modes = (mode for mode in MODES if settings.mode in ("compare", mode))
+        return tuple(Variant(mode, mode, usual, usual=usual) for mode in modes)
     faults: list[Fault] = []
     found: list[Variant] = []
     for text in settings.variants:
         try:
-            found.append(parse_variant(text))
+            found.append(parse_variant(text, settings.client))
         except SettingsError as error:
             faults += error.faults
     if faults:
@@ -90,8 +111,11 @@ def find_baseline(settings: "Settings") -> str:
     return settings.baseline or find_variants(settings)[0].name
 
 
-def parse_variant(text: str) -> Variant:
-    """Read one variant; its name is empty if not given. Raises SettingsError with every fault."""
+def parse_variant(text: str, usual: str = DEFAULT_CLIENT) -> Variant:
+    """Read one variant; its name is empty if not given, and its client the usual one.
+
+    Raises SettingsError with every fault.
+    """
     head = HEAD.match(text.strip())
     if head is None:
         raise SettingsError([_fault(text, "does not begin with a mode", f"Write for example {EXAMPLE}.")])
@@ -111,8 +135,8 @@ def parse_variant(text: str) -> Variant:
         given[name] = value
     if faults:
         raise SettingsError(faults)
-    variant = Variant("", "async" if head["mode"] == "async" else "sync", head["client"] or DEFAULT_CLIENT, given)
-    return Variant((head["name"] or "").strip(), variant.mode, variant.client, given)
+    mode: ModeName = "async" if head["mode"] == "async" else "sync"
+    return Variant((head["name"] or "").strip(), mode, head["client"] or usual, given, usual)
 
 
 def _find_head_faults(text: str, head: "re.Match[str]") -> Iterator[Fault]:
@@ -147,7 +171,7 @@ def _name_apart(variants: Sequence[Variant]) -> tuple[Variant, ...]:
         name = one.name or one.text
         seen[name] += 1
         unique = name if seen[name] == 1 else f"{name}#{seen[name]}"
-        found.append(Variant(unique, one.mode, one.client, one.given))
+        found.append(replace(one, name=unique))
     return tuple(found)
 
 
@@ -184,7 +208,7 @@ def _find_shared_collections(own: "Mapping[str, Settings]") -> Iterator[Fault]:
         other, known = first.setdefault(settings.collection, (name, made))
         if made != known:
             where = f"collection {settings.collection}, as {other} does"
-            problem = f"uses {where}, but with another index, consistency or search kind"
+            problem = f"uses {where}, but with another index, consistency, embedding or search kind"
             yield _fault(name, problem, "Give it another collection, or omit the collection.")
 
 
@@ -215,9 +239,10 @@ def settings_of(settings: "Settings", variant: Variant) -> "Settings":
 
     Raises SettingsError with every fault of the resulting settings.
     """
-    values = settings.as_message() | {"variants": (), "baseline": ""}
+    alone = {"variants": (), "baseline": "", "client": variant.client}
+    values = settings.as_message() | alone
     if not variant.given:
-        return settings.model_copy(update={"variants": (), "baseline": ""})
+        return settings.model_copy(update=alone)
     own: dict[str, Any] = dict(variant.given)
     is_derived = "collection" not in own
     if is_derived and (suffix := _name_collection(own, settings)):
@@ -235,13 +260,14 @@ def settings_of(settings: "Settings", variant: Variant) -> "Settings":
 
 def _how_made(settings: "Settings") -> tuple[object, ...]:
     """What has to be equal for two variants to share a collection; an existing one is only used."""
-    own = () if settings.existing else (settings.partitions, settings.partition_key, settings.has_full_text)
+    made = ("partitions", "partition_key", "has_full_text", *OF_DOCUMENTS)
+    own = () if settings.existing else tuple(getattr(settings, name) for name in made)
     return (settings.index_config, settings.consistency, *own)
 
 
 def _name_collection(own: Mapping[str, str], run: "Settings") -> str:
     """The suffix of the collection's name for these settings; empty if none of them defines a collection."""
-    names = [name for name in OF_COLLECTION if not run.existing or name not in ("partitions", "partition_key")]
+    names = [name for name in OF_COLLECTION if not run.existing or name not in _OF_ROWS]
     parts = [f"{'p' if name == 'partitions' else ''}{own[name]}" for name in names if name in own]
     kind = own.get("search_kind", run.search_kind).strip().lower()
     if (kind == HYBRID) != run.has_full_text and not run.existing:
@@ -264,6 +290,7 @@ def decides_answers(settings: "Settings") -> tuple[object, ...]:
         settings.filter,
         settings.partitions,
         settings.partition_key,
+        settings.embedding,
     )
 
 

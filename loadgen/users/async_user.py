@@ -7,7 +7,6 @@ from typing import Any
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from loadgen.clients.vector_client import AsyncVectorClient
 from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopDiedError
 from loadgen.users.base import LoadUser
@@ -26,7 +25,8 @@ class AsyncUser(LoadUser):
 
     abstract = True
     mode = Mode.ASYNC
-    client: AsyncVectorClient
+    client: Any
+    """Of the layer of its variant, such as an `AsyncVectorClient`."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)

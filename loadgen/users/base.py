@@ -19,6 +19,7 @@ from loadgen.clients.vector_client import Probe
 from loadgen.measure.operation import Operation, OperationNameError, check_name
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
+from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.users.process_state import STRIDE, ProcessState
 from loadgen.users.task_loop import ENDS, EscapedError
 
@@ -80,16 +81,16 @@ class LoadUser(User):
         self.timed_client.operation_names = self.process_state.operation_names
         self.timed_client.stage_names = self.process_state.stage_names
         if self.operations is not None and not self.style:
-            declared = {one.name for one in self.performs()}
+            declared = {one.name for one in self.performs(self.process_state.clients.get(self.variant, DEFAULT_CLIENT))}
             self.timed_client.refused = frozenset({one.name for one in self.timed_client.operations} - declared)
 
     @classmethod
-    def performs(cls) -> tuple[Operation, ...]:
-        """The declared operations, or all of the client's; a burst has a fixed set.
+    def performs(cls, client: str = DEFAULT_CLIENT) -> tuple[Operation, ...]:
+        """The declared operations, or all of the client layer's; a burst has a fixed set.
 
         Raises ValueError for anything that is not an operation.
         """
-        layer = find_layer()
+        layer = find_layer(client)
         known = {one.name: one for one in layer.operations}
         if cls.style:
             return layer.burst_operations
@@ -117,15 +118,16 @@ class LoadUser(User):
         return self.process_state.phase
 
     def next_query(self) -> Any:
-        """The next of the prepared queries; each user cycles through them from a different start.
-
-        With `--query-skew` the cycle is a long draw in which some queries are frequent.
-        """
+        """The next of the prepared queries; each user starts elsewhere. `--query-skew` makes some of them frequent."""
         queries, order = self.process_state.queries_for(self.variant), self.process_state.query_order
         self._next_query += 1
         if order:
             return queries[order[self._next_query % len(order)]]
         return queries[self._next_query % len(queries)]
+
+    def next_question(self) -> str:
+        """The next of the prepared questions, for `ask` and `retrieve`, in the same way."""
+        return str(self.next_query())
 
     def next_nodes(self) -> list[Any]:
         """New nodes for one insert, `nodes_per_insert` of them; with unused ids. All go into one partition, if any."""
@@ -157,7 +159,7 @@ class LoadUser(User):
         phase = self.phase
         if phase is None or phase.style != self.style:
             raise StopUser
-        takes = next(one.takes for one in self.performs() if one.name == phase.operation)
+        takes = {one.name: one.takes for one in self.performs()}[phase.operation]
         make_argument: Callable[[], Any] = self.next_query if takes == "query" else self.next_nodes
         call = getattr(self.client, phase.operation)
         queue, ledger = self.process_state.queue, self.process_state.ledger

@@ -6,7 +6,6 @@ from typing import Any
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from loadgen.clients.vector_client import SyncVectorClient
 from loadgen.measure.sample import Mode
 from loadgen.users.base import LoadUser
 from loadgen.users.measured_call import SyncCall
@@ -18,7 +17,8 @@ class SyncUser(LoadUser):
 
     abstract = True
     mode = Mode.SYNC
-    client: SyncVectorClient
+    client: Any
+    """Of the layer of its variant, such as a `SyncVectorClient`."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)

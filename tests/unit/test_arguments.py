@@ -90,6 +90,20 @@ EXISTING: dict[str, tuple[str, object]] = {
     "doc_id_field": ("document", "document"),
 }
 """The same for those of an existing collection."""
+RAG: dict[str, tuple[str, object]] = {
+    "client": ("rag", "rag"),
+    "documents": ("texts", "texts"),
+    "chunk_size": ("256", 256),
+    "chunk_overlap": ("16", 16),
+    "questions": ("questions.jsonl", "questions.jsonl"),
+    "embedding": ("openai:small", "openai:small"),
+    "embedding_url": ("http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
+    "embed_in": ("server", "server"),
+    "llm": ("openai:large", "openai:large"),
+    "llm_url": ("http://127.0.0.1:2/v1", "http://127.0.0.1:2/v1"),
+    "simulated_url": ("http://127.0.0.1:3/v1", "http://127.0.0.1:3/v1"),
+}
+"""The same for those of the RAG path."""
 SWITCHES = ("upsert", "fresh", "overwrite", "print_record", "no_wait_compaction")
 
 
@@ -117,11 +131,12 @@ def expected() -> Settings:
 
 
 def test_the_table_of_this_test_has_every_setting() -> None:
-    alone = {"host", "existing", "allow_writes"}
-    assert {*OTHERS, *OPEN, *VARIED, *EXISTING, *KEYED, *SWITCHES, *alone} == set(Settings.model_fields)
+    alone = {"host", "existing", "allow_writes", "stream"}
+    assert {*OTHERS, *OPEN, *VARIED, *EXISTING, *KEYED, *RAG, *SWITCHES, *alone} == set(Settings.model_fields)
     defaults = Settings()
     assert all(
-        getattr(defaults, name) != value for name, (_, value) in (OTHERS | OPEN | VARIED | EXISTING | KEYED).items()
+        getattr(defaults, name) != value
+        for name, (_, value) in (OTHERS | OPEN | VARIED | EXISTING | KEYED | RAG).items()
     )
 
 
@@ -136,8 +151,8 @@ def test_every_setting_is_a_flag() -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [OPEN, VARIED, EXISTING, KEYED],
-    ids=["an open run", "variants", "an existing collection", "a partition key"],
+    [OPEN, VARIED, EXISTING, KEYED, RAG],
+    ids=["an open run", "variants", "an existing collection", "a partition key", "the RAG path"],
 )
 def test_settings_that_go_with_few_others_are_flags_variables_and_keys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, table: dict[str, tuple[str, object]]
@@ -244,7 +259,15 @@ def test_values_are_written_as_a_person_types_them() -> None:
 
 
 def test_a_mistyped_variable_is_told_with_what_was_meant_and_those_of_kubernetes_are_not() -> None:
-    names = ["LOADGEN_PHASE_SECOND", "LOADGEN_TOP_K", "LOADGEN_PORT", "LOADGEN_SERVICE_HOST", "LOADGEN_XYZ", "PATH"]
+    names = [
+        "LOADGEN_PHASE_SECOND",
+        "LOADGEN_TOP_K",
+        "LOADGEN_PORT",
+        "LOADGEN_SERVICE_HOST",
+        "LOADGEN_XYZ",
+        "LOADGEN_LLM_KEY",
+        "PATH",
+    ]
     assert find_unknown(names) == [
         "The variable LOADGEN_PHASE_SECOND is not a setting and is ignored; did you mean LOADGEN_PHASE_SECONDS?",
         "The variable LOADGEN_XYZ is not a setting and is ignored",

@@ -196,13 +196,13 @@ AGAINST_A_LAW = [
     (
         "runtime/hub.py",
         "import llama_index.core",
-        "Only its client layer and milvus know LlamaIndex",
+        "Only its client layers and milvus know LlamaIndex",
         "loadgen.runtime.hub -> llama_index",
     ),
     (
         "clients/base.py",
         "import llama_index.core",
-        "Only its client layer and milvus know LlamaIndex",
+        "Only its client layers and milvus know LlamaIndex",
         "loadgen.clients.base -> llama_index",
     ),
     (

@@ -7,7 +7,7 @@ import pytest
 from pymilvus.exceptions import MilvusException, ParamError
 
 from loadgen.clients.base import UnfinishedError
-from loadgen.clients.outcomes import LONGEST_TEXT, describe, outcome_of
+from loadgen.clients.outcomes import LONGEST_TEXT, describe, keep_secret, outcome_of
 from loadgen.measure.sample import Outcome
 
 
@@ -88,3 +88,9 @@ def test_a_text_for_the_table_of_failures_is_short_and_the_same_each_time() -> N
     assert len(describe(MilvusException(1, "x" * 1000))) == LONGEST_TEXT
     assert describe(Refusal(grpc.StatusCode.ABORTED)) == "what the server said"
     assert describe(ValueError()) == "ValueError"
+
+
+def test_a_key_that_a_server_repeats_is_masked() -> None:
+    keep_secret("")
+    keep_secret("sk-S3cret")
+    assert describe(RuntimeError("Incorrect API key provided: sk-S3cret.")) == "Incorrect API key provided: ***."

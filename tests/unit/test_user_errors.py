@@ -214,7 +214,7 @@ class Wrapper:
 class AsyncWrapped(AsyncUser):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.client = Wrapper(self.client)  # type: ignore[assignment]
+        self.client = Wrapper(self.client)
 
     @task
     async def search(self) -> None:

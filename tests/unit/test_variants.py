@@ -137,7 +137,7 @@ def test_a_variant_that_would_be_wrong_as_a_run_is_wrong() -> None:
 
 def test_one_collection_cannot_be_made_in_two_ways() -> None:
     (fault,) = faults("sync; async collection=loadgen index-type=FLAT")
-    told = "uses collection loadgen, as sync does, but with another index, consistency or search kind"
+    told = "uses collection loadgen, as sync does, but with another index, consistency, embedding or search kind"
     assert told in fault
     assert names("a: sync collection=x index-type=FLAT; b: async collection=x index-type=flat") == ["a", "b"]
 

@@ -13,6 +13,7 @@ from loadgen.settings.credentials import is_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.flags import take_whole_flags_only
 from loadgen.settings.model import TEXT_LISTS, Settings, as_text
+from loadgen.settings.rag_settings import KEY_VARIABLES
 from loadgen.settings.values import Default
 
 LOCUSTS_OWN = "host"
@@ -94,7 +95,7 @@ def find_unknown(names: Iterable[str]) -> list[str]:
 
     Variables that Kubernetes sets for a Service called loadgen (LOADGEN_PORT, LOADGEN_SERVICE_HOST, ...) are ignored.
     """
-    known = [f"LOADGEN_{name.upper()}" for name in Settings.model_fields]
+    known = [*(f"LOADGEN_{name.upper()}" for name in Settings.model_fields), *KEY_VARIABLES.values()]
     warnings = []
     for name in sorted(names):
         if not name.startswith("LOADGEN_") or name in known or re.search(r"_(PORT|SERVICE)(_|$)", name):

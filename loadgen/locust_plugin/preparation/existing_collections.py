@@ -60,6 +60,7 @@ def inspect_existing(
         faults += _find_write_faults(own, info, [one.client for one in some]) if writes else []
         faults += _find_query_faults(info.apply(own), info)
         for one in some:
+            faults += one.layer.data.find_misfits(one.settings, info.dim) if one.layer.data else []
             faults += find_lacking(one.settings, info) if narrows(one.settings) else []
             faults += _find_oversized(info.apply(one.settings), info, server)
         if not faults:

@@ -34,9 +34,9 @@ def find_unreachable(
     found: list[Fault] = []
     for one in wanted:
         problems = [
-            *_find_operation(one, kinds, variants, bursts=bursts),
+            *_find_operation(one, kinds, settings, bursts=bursts),
             *_find_variant(one, settings, variants, bursts=bursts),
-            *_find_stage(one, kinds),
+            *_find_stage(one, kinds, settings.client),
             *_find_level(one, settings, kinds, users, bursts=bursts),
         ]
         found += [Fault("require", f'"{one.text}"', problem, hint) for problem, hint in problems]
@@ -48,11 +48,12 @@ Problem = tuple[str, str]
 
 
 def _find_operation(
-    one: Requirement, kinds: Collection[type[Any]], variants: Collection[Variant], *, bursts: bool
+    one: Requirement, kinds: Collection[type[Any]], settings: Settings, *, bursts: bool
 ) -> Iterator[Problem]:
+    variants = find_variants(settings)
     offered = [operation for one in variants for operation in find_layer(one.client).operations]
     client = {operation.name for operation in offered}
-    performed = {kind: _names(kind) for kind in kinds}
+    performed = {kind: _names(kind, settings.client) for kind in kinds}
     known = sorted(set().union(*performed.values()) or client)
     if one.operation not in {*known, *client}:
         close = difflib.get_close_matches(one.operation.lower(), known, n=1, cutoff=CLOSE)
@@ -81,25 +82,26 @@ def _find_operation(
             return
 
 
-def _names(kind: type[Any]) -> set[str]:
+def _names(kind: type[Any], client: str) -> set[str]:
     """The operations that a class declares; an invalid declaration is reported separately."""
-    return {operation.name for operation in _declared(kind)}
+    return {operation.name for operation in _declared(kind, client)}
 
 
-def _declared(kind: type[Any]) -> tuple[Operation, ...]:
+def _declared(kind: type[Any], client: str) -> tuple[Operation, ...]:
     try:
-        performed: tuple[Operation, ...] = kind.performs()
+        performed: tuple[Operation, ...] = kind.performs(client)
     except ValueError:
         return ()
     return performed
 
 
-def _find_stage(one: Requirement, kinds: Collection[type[Any]]) -> Iterator[Problem]:
+def _find_stage(one: Requirement, kinds: Collection[type[Any]], client: str) -> Iterator[Problem]:
     """A part of an operation that no user declares; it may also be a mistyped variant."""
     if not one.part or one.part == "service" or not kinds:
         return
-    own = [operation for kind in kinds for operation in _declared(kind) if operation.name == one.operation]
-    stages = sorted({stage for operation in own for stage in operation.stages})
+    declared = [operation for kind in kinds for operation in _declared(kind, client)]
+    own = [operation for operation in declared if operation.name == one.operation]
+    stages = sorted({stage for operation in own for stage in operation.all_stages})
     if own and one.part not in stages:
         known = f"It declares {join_some(stages)}." if stages else "It declares none."
         hint = f"{known} Use service for the time from the actual start, or declare the stage."
@@ -151,7 +153,7 @@ def _levels(
     """The concurrencies that will run, and their source; empty if unknown."""
     if bursts:
         styles = tuple(style for style in STYLES if any(kind.style == style for kind in kinds))
-        operations = [one.name for one in find_layer().burst_operations]
+        operations = [one.name for one in find_layer(settings.client).burst_operations]
         return sorted({phase.concurrency for phase in burst_phases(operations, styles, settings.burst)}), "--burst"
     if settings.mode == "compare":
         return list(settings.concurrency), "--concurrency"

@@ -5,12 +5,20 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from loadgen.datasets import Dataset, GroundTruth, Selectivity, draw_order, open_dataset, reword
+from loadgen.datasets import Dataset, GroundTruth, Selectivity, draw_order, reword
 from loadgen.locust_plugin.preparation.answers import compare_variants, find_ground_truths
 from loadgen.locust_plugin.preparation.existing_collections import clean_existing, inspect_existing
+from loadgen.locust_plugin.preparation.llm_server import RunLlmServer, needs_server
 from loadgen.locust_plugin.preparation.searches import make_queries
 from loadgen.locust_plugin.preparation.selectivities import find_selectivities, measure_existing
-from loadgen.locust_plugin.preparation.variant_setup import VariantSetup, open_datasets, set_up_variants
+from loadgen.locust_plugin.preparation.variant_setup import (
+    VariantSetup,
+    find_source,
+    open_datasets,
+    open_own,
+    resolve_variants,
+    set_up_variants,
+)
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer, describe_failure, start_server
 from loadgen.milvus.store import (
@@ -47,6 +55,7 @@ class Resources:
         self._tell = tell
         self._server: EmbeddedServer | None = None
         self._shield = threading.Lock()
+        self._llm_server = RunLlmServer()
         self._leases: list[Lease] = []
         """One for each collection."""
         before_leaving(self._end_leases)
@@ -85,7 +94,7 @@ class Resources:
                 self._server.stop(keep=True)
             self._server = start_server(settings.embedded, tell=self._tell)
         address = settings.host or (self._server.uri if self._server else "")
-        addressed = self._addressed = settings.model_copy(update={"host": address})
+        addressed = self._addressed = self._start_llm_server(settings.model_copy(update={"host": address}))
         self._end_leases()
         self._leases = []
         self.collections, self.ground_truths, self.selectivities, self.loaded = {}, (), {}, []
@@ -95,20 +104,30 @@ class Resources:
             found = recount_segments(addressed, self.collections)
             self.loaded = [_describe(name, number) for name, number in found.items()]
             return addressed
-        set_up = set_up_variants(addressed)
+        set_up = resolve_variants(set_up_variants(addressed))
         variants = [one.settings for one in set_up.values()]
         if any(one.has_full_text for one in variants):
             require_kinds(variants, check_server(addressed))
-        dataset = open_dataset(addressed)
-        self.selectivities = find_selectivities(set_up, dataset, self._tell)
+        is_shared = find_source(addressed) is None
+        dataset = open_own(addressed)
+        self.selectivities = find_selectivities(set_up, dataset, self._tell) if is_shared else {}
         first: dict[str, Settings] = {}
         for own in variants:
             first.setdefault(own.collection, own)
         for own in first.values():
-            self._prepare_collection(own, reword(dataset, own), writes=writes)
+            self._prepare_collection(own, reword(dataset, own) if is_shared else open_own(own), writes=writes)
         self.fingerprint = dataset.fingerprint
-        self.ground_truths = find_ground_truths(variants, dataset)
+        self.ground_truths = find_ground_truths(variants, dataset) if is_shared else ()
         return addressed
+
+    def _start_llm_server(self, settings: Settings) -> Settings:
+        """The settings with the address of a simulated LLM server, started for the run if they need one."""
+        self._llm_server.stop()
+        if not needs_server(settings):
+            return settings
+        url = self._llm_server.start()
+        self._tell(f"Simulated models answer at {url}")
+        return settings.model_copy(update={"simulated_url": url})
 
     def _prepare_collection(self, settings: Settings, dataset: Dataset, *, writes: bool) -> None:
         lease = None
@@ -202,6 +221,7 @@ class Resources:
         def work() -> None:
             clean_existing(self._addressed, collections, self._tell, report)
             self._end_leases()
+            self._llm_server.stop()
 
         run_in_thread(work)
 
@@ -225,6 +245,7 @@ class Resources:
     def stop_server(self) -> None:
         """Stop the embedded server, if any, and give up leases elsewhere."""
         self._end_leases()
+        self._llm_server.stop()
         if self._server is not None:
             self._server.stop()
             self._server = None
@@ -252,10 +273,11 @@ def _open_stores(process_state: ProcessState, variants: Mapping[str, VariantSetu
         if one.mode is Mode.SYNC:
             process_state.seen[name] = connector.warm(opened[name])
             continue
+        within = CONNECTED_WITHIN if one.layer.data is None else CONNECTED_WITHIN + one.settings.deadline
         connecting = process_state.loop.call(connector.awarm(opened[name]))
         try:
-            process_state.seen[name] = connecting.result(timeout=CONNECTED_WITHIN)
+            process_state.seen[name] = connecting.result(timeout=within)
         except TimeoutError:
             connecting.cancel()
-            text = f"the async clients did not connect to {one.settings.host} within {CONNECTED_WITHIN} s"
+            text = f"the async clients did not connect to {one.settings.host} within {within:g} s"
             raise StoreError(text) from None

@@ -9,7 +9,7 @@ from loadgen.measure.phase import Phase, burst_phases, open_phases, timed_phases
 from loadgen.measure.sample import Mode
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
-from loadgen.settings.variants import CLIENTS, find_variants, settings_of
+from loadgen.settings.variants import CLIENTS, DEFAULT_CLIENT, find_variants, settings_of
 from loadgen.text.listing import join_some
 from loadgen.users import LoadUser
 
@@ -22,11 +22,12 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
     Raises SettingsError if a class cannot run in this process or a mode has no users.
     """
     faults = [_foreign(kind) for kind in everyone if not issubclass(kind, LoadUser)]
-    faults += _find_undeclarable([kind for kind in everyone if issubclass(kind, LoadUser)])
+    faults += _find_strange(everyone, settings.client)
+    faults += _find_undeclarable([kind for kind in everyone if issubclass(kind, LoadUser)], settings.client)
     if faults:
         raise SettingsError(faults)
     variants = find_variants(settings)
-    if faults := [*_find_single(settings), *_find_other_kinds(settings)]:
+    if faults := [*_find_single(settings), *_find_other_kinds(settings), *_find_mixed_data(settings)]:
         raise SettingsError(faults)
     compared = [(one.name, Mode(one.mode)) for one in variants]
     modes = tuple(mode for mode in Mode if any(mode is one for _, one in compared))
@@ -47,7 +48,7 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
         raise SettingsError([_burst_variants(settings)])
     if bursts:
         styles = tuple(style for style in STYLES if any(kind.style == style for kind in bursts))
-        operations = [one.name for one in find_layer().burst_operations]
+        operations = [one.name for one in find_layer(settings.client).burst_operations]
         return chosen, burst_phases(operations, styles, settings.burst)
     if settings.mode != "compare":
         return chosen, ()
@@ -73,6 +74,16 @@ def _find_other_kinds(settings: Settings) -> Iterator[Fault]:
             able = next(name for name in CLIENTS if kind in find_layer(name).connector.search_kinds)
             hint = f'Use a client that can: --variants "{able}/{one.mode} search-kind={kind}", or choose dense.'
             yield Fault("search_kind", kind, f"is not possible with {one.client}", hint)
+
+
+def _find_mixed_data(settings: Settings) -> Iterator[Fault]:
+    """Variants whose clients have different data and operations, so that nothing could be compared."""
+    by_source: dict[bool, str] = {}
+    for one in find_variants(settings):
+        by_source.setdefault(find_layer(one.client).data is None, one.client)
+    if len(by_source) > 1:
+        problem = f"cannot be compared: {by_source[False]} has other data and operations than {by_source[True]}"
+        yield Fault("variants", "; ".join(settings.variants), problem, "Run them separately.")
 
 
 def _find_ignored(settings: Settings, chosen: Sequence[type[Any]]) -> Iterator[Fault]:
@@ -150,27 +161,41 @@ def modes_of(settings: Settings) -> set[Mode]:
     return {Mode(one.mode) for one in find_variants(settings)}
 
 
-def operations_of(everyone: Iterable[type[Any]]) -> dict[Mode, set[Operation]]:
-    """The operations that users of each mode perform, as their classes declare them."""
+def operations_of(everyone: Iterable[type[Any]], client: str = DEFAULT_CLIENT) -> dict[Mode, set[Operation]]:
+    """The operations that users of each mode perform, as their classes declare them; `client` is the usual layer."""
     found: dict[Mode, set[Operation]] = {}
     for kind in everyone:
         if issubclass(kind, LoadUser):
-            found.setdefault(kind.mode, set()).update(kind.performs())
+            found.setdefault(kind.mode, set()).update(kind.performs(client))
     return found
 
 
-def may_write(everyone: Iterable[type[Any]]) -> bool:
+def may_write(everyone: Iterable[type[Any]], client: str = DEFAULT_CLIENT) -> bool:
     """Whether any of these users may change rows; if not, the run can share the collection."""
-    return any(one.writes for kind in everyone if issubclass(kind, LoadUser) for one in kind.performs())
+    users = [kind for kind in everyone if issubclass(kind, LoadUser)]
+    return any(one.writes for kind in users for one in kind.performs(client))
 
 
-def _find_undeclarable(everyone: Sequence[type[Any]]) -> list[Fault]:
+def _find_strange(everyone: Sequence[type[Any]], client: str) -> list[Fault]:
+    """Classes that declare operations of the default client, if another one is used that lacks them."""
+    lacking = {one.name for one in find_layer().operations} - {one.name for one in find_layer(client).operations}
+    faults = []
+    for kind in everyone:
+        declared = getattr(kind, "operations", None)
+        if named := [name for name in sorted(lacking) if isinstance(declared, tuple | list) and name in declared]:
+            problem = f"declares {', '.join(named)}, which --client {client} does not have"
+            hint = f"Omit --client, or use a locustfile for {client}, such as rag_query.py."
+            faults.append(Fault("user-classes", kind.__name__, problem, hint))
+    return faults
+
+
+def _find_undeclarable(everyone: Sequence[type[Any]], client: str) -> list[Fault]:
     """Classes with invalid `operations`, and too many operation names for a run."""
     faults: list[Fault] = []
     names: set[str] = set()
     for kind in everyone:
         try:
-            names |= {one.name for one in kind.performs()}
+            names |= {one.name for one in kind.performs(client)}
         except ValueError as error:
             hint = 'Write for example operations = ("search", Operation("ask", stages=("generate",))).'
             faults.append(Fault("user-classes", kind.__name__, f"declares operations, but {error}", hint))
@@ -178,7 +203,7 @@ def _find_undeclarable(everyone: Sequence[type[Any]]) -> list[Fault]:
             if name not in Settings.model_fields:
                 hint = 'Write for example ignores = ("filter",).'
                 faults.append(Fault("user-classes", kind.__name__, f"ignores {name!r}, which is no setting", hint))
-    names |= {one.name for one in find_layer().operations}  # always known, whoever declares
+    names |= {one.name for one in find_layer(client).operations}  # always known, whoever declares
     if len(names) > NAMES_AT_MOST:
         problem = f"have {len(names)} operations, including those of the client; a run may have {NAMES_AT_MOST}"
         shown = ", ".join(kind.__name__ for kind in everyone)

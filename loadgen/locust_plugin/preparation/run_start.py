@@ -11,13 +11,13 @@ from locust.runners import LocalRunner, MasterRunner
 
 from loadgen.control.coordinator import Coordinator
 from loadgen.control.run import Run
-from loadgen.datasets import resolve_settings
 from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.patches import forget_shape
 from loadgen.locust_plugin.preparation.resources import Resources
 from loadgen.locust_plugin.preparation.run_plan import may_write
 from loadgen.locust_plugin.preparation.run_request import RunRequest
+from loadgen.locust_plugin.preparation.variant_setup import resolve_data
 from loadgen.locust_plugin.process import Interrupt
 from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.measure.errors import describe_error
@@ -91,13 +91,14 @@ class RunStarter:
             self._refuse(describe_error(error))
 
     def _prepare(self, settings: Settings) -> None:
-        settings = run_in_thread(lambda: resolve_settings(settings))  # a faulty file must leave no folder behind
+        settings = run_in_thread(lambda: resolve_data(settings))  # a faulty file must leave no folder behind
         if settings.record and (fault := make_folder(settings.record)):
             raise SettingsError([fault])
         self._progress.begin_preparing()
         self._run = None
         try:
-            addressed = self._resources.prepare(settings, writes=may_write(self._environment.user_classes))
+            writes = may_write(self._environment.user_classes, settings.client)
+            addressed = self._resources.prepare(settings, writes=writes)
             self._asking.answer_at(addressed.host)
             if isinstance(self._environment.runner, LocalRunner):
                 self._begin_agents(addressed)

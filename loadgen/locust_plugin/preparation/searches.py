@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from loadgen.datasets import Dataset, Narrowings, Partitioning, Wanted, find_query_texts, name_narrowing
+from loadgen.datasets import Dataset, HasJudge, Narrowings, Partitioning, Wanted, find_query_texts, name_narrowing
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
 from loadgen.settings.narrowing import narrows
 from loadgen.settings.values import DENSE
@@ -37,7 +37,13 @@ def make_queries(
     partitioned = {name: one.settings for name, one in variants.items() if one.settings.partitions}
     process_state.partitionings = {name: Partitioning.of(one) for name, one in partitioned.items()}
     row_id = next(iter(datasets.values())).row_id if datasets else str
-    process_state.checks.arm(0 if settings.existing else settings.recall_every, asked, row_id)
+    judges = {
+        Wanted(one.settings.top_k): dataset.judge
+        for one in variants.values()
+        if isinstance(dataset := datasets[one.settings.collection], HasJudge)
+    }
+    every = 0 if settings.existing and not judges else settings.recall_every
+    process_state.checks.arm(every, asked, row_id, judges)
 
 
 class QueryKey(NamedTuple):
@@ -64,7 +70,8 @@ def _decides_queries(one: VariantSetup) -> QueryKey:
 def _make_searches(one: VariantSetup, dataset: Dataset, vectors: Any) -> list[Any]:
     several = one.settings.queries_per_search
     groups = ([vectors[(first + step) % len(vectors)] for step in range(several)] for first in range(len(vectors)))
-    texts = find_query_texts(dataset, len(vectors)) if one.settings.has_full_text else [""] * len(vectors)
+    has_texts = one.settings.has_full_text or one.layer.data is not None
+    texts = find_query_texts(dataset, len(vectors)) if has_texts else [""] * len(vectors)
     pairs = zip(groups, texts, strict=True)
     return [one.layer.connector.make_query(group, one.settings, text) for group, text in pairs]
 

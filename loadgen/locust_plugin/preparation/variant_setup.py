@@ -1,13 +1,14 @@
 """What a process needs for each variant."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from loadgen.clients import Layer, find_layer
-from loadgen.datasets import Dataset, open_dataset, reword, with_query_file
+from loadgen.clients import DataSource, Layer, find_layer
+from loadgen.datasets import Dataset, open_dataset, resolve_settings, reword, with_query_file
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import CollectionInfo, open_existing
+from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants, settings_of
 
@@ -43,6 +44,41 @@ def set_up_variants(
     return found
 
 
+def resolve_data(settings: Settings) -> Settings:
+    """The settings of a run with the values of its data: of a dataset, or of its client's own.
+
+    Raises SettingsError with every fault. Reads files; sends nothing, unless a model's dimension is unknown.
+    """
+    data = find_source(settings)
+    if data is None:
+        return resolve_settings(settings)
+    every = [one.settings for one in set_up_variants(settings).values()]
+    if faults := data.find_faults([settings, *every]):
+        raise SettingsError(list(dict.fromkeys(faults)))
+    return data.resolve(settings)
+
+
+def find_source(settings: Settings) -> DataSource | None:
+    """The data of the client of the first variant; the others have the same. None: the dataset of the settings."""
+    return find_layer(find_variants(settings)[0].client).data
+
+
+def resolve_variants(variants: Mapping[str, VariantSetup]) -> dict[str, VariantSetup]:
+    """The variants with the values of their own data, which may differ, as those of other embeddings do."""
+
+    def resolve(one: VariantSetup) -> VariantSetup:
+        data = one.layer.data
+        return one if data is None else replace(one, settings=data.resolve(one.settings))
+
+    return {name: resolve(one) for name, one in variants.items()}
+
+
+def open_own(settings: Settings) -> Dataset:
+    """The dataset of a collection that this tool makes. Raises SettingsError."""
+    data = find_source(settings)
+    return open_dataset(settings) if data is None else data.open(settings)
+
+
 def make_resolver(collections: Mapping[str, Mapping[str, Any]]) -> Callable[[Settings], Settings]:
     """A function that adds the values given by its existing collection to the settings of a run or variant."""
     known = {name: CollectionInfo.from_message(message) for name, message in collections.items()}
@@ -57,10 +93,13 @@ def make_resolver(collections: Mapping[str, Mapping[str, Any]]) -> Callable[[Set
 def open_datasets(settings: Settings, variants: Iterable[VariantSetup]) -> dict[str, Dataset]:
     """The dataset of each collection, by its name. Existing ones are read: blocks. Raises StoreError."""
     found: dict[str, Dataset] = {}
-    shared = None if settings.existing else open_dataset(settings)
+    is_shared = not settings.existing and find_source(settings) is None
+    shared = open_dataset(settings) if is_shared else None
     for one in variants:
         if one.settings.collection not in found:
-            if one.info is not None:
+            if one.layer.data is not None:
+                dataset = one.layer.data.open(one.settings)
+            elif one.info is not None:
                 dataset = with_query_file(open_existing(one.settings, one.info), one.settings)
             else:
                 assert shared is not None  # noqa: S101 - a run has existing collections or none

@@ -18,6 +18,7 @@ from loadgen.milvus.store.search_kinds import find_generated, find_schema_faults
 from loadgen.milvus.store.unready import absent, no_index, not_loaded
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
+from loadgen.settings.rag_settings import RAG
 from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.text.listing import join_some
 
@@ -250,14 +251,15 @@ def _find_alias(settings: Settings, described: Mapping[str, Any]) -> Iterator[Fa
 
 def _find_unsupported(settings: Settings, fields: Mapping[str, Any], client: str) -> Iterator[Fault]:
     kind = fields["vector_type"]
-    if client == DEFAULT_CLIENT and settings.output_fields and not fields["text_field"]:
+    is_llamaindex = client in (DEFAULT_CLIENT, RAG)
+    if is_llamaindex and settings.output_fields and not fields["text_field"]:
         problem = f"need a text field with LlamaIndex, and collection '{settings.collection}' has none"
         hint = "Omit them, or use the pymilvus client."
         yield Fault("output_fields", ",".join(settings.output_fields), problem, hint)
     if kind == "bfloat16" and find_spec("ml_dtypes") is None:
         problem = "has bfloat16 vectors, for which a Python package is missing"
         yield Fault("embedding_field", fields["embedding_field"], problem, "Install it: pip install ml_dtypes.")
-    if client == DEFAULT_CLIENT and kind not in ("", "float32"):
+    if is_llamaindex and kind not in ("", "float32"):
         problem = f"has {kind} vectors, which LlamaIndex cannot search"
         hint = 'Use the pymilvus client: --variants "pymilvus/sync; pymilvus/async".'
         yield Fault("embedding_field", fields["embedding_field"], problem, hint)

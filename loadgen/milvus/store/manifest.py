@@ -7,7 +7,7 @@ from typing import Any
 
 import loadgen
 from loadgen.datasets import Dataset
-from loadgen.settings.data_settings import SYNTHETIC
+from loadgen.settings.data_settings import DOCUMENTS, SYNTHETIC
 from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
 
@@ -18,6 +18,10 @@ COMPACTION_KEY = "loadgen.compaction"
 COMPARED = ("rows", "dim", "metric", "index_type", "index_params", "consistency", "seed", "clusters", "spread")
 """Settings that determine a collection: a run with different ones needs another collection, or a fresh one."""
 ADDED = ("text_bytes", "metadata", "partitions", "partition_key", "partition_skew")
+OF_DOCUMENTS = ("embedding", "chunk_size", "chunk_overlap")
+"""The same, of chunks of documents."""
+OF_CORPUS = ("rows", "dim")
+"""Settings that documents and embedding decide, so that nobody can set them."""
 """The same; a manifest contains only those that were given."""
 OF_SYNTHETIC = ("seed", "clusters", "spread")
 """Of those, the ones that decide nothing if the rows are from a file."""
@@ -29,6 +33,9 @@ def make_manifest(settings: Settings, dataset: Dataset) -> dict[str, Any]:
     if dataset.name != SYNTHETIC:
         made_of = {name: value for name, value in made_of.items() if name not in OF_SYNTHETIC}
         made_of["dataset"] = dataset.name
+    if dataset.name == DOCUMENTS:
+        made_of = {name: value for name, value in made_of.items() if name not in OF_CORPUS}
+        made_of |= {name: getattr(settings, name) for name in OF_DOCUMENTS}
     if settings.has_full_text:
         made_of["full_text"] = "BM25"
     params = {name: value for name, value in settings.index_config.items() if name != "index_type"}
@@ -58,7 +65,7 @@ def find_differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], setting
     """A fault for each setting in which the collection differs."""
     faults = _find_other_data(kept, wanted, settings)
     faults += _find_other_kind(kept, wanted, settings)
-    for name in COMPARED:
+    for name in (*OF_DOCUMENTS, *COMPARED):
         if name not in wanted or name not in kept:
             continue
         if kept.get(name) == wanted[name] or _follows_index_type(name, kept, wanted, settings):
@@ -85,9 +92,12 @@ def _find_other_data(kept: Mapping[str, Any], wanted: Mapping[str, Any], setting
     old, new = (made_of.get("dataset", SYNTHETIC) for made_of in (kept, wanted))
     if old == new == SYNTHETIC or kept["fingerprint"] == wanted["fingerprint"]:
         return []
-    shown = "the same file with other content or another number of rows" if old == new else _shown(old)
+    same = "other documents" if new == DOCUMENTS else "the same file with other content or another number of rows"
+    shown = same if old == new else _shown(old)
     problem = f"collection '{settings.collection}' contains {shown}"
-    return [Fault("dataset", str(new), problem, "Use another --collection, or --fresh")]
+    return [
+        Fault("documents" if new == DOCUMENTS else "dataset", str(new), problem, "Use another --collection, or --fresh")
+    ]
 
 
 def _find_other_kind(kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> list[Fault]:

@@ -18,6 +18,10 @@ OWN_FIELDS = frozenset({"_node_content", "_node_type", "document_id", "doc_id", 
 
 def to_node(row: Row) -> TextNode:
     """The row as a node with its document; it shares the row's vector and metadata."""
+    if row.node is not None:
+        made: TextNode = row.node
+        made.embedding = row.vector
+        return made
     node = TextNode(
         id_=str(row.row_id),
         text=row.text,

@@ -1,0 +1,62 @@
+"""The asyncio twin: `aquery` of a query engine and `aretrieve` of a retriever."""
+
+import asyncio
+from typing import Any
+
+from llama_index.core.base.response.schema import AsyncStreamingResponse
+from llama_index.core.schema import NodeWithScore
+
+from loadgen.clients.rag.client import ASK, RETRIEVE, RagClient
+from loadgen.clients.rag.stages import WATCH, Watch
+from loadgen.measure.sample import Mode
+
+
+class AsyncClient(RagClient):
+    """A failed operation is a sample with its outcome, and None here; nothing is raised.
+
+    At the deadline an operation is cancelled.
+    """
+
+    mode = Mode.ASYNC
+
+    async def ask(self, question: str) -> Any:
+        """Answer a question; the sample ends with the last token, and its rows are the chunks that were found."""
+        token = self.begin(ASK)
+        context = WATCH.set(watch := Watch())
+        try:
+            async with asyncio.timeout(self._engine.deadline):
+                answer = await self._engine.query_engine.aquery(question)
+                if isinstance(answer, AsyncStreamingResponse):
+                    await self._read(answer, watch)
+                elif answer.source_nodes:
+                    watch.note_token()
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error, watch.finish(answered=False))
+            return None
+        finally:
+            WATCH.reset(context)
+        self._finish(token, ASK, question, answer.source_nodes, watch)
+        return answer
+
+    async def retrieve(self, question: str) -> list[NodeWithScore] | None:
+        """The chunks that are nearest to a question; they are the sample's rows."""
+        token = self.begin(RETRIEVE)
+        context = WATCH.set(watch := Watch())
+        try:
+            async with asyncio.timeout(self._engine.deadline):
+                nodes = await self._engine.retriever.aretrieve(question)
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error, watch.finish(answered=False))
+            return None
+        finally:
+            WATCH.reset(context)
+        self._finish(token, RETRIEVE, question, nodes, watch)
+        return nodes
+
+    async def _read(self, answer: AsyncStreamingResponse, watch: Watch) -> None:
+        parts = []
+        async for part in answer.response_gen:
+            if part and answer.source_nodes:
+                watch.note_token()
+            parts.append(part)
+        answer.response_txt = "".join(parts)

@@ -1,0 +1,46 @@
+"""Questions, timed: what the blocking and the asyncio client have in common."""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any
+
+from loadgen.clients.base import Client
+from loadgen.clients.rag.engine import Engine
+from loadgen.clients.rag.stages import INTER_TOKEN, OF_ASK, OF_RETRIEVE, Watch
+from loadgen.datasets import Checks
+from loadgen.measure.operation import Operation
+from loadgen.measure.sample import Sample
+
+ASK, RETRIEVE = "ask", "retrieve"
+OPERATIONS = (
+    Operation(ASK, stages=OF_ASK, repeated=(INTER_TOKEN,), is_checked=True),
+    Operation(RETRIEVE, stages=OF_RETRIEVE, is_checked=True),
+)
+"""The whole path from question to answer, and its first half."""
+
+
+class RagClient(Client):
+    """One user's client over an engine."""
+
+    operations = OPERATIONS
+
+    def __init__(
+        self, store: Engine, emit: Callable[[Sample], None], checks: Checks | None = None, variant: str = ""
+    ) -> None:
+        super().__init__(emit, checks, variant)
+        self._engine = store
+
+    def _finish(self, token: int, operation: str, question: str, nodes: Sequence[Any], watch: Watch) -> None:
+        """Create the sample of an operation that has ended; its rows are the chunks that were found.
+
+        Of users that do both, only what `retrieve` finds is checked: the answers of both would be the same.
+        """
+        is_answered = operation == ASK and bool(nodes)
+        self.end(token, len(nodes), stages=watch.finish(answered=is_answered))
+        if operation == RETRIEVE or RETRIEVE in self.refused:
+            self._checks.keep(operation, question, nodes)
+
+    def _require_in_time(self, started: float) -> None:
+        """Raise TimeoutError after the deadline."""
+        if perf_counter() - started > self._engine.deadline:
+            raise TimeoutError(f"took longer than the deadline of {self._engine.deadline:g} s")

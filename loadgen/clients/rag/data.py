@@ -1,0 +1,194 @@
+"""The data of the RAG path: chunks of documents, embedded once before the load, and questions on them."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loadgen.clients.rag.corpora import CorpusChunks, find_chunks, find_documents
+from loadgen.clients.rag.documents import CorpusError
+from loadgen.clients.rag.embedding_rows import embed_texts, measure_dim
+from loadgen.clients.rag.engine import embedding_spec, find_place, llm_spec
+from loadgen.clients.rag.models import ModelError, check_embed_in, check_embedding, check_llm, find_dim
+from loadgen.clients.rag.questions import Question, QuestionsError, generate_questions, read_questions, recall_of
+from loadgen.datasets import FINGERPRINT_KEY, GroundTruth, Metadata, Row
+from loadgen.datasets.dataset import Vectors
+from loadgen.settings.data_settings import DOCUMENTS
+from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.model import Settings
+
+if TYPE_CHECKING:
+    from llama_index.core.schema import TextNode
+
+DECIDED = ("dim", "rows", "clusters", "spread")
+"""Settings that describe other data."""
+
+
+class DocumentSource:
+    """Implements `DataSource`."""
+
+    def find_faults(self, settings: Sequence[Settings]) -> list[Fault]:
+        """Missing packages, keys, documents and questions, and unknown models. Reads the documents; sends nothing."""
+        faults: list[Fault] = []
+        for one in settings:
+            faults += _find_model_faults(one)
+            faults += [_decided(name, one) for name in DECIDED if one.is_given(name)]
+            try:
+                if not one.existing:
+                    find_chunks(one)
+                _find_questions(one)
+            except CorpusError as error:
+                faults.append(_as_fault("documents", one.documents, str(error)))
+            except QuestionsError as error:
+                faults += [_as_fault("questions", one.questions, text) for text in error.faults]
+        return list(dict.fromkeys(faults))
+
+    def find_misfits(self, settings: Settings, dim: int) -> list[Fault]:
+        """An embedding of another dimension than the collection's vectors."""
+        own = _find_dim(settings)
+        if own == dim:
+            return []
+        problem = f"makes vectors of dimension {own}, and collection '{settings.collection}' has {dim}"
+        return [Fault("embedding", settings.embedding, problem, "Use the model with which it was filled.")]
+
+    def resolve(self, settings: Settings) -> Settings:
+        """With the number of chunks and questions, and the dimension. Raises SettingsError."""
+        queries = {"queries": len(_find_questions(settings))}
+        if settings.existing:
+            return settings.model_copy(update=queries)
+        rows = len(find_chunks(settings).nodes)
+        if settings.top_k > rows:
+            problem = f"is more than the {rows:,} chunks of the documents"
+            hint = f"Lower --top-k to {rows} or less, or --chunk-size."
+            raise SettingsError([Fault("top_k", str(settings.top_k), problem, hint)])
+        return settings.model_copy(update=queries | {"rows": rows, "dim": _find_dim(settings), "dataset": DOCUMENTS})
+
+    def open(self, settings: Settings) -> "DocumentDataset":
+        """The chunks of the documents; of an existing collection only the questions."""
+        return DocumentDataset(settings, CorpusChunks("", ()) if settings.existing else find_chunks(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionJudge:
+    """Implements `Judge`: which share of the expected documents is among those of the chunks that were found."""
+
+    questions: tuple[Question, ...]
+
+    @property
+    def queries(self) -> int:
+        """All questions."""
+        return len(self.questions)
+
+    def recall(self, query: int, found: Sequence[Any], _row_id: Callable[[int], str], /) -> float | None:
+        """0 to 1; None if no document is expected. `found` are LlamaIndex's nodes with their scores."""
+        expected = self.questions[query].expected
+        return recall_of(expected, [str(one.node.ref_doc_id) for one in found]) if expected else None
+
+
+class DocumentDataset:
+    """Implements `Dataset`. The chunks are embedded at the first need, which is before a collection is filled."""
+
+    name = DOCUMENTS
+
+    def __init__(self, settings: Settings, chunks: CorpusChunks) -> None:
+        self._settings = settings
+        self._chunks = chunks
+        self._questions = _find_questions(settings)
+        self._vectors: Vectors | None = None
+        self.judge = QuestionJudge(self._questions)
+        self.size = len(chunks.nodes)
+        self.dim = settings.dim
+        self.metadata = Metadata.of(settings)
+        made_of = (chunks.fingerprint, settings.embedding, settings.chunk_size, settings.chunk_overlap)
+        self.fingerprint = sha256(repr(made_of).encode()).hexdigest()[:16]
+
+    def row_id(self, number: int, /) -> str:
+        """The id of a chunk."""
+        return self._chunks.nodes[number].node_id
+
+    def vectors(self, start: int, stop: int) -> Vectors:
+        """Vectors of the chunks start ... stop - 1, float32 (stop - start, dim). Raises SettingsError."""
+        if self._vectors is None:
+            self.check(lambda _line: None)
+        assert self._vectors is not None  # noqa: S101 - `check` sets it
+        return self._vectors[start:stop]
+
+    def rows(self, start: int, stop: int) -> list[Row]:
+        """Chunks start ... stop - 1, ready to be loaded."""
+        pairs = zip(self._chunks.nodes[start:stop], self.vectors(start, stop).tolist(), strict=True)
+        return [self._make_row(node, vector) for node, vector in pairs]
+
+    def _make_row(self, node: "TextNode", vector: list[float]) -> Row:
+        own = node.model_copy(deep=True)  # chunks are shared by collections with other embeddings
+        own.metadata = node.metadata | {FINGERPRINT_KEY: self.fingerprint}
+        own.excluded_llm_metadata_keys = [*node.excluded_llm_metadata_keys, FINGERPRINT_KEY]
+        own.excluded_embed_metadata_keys = [*node.excluded_embed_metadata_keys, FINGERPRINT_KEY]
+        return Row(node.node_id, node.text, vector, node.ref_doc_id or "", own.metadata, node=own)
+
+    def queries(self) -> Vectors:
+        """A row for each question and no vectors: those are made when they are asked."""
+        return np.zeros((len(self._questions), 1), np.float32)
+
+    def query_texts(self, count: int) -> list[str]:
+        """The first questions."""
+        return [one.text for one in self._questions[:count]]
+
+    def fresh_rows(self, worker: int) -> Iterator[Row]:  # noqa: ARG002
+        """None: nothing is inserted."""
+        return iter(())
+
+    def check(self, tell: Callable[[str], None], /) -> None:
+        """Embed all chunks. Raises SettingsError if the model cannot."""
+        if self._vectors is not None:
+            return
+        from llama_index.core.schema import MetadataMode
+
+        texts = [node.get_content(metadata_mode=MetadataMode.EMBED) for node in self._chunks.nodes]
+        self._vectors = embed_texts(self._settings, texts, tell)
+
+    def known_neighbours(self, metric: str, top_k: int, queries: int, /) -> GroundTruth | None:  # noqa: ARG002
+        """None: what is right for a question are documents, not rows."""
+        return None
+
+
+def _find_questions(settings: Settings) -> tuple[Question, ...]:
+    """Those of the file, or made from the documents. Raises QuestionsError, CorpusError."""
+    if not settings.questions:
+        return generate_questions(find_documents(settings), settings.queries, settings.seed)
+    known: Collection[str] | None = None
+    if not settings.existing:
+        known = {document.node_id for document in find_documents(settings).documents}
+    return read_questions(Path(settings.questions), known)[: settings.queries]
+
+
+def _find_model_faults(settings: Settings) -> Iterator[Fault]:
+    embedding, llm = embedding_spec(settings), llm_spec(settings)
+    for text in check_embedding(embedding):
+        yield _as_fault("embedding", settings.embedding, text)
+    for text in check_llm(llm):
+        yield _as_fault("llm", settings.llm, text)
+    for text in check_embed_in(embedding, find_place(settings)):
+        yield _as_fault("embed_in", settings.embed_in, text)
+
+
+def _find_dim(settings: Settings) -> int:
+    """Raises SettingsError if only the model knows, and it does not answer."""
+    try:
+        return find_dim(embedding_spec(settings)) or measure_dim(settings)
+    except ModelError as error:
+        raise SettingsError([_as_fault("embedding", settings.embedding, str(error))]) from error
+
+
+def _decided(name: str, settings: Settings) -> Fault:
+    problem = "is decided by the documents and the embedding" if not settings.existing else "describes other data"
+    return Fault(name, f"{getattr(settings, name)}", problem, "Omit it.")
+
+
+def _as_fault(setting: str, value: str, text: str) -> Fault:
+    """The value and the last full stop are added again when it is shown."""
+    own = text.removeprefix(f"{value}: ").removeprefix(f"{value} ").removesuffix(".")
+    problem, stop, hint = own.rpartition(". ")
+    return Fault(setting, value, problem or hint, f"{hint}." if stop else "Correct it.")

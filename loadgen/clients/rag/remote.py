@@ -1,0 +1,99 @@
+"""Clients of servers with OpenAI's API. A process and mode has one of each; threads and coroutines share it."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import openai
+from llama_index.embeddings.openai_like import OpenAILikeEmbedding
+from llama_index.llms.openai_like import OpenAILike
+
+if TYPE_CHECKING:
+    from loadgen.clients.rag.models import ModelSpec
+
+SECRET = frozenset(("api_key", "default_headers"))
+
+
+class RemoteEmbedding(OpenAILikeEmbedding):
+    """An embedding model behind HTTP, which keeps its connections and does not show its key."""
+
+    def __repr_args__(self) -> Any:
+        return [(name, value) for name, value in super().__repr_args__() if name not in SECRET]
+
+    def __str__(self) -> str:
+        """Its name."""
+        return self.model_name
+
+    def connect(self) -> None:
+        """Make both clients, so that concurrent first calls do not make several."""
+        self._get_client()
+        self._get_aclient()
+
+    def close(self) -> None:
+        """Close the blocking connections; idempotent."""
+        self._get_client().close()
+
+    async def aclose(self) -> None:
+        """Close all connections, on the loop that opened the async ones."""
+        await self._get_aclient().close()
+        self.close()
+
+
+class RemoteLLM(OpenAILike):
+    """An LLM behind HTTP, which keeps its connections and does not show its key."""
+
+    def __repr_args__(self) -> Any:
+        return [(name, value) for name, value in super().__repr_args__() if name not in SECRET]
+
+    def __str__(self) -> str:
+        """Its name."""
+        return self.model
+
+    def connect(self) -> None:
+        """Make both clients, so that concurrent first calls do not make several."""
+        self._get_client()
+        self._get_aclient()
+
+    def close(self) -> None:
+        """Close the blocking connections; idempotent."""
+        self._get_client().close()
+
+    async def aclose(self) -> None:
+        """Close all connections, on the loop that opened the async ones."""
+        await self._get_aclient().close()
+        self.close()
+
+
+def make_remote_embedding(model: str, spec: "ModelSpec") -> RemoteEmbedding:
+    """An embedding model at the URL of the spec."""
+    made = RemoteEmbedding(model_name=model, embed_batch_size=spec.batch_size, **_connection(spec))
+    made.connect()
+    return made
+
+
+def make_remote_llm(model: str, spec: "ModelSpec") -> RemoteLLM:
+    """A chat model at the URL of the spec."""
+    limits = {"context_window": spec.context_window, "max_tokens": spec.max_tokens}
+    made = RemoteLLM(model=model, is_chat_model=True, **limits, **_connection(spec))
+    made.connect()
+    return made
+
+
+def _connection(spec: "ModelSpec") -> dict[str, Any]:
+    """Arguments that both clients take. No retries: each would hide a failure in a long answer."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
+    environment = not _is_loopback(spec.url)  # no proxy of the environment can reach this machine's own ports
+    return {
+        "api_base": spec.url,
+        "api_key": spec.key,
+        "timeout": spec.timeout,
+        "max_retries": 0,
+        "reuse_client": True,
+        "http_client": openai.DefaultHttpxClient(trust_env=environment),
+        "async_http_client": openai.DefaultAsyncHttpxClient(trust_env=environment),
+    }
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")

@@ -1,0 +1,124 @@
+"""Stages of a question: when LlamaIndex embeds and retrieves, from its own instrumentation, and when tokens arrive."""
+
+from contextvars import ContextVar
+from itertools import pairwise
+from time import perf_counter
+from typing import Any
+
+from llama_index.core.instrumentation.span import BaseSpan
+from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
+from llama_index_instrumentation import get_dispatcher
+
+EMBED, RETRIEVE, FIRST_TOKEN, GENERATE = "embed", "retrieve", "first_token", "generate"
+INTER_TOKEN = "inter_token"  # noqa: S105 - of a text
+"""Between two parts of a streamed answer, which are tokens for nearly all servers."""
+OF_RETRIEVE = (EMBED, RETRIEVE)
+OF_ASK = (*OF_RETRIEVE, FIRST_TOKEN, GENERATE)
+METHODS = {
+    "get_query_embedding": EMBED,
+    "aget_query_embedding": EMBED,
+    "retrieve": RETRIEVE,
+    "aretrieve": RETRIEVE,
+}
+"""Instrumented methods of LlamaIndex's base classes, and the stage that each one is."""
+UUID = 37
+"""Characters after the name in the id of a span: a dash and a UUID."""
+
+
+class Watch:
+    """The times of one question. Used by the thread or task that asks it, and by those that it starts and awaits."""
+
+    __slots__ = ("_embed", "_open", "_retrieve", "_retrieved", "_tokens")
+
+    def __init__(self) -> None:
+        self._open: dict[str, float] = {}
+        """When unfinished spans began, by their ids."""
+        self._embed: float | None = None
+        self._retrieve: float | None = None
+        self._retrieved = 0.0
+        """When the chunks were there (perf_counter)."""
+        self._tokens: list[float] = []
+        """When each part of the answer arrived."""
+
+    def enter(self, span: str) -> None:
+        """A stage begins."""
+        self._open[span] = perf_counter()
+
+    def leave(self, span: str, stage: str) -> None:
+        """It has ended, also with an exception."""
+        started = self._open.pop(span, None)
+        if started is None:
+            return
+        now = perf_counter()
+        if stage == EMBED:
+            self._embed = (self._embed or 0.0) + now - started
+        else:
+            self._retrieve, self._retrieved = (self._retrieve or 0.0) + now - started, now
+
+    def note_token(self) -> None:
+        """A part of the answer has arrived."""
+        self._tokens.append(perf_counter())
+
+    def finish(self, *, answered: bool) -> dict[str, float | tuple[float, ...]]:
+        """Seconds of each stage, one after the other; an answer that was not streamed arrives all at once.
+
+        Without an answer, those that ended.
+        """
+        stages: dict[str, float | tuple[float, ...]] = {}
+        if self._embed is not None:
+            stages[EMBED] = self._embed
+        if self._retrieve is not None:
+            stages[RETRIEVE] = max(0.0, self._retrieve - (self._embed or 0.0))
+        tokens = self._tokens
+        if tokens and self._retrieve is not None:
+            stages[FIRST_TOKEN] = tokens[0] - self._retrieved
+        if len(tokens) > 1:
+            stages[INTER_TOKEN] = tuple(later - sooner for sooner, later in pairwise(tokens))
+        if answered and tokens:
+            stages[GENERATE] = perf_counter() - tokens[0]
+        return stages
+
+
+WATCH: ContextVar[Watch | None] = ContextVar("loadgen_rag_watch", default=None)
+"""That of the question that the current code answers; code outside of a measured call has none."""
+
+
+class StageSpans(BaseSpanHandler[BaseSpan]):
+    """Tells the watch of a question about its spans; keeps none of them. Shared by all threads and loops."""
+
+    def span_enter(self, id_: str, *_: Any, **__: Any) -> None:
+        """A method was called."""
+        watch = WATCH.get()
+        if watch is not None and _find_stage(id_):
+            watch.enter(id_)
+
+    def span_exit(self, id_: str, *_: Any, **__: Any) -> None:
+        """It has returned."""
+        watch = WATCH.get()
+        if watch is not None and (stage := _find_stage(id_)):
+            watch.leave(id_, stage)
+
+    def span_drop(self, id_: str, *_: Any, **__: Any) -> None:
+        """It has raised."""
+        self.span_exit(id_)
+
+    def new_span(self, *_: Any, **__: Any) -> None:
+        """Spans are not kept."""
+
+    def prepare_to_exit_span(self, *_: Any, **__: Any) -> None:
+        """Spans are not kept."""
+
+    def prepare_to_drop_span(self, *_: Any, **__: Any) -> None:
+        """Spans are not kept."""
+
+
+def _find_stage(span: str) -> str | None:
+    """The id of a span is the class, a dot, the method, a dash and a UUID."""
+    return METHODS.get(span[span.find(".") + 1 : -UUID])
+
+
+def watch_spans() -> None:
+    """Have LlamaIndex report its spans in this process. Idempotent."""
+    root = get_dispatcher()  # without a name it is the one to which all others report
+    if not any(isinstance(handler, StageSpans) for handler in root.span_handlers):
+        root.add_span_handler(StageSpans())

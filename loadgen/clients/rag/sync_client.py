@@ -1,0 +1,63 @@
+"""The blocking twin: `query` of a query engine and `retrieve` of a retriever."""
+
+from time import perf_counter
+from typing import Any
+
+from llama_index.core.base.response.schema import StreamingResponse
+from llama_index.core.schema import NodeWithScore
+
+from loadgen.clients.rag.client import ASK, RETRIEVE, RagClient
+from loadgen.clients.rag.stages import WATCH, Watch
+from loadgen.measure.sample import Mode
+
+
+class SyncClient(RagClient):
+    """A failed operation is a sample with its outcome, and None here; nothing is raised.
+
+    A blocking call cannot be cancelled: one that returns after the deadline is a timeout.
+    """
+
+    mode = Mode.SYNC
+
+    def ask(self, question: str) -> Any:
+        """Answer a question; the sample ends with the last token, and its rows are the chunks that were found."""
+        token, started = self.begin(ASK), perf_counter()
+        context = WATCH.set(watch := Watch())
+        try:
+            answer = self._engine.query_engine.query(question)
+            if isinstance(answer, StreamingResponse):
+                self._read(answer, watch, started)
+            elif answer.source_nodes:
+                watch.note_token()
+            self._require_in_time(started)
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error, watch.finish(answered=False))
+            return None
+        finally:
+            WATCH.reset(context)
+        self._finish(token, ASK, question, answer.source_nodes, watch)
+        return answer
+
+    def retrieve(self, question: str) -> list[NodeWithScore] | None:
+        """The chunks that are nearest to a question; they are the sample's rows."""
+        token, started = self.begin(RETRIEVE), perf_counter()
+        context = WATCH.set(watch := Watch())
+        try:
+            nodes = self._engine.retriever.retrieve(question)
+            self._require_in_time(started)
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error, watch.finish(answered=False))
+            return None
+        finally:
+            WATCH.reset(context)
+        self._finish(token, RETRIEVE, question, nodes, watch)
+        return nodes
+
+    def _read(self, answer: StreamingResponse, watch: Watch, started: float) -> None:
+        parts = []
+        for part in answer.response_gen:
+            if part and answer.source_nodes:
+                watch.note_token()
+            parts.append(part)
+            self._require_in_time(started)
+        answer.response_txt = "".join(parts)

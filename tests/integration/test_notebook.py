@@ -1,0 +1,105 @@
+"""The notebook's cells run in order, as in Jupyter: in one namespace, with `await`, on one loop."""
+
+import ast
+import asyncio
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pytest
+from matplotlib import pyplot as plt
+from pymilvus import MilvusClient
+
+from loadgen.results.record import write_record
+from loadgen.settings.model import Settings
+from tests.unit.record_support import durations, operation, phase, record
+
+NOTEBOOK = Path(__file__).parents[2] / "examples" / "rag.ipynb"
+CELLS: list[dict[str, Any]] = json.loads(NOTEBOOK.read_text())["cells"]
+
+
+async def run(namespace: dict[str, Any]) -> None:
+    for number, cell in enumerate(CELLS):
+        if cell["cell_type"] == "code":
+            tree = compile("".join(cell["source"]), f"cell {number}", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            ran = eval(tree, namespace)  # noqa: S307 - the notebook is this project's own
+            if inspect.isawaitable(ran):
+                await ran
+
+
+@pytest.fixture(autouse=True)
+def _drawn_nowhere(monkeypatch: pytest.MonkeyPatch, lite_uri: str) -> None:
+    mpl.use("agg")
+    monkeypatch.setattr(plt, "show", lambda: None)
+    monkeypatch.setenv("LOCUST_HOST", lite_uri)
+
+
+def test_it_is_kept_without_outputs_and_in_the_format_of_jupyter() -> None:
+    whole = json.loads(NOTEBOOK.read_text())
+    assert (whole["nbformat"], whole["nbformat_minor"]) == (4, 5)
+    assert len({cell["id"] for cell in CELLS}) == len(CELLS)
+    assert [cell["id"] for cell in CELLS if cell.get("outputs") or cell.get("execution_count")] == []
+
+
+def test_its_command_has_flags_that_exist() -> None:
+    text = "".join(line for cell in CELLS if cell["cell_type"] == "markdown" for line in cell["source"])
+    flags = set(re.findall(r"--([a-z-]+)", text))
+    assert len(flags) > 3
+    assert flags - {name.replace("_", "-") for name in Settings.model_fields} == {"headless"}
+
+
+def test_it_asks_once_and_draws_the_latest_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lite_uri: str
+) -> None:
+    stages = {"embed": durations(mean=0.01), "generate": durations(mean=0.03)}
+    asked = operation("ask", response=durations(p50=0.04, p99=0.09), stages=stages)
+    phases = [phase(mode, users, asked, operation("retrieve")) for users in (1, 8) for mode in ("sync", "async")]
+    write_record(tmp_path, record(run_id="20261121-100000-aaaa"))
+    write_record(tmp_path, record(*phases, run_id="20261122-100000-bbbb"))
+    monkeypatch.setenv("LOADGEN_RECORD", str(tmp_path))
+    namespace: dict[str, Any] = {}
+    asyncio.run(run(namespace))
+    assert namespace["recall_of"](namespace["question"].expected, namespace["found"]) == 1
+    assert len(str(namespace["answer"]).split()) == 20
+    out = capsys.readouterr().out
+    assert "24 documents, " in out
+    assert namespace["question"].text in out
+    quantiles, bars = (plt.figure(number) for number in plt.get_fignums())
+    assert [one.get_title() for one in quantiles.axes] == [
+        "ask, 20261122-100000-bbbb",
+        "retrieve, 20261122-100000-bbbb",
+    ]
+    lines = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in quantiles.axes[0].lines}  # type: ignore[arg-type]
+    assert lines == {
+        f"{mode} {name}": ([1, 8], [seconds] * 2)
+        for mode in ("sync", "async")
+        for name, seconds in (("p50", 0.04), ("p99", 0.09))
+    }
+    ends = sorted({round(bar.get_x() + bar.get_width(), 6) for bar in bars.axes[0].patches})  # type: ignore[attr-defined]
+    assert ends == [0.01, 0.04]
+    plt.close("all")
+    client = MilvusClient(lite_uri)
+    assert "loadgen_rag_notebook" not in client.list_collections()
+    client.close()
+    assert not namespace["llm_server"].running
+
+
+def test_it_reads_documents_and_says_that_there_is_no_record_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "one.md").write_text(
+        "The lighthouse of Aldmoor has a red lamp that a keeper lights each evening at six."
+    )
+    (tmp_path / "two.txt").write_text(
+        "Bread rises slowly in a cold kitchen, so the baker of Fenwick begins before dawn."
+    )
+    monkeypatch.setenv("LOADGEN_DOCUMENTS", str(tmp_path))
+    monkeypatch.setenv("LOADGEN_RECORD", str(tmp_path))
+    asyncio.run(run({}))
+    out = capsys.readouterr().out
+    assert "2 documents, 2 chunks, 0 files left out" in out
+    assert "There is no record yet; run the command above." in out
+    assert plt.get_fignums() == []

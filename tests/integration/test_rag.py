@@ -1,0 +1,224 @@
+"""Questions through the real command: an index of documents in Milvus, local embeddings, a simulated language model."""
+
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadgen.llm_server import Behaviour, LlmServer, start_llm_server
+from loadgen.llm_server.plan import plan_chat
+from loadgen.measure.histograms import decode_histogram
+from loadgen.measure.sample import Outcome
+from loadgen.results.record import RunRecord, read_record
+from tests.integration.locust_command import run_locust
+from tests.integration.store_support import client_of
+
+BRIEF = (
+    "--concurrency",
+    "3",
+    "--rounds",
+    "1",
+    "--phase-seconds",
+    "1",
+    "--warmup-seconds",
+    "0.2",
+    "--recall-every",
+    "1",
+)
+FAST: dict[str, Any] = {"first_token": "20ms", "inter_token": "2ms", "tokens": 8}
+FAULTY = Behaviour(**FAST, errors="429:0.15; 503:0.15; broken:0.15", seed=5)
+STAGES = {"embed", "retrieve", "first_token", "generate"}
+SUBJECTS = ("apples", "bridges", "clouds", "dragons", "engines", "forests", "glaciers", "harbours")
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Path:
+    """A folder of texts, each on another subject."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for number, subject in enumerate(SUBJECTS):
+        suffix = ".md" if number % 2 else ".txt"
+        text = f"Everything about {subject}. " + f"Old {subject} differ from new {subject} in colour and weight. " * 5
+        (folder / f"{subject}{suffix}").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def llm() -> Iterator[LlmServer]:
+    with start_llm_server(Behaviour(**FAST)) as server:
+        yield server
+
+
+def record_of(folder: Path) -> RunRecord:
+    (path,) = (folder / "runs").glob("[!.]*.json")
+    return read_record(path)
+
+
+def count_outcomes(record: RunRecord, operation: str) -> Counter[str]:
+    """Of the whole run, in and outside of its windows."""
+    total: Counter[str] = Counter()
+    for phase in record.phases:
+        for one in phase.operations:
+            if one.operation == operation:
+                total.update({str(outcome): number for outcome, number in one.outcomes.items()})
+    for outside in record.outside:
+        if outside.operation == operation:
+            total.update({str(outcome): number for outcome, number in outside.outcomes.items()})
+    return total
+
+
+def drop(uri: str, *names: str) -> None:
+    with client_of(uri) as client:
+        for name in names:
+            client.drop_collection(name)
+
+
+def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_index_is_reused(
+    lite_uri: str, tmp_path: Path, documents: Path, llm: LlmServer
+) -> None:
+    variants = "sync; async; sync stream=true; async stream=true"
+    own = ("--host", lite_uri, "--collection", "rag_stages", "--documents", str(documents), "--chunk-size", "64")
+    flags = (*own, "--chunk-overlap", "8", *BRIEF, "--variants", variants, "--simulated-url", llm.url)
+    run = run_locust(tmp_path / "a", *flags, files="rag_query.py")
+    run.assert_good()
+    assert "Sync and async give the same answers" in run.err
+    record = record_of(tmp_path / "a")
+    for phase in record.phases:
+        found = {one.operation: one for one in phase.operations}
+        assert {name: set(one.outcomes) for name, one in found.items()} == {"ask": {"ok"}, "retrieve": {"ok"}}
+        number = found["ask"].outcomes[Outcome.OK]
+        counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in found["ask"].stages.items()}
+        assert counts == dict.fromkeys(STAGES, number)
+        assert set(found["retrieve"].stages) == {"embed", "retrieve"}
+        assert found["retrieve"].recall == pytest.approx(1.0)
+    with client_of(lite_uri) as client:
+        rows = client.query("rag_stages", filter="", output_fields=["doc_id"], limit=1_000)
+    assert {row["doc_id"] for row in rows} == {path.name for path in documents.iterdir()}
+    assert len(rows) > len(SUBJECTS)
+    assert record.manifest.rows == len(rows)
+    assert record.manifest.settings["dim"] == 256
+    again = run_locust(tmp_path / "b", *flags, "--variants", "async", files="rag_query.py")
+    assert f"{len(rows)} rows reused" in again.out + again.err
+    drop(lite_uri, "rag_stages")
+
+
+def test_errors_of_the_model_are_outcomes_and_match_the_counts_of_its_server(
+    lite_uri: str, tmp_path: Path, documents: Path
+) -> None:
+    variants = ("sync", "async", "sync stream=true", "async stream=true")
+    warming = [plan_chat(FAULTY, number).error for number in range(len(variants))]
+    flags = ("--host", lite_uri, "--collection", "rag_errors", "--documents", str(documents), *BRIEF)
+    with start_llm_server(FAULTY) as server:
+        run = run_locust(
+            tmp_path / "run",
+            *(*flags, "--variants", "; ".join(variants), "--simulated-url", server.url, "--max-failures", "90%"),
+            files="rag_query.py",
+        )
+        run.assert_good()
+        counts = server.counts().chat
+    outcomes = count_outcomes(record_of(tmp_path / "run"), "ask")
+    kinds = {"": "ok", "ok": "ok", "429": "throttled", "503": "unavailable", "broken": "failed"}
+    outcomes.update(kinds[error] for error in warming)
+    assert outcomes == {kinds.get(name, name): number for name, number in counts.outcomes.items()}
+    assert outcomes.keys() == set(kinds.values()), "every kind of error occurred"
+    drop(lite_uri, "rag_errors")
+
+
+def test_an_existing_collection_is_asked_questions_of_a_file(
+    lite_uri: str, tmp_path: Path, documents: Path, llm: LlmServer
+) -> None:
+    made = ("--host", lite_uri, "--collection", "rag_existing", "--simulated-url", llm.url)
+    flags = (*made, *BRIEF, "--mode", "compare")
+    run_locust(tmp_path / "a", *flags, "--documents", str(documents), files="rag_query.py").assert_good()
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text(
+        '{"question": "How do old apples differ from new apples?", "documents": ["apples.txt", "elsewhere.md"]}\n'
+        '{"question": "How do old bridges differ from new bridges?", "documents": ["bridges.md", "elsewhere.md"]}\n'
+    )
+    run = run_locust(tmp_path / "b", *flags, "--existing", "--questions", str(questions), files="rag_query.py")
+    run.assert_good()
+    found = [one for phase in record_of(tmp_path / "b").phases for one in phase.operations]
+    assert {one.recall for one in found if one.operation == "retrieve"} == {0.5}
+    assert {one.recall for one in found if one.operation == "ask"} == {None}
+    other = ("--existing", "--questions", str(questions), "--embedding", "simulated:64")
+    refused = run_locust(tmp_path / "c", *flags, *other, files="rag_query.py")
+    assert refused.code == 2
+    told = "--embedding simulated:64: makes vectors of dimension 64, and collection 'rag_existing' has 256"
+    assert told in refused.out + refused.err
+    drop(lite_uri, "rag_existing")
+
+
+def test_the_simulated_server_of_a_run_ends_with_it_and_its_embedding_has_a_collection_of_its_own(
+    lite_uri: str, tmp_path: Path, documents: Path
+) -> None:
+    variants = "async; async embedding=simulated:64; async embed-in=loop; async embed-in=batched"
+    flags = ("--host", lite_uri, "--collection", "rag_own", "--documents", str(documents), *BRIEF)
+    run = run_locust(tmp_path / "run", *flags, "--variants", variants, files="rag_query.py")
+    run.assert_good()
+    record = record_of(tmp_path / "run")
+    assert record.variant_names == variants.split("; ")
+    assert count_outcomes(record, "ask").keys() == {"ok"}
+    with client_of(lite_uri) as client:
+        fields = {name: client.describe_collection(name)["fields"] for name in ("rag_own", "rag_own_simulated_64")}
+    dims = {name: [one["params"]["dim"] for one in every if "dim" in one["params"]] for name, every in fields.items()}
+    assert dims == {"rag_own": [256], "rag_own_simulated_64": [64]}
+    url = str(record.manifest.settings["simulated_url"])
+    assert url.startswith("http://127.0.0.1:")
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/", maxsplit=1)[0])), timeout=5)
+    drop(lite_uri, "rag_own", "rag_own_simulated_64")
+
+
+def test_all_faults_are_told_together_and_no_collection_is_made(lite_uri: str, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    flags = ("--host", lite_uri, "--collection", "rag_wrong", "--documents", str(empty), "--llm", "openai:gpt-4o-mini")
+    run = run_locust(tmp_path / "run", *flags, "--embedding", "local:x", *BRIEF, files="rag_query.py")
+    assert run.code == 2
+    assert "Traceback" not in run.out + run.err
+    for told in (
+        f"--documents {empty}: contains no",
+        "--llm openai:gpt-4o-mini: needs a key for https://api.openai.com/v1",
+        "--embedding local:x: is no embedding model",
+    ):
+        assert told in run.out + run.err
+    with client_of(lite_uri) as client:
+        assert not client.has_collection("rag_wrong")
+
+
+def test_a_server_that_answers_no_json_ends_the_start(lite_uri: str, tmp_path: Path, documents: Path) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>hello</html>")
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/v1"
+    flags = ("--host", lite_uri, "--collection", "rag_page", "--documents", str(documents), *BRIEF, "--llm-url", url)
+    try:
+        for mode in ("sync", "async"):
+            run = run_locust(tmp_path / mode, *flags, "--llm", "openai:x", "--variants", mode, files="rag_query.py")
+            assert run.code == 2
+            assert "Traceback" not in run.out + run.err
+            assert f"openai:x at {url} does not answer as OpenAI's API does" in run.out + run.err
+    finally:
+        server.shutdown()
+        server.server_close()
+    drop(lite_uri, "rag_page")
+
+
+def test_a_model_server_that_cannot_be_reached_ends_the_start(lite_uri: str, tmp_path: Path, documents: Path) -> None:
+    flags = ("--host", lite_uri, "--collection", "rag_nobody", "--documents", str(documents), *BRIEF)
+    run = run_locust(tmp_path / "run", *flags, "--simulated-url", "http://127.0.0.1:9/v1", files="rag_query.py")
+    assert run.code == 2
+    assert "Traceback" not in run.out + run.err
+    assert "simulated at http://127.0.0.1:9/v1 cannot be reached" in run.out + run.err
+    drop(lite_uri, "rag_nobody")
