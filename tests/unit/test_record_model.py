@@ -64,6 +64,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "repeated_stages",
         "throughput",
         "recall",
+        "course",
         "recall_checks",
         "slices",
     }
