@@ -213,7 +213,7 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
     objects = {part["title"]: part for part in parts if part.get("type") == "object"}
     assert set(objects) == {
         "RunRecord", "Manifest", "PhaseRecord", "OperationRecord", "Durations", "Generator", "Comparison", "Ratio",
-        "Slice", "Outside", "TaskErrorRecord", "VariantRecord", "SelectivityRecord", "CollectionRecord",
+        "Slice", "Outside", "TaskErrorRecord", "VariantRecord", "SelectivityRecord", "CollectionRecord", "CourseRecord",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name
