@@ -8,6 +8,7 @@ from dashboards.parts import (
     CORES,
     COUNT,
     PER_SECOND,
+    PERCENT,
     POD,
     SECONDS,
     THIRD,
@@ -100,6 +101,14 @@ def _health() -> list[Any]:
             About("Lag of the hub", f"Lag of Locust's own loop, {late}", SECONDS),
             [Query(queries.lag("loadgen_hub_lag_seconds"), POD)],
             THIRD,
+        ),
+        lines(
+            About(
+                "Wait for a core",
+                "Share of the time in which the event loop was ready and had no core. Async looks slower then.",
+                PERCENT,
+            ),
+            [Query(queries.rate_by_process("loadgen_core_wait_seconds_total"), POD)],
         ),
         lines(
             About(

@@ -69,6 +69,8 @@ class Exporter:
         """The variants of the latest run, by name."""
         self._pairs = self._stages = 0
         self.hub_lag, self.loop_lag = Buckets(LAGS), Buckets(LAGS)
+        self.core_wait = 0.0
+        """Seconds, since the process began."""
         self.in_flight = 0
         self.settings: Settings | None = None
         self.infos: tuple[Mapping[str, str], ...] = ()
@@ -193,6 +195,7 @@ class Exporter:
         """Count one health sample of this process."""
         self.hub_lag.add(beat.hub_lag)
         self.loop_lag.add(beat.loop_lag)
+        self.core_wait += 0.0 if math.isnan(beat.core_wait) else beat.core_wait
         self.in_flight = beat.in_flight
         if self.phase is not None:
             self._beats.append(beat)

@@ -160,6 +160,8 @@ class ExporterCollector(Collector):
             family = _histogram(name, text, ())
             _fill(family, [], lag)
             yield family
+        text = "Time for which the event loop's thread was ready and had no core; stays 0 where unknown [seconds]"
+        yield CounterMetricFamily("loadgen_core_wait_seconds", text, found.core_wait)
         text = (
             "Whether this process, not the server, was the limit in the last 10 s of a phase, by CPU or lags; "
             "NaN if not sampled [0 or 1]"

@@ -16,6 +16,9 @@ CPU_LIMIT = 0.9
 """Share of one core above which the interpreter lock, not the server, is the limit."""
 LAG_LIMIT = 0.1
 """Seconds of lag from which a beat or an arrival counts as late; at p99, the generator was the limit."""
+CORE_WAIT_LIMIT = 0.1
+"""Share of a phase for which the event loop waited for a core, from which a warning is due: asyncio has one thread,
+blocking users have many, and each gets an equal share of a crowded machine."""
 LATE_AT_LEAST = 3
 """Late beats or arrivals needed for a limit: below a hundred, p99 is the longest, and one may be chance."""
 
@@ -38,6 +41,8 @@ class Beat:
     in_flight: int
     pace_lag: float = 0.0
     """Maximum delay of an arrival in an open phase since the previous beat."""
+    core_wait: float = math.nan
+    """How long the event loop's thread was ready and had no core, since the previous beat; nan if unknown."""
 
 
 def new_lags() -> HdrHistogram:
@@ -91,6 +96,9 @@ class Watch:
     """Maximum operations in flight at any beat."""
     in_flight_sum: int = 0
     """Operations in flight, summed over all beats."""
+    core_wait: float = 0.0
+    """Seconds that the event loop's thread was ready and had no core, in `core_watched` seconds."""
+    core_watched: float = 0.0
 
     def add(self, beat: Beat) -> None:
         """Count one beat."""
@@ -102,6 +110,9 @@ class Watch:
         self.loop_late += beat.loop_lag >= LAG_LIMIT
         self.in_flight_most = max(self.in_flight_most, beat.in_flight)
         self.in_flight_sum += beat.in_flight
+        if not math.isnan(beat.core_wait):
+            self.core_wait += beat.core_wait
+            self.core_watched += beat.wall
 
     def merge(self, message: Mapping[str, Any]) -> None:
         """Add the values of `as_message`."""
@@ -115,6 +126,8 @@ class Watch:
         self.pace_late += message["pace_late"]
         self.in_flight_most = max(self.in_flight_most, message["in_flight_most"])
         self.in_flight_sum += message["in_flight_sum"]
+        self.core_wait += message["core_wait"]
+        self.core_watched += message["core_watched"]
 
     def as_message(self) -> dict[str, Any]:
         """Plain values to send to the master."""
@@ -129,6 +142,8 @@ class Watch:
             "pace_late": self.pace_late,
             "in_flight_most": self.in_flight_most,
             "in_flight_sum": self.in_flight_sum,
+            "core_wait": self.core_wait,
+            "core_watched": self.core_watched,
         }
 
 
@@ -167,6 +182,12 @@ class Health:
     def cpu_ratio(self) -> float:
         """CPU of the busiest process, as a share of one core; nan if nothing was observed."""
         return max((one.cpu / one.wall for one in self.watches.values() if one.wall > 0), default=math.nan)
+
+    @property
+    def core_wait_ratio(self) -> float:
+        """Share of the time in which the event loop was ready and had no core, in the worst process; nan: unknown."""
+        shares = (one.core_wait / one.core_watched for one in self.watches.values() if one.core_watched > 0)
+        return max(shares, default=math.nan)
 
     @property
     def loop(self) -> Lag:

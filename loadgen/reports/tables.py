@@ -184,6 +184,7 @@ def phase_table(record: RunRecord) -> Table:
         "load",
         "seconds",
         "CPU of a core",
+        "loop waits for a core",
         "loop late p99 ms",
         "hub late p99 ms",
         "arrivals late p99 ms",
@@ -206,7 +207,8 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
         phase.variant + (f" ({phase.style})" if phase.style else ""),
         str(load_level(phase.concurrency, phase.rate)),
         f"{phase.seconds:,.2f}",
-        NONE if state.cpu_ratio is None else f"{state.cpu_ratio:.0%}".replace("%", " %"),
+        _share(state.cpu_ratio),
+        _share(state.core_wait_ratio),
         milliseconds(state.loop_lag_p99_seconds),
         milliseconds(state.hub_lag_p99_seconds),
         milliseconds(state.pace_lag_p99_seconds),
@@ -214,6 +216,10 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
         f"{phase.unfinished:,}",
         ", ".join(at_limit) or "no",
     )
+
+
+def _share(ratio: float | None) -> str:
+    return NONE if ratio is None else f"{ratio:.0%}".replace("%", " %")
 
 
 def manifest_tables(record: RunRecord) -> Iterator[Table]:

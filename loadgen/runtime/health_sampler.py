@@ -1,6 +1,7 @@
-"""Samples the process ten times a second: lag of hub and loop, and CPU time."""
+"""Samples the process ten times a second: lag of hub and loop, CPU time, and the loop's wait for a core."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from gevent import GreenletExit
 
 from loadgen.measure.errors import ErrorLog
 from loadgen.measure.health import Beat
+from loadgen.runtime.core_wait import read_core_wait
 from loadgen.runtime.loop import LoopThread
 
 INTERVAL = 0.1
@@ -29,6 +31,7 @@ class HealthSampler:
         self._take = take
         self._look = look
         self._loop_lag = 0.0
+        self._waited = math.nan
         self._asked_at: float | None = None
         self._errors = ErrorLog(logger)
         self._greenlet = gevent.spawn(self._beat)
@@ -39,6 +42,7 @@ class HealthSampler:
 
     def _beat(self) -> None:
         last, used = time.perf_counter(), time.process_time()
+        self._waited = read_core_wait(self._loop.thread_id)
         while True:
             self._ask_loop()
             gevent.sleep(INTERVAL)
@@ -53,7 +57,10 @@ class HealthSampler:
 
     def _tell(self, now: float, cpu: float, wall: float) -> None:
         hub_lag = max(0.0, wall - INTERVAL)
-        self._take(Beat(now, cpu, wall, hub_lag, self._lag_of_loop(now), *self._look()))
+        before, self._waited = self._waited, read_core_wait(self._loop.thread_id)
+        in_flight, pace_lag = self._look()
+        waited = self._waited - before
+        self._take(Beat(now, cpu, wall, hub_lag, self._lag_of_loop(now), in_flight, pace_lag, core_wait=waited))
 
     def _ask_loop(self) -> None:
         """Let the loop record when it runs a callback; a loop with a pending callback is not asked again."""

@@ -61,6 +61,11 @@ class LoopThread:
         self._thread.start()
 
     @property
+    def thread_id(self) -> int | None:
+        """The kernel's number of its thread."""
+        return self._thread.native_id
+
+    @property
     def alive(self) -> bool:
         """True until it is stopped or dies."""
         return not (self._ended or self._stopping)

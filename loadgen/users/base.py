@@ -45,6 +45,8 @@ class LoadUser(User):
     Declared operations have metric series from the start and can be required; other operations of the client are then
     refused. None: everything the client can do, so the run has exclusive use of the collection.
     """
+    ignores: ClassVar[Sequence[str]] = ()
+    """Settings that its tasks do not honour, such as `filter`: a run in which one is given is refused."""
     client: Client
     """What the tasks call. A user may replace it, for example by a wrapper."""
     timed_client: Client

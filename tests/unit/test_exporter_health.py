@@ -22,6 +22,13 @@ def test_users_in_flight_and_lags_are_those_of_now() -> None:
     assert registry.get_sample_value("loadgen_loop_lag_seconds_bucket", {"le": "0.1"}) == 1
 
 
+def test_waits_for_a_core_are_summed_where_they_are_known() -> None:
+    exporter, registry = make()
+    for core_wait in (0.02, math.nan, 0.03):
+        exporter.beat(Beat(1.0, 0.01, 0.1, 0.001, 0.001, 1, core_wait=core_wait))
+    assert registry.get_sample_value("loadgen_core_wait_seconds_total") == pytest.approx(0.05)
+
+
 @pytest.mark.parametrize(
     ("cpu", "lag", "late", "saturated"),
     [(0.05, 0.001, 0, 0), (0.095, 0.001, 0, 1), (0.05, 0.2, 100, 1), (0.05, 0.2, 2, 0), (0.05, 0.2, 3, 1)],

@@ -103,7 +103,7 @@ def test_a_loop_is_of_uvloop_where_that_is_installed_and_else_of_asyncio(monkeyp
 def run_python(code: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=EMPTY_ENVIRONMENT, cwd=cwd, check=False
+        command, capture_output=True, text=True, timeout=240, env=EMPTY_ENVIRONMENT, cwd=cwd, check=False
     )
 
 
@@ -131,7 +131,7 @@ def test_a_locust_command_is_started_anew_once_without_the_patches(tmp_path: Pat
         "class Mine(AsyncUser):\n    @task\n    async def work(self): pass\n"
     )
     command = [str(Path(sys.executable).parent / "locust"), "-f", str(locustfile), "--list"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=EMPTY_ENVIRONMENT, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=EMPTY_ENVIRONMENT, check=False)
     assert done.returncode == 0, done.stderr
     assert "Mine" in done.stdout
     assert "patched False" in done.stdout

@@ -24,6 +24,8 @@ class Generator(Part):
 
     cpu_ratio: Figure
     """CPU time of the process to wall time: 1 is one core."""
+    core_wait_ratio: Figure = None
+    """Share of the phase in which the event loop's thread was ready to run and had no core; null: unknown."""
     loop_lag_p99_seconds: Figure
     """Lateness of the event loop that runs async operations, sampled ten times a second."""
     loop_lag_max_seconds: Figure

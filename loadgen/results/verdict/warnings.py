@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from loadgen.measure.flow import hangs
-from loadgen.measure.health import LAG_LIMIT, too_late
 from loadgen.measure.sample import Outcome, count_answers, count_failures, share_empty
 from loadgen.results.drift import say_drifts
 from loadgen.results.figures import LoadLevel, load_level
-from loadgen.results.record import Comparison, PhaseRecord, RunRecord
+from loadgen.results.record import Comparison, RunRecord
 from loadgen.results.series import Series, find_series, mean_recall, most_empty
+from loadgen.results.verdict.generator import describe_peak_lags, say_crowded, say_late
 from loadgen.results.verdict.phrases import first_of, show_share, show_time
 from loadgen.settings.data_settings import EXISTING
 from loadgen.settings.values import DENSE
@@ -46,7 +46,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
         yield f"Workers were lost in {name_phases(lost)}: the load was lower than requested."
     saturated = [number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated]
     if saturated:
-        worst = _peak_lags([record.phases[number - 1] for number in saturated])
+        worst = describe_peak_lags([record.phases[number - 1] for number in saturated])
         yield f"The load generator was at its limit in {name_phases(saturated)} ({worst}), {SATURATED}."
     blind = [number for number, phase in enumerate(record.phases, 1) if phase.generator.is_unwatched]
     if blind:
@@ -55,7 +55,8 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
             "the limit instead of the server. See the log for the cause."
         )
     yield from first_of(say_drifts(record), IN_THE_RECORD)
-    yield from _late(record)
+    yield from say_late(record)
+    yield from say_crowded(record)
 
 
 def _invalid(record: RunRecord) -> Iterator[str]:
@@ -178,40 +179,6 @@ def _failures_outside(record: RunRecord) -> Iterator[str]:
             f"Outside the phases (in warm-ups, or after a phase ended) {failures:,} of {count:,} operations failed, "
             "including those that the end of the run cut off."
         )
-
-
-def _late(record: RunRecord) -> Iterator[str]:
-    """Late samples and arrivals, too few to be a limit: a p99 above it may be chance."""
-    states = [(number, phase.generator) for number, phase in enumerate(record.phases, 1)]
-    loop = [(n, s.loop_late_beats, s.loop_lag_max_seconds, s.loop_lag_p99_seconds) for n, s in states]
-    hub = [(n, s.hub_late_beats, s.hub_lag_max_seconds, s.hub_lag_p99_seconds) for n, s in states]
-    pace = [(n, s.late_arrivals, s.pace_lag_max_seconds, s.pace_lag_p99_seconds) for n, s in states]
-    held = "which does not limit the generator, but may be part of the p99"
-    for who, what, found, so in (
-        ("The event loop was", "time", loop, held),
-        ("Locust's hub was", "time", hub, "which does not limit the generator: no measured time depends on the hub"),
-        ("Arrivals were started", "arrival", pace, held),
-    ):
-        told = [
-            f"phase {number} ({count_of(late, what)}, up to {show_time(longest)})"
-            for number, late, longest, p99 in found
-            if late and longest and p99 and p99 >= LAG_LIMIT and not too_late(p99, late)
-        ]
-        if told:
-            yield f"{who} late in {join_some(told)}, {so}."
-
-
-def _peak_lags(phases: list[PhaseRecord]) -> str:
-    """The highest of each figure of these phases' generators."""
-    cpu = [phase.generator.cpu_ratio for phase in phases if phase.generator.cpu_ratio is not None]
-    loop = [p.generator.loop_lag_p99_seconds for p in phases if p.generator.loop_lag_p99_seconds is not None]
-    hub = [p.generator.hub_lag_p99_seconds for p in phases if p.generator.hub_lag_p99_seconds is not None]
-    told = [f"{max(cpu):.0%} of a core".replace("%", " %")] if cpu else []
-    told += [f"event loop {show_time(max(loop))} late at p99"] if loop else []
-    told += [f"Locust's hub {show_time(max(hub))} late at p99"] if hub else []
-    pace = [p.generator.pace_lag_p99_seconds for p in phases if p.generator.pace_lag_p99_seconds is not None]
-    told += [f"arrivals started {show_time(max(pace))} late at p99"] if pace else []
-    return ", ".join(told) or "no figure was recorded"
 
 
 def say_selectivity(record: RunRecord) -> Iterator[str]:
