@@ -84,5 +84,5 @@ def scrape(prometheus: Prometheus, folder: Path, port: int, *flags: str, files: 
     run.err = "".join(told)
     run.assert_good()
     scraped = Scraped(prometheus, run, folder, start, time.time(), roles)
-    scraped.last = max(scraped.find_complete(over + 2.2, scraped.end))
+    scraped.last = max(scraped.find_complete(over + 2.2, scraped.end), default=over + LINGER - 0.5)
     return scraped
