@@ -200,7 +200,7 @@ def _show_failures(outcomes: Mapping[Outcome, int]) -> str:
 def _first_of(reasons: list[str]) -> list[str]:
     """The first reasons, and the number omitted."""
     left_out = len(reasons) - REASONS_OF_A_KIND
-    return reasons if left_out <= 0 else [*reasons[:-left_out], f"{left_out:,} more phases like these"]
+    return reasons if left_out <= 0 else [*reasons[:-left_out], f"{count_of(left_out, 'more phase')} like these"]
 
 
 def _find_empty(results: Sequence[PhaseResult], operation: str, most: float, pair: Pair) -> list[str]:

@@ -95,3 +95,5 @@ def test_reasons_of_thousands_of_phases_stay_few() -> None:
     reasons = compared(ledger).reasons
     assert len(reasons) == REASONS_OF_A_KIND + 1
     assert reasons[-1] == "35 more phases like these"
+    one_more = compared(run(*[FINE] * (REASONS_OF_A_KIND + 1), busy=tuple(range(REASONS_OF_A_KIND + 1)))).reasons
+    assert one_more[-1] == "1 more phase like these"
