@@ -133,6 +133,10 @@ class LoadUser(User):
         self._documents.extend(row.source for row in rows)
         return self.process_state.make_nodes(self.variant, rows)
 
+    def next_documents(self) -> list[Any]:
+        """Documents for one `ingest`, `documents_per_ingest` of them; those of the run in turn, with unused ids."""
+        return self.process_state.new_documents(self.variant)
+
     def next_probe(self) -> Probe:
         """New nodes for one insert, and the search that shows that the last of them can be found."""
         return self.process_state.new_probe(self.variant)
