@@ -1,7 +1,9 @@
 """Documents are ingested into a real collection, the same in both modes, and found again."""
 
 import asyncio
+import re
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,13 @@ from loadgen.clients.rag.documents import built_in_corpus, make_splitter, split_
 from loadgen.clients.rag.models import ModelSpec, close_model, make_embedding
 from loadgen.clients.rag.pipeline import STAGES, IngestPath, Source, aingest, ingest
 from loadgen.clients.rag.questions import generate_questions, recall_of
+from loadgen.measure.histograms import decode_histogram
+from loadgen.measure.sample import Outcome
+from loadgen.results.record import read_record
+from tests.integration.locust_command import run_locust
+from tests.integration.store_support import client_of
 
+BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
 CORPUS = built_in_corpus(24, 5)
 
 
@@ -64,3 +72,52 @@ def test_what_is_ingested_is_in_the_collection_and_found(mode: str, place: str, 
     nodes = split_corpus(CORPUS, 128, 16)
     assert rows == {(node.node_id, node.ref_doc_id) for node in nodes}
     assert sum(chunks) == len(nodes)
+
+
+def test_ingests_through_the_command_are_counted_as_the_server_counts_them_and_the_next_run_reloads(
+    lite_uri: str, tmp_path: Path
+) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    for subject in ("apples", "bridges", "clouds"):
+        (documents / f"{subject}.txt").write_text(f"Old {subject} differ from new {subject} in colour. " * 20)
+    flags = ("--host", lite_uri, "--collection", "rag_ingested", "--documents", str(documents), "--chunk-size", "64")
+    flags += ("--chunk-overlap", "0", "--queries", "5", "--top-k", "2", *BRIEF)
+    variants = ("--variants", "sync; async documents-per-ingest=2")
+    run = run_locust(tmp_path / "a", *flags, *variants, files="rag_ingest.py")
+    run.assert_good()
+    record = read_record(next((tmp_path / "a" / "runs").glob("[!.]*.json")))
+    base = record.manifest.rows
+    each = base // 3
+    assert base == 3 * each > 3
+    assert (record.manifest.settings["llm"], "imulated" in run.out + run.err) == ("none", False)
+    for phase in record.phases:
+        (found,) = phase.operations
+        assert (found.operation, set(found.outcomes)) == ("ingest", {"ok"})
+        counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in found.stages.items()}
+        assert counts == dict.fromkeys(STAGES, found.outcomes[Outcome.OK])
+    stats = run.told["stats"]
+    assert set(stats) == {"sync ingest", "async documents-per-ingest=2 ingest"}
+    ingested = stats["sync ingest"] + 2 * stats["async documents-per-ingest=2 ingest"]
+    with client_of(lite_uri) as client:
+        count: dict[str, Any] = {"output_fields": ["count(*)"], "consistency_level": "Strong"}
+        (every,) = client.query("rag_ingested", filter="", **count)
+        (inserted,) = client.query("rag_ingested", filter='loadgen == "inserted"', **count)
+        ids = client.query("rag_ingested", filter='loadgen == "inserted"', output_fields=["doc_id"], limit=16_000)
+    assert (inserted["count(*)"], every["count(*)"]) == (each * ingested, base + each * ingested)
+    assert len({row["doc_id"] for row in ids}) == ingested > 0
+    again = run_locust(tmp_path / "b", *flags, "--mode", "async", "-t", "1", files="rag_ingest.py")
+    again.assert_good()
+    assert f"contains {base + each * ingested:,} rows, {each * ingested:,} more than asked for: reloading" in again.err
+    with client_of(lite_uri) as client:
+        (before,) = client.query("rag_ingested", filter="", **count)
+    flags = ("--host", lite_uri, "--collection", "rag_ingested", "--documents", str(documents), *BRIEF)
+    kept = run_locust(tmp_path / "c", *flags, "--existing", "--allow-writes", files="rag_ingest.py")
+    kept.assert_good()
+    deleted = re.search(r"Deleted ([\d,]+) inserted rows from collection 'rag_ingested'", kept.err)
+    assert deleted is not None
+    assert int(deleted[1].replace(",", "")) == sum(kept.told["stats"].values()), "one chunk each"
+    with client_of(lite_uri) as client:
+        (after,) = client.query("rag_ingested", filter="", **count)
+        client.drop_collection("rag_ingested")
+    assert after == before
