@@ -72,8 +72,9 @@ def takes_milvus(nodeid: str) -> bool:
     path, _, name = nodeid.partition("::")
     if not waits(nodeid):
         return False
+    chosen = "milvus" in name.partition("[")[2] and "getfixturevalue" in text_of(path)
     function = r"" if shares(nodeid) else rf"def {name.partition('[')[0]}\("
-    return "milvus" in name.partition("[")[2] or bool(re.search(rf"{function}[^)]*\bmilvus(_uri)?: ", text_of(path)))
+    return chosen or bool(re.search(rf"{function}[^)]*\bmilvus(_uri)?: ", text_of(path)))
 
 
 @cache

@@ -55,6 +55,7 @@ def prepare_process(check: Callable[[Any], None]) -> None:
 def prepare_runners(is_ready: Callable[[Any], bool]) -> None:
     """Before Locust creates a runner; `is_ready(environment)`: whether a worker may start its users. Idempotent."""
     patches.count_time_steadily()
+    patches.list_arguments_once()
     patches.remember_absences()
     patches.wait_before_users(partial(_await_ready, is_ready))
 

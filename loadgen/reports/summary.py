@@ -98,9 +98,10 @@ class Summary:
 
     @property
     def is_plain(self) -> bool:
-        """True if the names are self-explanatory: modes of the default client without other differences."""
+        """True if the names are self-explanatory: modes of the run's client without other differences."""
+        usual = self.record.manifest.settings.get("client", DEFAULT_CLIENT)
         return all(
-            one is not None and one.name == one.mode.value and one.client == DEFAULT_CLIENT and not one.settings
+            one is not None and one.name == one.mode.value and one.client == usual and not one.settings
             for one in self.variants.values()
         )
 

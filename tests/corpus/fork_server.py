@@ -64,6 +64,7 @@ def main() -> None:
 def _become(command: dict[str, Any]) -> Callable[[], Any]:
     """Be the process of a command; what its console script calls."""
     os.setsid()
+    gc.disable()  # it ends before there is much garbage, and the search for it would copy the memory it shares
     for number, (path, mode) in enumerate(
         ((os.devnull, os.O_RDONLY), (command["out"], os.O_WRONLY), (command["err"], os.O_WRONLY))
     ):

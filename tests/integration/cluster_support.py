@@ -21,8 +21,6 @@ MASTER = (
     "--expect-workers-max-wait",
     "60",
 )
-PAUSE = "0.02"
-"""Seconds between two operations of a user: what the processes make of each other is not a matter of much load."""
 WITHIN = 150.0
 """Seconds for anything that is waited for: the machine may be busy with other tests."""
 
@@ -130,9 +128,7 @@ class Cluster:
         return self._add(name, "--worker", "--master-host", "127.0.0.1", "--master-port", self._port, files=files)
 
     def _add(self, name: str, *arguments: str, files: str) -> Member:
-        member = Member(
-            start_locust(self._folder / name, *arguments, files=files, HEARTBEATS=self._heartbeats, PAUSE=PAUSE)
-        )
+        member = Member(start_locust(self._folder / name, *arguments, files=files, HEARTBEATS=self._heartbeats))
         self._members.append(member)
         return member
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ class AsyncAsk(AsyncUser):
             call.stage("generate", 0.01)
 """
 """Beside the operations of the client, calls that the locustfile times itself."""
-LINGER = 4
-"""Seconds."""
+LINGER = 8
+"""Seconds; a busy machine may miss a scrape of them."""
 
 
 @dataclass
@@ -43,10 +43,15 @@ class Scraped:
     folder: Path
     start: float
     end: float
-    last: float
-    """When the run was over and its last samples were scraped."""
-    roles: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, str]
     """Role of each target that the file had while the run was on."""
+    last: float = 0.0
+    """When the run was over and the last samples of all its processes had been scraped."""
+
+    def find_complete(self, start: float, end: float) -> list[float]:
+        """Moments at which the samples of all its processes were there."""
+        mine = f'count(loadgen_run_info{{run_id="{self.record["run_id"]}"}}) == {len(self.roles)}'
+        return [float(at) for line in self.prometheus.range(mine, start, end) for at, _ in line["values"]]
 
     @property
     def record(self) -> dict[str, Any]:
@@ -68,14 +73,16 @@ def scrape(prometheus: Prometheus, folder: Path, port: int, *flags: str, files: 
     assert run.process.stderr
     roles: dict[str, str] = {}
     told = []
-    last = 0.0
+    over = 0.0
     for line in run.process.stderr:
         told.append(line)
-        if "Metrics stay at" in line and not last:
-            last = time.time() + LINGER - 0.5
+        if "Metrics stay at" in line and not over:
+            over = time.time()
         if "is ready" in line:
             roles = {one["targets"][0]: one["labels"]["role"] for one in json.loads(targets.read_text())}
     run.finish(60)
     run.err = "".join(told)
     run.assert_good()
-    return Scraped(prometheus, run, folder, start, time.time(), last, roles)
+    scraped = Scraped(prometheus, run, folder, start, time.time(), roles)
+    scraped.last = max(scraped.find_complete(over + 2.2, scraped.end))
+    return scraped

@@ -1,7 +1,7 @@
 """A second locustfile: at the end it writes what the run counted, for the tests to read. It has no users.
 
-It also sets how many heartbeats of a worker its master may miss, and has users pause where a test is about something
-else than their speed, which takes all of the machine.
+It also sets how many heartbeats of a worker its master may miss, and has users pause: their full speed takes all of the
+machine, and few tests are about that.
 """
 
 import gc
@@ -17,9 +17,9 @@ runners.HEARTBEAT_LIVENESS = int(os.environ["HEARTBEATS"])
 
 @events.init.add_listener  # type: ignore[untyped-decorator] # no types in Locust
 def _watch(environment: Any, **_: Any) -> None:
-    if pause := os.environ.get("PAUSE"):
+    if pause := float(os.environ["PAUSE"]):
         for kind in environment.user_classes:
-            kind.wait_time = constant(float(pause))
+            kind.wait_time = constant(pause)
     if environment.parsed_options.worker:
         return
     target = Path(os.environ["SPY_FILE"])

@@ -17,7 +17,6 @@ LOG_LINE = re.compile(r"^\[[^\]]+\] [^/]+/(INFO|ERROR)/[\w.]+: ")
 HEAD = re.compile(r"(\d+) settings? (?:is|are) wrong; nothing was sent:$")
 FAULT = re.compile(r"  --[^ :]")
 SAMPLE = (
-    ("flags", "--rows"),
     ("variables", "LOADGEN_FRESH"),
     ("config_files", "tool = 3"),
     ("locustfiles", "syntax.py"),

@@ -122,7 +122,11 @@ def test_without_any_worker_the_run_ends_early_and_says_so(milvus: EmbeddedServe
 @pytest.mark.parametrize("model", ["closed", "open"])
 def test_a_worker_that_joins_during_a_phase_takes_part(milvus: EmbeddedServer, cluster: Cluster, model: str) -> None:
     before = searches(milvus) + AGREEING
-    plan = PLAN if model == "closed" else ("--arrival", "constant", "--rate", "40", *PLAN[2:], "--max-in-flight", "20")
+    plan = (
+        PLAN
+        if model == "closed"
+        else ("--arrival", "constant", "--rate", "40", *PLAN[2:], "--max-in-flight", "20", "--max-wait", "30")
+    )
     master = cluster.master(1, "--host", milvus.uri, *DATA, *plan)
     cluster.worker("one")
     master.wait_for("Phase 1 of 4")

@@ -1,13 +1,14 @@
 """Rows, queries and neighbours of files on real servers."""
 
 import json
-import subprocess
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from loadgen.milvus.server import EmbeddedServer
+from tests.integration.forked import run_forked
 from tests.integration.locust_command import LOADGEN, ROOT, Run, run_locust
 from tests.integration.store_support import client_of, count_rows, make_foreign
 from tests.integration.test_locust_recall import BRIEF, recalls, record_of
@@ -115,7 +116,7 @@ def test_a_bad_file_sends_nothing(lite: EmbeddedServer, tmp_path: Path) -> None:
 def test_a_long_dataset_is_prepared_beforehand(lite: EmbeddedServer, tmp_path: Path, hdf5: Path) -> None:
     command = [LOADGEN, "prepare", "-f", str(ROOT / "locustfiles" / "search.py")]
     flags = ["--host", lite.uri, "--collection", "file_prepared", "--dataset", str(hdf5), "--rows", "200"]
-    done = subprocess.run([*command, *flags], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+    done = run_forked([*command, *flags], tmp_path, os.environ)
     assert done.returncode == 0, done.stderr
     assert "200 rows loaded" in done.stdout
     assert count_rows(lite.uri, "file_prepared") == 200

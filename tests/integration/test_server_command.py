@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.integration.forked import run_forked
 from tests.integration.server_support import are_gone, client_of, count, fill, processes_below, wait_until
 
 LOADGEN = str(Path(sys.executable).with_name("loadgen"))
@@ -71,9 +72,7 @@ def serve() -> Iterator[Serve]:
 
 
 def run(*flags: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [LOADGEN, *flags]
-    environment = {**os.environ, **environment}
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, env=environment, check=False)
+    return run_forked([LOADGEN, *flags], Path.cwd(), {**os.environ, **environment})
 
 
 def free_port() -> int:

@@ -18,18 +18,17 @@ from tests.unit.simulated_phases import (
 )
 from tests.unit.simulated_runs import run, words
 
-REPLICATES = 500
+REPLICATES, ALL_REPLICATES = 500, comparison.REPLICATES
 """Fewer than the default, for speed: the interval's ends are a little noisier."""
 COMPARISONS = 200
 """Of each of five shapes: 1,000 in all. `python -m tests.benchmarks --only coverage` simulates 1,000 of each."""
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def _few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "REPLICATES", REPLICATES)
 
 
-@pytest.mark.usefixtures("_few_replicates")
 def test_of_1000_simulated_a_a_comparisons_93_percent_contain_1() -> None:
     by_shape = {name: compare_with_itself(machine, COMPARISONS) for name, machine in SHAPES.items()}
     found = [one for some in by_shape.values() for one in some]
@@ -72,6 +71,7 @@ def test_runs_of_the_same_speed_give_a_false_alarm_in_at_most_one_of_twenty() ->
 
 
 def test_fewer_replicates_of_each_of_many_phases_give_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "REPLICATES", ALL_REPLICATES)
     phases = make_phases(np.random.default_rng(5), 4 * PHASES_IN_FULL)
     quick = compare_phases(phases, np.random.default_rng(1))
     monkeypatch.setattr(bootstrap, "PHASES_IN_FULL", len(phases))

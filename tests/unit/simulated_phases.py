@@ -11,11 +11,14 @@ from loadgen.measure.sample import Mode
 from loadgen.measure.slices import SliceStats, add_times
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
 from loadgen.results.comparison import Comparison, Pair, Ratio, compare_phases
+from loadgen.results.drift import CERTAINTY, P50, THROUGHPUT, find_drift
 
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 SHORT, LONG = ROUND, ROUND * 2
 """Two phases of each mode at a level, and four."""
 SLICES = 10
+ALONE = 1 - (1 - CERTAINTY) / 6
+"""The certainty of drift in one of six series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +115,12 @@ def make_phases(rng: np.random.Generator, phases: int, slices: int = 10) -> list
             pieces.append(piece)
         found.append(SlicedPhase(ROUND[number % 4], tuple(pieces)))
     return found
+
+
+def drifts(machine: Machine, times: int) -> dict[int, list[float]]:
+    """The ratios of the drifts that were found in the first variant of so many simulated levels, by statistic."""
+    rng = np.random.default_rng(7_711)
+    levels = [simulate(machine, rng) for _ in range(times)]
+    first = [[phase for phase in level if phase.variant == machine.order[0]] for level in levels]
+    found = {column: [find_drift(phases, column, ALONE) for phases in first] for column in (THROUGHPUT, P50)}
+    return {column: [ratio for ratio in ratios if ratio is not None] for column, ratios in found.items()}

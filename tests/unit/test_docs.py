@@ -114,7 +114,7 @@ def test_every_locustfile_in_a_page_is_python_and_uses_what_users_have(guide: Pa
             ]
             assert all(known) or name in OWN | {"client", "interrupt"}, name
             if name == "client":
-                assert member in {"search", "insert", "delete", "find", ""}, member
+                assert member in {"search", "insert", "delete", "find", "ask", "retrieve", ""}, member
         defaults = re.findall(r"^plug\(events, (.*)\)", block, re.MULTILINE)
         given = {name for text in defaults for name in re.findall(r"(\w+)=", text)}
         assert given <= set(Settings.model_fields)

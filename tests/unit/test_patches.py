@@ -4,6 +4,7 @@ import inspect
 import re
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import gevent
 import locust.main
@@ -22,6 +23,7 @@ from loadgen.locust_plugin.patches import (
     forget_worker,
     keep_runs_apart,
     keep_users_to_plan,
+    list_arguments_once,
     note_quit,
 )
 
@@ -87,6 +89,22 @@ def test_what_a_worker_reports_of_another_run_is_in_no_table() -> None:
         environment.events.worker_report.fire(client_id="one", data=report(run))
     assert stats.entries["search", "sync"].num_requests == stats.total.num_requests == 1
     assert [error.occurrences for error in stats.errors.values()] == [1]
+
+
+def test_the_arguments_that_a_worker_looks_for_are_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[str] = []
+
+    def list_arguments() -> dict[str, None]:
+        listed.append("once")
+        return {"host": None}
+
+    counting = SimpleNamespace(default_args_dict=list_arguments, other=3)
+    monkeypatch.setattr(locust.runners, "argument_parser", counting)
+    list_arguments_once()
+    list_arguments_once()
+    patched: Any = locust.runners.argument_parser
+    assert [patched.default_args_dict() for _ in range(3)] == [{"host": None}] * 3
+    assert (listed, patched.other) == (["once"], 3)
 
 
 def test_users_of_a_plan_are_started_by_its_shape_alone(caplog: pytest.LogCaptureFixture) -> None:

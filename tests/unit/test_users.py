@@ -11,8 +11,7 @@ from locust.exception import StopUser
 
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.settings.model import Settings
-from loadgen.users import AsyncUser, SyncUser
-from loadgen.users.process_state import DRAIN_SECONDS
+from loadgen.users import AsyncUser, SyncUser, process_state
 from tests.unit.stage import CountingStore, stage
 
 
@@ -28,7 +27,14 @@ class SyncSearch(SyncUser):
         self.client.search(self.next_query())
 
 
+DRAIN_SECONDS = 1.2
+"""An end of the run waits for 3 s; for those that never come back, a test waits less."""
 BOTH = pytest.mark.parametrize("kind", [AsyncSearch, SyncSearch])
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_state, "DRAIN_SECONDS", DRAIN_SECONDS)
 
 
 @BOTH
@@ -96,6 +102,7 @@ def test_an_operation_under_way_at_the_stop_is_finished_and_counted(kind: type[A
         assert store.calls == 4
 
 
+@pytest.mark.usefixtures("impatient")
 @BOTH
 def test_an_operation_that_never_comes_back_is_counted_as_failed(kind: type[Any]) -> None:
     gate = threading.Event()
@@ -111,6 +118,7 @@ def test_an_operation_that_never_comes_back_is_counted_as_failed(kind: type[Any]
         assert sum(error.occurrences for error in on.environment.stats.errors.values()) == 3
 
 
+@pytest.mark.usefixtures("impatient")
 @BOTH
 def test_between_phases_an_operation_is_waited_for_beyond_the_seconds_of_an_end(kind: type[Any]) -> None:
     gate = threading.Event()
@@ -125,6 +133,7 @@ def test_between_phases_an_operation_is_waited_for_beyond_the_seconds_of_an_end(
         assert on.runner.user_count == 0
 
 
+@pytest.mark.usefixtures("impatient")
 @BOTH
 def test_an_end_of_the_run_ends_the_waiting_for_operations_between_phases(kind: type[Any]) -> None:
     gate = threading.Event()
@@ -140,10 +149,11 @@ def test_an_end_of_the_run_ends_the_waiting_for_operations_between_phases(kind: 
         assert next(looks) < 20, "asked again and again, and heeded"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_operations_are_waited_for_as_long_as_their_deadline_and_no_longer() -> None:
     with stage(AsyncSearch) as on:
         on.process_state.is_ending = lambda: False
-        on.process_state.settings = Settings(deadline=2.5)
+        on.process_state.settings = Settings(deadline=0.7)
         waits: list[float] = []
 
         def wait(within: float) -> bool:
@@ -151,7 +161,7 @@ def test_operations_are_waited_for_as_long_as_their_deadline_and_no_longer() -> 
             time.sleep(within)
             return False
 
-        assert on.process_state.patience == 3.5
+        assert on.process_state.patience == 1.7
         assert on.process_state.outlast(wait) is False
         assert waits[0] == DRAIN_SECONDS
         assert 1 <= len(waits[1:]) <= 3, "0.5 s are left"
