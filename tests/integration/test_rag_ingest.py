@@ -81,8 +81,9 @@ def test_ingests_through_the_command_are_counted_as_the_server_counts_them_and_t
     documents.mkdir()
     for subject in ("apples", "bridges", "clouds"):
         (documents / f"{subject}.txt").write_text(f"Old {subject} differ from new {subject} in colour. " * 20)
-    flags = ("--host", lite_uri, "--collection", "rag_ingested", "--documents", str(documents), "--chunk-size", "64")
-    flags += ("--chunk-overlap", "0", "--queries", "5", "--top-k", "2", *BRIEF)
+    own = ("--host", lite_uri, "--collection", "rag_ingested", "--documents", str(documents))
+    small = ("--chunk-size", "64", "--chunk-overlap", "0", "--queries", "5", "--top-k", "2")
+    flags = (*own, *small, *BRIEF)
     variants = ("--variants", "sync; async documents-per-ingest=2")
     run = run_locust(tmp_path / "a", *flags, *variants, files="rag_ingest.py")
     run.assert_good()
@@ -111,8 +112,7 @@ def test_ingests_through_the_command_are_counted_as_the_server_counts_them_and_t
     assert f"contains {base + each * ingested:,} rows, {each * ingested:,} more than asked for: reloading" in again.err
     with client_of(lite_uri) as client:
         (before,) = client.query("rag_ingested", filter="", **count)
-    flags = ("--host", lite_uri, "--collection", "rag_ingested", "--documents", str(documents), *BRIEF)
-    kept = run_locust(tmp_path / "c", *flags, "--existing", "--allow-writes", files="rag_ingest.py")
+    kept = run_locust(tmp_path / "c", *own, *BRIEF, "--existing", "--allow-writes", files="rag_ingest.py")
     kept.assert_good()
     deleted = re.search(r"Deleted ([\d,]+) inserted rows from collection 'rag_ingested'", kept.err)
     assert deleted is not None
