@@ -11,6 +11,7 @@ class SyncFreshness(SyncUser):
     """A thread that inserts new nodes, and searches for the last of them until it is found."""
 
     operations = ("insert", "visible")
+    ignores = ("filter",)
 
     @task
     def insert_and_find(self) -> None:
@@ -24,6 +25,7 @@ class AsyncFreshness(AsyncUser):
     """The same as a coroutine."""
 
     operations = ("insert", "visible")
+    ignores = ("filter",)
 
     @task
     async def insert_and_find(self) -> None:

@@ -13,6 +13,7 @@ from loadgen.datasets.query_order import draw_order
 from loadgen.datasets.recall_checks import Checks, HasJudge, Judge, Wanted
 from loadgen.datasets.resolving import resolve_settings
 from loadgen.datasets.rows import FINGERPRINT_KEY, INSERTED, Row
+from loadgen.datasets.sampled_values import SampledValues, as_value
 
 __all__ = [
     "FINGERPRINT_KEY",
@@ -32,9 +33,11 @@ __all__ = [
     "Partitioning",
     "Row",
     "Rows",
+    "SampledValues",
     "Selectivity",
     "Wanted",
     "agrees",
+    "as_value",
     "cached_neighbours",
     "count_checked",
     "default_folder",

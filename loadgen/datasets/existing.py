@@ -1,6 +1,6 @@
 """Queries near the rows of an existing collection, and rows like its own for inserts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Self
@@ -70,6 +70,8 @@ class ExistingDataset:
         self._fields = fields
         self._sampled = sampled
         self._token = token
+        self.generated: Collection[str] = ()
+        """Fields of the sampled rows that the server fills itself: inserted rows do not have them."""
 
     @property
     def fingerprint(self) -> str:
@@ -117,11 +119,15 @@ class ExistingDataset:
         if not self._token:
             return iter(())
         generator = np.random.default_rng([self._seed, self._token, worker])
-        return NewRows(self._fields, self._sampled[:POOL], generator, (self._token, worker))
+        pool = [{name: row[name] for name in row if name not in self.generated} for row in self._sampled[:POOL]]
+        return NewRows(self._fields, pool, generator, (self._token, worker))
 
 
 class NewRows:
-    """Copies of sampled rows with new ids and moved vectors. Threads may share it, as they may an `InsertStream`."""
+    """Copies of sampled rows with new ids and moved vectors, and all other fields that they have.
+
+    Threads may share it, as they may an `InsertStream`.
+    """
 
     def __init__(
         self,
@@ -142,7 +148,7 @@ class NewRows:
             (
                 _plain(perturb(row[fields.embedding_field], fields.vector_type, generator)),
                 str(row.get(fields.text_field, "")),
-                {name: value for name, value in row.items() if name not in own and not name.startswith("_")},
+                {name: _joined(value) if _is_bytes(value) else value for name, value in row.items() if name not in own},
             )
             for row in sampled
         ]

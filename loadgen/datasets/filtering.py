@@ -120,7 +120,7 @@ class Narrowings:
         self._queries = settings.queries
         self._partitioning = Partitioning.of(settings)
         names = find_drawn(self._expression) if self._expression else ()
-        values = dataset.metadata.draw_values(settings.queries) if names else {}
+        values = dataset.metadata.draw_values(settings.queries, names) if names else {}
         self._drawn = {name: values[name] for name in names}
         self._numbers = (
             self._partitioning.numbers(dataset.metadata.draw_places(settings.queries))

@@ -82,6 +82,8 @@ def open_content(text: str) -> Content:
     try:
         if not path.exists():
             hint = "Give a path that exists on every machine of the run."
+            if text.startswith("~"):
+                hint = "Write the folder in full: ~ is replaced by the shell, and only at the beginning of a word."
             raise DataFileError(path, f"does not exist (on {socket.gethostname()})", hint)
         if path.is_dir():
             return open_parquet(path)

@@ -125,8 +125,11 @@ class Metadata:
         """The places of the distinct queries."""
         return self._generator(PLACE, QUERIES, 0).random(number)
 
-    def draw_values(self, number: int) -> dict[str, Column]:
-        """The values that the distinct queries draw, by field: with the distribution of the rows' values."""
+    def draw_values(self, number: int, names: Collection[str] = ()) -> dict[str, Column]:  # noqa: ARG002 - all are drawn
+        """The values that the distinct queries draw, by field: with the distribution of the rows' values.
+
+        `names` are the fields that a filter draws, for metadata whose values depend on each other.
+        """
         return {
             field.name: self._find_values(field, self._generator(self._source(field), QUERIES, 0).random(number))
             for field in self.fields

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from loadgen.measure.course import Course
 from loadgen.measure.errors import TaskErrors
 from loadgen.measure.flow import Flow
 from loadgen.measure.health import Health
@@ -51,6 +52,7 @@ class Window:
     _pending: list[Sample] = field(default_factory=list)
     _operation_stats: dict[tuple[str, str], OperationStats] = field(default_factory=dict)
     _slices: dict[str, list[SliceStats]] = field(default_factory=dict)
+    _courses: dict[str, Course] = field(default_factory=dict)
 
     @property
     def operation_stats(self) -> dict[tuple[str, str], OperationStats]:
@@ -63,6 +65,12 @@ class Window:
         """For each operation of a timed phase, its slices in order of time."""
         self._add_up()
         return self._slices
+
+    @property
+    def courses(self) -> dict[str, Course]:
+        """For each operation of a phase without a planned length, when its answers arrived; none of a burst."""
+        self._add_up()
+        return self._courses
 
     def covered(self, now: float) -> float:
         """Seconds of it so far in which this process took part; 0 during warm-up."""
@@ -94,10 +102,12 @@ class Window:
             self._operation_stats.setdefault((variant, operation), OperationStats()).add_all(group)
             if self.phase.seconds:
                 self._slice(operation, group)
+            elif not self.phase.operations and (answered := [one.finished for one in group if _is_answer(one)]):
+                self._courses.setdefault(operation, Course()).add(np.array(answered) - self.start)
 
     def _slice(self, operation: str, samples: Sequence[Sample]) -> None:
         """Count answered operations, and timeouts, which add their times but no throughput."""
-        answered = [one for one in samples if one.outcome is Outcome.OK or one.outcome is Outcome.EMPTY]
+        answered = [one for one in samples if _is_answer(one)]
         timeouts = [one for one in samples if one.outcome is Outcome.TIMEOUT]
         for some, is_answer in ((answered, True), (timeouts, False)):
             if some:
@@ -136,6 +146,7 @@ class Window:
                 for (variant, operation), stats in self._operation_stats.items()
             ],
             "slices": slices_as_message(self._slices),
+            "courses": {operation: course.as_message() for operation, course in self._courses.items()},
             "health": self.health.as_message(),
             "flow": self.flow.as_message(),
             "errors": self.errors.as_message(),
@@ -152,6 +163,8 @@ class Window:
             mine = part._pieces(operation)
             for number, piece in pieces:
                 mine[number].merge(SliceStats.from_message(piece))
+        for operation, course in message["courses"].items():
+            part._courses[operation] = Course.from_message(course)
         part.health.merge(message["health"], "")
         part.flow.merge(message["flow"])
         part.errors.merge(message["errors"])
@@ -164,6 +177,7 @@ class Window:
         for agent, part in parts.items():
             whole._absorb(part, agent)
         self._pending, self._operation_stats, self._slices = [], whole._operation_stats, whole._slices
+        self._courses = whole._courses
         self.health, self.flow, self.recalls = whole.health, whole.flow, whole.recalls
         self.errors = whole.errors
 
@@ -173,6 +187,8 @@ class Window:
         for operation, pieces in part.slices.items():
             for mine, piece in zip(self._pieces(operation), pieces, strict=True):
                 mine.merge(piece)
+        for operation, course in part.courses.items():
+            self._courses.setdefault(operation, Course(course.seconds)).merge(course)
         if watch := part.health.watches.get(""):
             self.health.watches[agent] = watch
         self.flow.add(part.flow)
@@ -191,6 +207,10 @@ class Window:
     def marks(self) -> tuple[object, ...]:
         """What the coordinator noted in addition to the counts, for the same purpose."""
         return (self.workers_lost, self.users_gone, self.connections, self.data, *self.heard.items())
+
+
+def _is_answer(sample: Sample) -> bool:
+    return sample.outcome is Outcome.OK or sample.outcome is Outcome.EMPTY
 
 
 def _by_kind(samples: Sequence[Sample]) -> dict[tuple[str, str], list[Sample]]:

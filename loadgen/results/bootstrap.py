@@ -101,6 +101,8 @@ def resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> F
 def _find_quantiles(pieces: Sequence[SliceStats], weights: Floats) -> Floats:
     """Logarithms of p50 and p99, a row per row of `weights` (rows, slices); linear between the edges of a bucket."""
     used = np.array(sorted(set().union(*(piece.buckets for piece in pieces))), dtype=np.int64)
+    if not len(used):  # counted without times
+        return np.full((len(weights), len(QUANTILES)), np.nan)
     table = np.zeros((len(pieces), len(used)))
     for row, piece in zip(table, pieces, strict=True):
         row[np.searchsorted(used, list(piece.buckets))] = list(piece.buckets.values())

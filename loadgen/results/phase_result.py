@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from hdrh.histogram import HdrHistogram
 
+from loadgen.measure.course import Course
 from loadgen.measure.errors import TaskErrors
 from loadgen.measure.histograms import MICROSECONDS, count_above, mean, percentile
 from loadgen.measure.operation_stats import OperationStats
@@ -19,7 +20,15 @@ from loadgen.measure.slices import SliceStats, count_slices, cut_slices
 from loadgen.measure.window import Window
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.figures import throughput
-from loadgen.results.record import Durations, Generator, OperationRecord, PhaseRecord, Slice, TaskErrorRecord
+from loadgen.results.record import (
+    CourseRecord,
+    Durations,
+    Generator,
+    OperationRecord,
+    PhaseRecord,
+    Slice,
+    TaskErrorRecord,
+)
 
 ROUNDING = 1e-6
 """Seconds of tolerance: with float rounding, a window from 16,384.0 to 16,386.1 is slightly shorter than 2.1."""
@@ -208,7 +217,15 @@ def _operation(name: str, stats: OperationStats, window: Window, recalls: Recall
         recall=checked.mean,
         recall_checks=0 if checked.mean is None else checked.checks,
         slices=_slices(name, window),
+        course=_course(window.courses.get(name), window.seconds),
     )
+
+
+def _course(course: Course | None, seconds: float) -> CourseRecord | None:
+    if course is None:
+        return None
+    complete = course.complete(seconds)
+    return CourseRecord(seconds=complete.seconds, answered=tuple(complete.answered))
 
 
 def _slices(name: str, window: Window) -> tuple[Slice, ...]:

@@ -101,6 +101,13 @@ class Series:
         names = sorted({stage for part in self.parts for stage in part.stages})
         return {name: self._sum_up([part.stages[name] for part in self.parts if name in part.stages]) for name in names}
 
+    def pieces(self) -> list[SliceStats]:
+        """The counts, without times, of one phase without a planned length, in time order; otherwise none."""
+        courses = [part.course for part in self.parts if part.course is not None]
+        if len(self.phases) != 1 or len(courses) != 1:
+            return []
+        return [SliceStats(courses[0].seconds, operations) for operations in courses[0].answered]
+
     def sliced(self) -> list[SlicedPhase]:
         """The rounds that have slices, as bootstrap input; a round in which nothing ended has empty ones."""
         lengths = next(([piece.seconds for piece in part.slices] for part in self.parts if part.slices), [])

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 SIZED = (
     "dim", "rows", "batch_size", "nodes_per_insert", "top_k", "output_fields", "text_bytes", "metadata", "search_kind",
+    "queries_per_search",
 )  # fmt: skip
 
 

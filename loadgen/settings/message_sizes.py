@@ -55,9 +55,10 @@ def estimate_request(settings: "Settings") -> int:
 
 def estimate_answer(settings: "Settings") -> int:
     """Bytes of a search's answer that includes vectors or sized texts; 0 otherwise, as it is small then."""
+    rows = settings.fetched * settings.queries_per_search
     if _has_vectors(settings):
-        return settings.fetched * _row_bytes(settings)
-    return settings.fetched * _text_bytes(settings)  # LlamaIndex always asks for the text
+        return rows * _row_bytes(settings)
+    return rows * _text_bytes(settings)  # LlamaIndex always asks for the text
 
 
 def _has_vectors(settings: "Settings") -> bool:
@@ -88,15 +89,20 @@ def find_oversized(settings: "Settings", limits: Limits) -> list[Fault]:
 def _fewer(settings: "Settings") -> str:
     """The remedy for an answer that is too large; an existing collection may have no field but the vector to return."""
     text, doc_id = (settings.text_field, settings.doc_id_field) if settings.existing else ("text", "doc_id")
+    fewer = "Set --top-k to {most} or less"
+    if settings.queries_per_search > 1:
+        fewer = f"Lower --queries-per-search (now {settings.queries_per_search}), or set --top-k to {{most}} or less"
     if not text or not _has_vectors(settings):
-        return "Set --top-k to {most} or less."
+        return f"{fewer}."
     others = f"{text},{doc_id}" if doc_id else text
-    return f"Set --top-k to {{most}} or less, or omit the vector with --output-fields {others}."
+    return f"{fewer}, or omit the vector with --output-fields {others}."
 
 
 def _most(settings: "Settings", name: str, rows: int) -> int:
     """The highest value of a setting for so many rows in a message."""
-    return rows * settings.top_k // settings.fetched if name == "top_k" else rows
+    if name != "top_k":
+        return rows
+    return max(1, rows * settings.top_k // (settings.fetched * settings.queries_per_search))
 
 
 def _text_bytes(settings: "Settings") -> int:

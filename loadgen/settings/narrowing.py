@@ -59,6 +59,22 @@ def read_filter(settings: "Settings") -> Expression | None:
         return None
 
 
+def find_sampled(settings: "Settings") -> tuple[str, ...]:
+    """Names in the filter whose values are those of rows of an existing collection: --metadata describes no others."""
+    expression = read_filter(settings) if settings.existing else None
+    described = {one.name for one in parse_metadata(settings.metadata)}
+    return tuple(name for name in find_drawn(expression) if name not in described) if expression else ()
+
+
+def find_filter_hint(text: str) -> str:
+    """How to correct a filter that a server refuses, if we can tell."""
+    try:
+        parse_filter(text)
+    except FilterError as error:
+        return error.hint
+    return "Correct it."
+
+
 def find_narrowing_conflicts(settings: "Settings") -> list[Conflict]:
     """All faults of metadata, filter and partitions, each with the names of the settings involved."""
     fields = {one.name: one for one in parse_metadata(settings.metadata)}
@@ -79,12 +95,12 @@ def _find_filter_faults(settings: "Settings", fields: dict[str, MetadataField]) 
         if is_drawn or not settings.existing:  # the server of an existing collection knows more than we do
             yield Fault("filter", settings.filter, error.problem, error.hint)
         return
+    if settings.existing:
+        return  # it has fields and values that only its server knows
     for name in find_drawn(expression):
         if name not in fields and not _is_of_file(settings):
             problem = f"draws {{{name}}}, and no metadata field has this name"
             yield Fault("filter", settings.filter, problem, _known(fields))
-    if settings.existing:
-        return
     for name in dict.fromkeys(condition.field for condition in find_conditions(expression)):
         if name not in fields and not _is_of_file(settings):
             problem = f"compares {name}, which is no metadata field"

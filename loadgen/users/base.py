@@ -46,6 +46,8 @@ class LoadUser(User):
     Declared operations have metric series from the start and can be required; other operations of the client are then
     refused. None: everything the client can do, so the run has exclusive use of the collection.
     """
+    ignores: ClassVar[Sequence[str]] = ()
+    """Settings that its tasks do not honour, such as `filter`: a run in which one is given is refused."""
     client: Client
     """What the tasks call. A user may replace it, for example by a wrapper."""
     timed_client: Client
@@ -119,9 +121,8 @@ class LoadUser(User):
         """The next of the prepared queries; each user starts elsewhere. `--query-skew` makes some of them frequent."""
         queries, order = self.process_state.queries_for(self.variant), self.process_state.query_order
         self._next_query += 1
-        if order:
-            return queries[order[self._next_query % len(order)]]
-        return queries[self._next_query % len(queries)]
+        number = order[self._next_query % len(order)] if order else self._next_query
+        return queries[number % len(queries)]
 
     def next_question(self) -> str:
         """The next of the prepared questions, for `ask` and `retrieve`, in the same way."""

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks`: what this tool costs, beside bare loops over the same calls, in about five minutes.
+"""`python -m tests.benchmarks`: what this tool costs, beside bare loops over the same calls, in about ten minutes.
 
 Searches go to a server that answers at once with the replies of a real Milvus, so that only the client is measured.
 Bare loops and the tool take turns in short windows of one process, with the same loop, stores and queries: a machine
@@ -11,11 +11,11 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
-from pymilvus import MilvusClient
 from rich.console import Console
 
 from loadgen.datasets import open_dataset
@@ -27,6 +27,7 @@ from loadgen.settings.model import Settings
 from tests.benchmarks.coverage import show_coverage
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.loading import compare_loading
+from tests.benchmarks.narrowed import drop, measure_cases
 from tests.benchmarks.table import pair_up, show, show_loading, show_sinks
 
 HERE = Path(__file__).parent
@@ -49,13 +50,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--warmup", type=float, default=0.5, help="seconds before each window [default: %(default)s]")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of four pairs of windows [default: %(default)s]")
     parser.add_argument("--users", default="8,64", help="numbers of users, with commas [default: %(default)s]")
-    parser.add_argument("--only", choices=("search", "sinks", "loading", "coverage"), help="leave the others out")
+    kinds = ("search", "narrowed", "sinks", "loading", "coverage")
+    parser.add_argument("--only", choices=kinds, help="leave the others out")
     parser.add_argument("--rows", type=int, default=10_000, help="rows to load [default: %(default)s]")
     parser.add_argument("--host", help="a real Milvus, http://127.0.0.1:19530; none starts one")
     return parser.parse_args()
 
 
-def compare_search(settings: Settings, *, sinks: bool = False) -> list[Figures]:
+def compare_search(settings: Settings, flags: Sequence[str] = (), *, sinks: bool = False) -> list[Figures]:
     """All windows of both variants, in their order: bare loops, or with `sinks` the tool with these off, and the tool.
 
     Raises RuntimeError with the output where it fails.
@@ -65,6 +67,7 @@ def compare_search(settings: Settings, *, sinks: bool = False) -> list[Figures]:
         *("--host", settings.host, "--collection", settings.collection, "--rows", str(settings.rows)),
         *("--concurrency", ",".join(map(str, settings.concurrency)), "--rounds", str(settings.rounds)),
         *("--phase-seconds", str(settings.phase_seconds), "--warmup-seconds", str(settings.warmup_seconds)),
+        *flags,
     ]
     done = subprocess.run(
         [sys.executable, *command],
@@ -85,13 +88,6 @@ def compare_search(settings: Settings, *, sinks: bool = False) -> list[Figures]:
     return figures
 
 
-def drop(settings: Settings) -> None:
-    """Leave nothing on a server that stays."""
-    client = MilvusClient(settings.host, dedicated=True)
-    client.drop_collection(settings.collection)
-    client.close()
-
-
 def say(line: str) -> None:
     """Tell how far it is."""
     print(line, flush=True)
@@ -107,6 +103,13 @@ def describe_machine() -> str:
     return f"{os.cpu_count()} cores, load average {load}; {python}, loop {name}, {libraries}"
 
 
+def start(stack: ExitStack) -> str:
+    """The address of a real Milvus that ends with the stack."""
+    server = start_server("milvus", tell=say)
+    stack.callback(server.stop)
+    return server.uri
+
+
 def main() -> None:
     """Measure, then print the tables."""
     given = parse()
@@ -117,31 +120,29 @@ def main() -> None:
     begun = time.perf_counter()
     before = describe_machine()
     say(before)
-    settings = Settings.parse(
-        {
-            "collection": "loadgen_bench",
-            "rows": 2_000,
-            "concurrency": given.users,
-            "rounds": given.rounds,
-            "phase_seconds": given.seconds,
-            "warmup_seconds": given.warmup,
-        }
-    )
+    shape = {
+        "collection": "loadgen_bench",
+        "rows": 2_000,
+        "rounds": given.rounds,
+        "phase_seconds": given.seconds,
+        "warmup_seconds": given.warmup,
+    }
+    settings = Settings.parse(shape | {"concurrency": given.users})
     rates: list[tuple[float, float]] = []
     found: list[Figures] = []
     switched: list[Figures] = []
+    narrowed: list[tuple[str, list[Figures]]] = []
     with ExitStack() as stack:
-        host = given.host
-        if host is None:
-            server = start_server("milvus", tell=say)
-            stack.callback(server.stop)
-            host = server.uri
+        host = given.host or start(stack)
         real = settings.model_copy(update={"host": host})
         if given.only in (None, "loading"):
             loading = real.model_copy(update={"collection": "loadgen_bench_loading", "rows": given.rows})
             rates = compare_loading(loading, given.rounds)
             say("loading: " + ", ".join(f"bare {bare:,.0f}, tool {tool:,.0f} rows/s" for bare, tool in rates))
-        if given.only != "loading":
+        if given.only in (None, "narrowed"):
+            few = {"host": host, "concurrency": given.users.split(",")[0], **shape}
+            narrowed = measure_cases(few, compare_search, say, stack)
+        if given.only in (None, "search", "sinks"):
             stack.callback(drop, real)
             say(str(prepare(real, open_dataset(real), say)))
             replay = stack.enter_context(ReplayServer(host))
@@ -150,8 +151,9 @@ def main() -> None:
             if given.only != "search":
                 whole_fours = {"rounds": -(-given.rounds // 4) * 4}
                 switched = compare_search(replayed.model_copy(update=whole_fours), sinks=True)
-    if found:
-        show(pair_up(found), console)
+    for title, figures in [("Searches", found), *narrowed]:
+        if figures:
+            show(pair_up(figures), console, title)
     if switched:
         show_sinks(switched, console)
     if rates:

@@ -1,13 +1,17 @@
-"""The limit: the calls of MilvusVectorStore in bare loops, nothing around them but the clock."""
+"""The limit: the calls of a store in bare loops, nothing around them but the clock."""
 
 import asyncio
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any
 
+from loadgen.clients.pymilvus.store import PreparedSearch
 from loadgen.measure.sample import Mode
+from loadgen.milvus.store import NarrowedQuery
 from loadgen.users.process_state import STRIDE
 from tests.benchmarks.figures import Figures, percentiles
 
@@ -37,16 +41,42 @@ class Cell:
         return Figures("bare", self.mode.value, self.users, len(self.times), 0, seconds, p50, p99, cpu)
 
 
-async def run_async(store: Any, queries: list[Any], cell: Cell) -> None:
+Call = Callable[[], Any]
+
+
+def make_calls(store: Any, queries: list[Any], mode: Mode) -> list[Call]:
+    """Each search as the client makes it: with its filter and partition, or with all its query vectors."""
+    calls: list[Call] = []
+    for query in queries:
+        if isinstance(query, PreparedSearch):
+            search = search_and_read if mode is Mode.SYNC else asearch_and_read
+            calls.append(partial(search, store.client, query.arguments))
+            continue
+        arguments = query.arguments if isinstance(query, NarrowedQuery) else {}
+        calls.append(partial(store.query if mode is Mode.SYNC else store.aquery, query, **arguments))
+    return calls
+
+
+def search_and_read(client: Any, arguments: Mapping[str, Any]) -> list[Any]:
+    """The ids of all hits. pymilvus decodes the vectors of hits when these are read; MilvusVectorStore reads them."""
+    return [hit["id"] for hits in client.search(**arguments) for hit in hits]
+
+
+async def asearch_and_read(client: Any, arguments: Mapping[str, Any]) -> list[Any]:
+    """The same with an async client."""
+    return [hit["id"] for hits in await client.search(**arguments) for hit in hits]
+
+
+async def run_async(calls: list[Call], cell: Cell) -> None:
     """Users as coroutines, on the running loop."""
 
     async def user(number: int) -> None:
         turn = number * STRIDE
         while perf_counter() < cell.end:
             turn += 1
-            query = queries[turn % len(queries)]
+            call = calls[turn % len(calls)]
             started = perf_counter()
-            await store.aquery(query)
+            await call()
             cell.add(started, perf_counter())
 
     async def watch() -> None:
@@ -57,16 +87,16 @@ async def run_async(store: Any, queries: list[Any], cell: Cell) -> None:
     await asyncio.gather(watch(), *(user(number) for number in range(cell.users)))
 
 
-def run_sync(store: Any, queries: list[Any], cell: Cell) -> None:
+def run_sync(calls: list[Call], cell: Cell) -> None:
     """Users as OS threads."""
 
     def user(number: int) -> None:
         turn = number * STRIDE
         while perf_counter() < cell.end:
             turn += 1
-            query = queries[turn % len(queries)]
+            call = calls[turn % len(calls)]
             started = perf_counter()
-            store.query(query)
+            call()
             cell.add(started, perf_counter())
 
     threads = [threading.Thread(target=user, args=(number,)) for number in range(cell.users)]

@@ -21,7 +21,7 @@ from loadgen.measure.sample import Mode, Sample
 from loadgen.measure.window import Window
 from loadgen.runtime.hub import run_in_thread
 from loadgen.users import ProcessState
-from tests.benchmarks.bare import Cell, run_async, run_sync
+from tests.benchmarks.bare import Cell, make_calls, run_async, run_sync
 from tests.benchmarks.figures import Figures
 
 plug(events)
@@ -82,20 +82,21 @@ class Turns:
         self._cpu = time.process_time() - before
 
     def _run_bare(self, phase: Phase) -> None:
+        state = self._process_state
+        calls = make_calls(state.stores[phase.variant][0], state.queries_for(phase.variant), phase.mode)
         start = perf_counter() + phase.warmup_seconds
         cell = Cell(phase.mode, phase.users, start, start + phase.seconds)
-        store, queries = self._process_state.stores[phase.mode][0], self._process_state.queries_for(phase.mode)
         if phase.mode is Mode.SYNC:
-            run_in_thread(partial(run_sync, store, queries, cell))
+            run_in_thread(partial(run_sync, calls, cell))
         else:
-            done = self._process_state.loop.call(run_async(store, queries, cell))
+            done = state.loop.call(run_async(calls, cell))
             while not done.done():
                 gevent.sleep(LOOK)
             done.result()
         cell.figures().tell()
 
     def _tell(self, window: Window) -> None:
-        stats = window.operation_stats[window.phase.mode, "search"]
+        stats = window.operation_stats[window.phase.variant, "search"]
         Figures(
             variant="tool",
             mode=window.phase.mode.value,

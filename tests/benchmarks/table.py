@@ -46,14 +46,14 @@ def verdict(reached: bool) -> str:
     return "reached" if reached else "MISSED"
 
 
-def show(pairs: dict[tuple[str, int], list[Pair]], console: Console) -> None:
-    """Print what the windows were, then the ratios with their targets."""
-    console.print(_figures_table(pairs))
-    console.print(_ratio_table(pairs))
+def show(pairs: dict[tuple[str, int], list[Pair]], console: Console, what: str = "Searches") -> None:
+    """Print what the windows were, then the ratios with their targets; `what` was done in them."""
+    console.print(_figures_table(pairs, what))
+    console.print(_ratio_table(pairs, what))
 
 
-def _figures_table(pairs: dict[tuple[str, int], list[Pair]]) -> Table:
-    table = Table(title="What was measured (medians over the rounds)")
+def _figures_table(pairs: dict[tuple[str, int], list[Pair]], what: str) -> Table:
+    table = Table(title=f"{what}: what was measured (medians over the rounds)")
     for name in ("mode", "users", "variant", "operations/s", "p50 ms", "p99 ms", "CPU ms/operation", "failures"):
         table.add_column(name, justify="left" if name in ("mode", "variant") else "right")
     for (mode, users), cell in sorted(pairs.items()):
@@ -70,8 +70,8 @@ def _figures_table(pairs: dict[tuple[str, int], list[Pair]]) -> Table:
     return table
 
 
-def _ratio_table(pairs: dict[tuple[str, int], list[Pair]]) -> Table:
-    table = Table(title="Tool to bare loop (medians of neighbouring windows, 95 % intervals in brackets)")
+def _ratio_table(pairs: dict[tuple[str, int], list[Pair]], title: str) -> Table:
+    table = Table(title=f"{title}: tool to bare loop (medians of neighbouring windows, 95 % intervals in brackets)")
     for name in ("mode", "users", "what", "ratio", "target", "verdict"):
         table.add_column(name, justify="right" if name in ("users", "ratio") else "left")
     for (mode, users), cell in sorted(pairs.items()):

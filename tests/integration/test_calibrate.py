@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -10,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from loadgen.calibrate import driver as driver_module
 from loadgen.calibrate.driver import CalibrationError, Driver
 from loadgen.calibrate.plan import ORDER, Drive, Kind
 from loadgen.datasets import open_dataset
@@ -36,14 +36,14 @@ class Forked(ForkedCommand):
         super().__init__([LOCUST, *command[3:]] if self.is_locust else command, **given)
 
     def _execute_child(self, arguments: list[str], *given: Any) -> None:
-        start = super() if self.is_locust else super(ForkedCommand, self)
-        start._execute_child(arguments, *given)  # type: ignore[misc]
+        start: Any = super() if self.is_locust else super(ForkedCommand, self)
+        start._execute_child(arguments, *given)
 
 
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver's commands need not import everything."""
-    monkeypatch.setattr(driver_module, "subprocess", Instead(driver_module.subprocess, Popen=Forked))
+    monkeypatch.setattr("loadgen.calibrate.driver.subprocess", Instead(subprocess, Popen=Forked))
 
 
 @pytest.fixture

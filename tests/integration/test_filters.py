@@ -240,7 +240,11 @@ def make_foreign(uri: str) -> None:
         (("--filter", "yaer > 3"), "has the field yaer, which collection 'of_others' lacks. Did you mean year?"),
         (("--filter", "year =="), "--filter year ==: is refused by the server"),
         (("--filter", "year > 3000"), "--filter year > 3000: matches no row, for any query"),
-        (("--filter", "tenant == {tenant}"), "draws {tenant}, and no metadata field has this name"),
+        (
+            ("--filter", "tenant == {tennant}"),
+            "draws {tennant}, which collection 'of_others' lacks. Did you mean {tenant}?",
+        ),
+        (("--filter", "tenant == {vec}"), "draws {vec}, a field of type FLOAT_VECTOR in collection 'of_others'"),
         (("--partitions", "even,third"), "third: is missing in collection 'of_others'. It has _default, even and odd."),
         (("--partition-key", "tenant"), "--partition-key tenant: is decided when a collection is made"),
         (("--text-bytes", "9"), "--text-bytes 9: describes rows to load, and --existing loads none"),

@@ -78,11 +78,13 @@ def drop(uri: str, *names: str) -> None:
             client.drop_collection(name)
 
 
+@pytest.mark.parametrize("server", ["lite_uri", "milvus_uri"])
 def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_index_is_reused(
-    lite_uri: str, tmp_path: Path, documents: Path, llm: LlmServer
+    request: pytest.FixtureRequest, tmp_path: Path, documents: Path, llm: LlmServer, server: str
 ) -> None:
+    uri = str(request.getfixturevalue(server))
     variants = "sync; async; sync stream=true; async stream=true"
-    own = ("--host", lite_uri, "--collection", "rag_stages", "--documents", str(documents), "--chunk-size", "64")
+    own = ("--host", uri, "--collection", "rag_stages", "--documents", str(documents), "--chunk-size", "64")
     flags = (*own, "--chunk-overlap", "8", *BRIEF, "--variants", variants, "--simulated-url", llm.url)
     run = run_locust(tmp_path / "a", *flags, files="rag_query.py")
     run.assert_good()
@@ -96,7 +98,7 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
         assert counts == dict.fromkeys(STAGES, number)
         assert set(found["retrieve"].stages) == {"embed", "retrieve"}
         assert found["retrieve"].recall == pytest.approx(1.0)
-    with client_of(lite_uri) as client:
+    with client_of(uri) as client:
         rows = client.query("rag_stages", filter="", output_fields=["doc_id"], limit=1_000)
     assert {row["doc_id"] for row in rows} == {path.name for path in documents.iterdir()}
     assert len(rows) > len(SUBJECTS)
@@ -104,7 +106,7 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
     assert record.manifest.settings["dim"] == 256
     again = run_locust(tmp_path / "b", *flags, "--variants", "async", files="rag_query.py")
     assert f"{len(rows)} rows reused" in again.out + again.err
-    drop(lite_uri, "rag_stages")
+    drop(uri, "rag_stages")
 
 
 def test_errors_of_the_model_are_outcomes_and_match_the_counts_of_its_server(

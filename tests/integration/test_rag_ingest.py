@@ -3,6 +3,7 @@
 import asyncio
 import re
 import uuid
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from loadgen.clients.rag.documents import built_in_corpus, make_splitter, split_
 from loadgen.clients.rag.models import ModelSpec, close_model, make_embedding
 from loadgen.clients.rag.pipeline import STAGES, IngestPath, Source, aingest, ingest
 from loadgen.clients.rag.questions import generate_questions, recall_of
+from loadgen.llm_server import Behaviour, start_llm_server
+from loadgen.llm_server.plan import plan_embedding
 from loadgen.measure.histograms import decode_histogram
 from loadgen.measure.sample import Outcome
 from loadgen.results.record import read_record
@@ -121,3 +124,31 @@ def test_ingests_through_the_command_are_counted_as_the_server_counts_them_and_t
         (after,) = client.query("rag_ingested", filter="", **count)
         client.drop_collection("rag_ingested")
     assert after == before
+
+
+def test_errors_of_an_embedding_server_are_outcomes_and_match_its_counts(lite_uri: str, tmp_path: Path) -> None:
+    flags = ("--host", lite_uri, "--collection", "rag_refused", "--embedding", "simulated:8", "--mode", "async")
+    flags = (*flags, "--queries", "5", "-u", "2", "-t", "2")
+    with start_llm_server() as server:  # it embeds the documents of the collection, which the second run reuses
+        run_locust(tmp_path / "a", *flags, "--simulated-url", server.url, files="rag_query.py").assert_good()
+    behaviour = Behaviour(embedding_errors="429:0.2; 503:0.1", seed=5)
+    warming = plan_embedding(behaviour, 0).error, plan_embedding(behaviour, 1).error
+    assert warming == ("", ""), "else the first question is asked once, not twice"
+    with start_llm_server(behaviour) as server:
+        url = ("--simulated-url", server.url, "--max-failures", "90%")
+        run = run_locust(tmp_path / "b", *flags, *url, files="rag_ingest.py")
+        run.assert_good()
+        counts = server.counts()
+    record = read_record(next((tmp_path / "b" / "runs").glob("[!.]*.json")))
+    outcomes: Counter[str] = Counter()
+    for one in [*(found for phase in record.phases for found in phase.operations), *record.outside]:
+        outcomes.update({str(outcome): number for outcome, number in one.outcomes.items()})
+    kinds = {"ok": "ok", "429": "throttled", "503": "unavailable"}
+    outcomes["ok"] += len(warming)
+    assert outcomes == {kinds[name]: number for name, number in counts.embedding.outcomes.items()}
+    assert outcomes.keys() == set(kinds.values()), "every kind of error occurred"
+    assert counts.chat.requests == 0
+    with client_of(lite_uri) as client:
+        (inserted,) = client.query("rag_refused", filter='loadgen == "inserted"', output_fields=["count(*)"])
+        client.drop_collection("rag_refused")
+    assert inserted["count(*)"] == outcomes["ok"] - len(warming), "each document is one chunk"

@@ -2,14 +2,19 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from loadgen.measure.sample import Outcome
 from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
-from loadgen.results.drift import LEAST, P50, THROUGHPUT, find_drift
-from tests.unit.simulated_phases import ALONE, Machine, drifts, rounds
+from loadgen.results.drift import LEAST, P50, THROUGHPUT, find_drift, say_drifts
+from loadgen.results.record import CollectionRecord, CourseRecord, OperationRecord, RunRecord
+from tests.unit.record_support import manifest, operation, record, timed
+from tests.unit.record_support import phase as recorded
+from tests.unit.simulated_phases import ALONE, SLICES, Machine, drifts, rounds, simulate
 
 
 def test_a_drift_beyond_the_noise_is_found_and_has_its_size() -> None:
@@ -51,3 +56,87 @@ def test_a_phase_in_which_nothing_ended_is_no_evidence_of_drift() -> None:
 def test_the_same_phases_give_the_same_answer() -> None:
     phases = [phase(1_000), phase(900), phase(2_400)]
     assert find_drift(phases, THROUGHPUT, ALONE) == find_drift(phases, THROUGHPUT, ALONE)
+
+
+def course(counts: list[int], seconds: float = 1.0) -> OperationRecord:
+    """An operation of a run of one mode."""
+    return operation(course=CourseRecord(seconds=seconds, answered=tuple(counts)))
+
+
+def one_mode(counts: list[int], *others: OperationRecord, **given: Any) -> RunRecord:
+    return record(recorded("async", 8, course(counts), *others), manifest=manifest(**given))
+
+
+def noisy(counts: list[float]) -> list[int]:
+    rng = np.random.default_rng(3)
+    return [round(count * rng.normal(1, 0.03)) for count in counts]
+
+
+SINKING = noisy([1_000 - 5 * second for second in range(120)])
+
+
+def test_a_run_of_one_mode_is_looked_at_from_two_minutes_on() -> None:
+    (said,) = say_drifts(one_mode(SINKING))
+    assert said.startswith("search of async at 8 users drifted: the last tenth of its phase had 0.4")
+    assert "times the operations/s of the first, which is more than noise" in said
+    assert [*say_drifts(one_mode(noisy([1_000.0] * 120)))] == []
+    assert [*say_drifts(one_mode(SINKING[:119]))] == []
+
+
+def test_a_single_long_phase_with_slices_is_looked_at_too() -> None:
+    sliced = record(recorded("async", 8, timed(SINKING), seconds=120.0))
+    assert len([*say_drifts(sliced)]) == 1
+    twice = record(*(recorded("async", 8, timed(SINKING), seconds=120.0) for _ in range(2)))
+    assert [*say_drifts(twice)] == [], "the last phase is like the first"
+
+
+def test_noise_within_a_long_phase_is_no_drift() -> None:
+    """Its slices are correlated, and its phase noise is the same for all of them."""
+    rng = np.random.default_rng(5)
+    found = 0
+    for _ in range(60):
+        pieces = [piece for one in simulate(Machine(order=("A",) * 30, phase_noise=0.0), rng) for piece in one.slices]
+        assert len(pieces) == 30 * SLICES
+        found += len([*say_drifts(one_mode([piece.operations for piece in pieces]))])
+    assert found <= 2
+
+
+def collection(compaction: Any = "completed", before: int | None = 3, after: int | None = 3) -> CollectionRecord:
+    return CollectionRecord(
+        name="papers", compaction=compaction, segments_loaded=9, segments_before=before, segments_after=after
+    )
+
+
+def written(name: str, number: int) -> OperationRecord:
+    return operation(name, {Outcome.OK: number, Outcome.TIMEOUT: 5}, recall=None)
+
+
+GREW = "The 1,200 inserts of the run made the collection grow meanwhile"
+CHANGED = "The 1,200 inserts and 300 deletes of the run changed the collection meanwhile"
+PENDING = "Compaction had not been completed before the run: papers (not awaited). Milvus may have merged segments"
+MERGED = "The server merged or split segments meanwhile (9 of papers before the run, 3 after it)"
+NEITHER = "Neither inserts nor a compaction of the run can be the cause: the machine or the server changed"
+
+
+@pytest.mark.parametrize(
+    ("writes", "collections", "expected"),
+    [
+        ([], [collection()], [NEITHER]),
+        ([], [], [NEITHER]),
+        ([], [collection("not supported", None, None)], [NEITHER]),
+        ([], [collection(before=9)], [MERGED]),
+        ([], [collection("not awaited", 9)], [PENDING, "(9 of papers before the run, 3 after it)"]),
+        ([("insert", 1_200)], [collection(before=2)], [GREW]),
+        ([("insert", 1_200), ("delete", 300)], [collection()], [CHANGED]),
+        ([("insert", 1_200)], [collection("not awaited", None, None)], [GREW, PENDING]),
+        ([("insert", 0)], [collection()], [NEITHER]),
+    ],
+)
+def test_the_cause_is_what_the_record_shows(
+    writes: list[tuple[str, int]], collections: list[CollectionRecord], expected: list[str]
+) -> None:
+    others = [written(*one) for one in writes]
+    (said,) = say_drifts(one_mode(SINKING, *others, collections=tuple(collections)))
+    every = (GREW, CHANGED, PENDING, MERGED, NEITHER)
+    assert [text for text in every if text in said] == [text for text in expected if text in every]
+    assert all(text in said for text in expected)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from pymilvus.client.prepare import Prepare
 
+from loadgen.clients import find_layer
+from loadgen.datasets import Row
 from loadgen.datasets.existing import (
     LONGEST_ID,
     ROW_BITS,
@@ -21,6 +23,7 @@ from loadgen.datasets.existing import (
     perturb,
     text_prefix,
 )
+from loadgen.settings.model import Settings
 
 FIELDS = Fields("pk", "int64", "vec", "float32", "body", "")
 HALF = np.linspace(-1, 1, 16).astype(np.float16)
@@ -55,6 +58,35 @@ def test_inserted_rows_have_ids_of_their_own_and_all_other_fields_of_a_row() -> 
     assert rows[0].source == str(first_id(7))
     words = Fields("pk", "varchar", "vec", "float32", "body", "")
     assert [row.row_id for row in islice(dataset(words).fresh_rows(2), 2)] == ["loadgen-0007-2-0", "loadgen-0007-2-1"]
+
+
+def test_inserted_rows_have_no_fields_that_the_server_fills_and_all_others() -> None:
+    fields = Fields("pk", "int64", "vec", "float32", "body", "")
+    sampled = [{"pk": 1, "vec": [1.0] * 4, "body": "t", "_tenant": 3, "other": [b"\x01\x02"], "words": {5: 0.5}}]
+    made = ExistingDataset(fields, sampled, 1, (1, 4, 1), 7)
+    made.generated = ("words",)
+    (row,) = islice(made.fresh_rows(0), 1)
+    assert row.metadata == {"_tenant": 3, "other": b"\x01\x02"}
+    node = find_layer("pymilvus").connector.make_node(row, made_of("pk", "vec", "body"))
+    assert set(node) == {"pk", "vec", "body", "_tenant", "other"}
+    assert (node["pk"], node["body"], node["_tenant"]) == (first_id(7), "t", 3)
+
+
+def made_of(key: str, vectors: str, text: str) -> Settings:
+    given = {"id_field": key, "embedding_field": vectors, "text_field": text, "existing": True, "host": "http://x:1"}
+    return Settings.parse(given)
+
+
+def test_llamaindex_writes_its_own_fields_itself() -> None:
+    theirs = {"year": 2000, "_tenant": 3}
+    metadata = theirs | {"_node_content": "{}", "_node_type": "TextNode", "document_id": "d", "ref_doc_id": "d"}
+    row = Row("loadgen-1", "t", [0.5] * 4, "d", metadata)
+    connector = find_layer("llamaindex").connector
+    existing = made_of("id", "embedding", "text")
+    assert connector.make_node(row, existing).metadata == theirs
+    assert connector.make_node(row, Settings()).metadata == metadata, "rows of generated data are taken as they are"
+    kept = find_layer("pymilvus").connector.make_node(row, existing)
+    assert kept["_node_content"] == "{}", "LlamaIndex could not read the row without it"
 
 
 def test_threads_that_share_the_rows_get_each_one_once() -> None:

@@ -56,6 +56,19 @@ def test_the_limits_are_those_of_the_server(kind: str, version: str, limits: Lim
         ({"top_k": 1_000}, MILVUS, []),
         ({"batch_size": 600, "top_k": 600}, MILVUS_2_3, ["--batch-size 600", "--top-k 600"]),
         ({"batch_size": 600, "top_k": 600}, LITE, []),
+        ({"top_k": 254, "queries_per_search": 2}, MILVUS_2_3, []),
+        (
+            {"top_k": 300, "queries_per_search": 2},
+            MILVUS_2_3,
+            [
+                (
+                    "--top-k 300: makes answers with all fields of 75 MiB (a row of dimension 32768 has 131,867 "
+                    "bytes), but the server accepts 64 MiB. Lower --queries-per-search (now 2), or set --top-k "
+                    "to 254 or less, or omit the vector with --output-fields text,doc_id."
+                )
+            ],
+        ),
+        ({"top_k": 1, "queries_per_search": 600, "queries": 600}, MILVUS_2_3, ["--top-k 1: makes answers"]),
     ],
 )
 def test_a_message_is_refused_from_its_servers_limit_on(

@@ -215,3 +215,32 @@ def test_a_declaration_that_is_none_is_a_fault_of_the_class(operations: Any, tol
 
 def test_a_burst_writes() -> None:
     assert may_write([Burst])
+
+
+class Unfiltered(Blocking):
+    ignores = ("filter",)
+
+
+def test_a_setting_that_the_users_ignore_is_refused_in_the_run_and_in_their_variants() -> None:
+    told = "--filter {}: is not honoured by Unfiltered. Omit it, or run another locustfile, such as search.py."
+    given = {"metadata": "tenant:int:5", "variants": "sync; async"}
+
+    def plan(**more: object) -> list[str]:
+        try:
+            plan_users([Unfiltered, Asynchronous], Settings.parse(given | more))
+        except SettingsError as error:
+            return [str(fault) for fault in error.faults]
+        return []
+
+    assert plan() == []
+    assert plan(filter="tenant == 1") == [told.format("tenant == 1")]
+    assert plan(variants='sync; async filter="tenant == 2"') == [], "only the others ignore it"
+    assert plan(variants='sync; sync filter="tenant == 3"; async') == [told.format("tenant == 3")]
+
+
+def test_a_class_that_ignores_what_is_no_setting_is_refused() -> None:
+    class Mistyped(Blocking):
+        ignores = ("filtre",)
+
+    with pytest.raises(SettingsError, match="Mistyped: ignores 'filtre', which is no setting"):
+        plan_users([Mistyped], Settings.parse({"mode": "sync"}))

@@ -25,6 +25,7 @@ from loadgen.milvus.store import (
     vary_query,
     warm_stores,
     warm_sync_stores,
+    without_own_fields,
 )
 from loadgen.milvus.store.opening import COUNT, async_client_of
 from loadgen.settings.model import Settings
@@ -77,9 +78,9 @@ class StoreConnector:
         """The nearest neighbour of the row's vector among the nodes with its id."""
         return to_probe(row, settings)
 
-    def make_node(self, row: Row, settings: Settings) -> Any:  # noqa: ARG002 - all its collections have the same fields
+    def make_node(self, row: Row, settings: Settings) -> Any:
         """A TextNode with its document."""
-        return to_node(row)
+        return to_node(without_own_fields(row) if settings.existing else row)
 
     def ask(self, store: MilvusVectorStore, queries: Sequence[VectorStoreQuery]) -> list[Answer]:
         """The store's answers, on some threads. Raises what `query` raises."""

@@ -1,6 +1,7 @@
 """Metadata that a file has for its rows, such as the labels of VectorDBBench, as columns that filters can use."""
 
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,9 @@ class FileMetadata(Metadata):
         own = super().columns(start, stop)
         return own | self._read(range(start, stop), self._payloads(start, stop)) if self._names else own
 
-    def draw_values(self, number: int) -> dict[str, Column]:
+    def draw_values(self, number: int, names: Collection[str] = ()) -> dict[str, Column]:
         """Those of random rows, for the fields of the file."""
-        own = super().draw_values(number)
+        own = super().draw_values(number, names)
         if not self._names:
             return own
         generator = np.random.default_rng([self._draws, STREAM])
@@ -57,11 +58,13 @@ class FileMetadata(Metadata):
         kind = type(values[0])
         for number, value in zip(numbers, values, strict=True):
             if type(value) is not kind or kind not in KINDS:
-                known = ", ".join(sorted(key for key in payloads[0].metadata if NAME.fullmatch(key))) or "none"
+                known = sorted(key for key in payloads[0].metadata if NAME.fullmatch(key))
                 problem = f"has no number or text in the field {name} of row {number}, which a filter compares"
                 if value is not None and kind in KINDS:
                     problem = f"has values of several types in the field {name}, which a filter compares"
-                hint = f"Filter by another field; row {numbers[0]} has {known}."
+                close = difflib.get_close_matches(name, [key for key in known if key != name], n=1)
+                hint = f"Filter by another field; row {numbers[0]} has {', '.join(known) or 'none'}."
+                hint = f"Did you mean {close[0]}?" if close else hint
                 raise SettingsError([DataFileError(self._path, problem, hint).as_fault("dataset")])
         return np.array(values, dtype=KINDS[kind])
 

@@ -18,6 +18,7 @@ from loadgen.milvus.store import (
     describe_inserted,
     draw_token,
     find_lacking,
+    find_undrawn,
     inspect_collection,
     require_kinds,
     sample_ids,
@@ -25,7 +26,7 @@ from loadgen.milvus.store import (
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.message_sizes import find_oversized, limits_of
 from loadgen.settings.model import Settings
-from loadgen.settings.narrowing import narrows
+from loadgen.settings.narrowing import find_sampled, narrows
 from loadgen.settings.rag_settings import RAG
 from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.text.listing import count_of
@@ -65,6 +66,11 @@ def inspect_existing(
             faults += _find_oversized(info.apply(one.settings), info, server)
         if not faults:
             info = _sample(own, info, writes=writes)
+            info = replace(
+                info, drawn=tuple(dict.fromkeys(name for one in some for name in find_sampled(one.settings)))
+            )
+            faults += [fault for one in some for fault in find_undrawn(one.settings, info)]
+        if not faults:
             found[name] = info.as_message()
             tell(_describe(info))
             if writes:

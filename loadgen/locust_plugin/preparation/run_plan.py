@@ -10,6 +10,7 @@ from loadgen.measure.sample import Mode
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import CLIENTS, DEFAULT_CLIENT, find_variants, settings_of
+from loadgen.text.listing import join_some
 from loadgen.users import LoadUser
 
 STYLES = ("sync", "threads", "async")
@@ -33,8 +34,8 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
     chosen = [kind for kind in everyone if kind.mode in modes]
     absent = [mode for mode in modes if not any(kind.mode is mode for kind in chosen)]
     bursts = [kind for kind in chosen if kind.style]
-    if absent:
-        raise SettingsError([_absent(settings, mode) for mode in absent])
+    if faults := [_absent(settings, mode) for mode in absent] or [*_find_ignored(settings, chosen)]:
+        raise SettingsError(faults)
     if settings.arrival != "closed":
         faults = [fault for kind in chosen if (fault := _not_open(kind, settings.arrival))]
         if faults:
@@ -83,6 +84,20 @@ def _find_mixed_data(settings: Settings) -> Iterator[Fault]:
     if len(by_source) > 1:
         problem = f"cannot be compared: {by_source[False]} has other data and operations than {by_source[True]}"
         yield Fault("variants", "; ".join(settings.variants), problem, "Run them separately.")
+
+
+def _find_ignored(settings: Settings, chosen: Sequence[type[Any]]) -> Iterator[Fault]:
+    """Settings of the run, or of a variant, that users of its mode do not honour."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for variant in find_variants(settings):
+        own = settings_of(settings, variant)
+        for kind in chosen:
+            for name in kind.ignores if kind.mode == variant.mode else ():
+                if (value := getattr(own, name)) != Settings.model_fields[name].default:
+                    found.setdefault((name, str(value)), []).append(kind.__name__)
+    for (name, value), kinds in found.items():
+        problem = f"is not honoured by {join_some(list(dict.fromkeys(kinds)))}"
+        yield Fault(name, value, problem, "Omit it, or run another locustfile, such as search.py.")
 
 
 def find_closed_flags(options: Any) -> list[Fault]:
@@ -191,6 +206,10 @@ def _find_undeclarable(everyone: Sequence[type[Any]], client: str) -> list[Fault
         except ValueError as error:
             hint = 'Write for example operations = ("search", Operation("ask", stages=("generate",))).'
             faults.append(Fault("user-classes", kind.__name__, f"declares operations, but {error}", hint))
+        for name in kind.ignores:
+            if name not in Settings.model_fields:
+                hint = 'Write for example ignores = ("filter",).'
+                faults.append(Fault("user-classes", kind.__name__, f"ignores {name!r}, which is no setting", hint))
     names |= {one.name for one in find_layer(client).operations}  # always known, whoever declares
     if len(names) > NAMES_AT_MOST:
         problem = f"have {len(names)} operations, including those of the client; a run may have {NAMES_AT_MOST}"

@@ -1,13 +1,15 @@
 """How many rows the searches of each variant may find: known before the load, and refused if there are none."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from loadgen.datasets import Dataset, Metadata, Narrowings, OnServer, Selectivity, name_narrowing, summarise
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
-from loadgen.milvus.store import count_matches, try_search
+from loadgen.milvus.store import CollectionInfo, count_matches, read_drawn, try_search
 from loadgen.settings.faults import Fault, SettingsError
-from loadgen.settings.narrowing import narrows
+from loadgen.settings.model import Settings
+from loadgen.settings.narrowing import find_filter_hint, narrows
 
 COUNTED = 32
 """Different filters that the server of an existing collection counts the rows of, at most."""
@@ -45,31 +47,60 @@ def find_selectivities(
 def measure_existing(variants: Mapping[str, VariantSetup], tell: Callable[[str], None]) -> dict[str, Selectivity]:
     """The selectivity of each variant on an existing collection, counted by its server: blocks. Changes nothing.
 
-    Of the narrowings that the queries draw most often, each with its share of the queries. Raises SettingsError for a
-    filter that the server refuses, or that matches no row.
+    Of the narrowings that the queries draw most often, each with its share of the queries; counted once for variants
+    that narrow alike. Raises SettingsError for a filter that the server refuses, or that matches no row.
     """
     found = {}
     partly = []
     faults = []
+    values: dict[str, Metadata] = {}
+    known: dict[tuple[str, str], Counted] = {}
     for name, one in variants.items():
         settings, info = one.settings, one.info
         if info is None or not narrows(settings):
             continue
-        drawn = Counter(Narrowings(settings, OnServer(info.rows, Metadata.of(settings))).make())
-        counted = drawn.most_common(COUNTED)
-        counts = count_matches(settings, info, [narrowing for narrowing, _ in counted])
-        if not isinstance(counts, str):
-            queries = [count for count, (_, number) in zip(counts, counted, strict=True) for _ in range(number)]
-            found[name] = summarise(queries, info.rows)
-            partly += [name] if len(drawn) > COUNTED else []
-        elif settings.filter and (why := try_search(settings, info, counted[0][0])):
-            faults.append(Fault("filter", settings.filter, f"is refused by the server ({why})", "Correct it."))
+        if info.name not in values:
+            values[info.name] = read_drawn(settings, info)
+        key = info.name, name_narrowing(settings)
+        if key not in known:
+            known[key] = _count(settings, info, values[info.name])
+        counted = known[key]
+        if counted.refusal:
+            problem = f"is refused by the server ({counted.refusal})"
+            faults.append(Fault("filter", settings.filter, problem, find_filter_hint(settings.filter)))
+        elif counted.reason:
+            reason = f"the server does not count them ({counted.reason})"
+            tell(f"How many rows searches of {name} may find is not known: {reason}")
         else:
-            tell(f"How many rows searches of {name} may find is not known: the server does not count them ({counts})")
+            found[name] = summarise(counted.matches, info.rows)
+            partly += [name] if counted.is_partial else []
     if faults:
         raise SettingsError(list(dict.fromkeys(faults)))
     check_selectivities(variants, found, tell, partly)
     return found
+
+
+class Counted(NamedTuple):
+    """What the server of an existing collection says of a filter or of partitions."""
+
+    matches: Sequence[int] = ()
+    """Rows that match, for each of the queries looked at."""
+    is_partial: bool = False
+    """Not all queries were looked at."""
+    reason: str = ""
+    """Why it does not count them."""
+    refusal: str = ""
+    """Why it does not accept the filter at all."""
+
+
+def _count(settings: Settings, info: CollectionInfo, values: Metadata) -> Counted:
+    drawn = Counter(Narrowings(settings, OnServer(info.rows, values)).make())
+    looked_at = drawn.most_common(COUNTED)
+    counts = count_matches(settings, info, [narrowing for narrowing, _ in looked_at])
+    if isinstance(counts, str):
+        return Counted(reason=counts, refusal=try_search(settings, info, looked_at[0][0]) if settings.filter else "")
+    matches = [count for count, (_, number) in zip(counts, looked_at, strict=True) for _ in range(number)]
+    return Counted(matches, is_partial=len(drawn) > COUNTED)
 
 
 def check_selectivities(

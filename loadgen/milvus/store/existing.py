@@ -1,6 +1,5 @@
 """An existing collection as its server describes it. Nothing here creates, loads or changes anything."""
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -15,8 +14,8 @@ from loadgen.milvus.store.arguments import connection_arguments
 from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.opening import COUNT
 from loadgen.milvus.store.reaching import explain_failure
-from loadgen.milvus.store.search_kinds import find_schema_faults, find_sparse_fields
-from loadgen.settings.conflicts import without_secret
+from loadgen.milvus.store.search_kinds import find_generated, find_schema_faults, find_sparse_fields
+from loadgen.milvus.store.unready import absent, no_index, not_loaded
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.rag_settings import RAG
@@ -74,6 +73,10 @@ class CollectionInfo:
     """Ids of the rows from which queries are made."""
     token: int = 0
     """Tells the rows that a run inserts from all others."""
+    drawn: Sequence[str] = ()
+    """Fields whose values filters take from the sampled rows."""
+    generated: Sequence[str] = ()
+    """Fields that the server fills itself, by functions such as BM25: inserted rows do not have them."""
 
     def apply(self, settings: Settings) -> Settings:
         """The settings with what the collection decides. Not validated: its index may be one that we do not create."""
@@ -101,7 +104,7 @@ def inspect_collection(settings: Settings, variants: Sequence[tuple[str, Setting
     client = MilvusClient(**connection_arguments(settings, settings.deadline))
     try:
         if not client.has_collection(settings.collection):
-            raise SettingsError([_absent(client, settings)])
+            raise SettingsError([absent(client, settings)])
         described = client.describe_collection(settings.collection)
         fields, faults = find_fields(described, settings)
         faults += _find_alias(settings, described)
@@ -109,9 +112,9 @@ def inspect_collection(settings: Settings, variants: Sequence[tuple[str, Setting
             raise SettingsError(faults)
         index = _find_index(client, settings.collection, fields["embedding_field"])
         if index is None:
-            faults.append(_no_index(settings, fields["embedding_field"]))
+            faults.append(no_index(settings, fields["embedding_field"]))
         if client.get_load_state(settings.collection)["state"] != LoadState.Loaded:
-            faults.append(_not_loaded(settings))
+            faults.append(not_loaded(settings))
         for name, one in variants:
             faults += _find_unsupported(one, fields, name)
             faults += find_schema_faults(one, described, fields["embedding_field"])
@@ -153,6 +156,7 @@ def _describe(
         index_params=params,
         consistency=CONSISTENCY[int(described.get("consistency_level") or 0)],
         rows=rows,
+        generated=find_generated(described),
         **fields,
     )
 
@@ -259,36 +263,3 @@ def _find_unsupported(settings: Settings, fields: Mapping[str, Any], client: str
         problem = f"has {kind} vectors, which LlamaIndex cannot search"
         hint = 'Use the pymilvus client: --variants "pymilvus/sync; pymilvus/async".'
         yield Fault("embedding_field", fields["embedding_field"], problem, hint)
-
-
-def _absent(client: MilvusClient, settings: Settings) -> Fault:
-    names = client.list_collections()
-    close = difflib.get_close_matches(settings.collection, names, n=1)
-    hint = f"Did you mean {close[0]}?" if close else f"The server has {join_some(sorted(names)) or 'none'}."
-    return Fault("collection", settings.collection, "does not exist", hint)
-
-
-def _not_loaded(settings: Settings) -> Fault:
-    call = f"{_client_call(settings)}.load_collection('{settings.collection}')"
-    hint = f"--existing changes nothing, so load it yourself: {_command(call)}."
-    return Fault("collection", settings.collection, "is not loaded", hint)
-
-
-def _no_index(settings: Settings, field: str) -> Fault:
-    name = settings.collection
-    call = (
-        f"c = {_client_call(settings)}; p = c.prepare_index_params(); "
-        f"p.add_index('{field}', index_type='AUTOINDEX', metric_type='COSINE'); c.create_index('{name}', p)"
-    )
-    hint = f"--existing changes nothing, so create one yourself, such as: {_command(call)}."
-    return Fault("collection", name, f"has no index on {field}", hint)
-
-
-def _client_call(settings: Settings) -> str:
-    token = ", token='...'" if settings.token.get_secret_value() else ""
-    database = f", db_name='{settings.database}'" if settings.database else ""
-    return f"MilvusClient('{without_secret(settings.host)}'{token}{database})"
-
-
-def _command(call: str) -> str:
-    return f'python -c "from pymilvus import MilvusClient; {call}"'

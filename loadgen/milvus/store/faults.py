@@ -39,7 +39,7 @@ def find_ownership_faults(found: Found | None, settings: Settings, dataset: Data
         return [] if settings.fresh else find_differences(found.manifest, wanted, settings)
     if settings.overwrite:
         return []
-    hint = "Use another --collection, or --overwrite to drop this one."
+    hint = "Add --existing to measure it as it is, use another --collection, or drop it with --overwrite."
     faults = [Fault("collection", settings.collection, "was not created by this tool and is left unchanged", hint)]
     if found.dim != settings.dim:
         problem = f"collection '{settings.collection}' has dim {found.dim}"

@@ -12,6 +12,7 @@ from pymilvus.exceptions import MilvusException
 
 from loadgen.datasets import Narrowing
 from loadgen.milvus.store.arguments import connection_arguments
+from loadgen.milvus.store.drawing import find_undrawable
 from loadgen.milvus.store.errors import StoreError, server_words
 from loadgen.milvus.store.existing import CollectionInfo
 from loadgen.milvus.store.opening import COUNT
@@ -33,7 +34,7 @@ def find_lacking(settings: Settings, info: CollectionInfo) -> list[Fault]:
             loaded = {name: _is_loaded(client, info.name, name) for name in wanted if name in names}
     except (MilvusException, grpc.RpcError) as error:
         raise StoreError(explain_failure("inspect", settings, error)) from error
-    faults = [*_find_unknown_fields(settings, info, described)]
+    faults = [*_find_unknown_fields(settings, info, described), *find_undrawable(settings, info, described)]
     key = [field["name"] for field in described["fields"] if field.get("is_partition_key")]
     missing = [name for name in wanted if name not in names]
     if settings.partitions and key:
@@ -42,7 +43,10 @@ def find_lacking(settings: Settings, info: CollectionInfo) -> list[Fault]:
         faults.append(Fault("partitions", settings.partitions, problem, hint))
     elif missing:
         problem = f"{'are' if len(missing) > 1 else 'is'} missing in collection '{info.name}'"
-        faults.append(Fault("partitions", join_some(missing), problem, f"It has {join_some(sorted(names))}."))
+        hint = f"It has {join_some(sorted(names))}."
+        if settings.partitions.strip().isdecimal():
+            hint = f"Name those to search: a number stands for p0, p1 and so on. {hint}"
+        faults.append(Fault("partitions", join_some(missing), problem, hint))
     elif absent := [name for name, is_loaded in loaded.items() if not is_loaded]:
         problem = f"{'are' if len(absent) > 1 else 'is'} not loaded in collection '{info.name}'"
         hint = f"--existing changes nothing, so load them yourself: load_partitions('{info.name}', {absent})."

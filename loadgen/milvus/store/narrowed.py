@@ -84,7 +84,8 @@ def is_expressible(expression: Expression) -> bool:
     if isinstance(expression, Junction):
         return all(map(is_expressible, expression.parts))
     texts = (one for condition in find_conditions(expression) for one in operands_of(condition) if isinstance(one, str))
-    alike = len({type(one) for one in operands_of(expression)}) == 1  # it takes no list of mixed types
+    kinds = {type(one) for one in operands_of(expression)}
+    alike = len(kinds) == 1 and bool not in kinds  # it takes neither truth values nor a list of mixed types
     return alike and not any(UNSAFE.search(text) for text in texts)
 
 

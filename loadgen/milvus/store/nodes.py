@@ -12,6 +12,8 @@ from loadgen.settings.model import Settings
 
 MODES = {"dense": VectorStoreQueryMode.DEFAULT, "hybrid": VectorStoreQueryMode.HYBRID, "mmr": VectorStoreQueryMode.MMR}
 """LlamaIndex's name of each kind of search."""
+OWN_FIELDS = frozenset({"_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id"})
+"""Fields of a row that `node_to_metadata_dict` writes."""
 
 
 def to_node(row: Row) -> TextNode:
@@ -28,6 +30,11 @@ def to_node(row: Row) -> TextNode:
     )
     node.embedding = row.vector  # after the constructor, which would validate each float
     return node
+
+
+def without_own_fields(row: Row) -> Row:
+    """A copy of a row of a collection that LlamaIndex made, without the fields that it writes itself for each node."""
+    return replace(row, metadata={name: value for name, value in row.metadata.items() if name not in OWN_FIELDS})
 
 
 def to_probe(row: Row, settings: Settings) -> VectorStoreQuery:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pymilvus import MilvusClient
 
-from loadgen.datasets import Dataset, Metadata
+from loadgen.datasets import Dataset, Metadata, SampledValues
 from loadgen.datasets.existing import TOKENS, ExistingDataset, Fields, inserted_rows
 from loadgen.milvus.store.arguments import connection_arguments
 from loadgen.milvus.store.errors import StoreError
@@ -91,13 +91,15 @@ def open_existing(settings: Settings, info: CollectionInfo) -> Dataset:
     Raises StoreError if all sampled rows have been deleted.
     """
     texts = [info.text_field] if info.sparse_field and info.text_field else []
-    fields = ["*", info.embedding_field] if settings.allow_writes else [info.embedding_field, *texts]
+    drawn = [name for name in info.drawn if name != info.embedding_field]
+    fields = ["*", info.embedding_field] if settings.allow_writes else [info.embedding_field, *texts, *drawn]
     sampled = fetch_rows(settings, info, info.sample, fields)
     if not sampled:
         raise StoreError(f"collection '{info.name}' no longer has the rows from which queries are made")
     shape = (settings.queries, info.dim, settings.seed)
     dataset = ExistingDataset(fields_of(info), sampled, info.rows, shape, info.token)
-    dataset.metadata = Metadata.of(settings)
+    dataset.metadata = SampledValues(Metadata.of(settings), sampled, info.drawn)
+    dataset.generated = info.generated
     return dataset
 
 

@@ -45,6 +45,11 @@ def find_sparse_fields(described: Mapping[str, Any]) -> list[str]:
     return [field for one in functions for field in one["output_field_names"]]
 
 
+def find_generated(described: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields of a collection that its server fills by functions of any type."""
+    return tuple(field for one in described.get("functions") or () for field in one["output_field_names"])
+
+
 def find_schema_faults(settings: Settings, described: Mapping[str, Any], embedding_field: str) -> Iterator[Fault]:
     """Why the kind of search is impossible in an existing collection."""
     where = f"collection '{settings.collection}'"

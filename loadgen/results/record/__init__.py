@@ -22,7 +22,7 @@ from loadgen.results.record.model import (
     VariantRecord,
     new_run_id,
 )
-from loadgen.results.record.operations import Durations, OperationRecord, Outside, Slice
+from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, Slice
 from loadgen.results.record.writing import (
     PhaseTexts,
     RecordError,
@@ -37,6 +37,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "CollectionRecord",
     "Comparison",
+    "CourseRecord",
     "Durations",
     "Generator",
     "Machine",

@@ -38,6 +38,15 @@ class Slice(Part):
     8 significant bits, each named by its lowest microsecond and at most 0.8 % wide."""
 
 
+class CourseRecord(Part):
+    """When the answers arrived in a phase without a planned length, as runs of one mode have."""
+
+    seconds: Annotated[float, Field(gt=0, le=1e9)]
+    """Length of a piece: 1 s, doubled as the phase grows."""
+    answered: tuple[Count, ...]
+    """Answered operations in each complete piece, in time order."""
+
+
 class Counted(Part):
     """Operations of one kind by how they ended."""
 
@@ -80,6 +89,8 @@ class OperationRecord(Counted):
     """Searches that were checked; 0 where recall was not measured."""
     slices: tuple[Slice, ...]
     """The phase in slices of equal length, in time order; empty if it had no planned length."""
+    course: CourseRecord | None = None
+    """null: the phase had a planned length, or was a burst, or nothing was answered."""
 
 
 class Outside(Counted):
