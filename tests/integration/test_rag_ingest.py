@@ -127,8 +127,8 @@ def test_ingests_through_the_command_are_counted_as_the_server_counts_them_and_t
 
 
 def test_errors_of_an_embedding_server_are_outcomes_and_match_its_counts(lite_uri: str, tmp_path: Path) -> None:
-    flags = ("--host", lite_uri, "--collection", "rag_refused", "--embedding", "simulated:8", "--mode", "async")
-    flags = (*flags, "--queries", "5", "-u", "2", "-t", "2")
+    own = ("--host", lite_uri, "--collection", "rag_refused", "--embedding", "simulated:8", "--mode", "async")
+    flags = (*own, "--queries", "5", "-u", "2", "-t", "2")
     with start_llm_server() as server:  # it embeds the documents of the collection, which the second run reuses
         run_locust(tmp_path / "a", *flags, "--simulated-url", server.url, files="rag_query.py").assert_good()
     behaviour = Behaviour(embedding_errors="429:0.2; 503:0.1", seed=5)
