@@ -1,7 +1,7 @@
 """What the clients of all layers share: the clock readings around a call, and the sample made of them."""
 
 from asyncio import CancelledError
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from itertools import count
 from time import perf_counter
@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 from loadgen.clients.outcomes import outcome_of
 from loadgen.datasets import Checks
 from loadgen.measure.operation import NAMES_AT_MOST, STAGES_AT_MOST, Names, Operation
-from loadgen.measure.sample import NO_STAGES, Mode, Outcome, Sample
+from loadgen.measure.sample import NO_STAGES, Mode, Outcome, Sample, StageTimes
 
 
 class ClosedError(BaseException):
@@ -148,9 +148,7 @@ class Client:
         if begun is not None and begun.scheduled != begun.started:
             self.due = begun.scheduled
 
-    def end(
-        self, token: int, rows: int, error: BaseException | None = None, stages: Mapping[str, float] | None = None
-    ) -> bool:
+    def end(self, token: int, rows: int, error: BaseException | None = None, stages: StageTimes | None = None) -> bool:
         """Stop the clock, and hand over the sample; False if it was already abandoned. `stages` are seconds."""
         finished = perf_counter()
         begun = self._in_flight.pop(token, None) or self._nested.pop(token, None)
@@ -165,7 +163,7 @@ class Client:
         self._emit(Sample(self.variant, operation, scheduled, started, finished, outcome, rows, error, nested, parts))
         return True
 
-    def fail(self, token: int, error: BaseException, stages: Mapping[str, float] | None = None) -> None:
+    def fail(self, token: int, error: BaseException, stages: StageTimes | None = None) -> None:
         """End a call that raised; anything but an ordinary failure (a cancelled user, Ctrl-C) is raised again.
 
         A call that the deadline of an enclosing one has cancelled took too long: its outcome is `timeout`.

@@ -99,8 +99,10 @@ class Exporter:
                 series.others[outcome] += 1
                 if outcome is not Outcome.EMPTY and outcome is not Outcome.TIMEOUT:
                     continue
-            for stage, seconds in sample.stages.items():
-                self._stage(variant, sample.operation, stage).add(seconds)
+            for stage, took in sample.stages.items():
+                buckets = self._stage(variant, sample.operation, stage)
+                for each in took if isinstance(took, tuple) else (took,):
+                    buckets.add(each)
             started, finished = sample.started, sample.finished
             seconds = finished - started
             place = bisect_left(DURATIONS, seconds)
@@ -127,7 +129,7 @@ class Exporter:
             variant = self._variants[name] = self.every.setdefault(labels, VariantSeries(*labels))
             for one in sorted(operations.get(kind.mode, ()), key=str):
                 self._series(variant.operations, one.name)
-                for stage in one.stages:
+                for stage in one.all_stages:
                     self._stage(variant, one.name, stage)
 
     def _variant(self, name: str) -> VariantSeries:

@@ -24,6 +24,8 @@ class Operation:
     name: str
     stages: tuple[str, ...] = ()
     """Declared stages, such as `embed`; others may be reported as well."""
+    repeated: tuple[str, ...] = ()
+    """Declared stages that may occur many times in one operation, such as `inter_token`: a histogram of every time."""
     writes: bool = False
     """It changes rows, so a run with it has the collection to itself."""
     is_checked: bool = False
@@ -34,8 +36,13 @@ class Operation:
     def __post_init__(self) -> None:
         if isinstance(self.stages, str):
             raise OperationNameError(f"the stages of {self.name!r} are {self.stages!r}, not a tuple of names")
-        for what, name in (("operation", self.name), *(("stage", stage) for stage in self.stages)):
+        for what, name in (("operation", self.name), *(("stage", stage) for stage in self.all_stages)):
             check_name(what, name)
+
+    @property
+    def all_stages(self) -> tuple[str, ...]:
+        """Those that occur once, and the repeated ones."""
+        return (*self.stages, *self.repeated)
 
     def __str__(self) -> str:
         """Its name."""

@@ -90,6 +90,8 @@ class OperationStats:
     times: dict[OutcomeClass, Times] = field(default_factory=dict)
     stages: dict[str, Counter[int]] = field(default_factory=dict)
     """Times of each stage of answered operations and timeouts, as returned by `find_values`."""
+    repeated: set[str] = field(default_factory=set)
+    """Of these stages, the ones that may occur many times in one operation."""
 
     def add_all(self, samples: Sequence[Sample]) -> None:
         """Count some samples."""
@@ -106,7 +108,11 @@ class OperationStats:
         seconds: dict[str, list[float]] = {}
         for sample in samples:
             for stage, took in sample.stages.items():
-                seconds.setdefault(stage, []).append(took)
+                if isinstance(took, tuple):
+                    self.repeated.add(stage)
+                    seconds.setdefault(stage, []).extend(took)
+                else:
+                    seconds.setdefault(stage, []).append(took)
         for stage, all_of_it in seconds.items():
             self.stages.setdefault(stage, Counter()).update(find_values(np.array(all_of_it)).tolist())
 
@@ -116,6 +122,7 @@ class OperationStats:
         self.nested.update(other.nested)
         for stage, counts in other.stages.items():
             self.stages.setdefault(stage, Counter()).update(counts)
+        self.repeated |= other.repeated
         self.rows += other.rows
         for kind, times in other.times.items():
             self.times.setdefault(kind, Times()).merge(times)
@@ -126,6 +133,7 @@ class OperationStats:
             "outcomes": {str(outcome): count for outcome, count in self.outcomes.items()},
             "nested": {str(outcome): count for outcome, count in self.nested.items()},
             "rows": self.rows,
+            "repeated": sorted(self.repeated),
             "stages": {stage: pack(times) for stage, times in self.stages.items()},
             "times": {str(kind): times.as_message() for kind, times in self.times.items()},
         }
@@ -137,7 +145,7 @@ class OperationStats:
         times = {OutcomeClass(name): Times.from_message(told) for name, told in message["times"].items()}
         nested = Counter({Outcome(name): count for name, count in message["nested"].items()})
         stages = {name: unpack(told) for name, told in message["stages"].items()}
-        return cls(outcomes, nested, message["rows"], times, stages)
+        return cls(outcomes, nested, message["rows"], times, stages, set(message["repeated"]))
 
     @property
     def totals(self) -> Counter[Outcome]:

@@ -69,7 +69,9 @@ class OutcomeClass(StrEnum):
     """Refused or cut off: its time says nothing about answers."""
 
 
-NO_STAGES: Mapping[str, float] = MappingProxyType({})
+StageTimes = Mapping[str, float | tuple[float, ...]]
+"""Seconds by stage. A repeated stage has a tuple of the times of its occurrences."""
+NO_STAGES: StageTimes = MappingProxyType({})
 
 
 class Sample(NamedTuple):
@@ -90,7 +92,7 @@ class Sample(NamedTuple):
     error: BaseException | None = None
     nested: bool = False
     """Part of another operation, such as the search within an `ask`: totals count only the outer one."""
-    stages: Mapping[str, float] = NO_STAGES
+    stages: StageTimes = NO_STAGES
     """Seconds of its parts, by their names."""
 
     @property

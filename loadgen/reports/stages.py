@@ -37,8 +37,13 @@ class StageRow:
     times: HdrHistogram
 
     @property
+    def is_repeated(self) -> bool:
+        """Whether it may occur many times in one operation."""
+        return self.stage in self.row.series.repeated_stages
+
+    @property
     def mean_ms(self) -> float:
-        """Mean milliseconds of the operations that reported it."""
+        """Mean milliseconds of the operations that reported it; of a repeated stage, of all its occurrences."""
         return mean(self.times) * MILLISECONDS
 
 
@@ -69,8 +74,9 @@ def _row(one: StageRow) -> Cells:
 def stage_figure(every: Sequence[StageRow]) -> tuple[Figure, str]:
     """A bar per variant and level, stacked from the mean times of the stages, and a sentence on those omitted.
 
-    `every` is the result of `stage_rows` for an operation.
+    `every` is the result of `stage_rows` for an operation. Repeated stages are no part of the operation's mean.
     """
+    every = [one for one in every if not one.is_repeated]
     bars = list(dict.fromkeys((one.row.series.level, one.row.series.variant) for one in every))
     drawn = choose(bars, LEVELS_DRAWN)
     names = [

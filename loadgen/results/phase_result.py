@@ -214,6 +214,7 @@ def _operation(name: str, stats: OperationStats, window: Window, recalls: Recall
         response_seconds=_durations(stats.response),
         nested=dict(stats.nested),
         stages={stage: _durations(stats.stage(stage)) for stage in sorted(stats.stages)},
+        repeated_stages=tuple(sorted(stats.repeated)),
         recall=checked.mean,
         recall_checks=0 if checked.mean is None else checked.checks,
         slices=_slices(name, window),

@@ -108,6 +108,11 @@ class Series:
             return []
         return [SliceStats(courses[0].seconds, operations) for operations in courses[0].answered]
 
+    @property
+    def repeated_stages(self) -> frozenset[str]:
+        """Stages that may occur many times in one operation."""
+        return frozenset(stage for part in self.parts for stage in part.repeated_stages)
+
     def sliced(self) -> list[SlicedPhase]:
         """The rounds that have slices, as bootstrap input; a round in which nothing ended has empty ones."""
         lengths = next(([piece.seconds for piece in part.slices] for part in self.parts if part.slices), [])

@@ -182,6 +182,14 @@ def test_nested_operations_have_series_of_their_own_and_stages_beside_the_others
     assert registry.get_sample_value("loadgen_stage_seconds_sum", asked) == pytest.approx(0.02)
 
 
+def test_a_repeated_stage_counts_each_of_its_times() -> None:
+    exporter, registry = make()
+    exporter([sample()._replace(stages={"inter_token": (0.004, 0.006, 0.005)}), sample()._replace(stages={"x": ()})])
+    places = SEARCH | {"stage": "inter_token"}
+    assert registry.get_sample_value("loadgen_stage_seconds_count", places) == 3
+    assert registry.get_sample_value("loadgen_stage_seconds_sum", places) == pytest.approx(0.015)
+
+
 def test_stages_of_many_runs_do_not_grow_without_end() -> None:
     exporter, registry = make()
     exporter([sample()._replace(stages={f"stage_{number}": 0.01}) for number in range(STAGES + 50)])

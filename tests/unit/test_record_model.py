@@ -56,8 +56,18 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     seen = {"core_wait_ratio", "cpu_ratio", "in_flight_mean", "in_flight_max", "watched_share", "saturated"}
     assert set(told["generator"]) == seen | lags | late
     [done] = told["operations"]
-    counted = {"operation", "outcomes", "nested", "stages", "throughput", "recall", "recall_checks", "slices"}
-    assert set(done) == counted | {"service_seconds", "response_seconds"}
+    counted = {
+        "operation",
+        "outcomes",
+        "nested",
+        "stages",
+        "repeated_stages",
+        "throughput",
+        "recall",
+        "recall_checks",
+        "slices",
+    }
+    assert set(done) == counted | {"stages", "repeated_stages"} | {"service_seconds", "response_seconds"}
     times = {"mean", "p50", "p90", "p95", "p99", "p99_9", "max", "histogram"}
     assert set(done["service_seconds"]) == set(done["response_seconds"]) == times
     [compared] = values["comparisons"]

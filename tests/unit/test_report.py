@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from io import StringIO
@@ -13,9 +14,10 @@ import pytest
 from loadgen.cli.main import main
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.reports.html import to_html
+from loadgen.reports.stages import stage_figure, stage_rows, stage_table
 from loadgen.reports.style import LOOKS
 from loadgen.reports.summary import summarize
-from loadgen.results.record import RunRecord, write_record
+from loadgen.results.record import PhaseRecord, RunRecord, write_record
 from tests.unit.record_support import comparison, manifest, operation, phase, record, timed
 
 BEGAN = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
@@ -238,6 +240,23 @@ def staged() -> RunRecord:
         found = timed([10] * 10, 0.004, nested={Outcome.OK: 100})
         phases.append(phase(mode, 8, asked, found))
     return record(*phases, comparisons=())
+
+
+def test_a_repeated_stage_is_a_row_of_the_table_and_no_part_of_the_bars() -> None:
+    def phases() -> Iterator[PhaseRecord]:
+        for one in staged().phases:
+            asked, found = one.operations
+            repeated = timed([190] * 10, 0.005).response_seconds
+            update = {"stages": asked.stages | {"inter_token": repeated}, "repeated_stages": ("inter_token",)}
+            yield one.model_copy(update={"operations": (asked.model_copy(update=update), found)})
+
+    rows = stage_rows(summarize(record(*phases(), comparisons=())), "ask")
+    assert [row.stage for row in rows if row.is_repeated] == ["inter_token", "inter_token"]
+    table = stage_table("ask", rows)
+    assert [row[3] for row in table.rows if row[2] == "inter_token"] == ["3,800", "3,800"]
+    figure, _ = stage_figure(rows)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["embed", "generate"]
 
 
 def test_stages_have_a_picture_and_quantiles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 from loadgen.clients.base import Client
 from loadgen.clients.rag.engine import Engine
 from loadgen.clients.rag.pipeline import STAGES as OF_INGEST
-from loadgen.clients.rag.stages import OF_ASK, OF_RETRIEVE, Watch
+from loadgen.clients.rag.stages import INTER_TOKEN, OF_ASK, OF_RETRIEVE, Watch
 from loadgen.datasets import Checks
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Sample
 
 ASK, RETRIEVE, INGEST = "ask", "retrieve", "ingest"
 OPERATIONS = (
-    Operation(ASK, stages=OF_ASK, is_checked=True),
+    Operation(ASK, stages=OF_ASK, repeated=(INTER_TOKEN,), is_checked=True),
     Operation(RETRIEVE, stages=OF_RETRIEVE, is_checked=True),
     Operation(INGEST, stages=OF_INGEST, writes=True),
 )

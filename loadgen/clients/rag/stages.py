@@ -1,6 +1,7 @@
 """Stages of a question: when LlamaIndex embeds and retrieves, from its own instrumentation, and when tokens arrive."""
 
 from contextvars import ContextVar
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
@@ -9,6 +10,8 @@ from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index_instrumentation import get_dispatcher
 
 EMBED, RETRIEVE, FIRST_TOKEN, GENERATE = "embed", "retrieve", "first_token", "generate"
+INTER_TOKEN = "inter_token"  # noqa: S105 - of a text
+"""Between two parts of a streamed answer, which are tokens for nearly all servers."""
 OF_RETRIEVE = (EMBED, RETRIEVE)
 OF_ASK = (*OF_RETRIEVE, FIRST_TOKEN, GENERATE)
 METHODS = {
@@ -25,15 +28,17 @@ UUID = 37
 class Watch:
     """The times of one question. Used by the thread or task that asks it, and by those that it starts and awaits."""
 
-    __slots__ = ("_embed", "_first", "_open", "_retrieve", "_retrieved")
+    __slots__ = ("_embed", "_open", "_retrieve", "_retrieved", "_tokens")
 
     def __init__(self) -> None:
         self._open: dict[str, float] = {}
         """When unfinished spans began, by their ids."""
         self._embed: float | None = None
         self._retrieve: float | None = None
-        self._retrieved = self._first = 0.0
-        """When the chunks and when the first token were there (perf_counter)."""
+        self._retrieved = 0.0
+        """When the chunks were there (perf_counter)."""
+        self._tokens: list[float] = []
+        """When each part of the answer arrived."""
 
     def enter(self, span: str) -> None:
         """A stage begins."""
@@ -52,23 +57,25 @@ class Watch:
 
     def note_token(self) -> None:
         """A part of the answer has arrived."""
-        if not self._first:
-            self._first = perf_counter()
+        self._tokens.append(perf_counter())
 
-    def finish(self, *, answered: bool) -> dict[str, float]:
+    def finish(self, *, answered: bool) -> dict[str, float | tuple[float, ...]]:
         """Seconds of each stage, one after the other; an answer that was not streamed arrives all at once.
 
         Without an answer, those that ended.
         """
-        stages: dict[str, float] = {}
+        stages: dict[str, float | tuple[float, ...]] = {}
         if self._embed is not None:
             stages[EMBED] = self._embed
         if self._retrieve is not None:
             stages[RETRIEVE] = max(0.0, self._retrieve - (self._embed or 0.0))
-        if self._first and self._retrieve is not None:
-            stages[FIRST_TOKEN] = self._first - self._retrieved
-        if answered:
-            stages[GENERATE] = perf_counter() - self._first
+        tokens = self._tokens
+        if tokens and self._retrieve is not None:
+            stages[FIRST_TOKEN] = tokens[0] - self._retrieved
+        if len(tokens) > 1:
+            stages[INTER_TOKEN] = tuple(later - sooner for sooner, later in pairwise(tokens))
+        if answered and tokens:
+            stages[GENERATE] = perf_counter() - tokens[0]
         return stages
 
 

@@ -8,7 +8,7 @@ from loadgen.datasets.existing import LONGEST_ID
 from loadgen.datasets.files import DataFileError
 from loadgen.datasets.files.file_dataset import find_query_flaw
 from loadgen.datasets.formats import open_content, read_queries
-from loadgen.locust_plugin.preparation.variant_setup import set_up_variants
+from loadgen.locust_plugin.preparation.variant_setup import VariantSetup, set_up_variants
 from loadgen.measure.errors import describe_error
 from loadgen.milvus.store import (
     CollectionInfo,
@@ -61,9 +61,8 @@ def inspect_existing(
         faults += _find_write_faults(own, info, [one.client for one in some]) if writes else []
         faults += _find_query_faults(info.apply(own), info)
         for one in some:
-            faults += one.layer.data.find_misfits(one.settings, info.dim) if one.layer.data else []
             faults += find_lacking(one.settings, info) if narrows(one.settings) else []
-            faults += _find_oversized(info.apply(one.settings), info, server)
+            faults += [*_find_misfits(one, info), *_find_oversized(info.apply(one.settings), info, server)]
         if not faults:
             info = _sample(own, info, writes=writes)
             info = replace(
@@ -93,6 +92,11 @@ def _find_query_faults(settings: Settings, info: CollectionInfo) -> list[Fault]:
     except DataFileError as error:
         return [error.as_fault("query_file")]
     return [Fault("query_file", settings.query_file, *flaw)] if flaw else []
+
+
+def _find_misfits(one: VariantSetup, info: CollectionInfo) -> list[Fault]:
+    """Why the data of the variant's client do not fit to the collection."""
+    return [] if one.layer.data is None else one.layer.data.find_misfits(one.settings, info.dim)
 
 
 def _find_oversized(settings: Settings, info: CollectionInfo, server: ServerInfo) -> list[Fault]:

@@ -101,7 +101,7 @@ def _find_stage(one: Requirement, kinds: Collection[type[Any]], client: str) -> 
         return
     declared = [operation for kind in kinds for operation in _declared(kind, client)]
     own = [operation for operation in declared if operation.name == one.operation]
-    stages = sorted({stage for operation in own for stage in operation.stages})
+    stages = sorted({stage for operation in own for stage in operation.all_stages})
     if own and one.part not in stages:
         known = f"It declares {join_some(stages)}." if stages else "It declares none."
         hint = f"{known} Use service for the time from the actual start, or declare the stage."

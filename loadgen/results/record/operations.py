@@ -83,6 +83,9 @@ class OperationRecord(Counted):
     """The outcomes of nested operations, such as the search within an answer: totals exclude them."""
     stages: Annotated[dict[StageName, Durations], Field(max_length=STAGES_AT_MOST)] = Field(default_factory=dict)
     """Times of the stages that the operations reported, by name, of answered operations and timeouts."""
+    repeated_stages: tuple[StageName, ...] = ()
+    """Of these stages, the ones that may occur many times in one operation, such as the time between two tokens: their
+    histograms have every time, and their mean is no part of the operation's mean."""
     recall: Share
     """Mean part (0 to 1) of the exact nearest neighbours that the checked searches found."""
     recall_checks: Count
