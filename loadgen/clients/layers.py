@@ -1,6 +1,6 @@
 """The client layers, by the names that variants have for them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
@@ -83,7 +83,10 @@ class Connector(Protocol):
 class DataSource(Protocol):
     """Where the data of a layer come from, if not from `--dataset`."""
 
-    def find_faults(self, settings: Sequence[Settings]) -> list[Fault]:
+    def adapt(self, settings: Settings, operations: Collection[str]) -> Settings:
+        """The settings for users that perform these operations, without what none of them needs."""
+
+    def find_faults(self, settings: Sequence[Settings], operations: Collection[str] = ()) -> list[Fault]:
         """What makes these settings of variants unusable: missing models, keys or files. Reads files; sends nothing."""
 
     def find_misfits(self, settings: Settings, dim: int) -> list[Fault]:
@@ -92,8 +95,11 @@ class DataSource(Protocol):
     def resolve(self, settings: Settings) -> Settings:
         """The settings with what the data decide: rows, dimension, number of queries. Raises SettingsError."""
 
-    def open(self, settings: Settings) -> Dataset:
-        """The dataset of a collection, which also has the texts of its queries. Raises SettingsError."""
+    def open(self, settings: Settings, token: int = 0) -> Dataset:
+        """The dataset of a collection, which also has the texts of its queries. Raises SettingsError.
+
+        `token` tells the rows that the run inserts into an existing collection; 0: it inserts none.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,6 +57,16 @@ def check_name(what: str, name: object) -> str:
             "use a lower-case letter, then letters, digits and _, 40 characters at most"
         )
     return name
+
+
+def find_operation(one: object, known: Mapping[str, Operation]) -> Operation:
+    """The operation that a declaration refers to; `known` are those of the client. Raises OperationNameError."""
+    if isinstance(one, Operation):
+        if one.name in known:
+            raise OperationNameError(f"{one.name!r} is an operation of the client: name it as text")
+        return one
+    name = check_name("operation", one)
+    return known.get(name) or Operation(name)
 
 
 class Names:

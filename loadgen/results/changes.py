@@ -12,7 +12,7 @@ from loadgen.results.series import find_series
 
 WORK = (
     "rows", "dim", "metric", "seed", "clusters", "spread", "queries", "top_k", "nodes_per_insert", "batch_size",
-    "output_fields", "upsert",
+    "output_fields", "upsert", "documents_per_ingest",
 )  # fmt: skip
 """Settings that define the work of an operation; if they differ, operations are not comparable."""
 ARRIVALS = ("max_in_flight", "max_wait")

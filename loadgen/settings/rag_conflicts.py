@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from loadgen.settings.model import Settings
 
 ONLY_FOR_RAG = (
-    "documents", "chunk_size", "chunk_overlap", "questions", "embedding", "embedding_url", "embed_in", "llm", "llm_url",
-    "stream", "simulated_url",
+    "documents", "documents_per_ingest", "chunk_size", "chunk_overlap", "questions", "embedding", "embedding_url",
+    "embed_in", "llm", "llm_url", "stream", "simulated_url",
 )  # fmt: skip
 UNUSED = ("dataset", "query_file", "filter", "partitions", "partition_key", "metadata", "text_bytes", "search_kind",
           "output_fields", "queries_per_search", "upsert")  # fmt: skip
@@ -51,10 +51,11 @@ def _find_unused(settings: "Settings") -> Iterator[Conflict]:
         if value != type(settings).model_fields[name].default and (name, value) != ("dataset", DOCUMENTS):
             shown = {"search_kind": str(value), "dataset": str(value)}.get(name, "" if value is True else _text(value))
             yield Fault(name, shown, "is not possible with --client rag", "Omit it."), (name, "client", "variants")
-    if settings.existing and settings.documents:
+    if settings.existing and settings.documents and not settings.allow_writes:
         problem = "are documents to index, but --existing loads none"
-        yield Fault("documents", settings.documents, problem, "Omit one of the two."), ("documents", "existing")
-    if settings.existing and not settings.questions:
+        hint = "Omit one of the two, or let users ingest them with --allow-writes."
+        yield Fault("documents", settings.documents, problem, hint), ("documents", "existing")
+    if settings.existing and not settings.questions and not settings.allow_writes:
         problem = "are required with --existing: there are no documents from which to generate them"
         hint = 'Give a JSON Lines file with lines such as {"question": "Who ...?", "documents": ["id"]}.'
         yield Fault("questions", "", problem, hint), ("questions", "existing")

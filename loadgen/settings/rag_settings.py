@@ -21,6 +21,7 @@ class RagSettings(OperationSettings):
     documents: str = setting(
         "", "file or folder with .txt, .md and .pdf documents to index; default: generated texts, seeded"
     )
+    documents_per_ingest: int = setting(1, "documents per ingest operation", ge=1, le=10_000)
     chunk_size: int = setting(1024, "maximum tokens of a chunk of a document", ge=16, le=100_000)
     chunk_overlap: int = setting(200, "tokens that two neighbouring chunks share", ge=0, le=50_000)
     questions: str = setting(
@@ -39,7 +40,10 @@ class RagSettings(OperationSettings):
         "auto: by a server if the model has one, otherwise on threads",
     )
     llm: str = setting(
-        "simulated", "language model: simulated or openai:MODEL", min_length=1, hint="Give simulated or openai:MODEL"
+        "simulated",
+        "language model: simulated or openai:MODEL; none: for users that do not ask",
+        min_length=1,
+        hint="Give simulated, openai:MODEL or none",
     )
     llm_url: str = setting("", "OpenAI-compatible server of the language model; default: OpenAI's")
     stream: bool = setting(False, "stream answers, so that the first token arrives before the last")

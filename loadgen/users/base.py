@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
@@ -16,7 +16,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 from loadgen.clients import Client, find_layer
 from loadgen.clients.vector_client import Probe
-from loadgen.measure.operation import Operation, OperationNameError, check_name
+from loadgen.measure.operation import Operation, find_operation
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 from loadgen.settings.variants import DEFAULT_CLIENT
@@ -98,7 +98,7 @@ class LoadUser(User):
             return tuple(known.values())
         if isinstance(cls.operations, str) or not isinstance(cls.operations, Sequence):
             raise ValueError(f"it is {cls.operations!r:.60}, not a tuple")  # noqa: TRY004 - like all declarations
-        return tuple(_find_operation(one, known) for one in cls.operations)
+        return tuple(find_operation(one, known) for one in cls.operations)
 
     @property
     def clients(self) -> tuple[Client, ...]:
@@ -133,6 +133,10 @@ class LoadUser(User):
         rows = self.process_state.new_rows(self.variant)
         self._documents.extend(row.source for row in rows)
         return self.process_state.make_nodes(self.variant, rows)
+
+    def next_documents(self) -> list[Any]:
+        """Documents for one `ingest`, `documents_per_ingest` of them; those of the run in turn, with unused ids."""
+        return self.process_state.new_documents(self.variant)
 
     def next_probe(self) -> Probe:
         """New nodes for one insert, and the search that shows that the last of them can be found."""
@@ -288,13 +292,3 @@ def _count_error(user: LoadUser, error: BaseException, at: float) -> None:
     user.process_state.count_error(user.variant, error, at, type(user).__name__)
     events = user.environment.events
     user.process_state.listeners.fire(events.user_error, user_instance=user, exception=error, tb=error.__traceback__)
-
-
-def _find_operation(one: object, known: Mapping[str, Operation]) -> Operation:
-    """The operation that a declaration refers to. Raises OperationNameError."""
-    if isinstance(one, Operation):
-        if one.name in known:
-            raise OperationNameError(f"{one.name!r} is an operation of the client: name it as text")
-        return one
-    name = check_name("operation", one)
-    return known.get(name) or Operation(name)

@@ -217,10 +217,17 @@ class ProcessState:
 
     def new_rows(self, variant: str) -> list[Row]:
         """Rows for one insert operation of a variant. Raises RuntimeError before the stores are open."""
+        return self._take(variant, self.settings_for(variant).nodes_per_insert)
+
+    def new_documents(self, variant: str) -> list[Any]:
+        """Documents for one ingest operation of a variant. Raises RuntimeError before the stores are open."""
+        return [row.node for row in self._take(variant, self.settings_for(variant).documents_per_ingest)]
+
+    def _take(self, variant: str, number: int) -> list[Row]:
         rows = self.rows.get(variant)
         if rows is None:
             raise RuntimeError("no data is prepared in this process: the run has not started")
-        return list(islice(rows, self.settings_for(variant).nodes_per_insert))
+        return list(islice(rows, number))
 
     def new_probe(self, variant: str) -> Probe:
         """Nodes for one insert operation of a variant, and the search for the last of them."""

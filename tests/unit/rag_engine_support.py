@@ -7,9 +7,11 @@ from llama_index.core.llms import CompletionResponse, CompletionResponseGen, Cus
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
 from loadgen.clients.rag.async_client import AsyncClient
+from loadgen.clients.rag.documents import make_splitter
 from loadgen.clients.rag.embeddings.placed import place_embedder
 from loadgen.clients.rag.engine import Engine, Models
 from loadgen.clients.rag.models import ModelSpec
+from loadgen.clients.rag.pipeline import IngestPath
 from loadgen.clients.rag.stages import watch_spans
 from loadgen.clients.rag.sync_client import SyncClient
 from loadgen.measure.sample import Sample
@@ -78,8 +80,9 @@ def make_engine(
     index = VectorStoreIndex(nodes, embed_model=embedding)
     query_engine = index.as_query_engine(llm=llm, streaming=stream, similarity_top_k=3)
     store: Any = None
+    path = IngestPath(make_splitter(64, 0), embedding, index)
     return Engine(
-        store, Models(embedding, llm, SPEC, SPEC), index.as_retriever(similarity_top_k=3), query_engine, deadline
+        store, Models(embedding, llm, SPEC, SPEC), index.as_retriever(similarity_top_k=3), query_engine, path, deadline
     )
 
 

@@ -93,6 +93,7 @@ EXISTING: dict[str, tuple[str, object]] = {
 RAG: dict[str, tuple[str, object]] = {
     "client": ("rag", "rag"),
     "documents": ("texts", "texts"),
+    "documents_per_ingest": ("4", 4),
     "chunk_size": ("256", 256),
     "chunk_overlap": ("16", 16),
     "questions": ("questions.jsonl", "questions.jsonl"),

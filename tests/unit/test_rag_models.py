@@ -82,7 +82,7 @@ def test_an_embedding_that_cannot_be_used_is_refused(spec: ModelSpec, said: str)
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        (ModelSpec("gpt-4o"), "is no LLM. Choose simulated or openai:MODEL."),
+        (ModelSpec("gpt-4o"), "is no LLM. Choose simulated, openai:MODEL or none."),
         (ModelSpec("simulated:3"), "is no LLM"),
         (ModelSpec("local"), "is no LLM"),
         (ModelSpec("openai:", url=URL), "names no model. Write one, such as openai:gpt-4o-mini."),

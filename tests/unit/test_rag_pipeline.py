@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.schema import MetadataMode
 
-from loadgen.clients.rag.documents import built_in_corpus, make_splitter, read_corpus, split_corpus, token_counter
+from loadgen.clients.rag.documents import Corpus, built_in_corpus, make_splitter, read_corpus, split_corpus
 from loadgen.clients.rag.embeddings.placed import place_embedder
-from loadgen.clients.rag.pipeline import STAGES, Batch, Ingested, IngestPath, aingest, ingest, make_batches
+from loadgen.clients.rag.pipeline import STAGES, IngestPath, Source, aingest, ingest
 from tests.unit.rag_support import CountingEmbedder, MemoryStore, index_of, make_pdf
 
+SEEN = (MetadataMode.EMBED, MetadataMode.LLM)
 SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -40,8 +41,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(mode: str, path: IngestPath, batch: Batch, prefix: str = "") -> Ingested:
-    return ingest(path, batch, prefix) if mode == "sync" else asyncio.run(aingest(path, batch, prefix))
+def run(mode: str, path: IngestPath, corpus: Corpus, prefix: str = "", stages: dict[str, float] | None = None) -> int:
+    sources = [Source(prefix + one.node_id, one, corpus.root) for one in corpus.documents]
+    kept = {} if stages is None else stages
+    return ingest(path, sources, kept) if mode == "sync" else asyncio.run(aingest(path, sources, kept))
 
 
 def described(store: MemoryStore) -> list[Any]:
@@ -53,68 +56,80 @@ def test_files_are_read_split_embedded_and_inserted(
     mode: str, call: str, path: IngestPath, store: MemoryStore, folder: Path
 ) -> None:
     corpus = read_corpus(folder)
-    (batch,) = make_batches(corpus, 10, path.splitter, token_counter())
     (folder / "sub" / "c.md").write_text("# Changed since")  # a file is read by each ingest
-    done = run(mode, path, batch, "w1/7/")
+    stages: dict[str, float] = {}
+    chunks = run(mode, path, corpus, "w1/7/", stages)
     nodes = split_corpus(read_corpus(folder), 64, 0)
     assert described(store) == [
         (f"w1/7/{node.node_id}", f"w1/7/{node.ref_doc_id}", node.text, [float(len(node.text)), 0.0]) for node in nodes
     ]
     assert store.calls == [call]
-    assert (done.documents, done.chunks) == (3, len(nodes))
-    assert done.stages == {"read": 1.0, "split": 2.0, "embed": 4.0, "insert": 8.0}
-    assert tuple(done.stages) == STAGES
+    assert chunks == len(nodes) > 3
+    assert stages == {"read": 1.0, "split": 2.0, "embed": 4.0, "insert": 8.0}
+    assert tuple(stages) == STAGES
+    assert {node.metadata["loadgen"] for node in store.client} == {"inserted"}
+    assert not any("inserted" in node.get_content(kind) for node in store.client for kind in SEEN)
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
 def test_documents_without_files_are_copied_and_may_be_ingested_again(
     mode: str, path: IngestPath, store: MemoryStore
 ) -> None:
-    (batch,) = make_batches(built_in_corpus(2, 1), 2, path.splitter, token_counter())
-    first, second = run(mode, path, batch, "1/"), run(mode, path, batch, "2/")
-    assert (first, first.documents) == (second, 2)
+    corpus = built_in_corpus(2, 1)
+    first, second = run(mode, path, corpus, "1/"), run(mode, path, corpus, "2/")
+    assert first == second > 1
     ids = [str(node.node_id) for node in store.client]
-    assert [one.replace("1/", "", 1) for one in ids[: first.chunks]] == [
-        one.replace("2/", "", 1) for one in ids[first.chunks :]
-    ]
-    assert len(set(ids)) == 2 * first.chunks
-    assert [one.node_id for one in batch.documents] == ["astronomy/00001.txt", "baking/00000.txt"]
+    assert [one.replace("1/", "", 1) for one in ids[:first]] == [one.replace("2/", "", 1) for one in ids[first:]]
+    assert len(set(ids)) == 2 * first
+    assert [one.node_id for one in corpus.documents] == ["astronomy/00001.txt", "baking/00000.txt"]
 
 
 def test_both_modes_are_those_of_an_ingestion_pipeline(path: IngestPath, store: MemoryStore) -> None:
-    (batch,) = make_batches(built_in_corpus(3, 1), 3, path.splitter, token_counter())
+    corpus = built_in_corpus(3, 1)
     pipeline = IngestionPipeline(
         transformations=[path.splitter, path.embedding], vector_store=store, disable_cache=True
     )
-    pipeline.run(documents=list(batch.documents))
+    pipeline.run(documents=list(corpus.documents))
     by_pipeline = described(store)
     store.client.clear()
-    asyncio.run(pipeline.arun(documents=list(batch.documents)))
+    asyncio.run(pipeline.arun(documents=list(corpus.documents)))
     assert described(store) == by_pipeline
     for mode in ("sync", "async"):
         store.client.clear()
-        run(mode, path, batch)
+        run(mode, path, corpus)
         assert described(store) == by_pipeline
 
 
-def test_batches_have_all_documents_and_the_tokens_of_their_chunks(path: IngestPath) -> None:
-    corpus, count = built_in_corpus(7, 1), token_counter()
-    batches = make_batches(corpus, 3, path.splitter, count)
-    assert [len(batch.documents) for batch in batches] == [3, 3, 1]
-    assert [one for batch in batches for one in batch.documents] == list(corpus.documents)
-    nodes = split_corpus(corpus, 64, 0)
-    assert sum(batch.tokens for batch in batches) == sum(count(node.text) for node in nodes) > 100
-    assert run("sync", path, batches[1]).tokens == batches[1].tokens
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_file_may_be_ingested_twice_at_once(mode: str, path: IngestPath, store: MemoryStore, folder: Path) -> None:
+    corpus = read_corpus(folder / "a.txt")
+    sources = [Source(f"{number}/a.txt", corpus.documents[0], corpus.root) for number in range(2)]
+    stages: dict[str, float] = {}
+    chunks = ingest(path, sources, stages) if mode == "sync" else asyncio.run(aingest(path, sources, stages))
+    assert chunks == 2 * len(split_corpus(corpus, 64, 0))
+    assert {node.ref_doc_id for node in store.client} == {"0/a.txt", "1/a.txt"}
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
-def test_the_error_of_a_stage_is_raised(mode: str, path: IngestPath, store: MemoryStore, folder: Path) -> None:
-    (batch,) = make_batches(read_corpus(folder), 9, path.splitter, token_counter())
+def test_the_error_of_a_stage_is_raised_and_the_stages_before_it_are_kept(
+    mode: str, path: IngestPath, store: MemoryStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = read_corpus(folder)
+    stages: dict[str, float] = {}
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryStore, "add" if mode == "sync" else "async_add", refuse)
+        with pytest.raises(RuntimeError, match="full"):
+            run(mode, path, corpus, stages=stages)
+    assert stages == {"read": 1.0, "split": 2.0, "embed": 4.0}
+    stages.clear()
     (folder / "sub" / "b.pdf").write_text("no PDF any more")
     with pytest.raises(Exception, match=r"Error loading file|RetryError"):
-        run(mode, path, batch)
-    gone = replace(batch, documents=batch.documents[:1])
+        run(mode, path, corpus, stages=stages)
     (folder / "a.txt").unlink()
     with pytest.raises(ValueError, match=r"a\.txt does not exist"):
-        run(mode, path, gone)
-    assert store.client == []
+        run(mode, path, corpus, stages=stages)
+    assert (stages, store.client) == ({}, [])

@@ -1,12 +1,14 @@
-"""The asyncio twin: `aquery` of a query engine and `aretrieve` of a retriever."""
+"""The asyncio twin: `aquery` of a query engine, `aretrieve` of a retriever, and `ainsert_nodes` of an index."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse
 from llama_index.core.schema import NodeWithScore
 
 from loadgen.clients.rag.client import ASK, RETRIEVE, RagClient
+from loadgen.clients.rag.pipeline import Source, aingest
 from loadgen.clients.rag.stages import WATCH, Watch
 from loadgen.measure.sample import Mode
 
@@ -52,6 +54,19 @@ class AsyncClient(RagClient):
             WATCH.reset(context)
         self._finish(token, RETRIEVE, question, nodes, watch)
         return nodes
+
+    async def ingest(self, documents: Sequence[Source]) -> int | None:
+        """Read, split, embed and insert some documents; the number of chunks is returned, and is the sample's rows."""
+        token = self._begin_ingest()
+        stages: dict[str, float] = {}
+        try:
+            async with asyncio.timeout(self._engine.deadline):
+                chunks = await aingest(self._engine.ingest_path, documents, stages)
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error, stages)
+            return None
+        self.end(token, chunks, stages=stages)
+        return chunks
 
     async def _read(self, answer: AsyncStreamingResponse, watch: Watch) -> None:
         parts = []

@@ -1,4 +1,4 @@
-"""Questions, timed: what the blocking and the asyncio client have in common."""
+"""Questions and ingests, timed: what the blocking and the asyncio client have in common."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -6,17 +6,19 @@ from typing import Any
 
 from loadgen.clients.base import Client
 from loadgen.clients.rag.engine import Engine
+from loadgen.clients.rag.pipeline import STAGES as OF_INGEST
 from loadgen.clients.rag.stages import INTER_TOKEN, OF_ASK, OF_RETRIEVE, Watch
 from loadgen.datasets import Checks
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Sample
 
-ASK, RETRIEVE = "ask", "retrieve"
+ASK, RETRIEVE, INGEST = "ask", "retrieve", "ingest"
 OPERATIONS = (
     Operation(ASK, stages=OF_ASK, repeated=(INTER_TOKEN,), is_checked=True),
     Operation(RETRIEVE, stages=OF_RETRIEVE, is_checked=True),
+    Operation(INGEST, stages=OF_INGEST, writes=True),
 )
-"""The whole path from question to answer, and its first half."""
+"""The whole path from question to answer, its first half, and the path from document to chunks."""
 
 
 class RagClient(Client):
@@ -39,6 +41,12 @@ class RagClient(Client):
         self.end(token, len(nodes), stages=watch.finish(answered=is_answered))
         if operation == RETRIEVE or RETRIEVE in self.refused:
             self._checks.keep(operation, question, nodes)
+
+    def _begin_ingest(self) -> int:
+        """Start the clock of an ingest; what is right for a question changes with it."""
+        self._permit(INGEST)
+        self._checks.spoil()
+        return self.begin(INGEST)
 
     def _require_in_time(self, started: float) -> None:
         """Raise TimeoutError after the deadline."""

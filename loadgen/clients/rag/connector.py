@@ -15,7 +15,7 @@ from pymilvus.exceptions import MilvusException
 from loadgen.clients.layers import ASKED_TOGETHER, Vector
 from loadgen.clients.outcomes import describe, is_cut, outcome_of
 from loadgen.clients.rag.engine import Engine, make_engine, make_models
-from loadgen.clients.rag.models import ModelError, ModelSpec, aclose_model, close_model
+from loadgen.clients.rag.models import NONE, ModelError, ModelSpec, aclose_model, close_model
 from loadgen.clients.rag.probing import explain_failure
 from loadgen.clients.rag.stages import watch_spans
 from loadgen.datasets import Answer, Narrowing, Row
@@ -66,6 +66,8 @@ class RagConnector:
         with judging(first.models.embedding_spec):
             first.models.embedding.get_query_embedding(WARMING)
             first.retriever.retrieve(WARMING)
+        if first.models.llm_spec.name == NONE:
+            return seen
         with judging(first.models.llm_spec):
             answer = first.query_engine.query(WARMING)
             if isinstance(answer, StreamingResponse):
@@ -79,6 +81,8 @@ class RagConnector:
         with judging(first.models.embedding_spec):
             await first.models.embedding.aget_query_embedding(WARMING)
             await first.retriever.aretrieve(WARMING)
+        if first.models.llm_spec.name == NONE:
+            return seen
         with judging(first.models.llm_spec):
             answer = await first.query_engine.aquery(WARMING)
             if isinstance(answer, AsyncStreamingResponse):
@@ -112,15 +116,15 @@ class RagConnector:
         raise NotImplementedError(f"a question cannot be narrowed ({query}, {narrowing})")
 
     def place_nodes(self, nodes: list[Any], partition: str) -> Never:
-        """Not possible: nothing is inserted."""
+        """Not possible: documents are ingested, not rows."""
         raise NotImplementedError(f"{len(nodes)} nodes cannot be inserted into {partition}")
 
     def make_probe(self, row: Row, settings: Settings) -> Never:
-        """Not possible: nothing is inserted."""
+        """Not possible: documents are ingested, not rows."""
         raise NotImplementedError(f"there is no probe for {row.row_id} in {settings.collection}")
 
     def make_node(self, row: Row, settings: Settings) -> Never:
-        """Not possible: nothing is inserted."""
+        """Not possible: documents are ingested, not rows."""
         raise NotImplementedError(f"{row.row_id} cannot be inserted into {settings.collection}")
 
     def ask(self, store: Engine, queries: Sequence[str]) -> list[Answer]:

@@ -1,5 +1,6 @@
 """The data of the RAG path: chunks of documents, embedded once before the load, and questions on them."""
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from loadgen.clients.rag.client import ASK, INGEST
 from loadgen.clients.rag.corpora import CorpusChunks, find_chunks, find_documents
-from loadgen.clients.rag.documents import CorpusError
+from loadgen.clients.rag.documents import CorpusError, token_counter
 from loadgen.clients.rag.embedding_rows import embed_texts, measure_dim
 from loadgen.clients.rag.engine import embedding_spec, find_place, llm_spec
-from loadgen.clients.rag.models import ModelError, check_embed_in, check_embedding, check_llm, find_dim
+from loadgen.clients.rag.ingest_stream import IngestStream
+from loadgen.clients.rag.models import NONE, ModelError, check_embed_in, check_embedding, check_llm, find_dim
 from loadgen.clients.rag.questions import Question, QuestionsError, generate_questions, read_questions, recall_of
 from loadgen.datasets import FINGERPRINT_KEY, GroundTruth, Metadata, Row
 from loadgen.datasets.dataset import Vectors
 from loadgen.settings.data_settings import DOCUMENTS
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
+from loadgen.text.listing import count_of
 
 if TYPE_CHECKING:
     from llama_index.core.schema import TextNode
@@ -26,18 +30,28 @@ if TYPE_CHECKING:
 DECIDED = ("dim", "rows", "clusters", "spread")
 """Settings that describe other data."""
 
+logger = logging.getLogger("loadgen")
+
 
 class DocumentSource:
     """Implements `DataSource`."""
 
-    def find_faults(self, settings: Sequence[Settings]) -> list[Fault]:
+    def adapt(self, settings: Settings, operations: Collection[str]) -> Settings:
+        """Without a language model if no operation asks it; tells what ingests consist of."""
+        if INGEST in operations:
+            _tell_sizes(settings)
+        return settings if ASK in operations else settings.model_copy(update={"llm": NONE})
+
+    def find_faults(self, settings: Sequence[Settings], operations: Collection[str] = ()) -> list[Fault]:
         """Missing packages, keys, documents and questions, and unknown models. Reads the documents; sends nothing."""
         faults: list[Fault] = []
         for one in settings:
             faults += _find_model_faults(one)
+            if one.llm == NONE and ASK in operations:
+                faults.append(Fault("llm", NONE, "cannot answer, but the users ask", "Give simulated or openai:MODEL."))
             faults += [_decided(name, one) for name in DECIDED if one.is_given(name)]
             try:
-                if not one.existing:
+                if not one.existing or one.allow_writes:
                     find_chunks(one)
                 _find_questions(one)
             except CorpusError as error:
@@ -66,9 +80,10 @@ class DocumentSource:
             raise SettingsError([Fault("top_k", str(settings.top_k), problem, hint)])
         return settings.model_copy(update=queries | {"rows": rows, "dim": _find_dim(settings), "dataset": DOCUMENTS})
 
-    def open(self, settings: Settings) -> "DocumentDataset":
-        """The chunks of the documents; of an existing collection only the questions."""
-        return DocumentDataset(settings, CorpusChunks("", ()) if settings.existing else find_chunks(settings))
+    def open(self, settings: Settings, token: int = 0) -> "DocumentDataset":
+        """The chunks of the documents; of an existing collection only the questions, and what is ingested."""
+        chunks = CorpusChunks("", ()) if settings.existing else find_chunks(settings)
+        return DocumentDataset(settings, chunks, token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +108,10 @@ class DocumentDataset:
 
     name = DOCUMENTS
 
-    def __init__(self, settings: Settings, chunks: CorpusChunks) -> None:
+    def __init__(self, settings: Settings, chunks: CorpusChunks, token: int = 0) -> None:
+        """`token` tells the rows of the run from those of an existing collection; 0: it may not insert."""
         self._settings = settings
+        self._token = token
         self._chunks = chunks
         self._questions = _find_questions(settings)
         self._vectors: Vectors | None = None
@@ -136,9 +153,11 @@ class DocumentDataset:
         """The first questions."""
         return [one.text for one in self._questions[:count]]
 
-    def fresh_rows(self, worker: int) -> Iterator[Row]:  # noqa: ARG002
-        """None: nothing is inserted."""
-        return iter(())
+    def fresh_rows(self, worker: int) -> Iterator[Row]:
+        """Documents to ingest, endless, each as the `node` of a row; none if the run may not insert."""
+        if self._settings.existing and not self._token:
+            return iter(())
+        return IngestStream(find_documents(self._settings), worker, self._token)
 
     def check(self, tell: Callable[[str], None], /) -> None:
         """Embed all chunks. Raises SettingsError if the model cannot."""
@@ -172,6 +191,20 @@ def _find_model_faults(settings: Settings) -> Iterator[Fault]:
         yield _as_fault("llm", settings.llm, text)
     for text in check_embed_in(embedding, find_place(settings)):
         yield _as_fault("embed_in", settings.embed_in, text)
+
+
+def _tell_sizes(settings: Settings) -> None:
+    """Log how large the documents are, so that documents/s, chunks/s and tokens/s follow from each other."""
+    try:
+        documents, nodes = find_documents(settings).documents, find_chunks(settings).nodes
+    except CorpusError:  # a fault, and reported as one
+        return
+    count = token_counter()
+    tokens = sum(count(node.text) for node in nodes)
+    text = "%s to ingest, each with %.1f chunks and %s tokens on average"
+    logger.info(
+        text, count_of(len(documents), "document"), len(nodes) / len(documents), f"{tokens / len(documents):,.0f}"
+    )
 
 
 def _find_dim(settings: Settings) -> int:

@@ -13,7 +13,9 @@ from llama_index.core.llms import LLM
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.clients.outcomes import keep_secret
+from loadgen.clients.rag.documents import make_splitter
 from loadgen.clients.rag.models import SERVER, SIMULATED, THREADS, ModelSpec, make_embedding, make_llm
+from loadgen.clients.rag.pipeline import IngestPath
 from loadgen.settings.model import Settings
 from loadgen.settings.rag_settings import KEY_VARIABLES
 
@@ -39,6 +41,7 @@ class Engine:
     models: Models
     retriever: BaseRetriever
     query_engine: BaseQueryEngine
+    ingest_path: IngestPath
     deadline: float
     """Seconds that an operation may take."""
 
@@ -54,7 +57,8 @@ def make_engine(store: MilvusVectorStore, models: Models, settings: Settings) ->
     index = VectorStoreIndex.from_vector_store(store, embed_model=models.embedding)
     found = {"similarity_top_k": settings.top_k}
     query_engine = index.as_query_engine(llm=models.llm, streaming=settings.stream, **found)
-    return Engine(store, models, index.as_retriever(**found), query_engine, settings.deadline)
+    path = IngestPath(make_splitter(settings.chunk_size, settings.chunk_overlap), models.embedding, index)
+    return Engine(store, models, index.as_retriever(**found), query_engine, path, settings.deadline)
 
 
 def embedding_spec(settings: Settings) -> ModelSpec:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from llama_index.core.llms import LLM
 
 SIMULATED, LOCAL, OPENAI = "simulated", "local", "openai"
+NONE = "none"
+"""No LLM: for users that ask nothing."""
 EMBEDDING_NAMES = "simulated:384, local, huggingface:MODEL or openai:MODEL"
-LLM_NAMES = "simulated or openai:MODEL"
+LLM_NAMES = "simulated, openai:MODEL or none"
 LOOP, THREADS, BATCHED, SERVER = "loop", "threads", "batched", "server"
 EMBED_IN = (LOOP, THREADS, BATCHED, SERVER)
 """Where embeddings are computed: in the caller (a coroutine blocks the loop), each in a thread of a pool, all on one
@@ -111,6 +113,8 @@ def check_embed_in(spec: ModelSpec, embed_in: str) -> list[str]:
 
 def check_llm(spec: ModelSpec) -> list[str]:
     """What is wrong with a spec of an LLM, each with a remedy; nothing is asked."""
+    if spec.name == NONE:
+        return []
     if spec.name == SIMULATED:
         return _check_remote(spec, LLM_MODULES)
     if spec.kind == OPENAI:
@@ -152,8 +156,15 @@ def make_embedding(spec: ModelSpec, embed_in: str) -> "BaseEmbedding":
 
 
 def make_llm(spec: ModelSpec) -> "LLM":
-    """An LLM for one process and mode, closed by `close_model`; it does not retry. Raises ModelError."""
+    """An LLM for one process and mode, closed by `close_model`; it does not retry. Raises ModelError.
+
+    `none` is LlamaIndex's own mock, which is not to be asked.
+    """
     _require(spec, check_llm(spec))
+    if spec.name == NONE:
+        from llama_index.core.llms import MockLLM
+
+        return MockLLM()
     from loadgen.clients.rag.remote import make_remote_llm
 
     return make_remote_llm(spec.model or SIMULATED, _locate(spec))

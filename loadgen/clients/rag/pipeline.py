@@ -5,12 +5,13 @@ times. `arun` too splits in the loop; only reading PDFs, embedding and inserting
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.clients.rag.reading import aload_files, load_files
+from loadgen.datasets import FINGERPRINT_KEY, INSERTED
 
 if TYPE_CHECKING:
     from llama_index.core import VectorStoreIndex
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
     from llama_index.core.node_parser import SentenceSplitter
     from llama_index.core.schema import Document
 
-    from loadgen.clients.rag.documents import Corpus
-
 READ, SPLIT, EMBED, INSERT = STAGES = ("read", "split", "embed", "insert")
 
 
 @dataclass(frozen=True, slots=True)
 class IngestPath:
-    """What all ingests of one process and mode share."""
+    """What all ingests of one connection share."""
 
     splitter: "SentenceSplitter"
     embedding: "BaseEmbedding"
@@ -34,45 +33,26 @@ class IngestPath:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Documents that are ingested together, with what is counted before the clock starts."""
+class Source:
+    """A document to ingest."""
 
-    documents: "tuple[Document, ...]"
-    root: Path | None
-    """The folder from which they are read each time; None: they are copied from memory."""
-    tokens: int
-    """Tokens of their chunks, by the tokenizer of the splitter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """What one ingest did."""
-
-    documents: int
-    chunks: int
-    tokens: int
-    stages: Mapping[str, float]
-    """Seconds of each stage, in the order of `STAGES`."""
+    doc_id: str
+    """Its id in the collection; those of its chunks begin with it."""
+    document: "Document"
+    """Of the corpus, where its id is the path below the root."""
+    root: Path | None = None
+    """The folder from which it is read each time; None: it is copied from memory."""
 
 
-def make_batches(
-    corpus: "Corpus", size: int, splitter: "SentenceSplitter", count: Callable[[str], int]
-) -> tuple[Batch, ...]:
-    """The corpus in batches of `size` documents, the last one smaller; splits all of it once to count its tokens."""
-    return tuple(
-        Batch(documents, corpus.root, sum(count(node.get_content()) for node in splitter(documents)))
-        for start in range(0, len(corpus.documents), size)
-        for documents in [corpus.documents[start : start + size]]
-    )
+def ingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float]) -> int:
+    """Ingest some documents of one corpus with blocking calls; returns the number of their chunks.
 
-
-def ingest(path: IngestPath, batch: Batch, prefix: str = "") -> Ingested:
-    """Ingest a batch with blocking calls; `prefix` makes its ids differ from those of other ingests.
-
-    Raises whatever a stage raises.
+    `stages` gets the seconds of each stage when it has ended. Raises whatever a stage raises.
     """
-    watch = _Watch(path.clock)
-    documents = load_files(batch.root, _names(batch), prefix) if batch.root else _copy(batch.documents, prefix)
+    watch = _Watch(path.clock, stages)
+    root = sources[0].root
+    documents = load_files(root, *_names(sources)) if root else _copy(sources)
+    _mark(documents)
     watch.end(READ)
     chunks = path.splitter(documents)
     watch.end(SPLIT)
@@ -80,13 +60,15 @@ def ingest(path: IngestPath, batch: Batch, prefix: str = "") -> Ingested:
     watch.end(EMBED)
     path.index.insert_nodes(nodes)
     watch.end(INSERT)
-    return Ingested(len(documents), len(nodes), batch.tokens, watch.stages)
+    return len(nodes)
 
 
-async def aingest(path: IngestPath, batch: Batch, prefix: str = "") -> Ingested:
+async def aingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float]) -> int:
     """The same as a coroutine."""
-    watch = _Watch(path.clock)
-    documents = await aload_files(batch.root, _names(batch), prefix) if batch.root else _copy(batch.documents, prefix)
+    watch = _Watch(path.clock, stages)
+    root = sources[0].root
+    documents = await aload_files(root, *_names(sources)) if root else _copy(sources)
+    _mark(documents)
     watch.end(READ)
     chunks = await path.splitter.acall(documents)
     watch.end(SPLIT)
@@ -94,7 +76,7 @@ async def aingest(path: IngestPath, batch: Batch, prefix: str = "") -> Ingested:
     watch.end(EMBED)
     await path.index.ainsert_nodes(nodes)
     watch.end(INSERT)
-    return Ingested(len(documents), len(nodes), batch.tokens, watch.stages)
+    return len(nodes)
 
 
 @dataclass(slots=True)
@@ -102,7 +84,7 @@ class _Watch:
     """Seconds of consecutive stages."""
 
     clock: Callable[[], float]
-    stages: dict[str, float] = field(default_factory=dict)
+    stages: MutableMapping[str, float]
     _since: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,11 +95,20 @@ class _Watch:
         self.stages[stage], self._since = now - self._since, now
 
 
-def _names(batch: Batch) -> list[str]:
-    return [document.node_id for document in batch.documents]
+def _names(sources: Sequence[Source]) -> tuple[list[str], list[str]]:
+    """The files below the root, and their ids in the collection."""
+    return [one.document.node_id for one in sources], [one.doc_id for one in sources]
 
 
-def _copy(documents: "Sequence[Document]", prefix: str) -> "list[Document]":
+def _copy(sources: Sequence[Source]) -> "list[Document]":
     from llama_index.core.schema import Document
 
-    return [Document(id_=prefix + one.node_id, text=one.text) for one in documents]
+    return [Document(id_=one.doc_id, text=one.document.text) for one in sources]
+
+
+def _mark(documents: "Sequence[Document]") -> None:
+    """As rows that a run has inserted; neither a model nor the splitter sees it."""
+    for one in documents:
+        one.metadata = {FINGERPRINT_KEY: INSERTED}
+        one.excluded_embed_metadata_keys = [FINGERPRINT_KEY]
+        one.excluded_llm_metadata_keys = [FINGERPRINT_KEY]

@@ -15,19 +15,19 @@ SUFFIXES = (".txt", ".md", ".pdf")
 LONGEST_REASON = 200
 
 
-def load_files(root: Path, names: Sequence[str], prefix: str = "") -> "list[Document]":
+def load_files(root: Path, names: Sequence[str], ids: Sequence[str] = ()) -> "list[Document]":
     """A document for each file, all its pages together. Raises whatever a parser raises.
 
-    Its id is the prefix and the name. It has no metadata: the reader's own changes with the machine and the day.
+    Its id is given, or the name of the file. It has no metadata: the reader's own changes with the machine and the day.
     """
     reader = _make_reader(root, names)
-    return [_name(one, prefix + name) for one, name in zip(reader.load_data(), names, strict=True)]
+    return [_name(one, name) for one, name in zip(reader.load_data(), ids or names, strict=True)]
 
 
-async def aload_files(root: Path, names: Sequence[str], prefix: str = "") -> "list[Document]":
+async def aload_files(root: Path, names: Sequence[str], ids: Sequence[str] = ()) -> "list[Document]":
     """The same by the reader's `aload_data`."""
     reader = _make_reader(root, names)
-    return [_name(one, prefix + name) for one, name in zip(await reader.aload_data(), names, strict=True)]
+    return [_name(one, name) for one, name in zip(await reader.aload_data(), ids or names, strict=True)]
 
 
 def explain(error: BaseException) -> str:

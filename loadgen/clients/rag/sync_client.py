@@ -1,5 +1,6 @@
-"""The blocking twin: `query` of a query engine and `retrieve` of a retriever."""
+"""The blocking twin: `query` of a query engine, `retrieve` of a retriever, and `insert_nodes` of an index."""
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
@@ -7,6 +8,7 @@ from llama_index.core.base.response.schema import StreamingResponse
 from llama_index.core.schema import NodeWithScore
 
 from loadgen.clients.rag.client import ASK, RETRIEVE, RagClient
+from loadgen.clients.rag.pipeline import Source, ingest
 from loadgen.clients.rag.stages import WATCH, Watch
 from loadgen.measure.sample import Mode
 
@@ -52,6 +54,19 @@ class SyncClient(RagClient):
             WATCH.reset(context)
         self._finish(token, RETRIEVE, question, nodes, watch)
         return nodes
+
+    def ingest(self, documents: Sequence[Source]) -> int | None:
+        """Read, split, embed and insert some documents; the number of chunks is returned, and is the sample's rows."""
+        token, started = self._begin_ingest(), perf_counter()
+        stages: dict[str, float] = {}
+        try:
+            chunks = ingest(self._engine.ingest_path, documents, stages)
+            self._require_in_time(started)
+        except BaseException as error:  # noqa: BLE001
+            self.fail(token, error, stages)
+            return None
+        self.end(token, chunks, stages=stages)
+        return chunks
 
     def _read(self, answer: StreamingResponse, watch: Watch, started: float) -> None:
         parts = []

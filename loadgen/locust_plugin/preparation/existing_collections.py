@@ -27,6 +27,7 @@ from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.message_sizes import find_oversized, limits_of
 from loadgen.settings.model import Settings
 from loadgen.settings.narrowing import find_sampled, narrows
+from loadgen.settings.rag_settings import RAG
 from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.text.listing import count_of
 from loadgen.text.plain_text import one_line
@@ -128,6 +129,9 @@ def _find_write_faults(settings: Settings, info: CollectionInfo, clients: list[s
     if 0 < info.id_length < LONGEST_ID:
         problem = f"is not possible: the ids of collection '{info.name}' have {info.id_length} characters at most"
         faults.append(Fault("allow_writes", "", problem, f"Those of inserted rows need {LONGEST_ID}. Omit it."))
+    if RAG in clients and not info.is_llamaindex:
+        problem = f"is not possible: LlamaIndex did not create collection '{info.name}'"
+        faults.append(Fault("allow_writes", "", problem, "Name a collection that it created."))
     if DEFAULT_CLIENT in clients and not info.is_llamaindex:
         problem = f"is not possible with LlamaIndex: it did not create collection '{info.name}'"
         hint = 'Use the pymilvus client: --variants "pymilvus/sync; pymilvus/async".'

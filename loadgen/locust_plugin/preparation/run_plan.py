@@ -170,6 +170,13 @@ def operations_of(everyone: Iterable[type[Any]], client: str = DEFAULT_CLIENT) -
     return found
 
 
+def name_operations(everyone: Iterable[type[Any]], settings: Settings) -> frozenset[str]:
+    """The names of the operations that users of any mode perform, with the clients of all variants."""
+    clients = {one.client for one in find_variants(settings)}
+    kinds = [kind for kind in everyone if issubclass(kind, LoadUser)]
+    return frozenset(one.name for client in clients for kind in kinds for one in kind.performs(client))
+
+
 def may_write(everyone: Iterable[type[Any]], client: str = DEFAULT_CLIENT) -> bool:
     """Whether any of these users may change rows; if not, the run can share the collection."""
     users = [kind for kind in everyone if issubclass(kind, LoadUser)]

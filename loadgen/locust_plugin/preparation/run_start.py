@@ -15,7 +15,7 @@ from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.patches import forget_shape
 from loadgen.locust_plugin.preparation.resources import Resources
-from loadgen.locust_plugin.preparation.run_plan import may_write
+from loadgen.locust_plugin.preparation.run_plan import may_write, name_operations
 from loadgen.locust_plugin.preparation.run_request import RunRequest
 from loadgen.locust_plugin.preparation.variant_setup import resolve_data
 from loadgen.locust_plugin.process import Interrupt
@@ -91,7 +91,8 @@ class RunStarter:
             self._refuse(describe_error(error))
 
     def _prepare(self, settings: Settings) -> None:
-        settings = run_in_thread(lambda: resolve_data(settings))  # a faulty file must leave no folder behind
+        performed = name_operations(self._environment.user_classes, settings)
+        settings = run_in_thread(lambda: resolve_data(settings, performed))  # a faulty file must leave no folder behind
         if settings.record and (fault := make_folder(settings.record)):
             raise SettingsError([fault])
         self._progress.begin_preparing()

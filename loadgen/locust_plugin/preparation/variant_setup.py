@@ -1,6 +1,6 @@
 """What a process needs for each variant."""
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,16 +44,19 @@ def set_up_variants(
     return found
 
 
-def resolve_data(settings: Settings) -> Settings:
+def resolve_data(settings: Settings, operations: Collection[str] | None = None) -> Settings:
     """The settings of a run with the values of its data: of a dataset, or of its client's own.
 
+    `operations` are the names of those that its users perform; None if it is not known.
     Raises SettingsError with every fault. Reads files; sends nothing, unless a model's dimension is unknown.
     """
     data = find_source(settings)
     if data is None:
         return resolve_settings(settings)
+    if operations is not None:
+        settings = data.adapt(settings, operations)
     every = [one.settings for one in set_up_variants(settings).values()]
-    if faults := data.find_faults([settings, *every]):
+    if faults := data.find_faults([settings, *every], operations or ()):
         raise SettingsError(list(dict.fromkeys(faults)))
     return data.resolve(settings)
 
@@ -98,7 +101,7 @@ def open_datasets(settings: Settings, variants: Iterable[VariantSetup]) -> dict[
     for one in variants:
         if one.settings.collection not in found:
             if one.layer.data is not None:
-                dataset = one.layer.data.open(one.settings)
+                dataset = one.layer.data.open(one.settings, one.info.token if one.info else 0)
             elif one.info is not None:
                 dataset = with_query_file(open_existing(one.settings, one.info), one.settings)
             else:
