@@ -32,7 +32,6 @@ ENV PATH=/opt/loadgen/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
     XDG_CACHE_HOME=/tmp/cache \
-    NLTK_DATA=/tmp/nltk \
     MPLCONFIGDIR=/tmp/matplotlib
 # A folder for the record that the user of the image may write to, where no volume is mounted.
 RUN mkdir /record && chown 65532:65532 /record

@@ -2,11 +2,14 @@
 
 import re
 import shlex
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 import yaml
 
+from loadgen import __version__
+from loadgen.cli.serve_llm import add_serve_llm
 from loadgen.locust_plugin.command_line.arguments import read_settings
 from tests.charts.chart_support import ROOT, URI, config_of, container_of, faults_of, pod_of, render
 from tests.charts.test_config import parse
@@ -31,6 +34,23 @@ def test_a_run_is_accepted_by_the_chart_and_the_program(path: Path, tmp_path: Pa
     assert args[args.index("--locustfile") + 1].endswith(f"/{path.stem.partition('-')[0]}.py")
     workers = int(args[args.index("--expect-workers") + 1])
     assert min(settings.concurrency) >= workers or path.stem.startswith("burst"), "a worker would have no users"
+
+
+def test_the_simulated_model_of_rag_runs_is_accepted_and_is_at_their_address() -> None:
+    workload, service = yaml.safe_load_all((K8S / "llm-server.yaml").read_text())
+    assert [fault for each in (workload, service) for fault in faults_of(each, "1.28.0")] == []
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    assert service["spec"]["selector"].items() <= workload["spec"]["template"]["metadata"]["labels"].items()
+    address = f"http://{service['metadata']['name']}:{service['spec']['ports'][0]['port']}/v1"
+    for size in ("small", "large"):
+        values = yaml.safe_load((K8S / "runs" / f"rag_query-{size}.yaml").read_text())
+        assert values["loadgen"]["simulated-url"] == address
+    assert container["command"] == ["loadgen"]
+    parser = ArgumentParser()
+    add_serve_llm(parser.add_subparsers())
+    given = parser.parse_args(container["args"])
+    assert (given.bind, given.port, given.tokens) == ("0.0.0.0", "8000", "20")  # noqa: S104 - in its pod
+    assert container["image"] == f"milvus-loadgen:{__version__}"
 
 
 @pytest.mark.parametrize("name", ["cluster", "standalone"])

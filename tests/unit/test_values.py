@@ -7,8 +7,8 @@ from dataclasses import is_dataclass
 import loadgen
 
 CHANGING = {
-    "Call", "Flow", "Health", "NarrowedQuery", "OperationStats", "ProcessState", "Recalls", "Records", "Run",
-    "SliceStats", "SuccessWatch", "Watch", "Window", "_Agent", "_Part",
+    "Call", "Course", "Flow", "Health", "NarrowedQuery", "OperationStats", "ProcessState", "Recalls", "Records", "Run",
+    "SliceStats", "SuccessWatch", "Watch", "Window", "_Agent", "_Part", "_Watch",
 }  # fmt: skip
 
 
