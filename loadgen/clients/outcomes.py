@@ -118,12 +118,18 @@ def describe(error: BaseException) -> str:
 
     Long numbers, which differ each time, are masked; except the sizes of a message beyond a limit.
     """
-    text = re.sub(r"^\[\w+\] Retry (run out of|timeout:)[^,]*, (message=)?", "", _words(error)).split("\n", 1)[0]
+    words = mask_secrets(_words(error))  # first: a number may be a part of a key, and a line or a limit may cut one
+    text = re.sub(r"^\[\w+\] Retry (run out of|timeout:)[^,]*, (message=)?", "", words).split("\n", 1)[0]
     if not OVERSIZED.search(text):
         text = mask_numbers(text)
+    return one_line(text, LONGEST_TEXT)
+
+
+def mask_secrets(text: str) -> str:
+    """The text with `***` for each key of `keep_secret`."""
     for secret in sorted(_secrets, key=len, reverse=True):  # one may contain another
         text = text.replace(secret, "***")
-    return one_line(text, LONGEST_TEXT)
+    return text
 
 
 def mask_numbers(text: str) -> str:

@@ -19,6 +19,7 @@ ONLY_FOR_RAG = (
 UNUSED = ("dataset", "query_file", "filter", "partitions", "partition_key", "metadata", "text_bytes", "search_kind",
           "output_fields", "queries_per_search", "upsert")  # fmt: skip
 """Settings of searches and inserts that this client does not have."""
+QUESTIONS_HINT = 'Give a JSON Lines file with lines such as {"question": "Who ...?", "documents": ["id"]}.'
 URLS = ("embedding_url", "llm_url", "simulated_url")
 NAMED = re.compile(rf"(?:[^:=\"]*:)?\s*{RAG}/")
 Conflict = tuple[Fault, tuple[str, ...]]
@@ -57,8 +58,7 @@ def _find_unused(settings: "Settings") -> Iterator[Conflict]:
         yield Fault("documents", settings.documents, problem, hint), ("documents", "existing")
     if settings.existing and not settings.questions and not settings.allow_writes:
         problem = "are required with --existing: there are no documents from which to generate them"
-        hint = 'Give a JSON Lines file with lines such as {"question": "Who ...?", "documents": ["id"]}.'
-        yield Fault("questions", "", problem, hint), ("questions", "existing")
+        yield Fault("questions", "", problem, QUESTIONS_HINT), ("questions", "existing")
 
 
 def _text(value: object) -> str:
@@ -98,7 +98,7 @@ def _find_flaw(url: str) -> str:
 def _without_query(url: str) -> str:
     from loadgen.settings.conflicts import without_secret
 
-    return without_secret(url)
+    return without_secret(url).partition("?")[0]  # it may contain a key
 
 
 def is_documents(settings: "Settings") -> bool:

@@ -94,3 +94,9 @@ def test_a_key_that_a_server_repeats_is_masked() -> None:
     keep_secret("")
     keep_secret("sk-S3cret")
     assert describe(RuntimeError("Incorrect API key provided: sk-S3cret.")) == "Incorrect API key provided: ***."
+
+
+@pytest.mark.parametrize("key", ["550e8400-e29b-41d4-a716-446655440000", "nvapi-AbCdEfGh-20240101-IjKlMn"])
+def test_a_key_with_numbers_in_it_is_masked_as_a_whole(key: str) -> None:
+    keep_secret(key)
+    assert describe(RuntimeError(f"no such key: {key}, 1234567 times")) == "no such key: ***, * times"

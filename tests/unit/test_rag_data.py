@@ -128,6 +128,17 @@ def test_questions_of_a_file_may_expect_nothing_and_then_have_no_recall(folder: 
     assert dataset.judge.queries == 2
     assert dataset.judge.recall(0, [], str) is None
     assert dataset.judge.recall(1, [], str) == 0.0
+    nameless = make_engine(Scripted()).retriever.retrieve(QUESTION)
+    for found in nameless:
+        found.node.relationships = {}
+    assert dataset.judge.recall(1, nameless, str) is None, "chunks that name no document prove nothing"
+
+
+def test_users_who_ask_an_existing_collection_need_questions_although_they_may_write() -> None:
+    settings = Settings(client="rag", existing=True, allow_writes=True, collection="theirs")
+    (fault,) = DocumentSource().find_faults([settings], ("ask", "ingest"))
+    assert str(fault).startswith("--questions: are required with --existing by users who ask")
+    assert DocumentSource().find_faults([settings], ("ingest",)) == []
 
 
 def test_only_the_retrieval_of_users_that_do_both_is_checked() -> None:

@@ -198,4 +198,4 @@ def test_the_sizes_of_the_documents_are_told(tmp_path: Path, caplog: pytest.LogC
     caplog.set_level("INFO", "loadgen")
     resolve(tmp_path, "ingest")
     (told,) = [one.getMessage() for one in caplog.records]
-    assert told == "1 document to ingest, each with 2.0 chunks and 72 tokens on average"
+    assert told == "1 document to ingest, each with 2.0 chunks and 72 tokens on average (--chunk-size 40)"

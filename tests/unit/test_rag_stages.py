@@ -128,7 +128,15 @@ def test_a_broken_stream_fails_and_has_its_first_token(mode: Mode) -> None:
 def test_an_error_of_the_embedding_is_an_outcome(mode: Mode) -> None:
     _, sample = ask(mode, make_engine(Scripted(), error=status_error(429)))
     assert sample.outcome is Outcome.THROTTLED
-    assert not {"first_token", "generate"} & set(sample.stages)
+    assert sample.stages == {}, "a stage that raised has no time"
+
+
+@both_modes
+def test_a_streamed_answer_without_a_token_has_all_stages_as_one_at_once_has(mode: Mode) -> None:
+    _, sample = ask(mode, make_engine(Scripted(words=("",)), stream=True))
+    assert sample.outcome is Outcome.OK
+    assert set(sample.stages) == set(OF_ASK)
+    assert once_of(sample)["generate"] < 0.1
 
 
 @both_modes

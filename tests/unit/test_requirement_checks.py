@@ -74,6 +74,15 @@ def faults(
 OPEN: dict[str, Any] = {"arrival": "poisson", "rate": "50,200", "concurrency": None}
 
 
+def test_stages_of_a_variants_own_client_may_be_required() -> None:
+    class Asking(AsyncUser):
+        operations = ("ask",)
+
+    assert faults("ask first_token p99 < 500 ms", users=(Asking,), variants=["rag/async"]) == []
+    (told,) = faults("ask last_token p99 < 500 ms", users=(Asking,), variants=["rag/async"])
+    assert "neither a variant of this run nor a stage of ask" in told
+
+
 @pytest.mark.parametrize(
     "text",
     [

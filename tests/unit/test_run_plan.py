@@ -7,6 +7,7 @@ import pytest
 from locust import TaskSet, User, task
 
 from loadgen.locust_plugin.preparation.run_plan import (
+    clients_of,
     find_closed_flags,
     find_slow_start,
     may_write,
@@ -189,6 +190,17 @@ def test_a_run_writes_where_a_class_says_so_or_says_nothing() -> None:
     assert not may_write([Searching, RunRequest])
     assert may_write([Searching, Ingesting])
     assert may_write([Searching, Blocking]), "Blocking may do whatever its client can"
+
+
+def test_what_a_variants_own_client_writes_is_a_write() -> None:
+    class Documents(AsyncUser):
+        operations = ("ingest",)
+
+    settings = Settings.parse({"variants": ["rag/sync", "rag/async"]})
+    assert clients_of(settings) == ("rag",)
+    assert may_write([Documents], clients_of(settings))
+    (ingest,) = operations_of([Documents], clients_of(settings))[Mode.ASYNC]
+    assert ingest.stages == ("read", "split", "embed", "insert")
 
 
 @pytest.mark.parametrize(

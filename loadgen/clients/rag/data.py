@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loadgen.clients.rag.client import ASK, INGEST
+from loadgen.clients.rag.client import ASK, INGEST, RETRIEVE
 from loadgen.clients.rag.corpora import CorpusChunks, find_chunks, find_documents
 from loadgen.clients.rag.documents import CorpusError, token_counter
 from loadgen.clients.rag.embedding_rows import embed_texts, measure_dim
@@ -22,6 +22,8 @@ from loadgen.datasets.dataset import Vectors
 from loadgen.settings.data_settings import DOCUMENTS
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
+from loadgen.settings.rag_conflicts import QUESTIONS_HINT
+from loadgen.settings.variants import find_variants, settings_of
 from loadgen.text.listing import count_of
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ class DocumentSource:
     def adapt(self, settings: Settings, operations: Collection[str]) -> Settings:
         """Without a language model if no operation asks it; tells what ingests consist of."""
         if INGEST in operations:
-            _tell_sizes(settings)
+            own = (settings_of(settings, one) for one in find_variants(settings))
+            for size, overlap in dict.fromkeys((one.chunk_size, one.chunk_overlap) for one in own):
+                _tell_sizes(settings.model_copy(update={"chunk_size": size, "chunk_overlap": overlap}))
         return settings if ASK in operations else settings.model_copy(update={"llm": NONE})
 
     def find_faults(self, settings: Sequence[Settings], operations: Collection[str] = ()) -> list[Fault]:
@@ -49,6 +53,9 @@ class DocumentSource:
             faults += _find_model_faults(one)
             if one.llm == NONE and ASK in operations:
                 faults.append(Fault("llm", NONE, "cannot answer, but the users ask", "Give simulated or openai:MODEL."))
+            if one.existing and not one.questions and {ASK, RETRIEVE} & set(operations):
+                problem = "are required with --existing by users who ask: there are no documents to generate them from"
+                faults.append(Fault("questions", "", problem, QUESTIONS_HINT))
             faults += [_decided(name, one) for name in DECIDED if one.is_given(name)]
             try:
                 if not one.existing or one.allow_writes:
@@ -98,9 +105,15 @@ class QuestionJudge:
         return len(self.questions)
 
     def recall(self, query: int, found: Sequence[Any], _row_id: Callable[[int], str], /) -> float | None:
-        """0 to 1; None if no document is expected. `found` are LlamaIndex's nodes with their scores."""
+        """0 to 1; None if no document is expected, or no chunk names the one that it is of.
+
+        `found` are LlamaIndex's nodes with their scores; those of a collection that it did not make name none.
+        """
         expected = self.questions[query].expected
-        return recall_of(expected, [str(one.node.ref_doc_id) for one in found]) if expected else None
+        documents = [one.node.ref_doc_id for one in found]
+        if not expected or (documents and not any(documents)):
+            return None
+        return recall_of(expected, [str(one) for one in documents])
 
 
 class DocumentDataset:
@@ -201,9 +214,12 @@ def _tell_sizes(settings: Settings) -> None:
         return
     count = token_counter()
     tokens = sum(count(node.text) for node in nodes)
-    text = "%s to ingest, each with %.1f chunks and %s tokens on average"
     logger.info(
-        text, count_of(len(documents), "document"), len(nodes) / len(documents), f"{tokens / len(documents):,.0f}"
+        "%s to ingest, each with %.1f chunks and %s tokens on average (--chunk-size %d)",
+        count_of(len(documents), "document"),
+        len(nodes) / len(documents),
+        f"{tokens / len(documents):,.0f}",
+        settings.chunk_size,
     )
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from loadgen.clients.rag.embeddings import HUGGINGFACE_MODULES, LOCAL_DIM, LOCAL_MODULES
 from loadgen.clients.rag.extras import HUGGINGFACE, RAG, list_missing, name_remedy
 from loadgen.llm_server.behaviour import LARGEST_DIM
+from loadgen.settings.conflicts import without_secret
 from loadgen.text.listing import join
 from loadgen.text.plain_text import one_line
 
@@ -99,15 +100,13 @@ def check_embedding(spec: ModelSpec) -> list[str]:
 
 def check_embed_in(spec: ModelSpec, embed_in: str) -> list[str]:
     """Whether a model can be computed there."""
-    here = join(EMBED_IN[:-1])
+    here = f"{', '.join(EMBED_IN[:-2])} or {EMBED_IN[-2]}"
     if embed_in not in EMBED_IN:
         return [f"{embed_in!r} is no place to embed. Choose {join(EMBED_IN)}."]
     if spec.is_remote and embed_in != SERVER:
-        return [
-            f"{embed_in!r} is for models in this process, and {one_line(spec.name)} is on a server. Use {SERVER!r}."
-        ]
+        return [f"{embed_in} is for models in this process, and {one_line(spec.name)} is on a server. Use {SERVER}."]
     if not spec.is_remote and embed_in == SERVER:
-        return [f"{embed_in!r} is for models on a server, and {one_line(spec.name)} is in this process. Use {here}."]
+        return [f"{embed_in} is for models on a server, and {one_line(spec.name)} is in this process. Use {here}."]
     return []
 
 
@@ -237,7 +236,8 @@ def _check_url(url: str) -> list[str]:
     if parts.username is not None or parts.password is not None:
         return ["has a URL with a user name or password. Give a key instead."]
     if not is_whole or parts.query or parts.fragment or not url.isprintable() or " " in url:
-        return [f"has a URL that is no http:// or https:// address of an API: {one_line(url, 100)}. {example}"]
+        shown = one_line(without_secret(url).partition("?")[0], 100)  # a query may contain a key
+        return [f"has a URL that is no http:// or https:// address of an API: {shown}. {example}"]
     return []
 
 

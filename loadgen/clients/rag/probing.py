@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from loadgen.clients.rag.models import ModelError, ModelSpec
+from loadgen.clients.outcomes import mask_secrets
+from loadgen.clients.rag.models import SIMULATED, ModelError, ModelSpec
+from loadgen.clients.rag.urls import is_loopback
 from loadgen.text.plain_text import one_line
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def _classify(spec: ModelSpec, error: Exception) -> tuple[str, str]:
             f"did not answer within {spec.timeout:g} s",
             "Allow it more time, or look at its log.",
         ),
-        openai.APIConnectionError: ("cannot be reached", "Start it, or correct the URL."),
+        openai.APIConnectionError: ("cannot be reached", _name_remedy(spec)),
         openai.AuthenticationError: ("refuses the key", "Check the key, and what it permits."),
         openai.PermissionDeniedError: ("refuses the key", "Check the key, and what it permits."),
         openai.NotFoundError: ("knows no such model or path", f"Check the model's name. {ADDRESS}"),
@@ -75,8 +77,15 @@ def _classify(spec: ModelSpec, error: Exception) -> tuple[str, str]:
     return f"does not answer as OpenAI's API does ({type(error).__name__}: {_shorten(error)})", ADDRESS
 
 
+def _name_remedy(spec: ModelSpec) -> str:
+    if spec.name.partition(":")[0] == SIMULATED and is_loopback(spec.url):  # that of the run, on the master's machine
+        return "For workers on other machines start loadgen serve-llm --bind 0.0.0.0, and give --simulated-url."
+    return "Start it, or correct the URL."
+
+
 def _shorten(error: BaseException) -> str:
-    return one_line(str(error).strip().rstrip(".") or type(error).__name__, LONGEST)
+    text = mask_secrets(str(error))  # before it is cut: half of a key is no longer found
+    return one_line(text.strip().rstrip(".") or type(error).__name__, LONGEST)
 
 
 def _messages() -> "list[ChatMessage]":

@@ -2,15 +2,19 @@
 
 import logging
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+import httpx
 import openai
 from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.llms.openai_like import OpenAILike
 
+from loadgen.clients.rag.urls import is_loopback
+
 if TYPE_CHECKING:
     from loadgen.clients.rag.models import ModelSpec
 
+UNLIMITED = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+"""The client would let operations beyond its thousand connections wait unseen, as if the server were slow."""
 SECRET = frozenset(("api_key", "default_headers"))
 
 
@@ -82,18 +86,13 @@ def make_remote_llm(model: str, spec: "ModelSpec") -> RemoteLLM:
 def _connection(spec: "ModelSpec") -> dict[str, Any]:
     """Arguments that both clients take. No retries: each would hide a failure in a long answer."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
-    environment = not _is_loopback(spec.url)  # no proxy of the environment can reach this machine's own ports
+    environment = not is_loopback(spec.url)  # no proxy of the environment can reach this machine's own ports
     return {
         "api_base": spec.url,
         "api_key": spec.key,
         "timeout": spec.timeout,
         "max_retries": 0,
         "reuse_client": True,
-        "http_client": openai.DefaultHttpxClient(trust_env=environment),
-        "async_http_client": openai.DefaultAsyncHttpxClient(trust_env=environment),
+        "http_client": openai.DefaultHttpxClient(trust_env=environment, limits=UNLIMITED),
+        "async_http_client": openai.DefaultAsyncHttpxClient(trust_env=environment, limits=UNLIMITED),
     }
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")

@@ -45,7 +45,7 @@ class Watch:
         self._open[span] = perf_counter()
 
     def leave(self, span: str, stage: str) -> None:
-        """It has ended, also with an exception."""
+        """It has ended."""
         started = self._open.pop(span, None)
         if started is None:
             return
@@ -55,6 +55,10 @@ class Watch:
         else:
             self._retrieve, self._retrieved = (self._retrieve or 0.0) + now - started, now
 
+    def drop(self, span: str) -> None:
+        """It has raised: its time is that of no stage."""
+        self._open.pop(span, None)
+
     def note_token(self) -> None:
         """A part of the answer has arrived."""
         self._tokens.append(perf_counter())
@@ -62,8 +66,10 @@ class Watch:
     def finish(self, *, answered: bool) -> dict[str, float | tuple[float, ...]]:
         """Seconds of each stage, one after the other; an answer that was not streamed arrives all at once.
 
-        Without an answer, those that ended.
+        Without an answer, those that ended. An answer without a token has its first at its end.
         """
+        if answered and not self._tokens:
+            self.note_token()
         stages: dict[str, float | tuple[float, ...]] = {}
         if self._embed is not None:
             stages[EMBED] = self._embed
@@ -74,7 +80,7 @@ class Watch:
             stages[FIRST_TOKEN] = tokens[0] - self._retrieved
         if len(tokens) > 1:
             stages[INTER_TOKEN] = tuple(later - sooner for sooner, later in pairwise(tokens))
-        if answered and tokens:
+        if answered:
             stages[GENERATE] = perf_counter() - tokens[0]
         return stages
 
@@ -100,7 +106,9 @@ class StageSpans(BaseSpanHandler[BaseSpan]):
 
     def span_drop(self, id_: str, *_: Any, **__: Any) -> None:
         """It has raised."""
-        self.span_exit(id_)
+        watch = WATCH.get()
+        if watch is not None:
+            watch.drop(id_)
 
     def new_span(self, *_: Any, **__: Any) -> None:
         """Spans are not kept."""

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from loadgen.clients.outcomes import describe
 from loadgen.datasets import (
     Answer,
     Dataset,
@@ -147,7 +148,7 @@ def _look_again(look: Callable[[], list[str]], number: int, names: tuple[str, st
         try:
             reasons = look()
         except Exception as error:  # noqa: BLE001 - whatever a store or the server says
-            logger.warning("The answers of %s and %s could not be compared: %s", *names, error)
+            logger.warning("The answers of %s and %s could not be compared: %s", *names, describe(error))
             return ()
         if not reasons:
             logger.info("%s give the same answers to %d queries", shown, number)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from loadgen.clients import find_layer
-from loadgen.locust_plugin.preparation.run_plan import STYLES, modes_of
+from loadgen.locust_plugin.preparation.run_plan import STYLES, clients_of, modes_of
 from loadgen.measure.operation import NAME, Operation
 from loadgen.measure.phase import burst_phases
 from loadgen.measure.sample import Mode
@@ -36,7 +36,7 @@ def find_unreachable(
         problems = [
             *_find_operation(one, kinds, settings, bursts=bursts),
             *_find_variant(one, settings, variants, bursts=bursts),
-            *_find_stage(one, kinds, settings.client),
+            *_find_stage(one, kinds, clients_of(settings)),
             *_find_level(one, settings, kinds, users, bursts=bursts),
         ]
         found += [Fault("require", f'"{one.text}"', problem, hint) for problem, hint in problems]
@@ -53,7 +53,7 @@ def _find_operation(
     variants = find_variants(settings)
     offered = [operation for one in variants for operation in find_layer(one.client).operations]
     client = {operation.name for operation in offered}
-    performed = {kind: _names(kind, settings.client) for kind in kinds}
+    performed = {kind: _names(kind, clients_of(settings)) for kind in kinds}
     known = sorted(set().union(*performed.values()) or client)
     if one.operation not in {*known, *client}:
         close = difflib.get_close_matches(one.operation.lower(), known, n=1, cutoff=CLOSE)
@@ -82,24 +82,23 @@ def _find_operation(
             return
 
 
-def _names(kind: type[Any], client: str) -> set[str]:
+def _names(kind: type[Any], clients: Sequence[str]) -> set[str]:
     """The operations that a class declares; an invalid declaration is reported separately."""
-    return {operation.name for operation in _declared(kind, client)}
+    return {operation.name for operation in _declared(kind, clients)}
 
 
-def _declared(kind: type[Any], client: str) -> tuple[Operation, ...]:
+def _declared(kind: type[Any], clients: Sequence[str]) -> tuple[Operation, ...]:
     try:
-        performed: tuple[Operation, ...] = kind.performs(client)
+        return tuple(operation for client in clients for operation in kind.performs(client))
     except ValueError:
         return ()
-    return performed
 
 
-def _find_stage(one: Requirement, kinds: Collection[type[Any]], client: str) -> Iterator[Problem]:
+def _find_stage(one: Requirement, kinds: Collection[type[Any]], clients: Sequence[str]) -> Iterator[Problem]:
     """A part of an operation that no user declares; it may also be a mistyped variant."""
     if not one.part or one.part == "service" or not kinds:
         return
-    declared = [operation for kind in kinds for operation in _declared(kind, client)]
+    declared = [operation for kind in kinds for operation in _declared(kind, clients)]
     own = [operation for operation in declared if operation.name == one.operation]
     stages = sorted({stage for operation in own for stage in operation.all_stages})
     if own and one.part not in stages:

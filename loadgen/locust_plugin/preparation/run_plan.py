@@ -161,26 +161,32 @@ def modes_of(settings: Settings) -> set[Mode]:
     return {Mode(one.mode) for one in find_variants(settings)}
 
 
-def operations_of(everyone: Iterable[type[Any]], client: str = DEFAULT_CLIENT) -> dict[Mode, set[Operation]]:
-    """The operations that users of each mode perform, as their classes declare them; `client` is the usual layer."""
+def clients_of(settings: Settings) -> tuple[str, ...]:
+    """The client layers of the variants."""
+    return tuple(dict.fromkeys(one.client for one in find_variants(settings)))
+
+
+def operations_of(
+    everyone: Iterable[type[Any]], clients: Sequence[str] = (DEFAULT_CLIENT,)
+) -> dict[Mode, set[Operation]]:
+    """The operations that users of each mode perform with these client layers, as their classes declare them."""
     found: dict[Mode, set[Operation]] = {}
     for kind in everyone:
         if issubclass(kind, LoadUser):
-            found.setdefault(kind.mode, set()).update(kind.performs(client))
+            found.setdefault(kind.mode, set()).update(one for client in clients for one in kind.performs(client))
     return found
 
 
 def name_operations(everyone: Iterable[type[Any]], settings: Settings) -> frozenset[str]:
     """The names of the operations that users of any mode perform, with the clients of all variants."""
-    clients = {one.client for one in find_variants(settings)}
     kinds = [kind for kind in everyone if issubclass(kind, LoadUser)]
-    return frozenset(one.name for client in clients for kind in kinds for one in kind.performs(client))
+    return frozenset(one.name for client in clients_of(settings) for kind in kinds for one in kind.performs(client))
 
 
-def may_write(everyone: Iterable[type[Any]], client: str = DEFAULT_CLIENT) -> bool:
-    """Whether any of these users may change rows; if not, the run can share the collection."""
+def may_write(everyone: Iterable[type[Any]], clients: Sequence[str] = (DEFAULT_CLIENT,)) -> bool:
+    """Whether any of these users may change rows with these clients; if not, the run can share the collection."""
     users = [kind for kind in everyone if issubclass(kind, LoadUser)]
-    return any(one.writes for kind in users for one in kind.performs(client))
+    return any(one.writes for client in clients for kind in users for one in kind.performs(client))
 
 
 def _find_strange(everyone: Sequence[type[Any]], client: str) -> list[Fault]:

@@ -15,7 +15,7 @@ from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.patches import forget_shape
 from loadgen.locust_plugin.preparation.resources import Resources
-from loadgen.locust_plugin.preparation.run_plan import may_write, name_operations
+from loadgen.locust_plugin.preparation.run_plan import clients_of, may_write, name_operations
 from loadgen.locust_plugin.preparation.run_request import RunRequest
 from loadgen.locust_plugin.preparation.variant_setup import resolve_data
 from loadgen.locust_plugin.process import Interrupt
@@ -98,7 +98,7 @@ class RunStarter:
         self._progress.begin_preparing()
         self._run = None
         try:
-            writes = may_write(self._environment.user_classes, settings.client)
+            writes = may_write(self._environment.user_classes, clients_of(settings))
             addressed = self._resources.prepare(settings, writes=writes)
             self._asking.answer_at(addressed.host)
             if isinstance(self._environment.runner, LocalRunner):
