@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
 EXCEPTIONS = ("no_grpc_proxy", "no_proxy")
 LOCAL_NAMES = ("localhost", "ip6-localhost", "ip6-loopback")
-WITHOUT_PROXY: dict[str, int] = {"grpc.enable_http_proxy": 0}
+ON_LOOPBACK: dict[str, int] = {"grpc.enable_http_proxy": 0, "grpc.keepalive_permit_without_calls": 0}
+"""No proxy, and no pings while nothing is in flight: pymilvus sends one every 10 s. The gRPC server of Milvus Lite
+allows one in five minutes, and closes the connection then, at times when an operation begins (`Too many pings`)."""
 
 
 def channel_options(address: str) -> dict[str, int]:
-    """Options of a gRPC channel to this address (http://host:port or host:port): loopback never uses a proxy."""
-    return dict(WITHOUT_PROXY) if is_loopback(_host_of(address)) else {}
+    """Options of a gRPC channel to this address (http://host:port or host:port)."""
+    return dict(ON_LOOPBACK) if is_loopback(_host_of(address)) else {}
 
 
 def find_proxy(address: str, environment: Mapping[str, str]) -> tuple[str, str] | None:

@@ -14,6 +14,7 @@ from llama_index.vector_stores.milvus import MilvusVectorStore
 from pymilvus import MilvusClient
 
 from loadgen.datasets import open_dataset
+from loadgen.milvus.proxies import channel_options
 from loadgen.milvus.server import standalone
 from loadgen.milvus.server.ports import PORTS, reserve_ports
 from loadgen.milvus.store import Prepared, prepare
@@ -34,10 +35,15 @@ def prepare_for(settings: Settings, tell: Callable[[str], None] = print) -> Prep
     return prepare(settings, open_dataset(settings), tell)
 
 
+def quiet_options(uri: str) -> dict[str, int]:
+    """Options of a connection that no other client shares and that Milvus Lite does not close while it is idle."""
+    return {"grpc.use_local_subchannel_pool": 1, **channel_options(uri)}
+
+
 @contextlib.contextmanager
 def client_of(uri: str) -> Iterator[Any]:
     """A client of pymilvus on a connection of its own."""
-    client = MilvusClient(uri=uri, dedicated=True)
+    client = MilvusClient(uri=uri, dedicated=True, grpc_options=quiet_options(uri))
     try:
         yield client
     finally:
@@ -58,7 +64,10 @@ def make_foreign(uri: str, collection: str, dim: int, rows: int) -> None:
     nodes: list[BaseNode] = [
         TextNode(id_=f"foreign{number}", text="f", embedding=[float(number + 1)] * dim) for number in range(rows)
     ]
-    store = MilvusVectorStore(uri=uri, dim=dim, collection_name=collection, overwrite=True, use_async_client=False)
+    own: dict[str, Any] = {"dedicated": True, "grpc_options": quiet_options(uri)}
+    store = MilvusVectorStore(
+        uri=uri, dim=dim, collection_name=collection, overwrite=True, use_async_client=False, **own
+    )
     store.add(nodes)
 
 

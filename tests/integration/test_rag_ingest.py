@@ -21,14 +21,15 @@ from loadgen.measure.histograms import decode_histogram
 from loadgen.measure.sample import Outcome
 from loadgen.results.record import read_record
 from tests.integration.locust_command import run_locust
-from tests.integration.store_support import client_of
+from tests.integration.store_support import client_of, quiet_options
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
 CORPUS = built_in_corpus(24, 5)
 
 
 def open_store(uri: str, name: str) -> MilvusVectorStore:
-    return MilvusVectorStore(uri=uri, collection_name=name, dim=256, overwrite=False, consistency_level="Strong")
+    own: dict[str, Any] = {"dedicated": True, "grpc_options": quiet_options(uri)}
+    return MilvusVectorStore(uri=uri, collection_name=name, dim=256, overwrite=False, consistency_level="Strong", **own)
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])

@@ -22,8 +22,8 @@ PROXY = "http://proxy.test:3128"
         "http://root:secret@localhost.:1",
     ],
 )
-def test_loopback_never_has_a_proxy(address: str) -> None:
-    assert channel_options(address) == {"grpc.enable_http_proxy": 0}
+def test_loopback_never_has_a_proxy_nor_pings_while_idle(address: str) -> None:
+    assert channel_options(address) == {"grpc.enable_http_proxy": 0, "grpc.keepalive_permit_without_calls": 0}
     assert find_proxy(address, {"http_proxy": PROXY, "https_proxy": PROXY, "grpc_proxy": PROXY}) is None
 
 

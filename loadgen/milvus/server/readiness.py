@@ -4,12 +4,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from loadgen.milvus.proxies import WITHOUT_PROXY
+from loadgen.milvus.proxies import ON_LOOPBACK
 
 PAUSE = 0.05
 RPC_DEADLINE = 2.0
 OPTIONS = (
-    *WITHOUT_PROXY.items(),
+    *ON_LOOPBACK.items(),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
