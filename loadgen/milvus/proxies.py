@@ -19,7 +19,12 @@ allows one in five minutes, and closes the connection then, at times when an ope
 
 def channel_options(address: str) -> dict[str, int]:
     """Options of a gRPC channel to this address (http://host:port or host:port)."""
-    return dict(ON_LOOPBACK) if is_loopback(_host_of(address)) else {}
+    return dict(ON_LOOPBACK) if is_at_loopback(address) else {}
+
+
+def is_at_loopback(address: str) -> bool:
+    """Whether only this machine reaches the address (http://host:port or host:port)."""
+    return is_loopback(_host_of(address))
 
 
 def find_proxy(address: str, environment: Mapping[str, str]) -> tuple[str, str] | None:

@@ -7,7 +7,7 @@ from loadgen.measure.sample import Outcome
 from loadgen.results.record import CollectionRecord, RunRecord
 from loadgen.text.listing import count_of, join_some
 
-WRITES = ("insert", "delete")
+WRITES = ("insert", "ingest", "delete")
 """Operations that change rows; a record does not say it of those of a locustfile."""
 PENDING = ("not awaited", "not permitted", "unknown")
 """Outcomes of a compaction that may have been still to do."""
@@ -27,10 +27,10 @@ def _say_writes(record: RunRecord) -> Iterator[str]:
     for part in (*(part for phase in record.phases for part in phase.operations), *record.outside):
         if part.operation in WRITES:
             done[part.operation] += part.outcomes.get(Outcome.OK, 0)
-    told = [count_of(done[name], name) for name in WRITES if done[name]]
-    if told:
+    writes = [count_of(done[name], name) for name in WRITES if done[name]]
+    if writes:
         changed = "made the collection grow" if "delete" not in done else "changed the collection"
-        yield f"The {join_some(told)} of the run {changed} meanwhile: compare phases with equal rows, or only search."
+        yield f"The {join_some(writes)} of the run {changed} meanwhile: compare phases with equal rows, or only search."
 
 
 def _say_compactions(record: RunRecord) -> Iterator[str]:

@@ -107,6 +107,11 @@ MERGED = "The server merged or split segments meanwhile (9 of papers before the 
 NEITHER = "Neither inserts nor a compaction of the run can be the cause: the machine or the server changed"
 
 
+def test_ingests_are_a_cause_too() -> None:
+    (said,) = say_drifts(one_mode(SINKING, written("ingest", 40)))
+    assert "The 40 ingests of the run made the collection grow meanwhile" in said
+
+
 @pytest.mark.parametrize(
     ("writes", "collections", "expected"),
     [

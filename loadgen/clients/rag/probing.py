@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.clients.outcomes import mask_secrets
 from loadgen.clients.rag.models import SIMULATED, ModelError, ModelSpec
-from loadgen.clients.rag.urls import is_loopback
+from loadgen.milvus.proxies import is_at_loopback
 from loadgen.text.plain_text import one_line
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def _classify(spec: ModelSpec, error: Exception) -> tuple[str, str]:
 
 
 def _name_remedy(spec: ModelSpec) -> str:
-    if spec.name.partition(":")[0] == SIMULATED and is_loopback(spec.url):  # that of the run, on the master's machine
+    if spec.name.partition(":")[0] == SIMULATED and is_at_loopback(
+        spec.url
+    ):  # that of the run, on the master's machine
         return "For workers on other machines start loadgen serve-llm --bind 0.0.0.0, and give --simulated-url."
     return "Start it, or correct the URL."
 

@@ -8,7 +8,7 @@ import openai
 from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.llms.openai_like import OpenAILike
 
-from loadgen.clients.rag.urls import is_loopback
+from loadgen.milvus.proxies import is_at_loopback
 
 if TYPE_CHECKING:
     from loadgen.clients.rag.models import ModelSpec
@@ -86,7 +86,7 @@ def make_remote_llm(model: str, spec: "ModelSpec") -> RemoteLLM:
 def _connection(spec: "ModelSpec") -> dict[str, Any]:
     """Arguments that both clients take. No retries: each would hide a failure in a long answer."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
-    environment = not is_loopback(spec.url)  # no proxy of the environment can reach this machine's own ports
+    environment = not is_at_loopback(spec.url)  # no proxy of the environment can reach this machine's own ports
     return {
         "api_base": spec.url,
         "api_key": spec.key,
