@@ -10,6 +10,7 @@ from loadgen.results.comparison import Comparison
 from loadgen.results.levels import LevelResult
 from loadgen.results.phase_result import PhaseResult
 from loadgen.results.record import PhaseRecord
+from loadgen.results.requirements import CHECKED
 from loadgen.results.series import Series, percentile
 from loadgen.results.verdict.phrases import name_pairs, show_estimate, show_rate, show_seconds
 from loadgen.text.fitting import LONGEST_NAME, Column, Part, print_fitting
@@ -126,8 +127,8 @@ def _tell_of_rest(out: Console, number: int, name: str) -> None:
 def _print_levels(out: Console, levels: Sequence[LevelResult], about: str) -> None:
     """The figures and comparisons of every variant at each level; `about` names what ratios compare."""
     every = [series for level in levels for name in level.variants if (series := level.series(name)) is not None]
-    checked = any(series.recall is not None for series in every)
-    recall = (Column("recall"),) if checked else ()
+    checked = tuple(name for name in CHECKED if any(getattr(series, name) is not None for series in every))
+    recall = tuple(Column(name.upper() if name == "mrr" else name) for name in checked)
     keys = (Column("operation", Part.KEY, short="op", is_word=True), Column("variant", Part.KEY, is_word=True))
     verdict = Column("verdict", Part.RESULT, is_word=True)
     results: tuple[Column, ...]
@@ -146,7 +147,7 @@ def _print_levels(out: Console, levels: Sequence[LevelResult], about: str) -> No
     print_fitting(out, (title, about), shown, [_rows_of(level, checked, bool(about)) for level in levels])
 
 
-def _rows_of(level: LevelResult, checked: bool, is_compared: bool) -> list[list[str]]:
+def _rows_of(level: LevelResult, checked: Sequence[str], is_compared: bool) -> list[list[str]]:
     """A row per variant with operations; a comparison is in the variant's row, not the baseline's."""
     rows = []
     for name in level.variants:
@@ -171,15 +172,14 @@ def _say_times(level: LevelResult, found: Comparison) -> str:
     return f"{one_line(level.operation, LONGEST_NAME)} at {level.level.short}: {'; '.join(told)}."
 
 
-def _figures(level: LevelResult, series: Series, checked: bool) -> list[str]:
-    """Throughput, percentiles of response time, failures and, where searches were checked, recall."""
+def _figures(level: LevelResult, series: Series, checked: Sequence[str]) -> list[str]:
+    """Throughput, percentiles of response time, failures and, where answers were checked, recall and MRR."""
     histogram = series.times()
     times = [_milliseconds(percentile(histogram, percent)) for percent in (50, 95, 99)]
     rate = series.throughput if series.level.is_open else level.shown_throughput(series.variant)
     figures = [show_rate(rate), *times, f"{series.failures:,}", f"{series.outcomes[Outcome.EMPTY]:,}"]
-    if checked:
-        figures.append("-" if series.recall is None else f"{series.recall:.3f}")
-    return figures
+    known = [getattr(series, name) for name in checked]
+    return figures + ["-" if value is None else f"{value:.3f}" for value in known]
 
 
 def _compared(level: LevelResult, found: Comparison | None) -> list[str]:

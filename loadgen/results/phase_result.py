@@ -217,6 +217,7 @@ def _operation(name: str, stats: OperationStats, window: Window, recalls: Recall
         repeated_stages=tuple(sorted(stats.repeated)),
         recall=checked.mean,
         recall_checks=0 if checked.mean is None else checked.checks,
+        mrr=checked.mean_rank,
         slices=_slices(name, window),
         course=_course(window.courses.get(name), window.seconds),
     )

@@ -50,6 +50,13 @@ def client_of(uri: str) -> Iterator[Any]:
         client.close()
 
 
+def drop(uri: str, *names: str) -> None:
+    """Drop these collections."""
+    with client_of(uri) as client:
+        for name in names:
+            client.drop_collection(name)
+
+
 def count_rows(uri: str, collection: str) -> int:
     """What the server counts at this moment."""
     with client_of(uri) as client:

@@ -14,9 +14,9 @@ from loadgen.llm_server import Behaviour, LlmServer, start_llm_server
 from loadgen.llm_server.plan import plan_chat
 from loadgen.measure.histograms import decode_histogram
 from loadgen.measure.sample import Outcome
-from loadgen.results.record import RunRecord, read_record
-from tests.integration.locust_command import run_locust
-from tests.integration.store_support import client_of
+from loadgen.results.record import RunRecord
+from tests.integration.locust_command import record_of, run_locust
+from tests.integration.store_support import client_of, drop
 
 BRIEF = (
     "--concurrency",
@@ -54,11 +54,6 @@ def llm() -> Iterator[LlmServer]:
         yield server
 
 
-def record_of(folder: Path) -> RunRecord:
-    (path,) = (folder / "runs").glob("[!.]*.json")
-    return read_record(path)
-
-
 def count_outcomes(record: RunRecord, operation: str) -> Counter[str]:
     """Of the whole run, in and outside of its windows."""
     total: Counter[str] = Counter()
@@ -70,12 +65,6 @@ def count_outcomes(record: RunRecord, operation: str) -> Counter[str]:
         if outside.operation == operation:
             total.update({str(outcome): number for outcome, number in outside.outcomes.items()})
     return total
-
-
-def drop(uri: str, *names: str) -> None:
-    with client_of(uri) as client:
-        for name in names:
-            client.drop_collection(name)
 
 
 @pytest.mark.parametrize("server", ["lite_uri", "milvus_uri"])

@@ -14,8 +14,8 @@ from loadgen.measure.sample import Sample
 
 ASK, RETRIEVE, INGEST = "ask", "retrieve", "ingest"
 OPERATIONS = (
-    Operation(ASK, stages=OF_ASK, repeated=(INTER_TOKEN,), is_checked=True),
-    Operation(RETRIEVE, stages=OF_RETRIEVE, is_checked=True),
+    Operation(ASK, stages=OF_ASK, repeated=(INTER_TOKEN,), is_checked=True, is_ranked=True),
+    Operation(RETRIEVE, stages=OF_RETRIEVE, is_checked=True, is_ranked=True),
     Operation(INGEST, stages=OF_INGEST, writes=True),
 )
 """The whole path from question to answer, its first half, and the path from document to chunks."""

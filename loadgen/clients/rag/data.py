@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,17 @@ from loadgen.clients.rag.documents import CorpusError, token_counter
 from loadgen.clients.rag.embedding_rows import embed_texts, measure_dim
 from loadgen.clients.rag.engine import embedding_spec, find_place, llm_spec
 from loadgen.clients.rag.ingest_stream import IngestStream
-from loadgen.clients.rag.models import NONE, ModelError, check_embed_in, check_embedding, check_llm, find_dim
-from loadgen.clients.rag.questions import Question, QuestionsError, generate_questions, read_questions, recall_of
-from loadgen.datasets import FINGERPRINT_KEY, GroundTruth, Metadata, Row
+from loadgen.clients.rag.models import NONE, OPENAI, ModelError, check_embed_in, check_embedding, check_llm, find_dim
+from loadgen.clients.rag.questions import (
+    Question,
+    QuestionsError,
+    fingerprint_of,
+    generate_questions,
+    read_questions,
+    recall_of,
+    reciprocal_rank,
+)
+from loadgen.datasets import FINGERPRINT_KEY, GroundTruth, Metadata, Row, encode_probe
 from loadgen.datasets.dataset import Vectors
 from loadgen.settings.data_settings import DOCUMENTS
 from loadgen.settings.faults import Fault, SettingsError
@@ -29,6 +38,8 @@ from loadgen.text.listing import count_of
 if TYPE_CHECKING:
     from llama_index.core.schema import TextNode
 
+PROBE = "One model gives one text one vector, wherever it runs."
+"""Embedded before a collection is filled, and again before it is reused."""
 DECIDED = ("dim", "rows", "clusters", "spread")
 """Settings that describe other data."""
 
@@ -46,11 +57,13 @@ class DocumentSource:
                 _tell_sizes(settings.model_copy(update={"chunk_size": size, "chunk_overlap": overlap}))
         return settings if ASK in operations else settings.model_copy(update={"llm": NONE})
 
-    def find_faults(self, settings: Sequence[Settings], operations: Collection[str] = ()) -> list[Fault]:
+    def find_faults(self, settings: Sequence[Settings], operations: Collection[str] | None = None) -> list[Fault]:
         """Missing packages, keys, documents and questions, and unknown models. Reads the documents; sends nothing."""
         faults: list[Fault] = []
+        asks = operations is None or ASK in operations
+        operations = operations or ()
         for one in settings:
-            faults += _find_model_faults(one)
+            faults += _find_model_faults(one, asks=asks)
             if one.llm == NONE and ASK in operations:
                 faults.append(Fault("llm", NONE, "cannot answer, but the users ask", "Give simulated or openai:MODEL."))
             if one.existing and not one.questions and {ASK, RETRIEVE} & set(operations):
@@ -87,15 +100,23 @@ class DocumentSource:
             raise SettingsError([Fault("top_k", str(settings.top_k), problem, hint)])
         return settings.model_copy(update=queries | {"rows": rows, "dim": _find_dim(settings), "dataset": DOCUMENTS})
 
+    def describe(self, settings: Settings) -> str:
+        """Documents and questions; of an existing collection that is only read, the latter. Raises CorpusError."""
+        questions = _find_questions(settings)
+        found = [(count_of(len(questions), "question"), fingerprint_of(questions))]
+        if not settings.existing or settings.allow_writes:
+            corpus = find_documents(settings)
+            found = [(count_of(len(corpus.documents), "document"), corpus.fingerprint), *found]
+        return " and ".join(f"{number} (fingerprint {fingerprint})" for number, fingerprint in found)
+
     def open(self, settings: Settings, token: int = 0) -> "DocumentDataset":
         """The chunks of the documents; of an existing collection only the questions, and what is ingested."""
-        chunks = CorpusChunks("", ()) if settings.existing else find_chunks(settings)
-        return DocumentDataset(settings, chunks, token)
+        return DocumentDataset(settings, token)
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionJudge:
-    """Implements `Judge`: which share of the expected documents is among those of the chunks that were found."""
+    """Implements `Judge` and `RanksAnswers`: which expected documents are among those of the chunks, and how early."""
 
     questions: tuple[Question, ...]
 
@@ -109,31 +130,64 @@ class QuestionJudge:
 
         `found` are LlamaIndex's nodes with their scores; those of a collection that it did not make name none.
         """
+        expected, documents = self._compare(query, found)
+        return recall_of(expected, documents) if expected else None
+
+    def reciprocal_rank(self, query: int, found: Sequence[Any], /) -> float | None:
+        """1 / the rank of the first chunk of an expected document, 0 without one; None as for recall."""
+        expected, documents = self._compare(query, found)
+        return reciprocal_rank(expected, documents) if expected else None
+
+    def _compare(self, query: int, found: Sequence[Any]) -> tuple[frozenset[str], list[str]]:
+        """The expected documents, empty if they cannot be compared, and that of each chunk, best first."""
         expected = self.questions[query].expected
         documents = [one.node.ref_doc_id for one in found]
-        if not expected or (documents and not any(documents)):
-            return None
-        return recall_of(expected, [str(one) for one in documents])
+        is_nameless = bool(documents) and not any(documents)
+        return frozenset() if is_nameless else expected, [str(one) for one in documents]
 
 
 class DocumentDataset:
-    """Implements `Dataset`. The chunks are embedded at the first need, which is before a collection is filled."""
+    """Implements `Dataset` and `HasProbe`.
+
+    Documents are split and chunks embedded at the first need, which is before a collection is filled: a process that
+    only asks questions splits nothing.
+    """
 
     name = DOCUMENTS
 
-    def __init__(self, settings: Settings, chunks: CorpusChunks, token: int = 0) -> None:
+    def __init__(self, settings: Settings, token: int = 0) -> None:
         """`token` tells the rows of the run from those of an existing collection; 0: it may not insert."""
         self._settings = settings
         self._token = token
-        self._chunks = chunks
         self._questions = _find_questions(settings)
         self._vectors: Vectors | None = None
+        self._probe: str | None = None
         self.judge = QuestionJudge(self._questions)
-        self.size = len(chunks.nodes)
         self.dim = settings.dim
         self.metadata = Metadata.of(settings)
-        made_of = (chunks.fingerprint, settings.embedding, settings.chunk_size, settings.chunk_overlap)
+        documents = "" if settings.existing else find_documents(settings).fingerprint
+        made_of = (documents, settings.embedding, settings.chunk_size, settings.chunk_overlap)
         self.fingerprint = sha256(repr(made_of).encode()).hexdigest()[:16]
+
+    @cached_property
+    def _chunks(self) -> CorpusChunks:
+        return CorpusChunks("", ()) if self._settings.existing else find_chunks(self._settings)
+
+    @property
+    def size(self) -> int:
+        """Number of chunks; none of an existing collection."""
+        return len(self._chunks.nodes)
+
+    def probe(self) -> str:
+        """The vector that a server gives to a fixed text, encoded; empty if the name of the model decides its vectors.
+
+        Raises SettingsError if the server cannot be asked.
+        """
+        if self._probe is None:
+            is_asked = embedding_spec(self._settings).kind == OPENAI
+            vectors = embed_texts(self._settings, [PROBE], lambda _line: None) if is_asked else None
+            self._probe = "" if vectors is None else encode_probe(vectors[0])
+        return self._probe
 
     def row_id(self, number: int, /) -> str:
         """The id of a chunk."""
@@ -196,11 +250,12 @@ def _find_questions(settings: Settings) -> tuple[Question, ...]:
     return read_questions(Path(settings.questions), known)[: settings.queries]
 
 
-def _find_model_faults(settings: Settings) -> Iterator[Fault]:
-    embedding, llm = embedding_spec(settings), llm_spec(settings)
+def _find_model_faults(settings: Settings, *, asks: bool) -> Iterator[Fault]:
+    """An LLM that nobody asks needs no key."""
+    embedding = embedding_spec(settings)
     for text in check_embedding(embedding):
         yield _as_fault("embedding", settings.embedding, text)
-    for text in check_llm(llm):
+    for text in check_llm(llm_spec(settings)) if asks else ():
         yield _as_fault("llm", settings.llm, text)
     for text in check_embed_in(embedding, find_place(settings)):
         yield _as_fault("embed_in", settings.embed_in, text)

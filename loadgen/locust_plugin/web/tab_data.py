@@ -61,6 +61,7 @@ class LevelRow:
     """Seconds; if compared, the figure that the ratio divides."""
     empty: int
     recall: float
+    mrr: float
     ratio_throughput: Ratio | None
     """To the baseline, as are the others; none in the row of the baseline."""
     ratio_p50: Ratio | None
@@ -188,6 +189,7 @@ def _level_row(name: str, level: LevelResult, series: Series) -> LevelRow:
         p99=_shown_p99(level.comparisons.values(), series.variant, _figure(percentile(times, 99))),
         empty=series.outcomes[Outcome.EMPTY],
         recall=_figure(series.recall),
+        mrr=_figure(series.mrr),
         ratio_throughput=found.throughput if found else None,
         ratio_p50=found.p50 if found else None,
         ratio_p99=found.p99 if found else None,
@@ -230,6 +232,7 @@ def _table_row(row: LevelRow) -> dict[str, Any]:
         "p99": NONE if math.isnan(row.p99) else round(row.p99 * 1000, 2),
         "empty": row.empty,
         "recall": NONE if math.isnan(row.recall) else f"{row.recall:.3f}",
+        "mrr": NONE if math.isnan(row.mrr) else f"{row.mrr:.3f}",
     }
 
 

@@ -2,6 +2,7 @@
 
 from loadgen.results.requirements.judging import Judgement, judge, judge_empty
 from loadgen.results.requirements.parsing import (
+    CHECKED,
     FailureLimit,
     Requirement,
     parse_max_empty,
@@ -11,6 +12,7 @@ from loadgen.results.requirements.parsing import (
 )
 
 __all__ = [
+    "CHECKED",
     "FailureLimit",
     "Judgement",
     "Requirement",

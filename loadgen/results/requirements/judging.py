@@ -105,6 +105,8 @@ def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Re
         return Reading(where, rate, NOTHING if rate is None else f"{rate:.6g}/s")
     if wanted.figure == "recall":
         return Reading(where, found.recall, _shown_recall(found.recall, wanted.unit))
+    if wanted.figure == "mrr":
+        return Reading(where, found.mrr, _shown_recall(found.mrr, wanted.unit))
     if wanted.figure == "empty":
         return _read_empty(where, found)
     return _share(where, found.failures, found.count, phase.dropped)

@@ -13,7 +13,9 @@ from loadgen.settings.faults import Fault, SettingsError
 
 TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 """Figures of response times."""
-FIGURES = (*TIMES, "throughput", "failures", "empty", "recall", "ratio")
+FIGURES = (*TIMES, "throughput", "failures", "empty", "recall", "mrr", "ratio")
+CHECKED = ("recall", "mrr")
+"""Figures of answers that are checked, from 0 to 1."""
 TIME_UNITS = {"us": 1_000_000, "ms": 1_000, "s": 1}
 """Units per second."""
 UNITS: dict[str, tuple[str, ...]] = {
@@ -21,6 +23,7 @@ UNITS: dict[str, tuple[str, ...]] = {
     "failures": ("%", ""),
     "empty": ("%",),
     "recall": ("", "%"),
+    "mrr": ("",),
     "ratio": ("",),
 }
 """Units of the other figures; an empty string allows none."""
@@ -39,6 +42,7 @@ EXAMPLES = {
     "failures": "insert failures < 1 %",
     "empty": "search empty < 1 %",
     "recall": "search recall >= 0.95",
+    "mrr": "retrieve mrr > 0.8",
     "ratio": "search at 32 ratio > 1.2",
 }
 FORM = re.compile(
@@ -187,8 +191,8 @@ def _read_limit(text: str, figure: str, limit: str) -> tuple[float, str]:
     value = float(number / divisor)  # in Decimal, so that 0.3 % is the float 0.003
     if not math.isfinite(value):
         _refuse(text, "has an infinite limit", figure)
-    if figure == "recall" and value > 1:
-        _refuse(text, "has a recall above 1", figure)
+    if figure in CHECKED and value > 1:
+        _refuse(text, f"has a{'n' if figure == 'mrr' else ''} {figure} above 1", figure)
     return value, unit
 
 
