@@ -1,5 +1,8 @@
 """Questions through the real command: an index of documents in Milvus, local embeddings, a simulated language model."""
 
+import os
+import re
+import shutil
 import socket
 import threading
 from collections import Counter
@@ -15,8 +18,10 @@ from loadgen.llm_server.plan import plan_chat
 from loadgen.measure.histograms import decode_histogram
 from loadgen.measure.sample import Outcome
 from loadgen.results.record import RunRecord
-from tests.integration.locust_command import record_of, run_locust
-from tests.integration.store_support import client_of, drop
+from tests.integration.cluster_support import Cluster
+from tests.integration.forked import run_forked
+from tests.integration.locust_command import LOADGEN, ROOT, record_of, run_locust
+from tests.integration.store_support import client_of, count_rows, drop
 
 BRIEF = (
     "--concurrency",
@@ -75,8 +80,10 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
     variants = "sync; async; sync stream=true; async stream=true"
     own = ("--host", uri, "--collection", "rag_stages", "--documents", str(documents), "--chunk-size", "64")
     flags = (*own, "--chunk-overlap", "8", *BRIEF, "--variants", variants, "--simulated-url", llm.url)
-    run = run_locust(tmp_path / "a", *flags, files="rag_query.py")
+    run = run_locust(tmp_path / "a", *flags, "--require", "retrieve mrr > 0.9", files="rag_query.py")
     run.assert_good()
+    assert "met: retrieve mrr > 0.9: 1 (" in run.out
+    assert "Mean reciprocal rank of retrieve: 1.000 with sync" in run.out
     assert "Sync and async give the same answers" in run.err
     record = record_of(tmp_path / "a")
     for phase in record.phases:
@@ -88,6 +95,8 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
         assert counts == dict.fromkeys(STAGES, number) | gaps
         assert set(found["retrieve"].stages) == {"embed", "retrieve"}
         assert found["retrieve"].recall == pytest.approx(1.0)
+        assert found["retrieve"].mrr == pytest.approx(1.0)
+        assert found["ask"].mrr is None
     with client_of(uri) as client:
         rows = client.query("rag_stages", filter="", output_fields=["doc_id"], limit=1_000)
     assert {row["doc_id"] for row in rows} == {path.name for path in documents.iterdir()}
@@ -136,6 +145,7 @@ def test_an_existing_collection_is_asked_questions_of_a_file(
     run.assert_good()
     found = [one for phase in record_of(tmp_path / "b").phases for one in phase.operations]
     assert {one.recall for one in found if one.operation == "retrieve"} == {0.5}
+    assert {one.mrr for one in found if one.operation == "retrieve"} == {1.0}
     assert {one.recall for one in found if one.operation == "ask"} == {None}
     other = ("--existing", "--questions", str(questions), "--embedding", "simulated:64")
     refused = run_locust(tmp_path / "c", *flags, *other, files="rag_query.py")
@@ -164,6 +174,57 @@ def test_the_simulated_server_of_a_run_ends_with_it_and_its_embedding_has_a_coll
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/", maxsplit=1)[0])), timeout=5)
     drop(lite_uri, "rag_own", "rag_own_simulated_64")
+
+
+def test_prepare_starts_a_simulated_model_and_needs_no_language_model(
+    lite_uri: str, tmp_path: Path, documents: Path
+) -> None:
+    own = ("--host", lite_uri, "--collection", "rag_prepared", "--documents", str(documents))
+    flags = (*own, "--embedding", "simulated:384", "--llm", "openai:gpt-4o-mini")
+    command = [LOADGEN, "prepare", "-f", str(ROOT / "locustfiles" / "rag_query.py"), *flags]
+    done = run_forked(command, tmp_path, os.environ)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(SUBJECTS)} rows loaded" in done.stdout
+    assert count_rows(lite_uri, "rag_prepared") == len(SUBJECTS)
+    drop(lite_uri, "rag_prepared")
+
+
+def test_another_model_under_the_same_name_does_not_reuse_the_vectors(
+    lite_uri: str, tmp_path: Path, documents: Path
+) -> None:
+    own = ("--host", lite_uri, "--collection", "rag_probed", "--documents", str(documents), "--embedding", "openai:m")
+    flags = (*own, "--top-k", "2", "--mode", "async", "-u", "1", "-t", "1")
+    with start_llm_server(Behaviour(embedding_dim=24)) as one, start_llm_server(Behaviour(embedding_dim=32)) as other:
+        ask = (*flags, "--simulated-url", one.url, "--embedding-url")
+        run_locust(tmp_path / "a", *ask, one.url, files="rag_query.py").assert_good()
+        again = run_locust(tmp_path / "b", *ask, one.url, files="rag_query.py")
+        again.assert_good()
+        assert f"{len(SUBJECTS)} rows reused" in again.err
+        refused = run_locust(tmp_path / "c", *ask, other.url, files="rag_query.py")
+        assert refused.code == 2
+        assert f"--embedding-url {other.url}: has another openai:m than the one that filled" in refused.err
+    drop(lite_uri, "rag_probed")
+
+
+def test_a_worker_with_other_documents_ends_the_start(
+    lite_uri: str, tmp_path: Path, documents: Path, free_port: int
+) -> None:
+    flags = ("--host", lite_uri, "--collection", "rag_apart", "--documents", "docs", *BRIEF, "--llm", "none")
+    with Cluster(tmp_path, free_port) as cluster:
+        for name in ("master", "same", "other"):
+            shutil.copytree(documents, tmp_path / name / "docs")
+        (tmp_path / "other" / "docs" / "apples.txt").write_text("Nothing about apples.")
+        master = cluster.master(2, *flags, files="rag_ingest.py")
+        cluster.worker("same", files="rag_ingest.py")
+        cluster.worker("other", files="rag_ingest.py")
+        assert master.finish() == 2
+    told = master.run.out + master.run.err
+    assert "Traceback" not in told
+    found = re.search(r"worker \w*\S* cannot take part: it has 8 documents \(fingerprint (\w+)\) and", told)
+    assert found
+    assert "the master has 8 documents (fingerprint " in told
+    assert "Give every machine the same --documents and --questions" in told
+    drop(lite_uri, "rag_apart")
 
 
 def test_all_faults_are_told_together_and_no_collection_is_made(lite_uri: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from llama_index.core.schema import MetadataMode, NodeRelationship, RelatedNodeInfo, TextNode
 
 from loadgen.clients import find_layer
-from loadgen.clients.rag import data
+from loadgen.clients.rag import data, embedding_rows
 from loadgen.clients.rag.data import DocumentDataset, DocumentSource
 from loadgen.datasets import Checks, encode_probe
 from loadgen.locust_plugin.preparation.run_plan import plan_users
@@ -24,6 +24,7 @@ from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
 from tests.unit.rag_engine_support import QUESTION, Scripted, make_clients, make_engine
+from tests.unit.rag_support import make_pdf
 
 SUBJECTS = ("apples", "bridges", "clouds", "dragons")
 
@@ -136,6 +137,61 @@ def test_the_model_of_a_server_is_known_by_its_vector_of_a_text(folder: Path, mo
     assert "is 0.000, not" in str(find_differences(wide, make_manifest(one, open_documents(one)), one)[0])
     named = resolve(folder)
     assert "probe" not in make_manifest(named, open_documents(named)), "its name decides its vectors"
+
+
+class Answering:
+    """Stands for a model that answers so."""
+
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def get_text_embedding_batch(self, _texts: list[str]) -> Any:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            AttributeError("'str' object has no attribute 'data'"),
+            (
+                "cannot embed the documents: it is at http://a/v1 and does not answer as OpenAI's API does "
+                "(AttributeError: 'str' object has no attribute 'data'). Check the URL; most end in /v1."
+            ),
+        ),
+        (
+            [[1.0, 2.0]],
+            ("answers with 1 vectors of dimension 2 for 2 texts. Check --embedding-url and the name of the model."),
+        ),
+        (
+            [[1.0], [1.0, 2.0]],
+            (
+                "answers with 2 vectors of dimension 1 and 2 for 2 texts. Check --embedding-url and the name of the "
+                "model."
+            ),
+        ),
+    ],
+)
+def test_a_model_that_gives_no_vectors_is_a_fault(answer: object, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding_rows, "make_embedding", lambda *_: Answering(answer))
+    settings = Settings(client="rag", embedding="openai:m", embedding_url="http://a/v1")
+    with pytest.raises(SettingsError) as caught:
+        embedding_rows.embed_texts(settings, ["one", "two"], lambda _line: None)
+    (fault,) = caught.value.faults
+    assert str(fault) == f"--embedding openai:m: {told}"
+
+
+def test_a_broken_pdf_is_named_and_counted_and_the_others_are_used(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "torn.pdf").write_bytes(make_pdf("all about pears")[:60])
+    (folder / "whole.pdf").write_bytes(make_pdf("all about plums"))
+    told = DocumentSource().describe(resolve(folder))
+    assert told.startswith("5 documents (")
+    (line,) = [record.message for record in caplog.records if "left out" in record.message]
+    assert line.startswith(f"1 file of {folder} left out: torn.pdf (")
 
 
 def test_what_all_processes_must_have_is_told_by_numbers_and_fingerprints(folder: Path, tmp_path: Path) -> None:
