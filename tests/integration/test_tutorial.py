@@ -29,7 +29,7 @@ def test_the_chapters_and_the_table_run_in_order_and_leave_no_collection_behind(
         for style in ("sync", "threads", "async")
     ]
     assert [(one.variant, one.style, one.concurrency) for one in phases[12:]] == [
-        (mode, None, 2) for mode in ("sync", "async", "async", "sync")
+        (mode, "", 2) for mode in ("sync", "async", "async", "sync")
     ]
     assert all({one.operation for one in phase.operations} == {"search", "insert"} for phase in phases[12:])
     assert {outcome for phase in phases for one in phase.operations for outcome in one.outcomes} == {"ok"}

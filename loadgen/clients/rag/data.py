@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from loadgen.clients.rag.client import ASK, INGEST, RETRIEVE
-from loadgen.clients.rag.corpora import CorpusChunks, find_chunks, find_documents
+from loadgen.clients.rag.corpora import CorpusChunks, find_chunks, find_documents, find_generated_questions
 from loadgen.clients.rag.documents import CorpusError, token_counter
 from loadgen.clients.rag.embedding_rows import embed_texts, measure_dim
 from loadgen.clients.rag.engine import embedding_spec, find_place, llm_spec
@@ -21,7 +21,6 @@ from loadgen.clients.rag.questions import (
     Question,
     QuestionsError,
     fingerprint_of,
-    generate_questions,
     read_questions,
     recall_of,
     reciprocal_rank,
@@ -243,7 +242,7 @@ class DocumentDataset:
 def _find_questions(settings: Settings) -> tuple[Question, ...]:
     """Those of the file, or made from the documents. Raises QuestionsError, CorpusError."""
     if not settings.questions:
-        return generate_questions(find_documents(settings), settings.queries, settings.seed)
+        return find_generated_questions(settings)
     known: Collection[str] | None = None
     if not settings.existing:
         known = {document.node_id for document in find_documents(settings).documents}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pymilvus import MilvusClient
 
+from loadgen.clients.outcomes import describe
 from loadgen.clients.rag.async_client import AsyncClient
 from loadgen.clients.rag.client import INGEST
 from loadgen.clients.rag.connector import RagConnector
@@ -27,6 +29,7 @@ from loadgen.settings.model import Settings
 if TYPE_CHECKING:
     from loadgen.clients.rag.documents import Corpus
 
+logger = logging.getLogger("loadgen")
 IN_FLIGHT = 8
 DROPS_WITHIN = 10.0
 HEAD = f"{'many, side by side':<25} {'done/s':>7} {'p50 ms':>8} {'p99 ms':>8} {'failed':>6}"
@@ -138,4 +141,7 @@ def dropping(settings: Settings) -> Iterator[None]:
         yield
     finally:
         forget()
-        drop()
+        try:
+            drop()
+        except Exception as error:  # noqa: BLE001 - what has ended the chapters is the error to show
+            logger.warning("Collection '%s' was not dropped: %s", settings.collection, describe(error))
