@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from loadgen.clients.rag.built_in import write_document
@@ -60,11 +59,10 @@ class Chapters:
 
     def find_faults(self, settings: "Settings") -> list[Fault]:
         """Missing packages, keys and documents."""
-        from loadgen.clients.rag.data import DECIDED, DocumentSource
+        from loadgen.clients.rag.data import DocumentSource
 
         faults = DocumentSource().find_faults([self._adapt(settings, self.documents)], ("ask", "ingest"))
-        own = [fault for fault in faults if fault.setting not in DECIDED]  # those are of the table
-        return [fault._replace(problem=f"{fault.problem} (in the chapters of tutorial.py)") for fault in own]
+        return [fault._replace(problem=f"{fault.problem} (in the chapters of tutorial.py)") for fault in faults]
 
     def run(self, settings: "Settings", tell: Tell) -> None:
         """Run all chapters on a thread without an event loop; `tell` gets their figures, line by line.
@@ -72,33 +70,34 @@ class Chapters:
         They fill a collection of their own, which is dropped at the end. Raises what a call raises: without an index
         there is nothing to ask.
         """
-        from loadgen.clients.rag.side_by_side import dropping, serving_models
+        from loadgen.clients.rag.side_by_side import dropping, serving_models, temporary_folder
 
-        with TemporaryDirectory() as folder, serving_models(self._adapt(settings, "")) as url:
+        with temporary_folder() as folder, serving_models(self._adapt(settings, "")) as url:
             if not self.documents:
-                _write(Path(folder), settings.seed)
-            own = self._adapt(settings, self.documents or folder).model_copy(update={"simulated_url": url})
+                _write(folder, settings.seed)
+            own = self._adapt(settings, self.documents or str(folder)).model_copy(update={"simulated_url": url})
             with dropping(own):
                 for line in show(list(_run(own, tell))):
                     tell(line)
 
     def _adapt(self, settings: "Settings", documents: str) -> "Settings":
-        """The settings of the path from question to answer, in a collection of its own."""
-        operations = min(MOST_OPERATIONS, max(settings.burst))
-        return settings.model_copy(
-            update={
-                "client": RAG,
-                "documents": documents,
-                "embedding": self.embedding,
-                "llm": self.llm,
-                "collection": f"loadgen_tutorial_{token_hex(4)}",
-                "top_k": TOP_K,
-                "queries": operations,
-                "variants": (),
-                "connections": 1,
-                "dataset": "synthetic",
-                "questions": "",
-            }
+        """Settings of the path from question to answer, on the same server in a collection of its own."""
+        from loadgen.settings.model import Settings
+        from loadgen.settings.server_settings import ServerSettings
+
+        server = {name: getattr(settings, name) for name in ServerSettings.model_fields}
+        server |= {"connections": 1, "seed": settings.seed, "simulated_url": settings.simulated_url}
+        return Settings(
+            **server,
+            client=RAG,
+            collection=f"loadgen_tutorial_{token_hex(4)}",
+            index_type="FLAT",
+            consistency="Strong",
+            top_k=TOP_K,
+            queries=min(MOST_OPERATIONS, max(settings.burst)),
+            documents=documents,
+            embedding=self.embedding,
+            llm=self.llm,
         )
 
 

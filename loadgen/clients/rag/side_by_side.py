@@ -3,11 +3,15 @@
 import asyncio
 import contextlib
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,6 +126,17 @@ def serving_models(settings: Settings) -> Iterator[str]:
         return
     with start_llm_server() as server:
         yield server.url
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that is deleted at the end, also if the process is interrupted."""
+    with TemporaryDirectory(prefix="loadgen-tutorial-") as folder:
+        forget = before_leaving(partial(shutil.rmtree, folder, ignore_errors=True))
+        try:
+            yield Path(folder)
+        finally:
+            forget()
 
 
 @contextlib.contextmanager
