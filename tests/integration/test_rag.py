@@ -209,7 +209,7 @@ def test_another_model_under_the_same_name_does_not_reuse_the_vectors(
 def test_a_worker_with_other_documents_ends_the_start(
     lite_uri: str, tmp_path: Path, documents: Path, free_port: int
 ) -> None:
-    flags = ("--host", lite_uri, "--collection", "rag_apart", "--documents", "docs", *BRIEF, "--llm", "none")
+    flags = ("--host", lite_uri, "--collection", "rag_apart", "--documents", "docs", *BRIEF, "--top-k", "2")
     with Cluster(tmp_path, free_port) as cluster:
         for name in ("master", "same", "other"):
             shutil.copytree(documents, tmp_path / name / "docs")
