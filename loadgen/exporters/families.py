@@ -126,7 +126,7 @@ class ExporterCollector(Collector):
         )
         rank = _histogram(
             "loadgen_reciprocal_rank_ratio",
-            "1 / the rank of the first chunk of an expected document in a checked answer, 0 without one [ratio]",
+            "Reciprocal rank of the first chunk of an expected document in a checked answer, 0 without one [ratio]",
             VARIANT,
         )
         for variant in self._variants:
@@ -138,7 +138,8 @@ class ExporterCollector(Collector):
             for place, times in list(variant.stages.items()):
                 _fill(stages, [*variant.labels, *place], times)
             _fill(recall, variant.labels, variant.recall)
-            _fill(rank, variant.labels, variant.rank)
+            if any(variant.rank.counts):  # searches have no ranks, and would have the series in vain
+                _fill(rank, variant.labels, variant.rank)
         yield from (service, response, nested, stages, recall, rank)
 
     def _load(self, users: int) -> Iterator[Metric]:
