@@ -61,9 +61,10 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
         except SettingsError as error:
             faults += error.faults
     faults += find_unreachable(settings, wanted, everyone, users)
-    checked = join(list(dict.fromkeys(found.figure for found in wanted if found.figure in CHECKED)))
+    checked = list(dict.fromkeys(found.figure for found in wanted if found.figure in CHECKED))
     if not settings.recall_every and checked:
-        faults.append(Fault("recall_every", "0", f"leaves the required {checked} unmeasured", "Use --recall-every 20."))
+        problem = f"leaves the required {join(checked)} unmeasured"
+        faults.append(Fault("recall_every", "0", problem, "Use --recall-every 20."))
     if settings.existing and not is_rag(settings) and any(found.figure == "recall" for found in wanted):
         problem = "leaves the required recall unmeasured: its exact neighbours are unknown"
         faults.append(Fault("existing", "", problem, "Omit the requirement."))

@@ -228,6 +228,7 @@ def test_answers_that_nobody_compares_do_not_grow_without_bound() -> None:
 
 def test_a_recall_that_nobody_measures_cannot_be_required() -> None:
     asked: dict[str, object] = {"record": "", "require": ("search recall >= 0.9",)}
+    assert find_faults(Settings.parse({"recall_every": 0, "record": ""})) == []
     assert [str(fault) for fault in find_faults(Settings.parse({"recall_every": 0} | asked))] == [
         "--recall-every 0: leaves the required recall unmeasured. Use --recall-every 20."
     ]

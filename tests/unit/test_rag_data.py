@@ -165,6 +165,7 @@ class Answering:
             [[1.0, 2.0]],
             ("answers with 1 vectors of dimension 2 for 2 texts. Check --embedding-url and the name of the model."),
         ),
+        ([], "answers with 0 vectors for 2 texts. Check --embedding-url and the name of the model."),
         (
             [[1.0], [1.0, 2.0]],
             (

@@ -55,8 +55,8 @@ def embed_texts(settings: Settings, texts: list[str], tell: Callable[[str], None
         close_model(model)
     dims = sorted({len(one) for one in vectors})
     if len(vectors) != len(texts) or len(dims) != 1 or not dims[0]:
-        shown = join([str(dim) for dim in dims]) or "none"
-        found = f"{len(vectors):,} vectors of dimension {shown} for {len(texts):,} texts"
+        shown = f" of dimension {join([str(dim) for dim in dims])}" if vectors else ""
+        found = f"{len(vectors):,} vectors{shown} for {len(texts):,} texts"
         hint = "Check --embedding-url and the name of the model."
         raise SettingsError([Fault("embedding", settings.embedding, f"answers with {found}", hint)])
     return np.asarray(vectors, np.float32)
