@@ -45,9 +45,9 @@ def test_what_is_ingested_is_in_the_collection_and_found(mode: str, place: str, 
         stages: list[dict[str, float]] = [{} for _ in batches]
         pairs = list(zip(batches, stages, strict=True))
         if mode == "sync":
-            done = [ingest(path, *pair) for pair in pairs]
+            done = [len(ingest(path, *pair)) for pair in pairs]
         else:
-            done = list(await asyncio.gather(*(aingest(path, *pair) for pair in pairs)))
+            done = [len(one) for one in await asyncio.gather(*(aingest(path, *pair) for pair in pairs))]
         retriever = path.index.as_retriever(similarity_top_k=5)
         questions = generate_questions(CORPUS, 24, 5)
         if mode == "sync":
@@ -97,7 +97,12 @@ def test_ingests_through_the_command_are_counted_as_the_server_counts_them_and_t
         (found,) = phase.operations
         assert (found.operation, set(found.outcomes)) == ("ingest", {"ok"})
         counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in found.stages.items()}
-        assert counts == dict.fromkeys(STAGES, found.outcomes[Outcome.OK])
+        number = found.outcomes[Outcome.OK]
+        assert counts == dict.fromkeys(STAGES, number)
+        documents_each = 2 if "documents" in phase.variant else 1
+        assert found.items["documents"] == documents_each * number
+        assert found.items["chunks"] == each * documents_each * number
+        assert 20 * 64 > found.items["tokens"] / found.items["documents"] > 20 * 8, "20 sentences of some ten tokens"
     stats = run.told["stats"]
     assert set(stats) == {"sync ingest", "async documents-per-ingest=2 ingest"}
     ingested = stats["sync ingest"] + 2 * stats["async documents-per-ingest=2 ingest"]
