@@ -16,6 +16,7 @@ from loadgen.datasets import Checks, Partitioning, Row
 from loadgen.measure.errors import ErrorKind, ErrorLog
 from loadgen.measure.health import Beat
 from loadgen.measure.ledger import Counted, Ledger
+from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.operation import Names
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
@@ -71,6 +72,7 @@ class ProcessState:
     checks: Checks = field(default_factory=Checks)
     operation_names: Names = field(default_factory=new_operation_names)
     stage_names: Names = field(default_factory=new_stage_names)
+    loop_holds: LoopHolds = field(default_factory=LoopHolds)
     phase: Phase | None = None
     closed: bool = False
     """The process is ending: users that Locust still spawns, because another worker quit first, do nothing."""

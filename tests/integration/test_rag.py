@@ -96,8 +96,11 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
         number = found["ask"].outcomes[Outcome.OK]
         counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in found["ask"].stages.items()}
         gaps = {"inter_token": (FAST["tokens"] - 1) * number} if "stream" in phase.variant else {}
-        assert counts == dict.fromkeys(STAGES, number) | gaps
-        assert set(found["retrieve"].stages) == {"embed", "retrieve"}
+        assert counts == dict.fromkeys({*STAGES, "search"}, number) | gaps
+        assert set(found["retrieve"].stages) == {"embed", "retrieve", "search"}
+        searches = decode_histogram(found["retrieve"].stages["search"].histogram).get_total_count()
+        assert searches == found["retrieve"].outcomes[Outcome.OK]
+        assert 0 < (found["ask"].stages["search"].mean or 0) < (found["ask"].stages["retrieve"].mean or 0)
         assert found["retrieve"].recall == pytest.approx(1.0)
     with client_of(uri) as client:
         rows = client.query("rag_stages", filter="", output_fields=["doc_id"], limit=1_000)
