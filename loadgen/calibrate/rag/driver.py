@@ -23,6 +23,8 @@ from loadgen.text.listing import count_of
 
 FIGURES = (FIRST_TOKEN, INTER_TOKEN, TOTAL)
 COLLECTION = "loadgen_calibrate_rag"
+COMPLETE, JUDGED = 0, 1
+"""Exit codes of runs that sent load; a phase in which no ask ended, on a busy machine, gives the second."""
 SLACK = 120.0
 """Seconds that a run may take beyond its phases: it embeds the documents."""
 OUTCOME_OF = {"ok": Outcome.OK, "429": Outcome.THROTTLED, "503": Outcome.UNAVAILABLE, "broken": Outcome.FAILED}
@@ -35,7 +37,7 @@ class Side:
 
     seconds: float = 0.0
     asks: int = 0
-    times: dict[str, HdrHistogram] = field(default_factory=dict)
+    times: dict[str, HdrHistogram] = field(default_factory=lambda: {name: new_histogram() for name in FIGURES})
     """Microseconds of each of `FIGURES`."""
 
     def add(self, seconds: float, asks: int, times: Mapping[str, str]) -> None:
@@ -43,7 +45,7 @@ class Side:
         self.seconds += seconds
         self.asks += asks
         for name, text in times.items():
-            self.times.setdefault(name, new_histogram()).add(decode_histogram(text))
+            self.times[name].add(decode_histogram(text))
 
     @property
     def rate(self) -> float:
@@ -60,8 +62,8 @@ class Pair:
     users: int
     tool: Side
     other: Side
-    late: float
-    """Seconds by which the server was late at p99 of the whole run."""
+    late: float | None
+    """Seconds by which the server was late at p99 of the whole run; None if it answered nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class RagDriver:
     def __init__(self, host: str, folder: Path) -> None:
         self._host = host
         self._folder = folder
+        self._runs = 0
 
     def run(self, drive: RagDrive) -> tuple[list[Pair], Outcomes]:
         """One run. Raises CalibrationError, LlmServerError."""
@@ -97,35 +100,28 @@ class RagDriver:
             return [], outcomes
         if failed := {kind: number for kind, number in outcomes.reported.items() if kind is not Outcome.OK}:
             raise CalibrationError(f"asks failed in the run about {drive.subject}: {failed}")
-        late = counts.times["late"].get("p99", float("nan"))
+        late = counts.times["late"].get("p99")
         bare = (json.loads(line.removeprefix(MARK)) for line in output.splitlines() if line.startswith(MARK))
         sides = _collect(drive, record, bare)
         return [Pair(drive.subject, *place, *both, late) for place, both in sides.items()], outcomes
 
     def _run_locust(self, drive: RagDrive, model: str) -> tuple[RunRecord, str]:
-        records = self._folder / f"records-{drive.subject}"
+        self._runs += 1
+        records = self._folder / f"records-{self._runs}"
         name = f"{drive.subject}.py"
         (self._folder / name).write_text(LOCUSTFILE.replace("{subject}", drive.subject))
         flags = ["--host", self._host, "--collection", COLLECTION, "--simulated-url", model, "--stream"]
         flags += ["--recall-every", "0", "--no-wait-compaction", "--record", str(records), "--max-failures", "90%"]
         command = [sys.executable, "-m", "locust", "-f", name, "--headless", "--only-summary", *flags, *drive.flags]
         code, output, errors = run_command(command, self._folder, drive.longest + SLACK)
-        if code:
+        path = next(records.glob("[!.]*.json"), None)
+        if code not in (COMPLETE, JUDGED) or path is None:
             raise CalibrationError(f"the run about {drive.subject} failed ({code}):\n{errors}")
-        (path,) = records.glob("[!.]*.json")
         record = read_record(path)
         if len(record.phases) != drive.phases:
             wanted = count_of(drive.phases, "phase")
             raise CalibrationError(f"expected {wanted} about {drive.subject}, the record has {len(record.phases)}")
         return record, output
-
-
-def _asks(record: RunRecord, number: int) -> OperationRecord:
-    phase = record.phases[number]
-    for one in phase.operations:
-        if one.operation == ASK and one.count:
-            return one
-    raise CalibrationError(f"no ask ended in phase {number + 1}: give longer --seconds")
 
 
 def _collect(
@@ -134,10 +130,10 @@ def _collect(
     """The tool's windows and the others, by mode and users. Raises CalibrationError if some are missing."""
     sides: dict[tuple[Mode, int], tuple[Side, Side]] = {}
     for number, phase in enumerate(record.phases):
-        one = _asks(record, number)
         both = sides.setdefault((phase.mode, phase.concurrency or 0), (Side(), Side()))
         is_other = drive.subject == STAGES and not has_stages(number)
-        both[is_other].add(phase.seconds, one.count, dict(_histograms(one)))
+        found = [one for one in phase.operations if one.operation == ASK]
+        both[is_other].add(phase.seconds, sum(one.count for one in found), dict(_histograms(found)))
     windows = 0
     for told in bare:
         windows += 1
@@ -148,11 +144,12 @@ def _collect(
     return sides
 
 
-def _histograms(one: OperationRecord) -> Iterator[tuple[str, str]]:
-    yield TOTAL, one.response_seconds.histogram
-    for stage in (FIRST_TOKEN, INTER_TOKEN):
-        if stage in one.stages:
-            yield stage, one.stages[stage].histogram
+def _histograms(asks: Iterable[OperationRecord]) -> Iterator[tuple[str, str]]:
+    for one in asks:
+        yield TOTAL, one.response_seconds.histogram
+        for stage in (FIRST_TOKEN, INTER_TOKEN):
+            if stage in one.stages:
+                yield stage, one.stages[stage].histogram
 
 
 def _reported(record: RunRecord) -> Counter[Outcome]:

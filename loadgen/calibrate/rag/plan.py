@@ -1,12 +1,15 @@
-"""What is measured of the RAG path: three runs of `locust`, each against a simulated model with known behaviour."""
+"""What is measured of the RAG path: four runs of `locust`, each against a simulated model with known behaviour."""
 
 from dataclasses import dataclass
 
 from loadgen.llm_server import Behaviour
 
-LEVELS = (1, 8, 32)
+LEVELS, MANY = (1, 8), (32,)
 """Users of the windows that are compared with bare loops."""
-SOME_USERS = 8
+LONGER = 3
+"""How much longer windows with many users are: these start together and mostly end together, so that a window has few
+rounds of theirs."""
+SOME_USERS = (8,)
 """Users of the other runs."""
 WARMUP = 0.3
 PHASES = 4
@@ -85,8 +88,9 @@ def make_plan(seconds: float) -> tuple[RagDrive, ...]:
     told = "50 ms to the first of 20 tokens, 5 ms between, in turns with bare loops"
     return (
         RagDrive(BARE, told, known, LEVELS, 2, seconds),
-        RagDrive(STAGES, "no delay, with stages and without", at_once, (SOME_USERS,), 4, seconds),
-        RagDrive(OUTCOMES, ERRORS, faulty, (SOME_USERS,), 1, seconds),
+        RagDrive(BARE, told, known, MANY, 1, LONGER * seconds),
+        RagDrive(STAGES, "no delay, with stages and without", at_once, SOME_USERS, 4, seconds),
+        RagDrive(OUTCOMES, ERRORS, faulty, SOME_USERS, 1, seconds),
     )
 
 

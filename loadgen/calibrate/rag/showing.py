@@ -5,6 +5,7 @@ import math
 from dataclasses import asdict
 from typing import Any, TextIO
 
+from hdrh.histogram import HdrHistogram
 from rich.table import Table
 
 from loadgen.calibrate.rag.driver import FIGURES, Pair, Result, Side
@@ -45,9 +46,8 @@ def _pair_table(result: Result) -> Table:
 
 
 def _milliseconds(side: Side, figure: str) -> str:
-    if figure not in side.times:
-        return "-"
-    return " / ".join(f"{percentile(side.times[figure], percent) * 1000:.2f}" for percent in PERCENTS)
+    values = [percentile(side.times[figure], percent) * 1000 for percent in PERCENTS]
+    return "-" if math.isnan(values[0]) else " / ".join(f"{value:.2f}" for value in values)
 
 
 def as_json(result: Result) -> str:
@@ -67,9 +67,13 @@ def _describe(pair: Pair) -> dict[str, Any]:
         name: {
             "asks": side.asks,
             "rate": side.rate,
-            **{figure: [percentile(times, percent) for percent in PERCENTS] for figure, times in side.times.items()},
+            **{figure: _percentiles(times) for figure, times in side.times.items()},
         }
         for name, side in zip(names, (pair.tool, pair.other), strict=True)
     }
-    late = None if math.isnan(pair.late) else pair.late
-    return {"subject": pair.subject, "mode": pair.mode, "users": pair.users, "late": late, **sides}
+    return {"subject": pair.subject, "mode": pair.mode, "users": pair.users, "late": pair.late, **sides}
+
+
+def _percentiles(times: HdrHistogram) -> list[float | None]:
+    """Null for none: JSON has no nan."""
+    return [None if math.isnan(value := percentile(times, percent)) else value for percent in PERCENTS]

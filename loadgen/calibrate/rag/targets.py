@@ -30,7 +30,7 @@ def _times(pair: Pair) -> Iterator[Target]:
             mine, limit = (percentile(side.times[figure], percent) for side in (pair.tool, pair.other))
             allowed = max(NEAR_SECONDS, NEAR_SHARE * limit)
             wanted = f"{limit * 1000:.2f} ms, within {allowed * 1000:.2f}"
-            measured = f"{mine * 1000:.2f} ms ({(mine - limit) * 1000:+.2f})"
+            measured = f"{mine * 1000:.2f} ms ({(mine - limit) * 1000:+.2f})"  # nan, which is near nothing, for none
             name = f"{_name(pair)}: {figure} p{percent:g} against a bare loop"
             yield Target(name, wanted, measured, abs(mine - limit) <= allowed, pair.late)
 
@@ -40,7 +40,7 @@ def _rate(pair: Pair, other: str) -> Target:
     wanted = f"{limit:.1f}/s, at least {RATE_AT_LEAST:g} of it"
     measured = f"{mine:.1f}/s ({mine / limit:.3f})" if limit else f"{mine:.1f}/s"
     name = f"{_name(pair)}: asks/s against {other}"
-    return Target(name, wanted, measured, mine >= RATE_AT_LEAST * limit, pair.late)
+    return Target(name, wanted, measured, 0 < mine >= RATE_AT_LEAST * limit, pair.late)
 
 
 def _name(pair: Pair) -> str:
