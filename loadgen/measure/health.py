@@ -16,6 +16,8 @@ CPU_LIMIT = 0.9
 """Share of one core above which the interpreter lock, not the server, is the limit."""
 LAG_LIMIT = 0.1
 """Seconds of lag from which a beat or an arrival counts as late; at p99, the generator was the limit."""
+HELD_LIMIT = 0.25
+"""Share of a phase for which one stage held the event loop, from which a warning is due."""
 CORE_WAIT_LIMIT = 0.1
 """Share of a phase for which the event loop waited for a core, from which a warning is due: asyncio has one thread,
 blocking users have many, and each gets an equal share of a crowded machine."""
@@ -43,6 +45,8 @@ class Beat:
     """Maximum delay of an arrival in an open phase since the previous beat."""
     core_wait: float = math.nan
     """How long the event loop's thread was ready and had no core, since the previous beat; nan if unknown."""
+    held: Mapping[str, float] = field(default_factory=dict)
+    """For how long each stage held the event loop, since the previous beat."""
 
 
 def new_lags() -> HdrHistogram:
@@ -99,6 +103,8 @@ class Watch:
     core_wait: float = 0.0
     """Seconds that the event loop's thread was ready and had no core, in `core_watched` seconds."""
     core_watched: float = 0.0
+    held: dict[str, float] = field(default_factory=dict)
+    """Seconds for which each stage held the event loop, in `wall` seconds."""
 
     def add(self, beat: Beat) -> None:
         """Count one beat."""
@@ -113,6 +119,7 @@ class Watch:
         if not math.isnan(beat.core_wait):
             self.core_wait += beat.core_wait
             self.core_watched += beat.wall
+        self._add_held(beat.held)
 
     def merge(self, message: Mapping[str, Any]) -> None:
         """Add the values of `as_message`."""
@@ -128,6 +135,11 @@ class Watch:
         self.in_flight_sum += message["in_flight_sum"]
         self.core_wait += message["core_wait"]
         self.core_watched += message["core_watched"]
+        self._add_held(message["held"])
+
+    def _add_held(self, held: Mapping[str, float]) -> None:
+        for stage, seconds in held.items():
+            self.held[stage] = self.held.get(stage, 0.0) + seconds
 
     def as_message(self) -> dict[str, Any]:
         """Plain values to send to the master."""
@@ -144,6 +156,7 @@ class Watch:
             "in_flight_sum": self.in_flight_sum,
             "core_wait": self.core_wait,
             "core_watched": self.core_watched,
+            "held": dict(self.held),
         }
 
 
@@ -188,6 +201,15 @@ class Health:
         """Share of the time in which the event loop was ready and had no core, in the worst process; nan: unknown."""
         shares = (one.core_wait / one.core_watched for one in self.watches.values() if one.core_watched > 0)
         return max(shares, default=math.nan)
+
+    @property
+    def held_ratios(self) -> dict[str, float]:
+        """Share of the time for which each stage held the event loop, in the process where it held it longest."""
+        found: dict[str, float] = {}
+        for one in self.watches.values():
+            for stage, seconds in one.held.items():
+                found[stage] = max(found.get(stage, 0.0), min(1.0, seconds / one.wall))
+        return found
 
     @property
     def loop(self) -> Lag:
@@ -245,9 +267,16 @@ class Health:
         found = []
         if self.cpu_ratio >= CPU_LIMIT:
             found.append(f"the load generator used {self.cpu_ratio:.0%} of its core: add workers")
-        told = {"the event loop was": self.loop, "Locust's hub was": self.hub, "arrivals were started": self.pace}
+        loop = f"the event loop{self._name_holder()} was"
+        told = {loop: self.loop, "Locust's hub was": self.hub, "arrivals were started": self.pace}
         found += [f"{part} {lag.p99:.2f} s late at p99: {LATE}" for part, lag in told.items() if lag.is_limit]
         return found
+
+    def _name_holder(self) -> str:
+        """The stage that held the loop longest, where it is known."""
+        shares = self.held_ratios
+        longest = max(shares, key=shares.__getitem__, default="")
+        return f" (held by stage {longest} for {shares[longest]:.0%} of the time)" if longest else ""
 
 
 def as_microseconds(seconds: float) -> int:

@@ -180,6 +180,7 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
         generator=Generator(
             cpu_ratio=health.cpu_ratio,
             core_wait_ratio=health.core_wait_ratio,
+            loop_held_ratios=health.held_ratios,
             loop_lag_p99_seconds=health.loop.p99,
             loop_lag_max_seconds=health.loop.longest,
             loop_late_beats=health.loop.late,

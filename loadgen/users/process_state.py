@@ -16,6 +16,7 @@ from loadgen.datasets import Checks, Partitioning, Row
 from loadgen.measure.errors import ErrorKind, ErrorLog
 from loadgen.measure.health import Beat
 from loadgen.measure.ledger import Counted, Ledger
+from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.operation import Names
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
@@ -72,6 +73,7 @@ class ProcessState:
     operation_names: Names = field(default_factory=new_operation_names)
     stage_names: Names = field(default_factory=new_stage_names)
     item_names: Names = field(default_factory=new_item_names)
+    loop_holds: LoopHolds = field(default_factory=LoopHolds)
     phase: Phase | None = None
     closed: bool = False
     """The process is ending: users that Locust still spawns, because another worker quit first, do nothing."""
