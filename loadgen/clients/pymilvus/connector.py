@@ -55,7 +55,7 @@ class ClientConnector:
                 for _ in range(settings.connections):
                     client = kind(**connection_arguments(settings, settings.deadline))
                     limit_retries(client, settings.retries)
-                    stores.append(Store(client, settings.collection, documents, is_by_key))
+                    stores.append(Store(client, settings.collection, documents, is_by_key, settings.upsert))
         except (MilvusException, grpc.RpcError, ValueError) as error:
             if mode is Mode.SYNC:
                 self.close(stores)

@@ -23,6 +23,8 @@ class Store:
     """Deletes select rows by it; the primary key if there are no documents."""
     is_by_key: bool = False
     """It is the primary key, which may be a number."""
+    upserts: bool = False
+    """Inserts replace rows with the same key."""
 
     def deletion(self, ref_doc_id: str) -> str:
         """The expression that selects the rows of a document."""
