@@ -107,7 +107,7 @@ def test_an_answer_with_an_error_raises_it_with_code_and_reason(status: dict[str
         (decode_count, milvus_pb2.QueryResults),
     ):
         with pytest.raises(MilvusException) as raised:
-            decode(kind(status=told).SerializeToString())  # type: ignore[operator]
+            decode(kind(status=told).SerializeToString())
         assert outcome_of(raised.value) is outcome
         assert describe(raised.value) == status["reason"]
 

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
+import numpy as np
 from pymilvus.exceptions import MilvusException
 
 from loadgen.clients.layers import ASKED_TOGETHER
 from loadgen.clients.pymilvus.connector import ClientConnector
-from loadgen.clients.pymilvus.store import ID
+from loadgen.clients.pymilvus.store import EMBEDDING, ID
 from loadgen.clients.wire.answers import Hits, text_ids
 from loadgen.clients.wire.searches import PreparedSearch, SearchSpec, make_search
 from loadgen.clients.wire.store import AsyncStore, SyncStore
@@ -80,6 +81,14 @@ class WireConnector(ClientConnector):
         value = row.row_id if isinstance(row.row_id, int) else f'"{row.row_id}"'
         spec = SearchSpec.of(settings)._replace(limit=1)
         return make_search(spec, [row.vector], f"{settings.id_field or ID} == {value}")
+
+    def make_node(self, row: Row, settings: Settings) -> dict[str, Any]:
+        """A row with the fields of the collection, its vector as an array."""
+        node = super().make_node(row, settings)
+        field = settings.embedding_field or EMBEDDING
+        if isinstance(node[field], list):
+            node[field] = np.asarray(node[field], dtype=np.float32)
+        return node
 
     def ask(self, store: Any, queries: Sequence[Any]) -> list[Answer]:
         """The answers, on some threads. Raises what `search` raises."""
