@@ -73,5 +73,7 @@ class VariantTurns(Turns):
 @events.init.add_listener  # type: ignore[untyped-decorator] # no types in Locust
 def take_turns(environment: Any, **_: Any) -> None:
     planned = environment.shape_class
+    if planned is None:  # a worker, which its master conducts
+        return
     environment.shape_class = shapes.PhaseShape(planned._phases, VariantTurns(planned._conductor, environment.loadgen))
     environment.shape_class.runner = environment.runner
