@@ -92,7 +92,7 @@ class Plugin:
         adopt_runner(self._interrupt, runner, self._decide)
         own = Ledger()
         listeners = Listeners(partial(stop_test, environment))
-        self._request_event = RequestEvent(environment.events, listeners)
+        self._request_event = RequestEvent(environment.events, listeners, environment.stats)
         self._sinks: tuple[Any, ...] = (own, self._request_event)
         self._metering = MetricsEndpoint(runner)
         queue = HubQueue(self._deliver)
