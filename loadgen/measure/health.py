@@ -8,6 +8,7 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 
 from loadgen.measure.histograms import count_above, percentile
+from loadgen.measure.usage import TotalUsage, Usage, add_up
 
 MICROSECONDS = 1_000_000
 WATCHED_AT_LEAST = 0.5
@@ -43,6 +44,11 @@ class Beat:
     """Maximum delay of an arrival in an open phase since the previous beat."""
     core_wait: float = math.nan
     """How long the event loop's thread was ready and had no core, since the previous beat; nan if unknown."""
+    memory: float = math.nan
+    """Resident bytes; nan if unknown."""
+    sent: float = math.nan
+    """Bytes to the server since the previous beat; nan if unknown."""
+    received: float = math.nan
 
 
 def new_lags() -> HdrHistogram:
@@ -99,6 +105,7 @@ class Watch:
     core_wait: float = 0.0
     """Seconds that the event loop's thread was ready and had no core, in `core_watched` seconds."""
     core_watched: float = 0.0
+    usage: Usage = field(default_factory=Usage)
 
     def add(self, beat: Beat) -> None:
         """Count one beat."""
@@ -113,6 +120,7 @@ class Watch:
         if not math.isnan(beat.core_wait):
             self.core_wait += beat.core_wait
             self.core_watched += beat.wall
+        self.usage.add(beat.wall, beat.memory, beat.sent, beat.received)
 
     def merge(self, message: Mapping[str, Any]) -> None:
         """Add the values of `as_message`."""
@@ -128,6 +136,7 @@ class Watch:
         self.in_flight_sum += message["in_flight_sum"]
         self.core_wait += message["core_wait"]
         self.core_watched += message["core_watched"]
+        self.usage.merge(message["usage"])
 
     def as_message(self) -> dict[str, Any]:
         """Plain values to send to the master."""
@@ -144,6 +153,7 @@ class Watch:
             "in_flight_sum": self.in_flight_sum,
             "core_wait": self.core_wait,
             "core_watched": self.core_watched,
+            "usage": self.usage.as_message(),
         }
 
 
@@ -188,6 +198,17 @@ class Health:
         """Share of the time in which the event loop was ready and had no core, in the worst process; nan: unknown."""
         shares = (one.core_wait / one.core_watched for one in self.watches.values() if one.core_watched > 0)
         return max(shares, default=math.nan)
+
+    @property
+    def cores_used(self) -> float:
+        """CPU time of all processes to wall time; nan if nothing was observed."""
+        shares = [one.cpu / one.wall for one in self.watches.values() if one.wall > 0]
+        return sum(shares) if shares else math.nan
+
+    @property
+    def usage(self) -> TotalUsage:
+        """Memory of all processes, and bytes per second."""
+        return add_up(one.usage for one in self.watches.values())
 
     @property
     def loop(self) -> Lag:

@@ -11,7 +11,7 @@ from loadgen.measure.histograms import mean
 from loadgen.measure.sample import Outcome
 from loadgen.reports.summary import PERCENTS, Row, Summary
 from loadgen.results.estimates import Interval
-from loadgen.results.series import percentile
+from loadgen.results.series import Series, percentile
 from loadgen.text.plain_text import escape_json, one_line
 
 Values = dict[str, Any]
@@ -53,6 +53,7 @@ def _series(summary: Summary, row: Row) -> Values:
         "operations": series.count,
         "failures": series.failures,
         "dropped": series.dropped,
+        **_cost(series),
         "throughput": series.throughput,
         "throughput_typical": found.throughput.estimate if found else None,
         **_ends("throughput", found.throughput if found else None),
@@ -70,6 +71,17 @@ def _stages(row: Row) -> Values:
         stage: {"count": times.get_total_count(), "mean": mean(times)}
         | {f"p{percent:g}".replace(".", "_"): percentile(times, percent) for percent in PERCENTS}
         for stage, times in row.stages.items()
+    }
+
+
+def _cost(series: Series) -> Values:
+    """What an operation of any kind costs the load generator: seconds of CPU, and bytes."""
+    cost = series.cost
+    return {
+        "cpu_seconds_per_operation": cost.cpu_seconds,
+        "sent_bytes_per_operation": cost.sent_bytes,
+        "received_bytes_per_operation": cost.received_bytes,
+        "memory_bytes": cost.memory_bytes,
     }
 
 
