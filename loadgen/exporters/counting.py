@@ -13,7 +13,8 @@ from time import perf_counter
 
 from loadgen.exporters.buckets import DURATIONS, LAGS, Buckets
 from loadgen.exporters.series import OTHER, Kind, Series, VariantSeries
-from loadgen.measure.health import CPU_LIMIT, LAG_LIMIT, Beat, beats_missed, too_late
+from loadgen.measure.health import CPU_LIMIT, Beat, beats_missed
+from loadgen.measure.lag import LAG_LIMIT, too_late
 from loadgen.measure.objective import NO_OBJECTIVE, Objective, judge
 from loadgen.measure.operation import NAMES_AT_MOST, Operation
 from loadgen.measure.phase import Phase

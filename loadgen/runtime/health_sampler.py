@@ -1,9 +1,9 @@
-"""Samples the process ten times a second: lag of hub and loop, who held the loop, its wait for a core, CPU time."""
+"""Samples the process ten times a second: lag of hub and loop, who held the loop, its wait for a core, what is used."""
 
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import gevent
 from gevent import GreenletExit
@@ -12,6 +12,7 @@ from loadgen.measure.errors import ErrorLog
 from loadgen.measure.health import Beat
 from loadgen.runtime.core_wait import read_core_wait
 from loadgen.runtime.loop import LoopThread
+from loadgen.runtime.usage import TrafficMeter, read_memory
 
 INTERVAL = 0.1
 """Seconds between two beats."""
@@ -25,15 +26,23 @@ class HealthSampler:
     """Beats on the hub until stopped; calls `take` there with each beat.
 
     `look` returns the operations in flight, and since its last call, in seconds, the lag of arrivals and how long each
-    stage held the loop. A beat that fails is skipped, and missing from the health.
+    stage held the loop; `find_ports` the ports of the server, whose bytes are counted. A beat that fails is skipped,
+    and missing from the health.
     """
 
-    def __init__(self, loop: LoopThread, take: Callable[[Beat], None], look: Callable[[], Look]) -> None:
+    def __init__(
+        self,
+        loop: LoopThread,
+        take: Callable[[Beat], None],
+        look: Callable[[], Look],
+        find_ports: Callable[[], Collection[int]] = tuple,
+    ) -> None:
         self._loop = loop
         self._take = take
         self._look = look
         self._loop_lag = 0.0
         self._waited = math.nan
+        self._traffic = TrafficMeter(find_ports)
         self._asked_at: float | None = None
         self._errors = ErrorLog(logger)
         self._greenlet = gevent.spawn(self._beat)
@@ -62,8 +71,10 @@ class HealthSampler:
         before, self._waited = self._waited, read_core_wait(self._loop.thread_id)
         in_flight, pace_lag, held = self._look()
         waited = self._waited - before
+        sent, received = self._traffic.read() or (math.nan, math.nan)
+        uses = {"core_wait": waited, "memory": read_memory(), "sent": sent, "received": received}
         loop_lag = self._lag_of_loop(now)
-        self._take(Beat(now, cpu, wall, hub_lag, loop_lag, in_flight, pace_lag, core_wait=waited, held=held))
+        self._take(Beat(now, cpu, wall, hub_lag, loop_lag, in_flight, pace_lag, held=held, **uses))
 
     def _ask_loop(self) -> None:
         """Let the loop record when it runs a callback; a loop with a pending callback is not asked again."""

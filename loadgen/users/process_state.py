@@ -22,6 +22,7 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
+from loadgen.settings.addresses import find_port
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.users.listeners import Listeners
@@ -107,6 +108,10 @@ class ProcessState:
         """Maximum seconds to wait for operations in flight: none takes longer than its deadline."""
         deadlines = (one.deadline for one in (self.settings, *self.variants.values()))
         return max(max(deadlines) + 1, DRAIN_SECONDS)
+
+    def find_ports(self) -> set[int]:
+        """The TCP ports of the server of the run; none for a Unix socket or before an address is known."""
+        return {port for one in (self.settings, *self.variants.values()) if (port := find_port(one.host))}
 
     @property
     def error_kinds(self) -> Mapping[ErrorKind, int]:

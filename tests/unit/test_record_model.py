@@ -55,7 +55,8 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     late = {"loop_late_beats", "hub_late_beats", "late_arrivals"}
     held = {"core_wait_ratio", "loop_held_ratios"}
     seen = {"cpu_ratio", "in_flight_mean", "in_flight_max", "watched_share", "saturated"}
-    assert set(told["generator"]) == seen | held | lags | late
+    used = {"cores_used", "memory_bytes", "sent_bytes_per_second", "received_bytes_per_second"}
+    assert set(told["generator"]) == seen | held | lags | late | used
     [done] = told["operations"]
     counted = {
         "operation",

@@ -28,6 +28,13 @@ class Generator(Part):
     """Share of the phase in which the event loop's thread was ready to run and had no core; null: unknown."""
     loop_held_ratios: dict[StageName, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     """Share of the phase for which each stage of coroutines held the event loop; stages that did not are omitted."""
+    cores_used: Figure = None
+    """CPU time of all processes to wall time; null: unknown, as in records of earlier versions."""
+    memory_bytes: Figure = None
+    """Resident memory: the sum over processes of their maxima in the phase."""
+    sent_bytes_per_second: Figure = None
+    """To the server, over all TCP connections of all processes, acknowledged; null: unknown, as with a proxy."""
+    received_bytes_per_second: Figure = None
     loop_lag_p99_seconds: Figure
     """Lateness of the event loop that runs async operations, sampled ten times a second."""
     loop_lag_max_seconds: Figure

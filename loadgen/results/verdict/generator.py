@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from loadgen.measure.health import CORE_WAIT_LIMIT, HELD_LIMIT, LAG_LIMIT, too_late
+from loadgen.measure.health import CORE_WAIT_LIMIT, HELD_LIMIT
+from loadgen.measure.lag import LAG_LIMIT, too_late
 from loadgen.measure.sample import Mode
 from loadgen.results.record import PhaseRecord, RunRecord
 from loadgen.results.verdict.phrases import show_time
