@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
-from loadgen.clients.base import new_stage_names
+from loadgen.clients.base import new_item_names, new_stage_names
 from loadgen.clients.layers import new_operation_names
 from loadgen.control.arrivals import LOOK, Arrivals
 from loadgen.control.calls import Responder
@@ -164,6 +164,7 @@ class Agent:
         self._counted_run = run_id
         self._process_state.operation_names = new_operation_names(client)
         self._process_state.stage_names = new_stage_names()
+        self._process_state.item_names = new_item_names()
         self._process_state.settled.clear()
         self._process_state.over.clear()
         self._process_state.errors.clear()

@@ -23,8 +23,8 @@ from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.display.terminal import find_handlers
 from loadgen.locust_plugin.metrics_endpoint import MetricsEndpoint
 from loadgen.locust_plugin.patches import stop_test
+from loadgen.locust_plugin.preparation.objective_checks import expect_operations
 from loadgen.locust_plugin.preparation.resources import Resources
-from loadgen.locust_plugin.preparation.run_plan import clients_of, operations_of
 from loadgen.locust_plugin.preparation.run_request import RunRequest
 from loadgen.locust_plugin.preparation.run_start import RunStarter
 from loadgen.locust_plugin.preparation.variant_setup import set_up_variants
@@ -183,7 +183,7 @@ class Plugin:
         self._resources.open(self._process_state, settings, variants, max(0, self._environment.runner.worker_index))
 
     def _expect(self, settings: Settings) -> None:
-        self._metering.expect(settings, operations_of(self._everyone, clients_of(settings)))
+        expect_operations(settings, self._everyone, self._metering, self._process_state.ledger)
 
     def _show(self, settings: Settings) -> None:
         """A run begins: name it in the metrics of the conducting process."""

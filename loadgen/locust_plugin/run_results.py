@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from loadgen.control.exit_codes import COMPLETE, End, find_exit_code
 from loadgen.control.run import Run
+from loadgen.locust_plugin.preparation.objective_checks import find_objective_faults
 from loadgen.locust_plugin.preparation.requirement_checks import find_unreachable
 from loadgen.locust_plugin.preparation.variant_setup import make_resolver
 from loadgen.locust_plugin.recording import FindSharers, Recorder, write_beside
@@ -59,6 +60,7 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
         except SettingsError as error:
             faults += error.faults
     faults += find_unreachable(settings, wanted, everyone, users)
+    faults += find_objective_faults(settings, wanted, everyone)
     if not settings.recall_every and any(found.figure == "recall" for found in wanted):
         faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
     if settings.existing and any(found.figure == "recall" for found in wanted):

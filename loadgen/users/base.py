@@ -80,6 +80,7 @@ class LoadUser(User):
         """Let all users of a process share one bounded list of names."""
         self.timed_client.operation_names = self.process_state.operation_names
         self.timed_client.stage_names = self.process_state.stage_names
+        self.timed_client.item_names = self.process_state.item_names
         if self.operations is not None and not self.style:
             declared = {one.name for one in self.performs(self.process_state.clients.get(self.variant, DEFAULT_CLIENT))}
             self.timed_client.refused = frozenset({one.name for one in self.timed_client.operations} - declared)

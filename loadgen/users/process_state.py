@@ -9,7 +9,7 @@ from itertools import count, islice
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from loadgen.clients.base import new_stage_names
+from loadgen.clients.base import new_item_names, new_stage_names
 from loadgen.clients.layers import Layer, find_layer, new_operation_names
 from loadgen.clients.vector_client import Probe
 from loadgen.datasets import Checks, Partitioning, Row
@@ -71,6 +71,7 @@ class ProcessState:
     checks: Checks = field(default_factory=Checks)
     operation_names: Names = field(default_factory=new_operation_names)
     stage_names: Names = field(default_factory=new_stage_names)
+    item_names: Names = field(default_factory=new_item_names)
     phase: Phase | None = None
     closed: bool = False
     """The process is ending: users that Locust still spawns, because another worker quit first, do nothing."""

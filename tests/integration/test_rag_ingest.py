@@ -48,9 +48,9 @@ def test_what_is_ingested_is_in_the_collection_and_found(mode: str, place: str, 
         stages: list[dict[str, float]] = [{} for _ in batches]
         pairs = list(zip(batches, stages, strict=True))
         if mode == "sync":
-            done = [ingest(path, *pair) for pair in pairs]
+            done = [len(ingest(path, *pair)) for pair in pairs]
         else:
-            done = list(await asyncio.gather(*(aingest(path, *pair) for pair in pairs)))
+            done = [len(one) for one in await asyncio.gather(*(aingest(path, *pair) for pair in pairs))]
         retriever = path.index.as_retriever(similarity_top_k=5)
         questions = generate_questions(CORPUS, 24, 5)
         if mode == "sync":

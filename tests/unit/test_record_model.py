@@ -63,6 +63,9 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "stages",
         "repeated_stages",
         "throughput",
+        "good",
+        "goodput",
+        "items",
         "recall",
         "course",
         "recall_checks",
@@ -72,7 +75,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     times = {"mean", "p50", "p90", "p95", "p99", "p99_9", "max", "histogram"}
     assert set(done["service_seconds"]) == set(done["response_seconds"]) == times
     [compared] = values["comparisons"]
-    ratios = {"throughput_ratio", "p50_ratio", "p99_ratio"}
+    ratios = {"throughput_ratio", "p50_ratio", "p99_ratio", "goodput_ratio"}
     assert (
         set(compared)
         == {"operation", "concurrency", "rate", "verdict", "reasons", "share_ahead", "baseline", "variant"} | ratios

@@ -1,7 +1,7 @@
 """What a client of the RAG path calls: one connection with its retriever and its query engine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import environ
 from typing import Any
 
@@ -16,6 +16,7 @@ from loadgen.clients.outcomes import keep_secret
 from loadgen.clients.rag.documents import make_splitter
 from loadgen.clients.rag.models import SERVER, SIMULATED, THREADS, ModelSpec, make_embedding, make_llm
 from loadgen.clients.rag.pipeline import IngestPath
+from loadgen.clients.rag.tokens import TokenCounts
 from loadgen.settings.model import Settings
 from loadgen.settings.rag_settings import KEY_VARIABLES
 
@@ -44,6 +45,8 @@ class Engine:
     ingest_path: IngestPath
     deadline: float
     """Seconds that an operation may take."""
+    tokens: TokenCounts = field(default_factory=TokenCounts)
+    """Counts the tokens that no model reports."""
 
 
 def make_models(settings: Settings) -> Models:

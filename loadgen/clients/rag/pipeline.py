@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llama_index.core import VectorStoreIndex
     from llama_index.core.base.embeddings.base import BaseEmbedding
     from llama_index.core.node_parser import SentenceSplitter
-    from llama_index.core.schema import Document
+    from llama_index.core.schema import BaseNode, Document
 
 READ, SPLIT, EMBED, INSERT = STAGES = ("read", "split", "embed", "insert")
 
@@ -44,8 +44,8 @@ class Source:
     """The folder from which it is read each time; None: it is copied from memory."""
 
 
-def ingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float]) -> int:
-    """Ingest some documents of one corpus with blocking calls; returns the number of their chunks.
+def ingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float]) -> "Sequence[BaseNode]":
+    """Ingest some documents of one corpus with blocking calls; returns their chunks.
 
     `stages` gets the seconds of each stage when it has ended. Raises whatever a stage raises.
     """
@@ -60,10 +60,12 @@ def ingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[s
     watch.end(EMBED)
     path.index.insert_nodes(nodes)
     watch.end(INSERT)
-    return len(nodes)
+    return nodes
 
 
-async def aingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float]) -> int:
+async def aingest(
+    path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float]
+) -> "Sequence[BaseNode]":
     """The same as a coroutine."""
     watch = _Watch(path.clock, stages)
     root = sources[0].root
@@ -76,7 +78,7 @@ async def aingest(path: IngestPath, sources: Sequence[Source], stages: MutableMa
     watch.end(EMBED)
     await path.index.ainsert_nodes(nodes)
     watch.end(INSERT)
-    return len(nodes)
+    return nodes
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ UUID = 37
 class Watch:
     """The times of one question. Used by the thread or task that asks it, and by those that it starts and awaits."""
 
-    __slots__ = ("_embed", "_open", "_retrieve", "_retrieved", "_tokens")
+    __slots__ = ("_embed", "_open", "_retrieve", "_retrieved", "_tokens", "usage")
 
     def __init__(self) -> None:
         self._open: dict[str, float] = {}
@@ -39,6 +39,8 @@ class Watch:
         """When the chunks were there (perf_counter)."""
         self._tokens: list[float] = []
         """When each part of the answer arrived."""
+        self.usage: tuple[int, int] | None = None
+        """Tokens in and out as the model reports them, of all its answers to this question; None: it does not."""
 
     def enter(self, span: str) -> None:
         """A stage begins."""
@@ -62,6 +64,16 @@ class Watch:
     def note_token(self) -> None:
         """A part of the answer has arrived."""
         self._tokens.append(perf_counter())
+
+    def note_usage(self, tokens_in: int, tokens_out: int) -> None:
+        """The model has reported the tokens of an answer."""
+        before = self.usage or (0, 0)
+        self.usage = (before[0] + tokens_in, before[1] + tokens_out)
+
+    @property
+    def parts(self) -> int:
+        """Parts of the answer so far; of one that is not streamed 1."""
+        return len(self._tokens)
 
     def finish(self, *, answered: bool) -> dict[str, float | tuple[float, ...]]:
         """Seconds of each stage, one after the other; an answer that was not streamed arrives all at once.

@@ -37,7 +37,7 @@ class SyncClient(RagClient):
             return None
         finally:
             WATCH.reset(context)
-        self._finish(token, ASK, question, answer.source_nodes, watch)
+        self._finish_ask(token, question, answer, watch)
         return answer
 
     def retrieve(self, question: str) -> list[NodeWithScore] | None:
@@ -52,7 +52,7 @@ class SyncClient(RagClient):
             return None
         finally:
             WATCH.reset(context)
-        self._finish(token, RETRIEVE, question, nodes, watch)
+        self._finish_retrieve(token, question, nodes, watch)
         return nodes
 
     def ingest(self, documents: Sequence[Source]) -> int | None:
@@ -65,8 +65,8 @@ class SyncClient(RagClient):
         except BaseException as error:  # noqa: BLE001
             self.fail(token, error, stages)
             return None
-        self.end(token, chunks, stages=stages)
-        return chunks
+        self._finish_ingest(token, documents, chunks, stages)
+        return len(chunks)
 
     def _read(self, answer: StreamingResponse, watch: Watch, started: float) -> None:
         parts = []

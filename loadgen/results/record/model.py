@@ -136,6 +136,8 @@ class Comparison(Part):
     p50_ratio: Ratio
     """Ratio of response times, as is p99_ratio: below 1, the variant is faster."""
     p99_ratio: Ratio
+    goodput_ratio: Ratio | None = None
+    """Ratio of good operations per second, which decides nothing; null: they are not judged."""
     share_ahead: Share
     """Probability that the variant is ahead in the deciding figure: the share of replicates in which it is."""
     verdict: Literal["variant", "baseline", "no difference", "invalid"]
