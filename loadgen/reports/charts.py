@@ -17,6 +17,7 @@ from loadgen.reports.summary import Row, Summary, label
 from loadgen.reports.tables import level_table
 from loadgen.reports.token_times import token_charts
 from loadgen.reports.truncation import LEVELS_DRAWN, choose, say_chosen
+from loadgen.reports.work import work_charts
 from loadgen.results.estimates import Interval
 
 BOTH = "Sync is solid with circles, async dashed with squares."
@@ -63,6 +64,7 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
     if stages := stage_rows(summary, operation):
         charts.append(_stage_chart(stages, operation, key))
     charts += token_charts(summary, operation, key, drawing)
+    charts += work_charts(summary, operation, key, drawing)
     if summary.compared(operation):
         charts.insert(0, ratio_chart(summary, operation, key))
     return charts

@@ -21,6 +21,8 @@ TICKS = 12
 """Maximum tick labels on a load axis that is as wide as the page."""
 COLUMNS, LOW = 3, 2.6
 """Panels side by side, and inches of height of a row of them."""
+ROOM = 1.06
+"""Where a linear axis ends, as a factor of its highest value."""
 Looks = Mapping[str, tuple[int, Look]]
 """For each variant drawn: its index among all variants, and its look."""
 Reading = Callable[[Row], tuple[float | None, Interval | None]]
@@ -103,7 +105,7 @@ def _draw(axes: Any, drawing: Drawing, panel: Panel) -> None:
         axes.set_yscale("log")
         plain_ticks(axes.yaxis)
     else:
-        axes.set_ylim(bottom=0, top=panel.most)
+        axes.set_ylim(0, panel.most or ROOM * axes.get_ylim()[1])
 
 
 def _aside(place: int, variants: int) -> float:

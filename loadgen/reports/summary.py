@@ -9,7 +9,7 @@ from hdrh.histogram import HdrHistogram
 
 from loadgen.reports.style import LOOKS, Look, place_looks
 from loadgen.results.bursts import Burst, find_bursts
-from loadgen.results.estimates import REPLICATES, Estimates, estimate
+from loadgen.results.estimates import REPLICATES, Estimates, Interval, estimate, estimate_good
 from loadgen.results.figures import load_level
 from loadgen.results.record import Comparison, RunRecord, VariantRecord
 from loadgen.results.series import Series, find_series, percentile
@@ -52,6 +52,18 @@ class Row:
     def estimates(self) -> Estimates | None:
         """Intervals; None without slices to resample."""
         return estimate(self.series.sliced(), np.random.default_rng(self._seed), self._replicates)
+
+    @cached_property
+    def good(self) -> Interval | None:
+        """Good operations per second with their interval; None without an objective, or if a phase had none."""
+        if self.series.good is None:
+            return None
+        return estimate_good(self.series.sliced(), np.random.default_rng(self._seed), self._replicates)
+
+    @property
+    def goodput(self) -> float | None:
+        """Good operations per second of a typical phase; without an interval, of all phases; None: not judged."""
+        return self.good.estimate if self.good else self.series.goodput
 
     @property
     def throughput(self) -> float:

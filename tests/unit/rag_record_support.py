@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from loadgen.measure.histograms import new_histogram
+from loadgen.measure.sample import Outcome
 from loadgen.results.record import Durations, OperationRecord, PhaseRecord, RunRecord
 from tests.unit.record_support import manifest, phase, record, timed, variant
 
@@ -12,6 +13,7 @@ VARIANTS = {"sync": "sync", "async": "async", STREAMED: "async"}
 """The mode of each variant."""
 LEVELS = (2, 8)
 ROUND = (*VARIANTS, *reversed(VARIANTS))
+OBJECTIVE = "first_token < 500 ms"
 ANSWERS = 100
 """Of a phase."""
 
@@ -35,7 +37,8 @@ def asked(users: int, name: str) -> OperationRecord:
         "generate": spread([1e-6 if whole else 0.1 * slower]),
         "retrieve": spread([0.006 * slower]),
     }
-    more: dict[str, Any] = {"stages": stages}
+    more: dict[str, Any] = {"stages": stages, "items": {"tokens_in": 600 * ANSWERS, "tokens_out": 20 * ANSWERS}}
+    more |= {"good": ANSWERS * 3 // 4, "outcomes": {Outcome.OK: ANSWERS, Outcome.UNAVAILABLE: ANSWERS // 4}}
     if not whole:
         more["stages"] |= {"inter_token": spread([0.005] * 9 + [0.060 * slower])}
         more["repeated_stages"] = ("inter_token",)
@@ -45,8 +48,9 @@ def asked(users: int, name: str) -> OperationRecord:
 def ingested(users: int) -> OperationRecord:
     """Ingests of four documents each."""
     stages = {"embed": 0.030, "insert": 0.010, "read": 0.001, "split": 0.004}
+    items = {"documents": 4 * ANSWERS, "chunks": 12 * ANSWERS, "tokens": 2_000 * ANSWERS}
     own = {stage: spread([seconds * users]) for stage, seconds in stages.items()}
-    return timed([ANSWERS / 10] * 10, 0.045 * users, name="ingest", recall=None, stages=own)
+    return timed([ANSWERS / 10] * 10, 0.045 * users, name="ingest", recall=None, stages=own, items=items)
 
 
 def phases(names: Sequence[str] = ROUND, levels: Sequence[int] = LEVELS) -> Iterator[PhaseRecord]:
@@ -60,5 +64,5 @@ def phases(names: Sequence[str] = ROUND, levels: Sequence[int] = LEVELS) -> Iter
 def rag_record(names: Sequence[str] = ROUND, levels: Sequence[int] = LEVELS) -> RunRecord:
     """A run of these phases, with the last variants streaming."""
     known = (variant("sync"), variant("async"), variant(STREAMED, "async", stream=True))
-    own = manifest(variants=tuple(one for one in known if one.name in names))
+    own = manifest(settings={"objective": OBJECTIVE}, variants=tuple(one for one in known if one.name in names))
     return record(*phases(names, levels), manifest=own)

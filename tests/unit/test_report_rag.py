@@ -10,9 +10,11 @@ from loadgen.reports.html import to_html
 from loadgen.reports.markdown import to_markdown
 from loadgen.reports.stages import COLOURS, HATCHES, in_order, stage_figure, stage_rows, stage_table
 from loadgen.reports.summary import Summary, summarize
-from loadgen.reports.token_times import token_table
+from loadgen.reports.token_times import token_table, token_tables
+from loadgen.reports.work import work_tables
+from loadgen.results.record import OperationRecord
 from tests.unit.rag_record_support import STREAMED, rag_record
-from tests.unit.record_support import phase, record
+from tests.unit.record_support import phase, record, timed
 from tests.unit.test_report import Page
 
 
@@ -89,6 +91,46 @@ def test_each_time_of_a_token_has_a_picture_with_words_and_its_table(text: str) 
     assert len(ids) == len(set(ids))
 
 
+def test_goodput_is_told_with_its_objective_and_its_share_of_all_that_ended(summary: Summary, text: str) -> None:
+    head, *rows = cells(to_markdown([summary]), "ask: goodput, first\\_token \\< 500 ms")
+    assert head == ["load", "variant", "operations/s", "good/s", "95 %", "% of all", "good", "operations"]
+    shown = [["2 users", STREAMED, "10.00", "7.500", "-", "60.0", "150", "250"]]
+    assert [row for row in rows if row[:2] == ["2 users", STREAMED]] == shown
+    assert len(rows) == 6
+    described = re.findall(r'<desc id="r0o0-goodput-text">(.*?)</desc>', text)
+    assert len(described) == 1
+    assert described[0].startswith("Good: answered, and each of them within the objective (first_token &lt; 500 ms).")
+    assert "ingest: goodput" not in text, "no condition is on it"
+
+
+def test_an_interval_of_the_goodput_is_that_of_its_slices() -> None:
+    def judged(good: int) -> OperationRecord:
+        whole = timed([100] * 10)
+        slices = tuple(piece.model_copy(update={"good": good}) for piece in whole.slices)
+        return whole.model_copy(update={"good": 10 * good, "slices": slices})
+
+    found = summarize(record(phase("sync", 8, judged(80)), phase("async", 8, judged(40)), phase("sync", 8, judged(80))))
+    sync, unlike = (next(row for row in found.rows if row.series.variant == name) for name in ("sync", "async"))
+    for row, good in ((sync, 80), (unlike, 40)):
+        assert row.good is not None
+        assert row.goodput == pytest.approx(good)
+        assert row.good.low < good < row.good.high
+    (table,) = (table for table in work_tables(found, "search") if table.rows)
+    assert [cells[5] for cells in table.rows] == ["80.0", "40.0"]
+
+
+def test_documents_chunks_and_tokens_have_columns_and_panels_in_this_order(summary: Summary, text: str) -> None:
+    markdown = to_markdown([summary])
+    head, *rows = cells(markdown, "ingest: documents, chunks and tokens, per second and in each answered operation")
+    assert head[2:] == [
+        "documents/s", "chunks/s", "tokens/s", "documents each", "chunks each", "tokens each",
+    ]  # fmt: skip
+    assert rows[0] == ["2 users", "sync", "40.00", "120.0", "20,000", "4.0", "12.0", "2,000.0"]
+    head, *rows = cells(markdown, "ask: tokens in and tokens out, per second and in each answered operation")
+    assert rows[-1] == ["8 users", STREAMED, "6,000", "200.0", "600.0", "20.0"]
+    assert text.count("ingest: documents, chunks and tokens per second against users") > 1
+
+
 def test_a_picture_says_that_no_answer_was_streamed() -> None:
     text = to_html([summarize(rag_record(("sync", "async")))])
     assert "No answer was streamed (--stream), so this is the time of the whole answer of the model." in text
@@ -97,8 +139,12 @@ def test_a_picture_says_that_no_answer_was_streamed() -> None:
 
 def test_a_run_without_answers_has_no_section_on_them() -> None:
     poor = summarize(record(phase("sync"), phase("async")))
-    assert "first token" not in to_html([poor])
-    assert "first token" not in to_markdown([poor])
+    for table in (*token_tables(poor, "search"), *work_tables(poor, "search")):
+        assert table.rows == ()
+    text = to_html([poor])
+    assert "-first_token-" not in text
+    assert "-goodput-" not in text
+    assert "-items-" not in text
 
 
 def test_bars_of_one_load_stand_together(summary: Summary) -> None:
