@@ -125,9 +125,9 @@ def test_documents_chunks_and_tokens_have_columns_and_panels_in_this_order(summa
     assert head[2:] == [
         "documents/s", "chunks/s", "tokens/s", "documents each", "chunks each", "tokens each",
     ]  # fmt: skip
-    assert rows[0] == ["2 users", "sync", "40.00", "120.0", "20,000", "4.0", "12.0", "2,000.0"]
+    assert rows[0] == ["2 users", "sync", "40.00", "120.0", "20,000.0", "4.0", "12.0", "2,000.0"]
     head, *rows = cells(markdown, "ask: tokens in and tokens out, per second and in each answered operation")
-    assert rows[-1] == ["8 users", STREAMED, "6,000", "200.0", "600.0", "20.0"]
+    assert rows[-1] == ["8 users", STREAMED, "6,000.0", "200.0", "600.0", "20.0"]
     assert text.count("ingest: documents, chunks and tokens per second against users") > 1
 
 
