@@ -49,7 +49,7 @@ class Condition:
 
     def applies(self, operation: str, stages: Iterable[str]) -> bool:
         """Whether an operation with these stages must meet it."""
-        return self.operation == operation or (not self.operation and (self.part in WHOLE or self.part in stages))
+        return self.operation == operation if self.operation else self.part in WHOLE or self.part in stages
 
     def find_met(self, samples: Sequence[Sample]) -> NDArray[np.bool_]:
         """Which of some samples meet it. One without the stage does not; of a repeated stage, every time must."""

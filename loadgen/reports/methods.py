@@ -10,6 +10,22 @@ METHODS = (
         ),
     ),
     (
+        "good/s (goodput)",
+        (
+            "Operations that were answered, neither empty nor failed, and met every condition of --objective on them, "
+            "per second of a phase. Typical phases, intervals and ratios are those of operations/s. A condition on a "
+            "stage applies to the operations that declare the stage. Goodput decides no verdict."
+        ),
+    ),
+    (
+        "items/s",
+        (
+            "What answered operations processed besides rows, such as tokens or documents, in all rounds together, "
+            "divided by their length. The time per output token is the time of all streamed answers from first to last "
+            "token, divided by their tokens after the first."
+        ),
+    ),
+    (
         "response time",
         (
             "From when an operation was due to the end of the call. Users who wait for their answer (closed model) "
@@ -32,13 +48,6 @@ METHODS = (
             "stage includes its waits for the event loop. Time to first token: from the retrieved chunks to the first "
             "part of the answer. Time between tokens: from each part of a streamed answer to the next, all of them "
             "together."
-        ),
-    ),
-    (
-        "goodput",
-        (
-            "Operations per second that were answered and met every condition of --objective, each of them by its own "
-            "times. Failures, timeouts and empty answers are not good. Without an objective nothing is judged."
         ),
     ),
     (

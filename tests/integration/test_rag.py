@@ -33,6 +33,7 @@ BRIEF = (
 FAST: dict[str, Any] = {"first_token": "20ms", "inter_token": "2ms", "tokens": 8}
 FAULTY = Behaviour(**FAST, errors="429:0.15; 503:0.15; broken:0.15", seed=5)
 STAGES = {"embed", "retrieve", "first_token", "generate"}
+OBJECTIVE = "first_token > 19 ms, embed < 20 s, response < 30 s"
 SUBJECTS = ("apples", "bridges", "clouds", "dragons", "engines", "forests", "glaciers", "harbours")
 
 
@@ -86,7 +87,8 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
     variants = "sync; async; sync stream=true; async stream=true"
     own = ("--host", uri, "--collection", "rag_stages", "--documents", str(documents), "--chunk-size", "64")
     flags = (*own, "--chunk-overlap", "8", *BRIEF, "--variants", variants, "--simulated-url", llm.url)
-    run = run_locust(tmp_path / "a", *flags, files="rag_query.py")
+    wanted = ("--objective", OBJECTIVE, "--require", "ask goodput > 0; retrieve goodput > 0; ask tokens_out > 1")
+    run = run_locust(tmp_path / "a", *flags, *wanted, files="rag_query.py")
     run.assert_good()
     assert "Sync and async give the same answers" in run.err
     record = record_of(tmp_path / "a")
@@ -98,6 +100,11 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
         gaps = {"inter_token": (FAST["tokens"] - 1) * number} if "stream" in phase.variant else {}
         assert counts == dict.fromkeys(STAGES, number) | gaps
         assert set(found["retrieve"].stages) == {"embed", "retrieve"}
+        assert set(found["ask"].items) == {"tokens_in", "tokens_out"}
+        assert found["ask"].items["tokens_out"] == FAST["tokens"] * number
+        assert {one.operation: one.good for one in phase.operations} == {
+            one.operation: one.outcomes[Outcome.OK] for one in phase.operations
+        }
         assert found["retrieve"].recall == pytest.approx(1.0)
     with client_of(uri) as client:
         rows = client.query("rag_stages", filter="", output_fields=["doc_id"], limit=1_000)
@@ -105,6 +112,11 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
     assert len(rows) > len(SUBJECTS)
     assert record.manifest.rows == len(rows)
     assert record.manifest.settings["dim"] == 256
+    tokens = sum(
+        one.items["tokens_in"] for phase in record.phases for one in phase.operations if one.operation == "ask"
+    )
+    assert tokens > 0
+    assert "tokens_out/s" in run.out
     again = run_locust(tmp_path / "b", *flags, "--variants", "async", files="rag_query.py")
     assert f"{len(rows)} rows reused" in again.out + again.err
     drop(uri, "rag_stages")

@@ -100,7 +100,12 @@ def test_ingests_through_the_command_are_counted_as_the_server_counts_them_and_t
         (found,) = phase.operations
         assert (found.operation, set(found.outcomes)) == ("ingest", {"ok"})
         counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in found.stages.items()}
-        assert counts == dict.fromkeys(STAGES, found.outcomes[Outcome.OK])
+        number = found.outcomes[Outcome.OK]
+        assert counts == dict.fromkeys(STAGES, number)
+        documents_each = 2 if "documents" in phase.variant else 1
+        assert found.items["documents"] == documents_each * number
+        assert found.items["chunks"] == each * documents_each * number
+        assert 20 * 64 > found.items["tokens"] / found.items["documents"] > 20 * 8, "20 sentences of some ten tokens"
     stats = run.told["stats"]
     assert set(stats) == {"sync ingest", "async documents-per-ingest=2 ingest"}
     ingested = stats["sync ingest"] + 2 * stats["async documents-per-ingest=2 ingest"]

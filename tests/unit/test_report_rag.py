@@ -6,12 +6,14 @@ import pytest
 
 from loadgen.clients.rag.pipeline import STAGES as OF_INGEST
 from loadgen.clients.rag.stages import OF_ASK
+from loadgen.reports.charts import operation_charts
 from loadgen.reports.html import to_html
+from loadgen.reports.items import item_table
 from loadgen.reports.markdown import to_markdown
 from loadgen.reports.stages import COLOURS, HATCHES, in_order, stage_figure, stage_rows, stage_table
 from loadgen.reports.summary import Summary, summarize
 from loadgen.reports.token_times import token_table, token_tables
-from loadgen.reports.work import work_tables
+from loadgen.reports.work import goodput_table
 from loadgen.results.record import OperationRecord
 from tests.unit.rag_record_support import STREAMED, rag_record
 from tests.unit.record_support import phase, record, timed
@@ -112,23 +114,24 @@ def test_an_interval_of_the_goodput_is_that_of_its_slices() -> None:
     found = summarize(record(phase("sync", 8, judged(80)), phase("async", 8, judged(40)), phase("sync", 8, judged(80))))
     sync, unlike = (next(row for row in found.rows if row.series.variant == name) for name in ("sync", "async"))
     for row, good in ((sync, 80), (unlike, 40)):
-        assert row.good is not None
+        assert row.good_estimate is not None
         assert row.goodput == pytest.approx(good)
-        assert row.good.low < good < row.good.high
-    (table,) = (table for table in work_tables(found, "search") if table.rows)
-    assert [cells[5] for cells in table.rows] == ["80.0", "40.0"]
+        assert row.good_estimate.low < good < row.good_estimate.high
+    assert [row[5] for row in goodput_table(found, "search").rows] == ["80.0", "40.0"]
 
 
-def test_documents_chunks_and_tokens_have_columns_and_panels_in_this_order(summary: Summary, text: str) -> None:
+def test_documents_chunks_and_tokens_have_columns_and_a_panel_each(summary: Summary, text: str) -> None:
     markdown = to_markdown([summary])
-    head, *rows = cells(markdown, "ingest: documents, chunks and tokens, per second and in each answered operation")
-    assert head[2:] == [
-        "documents/s", "chunks/s", "tokens/s", "documents each", "chunks each", "tokens each",
-    ]  # fmt: skip
-    assert rows[0] == ["2 users", "sync", "40.00", "120.0", "20,000.0", "4.0", "12.0", "2,000.0"]
-    head, *rows = cells(markdown, "ask: tokens in and tokens out, per second and in each answered operation")
-    assert rows[-1] == ["8 users", STREAMED, "6,000.0", "200.0", "600.0", "20.0"]
-    assert text.count("ingest: documents, chunks and tokens per second against users") > 1
+    head, *rows = cells(markdown, "ingest: what it processed")
+    assert head[2:5] == ["chunks/s", "documents/s", "tokens/s"]
+    assert rows[0][2:5] == ["120.0", "40.00", "20,000.0"]
+    assert text.count("ingest: chunks, documents and tokens per second against users") > 1
+    assert text.count("ask: tokens_in and tokens_out per second against users") > 1
+    figure = next(one for one in operation_charts(summary, "ingest", "x") if one.key == "x-items").figure
+    assert [axes.get_title() for axes in figure.axes] == head[2:5]
+    assert [float(line.get_ydata()[0]) for axes in figure.axes for line in axes.lines[:1]] == [120, 40, 20_000]
+    page = Page(text)
+    assert page.words.count("The figures: ingest: what it processed") == 1
 
 
 def test_a_picture_says_that_no_answer_was_streamed() -> None:
@@ -139,7 +142,7 @@ def test_a_picture_says_that_no_answer_was_streamed() -> None:
 
 def test_a_run_without_answers_has_no_section_on_them() -> None:
     poor = summarize(record(phase("sync"), phase("async")))
-    for table in (*token_tables(poor, "search"), *work_tables(poor, "search")):
+    for table in (*token_tables(poor, "search"), goodput_table(poor, "search"), item_table(poor, "search")):
         assert table.rows == ()
     text = to_html([poor])
     assert "-first_token-" not in text

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,8 +18,10 @@ from loadgen.clients.rag.engine import embedding_spec, find_place, llm_spec
 from loadgen.clients.rag.ingest_stream import IngestStream
 from loadgen.clients.rag.models import NONE, ModelError, check_embed_in, check_embedding, check_llm, find_dim
 from loadgen.clients.rag.questions import Question, QuestionsError, generate_questions, read_questions, recall_of
+from loadgen.clients.rag.stages import INTER_TOKEN
 from loadgen.datasets import FINGERPRINT_KEY, GroundTruth, Metadata, Row
 from loadgen.datasets.dataset import Vectors
+from loadgen.measure.objective import parse_objective
 from loadgen.settings.data_settings import DOCUMENTS
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
@@ -65,7 +68,7 @@ class DocumentSource:
                 faults.append(_as_fault("documents", one.documents, str(error)))
             except QuestionsError as error:
                 faults += [_as_fault("questions", one.questions, text) for text in error.faults]
-        return list(dict.fromkeys(faults))
+        return list(dict.fromkeys([*faults, *_find_unstreamed(settings, operations)]))
 
     def find_misfits(self, settings: Settings, dim: int) -> list[Fault]:
         """An embedding of another dimension than the collection's vectors."""
@@ -204,6 +207,18 @@ def _find_model_faults(settings: Settings) -> Iterator[Fault]:
         yield _as_fault("llm", settings.llm, text)
     for text in check_embed_in(embedding, find_place(settings)):
         yield _as_fault("embed_in", settings.embed_in, text)
+
+
+def _find_unstreamed(settings: Sequence[Settings], operations: Collection[str]) -> Iterator[Fault]:
+    """Conditions on the time between two tokens where no answer is streamed."""
+    if ASK not in operations or any(one.stream for one in settings):
+        return
+    with suppress(SettingsError):  # reported with the other settings of the result
+        for one in parse_objective(settings[0].objective):
+            if one.part == INTER_TOKEN:
+                yield Fault(
+                    "objective", f'"{one.text}"', f"is of {INTER_TOKEN}, and no answer is streamed", "Add --stream."
+                )
 
 
 def _tell_sizes(settings: Settings) -> None:

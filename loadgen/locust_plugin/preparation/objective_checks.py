@@ -11,7 +11,6 @@ from loadgen.measure.sample import Mode
 from loadgen.results.requirements import Requirement
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
-from loadgen.text.listing import join_some
 
 CLOSE = 0.75
 """Similarity above which a name counts as mistyped."""
@@ -67,7 +66,7 @@ def find_objective_faults(
         if (problem := _find_problem(one, operations)) is not None
     ]
     objective = make_objective(conditions, operations)
-    names = dict.fromkeys(one.name for one in operations)
+    names = sorted({one.name for one in operations})
     faults += _find_contradictions(objective, names)
     for one in required:
         if one.operation in names and not faults and not objective.of(one.operation):
@@ -91,14 +90,15 @@ def _find_problem(one: Condition, operations: Sequence[Operation]) -> tuple[str,
     """The problem with a condition, and the remedy."""
     names = sorted({operation.name for operation in operations})
     if one.operation and one.operation not in names:
-        hint = _correct(one, one.operation, names) or f"Use {join_some(names)}."
+        hint = _correct(one, one.operation, names) or f"Use one of {', '.join(names)}."
         return f"is of {one.operation}, which no user of this run performs", hint
     own = [operation for operation in operations if one.operation in ("", operation.name)]
     stages = sorted({stage for operation in own for stage in operation.all_stages})
-    if one.part in (*WHOLE, *stages):
+    known = [*WHOLE, *stages]
+    if one.part in known:
         return None
     whose = f"no stage of {one.operation}" if one.operation else "a stage of no operation of this run"
-    hint = _correct(one, one.part, [*WHOLE, *stages]) or f"Use {join_some([*WHOLE, *stages])}."
+    hint = _correct(one, one.part, known) or f"Use one of {', '.join(known)}."
     return f"is of {one.part}, which is {whose}", hint
 
 

@@ -2,6 +2,8 @@
 
 from loadgen.results.requirements.judging import Judgement, judge, judge_empty
 from loadgen.results.requirements.parsing import (
+    FIGURES,
+    ITEMS,
     FailureLimit,
     Requirement,
     parse_max_empty,
@@ -11,6 +13,8 @@ from loadgen.results.requirements.parsing import (
 )
 
 __all__ = [
+    "FIGURES",
+    "ITEMS",
     "FailureLimit",
     "Judgement",
     "Requirement",

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NoReturn
 
+from loadgen.measure.objective import TIME_UNITS
 from loadgen.measure.operation import NAME
 from loadgen.settings.faults import Fault, SettingsError
 
 TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 """Figures of response times."""
-FIGURES = (*TIMES, "throughput", "failures", "empty", "recall", "ratio")
-TIME_UNITS = {"us": 1_000_000, "ms": 1_000, "s": 1}
-"""Units per second."""
+FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "ratio")
+ITEMS = "items"
+"""The figure of items per second, such as tokens: its name is that of the items."""
 UNITS: dict[str, tuple[str, ...]] = {
-    "throughput": ("/s", ""),
+    **dict.fromkeys(("throughput", "goodput", ITEMS), ("/s", "")),
     "failures": ("%", ""),
     "empty": ("%",),
     "recall": ("", "%"),
@@ -36,6 +37,8 @@ EXAMPLE = "search async p99 < 50 ms"
 EXAMPLES = {
     **dict.fromkeys(TIMES, EXAMPLE),
     "throughput": "search async throughput >= 200 /s",
+    "goodput": "ask goodput > 20 /s",
+    ITEMS: "ask async tokens_out > 500 /s",
     "failures": "insert failures < 1 %",
     "empty": "search empty < 1 %",
     "recall": "search recall >= 0.95",
@@ -67,7 +70,7 @@ class Requirement:
     rate: float | None = None
     """The rate of arrivals (per second) it applies to."""
     part: str = ""
-    """Which time: empty for the response time, `service`, or the name of a stage."""
+    """Which time: empty for the response time, `service`, or the name of a stage. For items per second their name."""
 
     @property
     def is_total(self) -> bool:
@@ -103,15 +106,15 @@ def parse_requirement(text: str, variants: Collection[str] = MODES) -> Requireme
     """Read `<operation> [variant] [at <users> | at <rate>/s] <figure> <relation> <number> [unit]`.
 
     A variant is one of the names given, quoted if it contains spaces. A time may be that of a part: `service p99`, or a
-    stage such as `first_token p99`. The level may also be last. Raises SettingsError with one fault: the text, the
-    problem and an example.
+    stage such as `first_token p99`. Any other figure with the unit /s or none is a number of items per second, such as
+    `tokens_out`. The level may also be last. Raises SettingsError with one fault: the text, the problem and an example.
     """
     parts = FORM.fullmatch(text.strip())
     if parts is None:
         is_open = any(text.count(quote) % 2 for quote in "\"'")
         _refuse(text, "has an unterminated quote" if is_open else "has no comparison: <, <=, > or >=")
     words, level = _take_level(text, _split(parts["what"]), parts["level"])
-    operation, variant, part, figure = _read_what(text, words, variants)
+    operation, variant, part, figure = _read_what(text, words, variants, parts["limit"])
     limit, unit = _read_limit(text, figure, parts["limit"])
     concurrency, rate = _read_level(text, level)
     return Requirement(
@@ -136,12 +139,15 @@ def _take_level(text: str, words: list[str], last: str | None) -> tuple[list[str
     return [*words[:place], *words[place + 2 :]], words[place + 1]
 
 
-def _read_what(text: str, words: list[str], variants: Collection[str]) -> tuple[str, str | None, str, str]:
+def _read_what(text: str, words: list[str], variants: Collection[str], limit: str) -> tuple[str, str | None, str, str]:
     """Operation, variant, part and figure."""
     if len(words) not in (2, 3, 4):
         _refuse(text, "does not start with an operation, an optional variant and a figure")
     figure = words[-1].lower().replace("_", ".")
-    if figure not in FIGURES:
+    item = "" if figure in FIGURES else _find_item(text, words[-1], limit)
+    if item:
+        figure = ITEMS
+    elif figure not in FIGURES:
         _refuse(
             text,
             f"names an unknown figure: '{words[-1]}' is none of {', '.join(FIGURES)}",
@@ -149,8 +155,15 @@ def _read_what(text: str, words: list[str], variants: Collection[str]) -> tuple[
         )
     variant, part = _read_between(text, words[1:-1], variants, figure)
     if part and figure not in TIMES:
-        _refuse(text, f"asks for '{part}' of {figure}, which has no parts", figure)
-    return words[0], variant, part, figure
+        _refuse(text, f"asks for '{part}' of {item or figure}, which has no parts", figure)
+    return words[0], variant, item or part, figure
+
+
+def _find_item(text: str, word: str, limit: str) -> str:
+    """The name of items in `tokens_out > 500`, `tokens_out > 500 /s` and `tokens_out/s > 500`; empty if it is none."""
+    name, parts = word.removesuffix("/s"), QUANTITY.fullmatch(limit)
+    is_rate = parts is not None and parts["unit"].lower() in UNITS[ITEMS]
+    return name if is_rate and NAME.fullmatch(name) and not _close(text, word, FIGURES) else ""
 
 
 def _read_between(text: str, words: list[str], variants: Collection[str], figure: str) -> tuple[str | None, str]:
