@@ -1,7 +1,7 @@
 """The reported stages of an operation, as stacked bars and as a table of quantiles."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -10,6 +10,7 @@ from hdrh.histogram import HdrHistogram
 from matplotlib.figure import Figure
 
 from loadgen.measure.histograms import mean
+from loadgen.reports.stage_order import in_order
 from loadgen.reports.summary import Row, Summary, label
 from loadgen.reports.tables import Cells, Table, make_table, milliseconds
 from loadgen.reports.truncation import LEVELS_DRAWN, choose, say_chosen
@@ -29,8 +30,6 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f
 """From Okabe and Ito's palette for colour blindness."""
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "+++", "ooo", "---")
 """Distinguish stages in grey, and the ninth from the first."""
-IN_ORDER = ("read", "split", "embed", "insert", "retrieve", "search", "first_token", "generate", "inter_token")
-"""Stages of the RAG path in the order in which they happen. Others follow alphabetically."""
 PERCENTS = (50.0, 90.0, 99.0)
 
 
@@ -58,11 +57,6 @@ def stage_rows(summary: Summary, operation: str) -> list[StageRow]:
     return [
         StageRow(row, stage, row.stages[stage]) for row in summary.rows_of(operation) for stage in in_order(row.stages)
     ]
-
-
-def in_order(stages: Iterable[str]) -> list[str]:
-    """The stages in the order in which they happen, as far as that is known."""
-    return sorted(stages, key=lambda stage: (IN_ORDER.index(stage) if stage in IN_ORDER else len(IN_ORDER), stage))
 
 
 def stage_table(operation: str, every: Sequence[StageRow]) -> Table:

@@ -10,7 +10,8 @@ from loadgen.reports.charts import operation_charts
 from loadgen.reports.html import to_html
 from loadgen.reports.items import item_table
 from loadgen.reports.markdown import to_markdown
-from loadgen.reports.stages import COLOURS, HATCHES, in_order, stage_figure, stage_rows, stage_table
+from loadgen.reports.stage_order import in_order
+from loadgen.reports.stages import COLOURS, HATCHES, stage_figure, stage_rows, stage_table
 from loadgen.reports.summary import Summary, summarize
 from loadgen.reports.token_times import token_table, token_tables
 from loadgen.reports.work import goodput_table
