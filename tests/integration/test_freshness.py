@@ -7,7 +7,8 @@ import pytest
 
 from loadgen.results.record import PhaseRecord, RunRecord, read_record
 from tests.integration.locust_command import SMALL, run_locust
-from tests.integration.store_support import client_of, count_rows
+from tests.integration.plain_clients import client_of
+from tests.integration.store_support import count_rows
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1.5", "--warmup-seconds", "0.2")
 LEVELS = ("Strong", "Bounded", "Eventually")

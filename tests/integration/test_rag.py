@@ -16,7 +16,7 @@ from loadgen.measure.histograms import decode_histogram
 from loadgen.measure.sample import Outcome
 from loadgen.results.record import RunRecord, read_record
 from tests.integration.locust_command import run_locust
-from tests.integration.store_support import client_of
+from tests.integration.plain_clients import client_of
 
 BRIEF = (
     "--concurrency",

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from llama_index.core import VectorStoreIndex
-from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.clients.rag.documents import built_in_corpus, make_splitter, split_corpus
 from loadgen.clients.rag.models import ModelSpec, close_model, make_embedding
@@ -21,15 +20,13 @@ from loadgen.measure.histograms import decode_histogram
 from loadgen.measure.sample import Outcome
 from loadgen.results.record import read_record
 from tests.integration.locust_command import run_locust
-from tests.integration.store_support import client_of, quiet_options
+from tests.integration.plain_clients import client_of, open_store
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
 CORPUS = built_in_corpus(24, 5)
 
 
-def open_store(uri: str, name: str) -> MilvusVectorStore:
-    own: dict[str, Any] = {"dedicated": True, "grpc_options": quiet_options(uri)}
-    return MilvusVectorStore(uri=uri, collection_name=name, dim=256, overwrite=False, consistency_level="Strong", **own)
+STORE: dict[str, Any] = {"dim": 256, "overwrite": False, "consistency_level": "Strong"}
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
@@ -39,7 +36,7 @@ def test_what_is_ingested_is_in_the_collection_and_found(mode: str, place: str, 
     name = f"rag_{uuid.uuid4().hex[:12]}"
 
     async def work() -> tuple[list[int], Any]:
-        store = open_store(lite_uri, name)
+        store = open_store(lite_uri, name, **STORE)
         path = IngestPath(
             make_splitter(128, 16), embedding, VectorStoreIndex.from_vector_store(store, embed_model=embedding)
         )
