@@ -1,4 +1,4 @@
-"""Every PromQL expression of the dashboards, apart from the panels that show it.
+"""The PromQL expressions of the dashboards, apart from the panels that show them; those of *RAG* are in `rag_queries`.
 
 `$__rate_interval` and `$__range` are Grafana's, the other `$` words are the dashboards' variables. Sums are over
 processes; a master exports no operations, so nothing is counted twice. Series of a run or a phase are selected by

@@ -7,6 +7,7 @@ from typing import TextIO, TypeVar
 from rich.console import Console
 
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome, count_failures, share_empty
+from loadgen.reports.console_stages import print_stages
 from loadgen.reports.cost import COST_HEAD, COST_TITLE, cost_cells
 from loadgen.results.comparison import Comparison
 from loadgen.results.figures import per_second
@@ -70,6 +71,7 @@ def print_tables(
         compared = [one for level in shown for one in level.comparisons.values()]
         about = one_line(name_pairs([one.pair for one in compared])) if compared else ""
         _print_levels(out, shown, about)
+        print_stages(out, shown)
         _print_items(out, shown)
         _tell_of_rest(out, len(levels) - len(shown), "levels")
         _explain(out, shown, about)

@@ -9,7 +9,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from loadgen.reports.charts import operation_charts
 from loadgen.reports.cost import cost_table
 from loadgen.reports.drawing import Chart
-from loadgen.reports.items import item_table
 from loadgen.reports.methods import METHODS
 from loadgen.reports.style import FIGURE
 from loadgen.reports.summary import Summary
@@ -40,8 +39,6 @@ class Run:
     summary: Summary
     variants: Table
     operations: list[tuple[str, list[Drawn]]]
-    items: list[Table]
-    """Of the operations that count any."""
     timeline: Drawn | None
     bursts: Table
     outcomes: Table
@@ -84,7 +81,6 @@ def _run(summary: Summary, key: str) -> Run:
         summary,
         variant_table(summary),
         operations,
-        [table for name in summary.operations if (table := item_table(summary, name)).rows],
         drawn,
         burst_table(summary),
         outcome_table(summary),

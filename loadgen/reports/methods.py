@@ -51,6 +51,15 @@ METHODS = (
         ),
     ),
     (
+        "stages",
+        (
+            "Parts of an operation that follow each other, of answered operations and timeouts. Of a coroutine, a "
+            "stage includes its waits for the event loop. Time to first token: from the retrieved chunks to the first "
+            "part of the answer. Time between tokens: from each part of a streamed answer to the next, all of them "
+            "together."
+        ),
+    ),
+    (
         "rounds",
         (
             "Phases run forward and back at each load, as in sync, async, async, sync, so that a steady drift of the "

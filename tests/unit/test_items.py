@@ -200,4 +200,4 @@ def test_only_streams_have_a_time_per_output_token() -> None:
 def test_an_operation_without_items_has_no_table() -> None:
     run = record(phase("sync", 8, timed([10] * 10)))
     assert item_table(summarize(run), "search").rows == ()
-    assert "What operations processed" not in to_html([summarize(run)])
+    assert "what it processed" not in to_html([summarize(run)])
