@@ -82,7 +82,8 @@ pictures: $(READY) ## retake the README's pictures in docs/pictures
 dashboards: $(READY) ## write the Grafana dashboards into the chart, from the code in dashboards/
 	$(BIN)/python -m dashboards
 
-# MILVUS_METRICS=127.0.0.1:9091 tells where Milvus serves its own metrics. In build/monitoring is all that it stores.
+# MILVUS_METRICS=127.0.0.1:9091 tells where Milvus serves its own metrics, LLM_METRICS=127.0.0.1:8000 where `loadgen serve-llm`
+# does. In build/monitoring is all that it stores.
 monitoring: ## Prometheus (and Grafana, if installed) for runs on this machine; Ctrl-C ends it
 	k8s/monitoring/local/run
 

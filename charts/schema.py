@@ -56,10 +56,14 @@ def _one_of(words: Iterable[str]) -> str:
 
 
 def requirement_pattern() -> str:
-    """The form of a requirement: an operation, optionally a variant, a level and a part, a figure, and a limit."""
+    """The form of a requirement: an operation, optionally a variant, a level and a part, a figure, and a limit.
+
+    A figure is one of ours, or the name of items, whose limit is per second.
+    """
     figures = (*FIGURES, "p99_9")
-    start = rf"\s*{NAME.pattern}\s+([^<>]*\s)?({_one_of(figures)})"
-    return rf"{start}\s*(<=|>=|<|>)\s*[0-9.]"
+    start, relation = rf"\s*{NAME.pattern}\s+([^<>]*\s)?", r"\s*(<=|>=|<|>)\s*"
+    items = rf"{NAME.pattern}(/s)?{relation}[0-9.]+\s*(/s)?\s*(;|at\s|$)"
+    return rf"{start}(({_one_of(figures)}){relation}[0-9.]|{items})"
 
 
 def _required(name: str, kept: dict[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,17 @@ def heat_maps(about: About, query: Query, each: str, width: int = HALF) -> Any:
     return _dressed(panel, about, width, [target])
 
 
+def stacks(about: About, query: Query, each: str, width: int = HALF) -> Any:
+    """Stacked areas over time for each value of a variable, side by side."""
+    legend = common.VizLegendOptions().show_legend(True).placement(model_common.LegendPlacement.BOTTOM)
+    legend.display_mode(model_common.LegendDisplayMode.TABLE).calcs(["mean"])
+    panel = timeseries.Panel().legend(legend).min(0).fill_opacity(70).span_nulls(False).line_width(1)
+    panel.stacking(common.StackingConfig().mode(model_common.StackingMode.NORMAL).group("A"))
+    panel.tooltip(common.VizTooltipOptions().mode(model_common.TooltipDisplayMode.MULTI))
+    panel.repeat(each).repeat_direction("h").max_per_row(FULL // width)
+    return _dressed(panel, about, width, [_target(0, query).range()])
+
+
 def _target(number_of_query: int, query: Query) -> Any:
     target = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).datasource(SOURCE)
     return target.ref_id(chr(ord("A") + number_of_query))

@@ -1,4 +1,4 @@
-"""Every PromQL expression of the dashboards, apart from the panels that show it.
+"""The PromQL expressions of the dashboards, apart from the panels that show them; those of *RAG* are in `rag_queries`.
 
 `$__rate_interval` and `$__range` are Grafana's, the other `$` words are the dashboards' variables. Sums are over
 processes; a master exports no operations, so nothing is counted twice. Series of a run or a phase are selected by
@@ -145,6 +145,11 @@ def by_process(metric: str) -> str:
 def rate_by_process(metric: str) -> str:
     """A counter of each process, per second."""
     return f"sum by (pod, instance) (rate({metric}{{{HERE}}}{RATE}) * {RUN})"
+
+
+def held_by_stage() -> str:
+    """Seconds per second for which each stage held the event loop of a process."""
+    return f"sum by (pod, instance, stage) (rate(loadgen_loop_held_seconds_total{{{HERE}}}{RATE}) * {RUN})"
 
 
 def lag(metric: str) -> str:

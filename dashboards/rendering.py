@@ -5,10 +5,15 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards import compare, generator, milvus
+from dashboards import compare, generator, milvus, rag
 
 FOLDER = Path(__file__).parents[1] / "charts" / "milvus-loadgen" / "dashboards"
-MAKERS = {"variants.json": compare.make, "generator.json": generator.make, "milvus.json": milvus.make}
+MAKERS = {
+    "variants.json": compare.make,
+    "generator.json": generator.make,
+    "milvus.json": milvus.make,
+    "rag.json": rag.make,
+}
 
 
 def render() -> dict[str, str]:

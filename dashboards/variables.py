@@ -45,6 +45,20 @@ def of_milvus() -> list[Any]:
     ]
 
 
+def of_llm() -> list[Any]:
+    """Namespace and job of the simulated language model, which may differ from the load generator's."""
+    count = "llm_server_in_flight"
+    return [
+        parts.choice(
+            "llm_namespace",
+            "Namespace of the model",
+            "Namespace of `loadgen serve-llm`.",
+            f"label_values({count}, namespace)",
+        ),
+        parts.choice("llm", "Model", "Prometheus job that scrapes `loadgen serve-llm`.", f"label_values({count}, job)"),
+    ]
+
+
 def phases() -> Any:
     """A region for each phase."""
     return parts.Marks("Phases", queries.phases(), "Phase {{phase}}: {{variant}} at {{concurrency}}")

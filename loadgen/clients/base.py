@@ -1,7 +1,7 @@
 """What the clients of all layers share: the clock readings around a call, and the sample made of them."""
 
 from asyncio import CancelledError
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from itertools import count
 from time import perf_counter
@@ -9,8 +9,12 @@ from typing import ClassVar, NamedTuple
 
 from loadgen.clients.outcomes import outcome_of
 from loadgen.datasets import Checks
-from loadgen.measure.operation import NAMES_AT_MOST, STAGES_AT_MOST, Names, Operation
-from loadgen.measure.sample import NO_STAGES, Mode, Outcome, Sample, StageTimes
+from loadgen.measure.loop_holds import LoopHolds
+from loadgen.measure.operation import ITEMS_AT_MOST, NAMES_AT_MOST, STAGES_AT_MOST, Names, Operation
+from loadgen.measure.sample import NO_ITEMS, NO_STAGES, Mode, Outcome, Sample, StageTimes
+
+CountItems = Callable[[], Mapping[str, int]]
+"""Counts what an operation has processed besides rows, by name; called after its clock has stopped."""
 
 
 class ClosedError(BaseException):
@@ -83,7 +87,10 @@ class Client:
         """Name of the variant of its samples; defaults to the mode."""
         self._checks = checks or Checks()
         self.operation_names, self.stage_names = name_operations(self.operations), new_stage_names()
+        self.item_names = new_item_names()
         """Those of the process's run, where a user shares them with all others."""
+        self.loop_holds = LoopHolds()
+        """That of the process, likewise: a layer may note which stages hold the event loop."""
         self.refused: frozenset[str] = frozenset()
         """Operations that its user has not declared, and on whose absence a shared collection may rely."""
         self._closed = self._abandoned = False
@@ -148,7 +155,14 @@ class Client:
         if begun is not None and begun.scheduled != begun.started:
             self.due = begun.scheduled
 
-    def end(self, token: int, rows: int, error: BaseException | None = None, stages: StageTimes | None = None) -> bool:
+    def end(
+        self,
+        token: int,
+        rows: int,
+        error: BaseException | None = None,
+        stages: StageTimes | None = None,
+        count_items: CountItems | None = None,
+    ) -> bool:
         """Stop the clock, and hand over the sample; False if it was already abandoned. `stages` are seconds."""
         finished = perf_counter()
         begun = self._in_flight.pop(token, None) or self._nested.pop(token, None)
@@ -160,7 +174,11 @@ class Client:
             call.samples += 1
         parts = dict(stages) if stages else NO_STAGES
         nested = call is not None
-        self._emit(Sample(self.variant, operation, scheduled, started, finished, outcome, rows, error, nested, parts))
+        items = NO_ITEMS if count_items is None else count_items()
+        sample = Sample(
+            self.variant, operation, scheduled, started, finished, outcome, rows, error, nested, parts, items
+        )
+        self._emit(sample)
         return True
 
     def fail(self, token: int, error: BaseException, stages: StageTimes | None = None) -> None:
@@ -187,6 +205,11 @@ def _is_expired(error: BaseException) -> bool:
 def new_stage_names() -> Names:
     """The names of the stages of a run."""
     return Names("stage", STAGES_AT_MOST)
+
+
+def new_item_names() -> Names:
+    """The names of the items of a run."""
+    return Names("item", ITEMS_AT_MOST)
 
 
 def name_operations(operations: Iterable[Operation]) -> Names:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
-from loadgen.clients.base import new_stage_names
+from loadgen.clients.base import new_item_names, new_stage_names
 from loadgen.clients.layers import new_operation_names
 from loadgen.control.arrivals import LOOK, Arrivals
 from loadgen.control.calls import Responder
@@ -122,9 +122,9 @@ class Agent:
         users: int = sum(one.args[0].sent for one in greenlets if one.args)
         return users + self.arrivals.in_flight
 
-    def look(self) -> tuple[int, float]:
-        """Operations in flight in this process, and the lags of arrivals in seconds since the last call."""
-        return self.in_flight, self.arrivals.take_lag()
+    def look(self) -> tuple[int, float, dict[str, float]]:
+        """Operations in flight; since the last call, the lag of arrivals and how long each stage held the loop."""
+        return self.in_flight, self.arrivals.take_lag(), self._process_state.loop_holds.take()
 
     def break_off(self) -> None:
         """End the run immediately: interrupt a timed phase, and stop arrivals."""
@@ -175,6 +175,7 @@ class Agent:
         self._counted_run = run_id
         self._process_state.operation_names = new_operation_names(client)
         self._process_state.stage_names = new_stage_names()
+        self._process_state.item_names = new_item_names()
         self._process_state.settled.clear()
         self._process_state.over.clear()
         self._process_state.errors.clear()

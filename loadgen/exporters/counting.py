@@ -13,7 +13,9 @@ from time import perf_counter
 
 from loadgen.exporters.buckets import DURATIONS, LAGS, Buckets
 from loadgen.exporters.series import OTHER, Kind, Series, VariantSeries
-from loadgen.measure.health import CPU_LIMIT, LAG_LIMIT, Beat, beats_missed, too_late
+from loadgen.measure.health import CPU_LIMIT, Beat, beats_missed
+from loadgen.measure.lag import LAG_LIMIT, too_late
+from loadgen.measure.objective import NO_OBJECTIVE, Objective, judge
 from loadgen.measure.operation import NAMES_AT_MOST, Operation
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
@@ -28,6 +30,8 @@ SERIES = 512
 """Maximum pairs of variant and operation; further ones are counted as the `other` of their variant."""
 STAGES = 512
 """The same for triples of variant, operation and stage."""
+ITEMS = 512
+"""The same for triples of variant, operation and item."""
 UNKNOWN = (OTHER, OTHER, OTHER)
 """Labels of all variants without separate series."""
 LONGEST_LABEL = 200
@@ -67,10 +71,13 @@ class Exporter:
         """All variants since the process began, by their labels."""
         self._variants: dict[str, VariantSeries] = {}
         """The variants of the latest run, by name."""
-        self._pairs = self._stages = 0
+        self._pairs = self._stages = self._items = 0
+        self._objective = NO_OBJECTIVE
         self.hub_lag, self.loop_lag = Buckets(LAGS), Buckets(LAGS)
         self.core_wait = 0.0
         """Seconds, since the process began."""
+        self.held: dict[str, float] = {}
+        """Seconds for which each stage held the event loop; bounded, as the names of stages are."""
         self.in_flight = 0
         self.settings: Settings | None = None
         self.infos: tuple[Mapping[str, str], ...] = ()
@@ -99,10 +106,8 @@ class Exporter:
                 series.others[outcome] += 1
                 if outcome is not Outcome.EMPTY and outcome is not Outcome.TIMEOUT:
                     continue
-            for stage, took in sample.stages.items():
-                buckets = self._stage(variant, sample.operation, stage)
-                for each in took if isinstance(took, tuple) else (took,):
-                    buckets.add(each)
+            if sample.stages or sample.items:
+                self._count_parts(variant, series, sample)
             started, finished = sample.started, sample.finished
             seconds = finished - started
             place = bisect_left(DURATIONS, seconds)
@@ -114,13 +119,42 @@ class Exporter:
                 place = bisect_left(DURATIONS, seconds)
             response.counts[place] += 1
             response.total += seconds
+        if self._objective:
+            self._judge(samples)
 
-    def expect(self, variants: Mapping[str, Kind], operations: Mapping[Mode, Iterable[Operation]]) -> None:
-        """Initialise the series of these variants, and of the operations and stages of their modes, to 0.
+    def _count_parts(self, variant: VariantSeries, series: Series, sample: Sample) -> None:
+        for stage, took in sample.stages.items():
+            buckets = self._stage(variant, sample.operation, stage)
+            for each in took if isinstance(took, tuple) else (took,):
+                buckets.add(each)
+        for item, number in sample.items.items():
+            self._count_items(series, item, number)
+
+    def _judge(self, samples: Sequence[Sample]) -> None:
+        """Count the good ones of these operations; nested ones are excluded."""
+        groups: dict[tuple[str, str], list[Sample]] = {}
+        for sample in samples:
+            if not sample.nested:
+                groups.setdefault((sample.variant, sample.operation), []).append(sample)
+        for (variant, operation), some in groups.items():
+            if conditions := self._objective.of(operation):
+                series = self._series(self._variant(variant).operations, operation)
+                series.good = (series.good or 0) + int(judge(some, conditions).sum())
+
+    def expect(
+        self,
+        variants: Mapping[str, Kind],
+        operations: Mapping[Mode, Iterable[Operation]],
+        objective: Objective = NO_OBJECTIVE,
+    ) -> None:
+        """Initialise the series of these variants, and of the operations, stages and items of their modes, to 0.
+
+        Operations are judged by the objective from now on.
 
         `rate()` misses increments before the first scrape. If an earlier run used a name for a variant with another
         mode or client, it now means the new one; the earlier series keep their values.
         """
+        self._objective = objective
         for name, kind in variants.items():
             labels = (name, kind.mode.value, kind.client)
             if labels not in self.every and len(self.every) - (UNKNOWN in self.every) >= VARIANTS:
@@ -128,7 +162,11 @@ class Exporter:
                 continue
             variant = self._variants[name] = self.every.setdefault(labels, VariantSeries(*labels))
             for one in sorted(operations.get(kind.mode, ()), key=str):
-                self._series(variant.operations, one.name)
+                series = self._series(variant.operations, one.name)
+                if objective.of(one.name):
+                    series.good = series.good or 0
+                for item in one.items:
+                    self._count_items(series, item, 0)
                 for stage in one.all_stages:
                     self._stage(variant, one.name, stage)
 
@@ -144,6 +182,12 @@ class Exporter:
             known[name] = Series()
             self._pairs += 1
         return known[name]
+
+    def _count_items(self, series: Series, item: str, number: int) -> None:
+        if item not in series.items:
+            item = item if self._items < ITEMS else OTHER
+            self._items += item not in series.items
+        series.items[item] = series.items.get(item, 0) + number
 
     def _stage(self, variant: VariantSeries, operation: str, stage: str) -> Buckets:
         key, known = (operation, stage), variant.stages
@@ -200,6 +244,8 @@ class Exporter:
         self.hub_lag.add(beat.hub_lag)
         self.loop_lag.add(beat.loop_lag)
         self.core_wait += 0.0 if math.isnan(beat.core_wait) else beat.core_wait
+        for stage, seconds in beat.held.items():
+            self.held[stage] = self.held.get(stage, 0.0) + seconds
         self.in_flight = beat.in_flight
         if self.phase is not None:
             self._beats.append(beat)

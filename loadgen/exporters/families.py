@@ -66,6 +66,12 @@ class ExporterCollector(Collector):
             "loadgen_operations", "Finished operations by outcome, warm-up included [operations]", (*KIND, "outcome")
         )
         rows = _counter("loadgen_rows", "Hits of searches, nodes of inserts, documents of deletes [rows]", KIND)
+        items = _counter("loadgen_items", "What operations processed, such as tokens [items]", (*KIND, "item"))
+        good = _counter(
+            "loadgen_good_operations",
+            "Operations that met the objective, warm-up included [operations]",
+            KIND,
+        )
         nested = _counter(
             "loadgen_nested_operations",
             "Finished operations nested in others, which other series exclude, by outcome [operations]",
@@ -84,12 +90,13 @@ class ExporterCollector(Collector):
         for variant in self._variants:
             for labels, series in self._by_operation(variant, variant.operations):
                 rows.add_metric(labels, series.rows)
+                _fill_parts(items, good, labels, series)
                 _fill_outcomes(operations, labels, series)
             for labels, series in self._by_operation(variant, variant.nested):
                 _fill_outcomes(nested, labels, series)
             dropped.add_metric(variant.labels, variant.dropped)
             errors.add_metric(variant.labels, variant.task_errors)
-        yield from (operations, nested, rows, dropped, errors)
+        yield from (operations, good, nested, rows, items, dropped, errors)
 
     def _active(self) -> Metric:
         active = _counter(
@@ -169,6 +176,11 @@ class ExporterCollector(Collector):
             yield family
         text = "Time for which the event loop's thread was ready and had no core; stays 0 where unknown [seconds]"
         yield CounterMetricFamily("loadgen_core_wait_seconds", text, found.core_wait)
+        text = "Time for which a stage of coroutines held the event loop, which nothing else could use [seconds]"
+        held = CounterMetricFamily("loadgen_loop_held_seconds", text, labels=("stage",))
+        for stage, seconds in found.held.copy().items():
+            held.add_metric((stage,), seconds)
+        yield held
         text = (
             "Whether this process, not the server, was the limit in the last 10 s of a phase, by CPU or lags; "
             "NaN if not sampled [0 or 1]"
@@ -238,6 +250,13 @@ def _info(name: str, text: str, labels: Sequence[str], values: dict[str, str]) -
 def _fill_outcomes(family: CounterMetricFamily, labels: Sequence[str], series: Series) -> None:
     for outcome, number in series.outcomes.items():
         family.add_metric([*labels, outcome.value], number)
+
+
+def _fill_parts(items: CounterMetricFamily, good: CounterMetricFamily, labels: Sequence[str], series: Series) -> None:
+    for item, number in list(series.items.items()):
+        items.add_metric([*labels, item], number)
+    if series.good is not None:
+        good.add_metric(labels, series.good)
 
 
 def _fill(family: HistogramMetricFamily, labels: Sequence[str], buckets: Buckets) -> None:

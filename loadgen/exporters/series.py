@@ -19,12 +19,16 @@ class Kind(NamedTuple):
 class Series:
     """All operations of one variant and one name."""
 
-    __slots__ = ("ok", "others", "response", "rows", "service")
+    __slots__ = ("good", "items", "ok", "others", "response", "rows", "service")
 
     def __init__(self) -> None:
         self.ok = 0
         self.others = dict.fromkeys((outcome for outcome in Outcome if outcome is not Outcome.OK), 0)
         self.rows = 0
+        self.items: dict[str, int] = {}
+        """What they processed besides rows, such as tokens."""
+        self.good: int | None = None
+        """Those that met the objective; None if they were never judged."""
         self.service = Buckets(DURATIONS)
         self.response = Buckets(DURATIONS)
 

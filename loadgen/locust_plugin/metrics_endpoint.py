@@ -11,6 +11,7 @@ import gevent
 from locust.runners import LocalRunner, MasterRunner
 
 from loadgen.exporters import Endpoint, Exporter, Kind, Role, Targets, new_registry, serve
+from loadgen.measure.objective import Objective
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode
 from loadgen.runtime.early_exit import leave
@@ -52,10 +53,10 @@ class MetricsEndpoint:
         logger.info("Metrics are at %s", self._endpoint.url)
         return (self.exporter,)
 
-    def expect(self, settings: Settings, operations: Mapping[Mode, Iterable[Operation]]) -> None:
+    def expect(self, settings: Settings, operations: Mapping[Mode, Iterable[Operation]], objective: Objective) -> None:
         """Pre-register the series of every operation that the users of every variant can perform, by their mode."""
         variants = {one.name: Kind(Mode(one.mode), one.client) for one in find_variants(settings)}
-        self.exporter.expect(variants, operations)
+        self.exporter.expect(variants, operations, objective)
 
     def _serve(self, bind: str, port: int) -> Endpoint:
         try:

@@ -23,8 +23,8 @@ from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.display.terminal import find_handlers
 from loadgen.locust_plugin.metrics_endpoint import MetricsEndpoint
 from loadgen.locust_plugin.patches import stop_test
+from loadgen.locust_plugin.preparation.objective_checks import expect_operations
 from loadgen.locust_plugin.preparation.resources import Resources
-from loadgen.locust_plugin.preparation.run_plan import clients_of, operations_of
 from loadgen.locust_plugin.preparation.run_request import RunRequest
 from loadgen.locust_plugin.preparation.run_start import RunStarter
 from loadgen.locust_plugin.preparation.variant_setup import set_up_variants
@@ -92,20 +92,20 @@ class Plugin:
         adopt_runner(self._interrupt, runner, self._decide)
         own = Ledger()
         listeners = Listeners(partial(stop_test, environment))
-        self._request_event = RequestEvent(environment.events, listeners)
+        self._request_event = RequestEvent(environment.events, listeners, environment.stats)
         self._sinks: tuple[Any, ...] = (own, self._request_event)
         self._metering = MetricsEndpoint(runner)
         queue = HubQueue(self._deliver)
-        self._process_state = environment.loadgen = ProcessState(Settings(), queue, own, LoopThread())
-        self._process_state.is_ending = lambda: runner.state in (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
-        self._process_state.loop.on_death = self._on_loop_death
-        self._process_state.on_drop = self._metering.exporter.count_dropped
-        self._process_state.listeners = listeners
-        self._process_state.on_error = self._metering.exporter.count_task_error
-        self._process_state.on_recall = self._metering.exporter.count_recall
+        state = self._process_state = environment.loadgen = ProcessState(Settings(), queue, own, LoopThread())
+        state.is_ending = lambda: runner.state in (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
+        state.loop.on_death = self._on_loop_death
+        state.on_drop = self._metering.exporter.count_dropped
+        state.listeners = listeners
+        state.on_error = self._metering.exporter.count_task_error
+        state.on_recall = self._metering.exporter.count_recall
         hurry = partial(send_stats, runner)
-        agent = self._agent = Agent(environment, self._process_state, self._metering.exporter, self._open, hurry)
-        self._health_sampler = HealthSampler(self._process_state.loop, self._beat, agent.look)
+        agent = self._agent = Agent(environment, state, self._metering.exporter, self._open, hurry)
+        self._health_sampler = HealthSampler(state.loop, self._beat, agent.look, state.find_ports)
         if isinstance(runner, WorkerRunner):
             self._begin_worker(environment, runner, agent)
         else:
@@ -183,7 +183,7 @@ class Plugin:
         self._resources.open(self._process_state, settings, variants, max(0, self._environment.runner.worker_index))
 
     def _expect(self, settings: Settings) -> None:
-        self._metering.expect(settings, operations_of(self._everyone, clients_of(settings)))
+        expect_operations(settings, self._everyone, self._metering, self._process_state.ledger)
 
     def _show(self, settings: Settings) -> None:
         """A run begins: name it in the metrics of the conducting process."""

@@ -218,6 +218,7 @@ def _comparison(level: LevelResult, found: comparing.Comparison) -> Comparison:
         throughput_ratio=_ratio(found.throughput),
         p50_ratio=_ratio(found.p50),
         p99_ratio=_ratio(found.p99),
+        goodput_ratio=_ratio(found.goodput) if level.is_judged else None,
         share_ahead=found.share_ahead,
         verdict=found.verdict.value,
         reasons=found.reasons,

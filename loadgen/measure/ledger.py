@@ -9,6 +9,7 @@ from hdrh.histogram import HdrHistogram
 
 from loadgen.measure.errors import ErrorKind, TaskErrors
 from loadgen.measure.health import Beat
+from loadgen.measure.objective import NO_OBJECTIVE
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Check
 from loadgen.measure.sample import Outcome, Sample
@@ -51,6 +52,8 @@ class Ledger:
     """The windows of a run. Used only on the hub, so it has no lock."""
 
     def __init__(self) -> None:
+        self.objective = NO_OBJECTIVE
+        """What operations of the following phases must meet to be good."""
         self.windows: dict[int, Window] = {}
         self.outside: dict[tuple[str, str], Counter[Outcome]] = {}
         """Outcomes of operations that no window counted: from warm-ups, or in flight at a window's end."""
@@ -96,7 +99,7 @@ class Ledger:
         `entered` is when this process began to take part, if later.
         """
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
-        window.entered = entered
+        window.entered, window.objective = entered, self.objective
         window.recalls.changed = self._changed_at < end
         if (earlier := self.windows.get(phase.number)) is not None:
             self._replaced.append(earlier)

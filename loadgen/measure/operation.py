@@ -10,6 +10,8 @@ NAMES_AT_MOST = 32
 """Maximum operation names per run: each becomes a label of several metric series and a row of every table."""
 STAGES_AT_MOST = 32
 """Maximum stage names per run, over all operations."""
+ITEMS_AT_MOST = 32
+"""Maximum names of items, such as `tokens_out`, per run, over all operations."""
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -26,6 +28,8 @@ class Operation:
     """Declared stages, such as `embed`; others may be reported as well."""
     repeated: tuple[str, ...] = ()
     """Declared stages that may occur many times in one operation, such as `inter_token`: a histogram of every time."""
+    items: tuple[str, ...] = ()
+    """Declared names of what it counts besides rows, such as `tokens_out`; others may be reported as well."""
     writes: bool = False
     """It changes rows, so a run with it has the collection to itself."""
     is_checked: bool = False
@@ -36,9 +40,11 @@ class Operation:
     """What the client's method takes that can be prepared before a burst; empty: it cannot be part of one."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.stages, str):
-            raise OperationNameError(f"the stages of {self.name!r} are {self.stages!r}, not a tuple of names")
-        for what, name in (("operation", self.name), *(("stage", stage) for stage in self.all_stages)):
+        for what, names in (("stages", self.stages), ("items", self.items)):
+            if isinstance(names, str):
+                raise OperationNameError(f"the {what} of {self.name!r} are {names!r}, not a tuple of names")
+        stages, items = (("stage", stage) for stage in self.all_stages), (("item", item) for item in self.items)
+        for what, name in (("operation", self.name), *stages, *items):
             check_name(what, name)
 
     @property
@@ -52,10 +58,10 @@ class Operation:
 
 
 def check_name(what: str, name: object) -> str:
-    """The name of an operation or a stage (`what`). Raises OperationNameError if it is invalid."""
+    """The name of an operation, a stage or an item (`what`). Raises OperationNameError if it is invalid."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise OperationNameError(
-            f"{name!r:.60} is not a name of a{'n' if what == 'operation' else ''} {what}: "
+            f"{name!r:.60} is not a name of a{'n' if what[0] in 'oi' else ''} {what}: "
             "use a lower-case letter, then letters, digits and _, 40 characters at most"
         )
     return name

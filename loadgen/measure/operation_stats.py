@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
+from numpy.typing import NDArray
 
 from loadgen.measure.histograms import find_values, make_histogram, pack, percentile, sum_up, unpack
 from loadgen.measure.sample import Outcome, OutcomeClass, Sample
@@ -92,9 +93,13 @@ class OperationStats:
     """Times of each stage of answered operations and timeouts, as returned by `find_values`."""
     repeated: set[str] = field(default_factory=set)
     """Of these stages, the ones that may occur many times in one operation."""
+    items: Counter[str] = field(default_factory=Counter)
+    """Sums of what the operations processed besides rows, such as tokens, by name."""
+    good: int | None = None
+    """Operations that met the objective; None if they are not judged."""
 
-    def add_all(self, samples: Sequence[Sample]) -> None:
-        """Count some samples."""
+    def add_all(self, samples: Sequence[Sample], good: NDArray[np.bool_] | None = None) -> None:
+        """Count some samples; `good` tells which of them met the objective."""
         if inner := [sample.outcome for sample in samples if sample.nested]:
             self.nested.update(inner)
         if staged := [sample for sample in samples if sample.stages and CLASSES[sample.outcome] in WAITED_FOR]:
@@ -102,7 +107,12 @@ class OperationStats:
         for outcome, some in _by_outcome(samples).items():
             self.outcomes[outcome] += len(some)
             self.times.setdefault(CLASSES[outcome], Times()).add_all(some)
-        self.rows += sum(sample.rows for sample in samples)
+        self.rows += sum([sample.rows for sample in samples])
+        for items in [sample.items for sample in samples if sample.items]:
+            for name, number in items.items():
+                self.items[name] += number
+        if good is not None:
+            self.good = (self.good or 0) + int(np.count_nonzero(good))
 
     def _add_stages(self, samples: Sequence[Sample]) -> None:
         seconds: dict[str, list[float]] = {}
@@ -124,6 +134,9 @@ class OperationStats:
             self.stages.setdefault(stage, Counter()).update(counts)
         self.repeated |= other.repeated
         self.rows += other.rows
+        self.items.update(other.items)
+        if other.good is not None:
+            self.good = (self.good or 0) + other.good
         for kind, times in other.times.items():
             self.times.setdefault(kind, Times()).merge(times)
 
@@ -133,6 +146,8 @@ class OperationStats:
             "outcomes": {str(outcome): count for outcome, count in self.outcomes.items()},
             "nested": {str(outcome): count for outcome, count in self.nested.items()},
             "rows": self.rows,
+            "items": dict(self.items),
+            "good": self.good,
             "repeated": sorted(self.repeated),
             "stages": {stage: pack(times) for stage, times in self.stages.items()},
             "times": {str(kind): times.as_message() for kind, times in self.times.items()},
@@ -145,7 +160,8 @@ class OperationStats:
         times = {OutcomeClass(name): Times.from_message(told) for name, told in message["times"].items()}
         nested = Counter({Outcome(name): count for name, count in message["nested"].items()})
         stages = {name: unpack(told) for name, told in message["stages"].items()}
-        return cls(outcomes, nested, message["rows"], times, stages, set(message["repeated"]))
+        repeated, items = set(message["repeated"]), Counter(message["items"])
+        return cls(outcomes, nested, message["rows"], times, stages, repeated, items, message["good"])
 
     @property
     def totals(self) -> Counter[Outcome]:

@@ -72,6 +72,7 @@ class OutcomeClass(StrEnum):
 StageTimes = Mapping[str, float | tuple[float, ...]]
 """Seconds by stage. A repeated stage has a tuple of the times of its occurrences."""
 NO_STAGES: StageTimes = MappingProxyType({})
+NO_ITEMS: Mapping[str, int] = MappingProxyType({})
 
 
 class Sample(NamedTuple):
@@ -94,6 +95,8 @@ class Sample(NamedTuple):
     """Part of another operation, such as the search within an `ask`: totals count only the outer one."""
     stages: StageTimes = NO_STAGES
     """Seconds of its parts, by their names."""
+    items: Mapping[str, int] = NO_ITEMS
+    """What it processed besides rows, such as tokens: numbers by name."""
 
     @property
     def service_seconds(self) -> float:

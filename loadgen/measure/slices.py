@@ -34,6 +34,8 @@ class SliceStats:
     """Answered operations, for the throughput."""
     buckets: Counter[int] = field(default_factory=Counter)
     """Number of times by the lowest microsecond of their bucket (`find_values` with `COARSE_BITS`)."""
+    good: int = 0
+    """Operations that met the objective, for the goodput; 0 where they are not judged."""
 
     def add(self, seconds: float, answered: bool = True) -> None:
         """Count an operation with its duration; one that is not `answered` (a timeout) only adds its time."""
@@ -44,26 +46,28 @@ class SliceStats:
         """Add another worker's counts of the same slice: operations add up, the seconds are the same."""
         self.seconds = max(self.seconds, other.seconds)
         self.operations += other.operations
+        self.good += other.good
         self.buckets.update(other.buckets)
 
     def as_message(self) -> dict[str, Any]:
         """Plain values for msgpack."""
-        return {"seconds": self.seconds, "operations": self.operations, "buckets": pack(self.buckets)}
+        counts = {"operations": self.operations, "good": self.good}
+        return {"seconds": self.seconds, "buckets": pack(self.buckets)} | counts
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """The inverse of `as_message`."""
-        return cls(message["seconds"], message["operations"], unpack(message["buckets"]))
+        return cls(message["seconds"], message["operations"], unpack(message["buckets"]), message["good"])
 
     def times_as_text(self) -> str:
         """The counts by the lowest microsecond of their bucket in one line, such as `9216:3 9344:12`."""
         return " ".join(f"{bucket}:{count}" for bucket, count in sorted(self.buckets.items()))
 
     @classmethod
-    def from_text(cls, seconds: float, operations: int, times: str) -> Self:
+    def from_text(cls, seconds: float, operations: int, times: str, good: int = 0) -> Self:
         """A slice whose buckets were written by `times_as_text`."""
         numbers = list(map(int, times.replace(":", " ").split()))
-        return cls(seconds, operations, Counter(dict(zip(numbers[::2], numbers[1::2], strict=True))))
+        return cls(seconds, operations, Counter(dict(zip(numbers[::2], numbers[1::2], strict=True))), good)
 
 
 def add_times(pieces: Sequence[SliceStats], places: Floats, seconds: Floats, answered: bool) -> None:
@@ -75,6 +79,13 @@ def add_times(pieces: Sequence[SliceStats], places: Floats, seconds: Floats, ans
         piece.buckets[cell & ((1 << PLACE_BITS) - 1)] += count
         if answered:
             piece.operations += count
+
+
+def add_good(pieces: Sequence[SliceStats], places: Floats) -> None:
+    """Count a batch of good operations by where each ended (0 to 1 of the phase)."""
+    numbers = np.minimum((places * len(pieces)).astype(np.int64), len(pieces) - 1)
+    for piece, count in zip(pieces, np.bincount(numbers, minlength=len(pieces)).tolist(), strict=True):
+        piece.good += count
 
 
 def cut_slices(pieces: Sequence[SliceStats], seconds: float) -> list[SliceStats]:

@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadgen.measure.course import Course
 from loadgen.measure.errors import TaskErrors
 from loadgen.measure.flow import Flow
 from loadgen.measure.health import Health
+from loadgen.measure.objective import NO_OBJECTIVE, Objective, judge
 from loadgen.measure.operation_stats import OperationStats
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome, Sample, count_answers, count_failures
-from loadgen.measure.slices import SliceStats, add_times, count_slices, slices_as_message
+from loadgen.measure.slices import SliceStats, add_good, add_times, count_slices, slices_as_message
 
 AT_ONCE = 256
 """Samples per batch: a batch costs a fifth of adding them one by one."""
@@ -48,6 +50,8 @@ class Window:
     """Measured length as reported by the counting process; the longest when merged."""
     heard: dict[str, float] = field(default_factory=dict)
     """On a coordinator, for each agent: seconds of the window that its reports cover so far."""
+    objective: Objective = NO_OBJECTIVE
+    """What operations added here must meet to be good."""
 
     _pending: list[Sample] = field(default_factory=list)
     _operation_stats: dict[tuple[str, str], OperationStats] = field(default_factory=dict)
@@ -99,14 +103,19 @@ class Window:
     def _add_up(self) -> None:
         samples, self._pending = self._pending, []
         for (variant, operation), group in _by_kind(samples).items():
-            self._operation_stats.setdefault((variant, operation), OperationStats()).add_all(group)
+            conditions = self.objective.of(operation)
+            good = judge(group, conditions) if conditions else None
+            self._operation_stats.setdefault((variant, operation), OperationStats()).add_all(group, good)
             if self.phase.seconds:
-                self._slice(operation, group)
+                self._slice(operation, group, good)
             elif not self.phase.operations and (answered := [one.finished for one in group if _is_answer(one)]):
                 self._courses.setdefault(operation, Course()).add(np.array(answered) - self.start)
 
-    def _slice(self, operation: str, samples: Sequence[Sample]) -> None:
+    def _slice(self, operation: str, samples: Sequence[Sample], good: NDArray[np.bool_] | None) -> None:
         """Count answered operations, and timeouts, which add their times but no throughput."""
+        if good is not None and good.any():
+            ended = np.array([sample.finished for sample in samples])[good]
+            add_good(self._pieces(operation), (ended - self.start) / self.phase.seconds)
         answered = [one for one in samples if _is_answer(one)]
         timeouts = [one for one in samples if one.outcome is Outcome.TIMEOUT]
         for some, is_answer in ((answered, True), (timeouts, False)):

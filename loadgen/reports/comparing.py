@@ -98,7 +98,7 @@ def _value(finding: Finding, value: float | None) -> str:
         return NONE
     if finding.figure in ("p50", "p99"):
         return f"{milliseconds(value)} ms"
-    if finding.figure == "throughput":
+    if finding.figure in ("throughput", "goodput"):
         return f"{show_rate(value)}/s"
     return f"{100 * value:.2f} %" if finding.figure == "failures" else f"{value:.4f}"
 

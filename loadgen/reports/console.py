@@ -1,12 +1,16 @@
 """The tables printed at the end of a run."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TextIO, TypeVar
 
 from rich.console import Console
 
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome, count_failures, share_empty
+from loadgen.reports.console_stages import print_stages
+from loadgen.reports.cost import COST_HEAD, COST_TITLE, cost_cells
 from loadgen.results.comparison import Comparison
+from loadgen.results.figures import per_second
 from loadgen.results.levels import LevelResult
 from loadgen.results.phase_result import PhaseResult
 from loadgen.results.record import PhaseRecord
@@ -68,8 +72,11 @@ def print_tables(
         compared = [one for level in shown for one in level.comparisons.values()]
         about = one_line(name_pairs([one.pair for one in compared])) if compared else ""
         _print_levels(out, shown, about)
+        print_stages(out, shown)
+        _print_items(out, shown)
         _tell_of_rest(out, len(levels) - len(shown), "levels")
         _explain(out, shown, about)
+        _print_costs(out, shown)
     if bursts:
         kinds = list(dict.fromkeys((burst.phase.operation, burst.phase.operations) for burst in bursts))
         kept = set(_ends_of(kinds))
@@ -124,37 +131,80 @@ def _tell_of_rest(out: Console, number: int, name: str) -> None:
         out.print(f"{number:,} {name} between them are omitted; the run record and its report have all.")
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was measured of any level, and so has a column."""
+
+    checked: tuple[str, ...]
+    """Of recall and MRR."""
+    goodput: bool
+
+
+def _print_items(out: Console, levels: Sequence[LevelResult]) -> None:
+    """What the operations processed besides rows, per second, if they report any; a table for each operation."""
+    for operation in dict.fromkeys(level.operation for level in levels):
+        own = [level for level in levels if level.operation == operation]
+        every = [series for level in own for name in level.variants if (series := level.series(name)) is not None]
+        names = sorted({name for series in every for name in series.items})
+        if names:
+            rows = [
+                [series.level.short, operation, series.variant]
+                + [show_rate(per_second(series.items[name], series.seconds)) for name in names]
+                for series in every
+            ]
+            load = Column("arrive" if own[0].level.is_open else "users", Part.KEY)
+            words = (Column(word, Part.KEY, is_word=True) for word in ("operation", "variant"))
+            title = f"What {operation} processed, all rounds together"
+            print_fitting(out, (title, title), (load, *words, *(Column(f"{name}/s") for name in names)), [rows])
+
+
 def _print_levels(out: Console, levels: Sequence[LevelResult], about: str) -> None:
     """The figures and comparisons of every variant at each level; `about` names what ratios compare."""
     every = [series for level in levels for name in level.variants if (series := level.series(name)) is not None]
     checked = tuple(name for name in CHECKED if any(getattr(series, name) is not None for series in every))
+    seen = Seen(checked, any(level.is_judged for level in levels))
     recall = tuple(Column(name.upper() if name == "mrr" else name) for name in checked)
     keys = (Column("operation", Part.KEY, short="op", is_word=True), Column("variant", Part.KEY, is_word=True))
+    good = (Column("good/s"),) if seen.goodput else ()
     verdict = Column("verdict", Part.RESULT, is_word=True)
     results: tuple[Column, ...]
     if levels[0].level.is_open:
         title = "Variants, arrivals on a schedule"
-        figures = (Column("done/s"), *TIMES, Column("failed", short="fail"), Column("empty"), *recall)
+        figures = (Column("done/s"), *good, *TIMES, Column("failed", short="fail"), Column("empty"), *recall)
         figures = (*figures, Column("dropped", short="drop"))
         results = (Column("p50 ratio", Part.RESULT), Column("p99 ratio (95 %)", Part.RESULT), verdict)
         columns = (Column("arrive", Part.KEY, short="rate"), *keys, *figures)
     else:
         title = "Variants, level by level"
-        figures = (Column("operations/s", short="op/s"), *TIMES, Column("failures", short="failed"), Column("empty"))
+        figures = (Column("operations/s", short="op/s"), *good, *TIMES)
+        figures = (*figures, Column("failures", short="failed"), Column("empty"))
         results = (Column("ratio (95 %)", Part.RESULT), verdict)
         columns = (Column("users", Part.KEY), *keys, *figures, *recall)
     shown = (*columns, *results) if about else columns
-    print_fitting(out, (title, about), shown, [_rows_of(level, checked, bool(about)) for level in levels])
+    print_fitting(out, (title, about), shown, [_rows_of(level, seen, bool(about)) for level in levels])
 
 
-def _rows_of(level: LevelResult, checked: Sequence[str], is_compared: bool) -> list[list[str]]:
+def _print_costs(out: Console, levels: Sequence[LevelResult]) -> None:
+    """What an operation of any kind costs the load generator, by level and variant; nothing where it is unknown."""
+    found = {(level.level, name): level.series(name) for level in levels for name in level.variants}
+    rows = [
+        [level.short, name, *cost_cells(series.cost)[1:]]
+        for (level, name), series in found.items()
+        if series is not None and series.cost.cpu_seconds is not None
+    ]
+    if rows:
+        keys = (Column("load", Part.KEY), Column("variant", Part.KEY, is_word=True))
+        print_fitting(out, (COST_TITLE, COST_TITLE), (*keys, *map(Column, COST_HEAD[1:])), [rows])
+
+
+def _rows_of(level: LevelResult, seen: Seen, is_compared: bool) -> list[list[str]]:
     """A row per variant with operations; a comparison is in the variant's row, not the baseline's."""
     rows = []
     for name in level.variants:
         if (series := level.series(name)) is not None:
             dropped = [f"{series.dropped:,}"] if series.level.is_open else []
             compared = _compared(level, level.comparisons.get(name)) if is_compared else []
-            figures = _figures(level, series, checked)
+            figures = _figures(level, series, seen)
             rows.append([level.level.short, level.operation, name, *figures, *dropped, *compared])
     return rows
 
@@ -172,13 +222,15 @@ def _say_times(level: LevelResult, found: Comparison) -> str:
     return f"{one_line(level.operation, LONGEST_NAME)} at {level.level.short}: {'; '.join(told)}."
 
 
-def _figures(level: LevelResult, series: Series, checked: Sequence[str]) -> list[str]:
-    """Throughput, percentiles of response time, failures and, where answers were checked, recall and MRR."""
+def _figures(level: LevelResult, series: Series, seen: Seen) -> list[str]:
+    """Throughput, percentiles of response time, failures and, where they were measured, goodput, recall and MRR."""
     histogram = series.times()
     times = [_milliseconds(percentile(histogram, percent)) for percent in (50, 95, 99)]
     rate = series.throughput if series.level.is_open else level.shown_throughput(series.variant)
-    figures = [show_rate(rate), *times, f"{series.failures:,}", f"{series.outcomes[Outcome.EMPTY]:,}"]
-    known = [getattr(series, name) for name in checked]
+    good = level.shown_goodput(series.variant) if seen.goodput else None
+    goodput = ["-" if good is None else show_rate(good)] if seen.goodput else []
+    figures = [show_rate(rate), *goodput, *times, f"{series.failures:,}", f"{series.outcomes[Outcome.EMPTY]:,}"]
+    known = [getattr(series, name) for name in seen.checked]
     return figures + ["-" if value is None else f"{value:.3f}" for value in known]
 
 

@@ -11,7 +11,8 @@ from loadgen.measure.histograms import mean
 from loadgen.measure.sample import Outcome
 from loadgen.reports.summary import PERCENTS, Row, Summary
 from loadgen.results.estimates import Interval
-from loadgen.results.series import percentile
+from loadgen.results.figures import per_second
+from loadgen.results.series import Series, percentile
 from loadgen.text.plain_text import escape_json, one_line
 
 Values = dict[str, Any]
@@ -30,7 +31,7 @@ def _run(summary: Summary) -> Values:
         "run_id": record.run_id,
         "started_at": record.started_at.isoformat(),
         "explanation": asdict(summary.explanation),
-        "series": [_series(summary, row) | {"stages": _stages(row)} for row in summary.rows],
+        "series": [_series(summary, row) | {"stages": _stages(row), "items": _items(row)} for row in summary.rows],
         "comparisons": [one.model_dump(mode="json") for one in record.comparisons],
         "bursts": [asdict(burst) for burst in summary.bursts],
         "manifest": record.manifest.model_dump(mode="json"),
@@ -53,9 +54,14 @@ def _series(summary: Summary, row: Row) -> Values:
         "operations": series.count,
         "failures": series.failures,
         "dropped": series.dropped,
+        **_cost(series),
         "throughput": series.throughput,
         "throughput_typical": found.throughput.estimate if found else None,
         **_ends("throughput", found.throughput if found else None),
+        "good": series.good,
+        "goodput": series.goodput,
+        "goodput_typical": row.good_estimate.estimate if row.good_estimate else None,
+        **_ends("goodput", row.good_estimate),
         **{f"p{percent:g}".replace(".", "_"): row.percentile(percent) for percent in PERCENTS},
         **_ends("p50", found.p50 if found else None),
         **_ends("p99", found.p99 if found else None),
@@ -71,6 +77,26 @@ def _stages(row: Row) -> Values:
         stage: {"count": times.get_total_count(), "mean": mean(times)}
         | {f"p{percent:g}".replace(".", "_"): percentile(times, percent) for percent in PERCENTS}
         for stage, times in row.stages.items()
+    }
+
+
+def _items(row: Row) -> Values:
+    """Number and number per second of all items that were reported."""
+    series = row.series
+    return {
+        name: {"count": number, "per_second": per_second(number, series.seconds)}
+        for name, number in sorted(series.items.items())
+    }
+
+
+def _cost(series: Series) -> Values:
+    """What an operation of any kind costs the load generator: seconds of CPU, and bytes."""
+    cost = series.cost
+    return {
+        "cpu_seconds_per_operation": cost.cpu_seconds,
+        "sent_bytes_per_operation": cost.sent_bytes,
+        "received_bytes_per_operation": cost.received_bytes,
+        "memory_bytes": cost.memory_bytes,
     }
 
 

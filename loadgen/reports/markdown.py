@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from loadgen.reports.cost import cost_table
+from loadgen.reports.items import item_table
 from loadgen.reports.methods import METHODS
 from loadgen.reports.stages import stage_rows, stage_table
 from loadgen.reports.summary import Summary
@@ -16,6 +18,8 @@ from loadgen.reports.tables import (
     ratio_table,
     variant_table,
 )
+from loadgen.reports.token_times import token_tables
+from loadgen.reports.work import goodput_table
 from loadgen.text.plain_text import one_line
 
 LONGEST = 20_000
@@ -65,7 +69,8 @@ def all_tables(summary: Summary) -> list[Table]:
     tables = [variant_table(summary)]
     for name in summary.operations:
         tables += [level_table(summary, name), ratio_table(summary, name), stage_table(name, stage_rows(summary, name))]
-    tables += [burst_table(summary), outcome_table(summary), phase_table(summary.record)]
+        tables += [*token_tables(summary, name), goodput_table(summary, name), item_table(summary, name)]
+    tables += [burst_table(summary), outcome_table(summary), cost_table(summary), phase_table(summary.record)]
     return [table for table in [*tables, *manifest_tables(summary.record)] if table.rows]
 
 

@@ -10,6 +10,22 @@ METHODS = (
         ),
     ),
     (
+        "good/s (goodput)",
+        (
+            "Operations that were answered, neither empty nor failed, and met every condition of --objective on them, "
+            "per second of a phase. Typical phases, intervals and ratios are those of operations/s. A condition on a "
+            "stage applies to the operations that declare the stage. Goodput decides no verdict."
+        ),
+    ),
+    (
+        "items/s",
+        (
+            "What answered operations processed besides rows, such as tokens or documents, in all rounds together, "
+            "divided by their length. The time per output token is the time of all streamed answers from first to last "
+            "token, divided by their tokens after the first."
+        ),
+    ),
+    (
         "response time",
         (
             "From when an operation was due to the end of the call. Users who wait for their answer (closed model) "
@@ -23,6 +39,24 @@ METHODS = (
         (
             "From HDR histograms with three significant digits, merged over rounds and processes. p99: 99 of 100 "
             "operations were answered within this time."
+        ),
+    ),
+    (
+        "cost of an operation",
+        (
+            "CPU time of all processes of the load generator in a phase, divided by the operations of all kinds that "
+            "ended in it: the client libraries, and the tool around them. Bytes are those that the kernel counts for "
+            "the TCP connections to the server, with the framing of HTTP/2 and TLS; unknown with a proxy. Memory is "
+            "the maximum of resident memory, summed over processes."
+        ),
+    ),
+    (
+        "stages",
+        (
+            "Parts of an operation that follow each other, of answered operations and timeouts. Of a coroutine, a "
+            "stage includes its waits for the event loop. Time to first token: from the retrieved chunks to the first "
+            "part of the answer. Time between tokens: from each part of a streamed answer to the next, all of them "
+            "together."
         ),
     ),
     (

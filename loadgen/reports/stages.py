@@ -4,14 +4,17 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 from hdrh.histogram import HdrHistogram
 from matplotlib.figure import Figure
 
 from loadgen.measure.histograms import mean
+from loadgen.reports.stage_order import in_order
 from loadgen.reports.summary import Row, Summary, label
 from loadgen.reports.tables import Cells, Table, make_table, milliseconds
 from loadgen.reports.truncation import LEVELS_DRAWN, choose, say_chosen
+from loadgen.results.figures import LoadLevel
 from loadgen.results.series import percentile
 
 MILLISECONDS = 1_000
@@ -19,12 +22,14 @@ WIDTH = 7.2
 """Inches."""
 BAR, MARGIN = 0.34, 1.3
 """Heights in inches: of one bar, and of axis, label and legend together."""
+GAP = 0.4
+"""Between the bars of two levels, in units of a bar."""
 LINE, LINE_LENGTH = 0.17, 26
 """Height in inches and maximum characters of one line next to a bar."""
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
 """From Okabe and Ito's palette for colour blindness."""
-HATCHES = ("", "//", "..", "xx")
-"""Distinguish stages of the same colour, the ninth from the first."""
+HATCHES = ("", "///", "...", "xxx", "\\\\\\", "+++", "ooo", "---")
+"""Distinguish stages in grey, and the ninth from the first."""
 PERCENTS = (50.0, 90.0, 99.0)
 
 
@@ -48,8 +53,10 @@ class StageRow:
 
 
 def stage_rows(summary: Summary, operation: str) -> list[StageRow]:
-    """By level and variant, then alphabetically; empty if the operation reported no stages."""
-    return [StageRow(row, stage, times) for row in summary.rows_of(operation) for stage, times in row.stages.items()]
+    """By level and variant, then in the order of the stages; empty if the operation reported none."""
+    return [
+        StageRow(row, stage, row.stages[stage]) for row in summary.rows_of(operation) for stage in in_order(row.stages)
+    ]
 
 
 def stage_table(operation: str, every: Sequence[StageRow]) -> Table:
@@ -83,18 +90,27 @@ def stage_figure(every: Sequence[StageRow]) -> tuple[Figure, str]:
         textwrap.fill(f"{level}, {label(variant)}", LINE_LENGTH, break_on_hyphens=False) for level, variant in drawn
     ]
     most = max(name.count("\n") + 1 for name in names)
-    figure = Figure(figsize=(WIDTH, MARGIN + max(BAR, LINE * most) * len(drawn)), layout="constrained")
+    heights = _places([level for level, _ in drawn])
+    figure = Figure(figsize=(WIDTH, MARGIN + max(BAR, LINE * most) * (heights[-1] + 1)), layout="constrained")
     axes = figure.subplots()
-    heights = range(len(drawn))
     means = {(one.row.series.level, one.row.series.variant, one.stage): one.mean_ms for one in every}
     ends = [0.0] * len(drawn)
-    for number, stage in enumerate(sorted({one.stage for one in every})):
+    for number, stage in enumerate(in_order({one.stage for one in every})):
         widths = [means.get((*bar, stage), 0.0) for bar in drawn]
-        colour, hatch = COLOURS[number % len(COLOURS)], HATCHES[number // len(COLOURS) % len(HATCHES)]
+        colour, hatch = COLOURS[number % len(COLOURS)], HATCHES[(number + number // len(COLOURS)) % len(HATCHES)]
         axes.barh(heights, widths, left=ends, label=stage, color=colour, hatch=hatch, edgecolor="white", height=0.7)
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
     axes.set_yticks(heights, names)
-    axes.set_ylim(len(drawn) - 0.4, -0.6)
+    axes.set_ylim(heights[-1] + 0.6, -0.6)
     axes.set_xlabel("mean ms")
     figure.legend(loc="outside upper center", ncols=4)
     return figure, say_chosen(len(drawn), len(bars), "bars")
+
+
+def _places(levels: Sequence[LoadLevel]) -> list[float]:
+    """Where the bars of these levels are, in units of a bar: there is a gap between two levels with several bars."""
+    gap = GAP if len(set(levels)) < len(levels) else 0.0
+    places = [0.0]
+    for last, this in pairwise(levels):
+        places.append(places[-1] + 1 + (gap if this != last else 0))
+    return places

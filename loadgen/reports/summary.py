@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
+from loadgen.measure.histograms import mean
 from loadgen.reports.style import LOOKS, Look, place_looks
 from loadgen.results.bursts import Burst, find_bursts
-from loadgen.results.estimates import REPLICATES, Estimates, estimate
-from loadgen.results.figures import load_level
+from loadgen.results.estimates import REPLICATES, Estimates, Interval, estimate, estimate_good
+from loadgen.results.figures import load_level, time_per_output_token
 from loadgen.results.record import Comparison, RunRecord, VariantRecord
 from loadgen.results.series import Series, find_series, percentile
 from loadgen.results.verdict import Explanation, explain
@@ -21,6 +22,8 @@ REPLICATES_AT_LEAST = 400
 PHASES_IN_FULL = 400
 """Up to this number of phases, each interval has all replicates."""
 PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9)
+GENERATE, INTER_TOKEN, TOKENS_OUT = "generate", "inter_token", "tokens_out"
+"""Stages and items of streamed answers."""
 LONGEST_NAME = 60
 """Maximum characters of a variant's name in a chart."""
 
@@ -52,6 +55,27 @@ class Row:
     def estimates(self) -> Estimates | None:
         """Intervals; None without slices to resample."""
         return estimate(self.series.sliced(), np.random.default_rng(self._seed), self._replicates)
+
+    @cached_property
+    def good_estimate(self) -> Interval | None:
+        """The interval of good operations per second; None if they are not judged, or a phase has none."""
+        if self.series.good is None:
+            return None
+        return estimate_good(self.series.sliced(), np.random.default_rng([*self._seed, 1]), self._replicates)
+
+    @property
+    def goodput(self) -> float | None:
+        """Good operations per second, as `throughput` has all; None if they are not judged."""
+        return self.good_estimate.estimate if self.good_estimate else self.series.goodput
+
+    @property
+    def time_per_output_token(self) -> float | None:
+        """Seconds from one token of a streamed answer to the next, on average; None where nothing was streamed."""
+        times, tokens = self.stages.get(GENERATE), self.series.items[TOKENS_OUT]
+        if times is None or not tokens or INTER_TOKEN not in self.series.repeated_stages:
+            return None
+        answers = times.get_total_count()
+        return time_per_output_token(mean(times) * answers, tokens, answers)
 
     @property
     def throughput(self) -> float:
@@ -85,6 +109,10 @@ class Summary:
     def is_open(self) -> bool:
         """True for the open model."""
         return any(row.series.level.is_open for row in self.rows)
+
+    def is_judged(self, operation: str) -> bool:
+        """True if an operation has an objective."""
+        return any(row.series.good is not None for row in self.rows_of(operation))
 
     def rows_of(self, operation: str) -> list[Row]:
         """The rows of one operation, by level, then in the order of a round."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from loadgen.measure.sample import Outcome
@@ -11,7 +12,7 @@ from loadgen.results.bursts import Burst
 from loadgen.results.comparison import name_winner
 from loadgen.results.estimates import Interval
 from loadgen.results.figures import load_level
-from loadgen.results.record import Comparison, PhaseRecord, RunRecord, VariantRecord
+from loadgen.results.record import Comparison, PhaseRecord, Ratio, RunRecord, VariantRecord
 from loadgen.results.verdict.comparing import pair_of
 from loadgen.results.verdict.phrases import NONE, name_pairs, show_estimate, show_rate, show_seconds
 from loadgen.text.listing import count_of
@@ -32,6 +33,9 @@ class Table:
 
 
 ROWS_SHOWN = 400
+HOLDERS = 2
+"""Stages shown of those that held the event loop."""
+SMALL_SHARE = 0.01
 """Maximum rows of a table; an even number, half from each end."""
 T = TypeVar("T")
 
@@ -57,28 +61,33 @@ def _range(interval: Interval | None, scale: float = 1.0) -> str:
 
 
 def level_table(summary: Summary, operation: str) -> Table:
-    """Throughput and response times of each variant at each level."""
+    """Throughput, goodput if there is an objective, and response times of each variant at each level."""
+    is_judged = summary.is_judged(operation)
     head = (
         "load",
         "variant",
         "operations/s",
         "95 %",
+        *(("good/s", "95 % of good/s") if is_judged else ()),
         *(f"p{p:g} ms" for p in PERCENTS),
         "95 % of p99",
         "failures",
         "empty",
     )
-    return make_table(f"{operation}: throughput and response times", head, summary.rows_of(operation), _level_row, 2)
+    title = f"{operation}: throughput and response times"
+    return make_table(title, head, summary.rows_of(operation), partial(_level_row, is_judged=is_judged), 2)
 
 
-def _level_row(row: Row) -> Cells:
+def _level_row(row: Row, *, is_judged: bool) -> Cells:
     found = row.estimates
+    goodput = NONE if row.goodput is None else show_rate(row.goodput)
     times = (milliseconds(row.percentile(percent)) for percent in PERCENTS)
     return (
         str(row.series.level),
         row.series.variant,
         show_rate(row.throughput),
         _range(found.throughput if found else None),
+        *((goodput, _range(row.good_estimate)) if is_judged else ()),
         *times,
         _range(found.p99 if found else None, 1_000),
         f"{row.series.failures:,}",
@@ -98,10 +107,14 @@ def ratio_table(summary: Summary, operation: str) -> Table:
     def make_row(one: Comparison) -> Cells:
         level = load_level(one.concurrency, one.rate)
         found = [recalls.get((level, name)) for name in pair_of(one)] if recalls else []
-        return _ratio_row(one, tuple(NONE if recall is None else f"{recall:.4f}" for recall in found))
+        shown = tuple(NONE if recall is None else f"{recall:.4f}" for recall in found)
+        return _ratio_row(one, shown, is_judged=is_judged)
 
-    figures = [(f"baseline {unit}", f"variant {unit}") for unit in ("/s", "p50 ms", "p99 ms")]
-    names = ("ratio (95 %)", "ratio of p50 (95 %)", "ratio of p99 (95 %)")
+    is_judged = any(one.goodput_ratio is not None for one in compared)
+    units = {"/s": "ratio", "good/s": "ratio of good/s", "p50 ms": "ratio of p50", "p99 ms": "ratio of p99"}
+    shown = {unit: name for unit, name in units.items() if is_judged or unit != "good/s"}
+    figures = [(f"baseline {unit}", f"variant {unit}") for unit in shown]
+    names = [f"{name} (95 %)" for name in shown.values()]
     head = [part for pair, name in zip(figures, names, strict=True) for part in (*pair, name)]
     recall = ("baseline recall", "variant recall") if recalls else ()
     about = name_pairs([pair_of(one) for one in compared]) if compared else "each variant to the baseline"
@@ -109,13 +122,25 @@ def ratio_table(summary: Summary, operation: str) -> Table:
     return make_table(caption, ("load", "variant", *head, *recall, "verdict"), compared, make_row, 2)
 
 
-def _ratio_row(one: Comparison, recalls: Cells) -> Cells:
-    rate, middle, tail = one.throughput_ratio, one.p50_ratio, one.p99_ratio
-    rates = [NONE if value is None else show_rate(value) for value in (rate.baseline_value, rate.variant_value)]
-    times = [[milliseconds(value) for value in (ratio.baseline_value, ratio.variant_value)] for ratio in (middle, tail)]
-    figures = (*rates, show_estimate(rate), *times[0], show_estimate(middle), *times[1], show_estimate(tail))
+def _ratio_row(one: Comparison, recalls: Cells, *, is_judged: bool) -> Cells:
+    good = (_ratio_cells(one.goodput_ratio, show_rate),) if is_judged else ()
+    ratios = (
+        _ratio_cells(one.throughput_ratio, show_rate),
+        *good,
+        _ratio_cells(one.p50_ratio, milliseconds),
+        _ratio_cells(one.p99_ratio, milliseconds),
+    )
     level = load_level(one.concurrency, one.rate)
+    figures = (cell for cells in ratios for cell in cells)
     return (str(level), one.variant, *figures, *recalls, name_winner(one.verdict, pair_of(one)))
+
+
+def _ratio_cells(ratio: Ratio | None, show: Callable[[float], str]) -> Cells:
+    """The two figures that it divides, and the ratio with its interval."""
+    if ratio is None:
+        return (NONE,) * 3
+    values = (NONE if value is None else show(value) for value in (ratio.baseline_value, ratio.variant_value))
+    return (*values, show_estimate(ratio))
 
 
 def variant_table(summary: Summary) -> Table:
@@ -193,6 +218,7 @@ def phase_table(record: RunRecord) -> Table:
         "seconds",
         "CPU of a core",
         "loop waits for a core",
+        "loop held by",
         "loop late p99 ms",
         "hub late p99 ms",
         "arrivals late p99 ms",
@@ -217,6 +243,7 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
         f"{phase.seconds:,.2f}",
         _share(state.cpu_ratio),
         _share(state.core_wait_ratio),
+        _holders(state.loop_held_ratios),
         milliseconds(state.loop_lag_p99_seconds),
         milliseconds(state.hub_lag_p99_seconds),
         milliseconds(state.pace_lag_p99_seconds),
@@ -224,6 +251,12 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
         f"{phase.unfinished:,}",
         ", ".join(at_limit) or "no",
     )
+
+
+def _holders(shares: Mapping[str, float]) -> str:
+    """The stages that held the loop longest, with their shares; those below 1 % are omitted."""
+    longest = sorted(shares, key=shares.__getitem__, reverse=True)[:HOLDERS]
+    return ", ".join(f"{one} {_share(shares[one])}" for one in longest if shares[one] >= SMALL_SHARE) or NONE
 
 
 def _share(ratio: float | None) -> str:

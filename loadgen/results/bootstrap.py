@@ -58,6 +58,10 @@ class SlicedPhase:
         """All answered ones."""
         return sum(piece.operations for piece in self.slices)
 
+    def only_good(self) -> "SlicedPhase":
+        """The same phase with its good operations alone, and without times."""
+        return SlicedPhase(self.variant, tuple(SliceStats(piece.seconds, piece.good) for piece in self.slices))
+
 
 @dataclass(frozen=True, slots=True)
 class PhaseNoise:

@@ -91,6 +91,8 @@ class Comparison:
     """Why it is invalid, or what decided it besides the figures."""
     p99_share: float = math.nan
     """Share of the replicates in which the variant has the lower p99; nan without a ratio."""
+    goodput: Ratio | None = None
+    """Of good operations per second; None also where they are not judged. It decides nothing."""
 
     @property
     def winner(self) -> str:
@@ -143,6 +145,11 @@ def compare_phases(
     share = float(np.mean(chances[0, 1:] > 0))
     sooner = float(np.mean(chances[2, 1:] < 0))
     return Comparison(pair, throughput, p50, p99, share, judge(throughput, found), tuple(found), sooner)
+
+
+def compare_good(phases: Sequence[SlicedPhase], rng: np.random.Generator, pair: Pair) -> Ratio | None:
+    """The ratio of good operations per second, as that of all; None where a phase has none or a side is missing."""
+    return compare_phases([phase.only_good() for phase in phases], rng, pair=pair).throughput
 
 
 def judge(throughput: Ratio | None, reasons: Sequence[str] = ()) -> Verdict:

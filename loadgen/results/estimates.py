@@ -45,6 +45,14 @@ def estimate(phases: Sequence[SlicedPhase], rng: np.random.Generator, replicates
     return _fit(phases, np.ones((len(phases), 1)), rng, CERTAINTY, replicates)
 
 
+def estimate_good(
+    phases: Sequence[SlicedPhase], rng: np.random.Generator, replicates: int = REPLICATES
+) -> Interval | None:
+    """Good operations per second, as `estimate` has them for all; None without phases, or if one has none."""
+    found = estimate([phase.only_good() for phase in phases], rng, replicates)
+    return found.throughput if found else None
+
+
 def compare_series(
     old: Sequence[SlicedPhase],
     new: Sequence[SlicedPhase],

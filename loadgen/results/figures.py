@@ -11,6 +11,22 @@ def throughput(outcomes: Mapping[Outcome, int], seconds: float) -> float:
     return count_answers(outcomes) / seconds if seconds > 0 else 0.0
 
 
+def per_second(count: int, seconds: float) -> float:
+    """Good operations or items per second; 0 where no time has passed."""
+    return count / seconds if seconds > 0 else 0.0
+
+
+def time_per_output_token(generating: float, tokens: int, answers: int) -> float | None:
+    """Mean seconds per token after the first: the time of all streams from first to last token, by those tokens.
+
+    `generating` are the seconds of all answers together, `tokens` all of theirs. This is the time per output token
+    (TPOT) of vLLM's `benchmark_serving.py`, (latency - time to first token) / (tokens - 1), with answers weighted by
+    their tokens. None where no answer has more than one.
+    """
+    later = tokens - answers
+    return generating / later if later > 0 else None
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class LoadLevel:
     """A number of users, or arrivals per second."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from loadgen.measure.recall import Recalls, differ
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome, count_answers, share_empty
-from loadgen.results.comparison import MODES, Comparison, Pair, compare_phases, judge_arrivals
+from loadgen.results.comparison import MODES, Comparison, Pair, compare_good, compare_phases, judge_arrivals
 from loadgen.results.comparison_plan import BOTH_MODES, ComparisonPlan
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.phase_result import PhaseResult
@@ -63,6 +63,20 @@ class LevelResult:
                 is_baseline = variant == one.pair.baseline
                 return one.throughput.baseline_value if is_baseline else one.throughput.variant_value
         return series.throughput if series else 0.0
+
+    @property
+    def is_judged(self) -> bool:
+        """True if its operations have an objective."""
+        return any(part.good is not None for one in self.results if (part := one.operation(self.operation)))
+
+    def shown_goodput(self, variant: str) -> float | None:
+        """Good operations per second, those that the ratios divide as far as there are ratios; None: not judged."""
+        series = self.series(variant)
+        for one in self.comparisons.values():
+            if one.goodput is not None and variant in one.pair:
+                is_baseline = variant == one.pair.baseline
+                return one.goodput.baseline_value if is_baseline else one.goodput.variant_value
+        return series.goodput if series else None
 
     def of(self, variant: str) -> list[PhaseResult]:
         """The rounds of one variant."""
@@ -125,9 +139,11 @@ class LevelResults:
             *_find_unlike(own, pair, self._comparison_plan),
             *_find_troubles(own),
         ]
-        rng = draws_of(name if pair == MODES else f"{name}, {pair.variant}", self._seed)
+        name = name if pair == MODES else f"{name}, {pair.variant}"
         sliced = [result.sliced(operation) for result in results]
-        found = compare_phases(sliced, rng, objections, pair=pair)
+        found = compare_phases(sliced, draws_of(name, self._seed), objections, pair=pair)
+        if any(part.good is not None for result in own if (part := result.operation(operation))):
+            found = replace(found, goodput=compare_good(sliced, draws_of(f"good {name}", self._seed), pair))
         caveats = _find_caveats(own, operation)
         if not results[0].phase.is_open:
             return replace(found, reasons=(*found.reasons, *caveats))

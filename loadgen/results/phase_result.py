@@ -19,7 +19,7 @@ from loadgen.measure.sample import Outcome
 from loadgen.measure.slices import SliceStats, count_slices, cut_slices
 from loadgen.measure.window import Window
 from loadgen.results.bootstrap import SlicedPhase
-from loadgen.results.figures import throughput
+from loadgen.results.figures import per_second, throughput
 from loadgen.results.record import (
     CourseRecord,
     Durations,
@@ -84,7 +84,8 @@ class PhaseResult:
         """One operation as the bootstrap takes it; where none ended, its slices are empty."""
         part = self.operation(operation)
         if part is not None and part.slices:
-            pieces = [SliceStats.from_text(one.seconds, one.operations, one.times) for one in part.slices]
+            slices = part.slices
+            pieces = [SliceStats.from_text(one.seconds, one.operations, one.times, one.good or 0) for one in slices]
         else:
             number = count_slices(self.phase.seconds)
             planned = [SliceStats(self.phase.seconds / number) for _ in range(number)]
@@ -156,7 +157,7 @@ def _find_unfinished(window: Window) -> Iterable[tuple[str, Unfinished]]:
 
 
 def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord:
-    health, phase = window.health, window.phase
+    phase = window.phase
     return PhaseRecord(
         variant=phase.variant,
         mode=phase.mode,
@@ -176,23 +177,33 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
             _operation(name, stats, window, recalls) for (_, name), stats in sorted(window.operation_stats.items())
         ),
         task_errors=record_errors(window.errors),
-        generator=Generator(
-            cpu_ratio=health.cpu_ratio,
-            core_wait_ratio=health.core_wait_ratio,
-            loop_lag_p99_seconds=health.loop.p99,
-            loop_lag_max_seconds=health.loop.longest,
-            loop_late_beats=health.loop.late,
-            hub_lag_p99_seconds=health.hub.p99,
-            hub_lag_max_seconds=health.hub.longest,
-            hub_late_beats=health.hub.late,
-            pace_lag_p99_seconds=health.pace.p99,
-            pace_lag_max_seconds=health.pace.longest,
-            late_arrivals=health.pace.late,
-            in_flight_mean=health.in_flight_mean,
-            in_flight_max=health.in_flight_most,
-            watched_share=None if phase.operations else health.watched_share(window.expected),
-            saturated=saturated,
-        ),
+        generator=_generator(window, saturated=saturated),
+    )
+
+
+def _generator(window: Window, *, saturated: bool) -> Generator:
+    health = window.health
+    return Generator(
+        cpu_ratio=health.cpu_ratio,
+        core_wait_ratio=health.core_wait_ratio,
+        loop_held_ratios=health.held_ratios,
+        cores_used=health.cores_used,
+        memory_bytes=health.usage.memory,
+        sent_bytes_per_second=health.usage.sent,
+        received_bytes_per_second=health.usage.received,
+        loop_lag_p99_seconds=health.loop.p99,
+        loop_lag_max_seconds=health.loop.longest,
+        loop_late_beats=health.loop.late,
+        hub_lag_p99_seconds=health.hub.p99,
+        hub_lag_max_seconds=health.hub.longest,
+        hub_late_beats=health.hub.late,
+        pace_lag_p99_seconds=health.pace.p99,
+        pace_lag_max_seconds=health.pace.longest,
+        late_arrivals=health.pace.late,
+        in_flight_mean=health.in_flight_mean,
+        in_flight_max=health.in_flight_most,
+        watched_share=None if window.phase.operations else health.watched_share(window.expected),
+        saturated=saturated,
     )
 
 
@@ -210,15 +221,18 @@ def _operation(name: str, stats: OperationStats, window: Window, recalls: Recall
         operation=name,
         outcomes=dict(stats.outcomes),
         throughput=throughput(stats.outcomes, window.seconds),
+        good=stats.good,
+        goodput=None if stats.good is None else per_second(stats.good, window.seconds),
         service_seconds=_durations(stats.service),
         response_seconds=_durations(stats.response),
         nested=dict(stats.nested),
         stages={stage: _durations(stats.stage(stage)) for stage in sorted(stats.stages)},
         repeated_stages=tuple(sorted(stats.repeated)),
+        items=dict(sorted(stats.items.items())),
         recall=checked.mean,
         recall_checks=0 if checked.mean is None else checked.checks,
         mrr=checked.mean_rank,
-        slices=_slices(name, window),
+        slices=_slices(name, window, is_judged=stats.good is not None),
         course=_course(window.courses.get(name), window.seconds),
     )
 
@@ -230,12 +244,18 @@ def _course(course: Course | None, seconds: float) -> CourseRecord | None:
     return CourseRecord(seconds=complete.seconds, answered=tuple(complete.answered))
 
 
-def _slices(name: str, window: Window) -> tuple[Slice, ...]:
+def _slices(name: str, window: Window, *, is_judged: bool) -> tuple[Slice, ...]:
     if not window.phase.seconds:
         return ()
     pieces = cut_slices(window.slices.get(name) or window.new_slices(), window.seconds)
     return tuple(
-        Slice(seconds=piece.seconds, operations=piece.operations, times=piece.times_as_text()) for piece in pieces
+        Slice(
+            seconds=piece.seconds,
+            operations=piece.operations,
+            times=piece.times_as_text(),
+            good=piece.good if is_judged else None,
+        )
+        for piece in pieces
     )
 
 

@@ -1,7 +1,7 @@
 """Verdicts on whether the new run is worse than the old one, beyond a tolerance and beyond chance."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from loadgen.measure.sample import share_empty
 from loadgen.results.comparison import PHASES_AT_LEAST
-from loadgen.results.estimates import CERTAINTY, Estimates, Interval, compare_series
+from loadgen.results.estimates import CERTAINTY, Interval, compare_series
 from loadgen.results.record import PhaseRecord, RunRecord
 from loadgen.results.requirements import CHECKED
 from loadgen.results.series import Series, find_series, most_empty
@@ -22,6 +22,8 @@ CERTAIN_FAILURES = 2.58
 """Standard errors by which the share of failures must grow: 99 %."""
 RECALL_CERTAINTY = 0.99
 DEGREES_AT_MOST = 1_000
+THROUGHPUT, GOODPUT = "throughput", "goodput"
+SILENT = ("a phase answered nothing", "a phase has no good operation")
 SHARE = 0.01
 """Change in the share of failures, or in recall, that is a regression regardless of the tolerance for speed."""
 
@@ -62,15 +64,22 @@ def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[F
     """
     before = {_key(series): series for series in find_series(old)}
     pairs = [(before[_key(series)], series) for series in find_series(new) if _key(series) in before]
-    figures = sum(len(_figures(series)) for _, series in pairs)
+    same = old.manifest.settings.get("objective") == new.manifest.settings.get("objective")
+    figures = [_figures(*pair, is_judged=same) for pair in pairs]
     rng = np.random.default_rng(new.manifest.seed)
-    certainty = 1 - (1 - CERTAINTY) / max(figures, 1)
+    certainty = 1 - (1 - CERTAINTY) / max(sum(map(len, figures)), 1)
     replicates = max(REPLICATES_AT_LEAST, REPLICATES * PAIRS_IN_FULL // max(len(pairs), PAIRS_IN_FULL))
     found: list[Finding] = []
-    for first, second in pairs:
+    for (first, second), names in zip(pairs, figures, strict=True):
         reasons = [*_unsound("OLD", first, most_empty(old)), *_unsound("NEW", second, most_empty(new))]
-        ratios = compare_series(first.sliced(), second.sliced(), rng, certainty, replicates)
-        found += _speeds(first, second, ratios, reasons, tolerance)
+        old_phases, new_phases = first.sliced(), second.sliced()
+        ratios = compare_series(old_phases, new_phases, rng, certainty, replicates)
+        every = {name: getattr(ratios, name, None) for name in names}
+        if GOODPUT in every:
+            only = [[phase.only_good() for phase in phases] for phases in (old_phases, new_phases)]
+            good = compare_series(only[0], only[1], rng, certainty, replicates)
+            every[GOODPUT] = good.throughput if good else None
+        found += _speeds(first, second, every, reasons, tolerance)
         found += _answers(first, second, min(tolerance, SHARE))
     return found
 
@@ -79,27 +88,31 @@ def _key(series: Series) -> tuple[object, ...]:
     return series.operation, series.level, series.variant
 
 
-def _figures(series: Series) -> tuple[str, ...]:
-    """At a rate of arrivals, throughput is the requested rate and carries no information."""
-    return ("p50", "p99") if series.level.is_open else ("throughput", "p50", "p99")
+def _figures(old: Series, new: Series, *, is_judged: bool) -> tuple[str, ...]:
+    """At a rate of arrivals, throughput is the requested rate and carries no information.
+
+    Goodput needs the same objective in both.
+    """
+    good = (GOODPUT,) if is_judged and old.good is not None and new.good is not None else ()
+    return (*(() if new.level.is_open else (THROUGHPUT,)), *good, "p50", "p99")
 
 
 def _speeds(
-    old: Series, new: Series, ratios: Estimates | None, reasons: Sequence[str], tolerance: float
+    old: Series, new: Series, ratios: Mapping[str, Interval | None], reasons: Sequence[str], tolerance: float
 ) -> list[Finding]:
     found = []
-    for figure in _figures(new):
-        ratio = getattr(ratios, figure) if ratios else None
+    for figure, ratio in ratios.items():
         before, after = (ratio.old, ratio.new) if ratio else (_value(old, figure), _value(new, figure))
-        reason = "; ".join(reasons) or ("" if ratio else "a phase answered nothing")
-        word = judge_ratio(ratio, tolerance, upwards=figure == "throughput") if ratio and not reason else Word.INVALID
+        reason = "; ".join(reasons) or ("" if ratio else SILENT[figure == GOODPUT])
+        upwards = figure in (THROUGHPUT, GOODPUT)
+        word = judge_ratio(ratio, tolerance, upwards=upwards) if ratio and not reason else Word.INVALID
         found.append(Finding(new, figure, before, after, ratio, word, reason))
     return found
 
 
 def _value(series: Series, figure: str) -> float | None:
-    if figure == "throughput":
-        return series.throughput
+    if figure in (THROUGHPUT, GOODPUT):
+        return series.throughput if figure == THROUGHPUT else series.goodput
     times = [getattr(part.response_seconds, figure) for part in series.parts]
     known = [seconds for seconds in times if seconds]
     return math.exp(math.fsum(map(math.log, known)) / len(known)) if known else None

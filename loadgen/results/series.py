@@ -13,7 +13,8 @@ from loadgen.measure.histograms import decode_histogram, new_histogram
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome
 from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
-from loadgen.results.figures import LoadLevel, load_level, throughput
+from loadgen.results.cost import Cost, find_cost
+from loadgen.results.figures import LoadLevel, load_level, per_second, throughput
 from loadgen.results.record import Durations, OperationRecord, PhaseRecord, RunRecord
 from loadgen.results.requirements import parse_max_empty
 from loadgen.settings.faults import SettingsError
@@ -71,6 +72,30 @@ class Series:
         return throughput(self.outcomes, self.seconds)
 
     @property
+    def good(self) -> int | None:
+        """Operations that met the objective; None if they are not judged."""
+        known = [part.good for part in self.parts if part.good is not None]
+        return sum(known) if known else None
+
+    @property
+    def goodput(self) -> float | None:
+        """Good operations per second; None if they are not judged."""
+        return None if self.good is None else per_second(self.good, self.seconds)
+
+    @property
+    def items(self) -> Counter[str]:
+        """What the operations processed besides rows, by name."""
+        total: Counter[str] = Counter()
+        for part in self.parts:
+            total.update(part.items)
+        return total
+
+    @property
+    def cost(self) -> Cost:
+        """What an operation of any kind costs the load generator."""
+        return find_cost(self.phases)
+
+    @property
     def recall(self) -> float | None:
         """Mean recall of the checked searches of all rounds; None if none was checked."""
         return mean_recall(self.parts)
@@ -126,7 +151,9 @@ class Series:
             if part is None:
                 slices = [SliceStats(seconds) for seconds in lengths]
             else:
-                slices = [SliceStats.from_text(one.seconds, one.operations, one.times) for one in part.slices]
+                slices = [
+                    SliceStats.from_text(one.seconds, one.operations, one.times, one.good or 0) for one in part.slices
+                ]
             if slices:
                 found.append(SlicedPhase(self.variant, tuple(slices)))
         return found

@@ -70,6 +70,11 @@ class ResultSettings(RunSettings):
     )
     print_record: bool = setting(False, "print the run record at the end, to keep it in the log")
     require: Texts = setting((), "requirement for exit code 0, such as 'search async p99 < 50 ms'; repeatable")
+    objective: str = setting(
+        "",
+        "what makes an operation good, such as 'first_token < 500 ms, response < 3 s'; reports good operations/s",
+        declares=ON_PAGE,
+    )
     max_failures: str = setting("", "failed operations to tolerate, such as 1% or 10; default: none", declares=ON_PAGE)
     max_empty: str = setting(
         "1%",

@@ -17,6 +17,9 @@ from loadgen.measure.operation import OperationNameError
 CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser)
 """Exceptions by which a task controls what runs next. They are not outcomes."""
 
+MOST_ITEMS = 10**12
+"""Maximum of one report."""
+
 
 class CallFailedError(Exception):
     """Represents a call on which `fail` was called; its text is the reason."""
@@ -37,6 +40,8 @@ class Call(Enclosing):
         self._rows = 1
         self.stages: dict[str, float] = {}
         """Seconds by stage."""
+        self.items: dict[str, int] = {}
+        """Numbers by item."""
 
     @property
     def rows(self) -> int:
@@ -60,6 +65,18 @@ class Call(Enclosing):
             raise ValueError(f"stage {name!r} has {seconds!r} seconds: give a number of 0 or more")
         self._client.stage_names.add(name)
         self.stages[name] = self.stages.get(name, 0.0) + float(seconds)
+
+    def count(self, name: str, number: SupportsIndex) -> None:
+        """Report what the call has processed, such as 120 of `tokens_out`; further numbers of the same name are added.
+
+        Those of a failed call do not count. Raises OperationNameError for a name that is invalid or exceeds the limit,
+        TypeError unless it is a whole number, ValueError if it is negative or above a million million.
+        """
+        counted = index(number)
+        if not 0 <= counted <= MOST_ITEMS:
+            raise ValueError(f"a call cannot have {counted} {name}: give a whole number from 0 to {MOST_ITEMS:,}")
+        self._client.item_names.add(name)
+        self.items[name] = self.items.get(name, 0) + counted
 
     def fail(self, reason: str) -> None:
         """Count the call as failed although nothing was raised. The reason appears in Locust's table of failures."""
@@ -92,7 +109,8 @@ class Call(Enclosing):
             self._client.end(self._token, 0, told, self.stages)
         elif error is None or steers:
             failed = None if self._reason is None else CallFailedError(self._reason)
-            self._client.end(self._token, 0 if failed else self.rows, failed, self.stages)
+            count_items = None if failed else self.items.copy
+            self._client.end(self._token, 0 if failed else self.rows, failed, self.stages, count_items)
         else:
             self._client.fail(self._token, error, self.stages)  # raises anything that is not an Exception
         return error is not None and not steers

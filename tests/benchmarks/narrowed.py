@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from pymilvus import MilvusClient
-
 from loadgen.datasets import open_dataset
 from loadgen.milvus.server.replay import ReplayServer
 from loadgen.milvus.store import prepare
 from loadgen.settings.model import Settings
 from tests.benchmarks.figures import Figures
+from tests.integration.plain_clients import open_client
 
 
 class Case(NamedTuple):
@@ -41,7 +40,7 @@ Compare = Callable[[Settings, list[str]], list[Figures]]
 
 def drop(settings: Settings) -> None:
     """Leave nothing on a server that stays."""
-    client = MilvusClient(settings.host, dedicated=True)
+    client = open_client(settings.host)
     client.drop_collection(settings.collection)
     client.close()
 

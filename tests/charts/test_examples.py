@@ -11,7 +11,18 @@ import yaml
 from loadgen import __version__
 from loadgen.cli.serve_llm import add_serve_llm
 from loadgen.locust_plugin.command_line.arguments import read_settings
-from tests.charts.chart_support import ROOT, URI, config_of, container_of, faults_of, pod_of, render
+from loadgen.settings.rag_settings import KEY_VARIABLES
+from tests.charts.chart_support import (
+    OPERATOR,
+    ROLES,
+    ROOT,
+    URI,
+    config_of,
+    container_of,
+    faults_of,
+    pod_of,
+    render,
+)
 from tests.charts.test_config import parse
 
 K8S = ROOT / "k8s"
@@ -51,6 +62,36 @@ def test_the_simulated_model_of_rag_runs_is_accepted_and_is_at_their_address() -
     given = parser.parse_args(container["args"])
     assert (given.bind, given.port, given.tokens) == ("0.0.0.0", "8000", "20")  # noqa: S104 - in its pod
     assert container["image"] == f"milvus-loadgen:{__version__}"
+
+
+def test_every_container_that_reads_documents_has_them_and_the_models_key_comes_from_a_secret(tmp_path: Path) -> None:
+    values = yaml.safe_load((K8S / "runs" / "rag_query-documents.yaml").read_text())
+    documents = render(values)
+    for role in ROLES:
+        pod = pod_of(documents, role)["spec"]
+        volumes = {each["name"]: each for each in pod["volumes"]}
+        assert volumes["documents"]["configMap"] == {"name": "documents"}
+        for container in pod["initContainers"] + pod["containers"]:
+            mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+            assert mounts["documents"] == values["loadgen"]["documents"] == "/documents", container["name"]
+            (key,) = (each for each in container["env"] if each["name"] == KEY_VARIABLES["llm"])
+            assert key["valueFrom"] == {"secretKeyRef": {"name": "llm", "key": "key", "optional": True}}
+    options = parse(config_of(documents), tmp_path)
+    settings = read_settings(options, options.host)
+    assert (settings.llm, settings.llm_url) == ("openai:my-model", "http://vllm:8000/v1")
+
+
+def test_the_monitor_of_the_simulated_model_finds_its_pods_and_port() -> None:
+    workload, _ = yaml.safe_load_all((K8S / "llm-server.yaml").read_text())
+    monitor = yaml.safe_load((K8S / "monitoring" / "llm-server.yaml").read_text())
+    assert (monitor["apiVersion"], monitor["kind"]) == (OPERATOR, "PodMonitor")
+    pod = workload["spec"]["template"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    (container,) = pod["spec"]["containers"]
+    assert endpoint["port"] in {port["name"] for port in container["ports"]}
+    load = yaml.safe_load((ROOT / "charts/milvus-loadgen/values.yaml").read_text())["monitoring"]["podMonitor"]
+    assert (endpoint["path"], endpoint["interval"]) == ("/metrics", load["interval"])
 
 
 @pytest.mark.parametrize("name", ["cluster", "standalone"])

@@ -20,7 +20,9 @@ from tests.integration.locust_command import ROOT
 
 CHART = ROOT / "charts" / "milvus-loadgen"
 DASHBOARDS = sorted((CHART / "dashboards").glob("*.json"))
-SELECTOR = re.compile(r"\b((?:loadgen|milvus|process|variant|variant_to_baseline)[_:][a-z0-9_:]+)(?:\{([^}]*)\})?")
+SELECTOR = re.compile(
+    r"\b((?:loadgen|milvus|llm_server|process|variant|variant_to_baseline)[_:][a-z0-9_:]+)(?:\{([^}]*)\})?"
+)
 MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*["`]')
 GROUPING = re.compile(r"\b(?:by|on|group_left|ignoring) \(([^)]*)\)")
 
@@ -78,12 +80,13 @@ class Prometheus:
 
 
 @contextmanager
-def monitoring(folder: Path, port: int, milvus_metrics: str) -> Iterator[Prometheus]:
+def monitoring(folder: Path, port: int, milvus_metrics: str, llm_metrics: str) -> Iterator[Prometheus]:
     """What `make monitoring` runs, in a folder of its own."""
     own = {
         "MONITORING_FOLDER": str(folder),
         "PROMETHEUS_PORT": str(port),
         "MILVUS_METRICS": urlsplit(milvus_metrics).netloc,
+        "LLM_METRICS": urlsplit(llm_metrics).netloc,
         "GRAFANA_PORT": "0",
     }
     command = [str(ROOT / "k8s" / "monitoring" / "local" / "run")]
@@ -110,10 +113,12 @@ def _is_ready(found: Prometheus) -> bool:
         return False
 
 
-def panel_queries() -> list[tuple[str, str]]:
-    """Every query of every panel and annotation: where it stands, and itself."""
+def panel_queries(*names: str) -> list[tuple[str, str]]:
+    """Every query of every panel and annotation of these dashboards, or of all: where it stands, and itself."""
     found = []
     for path in DASHBOARDS:
+        if names and path.stem not in names:
+            continue
         dashboard = json.loads(path.read_text())
         targets = [(panel["title"], target) for panel in dashboard["panels"] for target in panel.get("targets", ())]
         targets += [(one["name"], one["target"]) for one in dashboard["annotations"]["list"]]

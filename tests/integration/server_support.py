@@ -1,23 +1,12 @@
 """What the tests of the embedded server share: a table to write, processes to watch."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import psutil
-from pymilvus import MilvusClient
 
 ROWS = [{"id": number, "vector": [float(number), 1.0, 0.5, 0.25]} for number in range(20)]
-
-
-@contextmanager
-def client_of(uri: str) -> Iterator[Any]:
-    client = MilvusClient(uri=uri, timeout=30, dedicated=True)
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def fill(client: Any, name: str) -> None:

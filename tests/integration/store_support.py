@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from llama_index.vector_stores.milvus import MilvusVectorStore
-from pymilvus import MilvusClient
 
 from loadgen.datasets import open_dataset
-from loadgen.milvus.proxies import channel_options
 from loadgen.milvus.server import standalone
 from loadgen.milvus.server.ports import PORTS, reserve_ports
 from loadgen.milvus.store import Prepared, prepare
 from loadgen.settings.model import Settings
+from tests.integration.plain_clients import client_of, open_store
 
 ROWS = 1_200
 START_SECONDS = 60.0
@@ -33,21 +31,6 @@ def settings_for(uri: str, collection: str, **given: Any) -> Settings:
 def prepare_for(settings: Settings, tell: Callable[[str], None] = print) -> Prepared:
     """The collection that these settings ask for."""
     return prepare(settings, open_dataset(settings), tell)
-
-
-def quiet_options(uri: str) -> dict[str, int]:
-    """Options of a connection that no other client shares and that Milvus Lite does not close while it is idle."""
-    return {"grpc.use_local_subchannel_pool": 1, **channel_options(uri)}
-
-
-@contextlib.contextmanager
-def client_of(uri: str) -> Iterator[Any]:
-    """A client of pymilvus on a connection of its own."""
-    client = MilvusClient(uri=uri, dedicated=True, grpc_options=quiet_options(uri))
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def drop(uri: str, *names: str) -> None:
@@ -71,11 +54,9 @@ def make_foreign(uri: str, collection: str, dim: int, rows: int) -> None:
     nodes: list[BaseNode] = [
         TextNode(id_=f"foreign{number}", text="f", embedding=[float(number + 1)] * dim) for number in range(rows)
     ]
-    own: dict[str, Any] = {"dedicated": True, "grpc_options": quiet_options(uri)}
-    store = MilvusVectorStore(
-        uri=uri, dim=dim, collection_name=collection, overwrite=True, use_async_client=False, **own
-    )
+    store = open_store(uri, collection, dim=dim, overwrite=True, use_async_client=False)
     store.add(nodes)
+    store.client.close()
 
 
 def count_connections(uri: str) -> int:
@@ -141,9 +122,8 @@ def _await_token(uri: str, server: "subprocess.Popen[bytes]") -> None:
     while True:
         assert server.poll() is None, "the guarded server has ended"
         with contextlib.suppress(Exception):
-            client = MilvusClient(uri=uri, token="root:Milvus", dedicated=True, timeout=2)
-            client.list_collections(timeout=2)
-            client.close()
+            with client_of(uri, token="root:Milvus", timeout=2) as client:
+                client.list_collections(timeout=2)
             return
         assert time.perf_counter() < end, "the guarded server does not answer"
         time.sleep(0.3)

@@ -1,18 +1,17 @@
 """The locustfiles of the guides, as they stand there, against Milvus Lite, which prepares data in a moment."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from llama_index.core.schema import TextNode
-from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.milvus.server import EmbeddedServer
 from loadgen.results.record import read_record
 from tests.integration.locust_command import ROOT, SMALL, run_locust
+from tests.integration.plain_clients import open_store
+from tests.integration.store_support import count_rows
 
 SHORT = ("--concurrency", "3", "--rounds", "1", "--phase-seconds", "0.6", "--warmup-seconds", "0.2")
 DIM = 24
@@ -58,26 +57,11 @@ def test_the_guides_measured_calls_are_compared_with_their_stages_and_parts(
     assert {comparison.operation for comparison in record.comparisons} == {"ask", "search"}
 
 
-def count_rows(uri: str, collection: str) -> int:
-    """The rows that are there, asked from a process of its own.
-
-    gRPC keeps this process's connection to the server alive beyond the fixture's client, with pings that the server may
-    have refused meanwhile ("Too many pings"); the next client would be given that one.
-    """
-    script = (
-        "import sys; from pymilvus import MilvusClient; client = MilvusClient(uri=sys.argv[1]); "
-        "found = client.query(sys.argv[2], output_fields=['count(*)'], consistency_level='Strong'); "
-        "print(found[0]['count(*)'])"
-    )
-    told = subprocess.run([sys.executable, "-c", script, uri, collection], capture_output=True, text=True, check=True)
-    return int(told.stdout)
-
-
 @pytest.fixture
 def papers(lite: EmbeddedServer) -> str:
     """A collection that LlamaIndex alone has made."""
     vectors = np.random.default_rng(3).standard_normal((ROWS, DIM)).tolist()
-    store = MilvusVectorStore(uri=lite.uri, collection_name="papers", dim=DIM, overwrite=True, use_async_client=False)
+    store = open_store(lite.uri, "papers", dim=DIM, overwrite=True, use_async_client=False)
     store.add([TextNode(text=f"paper {number}", embedding=vector) for number, vector in enumerate(vectors)])
     store.client.close()
     return "papers"

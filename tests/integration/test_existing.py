@@ -15,7 +15,7 @@ from loadgen.milvus.store.sampling import fetch_rows
 from loadgen.settings.model import Settings
 from tests.integration.faulty_server import faulty_server
 from tests.integration.locust_command import Run, record_of, run_locust, start_locust
-from tests.integration.store_support import client_of
+from tests.integration.plain_clients import client_of
 
 ROWS = 1_500
 DIM = 16

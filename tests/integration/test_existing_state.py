@@ -16,7 +16,8 @@ from loadgen.milvus.store import inspect_collection, sample_ids, sampling
 from loadgen.results.record import RunRecord
 from loadgen.settings.model import Settings
 from tests.integration.locust_command import LOADGEN, ROOT, record_of, run_locust
-from tests.integration.store_support import client_of, make_foreign
+from tests.integration.plain_clients import client_of
+from tests.integration.store_support import make_foreign
 
 NAME = "papers_of_tenants"
 ROWS, DIM, TENANTS = 600, 16, 5

@@ -12,7 +12,7 @@ from loadgen.measure.sample import Outcome
 from loadgen.results.record import RunRecord, VariantRecord
 from loadgen.settings.model import Settings
 from tests.integration.locust_command import Run, record_of, run_locust
-from tests.integration.store_support import client_of
+from tests.integration.plain_clients import client_of
 
 ROWS, DIM, QUERIES = 1_500, 16, 40
 METADATA = "tenant:int:20; lang:enum:de,en; year:int:2000-2026"

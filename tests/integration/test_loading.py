@@ -18,7 +18,8 @@ from loadgen.milvus.store.manifest import COMPACTION_KEY
 from loadgen.results.record import CollectionRecord, read_record
 from loadgen.settings.model import Settings
 from tests.integration.locust_command import SMALL, Run, run_locust
-from tests.integration.store_support import client_of, drop, prepare_for, settings_for
+from tests.integration.plain_clients import client_of
+from tests.integration.store_support import drop, prepare_for, settings_for
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pymilvus import DataType, MilvusClient
+from pymilvus import DataType
 
 from loadgen.milvus.server import EmbeddedServer, start_server
 from tests.integration.locust_command import ENDS_WITHIN, SEARCHED, SMALL, requests_seen, run_locust, start_locust
+from tests.integration.plain_clients import open_client
 from tests.integration.server_support import are_gone, wait_until
 
 
@@ -80,7 +81,7 @@ def test_a_silent_server_is_known_within_ten_seconds(tmp_path: Path) -> None:
 
 
 def test_another_dimension_and_somebody_elses_collection_are_refused(milvus: EmbeddedServer, tmp_path: Path) -> None:
-    client = MilvusClient(uri=milvus.uri, dedicated=True)
+    client = open_client(milvus.uri)
     schema = client.create_schema(auto_id=False)
     schema.add_field("id", DataType.INT64, is_primary=True)
     schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=24)
@@ -165,7 +166,7 @@ def test_ctrl_c_while_the_collection_is_made_leaves_one_that_the_next_run_knows(
     milvus: EmbeddedServer, tmp_path: Path
 ) -> None:
     flags = ("--headless", "--host", milvus.uri, "--collection", "faults_made", *SMALL, "--mode", "sync", "-t", "1s")
-    client = MilvusClient(uri=milvus.uri, dedicated=True)
+    client = open_client(milvus.uri)
     run = start_locust(tmp_path, *flags)
     assert wait_until(lambda: bool(client.has_collection("faults_made")), 90)
     run.interrupt()

@@ -5,26 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymilvus import MilvusClient
 
 from loadgen.datasets import INSERTED, open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer
 from loadgen.milvus.store import close_stores, open_stores, to_query
 from tests.integration.locust_command import SEARCHED, SMALL, run_locust, settings_of
+from tests.integration.plain_clients import client_of
 
 SHORT = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "0.6", "--warmup-seconds", "0.2")
 
 
 def rows(uri: str, collection: str, where: str = "") -> int:
-    client = MilvusClient(uri=uri, dedicated=True)
-    try:
+    with client_of(uri) as client:
         answer: list[dict[str, Any]] = client.query(
             collection, filter=where, output_fields=["count(*)"], consistency_level="Strong"
         )
         return int(answer[0]["count(*)"])
-    finally:
-        client.close()
 
 
 @pytest.fixture(params=["milvus", "lite"])

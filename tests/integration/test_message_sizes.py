@@ -23,7 +23,8 @@ from loadgen.milvus.store import (
 )
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.message_sizes import estimate_answer, estimate_request
-from tests.integration.store_support import client_of, prepare_for, settings_for
+from tests.integration.plain_clients import client_of
+from tests.integration.store_support import prepare_for, settings_for
 
 NAME = "message_sizes"
 LIMIT = 67_108_864

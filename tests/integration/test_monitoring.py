@@ -12,10 +12,12 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from dashboards.queries import baselines, mean_throughput
+from loadgen.llm_server import Behaviour, LlmServer, start_llm_server
 from loadgen.milvus.server import EmbeddedServer
 from tests.integration.locust_command import ROOT, SEARCHED
 from tests.integration.monitoring_runs import MEASURED, Scraped, scrape
 from tests.integration.monitoring_support import (
+    DASHBOARDS,
     GROUPING,
     MATCHER,
     SELECTOR,
@@ -30,16 +32,28 @@ from tests.integration.monitoring_support import (
 TWO = "async connections=2"
 VARIANTS = {"sync": "sync", "async": "async", TWO: "async"}
 """The mode of each variant of the comparison."""
+OF_ALL = ("generator", "milvus", "variants")
+"""The dashboards of runs of every kind."""
 PHASES = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "7", "--warmup-seconds", "1")
 
 
 @pytest.fixture(scope="module")
-def prometheus(milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def llm() -> Iterator[LlmServer]:
+    with start_llm_server(
+        Behaviour(first_token="20ms", inter_token="2ms", tokens=8, errors="503:0.1", seed=3)
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    milvus: EmbeddedServer, llm: LlmServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prometheus]:
     assert milvus.metrics_uri
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with monitoring(tmp_path_factory.mktemp("monitoring"), port, milvus.metrics_uri) as found:
+    with monitoring(tmp_path_factory.mktemp("monitoring"), port, milvus.metrics_uri, llm.url) as found:
         yield found
 
 
@@ -74,16 +88,21 @@ def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.T
     return scrape(prometheus, tmp_path_factory.mktemp("steady"), 0, *flags, files="search.py")
 
 
-def test_every_query_of_every_panel_has_data_and_names_nothing_that_is_not_there(compared: Scraped) -> None:
-    record = compared.record
+def find_wrong(scraped: Scraped, *names: str) -> dict[str, str]:
+    """Queries of these dashboards without data in this run, or with a name that nothing has, by where they stand."""
     wrong = {}
-    for place, query in panel_queries():
-        filled = fill_in(query, compared.end - compared.start, run=record["run_id"], namespace="local")
-        if unknown := find_unknown(compared.prometheus, filled, compared.span):
+    for place, query in panel_queries(*names):
+        filled = fill_in(query, scraped.end - scraped.start, run=scraped.record["run_id"], namespace="local")
+        if unknown := find_unknown(scraped.prometheus, filled, scraped.span):
             wrong[place] = f"unknown: {unknown}"
-        elif not compared.prometheus.points(filled, *compared.span):
+        elif not scraped.prometheus.points(filled, *scraped.span):
             wrong[place] = f"no data: {filled}"
-    assert wrong == {}
+    return wrong
+
+
+def test_every_query_of_every_panel_has_data_and_names_nothing_that_is_not_there(compared: Scraped) -> None:
+    assert {path.stem for path in DASHBOARDS} == {*OF_ALL, "rag"}
+    assert find_wrong(compared, *OF_ALL) == {}
 
 
 def test_every_variable_finds_its_values(compared: Scraped) -> None:

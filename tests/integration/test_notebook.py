@@ -11,10 +11,10 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 from matplotlib import pyplot as plt
-from pymilvus import MilvusClient
 
 from loadgen.results.record import write_record
 from loadgen.settings.model import Settings
+from tests.integration.plain_clients import client_of
 from tests.unit.record_support import durations, operation, phase, record
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "rag.ipynb"
@@ -81,9 +81,8 @@ def test_it_asks_once_and_draws_the_latest_record(
     ends = sorted({round(bar.get_x() + bar.get_width(), 6) for bar in bars.axes[0].patches})  # type: ignore[attr-defined]
     assert ends == [0.01, 0.04]
     plt.close("all")
-    client = MilvusClient(lite_uri)
-    assert "loadgen_rag_notebook" not in client.list_collections()
-    client.close()
+    with client_of(lite_uri) as client:
+        assert "loadgen_rag_notebook" not in client.list_collections()
     assert not namespace["llm_server"].running
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards import queries
+from dashboards import queries, rag_queries
 from tests.integration.monitoring_support import substitute
 from tests.integration.promtool_support import LENGTH, OWN, STEP, Told, assert_values, labelled
 
@@ -184,3 +184,90 @@ def test_the_mean_of_a_stage_is_its_seconds_by_its_number(tmp_path: Path) -> Non
         for variant, mean in (("sync", 0.5), (WIDE, 0.25))
     }
     assert_values(found, fill_in(queries.mean_stage(), "first"), 200, expected, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def asked() -> Told:
+    """Answers of two variants by one process, ingests by another, and the simulated model that they use."""
+    found = Told()
+    make_run(found, "asked", ("here", "there"), 30, 330)
+    span = (50, 300)
+    for variant, embed in (("sync", 0.02), (WIDE, 0.01)):
+        ask = process("here") | kind_of(variant) | {"client": "rag", "operation": "ask"}
+        for outcome, rate in (("ok", 6), ("timeout", 2)):
+            found.grow(labelled("loadgen_operations_total", **ask, outcome=outcome), rate, *span)
+        found.grow(labelled("loadgen_good_operations_total", **ask), 2, *span)
+        for item, rate in (("tokens_in", 600), ("tokens_out", 120)):
+            found.grow(labelled("loadgen_items_total", **ask, item=item), rate, *span)
+        means = {
+            "embed": embed,
+            "retrieve": 0.03,
+            "first_token": 0.05,
+            "generate": 0.1,
+            "inter_token": 0.005,
+            "search": 0.02,
+        }
+        for stage, seconds in means.items():
+            number = 120 if stage == "inter_token" else 6
+            found.grow(labelled("loadgen_stage_seconds_count", **ask, stage=stage), number, *span)
+            found.grow(labelled("loadgen_stage_seconds_sum", **ask, stage=stage), number * seconds, *span)
+            for bound in BOUNDS:
+                rate = number if seconds <= float(bound) else 0
+                found.grow(labelled("loadgen_stage_seconds_bucket", **ask, stage=stage, le=bound), rate, *span)
+        recall = {label: value for label, value in ask.items() if label != "operation"}
+        found.grow(labelled("loadgen_recall_ratio_count", **recall), 1, *span)
+        found.grow(labelled("loadgen_recall_ratio_sum", **recall), 0.75, *span)
+    ingest = process("there") | kind_of("sync") | {"client": "rag", "operation": "ingest"}
+    for item, rate in (("documents", 4), ("chunks", 20), ("tokens", 3_000)):
+        found.grow(labelled("loadgen_items_total", **ingest, item=item), rate, *span)
+    for stage, seconds in (("read", 0.001), ("embed", 0.2)):
+        found.grow(labelled("loadgen_stage_seconds_count", **ingest, stage=stage), 1, *span)
+        found.grow(labelled("loadgen_stage_seconds_sum", **ingest, stage=stage), seconds, *span)
+    model = {"namespace": "load", "job": "llm", "instance": "model", "kind": "chat"}
+    found.grow(labelled("llm_server_first_token_seconds_count", **model), 12, *span)
+    found.grow(labelled("llm_server_first_token_seconds_sum", **model), 12 * 0.04, *span)
+    found.grow(labelled("llm_server_requests_total", **model, outcome="ok"), 12, *span)
+    return found
+
+
+BOTH = ("sync", WIDE)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (rag_queries.good(), {labelled("", variant=name, operation="ask"): 2 for name in BOTH}),
+        (rag_queries.good_share(), {labelled("", variant=name, operation="ask"): 0.25 for name in BOTH}),
+        (rag_queries.recall(), {labelled("", variant=name): 0.75 for name in BOTH}),
+        (rag_queries.stage_quantile("1", "first_token"), {labelled("", variant=name): 0.05 for name in BOTH}),
+        (rag_queries.stage_mean("inter_token"), {labelled("", variant=name): 0.005 for name in BOTH}),
+        (
+            rag_queries.items("tokens_in", "tokens_out"),
+            {
+                labelled("", variant=name, operation="ask", item=item): rate
+                for name in BOTH
+                for item, rate in (("tokens_in", 600), ("tokens_out", 120))
+            },
+        ),
+        (rag_queries.items("tokens"), {labelled("", variant="sync", operation="ingest", item="tokens"): 3_000}),
+        (rag_queries.server_mean("first_token"), {labelled("", kind="chat"): 0.04}),
+        (rag_queries.server_requests(), {labelled("", kind="chat", outcome="ok"): 12}),
+    ],
+)
+def test_figures_of_the_rag_path_are_those_that_were_counted(
+    query: str, expected: dict[str, float], asked: Told, tmp_path: Path
+) -> None:
+    assert_values(asked, fill_in(query, "asked"), 200, expected, tmp_path)
+
+
+@pytest.mark.parametrize(("variant", "embed"), [("sync", 0.02), (WIDE, 0.01)])
+def test_what_is_stacked_is_one_variants_stages_of_one_operation_and_adds_up_to_its_time(
+    variant: str, embed: float, asked: Told, tmp_path: Path
+) -> None:
+    """The search is within `retrieve`, and a token within `generate`."""
+    means = {"embed": embed, "retrieve": 0.03, "first_token": 0.05, "generate": 0.1}
+    query = substitute(rag_queries.stage_means("ask"), OWN | {"run": "asked", "variant": variant})
+    assert_values(asked, query, 200, {labelled("", stage=stage): mean for stage, mean in means.items()}, tmp_path)
+    query = substitute(rag_queries.stage_means("ingest"), OWN | {"run": "asked", "variant": variant})
+    ingest = {"read": 0.001, "embed": 0.2} if variant == "sync" else {}
+    assert_values(asked, query, 200, {labelled("", stage=stage): mean for stage, mean in ingest.items()}, tmp_path)

@@ -16,12 +16,13 @@ import pytest
 from loadgen.llm_server import Behaviour, LlmServer, start_llm_server
 from loadgen.llm_server.plan import plan_chat
 from loadgen.measure.histograms import decode_histogram
-from loadgen.measure.sample import Outcome
+from loadgen.measure.sample import Mode, Outcome
 from loadgen.results.record import RunRecord
 from tests.integration.cluster_support import Cluster
 from tests.integration.forked import run_forked
 from tests.integration.locust_command import LOADGEN, ROOT, record_of, run_locust
-from tests.integration.store_support import client_of, count_rows, drop
+from tests.integration.plain_clients import client_of
+from tests.integration.store_support import count_rows, drop
 
 BRIEF = (
     "--concurrency",
@@ -38,6 +39,7 @@ BRIEF = (
 FAST: dict[str, Any] = {"first_token": "20ms", "inter_token": "2ms", "tokens": 8}
 FAULTY = Behaviour(**FAST, errors="429:0.15; 503:0.15; broken:0.15", seed=5)
 STAGES = {"embed", "retrieve", "first_token", "generate"}
+OBJECTIVE = "first_token > 19 ms, embed < 20 s, response < 30 s"
 SUBJECTS = ("apples", "bridges", "clouds", "dragons", "engines", "forests", "glaciers", "harbours")
 
 
@@ -80,7 +82,8 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
     variants = "sync; async; sync stream=true; async stream=true"
     own = ("--host", uri, "--collection", "rag_stages", "--documents", str(documents), "--chunk-size", "64")
     flags = (*own, "--chunk-overlap", "8", *BRIEF, "--variants", variants, "--simulated-url", llm.url)
-    run = run_locust(tmp_path / "a", *flags, "--require", "retrieve mrr > 0.9", files="rag_query.py")
+    asked = "ask goodput > 0; retrieve goodput > 0; ask tokens_out > 1; retrieve mrr > 0.9"
+    run = run_locust(tmp_path / "a", *flags, "--objective", OBJECTIVE, "--require", asked, files="rag_query.py")
     run.assert_good()
     assert "met: retrieve mrr > 0.9: 1 (" in run.out
     assert "Mean reciprocal rank of retrieve: 1.000 with sync" in run.out
@@ -92,17 +95,33 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
         number = found["ask"].outcomes[Outcome.OK]
         counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in found["ask"].stages.items()}
         gaps = {"inter_token": (FAST["tokens"] - 1) * number} if "stream" in phase.variant else {}
-        assert counts == dict.fromkeys(STAGES, number) | gaps
-        assert set(found["retrieve"].stages) == {"embed", "retrieve"}
+        assert counts == dict.fromkeys({*STAGES, "search"}, number) | gaps
+        assert set(found["retrieve"].stages) == {"embed", "retrieve", "search"}
+        searches = decode_histogram(found["retrieve"].stages["search"].histogram).get_total_count()
+        assert searches == found["retrieve"].outcomes[Outcome.OK]
+        assert 0 < (found["ask"].stages["search"].mean or 0) < (found["ask"].stages["retrieve"].mean or 0)
+        assert set(found["ask"].items) == {"tokens_in", "tokens_out"}
+        assert found["ask"].items["tokens_out"] == FAST["tokens"] * number
+        assert {one.operation: one.good for one in phase.operations} == {
+            one.operation: one.outcomes[Outcome.OK] for one in phase.operations
+        }
         assert found["retrieve"].recall == pytest.approx(1.0)
         assert found["retrieve"].mrr == pytest.approx(1.0)
         assert found["ask"].mrr is None
+        held = phase.generator.loop_held_ratios
+        assert set(held) == (STAGES if phase.mode is Mode.ASYNC else set()), "threads hold no loop"
+        assert sum(held.values()) < 1
     with client_of(uri) as client:
         rows = client.query("rag_stages", filter="", output_fields=["doc_id"], limit=1_000)
     assert {row["doc_id"] for row in rows} == {path.name for path in documents.iterdir()}
     assert len(rows) > len(SUBJECTS)
     assert record.manifest.rows == len(rows)
     assert record.manifest.settings["dim"] == 256
+    tokens = sum(
+        one.items["tokens_in"] for phase in record.phases for one in phase.operations if one.operation == "ask"
+    )
+    assert tokens > 0
+    assert "tokens_out/s" in run.out
     again = run_locust(tmp_path / "b", *flags, "--variants", "async", files="rag_query.py")
     assert f"{len(rows)} rows reused" in again.out + again.err
     drop(uri, "rag_stages")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from llama_index.core import VectorStoreIndex
-from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.clients.rag.documents import built_in_corpus, make_splitter, split_corpus
 from loadgen.clients.rag.models import ModelSpec, close_model, make_embedding
@@ -18,18 +17,17 @@ from loadgen.clients.rag.questions import generate_questions, recall_of
 from loadgen.llm_server import Behaviour, start_llm_server
 from loadgen.llm_server.plan import plan_embedding
 from loadgen.measure.histograms import decode_histogram
+from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.sample import Outcome
 from loadgen.results.record import read_record
 from tests.integration.locust_command import run_locust
-from tests.integration.store_support import client_of, quiet_options
+from tests.integration.plain_clients import client_of, open_store
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
 CORPUS = built_in_corpus(24, 5)
 
 
-def open_store(uri: str, name: str) -> MilvusVectorStore:
-    own: dict[str, Any] = {"dedicated": True, "grpc_options": quiet_options(uri)}
-    return MilvusVectorStore(uri=uri, collection_name=name, dim=256, overwrite=False, consistency_level="Strong", **own)
+STORE: dict[str, Any] = {"dim": 256, "overwrite": False, "consistency_level": "Strong"}
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
@@ -39,7 +37,7 @@ def test_what_is_ingested_is_in_the_collection_and_found(mode: str, place: str, 
     name = f"rag_{uuid.uuid4().hex[:12]}"
 
     async def work() -> tuple[list[int], Any]:
-        store = open_store(lite_uri, name)
+        store = open_store(lite_uri, name, **STORE)
         path = IngestPath(
             make_splitter(128, 16), embedding, VectorStoreIndex.from_vector_store(store, embed_model=embedding)
         )
@@ -48,9 +46,9 @@ def test_what_is_ingested_is_in_the_collection_and_found(mode: str, place: str, 
         stages: list[dict[str, float]] = [{} for _ in batches]
         pairs = list(zip(batches, stages, strict=True))
         if mode == "sync":
-            done = [ingest(path, *pair) for pair in pairs]
+            done = [len(ingest(path, *pair)) for pair in pairs]
         else:
-            done = list(await asyncio.gather(*(aingest(path, *pair) for pair in pairs)))
+            done = [len(one) for one in await asyncio.gather(*(aingest(path, *pair, LoopHolds()) for pair in pairs))]
         retriever = path.index.as_retriever(similarity_top_k=5)
         questions = generate_questions(CORPUS, 24, 5)
         if mode == "sync":
@@ -100,7 +98,12 @@ def test_ingests_through_the_command_are_counted_as_the_server_counts_them_and_t
         (found,) = phase.operations
         assert (found.operation, set(found.outcomes)) == ("ingest", {"ok"})
         counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in found.stages.items()}
-        assert counts == dict.fromkeys(STAGES, found.outcomes[Outcome.OK])
+        number = found.outcomes[Outcome.OK]
+        assert counts == dict.fromkeys(STAGES, number)
+        documents_each = 2 if "documents" in phase.variant else 1
+        assert found.items["documents"] == documents_each * number
+        assert found.items["chunks"] == each * documents_each * number
+        assert 20 * 64 > found.items["tokens"] / found.items["documents"] > 20 * 8, "20 sentences of some ten tokens"
     stats = run.told["stats"]
     assert set(stats) == {"sync ingest", "async documents-per-ingest=2 ingest"}
     ingested = stats["sync ingest"] + 2 * stats["async documents-per-ingest=2 ingest"]

@@ -20,7 +20,8 @@ from loadgen.milvus.server import EmbeddedServer, ServerError, start_server
 from loadgen.milvus.server.replay import ReplayServer, is_good, passed_on
 from loadgen.milvus.store import close_stores, open_stores, prepare, to_node, to_query
 from loadgen.settings.model import Settings
-from tests.integration.server_support import client_of, count, wait_until
+from tests.integration.plain_clients import client_of
+from tests.integration.server_support import count, wait_until
 
 ROWS = 40
 COLLECTION = "replay_test"

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from llama_index.core.schema import BaseNode, TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryMode
-from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.datasets import find_query_texts, open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import close_stores, open_stores, to_query
 from loadgen.results.record import RunRecord
 from tests.integration.locust_command import SMALL, Run, record_of, run_locust, settings_of
-from tests.integration.store_support import client_of, drop
+from tests.integration.plain_clients import client_of, open_store
+from tests.integration.store_support import drop
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")
 NEEDED = "--search-kind hybrid: needs Milvus 2.5 or later, or Milvus Lite: the server is v2.3.5-lite"
@@ -127,7 +127,7 @@ def make_existing(uri: str, name: str, **given: Any) -> None:
         TextNode(id_=f"e{number}", text=f"word{number % 7} term{number}", embedding=[float(number % 5), 1.0, 0.5, 2.0])
         for number in range(200)
     ]
-    store = MilvusVectorStore(uri=uri, dim=4, collection_name=name, overwrite=True, use_async_client=False, **given)
+    store = open_store(uri, name, dim=4, overwrite=True, use_async_client=False, **given)
     store.add(nodes)
     store.client.flush(name)
     found = store.query(VectorStoreQuery(query_embedding=[1.0] * 4, mode=VectorStoreQueryMode.DEFAULT))

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from tests.integration.forked import run_forked
-from tests.integration.server_support import are_gone, client_of, count, fill, processes_below, wait_until
+from tests.integration.plain_clients import client_of
+from tests.integration.server_support import are_gone, count, fill, processes_below, wait_until
 
 LOADGEN = str(Path(sys.executable).with_name("loadgen"))
 

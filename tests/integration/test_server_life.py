@@ -19,9 +19,9 @@ import pytest
 from loadgen.milvus.server import EmbeddedServer, RefusedError, ServerError, start_server
 from loadgen.milvus.server.ports import Reservation, reserve_ports
 from loadgen.milvus.server.sessions import forget_sessions
+from tests.integration.plain_clients import client_of
 from tests.integration.server_support import (
     are_gone,
-    client_of,
     count,
     fill,
     listening_ports,

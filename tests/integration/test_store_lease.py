@@ -17,8 +17,9 @@ from loadgen.settings.conflicts import LEASES
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from tests.integration.lease_support import HolderProcess, rows_of
+from tests.integration.plain_clients import client_of, open_client
 from tests.integration.server_support import wait_until
-from tests.integration.store_support import ROWS, client_of, count_rows, guarded_milvus, prepare_for, settings_for
+from tests.integration.store_support import ROWS, count_rows, guarded_milvus, prepare_for, settings_for
 
 
 @pytest.fixture(params=["milvus", "lite"])
@@ -228,9 +229,7 @@ def test_a_role_that_may_keep_no_leases_is_warned_and_runs(tmp_path_factory: pyt
     with guarded_milvus(tmp_path_factory.mktemp("guarded")) as address:
         root = settings_for(address, name, token="root:Milvus")
         prepare_for(root)
-        from pymilvus import MilvusClient
-
-        client = MilvusClient(uri=address, token="root:Milvus", dedicated=True)
+        client = open_client(address, token="root:Milvus")
         client.create_user("reader", "Secret1!")
         client.create_role("reading")
         for privilege in ("Search", "Query", "Load", "IndexDetail", "GetStatistics"):

@@ -24,14 +24,8 @@ from loadgen.milvus.store import (
 )
 from loadgen.milvus.store.opening import RETRIED
 from loadgen.settings.model import Settings
-from tests.integration.store_support import (
-    client_of,
-    count_connections,
-    count_rows,
-    frozen,
-    prepare_for,
-    settings_for,
-)
+from tests.integration.plain_clients import client_of
+from tests.integration.store_support import count_connections, count_rows, frozen, prepare_for, settings_for
 
 NAME = "store_open"
 SHORT = 0.3

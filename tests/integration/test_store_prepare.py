@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from llama_index.vector_stores.milvus import MilvusVectorStore
@@ -13,9 +14,9 @@ from loadgen.milvus.store import aclose_stores, close_stores, open_stores, to_no
 from loadgen.milvus.store.manifest import MANIFEST_KEY, make_manifest
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
+from tests.integration.plain_clients import client_of, open_store
 from tests.integration.store_support import (
     ROWS,
-    client_of,
     count_rows,
     make_foreign,
     prepare_for,
@@ -126,15 +127,14 @@ def test_rows_that_were_inserted_since_are_told_and_loaded_away(uri: str) -> Non
 def test_a_loading_that_was_cut_off_is_not_taken_for_complete(uri: str) -> None:
     settings = settings_for(uri, NAME)
     manifest = {MANIFEST_KEY: json.dumps(make_manifest(settings, open_dataset(settings)))}
-    store = MilvusVectorStore(
-        uri=uri,
-        dim=16,
-        collection_name=NAME,
-        similarity_metric="COSINE",
-        collection_properties=manifest,
-        use_async_client=False,
-    )
+    given: dict[str, Any] = {
+        "similarity_metric": "COSINE",
+        "collection_properties": manifest,
+        "use_async_client": False,
+    }
+    store = open_store(uri, NAME, dim=16, **given)
     store.add([to_node(row) for row in open_dataset(settings).rows(0, 700)])
+    store.client.close()
     told: list[str] = []
     assert not prepare_for(settings, told.append).reused
     assert told[0] == f"collection '{NAME}' contains 700 rows, 500 fewer than asked for: reloading"

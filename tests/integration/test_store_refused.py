@@ -17,8 +17,9 @@ from loadgen.milvus.store.patience import Patience
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from tests.integration.locust_command import SMALL, run_locust
+from tests.integration.plain_clients import client_of
 from tests.integration.refusing_server import WORDS, Refusing, refusing_server
-from tests.integration.store_support import client_of, count_rows, make_foreign, prepare_for, settings_for
+from tests.integration.store_support import count_rows, make_foreign, prepare_for, settings_for
 
 NAME = "store_refused"
 DENIED, AWAY = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAVAILABLE

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymilvus import MilvusClient
 
 from loadgen.clients.llamaindex import SyncClient
 from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.milvus.store import StoreError, close_stores, open_stores, to_node, to_query
 from loadgen.settings.model import Settings
+from tests.integration.plain_clients import open_client
 from tests.integration.store_support import guarded_milvus, prepare_for, settings_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "connecting.md"
@@ -31,7 +31,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def root(guarded: str) -> Iterator[Any]:
-    client = MilvusClient(uri=guarded, token="root:Milvus", dedicated=True)
+    client = open_client(guarded, token="root:Milvus")
     yield client
     client.drop_collection(NAME)
     client.close()
@@ -60,7 +60,7 @@ def user_with(root: Any, uri: str, name: str, privileges: Privileges) -> Setting
         root.grant_privilege(role, kind, privilege, "*")
     root.grant_role(name, role)
     end = time.perf_counter() + EFFECTIVE_SECONDS
-    client = MilvusClient(uri=uri, token=f"{name}:{PASSWORD}", dedicated=True)
+    client = open_client(uri, token=f"{name}:{PASSWORD}")
     while True:  # its proxy reads the policies again some time after they have changed
         missing = denied(client, [privilege for _, privilege in privileges])
         if not missing:

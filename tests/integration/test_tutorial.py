@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from tests.integration.locust_command import record_of, run_locust
-from tests.integration.store_support import client_of, drop
+from tests.integration.plain_clients import client_of
+from tests.integration.store_support import drop
 
 SHORT = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.6", "--warmup-seconds", "0.2", "--burst", "4,9")
 DATA = ("--collection", "tutorial", "--dim", "16", "--rows", "300", "--queries", "20")

@@ -67,6 +67,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "record": ("elsewhere", "elsewhere"),
     "report": ("markdown", "markdown"),
     "require": ("search async p99 < 50 ms", ("search async p99 < 50 ms",)),
+    "objective": ("response < 50 ms", "response < 50 ms"),
     "max_failures": ("1%", "1%"),
     "max_empty": ("2%", "2%"),
     "metrics_port": ("9700", 9700),

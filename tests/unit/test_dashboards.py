@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from dashboards.rendering import FOLDER, render
+from loadgen.clients.rag.pipeline import STAGES as OF_INGEST
+from loadgen.clients.rag.stages import OF_ASK
 
 RENDERED = render()
 DASHBOARDS = {name: json.loads(text) for name, text in RENDERED.items()}
@@ -64,7 +66,9 @@ def test_panels_do_not_overlap_and_have_numbers_of_their_own(name: str) -> None:
 
 
 def test_the_dashboards_have_addresses_of_their_own_and_link_to_each_other() -> None:
-    assert {one["uid"] for one in DASHBOARDS.values()} == {"loadgen-variants", "loadgen-generator", "loadgen-milvus"}
+    assert {one["uid"] for one in DASHBOARDS.values()} == {
+        "loadgen-variants", "loadgen-generator", "loadgen-milvus", "loadgen-rag",
+    }  # fmt: skip
     for one in DASHBOARDS.values():
         (link,) = one["links"]
         assert set(link["tags"]) <= set(one["tags"])
@@ -105,3 +109,29 @@ def test_the_first_baseline_that_is_offered_is_that_of_the_run() -> None:
     assert found == 'async search-params="ef=64"'
     assert variables["variant"]["multi"]
     assert variables["variant"]["includeAll"]
+
+
+def test_stages_are_stacked_for_each_variant_without_those_that_are_parts_of_others() -> None:
+    stacked = {
+        panel["title"]: panel
+        for panel in panels("rag.json")
+        if panel["fieldConfig"]["defaults"].get("custom", {}).get("stacking", {}).get("mode") == "normal"
+    }
+    assert set(stacked) == {"Stages of an answer, $variant", "Stages of an ingest, $variant"}
+    for title, operation, stages in (
+        ("Stages of an answer, $variant", "ask", OF_ASK),
+        ("Stages of an ingest, $variant", "ingest", OF_INGEST),
+    ):
+        panel = stacked[title]
+        assert (panel["repeat"], panel["repeatDirection"], panel["maxPerRow"]) == ("variant", "h", 2)
+        (target,) = panel["targets"]
+        assert f'operation="{operation}", stage=~"{"|".join(stages)}"' in target["expr"]
+        assert target["legendFormat"] == "{{stage}}"
+
+
+def test_a_repeated_panel_is_the_last_of_its_row() -> None:
+    """Grafana places its copies beside and below it."""
+    for dashboard in DASHBOARDS.values():
+        everything = dashboard["panels"]
+        for place, panel in enumerate(everything[:-1]):
+            assert "repeat" not in panel or everything[place + 1]["type"] == "row", panel["title"]

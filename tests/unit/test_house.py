@@ -254,3 +254,15 @@ def lawless(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_an_import_against_a_law_breaks_it(law: str, said: str, lawless: str) -> None:
     assert law in re.findall(r"^(.*) BROKEN", lawless, re.MULTILINE)
     assert said in lawless
+
+
+def test_only_one_place_opens_plain_clients_for_the_tests() -> None:
+    """Others would ping Milvus Lite, which closes connections for it: see plain_clients."""
+    opens = [
+        path.name
+        for path in sorted((HOUSE / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", getattr(node.func, "attr", "")) in ("MilvusClient", "MilvusVectorStore")
+    ]
+    assert sorted(set(opens)) == ["plain_clients.py"]

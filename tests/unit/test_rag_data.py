@@ -12,8 +12,9 @@ import pytest
 from llama_index.core.schema import MetadataMode, NodeRelationship, RelatedNodeInfo, TextNode
 
 from loadgen.clients import find_layer
-from loadgen.clients.rag import data, embedding_rows
-from loadgen.clients.rag.data import DocumentDataset, DocumentSource
+from loadgen.clients.rag import data, document_dataset, embedding_rows
+from loadgen.clients.rag.data import DocumentSource
+from loadgen.clients.rag.document_dataset import DocumentDataset
 from loadgen.datasets import Checks, encode_probe
 from loadgen.locust_plugin.preparation.run_plan import plan_users
 from loadgen.locust_plugin.preparation.searches import make_queries
@@ -115,11 +116,11 @@ class Model:
 
 def test_the_model_of_a_server_is_known_by_its_vector_of_a_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Model()
-    monkeypatch.setattr(data, "embed_texts", model.embed)
+    monkeypatch.setattr(document_dataset, "embed_texts", model.embed)
     monkeypatch.setattr(data, "measure_dim", lambda _settings: 3)
     one, other = (resolve(folder, embedding="openai:m", embedding_url=f"http://{host}/v1") for host in "ab")
     kept = json.loads(json.dumps(make_manifest(one, open_documents(one))))
-    assert model.asked == [[data.PROBE]]
+    assert model.asked == [[document_dataset.PROBE]]
     model.turn = 0.04
     assert find_differences(kept, make_manifest(other, open_documents(other)), other) == [], "0.9992: rounding"
     model.turn = 0.06
@@ -214,7 +215,7 @@ def test_what_all_processes_must_have_is_told_by_numbers_and_fingerprints(folder
 
 def test_a_process_that_asks_questions_splits_no_documents(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = resolve(folder)
-    monkeypatch.setattr(data, "find_chunks", lambda _settings: pytest.fail("split"))
+    monkeypatch.setattr(document_dataset, "find_chunks", lambda _settings: pytest.fail("split"))
     variants = set_up_variants(settings)
     state: Any = type("State", (), {"settings": settings, "checks": Checks()})()
     make_queries(state, variants, open_datasets(settings, variants.values()))

@@ -53,8 +53,10 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     }  # fmt: skip
     lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
     late = {"loop_late_beats", "hub_late_beats", "late_arrivals"}
-    seen = {"core_wait_ratio", "cpu_ratio", "in_flight_mean", "in_flight_max", "watched_share", "saturated"}
-    assert set(told["generator"]) == seen | lags | late
+    held = {"core_wait_ratio", "loop_held_ratios"}
+    seen = {"cpu_ratio", "in_flight_mean", "in_flight_max", "watched_share", "saturated"}
+    used = {"cores_used", "memory_bytes", "sent_bytes_per_second", "received_bytes_per_second"}
+    assert set(told["generator"]) == seen | held | lags | late | used
     [done] = told["operations"]
     counted = {
         "operation",
@@ -63,6 +65,9 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "stages",
         "repeated_stages",
         "throughput",
+        "good",
+        "goodput",
+        "items",
         "recall",
         "course",
         "recall_checks",
@@ -73,7 +78,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     times = {"mean", "p50", "p90", "p95", "p99", "p99_9", "max", "histogram"}
     assert set(done["service_seconds"]) == set(done["response_seconds"]) == times
     [compared] = values["comparisons"]
-    ratios = {"throughput_ratio", "p50_ratio", "p99_ratio"}
+    ratios = {"throughput_ratio", "p50_ratio", "p99_ratio", "goodput_ratio"}
     assert (
         set(compared)
         == {"operation", "concurrency", "rate", "verdict", "reasons", "share_ahead", "baseline", "variant"} | ratios

@@ -176,3 +176,26 @@ def test_a_run_that_counted_nothing_prints_nothing() -> None:
     out = StringIO()
     print_tables([], [], out)
     assert out.getvalue() == ""
+
+
+def test_stages_are_printed_in_order_with_two_quantiles_and_a_dash_where_there_was_none() -> None:
+    ledger = Ledger()
+    for number, (mode, stages) in enumerate(((Mode.SYNC, ("generate", "embed")), (Mode.ASYNC, ("embed",)))):
+        start = 100.0 * (number + 1)
+        ledger.open(Phase(number, mode, 8, seconds=2), start, start + 2)
+        samples = [
+            Sample(
+                mode, "ask", start, start, start + 0.5, Outcome.OK, 1, stages=dict.fromkeys(stages, milliseconds / 1000)
+            )
+            for milliseconds in (*[4] * 98, 50, 50)
+        ]
+        ledger([*samples, Sample(mode, "search", start, start, start + 0.5, Outcome.OK, 1)])
+    printed = lines(ledger)
+    place = next(number for number, line in enumerate(printed) if "Stages of ask: p50 / p99 ms" in line)
+    head, rows = printed[place + 2], printed[place + 4 : place + 6]
+    assert re.findall(r"\w+", head) == ["users", "operation", "variant", "embed", "generate"]
+    assert [[cell.strip() for cell in row.strip("│").split("│")] for row in rows] == [
+        ["8", "ask", "sync", "4.0 / 50.0", "4.0 / 50.0"],
+        ["8", "ask", "async", "4.0 / 50.0", "-"],
+    ]
+    assert not [line for line in printed if "Stages of search" in line], "it has reported none"

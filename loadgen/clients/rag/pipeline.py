@@ -7,19 +7,23 @@ times. `arun` too splits in the loop; only reading PDFs, embedding and inserting
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.clients.rag.reading import aload_files, load_files
+from loadgen.clients.rag.steps import Steps
 from loadgen.datasets import FINGERPRINT_KEY, INSERTED
+from loadgen.measure.loop_holds import LoopHolds
 
 if TYPE_CHECKING:
     from llama_index.core import VectorStoreIndex
     from llama_index.core.base.embeddings.base import BaseEmbedding
     from llama_index.core.node_parser import SentenceSplitter
-    from llama_index.core.schema import Document
+    from llama_index.core.schema import BaseNode, Document
 
 READ, SPLIT, EMBED, INSERT = STAGES = ("read", "split", "embed", "insert")
+NEXT = dict(pairwise(STAGES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,8 @@ class Source:
     """The folder from which it is read each time; None: it is copied from memory."""
 
 
-def ingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float]) -> int:
-    """Ingest some documents of one corpus with blocking calls; returns the number of their chunks.
+def ingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float]) -> "Sequence[BaseNode]":
+    """Ingest some documents of one corpus with blocking calls; returns their chunks.
 
     `stages` gets the seconds of each stage when it has ended. Raises whatever a stage raises.
     """
@@ -60,12 +64,18 @@ def ingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[s
     watch.end(EMBED)
     path.index.insert_nodes(nodes)
     watch.end(INSERT)
-    return len(nodes)
+    return nodes
 
 
-async def aingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float]) -> int:
-    """The same as a coroutine."""
-    watch = _Watch(path.clock, stages)
+async def aingest(
+    path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float], holds: LoopHolds
+) -> "Sequence[BaseNode]":
+    """The same as a coroutine; `holds` gets how long each stage held the loop."""
+    steps = Steps(holds, READ)
+    return await steps.drive(_aingest(path, sources, _Watch(path.clock, stages, steps)))
+
+
+async def _aingest(path: IngestPath, sources: Sequence[Source], watch: "_Watch") -> "Sequence[BaseNode]":
     root = sources[0].root
     documents = await aload_files(root, *_names(sources)) if root else _copy(sources)
     _mark(documents)
@@ -76,7 +86,7 @@ async def aingest(path: IngestPath, sources: Sequence[Source], stages: MutableMa
     watch.end(EMBED)
     await path.index.ainsert_nodes(nodes)
     watch.end(INSERT)
-    return len(nodes)
+    return nodes
 
 
 @dataclass(slots=True)
@@ -85,6 +95,8 @@ class _Watch:
 
     clock: Callable[[], float]
     stages: MutableMapping[str, float]
+    steps: Steps | None = None
+    """Of a coroutine."""
     _since: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,6 +105,8 @@ class _Watch:
     def end(self, stage: str) -> None:
         now = self.clock()
         self.stages[stage], self._since = now - self._since, now
+        if self.steps is not None:
+            self.steps.enter(NEXT.get(stage, ""))
 
 
 def _names(sources: Sequence[Source]) -> tuple[list[str], list[str]]:

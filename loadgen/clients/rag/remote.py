@@ -1,14 +1,17 @@
 """Clients of servers with OpenAI's API. A process and mode has one of each; threads and coroutines share it."""
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 import openai
+from llama_index.core.llms import ChatMessage, ChatResponse, ChatResponseAsyncGen, ChatResponseGen
 from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.llms.openai_like import OpenAILike
 from pydantic import BaseModel
 
+from loadgen.clients.rag.tokens import note_usage
 from loadgen.milvus.proxies import is_at_loopback
 
 if TYPE_CHECKING:
@@ -57,11 +60,45 @@ class RemoteEmbedding(RemoteModel, OpenAILikeEmbedding):
 
 
 class RemoteLLM(RemoteModel, OpenAILike):
-    """An LLM behind HTTP."""
+    """An LLM behind HTTP, which notes the usage that it reports."""
+
+    def chat(self, messages: Sequence[ChatMessage], **given: Any) -> ChatResponse:
+        """Ask, and wait for the whole answer."""
+        answer = super().chat(messages, **given)
+        note_usage(answer.raw)
+        return answer
+
+    async def achat(self, messages: Sequence[ChatMessage], **given: Any) -> ChatResponse:
+        """The same as a coroutine."""
+        answer = await super().achat(messages, **given)
+        note_usage(answer.raw)
+        return answer
+
+    def stream_chat(self, messages: Sequence[ChatMessage], **given: Any) -> ChatResponseGen:
+        """Ask, and return the parts of the answer as they arrive; usage is in the last one."""
+        return _note_last(super().stream_chat(messages, **given))
+
+    async def astream_chat(self, messages: Sequence[ChatMessage], **given: Any) -> ChatResponseAsyncGen:
+        """The same as a coroutine."""
+        return _anote_last(await super().astream_chat(messages, **given))
 
     def __str__(self) -> str:
         """Its name."""
         return self.model
+
+
+def _note_last(parts: ChatResponseGen) -> ChatResponseGen:
+    last: ChatResponse | None = None
+    for last in parts:
+        yield last
+    note_usage(last and last.raw)
+
+
+async def _anote_last(parts: ChatResponseAsyncGen) -> ChatResponseAsyncGen:
+    last: ChatResponse | None = None
+    async for last in parts:
+        yield last
+    note_usage(last and last.raw)
 
 
 def make_remote_embedding(model: str, spec: "ModelSpec") -> RemoteEmbedding:
@@ -74,7 +111,13 @@ def make_remote_embedding(model: str, spec: "ModelSpec") -> RemoteEmbedding:
 def make_remote_llm(model: str, spec: "ModelSpec") -> RemoteLLM:
     """A chat model at the URL of the spec."""
     limits = {"context_window": spec.context_window, "max_tokens": spec.max_tokens}
-    made = RemoteLLM(model=model, is_chat_model=True, **limits, **_connection(spec))
+    made = RemoteLLM(
+        model=model,
+        is_chat_model=True,
+        additional_kwargs={"stream_options": {"include_usage": True}},  # sent with streams only
+        **limits,
+        **_connection(spec),
+    )
     made.connect()
     return made
 

@@ -24,7 +24,7 @@ class SyncClient(RagClient):
     def ask(self, question: str) -> Any:
         """Answer a question; the sample ends with the last token, and its rows are the chunks that were found."""
         token, started = self.begin(ASK), perf_counter()
-        context = WATCH.set(watch := Watch())
+        context = WATCH.set(watch := self._new_watch(ASK))
         try:
             answer = self._engine.query_engine.query(question)
             if isinstance(answer, StreamingResponse):
@@ -37,13 +37,13 @@ class SyncClient(RagClient):
             return None
         finally:
             WATCH.reset(context)
-        self._finish(token, ASK, question, answer.source_nodes, watch)
+        self._finish_ask(token, question, answer, watch)
         return answer
 
     def retrieve(self, question: str) -> list[NodeWithScore] | None:
         """The chunks that are nearest to a question; they are the sample's rows."""
         token, started = self.begin(RETRIEVE), perf_counter()
-        context = WATCH.set(watch := Watch())
+        context = WATCH.set(watch := self._new_watch(RETRIEVE))
         try:
             nodes = self._engine.retriever.retrieve(question)
             self._require_in_time(started)
@@ -52,7 +52,7 @@ class SyncClient(RagClient):
             return None
         finally:
             WATCH.reset(context)
-        self._finish(token, RETRIEVE, question, nodes, watch)
+        self._finish_retrieve(token, question, nodes, watch)
         return nodes
 
     def ingest(self, documents: Sequence[Source]) -> int | None:
@@ -65,8 +65,8 @@ class SyncClient(RagClient):
         except BaseException as error:  # noqa: BLE001
             self.fail(token, error, stages)
             return None
-        self.end(token, chunks, stages=stages)
-        return chunks
+        self._finish_ingest(token, documents, chunks, stages)
+        return len(chunks)
 
     def _read(self, answer: StreamingResponse, watch: Watch, started: float) -> None:
         parts = []

@@ -9,7 +9,7 @@ from loadgen.locust_plugin.preparation.run_plan import STYLES, clients_of, modes
 from loadgen.measure.operation import NAME, Operation
 from loadgen.measure.phase import burst_phases
 from loadgen.measure.sample import Mode
-from loadgen.results.requirements import Requirement
+from loadgen.results.requirements import FIGURES, ITEMS, Requirement
 from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import Variant, find_baseline, find_variants
@@ -36,7 +36,7 @@ def find_unreachable(
         problems = [
             *_find_operation(one, kinds, settings, bursts=bursts),
             *_find_variant(one, settings, variants, bursts=bursts),
-            *_find_stage(one, kinds, clients_of(settings)),
+            *_find_part(one, kinds, clients_of(settings)),
             *_find_level(one, settings, kinds, users, bursts=bursts),
         ]
         found += [Fault("require", f'"{one.text}"', problem, hint) for problem, hint in problems]
@@ -99,12 +99,19 @@ def _declared(kind: type[Any], clients: Sequence[str]) -> tuple[Operation, ...]:
         return ()
 
 
-def _find_stage(one: Requirement, kinds: Collection[type[Any]], clients: Sequence[str]) -> Iterator[Problem]:
-    """A part of an operation that no user declares; it may also be a mistyped variant."""
+def _find_part(one: Requirement, kinds: Collection[type[Any]], clients: Sequence[str]) -> Iterator[Problem]:
+    """A stage or items of an operation that no user declares; a stage may also be a mistyped variant."""
     if not one.part or one.part == "service" or not kinds:
         return
     declared = [operation for kind in kinds for operation in _declared(kind, clients)]
     own = [operation for operation in declared if operation.name == one.operation]
+    if one.figure == ITEMS:
+        items = sorted({item for operation in own for item in operation.items})
+        if own and one.part not in items:
+            counts = f"It counts {join_some(items)}." if items else "It counts nothing by name."
+            hint = f"{counts} The other figures are {', '.join(FIGURES)}."
+            yield f"is of {one.part}, which is neither a figure nor what {one.operation} counts", hint
+        return
     stages = sorted({stage for operation in own for stage in operation.all_stages})
     if own and one.part not in stages:
         known = f"It declares {join_some(stages)}." if stages else "It declares none."

@@ -24,6 +24,8 @@ COLUMNS = {
     "throughput": "Operations/s", "p50": "p50 ms", "p99": "p99 ms", "empty": "Empty", "recall": "Recall",
     "mrr": "MRR",
 }  # fmt: skip
+GOODPUT = {"key": "goodput", "title": "Good/s"}
+"""A column for runs with an objective, read whenever the page is opened."""
 FindRecord = Callable[[], Path | None]
 
 
@@ -44,6 +46,7 @@ def add_tab(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) 
         ],
     }
     _show_preparing(web_ui, tab_data)
+    _show_goodput(web_ui)
     web_ui.app.register_blueprint(_routes(web_ui, base, tab_data, find_record))
     web_ui.app.after_request(lambda response: _extend(response, tab_data, web_ui.environment.runner.state))
 
@@ -63,6 +66,19 @@ def _show_preparing(web_ui: Any, tab_data: TabData) -> None:
 
     def show(arguments: dict[str, Any]) -> None:
         arguments["state"] = _state(arguments["state"], tab_data)
+
+    extend_template(web_ui, show)
+
+
+def _show_goodput(web_ui: Any) -> None:
+    """Add the column of goodput for a page that is opened while an objective is set."""
+
+    def show(arguments: dict[str, Any]) -> None:
+        is_judged = bool(str(getattr(web_ui.environment.parsed_options, "objective", None) or "").strip())
+        for table in arguments.get("extended_tables", ()):
+            if table["key"] == KEY:
+                own = [column for column in table["structure"] if column != GOODPUT]
+                table["structure"] = [*own, GOODPUT] if is_judged else own
 
     extend_template(web_ui, show)
 

@@ -38,6 +38,8 @@ class Row:
     failures: int
     empty: int
     """Answers without a row."""
+    goodput: float
+    """Good operations per second; nan if they are not judged."""
     live: bool
     """The phase is running."""
 
@@ -60,6 +62,8 @@ class LevelRow:
     p99: float
     """Seconds; if compared, the figure that the ratio divides."""
     empty: int
+    goodput: float
+    """As in `Row`; if compared, the figure that its ratio divides."""
     recall: float
     mrr: float
     ratio_throughput: Ratio | None
@@ -152,6 +156,7 @@ def _measure(window: Window, seconds: float, live: bool) -> list[Row]:
             p99=stats.percentile(99),
             failures=stats.failures,
             empty=stats.outcomes[Outcome.EMPTY],
+            goodput=math.nan if stats.good is None or seconds <= 0 else stats.good / seconds,
             live=live,
         )
         for (variant, operation), stats in sorted(window.operation_stats.items())
@@ -188,6 +193,7 @@ def _level_row(name: str, level: LevelResult, series: Series) -> LevelRow:
         p50=_figure(percentile(times, 50)),
         p99=_shown_p99(level.comparisons.values(), series.variant, _figure(percentile(times, 99))),
         empty=series.outcomes[Outcome.EMPTY],
+        goodput=_figure(level.shown_goodput(series.variant)),
         recall=_figure(series.recall),
         mrr=_figure(series.mrr),
         ratio_throughput=found.throughput if found else None,
@@ -230,6 +236,7 @@ def _table_row(row: LevelRow) -> dict[str, Any]:
         "throughput": NONE if math.isnan(row.throughput) else float(show_rate(row.throughput).replace(",", "")),
         "p50": NONE if math.isnan(row.p50) else round(row.p50 * 1000, 2),
         "p99": NONE if math.isnan(row.p99) else round(row.p99 * 1000, 2),
+        "goodput": NONE if math.isnan(row.goodput) else float(show_rate(row.goodput).replace(",", "")),
         "empty": row.empty,
         "recall": NONE if math.isnan(row.recall) else f"{row.recall:.3f}",
         "mrr": NONE if math.isnan(row.mrr) else f"{row.mrr:.3f}",

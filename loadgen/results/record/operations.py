@@ -5,11 +5,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from loadgen.measure.operation import NAME, STAGES_AT_MOST
+from loadgen.measure.operation import ITEMS_AT_MOST, NAME, STAGES_AT_MOST
 from loadgen.measure.sample import Outcome, count_failures
 from loadgen.results.record.part import Count, Figure, Part, Share
 
 StageName = Annotated[str, Field(pattern=rf"^{NAME.pattern}$")]
+ItemName = StageName
 
 
 class Durations(Part):
@@ -36,6 +37,8 @@ class Slice(Part):
     times: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,8}:[0-9]{1,15}( [1-9][0-9]{0,8}:[0-9]{1,15})*)?$")]
     """Response times of answered operations and timeouts as `microseconds:count`: the buckets of an HDR histogram with
     8 significant bits, each named by its lowest microsecond and at most 0.8 % wide."""
+    good: Count | None = None
+    """Operations that met the objective; null: not judged."""
 
 
 class CourseRecord(Part):
@@ -75,6 +78,11 @@ class OperationRecord(Counted):
 
     throughput: Figure
     """Answered operations per second: ok and empty ones."""
+    good: Count | None = None
+    """Operations that were answered (`ok`) and met all conditions of the setting `objective` on this operation; null:
+    there are none."""
+    goodput: Figure = None
+    """Good operations per second; null where they are not judged."""
     service_seconds: Durations
     """From the real start of each operation."""
     response_seconds: Durations
@@ -86,6 +94,8 @@ class OperationRecord(Counted):
     repeated_stages: tuple[StageName, ...] = ()
     """Of these stages, the ones that may occur many times in one operation, such as the time between two tokens: their
     histograms have every time, and their mean is no part of the operation's mean."""
+    items: Annotated[dict[ItemName, Count], Field(max_length=ITEMS_AT_MOST)] = Field(default_factory=dict)
+    """What the answered operations processed besides rows, such as `tokens_out` or `documents`: sums by name."""
     recall: Share
     """Mean part (0 to 1) of the exact nearest neighbours that the checked searches found."""
     recall_checks: Count

@@ -3,6 +3,8 @@
 from loadgen.results.requirements.judging import Judgement, judge, judge_empty
 from loadgen.results.requirements.parsing import (
     CHECKED,
+    FIGURES,
+    ITEMS,
     FailureLimit,
     Requirement,
     parse_max_empty,
@@ -13,6 +15,8 @@ from loadgen.results.requirements.parsing import (
 
 __all__ = [
     "CHECKED",
+    "FIGURES",
+    "ITEMS",
     "FailureLimit",
     "Judgement",
     "Requirement",

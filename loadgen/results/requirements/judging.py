@@ -8,23 +8,19 @@ interval. A dropped arrival is a failure; which operation it would have been is 
 operation of its phase.
 """
 
-import operator
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from loadgen.measure.objective import RELATIONS, TIME_UNITS
 from loadgen.measure.sample import Outcome, count_answers, count_failures, share_empty
+from loadgen.results.cost import find_cost
+from loadgen.results.figures import per_second
 from loadgen.results.record import Comparison, OperationRecord, Outside, PhaseRecord, RunRecord
-from loadgen.results.requirements.parsing import PER_CENT, TIME_UNITS, TIMES, FailureLimit, Requirement
+from loadgen.results.requirements.parsing import BYTES, CHECKED, ITEMS, PER_CENT, TIMES, FailureLimit, Requirement
 from loadgen.text.listing import count_of
 
 NOTHING = "nothing measured"
-COMPARATORS: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 class Judgement(NamedTuple):
@@ -65,7 +61,7 @@ def _judge_one(record: RunRecord, wanted: Requirement) -> Judgement:
     if not readings:
         return Judgement(wanted.text, met=False, measured=NOTHING, where=_sought(wanted))
     worst = _pick_worst(readings, wanted.comparator)
-    met = worst.value is not None and COMPARATORS[wanted.comparator](worst.value, wanted.limit)
+    met = worst.value is not None and RELATIONS[wanted.comparator](worst.value, wanted.limit)
     return Judgement(wanted.text, met, worst.shown, worst.where)
 
 
@@ -100,15 +96,16 @@ def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Re
         seconds = _find_time(found, wanted)
         shown = NOTHING if seconds is None else f"{seconds * TIME_UNITS[wanted.unit]:.6g} {wanted.unit}"
         return Reading(where, seconds, shown)
-    if wanted.figure == "throughput":
-        rate = found.throughput
+    if wanted.figure in ("throughput", "goodput", ITEMS):
+        rate = _find_rate(phase, found, wanted)
         return Reading(where, rate, NOTHING if rate is None else f"{rate:.6g}/s")
-    if wanted.figure == "recall":
-        return Reading(where, found.recall, _shown_recall(found.recall, wanted.unit))
-    if wanted.figure == "mrr":
-        return Reading(where, found.mrr, _shown_recall(found.mrr, wanted.unit))
+    if wanted.figure in CHECKED:
+        share = found.recall if wanted.figure == "recall" else found.mrr
+        return Reading(where, share, _shown_recall(share, wanted.unit))
     if wanted.figure == "empty":
         return _read_empty(where, found)
+    if wanted.figure in ("cpu", "memory"):
+        return _read_cost(where, phase, wanted)
     return _share(where, found.failures, found.count, phase.dropped)
 
 
@@ -121,12 +118,30 @@ def _find_time(found: OperationRecord, wanted: Requirement) -> float | None:
     return seconds
 
 
+def _find_rate(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> float | None:
+    """Per second: answered operations, good ones, or items; None if there is no such figure."""
+    if wanted.figure == ITEMS:
+        number = found.items.get(wanted.part)
+        return None if number is None else per_second(number, phase.seconds)
+    return found.goodput if wanted.figure == "goodput" else found.throughput
+
+
 def _read_empty(where: str, found: OperationRecord) -> Reading:
     answers = count_answers(found.outcomes)
     if not answers:
         return Reading(where, None)
     share = share_empty(found.outcomes)
     return Reading(where, share, f"{_show_share(share)} ({found.outcomes.get(Outcome.EMPTY, 0):,} of {answers:,})")
+
+
+def _read_cost(where: str, phase: PhaseRecord, wanted: Requirement) -> Reading:
+    """CPU time for one operation of any kind, or memory of all processes."""
+    cost = find_cost([phase])
+    value, scale = (cost.cpu_seconds, TIME_UNITS) if wanted.figure == "cpu" else (cost.memory_bytes, BYTES)
+    if value is None:
+        return Reading(where, None)
+    shown = value * TIME_UNITS[wanted.unit] if scale is TIME_UNITS else value / BYTES[wanted.unit]
+    return Reading(where, value, f"{shown:.6g} {wanted.unit}")
 
 
 def _share(where: str, failures: int, count: int, dropped: int, raised: int = 0) -> Reading:
@@ -190,7 +205,7 @@ def _read_ratio(comparison: Comparison, wanted: Requirement, where: str) -> Read
     if ratio.low is None or ratio.high is None:
         return Reading(where, None, f"{ratio.estimate:.6g} without an interval")
     shown = f"{ratio.estimate:.6g} [{ratio.low:.6g} to {ratio.high:.6g}]"
-    meets = COMPARATORS[wanted.comparator]
+    meets = RELATIONS[wanted.comparator]
     low, high = meets(ratio.low, wanted.limit), meets(ratio.high, wanted.limit)
     if low != high:
         shown += ", not significant: the interval crosses the limit"

@@ -8,25 +8,30 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NoReturn
 
+from loadgen.measure.objective import TIME_UNITS
 from loadgen.measure.operation import NAME
 from loadgen.settings.faults import Fault, SettingsError
 
 TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 """Figures of response times."""
-FIGURES = (*TIMES, "throughput", "failures", "empty", "recall", "mrr", "ratio")
+FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "mrr", "ratio", "cpu", "memory")
 CHECKED = ("recall", "mrr")
 """Figures of answers that are checked, from 0 to 1."""
-TIME_UNITS = {"us": 1_000_000, "ms": 1_000, "s": 1}
-"""Units per second."""
+ITEMS = "items"
+"""The figure of items per second, such as tokens: its name is that of the items."""
 UNITS: dict[str, tuple[str, ...]] = {
-    "throughput": ("/s", ""),
+    **dict.fromkeys(("throughput", "goodput", ITEMS), ("/s", "")),
     "failures": ("%", ""),
     "empty": ("%",),
     "recall": ("", "%"),
     "mrr": ("",),
     "ratio": ("",),
+    "cpu": ("us", "ms", "s"),
+    "memory": ("MB", "MiB", "GB", "GiB"),
 }
 """Units of the other figures; an empty string allows none."""
+BYTES = {"MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
+"""Bytes per unit."""
 MODES = ("sync", "async")
 """The default variants of a run."""
 WORDS = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^\s\"']+)")
@@ -39,11 +44,15 @@ EXAMPLE = "search async p99 < 50 ms"
 EXAMPLES = {
     **dict.fromkeys(TIMES, EXAMPLE),
     "throughput": "search async throughput >= 200 /s",
+    "goodput": "ask goodput > 20 /s",
+    ITEMS: "ask async tokens_out > 500 /s",
     "failures": "insert failures < 1 %",
     "empty": "search empty < 1 %",
     "recall": "search recall >= 0.95",
     "mrr": "retrieve mrr > 0.8",
     "ratio": "search at 32 ratio > 1.2",
+    "cpu": "search async cpu < 3 ms",
+    "memory": "search async memory < 2 GiB",
 }
 FORM = re.compile(
     r"(?P<what>(?:\"[^\"]*\"|'[^']*'|[^<>=\"'])*?)\s*"
@@ -63,7 +72,7 @@ class Requirement:
     figure: str
     comparator: str
     limit: float
-    """Seconds, operations per second, a count, or a share of 1, by figure and unit."""
+    """Seconds, operations per second, bytes, a count, or a share of 1, by figure and unit."""
     unit: str
     """As given; empty for none."""
     concurrency: int | None = None
@@ -71,7 +80,7 @@ class Requirement:
     rate: float | None = None
     """The rate of arrivals (per second) it applies to."""
     part: str = ""
-    """Which time: empty for the response time, `service`, or the name of a stage."""
+    """Which time: empty for the response time, `service`, or the name of a stage. For items per second their name."""
 
     @property
     def is_total(self) -> bool:
@@ -107,15 +116,15 @@ def parse_requirement(text: str, variants: Collection[str] = MODES) -> Requireme
     """Read `<operation> [variant] [at <users> | at <rate>/s] <figure> <relation> <number> [unit]`.
 
     A variant is one of the names given, quoted if it contains spaces. A time may be that of a part: `service p99`, or a
-    stage such as `first_token p99`. The level may also be last. Raises SettingsError with one fault: the text, the
-    problem and an example.
+    stage such as `first_token p99`. Any other figure with the unit /s or none is a number of items per second, such as
+    `tokens_out`. The level may also be last. Raises SettingsError with one fault: the text, the problem and an example.
     """
     parts = FORM.fullmatch(text.strip())
     if parts is None:
         is_open = any(text.count(quote) % 2 for quote in "\"'")
         _refuse(text, "has an unterminated quote" if is_open else "has no comparison: <, <=, > or >=")
     words, level = _take_level(text, _split(parts["what"]), parts["level"])
-    operation, variant, part, figure = _read_what(text, words, variants)
+    operation, variant, part, figure = _read_what(text, words, variants, parts["limit"])
     limit, unit = _read_limit(text, figure, parts["limit"])
     concurrency, rate = _read_level(text, level)
     return Requirement(
@@ -140,12 +149,15 @@ def _take_level(text: str, words: list[str], last: str | None) -> tuple[list[str
     return [*words[:place], *words[place + 2 :]], words[place + 1]
 
 
-def _read_what(text: str, words: list[str], variants: Collection[str]) -> tuple[str, str | None, str, str]:
+def _read_what(text: str, words: list[str], variants: Collection[str], limit: str) -> tuple[str, str | None, str, str]:
     """Operation, variant, part and figure."""
     if len(words) not in (2, 3, 4):
         _refuse(text, "does not start with an operation, an optional variant and a figure")
     figure = words[-1].lower().replace("_", ".")
-    if figure not in FIGURES:
+    item = "" if figure in FIGURES else _find_item(text, words[-1], limit)
+    if item:
+        figure = ITEMS
+    elif figure not in FIGURES:
         _refuse(
             text,
             f"names an unknown figure: '{words[-1]}' is none of {', '.join(FIGURES)}",
@@ -153,8 +165,15 @@ def _read_what(text: str, words: list[str], variants: Collection[str]) -> tuple[
         )
     variant, part = _read_between(text, words[1:-1], variants, figure)
     if part and figure not in TIMES:
-        _refuse(text, f"asks for '{part}' of {figure}, which has no parts", figure)
-    return words[0], variant, part, figure
+        _refuse(text, f"asks for '{part}' of {item or figure}, which has no parts", figure)
+    return words[0], variant, item or part, figure
+
+
+def _find_item(text: str, word: str, limit: str) -> str:
+    """The name of items in `tokens_out > 500`, `tokens_out > 500 /s` and `tokens_out/s > 500`; empty if it is none."""
+    name, parts = word.removesuffix("/s"), QUANTITY.fullmatch(limit)
+    is_rate = parts is not None and parts["unit"].lower() in UNITS[ITEMS]
+    return name if is_rate and NAME.fullmatch(name) and not _close(text, word, FIGURES) else ""
 
 
 def _read_between(text: str, words: list[str], variants: Collection[str], figure: str) -> tuple[str | None, str]:
@@ -179,16 +198,17 @@ def _read_limit(text: str, figure: str, limit: str) -> tuple[float, str]:
     parts = QUANTITY.fullmatch(limit)
     if parts is None:
         _refuse(text, f"has no valid limit (0 or more, with its unit): '{limit}'", figure)
-    unit = parts["unit"].lower().replace("µ", "u").replace("μ", "u")
+    given = parts["unit"].lower().replace("µ", "u").replace("μ", "u")
     allowed = tuple(TIME_UNITS) if figure in TIMES else UNITS[figure]
-    if unit not in allowed:
-        given = f"'{parts['unit']}' is no unit" if unit else "has no unit"
-        _refuse(text, f"{given} for {figure}: use {', '.join(name or 'none' for name in allowed)}", figure)
+    unit = next((one for one in allowed if one.lower() == given), None)
+    if unit is None:
+        problem = f"'{parts['unit']}' is no unit" if given else "has no unit"
+        _refuse(text, f"{problem} for {figure}: use {', '.join(name or 'none' for name in allowed)}", figure)
     number = Decimal(parts["number"])
     if figure == "failures" and not unit and number % 1:
         _refuse(text, f"needs a whole number of failures, not '{limit}'; a share needs a %", figure)
     divisor = PER_CENT if unit == "%" else TIME_UNITS.get(unit, 1)
-    value = float(number / divisor)  # in Decimal, so that 0.3 % is the float 0.003
+    value = float(number * BYTES.get(unit, 1) / divisor)  # in Decimal, so that 0.3 % is the float 0.003
     if not math.isfinite(value):
         _refuse(text, "has an infinite limit", figure)
     if figure in CHECKED and value > 1:

@@ -28,7 +28,7 @@ def _say_group(verdict: Verdict, group: Compared, crossover: Crossover | None, *
     where = name_levels(list(group))
     pair = pair_of(next(iter(group.values())))
     if verdict is Verdict.INVALID:
-        about = "" if pair == MODES else f" of {pair.variant} and {pair.baseline}"
+        about = "" if pair == MODES else f" on {pair.variant} against {pair.baseline}"
         return f"no verdict{about} at {where}" if first else f"no verdict at {where}"
     is_open = next(iter(group)).is_open
     ratios = [one.p99_ratio if is_open else one.throughput_ratio for one in group.values()]

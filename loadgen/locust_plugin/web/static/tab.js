@@ -18,11 +18,12 @@ const links = make("nav");
 links.setAttribute("aria-label", "Files of this run");
 const words = make("div");
 const body = make("tbody");
-const HEADS = ["Phase", "Variant", "Users", "Operation", "Operations/s", "", "p50 ms", "p99 ms", "Failures", "Empty"];
+const HEADS = ["Phase", "Variant", "Users", "Operation", "Operations/s", "", "p50 ms", "p99 ms", "Failures", "Empty", "Good/s"];
 const head = make("tr");
 for (const [number, text] of HEADS.entries()) {
   const cell = make(text ? "th" : "td", { textContent: text, className: number === 4 || number > 5 ? "number" : "" });
   if (text) cell.scope = "col";
+  if (text === "Good/s") cell.className += " good";
   head.append(cell);
 }
 const table = make("table", {}, make("caption", { textContent: "In chronological order; bars show operations/s." }),
@@ -77,7 +78,7 @@ function phaseRow(phase, highest) {
   return make("tr", { className: `look-${phase.look}${phase.live ? " live" : ""}` }, first, cell(phase.variant, "variant"),
     cell(phase.users, ""), cell(phase.operation, ""), cell(number(phase.throughput, 1)),
     make("td", { className: "bars" }, bar), cell(milliseconds(phase.p50)), cell(milliseconds(phase.p99)),
-    cell(number(phase.failures, 0)), cell(number(phase.empty, 0)));
+    cell(number(phase.failures, 0)), cell(number(phase.empty, 0)), cell(number(phase.goodput, 1), "number good"));
 }
 
 function show(told) {
@@ -85,6 +86,7 @@ function show(told) {
   showLinks(told.files);
   showWords(told.words);
   const highest = Math.max(...told.phases.map((phase) => phase.throughput ?? 0), 0);
+  table.classList.toggle("judged", told.phases.some((phase) => phase.goodput !== null));
   body.replaceChildren(...told.phases.map((phase) => phaseRow(phase, highest)));
 }
 
