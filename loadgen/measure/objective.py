@@ -115,18 +115,22 @@ def parse_objective(text: str) -> tuple[Condition, ...]:
 
     Raises SettingsError with a fault for each condition that cannot be read.
     """
-    if not text.strip():
-        return ()
+    found, faults = read_conditions(text)
+    if faults:
+        raise SettingsError(faults)
+    return found
+
+
+def read_conditions(text: str) -> tuple[tuple[Condition, ...], list[Fault]]:
+    """The conditions that can be read, and a fault for each other one."""
     found: list[Condition] = []
     faults: list[Fault] = []
-    for part in text.split(","):
+    for part in text.split(",") if text.strip() else ():
         try:
             found.append(_parse_condition(part.strip()))
         except SettingsError as error:
             faults += error.faults
-    if faults:
-        raise SettingsError(faults)
-    return tuple(found)
+    return tuple(found), faults
 
 
 def _parse_condition(text: str) -> Condition:

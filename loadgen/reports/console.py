@@ -52,6 +52,7 @@ OPEN_KEY = (
     "{side} is faster; the 95 % interval of p99 decides. Dropped: arrivals that got no concurrency slot. "
     f"Percentiles are of all operations, ratios of {TYPICAL}; the figures that they divide are below."
 )
+GOOD_KEY = "Good/s: operations per second that were answered and met --objective{same}."
 OPEN_ALONE_KEY = (
     "Response times, from when an operation was due, of answered operations and timeouts. Dropped: arrivals that got "
     "no concurrency slot."
@@ -76,6 +77,8 @@ def print_tables(
         _print_items(out, shown)
         _tell_of_rest(out, len(levels) - len(shown), "levels")
         _explain(out, shown, about)
+        if any(level.is_judged for level in shown):
+            out.print(GOOD_KEY.format(same=", of the same typical phase" if compared else ""))
         _print_costs(out, shown)
     if bursts:
         kinds = list(dict.fromkeys((burst.phase.operation, burst.phase.operations) for burst in bursts))

@@ -97,8 +97,10 @@ def test_required_items_are_declared() -> None:
 
 
 def test_an_unreadable_objective_is_told_with_other_faults() -> None:
-    assert [one.partition(":")[0] for one in faults("fast", max_failures="some")] == [
+    told = faults("fast, thnk < 1 s", max_failures="some", require="search goodput > 5")
+    assert [one.partition(":")[0] for one in told] == [
         '--objective "fast"',
+        '--objective "thnk < 1 s"',
         "--max-failures some",
     ]
 

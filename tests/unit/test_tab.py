@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from locust.env import Environment
 
 from loadgen.locust_plugin.display.progress import Progress
-from loadgen.locust_plugin.web.tab import add_tab
+from loadgen.locust_plugin.web.tab import COLUMNS, KEY, _show_goodput, add_tab
 from loadgen.locust_plugin.web.tab_data import TabData
 from loadgen.measure.ledger import Ledger
 from loadgen.results.levels import find_levels
@@ -62,6 +63,23 @@ def test_the_page_names_the_tab_its_columns_and_its_files() -> None:
         "./variants/record",
     ]
     assert text.index("./variants/tab.js") < text.index("</body>")
+
+
+def test_its_table_has_a_column_of_goodput_whenever_it_is_opened_with_an_objective() -> None:
+    structure = [{"key": key, "title": title} for key, title in COLUMNS.items()]
+    options = SimpleNamespace(objective="")
+    page_of_locust: Any = SimpleNamespace(
+        environment=SimpleNamespace(parsed_options=options),
+        template_args={"extended_tables": [{"key": "own", "structure": []}, {"key": KEY, "structure": structure}]},
+        update_template_args=lambda: None,
+    )
+    _show_goodput(page_of_locust)
+    for objective, shown in (("", 0), ("response < 1 s", 1), ("response < 2 s", 1), (" ", 0)):
+        options.objective = objective
+        page_of_locust.update_template_args()
+        other, own = page_of_locust.template_args["extended_tables"]
+        assert other["structure"] == []
+        assert own["structure"] == structure + [{"key": "goodput", "title": "Good/s"}] * shown
 
 
 @pytest.mark.parametrize("base", ["", "/locust"])

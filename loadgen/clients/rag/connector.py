@@ -63,6 +63,7 @@ class RagConnector:
         """Connect, and ask one question, which is not counted. Raises StoreError if a model cannot answer."""
         seen = warm_sync_stores([one.store for one in stores])
         first = stores[0]
+        first.tokens.count(WARMING)  # loads the tokenizer
         with judging(first.models.embedding_spec):
             first.models.embedding.get_query_embedding(WARMING)
             first.retriever.retrieve(WARMING)
@@ -78,6 +79,7 @@ class RagConnector:
         """The same on the running loop."""
         seen = await warm_stores([one.store for one in stores])
         first = stores[0]
+        first.tokens.count(WARMING)  # loads the tokenizer
         with judging(first.models.embedding_spec):
             await first.models.embedding.aget_query_embedding(WARMING)
             await first.retriever.aretrieve(WARMING)

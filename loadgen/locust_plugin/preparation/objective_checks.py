@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from loadgen.locust_plugin.preparation.run_plan import clients_of, modes_of, operations_of
-from loadgen.measure.objective import WHOLE, Condition, Objective, make_objective, parse_objective
+from loadgen.measure.objective import WHOLE, Condition, Objective, make_objective, parse_objective, read_conditions
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode
 from loadgen.results.requirements import Requirement
-from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
 
 CLOSE = 0.75
@@ -47,20 +47,17 @@ def find_objective_faults(
 
     `everyone` are the user classes, if known: without them, names cannot be checked.
     """
-    try:
-        conditions = parse_objective(settings.objective)
-    except SettingsError as error:
-        return list(error.faults)
+    conditions, faults = read_conditions(settings.objective)
     required = [one for one in wanted if one.figure == "goodput"]
-    if not conditions:
+    if not conditions and not faults:
         hint = 'Add for example --objective "response < 100 ms".'
         return [
             Fault("require", f'"{one.text}"', "is of the goodput, without an --objective", hint) for one in required
         ]
     operations = _find_operations(settings, everyone)
     if not operations:
-        return []
-    faults = [
+        return faults
+    faults += [
         Fault("objective", f'"{one.text}"', *problem)
         for one in conditions
         if (problem := _find_problem(one, operations)) is not None
