@@ -9,10 +9,10 @@ from typing import Any, TextIO
 from rich.table import Table
 
 from loadgen.calibrate.driver import Found
-from loadgen.calibrate.targets import PERCENTS, Target, find_targets
+from loadgen.calibrate.target import WIDTH, target_table
+from loadgen.calibrate.targets import PERCENTS, find_targets
 from loadgen.text.plain_text import new_console
 
-WIDTH = 150
 EDGE = 0.1
 """Per cent to both sides of a percentile: where the known delay jumps there, either value is right."""
 SHOWN = (0, 2, 3)
@@ -70,17 +70,6 @@ def _range(low: float, high: float) -> str:
 
 def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.2f}"
-
-
-def target_table(targets: Sequence[Target]) -> Table:
-    """Each target, and whether it was met."""
-    table = Table(title="Targets, on this machine")
-    for name in ("target", "wanted", "measured", "", "server late (p99)"):
-        table.add_column(name)
-    for target in targets:
-        late = "" if target.late is None else f"{target.late * 1000:.2f} ms"
-        table.add_row(target.name, target.wanted, target.measured, "met" if target.met else "MISSED", late)
-    return table
 
 
 def as_json(found: Sequence[Found]) -> str:

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
 
 from loadgen.calibrate.driver import Found
 from loadgen.calibrate.plan import RATE, STOP_RATE
+from loadgen.calibrate.target import Target
 from loadgen.measure.sample import Mode
 from loadgen.text.listing import count_of
 from loadgen.users.arrival_schedule import Pace, Share, offsets
@@ -22,18 +22,6 @@ KOLMOGOROV_95 = 1.358
 """Of a sample of n, 95 % have a Kolmogorov-Smirnov distance below this divided by the root of n."""
 PERCENTS = (50.0, 95.0, 99.0, 99.9)
 P50, P95, P99 = range(3)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One target. Times in its texts are milliseconds."""
-
-    name: str
-    wanted: str
-    measured: str
-    met: bool
-    late: float | None = None
-    """Seconds by which the server was late at p99 in these phases; the known delay is no more accurate."""
 
 
 def find_targets(found: Sequence[Found]) -> list[Target]:

@@ -1,9 +1,11 @@
 """Windows of something else next to the tool's phases, in the same process: a machine that drifts hits both."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loadgen.measure.phase import Phase
-from loadgen.users import ProcessState
+
+if TYPE_CHECKING:  # it imports Locust, which changes the process
+    from loadgen.users import ProcessState
 
 
 class Turns:
@@ -12,7 +14,7 @@ class Turns:
     With phases sync, async, async, sync, drift hits both sides in both modes alike.
     """
 
-    def __init__(self, conductor: Any, process_state: ProcessState) -> None:
+    def __init__(self, conductor: Any, process_state: "ProcessState") -> None:
         self.conductor = conductor
         self.process_state = process_state
         self.begin_plan, self.next_attempt = conductor.begin_plan, conductor.next_attempt

@@ -212,6 +212,10 @@ def test_stages_that_hold_the_loop_for_long_are_a_warning_and_a_column_of_the_ph
         phases.append(one.model_copy(update={"generator": one.generator.model_copy(update={"loop_held_ratios": held})}))
     (told,) = say_held(record(*phases))
     assert "held by stage embed for 31 % of phase 1 and 40 % of phase 3" in told
+    assert told.endswith("Choose --embed-in batched or threads for a model in this process, or add workers.")
+    other = phases[0].generator.model_copy(update={"loop_held_ratios": {"split": 0.6}})
+    (told,) = say_held(record(phases[0].model_copy(update={"generator": other})))
+    assert told.endswith("other operations. Add workers.")
     table = phase_table(record(*phases))
     cells = [row[table.head.index("loop held by")] for row in table.rows]
     assert cells == ["embed 31 %, generate 12 %", "embed 20 %", "embed 40 %", "-"]

@@ -10,8 +10,7 @@ from pathlib import Path
 from hdrh.histogram import HdrHistogram
 
 from loadgen.calibrate.commands import CalibrationError, run_command
-from loadgen.calibrate.rag.plan import BARE, LOCUSTFILE, OUTCOMES, STAGES, RagDrive, has_stages
-from loadgen.calibrate.rag.windows import MARK, TOTAL
+from loadgen.calibrate.rag.plan import BARE, LOCUSTFILE, MARK, OUTCOMES, STAGES, TOTAL, RagDrive, has_stages
 from loadgen.clients.rag.client import ASK
 from loadgen.clients.rag.stages import FIRST_TOKEN, INTER_TOKEN
 from loadgen.llm_server import ServiceCounts, start_llm_server

@@ -14,6 +14,9 @@ SOME_USERS = (8,)
 WARMUP = 0.3
 PHASES = 4
 """Of a round at one level: sync, async, async, sync."""
+MARK = "bare "
+"""How a line of standard output starts that has the figures of a bare window."""
+TOTAL = "total"
 BARE, STAGES, OUTCOMES = "bare", "stages", "outcomes"
 KNOWN = {"first_token": "50ms", "inter_token": "5ms", "tokens": 20}
 ERRORS = "429:0.1; 503:0.1; broken:0.1"

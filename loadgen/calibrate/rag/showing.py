@@ -11,7 +11,7 @@ from rich.table import Table
 from loadgen.calibrate.rag.driver import FIGURES, Pair, Result, Side
 from loadgen.calibrate.rag.plan import BARE
 from loadgen.calibrate.rag.targets import PERCENTS, find_targets
-from loadgen.calibrate.showing import WIDTH, target_table
+from loadgen.calibrate.target import WIDTH, target_table
 from loadgen.measure.histograms import percentile
 from loadgen.text.plain_text import new_console
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from loadgen.calibrate.rag.driver import FIGURES, Outcomes, Pair, Result
 from loadgen.calibrate.rag.plan import BARE
-from loadgen.calibrate.targets import Target
+from loadgen.calibrate.target import Target
 from loadgen.measure.histograms import percentile
 from loadgen.measure.sample import Outcome
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from loadgen.calibrate.loops import Load, Loops, Parts
-from loadgen.calibrate.rag.plan import BARE, STAGES, has_stages
+from loadgen.calibrate.rag.plan import BARE, MARK, STAGES, TOTAL, has_stages
 from loadgen.calibrate.turns import Turns
 from loadgen.clients.rag.client import RagClient
 from loadgen.clients.rag.stages import FIRST_TOKEN, INTER_TOKEN, Watch, unwatch_spans, watch_spans
@@ -19,10 +19,6 @@ from loadgen.measure.histograms import find_values, make_histogram
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 from loadgen.runtime.hub import run_in_thread
-
-MARK = "bare "
-"""How a line of standard output starts that has the figures of a bare window."""
-TOTAL = "total"
 
 T = TypeVar("T")
 

@@ -9,6 +9,9 @@ from loadgen.results.record import PhaseRecord, RunRecord
 from loadgen.results.verdict.phrases import show_time
 from loadgen.text.listing import count_of, join_some
 
+EMBED = "embed"
+"""The stage of the RAG path that can compute elsewhere."""
+
 
 def say_late(record: RunRecord) -> Iterator[str]:
     """Late samples and arrivals, too few to be a limit: a p99 above it may be chance."""
@@ -55,10 +58,12 @@ def say_held(record: RunRecord) -> Iterator[str]:
             if share >= HELD_LIMIT:
                 found.setdefault(stage, []).append(f"{share:.0%}".replace("%", " %") + f" of phase {number}")
     for stage, shares in found.items():
+        elsewhere = (
+            "Choose --embed-in batched or threads for a model in this process, or add" if stage == EMBED else "Add"
+        )
         yield (
             f"The event loop was held by stage {stage} for {join_some(shares)}: it computes there, and everything else "
-            "on the loop waits, which lengthens the stages of other operations. Add workers, or for a model in this "
-            "process choose --embed-in batched or threads."
+            f"on the loop waits, which lengthens the stages of other operations. {elsewhere} workers."
         )
 
 

@@ -1,0 +1,31 @@
+"""What a figure has to be, whether it is, and the table of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+WIDTH = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target. Times in its texts are milliseconds."""
+
+    name: str
+    wanted: str
+    measured: str
+    met: bool
+    late: float | None = None
+    """Seconds by which the server was late at p99 in these phases; the known delay is no more accurate."""
+
+
+def target_table(targets: Sequence[Target]) -> Table:
+    """Each target, and whether it was met."""
+    table = Table(title="Targets, on this machine")
+    for name in ("target", "wanted", "measured", "", "server late (p99)"):
+        table.add_column(name)
+    for target in targets:
+        late = "" if target.late is None else f"{target.late * 1000:.2f} ms"
+        table.add_row(target.name, target.wanted, target.measured, "met" if target.met else "MISSED", late)
+    return table
