@@ -147,6 +147,11 @@ def rate_by_process(metric: str) -> str:
     return f"sum by (pod, instance) (rate({metric}{{{HERE}}}{RATE}) * {RUN})"
 
 
+def held_by_stage() -> str:
+    """Seconds per second for which each stage held the event loop of a process."""
+    return f"sum by (pod, instance, stage) (rate(loadgen_loop_held_seconds_total{{{HERE}}}{RATE}) * {RUN})"
+
+
 def lag(metric: str) -> str:
     """Lag of each process at p99, in seconds."""
     return f"histogram_quantile(0.99, sum by (pod, instance, le) (rate({metric}_bucket{{{HERE}}}{RATE}) * {RUN}))"

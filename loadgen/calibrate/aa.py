@@ -8,7 +8,8 @@ from typing import TextIO
 
 from rich.table import Table
 
-from loadgen.calibrate.driver import CalibrationError, Driver
+from loadgen.calibrate.commands import CalibrationError
+from loadgen.calibrate.driver import Driver
 from loadgen.calibrate.plan import Drive, Kind
 from loadgen.milvus.server.delays import Delays
 from loadgen.results.record import RunRecord

@@ -3,15 +3,15 @@
 Says `Phase N of M` on standard error before each phase, as a run does, and its figures as JSON on standard output.
 """
 
-import asyncio
 import json
 import sys
-import threading
-from time import perf_counter, sleep
+from functools import partial
+from time import sleep
 from typing import Any
 
 import numpy as np
 
+from loadgen.calibrate.loops import NO_PARTS, Load, Loops, Parts
 from loadgen.calibrate.plan import ORDER, PACED_USERS, USERS
 from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
@@ -25,68 +25,26 @@ SETTLE = 0.1
 """Seconds for the server to receive the delays of the next phase."""
 
 
-class Loops:
-    """Users that search one after another for one phase; only searches that end after the warm-up count.
+def figures(loops: Loops, seconds: float) -> dict[str, Any]:
+    """Operations per second, and percentiles in seconds."""
+    times = np.sort(loops.times)
+    return {
+        "operations": len(times),
+        "throughput": len(times) / seconds,
+        "times": pick(times, *PERCENTS) if len(times) else [],
+    }
 
-    With a rate each search starts when it is due, the users taking turns; otherwise once the previous one is answered.
-    """
 
-    def __init__(self, store: Any, queries: list[Any], settings: Settings, rate: float) -> None:
-        self._store = store
-        self._queries = queries
-        self._rate = rate
-        self._users = PACED_USERS if rate else USERS
-        self._begin = perf_counter()
-        self._start = self._begin + settings.warmup_seconds
-        self._end = self._start + settings.phase_seconds
-        self._times: list[float] = []
+def search(store: Any, query: Any) -> Parts:
+    """One call of a blocking store."""
+    store.query(query)
+    return NO_PARTS
 
-    def run_sync(self) -> None:
-        """On threads."""
-        users = [threading.Thread(target=self._search, args=(number,)) for number in range(self._users)]
-        for user in users:
-            user.start()
-        for user in users:
-            user.join()
 
-    def _search(self, number: int) -> None:
-        while perf_counter() < self._end:
-            if (early := self._early(number)) > 0:
-                sleep(early)
-            started = perf_counter()
-            self._store.query(self._queries[number % len(self._queries)])
-            self._add(started, perf_counter())
-            number += self._users
-
-    async def run_async(self) -> None:
-        """As coroutines."""
-        await asyncio.gather(*(self._asearch(number) for number in range(self._users)))
-
-    async def _asearch(self, number: int) -> None:
-        while perf_counter() < self._end:
-            if (early := self._early(number)) > 0:
-                await asyncio.sleep(early)
-            started = perf_counter()
-            await self._store.aquery(self._queries[number % len(self._queries)])
-            self._add(started, perf_counter())
-            number += self._users
-
-    def _early(self, number: int) -> float:
-        """Seconds until this search is due."""
-        return self._begin + number / self._rate - perf_counter() if self._rate else 0.0
-
-    def _add(self, started: float, finished: float) -> None:
-        if self._start <= finished < self._end:
-            self._times.append(finished - started)
-
-    def figures(self) -> dict[str, Any]:
-        """Operations per second, and percentiles in seconds."""
-        times = np.sort(self._times)
-        return {
-            "operations": len(times),
-            "throughput": len(times) / (self._end - self._start),
-            "times": pick(times, *PERCENTS) if len(times) else [],
-        }
+async def asearch(store: Any, query: Any) -> Parts:
+    """One call of an async store."""
+    await store.aquery(query)
+    return NO_PARTS
 
 
 def main() -> None:
@@ -97,19 +55,21 @@ def main() -> None:
     sync, asyn = open_stores(settings, Mode.SYNC), open_stores(settings, Mode.ASYNC)
     warm_sync_stores(sync)
     loop.run_until_complete(warm_stores(asyn))
-    figures = []
+    load = Load(PACED_USERS if rate else USERS, settings.warmup_seconds, settings.phase_seconds, rate)
+    found = []
     for number in range(phases):
         sys.stderr.write(f"Phase {number + 1} of {phases}\n")
         sys.stderr.flush()
         sleep(SETTLE)
         mode = ORDER[number % len(ORDER)]
-        loops = Loops(sync[0] if mode is Mode.SYNC else asyn[0], queries, settings, rate)
         if mode is Mode.SYNC:
+            loops = Loops(partial(search, sync[0]), queries, load)
             loops.run_sync()
         else:
+            loops = Loops(partial(asearch, asyn[0]), queries, load)
             loop.run_until_complete(loops.run_async())
-        figures.append(loops.figures())
-    sys.stdout.write(json.dumps(figures) + "\n")
+        found.append(figures(loops, load.seconds))
+    sys.stdout.write(json.dumps(found) + "\n")
     loop.run_until_complete(aclose_stores(asyn))
     close_stores([*sync, *asyn])
     loop.close()

@@ -30,7 +30,14 @@ def add_calibrate(commands: Any) -> None:
         default=SECONDS,
         help="length of a phase; a stop takes half of it [default: %(default)g]",
     )
-    parser.add_argument(
+    subject = parser.add_mutually_exclusive_group()
+    subject.add_argument(
+        "--rag",
+        action="store_true",
+        help="the RAG path instead: compare times and rate of asks with those of bare loops over the same objects, and "
+        "outcomes with the counts of a simulated model; takes four minutes",
+    )
+    subject.add_argument(
         "--aa",
         action="store_true",
         help="A/A test instead: compare a variant with itself in real runs and count the intervals that contain 1; "
@@ -59,34 +66,59 @@ def _seconds(text: str) -> float:
 
 def calibrate(given: argparse.Namespace) -> int:
     """Measure and print. Returns 0, even if a target is missed; 1 if measuring failed, 130 after Ctrl-C."""
-    from loadgen.calibrate.driver import CalibrationError, Driver
-    from loadgen.milvus.server import ServerError, start_server
-    from loadgen.milvus.server.delaying import DelayingServer
-    from loadgen.settings.model import Settings
+    from loadgen.calibrate.commands import CalibrationError
+    from loadgen.llm_server import LlmServerError
+    from loadgen.milvus.server import ServerError
 
     if given.runs is not None and not given.aa:
         _say("loadgen calibrate: --runs is for the A/A test: add --aa")
         return REFUSED
-    small: dict[str, object] = {"collection": "loadgen_calibrate", "rows": 200, "dim": 16, "index_type": "FLAT"}
-    settings = Settings.parse(small | {"top_k": 1, "queries": 200})
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        server = start_server("lite", tell=_say)
-        try:
-            with DelayingServer(server.uri) as delaying, tempfile.TemporaryDirectory(prefix="loadgen-") as folder:
-                driver = Driver(settings, delaying, Path(folder))
-                driver.prepare(server.uri)
-                show = _compare_with_itself(given, driver) if given.aa else _compare_with_known(given, driver)
-        finally:
-            server.stop()
+        with tempfile.TemporaryDirectory(prefix="loadgen-") as folder:
+            show = (_calibrate_rag if given.rag else _calibrate_searches)(given, Path(folder))
     except KeyboardInterrupt:
         _say("Interrupted.")
         return INTERRUPTED
-    except (CalibrationError, ServerError) as error:
+    except (CalibrationError, LlmServerError, ServerError) as error:
         _say(f"loadgen calibrate: {error}")
         return FAILED
     show()
     return DONE
+
+
+def _calibrate_searches(given: argparse.Namespace, folder: Path) -> Callable[[], object]:
+    """Measure searches; returns what prints the result."""
+    from loadgen.calibrate.driver import Driver
+    from loadgen.milvus.server import start_server
+    from loadgen.milvus.server.delaying import DelayingServer
+    from loadgen.settings.model import Settings
+
+    small: dict[str, object] = {"collection": "loadgen_calibrate", "rows": 200, "dim": 16, "index_type": "FLAT"}
+    settings = Settings.parse(small | {"top_k": 1, "queries": 200})
+    server = start_server("lite", tell=_say)
+    try:
+        with DelayingServer(server.uri) as delaying:
+            driver = Driver(settings, delaying, folder)
+            driver.prepare(server.uri)
+            return _compare_with_itself(given, driver) if given.aa else _compare_with_known(given, driver)
+    finally:
+        server.stop()
+
+
+def _calibrate_rag(given: argparse.Namespace, folder: Path) -> Callable[[], object]:
+    """Measure asks; returns what prints the result."""
+    from loadgen.calibrate.rag.driver import RagDriver, drive_all
+    from loadgen.calibrate.rag.plan import make_plan
+    from loadgen.calibrate.rag.showing import as_json, show
+    from loadgen.milvus.server import start_server
+
+    server = start_server("auto", tell=_say)
+    try:
+        result = drive_all(make_plan(given.seconds), RagDriver(server.uri, folder), _say)
+    finally:
+        server.stop()
+    return lambda: sys.stdout.write(as_json(result)) if given.json else show(result, sys.stdout)
 
 
 def _compare_with_known(given: argparse.Namespace, driver: "Driver") -> Callable[[], object]:

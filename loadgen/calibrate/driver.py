@@ -1,16 +1,12 @@
 """The commands of the plan, run one after another against a server whose delays follow their phases."""
 
 import json
-import os
-import re
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
 
+from loadgen.calibrate.commands import CalibrationError, run_command
 from loadgen.calibrate.plan import LOCUSTFILE, Drive, Kind
 from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
@@ -21,16 +17,10 @@ from loadgen.results.record import Durations, RunRecord, read_record
 from loadgen.settings.model import Settings
 from loadgen.text.listing import count_of
 
-PHASE = re.compile(r"Phase (\d+) of \d+")
 SLACK = 90.0
 """Seconds that a command may take beyond its phases."""
-STOP_WITHIN = 10.0
 Percentiles = tuple[float, float, float, float]
 """p50, p95, p99 and p99.9 in seconds."""
-
-
-class CalibrationError(Exception):
-    """A command failed; the text is its own message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,57 +108,18 @@ class Driver:
 
     def _hear(self, command: list[str], drive: Drive) -> tuple[str, list[Kept]]:
         """Run it to its end, setting the server's delays for each phase; returns the server's measurements of each."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
-        output = self._folder / "output"
         kept: list[Kept] = []
-        lines: list[str] = []
+
+        def begin_phase(number: int) -> None:
+            kept.append(self._server.begin(drive.kinds[number - 1].delays))
+
         self._server.begin(Delays())
-        with (
-            output.open("w") as out,
-            subprocess.Popen(  # noqa: S603 - the command is this package's own
-                command,
-                cwd=self._folder,
-                env=clean | {"NO_COLOR": "1", "LOADGEN_METRICS_PORT": "off"},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=True,
-            ) as process,
-            _ended(process, len(drive.kinds) * (drive.seconds + drive.warmup + 3) + SLACK),
-        ):
-            for line in process.stderr or ():
-                lines.append(line)
-                if told := PHASE.search(line):
-                    kept.append(self._server.begin(drive.kinds[int(told[1]) - 1].delays))
+        longest = len(drive.kinds) * (drive.seconds + drive.warmup + 3) + SLACK
+        code, out, errors = run_command(command, self._folder, longest, begin_phase)
         kept.append(self._server.begin(Delays()))
-        if process.returncode:
-            raise CalibrationError(f"{drive.driver} failed ({process.returncode}):\n{''.join(lines[-20:])}")
-        return output.read_text(), kept[1:]
-
-
-class _ended:  # noqa: N801 - reads as a word in the `with`
-    """Ends a process with the block, or after some seconds at the latest."""
-
-    def __init__(self, process: "subprocess.Popen[str]", seconds: float) -> None:
-        self._process = process
-        self._timer = Timer(seconds, self._end, [signal.SIGKILL])
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._timer.cancel()
-        try:
-            if kind is not None:
-                self._end(signal.SIGTERM)
-            self._process.wait(STOP_WITHIN)
-        except subprocess.TimeoutExpired:
-            self._end(signal.SIGKILL)
-
-    def _end(self, number: int) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, number)
+        if code:
+            raise CalibrationError(f"{drive.driver} failed ({code}):\n{errors}")
+        return out, kept[1:]
 
 
 def _percentiles(found: Durations) -> Percentiles:

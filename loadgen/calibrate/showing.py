@@ -40,7 +40,7 @@ def show(found: Sequence[Found], file: TextIO) -> None:
     """Print the tables."""
     out = new_console(file, None if file.isatty() else WIDTH)
     out.print(_phase_table(found))
-    out.print(_target_table(find_targets(found)))
+    out.print(target_table(find_targets(found)))
     out.print(NOTES)
 
 
@@ -72,7 +72,8 @@ def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.2f}"
 
 
-def _target_table(targets: Sequence[Target]) -> Table:
+def target_table(targets: Sequence[Target]) -> Table:
+    """Each target, and whether it was met."""
     table = Table(title="Targets, on this machine")
     for name in ("target", "wanted", "measured", "", "server late (p99)"):
         table.add_column(name)

@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 
 from loadgen.clients.outcomes import outcome_of
 from loadgen.datasets import Checks
+from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.operation import ITEMS_AT_MOST, NAMES_AT_MOST, STAGES_AT_MOST, Names, Operation
 from loadgen.measure.sample import NO_ITEMS, NO_STAGES, Mode, Outcome, Sample, StageTimes
 
@@ -88,6 +89,8 @@ class Client:
         self.operation_names, self.stage_names = name_operations(self.operations), new_stage_names()
         self.item_names = new_item_names()
         """Those of the process's run, where a user shares them with all others."""
+        self.loop_holds = LoopHolds()
+        """That of the process, likewise: a layer may note which stages hold the event loop."""
         self.refused: frozenset[str] = frozenset()
         """Operations that its user has not declared, and on whose absence a shared collection may rely."""
         self._closed = self._abandoned = False

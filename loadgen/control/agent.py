@@ -118,9 +118,9 @@ class Agent:
         users: int = sum(one.args[0].sent for one in greenlets if one.args)
         return users + self.arrivals.in_flight
 
-    def look(self) -> tuple[int, float]:
-        """Operations in flight in this process, and the lags of arrivals in seconds since the last call."""
-        return self.in_flight, self.arrivals.take_lag()
+    def look(self) -> tuple[int, float, dict[str, float]]:
+        """Operations in flight; since the last call, the lag of arrivals and how long each stage held the loop."""
+        return self.in_flight, self.arrivals.take_lag(), self._process_state.loop_holds.take()
 
     def break_off(self) -> None:
         """End the run immediately: interrupt a timed phase, and stop arrivals."""

@@ -13,7 +13,8 @@ from time import perf_counter
 
 from loadgen.exporters.buckets import DURATIONS, LAGS, Buckets
 from loadgen.exporters.series import OTHER, Kind, Series, VariantSeries
-from loadgen.measure.health import CPU_LIMIT, LAG_LIMIT, Beat, beats_missed, too_late
+from loadgen.measure.health import CPU_LIMIT, Beat, beats_missed
+from loadgen.measure.lag import LAG_LIMIT, too_late
 from loadgen.measure.objective import NO_OBJECTIVE, Objective, judge
 from loadgen.measure.operation import NAMES_AT_MOST, Operation
 from loadgen.measure.phase import Phase
@@ -75,6 +76,8 @@ class Exporter:
         self.hub_lag, self.loop_lag = Buckets(LAGS), Buckets(LAGS)
         self.core_wait = 0.0
         """Seconds, since the process began."""
+        self.held: dict[str, float] = {}
+        """Seconds for which each stage held the event loop; bounded, as the names of stages are."""
         self.in_flight = 0
         self.settings: Settings | None = None
         self.infos: tuple[Mapping[str, str], ...] = ()
@@ -239,6 +242,8 @@ class Exporter:
         self.hub_lag.add(beat.hub_lag)
         self.loop_lag.add(beat.loop_lag)
         self.core_wait += 0.0 if math.isnan(beat.core_wait) else beat.core_wait
+        for stage, seconds in beat.held.items():
+            self.held[stage] = self.held.get(stage, 0.0) + seconds
         self.in_flight = beat.in_flight
         if self.phase is not None:
             self._beats.append(beat)

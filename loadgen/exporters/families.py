@@ -169,6 +169,11 @@ class ExporterCollector(Collector):
             yield family
         text = "Time for which the event loop's thread was ready and had no core; stays 0 where unknown [seconds]"
         yield CounterMetricFamily("loadgen_core_wait_seconds", text, found.core_wait)
+        text = "Time for which a stage of coroutines held the event loop, which nothing else could use [seconds]"
+        held = CounterMetricFamily("loadgen_loop_held_seconds", text, labels=("stage",))
+        for stage, seconds in found.held.copy().items():
+            held.add_metric((stage,), seconds)
+        yield held
         text = (
             "Whether this process, not the server, was the limit in the last 10 s of a phase, by CPU or lags; "
             "NaN if not sampled [0 or 1]"

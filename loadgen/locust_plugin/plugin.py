@@ -92,20 +92,20 @@ class Plugin:
         adopt_runner(self._interrupt, runner, self._decide)
         own = Ledger()
         listeners = Listeners(partial(stop_test, environment))
-        self._request_event = RequestEvent(environment.events, listeners)
+        self._request_event = RequestEvent(environment.events, listeners, environment.stats)
         self._sinks: tuple[Any, ...] = (own, self._request_event)
         self._metering = MetricsEndpoint(runner)
         queue = HubQueue(self._deliver)
-        self._process_state = environment.loadgen = ProcessState(Settings(), queue, own, LoopThread())
-        self._process_state.is_ending = lambda: runner.state in (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
-        self._process_state.loop.on_death = self._on_loop_death
-        self._process_state.on_drop = self._metering.exporter.count_dropped
-        self._process_state.listeners = listeners
-        self._process_state.on_error = self._metering.exporter.count_task_error
-        self._process_state.on_recall = self._metering.exporter.count_recall
+        state = self._process_state = environment.loadgen = ProcessState(Settings(), queue, own, LoopThread())
+        state.is_ending = lambda: runner.state in (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
+        state.loop.on_death = self._on_loop_death
+        state.on_drop = self._metering.exporter.count_dropped
+        state.listeners = listeners
+        state.on_error = self._metering.exporter.count_task_error
+        state.on_recall = self._metering.exporter.count_recall
         hurry = partial(send_stats, runner)
-        agent = self._agent = Agent(environment, self._process_state, self._metering.exporter, self._open, hurry)
-        self._health_sampler = HealthSampler(self._process_state.loop, self._beat, agent.look)
+        agent = self._agent = Agent(environment, state, self._metering.exporter, self._open, hurry)
+        self._health_sampler = HealthSampler(state.loop, self._beat, agent.look, state.find_ports)
         if isinstance(runner, WorkerRunner):
             self._begin_worker(environment, runner, agent)
         else:

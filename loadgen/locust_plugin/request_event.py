@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from loadgen.clients.outcomes import describe, mask_numbers
+from loadgen.locust_plugin.stats_folding import fold, is_alone
 from loadgen.measure.sample import Sample
 from loadgen.users.listeners import Listeners
 
@@ -19,11 +20,13 @@ class OperationError(Exception):
 class RequestEvent:
     """Fires Locust's `request` event, once for each sample, on the hub.
 
-    If a listener blocks, another call continues with the later samples, so that each reaches Locust's table in time.
+    If nobody but Locust listens, `stats` get the samples without the event. If a listener blocks, another call
+    continues with the later samples, so that each reaches Locust's table in time.
     """
 
-    def __init__(self, events: Any, listeners: Listeners | None = None) -> None:
+    def __init__(self, events: Any, listeners: Listeners | None = None, stats: Any = None) -> None:
         self._hook = events.request
+        self._stats = stats
         self._listeners = listeners or Listeners()
         self._texts: dict[str, str] = {}
         self._waiting: deque[Sample] = deque()
@@ -34,7 +37,11 @@ class RequestEvent:
         Locust sums all rows of its table, so nested operations are not shown there.
         """
         waiting, fire, hook = self._waiting, self._listeners.fire, self._hook
-        waiting.extend(sample for sample in samples if not sample.nested)
+        shown = [sample for sample in samples if not sample.nested]
+        if self._stats is not None and not waiting and is_alone(hook._handlers):  # noqa: SLF001 - as in `Listeners`
+            fold(self._stats, [sample for sample in shown if sample.error is None])
+            shown = [sample for sample in shown if sample.error is not None]
+        waiting.extend(shown)
         while waiting:
             sample = waiting.popleft()
             fire(

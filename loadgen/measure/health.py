@@ -7,22 +7,20 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from loadgen.measure.histograms import count_above, percentile
+from loadgen.measure.histograms import count_above
+from loadgen.measure.lag import LAG_LIMIT, Lag, find_lag, find_worst
+from loadgen.measure.usage import TotalUsage, Usage, add_up
 
 MICROSECONDS = 1_000_000
 WATCHED_AT_LEAST = 0.5
 """Share of a phase that must have been observed; below it the generator's health is unknown."""
 CPU_LIMIT = 0.9
 """Share of one core above which the interpreter lock, not the server, is the limit."""
-LAG_LIMIT = 0.1
-"""Seconds of lag from which a beat or an arrival counts as late; at p99, the generator was the limit."""
+HELD_LIMIT = 0.25
+"""Share of a phase for which one stage held the event loop, from which a warning is due."""
 CORE_WAIT_LIMIT = 0.1
 """Share of a phase for which the event loop waited for a core, from which a warning is due: asyncio has one thread,
 blocking users have many, and each gets an equal share of a crowded machine."""
-LATE_AT_LEAST = 3
-"""Late beats or arrivals needed for a limit: below a hundred, p99 is the longest, and one may be chance."""
-
-
 SHORT_SECONDS = 0.5
 """In a shorter phase there are too few beats to judge more than whether there was any."""
 
@@ -43,6 +41,13 @@ class Beat:
     """Maximum delay of an arrival in an open phase since the previous beat."""
     core_wait: float = math.nan
     """How long the event loop's thread was ready and had no core, since the previous beat; nan if unknown."""
+    held: Mapping[str, float] = field(default_factory=dict)
+    """For how long each stage held the event loop, since the previous beat."""
+    memory: float = math.nan
+    """Resident bytes; nan if unknown."""
+    sent: float = math.nan
+    """Bytes to the server since the previous beat; nan if unknown."""
+    received: float = math.nan
 
 
 def new_lags() -> HdrHistogram:
@@ -50,30 +55,9 @@ def new_lags() -> HdrHistogram:
     return HdrHistogram(1, 60 * MICROSECONDS, 3)
 
 
-def too_late(p99: float, late: int) -> bool:
-    """Whether a lag was the limit: its p99 in seconds (nan: no lag), and how many beats or arrivals were late."""
-    return late >= LATE_AT_LEAST and p99 >= LAG_LIMIT
-
-
 def beats_missed(hub_lag: float) -> int:
     """Late beats that a hub's lag (seconds) represents: beats run on the hub, so 0.3 s is one instead of three."""
     return as_microseconds(hub_lag) // as_microseconds(LAG_LIMIT)
-
-
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """The lag of one part (loop, hub or pace) of one process in a phase."""
-
-    p99: float = math.nan
-    """Seconds; nan if nothing was observed."""
-    longest: float = math.nan
-    late: int = 0
-    """Beats (for the pace: arrivals) that were 0.1 s late or more."""
-
-    @property
-    def is_limit(self) -> bool:
-        """True if the generator, not the server, was the limit."""
-        return too_late(self.p99, self.late)
 
 
 @dataclass(slots=True)
@@ -99,6 +83,9 @@ class Watch:
     core_wait: float = 0.0
     """Seconds that the event loop's thread was ready and had no core, in `core_watched` seconds."""
     core_watched: float = 0.0
+    held: dict[str, float] = field(default_factory=dict)
+    """Seconds for which each stage held the event loop, in `wall` seconds."""
+    usage: Usage = field(default_factory=Usage)
 
     def add(self, beat: Beat) -> None:
         """Count one beat."""
@@ -113,6 +100,8 @@ class Watch:
         if not math.isnan(beat.core_wait):
             self.core_wait += beat.core_wait
             self.core_watched += beat.wall
+        self._add_held(beat.held)
+        self.usage.add(beat.wall, beat.memory, beat.sent, beat.received)
 
     def merge(self, message: Mapping[str, Any]) -> None:
         """Add the values of `as_message`."""
@@ -128,6 +117,12 @@ class Watch:
         self.in_flight_sum += message["in_flight_sum"]
         self.core_wait += message["core_wait"]
         self.core_watched += message["core_watched"]
+        self._add_held(message["held"])
+        self.usage.merge(message["usage"])
+
+    def _add_held(self, held: Mapping[str, float]) -> None:
+        for stage, seconds in held.items():
+            self.held[stage] = self.held.get(stage, 0.0) + seconds
 
     def as_message(self) -> dict[str, Any]:
         """Plain values to send to the master."""
@@ -144,6 +139,8 @@ class Watch:
             "in_flight_sum": self.in_flight_sum,
             "core_wait": self.core_wait,
             "core_watched": self.core_watched,
+            "held": dict(self.held),
+            "usage": self.usage.as_message(),
         }
 
 
@@ -190,19 +187,39 @@ class Health:
         return max(shares, default=math.nan)
 
     @property
+    def held_ratios(self) -> dict[str, float]:
+        """Share of the time for which each stage held the event loop, in the process where it held it longest."""
+        found: dict[str, float] = {}
+        for one in self.watches.values():
+            for stage, seconds in one.held.items():
+                found[stage] = max(found.get(stage, 0.0), min(1.0, seconds / one.wall))
+        return found
+
+    @property
+    def cores_used(self) -> float:
+        """CPU time of all processes to wall time; nan if nothing was observed."""
+        shares = [one.cpu / one.wall for one in self.watches.values() if one.wall > 0]
+        return sum(shares) if shares else math.nan
+
+    @property
+    def usage(self) -> TotalUsage:
+        """Memory of all processes, and bytes per second."""
+        return add_up(one.usage for one in self.watches.values())
+
+    @property
     def loop(self) -> Lag:
         """Lag of the event loop in the worst process."""
-        return _worst([_find_lag(one.loop, one.loop_late) for one in self.watches.values()])
+        return find_worst([find_lag(one.loop, one.loop_late) for one in self.watches.values()])
 
     @property
     def hub(self) -> Lag:
         """Lag of Locust's hub in the worst process."""
-        return _worst([_find_lag(one.hub, one.hub_late) for one in self.watches.values()])
+        return find_worst([find_lag(one.hub, one.hub_late) for one in self.watches.values()])
 
     @property
     def pace(self) -> Lag:
         """Delay of arrivals in the worst process."""
-        return _worst([_find_lag(one.pace, one.pace_late) for one in self.watches.values()])
+        return find_worst([find_lag(one.pace, one.pace_late) for one in self.watches.values()])
 
     @property
     def in_flight_mean(self) -> float:
@@ -245,21 +262,18 @@ class Health:
         found = []
         if self.cpu_ratio >= CPU_LIMIT:
             found.append(f"the load generator used {self.cpu_ratio:.0%} of its core: add workers")
-        told = {"the event loop was": self.loop, "Locust's hub was": self.hub, "arrivals were started": self.pace}
+        loop = f"the event loop{self._name_holder()} was"
+        told = {loop: self.loop, "Locust's hub was": self.hub, "arrivals were started": self.pace}
         found += [f"{part} {lag.p99:.2f} s late at p99: {LATE}" for part, lag in told.items() if lag.is_limit]
         return found
+
+    def _name_holder(self) -> str:
+        """The stage that held the loop longest, where it is known."""
+        shares = self.held_ratios
+        longest = max(shares, key=shares.__getitem__, default="")
+        return f" (held by stage {longest} for {shares[longest]:.0%} of the time)" if longest else ""
 
 
 def as_microseconds(seconds: float) -> int:
     """Whole microseconds within the range of the lag histograms: 1 us to a minute."""
     return min(max(1, round(seconds * MICROSECONDS)), 60 * MICROSECONDS)
-
-
-def _find_lag(histogram: HdrHistogram, late: int) -> Lag:
-    return Lag(percentile(histogram, 99), percentile(histogram, 100), late) if histogram.get_total_count() else Lag()
-
-
-def _worst(lags: list[Lag]) -> Lag:
-    """A lag that is a limit precedes all others; then the highest p99 wins."""
-    seen = [lag for lag in lags if not math.isnan(lag.p99)]
-    return max(seen, key=lambda lag: (lag.is_limit, lag.p99), default=Lag())

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome, count_failures, share_empty
 from loadgen.reports.console_stages import print_stages
+from loadgen.reports.cost import COST_HEAD, COST_TITLE, cost_cells
 from loadgen.results.comparison import Comparison
 from loadgen.results.figures import per_second
 from loadgen.results.levels import LevelResult
@@ -74,6 +75,7 @@ def print_tables(
         _print_items(out, shown)
         _tell_of_rest(out, len(levels) - len(shown), "levels")
         _explain(out, shown, about)
+        _print_costs(out, shown)
     if bursts:
         kinds = list(dict.fromkeys((burst.phase.operation, burst.phase.operations) for burst in bursts))
         kept = set(_ends_of(kinds))
@@ -177,6 +179,19 @@ def _print_levels(out: Console, levels: Sequence[LevelResult], about: str) -> No
         columns = (Column("users", Part.KEY), *keys, *figures, *recall)
     shown = (*columns, *results) if about else columns
     print_fitting(out, (title, about), shown, [_rows_of(level, seen, bool(about)) for level in levels])
+
+
+def _print_costs(out: Console, levels: Sequence[LevelResult]) -> None:
+    """What an operation of any kind costs the load generator, by level and variant; nothing where it is unknown."""
+    found = {(level.level, name): level.series(name) for level in levels for name in level.variants}
+    rows = [
+        [level.short, name, *cost_cells(series.cost)[1:]]
+        for (level, name), series in found.items()
+        if series is not None and series.cost.cpu_seconds is not None
+    ]
+    if rows:
+        keys = (Column("load", Part.KEY), Column("variant", Part.KEY, is_word=True))
+        print_fitting(out, (COST_TITLE, COST_TITLE), (*keys, *map(Column, COST_HEAD[1:])), [rows])
 
 
 def _rows_of(level: LevelResult, seen: Seen, is_compared: bool) -> list[list[str]]:

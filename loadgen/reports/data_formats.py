@@ -12,7 +12,7 @@ from loadgen.measure.sample import Outcome
 from loadgen.reports.summary import PERCENTS, Row, Summary
 from loadgen.results.estimates import Interval
 from loadgen.results.figures import per_second
-from loadgen.results.series import percentile
+from loadgen.results.series import Series, percentile
 from loadgen.text.plain_text import escape_json, one_line
 
 Values = dict[str, Any]
@@ -54,6 +54,7 @@ def _series(summary: Summary, row: Row) -> Values:
         "operations": series.count,
         "failures": series.failures,
         "dropped": series.dropped,
+        **_cost(series),
         "throughput": series.throughput,
         "throughput_typical": found.throughput.estimate if found else None,
         **_ends("throughput", found.throughput if found else None),
@@ -84,6 +85,17 @@ def _items(row: Row) -> Values:
     return {
         name: {"count": number, "per_second": per_second(number, series.seconds)}
         for name, number in sorted(series.items.items())
+    }
+
+
+def _cost(series: Series) -> Values:
+    """What an operation of any kind costs the load generator: seconds of CPU, and bytes."""
+    cost = series.cost
+    return {
+        "cpu_seconds_per_operation": cost.cpu_seconds,
+        "sent_bytes_per_operation": cost.sent_bytes,
+        "received_bytes_per_operation": cost.received_bytes,
+        "memory_bytes": cost.memory_bytes,
     }
 
 

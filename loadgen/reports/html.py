@@ -7,6 +7,7 @@ import matplotlib as mpl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from loadgen.reports.charts import operation_charts
+from loadgen.reports.cost import cost_table
 from loadgen.reports.drawing import Chart
 from loadgen.reports.methods import METHODS
 from loadgen.reports.style import FIGURE
@@ -41,6 +42,7 @@ class Run:
     timeline: Drawn | None
     bursts: Table
     outcomes: Table
+    costs: Table
     phases: Table
     manifest: list[Table]
     not_drawn: list[str]
@@ -82,6 +84,7 @@ def _run(summary: Summary, key: str) -> Run:
         drawn,
         burst_table(summary),
         outcome_table(summary),
+        cost_table(summary),
         phase_table(record),
         list(manifest_tables(record)),
         summary.operations[OPERATIONS_DRAWN:],

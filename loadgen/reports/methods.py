@@ -42,6 +42,15 @@ METHODS = (
         ),
     ),
     (
+        "cost of an operation",
+        (
+            "CPU time of all processes of the load generator in a phase, divided by the operations of all kinds that "
+            "ended in it: the client libraries, and the tool around them. Bytes are those that the kernel counts for "
+            "the TCP connections to the server, with the framing of HTTP/2 and TLS; unknown with a proxy. Memory is "
+            "the maximum of resident memory, summed over processes."
+        ),
+    ),
+    (
         "stages",
         (
             "Parts of an operation that follow each other, of answered operations and timeouts. Of a coroutine, a "

@@ -33,6 +33,9 @@ class Table:
 
 
 ROWS_SHOWN = 400
+HOLDERS = 2
+"""Stages shown of those that held the event loop."""
+SMALL_SHARE = 0.01
 """Maximum rows of a table; an even number, half from each end."""
 T = TypeVar("T")
 
@@ -207,6 +210,7 @@ def phase_table(record: RunRecord) -> Table:
         "seconds",
         "CPU of a core",
         "loop waits for a core",
+        "loop held by",
         "loop late p99 ms",
         "hub late p99 ms",
         "arrivals late p99 ms",
@@ -231,6 +235,7 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
         f"{phase.seconds:,.2f}",
         _share(state.cpu_ratio),
         _share(state.core_wait_ratio),
+        _holders(state.loop_held_ratios),
         milliseconds(state.loop_lag_p99_seconds),
         milliseconds(state.hub_lag_p99_seconds),
         milliseconds(state.pace_lag_p99_seconds),
@@ -238,6 +243,12 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
         f"{phase.unfinished:,}",
         ", ".join(at_limit) or "no",
     )
+
+
+def _holders(shares: Mapping[str, float]) -> str:
+    """The stages that held the loop longest, with their shares; those below 1 % are omitted."""
+    longest = sorted(shares, key=shares.__getitem__, reverse=True)[:HOLDERS]
+    return ", ".join(f"{one} {_share(shares[one])}" for one in longest if shares[one] >= SMALL_SHARE) or NONE
 
 
 def _share(ratio: float | None) -> str:

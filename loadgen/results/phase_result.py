@@ -157,7 +157,7 @@ def _find_unfinished(window: Window) -> Iterable[tuple[str, Unfinished]]:
 
 
 def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord:
-    health, phase = window.health, window.phase
+    phase = window.phase
     return PhaseRecord(
         variant=phase.variant,
         mode=phase.mode,
@@ -177,23 +177,33 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
             _operation(name, stats, window, recalls) for (_, name), stats in sorted(window.operation_stats.items())
         ),
         task_errors=record_errors(window.errors),
-        generator=Generator(
-            cpu_ratio=health.cpu_ratio,
-            core_wait_ratio=health.core_wait_ratio,
-            loop_lag_p99_seconds=health.loop.p99,
-            loop_lag_max_seconds=health.loop.longest,
-            loop_late_beats=health.loop.late,
-            hub_lag_p99_seconds=health.hub.p99,
-            hub_lag_max_seconds=health.hub.longest,
-            hub_late_beats=health.hub.late,
-            pace_lag_p99_seconds=health.pace.p99,
-            pace_lag_max_seconds=health.pace.longest,
-            late_arrivals=health.pace.late,
-            in_flight_mean=health.in_flight_mean,
-            in_flight_max=health.in_flight_most,
-            watched_share=None if phase.operations else health.watched_share(window.expected),
-            saturated=saturated,
-        ),
+        generator=_generator(window, saturated=saturated),
+    )
+
+
+def _generator(window: Window, *, saturated: bool) -> Generator:
+    health = window.health
+    return Generator(
+        cpu_ratio=health.cpu_ratio,
+        core_wait_ratio=health.core_wait_ratio,
+        loop_held_ratios=health.held_ratios,
+        cores_used=health.cores_used,
+        memory_bytes=health.usage.memory,
+        sent_bytes_per_second=health.usage.sent,
+        received_bytes_per_second=health.usage.received,
+        loop_lag_p99_seconds=health.loop.p99,
+        loop_lag_max_seconds=health.loop.longest,
+        loop_late_beats=health.loop.late,
+        hub_lag_p99_seconds=health.hub.p99,
+        hub_lag_max_seconds=health.hub.longest,
+        hub_late_beats=health.hub.late,
+        pace_lag_p99_seconds=health.pace.p99,
+        pace_lag_max_seconds=health.pace.longest,
+        late_arrivals=health.pace.late,
+        in_flight_mean=health.in_flight_mean,
+        in_flight_max=health.in_flight_most,
+        watched_share=None if window.phase.operations else health.watched_share(window.expected),
+        saturated=saturated,
     )
 
 

@@ -13,6 +13,7 @@ from loadgen.measure.histograms import decode_histogram, new_histogram
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome
 from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
+from loadgen.results.cost import Cost, find_cost
 from loadgen.results.figures import LoadLevel, load_level, per_second, throughput
 from loadgen.results.record import Durations, OperationRecord, PhaseRecord, RunRecord
 from loadgen.results.requirements import parse_max_empty
@@ -88,6 +89,11 @@ class Series:
         for part in self.parts:
             total.update(part.items)
         return total
+
+    @property
+    def cost(self) -> Cost:
+        """What an operation of any kind costs the load generator."""
+        return find_cost(self.phases)
 
     @property
     def recall(self) -> float | None:

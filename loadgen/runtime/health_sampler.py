@@ -1,9 +1,9 @@
-"""Samples the process ten times a second: lag of hub and loop, CPU time, and the loop's wait for a core."""
+"""Samples the process ten times a second: lag of hub and loop, who held the loop, its wait for a core, what is used."""
 
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import gevent
 from gevent import GreenletExit
@@ -12,9 +12,12 @@ from loadgen.measure.errors import ErrorLog
 from loadgen.measure.health import Beat
 from loadgen.runtime.core_wait import read_core_wait
 from loadgen.runtime.loop import LoopThread
+from loadgen.runtime.usage import TrafficMeter, read_memory
 
 INTERVAL = 0.1
 """Seconds between two beats."""
+
+Look = tuple[int, float, Mapping[str, float]]
 
 logger = logging.getLogger(__name__)
 
@@ -22,16 +25,24 @@ logger = logging.getLogger(__name__)
 class HealthSampler:
     """Beats on the hub until stopped; calls `take` there with each beat.
 
-    `look` returns the operations in flight, and the lags of arrivals (seconds) since its last call.
-    A beat that fails is skipped, and missing from the health.
+    `look` returns the operations in flight, and since its last call, in seconds, the lag of arrivals and how long each
+    stage held the loop; `find_ports` the ports of the server, whose bytes are counted. A beat that fails is skipped,
+    and missing from the health.
     """
 
-    def __init__(self, loop: LoopThread, take: Callable[[Beat], None], look: Callable[[], tuple[int, float]]) -> None:
+    def __init__(
+        self,
+        loop: LoopThread,
+        take: Callable[[Beat], None],
+        look: Callable[[], Look],
+        find_ports: Callable[[], Collection[int]] = tuple,
+    ) -> None:
         self._loop = loop
         self._take = take
         self._look = look
         self._loop_lag = 0.0
         self._waited = math.nan
+        self._traffic = TrafficMeter(find_ports)
         self._asked_at: float | None = None
         self._errors = ErrorLog(logger)
         self._greenlet = gevent.spawn(self._beat)
@@ -58,9 +69,12 @@ class HealthSampler:
     def _tell(self, now: float, cpu: float, wall: float) -> None:
         hub_lag = max(0.0, wall - INTERVAL)
         before, self._waited = self._waited, read_core_wait(self._loop.thread_id)
-        in_flight, pace_lag = self._look()
+        in_flight, pace_lag, held = self._look()
         waited = self._waited - before
-        self._take(Beat(now, cpu, wall, hub_lag, self._lag_of_loop(now), in_flight, pace_lag, core_wait=waited))
+        sent, received = self._traffic.read() or (math.nan, math.nan)
+        uses = {"core_wait": waited, "memory": read_memory(), "sent": sent, "received": received}
+        loop_lag = self._lag_of_loop(now)
+        self._take(Beat(now, cpu, wall, hub_lag, loop_lag, in_flight, pace_lag, held=held, **uses))
 
     def _ask_loop(self) -> None:
         """Let the loop record when it runs a callback; a loop with a pending callback is not asked again."""

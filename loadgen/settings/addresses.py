@@ -47,6 +47,12 @@ def find_flaw(address: str) -> str:
     return "has more than a database after the host" if slash and not re.fullmatch(r"[\w.-]*/?", path) else ""
 
 
+def find_port(address: str) -> int:
+    """The TCP port of a valid address, also where it is the default; 0 where there is none."""
+    port = identify(address).rpartition(":")[2]
+    return int(port) if PORT.fullmatch(port) else 0
+
+
 def identify(address: str) -> str:
     """The identity of a server, the same for all spellings of its address: TLS or not, host, and port.
 

@@ -114,7 +114,7 @@ class OperationSettings(DataSettings):
         "dense: nearest vectors; hybrid: vectors and BM25, reciprocal rank fusion; mmr: maximal marginal relevance",
     )
     queries_per_search: int = setting(
-        1, "query vectors per search, for clients that can send several (pymilvus)", ge=1, le=16_384
+        1, "query vectors per search, for clients that can send several (pymilvus, wire)", ge=1, le=16_384
     )
     nodes_per_insert: int = setting(1, "nodes per insert operation", ge=1, le=100_000)
     recall_every: int = setting(

@@ -15,7 +15,7 @@ contains them."""
 class RagSettings(OperationSettings):
     """The RAG path."""
 
-    client: Literal["llamaindex", "pymilvus", "rag"] = setting(
+    client: Literal["llamaindex", "pymilvus", "wire", "rag"] = setting(
         "llamaindex", "client layer of variants that name none; rag: the whole path from question to answer"
     )
     documents: str = setting(

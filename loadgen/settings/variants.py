@@ -25,6 +25,7 @@ MODES: tuple[ModeName, ...] = ("sync", "async")
 CLIENTS = {
     "llamaindex": "loadgen.clients.llamaindex",
     "pymilvus": "loadgen.clients.pymilvus",
+    "wire": "loadgen.clients.wire",
     "rag": "loadgen.clients.rag.layer",
 }
 """The client layers, and the module of each, imported on first use; the first is the default of `--client`."""

@@ -77,10 +77,11 @@ class LoadUser(User):
         return make(state.store_for(self.variant, self.number), state.queue.put, state.checks, self.variant)
 
     def _share_names(self) -> None:
-        """Let all users of a process share one bounded list of names."""
+        """Let all users of a process share one bounded list of names, and what their stages do to its loop."""
         self.timed_client.operation_names = self.process_state.operation_names
         self.timed_client.stage_names = self.process_state.stage_names
         self.timed_client.item_names = self.process_state.item_names
+        self.timed_client.loop_holds = self.process_state.loop_holds
         if self.operations is not None and not self.style:
             declared = {one.name for one in self.performs(self.process_state.clients.get(self.variant, DEFAULT_CLIENT))}
             self.timed_client.refused = frozenset({one.name for one in self.timed_client.operations} - declared)

@@ -16,11 +16,13 @@ from loadgen.datasets import Checks, Partitioning, Row
 from loadgen.measure.errors import ErrorKind, ErrorLog
 from loadgen.measure.health import Beat
 from loadgen.measure.ledger import Counted, Ledger
+from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.operation import Names
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
+from loadgen.settings.addresses import find_port
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.users.listeners import Listeners
@@ -72,6 +74,7 @@ class ProcessState:
     operation_names: Names = field(default_factory=new_operation_names)
     stage_names: Names = field(default_factory=new_stage_names)
     item_names: Names = field(default_factory=new_item_names)
+    loop_holds: LoopHolds = field(default_factory=LoopHolds)
     phase: Phase | None = None
     closed: bool = False
     """The process is ending: users that Locust still spawns, because another worker quit first, do nothing."""
@@ -105,6 +108,10 @@ class ProcessState:
         """Maximum seconds to wait for operations in flight: none takes longer than its deadline."""
         deadlines = (one.deadline for one in (self.settings, *self.variants.values()))
         return max(max(deadlines) + 1, DRAIN_SECONDS)
+
+    def find_ports(self) -> set[int]:
+        """The TCP ports of the server of the run; none for a Unix socket or before an address is known."""
+        return {port for one in (self.settings, *self.variants.values()) if (port := find_port(one.host))}
 
     @property
     def error_kinds(self) -> Mapping[ErrorKind, int]:

@@ -24,6 +24,7 @@ from loadgen.milvus.server.replay import ReplayServer
 from loadgen.milvus.store import prepare
 from loadgen.runtime.loop import new_event_loop
 from loadgen.settings.model import Settings
+from tests.benchmarks.clients import measure_clients, show_clients
 from tests.benchmarks.coverage import show_coverage
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.loading import compare_loading
@@ -50,7 +51,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--warmup", type=float, default=0.5, help="seconds before each window [default: %(default)s]")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of four pairs of windows [default: %(default)s]")
     parser.add_argument("--users", default="8,64", help="numbers of users, with commas [default: %(default)s]")
-    kinds = ("search", "narrowed", "sinks", "loading", "coverage")
+    kinds = ("search", "clients", "narrowed", "sinks", "loading", "coverage")
     parser.add_argument("--only", choices=kinds, help="leave the others out")
     parser.add_argument("--rows", type=int, default=10_000, help="rows to load [default: %(default)s]")
     parser.add_argument("--host", help="a real Milvus, http://127.0.0.1:19530; none starts one")
@@ -110,6 +111,16 @@ def start(stack: ExitStack) -> str:
     return server.uri
 
 
+def compare_clients(only: str | None, real: Settings, stack: ExitStack) -> list[Figures]:
+    """The windows of the client layers; none if only others are asked for."""
+    if only not in (None, "clients"):
+        return []
+    own = real.model_copy(update={"collection": "loadgen_bench_clients"})
+    stack.callback(drop, own)
+    say(str(prepare(own, open_dataset(own), say)))
+    return measure_clients(own, say)
+
+
 def main() -> None:
     """Measure, then print the tables."""
     given = parse()
@@ -142,6 +153,7 @@ def main() -> None:
         if given.only in (None, "narrowed"):
             few = {"host": host, "concurrency": given.users.split(",")[0], **shape}
             narrowed = measure_cases(few, compare_search, say, stack)
+        clients = compare_clients(given.only, real, stack)
         if given.only in (None, "search", "sinks"):
             stack.callback(drop, real)
             say(str(prepare(real, open_dataset(real), say)))
@@ -154,6 +166,7 @@ def main() -> None:
     for title, figures in [("Searches", found), *narrowed]:
         if figures:
             show(pair_up(figures), console, title)
+    show_clients(clients, console)
     if switched:
         show_sinks(switched, console)
     if rates:

@@ -9,9 +9,13 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
+import grpc.aio
+
 from loadgen.clients.pymilvus.store import PreparedSearch
+from loadgen.clients.wire.searches import PreparedSearch as SplicedSearch
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import NarrowedQuery
+from loadgen.milvus.store.arguments import SERVICE
 from loadgen.users.process_state import STRIDE
 from tests.benchmarks.figures import Figures, percentiles
 
@@ -27,6 +31,7 @@ class Cell:
     times: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     """`process_time` at the start and at the end."""
+    name: str = "bare"
 
     def add(self, started: float, finished: float) -> None:
         """Count one operation if it finished in the window."""
@@ -38,7 +43,7 @@ class Cell:
         seconds = self.end - self.start
         p50, p99 = percentiles(self.times)
         cpu = self.cpu[1] - self.cpu[0]
-        return Figures("bare", self.mode.value, self.users, len(self.times), 0, seconds, p50, p99, cpu)
+        return Figures(self.name, self.mode.value, self.users, len(self.times), 0, seconds, p50, p99, cpu)
 
 
 Call = Callable[[], Any]
@@ -46,6 +51,8 @@ Call = Callable[[], Any]
 
 def make_calls(store: Any, queries: list[Any], mode: Mode) -> list[Call]:
     """Each search as the client makes it: with its filter and partition, or with all its query vectors."""
+    if isinstance(queries[0], SplicedSearch):
+        return make_raw_calls(store, queries, mode)
     calls: list[Call] = []
     for query in queries:
         if isinstance(query, PreparedSearch):
@@ -55,6 +62,14 @@ def make_calls(store: Any, queries: list[Any], mode: Mode) -> list[Call]:
         arguments = query.arguments if isinstance(query, NarrowedQuery) else {}
         calls.append(partial(store.query if mode is Mode.SYNC else store.aquery, query, **arguments))
     return calls
+
+
+def make_raw_calls(store: Any, queries: list[SplicedSearch], mode: Mode) -> list[Call]:
+    """Plain gRPC on the connection of the wire client: the bytes of each request are ready, and no answer is read."""
+    metadata = (("dbname", ""), ("identifier", "1"))
+    rpc = store._channel.unary_unary(f"/{SERVICE}/Search")
+    sent: Any = metadata if mode is Mode.SYNC else grpc.aio.Metadata(*metadata)
+    return [partial(rpc, query.encode(), metadata=sent) for query in queries]
 
 
 def search_and_read(client: Any, arguments: Mapping[str, Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Self
 
 from loadgen.measure.histograms import MICROSECONDS, new_histogram
 
-MARK = "figures "
+MARK = "bench: "
 """How a line of standard output starts that is meant for the benchmark."""
 
 

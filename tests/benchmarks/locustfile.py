@@ -5,27 +5,20 @@ With BENCH_SINKS set the tool takes turns with itself instead, its ledger and it
 
 import math
 import os
-import time
 from collections.abc import Sequence
-from functools import partial
 from time import perf_counter
 from typing import Any
 
-import gevent
 from locust import events, task
 
 from loadgen import AsyncUser, SyncUser, plug
-from loadgen.locust_plugin.coordination import shapes
 from loadgen.measure.phase import Phase
-from loadgen.measure.sample import Mode, Sample
+from loadgen.measure.sample import Sample
 from loadgen.measure.window import Window
-from loadgen.runtime.hub import run_in_thread
-from loadgen.users import ProcessState
-from tests.benchmarks.bare import Cell, make_calls, run_async, run_sync
 from tests.benchmarks.figures import Figures
+from tests.benchmarks.turns import CostedTurns
 
 plug(events)
-LOOK = 0.01
 
 
 class SyncSearch(SyncUser):
@@ -40,76 +33,6 @@ class AsyncSearch(AsyncUser):
         await self.client.search(self.next_query())
 
 
-class Turns:
-    """The tool's own conductor, with a bare window before each phase of an even number and after each odd one.
-
-    With phases sync, async, async, sync a drift of the machine hits both variants of both modes alike.
-    """
-
-    def __init__(self, conductor: shapes.Conductor, process_state: ProcessState) -> None:
-        self._conductor = conductor
-        self._process_state = process_state
-        self._cpu = 0.0
-        self.begin_plan, self.next_attempt = conductor.begin_plan, conductor.next_attempt
-        self.break_off = conductor.break_off
-
-    def begin(self, phase: Phase) -> list[Any]:
-        """A bare window first, if it is its turn."""
-        if phase.number % 2 == 0:
-            self._run_bare(phase)
-        return self._conductor.begin(phase)
-
-    def measure(self, phase: Phase) -> None:
-        """The tool's window, with what it costs this process."""
-        watcher = gevent.spawn(self._watch_cost, phase)
-        self._conductor.measure(phase)
-        watcher.join()
-
-    def finish(self, phase: Phase) -> None:
-        """Print the tool's figures; then a bare window, if it is its turn."""
-        self._conductor.finish(phase)
-        self._tell(self._process_state.ledger.windows[phase.number])
-        if phase.number % 2:
-            self._run_bare(phase)
-
-    def _watch_cost(self, phase: Phase) -> None:
-        windows = self._process_state.ledger.windows
-        while phase.number not in windows:
-            gevent.sleep(LOOK)
-        gevent.sleep(max(0.0, windows[phase.number].start - perf_counter()))
-        before = time.process_time()
-        gevent.sleep(max(0.0, windows[phase.number].end - perf_counter()))
-        self._cpu = time.process_time() - before
-
-    def _run_bare(self, phase: Phase) -> None:
-        state = self._process_state
-        calls = make_calls(state.stores[phase.variant][0], state.queries_for(phase.variant), phase.mode)
-        start = perf_counter() + phase.warmup_seconds
-        cell = Cell(phase.mode, phase.users, start, start + phase.seconds)
-        if phase.mode is Mode.SYNC:
-            run_in_thread(partial(run_sync, calls, cell))
-        else:
-            done = state.loop.call(run_async(calls, cell))
-            while not done.done():
-                gevent.sleep(LOOK)
-            done.result()
-        cell.figures().tell()
-
-    def _tell(self, window: Window) -> None:
-        stats = window.operation_stats[window.phase.variant, "search"]
-        Figures(
-            variant="tool",
-            mode=window.phase.mode.value,
-            users=window.phase.users,
-            operations=stats.operations,
-            failures=stats.failures,
-            seconds=window.seconds,
-            p50=stats.percentile(50),
-            p99=stats.percentile(99),
-            cpu_seconds=self._cpu,
-        ).tell()
-
-
 class Counter:
     """Stands for the sinks that are off: operations in one window, and nothing else."""
 
@@ -121,15 +44,15 @@ class Counter:
         self.operations += sum(self._start <= sample.finished < self._end for sample in samples)
 
 
-class Switching(Turns):
+class Switching(CostedTurns):
     """Ledger and exporter on in the first and the last round of four, off in the two between."""
 
-    def _run_bare(self, phase: Phase) -> None:
-        pass
+    def run_beside(self, phase: Phase) -> None:
+        """Nothing: the tool is compared with itself."""
 
     def measure(self, phase: Phase) -> None:
         """One window; with the sinks off only Locust's own listener and a counter are told of its samples."""
-        deliver = self._process_state.queue._deliver
+        deliver = self.process_state.queue._deliver
         sinks = deliver.__self__._sinks  # type: ignore[attr-defined]
         self._counter: Counter | None = None
         if phase.number // 4 % 4 in (1, 2):
@@ -149,8 +72,5 @@ class Switching(Turns):
 
 @events.init.add_listener  # type: ignore[untyped-decorator] # no types in Locust
 def take_turns(environment: Any, **_: Any) -> None:
-    planned = environment.shape_class
-    kind = Switching if "BENCH_SINKS" in os.environ else Turns
-    turns = kind(planned._conductor, environment.loadgen)
-    environment.shape_class = shapes.PhaseShape(planned._phases, turns)
-    environment.shape_class.runner = environment.runner
+    kind = Switching if "BENCH_SINKS" in os.environ else CostedTurns
+    environment.shape_class.surround(lambda conductor: kind(conductor, environment.loadgen))

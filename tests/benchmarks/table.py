@@ -87,7 +87,7 @@ def _ratio_table(pairs: dict[tuple[str, int], list[Pair]], title: str) -> Table:
             ("p99", p99, within),
         )
         for (what, found, target), good in zip(rows, reached, strict=True):
-            table.add_row(mode, str(users), what, _spread(found), target, verdict(good))
+            table.add_row(mode, str(users), what, spread(found), target, verdict(good))
         table.add_section()
     return table
 
@@ -104,7 +104,7 @@ def show_sinks(figures: Sequence[Figures], console: Console) -> None:
         rate = ratios(cell, lambda found: found.rate)
         cpu = ratios(cell, lambda found: found.cpu_per_operation)
         target, good = f"at least {SINKS_AT_LEAST:.2f} operations/s", verdict(median(rate) >= SINKS_AT_LEAST)
-        table.add_row(mode, str(users), _spread(rate), _spread(cpu), target, good)
+        table.add_row(mode, str(users), spread(rate), spread(cpu), target, good)
     console.print(table)
 
 
@@ -116,11 +116,11 @@ def show_loading(rates: Sequence[tuple[float, float]], console: Console) -> None
         table.add_column(name, justify="left" if name in ("target", "verdict") else "right")
     bare, tool = (f"{median(side):,.0f}" for side in zip(*rates, strict=True))
     reached = verdict(median(found) >= LOADING_AT_LEAST)
-    table.add_row(bare, tool, _spread(found), f"at least {LOADING_AT_LEAST:.2f}", reached)
+    table.add_row(bare, tool, spread(found), f"at least {LOADING_AT_LEAST:.2f}", reached)
     console.print(table)
 
 
-def _spread(found: Sequence[float]) -> str:
+def spread(found: Sequence[float]) -> str:
     """The median with its 95 % interval, by a bootstrap over the pairs."""
     drawn = np.random.default_rng(1).choice(np.asarray(found), size=(2_000, len(found)))
     low, high = np.percentile(np.median(drawn, axis=1), (2.5, 97.5))

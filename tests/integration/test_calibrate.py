@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from loadgen.calibrate.driver import CalibrationError, Driver
+from loadgen.calibrate.commands import CalibrationError
+from loadgen.calibrate.driver import Driver
 from loadgen.calibrate.plan import ORDER, Drive, Kind
 from loadgen.datasets import open_dataset
 from loadgen.locust_plugin.wrapping import Instead
@@ -43,7 +44,7 @@ class Forked(ForkedCommand):
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver's commands need not import everything."""
-    monkeypatch.setattr("loadgen.calibrate.driver.subprocess", Instead(subprocess, Popen=Forked))
+    monkeypatch.setattr("loadgen.calibrate.commands.subprocess", Instead(subprocess, Popen=Forked))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from loadgen.llm_server import Behaviour, LlmServer, start_llm_server
 from loadgen.llm_server.plan import plan_chat
 from loadgen.measure.histograms import decode_histogram
-from loadgen.measure.sample import Outcome
+from loadgen.measure.sample import Mode, Outcome
 from loadgen.results.record import RunRecord, read_record
 from tests.integration.locust_command import run_locust
 from tests.integration.plain_clients import client_of
@@ -98,14 +98,20 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
         number = found["ask"].outcomes[Outcome.OK]
         counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in found["ask"].stages.items()}
         gaps = {"inter_token": (FAST["tokens"] - 1) * number} if "stream" in phase.variant else {}
-        assert counts == dict.fromkeys(STAGES, number) | gaps
-        assert set(found["retrieve"].stages) == {"embed", "retrieve"}
+        assert counts == dict.fromkeys({*STAGES, "search"}, number) | gaps
+        assert set(found["retrieve"].stages) == {"embed", "retrieve", "search"}
+        searches = decode_histogram(found["retrieve"].stages["search"].histogram).get_total_count()
+        assert searches == found["retrieve"].outcomes[Outcome.OK]
+        assert 0 < (found["ask"].stages["search"].mean or 0) < (found["ask"].stages["retrieve"].mean or 0)
         assert set(found["ask"].items) == {"tokens_in", "tokens_out"}
         assert found["ask"].items["tokens_out"] == FAST["tokens"] * number
         assert {one.operation: one.good for one in phase.operations} == {
             one.operation: one.outcomes[Outcome.OK] for one in phase.operations
         }
         assert found["retrieve"].recall == pytest.approx(1.0)
+        held = phase.generator.loop_held_ratios
+        assert set(held) == (STAGES if phase.mode is Mode.ASYNC else set()), "threads hold no loop"
+        assert sum(held.values()) < 1
     with client_of(uri) as client:
         rows = client.query("rag_stages", filter="", output_fields=["doc_id"], limit=1_000)
     assert {row["doc_id"] for row in rows} == {path.name for path in documents.iterdir()}

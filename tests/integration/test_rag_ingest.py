@@ -17,6 +17,7 @@ from loadgen.clients.rag.questions import generate_questions, recall_of
 from loadgen.llm_server import Behaviour, start_llm_server
 from loadgen.llm_server.plan import plan_embedding
 from loadgen.measure.histograms import decode_histogram
+from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.sample import Outcome
 from loadgen.results.record import read_record
 from tests.integration.locust_command import run_locust
@@ -47,7 +48,7 @@ def test_what_is_ingested_is_in_the_collection_and_found(mode: str, place: str, 
         if mode == "sync":
             done = [len(ingest(path, *pair)) for pair in pairs]
         else:
-            done = [len(one) for one in await asyncio.gather(*(aingest(path, *pair) for pair in pairs))]
+            done = [len(one) for one in await asyncio.gather(*(aingest(path, *pair, LoopHolds()) for pair in pairs))]
         retriever = path.index.as_retriever(similarity_top_k=5)
         questions = generate_questions(CORPUS, 24, 5)
         if mode == "sync":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loadgen.calibrate.aa import PHASES, Interval, Run, count_all, make_drive, needed, read_run, runs_as_json, show_runs
-from loadgen.calibrate.driver import CalibrationError
+from loadgen.calibrate.commands import CalibrationError
 from loadgen.cli.main import main
 from tests.unit.record_support import comparison as comparison_record
 from tests.unit.record_support import record

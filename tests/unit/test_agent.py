@@ -28,6 +28,7 @@ from loadgen.control.messages import (
 from loadgen.control.states import State
 from loadgen.exporters import Exporter, Role
 from loadgen.measure.ledger import Ledger
+from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.settings.model import Settings
@@ -61,6 +62,7 @@ class Process:
             stores={Mode.SYNC: ["store", "store"]},
             seen={Mode.SYNC: ["abc"]},
             patience=31.0,
+            loop_holds=LoopHolds(),
             checks=SimpleNamespace(begin=lambda: self.noted.append("begin checks")),
             settle=lambda: None,
             queue=SimpleNamespace(flush=lambda: self.flushed),

@@ -27,7 +27,7 @@ def test_operations_of_users_and_of_arrivals_are_in_flight_together(running: Pro
     running.arrivals.in_flight = 2
     running.arrivals.take_lag = lambda: 0.5
     assert running.agent.in_flight == 5
-    assert running.agent.look() == (5, 0.5)
+    assert running.agent.look() == (5, 0.5, {})
     assert running.agent.report().in_flight == 5
 
 

@@ -18,6 +18,7 @@ DOCS = ROOT / "docs"
 GUIDES = sorted(DOCS.glob("*.md"))
 COMMANDS = {
     "--aa",
+    "--rag",
     "--runs",
     "--tolerance",
     "--changed",

@@ -11,7 +11,7 @@ from loadgen.measure.health import Beat, Health, new_lags
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
-from loadgen.runtime.health_sampler import INTERVAL, HealthSampler
+from loadgen.runtime.health_sampler import INTERVAL, HealthSampler, Look
 from loadgen.runtime.loop import LoopThread
 
 
@@ -214,13 +214,13 @@ def test_a_beat_that_fails_is_missing_and_the_next_one_comes(caplog: pytest.LogC
     beats: list[Beat] = []
     looks: list[int] = []
 
-    def look() -> tuple[int, float]:
+    def look() -> Look:
         looks.append(1)
         if len(looks) == 1:
             raise AttributeError("no in_flight")
         if len(looks) == 2:
             raise SystemExit
-        return 7, 0.0
+        return 7, 0.0, {}
 
     def take(one: Beat) -> None:
         beats.append(one)
@@ -243,7 +243,7 @@ def test_a_beat_that_fails_is_missing_and_the_next_one_comes(caplog: pytest.LogC
 def test_the_sampler_sees_a_stalled_loop_and_a_stalled_hub_and_used_cpu() -> None:
     loop = LoopThread()
     beats: list[Beat] = []
-    sampler = HealthSampler(loop, beats.append, lambda: (7, 0.25))
+    sampler = HealthSampler(loop, beats.append, lambda: (7, 0.25, {"embed": 0.02}))
     gevent.sleep(INTERVAL * 2.5)
     calm = len(beats)
     loop.post(time.sleep, 0.5)
@@ -259,4 +259,4 @@ def test_the_sampler_sees_a_stalled_loop_and_a_stalled_hub_and_used_cpu() -> Non
     assert stalled > 0.25
     assert max(one.hub_lag for one in beats[calm:]) > 0.15
     assert max(one.cpu for one in beats[calm:]) > 0.1
-    assert {(one.in_flight, one.pace_lag) for one in beats} == {(7, 0.25)}
+    assert {(one.in_flight, one.pace_lag, one.held["embed"]) for one in beats} == {(7, 0.25, 0.02)}

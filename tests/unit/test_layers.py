@@ -67,7 +67,9 @@ def test_llamaindex_is_the_default_and_searches_inserts_and_deletes() -> None:
 
 
 def test_a_layer_that_is_not_registered_is_refused_with_those_that_are() -> None:
-    with pytest.raises(SettingsError, match=r"names an unknown client: 'grpc'. Choose llamaindex, pymilvus, rag\."):
+    with pytest.raises(
+        SettingsError, match=r"names an unknown client: 'grpc'. Choose llamaindex, pymilvus, wire, rag\."
+    ):
         parse_variant("grpc/async")
 
 
@@ -75,7 +77,7 @@ def test_a_layer_that_is_not_registered_is_refused_with_those_that_are() -> None
 def test_one_line_registers_a_layer_for_the_variants() -> None:
     variant = parse_variant("echo/sync top-k=5")
     assert (variant.client, variant.mode, variant.text) == ("echo", "sync", "echo/sync top-k=5")
-    with pytest.raises(SettingsError, match="Choose llamaindex, pymilvus, rag, echo"):
+    with pytest.raises(SettingsError, match="Choose llamaindex, pymilvus, wire, rag, echo"):
         parse_variant("grpc/async")
 
 

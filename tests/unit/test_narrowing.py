@@ -190,6 +190,7 @@ class RecordingStore:
     """A MilvusVectorStore, or a connection of pymilvus, that says what it was called with."""
 
     collection = "c"
+    upserts = False
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
@@ -205,6 +206,10 @@ class RecordingStore:
 
     def insert(self, _collection: str, nodes: list[Any], **kwargs: Any) -> Any:
         self.calls.append(("insert", kwargs))
+        return {"ids": [1] * len(nodes)}
+
+    def upsert(self, _collection: str, nodes: list[Any], **kwargs: Any) -> Any:
+        self.calls.append(("upsert", kwargs))
         return {"ids": [1] * len(nodes)}
 
 
@@ -223,12 +228,15 @@ def test_a_narrowed_search_and_placed_nodes_take_their_arguments_to_the_store() 
     client.insert([object()])
     plain = PlainClient(store, samples.append)
     plain.insert(find_layer("pymilvus").connector.place_nodes([{}], "p2"))
+    store.upserts = True
+    plain.insert([{}])
     assert store.calls == [
         ("query", {}),
         ("query", {"milvus_partition_names": ["p1"], "string_expr": "not (a == 1)"}),
         ("add", {"milvus_partition_name": "p2"}),
         ("add", {}),
         ("insert", {"partition_name": "p2"}),
+        ("upsert", {}),
     ]
     assert all(sample.error is None for sample in samples)
 

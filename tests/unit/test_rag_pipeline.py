@@ -13,6 +13,7 @@ from llama_index.core.schema import MetadataMode
 from loadgen.clients.rag.documents import Corpus, built_in_corpus, make_splitter, read_corpus, split_corpus
 from loadgen.clients.rag.embeddings.placed import place_embedder
 from loadgen.clients.rag.pipeline import STAGES, IngestPath, Source, aingest, ingest
+from loadgen.measure.loop_holds import LoopHolds
 from tests.unit.rag_support import CountingEmbedder, MemoryStore, index_of, make_pdf
 
 SEEN = (MetadataMode.EMBED, MetadataMode.LLM)
@@ -44,7 +45,9 @@ def folder(tmp_path: Path) -> Path:
 def run(mode: str, path: IngestPath, corpus: Corpus, prefix: str = "", stages: dict[str, float] | None = None) -> int:
     sources = [Source(prefix + one.node_id, one, corpus.root) for one in corpus.documents]
     kept = {} if stages is None else stages
-    return len(ingest(path, sources, kept) if mode == "sync" else asyncio.run(aingest(path, sources, kept)))
+    if mode == "sync":
+        return len(ingest(path, sources, kept))
+    return len(asyncio.run(aingest(path, sources, kept, LoopHolds())))
 
 
 def described(store: MemoryStore) -> list[Any]:
@@ -105,7 +108,9 @@ def test_a_file_may_be_ingested_twice_at_once(mode: str, path: IngestPath, store
     corpus = read_corpus(folder / "a.txt")
     sources = [Source(f"{number}/a.txt", corpus.documents[0], corpus.root) for number in range(2)]
     stages: dict[str, float] = {}
-    chunks = ingest(path, sources, stages) if mode == "sync" else asyncio.run(aingest(path, sources, stages))
+    chunks = (
+        ingest(path, sources, stages) if mode == "sync" else asyncio.run(aingest(path, sources, stages, LoopHolds()))
+    )
     assert len(chunks) == 2 * len(split_corpus(corpus, 64, 0))
     assert {node.ref_doc_id for node in store.client} == {"0/a.txt", "1/a.txt"}
 

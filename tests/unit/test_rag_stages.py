@@ -10,7 +10,18 @@ import openai
 import pytest
 from llama_index_instrumentation import get_dispatcher
 
-from loadgen.clients.rag.stages import INTER_TOKEN, OF_ASK, OF_RETRIEVE, WATCH, StageSpans, Watch, watch_spans
+from loadgen.clients.rag.stages import (
+    INTER_TOKEN,
+    OF_ASK,
+    OF_RETRIEVE,
+    WATCH,
+    StageSpans,
+    Watch,
+    time_async_search,
+    time_search,
+    unwatch_spans,
+    watch_spans,
+)
 from loadgen.measure.sample import Mode, Outcome, Sample
 from tests.unit.rag_engine_support import QUESTION, Scripted, make_clients, make_engine
 
@@ -189,3 +200,54 @@ def test_spans_that_never_began_leave_no_stage() -> None:
     watch.note_token()
     assert "retrieve" not in watch.finish(answered=False)
     assert "first_token" not in watch.finish(answered=False)
+
+
+class Searching:
+    """A client of Milvus with both kinds of search; it fails on demand."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def search(self, collection: str, *, limit: int) -> tuple[str, int]:
+        if self.error is not None:
+            raise self.error
+        return collection, limit
+
+    async def asearch(self, collection: str, *, limit: int) -> tuple[str, int]:
+        return self.search(collection, limit=limit)
+
+
+@both_modes
+def test_each_search_of_a_question_is_a_time_and_one_that_fails_is_none(mode: Mode) -> None:
+    client = Searching()
+    call: Callable[[], Any]
+    if mode is Mode.SYNC:
+        timed = time_search(client.search)
+        call = lambda: timed("c", limit=3)  # noqa: E731
+    else:
+        awaited = time_async_search(client.asearch)
+        call = lambda: asyncio.run(awaited("c", limit=3))  # noqa: E731
+    assert call() == ("c", 3), "outside of a question"
+    context = WATCH.set(watch := Watch())
+    try:
+        assert [call(), call()] == [("c", 3)] * 2
+        client.error = RuntimeError("no answer")
+        with pytest.raises(RuntimeError, match="no answer"):
+            call()
+    finally:
+        WATCH.reset(context)
+    searches = watch.finish(answered=False)["search"]
+    assert isinstance(searches, tuple)
+    assert len(searches) == 2
+    assert min(searches) >= 0
+
+
+def test_spans_are_reported_no_longer_and_again() -> None:
+    engine = make_engine(Scripted())
+    unwatch_spans()
+    try:
+        _, sample = ask(Mode.SYNC, engine, "retrieve")
+        assert sample.stages == {}
+    finally:
+        watch_spans()
+    assert set(ask(Mode.SYNC, engine, "retrieve")[1].stages) == set(OF_RETRIEVE)

@@ -21,7 +21,7 @@ def test_every_setting_is_in_the_reference_with_its_default_and_help() -> None:
 def test_every_flag_in_the_text_exists() -> None:
     ours = {f"--{name.replace('_', '-')}" for name in Settings.model_fields}
     locusts = {"--headless", "--processes", "--master", "--worker", "--expect-workers", "--host", "--help"}
-    commands = {"--format", "--tolerance"}  # of `loadgen report` and `loadgen compare`
+    commands = {"--format", "--tolerance", "--rag"}  # of `loadgen report`, `compare` and `calibrate`
     assert set(re.findall(r"`?(--[a-z][a-z-]+)", README)) <= ours | locusts | commands
 
 

@@ -53,8 +53,10 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     }  # fmt: skip
     lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
     late = {"loop_late_beats", "hub_late_beats", "late_arrivals"}
-    seen = {"core_wait_ratio", "cpu_ratio", "in_flight_mean", "in_flight_max", "watched_share", "saturated"}
-    assert set(told["generator"]) == seen | lags | late
+    held = {"core_wait_ratio", "loop_held_ratios"}
+    seen = {"cpu_ratio", "in_flight_mean", "in_flight_max", "watched_share", "saturated"}
+    used = {"cores_used", "memory_bytes", "sent_bytes_per_second", "received_bytes_per_second"}
+    assert set(told["generator"]) == seen | held | lags | late | used
     [done] = told["operations"]
     counted = {
         "operation",

@@ -158,6 +158,11 @@ def test_what_was_seen_of_the_generator_is_kept_and_what_it_had_under_way_is_in_
     assert state.model_dump() == {
         "cpu_ratio": pytest.approx(0.2),
         "core_wait_ratio": None,
+        "loop_held_ratios": {},
+        "cores_used": pytest.approx(0.2 + 0.2),
+        "memory_bytes": None,
+        "sent_bytes_per_second": None,
+        "received_bytes_per_second": None,
         "loop_lag_p99_seconds": pytest.approx(0.002, rel=1e-2),
         "loop_lag_max_seconds": pytest.approx(0.002, rel=1e-2),
         "loop_late_beats": 0,

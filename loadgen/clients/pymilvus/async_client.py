@@ -23,7 +23,8 @@ class AsyncClient(AsyncVectorClient):
     async def _insert(self, nodes: list[dict[str, Any]], **kwargs: Any) -> list[str]:
         if isinstance(nodes, PlacedNodes):
             kwargs = {**nodes.arguments, **kwargs}
-        result = await self._store.client.insert(self._store.collection, nodes, **kwargs)
+        write = self._store.client.upsert if self._store.upserts else self._store.client.insert
+        result = await write(self._store.collection, nodes, **kwargs)
         return [str(one) for one in result["ids"]]
 
     async def _delete(self, ref_doc_id: str, **kwargs: Any) -> None:

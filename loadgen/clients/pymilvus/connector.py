@@ -18,6 +18,7 @@ from loadgen.clients.pymilvus.store import (
     TEXT,
     PreparedSearch,
     Store,
+    find_doc_id_field,
     find_ids,
     narrow_search,
     prepare_search,
@@ -47,15 +48,14 @@ class ClientConnector:
         quiet_client_log()
         stores: list[Store] = []
         kind = MilvusClient if mode is Mode.SYNC else AsyncMilvusClient
-        is_by_key = settings.existing and not settings.doc_id_field
-        documents = settings.id_field if is_by_key else settings.doc_id_field or DOC_ID
+        documents, is_by_key = find_doc_id_field(settings)
         try:
             with Patience(logger.warning).watching():
                 require_collection(settings)
                 for _ in range(settings.connections):
                     client = kind(**connection_arguments(settings, settings.deadline))
                     limit_retries(client, settings.retries)
-                    stores.append(Store(client, settings.collection, documents, is_by_key))
+                    stores.append(Store(client, settings.collection, documents, is_by_key, settings.upsert))
         except (MilvusException, grpc.RpcError, ValueError) as error:
             if mode is Mode.SYNC:
                 self.close(stores)

@@ -23,11 +23,24 @@ class Store:
     """Deletes select rows by it; the primary key if there are no documents."""
     is_by_key: bool = False
     """It is the primary key, which may be a number."""
+    upserts: bool = False
+    """Inserts replace rows with the same key."""
 
     def deletion(self, ref_doc_id: str) -> str:
         """The expression that selects the rows of a document."""
-        value = ref_doc_id if self.is_by_key and ref_doc_id.isdecimal() else f'"{ref_doc_id}"'
-        return f"{self.doc_id_field} == {value}"
+        return select_document(self.doc_id_field, ref_doc_id, is_by_key=self.is_by_key)
+
+
+def find_doc_id_field(settings: Settings) -> tuple[str, bool]:
+    """The field by which deletes select the rows of a document, and whether it is the primary key."""
+    is_by_key = settings.existing and not settings.doc_id_field
+    return (settings.id_field if is_by_key else settings.doc_id_field or DOC_ID), is_by_key
+
+
+def select_document(field: str, ref_doc_id: str, *, is_by_key: bool) -> str:
+    """The expression that selects the rows of a document; the primary key may be a number."""
+    value = ref_doc_id if is_by_key and ref_doc_id.isdecimal() else f'"{ref_doc_id}"'
+    return f"{field} == {value}"
 
 
 @dataclass(frozen=True, slots=True)

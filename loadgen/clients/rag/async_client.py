@@ -24,14 +24,10 @@ class AsyncClient(RagClient):
     async def ask(self, question: str) -> Any:
         """Answer a question; the sample ends with the last token, and its rows are the chunks that were found."""
         token = self.begin(ASK)
-        context = WATCH.set(watch := Watch())
+        context = WATCH.set(watch := self._new_watch(ASK))
         try:
             async with asyncio.timeout(self._engine.deadline):
-                answer = await self._engine.query_engine.aquery(question)
-                if isinstance(answer, AsyncStreamingResponse):
-                    await self._read(answer, watch)
-                elif answer.source_nodes:
-                    watch.note_token()
+                answer = await watch.drive(self._answer(question, watch))
         except BaseException as error:  # noqa: BLE001
             self.fail(token, error, watch.finish(answered=False))
             return None
@@ -43,10 +39,10 @@ class AsyncClient(RagClient):
     async def retrieve(self, question: str) -> list[NodeWithScore] | None:
         """The chunks that are nearest to a question; they are the sample's rows."""
         token = self.begin(RETRIEVE)
-        context = WATCH.set(watch := Watch())
+        context = WATCH.set(watch := self._new_watch(RETRIEVE))
         try:
             async with asyncio.timeout(self._engine.deadline):
-                nodes = await self._engine.retriever.aretrieve(question)
+                nodes = await watch.drive(self._engine.retriever.aretrieve(question))
         except BaseException as error:  # noqa: BLE001
             self.fail(token, error, watch.finish(answered=False))
             return None
@@ -61,12 +57,20 @@ class AsyncClient(RagClient):
         stages: dict[str, float] = {}
         try:
             async with asyncio.timeout(self._engine.deadline):
-                chunks = await aingest(self._engine.ingest_path, documents, stages)
+                chunks = await aingest(self._engine.ingest_path, documents, stages, self.loop_holds)
         except BaseException as error:  # noqa: BLE001
             self.fail(token, error, stages)
             return None
         self._finish_ingest(token, documents, chunks, stages)
         return len(chunks)
+
+    async def _answer(self, question: str, watch: Watch) -> Any:
+        answer = await self._engine.query_engine.aquery(question)
+        if isinstance(answer, AsyncStreamingResponse):
+            await self._read(answer, watch)
+        elif answer.source_nodes:
+            watch.note_token()
+        return answer
 
     async def _read(self, answer: AsyncStreamingResponse, watch: Watch) -> None:
         parts = []

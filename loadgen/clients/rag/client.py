@@ -3,17 +3,18 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from loadgen.clients.base import Client
 from loadgen.clients.rag.engine import Engine
 from loadgen.clients.rag.pipeline import STAGES as OF_INGEST
 from loadgen.clients.rag.pipeline import Source
-from loadgen.clients.rag.stages import INTER_TOKEN, OF_ASK, OF_RETRIEVE, Watch
+from loadgen.clients.rag.stages import FIRST_TOKEN, OF_ASK, OF_RETRIEVE, WITHIN_ASK, WITHIN_RETRIEVE, Watch
+from loadgen.clients.rag.steps import Steps
 from loadgen.clients.rag.tokens import TokenCounts
 from loadgen.datasets import Checks
 from loadgen.measure.operation import Operation
-from loadgen.measure.sample import Sample, StageTimes
+from loadgen.measure.sample import Mode, Sample, StageTimes
 
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
@@ -22,8 +23,8 @@ ASK, RETRIEVE, INGEST = "ask", "retrieve", "ingest"
 TOKENS_IN, TOKENS_OUT = "tokens_in", "tokens_out"
 DOCUMENTS, CHUNKS, TOKENS = "documents", "chunks", "tokens"
 OPERATIONS = (
-    Operation(ASK, stages=OF_ASK, repeated=(INTER_TOKEN,), items=(TOKENS_IN, TOKENS_OUT), is_checked=True),
-    Operation(RETRIEVE, stages=OF_RETRIEVE, is_checked=True),
+    Operation(ASK, stages=OF_ASK, repeated=WITHIN_ASK, items=(TOKENS_IN, TOKENS_OUT), is_checked=True),
+    Operation(RETRIEVE, stages=OF_RETRIEVE, repeated=WITHIN_RETRIEVE, is_checked=True),
     Operation(INGEST, stages=OF_INGEST, items=(DOCUMENTS, CHUNKS, TOKENS), writes=True),
 )
 """The whole path from question to answer, its first half, and the path from document to chunks."""
@@ -33,12 +34,19 @@ class RagClient(Client):
     """One user's client over an engine."""
 
     operations = OPERATIONS
+    watch: ClassVar[Callable[..., Watch]] = Watch
+    """Creates that of each question; replaced to see what stages cost."""
 
     def __init__(
         self, store: Engine, emit: Callable[[Sample], None], checks: Checks | None = None, variant: str = ""
     ) -> None:
         super().__init__(emit, checks, variant)
         self._engine = store
+
+    def _new_watch(self, operation: str) -> Watch:
+        """That of a question; of a coroutine it also notes how long each stage holds the loop."""
+        steps = Steps(self.loop_holds) if self.mode is Mode.ASYNC else None
+        return type(self).watch(FIRST_TOKEN if operation == ASK else "", steps)
 
     def _finish_ask(self, token: int, question: str, answer: Any, watch: Watch) -> None:
         """Create the sample of a question; its rows are the chunks that were found.

@@ -16,6 +16,7 @@ from loadgen.clients.outcomes import keep_secret
 from loadgen.clients.rag.documents import make_splitter
 from loadgen.clients.rag.models import SERVER, SIMULATED, THREADS, ModelSpec, make_embedding, make_llm
 from loadgen.clients.rag.pipeline import IngestPath
+from loadgen.clients.rag.stages import time_async_search, time_search
 from loadgen.clients.rag.tokens import TokenCounts
 from loadgen.settings.model import Settings
 from loadgen.settings.rag_settings import KEY_VARIABLES
@@ -56,7 +57,13 @@ def make_models(settings: Settings) -> Models:
 
 
 def make_engine(store: MilvusVectorStore, models: Models, settings: Settings) -> Engine:
-    """The index over an open store, with its default prompts and its default response mode."""
+    """The index over an open store, with its default prompts and its default response mode.
+
+    The searches of the store's clients are timed from here on.
+    """
+    store.client.search = time_search(store.client.search)
+    if store.aclient is not None:
+        store.aclient.search = time_async_search(store.aclient.search)
     index = VectorStoreIndex.from_vector_store(store, embed_model=models.embedding)
     found = {"similarity_top_k": settings.top_k}
     query_engine = index.as_query_engine(llm=models.llm, streaming=settings.stream, **found)

@@ -7,11 +7,14 @@ times. `arun` too splits in the loop; only reading PDFs, embedding and inserting
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.clients.rag.reading import aload_files, load_files
+from loadgen.clients.rag.steps import Steps
 from loadgen.datasets import FINGERPRINT_KEY, INSERTED
+from loadgen.measure.loop_holds import LoopHolds
 
 if TYPE_CHECKING:
     from llama_index.core import VectorStoreIndex
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode, Document
 
 READ, SPLIT, EMBED, INSERT = STAGES = ("read", "split", "embed", "insert")
+NEXT = dict(pairwise(STAGES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,14 @@ def ingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[s
 
 
 async def aingest(
-    path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float]
+    path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float], holds: LoopHolds
 ) -> "Sequence[BaseNode]":
-    """The same as a coroutine."""
-    watch = _Watch(path.clock, stages)
+    """The same as a coroutine; `holds` gets how long each stage held the loop."""
+    steps = Steps(holds, READ)
+    return await steps.drive(_aingest(path, sources, _Watch(path.clock, stages, steps)))
+
+
+async def _aingest(path: IngestPath, sources: Sequence[Source], watch: "_Watch") -> "Sequence[BaseNode]":
     root = sources[0].root
     documents = await aload_files(root, *_names(sources)) if root else _copy(sources)
     _mark(documents)
@@ -87,6 +95,8 @@ class _Watch:
 
     clock: Callable[[], float]
     stages: MutableMapping[str, float]
+    steps: Steps | None = None
+    """Of a coroutine."""
     _since: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,6 +105,8 @@ class _Watch:
     def end(self, stage: str) -> None:
         now = self.clock()
         self.stages[stage], self._since = now - self._since, now
+        if self.steps is not None:
+            self.steps.enter(NEXT.get(stage, ""))
 
 
 def _names(sources: Sequence[Source]) -> tuple[list[str], list[str]]:

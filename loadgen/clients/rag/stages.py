@@ -1,19 +1,30 @@
 """Stages of a question: when LlamaIndex embeds and retrieves, from its own instrumentation, and when tokens arrive."""
 
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
+from functools import wraps
 from itertools import pairwise
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from llama_index.core.instrumentation.span import BaseSpan
 from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index_instrumentation import get_dispatcher
 
+from loadgen.clients.rag.steps import Steps
+
+T = TypeVar("T")
+
 EMBED, RETRIEVE, FIRST_TOKEN, GENERATE = "embed", "retrieve", "first_token", "generate"
+SEARCH = "search"
+"""Part of `retrieve`: a search of pymilvus, which is Milvus, its client and the way between them."""
 INTER_TOKEN = "inter_token"  # noqa: S105 - of a text
 """Between two parts of a streamed answer, which are tokens for nearly all servers."""
 OF_RETRIEVE = (EMBED, RETRIEVE)
 OF_ASK = (*OF_RETRIEVE, FIRST_TOKEN, GENERATE)
+WITHIN_RETRIEVE = (SEARCH,)
+WITHIN_ASK = (SEARCH, INTER_TOKEN)
+"""Stages that are parts of others, with all their times."""
 METHODS = {
     "get_query_embedding": EMBED,
     "aget_query_embedding": EMBED,
@@ -28,9 +39,13 @@ UUID = 37
 class Watch:
     """The times of one question. Used by the thread or task that asks it, and by those that it starts and awaits."""
 
-    __slots__ = ("_embed", "_open", "_retrieve", "_retrieved", "_tokens", "usage")
+    __slots__ = ("_embed", "_open", "_retrieve", "_retrieved", "_searches", "_steps", "_then", "_tokens", "usage")
 
-    def __init__(self) -> None:
+    def __init__(self, then: str = "", steps: Steps | None = None) -> None:
+        self._then = then
+        """The stage that follows `retrieve`; empty: none."""
+        self._steps = steps
+        """Of a coroutine."""
         self._open: dict[str, float] = {}
         """When unfinished spans began, by their ids."""
         self._embed: float | None = None
@@ -41,9 +56,16 @@ class Watch:
         """When each part of the answer arrived."""
         self.usage: tuple[int, int] | None = None
         """Tokens in and out as the model reports them, of all its answers to this question; None: it does not."""
+        self._searches: list[float] = []
 
-    def enter(self, span: str) -> None:
+    def drive(self, coroutine: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """What awaits a coroutine of this question, and notes how long it holds the loop."""
+        return coroutine if self._steps is None else self._steps.drive(coroutine)
+
+    def enter(self, span: str, stage: str) -> None:
         """A stage begins."""
+        if self._steps is not None:
+            self._steps.enter(stage)
         self._open[span] = perf_counter()
 
     def leave(self, span: str, stage: str) -> None:
@@ -56,6 +78,8 @@ class Watch:
             self._embed = (self._embed or 0.0) + now - started
         else:
             self._retrieve, self._retrieved = (self._retrieve or 0.0) + now - started, now
+        if self._steps is not None:
+            self._steps.enter(RETRIEVE if stage == EMBED else self._then)
 
     def drop(self, span: str) -> None:
         """It has raised: its time is that of no stage."""
@@ -64,6 +88,12 @@ class Watch:
     def note_token(self) -> None:
         """A part of the answer has arrived."""
         self._tokens.append(perf_counter())
+        if self._steps is not None:
+            self._steps.enter(GENERATE)
+
+    def note_search(self, seconds: float) -> None:
+        """A search has been answered."""
+        self._searches.append(seconds)
 
     def note_usage(self, tokens_in: int, tokens_out: int) -> None:
         """The model has reported the tokens of an answer."""
@@ -87,6 +117,8 @@ class Watch:
             stages[EMBED] = self._embed
         if self._retrieve is not None:
             stages[RETRIEVE] = max(0.0, self._retrieve - (self._embed or 0.0))
+        if self._searches:
+            stages[SEARCH] = tuple(self._searches)
         tokens = self._tokens
         if tokens and self._retrieve is not None:
             stages[FIRST_TOKEN] = tokens[0] - self._retrieved
@@ -107,8 +139,8 @@ class StageSpans(BaseSpanHandler[BaseSpan]):
     def span_enter(self, id_: str, *_: Any, **__: Any) -> None:
         """A method was called."""
         watch = WATCH.get()
-        if watch is not None and _find_stage(id_):
-            watch.enter(id_)
+        if watch is not None and (stage := _find_stage(id_)):
+            watch.enter(id_, stage)
 
     def span_exit(self, id_: str, *_: Any, **__: Any) -> None:
         """It has returned."""
@@ -142,3 +174,39 @@ def watch_spans() -> None:
     root = get_dispatcher()  # without a name it is the one to which all others report
     if not any(isinstance(handler, StageSpans) for handler in root.span_handlers):
         root.add_span_handler(StageSpans())
+
+
+def unwatch_spans() -> None:
+    """Have LlamaIndex report them no longer. Idempotent."""
+    root = get_dispatcher()
+    root.span_handlers = [one for one in root.span_handlers if not isinstance(one, StageSpans)]
+
+
+def time_search(search: Callable[..., Any]) -> Callable[..., Any]:
+    """The `search` of a blocking client, which tells the watch of a question how long it took."""
+
+    @wraps(search)
+    def timed(*given: Any, **named: Any) -> Any:
+        watch = WATCH.get()
+        started = perf_counter()
+        found = search(*given, **named)
+        if watch is not None:
+            watch.note_search(perf_counter() - started)
+        return found
+
+    return timed
+
+
+def time_async_search(search: Callable[..., Any]) -> Callable[..., Any]:
+    """The same of an async client."""
+
+    @wraps(search)
+    async def timed(*given: Any, **named: Any) -> Any:
+        watch = WATCH.get()
+        started = perf_counter()
+        found = await search(*given, **named)
+        if watch is not None:
+            watch.note_search(perf_counter() - started)
+        return found
+
+    return timed

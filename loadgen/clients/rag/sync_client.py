@@ -24,7 +24,7 @@ class SyncClient(RagClient):
     def ask(self, question: str) -> Any:
         """Answer a question; the sample ends with the last token, and its rows are the chunks that were found."""
         token, started = self.begin(ASK), perf_counter()
-        context = WATCH.set(watch := Watch())
+        context = WATCH.set(watch := self._new_watch(ASK))
         try:
             answer = self._engine.query_engine.query(question)
             if isinstance(answer, StreamingResponse):
@@ -43,7 +43,7 @@ class SyncClient(RagClient):
     def retrieve(self, question: str) -> list[NodeWithScore] | None:
         """The chunks that are nearest to a question; they are the sample's rows."""
         token, started = self.begin(RETRIEVE), perf_counter()
-        context = WATCH.set(watch := Watch())
+        context = WATCH.set(watch := self._new_watch(RETRIEVE))
         try:
             nodes = self._engine.retriever.retrieve(question)
             self._require_in_time(started)

@@ -1,7 +1,7 @@
 """The plan of phases as a Locust load shape."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from locust import LoadTestShape
@@ -47,6 +47,10 @@ class PhaseShape(LoadTestShape):
         self._phases = tuple(phases)
         self._conductor = conductor
         self.rewind()
+
+    def surround(self, wrap: Callable[[Conductor], Conductor]) -> None:
+        """Have another conductor take the steps, before the first tick; `wrap` gets the present one."""
+        self._conductor = wrap(self._conductor)
 
     def rewind(self) -> None:
         """Restart with the first phase at the next tick."""

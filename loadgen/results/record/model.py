@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_val
 
 from loadgen.measure.health import WATCHED_AT_LEAST
 from loadgen.measure.sample import Mode
-from loadgen.results.record.operations import OperationRecord, Outside
+from loadgen.results.record.operations import OperationRecord, Outside, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 
 SCHEMA_VERSION = 5
@@ -26,6 +26,15 @@ class Generator(Part):
     """CPU time of the process to wall time: 1 is one core."""
     core_wait_ratio: Figure = None
     """Share of the phase in which the event loop's thread was ready to run and had no core; null: unknown."""
+    loop_held_ratios: dict[StageName, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    """Share of the phase for which each stage of coroutines held the event loop; stages that did not are omitted."""
+    cores_used: Figure = None
+    """CPU time of all processes to wall time; null: unknown, as in records of earlier versions."""
+    memory_bytes: Figure = None
+    """Resident memory: the sum over processes of their maxima in the phase."""
+    sent_bytes_per_second: Figure = None
+    """To the server, over all TCP connections of all processes, acknowledged; null: unknown, as with a proxy."""
+    received_bytes_per_second: Figure = None
     loop_lag_p99_seconds: Figure
     """Lateness of the event loop that runs async operations, sampled ten times a second."""
     loop_lag_max_seconds: Figure

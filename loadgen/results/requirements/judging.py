@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from loadgen.measure.objective import RELATIONS, TIME_UNITS
 from loadgen.measure.sample import Outcome, count_answers, count_failures, share_empty
+from loadgen.results.cost import find_cost
 from loadgen.results.figures import per_second
 from loadgen.results.record import Comparison, OperationRecord, Outside, PhaseRecord, RunRecord
-from loadgen.results.requirements.parsing import ITEMS, PER_CENT, TIMES, FailureLimit, Requirement
+from loadgen.results.requirements.parsing import BYTES, ITEMS, PER_CENT, TIMES, FailureLimit, Requirement
 from loadgen.text.listing import count_of
 
 NOTHING = "nothing measured"
@@ -102,6 +103,8 @@ def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Re
         return Reading(where, found.recall, _shown_recall(found.recall, wanted.unit))
     if wanted.figure == "empty":
         return _read_empty(where, found)
+    if wanted.figure in ("cpu", "memory"):
+        return _read_cost(where, phase, wanted)
     return _share(where, found.failures, found.count, phase.dropped)
 
 
@@ -128,6 +131,16 @@ def _read_empty(where: str, found: OperationRecord) -> Reading:
         return Reading(where, None)
     share = share_empty(found.outcomes)
     return Reading(where, share, f"{_show_share(share)} ({found.outcomes.get(Outcome.EMPTY, 0):,} of {answers:,})")
+
+
+def _read_cost(where: str, phase: PhaseRecord, wanted: Requirement) -> Reading:
+    """CPU time for one operation of any kind, or memory of all processes."""
+    cost = find_cost([phase])
+    value, scale = (cost.cpu_seconds, TIME_UNITS) if wanted.figure == "cpu" else (cost.memory_bytes, BYTES)
+    if value is None:
+        return Reading(where, None)
+    shown = value * TIME_UNITS[wanted.unit] if scale is TIME_UNITS else value / BYTES[wanted.unit]
+    return Reading(where, value, f"{shown:.6g} {wanted.unit}")
 
 
 def _share(where: str, failures: int, count: int, dropped: int, raised: int = 0) -> Reading:

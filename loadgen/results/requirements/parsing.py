@@ -14,7 +14,7 @@ from loadgen.settings.faults import Fault, SettingsError
 
 TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 """Figures of response times."""
-FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "ratio")
+FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "ratio", "cpu", "memory")
 ITEMS = "items"
 """The figure of items per second, such as tokens: its name is that of the items."""
 UNITS: dict[str, tuple[str, ...]] = {
@@ -23,8 +23,12 @@ UNITS: dict[str, tuple[str, ...]] = {
     "empty": ("%",),
     "recall": ("", "%"),
     "ratio": ("",),
+    "cpu": ("us", "ms", "s"),
+    "memory": ("MB", "MiB", "GB", "GiB"),
 }
 """Units of the other figures; an empty string allows none."""
+BYTES = {"MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
+"""Bytes per unit."""
 MODES = ("sync", "async")
 """The default variants of a run."""
 WORDS = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^\s\"']+)")
@@ -43,6 +47,8 @@ EXAMPLES = {
     "empty": "search empty < 1 %",
     "recall": "search recall >= 0.95",
     "ratio": "search at 32 ratio > 1.2",
+    "cpu": "search async cpu < 3 ms",
+    "memory": "search async memory < 2 GiB",
 }
 FORM = re.compile(
     r"(?P<what>(?:\"[^\"]*\"|'[^']*'|[^<>=\"'])*?)\s*"
@@ -62,7 +68,7 @@ class Requirement:
     figure: str
     comparator: str
     limit: float
-    """Seconds, operations per second, a count, or a share of 1, by figure and unit."""
+    """Seconds, operations per second, bytes, a count, or a share of 1, by figure and unit."""
     unit: str
     """As given; empty for none."""
     concurrency: int | None = None
@@ -188,16 +194,17 @@ def _read_limit(text: str, figure: str, limit: str) -> tuple[float, str]:
     parts = QUANTITY.fullmatch(limit)
     if parts is None:
         _refuse(text, f"has no valid limit (0 or more, with its unit): '{limit}'", figure)
-    unit = parts["unit"].lower().replace("µ", "u").replace("μ", "u")
+    given = parts["unit"].lower().replace("µ", "u").replace("μ", "u")
     allowed = tuple(TIME_UNITS) if figure in TIMES else UNITS[figure]
-    if unit not in allowed:
-        given = f"'{parts['unit']}' is no unit" if unit else "has no unit"
-        _refuse(text, f"{given} for {figure}: use {', '.join(name or 'none' for name in allowed)}", figure)
+    unit = next((one for one in allowed if one.lower() == given), None)
+    if unit is None:
+        problem = f"'{parts['unit']}' is no unit" if given else "has no unit"
+        _refuse(text, f"{problem} for {figure}: use {', '.join(name or 'none' for name in allowed)}", figure)
     number = Decimal(parts["number"])
     if figure == "failures" and not unit and number % 1:
         _refuse(text, f"needs a whole number of failures, not '{limit}'; a share needs a %", figure)
     divisor = PER_CENT if unit == "%" else TIME_UNITS.get(unit, 1)
-    value = float(number / divisor)  # in Decimal, so that 0.3 % is the float 0.003
+    value = float(number * BYTES.get(unit, 1) / divisor)  # in Decimal, so that 0.3 % is the float 0.003
     if not math.isfinite(value):
         _refuse(text, "has an infinite limit", figure)
     if figure == "recall" and value > 1:

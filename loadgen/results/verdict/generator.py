@@ -1,8 +1,9 @@
-"""Whether figures reflect the load generator: its lags, and its wait for a core."""
+"""Whether figures reflect the load generator: its lags, what held its event loop, and its wait for a core."""
 
 from collections.abc import Iterator
 
-from loadgen.measure.health import CORE_WAIT_LIMIT, LAG_LIMIT, too_late
+from loadgen.measure.health import CORE_WAIT_LIMIT, HELD_LIMIT
+from loadgen.measure.lag import LAG_LIMIT, too_late
 from loadgen.measure.sample import Mode
 from loadgen.results.record import PhaseRecord, RunRecord
 from loadgen.results.verdict.phrases import show_time
@@ -43,6 +44,21 @@ def say_crowded(record: RunRecord) -> Iterator[str]:
             f"The event loop was ready and waited for a core in {join_some(told)}. On a crowded machine async looks "
             "slower than it is: blocking users have many threads, the loop has one. Give the load generator cores "
             "that nothing else uses."
+        )
+
+
+def say_held(record: RunRecord) -> Iterator[str]:
+    """One stage held the event loop for long: everything else on it waited meanwhile."""
+    found: dict[str, list[str]] = {}
+    for number, phase in enumerate(record.phases, 1):
+        for stage, share in phase.generator.loop_held_ratios.items():
+            if share >= HELD_LIMIT:
+                found.setdefault(stage, []).append(f"{share:.0%}".replace("%", " %") + f" of phase {number}")
+    for stage, shares in found.items():
+        yield (
+            f"The event loop was held by stage {stage} for {join_some(shares)}: it computes there, and everything else "
+            "on the loop waits, which lengthens the stages of other operations. Add workers, or for a model in this "
+            "process choose --embed-in batched or threads."
         )
 
 

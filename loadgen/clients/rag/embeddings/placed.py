@@ -7,6 +7,7 @@ from llama_index.core.bridge.pydantic import PrivateAttr
 
 from loadgen.clients.rag.embeddings import Embedder
 from loadgen.clients.rag.embeddings.batching import BatchingThread
+from loadgen.clients.rag.steps import computing
 
 Vector = list[float]
 
@@ -37,13 +38,16 @@ class InCaller(BaseEmbedding):
         return self._embedder.embed_texts(texts)
 
     async def _aget_query_embedding(self, query: str) -> Vector:
-        return self._get_query_embedding(query)
+        with computing():
+            return self._get_query_embedding(query)
 
     async def _aget_text_embedding(self, text: str) -> Vector:
-        return self._get_text_embedding(text)
+        with computing():
+            return self._get_text_embedding(text)
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[Vector]:
-        return self._get_text_embeddings(texts)
+        with computing():
+            return self._get_text_embeddings(texts)
 
 
 class InThreads(InCaller):

@@ -1,0 +1,35 @@
+"""The blocking twin: search, insert and delete over plain gRPC."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from loadgen.clients.vector_client import SyncVectorClient
+from loadgen.clients.wire.answers import Hits, Written, text_ids
+from loadgen.clients.wire.searches import PreparedSearch
+from loadgen.clients.wire.store import SyncStore
+from loadgen.milvus.store import PlacedNodes
+
+
+class SyncClient(SyncVectorClient):
+    """One user's client over a connection."""
+
+    _store: SyncStore
+
+    def ids_of(self, result: Hits) -> Sequence[str]:
+        """The ids of all hits."""
+        return text_ids(result.ids)
+
+    def _search(self, query: PreparedSearch, **kwargs: Any) -> Hits:
+        found: Hits = self._store.search(self._store.encode(query, kwargs), **kwargs)
+        return found
+
+    def _insert(self, nodes: list[dict[str, Any]], **kwargs: Any) -> list[str]:
+        if isinstance(nodes, PlacedNodes):
+            kwargs = {**nodes.arguments, **kwargs}
+        written: Written = self._store.insert(self._store.encode_rows(nodes, kwargs), **kwargs)
+        self._store.note_write(written.timestamp)
+        return written.ids
+
+    def _delete(self, ref_doc_id: str, **kwargs: Any) -> None:
+        written: Written = self._store.delete(self._store.encode_deletion(ref_doc_id, kwargs), **kwargs)
+        self._store.note_write(written.timestamp)

@@ -1,0 +1,98 @@
+"""What this process uses beside CPU time: memory, and bytes to and from the server.
+
+psutil knows the connections of a process, but not what they have carried: the kernel is asked for that. Linux only.
+"""
+
+import ctypes
+import math
+import os
+import socket
+import struct
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import NamedTuple
+
+TCP_INFO = 11
+SENT_AND_RECEIVED = 120
+"""Where `struct tcp_info` has tcpi_bytes_acked and tcpi_bytes_received, 64 bits each (linux/tcp.h, since Linux 4.1)."""
+SIZE = 256
+NEEDED = SENT_AND_RECEIVED + 16
+FILES = Path("/proc/self/fd")
+LISTED_EVERY = 5
+"""Samples for which a list of the connections to the server is used: listing them asks for every open file."""
+
+
+class Traffic(NamedTuple):
+    """Bytes to and from the server, with the framing of HTTP/2 and TLS, without that of TCP and IP."""
+
+    sent: int
+    received: int
+
+
+class TrafficMeter:
+    """Counts the bytes of this process's TCP connections to some ports, since it was asked before.
+
+    Bytes are counted when the other side has acknowledged them. Those that a connection carried between the last sample
+    and its end are missing, as are those through a proxy.
+    """
+
+    def __init__(self, find_ports: Callable[[], Collection[int]]) -> None:
+        self._find_ports = find_ports
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._buffer = ctypes.create_string_buffer(SIZE)
+        self._seen: dict[str, Traffic] = {}
+        """By the name of the socket, which no later one has."""
+        self._files: dict[str, int] = {}
+        self._age = LISTED_EVERY
+
+    def read(self) -> Traffic | None:
+        """The bytes since the last call; None without a connection, or where the kernel does not count."""
+        self._age += 1
+        if self._age > LISTED_EVERY or not self._files:
+            self._list()
+        found = {name: counts for name, file in self._files.items() if (counts := self._ask(file)) is not None}
+        if not found:
+            return None
+        before = {name: self._seen.get(name, counts) for name, counts in found.items()}
+        self._seen = found
+        sent = sum(counts.sent - before[name].sent for name, counts in found.items())
+        received = sum(counts.received - before[name].received for name, counts in found.items())
+        return Traffic(max(0, sent), max(0, received))
+
+    def _list(self) -> None:
+        """Find the sockets whose other end has one of the ports."""
+        self._age, self._files = 0, {}
+        ports = set(self._find_ports())
+        try:
+            files = list(FILES.iterdir()) if ports else []
+        except OSError:
+            return
+        for file in files:
+            try:
+                name = str(file.readlink())
+            except OSError:
+                continue
+            if name.startswith("socket:") and self._port_of(int(file.name)) in ports:
+                self._files[name] = int(file.name)
+
+    def _port_of(self, file: int) -> int:
+        """The port of the other end; 0 for what is no TCP connection."""
+        size = ctypes.c_uint32(SIZE)
+        if self._libc.getpeername(file, self._buffer, ctypes.byref(size)):
+            return 0
+        family = struct.unpack_from("=H", self._buffer)[0]
+        return struct.unpack_from("!H", self._buffer, 2)[0] if family in (socket.AF_INET, socket.AF_INET6) else 0
+
+    def _ask(self, file: int) -> Traffic | None:
+        size = ctypes.c_uint32(SIZE)
+        if self._libc.getsockopt(file, socket.IPPROTO_TCP, TCP_INFO, self._buffer, ctypes.byref(size)):
+            return None
+        return Traffic(*struct.unpack_from("=QQ", self._buffer, SENT_AND_RECEIVED)) if size.value >= NEEDED else None
+
+
+def read_memory(statm: Path = Path("/proc/self/statm")) -> float:
+    """Resident memory of this process in bytes; nan where the system does not tell."""
+    try:
+        return int(statm.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return math.nan

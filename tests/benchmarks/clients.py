@@ -1,0 +1,142 @@
+"""The client layers beside each other and beside what they are made of, in operations per CPU second."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from loadgen.settings.model import Settings
+from tests.benchmarks.fields_replay import FieldsReplayServer
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.table import spread, verdict
+
+HERE = Path(__file__).parent
+VARIANTS = (
+    "llamaindex: async; wire all: wire/async; llamaindex text: async output-fields=text; "
+    "wire text: wire/async output-fields=text; lean: wire/async output-fields=id; "
+    "lean sync: wire/sync output-fields=id; pymilvus: pymilvus/async; pymilvus sync: pymilvus/sync output-fields=id"
+)
+BARE = ("lean", "lean sync", "pymilvus")
+"""Variants with a bare loop beside each window: of plain gRPC with ready bytes, or of an AsyncMilvusClient."""
+PROCESSES = ("1 process", "2 processes")
+
+
+class Target(NamedTuple):
+    """A ratio of operations per CPU second."""
+
+    what: str
+    over: str
+    under: str
+    at_least: float | None = None
+
+
+TARGETS = (
+    Target("wire/async, ids and scores, to llamaindex/async with its default fields", "lean", "llamaindex", 5.0),
+    Target("wire/async to llamaindex/async, both with all fields", "wire all", "llamaindex"),
+    Target("wire/async to llamaindex/async, both with the text", "wire text", "llamaindex text"),
+    Target("wire/async, ids and scores, to grpc.aio with ready bytes", "lean", "bare lean", 0.8),
+    Target("wire/sync, ids and scores, to blocking gRPC with ready bytes", "lean sync", "bare lean sync"),
+    Target("pymilvus/async to a bare AsyncMilvusClient loop", "pymilvus", "bare pymilvus", 0.95),
+    Target("pymilvus/sync to Locust's contrib.milvus user, ids and scores", "pymilvus sync", "contrib", 1.2),
+    Target("wire/async in 2 processes to 1", PROCESSES[1], PROCESSES[0], 0.95),
+)
+
+
+def measure_clients(settings: Settings, say: Callable[[str], None]) -> list[Figures]:
+    """All windows. `settings` are those of a prepared collection of a real Milvus. Raises RuntimeError."""
+    with FieldsReplayServer(settings.host) as replay:
+        replayed = settings.model_copy(update={"host": replay.uri})
+        found = _run_variants(replayed, VARIANTS, {"BENCH_BARE": ",".join(BARE)}, say)
+        for number, name in enumerate(PROCESSES, 1):
+            lean = f"{name}: wire/async output-fields=id"
+            found += _run_variants(replayed, lean, {"BENCH_BARE": ""}, say, "--processes", str(number))
+        return found + [one for _ in range(settings.rounds) for one in _run_contrib(replayed, say)]
+
+
+def _run_variants(
+    settings: Settings, variants: str, environment: Mapping[str, str], say: Callable[[str], None], *flags: str
+) -> list[Figures]:
+    return _run(
+        environment,
+        say,
+        *(HERE / "clients_locustfile.py", "--host", settings.host, "--collection", settings.collection),
+        *("--rows", settings.rows, "--variants", variants, "--concurrency", settings.concurrency[0]),
+        *("--rounds", settings.rounds, "--phase-seconds", settings.phase_seconds),
+        *("--warmup-seconds", settings.warmup_seconds, "--record", "", *flags),
+    )
+
+
+def _run_contrib(settings: Settings, say: Callable[[str], None]) -> list[Figures]:
+    users = settings.concurrency[0]
+    given = {
+        "host": settings.host,
+        "collection": settings.collection,
+        "dim": settings.dim,
+        "top_k": settings.top_k,
+        "search_params": {"params": settings.search_config, "metric_type": settings.metric},
+        "users": users,
+        "warmup": settings.warmup_seconds + 1,
+        "seconds": settings.phase_seconds,
+    }
+    environment = {"BENCH_CONTRIB": json.dumps(given)}
+    return _run(environment, say, HERE / "contrib_locustfile.py", "-u", users, "-r", users)
+
+
+def _run(environment: Mapping[str, str], say: Callable[[str], None], *flags: object) -> list[Figures]:
+    """One command of Locust, and what it says. Raises RuntimeError if it says nothing."""
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "--headless", "--only-summary", "-f", *map(str, flags)],
+        cwd=HERE.parents[1],
+        env={key: value for key, value in os.environ.items() if not key.startswith(("LOCUST_", "LOADGEN_"))}
+        | dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    figures = Figures.heard(done.stdout)
+    if not figures:
+        raise RuntimeError(f"the run failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
+    for one in figures:
+        say(f"{one.variant} ({one.mode}): {one.rate:,.0f}/s, {one.cpu_per_operation * 1e6:,.0f} us CPU")
+    return figures
+
+
+def show_clients(figures: Sequence[Figures], console: Console) -> None:
+    """Print what was measured, and the ratios with their targets; nothing if nothing was."""
+    if not figures:
+        return
+    by_variant: dict[str, list[Figures]] = {}
+    for one in figures:
+        by_variant.setdefault(one.variant, []).append(one)
+    table = Table(title="Clients: what was measured (medians)")
+    for name in ("variant", "mode", "operations/s", "CPU us/operation", "p50 ms", "failures"):
+        table.add_column(name, justify="left" if name in ("variant", "mode") else "right")
+    for name, some in by_variant.items():
+        table.add_row(
+            name,
+            some[0].mode,
+            f"{median(one.rate for one in some):,.0f}",
+            f"{median(one.cpu_per_operation for one in some) * 1e6:,.0f}",
+            f"{median(one.p50 for one in some) * 1e3:,.2f}",
+            f"{sum(one.failures for one in some):,}",
+        )
+    console.print(table)
+    table = Table(title="Clients: operations per CPU second (medians, 95 % intervals in brackets)")
+    for name in ("what", "ratio", "target", "verdict"):
+        table.add_column(name, justify="right" if name == "ratio" else "left")
+    for target in TARGETS:
+        ratios = [
+            under.cpu_per_operation / over.cpu_per_operation
+            for over, under in zip(by_variant[target.over], by_variant[target.under], strict=True)
+        ]
+        reached = "" if target.at_least is None else verdict(median(ratios) >= target.at_least)
+        wanted = "" if target.at_least is None else f"at least {target.at_least:.2f}"
+        table.add_row(target.what, spread(ratios), wanted, reached)
+    console.print(table)
