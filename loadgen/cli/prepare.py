@@ -111,17 +111,22 @@ def _load(settings: "Settings", shield: threading.Lock) -> None:
         inspect_existing(settings, _say, writes=False)
         _say("Nothing was prepared: an existing collection is measured as it is")
         return
+    from loadgen.locust_plugin.preparation.llm_server import RunLlmServer, needs_server
     from loadgen.locust_plugin.preparation.variant_setup import open_own, resolve_data
     from loadgen.milvus.store import Lease, prepare
     from loadgen.runtime.early_exit import before_leaving
 
-    settings = resolve_data(settings)
-    lease = Lease(settings, "prepares the data", _say)
+    settings = resolve_data(settings, operations=())  # nobody asks a language model
+    lease, server = Lease(settings, "prepares the data", _say), RunLlmServer()
     before_leaving(lease.release)
+    before_leaving(server.stop)
     try:
+        if needs_server(settings):
+            settings = settings.model_copy(update={"simulated_url": server.start()})
         prepared = prepare(settings, open_own(settings), _say, shield, lease)
     finally:
         lease.release()
+        server.stop()
     _say(f"The collection is ready: {prepared}")
 
 

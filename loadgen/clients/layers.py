@@ -86,14 +86,23 @@ class DataSource(Protocol):
     def adapt(self, settings: Settings, operations: Collection[str]) -> Settings:
         """The settings for users that perform these operations, without what none of them needs."""
 
-    def find_faults(self, settings: Sequence[Settings], operations: Collection[str] = ()) -> list[Fault]:
-        """What makes these settings of variants unusable: missing models, keys or files. Reads files; sends nothing."""
+    def find_faults(self, settings: Sequence[Settings], operations: Collection[str] | None = None) -> list[Fault]:
+        """What makes these settings of variants unusable: missing models, keys or files. Reads files; sends nothing.
+
+        What only other operations than these need is not required; None: they are not known.
+        """
 
     def find_misfits(self, settings: Settings, dim: int) -> list[Fault]:
         """Why an existing collection with vectors of this dimension cannot be used."""
 
     def resolve(self, settings: Settings) -> Settings:
         """The settings with what the data decide: rows, dimension, number of queries. Raises SettingsError."""
+
+    def describe(self, settings: Settings) -> str:
+        """What each process of a run has to read and must find equal: numbers and fingerprints. May take minutes.
+
+        Raises ValueError if it cannot be read.
+        """
 
     def open(self, settings: Settings, token: int = 0) -> Dataset:
         """The dataset of a collection, which also has the texts of its queries. Raises SettingsError.

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from json import JSONDecodeError
 
 import grpc
 from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
@@ -43,6 +44,7 @@ _BY_TYPE: tuple[tuple[type[BaseException], Outcome], ...] = (
     (TimeoutError, Outcome.TIMEOUT),
     (asyncio.CancelledError, Outcome.FAILED),
     (ConnectionError, Outcome.UNAVAILABLE),
+    (JSONDecodeError, Outcome.FAILED),  # what the server answers is no JSON
     (ValueError, Outcome.REJECTED),
     (TypeError, Outcome.REJECTED),
     (NotImplementedError, Outcome.REJECTED),

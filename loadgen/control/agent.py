@@ -23,6 +23,7 @@ from loadgen.control.messages import (
     Learn,
     OpenWindow,
     Prepare,
+    ReadData,
     Report,
     Reshare,
     Stop,
@@ -67,9 +68,12 @@ class Agent:
         """The run whose operations are in the ledger."""
         self._opened = (-1, 0)
         """Number and attempt of the phase that was opened here last."""
+        self.describe_data: Callable[[Settings], str] = lambda _settings: ""
+        """What this process has to read for a run, read now; blocks this greenlet. Raises if it cannot be read."""
         self.exporter = exporter
         self.arrivals = Arrivals(environment, process_state, self._is_running)
         self._actions: Mapping[type[Any], Callable[[Any], Any]] = {
+            ReadData: self._read_data,
             Prepare: self._prepare,
             Learn: lambda command: process_state.checks.learn(map(GroundTruth.from_message, command.ground_truths)),
             Announce: lambda command: self._announce(command.phase),
@@ -96,7 +100,7 @@ class Agent:
 
     def is_ready(self, run_id: str) -> bool:
         """True if users of this run may start here."""
-        return self.run_id == run_id and self.state not in (State.IDLE, State.PREPARING, State.FAILED)
+        return self._counted_run == run_id and self.state not in (State.IDLE, State.PREPARING, State.FAILED)
 
     def receive(self, command: Command) -> Answer | None:
         """Carry out a command, blocking until it is done; returns the answer, or None if there is none."""
@@ -133,6 +137,13 @@ class Agent:
     def _is_running(self) -> bool:
         """Whether slots may be created: Locust sends a worker that joins an open phase no users, and so no start."""
         return self.state in (State.READY, State.MEASURING) and not self._process_state.is_ending()
+
+    def _read_data(self, command: ReadData) -> None:
+        """Read the files of a run; they are kept for `_prepare`. Raises RuntimeError if they differ."""
+        found = self.describe_data(Settings.parse(command.settings))
+        if found != command.data:
+            hint = "Give every machine the same --documents and --questions"
+            raise RuntimeError(f"it has {found}, the master has {command.data}. {hint}")
 
     def _prepare(self, command: Prepare) -> None:
         """Begin another run. Raises RuntimeError if yet another one has begun in the meantime."""

@@ -8,7 +8,7 @@ from typing import Any
 from loadgen.control.calls import Call, Caller
 from loadgen.control.errors import AgentError
 from loadgen.control.link import Link
-from loadgen.control.messages import Answer, Command, Confirm, Hello, Learn, Prepare, Refuse
+from loadgen.control.messages import Answer, Command, Confirm, Hello, Learn, Prepare, ReadData, Refuse
 from loadgen.runtime.hub import pause
 from loadgen.text.listing import count_of
 
@@ -18,6 +18,8 @@ ANSWER_WITHIN = 15.0
 """Seconds for an agent to carry out a command, plus the time of its users' last operations."""
 PREPARE_WITHIN = 120.0
 """Seconds for an agent to open its stores and create its queries."""
+READ_WITHIN = 3600.0
+"""Seconds for an agent to read its documents: a large corpus of PDFs takes minutes, and each agent reads it once."""
 REPEAT_SECONDS = 2.0
 """Seconds after which an unanswered command is sent again."""
 GREET_WITHIN = 15.0
@@ -107,17 +109,19 @@ class Agents:
 
     # Commands to agents
 
-    def begin_run(self, run_id: str, command: Prepare, expected: int, within: float) -> None:
+    def begin_run(self, run_id: str, steps: "Sequence[ReadData | Prepare]", expected: int, within: float) -> None:
         """Prepare all agents for a run. Raises AgentError if one cannot be prepared, or fewer than expected connect."""
         self.run_id = run_id
         self._prepared, self._began, self.missed = set(), set(), set()
         self._wait_for(expected, within)
         there = self.connected()
-        call = self.ask(dict.fromkeys(there, command), PREPARE_WITHIN)
-        if call.errors:
-            raise AgentError(self._say(call.errors))
-        if silent := there - set(call.values):
-            raise AgentError(f"{len(silent)} of {count_of(len(there), 'worker')} not ready within {PREPARE_WITHIN:g} s")
+        for step in steps:
+            limit = find_limit(step)
+            call = self.ask(dict.fromkeys(there, step), limit)
+            if call.errors:
+                raise AgentError(self._say(call.errors))
+            if silent := there - set(call.values):
+                raise AgentError(f"{len(silent)} of {count_of(len(there), 'worker')} not ready within {limit:g} s")
         self._prepared = set(there)
 
     def _wait_for(self, expected: int, within: float) -> None:
@@ -151,14 +155,18 @@ class Agents:
         who = [f"{len(names)} workers" if len(names) > 1 else f"worker {names[0]}" for names in alike.values()]
         return "; ".join(f"{one} cannot take part: {error}" for one, error in zip(who, alike, strict=True))
 
-    def prepare(self, agent: str, command: Prepare, ground_truths: tuple[Mapping[str, Any], ...]) -> str:
+    def prepare(
+        self, agent: str, steps: "Sequence[ReadData | Prepare]", ground_truths: tuple[Mapping[str, Any], ...]
+    ) -> str:
         """Prepare a newcomer for the run in progress; returns why it cannot take part, or an empty text."""
         run_id = self.run_id
-        call = self.ask({agent: command}, PREPARE_WITHIN)
-        if self.run_id != run_id:
-            return ""
-        if agent not in call.values:
-            return call.errors.get(agent, f"no answer within {PREPARE_WITHIN:g} s")
+        for step in steps:
+            limit = find_limit(step)
+            call = self.ask({agent: step}, limit)
+            if self.run_id != run_id:
+                return ""
+            if agent not in call.values:
+                return call.errors.get(agent, f"no answer within {limit:g} s")
         if ground_truths:
             self.ask({agent: Learn(ground_truths)})
         self._prepared.add(agent)
@@ -191,9 +199,8 @@ class Agents:
             return
         kind = next(iter(call.commands.values())).kind
         for agent, error in call.errors.items():
-            logger.log(
-                logging.DEBUG if kind == "prepare" else logging.WARNING, "%s of %s failed: %s", kind, agent, error
-            )
+            level = logging.DEBUG if kind in {"prepare", "read_data"} else logging.WARNING  # reported otherwise
+            logger.log(level, "%s of %s failed: %s", kind, agent, error)
         if (silent := call.pending & self._link.connected()) and within >= ANSWER_WITHIN:
             logger.warning("No answer to %s from %d of %d agents", kind, len(silent), len(call.commands))
 
@@ -208,6 +215,11 @@ class Agents:
     def ask_all(self, command: Command, within: float = ANSWER_WITHIN) -> list[Any]:
         """The answers of all present agents that carried out the command."""
         return list(self.ask(dict.fromkeys(sorted(self.present()), command), within).values.values())
+
+
+def find_limit(step: "ReadData | Prepare") -> float:
+    """Seconds that an agent may take for a step of its preparation."""
+    return READ_WITHIN if isinstance(step, ReadData) else PREPARE_WITHIN
 
 
 def find_mismatch(own: Hello, other: Hello) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeVar
 
-from loadgen.control.messages import Answer, Command, Prepare
+from loadgen.control.messages import Answer, Command, Prepare, ReadData
 from loadgen.measure.errors import describe_error
 from loadgen.runtime.hub import ENDING
 
@@ -94,7 +94,7 @@ class Responder:
             return self._answers[number]
         if number in self._done:
             return None
-        if isinstance(command, Prepare):
+        if isinstance(command, Prepare | ReadData):
             if number < self._prepared_by:
                 return None  # of an earlier run: it was late
             self.run_id, self._prepared_by = command.run_id, number

@@ -28,6 +28,18 @@ class ShareFrom:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadData:
+    """Before `Prepare`: read the files of a run, and compare them with those of the coordinator. Answer: None."""
+
+    settings: Mapping[str, Any]
+    data: str
+    """What the coordinator has read, with numbers and fingerprints."""
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["read_data"] = "read_data"
+
+
+@dataclass(frozen=True, slots=True)
 class Prepare:
     """Open stores and create queries for a run; `settings` are all settings, including secrets. Answer: None."""
 
@@ -220,8 +232,8 @@ class Failure:
 
 
 Command = (
-    Prepare | Learn | Announce | CountUsers | CountMissingSlots | Enter | OpenWindow | Reshare | IsOver | Describe
-    | Drain | Stop | Confirm | Refuse
+    ReadData | Prepare | Learn | Announce | CountUsers | CountMissingSlots | Enter | OpenWindow | Reshare | IsOver
+    | Describe | Drain | Stop | Confirm | Refuse
 )  # fmt: skip
 FromAgent = Hello | Answer | Report | Failure
 Message = Command | FromAgent

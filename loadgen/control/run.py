@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from loadgen.control.messages import Prepare
+from loadgen.control.messages import Prepare, ReadData
 from loadgen.datasets import GroundTruth, Selectivity
 from loadgen.measure.flow import hangs
 from loadgen.measure.histograms import percentile
@@ -47,6 +47,8 @@ class Run:
     """The segments of each of them now. Blocks."""
     fingerprint: str = ""
     """Of the data; empty if unknown."""
+    data: str = ""
+    """What every process must read and find equal, as its client describes it; empty if there is nothing."""
     run_time: float = 0.0
     """Duration of a run without a plan, in seconds; 0: until it is ended."""
     began: float = math.nan
@@ -65,9 +67,11 @@ class Run:
     over: bool = False
 
     @property
-    def preparation(self) -> Prepare:
-        """The command that prepares an agent for it."""
-        return Prepare(self.settings.as_message(), collections=self.collections)
+    def preparation(self) -> "tuple[ReadData | Prepare, ...]":
+        """The commands that prepare an agent for it, one after the other."""
+        settings = self.settings.as_message()
+        prepare = Prepare(settings, collections=self.collections)
+        return (ReadData(settings, self.data), prepare) if self.data else (prepare,)
 
     @property
     def early(self) -> str:

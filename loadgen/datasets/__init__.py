@@ -7,6 +7,7 @@ from loadgen.datasets.formats import open_dataset, with_query_file
 from loadgen.datasets.full_text import find_query_texts, reword
 from loadgen.datasets.insert_stream import InsertStream
 from loadgen.datasets.metadata import Metadata, Partitioning
+from loadgen.datasets.model_probe import ALIKE, HasProbe, encode_probe, find_similarity
 from loadgen.datasets.neighbour_cache import cached_neighbours, default_folder
 from loadgen.datasets.neighbours import GroundTruth, MatchingRows, Rows, agrees, count_checked, find_neighbours
 from loadgen.datasets.query_order import draw_order
@@ -16,6 +17,7 @@ from loadgen.datasets.rows import FINGERPRINT_KEY, INSERTED, Row
 from loadgen.datasets.sampled_values import SampledValues, as_value
 
 __all__ = [
+    "ALIKE",
     "FINGERPRINT_KEY",
     "INSERTED",
     "Answer",
@@ -23,6 +25,7 @@ __all__ = [
     "Dataset",
     "GroundTruth",
     "HasJudge",
+    "HasProbe",
     "InsertStream",
     "Judge",
     "MatchingRows",
@@ -42,9 +45,11 @@ __all__ = [
     "count_checked",
     "default_folder",
     "draw_order",
+    "encode_probe",
     "find_difference",
     "find_neighbours",
     "find_query_texts",
+    "find_similarity",
     "name_narrowing",
     "open_dataset",
     "resolve_settings",

@@ -16,11 +16,13 @@ class Dataset(Protocol):
     Any process can generate any part, and all processes get the same.
     """
 
-    size: int
-    """Number of rows."""
     dim: int
     metadata: Metadata
     """Metadata of the rows, and the values that queries draw for filters."""
+
+    @property
+    def size(self) -> int:
+        """Number of rows."""
 
     @property
     def name(self) -> str:

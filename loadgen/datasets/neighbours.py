@@ -27,8 +27,11 @@ Numbers = npt.NDArray[np.int64]
 class Rows(Protocol):
     """Rows of which any part can be generated: a `Dataset`."""
 
-    size: int
     dim: int
+
+    @property
+    def size(self) -> int:
+        """Number of rows."""
 
     def vectors(self, start: int, stop: int) -> Vectors:
         """Vectors of the rows start ... stop - 1, (stop - start, dim)."""

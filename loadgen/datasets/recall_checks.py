@@ -36,6 +36,14 @@ class Judge(Protocol):
 
 
 @runtime_checkable
+class RanksAnswers(Protocol):
+    """A judge that also knows how early the first right answer is among those found."""
+
+    def reciprocal_rank(self, query: int, found: Sequence[Any], /) -> float | None:
+        """1 / the rank of the first right one, 0 without any; None if none are known for this query."""
+
+
+@runtime_checkable
 class HasJudge(Protocol):
     """A dataset that knows the right answers to its queries without computing them."""
 
@@ -119,4 +127,5 @@ class Checks:
                 continue
             recall = judge.recall(number, ids or (), self._row_id)
             if recall is not None:
-                yield Check(finished, number, recall, operation)
+                rank = judge.reciprocal_rank(number, ids or ()) if isinstance(judge, RanksAnswers) else None
+                yield Check(finished, number, recall, operation, rank)

@@ -206,9 +206,11 @@ class Exporter:
         """Count an exception that a task raised."""
         self._variant(variant).task_errors += 1
 
-    def count_recall(self, variant: str, share: float) -> None:
-        """Count one checked search: the share (0 to 1) of the exact neighbours in its answer."""
+    def count_recall(self, variant: str, share: float, rank: float | None = None) -> None:
+        """Count one checked search: the share (0 to 1) of the right answers in its own, and its reciprocal rank."""
         self._variant(variant).recall.add(share)
+        if rank is not None:
+            self._variant(variant).rank.add(rank)
 
     def offer(self, variant: str, rate: float) -> None:
         """Set the current arrivals per second of this process."""

@@ -131,6 +131,11 @@ class ExporterCollector(Collector):
             "Share of the exact nearest neighbours in the answer of a checked search [ratio]",
             VARIANT,
         )
+        rank = _histogram(
+            "loadgen_reciprocal_rank_ratio",
+            "1 / the rank of the first chunk of an expected document in a checked answer, 0 without one [ratio]",
+            VARIANT,
+        )
         for variant in self._variants:
             for labels, series in self._by_operation(variant, variant.operations):
                 _fill(service, labels, series.service)
@@ -140,7 +145,8 @@ class ExporterCollector(Collector):
             for place, times in list(variant.stages.items()):
                 _fill(stages, [*variant.labels, *place], times)
             _fill(recall, variant.labels, variant.recall)
-        yield from (service, response, nested, stages, recall)
+            _fill(rank, variant.labels, variant.rank)
+        yield from (service, response, nested, stages, recall, rank)
 
     def _load(self, users: int) -> Iterator[Metric]:
         found = self._exporter

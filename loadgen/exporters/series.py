@@ -41,7 +41,8 @@ class Series:
 class VariantSeries:
     """All series of one variant. `labels` are its name, mode and client."""
 
-    __slots__ = ("active", "dropped", "labels", "nested", "offered", "operations", "recall", "stages", "task_errors")
+    __slots__ = ("active", "dropped", "labels", "nested", "offered", "operations", "rank", "recall", "stages",
+                 "task_errors")  # fmt: skip
 
     def __init__(self, name: str, mode: str, client: str) -> None:
         self.labels = (name, mode, client)
@@ -57,3 +58,4 @@ class VariantSeries:
         self.offered = 0.0
         """Arrivals per second that are due now."""
         self.recall = Buckets(SHARES)
+        self.rank = Buckets(SHARES)

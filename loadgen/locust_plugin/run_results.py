@@ -19,6 +19,7 @@ from loadgen.results.levels import LevelResult, LevelResults
 from loadgen.results.phase_result import PhaseResult, PhaseResults
 from loadgen.results.record import RunRecord, as_block, check_folder
 from loadgen.results.requirements import (
+    CHECKED,
     FailureLimit,
     Judgement,
     Requirement,
@@ -33,6 +34,7 @@ from loadgen.results.verdict import explain
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
+from loadgen.settings.rag_conflicts import is_rag
 from loadgen.settings.values import DENSE
 from loadgen.settings.variants import find_variants, settings_of
 from loadgen.text.listing import count_of, join, name_phases
@@ -61,9 +63,10 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
             faults += error.faults
     faults += find_unreachable(settings, wanted, everyone, users)
     faults += find_objective_faults(settings, wanted, everyone)
-    if not settings.recall_every and any(found.figure == "recall" for found in wanted):
-        faults.append(Fault("recall_every", "0", "leaves the required recall unmeasured", "Use --recall-every 20."))
-    if settings.existing and any(found.figure == "recall" for found in wanted):
+    checked = join(list(dict.fromkeys(found.figure for found in wanted if found.figure in CHECKED)))
+    if not settings.recall_every and checked:
+        faults.append(Fault("recall_every", "0", f"leaves the required {checked} unmeasured", "Use --recall-every 20."))
+    if settings.existing and not is_rag(settings) and any(found.figure == "recall" for found in wanted):
         problem = "leaves the required recall unmeasured: its exact neighbours are unknown"
         faults.append(Fault("existing", "", problem, "Omit the requirement."))
     faults += _find_unmeasured_recall(settings, wanted)

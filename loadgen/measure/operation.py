@@ -34,6 +34,8 @@ class Operation:
     """It changes rows, so a run with it has the collection to itself."""
     is_checked: bool = False
     """Its answers are compared with the exact neighbours, so it has a recall."""
+    is_ranked: bool = False
+    """Its answers are in order of relevance and compared with expected documents, so it has a reciprocal rank."""
     takes: Literal["", "query", "nodes"] = ""
     """What the client's method takes that can be prepared before a burst; empty: it cannot be part of one."""
 

@@ -1,4 +1,4 @@
-"""Recall summed by query, and whether it differs between two sides."""
+"""Recall summed by query, and whether it differs between two sides; the mean reciprocal rank."""
 
 import math
 from collections.abc import Mapping
@@ -25,6 +25,8 @@ class Check(NamedTuple):
     """0 to 1."""
     operation: str
     """The operation that gave the answer."""
+    rank: float | None = None
+    """Reciprocal rank of the first right one, 0 to 1; None where answers have no order of relevance to check."""
 
 
 @dataclass(slots=True)
@@ -36,11 +38,18 @@ class Recalls:
     """The operation that gave the answers; empty without checks."""
     changed: bool = False
     """The data changed before or while it was measured: recall is unknown."""
+    ranked: int = 0
+    """Checks with a reciprocal rank."""
+    rank_total: float = 0.0
+    """The sum of these."""
 
     def count(self, check: Check) -> None:
         """Count one check."""
         self.operation = check.operation
         self.add(check.query, check.recall)
+        if check.rank is not None:
+            self.ranked += 1
+            self.rank_total += check.rank
 
     def add(self, query: int, recall: float, checks: int = 1) -> None:
         """Count checks of one query, with the sum of their recalls."""
@@ -51,6 +60,8 @@ class Recalls:
         """Add the counts of another instance."""
         self.changed = self.changed or other.changed
         self.operation = self.operation or other.operation
+        self.ranked += other.ranked
+        self.rank_total += other.rank_total
         for query, (count, total) in other.by_query.items():
             self.add(query, total, count)
 
@@ -65,6 +76,14 @@ class Recalls:
         checks = self.checks
         return None if self.changed or not checks else sum(total for _, total in self.by_query.values()) / checks
 
+    @property
+    def mean_rank(self) -> float | None:
+        """Mean reciprocal rank (MRR) of all checks that have one: 1/n times the sum of 1/rank.
+
+        Voorhees 1999, The TREC-8 Question Answering Track Report. None if no check has one, or if the data changed.
+        """
+        return None if self.changed or not self.ranked else self.rank_total / self.ranked
+
     def as_message(self) -> dict[str, Any]:
         """Plain values for msgpack."""
         counts, totals = zip(*self.by_query.values(), strict=True) if self.by_query else ((), ())
@@ -74,13 +93,17 @@ class Recalls:
             "totals": [*totals],
             "operation": self.operation,
             "changed": self.changed,
+            "ranked": self.ranked,
+            "rank_total": self.rank_total,
         }
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """The inverse of `as_message`."""
         pairs = zip(message["counts"], message["totals"], strict=True)
-        return cls(dict(zip(message["queries"], pairs, strict=True)), message["operation"], message["changed"])
+        by_query = dict(zip(message["queries"], pairs, strict=True))
+        ranks = message["ranked"], message["rank_total"]
+        return cls(by_query, message["operation"], message["changed"], *ranks)
 
 
 def differ(one: Recalls, other: Recalls) -> tuple[float, float] | None:

@@ -14,6 +14,7 @@ from loadgen.results.figures import per_second
 from loadgen.results.levels import LevelResult
 from loadgen.results.phase_result import PhaseResult
 from loadgen.results.record import PhaseRecord
+from loadgen.results.requirements import CHECKED
 from loadgen.results.series import Series, percentile
 from loadgen.results.verdict.phrases import name_pairs, show_estimate, show_rate, show_seconds
 from loadgen.text.fitting import LONGEST_NAME, Column, Part, print_fitting
@@ -134,7 +135,8 @@ def _tell_of_rest(out: Console, number: int, name: str) -> None:
 class Seen:
     """What was measured of any level, and so has a column."""
 
-    recall: bool
+    checked: tuple[str, ...]
+    """Of recall and MRR."""
     goodput: bool
 
 
@@ -159,8 +161,9 @@ def _print_items(out: Console, levels: Sequence[LevelResult]) -> None:
 def _print_levels(out: Console, levels: Sequence[LevelResult], about: str) -> None:
     """The figures and comparisons of every variant at each level; `about` names what ratios compare."""
     every = [series for level in levels for name in level.variants if (series := level.series(name)) is not None]
-    seen = Seen(any(series.recall is not None for series in every), any(level.is_judged for level in levels))
-    recall = (Column("recall"),) if seen.recall else ()
+    checked = tuple(name for name in CHECKED if any(getattr(series, name) is not None for series in every))
+    seen = Seen(checked, any(level.is_judged for level in levels))
+    recall = tuple(Column(name.upper() if name == "mrr" else name) for name in checked)
     keys = (Column("operation", Part.KEY, short="op", is_word=True), Column("variant", Part.KEY, is_word=True))
     good = (Column("good/s"),) if seen.goodput else ()
     verdict = Column("verdict", Part.RESULT, is_word=True)
@@ -220,16 +223,15 @@ def _say_times(level: LevelResult, found: Comparison) -> str:
 
 
 def _figures(level: LevelResult, series: Series, seen: Seen) -> list[str]:
-    """Throughput, percentiles of response time, failures and, where they were measured, goodput and recall."""
+    """Throughput, percentiles of response time, failures and, where they were measured, goodput, recall and MRR."""
     histogram = series.times()
     times = [_milliseconds(percentile(histogram, percent)) for percent in (50, 95, 99)]
     rate = series.throughput if series.level.is_open else level.shown_throughput(series.variant)
     good = level.shown_goodput(series.variant) if seen.goodput else None
     goodput = ["-" if good is None else show_rate(good)] if seen.goodput else []
     figures = [show_rate(rate), *goodput, *times, f"{series.failures:,}", f"{series.outcomes[Outcome.EMPTY]:,}"]
-    if seen.recall:
-        figures.append("-" if series.recall is None else f"{series.recall:.3f}")
-    return figures
+    known = [getattr(series, name) for name in seen.checked]
+    return figures + ["-" if value is None else f"{value:.3f}" for value in known]
 
 
 def _compared(level: LevelResult, found: Comparison | None) -> list[str]:

@@ -66,6 +66,7 @@ def _series(summary: Summary, row: Row) -> Values:
         **_ends("p50", found.p50 if found else None),
         **_ends("p99", found.p99 if found else None),
         "recall": series.recall,
+        "mrr": series.mrr,
         **{kind.value: series.outcomes[kind] for kind in Outcome},
     }
 

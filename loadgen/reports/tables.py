@@ -162,9 +162,11 @@ def _settings(values: Mapping[str, object]) -> str:
 
 
 def outcome_table(summary: Summary) -> Table:
-    """Outcomes of the operations, and recall if measured."""
+    """Outcomes of the operations, recall if measured, and the mean reciprocal rank where it is known."""
     total = sum((row.series.outcomes for row in summary.rows), Counter[Outcome]())
     seen = [kind for kind in Outcome if total[kind] or kind is Outcome.EMPTY]
+
+    ranks = any(row.series.mrr is not None for row in summary.rows)
 
     def make_row(row: Row) -> Cells:
         outcomes = row.series.outcomes
@@ -175,11 +177,17 @@ def outcome_table(summary: Summary) -> Table:
             f"{outcomes.total():,}",
             *(f"{outcomes[kind]:,}" for kind in seen),
             f"{row.series.dropped:,}",
-            NONE if row.series.recall is None else f"{row.series.recall:.4f}",
+            _checked(row.series.recall),
+            *([_checked(row.series.mrr)] if ranks else ()),
         )
 
     head = ("operation", "load", "variant", "operations", *(kind.value for kind in seen), "dropped", "recall")
+    head = (*head, "MRR") if ranks else head
     return make_table("How the operations ended", head, summary.rows, make_row, 3)
+
+
+def _checked(share: float | None) -> str:
+    return NONE if share is None else f"{share:.4f}"
 
 
 def burst_table(summary: Summary) -> Table:

@@ -231,6 +231,7 @@ def _operation(name: str, stats: OperationStats, window: Window, recalls: Recall
         items=dict(sorted(stats.items.items())),
         recall=checked.mean,
         recall_checks=0 if checked.mean is None else checked.checks,
+        mrr=checked.mean_rank,
         slices=_slices(name, window, is_judged=stats.good is not None),
         course=_course(window.courses.get(name), window.seconds),
     )

@@ -11,6 +11,7 @@ from loadgen.measure.sample import share_empty
 from loadgen.results.comparison import PHASES_AT_LEAST
 from loadgen.results.estimates import CERTAINTY, Interval, compare_series
 from loadgen.results.record import PhaseRecord, RunRecord
+from loadgen.results.requirements import CHECKED
 from loadgen.results.series import Series, find_series, most_empty
 
 REPLICATES, REPLICATES_AT_LEAST = 10_000, 2_000
@@ -150,7 +151,7 @@ def _planned(phase: PhaseRecord) -> float:
 
 
 def _answers(old: Series, new: Series, tolerance: float) -> list[Finding]:
-    """Failures, dropped arrivals among them, where there are any, and recall where both have it."""
+    """Failures, dropped arrivals among them, where there are any, and recall and MRR where both have them."""
     found = []
     asked = [series.count + series.dropped for series in (old, new)]
     failed = [series.failures + series.dropped for series in (old, new)]
@@ -159,18 +160,20 @@ def _answers(old: Series, new: Series, tolerance: float) -> list[Finding]:
         pooled = sum(failed) / sum(asked)
         chance = CERTAIN_FAILURES * math.sqrt(pooled * (1 - pooled) * (1 / asked[0] + 1 / asked[1]))
         found.append(Finding(new, "failures", before, after, None, _word(after - before, tolerance, chance)))
-    if old.recall is not None and new.recall is not None:
-        word = _word(old.recall - new.recall, SHARE, _chance_of_recall(old, new))
-        found.append(Finding(new, "recall", old.recall, new.recall, None, word))
+    for name in CHECKED:
+        one, other = getattr(old, name), getattr(new, name)
+        if one is not None and other is not None:
+            word = _word(one - other, SHARE, _chance_of_checked(name, old, new))
+            found.append(Finding(new, name, one, other, None, word))
     return found
 
 
-def _chance_of_recall(old: Series, new: Series) -> float:
-    """How far two recalls may differ by chance alone (99 %): each round checks different queries.
+def _chance_of_checked(name: str, old: Series, new: Series) -> float:
+    """How far two recalls or MRRs may differ by chance alone (99 %): each round checks different queries.
 
     Student's t on the scatter of the rounds about the mean of their own run.
     """
-    sides = [[part.recall for part in series.parts if part.recall is not None] for series in (old, new)]
+    sides = [[value for part in side.parts if (value := getattr(part, name)) is not None] for side in (old, new)]
     degrees = sum(map(len, sides)) - len(sides)
     if degrees < 1:
         return math.inf

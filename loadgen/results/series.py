@@ -100,6 +100,11 @@ class Series:
         """Mean recall of the checked searches of all rounds; None if none was checked."""
         return mean_recall(self.parts)
 
+    @property
+    def mrr(self) -> float | None:
+        """Mean reciprocal rank of the checked answers of all rounds; None if none was ranked."""
+        return mean_rank([self])
+
     def times(self) -> HdrHistogram:
         """Response times of all rounds, in microseconds; not to be changed.
 
@@ -164,9 +169,19 @@ def most_empty(record: RunRecord) -> float:
 
 def mean_recall(parts: Iterable[OperationRecord]) -> float | None:
     """Mean recall (0 to 1) over all checked searches; None if none was checked."""
-    known = [(part.recall, part.recall_checks) for part in parts if part.recall is not None]
+    return _mean_of_checks((part.recall, part.recall_checks) for part in parts)
+
+
+def mean_rank(some: Iterable[Series]) -> float | None:
+    """Mean reciprocal rank (0 to 1) over all checks of several series; None if none was ranked."""
+    return _mean_of_checks((part.mrr, part.recall_checks) for series in some for part in series.parts)
+
+
+def _mean_of_checks(parts: Iterable[tuple[float | None, int]]) -> float | None:
+    """The mean over all checks of phases, each with its own mean and number of checks."""
+    known = [(mean, number) for mean, number in parts if mean is not None]
     checks = sum(number for _, number in known)
-    return math.fsum(recall * number for recall, number in known) / checks if checks else None
+    return math.fsum(mean * number for mean, number in known) / checks if checks else None
 
 
 def percentile(times: HdrHistogram, percent: float) -> float | None:

@@ -97,8 +97,8 @@ class ProcessState:
     """True if the run is ending early; until then, an operation in flight gets its full deadline."""
     on_drop: Callable[[str, int], None] = lambda _variant, _number: None
     """Called on the hub with the number of dropped arrivals of a variant."""
-    on_recall: Callable[[str, float], None] = lambda _variant, _share: None
-    """Called on the hub with the recall of one checked search."""
+    on_recall: Callable[[str, float, float | None], None] = lambda _variant, _share, _rank: None
+    """Called on the hub with the recall of one checked search, and its reciprocal rank if it has one."""
     on_error: Callable[[str], None] = lambda _variant: None
     """Called on the hub when a task of a variant has raised."""
     _joinings: int = 0
@@ -188,7 +188,7 @@ class ProcessState:
         for check in self.checks.settle(until):
             phase = self.ledger.check(check) or self.phase
             if phase is not None:
-                self.on_recall(phase.variant, check.recall)
+                self.on_recall(phase.variant, check.recall, check.rank)
         if self.checks.changed_at is not None:
             self.ledger.spoil(self.checks.changed_at)
 

@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 from loadgen.locust_plugin.preparation.answers import COMPARED
 from loadgen.measure.sample import Mode
+from loadgen.results.record import RunRecord, read_record
 from loadgen.settings.model import Settings
 from tests.integration.forked import ForkedCommand
 
@@ -145,6 +146,12 @@ def run_locust(
     """Run a headless command to its end."""
     flags = ("--headless", "--only-summary", *arguments)
     return (start_fresh if fresh else start_locust)(folder, *flags, files=files, **variables).finish(timeout)
+
+
+def record_of(folder: Path) -> RunRecord:
+    """The record of the only run in a folder."""
+    (path,) = (folder / "runs").glob("[!.]*.json")
+    return read_record(path)
 
 
 def kill(process: "subprocess.Popen[str]") -> None:

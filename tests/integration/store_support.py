@@ -33,6 +33,13 @@ def prepare_for(settings: Settings, tell: Callable[[str], None] = print) -> Prep
     return prepare(settings, open_dataset(settings), tell)
 
 
+def drop(uri: str, *names: str) -> None:
+    """Drop these collections."""
+    with client_of(uri) as client:
+        for name in names:
+            client.drop_collection(name)
+
+
 def count_rows(uri: str, collection: str) -> int:
     """What the server counts at this moment."""
     with client_of(uri) as client:

@@ -9,10 +9,10 @@ import pytest
 
 from loadgen.milvus.server import EmbeddedServer
 from tests.integration.forked import run_forked
-from tests.integration.locust_command import LOADGEN, ROOT, Run, run_locust
+from tests.integration.locust_command import LOADGEN, ROOT, Run, record_of, run_locust
 from tests.integration.plain_clients import client_of
 from tests.integration.store_support import count_rows, make_foreign
-from tests.integration.test_locust_recall import BRIEF, recalls, record_of
+from tests.integration.test_locust_recall import BRIEF, recalls
 from tests.unit.dataset_support import DIM, QUERIES, ROWS, make_data, write_folder, write_json, write_npy, write_parts
 
 EXACT = ("--index-type", "FLAT", "--consistency", "Strong", "--recall-every", "1")

@@ -12,10 +12,9 @@ from pymilvus import DataType, MilvusClient
 from loadgen.measure.sample import Outcome
 from loadgen.milvus.store import inspect_collection, sample_ids
 from loadgen.milvus.store.sampling import fetch_rows
-from loadgen.results.record import RunRecord, read_record
 from loadgen.settings.model import Settings
 from tests.integration.faulty_server import faulty_server
-from tests.integration.locust_command import Run, run_locust, start_locust
+from tests.integration.locust_command import Run, record_of, run_locust, start_locust
 from tests.integration.plain_clients import client_of
 
 ROWS = 1_500
@@ -108,11 +107,6 @@ def state_of(uri: str, name: str) -> dict[str, Any]:
             "segments": segments,
             "rows": client.query(name, **STRONG)[0]["count(*)"],
         }
-
-
-def record_of(folder: Path) -> RunRecord:
-    (path,) = (folder / "runs").glob("[!.]*.json")
-    return read_record(path)
 
 
 def measure(uri: str, name: str, folder: Path, *flags: str, **more: Any) -> Run:

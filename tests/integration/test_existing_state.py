@@ -13,9 +13,9 @@ from pymilvus.client.types import LoadState
 
 from loadgen.measure.sample import Outcome
 from loadgen.milvus.store import inspect_collection, sample_ids, sampling
-from loadgen.results.record import RunRecord, read_record
+from loadgen.results.record import RunRecord
 from loadgen.settings.model import Settings
-from tests.integration.locust_command import LOADGEN, ROOT, run_locust
+from tests.integration.locust_command import LOADGEN, ROOT, record_of, run_locust
 from tests.integration.plain_clients import client_of
 from tests.integration.store_support import make_foreign
 
@@ -103,11 +103,6 @@ def test_the_state_that_is_compared_shows_rows_partitions_and_segments(uri: str)
     assert before["parts"]["even"] == before["parts"]["odd"] == ("Loaded", ROWS // 2)
     assert sum(rows for _, rows, _ in before["segments"]) in (0, ROWS), "Milvus Lite reports no segments"
     assert len(before["indexes"]) == 1
-
-
-def record_of(folder: Path) -> RunRecord:
-    (path,) = (folder / "runs").glob("[!.]*.json")
-    return read_record(path)
 
 
 def measure(uri: str, folder: Path, *flags: str) -> RunRecord:

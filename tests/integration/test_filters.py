@@ -9,9 +9,9 @@ import pytest
 
 from loadgen.datasets import Metadata, Partitioning, open_dataset
 from loadgen.measure.sample import Outcome
-from loadgen.results.record import RunRecord, VariantRecord, read_record
+from loadgen.results.record import RunRecord, VariantRecord
 from loadgen.settings.model import Settings
-from tests.integration.locust_command import Run, run_locust
+from tests.integration.locust_command import Run, record_of, run_locust
 from tests.integration.plain_clients import client_of
 
 ROWS, DIM, QUERIES = 1_500, 16, 40
@@ -35,11 +35,6 @@ EVERY = 'id != ""'
 """Without a filter Milvus Lite counts the rows of all partitions, whichever is asked for."""
 STRONG: Any = {"output_fields": ["count(*)"], "consistency_level": "Strong"}
 SETTINGS = {"rows": ROWS, "dim": DIM, "clusters": 8, "queries": QUERIES}
-
-
-def record_of(folder: Path) -> RunRecord:
-    (path,) = (folder / "runs").glob("[!.]*.json")
-    return read_record(path)
 
 
 def run(uri: str, name: str, folder: Path, *flags: str, **more: Any) -> Run:

@@ -5,18 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.results.record import PhaseRecord, RunRecord, read_record
-from tests.integration.locust_command import SMALL, run_locust
+from loadgen.results.record import PhaseRecord
+from tests.integration.locust_command import SMALL, record_of, run_locust
 from tests.integration.plain_clients import client_of
-from tests.integration.store_support import count_rows
+from tests.integration.store_support import count_rows, drop
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1.5", "--warmup-seconds", "0.2")
 LEVELS = ("Strong", "Bounded", "Eventually")
-
-
-def record_of(folder: Path) -> RunRecord:
-    (path,) = (folder / "runs").glob("[!.]*.json")
-    return read_record(path)
 
 
 def outcomes(phases: tuple[PhaseRecord, ...], operation: str) -> Counter[str]:
@@ -26,12 +21,6 @@ def outcomes(phases: tuple[PhaseRecord, ...], operation: str) -> Counter[str]:
             if one.operation == operation:
                 found.update({str(kind): number for kind, number in one.outcomes.items()})
     return found
-
-
-def drop(uri: str, *names: str) -> None:
-    with client_of(uri) as client:
-        for name in names:
-            client.drop_collection(name)
 
 
 def test_each_consistency_level_has_its_own_lag_and_its_own_collection(milvus_uri: str, tmp_path: Path) -> None:

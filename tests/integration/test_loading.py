@@ -19,7 +19,7 @@ from loadgen.results.record import CollectionRecord, read_record
 from loadgen.settings.model import Settings
 from tests.integration.locust_command import SMALL, Run, run_locust
 from tests.integration.plain_clients import client_of
-from tests.integration.store_support import prepare_for, settings_for
+from tests.integration.store_support import drop, prepare_for, settings_for
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")
 
@@ -64,12 +64,6 @@ def scatter(settings: Settings, number: int = 4) -> None:
             client.delete(settings.collection, ids=[row["id"]])
             client.insert(settings.collection, [row])
             client.flush(settings.collection)
-
-
-def drop(uri: str, *names: str) -> None:
-    with client_of(uri) as client:
-        for name in names:
-            client.drop_collection(name)
 
 
 def test_segments_are_merged_before_a_run_and_not_where_that_is_not_wanted(own_milvus: str) -> None:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from loadgen.milvus.server import EmbeddedServer
-from loadgen.results.record import RunRecord, read_record
-from tests.integration.locust_command import run_locust
+from loadgen.results.record import RunRecord
+from tests.integration.locust_command import record_of, run_locust
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
 SPREAD_OUT = ("--rows", "2000", "--dim", "32", "--spread", "4", "--queries", "200")
@@ -24,11 +24,6 @@ async def aquery(self, query, **kwargs):
 
 MilvusVectorStore.aquery = aquery
 '''
-
-
-def record_of(folder: Path) -> RunRecord:
-    (path,) = (folder / "runs").glob("[!.]*.json")
-    return read_record(path)
 
 
 def recalls(record: RunRecord) -> list[float | None]:

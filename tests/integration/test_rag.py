@@ -1,5 +1,8 @@
 """Questions through the real command: an index of documents in Milvus, local embeddings, a simulated language model."""
 
+import os
+import re
+import shutil
 import socket
 import threading
 from collections import Counter
@@ -14,9 +17,12 @@ from loadgen.llm_server import Behaviour, LlmServer, start_llm_server
 from loadgen.llm_server.plan import plan_chat
 from loadgen.measure.histograms import decode_histogram
 from loadgen.measure.sample import Mode, Outcome
-from loadgen.results.record import RunRecord, read_record
-from tests.integration.locust_command import run_locust
+from loadgen.results.record import RunRecord
+from tests.integration.cluster_support import Cluster
+from tests.integration.forked import run_forked
+from tests.integration.locust_command import LOADGEN, ROOT, record_of, run_locust
 from tests.integration.plain_clients import client_of
+from tests.integration.store_support import count_rows, drop
 
 BRIEF = (
     "--concurrency",
@@ -55,11 +61,6 @@ def llm() -> Iterator[LlmServer]:
         yield server
 
 
-def record_of(folder: Path) -> RunRecord:
-    (path,) = (folder / "runs").glob("[!.]*.json")
-    return read_record(path)
-
-
 def count_outcomes(record: RunRecord, operation: str) -> Counter[str]:
     """Of the whole run, in and outside of its windows."""
     total: Counter[str] = Counter()
@@ -73,12 +74,6 @@ def count_outcomes(record: RunRecord, operation: str) -> Counter[str]:
     return total
 
 
-def drop(uri: str, *names: str) -> None:
-    with client_of(uri) as client:
-        for name in names:
-            client.drop_collection(name)
-
-
 @pytest.mark.parametrize("server", ["lite_uri", "milvus_uri"])
 def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_index_is_reused(
     request: pytest.FixtureRequest, tmp_path: Path, documents: Path, llm: LlmServer, server: str
@@ -87,9 +82,11 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
     variants = "sync; async; sync stream=true; async stream=true"
     own = ("--host", uri, "--collection", "rag_stages", "--documents", str(documents), "--chunk-size", "64")
     flags = (*own, "--chunk-overlap", "8", *BRIEF, "--variants", variants, "--simulated-url", llm.url)
-    wanted = ("--objective", OBJECTIVE, "--require", "ask goodput > 0; retrieve goodput > 0; ask tokens_out > 1")
-    run = run_locust(tmp_path / "a", *flags, *wanted, files="rag_query.py")
+    asked = "ask goodput > 0; retrieve goodput > 0; ask tokens_out > 1; retrieve mrr > 0.9"
+    run = run_locust(tmp_path / "a", *flags, "--objective", OBJECTIVE, "--require", asked, files="rag_query.py")
     run.assert_good()
+    assert "met: retrieve mrr > 0.9: 1 (" in run.out
+    assert "Mean reciprocal rank of retrieve: 1.000 with sync" in run.out
     assert "Sync and async give the same answers" in run.err
     record = record_of(tmp_path / "a")
     for phase in record.phases:
@@ -109,6 +106,8 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
             one.operation: one.outcomes[Outcome.OK] for one in phase.operations
         }
         assert found["retrieve"].recall == pytest.approx(1.0)
+        assert found["retrieve"].mrr == pytest.approx(1.0)
+        assert found["ask"].mrr is None
         held = phase.generator.loop_held_ratios
         assert set(held) == (STAGES if phase.mode is Mode.ASYNC else set()), "threads hold no loop"
         assert sum(held.values()) < 1
@@ -165,6 +164,7 @@ def test_an_existing_collection_is_asked_questions_of_a_file(
     run.assert_good()
     found = [one for phase in record_of(tmp_path / "b").phases for one in phase.operations]
     assert {one.recall for one in found if one.operation == "retrieve"} == {0.5}
+    assert {one.mrr for one in found if one.operation == "retrieve"} == {1.0}
     assert {one.recall for one in found if one.operation == "ask"} == {None}
     other = ("--existing", "--questions", str(questions), "--embedding", "simulated:64")
     refused = run_locust(tmp_path / "c", *flags, *other, files="rag_query.py")
@@ -193,6 +193,57 @@ def test_the_simulated_server_of_a_run_ends_with_it_and_its_embedding_has_a_coll
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/", maxsplit=1)[0])), timeout=5)
     drop(lite_uri, "rag_own", "rag_own_simulated_64")
+
+
+def test_prepare_starts_a_simulated_model_and_needs_no_language_model(
+    lite_uri: str, tmp_path: Path, documents: Path
+) -> None:
+    own = ("--host", lite_uri, "--collection", "rag_prepared", "--documents", str(documents))
+    flags = (*own, "--embedding", "simulated:384", "--llm", "openai:gpt-4o-mini")
+    command = [LOADGEN, "prepare", "-f", str(ROOT / "locustfiles" / "rag_query.py"), *flags]
+    done = run_forked(command, tmp_path, os.environ)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(SUBJECTS)} rows loaded" in done.stdout
+    assert count_rows(lite_uri, "rag_prepared") == len(SUBJECTS)
+    drop(lite_uri, "rag_prepared")
+
+
+def test_another_model_under_the_same_name_does_not_reuse_the_vectors(
+    lite_uri: str, tmp_path: Path, documents: Path
+) -> None:
+    own = ("--host", lite_uri, "--collection", "rag_probed", "--documents", str(documents), "--embedding", "openai:m")
+    flags = (*own, "--top-k", "2", "--mode", "async", "-u", "1", "-t", "1")
+    with start_llm_server(Behaviour(embedding_dim=24)) as one, start_llm_server(Behaviour(embedding_dim=32)) as other:
+        ask = (*flags, "--simulated-url", one.url, "--embedding-url")
+        run_locust(tmp_path / "a", *ask, one.url, files="rag_query.py").assert_good()
+        again = run_locust(tmp_path / "b", *ask, one.url, files="rag_query.py")
+        again.assert_good()
+        assert f"{len(SUBJECTS)} rows reused" in again.err
+        refused = run_locust(tmp_path / "c", *ask, other.url, files="rag_query.py")
+        assert refused.code == 2
+        assert f"--embedding-url {other.url}: has another openai:m than the one that filled" in refused.err
+    drop(lite_uri, "rag_probed")
+
+
+def test_a_worker_with_other_documents_ends_the_start(
+    lite_uri: str, tmp_path: Path, documents: Path, free_port: int
+) -> None:
+    flags = ("--host", lite_uri, "--collection", "rag_apart", "--documents", "docs", *BRIEF, "--top-k", "2")
+    with Cluster(tmp_path, free_port) as cluster:
+        for name in ("master", "same", "other"):
+            shutil.copytree(documents, tmp_path / name / "docs")
+        (tmp_path / "other" / "docs" / "apples.txt").write_text("Nothing about apples.")
+        master = cluster.master(2, *flags, files="rag_ingest.py")
+        cluster.worker("same", files="rag_ingest.py")
+        cluster.worker("other", files="rag_ingest.py")
+        assert master.finish() == 2
+    told = master.run.out + master.run.err
+    assert "Traceback" not in told
+    found = re.search(r"worker \w*\S* cannot take part: it has 8 documents \(fingerprint (\w+)\) and", told)
+    assert found
+    assert "the master has 8 documents (fingerprint " in told
+    assert "Give every machine the same --documents and --questions" in told
+    drop(lite_uri, "rag_apart")
 
 
 def test_all_faults_are_told_together_and_no_collection_is_made(lite_uri: str, tmp_path: Path) -> None:

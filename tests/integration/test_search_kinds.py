@@ -11,17 +11,13 @@ from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQu
 from loadgen.datasets import find_query_texts, open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import close_stores, open_stores, to_query
-from loadgen.results.record import RunRecord, read_record
-from tests.integration.locust_command import SMALL, Run, run_locust, settings_of
+from loadgen.results.record import RunRecord
+from tests.integration.locust_command import SMALL, Run, record_of, run_locust, settings_of
 from tests.integration.plain_clients import client_of, open_store
+from tests.integration.store_support import drop
 
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")
 NEEDED = "--search-kind hybrid: needs Milvus 2.5 or later, or Milvus Lite: the server is v2.3.5-lite"
-
-
-def record_of(folder: Path) -> RunRecord:
-    (path,) = (folder / "runs").glob("[!.]*.json")
-    return read_record(path)
 
 
 def outcomes_of(record: RunRecord) -> dict[str, set[str]]:
@@ -40,12 +36,6 @@ def all_ok(variants: Iterable[str]) -> dict[str, set[str]]:
 def collections_of(uri: str) -> set[str]:
     with client_of(uri) as client:
         return set(client.list_collections())
-
-
-def drop(uri: str, *names: str) -> None:
-    with client_of(uri) as client:
-        for name in names:
-            client.drop_collection(name)
 
 
 @pytest.mark.parametrize("metric", ["COSINE", "IP", "L2"])

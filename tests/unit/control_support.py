@@ -28,6 +28,7 @@ from loadgen.control.messages import (
     IsOver,
     OpenWindow,
     Prepare,
+    ReadData,
     Refuse,
     Report,
     Stop,
@@ -74,6 +75,10 @@ class Worker:
         self.over: set[int] = set()
         self.error = ""
         """Why it cannot be prepared."""
+        self.data = "3 documents"
+        """What it reads."""
+        self.reading = 0.0
+        """Seconds that this takes."""
         self.on_command: Callable[[Command], object] = lambda _command: None
         self.refused = ""
         self._greenlet = gevent.spawn(self._work)
@@ -126,7 +131,11 @@ class Worker:
     def _execute(self, command: Command) -> Any:
         self.done.append(command)
         self.on_command(command)
-        if isinstance(command, Prepare):
+        if isinstance(command, ReadData):
+            self.time.pause(self.reading)
+            if self.data != command.data:
+                raise RuntimeError(f"it has {self.data}, the master has {command.data}")
+        elif isinstance(command, Prepare):
             if self.error:
                 raise RuntimeError(self.error)
             self.ledger.reset(self.time())
@@ -302,9 +311,9 @@ class Cluster:
     def begin(self, plan: Sequence[Phase] = (), run_id: str = "one", **given: Any) -> Run:
         """Have a run begin. Raises AgentError as `Coordinator.begin_run`."""
         expected = given.pop("expected", len(self.network.workers))
-        are_replaced = given.pop("are_workers_replaced", True)
+        more = {"are_workers_replaced": given.pop("are_workers_replaced", True), "data": given.pop("data", "")}
         settings = Settings(host=HOST, **{"worker_grace": 0.0, "deadline": 2.0} | given)
-        run = Run(run_id, settings, tuple(plan), expected, {"run_id": run_id}, are_workers_replaced=are_replaced)
+        run = Run(run_id, settings, tuple(plan), expected, {"run_id": run_id}, **more)
         self.time.run(lambda: self.coordinator.begin_run(run))
         return run
 

@@ -21,6 +21,7 @@ from loadgen.control.messages import (
     IsOver,
     OpenWindow,
     Prepare,
+    ReadData,
     Reshare,
     ShareFrom,
     Stop,
@@ -263,6 +264,38 @@ def test_a_run_that_begins_while_an_earlier_one_is_still_prepared_has_the_last_w
         "three": "",
     }
     assert process.agent.is_ready("three")
+
+
+def test_documents_are_read_and_compared_before_a_process_is_prepared(process: Process) -> None:
+    seen: list[str] = []
+
+    def describe(settings: Settings) -> str:
+        seen.append(settings.documents)
+        return "3 documents (fingerprint abc)"
+
+    process.agent.describe_data = describe
+    settings = Settings(client="rag", documents="papers").as_message()
+    process.begin("zero")
+    same = process.tell(ReadData(settings, "3 documents (fingerprint abc)", "one", process.number()))
+    assert (same.error, same.value, seen) == ("", None, ["papers"])
+    assert not process.agent.is_ready("one"), "its stores are still those of the run before"
+    assert process.tell(process.prepare("one")).error == ""
+    assert process.agent.is_ready("one")
+    other = process.tell(ReadData(settings, "4 documents (fingerprint def)", "two", process.number()))
+    assert other.error == (
+        "it has 3 documents (fingerprint abc), the master has 4 documents (fingerprint def). "
+        "Give every machine the same --documents and --questions"
+    )
+    assert not process.agent.is_ready("two")
+
+
+def test_documents_that_cannot_be_read_are_the_answer(process: Process) -> None:
+    def fail(_settings: Settings) -> str:
+        raise ValueError("papers contains no .txt, .md and .pdf files. Add some, or name another folder.")
+
+    process.agent.describe_data = fail
+    answer = process.tell(ReadData(Settings().as_message(), "3 documents", "one", process.number()))
+    assert "papers contains no .txt, .md and .pdf files" in answer.error
 
 
 def test_a_drain_waits_for_the_users_and_answers_with_all_that_was_counted(process: Process) -> None:

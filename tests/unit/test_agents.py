@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from loadgen.control.errors import AgentError
 from loadgen.control.messages import CountUsers
 from loadgen.datasets import GroundTruth
 from loadgen.measure.ledger import Ledger
@@ -45,6 +46,31 @@ def test_exact_neighbours_are_taught_where_there_are_any(two: Cluster) -> None:
     run.ground_truths = (GroundTruth(2, np.array([[0, 1]]), np.array([[0.9, 0.8]])),)
     two.time.run(two.coordinator.teach)
     assert [two[name].kinds() for name in ("a", "b")] == [["prepare", "learn"]] * 2
+
+
+def test_workers_may_read_for_longer_than_they_may_open_their_stores_and_their_data_are_equal(
+    two: Cluster,
+) -> None:
+    two["b"].reading = 600.0
+    two.network.fate = lambda _message: (0.01,)
+    began = two.time()
+    two.begin(closed_phases(1), data="3 documents")
+    assert two.time() - began == pytest.approx(600.0, abs=5.0)
+    assert [two[name].kinds() for name in ("a", "b")] == [["read_data", "prepare"]] * 2
+    two["b"].data = "4 documents"
+    with pytest.raises(AgentError, match=r"^worker b cannot take part: it has 4 documents, the master has 3 documents"):
+        two.begin(closed_phases(1), run_id="two", data="3 documents")
+    assert two["a"].kinds()[2:] == ["read_data"], "nobody has opened a store"
+
+
+def test_a_worker_with_other_documents_that_joins_later_is_dismissed(
+    two: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    two.begin(closed_phases(2), data="3 documents")
+    two.time.after(5.0, lambda: setattr(two.network.add("c"), "data", "4 documents"))
+    two.carry_out()
+    assert "Worker c cannot take part: it has 4 documents, the master has 3 documents" in caplog.text
+    assert {command.kind for agent, command in two.network.sent if agent == "c"} == {"read_data", "refuse"}
 
 
 def test_phases_are_logged_as_they_are_numbered_everywhere_from_1(

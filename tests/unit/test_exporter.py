@@ -216,13 +216,17 @@ def test_arrivals_errors_and_recall_are_counted_by_variant() -> None:
     exporter.count_task_error("wide")
     exporter.offer("sync", 50.0)
     exporter.count_recall("wide", 0.9)
-    exporter.count_recall("wide", 1.0)
+    exporter.count_recall("wide", 1.0, 0.5)
+    exporter.count_recall("sync", 0.0, 0.0)
     wide = ASYNC | {"variant": "wide"}
     for labels, dropped, errors, offered, recall in ((SYNC, 4, 0, 50, 0), (ASYNC, 0, 0, 0, 0), (wide, 0, 2, 0, 1.9)):
         assert registry.get_sample_value("loadgen_dropped_total", labels) == dropped, "0 from the start, for a rate"
         assert registry.get_sample_value("loadgen_task_errors_total", labels) == errors
         assert registry.get_sample_value("loadgen_offered_rate", labels) == offered
         assert registry.get_sample_value("loadgen_recall_ratio_sum", labels) == pytest.approx(recall)
+    for labels, checks, ranks in ((SYNC, 1, 0), (ASYNC, 0, 0), (wide, 1, 0.5)):
+        assert registry.get_sample_value("loadgen_reciprocal_rank_ratio_count", labels) == checks
+        assert registry.get_sample_value("loadgen_reciprocal_rank_ratio_sum", labels) == ranks
     assert registry.get_sample_value("loadgen_recall_ratio_bucket", wide | {"le": "0.9"}) == 1
     exporter.rest()
     assert registry.get_sample_value("loadgen_offered_rate", SYNC) == 0
@@ -257,7 +261,7 @@ def test_every_family_has_a_help_that_ends_with_its_unit() -> None:
     exporter, registry = make()
     exporter([sample()])
     families = [one for one in registry.collect() if one.name.startswith("loadgen_")]
-    assert len(families) == 24
+    assert len(families) == 25
     for family in families:
         assert family.documentation.endswith("]"), family.name
         assert family.documentation[0].isupper()

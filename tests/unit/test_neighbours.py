@@ -23,7 +23,7 @@ from loadgen.datasets import (
 from loadgen.datasets import neighbour_cache as cache_module
 from loadgen.locust_plugin.preparation.answers import find_ground_truths
 from loadgen.locust_plugin.run_results import find_faults
-from loadgen.measure.recall import Recalls, differ
+from loadgen.measure.recall import Check, Recalls, differ
 from loadgen.settings.model import Settings
 
 Floats = npt.NDArray[np.float32]
@@ -300,6 +300,19 @@ def test_recalls_add_up_over_workers_without_loss() -> None:
     }
     assert Recalls.from_message(recalls({1: 1.0}, changed=True).as_message()).mean is None
     assert Recalls().mean is None
+
+
+def test_reciprocal_ranks_add_up_over_workers_and_answers_without_one_do_not_count() -> None:
+    parts = [Recalls(), Recalls()]
+    for turn, rank in enumerate((1.0, 0.5, None, 0.0)):
+        parts[turn % 2].count(Check(1.0, turn, 1.0, "retrieve", rank))
+    total = Recalls()
+    for part in parts:
+        total.merge(Recalls.from_message(part.as_message()))
+    assert (total.checks, total.mean, total.mean_rank) == (4, 1.0, 0.5)
+    total.changed = True
+    assert total.mean_rank is None, "what is right may have changed with the data"
+    assert Recalls().mean_rank is None
 
 
 # Do both modes agree?

@@ -1,6 +1,7 @@
 """Foreign exceptions become one of our outcomes."""
 
 import asyncio
+from json import JSONDecodeError
 
 import grpc
 import pytest
@@ -41,6 +42,7 @@ class Refusal(grpc.RpcError):
         (MilvusException(65535, "anything"), Outcome.FAILED),
         (ParamError(message="dim"), Outcome.REJECTED),
         (ValueError("no such mode"), Outcome.REJECTED),
+        (JSONDecodeError("Expecting value", "<html>", 0), Outcome.FAILED),
         (TimeoutError(), Outcome.TIMEOUT),
         (asyncio.CancelledError(), Outcome.FAILED),
         (UnfinishedError(), Outcome.FAILED),

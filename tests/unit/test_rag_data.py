@@ -2,24 +2,30 @@
 
 import asyncio
 import json
+import math
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from llama_index.core.schema import MetadataMode, NodeRelationship, RelatedNodeInfo, TextNode
 
 from loadgen.clients import find_layer
-from loadgen.clients.rag.data import DocumentDataset, DocumentSource
-from loadgen.datasets import Checks
+from loadgen.clients.rag import data, document_dataset, embedding_rows
+from loadgen.clients.rag.data import DocumentSource
+from loadgen.clients.rag.document_dataset import DocumentDataset
+from loadgen.datasets import Checks, encode_probe
 from loadgen.locust_plugin.preparation.run_plan import plan_users
 from loadgen.locust_plugin.preparation.searches import make_queries
 from loadgen.locust_plugin.preparation.variant_setup import open_datasets, resolve_data, set_up_variants
 from loadgen.milvus.store import to_node
-from loadgen.milvus.store.manifest import find_differences, make_manifest
+from loadgen.milvus.store.manifest import find_differences, make_manifest, name_data
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
 from tests.unit.rag_engine_support import QUESTION, Scripted, make_clients, make_engine
+from tests.unit.rag_support import make_pdf
 
 SUBJECTS = ("apples", "bridges", "clouds", "dragons")
 
@@ -96,6 +102,135 @@ def test_a_collection_of_other_documents_or_another_embedding_is_told_apart(fold
     assert str(told).startswith("--documents documents: collection 'loadgen' contains other documents")
 
 
+class Model:
+    """Stands for the model of an embedding server: `turn` it, and it is another one."""
+
+    def __init__(self) -> None:
+        self.turn = 0.0
+        self.asked: list[list[str]] = []
+
+    def embed(self, _settings: Settings, texts: list[str], _tell: object) -> Any:
+        self.asked.append(texts)
+        return np.array([[math.cos(self.turn), math.sin(self.turn), 0.0]] * len(texts), np.float32)
+
+
+def test_the_model_of_a_server_is_known_by_its_vector_of_a_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model()
+    monkeypatch.setattr(document_dataset, "embed_texts", model.embed)
+    monkeypatch.setattr(data, "measure_dim", lambda _settings: 3)
+    one, other = (resolve(folder, embedding="openai:m", embedding_url=f"http://{host}/v1") for host in "ab")
+    kept = json.loads(json.dumps(make_manifest(one, open_documents(one))))
+    assert model.asked == [[document_dataset.PROBE]]
+    model.turn = 0.04
+    assert find_differences(kept, make_manifest(other, open_documents(other)), other) == [], "0.9992: rounding"
+    model.turn = 0.06
+    (fault,) = find_differences(kept, make_manifest(other, open_documents(other)), other)
+    assert str(fault) == (
+        "--embedding-url http://b/v1: has another openai:m than the one that filled collection 'loadgen': the cosine "
+        "similarity of their vectors of one text is 0.998, not at least 0.999. Use the model of then, another "
+        "--collection, or --fresh to reload it."
+    )
+    own = resolve(folder, embedding="openai:m", embedding_url="http://b/v1", collection="own")
+    assert name_data(own, open_documents(own)) == name_data(other, open_documents(other)), "asks no server"
+    before = {name: value for name, value in kept.items() if name != "probe"}
+    assert find_differences(before, make_manifest(other, open_documents(other)), other) == [], "of an earlier version"
+    wide = dict(kept, probe=encode_probe(np.ones(4, np.float32)))
+    assert "is 0.000, not" in str(find_differences(wide, make_manifest(one, open_documents(one)), one)[0])
+    named = resolve(folder)
+    assert "probe" not in make_manifest(named, open_documents(named)), "its name decides its vectors"
+
+
+class Answering:
+    """Stands for a model that answers so."""
+
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def get_text_embedding_batch(self, _texts: list[str]) -> Any:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            AttributeError("'str' object has no attribute 'data'"),
+            (
+                "cannot embed the documents: it is at http://a/v1 and does not answer as OpenAI's API does "
+                "(AttributeError: 'str' object has no attribute 'data'). Check the URL; most end in /v1."
+            ),
+        ),
+        (
+            [[1.0, 2.0]],
+            ("answers with 1 vectors of dimension 2 for 2 texts. Check --embedding-url and the name of the model."),
+        ),
+        (
+            [[1.0], [1.0, 2.0]],
+            (
+                "answers with 2 vectors of dimension 1 and 2 for 2 texts. Check --embedding-url and the name of the "
+                "model."
+            ),
+        ),
+    ],
+)
+def test_a_model_that_gives_no_vectors_is_a_fault(answer: object, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding_rows, "make_embedding", lambda *_: Answering(answer))
+    settings = Settings(client="rag", embedding="openai:m", embedding_url="http://a/v1")
+    with pytest.raises(SettingsError) as caught:
+        embedding_rows.embed_texts(settings, ["one", "two"], lambda _line: None)
+    (fault,) = caught.value.faults
+    assert str(fault) == f"--embedding openai:m: {told}"
+
+
+def test_a_broken_pdf_is_named_and_counted_and_the_others_are_used(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "torn.pdf").write_bytes(make_pdf("all about pears")[:60])
+    (folder / "whole.pdf").write_bytes(make_pdf("all about plums"))
+    told = DocumentSource().describe(resolve(folder))
+    assert told.startswith("5 documents (")
+    (line,) = [record.message for record in caplog.records if "left out" in record.message]
+    assert line.startswith(f"1 file of {folder} left out: torn.pdf (")
+
+
+def test_what_all_processes_must_have_is_told_by_numbers_and_fingerprints(folder: Path, tmp_path: Path) -> None:
+    source, settings = DocumentSource(), resolve(folder)
+    told = source.describe(settings)
+    digits = r" \(fingerprint [0-9a-f]{16}\)"
+    assert re.fullmatch(f"4 documents{digits} and 12 questions{digits}", told)
+    assert source.describe(resolve(folder, chunk_size=60)) == told, "chunks follow from documents"
+    (folder / "apples.txt").write_text("Something else entirely. " * 20)
+    assert source.describe(settings) != told
+    file = tmp_path / "questions.jsonl"
+    file.write_text('{"question": "Why?"}\n')
+    existing = Settings(client="rag", existing=True, questions=str(file), queries=5)
+    alone = source.describe(existing)
+    assert alone.startswith("1 question (fingerprint ")
+    file.write_text('{"question": "Why?", "documents": ["apples.txt"]}\n')
+    assert source.describe(existing) != alone
+
+
+def test_a_process_that_asks_questions_splits_no_documents(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = resolve(folder)
+    monkeypatch.setattr(document_dataset, "find_chunks", lambda _settings: pytest.fail("split"))
+    variants = set_up_variants(settings)
+    state: Any = type("State", (), {"settings": settings, "checks": Checks()})()
+    make_queries(state, variants, open_datasets(settings, variants.values()))
+    assert len(state.queries["async"]) == 12
+
+
+def test_a_language_model_that_nobody_asks_needs_no_key(folder: Path) -> None:
+    models = {"llm": "openai:m", "variants": ("rag/sync", "rag/async llm=openai:n")}
+    settings = Settings.parse({"client": "rag", "documents": str(folder), "top_k": 2, **models})
+    with pytest.raises(SettingsError, match="needs a key"):
+        resolve_data(settings, ("ask",))
+    with pytest.raises(SettingsError, match="needs a key"):
+        resolve_data(settings)
+    assert resolve_data(settings, ()).llm == "none"
+
+
 def test_generated_questions_are_strings_of_which_each_expects_its_document(folder: Path) -> None:
     settings = resolve(folder, recall_every=1)
     variants = set_up_variants(settings)
@@ -111,12 +246,12 @@ def test_generated_questions_are_strings_of_which_each_expects_its_document(fold
         node.node.relationships = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id=name)}
     for question in state.queries["sync"]:
         state.checks.keep("retrieve", question, found)
-    recalls = {
-        question: check.recall for question, check in zip(state.queries["sync"], state.checks.settle(), strict=True)
-    }
-    right = {question: 1.0 if "apples" in question or "clouds" in question else 0.0 for question in recalls}
-    assert recalls == right
-    assert set(right.values()) == {0.0, 1.0}
+    checks = dict(zip(state.queries["sync"], state.checks.settle(), strict=True))
+    right = {question: 1.0 if "apples" in question or "clouds" in question else 0.0 for question in checks}
+    assert {question: check.recall for question, check in checks.items()} == right
+    ranks = {question: 1.0 if "apples" in question else 0.5 if "clouds" in question else 0.0 for question in checks}
+    assert {question: check.rank for question, check in checks.items()} == ranks
+    assert set(ranks.values()) == {0.0, 0.5, 1.0}
 
 
 def test_questions_of_a_file_may_expect_nothing_and_then_have_no_recall(folder: Path, tmp_path: Path) -> None:
@@ -126,11 +261,12 @@ def test_questions_of_a_file_may_expect_nothing_and_then_have_no_recall(folder: 
     assert dataset.query_texts(5) == ["Why?", "Who?"]
     assert dataset.queries().shape == (2, 1)
     assert dataset.judge.queries == 2
-    assert dataset.judge.recall(0, [], str) is None
-    assert dataset.judge.recall(1, [], str) == 0.0
+    assert (dataset.judge.recall(0, [], str), dataset.judge.reciprocal_rank(0, [])) == (None, None)
+    assert (dataset.judge.recall(1, [], str), dataset.judge.reciprocal_rank(1, [])) == (0.0, 0.0)
     nameless = make_engine(Scripted()).retriever.retrieve(QUESTION)
     for found in nameless:
         found.node.relationships = {}
+    assert dataset.judge.reciprocal_rank(1, nameless) is None
     assert dataset.judge.recall(1, nameless, str) is None, "chunks that name no document prove nothing"
 
 

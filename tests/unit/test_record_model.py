@@ -71,6 +71,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "recall",
         "course",
         "recall_checks",
+        "mrr",
         "slices",
     }
     assert set(done) == counted | {"stages", "repeated_stages"} | {"service_seconds", "response_seconds"}

@@ -13,10 +13,12 @@ import pytest
 
 from loadgen.cli.main import main
 from loadgen.measure.sample import Mode, Outcome
+from loadgen.reports.data_formats import to_csv
 from loadgen.reports.html import to_html
 from loadgen.reports.stages import stage_figure, stage_rows, stage_table
 from loadgen.reports.style import LOOKS
 from loadgen.reports.summary import summarize
+from loadgen.reports.tables import outcome_table
 from loadgen.results.record import PhaseRecord, RunRecord, write_record
 from tests.unit.record_support import comparison, manifest, operation, phase, record, timed
 
@@ -192,6 +194,20 @@ def test_data_formats_have_every_figure(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(lines) == 16
     assert {line["mode"] for line in lines} == {mode.value for mode in Mode}
     assert float(lines[-1]["p99"]) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_the_mean_reciprocal_rank_is_in_the_table_and_the_data_where_it_is_known() -> None:
+    ranked = timed([10] * 10, name="retrieve", recall=1.0, mrr=0.8125)
+    plain, known = (
+        summarize(record(phase("sync", 8, *found), comparisons=()))
+        for found in ([timed([10] * 10)], [timed([10] * 10), ranked])
+    )
+    assert outcome_table(plain).head[-1] == "recall"
+    table = outcome_table(known)
+    assert table.head[-2:] == ("recall", "MRR")
+    assert {row[0]: row[-2:] for row in table.rows} == {"retrieve": ("1.0000", "0.8125"), "search": ("0.9700", "-")}
+    lines = list(csv.DictReader(StringIO(to_csv([known]))))
+    assert {line["operation"]: line["mrr"] for line in lines} == {"retrieve": "0.8125", "search": ""}
 
 
 def test_a_markdown_table_has_as_many_cells_in_each_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

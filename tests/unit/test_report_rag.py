@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from loadgen.clients.rag.pipeline import STAGES as OF_INGEST
@@ -130,7 +131,11 @@ def test_documents_chunks_and_tokens_have_columns_and_a_panel_each(summary: Summ
     assert text.count("ask: tokens_in and tokens_out per second against users") > 1
     figure = next(one for one in operation_charts(summary, "ingest", "x") if one.key == "x-items").figure
     assert [axes.get_title() for axes in figure.axes] == head[2:5]
-    assert [float(line.get_ydata()[0]) for axes in figure.axes for line in axes.lines[:1]] == [120, 40, 20_000]
+    assert [float(np.asarray(line.get_ydata())[0]) for axes in figure.axes for line in axes.lines[:1]] == [
+        120,
+        40,
+        20_000,
+    ]
     page = Page(text)
     assert page.words.count("The figures: ingest: what it processed") == 1
 

@@ -79,6 +79,7 @@ def test_stages_of_a_variants_own_client_may_be_required() -> None:
         operations = ("ask",)
 
     assert faults("ask first_token p99 < 500 ms", users=(Asking,), variants=["rag/async"]) == []
+    assert faults("ask mrr > 0.5", users=(Asking,), variants=["rag/async"]) == []
     (told,) = faults("ask last_token p99 < 500 ms", users=(Asking,), variants=["rag/async"])
     assert "neither a variant of this run nor a stage of ask" in told
 
@@ -127,6 +128,13 @@ def test_what_will_run_may_be_required(text: str) -> None:
         (
             "insert p99 < 5 ms",
             '"insert p99 < 5 ms": is of insert, which no async user declares. Asynchronous: search.',
+        ),
+        (
+            "search mrr > 0.8",
+            (
+                '"search mrr > 0.8": is of the mean reciprocal rank of search, but only questions to documents have '
+                "one. Run rag_query.py, or require recall."
+            ),
         ),
         ("insert sync recall > 0", '"insert sync recall > 0": is of the recall of insert, but only search has one.'),
     ],

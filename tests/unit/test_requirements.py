@@ -25,6 +25,7 @@ from tests.unit.record_support import comparison, durations, operation, phase, r
         ("insert failures <= 10", "insert", None, "failures", "<=", 10.0),
         ("search recall >= 0.95", "search", None, "recall", ">=", 0.95),
         ("search recall >= 95 %", "search", None, "recall", ">=", 0.95),
+        ("retrieve async MRR > 0.8", "retrieve", Mode.ASYNC, "mrr", ">", 0.8),
         ("search ratio > 1.2", "search", None, "ratio", ">", 1.2),
         ("my-step p50 < 1 s", "my-step", None, "p50", "<", 1.0),
     ],
@@ -100,6 +101,8 @@ def test_a_requirement_may_name_a_concurrency_or_a_rate() -> None:
             "insert failures < 1 %",
         ),
         ("search recall > 95", "has a recall above 1", "search recall >= 0.95"),
+        ("retrieve mrr > 1.5", "has an mrr above 1", "retrieve mrr > 0.8"),
+        ("retrieve mrr > 80 %", "'%' is no unit for mrr: use none", "retrieve mrr > 0.8"),
         ("search p99 < 5 ms at", "has no users or rate after 'at': ''", "search async p99 < 50 ms"),
         ("search p99 < 5 ms at many", "has no users or rate after 'at': 'many'", "search async p99 < 50 ms"),
         ("search p99 < 5 ms at 0", "has no users or rate after 'at': '0'", "search async p99 < 50 ms"),
@@ -123,6 +126,16 @@ def test_all_requirements_that_cannot_be_read_are_told_at_once() -> None:
         parse_requirements(["search p99 < 5", "search p99 < 5 ms", "nonsense"])
     assert [fault.value for fault in caught.value.faults] == ['"search p99 < 5"', '"nonsense"']
     assert [found.limit for found in parse_requirements(["search p99 < 5 ms", "search p50 < 1 s"])] == [0.005, 1.0]
+
+
+def test_a_mean_reciprocal_rank_is_required_of_every_phase_and_is_missed_where_none_was_measured() -> None:
+    ranks = ((0.9, True, "0.9"), (0.75, False, "0.75"), (None, False, "nothing measured"))
+    for mrr, met, measured in ranks:
+        best, other = (operation("retrieve", mrr=one) for one in (1.0, mrr))
+        (found,) = judge(
+            record(phase("sync", 8, best), phase("async", 8, other)), [parse_requirement("retrieve mrr > 0.8")]
+        )
+        assert (found.met, found.measured, found.where) == (met, measured, "async, 8 users")
 
 
 UNSHOWN = ", not significant: the interval crosses the limit"

@@ -1,5 +1,7 @@
 """Figures and intervals read from records."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -45,9 +47,12 @@ def test_a_round_in_which_an_operation_never_ended_counts_with_its_seconds() -> 
 
 
 def test_recall_is_the_mean_of_checks_not_of_rounds() -> None:
-    often, seldom = timed([100] * 10, recall=1.0, recall_checks=90), timed([100] * 10, recall=0.5, recall_checks=10)
+    often = timed([100] * 10, recall=1.0, mrr=1.0, recall_checks=90)
+    seldom = timed([100] * 10, recall=0.5, mrr=0.2, recall_checks=10)
     (found,) = find_series(record(phase("sync", 8, often), phase("sync", 8, seldom)))
     assert found.recall == pytest.approx(0.95)
+    assert found.mrr == pytest.approx(0.92)
+    assert find_series(record(phase("sync", 8, timed([100] * 10, mrr=None))))[0].mrr is None
 
 
 def test_levels_are_in_the_order_of_their_numbers_and_rates_are_levels_too() -> None:
@@ -113,10 +118,12 @@ def test_the_word_follows_interval_and_tolerance(
 
 def test_more_failures_and_less_recall_are_regressions_whatever_the_tolerance() -> None:
     good, bad = {Outcome.OK: 1000}, {Outcome.OK: 950, Outcome.TIMEOUT: 50}
-    old = record(*(phase(mode, 8, timed([100] * 10, recall=0.97, outcomes=good)) for mode in ("sync", "async") * 2))
-    new = record(*(phase(mode, 8, timed([100] * 10, recall=0.90, outcomes=bad)) for mode in ("sync", "async") * 2))
+    before: dict[str, Any] = {"recall": 0.97, "mrr": 0.8, "outcomes": good}
+    after: dict[str, Any] = {"recall": 0.90, "mrr": 0.7, "outcomes": bad}
+    old = record(*(phase(mode, 8, timed([100] * 10, **before)) for mode in ("sync", "async") * 2))
+    new = record(*(phase(mode, 8, timed([100] * 10, **after)) for mode in ("sync", "async") * 2))
     found = words(old, new, tolerance=0.5)
-    assert (found["sync", "failures"], found["sync", "recall"]) == (Word.REGRESSION, Word.REGRESSION)
+    assert {found["sync", name] for name in ("failures", "recall", "mrr")} == {Word.REGRESSION}
     assert words(new, old)["sync", "failures"] is Word.IMPROVEMENT
     assert ("sync", "failures") not in words(old, old)
 

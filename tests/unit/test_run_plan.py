@@ -122,6 +122,19 @@ def test_bursts_have_their_plan_in_every_mode() -> None:
     assert (classes, [phase.style for phase in phases]) == ([Gather], ["async", "async"])
 
 
+def test_bursts_come_before_the_phases_of_users_of_both_modes() -> None:
+    every = [Burst, Gather, Asynchronous, Blocking]
+    classes, phases = plan_users(every, Settings(burst=(5,), concurrency=(2,), rounds=1))
+    assert classes == every
+    assert [phase.number for phase in phases] == list(range(8))
+    assert [(phase.style, phase.operations) for phase in phases[:4]] == [("sync", 5), ("async", 5)] * 2
+    assert [(phase.style, phase.mode.value, phase.users) for phase in phases[4:]] == [
+        ("", mode, 2) for mode in ("sync", "async", "async", "sync")
+    ]
+    with pytest.raises(SettingsError, match="Asynchronous: is not a burst, but others are"):
+        plan_users(every, Settings(mode="async"))
+
+
 @pytest.mark.parametrize(
     ("classes", "settings", "told"),
     [

@@ -129,6 +129,17 @@ def test_a_phase_in_which_the_tool_was_the_limit_makes_its_comparison_invalid() 
     assert next(row for row in printed(ledger) if row[2:3] == ["async"])[10] == "invalid"
 
 
+def test_the_mean_reciprocal_rank_has_a_column_where_answers_are_ranked() -> None:
+    heads = []
+    for rank in (None, 0.25):
+        ledger = Ledger()
+        count(ledger, Phase(0, Mode.SYNC, 8, seconds=2), [0.010] * 20)
+        ledger.check(Check(101.0, 3, 0.5, "search", rank))
+        (row,) = [row for row in printed(ledger) if row[0] == "8"]
+        heads.append([row[-2:] if rank else row[-1:], "MRR" in " ".join(lines(ledger))])
+    assert heads == [[["0.500"], False], [["0.500", "0.250"], True]]
+
+
 @pytest.mark.parametrize("rate", [0.0, 12_345.0])
 def test_a_narrow_terminal_gets_two_tables_with_every_figure(rate: float) -> None:
     ledger = Ledger()

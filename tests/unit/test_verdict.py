@@ -256,6 +256,14 @@ def test_recall_that_differs_by_chance_takes_nothing_back_of_a_verdict() -> None
     )
 
 
+def test_the_mean_reciprocal_rank_is_told_after_the_recall() -> None:
+    ranks = {"sync": 0.8, "async": 0.75}
+    phases = (phase(mode, 8, operation("retrieve", recall=1.0, mrr=mrr)) for mode, mrr in ranks.items())
+    assert explain(record(*phases)).findings[-1] == (
+        "Mean reciprocal rank of retrieve: 0.800 with sync and 0.750 with async."
+    )
+
+
 def test_bursts_name_the_fair_neighbours() -> None:
     phases = [phase(mode, 1, operation(), style=style, seconds=seconds) for mode, style, seconds in BURST]
     assert explain(record(*phases)).headlines == (

@@ -37,9 +37,11 @@ def test_a_burst_that_is_faster_on_threads_says_how_many_times() -> None:
 
 
 def test_of_an_existing_collection_the_recall_is_said_to_be_unknown() -> None:
-    made = record(phase("sync", 8, timed([100] * 5)))
+    made, asked = (record(phase("sync", 8, timed([100] * 5, recall=recall))) for recall in (None, 0.9))
     settings = made.manifest.settings | {"collection": "papers"}
     existing = made.manifest.model_copy(update={"dataset": "existing", "settings": settings})
     text = "Recall was not measured: the exact neighbours in papers, an existing collection, are unknown."
     assert text in explain(made.model_copy(update={"manifest": existing})).findings
+    expected = explain(asked.model_copy(update={"manifest": existing})).findings
+    assert expected[-1] == "Recall of search: 0.900 with sync.", "questions with expected documents"
     assert not any("not known" in line for line in explain(made).lines())

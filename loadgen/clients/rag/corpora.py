@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.clients.rag.documents import Corpus, built_in_corpus, read_corpus, split_corpus
+from loadgen.clients.rag.questions import Question, generate_questions
 from loadgen.settings.model import Settings
 from loadgen.text.listing import count_of, join_some
 
@@ -39,6 +40,16 @@ def find_chunks(settings: Settings) -> CorpusChunks:
     """The chunks of the documents. Raises CorpusError."""
     key = (settings.documents, settings.seed, _sign(settings.documents))
     return _split(*key, settings.chunk_size, settings.chunk_overlap)
+
+
+def find_generated_questions(settings: Settings) -> tuple[Question, ...]:
+    """Questions on the documents, made once for each number of them. Raises CorpusError."""
+    return _generate(settings.documents, settings.seed, _sign(settings.documents), settings.queries)
+
+
+@lru_cache(maxsize=8)
+def _generate(path: str, seed: int, signature: Signature, number: int) -> tuple[Question, ...]:
+    return generate_questions(_read(path, seed, signature), number, seed)
 
 
 @lru_cache(maxsize=1)

@@ -1,26 +1,22 @@
 """The data of the RAG path: chunks of documents, embedded once before the load, and questions on them."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from loadgen.clients.rag.client import ASK, INGEST, RETRIEVE
-from loadgen.clients.rag.corpora import CorpusChunks, find_chunks, find_documents
+from loadgen.clients.rag.corpora import find_chunks, find_documents
+from loadgen.clients.rag.document_dataset import DocumentDataset, find_questions
 from loadgen.clients.rag.documents import CorpusError, token_counter
-from loadgen.clients.rag.embedding_rows import embed_texts, measure_dim
+from loadgen.clients.rag.embedding_rows import measure_dim
 from loadgen.clients.rag.engine import embedding_spec, find_place, llm_spec
-from loadgen.clients.rag.ingest_stream import IngestStream
 from loadgen.clients.rag.models import NONE, ModelError, check_embed_in, check_embedding, check_llm, find_dim
-from loadgen.clients.rag.questions import Question, QuestionsError, generate_questions, read_questions, recall_of
+from loadgen.clients.rag.questions import (
+    QuestionsError,
+    fingerprint_of,
+)
 from loadgen.clients.rag.stages import INTER_TOKEN
-from loadgen.datasets import FINGERPRINT_KEY, GroundTruth, Metadata, Row
-from loadgen.datasets.dataset import Vectors
 from loadgen.measure.objective import parse_objective
 from loadgen.settings.data_settings import DOCUMENTS
 from loadgen.settings.faults import Fault, SettingsError
@@ -30,7 +26,7 @@ from loadgen.settings.variants import find_variants, settings_of
 from loadgen.text.listing import count_of
 
 if TYPE_CHECKING:
-    from llama_index.core.schema import TextNode
+    pass
 
 DECIDED = ("dim", "rows", "clusters", "spread")
 """Settings that describe other data."""
@@ -49,11 +45,13 @@ class DocumentSource:
                 _tell_sizes(settings.model_copy(update={"chunk_size": size, "chunk_overlap": overlap}))
         return settings if ASK in operations else settings.model_copy(update={"llm": NONE})
 
-    def find_faults(self, settings: Sequence[Settings], operations: Collection[str] = ()) -> list[Fault]:
+    def find_faults(self, settings: Sequence[Settings], operations: Collection[str] | None = None) -> list[Fault]:
         """Missing packages, keys, documents and questions, and unknown models. Reads the documents; sends nothing."""
         faults: list[Fault] = []
+        asks = operations is None or ASK in operations
+        operations = operations or ()
         for one in settings:
-            faults += _find_model_faults(one)
+            faults += _find_model_faults(one, asks=asks)
             if one.llm == NONE and ASK in operations:
                 faults.append(Fault("llm", NONE, "cannot answer, but the users ask", "Give simulated or openai:MODEL."))
             if one.existing and not one.questions and {ASK, RETRIEVE} & set(operations):
@@ -63,7 +61,7 @@ class DocumentSource:
             try:
                 if not one.existing or one.allow_writes:
                     find_chunks(one)
-                _find_questions(one)
+                find_questions(one)
             except CorpusError as error:
                 faults.append(_as_fault("documents", one.documents, str(error)))
             except QuestionsError as error:
@@ -80,7 +78,7 @@ class DocumentSource:
 
     def resolve(self, settings: Settings) -> Settings:
         """With the number of chunks and questions, and the dimension. Raises SettingsError."""
-        queries = {"queries": len(_find_questions(settings))}
+        queries = {"queries": len(find_questions(settings))}
         if settings.existing:
             return settings.model_copy(update=queries)
         rows = len(find_chunks(settings).nodes)
@@ -90,120 +88,26 @@ class DocumentSource:
             raise SettingsError([Fault("top_k", str(settings.top_k), problem, hint)])
         return settings.model_copy(update=queries | {"rows": rows, "dim": _find_dim(settings), "dataset": DOCUMENTS})
 
+    def describe(self, settings: Settings) -> str:
+        """Documents and questions; of an existing collection that is only read, the latter. Raises CorpusError."""
+        questions = find_questions(settings)
+        found = [(count_of(len(questions), "question"), fingerprint_of(questions))]
+        if not settings.existing or settings.allow_writes:
+            corpus = find_documents(settings)
+            found = [(count_of(len(corpus.documents), "document"), corpus.fingerprint), *found]
+        return " and ".join(f"{number} (fingerprint {fingerprint})" for number, fingerprint in found)
+
     def open(self, settings: Settings, token: int = 0) -> "DocumentDataset":
         """The chunks of the documents; of an existing collection only the questions, and what is ingested."""
-        chunks = CorpusChunks("", ()) if settings.existing else find_chunks(settings)
-        return DocumentDataset(settings, chunks, token)
+        return DocumentDataset(settings, token)
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionJudge:
-    """Implements `Judge`: which share of the expected documents is among those of the chunks that were found."""
-
-    questions: tuple[Question, ...]
-
-    @property
-    def queries(self) -> int:
-        """All questions."""
-        return len(self.questions)
-
-    def recall(self, query: int, found: Sequence[Any], _row_id: Callable[[int], str], /) -> float | None:
-        """0 to 1; None if no document is expected, or no chunk names the one that it is of.
-
-        `found` are LlamaIndex's nodes with their scores; those of a collection that it did not make name none.
-        """
-        expected = self.questions[query].expected
-        documents = [one.node.ref_doc_id for one in found]
-        if not expected or (documents and not any(documents)):
-            return None
-        return recall_of(expected, [str(one) for one in documents])
-
-
-class DocumentDataset:
-    """Implements `Dataset`. The chunks are embedded at the first need, which is before a collection is filled."""
-
-    name = DOCUMENTS
-
-    def __init__(self, settings: Settings, chunks: CorpusChunks, token: int = 0) -> None:
-        """`token` tells the rows of the run from those of an existing collection; 0: it may not insert."""
-        self._settings = settings
-        self._token = token
-        self._chunks = chunks
-        self._questions = _find_questions(settings)
-        self._vectors: Vectors | None = None
-        self.judge = QuestionJudge(self._questions)
-        self.size = len(chunks.nodes)
-        self.dim = settings.dim
-        self.metadata = Metadata.of(settings)
-        made_of = (chunks.fingerprint, settings.embedding, settings.chunk_size, settings.chunk_overlap)
-        self.fingerprint = sha256(repr(made_of).encode()).hexdigest()[:16]
-
-    def row_id(self, number: int, /) -> str:
-        """The id of a chunk."""
-        return self._chunks.nodes[number].node_id
-
-    def vectors(self, start: int, stop: int) -> Vectors:
-        """Vectors of the chunks start ... stop - 1, float32 (stop - start, dim). Raises SettingsError."""
-        if self._vectors is None:
-            self.check(lambda _line: None)
-        assert self._vectors is not None  # noqa: S101 - `check` sets it
-        return self._vectors[start:stop]
-
-    def rows(self, start: int, stop: int) -> list[Row]:
-        """Chunks start ... stop - 1, ready to be loaded."""
-        pairs = zip(self._chunks.nodes[start:stop], self.vectors(start, stop).tolist(), strict=True)
-        return [self._make_row(node, vector) for node, vector in pairs]
-
-    def _make_row(self, node: "TextNode", vector: list[float]) -> Row:
-        own = node.model_copy(deep=True)  # chunks are shared by collections with other embeddings
-        own.metadata = node.metadata | {FINGERPRINT_KEY: self.fingerprint}
-        own.excluded_llm_metadata_keys = [*node.excluded_llm_metadata_keys, FINGERPRINT_KEY]
-        own.excluded_embed_metadata_keys = [*node.excluded_embed_metadata_keys, FINGERPRINT_KEY]
-        return Row(node.node_id, node.text, vector, node.ref_doc_id or "", own.metadata, node=own)
-
-    def queries(self) -> Vectors:
-        """A row for each question and no vectors: those are made when they are asked."""
-        return np.zeros((len(self._questions), 1), np.float32)
-
-    def query_texts(self, count: int) -> list[str]:
-        """The first questions."""
-        return [one.text for one in self._questions[:count]]
-
-    def fresh_rows(self, worker: int) -> Iterator[Row]:
-        """Documents to ingest, endless, each as the `node` of a row; none if the run may not insert."""
-        if self._settings.existing and not self._token:
-            return iter(())
-        return IngestStream(find_documents(self._settings), worker, self._token)
-
-    def check(self, tell: Callable[[str], None], /) -> None:
-        """Embed all chunks. Raises SettingsError if the model cannot."""
-        if self._vectors is not None:
-            return
-        from llama_index.core.schema import MetadataMode
-
-        texts = [node.get_content(metadata_mode=MetadataMode.EMBED) for node in self._chunks.nodes]
-        self._vectors = embed_texts(self._settings, texts, tell)
-
-    def known_neighbours(self, metric: str, top_k: int, queries: int, /) -> GroundTruth | None:  # noqa: ARG002
-        """None: what is right for a question are documents, not rows."""
-        return None
-
-
-def _find_questions(settings: Settings) -> tuple[Question, ...]:
-    """Those of the file, or made from the documents. Raises QuestionsError, CorpusError."""
-    if not settings.questions:
-        return generate_questions(find_documents(settings), settings.queries, settings.seed)
-    known: Collection[str] | None = None
-    if not settings.existing:
-        known = {document.node_id for document in find_documents(settings).documents}
-    return read_questions(Path(settings.questions), known)[: settings.queries]
-
-
-def _find_model_faults(settings: Settings) -> Iterator[Fault]:
-    embedding, llm = embedding_spec(settings), llm_spec(settings)
+def _find_model_faults(settings: Settings, *, asks: bool) -> Iterator[Fault]:
+    """An LLM that nobody asks needs no key."""
+    embedding = embedding_spec(settings)
     for text in check_embedding(embedding):
         yield _as_fault("embedding", settings.embedding, text)
-    for text in check_llm(llm):
+    for text in check_llm(llm_spec(settings)) if asks else ():
         yield _as_fault("llm", settings.llm, text)
     for text in check_embed_in(embedding, find_place(settings)):
         yield _as_fault("embed_in", settings.embed_in, text)

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loadgen.clients.outcomes import describe, outcome_of
+from loadgen.clients.outcomes import outcome_of
 from loadgen.clients.rag.engine import embedding_spec
 from loadgen.clients.rag.models import LOOP, SERVER, ModelError, close_model, make_embedding
+from loadgen.clients.rag.probing import find_problem
 from loadgen.datasets.dataset import Vectors
 from loadgen.measure.sample import Outcome
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
+from loadgen.text.listing import join
+from loadgen.text.plain_text import one_line
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -50,6 +53,12 @@ def embed_texts(settings: Settings, texts: list[str], tell: Callable[[str], None
                 tell(f"embedded {len(vectors):,} of {len(texts):,} chunks")
     finally:
         close_model(model)
+    dims = sorted({len(one) for one in vectors})
+    if len(vectors) != len(texts) or len(dims) != 1 or not dims[0]:
+        shown = join([str(dim) for dim in dims]) or "none"
+        found = f"{len(vectors):,} vectors of dimension {shown} for {len(texts):,} texts"
+        hint = "Check --embedding-url and the name of the model."
+        raise SettingsError([Fault("embedding", settings.embedding, f"answers with {found}", hint)])
     return np.asarray(vectors, np.float32)
 
 
@@ -61,7 +70,9 @@ def _embed(settings: Settings, model: "BaseEmbedding", texts: list[str]) -> list
             if attempt + 1 < TRIES and outcome_of(error) in PASSING:
                 time.sleep(FIRST_PAUSE * 2.0**attempt)
                 continue
-            problem = f"cannot embed the documents ({type(error).__name__}: {describe(error)})"
-            hint = "Check --embedding-url, the key and the name of the model."
-            raise SettingsError([Fault("embedding", settings.embedding, problem, hint)]) from error
+            spec = embedding_spec(settings)
+            problem, hint = find_problem(spec, error)
+            said = f"cannot embed the documents: it {f'is at {spec.url} and ' if spec.url else ''}{problem}"
+            shown = one_line(said.replace(spec.key, "***") if spec.key else said)
+            raise SettingsError([Fault("embedding", settings.embedding, shown, hint)]) from error
     raise ModelError(f"{settings.embedding} was not asked. Report this.")  # unreachable: the last attempt raises

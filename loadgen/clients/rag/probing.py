@@ -50,9 +50,14 @@ async def aprobe_llm(spec: ModelSpec, llm: "LLM") -> None:
 
 def explain_failure(spec: ModelSpec, error: Exception) -> str:
     """What went wrong and what to do, in one line without the key."""
-    problem, hint = _classify(spec, error) if spec.is_remote else (f"fails ({_shorten(error)})", "Check the model.")
+    problem, hint = find_problem(spec, error)
     said = f"{spec.name}{f' at {spec.url}' if spec.url else ''} {problem}. {hint}"
     return one_line(said.replace(spec.key, "***") if spec.key else said)
+
+
+def find_problem(spec: ModelSpec, error: Exception) -> tuple[str, str]:
+    """What the model does, as a predicate, and a remedy."""
+    return _classify(spec, error) if spec.is_remote else (f"fails ({_shorten(error)})", "Check the model.")
 
 
 def _classify(spec: ModelSpec, error: Exception) -> tuple[str, str]:

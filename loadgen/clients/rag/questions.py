@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,14 @@ def read_questions(path: Path, known: Collection[str] | None) -> tuple[Question,
     if faults:
         raise QuestionsError(path, faults)
     return tuple(questions)
+
+
+def fingerprint_of(questions: Sequence[Question]) -> str:
+    """16 hex digits of all texts and expected documents, in their order."""
+    digest = sha256()
+    for one in questions:
+        digest.update(repr((one.text, sorted(one.expected))).encode(errors="surrogatepass"))
+    return digest.hexdigest()[:16]
 
 
 def recall_of(expected: Collection[str], found: Sequence[str]) -> float:

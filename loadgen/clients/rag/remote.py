@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 import openai
 from llama_index.core.llms import ChatMessage, ChatResponse, ChatResponseAsyncGen, ChatResponseGen
 from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.llms.openai_like import OpenAILike
+from pydantic import BaseModel
 
 from loadgen.clients.rag.tokens import note_usage
 from loadgen.milvus.proxies import is_at_loopback
@@ -21,33 +22,45 @@ UNLIMITED = httpx.Limits(max_connections=None, max_keepalive_connections=None)
 SECRET = frozenset(("api_key", "default_headers"))
 
 
-class RemoteEmbedding(OpenAILikeEmbedding):
-    """An embedding model behind HTTP, which keeps its connections and does not show its key."""
+class _Clients(Protocol):
+    """What LlamaIndex's models at OpenAI's API have: their two clients, made at the first call."""
+
+    def _get_client(self) -> openai.OpenAI: ...
+
+    def _get_aclient(self) -> openai.AsyncOpenAI: ...
+
+
+class RemoteModel(BaseModel):
+    """A model behind HTTP, which keeps its connections and does not show its key. A mix-in of LlamaIndex's models."""
 
     def __repr_args__(self) -> Any:
         return [(name, value) for name, value in super().__repr_args__() if name not in SECRET]
+
+    def connect(self: _Clients) -> None:
+        """Make both clients, so that concurrent first calls do not make several."""
+        self._get_client()
+        self._get_aclient()
+
+    def close(self: _Clients) -> None:
+        """Close the blocking connections; idempotent."""
+        self._get_client().close()
+
+    async def aclose(self: _Clients) -> None:
+        """Close all connections, on the loop that opened the async ones."""
+        await self._get_aclient().close()
+        self._get_client().close()
+
+
+class RemoteEmbedding(RemoteModel, OpenAILikeEmbedding):
+    """An embedding model behind HTTP."""
 
     def __str__(self) -> str:
         """Its name."""
         return self.model_name
 
-    def connect(self) -> None:
-        """Make both clients, so that concurrent first calls do not make several."""
-        self._get_client()
-        self._get_aclient()
 
-    def close(self) -> None:
-        """Close the blocking connections; idempotent."""
-        self._get_client().close()
-
-    async def aclose(self) -> None:
-        """Close all connections, on the loop that opened the async ones."""
-        await self._get_aclient().close()
-        self.close()
-
-
-class RemoteLLM(OpenAILike):
-    """An LLM behind HTTP, which keeps its connections, does not show its key, and notes the usage that it reports."""
+class RemoteLLM(RemoteModel, OpenAILike):
+    """An LLM behind HTTP, which notes the usage that it reports."""
 
     def chat(self, messages: Sequence[ChatMessage], **given: Any) -> ChatResponse:
         """Ask, and wait for the whole answer."""
@@ -69,26 +82,9 @@ class RemoteLLM(OpenAILike):
         """The same as a coroutine."""
         return _anote_last(await super().astream_chat(messages, **given))
 
-    def __repr_args__(self) -> Any:
-        return [(name, value) for name, value in super().__repr_args__() if name not in SECRET]
-
     def __str__(self) -> str:
         """Its name."""
         return self.model
-
-    def connect(self) -> None:
-        """Make both clients, so that concurrent first calls do not make several."""
-        self._get_client()
-        self._get_aclient()
-
-    def close(self) -> None:
-        """Close the blocking connections; idempotent."""
-        self._get_client().close()
-
-    async def aclose(self) -> None:
-        """Close all connections, on the loop that opened the async ones."""
-        await self._get_aclient().close()
-        self.close()
 
 
 def _note_last(parts: ChatResponseGen) -> ChatResponseGen:

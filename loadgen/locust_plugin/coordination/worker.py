@@ -10,6 +10,7 @@ from loadgen.control.messages import Failure, encode
 from loadgen.locust_plugin.coordination.identity import introduce
 from loadgen.locust_plugin.coordination.links import WorkerLink
 from loadgen.locust_plugin.patches import note_quit, send_stats_now
+from loadgen.locust_plugin.preparation.variant_setup import describe_data
 from loadgen.runtime.early_exit import leave
 from loadgen.runtime.start_errors import CANNOT_START
 
@@ -21,6 +22,7 @@ class WorkerSide:
         self._environment = environment
         self._runner = runner
         self._agent = agent
+        agent.describe_data = describe_data
         self._is_told_to_quit = False
         note_quit(runner, self._note_quit)
         self._hello = introduce(environment.parsed_locustfiles or (), is_worker=True)

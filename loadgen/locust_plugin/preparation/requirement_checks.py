@@ -68,6 +68,11 @@ def _find_operation(
     if one.figure == "recall" and one.operation not in checked:
         problem = f"is of the recall of {one.operation}, but only {join_some(checked)} has one"
         yield problem, f"Use {join_some(checked)}, or another figure."
+    ranked = list(dict.fromkeys(operation.name for operation in offered if operation.is_ranked))
+    if one.figure == "mrr" and one.operation not in ranked:
+        owner = f"only {join_some(ranked)} has one" if ranked else "only questions to documents have one"
+        hint = f"Use {join_some(ranked)}, or another figure." if ranked else "Run rag_query.py, or require recall."
+        yield f"is of the mean reciprocal rank of {one.operation}, but {owner}", hint
     burst = list(dict.fromkeys(operation.name for operation in offered if operation.takes))
     if bursts and one.operation not in burst:
         yield f"is of {one.operation}, but the bursts run {join_some(burst)}", "Use one of these."

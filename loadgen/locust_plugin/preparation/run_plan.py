@@ -1,6 +1,7 @@
 """Which users take part in a run, in which phases, and what they do."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from loadgen.clients import find_layer
@@ -42,18 +43,23 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
             raise SettingsError(faults)
         length = (settings.phase_seconds, settings.warmup_seconds)
         return chosen, open_phases(compared, (settings.arrival, settings.rate), settings.rounds, length)
-    if bursts and len(bursts) < len(chosen):
-        raise SettingsError([_mixed(kind) for kind in chosen if not kind.style])
     if bursts and settings.variants:
         raise SettingsError([_burst_variants(settings)])
-    if bursts:
-        styles = tuple(style for style in STYLES if any(kind.style == style for kind in bursts))
-        operations = [one.name for one in find_layer(settings.client).burst_operations]
-        return chosen, burst_phases(operations, styles, settings.burst)
-    if settings.mode != "compare":
-        return chosen, ()
+    steady = [kind for kind in chosen if not kind.style]
+    if bursts and steady and (settings.mode != "compare" or {kind.mode for kind in steady} != set(modes)):
+        raise SettingsError([_mixed(kind) for kind in steady])
+    first = _plan_bursts(bursts, settings) if bursts else ()
+    if settings.mode != "compare" or not steady:
+        return chosen, first
     length = (settings.phase_seconds, settings.warmup_seconds)
-    return chosen, timed_phases(compared, settings.concurrency, settings.rounds, length)
+    timed = timed_phases(compared, settings.concurrency, settings.rounds, length)
+    return chosen, (*first, *(replace(one, number=len(first) + one.number) for one in timed))
+
+
+def _plan_bursts(bursts: Sequence[type[Any]], settings: Settings) -> tuple[Phase, ...]:
+    styles = tuple(style for style in STYLES if any(kind.style == style for kind in bursts))
+    operations = [one.name for one in find_layer(settings.client).burst_operations]
+    return burst_phases(operations, styles, settings.burst)
 
 
 def _find_single(settings: Settings) -> Iterator[Fault]:

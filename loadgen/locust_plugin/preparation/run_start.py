@@ -14,10 +14,11 @@ from loadgen.control.run import Run
 from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.patches import forget_shape
+from loadgen.locust_plugin.preparation.prologue import check_prologue, find_prologue
 from loadgen.locust_plugin.preparation.resources import Resources
 from loadgen.locust_plugin.preparation.run_plan import clients_of, may_write, name_operations
 from loadgen.locust_plugin.preparation.run_request import RunRequest
-from loadgen.locust_plugin.preparation.variant_setup import resolve_data
+from loadgen.locust_plugin.preparation.variant_setup import describe_data, resolve_data
 from loadgen.locust_plugin.process import Interrupt
 from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.measure.errors import describe_error
@@ -93,6 +94,7 @@ class RunStarter:
     def _prepare(self, settings: Settings) -> None:
         performed = name_operations(self._environment.user_classes, settings)
         settings = run_in_thread(lambda: resolve_data(settings, performed))  # a faulty file must leave no folder behind
+        run_in_thread(lambda: check_prologue(self._environment.events, settings))
         if settings.record and (fault := make_folder(settings.record)):
             raise SettingsError([fault])
         self._progress.begin_preparing()
@@ -101,9 +103,11 @@ class RunStarter:
             writes = may_write(self._environment.user_classes, clients_of(settings))
             addressed = self._resources.prepare(settings, writes=writes)
             self._asking.answer_at(addressed.host)
+            if (prologue := find_prologue(self._environment.events)) is not None:
+                run_in_thread(lambda: prologue.run(addressed, self._progress.tell))
             if isinstance(self._environment.runner, LocalRunner):
                 self._begin_agents(addressed)
-            is_compared = len(find_variants(settings)) > 1 and not any(k.style for k in self._environment.user_classes)
+            is_compared = len(find_variants(settings)) > 1 and any(not k.style for k in self._environment.user_classes)
             compare = self._resources.compare_variants
             self._ending.objections = compare(self._process_state, addressed) if is_compared else {}
         finally:
@@ -122,6 +126,7 @@ class RunStarter:
             ground_truths=self._resources.ground_truths,
             selectivities=self._resources.selectivities,
             fingerprint=self._resources.fingerprint,
+            data=describe_data(settings) if isinstance(self._environment.runner, MasterRunner) else "",
             loaded=tuple(self._resources.loaded),
             count_segments=self._resources.count_segments,
             are_workers_replaced=not options.processes,

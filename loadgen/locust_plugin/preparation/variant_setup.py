@@ -8,6 +8,7 @@ from loadgen.clients import DataSource, Layer, find_layer
 from loadgen.datasets import Dataset, open_dataset, resolve_settings, reword, with_query_file
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import CollectionInfo, open_existing
+from loadgen.runtime.hub import run_in_thread
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants, settings_of
@@ -56,9 +57,18 @@ def resolve_data(settings: Settings, operations: Collection[str] | None = None) 
     if operations is not None:
         settings = data.adapt(settings, operations)
     every = [one.settings for one in set_up_variants(settings).values()]
-    if faults := data.find_faults([settings, *every], operations or ()):
+    if faults := data.find_faults([settings, *every], operations):
         raise SettingsError(list(dict.fromkeys(faults)))
     return data.resolve(settings)
+
+
+def describe_data(settings: Settings) -> str:
+    """What a process of this run has to read and must find equal to the others'; empty if its client has no own data.
+
+    Reads it on a thread, and blocks the greenlet meanwhile.
+    """
+    data = find_source(settings)
+    return run_in_thread(lambda: data.describe(settings)) if data is not None else ""
 
 
 def find_source(settings: Settings) -> DataSource | None:

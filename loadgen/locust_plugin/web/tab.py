@@ -22,6 +22,7 @@ COLUMNS = {
     "users": "Users or rate", "operation": "Operation", "variant": "Variant", "verdict": "Verdict",
     "ratio_throughput": "Operations/s to baseline (95\u00a0%)", "ratio_p99": "p99 to baseline (95\u00a0%)",
     "throughput": "Operations/s", "p50": "p50 ms", "p99": "p99 ms", "empty": "Empty", "recall": "Recall",
+    "mrr": "MRR",
 }  # fmt: skip
 GOODPUT = {"key": "goodput", "title": "Good/s"}
 """A column for runs with an objective, read whenever the page is opened."""

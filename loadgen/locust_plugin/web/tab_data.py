@@ -65,6 +65,7 @@ class LevelRow:
     goodput: float
     """As in `Row`; if compared, the figure that its ratio divides."""
     recall: float
+    mrr: float
     ratio_throughput: Ratio | None
     """To the baseline, as are the others; none in the row of the baseline."""
     ratio_p50: Ratio | None
@@ -194,6 +195,7 @@ def _level_row(name: str, level: LevelResult, series: Series) -> LevelRow:
         empty=series.outcomes[Outcome.EMPTY],
         goodput=_figure(level.shown_goodput(series.variant)),
         recall=_figure(series.recall),
+        mrr=_figure(series.mrr),
         ratio_throughput=found.throughput if found else None,
         ratio_p50=found.p50 if found else None,
         ratio_p99=found.p99 if found else None,
@@ -237,6 +239,7 @@ def _table_row(row: LevelRow) -> dict[str, Any]:
         "goodput": NONE if math.isnan(row.goodput) else float(show_rate(row.goodput).replace(",", "")),
         "empty": row.empty,
         "recall": NONE if math.isnan(row.recall) else f"{row.recall:.3f}",
+        "mrr": NONE if math.isnan(row.mrr) else f"{row.mrr:.3f}",
     }
 
 

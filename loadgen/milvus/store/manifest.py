@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 import loadgen
-from loadgen.datasets import Dataset
+from loadgen.datasets import ALIKE, Dataset, HasProbe, find_similarity
 from loadgen.settings.data_settings import DOCUMENTS, SYNTHETIC
 from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
@@ -18,17 +18,24 @@ COMPACTION_KEY = "loadgen.compaction"
 COMPARED = ("rows", "dim", "metric", "index_type", "index_params", "consistency", "seed", "clusters", "spread")
 """Settings that determine a collection: a run with different ones needs another collection, or a fresh one."""
 ADDED = ("text_bytes", "metadata", "partitions", "partition_key", "partition_skew")
+"""The same; a manifest contains only those that were given."""
 OF_DOCUMENTS = ("embedding", "chunk_size", "chunk_overlap")
 """The same, of chunks of documents."""
 OF_CORPUS = ("rows", "dim")
 """Settings that documents and embedding decide, so that nobody can set them."""
-"""The same; a manifest contains only those that were given."""
+PROBE = "probe"
+"""What the model behind the vectors makes of a fixed text."""
 OF_SYNTHETIC = ("seed", "clusters", "spread")
 """Of those, the ones that decide nothing if the rows are from a file."""
 
 
 def make_manifest(settings: Settings, dataset: Dataset) -> dict[str, Any]:
-    """The manifest of a collection created now."""
+    """The manifest of a collection created now. Raises SettingsError if a model behind its vectors does not answer."""
+    probe = dataset.probe() if isinstance(dataset, HasProbe) else ""
+    return _list_properties(settings, dataset) | ({PROBE: probe} if probe else {})
+
+
+def _list_properties(settings: Settings, dataset: Dataset) -> dict[str, Any]:
     made_of = {name: getattr(settings, name) for name in COMPARED}
     if dataset.name != SYNTHETIC:
         made_of = {name: value for name, value in made_of.items() if name not in OF_SYNTHETIC}
@@ -48,7 +55,7 @@ def make_manifest(settings: Settings, dataset: Dataset) -> dict[str, Any]:
 
 def name_data(settings: Settings, dataset: Dataset) -> str:
     """Equal for runs whose collections would be the same."""
-    made_of = make_manifest(settings, dataset) | {"version": ""}
+    made_of = _list_properties(settings, dataset) | {"version": ""}
     return sha256(json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -81,6 +88,7 @@ def find_differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], setting
             use = f"Use {flag} {_quoted(old)}" if old != default else f"Omit {flag}"
             problem = f"collection '{settings.collection}' has {_shown(old) if old != default else 'none'}"
             faults.append(Fault(name, _shown(new), problem, f"{use}, use another --collection, or --fresh"))
+    faults += _find_other_model(kept, wanted, settings) if not faults else []
     if not faults and kept["fingerprint"] != wanted["fingerprint"]:
         problem = f"was filled by loadgen {kept.get('version')} with different data (another numpy?)"
         faults.append(Fault("collection", settings.collection, problem, "Use another --collection, or --fresh"))
@@ -98,6 +106,26 @@ def _find_other_data(kept: Mapping[str, Any], wanted: Mapping[str, Any], setting
     return [
         Fault("documents" if new == DOCUMENTS else "dataset", str(new), problem, "Use another --collection, or --fresh")
     ]
+
+
+def _find_other_model(kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> list[Fault]:
+    """A fault if the server's model has the name of the one that made the vectors, and gives a text another vector.
+
+    Collections of earlier versions have no such vector, and are trusted.
+    """
+    if not (kept.get(PROBE) and wanted.get(PROBE)):
+        return []
+    similarity = find_similarity(str(kept[PROBE]), str(wanted[PROBE]))
+    if similarity >= ALIKE:
+        return []
+    name, value = "embedding", settings.embedding
+    if settings.embedding_url:
+        name, value = "embedding_url", settings.embedding_url
+    problem = (
+        f"has another {settings.embedding} than the one that filled collection '{settings.collection}': "
+        f"the cosine similarity of their vectors of one text is {similarity:.3f}, not at least {ALIKE:g}"
+    )
+    return [Fault(name, value, problem, "Use the model of then, another --collection, or --fresh")]
 
 
 def _find_other_kind(kept: Mapping[str, Any], wanted: Mapping[str, Any], settings: Settings) -> list[Fault]:

@@ -100,6 +100,8 @@ class OperationRecord(Counted):
     """Mean part (0 to 1) of the exact nearest neighbours that the checked searches found."""
     recall_checks: Count
     """Searches that were checked; 0 where recall was not measured."""
+    mrr: Share = None
+    """Mean reciprocal rank (0 to 1) of the first chunk of an expected document; null where none are expected."""
     slices: tuple[Slice, ...]
     """The phase in slices of equal length, in time order; empty if it had no planned length."""
     course: CourseRecord | None = None

@@ -2,6 +2,7 @@
 
 from loadgen.results.requirements.judging import Judgement, judge, judge_empty
 from loadgen.results.requirements.parsing import (
+    CHECKED,
     FIGURES,
     ITEMS,
     FailureLimit,
@@ -13,6 +14,7 @@ from loadgen.results.requirements.parsing import (
 )
 
 __all__ = [
+    "CHECKED",
     "FIGURES",
     "ITEMS",
     "FailureLimit",

@@ -17,7 +17,7 @@ from loadgen.measure.sample import Outcome, count_answers, count_failures, share
 from loadgen.results.cost import find_cost
 from loadgen.results.figures import per_second
 from loadgen.results.record import Comparison, OperationRecord, Outside, PhaseRecord, RunRecord
-from loadgen.results.requirements.parsing import BYTES, ITEMS, PER_CENT, TIMES, FailureLimit, Requirement
+from loadgen.results.requirements.parsing import BYTES, CHECKED, ITEMS, PER_CENT, TIMES, FailureLimit, Requirement
 from loadgen.text.listing import count_of
 
 NOTHING = "nothing measured"
@@ -99,8 +99,9 @@ def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Re
     if wanted.figure in ("throughput", "goodput", ITEMS):
         rate = _find_rate(phase, found, wanted)
         return Reading(where, rate, NOTHING if rate is None else f"{rate:.6g}/s")
-    if wanted.figure == "recall":
-        return Reading(where, found.recall, _shown_recall(found.recall, wanted.unit))
+    if wanted.figure in CHECKED:
+        share = found.recall if wanted.figure == "recall" else found.mrr
+        return Reading(where, share, _shown_recall(share, wanted.unit))
     if wanted.figure == "empty":
         return _read_empty(where, found)
     if wanted.figure in ("cpu", "memory"):

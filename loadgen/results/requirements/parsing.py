@@ -14,7 +14,9 @@ from loadgen.settings.faults import Fault, SettingsError
 
 TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 """Figures of response times."""
-FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "ratio", "cpu", "memory")
+FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "mrr", "ratio", "cpu", "memory")
+CHECKED = ("recall", "mrr")
+"""Figures of answers that are checked, from 0 to 1."""
 ITEMS = "items"
 """The figure of items per second, such as tokens: its name is that of the items."""
 UNITS: dict[str, tuple[str, ...]] = {
@@ -22,6 +24,7 @@ UNITS: dict[str, tuple[str, ...]] = {
     "failures": ("%", ""),
     "empty": ("%",),
     "recall": ("", "%"),
+    "mrr": ("",),
     "ratio": ("",),
     "cpu": ("us", "ms", "s"),
     "memory": ("MB", "MiB", "GB", "GiB"),
@@ -46,6 +49,7 @@ EXAMPLES = {
     "failures": "insert failures < 1 %",
     "empty": "search empty < 1 %",
     "recall": "search recall >= 0.95",
+    "mrr": "retrieve mrr > 0.8",
     "ratio": "search at 32 ratio > 1.2",
     "cpu": "search async cpu < 3 ms",
     "memory": "search async memory < 2 GiB",
@@ -207,8 +211,8 @@ def _read_limit(text: str, figure: str, limit: str) -> tuple[float, str]:
     value = float(number * BYTES.get(unit, 1) / divisor)  # in Decimal, so that 0.3 % is the float 0.003
     if not math.isfinite(value):
         _refuse(text, "has an infinite limit", figure)
-    if figure == "recall" and value > 1:
-        _refuse(text, "has a recall above 1", figure)
+    if figure in CHECKED and value > 1:
+        _refuse(text, f"has a{'n' if figure == 'mrr' else ''} {figure} above 1", figure)
     return value, unit
 
 

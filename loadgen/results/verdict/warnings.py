@@ -1,14 +1,14 @@
 """Reasons to doubt a figure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from loadgen.measure.flow import hangs
 from loadgen.measure.sample import Outcome, count_answers, count_failures, share_empty
 from loadgen.results.drift import say_drifts
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, RunRecord
-from loadgen.results.series import Series, find_series, mean_recall, most_empty
+from loadgen.results.series import Series, find_series, mean_rank, mean_recall, most_empty
 from loadgen.results.verdict.generator import describe_peak_lags, say_crowded, say_held, say_late
 from loadgen.results.verdict.phrases import first_of, show_share, show_time
 from loadgen.settings.data_settings import EXISTING
@@ -204,9 +204,11 @@ def _percent(share: float) -> str:
 
 def say_unknown(record: RunRecord) -> Iterator[str]:
     """Whether answers of an existing collection, or of searches of other kinds than dense, went unchecked."""
-    if record.manifest.dataset == EXISTING:
+    is_known = any(part.recall is not None for phase in record.phases for part in phase.operations)
+    if record.manifest.dataset == EXISTING and not is_known:
         collection = record.manifest.settings.get("collection")
         yield f"Recall was not measured: the exact neighbours in {collection}, an existing collection, are unknown."
+    if record.manifest.dataset == EXISTING:
         return
     run = str(record.manifest.settings.get("search_kind", DENSE))
     kinds = {one.name: str(one.settings.get("search_kind", run)) for one in record.manifest.variants}
@@ -240,6 +242,15 @@ def say_answers(record: RunRecord) -> Iterator[str]:
             yield f"Recall of {operation}: {shown}: part of what was compared."
         else:
             yield f"Recall of {operation}: {shown}: may be chance, as different queries were checked."
+        yield from _say_ranks(operation, some)
+
+
+def _say_ranks(operation: str, some: Sequence[Series]) -> Iterator[str]:
+    """The mean reciprocal rank of each variant, where expected documents are known."""
+    names = dict.fromkeys(one.variant for one in some)
+    means = {name: mean_rank(one for one in some if one.variant == name) for name in names}
+    if known := [f"{mean:.3f} with {name}" for name, mean in means.items() if mean is not None]:
+        yield f"Mean reciprocal rank of {operation}: {join(known)}."
 
 
 def _say_equal(record: RunRecord, operation: str, variants: list[str], shown: str) -> str:
