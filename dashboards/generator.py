@@ -112,14 +112,6 @@ def _health() -> list[Any]:
         ),
         lines(
             About(
-                "Who holds the event loop",
-                "Share of the time for which a stage of the RAG path computed in the event loop: all others waited.",
-                PERCENT,
-            ),
-            [Query(queries.held_by_stage(), f"{POD} {{{{stage}}}}")],
-        ),
-        lines(
-            About(
                 "CPU",
                 "Cores used by each process. Python rarely uses more than one: from 0.9 on, the process is the limit.",
                 CORES,

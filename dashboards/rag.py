@@ -167,6 +167,16 @@ def _health() -> list[Any]:
                 SECONDS,
             ),
             [Query(queries.lag("loadgen_loop_lag_seconds"), POD)],
+            THIRD,
+        ),
+        lines(
+            About(
+                "Who holds the event loop",
+                "Share of the time for which a stage computed in the event loop: all others waited.",
+                PERCENT,
+            ),
+            [Query(queries.held_by_stage(), f"{POD} {{{{stage}}}}")],
+            THIRD,
         ),
         lines(
             About(
@@ -175,6 +185,7 @@ def _health() -> list[Any]:
                 PERCENT,
             ),
             [Query(queries.rate_by_process("loadgen_core_wait_seconds_total"), POD)],
+            THIRD,
         ),
     ]
 

@@ -215,6 +215,7 @@ def phase_table(record: RunRecord) -> Table:
         "began at",
         "variant",
         "load",
+        "limit",
         "seconds",
         "CPU of a core",
         "loop waits for a core",
@@ -224,9 +225,8 @@ def phase_table(record: RunRecord) -> Table:
         "arrivals late p99 ms",
         "in flight",
         "unfinished",
-        "limit",
     )
-    return make_table("Phases and the state of the load generator", head, enumerate(record.phases, 1), _phase_row, 4)
+    return make_table("Phases and the state of the load generator", head, enumerate(record.phases, 1), _phase_row, 5)
 
 
 def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
@@ -240,6 +240,7 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
         f"{phase.started_at:%H:%M:%S}" if phase.started_at else NONE,
         phase.variant + (f" ({phase.style})" if phase.style else ""),
         str(load_level(phase.concurrency, phase.rate)),
+        ", ".join(at_limit) or "no",
         f"{phase.seconds:,.2f}",
         _share(state.cpu_ratio),
         _share(state.core_wait_ratio),
@@ -249,7 +250,6 @@ def _phase_row(numbered: tuple[int, PhaseRecord]) -> Cells:
         milliseconds(state.pace_lag_p99_seconds),
         NONE if state.in_flight_mean is None else f"{state.in_flight_mean:,.1f}",
         f"{phase.unfinished:,}",
-        ", ".join(at_limit) or "no",
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.integration.locust_command import SMALL, Run, start_locust
+from tests.integration.locust_command import Run, start_locust
 from tests.integration.monitoring_support import Prometheus
 
 MEASURED = """
@@ -30,6 +30,16 @@ class AsyncAsk(AsyncUser):
             call.stage("generate", 0.01)
 """
 """Beside the operations of the client, calls that the locustfile times itself."""
+INGESTS = """
+
+class AsyncIngest(AsyncUser):
+    operations = ("ingest",)
+
+    @task
+    async def ingest(self) -> None:
+        await self.client.ingest(self.next_documents())
+"""
+"""Beside the questions of `rag_query.py`, ingests."""
 LINGER = 8
 """Seconds; a busy machine may miss a scrape of them."""
 
@@ -69,7 +79,7 @@ def scrape(prometheus: Prometheus, folder: Path, port: int, *flags: str, files: 
     targets = prometheus.folder / "targets.json"
     own = ("--metrics-port", str(port), "--metrics-linger", str(LINGER), "--metrics-targets", str(targets))
     start = time.time()
-    run = start_locust(folder, "--headless", "--processes", "2", *SMALL, *own, *flags, files=files)
+    run = start_locust(folder, "--headless", "--processes", "2", *own, *flags, files=files)
     assert run.process.stderr
     roles: dict[str, str] = {}
     told = []

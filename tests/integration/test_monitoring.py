@@ -14,8 +14,8 @@ from hdrh.histogram import HdrHistogram
 from dashboards.queries import baselines, mean_throughput
 from loadgen.llm_server import Behaviour, LlmServer, start_llm_server
 from loadgen.milvus.server import EmbeddedServer
-from tests.integration.locust_command import ROOT, SEARCHED
-from tests.integration.monitoring_runs import MEASURED, Scraped, scrape
+from tests.integration.locust_command import ROOT, SEARCHED, SMALL
+from tests.integration.monitoring_runs import INGESTS, MEASURED, Scraped, scrape
 from tests.integration.monitoring_support import (
     DASHBOARDS,
     GROUPING,
@@ -34,6 +34,7 @@ VARIANTS = {"sync": "sync", "async": "async", TWO: "async"}
 """The mode of each variant of the comparison."""
 OF_ALL = ("generator", "milvus", "variants")
 """The dashboards of runs of every kind."""
+OBJECTIVE = "first_token < 500 ms"
 PHASES = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "7", "--warmup-seconds", "1")
 
 
@@ -64,7 +65,7 @@ def compared(prometheus: Prometheus, milvus: EmbeddedServer, tmp_path_factory: p
     file = folder / "measured.py"
     file.write_text((ROOT / "locustfiles" / "mixed.py").read_text() + MEASURED)
     flags = ("--host", milvus.uri, "--collection", "monitoring_mixed", "--variants", "; ".join(VARIANTS), *PHASES)
-    return scrape(prometheus, folder, 0, *flags, files=str(file))
+    return scrape(prometheus, folder, 0, *flags, *SMALL, files=str(file))
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +85,23 @@ def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.T
         "4",
         "-t",
         "8s",
+        *SMALL,
     )
     return scrape(prometheus, tmp_path_factory.mktemp("steady"), 0, *flags, files="search.py")
+
+
+@pytest.fixture(scope="module")
+def answered(
+    prometheus: Prometheus, milvus: EmbeddedServer, llm: LlmServer, tmp_path_factory: pytest.TempPathFactory
+) -> Scraped:
+    """Streamed answers and ingests of coroutines."""
+    folder = tmp_path_factory.mktemp("answered")
+    file = folder / "answers.py"
+    file.write_text((ROOT / "locustfiles" / "rag_query.py").read_text() + INGESTS)
+    flags = ("--host", milvus.uri, "--collection", "monitoring_rag", "--fresh", "--simulated-url", llm.url)
+    load = ("--variants", "async stream=true", *PHASES, "--recall-every", "1")
+    judged = ("--objective", OBJECTIVE, "--max-failures", "100%")
+    return scrape(prometheus, folder, 0, *flags, *load, *judged, files=str(file))
 
 
 def find_wrong(scraped: Scraped, *names: str) -> dict[str, str]:
@@ -105,6 +121,18 @@ def test_every_query_of_every_panel_has_data_and_names_nothing_that_is_not_there
     assert find_wrong(compared, *OF_ALL) == {}
 
 
+def test_every_query_of_the_dashboard_rag_has_data_of_answers_and_ingests(answered: Scraped) -> None:
+    assert find_wrong(answered, "rag") == {}
+
+
+def test_failures_that_the_model_counted_are_those_of_the_clients(answered: Scraped) -> None:
+    mine = f'on (instance) group_left () loadgen_run_info{{run_id="{answered.record["run_id"]}"}}'
+    counted = f'sum(loadgen_operations_total{{operation="ask", outcome="unavailable"}} * {mine})'
+    server = 'sum(llm_server_requests_total{kind="chat", outcome="503"})'
+    failures = answered.prometheus.value(counted, answered.last)
+    assert failures == answered.prometheus.value(server, answered.last) > 0
+
+
 def test_every_variable_finds_its_values(compared: Scraped) -> None:
     found = {}
     for place, selector, label in variable_queries():
@@ -119,6 +147,8 @@ def test_every_variable_finds_its_values(compared: Scraped) -> None:
     assert offered == {("sync",): 2, ("async",): 1, (TWO,): 1}, "the run's own baseline before the others"
     assert found["namespace"] == found["milvus_namespace"] == {"local"}
     assert found["milvus"] == {"milvus"}
+    assert found["llm"] == {"llm"}
+    assert found["llm_namespace"] == {"local"}
 
 
 def test_every_recording_rule_has_data_and_every_alert_names_what_is_there(compared: Scraped) -> None:
