@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from loadgen.clients import find_layer
 from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import aclose_stores, check_server, close_stores, open_stores, to_query, warm_stores
@@ -95,6 +96,25 @@ def found_by_both(settings: Settings) -> list[list[str]]:
     return [*found, asyncio.run(ask())]
 
 
+def found_by_wire(settings: Settings) -> list[list[str]]:
+    """What the wire client finds in both modes."""
+    connector = find_layer("wire").connector
+    query = connector.make_query([np.array(open_dataset(settings).rows(7, 8)[0].vector, dtype=np.float32)], settings)
+    stores = connector.open(settings, Mode.SYNC)
+    connector.warm(stores)
+    found = connector.ask(stores[0], [query])
+    connector.close(stores)
+
+    async def ask() -> None:
+        stores = connector.open(settings, Mode.ASYNC)
+        await connector.awarm(stores)
+        found.extend(await connector.aask(stores[0], [query]))
+        await connector.aclose(stores)
+
+    asyncio.run(ask())
+    return [list(one.ids) for one in found]
+
+
 def assert_works(settings: Settings) -> None:
     prepared = prepare_for(settings)
     assert (prepared.rows, prepared.server.kind) == (ROWS, "milvus")
@@ -102,6 +122,7 @@ def assert_works(settings: Settings) -> None:
     assert sync == asynchronous
     assert len(sync) == settings.top_k
     assert sync[0] == open_dataset(settings).rows(7, 8)[0].row_id
+    assert found_by_wire(settings) == [sync, sync]
 
 
 def test_the_servers_certificate_is_enough_one_way(one_way: str, certificates: Certificates) -> None:

@@ -125,7 +125,7 @@ def test_what_decides_the_answers_is_equal_or_not() -> None:
 
 
 def test_all_faults_of_all_variants_come_together() -> None:
-    assert len(faults("asynk dim=5; wire/async; async conections=1; async foo")) == 5
+    assert len(faults("asynk dim=5; grpc/async; async conections=1; async foo")) == 5
     assert len(faults("sync top-k=0 connections=0; async deadline=-1")) == 3
 
 

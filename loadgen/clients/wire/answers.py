@@ -73,9 +73,12 @@ def _read_columns(fields: Sequence[Any], requested: Sequence[str]) -> dict[str, 
         if read is None:
             continue
         values = read(field)
-        if len(field.valid_data):
+        if field.valid_data:
             values = [value if valid else None for value, valid in zip(values, field.valid_data, strict=True)]
-        columns |= _find_dynamic(values, fields, requested) if field.is_dynamic else {field.field_name: values}
+        if field.is_dynamic:
+            columns |= _find_dynamic(values, fields, requested)
+        else:
+            columns[field.field_name] = values
     return columns
 
 
