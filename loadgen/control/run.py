@@ -11,6 +11,7 @@ from loadgen.datasets import GroundTruth, Selectivity
 from loadgen.measure.flow import hangs
 from loadgen.measure.histograms import percentile
 from loadgen.measure.phase import Phase
+from loadgen.measure.server_view import ServerView
 from loadgen.measure.window import Window
 from loadgen.results.record import CollectionRecord
 from loadgen.settings.model import Settings
@@ -45,6 +46,8 @@ class Run:
     """The collections, as they were when the run began."""
     count_segments: Callable[[], Mapping[str, int | None]] = dict
     """The segments of each of them now. Blocks."""
+    look_at_server: Callable[[], ServerView | None] = lambda: None
+    """What the server has done since the last call; the first returns None. Blocks."""
     fingerprint: str = ""
     """Of the data; empty if unknown."""
     data: str = ""

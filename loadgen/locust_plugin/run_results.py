@@ -114,6 +114,8 @@ class RunFinalizer:
         self._judgements: list[Judgement] = []
         self._told = True
         self._is_starting = False
+        self._looked_after: set[int] = set()
+        """Numbers of the phases after which the server was asked what it did."""
         self.code = COMPLETE
         """The exit code of the latest run."""
         self._why = ""
@@ -149,6 +151,8 @@ class RunFinalizer:
             recorder.note_selectivities(run.selectivities)
         self._told = self._is_starting = False
         self.code, self._why = COMPLETE, ""
+        self._looked_after.clear()
+        run_in_thread(run.look_at_server)
         return {"run_id": run.run_id, "server": str(server)}
 
     def refuse(self, words: str) -> None:
@@ -160,7 +164,16 @@ class RunFinalizer:
     def keep(self) -> None:
         """A phase is over: write the record."""
         if self._recorder is not None:
+            self._look_at_server()
             self._recorder.keep(self._take(), self._ledger)
+
+    def _look_at_server(self) -> None:
+        """Ask the server what it did in the latest phase, once."""
+        ended = [window for window in self._ledger.windows.values() if window.seconds > 0]
+        latest = max(ended, key=lambda window: window.phase.number, default=None)
+        if latest is not None and self._run is not None and latest.phase.number not in self._looked_after:
+            self._looked_after.add(latest.phase.number)
+            latest.server = run_in_thread(self._run.look_at_server)
 
     def _take(self) -> tuple[PhaseResult, ...]:
         """A snapshot of the phases so far: the next one may begin meanwhile."""
@@ -209,6 +222,7 @@ class RunFinalizer:
             return
         settings = self._settings
         most_empty = _most_empty(settings)
+        self._look_at_server()
         results = self._take()
         self._levels = self._compared.take(results)
         if self._run.loaded:

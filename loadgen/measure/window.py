@@ -17,6 +17,7 @@ from loadgen.measure.operation_stats import OperationStats
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome, Sample, count_answers, count_failures
+from loadgen.measure.server_view import ServerView
 from loadgen.measure.slices import SliceStats, add_good, add_times, count_slices, slices_as_message
 
 AT_ONCE = 256
@@ -50,6 +51,8 @@ class Window:
     """Measured length as reported by the counting process; the longest when merged."""
     heard: dict[str, float] = field(default_factory=dict)
     """On a coordinator, for each agent: seconds of the window that its reports cover so far."""
+    server: ServerView | None = None
+    """What the server says of itself; known to the coordinator."""
     objective: Objective = NO_OBJECTIVE
     """What operations added here must meet to be good."""
 
@@ -215,7 +218,7 @@ class Window:
 
     def marks(self) -> tuple[object, ...]:
         """What the coordinator noted in addition to the counts, for the same purpose."""
-        return (self.workers_lost, self.users_gone, self.connections, self.data, *self.heard.items())
+        return (self.workers_lost, self.users_gone, self.connections, self.data, self.server, *self.heard.items())
 
 
 def _is_answer(sample: Sample) -> bool:

@@ -10,6 +10,7 @@ from loadgen.reports.charts import operation_charts
 from loadgen.reports.cost import cost_table
 from loadgen.reports.drawing import Chart
 from loadgen.reports.methods import METHODS
+from loadgen.reports.server_work import server_table
 from loadgen.reports.style import FIGURE
 from loadgen.reports.summary import Summary
 from loadgen.reports.svg import draw_svg
@@ -43,6 +44,7 @@ class Run:
     bursts: Table
     outcomes: Table
     costs: Table
+    server: Table
     phases: Table
     manifest: list[Table]
     not_drawn: list[str]
@@ -85,6 +87,7 @@ def _run(summary: Summary, key: str) -> Run:
         burst_table(summary),
         outcome_table(summary),
         cost_table(summary),
+        server_table(summary),
         phase_table(record),
         list(manifest_tables(record)),
         summary.operations[OPERATIONS_DRAWN:],

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from loadgen.reports.cost import cost_table
 from loadgen.reports.items import item_table
 from loadgen.reports.methods import METHODS
+from loadgen.reports.server_work import server_table
 from loadgen.reports.stages import stage_rows, stage_table
 from loadgen.reports.summary import Summary
 from loadgen.reports.tables import (
@@ -70,7 +71,13 @@ def all_tables(summary: Summary) -> list[Table]:
     for name in summary.operations:
         tables += [level_table(summary, name), ratio_table(summary, name), stage_table(name, stage_rows(summary, name))]
         tables += [*token_tables(summary, name), goodput_table(summary, name), item_table(summary, name)]
-    tables += [burst_table(summary), outcome_table(summary), cost_table(summary), phase_table(summary.record)]
+    tables += [
+        burst_table(summary),
+        outcome_table(summary),
+        cost_table(summary),
+        server_table(summary),
+        phase_table(summary.record),
+    ]
     return [table for table in [*tables, *manifest_tables(summary.record)] if table.rows]
 
 

@@ -16,6 +16,7 @@ from loadgen.measure.operation_stats import OperationStats
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome
+from loadgen.measure.server_view import ServerView
 from loadgen.measure.slices import SliceStats, count_slices, cut_slices
 from loadgen.measure.window import Window
 from loadgen.results.bootstrap import SlicedPhase
@@ -26,6 +27,7 @@ from loadgen.results.record import (
     Generator,
     OperationRecord,
     PhaseRecord,
+    ServerRecord,
     Slice,
     TaskErrorRecord,
 )
@@ -178,6 +180,7 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
         ),
         task_errors=record_errors(window.errors),
         generator=_generator(window, saturated=saturated),
+        server=_server(window.server),
     )
 
 
@@ -204,6 +207,28 @@ def _generator(window: Window, *, saturated: bool) -> Generator:
         in_flight_max=health.in_flight_most,
         watched_share=None if window.phase.operations else health.watched_share(window.expected),
         saturated=saturated,
+    )
+
+
+def _server(view: ServerView | None) -> ServerRecord | None:
+    if view is None:
+        return None
+    return ServerRecord(
+        seconds=view.seconds,
+        searches=view.searches,
+        search_seconds=view.search,
+        search_queue_seconds=view.queue,
+        search_wait_seconds=view.wait,
+        search_reduce_seconds=view.reduce,
+        search_decode_seconds=view.decode,
+        node_queue_seconds=view.node_queue,
+        node_search_seconds=view.node_search,
+        inserts=view.inserts,
+        insert_seconds=view.insert,
+        failed_requests=view.failed,
+        rate_limited_requests=view.rate_limited,
+        cores_used=view.cores,
+        memory_bytes=view.memory,
     )
 
 

@@ -17,6 +17,7 @@ from loadgen.results.cost import Cost, find_cost
 from loadgen.results.figures import LoadLevel, load_level, per_second, throughput
 from loadgen.results.record import Durations, OperationRecord, PhaseRecord, RunRecord
 from loadgen.results.requirements import parse_max_empty
+from loadgen.results.server_work import ServerWork, find_server_work
 from loadgen.settings.faults import SettingsError
 
 
@@ -94,6 +95,11 @@ class Series:
     def cost(self) -> Cost:
         """What an operation of any kind costs the load generator."""
         return find_cost(self.phases)
+
+    @property
+    def server_work(self) -> ServerWork | None:
+        """What the server says of itself; None if it was not asked."""
+        return find_server_work(self.phases)
 
     @property
     def recall(self) -> float | None:

@@ -47,6 +47,24 @@ def find_flaw(address: str) -> str:
     return "has more than a database after the host" if slash and not re.fullmatch(r"[\w.-]*/?", path) else ""
 
 
+def split_addresses(text: str) -> list[str]:
+    """Addresses that are joined with commas."""
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
+def find_url_flaw(url: str) -> str:
+    """Why a URL cannot be asked over HTTP; empty if it can. A secret in it would be in record and report."""
+    if STRANGE.search(url):
+        return "contains a space or another character that has to be percent-encoded"
+    scheme, mark, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if scheme.lower() not in ("http", "https") or not mark:
+        return "is no http:// or https:// address"
+    if "@" in authority:
+        return "contains a user or a password"
+    return "" if AUTHORITY.fullmatch(authority) else "has no valid host and port"
+
+
 def find_port(address: str) -> int:
     """The TCP port of a valid address, also where it is the default; 0 where there is none."""
     port = identify(address).rpartition(":")[2]

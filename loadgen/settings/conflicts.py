@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from loadgen.settings.addresses import STRANGE, find_flaw
+from loadgen.settings.addresses import STRANGE, find_flaw, find_url_flaw, split_addresses
 from loadgen.settings.data_conflicts import find_data_conflicts
 from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.existing import find_existing_conflicts
@@ -41,6 +41,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_duplicate_levels(settings), *_arrivals(settings), *_targets(settings)),
+        *_server_metrics(settings),
     ]
     return [*found, *_variants(settings, [fault for fault, _ in found])]
 
@@ -55,6 +56,15 @@ def _own_collection(settings: "Settings") -> list[Conflict]:
         return []
     problem = "is reserved for this tool's leases"
     return [(Fault("collection", LEASES, problem, "Choose another name."), ("collection",))]
+
+
+def _server_metrics(settings: "Settings") -> list[Conflict]:
+    found = [
+        Fault("server_metrics", url, flaw, "Give addresses such as http://milvus:9091/metrics.")
+        for url in split_addresses(settings.server_metrics)
+        if (flaw := find_url_flaw(url))
+    ]
+    return [(fault, ("server_metrics",)) for fault in found]
 
 
 def _characters(settings: "Settings") -> list[Conflict]:

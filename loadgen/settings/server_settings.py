@@ -29,6 +29,9 @@ class ServerSettings(BaseModel):
     )
     deadline: float = setting(30.0, "time after which an unanswered operation is a timeout", unit="s", gt=0, le=600)
     retries: int = setting(0, "retries of a failed RPC by pymilvus; they count as latency", ge=0, le=75)
+    server_metrics: str = setting(
+        "", "addresses of Milvus's Prometheus metrics, joined with commas; default: those of an embedded Milvus"
+    )
     ca_file: str = setting("", "PEM file of the CA that signed the server's certificate; enables TLS")
     client_cert_file: str = setting(
         "", "PEM file of the client certificate, for mutual TLS; requires its key", declares=OF_HOST

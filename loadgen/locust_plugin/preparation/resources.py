@@ -21,6 +21,7 @@ from loadgen.locust_plugin.preparation.variant_setup import (
 )
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server import EmbeddedServer, describe_failure, start_server
+from loadgen.milvus.server_metrics import ServerMetrics
 from loadgen.milvus.store import (
     Compaction,
     Lease,
@@ -36,6 +37,7 @@ from loadgen.results.record import CollectionRecord
 from loadgen.runtime.early_exit import before_leaving
 from loadgen.runtime.gc_freeze import set_aside
 from loadgen.runtime.hub import run_in_thread
+from loadgen.settings.addresses import split_addresses
 from loadgen.settings.model import Settings
 from loadgen.users import ProcessState
 
@@ -70,6 +72,7 @@ class Resources:
         self.loaded: list[CollectionRecord] = []
         """The collections of the run, as they were when it began."""
         self._addressed = Settings()
+        self.metrics = ServerMetrics(())
         self._datasets: dict[str, Dataset] = {}
         """Of the collections of the run, if this process has users."""
         self.fingerprint = ""
@@ -95,6 +98,7 @@ class Resources:
             self._server = start_server(settings.embedded, tell=self._tell)
         address = settings.host or (self._server.uri if self._server else "")
         addressed = self._addressed = self._start_llm_server(settings.model_copy(update={"host": address}))
+        self._find_metrics(addressed)
         self._end_leases()
         self._leases = []
         self.collections, self.ground_truths, self.selectivities, self.loaded = {}, (), {}, []
@@ -119,6 +123,14 @@ class Resources:
         self.fingerprint = dataset.fingerprint
         self.ground_truths = find_ground_truths(variants, dataset) if is_shared else ()
         return addressed
+
+    def _find_metrics(self, settings: Settings) -> None:
+        """Where the server says what it does: as given, or that of the embedded one. Raises SettingsError."""
+        given = split_addresses(settings.server_metrics)
+        own = self._server.metrics_uri if self._server is not None and settings.host == self._server.uri else None
+        self.metrics = ServerMetrics(given or ([own] if own else []))
+        if given:
+            self.metrics.check()
 
     def _start_llm_server(self, settings: Settings) -> Settings:
         """The settings with the address of a simulated LLM server, started for the run if they need one."""

@@ -129,6 +129,7 @@ class RunStarter:
             data=describe_data(settings) if isinstance(self._environment.runner, MasterRunner) else "",
             loaded=tuple(self._resources.loaded),
             count_segments=self._resources.count_segments,
+            look_at_server=self._resources.metrics.take,
             are_workers_replaced=not options.processes,
         )
         options.loadgen_run_id = run.run_id  # Locust sends it to the workers with their users

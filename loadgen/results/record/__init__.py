@@ -23,6 +23,7 @@ from loadgen.results.record.model import (
     new_run_id,
 )
 from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, Slice
+from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.writing import (
     PhaseTexts,
     RecordError,
@@ -50,6 +51,7 @@ __all__ = [
     "RecordError",
     "RunRecord",
     "SelectivityRecord",
+    "ServerRecord",
     "Slice",
     "TaskErrorRecord",
     "VariantRecord",

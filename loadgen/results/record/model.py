@@ -13,6 +13,7 @@ from loadgen.measure.health import WATCHED_AT_LEAST
 from loadgen.measure.sample import Mode
 from loadgen.results.record.operations import OperationRecord, Outside, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
+from loadgen.results.record.server import ServerRecord
 
 SCHEMA_VERSION = 5
 """Incremented with every change of the keys or their meaning."""
@@ -110,6 +111,8 @@ class PhaseRecord(Part):
     task_errors: tuple[TaskErrorRecord, ...]
     """Exceptions that its tasks raised while it was measured."""
     generator: Generator
+    server: ServerRecord | None = None
+    """What Milvus says of itself; null if its metrics were not read."""
 
     @model_validator(mode="after")
     def _has_its_level(self) -> Self:

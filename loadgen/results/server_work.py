@@ -1,0 +1,51 @@
+"""The server's view of its work over phases of one variant at one level."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadgen.results.record import PhaseRecord, ServerRecord
+
+TIMES = ("search", "search_queue", "search_wait", "search_reduce", "search_decode", "node_queue", "node_search")
+"""Parts of a search, as the record names them without `_seconds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerWork:
+    """Figures of all rounds; None is unknown."""
+
+    searches: int
+    seconds: dict[str, float | None]
+    """Mean of each of `TIMES`, weighted by the searches of each round."""
+    inserts: int
+    insert_seconds: float | None
+    failed: int
+    rate_limited: int
+    cores: float | None
+    """Mean over time."""
+    memory_bytes: float | None
+    """Maximum."""
+
+
+def find_server_work(phases: Sequence[PhaseRecord]) -> ServerWork | None:
+    """None unless the server was asked after each of the phases."""
+    views = [phase.server for phase in phases if phase.server is not None]
+    if not views or len(views) < len(phases):
+        return None
+    memory = [view.memory_bytes for view in views if view.memory_bytes is not None]
+    return ServerWork(
+        searches=sum(view.searches for view in views),
+        seconds={name: _mean(views, f"{name}_seconds", "searches") for name in TIMES},
+        inserts=sum(view.inserts for view in views),
+        insert_seconds=_mean(views, "insert_seconds", "inserts"),
+        failed=sum(view.failed_requests for view in views),
+        rate_limited=sum(view.rate_limited_requests for view in views),
+        cores=_mean(views, "cores_used", "seconds"),
+        memory_bytes=max(memory, default=None),
+    )
+
+
+def _mean(views: Sequence[ServerRecord], name: str, weight: str) -> float | None:
+    known = [(value, getattr(view, weight)) for view in views if (value := getattr(view, name)) is not None]
+    total = math.fsum(number for _, number in known)
+    return math.fsum(value * number for value, number in known) / total if total else None
