@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import ClassVar, NamedTuple
 
 from loadgen.clients.outcomes import outcome_of
+from loadgen.clients.staging import Marks
 from loadgen.datasets import Checks
 from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.operation import ITEMS_AT_MOST, NAMES_AT_MOST, STAGES_AT_MOST, Names, Operation
@@ -93,6 +94,8 @@ class Client:
         """That of the process, likewise: a layer may note which stages hold the event loop."""
         self.refused: frozenset[str] = frozenset()
         """Operations that its user has not declared, and on whose absence a shared collection may rely."""
+        self.has_stages = False
+        """Its layer splits its operations into stages."""
         self._closed = self._abandoned = False
         self._tokens = count()
         self._in_flight: dict[int, Begun] = {}
@@ -110,6 +113,9 @@ class Client:
     def is_closed(self) -> bool:
         """True from `close` on."""
         return self._closed
+
+    def split_operations(self) -> None:
+        """Split its operations into stages from now on, if its layer can."""
 
     def close(self) -> None:
         """Refuse further operations with `ClosedError`; those in flight, and their nested ones, continue."""
@@ -160,10 +166,13 @@ class Client:
         token: int,
         rows: int,
         error: BaseException | None = None,
-        stages: StageTimes | None = None,
+        stages: StageTimes | Marks | None = None,
         count_items: CountItems | None = None,
     ) -> bool:
-        """Stop the clock, and hand over the sample; False if it was already abandoned. `stages` are seconds."""
+        """Stop the clock, and hand over the sample; False if it was already abandoned. `stages` are seconds.
+
+        Marks are split into stages by the clock readings of the sample.
+        """
         finished = perf_counter()
         begun = self._in_flight.pop(token, None) or self._nested.pop(token, None)
         if begun is None:  # abandoned in the meantime
@@ -172,7 +181,10 @@ class Client:
         operation, scheduled, started, call = begun
         if call is not None:
             call.samples += 1
-        parts = dict(stages) if stages else NO_STAGES
+        if isinstance(stages, Marks):
+            parts = stages.split(scheduled, started, finished)
+        else:
+            parts = dict(stages) if stages else NO_STAGES
         nested = call is not None
         items = NO_ITEMS if count_items is None else count_items()
         sample = Sample(

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from loadgen.clients.base import Client, ClosedError
+from loadgen.clients.staging import MARKS, Marks, time_stub
 from loadgen.datasets import Checks
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode, Sample
@@ -44,6 +45,27 @@ class VectorClient(Client):
     def ids_of(self, result: Any) -> Sequence[str]:
         """The ids in the answer to a search, nearest first."""
 
+    def split_operations(self) -> None:
+        """Split operations into `STAGES` from now on."""
+        self.has_stages = True
+        self._time_requests()
+
+    def _time_requests(self) -> None:
+        """Have the requests of the store timed, if it does not time them itself. May be repeated."""
+        client = self._pymilvus_client()
+        if client is not None:
+            time_stub(client)
+
+    def _pymilvus_client(self) -> Any:
+        """The client of pymilvus below the store; None: there is none, and the store times its requests."""
+        return None
+
+    def _mark(self) -> Marks:
+        """What the requests of an operation that begins now tell the clock."""
+        self._time_requests()
+        MARKS.set(marks := Marks())
+        return marks
+
     def _give_up(self, probe: Probe, started: float) -> None:
         """Raise TimeoutError at the deadline of a probe, and ClosedError if nobody waits for it any more."""
         if self._abandoned:
@@ -65,13 +87,14 @@ class SyncVectorClient(VectorClient):
     def search(self, query: Any, **kwargs: Any) -> Any:
         """Find the nearest neighbours; the sample's rows are the hits. Further arguments are the store's."""
         token = self.begin("search")
+        marks = self._mark() if self.has_stages else None
         try:
             result = self._search(query, **kwargs)
             ids = self.ids_of(result)
         except BaseException as error:  # noqa: BLE001
             self.fail(token, error)
             return None
-        self.end(token, len(ids))
+        self.end(token, len(ids), None, marks)
         self._checks.keep("search", query, ids)
         return result
 
@@ -88,23 +111,25 @@ class SyncVectorClient(VectorClient):
     def insert(self, nodes: list[Any], **kwargs: Any) -> list[str] | None:
         """Add nodes; the sample's rows are the nodes. Returns their ids. Further arguments are the store's."""
         token = self._begin_write("insert")
+        marks = self._mark() if self.has_stages else None
         try:
             ids = self._insert(nodes, **kwargs)
         except BaseException as error:  # noqa: BLE001
             self.fail(token, error)
             return None
-        self.end(token, len(ids))
+        self.end(token, len(ids), None, marks)
         return ids
 
     def delete(self, ref_doc_id: str, **kwargs: Any) -> None:
         """Delete the nodes of one document; stores do not report how many, so the sample's rows are 1."""
         token = self._begin_write("delete")
+        marks = self._mark() if self.has_stages else None
         try:
             self._delete(ref_doc_id, **kwargs)
         except BaseException as error:  # noqa: BLE001
             self.fail(token, error)
         else:
-            self.end(token, 1)
+            self.end(token, 1, None, marks)
 
     @abstractmethod
     def _search(self, query: Any, **kwargs: Any) -> Any:
@@ -127,13 +152,14 @@ class AsyncVectorClient(VectorClient):
     async def search(self, query: Any, **kwargs: Any) -> Any:
         """Find the nearest neighbours; the sample's rows are the hits. Further arguments are the store's."""
         token = self.begin("search")
+        marks = self._mark() if self.has_stages else None
         try:
             result = await self._search(query, **kwargs)
             ids = self.ids_of(result)
         except BaseException as error:  # noqa: BLE001
             self.fail(token, error)
             return None
-        self.end(token, len(ids))
+        self.end(token, len(ids), None, marks)
         self._checks.keep("search", query, ids)
         return result
 
@@ -150,23 +176,25 @@ class AsyncVectorClient(VectorClient):
     async def insert(self, nodes: list[Any], **kwargs: Any) -> list[str] | None:
         """Add nodes; the sample's rows are the nodes. Returns their ids. Further arguments are the store's."""
         token = self._begin_write("insert")
+        marks = self._mark() if self.has_stages else None
         try:
             ids = await self._insert(nodes, **kwargs)
         except BaseException as error:  # noqa: BLE001
             self.fail(token, error)
             return None
-        self.end(token, len(ids))
+        self.end(token, len(ids), None, marks)
         return ids
 
     async def delete(self, ref_doc_id: str, **kwargs: Any) -> None:
         """Delete the nodes of one document; stores do not report how many, so the sample's rows are 1."""
         token = self._begin_write("delete")
+        marks = self._mark() if self.has_stages else None
         try:
             await self._delete(ref_doc_id, **kwargs)
         except BaseException as error:  # noqa: BLE001
             self.fail(token, error)
         else:
-            self.end(token, 1)
+            self.end(token, 1, None, marks)
 
     @abstractmethod
     async def _search(self, query: Any, **kwargs: Any) -> Any:

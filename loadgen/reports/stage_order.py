@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 
-IN_ORDER = ("read", "split", "embed", "insert", "retrieve", "search", "first_token", "generate", "inter_token")
-"""Stages of the RAG path in the order in which they happen. Others follow alphabetically."""
+from loadgen.measure.store_stages import ALL_STAGES
+
+IN_ORDER = (
+    *ALL_STAGES, "read", "split", "embed", "insert", "retrieve", "search", "first_token", "generate", "inter_token",
+)  # fmt: skip
+"""Stages of a vector store and of the RAG path, in the order in which they happen. Others follow alphabetically."""
 
 
 def in_order(stages: Iterable[str]) -> list[str]:

@@ -120,4 +120,7 @@ class OperationSettings(DataSettings):
     recall_every: int = setting(
         20, "check every n-th search against the exact neighbours, outside the measured time; 0: none", ge=0, le=10**9
     )
+    stages: bool = setting(
+        False, "measure the stages of each operation (prepare, rpc, decode), for the clients llamaindex, pymilvus, wire"
+    )
     cache: str = setting("", "folder that caches exact neighbours; default: ~/.cache/milvus-loadgen")

@@ -17,7 +17,7 @@ ONLY_FOR_RAG = (
     "embed_in", "llm", "llm_url", "stream", "simulated_url",
 )  # fmt: skip
 UNUSED = ("dataset", "query_file", "filter", "partitions", "partition_key", "metadata", "text_bytes", "search_kind",
-          "output_fields", "queries_per_search", "upsert")  # fmt: skip
+          "output_fields", "queries_per_search", "upsert", "stages")  # fmt: skip
 """Settings of searches and inserts that this client does not have."""
 QUESTIONS_HINT = 'Give a JSON Lines file with lines such as {"question": "Who ...?", "documents": ["id"]}.'
 URLS = ("embedding_url", "llm_url", "simulated_url")

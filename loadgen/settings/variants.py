@@ -35,8 +35,8 @@ RESERVED = ("any", "invalid", "no difference", "other")
 PER_VARIANT = (
     "connections", "deadline", "retries", "collection", "index_type", "index_params", "search_params", "consistency",
     "output_fields", "upsert", "batch_size", "top_k", "search_kind", "filter", "partitions", "partition_key",
-    "nodes_per_insert", "queries_per_search", "max_in_flight", "max_wait", "documents_per_ingest", "chunk_size",
-    "chunk_overlap", "embedding", "embedding_url", "embed_in", "llm", "llm_url", "stream",
+    "nodes_per_insert", "queries_per_search", "stages", "max_in_flight", "max_wait", "documents_per_ingest",
+    "chunk_size", "chunk_overlap", "embedding", "embedding_url", "embed_in", "llm", "llm_url", "stream",
 )  # fmt: skip
 """Settings in which a variant may differ: all others belong to the server, the data, the plan or the whole process."""
 OF_DOCUMENTS = ("embedding", "chunk_size", "chunk_overlap")

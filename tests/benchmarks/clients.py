@@ -25,6 +25,11 @@ VARIANTS = (
 )
 BARE = ("lean", "lean sync", "pymilvus")
 """Variants with a bare loop beside each window: of plain gRPC with ready bytes, or of an AsyncMilvusClient."""
+STAGED = (
+    "wire off: wire/async output-fields=id; wire on: wire/async output-fields=id stages=on; "
+    "llamaindex off: async; llamaindex on: async stages=on"
+)
+"""The leanest and the usual client, with stages and without."""
 PROCESSES = ("1 process", "2 processes")
 
 
@@ -45,6 +50,8 @@ TARGETS = (
     Target("wire/sync, ids and scores, to blocking gRPC with ready bytes", "lean sync", "bare lean sync"),
     Target("pymilvus/async to a bare AsyncMilvusClient loop", "pymilvus", "bare pymilvus", 0.95),
     Target("pymilvus/sync to Locust's contrib.milvus user, ids and scores", "pymilvus sync", "contrib", 1.2),
+    Target("wire/async, ids and scores, with stages to without", "wire on", "wire off", 0.98),
+    Target("llamaindex/async with stages to without", "llamaindex on", "llamaindex off", 0.98),
     Target("wire/async in 2 processes to 1", PROCESSES[1], PROCESSES[0], 0.95),
 )
 
@@ -54,6 +61,7 @@ def measure_clients(settings: Settings, say: Callable[[str], None]) -> list[Figu
     with FieldsReplayServer(settings.host) as replay:
         replayed = settings.model_copy(update={"host": replay.uri})
         found = _run_variants(replayed, VARIANTS, {"BENCH_BARE": ",".join(BARE)}, say)
+        found += _run_variants(replayed, STAGED, {"BENCH_BARE": ""}, say)
         for number, name in enumerate(PROCESSES, 1):
             lean = f"{name}: wire/async output-fields=id"
             found += _run_variants(replayed, lean, {"BENCH_BARE": ""}, say, "--processes", str(number))

@@ -106,7 +106,7 @@ RAG: dict[str, tuple[str, object]] = {
     "simulated_url": ("http://127.0.0.1:3/v1", "http://127.0.0.1:3/v1"),
 }
 """The same for those of the RAG path."""
-SWITCHES = ("upsert", "fresh", "overwrite", "print_record", "no_wait_compaction")
+SWITCHES = ("upsert", "stages", "fresh", "overwrite", "print_record", "no_wait_compaction")
 
 
 def make_parser(**defaults: object) -> Any:

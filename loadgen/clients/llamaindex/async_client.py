@@ -20,6 +20,9 @@ class AsyncClient(AsyncVectorClient):
         """The ids of the nodes."""
         return result.ids or ()
 
+    def _pymilvus_client(self) -> Any:
+        return self._store.aclient
+
     async def _search(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         if isinstance(query, NarrowedQuery):
             kwargs = {**query.arguments, **kwargs}

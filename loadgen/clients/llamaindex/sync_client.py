@@ -20,6 +20,9 @@ class SyncClient(SyncVectorClient):
         """The ids of the nodes."""
         return result.ids or ()
 
+    def _pymilvus_client(self) -> Any:
+        return self._store.client
+
     def _search(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         if isinstance(query, NarrowedQuery):
             kwargs = {**query.arguments, **kwargs}

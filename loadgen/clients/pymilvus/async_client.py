@@ -17,6 +17,9 @@ class AsyncClient(AsyncVectorClient):
         """The ids of all hits."""
         return find_ids(result)
 
+    def _pymilvus_client(self) -> Any:
+        return self._store.client
+
     async def _search(self, query: PreparedSearch, **kwargs: Any) -> Any:
         return await self._store.client.search(**query.arguments, **kwargs)
 

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from loadgen.locust_plugin.preparation.run_plan import clients_of, modes_of, operations_of
+from loadgen.locust_plugin.preparation.run_plan import clients_of, modes_of, operations_of, staged_of
 from loadgen.measure.objective import WHOLE, Condition, Objective, make_objective, parse_objective, read_conditions
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode
@@ -34,7 +34,7 @@ def expect_operations(settings: Settings, everyone: Iterable[type[Any]], meterin
 
     Raises SettingsError for an invalid objective.
     """
-    operations = operations_of(everyone, clients_of(settings))
+    operations = operations_of(everyone, clients_of(settings), staged_of(settings))
     every = [one for some in operations.values() for one in some]
     ledger.objective = make_objective(parse_objective(settings.objective), every)
     metering.expect(settings, operations, ledger.objective)
@@ -77,7 +77,7 @@ def _find_operations(settings: Settings, everyone: Collection[type[Any]]) -> lis
     """Those that the users of the run's variants declare; an invalid declaration is reported separately."""
     modes = modes_of(settings)
     try:
-        found = operations_of(everyone, clients_of(settings))
+        found = operations_of(everyone, clients_of(settings), staged_of(settings))
     except ValueError:
         return []
     return [one for mode, some in found.items() if mode in modes for one in some]

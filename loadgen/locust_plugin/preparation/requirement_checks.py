@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from loadgen.clients import find_layer
-from loadgen.locust_plugin.preparation.run_plan import STYLES, clients_of, modes_of
+from loadgen.clients.vector_client import OPERATIONS
+from loadgen.locust_plugin.preparation.run_plan import STYLES, clients_of, modes_of, staged_of, with_stages
 from loadgen.measure.operation import NAME, Operation
 from loadgen.measure.phase import burst_phases
 from loadgen.measure.sample import Mode
+from loadgen.measure.store_stages import ALL_STAGES, QUEUE
 from loadgen.results.requirements import FIGURES, ITEMS, Requirement
 from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
@@ -36,7 +38,7 @@ def find_unreachable(
         problems = [
             *_find_operation(one, kinds, settings, bursts=bursts),
             *_find_variant(one, settings, variants, bursts=bursts),
-            *_find_part(one, kinds, clients_of(settings)),
+            *_find_part(one, kinds, settings),
             *_find_level(one, settings, kinds, users, bursts=bursts),
         ]
         found += [Fault("require", f'"{one.text}"', problem, hint) for problem, hint in problems]
@@ -99,11 +101,13 @@ def _declared(kind: type[Any], clients: Sequence[str]) -> tuple[Operation, ...]:
         return ()
 
 
-def _find_part(one: Requirement, kinds: Collection[type[Any]], clients: Sequence[str]) -> Iterator[Problem]:
+def _find_part(one: Requirement, kinds: Collection[type[Any]], settings: Settings) -> Iterator[Problem]:
     """A stage or items of an operation that no user declares; a stage may also be a mistyped variant."""
     if not one.part or one.part == "service" or not kinds:
         return
-    declared = [operation for kind in kinds for operation in _declared(kind, clients)]
+    clients = clients_of(settings)
+    performed = (operation for kind in kinds for operation in _declared(kind, clients))
+    declared = list(with_stages(performed, staged_of(settings)))
     own = [operation for operation in declared if operation.name == one.operation]
     if one.figure == ITEMS:
         items = sorted({item for operation in own for item in operation.items})
@@ -116,6 +120,8 @@ def _find_part(one: Requirement, kinds: Collection[type[Any]], clients: Sequence
     if own and one.part not in stages:
         known = f"It declares {join_some(stages)}." if stages else "It declares none."
         hint = f"{known} Use service for the time from the actual start, or declare the stage."
+        if one.part in ALL_STAGES and one.operation in {each.name for each in OPERATIONS}:
+            hint = "Only a run with --arrival has it." if one.part == QUEUE and stages else "Add --stages."
         yield f"is of {one.part}, which is neither a variant of this run nor a stage of {one.operation}", hint
 
 

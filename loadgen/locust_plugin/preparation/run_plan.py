@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from loadgen.clients import find_layer
+from loadgen.clients.staging import declare_stages
+from loadgen.clients.vector_client import OPERATIONS as OF_STORE
 from loadgen.measure.operation import NAMES_AT_MOST, Operation
 from loadgen.measure.phase import Phase, burst_phases, open_phases, timed_phases
 from loadgen.measure.sample import Mode
@@ -173,14 +175,30 @@ def clients_of(settings: Settings) -> tuple[str, ...]:
 
 
 def operations_of(
-    everyone: Iterable[type[Any]], clients: Sequence[str] = (DEFAULT_CLIENT,)
+    everyone: Iterable[type[Any]], clients: Sequence[str] = (DEFAULT_CLIENT,), staged: Sequence[Operation] = ()
 ) -> dict[Mode, set[Operation]]:
-    """The operations that users of each mode perform with these client layers, as their classes declare them."""
+    """The operations that users of each mode perform with these client layers, as their classes declare them.
+
+    Those of a vector store are replaced by the `staged` ones of the same name, if any.
+    """
     found: dict[Mode, set[Operation]] = {}
     for kind in everyone:
         if issubclass(kind, LoadUser):
-            found.setdefault(kind.mode, set()).update(one for client in clients for one in kind.performs(client))
+            performed = (one for client in clients for one in kind.performs(client))
+            found.setdefault(kind.mode, set()).update(with_stages(performed, staged))
     return found
+
+
+def staged_of(settings: Settings) -> tuple[Operation, ...]:
+    """The operations of a vector store with their stages; none unless a variant measures them."""
+    measured = any(settings_of(settings, one).stages for one in find_variants(settings))
+    return declare_stages(OF_STORE, is_open=settings.arrival != "closed") if measured else ()
+
+
+def with_stages(operations: Iterable[Operation], staged: Sequence[Operation]) -> Iterator[Operation]:
+    """The operations, those of a vector store replaced by the staged ones of the same name, if any."""
+    own = {one.name: one for one in staged}
+    return (own.get(one.name, one) if one in OF_STORE else one for one in operations)
 
 
 def name_operations(everyone: Iterable[type[Any]], settings: Settings) -> frozenset[str]:

@@ -1,0 +1,322 @@
+"""Stages of the operations of a vector store: measured by the stubs, declared, required and put into words."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from loadgen.clients import base, find_layer, staging
+from loadgen.clients.pymilvus.store import PreparedSearch, Store
+from loadgen.clients.staging import MARKS, METHODS, Marks, time_async_call, time_call
+from loadgen.clients.wire.store import AsyncStore, SyncStore
+from loadgen.locust_plugin.preparation.run_plan import operations_of, staged_of
+from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.reports.stage_order import in_order
+from loadgen.results.record import ServerRecord
+from loadgen.results.verdict.explaining import explain
+from loadgen.settings.faults import SettingsError
+from loadgen.settings.model import Settings
+from tests.unit.rag_record_support import spread
+from tests.unit.record_support import phase, record, timed
+from tests.unit.test_requirement_checks import Plain, faults
+from tests.unit.test_wire_answers import GOOD, LIMITED, connected
+
+PREPARING, ANSWERING, DECODING = 3.0, 5.0, 7.0
+MODES = pytest.mark.parametrize("mode", list(Mode))
+
+
+class Clock:
+    """A clock that only moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    for module in (base, staging):
+        monkeypatch.setattr(module, "perf_counter", made)
+    return made
+
+
+class Stub:
+    """Answers each call after a while; `errors` are raised first."""
+
+    def __init__(self, clock: Clock, *, is_async: bool, errors: int = 0) -> None:
+        self.errors = errors
+
+        def call(*_: Any, **__: Any) -> str:
+            clock.now += ANSWERING
+            if self.errors:
+                self.errors -= 1
+                raise ConnectionError
+            return "answer"
+
+        async def acall(*_: Any, **__: Any) -> str:
+            return call()
+
+        for method in METHODS:
+            setattr(self, method, acall if is_async else call)
+
+
+class MilvusClient:
+    """Works before and after the call of its stub, as pymilvus does; also a store of LlamaIndex."""
+
+    def __init__(self, clock: Clock, mode: Mode) -> None:
+        self.clock, self.is_async = clock, mode is Mode.ASYNC
+        self.client = self.aclient = self
+        self._handler = SimpleNamespace(**{self.slot: Stub(clock, is_async=self.is_async)})
+
+    @property
+    def slot(self) -> str:
+        return "_async_stub" if self.is_async else "_stub"
+
+    @property
+    def stub(self) -> Any:
+        return getattr(self._handler, self.slot)
+
+    def reconnect(self) -> None:
+        setattr(self._handler, self.slot, Stub(self.clock, is_async=self.is_async))
+
+    def _work(self, *methods: str) -> Any:
+        def done(_: Any) -> Any:
+            self.clock.now += DECODING
+            return result
+
+        result = {"ids": ["1"]} if methods[-1] != "Search" else [[{"id": "1"}]]
+        self.clock.now += PREPARING
+        calls = [getattr(self.stub, method) for method in methods]
+        return _after(calls, done) if self.is_async else done([call("request") for call in calls])
+
+    def search(self, *_: Any, **__: Any) -> Any:
+        return self._work("Search")
+
+    def insert(self, *_: Any, **__: Any) -> Any:
+        return self._work("Insert")
+
+    def delete(self, *_: Any, **__: Any) -> Any:
+        return self._work("Query", "Delete")
+
+    adelete = delete
+
+    def query(self, *_: Any, **__: Any) -> Any:
+        self._work("Search")
+        return SimpleNamespace(ids=["1"])
+
+    async def aquery(self, *_: Any, **__: Any) -> Any:
+        await self._work("Search")
+        return SimpleNamespace(ids=["1"])
+
+    def add(self, *_: Any, **__: Any) -> Any:
+        return self._work("Insert")["ids"]
+
+    async def async_add(self, *_: Any, **__: Any) -> Any:
+        return (await self._work("Insert"))["ids"]
+
+
+async def _after(calls: list[Callable[..., Any]], then: Callable[[Any], Any]) -> Any:
+    return then([await call("request") for call in calls])
+
+
+class Played:
+    """One client of a layer over the fake, and its samples."""
+
+    def __init__(self, clock: Clock, layer: str, mode: Mode, *, is_split: bool = True) -> None:
+        self.below = MilvusClient(clock, mode)
+        store: Any = self.below if layer == "llamaindex" else Store(self.below, "c", "doc_id")
+        self.samples: list[Sample] = []
+        make: Any = find_layer(layer).clients[mode]
+        self.client = make(store, self.samples.append)
+        if is_split:
+            self.client.split_operations()
+
+    def run(self, operation: str, argument: Any = None) -> Sample:
+        given = PreparedSearch({}) if operation == "search" else argument
+        answer = getattr(self.client, operation)(given)
+        if self.below.is_async:
+            asyncio.run(answer)
+        return self.samples[-1]
+
+
+@MODES
+@pytest.mark.parametrize("layer", ["llamaindex", "pymilvus"])
+def test_each_operation_is_split_at_its_requests(clock: Clock, layer: str, mode: Mode) -> None:
+    played = Played(clock, layer, mode)
+    known = {"prepare": PREPARING, "rpc": ANSWERING, "decode": DECODING}
+    assert played.run("search").stages == known
+    assert played.run("insert", [{}]).stages == known
+    assert played.run("delete", "doc").stages == known | {"rpc": 2 * ANSWERING}, "of a query and a delete"
+    assert [sum(one.stages.values()) for one in played.samples] == [one.response_seconds for one in played.samples]  # type: ignore[arg-type]
+
+
+@MODES
+def test_an_arrival_that_waited_has_a_queue(clock: Clock, mode: Mode) -> None:
+    played = Played(clock, "pymilvus", mode)
+    played.client.due = clock.now - 2.0
+    sample = played.run("search")
+    assert sample.stages == {"queue": 2.0, "prepare": PREPARING, "rpc": ANSWERING, "decode": DECODING}
+    assert sum(sample.stages.values()) == sample.response_seconds  # type: ignore[arg-type]
+
+
+@MODES
+def test_another_connection_is_timed_as_well(clock: Clock, mode: Mode) -> None:
+    played = Played(clock, "pymilvus", mode)
+    played.run("search")
+    played.below.reconnect()
+    assert played.run("search").stages["rpc"] == ANSWERING
+
+
+@MODES
+def test_a_failed_operation_has_no_stages(clock: Clock, mode: Mode) -> None:
+    played = Played(clock, "pymilvus", mode)
+    played.below.stub.errors = 1
+    failed = played.run("search")
+    assert (failed.outcome, dict(failed.stages)) == (Outcome.UNAVAILABLE, {})
+    assert played.run("search").stages["rpc"] == ANSWERING
+
+
+@MODES
+def test_without_the_setting_nothing_is_replaced(clock: Clock, mode: Mode) -> None:
+    played = Played(clock, "llamaindex", mode, is_split=False)
+    before = {method: getattr(played.below.stub, method) for method in METHODS}
+    assert dict(played.run("search").stages) == {}
+    assert {method: getattr(played.below.stub, method) for method in METHODS} == before
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+@pytest.mark.parametrize("kind", [SyncStore, AsyncStore])
+def test_wire_times_its_own_requests_from_the_first_to_the_last_answer(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, kind: type[Any], retries: int
+) -> None:
+    monkeypatch.setattr("pymilvus.decorators.time.sleep", lambda _: None)
+    replies = [LIMITED.SerializeToString()] * retries + [GOOD.SerializeToString()]
+    store, channel = connected(kind, replies, retries=retries, stages=True)
+    pop = channel.replies.pop
+    channel.replies = SimpleNamespace(pop=lambda place: (setattr(clock, "now", clock.now + ANSWERING), pop(place))[1])
+    samples: list[Sample] = []
+    make: Any = find_layer("wire").clients[store.mode]
+    client = make(store, samples.append)
+    client.split_operations()
+    found = client.search(SimpleNamespace(encode=lambda _: b"request"))
+    if store.mode is Mode.ASYNC:
+        asyncio.run(found)
+    (sample,) = samples
+    assert sample.outcome is Outcome.EMPTY
+    assert sample.stages == {"prepare": 0.0, "rpc": (retries + 1) * ANSWERING, "decode": 0.0}
+
+
+def test_operations_that_overlap_have_their_own_marks(clock: Clock) -> None:
+    gates = [asyncio.Event(), asyncio.Event()]
+
+    async def answer(number: int) -> None:
+        await gates[number].wait()
+
+    timed_answer = time_async_call(answer)
+
+    async def operate(number: int) -> Marks:
+        MARKS.set(marks := Marks())
+        await timed_answer(number)
+        return marks
+
+    async def overlap() -> list[Marks]:
+        tasks = []
+        for number in (0, 1):
+            tasks.append(asyncio.create_task(operate(number)))
+            await asyncio.sleep(0)
+            clock.now += 1
+        for number in (1, 0):
+            gates[number].set()
+            await tasks[number]
+            clock.now += 1
+        return [await task for task in tasks]
+
+    first, second = asyncio.run(overlap())
+    assert (first.sent, first.answered) == (100.0, 103.0)
+    assert (second.sent, second.answered) == (101.0, 102.0)
+
+
+def test_a_call_outside_of_operations_is_passed_on(clock: Clock) -> None:
+    def call(request: str, timeout: float) -> tuple[str, float]:
+        return request, timeout
+
+    call.future = "future"  # type: ignore[attr-defined]
+    timed_call: Any = time_call(call)
+    assert timed_call("request", timeout=clock.now) == ("request", 100.0)
+    assert timed_call.future == "future"
+
+
+STAGED = {"variants": ["sync", "sync connections=2 stages=on"]}
+
+
+def declared(**given: Any) -> dict[str, tuple[str, ...]]:
+    settings = Settings.parse(given)
+    (found,) = operations_of([Plain], staged=staged_of(settings)).values()
+    return {one.name: one.stages for one in found}
+
+
+def test_stages_are_declared_if_a_variant_measures_them() -> None:
+    assert declared() == {"search": ()}
+    assert declared(**STAGED) == {"search": ("prepare", "rpc", "decode")}
+    is_open = {"arrival": "poisson", "rate": "5"}
+    assert declared(stages=True, **is_open) == {"search": ("queue", "prepare", "rpc", "decode")}
+
+
+def test_a_stage_may_be_required_if_it_is_measured() -> None:
+    assert faults("search rpc p99 < 5 ms", mode="sync", stages=True) == []
+    assert faults("search sync rpc p99 < 5 ms", **STAGED) == []
+    (told,) = faults("search rpc p99 < 5 ms", mode="sync")
+    assert told.endswith("nor a stage of search. Add --stages.")
+    (told,) = faults("search queue p99 < 5 ms", mode="sync", stages=True)
+    assert told.endswith("nor a stage of search. Only a run with --arrival has it.")
+
+
+def test_the_rag_path_has_its_own() -> None:
+    with pytest.raises(SettingsError, match="--stages: is not possible with --client rag"):
+        Settings.parse({"client": "rag", "stages": True})
+
+
+def server(**given: Any) -> ServerRecord:
+    unknown = dict.fromkeys(ServerRecord.model_fields)
+    counts = {"seconds": 10.0, "searches": 100, "inserts": 0, "failed_requests": 0, "rate_limited_requests": 0}
+    return ServerRecord.model_validate(unknown | counts | given)
+
+
+TIMES = {"queue": 0.0011, "prepare": 0.0006, "rpc": 0.0059, "decode": 0.0016}
+
+
+def sentences(stages: Collection[str] = tuple(TIMES), **given: Any) -> Iterator[str]:
+    shown = {stage: spread([seconds]) for stage, seconds in TIMES.items() if stage in stages}
+    return (
+        line
+        for mode in Mode
+        for line in explain(record(phase(mode.value, 8, timed([10.0], 0.0092, stages=shown), **given))).findings
+        if line.startswith("A search")
+    )
+
+
+def test_one_sentence_says_where_a_search_spent_its_time() -> None:
+    head = "A search at 8 users took 9.2 ms with"
+    sync, looping = sentences(server=server(search_seconds=0.0048))
+    parts = "network and server (4.8 ms of them by Milvus's own clock), 1.6 ms decode."
+    assert sync == f"{head} sync on average: 1.1 ms queue, 0.6 ms prepare, 5.9 ms {parts}"
+    assert "5.9 ms network, server and event loop (4.8 ms of them" in looping
+    sync, _ = sentences()
+    assert sync.endswith("0.6 ms prepare, 5.9 ms network and server, 1.6 ms decode.")
+
+
+def test_without_stages_it_says_what_the_server_measured() -> None:
+    given = server(search_seconds=0.0048, search_queue_seconds=0.001)
+    sync, _ = sentences(server=given, stages=())
+    own = "4.8 ms of them by Milvus's own clock (1 ms in its queue)"
+    assert sync == f"A search at 8 users took 9.2 ms with sync on average, {own}."
+    assert list(sentences(stages=())) == []
+
+
+def test_tables_have_stages_in_the_order_in_which_they_happen() -> None:
+    assert in_order(["decode", "rpc", "queue", "prepare"]) == ["queue", "prepare", "rpc", "decode"]
