@@ -40,6 +40,8 @@ class VectorClient(Client):
     ) -> None:
         super().__init__(emit, checks, variant)
         self._store = store
+        self._below: Any = None
+        """The client of pymilvus whose requests are timed."""
 
     @abstractmethod
     def ids_of(self, result: Any) -> Sequence[str]:
@@ -48,13 +50,9 @@ class VectorClient(Client):
     def split_operations(self) -> None:
         """Split operations into `STAGES` from now on."""
         self.has_stages = True
-        self._time_requests()
-
-    def _time_requests(self) -> None:
-        """Have the requests of the store timed, if it does not time them itself. May be repeated."""
-        client = self._pymilvus_client()
-        if client is not None:
-            time_stub(client)
+        self._below = self._pymilvus_client()
+        if self._below is not None:
+            time_stub(self._below)
 
     def _pymilvus_client(self) -> Any:
         """The client of pymilvus below the store; None: there is none, and the store times its requests."""
@@ -62,7 +60,8 @@ class VectorClient(Client):
 
     def _mark(self) -> Marks:
         """What the requests of an operation that begins now tell the clock."""
-        self._time_requests()
+        if self._below is not None:
+            time_stub(self._below)
         MARKS.set(marks := Marks())
         return marks
 

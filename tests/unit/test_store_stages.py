@@ -42,6 +42,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     for module in (base, staging):
         monkeypatch.setattr(module, "perf_counter", made)
+    MARKS.set(None)
     return made
 
 
@@ -189,6 +190,16 @@ def test_without_the_setting_nothing_is_replaced(clock: Clock, mode: Mode) -> No
     assert {method: getattr(played.below.stub, method) for method in METHODS} == before
 
 
+class SlowReplies(list[bytes]):
+    """Each of which takes a while."""
+
+    clock: Clock
+
+    def pop(self, *place: Any) -> bytes:
+        self.clock.now += ANSWERING
+        return super().pop(*place)
+
+
 @pytest.mark.parametrize("retries", [0, 2])
 @pytest.mark.parametrize("kind", [SyncStore, AsyncStore])
 def test_wire_times_its_own_requests_from_the_first_to_the_last_answer(
@@ -197,8 +208,8 @@ def test_wire_times_its_own_requests_from_the_first_to_the_last_answer(
     monkeypatch.setattr("pymilvus.decorators.time.sleep", lambda _: None)
     replies = [LIMITED.SerializeToString()] * retries + [GOOD.SerializeToString()]
     store, channel = connected(kind, replies, retries=retries, stages=True)
-    pop = channel.replies.pop
-    channel.replies = SimpleNamespace(pop=lambda place: (setattr(clock, "now", clock.now + ANSWERING), pop(place))[1])
+    channel.replies = slow = SlowReplies(channel.replies)
+    slow.clock = clock
     samples: list[Sample] = []
     make: Any = find_layer("wire").clients[store.mode]
     client = make(store, samples.append)
@@ -245,13 +256,27 @@ def test_a_call_outside_of_operations_is_passed_on(clock: Clock) -> None:
     def call(request: str, timeout: float) -> tuple[str, float]:
         return request, timeout
 
-    call.future = "future"  # type: ignore[attr-defined]
+    call.future = lambda request: f"future {request}"  # type: ignore[attr-defined]
     timed_call: Any = time_call(call)
     assert timed_call("request", timeout=clock.now) == ("request", 100.0)
-    assert timed_call.future == "future"
+    assert timed_call.future("request") == "future request"
 
 
-STAGED = {"variants": ["sync", "sync connections=2 stages=on"]}
+def test_a_future_is_answered_when_its_result_is_there(clock: Clock) -> None:
+    def result(timeout: float) -> str:
+        clock.now += timeout
+        return "answer"
+
+    timed_call: Any = time_call(SimpleNamespace(future=lambda _: SimpleNamespace(result=result, done=lambda: True)))  # type: ignore[arg-type]
+    MARKS.set(marks := Marks())
+    future = timed_call.future("request")
+    assert future.done()
+    assert (marks.sent, marks.answered) == (100.0, 0.0)
+    assert future.result(ANSWERING) == "answer"
+    assert (marks.sent, marks.answered) == (100.0, 100.0 + ANSWERING)
+
+
+STAGED: dict[str, Any] = {"variants": ["sync", "sync connections=2 stages=on"]}
 
 
 def declared(**given: Any) -> dict[str, tuple[str, ...]]:
