@@ -66,7 +66,7 @@ class Stub:
             setattr(self, method, acall if is_async else call)
 
 
-class MilvusClient:
+class FakeClient:
     """Works before and after the call of its stub, as pymilvus does; also a store of LlamaIndex."""
 
     def __init__(self, clock: Clock, mode: Mode) -> None:
@@ -129,7 +129,7 @@ class Played:
     """One client of a layer over the fake, and its samples."""
 
     def __init__(self, clock: Clock, layer: str, mode: Mode, *, is_split: bool = True) -> None:
-        self.below = MilvusClient(clock, mode)
+        self.below = FakeClient(clock, mode)
         store: Any = self.below if layer == "llamaindex" else Store(self.below, "c", "doc_id")
         self.samples: list[Sample] = []
         make: Any = find_layer(layer).clients[mode]
