@@ -189,8 +189,8 @@ def test_a_line_for_each_variant_says_how_much_of_a_search_is_the_servers(told: 
     both = (ran("sync", seen(9, 0.005)), ran("async", seen(9, 0.0061, **parts, failed_requests=3)))
     lines = told(*both)
     assert [line.partition(" on average, ")[2] for line in lines[:2]] == [
-        "5.00 ms of them by Milvus's own clock.",
-        "6.10 ms of them by Milvus's own clock (0.500 ms in its queue, 4.00 ms waiting for query nodes).",
+        "5 ms of them by Milvus's own clock.",
+        "6.1 ms of them by Milvus's own clock (0.5 ms in its queue, 4 ms waiting for query nodes).",
     ]
     assert lines[2:] == ["Milvus counted 3 failed requests."]
     assert told(ran("sync", None), ran("async", seen(0, None))) == []
