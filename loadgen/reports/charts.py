@@ -32,18 +32,29 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
     levels = sorted({row.series.level for row in every})
     drawn = set(choose(levels, LEVELS_DRAWN))
     rows = [row for row in every if row.series.level in drawn]
-    left_out = say_chosen(len(drawn), len(levels), "loads")
-    table = level_table(summary, operation)
     load = "arrivals per second" if summary.is_open else "users"
-    looks = looks_of(summary, rows)
-    drawing = Drawing(rows, looks, load, left_out)
-    charts = [
+    drawing = Drawing(rows, looks_of(summary, rows), load, say_chosen(len(drawn), len(levels), "loads"))
+    charts = _main_charts(summary, operation, key, drawing)
+    if stages := stage_rows(summary, operation):
+        charts.append(_stage_chart(stages, operation, key))
+    charts += token_charts(summary, operation, key, drawing)
+    charts += work_charts(summary, operation, key, drawing)
+    if summary.compared(operation):
+        charts.insert(0, ratio_chart(summary, operation, key))
+    return charts
+
+
+def _main_charts(summary: Summary, operation: str, key: str, drawing: Drawing) -> list[Chart]:
+    """Throughput, p99 and percentiles."""
+    looks, load, left_out = drawing.looks, drawing.load, drawing.left_out
+    levels = {row.series.level for row in summary.rows_of(operation)}
+    return [
         Chart(
             f"{key}-throughput",
             f"{operation}: operations per second against {load}",
             f"Higher is better. Bars are 95 % intervals. {BOTH if set(looks) == set(PLAIN) else SEVERAL}{left_out}",
             draw_panels(drawing, [Panel(_throughput, "operations/s")]),
-            table,
+            level_table(summary, operation),
         ),
         Chart(
             f"{key}-p99",
@@ -57,17 +68,10 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
             f"{operation}: response time by percentile",
             "Times of the slowest operations: each step to the right is ten times rarer. Lower is better; both axes "
             f"are logarithmic.{say_chosen(PANELS, len(levels), 'loads')}",
-            _percentiles(rows, looks),
+            _percentiles(list(drawing.rows), looks),
             None,
         ),
     ]
-    if stages := stage_rows(summary, operation):
-        charts.append(_stage_chart(stages, operation, key))
-    charts += token_charts(summary, operation, key, drawing)
-    charts += work_charts(summary, operation, key, drawing)
-    if summary.compared(operation):
-        charts.insert(0, ratio_chart(summary, operation, key))
-    return charts
 
 
 def _stage_chart(stages: Sequence[StageRow], operation: str, key: str) -> Chart:

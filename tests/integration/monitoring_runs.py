@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.locust_command import Run, start_locust
-from tests.integration.monitoring_support import Prometheus
+from tests.integration.monitoring_support import Prometheus, fill_in, find_unknown, panel_queries
 
 MEASURED = """
 import asyncio
@@ -96,3 +96,15 @@ def scrape(prometheus: Prometheus, folder: Path, port: int, *flags: str, files: 
     scraped = Scraped(prometheus, run, folder, start, time.time(), roles)
     scraped.last = max(scraped.find_complete(over + 2.2, scraped.end), default=over + LINGER - 0.5)
     return scraped
+
+
+def find_wrong(scraped: Scraped, *names: str) -> dict[str, str]:
+    """Queries of these dashboards without data in this run, or with a name that nothing has, by where they stand."""
+    wrong = {}
+    for place, query in panel_queries(*names):
+        filled = fill_in(query, scraped.end - scraped.start, run=scraped.record["run_id"], namespace="local")
+        if unknown := find_unknown(scraped.prometheus, filled, scraped.span):
+            wrong[place] = f"unknown: {unknown}"
+        elif not scraped.prometheus.points(filled, *scraped.span):
+            wrong[place] = f"no data: {filled}"
+    return wrong

@@ -18,6 +18,8 @@ from urllib.request import urlopen
 
 from tests.integration.locust_command import ROOT
 
+NOTHING = "http://127.0.0.1:9"
+"""An address at which nothing is served."""
 CHART = ROOT / "charts" / "milvus-loadgen"
 DASHBOARDS = sorted((CHART / "dashboards").glob("*.json"))
 SELECTOR = re.compile(
@@ -80,7 +82,7 @@ class Prometheus:
 
 
 @contextmanager
-def monitoring(folder: Path, port: int, milvus_metrics: str, llm_metrics: str) -> Iterator[Prometheus]:
+def monitoring(folder: Path, port: int, milvus_metrics: str, llm_metrics: str = NOTHING) -> Iterator[Prometheus]:
     """What `make monitoring` runs, in a folder of its own."""
     own = {
         "MONITORING_FOLDER": str(folder),

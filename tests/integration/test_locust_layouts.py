@@ -12,6 +12,7 @@ from tests.integration.locust_command import (
     ENDS_WITHIN,
     SEARCHED,
     SMALL,
+    record_of,
     requests_seen,
     run_locust,
     start_fresh,
@@ -31,9 +32,15 @@ def test_one_process_compares_both_modes_and_counts_what_the_server_was_sent(
     milvus: EmbeddedServer, tmp_path: Path
 ) -> None:
     before = searches(milvus) + AGREEING
-    run = run_locust(tmp_path, "--host", milvus.uri, "--collection", SEARCHED, *SMALL, *PHASES, fresh=True)
+    assert milvus.metrics_uri
+    own = ("--host", milvus.uri, "--collection", SEARCHED, "--server-metrics", milvus.metrics_uri)
+    run = run_locust(tmp_path, *own, *SMALL, *PHASES, fresh=True)
     run.assert_good()
     sent = searches(milvus) - before
+    views = [phase.server for phase in record_of(tmp_path).phases]
+    assert sum(view.searches for view in views if view) == sent, "each search is in the view of one phase"
+    assert all(view and 0 < (view.search_seconds or 0) < 1 for view in views)
+    assert run.out.count(" of them by Milvus's own clock") == 2
     assert sent == sum(run.told["stats"].values())
     assert set(run.told["stats"]) == {"sync search", "async search"}
     assert [(window["phase"]["concurrency"], window["phase"]["mode"]) for window in run.told["windows"]] == [

@@ -12,10 +12,9 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from dashboards.queries import baselines, mean_throughput
-from loadgen.llm_server import Behaviour, LlmServer, start_llm_server
 from loadgen.milvus.server import EmbeddedServer
 from tests.integration.locust_command import ROOT, SEARCHED, SMALL
-from tests.integration.monitoring_runs import INGESTS, MEASURED, Scraped, scrape
+from tests.integration.monitoring_runs import MEASURED, Scraped, find_wrong, scrape
 from tests.integration.monitoring_support import (
     DASHBOARDS,
     GROUPING,
@@ -34,27 +33,16 @@ VARIANTS = {"sync": "sync", "async": "async", TWO: "async"}
 """The mode of each variant of the comparison."""
 OF_ALL = ("generator", "milvus", "variants")
 """The dashboards of runs of every kind."""
-OBJECTIVE = "first_token < 500 ms"
 PHASES = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "7", "--warmup-seconds", "1")
 
 
 @pytest.fixture(scope="module")
-def llm() -> Iterator[LlmServer]:
-    with start_llm_server(
-        Behaviour(first_token="20ms", inter_token="2ms", tokens=8, errors="503:0.1", seed=3)
-    ) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def prometheus(
-    milvus: EmbeddedServer, llm: LlmServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Prometheus]:
+def prometheus(milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     assert milvus.metrics_uri
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with monitoring(tmp_path_factory.mktemp("monitoring"), port, milvus.metrics_uri, llm.url) as found:
+    with monitoring(tmp_path_factory.mktemp("monitoring"), port, milvus.metrics_uri) as found:
         yield found
 
 
@@ -90,47 +78,9 @@ def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.T
     return scrape(prometheus, tmp_path_factory.mktemp("steady"), 0, *flags, files="search.py")
 
 
-@pytest.fixture(scope="module")
-def answered(
-    prometheus: Prometheus, milvus: EmbeddedServer, llm: LlmServer, tmp_path_factory: pytest.TempPathFactory
-) -> Scraped:
-    """Streamed answers and ingests of coroutines."""
-    folder = tmp_path_factory.mktemp("answered")
-    file = folder / "answers.py"
-    file.write_text((ROOT / "locustfiles" / "rag_query.py").read_text() + INGESTS)
-    flags = ("--host", milvus.uri, "--collection", "monitoring_rag", "--fresh", "--simulated-url", llm.url)
-    load = ("--variants", "async stream=true", *PHASES, "--recall-every", "1")
-    judged = ("--objective", OBJECTIVE, "--max-failures", "100%")
-    return scrape(prometheus, folder, 0, *flags, *load, *judged, files=str(file))
-
-
-def find_wrong(scraped: Scraped, *names: str) -> dict[str, str]:
-    """Queries of these dashboards without data in this run, or with a name that nothing has, by where they stand."""
-    wrong = {}
-    for place, query in panel_queries(*names):
-        filled = fill_in(query, scraped.end - scraped.start, run=scraped.record["run_id"], namespace="local")
-        if unknown := find_unknown(scraped.prometheus, filled, scraped.span):
-            wrong[place] = f"unknown: {unknown}"
-        elif not scraped.prometheus.points(filled, *scraped.span):
-            wrong[place] = f"no data: {filled}"
-    return wrong
-
-
 def test_every_query_of_every_panel_has_data_and_names_nothing_that_is_not_there(compared: Scraped) -> None:
     assert {path.stem for path in DASHBOARDS} == {*OF_ALL, "rag"}
     assert find_wrong(compared, *OF_ALL) == {}
-
-
-def test_every_query_of_the_dashboard_rag_has_data_of_answers_and_ingests(answered: Scraped) -> None:
-    assert find_wrong(answered, "rag") == {}
-
-
-def test_failures_that_the_model_counted_are_those_of_the_clients(answered: Scraped) -> None:
-    mine = f'on (instance) group_left () loadgen_run_info{{run_id="{answered.record["run_id"]}"}}'
-    counted = f'sum(loadgen_operations_total{{operation="ask", outcome="unavailable"}} * {mine})'
-    server = 'sum(llm_server_requests_total{kind="chat", outcome="503"})'
-    failures = answered.prometheus.value(counted, answered.last)
-    assert failures == answered.prometheus.value(server, answered.last) > 0
 
 
 def test_every_variable_finds_its_values(compared: Scraped) -> None:
@@ -147,8 +97,6 @@ def test_every_variable_finds_its_values(compared: Scraped) -> None:
     assert offered == {("sync",): 2, ("async",): 1, (TWO,): 1}, "the run's own baseline before the others"
     assert found["namespace"] == found["milvus_namespace"] == {"local"}
     assert found["milvus"] == {"milvus"}
-    assert found["llm"] == {"llm"}
-    assert found["llm_namespace"] == {"local"}
 
 
 def test_every_recording_rule_has_data_and_every_alert_names_what_is_there(compared: Scraped) -> None:

@@ -24,6 +24,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "client_cert_file": (__file__, __file__),
     "client_key_file": (__file__, __file__),
     "server_cert_file": (__file__, __file__),
+    "server_metrics": ("http://milvus:9091/metrics", "http://milvus:9091/metrics"),
     "server_name": ("milvus", "milvus"),
     "collection": ("other", "other"),
     "dim": ("64", 64),

@@ -138,6 +138,9 @@ def test_a_run_whose_bare_windows_are_missing_is_an_error() -> None:
 def test_windows_in_which_no_ask_ended_miss_their_targets() -> None:
     targets = find_targets(result(Side()))
     assert not any(target.met for target in targets[:-4])
+    without = [Pair(BARE, mode, 8, side(100), Side(), 0.0002) for mode in Mode]
+    judged = find_targets(Result(tuple(without), result(side(100)).outcomes))
+    assert not any(target.met for target in judged[:-4]), "nothing to compare with"
     out = io.StringIO()
     show(result(Side()), out)
     assert "nan ms" in out.getvalue()

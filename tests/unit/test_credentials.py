@@ -93,9 +93,9 @@ def test_all_secrets_are_credentials_and_only_what_names_no_file_is_for_the_page
     assert CREDENTIALS == {"token": "host", "client_cert_file": "host", "client_key_file": "host"}
     started_with = [name for name in Settings.model_fields if not is_set_on_page(name)]
     assert started_with == [
-        "ca_file", "client_cert_file", "client_key_file", "server_cert_file", "server_name", "dataset", "query_file",
-        "cache", "documents", "questions", "embedding", "embedding_url", "llm", "llm_url", "simulated_url", "record",
-        "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
+        "server_metrics", "ca_file", "client_cert_file", "client_key_file", "server_cert_file", "server_name",
+        "dataset", "query_file", "cache", "documents", "questions", "embedding", "embedding_url", "llm", "llm_url",
+        "simulated_url", "record", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
     ]  # fmt: skip
 
 

@@ -106,9 +106,8 @@ def test_the_table_at_the_end_has_a_column_where_there_is_an_objective() -> None
         ("sync", "50.00", "25.00"),
         ("async", "100.0", "100.0"),
     ]
-    assert shown[OBJECTIVE][-1].startswith(
-        "Good/s: operations per second that were answered and met --objective, of the"
-    )
+    key = "Good/s: operations per second that were answered and met --objective, of the"
+    assert any(line.startswith(key) for line in shown[OBJECTIVE])
     assert not any("good/s" in line.lower() for line in shown[""])
 
 

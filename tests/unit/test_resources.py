@@ -20,6 +20,7 @@ class Server:
     """An embedded server whose death is seen at its port before its guardian has noticed it."""
 
     running = True
+    metrics_uri = None
 
     def __init__(self, number: int) -> None:
         self.uri = f"http://127.0.0.1:{number}"

@@ -8,7 +8,7 @@ import loadgen
 
 CHANGING = {
     "Call", "Course", "Flow", "Health", "NarrowedQuery", "OperationStats", "ProcessState", "Recalls", "Records", "Run",
-    "SliceStats", "SuccessWatch", "Usage", "Watch", "Window", "_Agent", "_Part", "_Watch",
+    "Side", "SliceStats", "SuccessWatch", "Usage", "Watch", "Window", "_Agent", "_Part", "_Watch",
 }  # fmt: skip
 
 

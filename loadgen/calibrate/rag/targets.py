@@ -40,7 +40,7 @@ def _rate(pair: Pair, other: str) -> Target:
     wanted = f"{limit:.1f}/s, at least {RATE_AT_LEAST:g} of it"
     measured = f"{mine:.1f}/s ({mine / limit:.3f})" if limit else f"{mine:.1f}/s"
     name = f"{_name(pair)}: asks/s against {other}"
-    return Target(name, wanted, measured, 0 < mine >= RATE_AT_LEAST * limit, pair.late)
+    return Target(name, wanted, measured, limit > 0 and mine >= RATE_AT_LEAST * limit, pair.late)
 
 
 def _name(pair: Pair) -> str:

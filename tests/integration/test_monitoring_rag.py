@@ -1,0 +1,73 @@
+"""A real Prometheus scrapes a run of the RAG path and the simulated model: the dashboard *RAG* has data."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from loadgen.llm_server import Behaviour, LlmServer, start_llm_server
+from loadgen.milvus.server import EmbeddedServer
+from tests.integration.locust_command import ROOT
+from tests.integration.monitoring_runs import INGESTS, Scraped, find_wrong, scrape
+from tests.integration.monitoring_support import Prometheus, fill_in, monitoring, variable_queries
+
+PHASES = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "7", "--warmup-seconds", "1")
+OBJECTIVE = "first_token < 500 ms"
+
+
+@pytest.fixture(scope="module")
+def llm() -> Iterator[LlmServer]:
+    with start_llm_server(
+        Behaviour(first_token="20ms", inter_token="2ms", tokens=8, errors="503:0.1", seed=3)
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    milvus: EmbeddedServer, llm: LlmServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prometheus]:
+    assert milvus.metrics_uri
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with monitoring(tmp_path_factory.mktemp("monitoring"), port, milvus.metrics_uri, llm.url) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def answered(
+    prometheus: Prometheus, milvus: EmbeddedServer, llm: LlmServer, tmp_path_factory: pytest.TempPathFactory
+) -> Scraped:
+    """Streamed answers and ingests of coroutines."""
+    folder = tmp_path_factory.mktemp("answered")
+    file = folder / "answers.py"
+    file.write_text((ROOT / "locustfiles" / "rag_query.py").read_text() + INGESTS)
+    flags = ("--host", milvus.uri, "--collection", "monitoring_rag", "--fresh", "--simulated-url", llm.url)
+    load = ("--variants", "async stream=true", *PHASES, "--recall-every", "1")
+    judged = ("--objective", OBJECTIVE, "--max-failures", "100%")
+    return scrape(prometheus, folder, 0, *flags, *load, *judged, files=str(file))
+
+
+def test_every_query_of_the_dashboard_rag_has_data_of_answers_and_ingests(answered: Scraped) -> None:
+    assert find_wrong(answered, "rag") == {}
+
+
+def test_failures_that_the_model_counted_are_those_of_the_clients(answered: Scraped) -> None:
+    mine = f'on (instance) group_left () loadgen_run_info{{run_id="{answered.record["run_id"]}"}}'
+    counted = f'sum(loadgen_operations_total{{operation="ask", outcome="unavailable"}} * {mine})'
+    server = 'sum(llm_server_requests_total{kind="chat", outcome="503"})'
+    failures = answered.prometheus.value(counted, answered.last)
+    assert failures == answered.prometheus.value(server, answered.last) > 0
+
+
+def test_the_model_is_found_by_its_variables(answered: Scraped) -> None:
+    found = {}
+    for place, selector, label in variable_queries():
+        answer = answered.prometheus.get(
+            "series", **{"match[]": fill_in(selector, 60), "start": answered.start, "end": answered.end}
+        )
+        found[place] = {one.get(label) for one in answer}
+    assert found["rag: $llm"] == {"llm"}
+    assert found["rag: $llm_namespace"] == {"local"}
+    assert found["rag: $operation"] == {"ask", "retrieve", "ingest"}
