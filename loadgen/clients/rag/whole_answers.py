@@ -1,6 +1,6 @@
 """Whether what a model server sends is an answer of OpenAI's API, and a whole one. LlamaIndex accepts less."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from llama_index.core.llms import ChatResponse, ChatResponseAsyncGen, ChatResponseGen
@@ -25,7 +25,7 @@ def reading_answer() -> Iterator[None]:
         raise BrokenAnswerError(f"{NO_ANSWER} ({type(error).__name__}: {error})") from error
 
 
-def read_parts(parts: ChatResponseGen) -> Iterator[ChatResponse]:
+def read_parts(parts: ChatResponseGen) -> ChatResponseGen:
     """The parts of a stream; its usage is noted at the end. Raises BrokenAnswerError."""
     last: ChatResponse | None = None
     has_ended = False
@@ -36,7 +36,7 @@ def read_parts(parts: ChatResponseGen) -> Iterator[ChatResponse]:
     _finish(last, has_ended=has_ended)
 
 
-async def aread_parts(parts: ChatResponseAsyncGen) -> AsyncIterator[ChatResponse]:
+async def aread_parts(parts: ChatResponseAsyncGen) -> ChatResponseAsyncGen:
     """The same of a coroutine."""
     last: ChatResponse | None = None
     has_ended = False
