@@ -4,7 +4,7 @@ from locust import events, task
 
 from loadgen import AsyncUser, SyncUser, plug
 
-plug(events, client="rag", collection="loadgen_rag_ingest")
+plug(events, client="rag", collection="loadgen_rag_ingest", top_k=1)
 
 
 class SyncIngest(SyncUser):

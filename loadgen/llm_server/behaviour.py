@@ -47,7 +47,9 @@ class Behaviour(BaseModel):
 
     first_token: Delay = Field(parse_delay("50ms"), description="time to the first token of a chat")
     inter_token: Delay = Field(parse_delay("5ms"), description="time from one token to the next")
-    tokens: Tokens = Field(parse_tokens("20"), description="tokens of an answer, unless the request limits them")
+    tokens: Tokens = Field(
+        parse_tokens("20"), description="tokens of an answer, at least 1, unless the request limits them"
+    )
     concurrency: int = Field(0, ge=0, le=MOST_AT_ONCE, description="chats answered concurrently; 0: any number")
     errors: Errors = Field(ErrorMix(), description="shares of the chats that fail, such as '429:0.01; broken:0.01'")
     broken_after: int | None = Field(

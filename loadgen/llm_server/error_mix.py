@@ -39,5 +39,5 @@ def parse_errors(text: str) -> ErrorMix:
             raise ValueError(f"names {error} twice")
         shares[error] = share
     if math.fsum(shares.values()) > 1:
-        raise ValueError("has shares whose sum exceeds 1")
+        raise ValueError("has shares whose sum exceeds 1; lower them")
     return ErrorMix(text, tuple(shares.items()))

@@ -21,8 +21,8 @@ METHODS = (
         "items/s",
         (
             "What answered operations processed besides rows, such as tokens or documents, in all rounds together, "
-            "divided by their length. The time per output token is the time of all streamed answers from first to last "
-            "token, divided by their tokens after the first."
+            "divided by their length. The time per output token is the time of all streamed answers from the first "
+            "token to the end of the stream, divided by their tokens after the first."
         ),
     ),
     (

@@ -17,11 +17,11 @@ def per_second(count: int, seconds: float) -> float:
 
 
 def time_per_output_token(generating: float, tokens: int, answers: int) -> float | None:
-    """Mean seconds per token after the first: the time of all streams from first to last token, by those tokens.
+    """Mean seconds per token after the first: the time of all streams from it to their end, by those tokens.
 
     `generating` are the seconds of all answers together, `tokens` all of theirs. This is the time per output token
     (TPOT) of vLLM's `benchmark_serving.py`, (latency - time to first token) / (tokens - 1), with answers weighted by
-    their tokens. None where no answer has more than one.
+    their tokens, and with the end of the stream after the last one. None where no answer has more than one.
     """
     later = tokens - answers
     return generating / later if later > 0 else None

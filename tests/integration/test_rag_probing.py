@@ -118,7 +118,9 @@ def test_a_server_that_does_not_answer_is_explained() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         (said,) = said_of_both(ModelSpec("openai:x", url=url, timeout=0.2))
-    assert said == f"openai:x at {url} did not answer within 0.2 s. Allow it more time, or look at its log."
+    assert (
+        said == f"openai:x at {url} did not answer within 0.2 s. Allow it more time (--deadline), or look at its log."
+    )
 
 
 def test_models_that_answer_are_measured() -> None:

@@ -291,11 +291,11 @@ def test_documents_are_read_and_compared_before_a_process_is_prepared(process: P
 
 def test_documents_that_cannot_be_read_are_the_answer(process: Process) -> None:
     def fail(_settings: Settings) -> str:
-        raise ValueError("papers contains no .txt, .md and .pdf files. Add some, or name another folder.")
+        raise ValueError("papers contains no .txt, .md or .pdf files. Add some, or name another folder.")
 
     process.agent.describe_data = fail
     answer = process.tell(ReadData(Settings().as_message(), "3 documents", "one", process.number()))
-    assert "papers contains no .txt, .md and .pdf files" in answer.error
+    assert "papers contains no .txt, .md or .pdf files" in answer.error
 
 
 def test_a_drain_waits_for_the_users_and_answers_with_all_that_was_counted(process: Process) -> None:

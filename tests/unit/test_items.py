@@ -165,7 +165,7 @@ def spent(seconds: float, times: int) -> Durations:
 
 
 def asked(streamed: bool = True, **items: int) -> OperationRecord:
-    """100 answers in 10 s, each of which took 0.95 s from first to last token."""
+    """100 answers in 10 s, each of which took 0.95 s from the first token to the end."""
     stages = {"generate": spent(0.95, 100)} | ({"inter_token": spent(0.05, 1_900)} if streamed else {})
     repeated = ("inter_token",) if streamed else ()
     return timed([10] * 10, name="ask", items=items, stages=stages, repeated_stages=repeated)

@@ -13,7 +13,7 @@ from loadgen.clients.rag.documents import built_in_corpus, make_splitter
 from loadgen.clients.rag.embeddings.placed import place_embedder
 from loadgen.clients.rag.pipeline import IngestPath, Source, aingest
 from loadgen.clients.rag.steps import STEPS, Steps, computing
-from loadgen.measure.health import Beat, Health
+from loadgen.measure.health import CORE_WAIT_LIMIT, Beat, Health
 from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.sample import Sample
 from loadgen.reports.tables import phase_table
@@ -216,6 +216,10 @@ def test_stages_that_hold_the_loop_for_long_are_a_warning_and_a_column_of_the_ph
     other = phases[0].generator.model_copy(update={"loop_held_ratios": {"split": 0.6}})
     (told,) = say_held(record(phases[0].model_copy(update={"generator": other})))
     assert told.endswith("other operations. Add workers.")
+    crowded = other.model_copy(update={"core_wait_ratio": CORE_WAIT_LIMIT})
+    (told,) = say_held(record(phases[0].model_copy(update={"generator": crowded})))
+    assert "60 % of phase 1: it computes there, or waits for a core, and" in told
+    assert told.endswith("Add workers on cores that nothing else uses.")
     table = phase_table(record(*phases))
     cells = [row[table.head.index("loop held by")] for row in table.rows]
     assert cells == ["embed 31 %, generate 12 %", "embed 20 %", "embed 40 %", "-"]

@@ -307,7 +307,13 @@ def test_all_faults_of_documents_questions_and_models_come_together(folder: Path
 
 def test_more_neighbours_than_chunks_are_refused(folder: Path) -> None:
     (told,) = faults(folder, top_k=500)
-    assert told.startswith("--top-k 500: is more than the")
+    assert re.match(r"--top-k 500: is more than the [2-9]\d* chunks of the documents\. Lower", told)
+    file = folder / "one" / "short.txt"
+    file.parent.mkdir()
+    file.write_text("One chunk.")
+    assert faults(file, top_k=3) == [
+        "--top-k 3: is more than the 1 chunk of the documents. Lower --top-k to 1 or less, or --chunk-size."
+    ]
 
 
 def test_an_existing_collection_needs_an_embedding_of_its_dimension() -> None:

@@ -101,9 +101,9 @@ def make_empty(root: Path) -> Path:
     [
         (lambda root: root / "nowhere", r"/nowhere cannot be read \(No such file or directory\)\. Name a readable"),
         (lambda root: root / "a.txt" / "b", r"/b cannot be read \(Not a directory\)\. Name a readable file or folder"),
-        (lambda root: root / "table.csv", r"csv is of an unknown kind\. Name a \.txt, \.md and \.pdf file"),
+        (lambda root: root / "table.csv", r"csv is of an unknown kind\. Name a \.txt, \.md or \.pdf file"),
         (make_fifo, r"pipe\.txt is neither a file nor a folder\. Name a file or a folder"),
-        (make_empty, r"/new contains no \.txt, \.md and \.pdf files\. Add some"),
+        (make_empty, r"/new contains no \.txt, \.md or \.pdf files\. Add some"),
         (make_broken, r"/new has no readable document: only\.pdf \(.+\)\. Add files with text"),
     ],
 )

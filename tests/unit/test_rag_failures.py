@@ -30,6 +30,13 @@ def test_the_model_of_a_run_is_on_the_masters_machine_alone() -> None:
     assert other.endswith("Start it, or correct the URL.")
 
 
+def test_a_model_that_is_too_slow_is_explained_with_the_setting_of_the_limit() -> None:
+    said = explain_failure(ModelSpec("openai:m", "http://a/v1", timeout=2), openai.APITimeoutError(request=REQUEST))
+    assert said == (
+        "openai:m at http://a/v1 did not answer within 2 s. Allow it more time (--deadline), or look at its log."
+    )
+
+
 def test_a_key_in_a_url_is_not_shown() -> None:
     (told,) = check_llm(ModelSpec("openai:m", "http://models:8000/v1?api-key=hidden123", "another"))
     assert "is no http:// or https:// address of an API" in told

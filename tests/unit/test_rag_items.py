@@ -101,7 +101,9 @@ def test_usage_of_all_answers_to_a_question_is_added(usage: Any, expected: tuple
 def parts() -> list[ChatResponse]:
     """Only the last one has a usage that counts, as some servers report it in each."""
     usages = [SimpleNamespace(prompt_tokens=9, completion_tokens=number) for number in (1, 2, 3)]
-    return [ChatResponse(message=ChatMessage(content="x"), raw=SimpleNamespace(usage=one)) for one in usages]
+    choices = [SimpleNamespace(finish_reason="stop")]
+    raws = [SimpleNamespace(usage=one, choices=choices) for one in usages]
+    return [ChatResponse(message=ChatMessage(content="x"), raw=raw) for raw in raws]
 
 
 @both_modes

@@ -67,7 +67,10 @@ def test_these_llms_can_be_used(spec: ModelSpec) -> None:
         (ModelSpec("simulated:" + "9" * 5_000), "has no dimension"),
         (ModelSpec("openai:", url=URL), "names no model. Write one, such as openai:text-embedding-3-small."),
         (ModelSpec("openai: x", url=URL), "names no model"),
-        (ModelSpec("openai:x"), "needs a key for https://api.openai.com/v1. Set one, or the URL"),
+        (
+            ModelSpec("openai:x"),
+            "needs a key for https://api.openai.com/v1. Set LOADGEN_EMBEDDING_KEY or OPENAI_API_KEY in the environment",
+        ),
         (ModelSpec("local", url=URL), "is computed in this process, so a URL is of no use"),
         (ModelSpec("huggingface:a/b"), "Install it: pip install 'milvus-loadgen[huggingface]'."),
     ],
@@ -86,7 +89,10 @@ def test_an_embedding_that_cannot_be_used_is_refused(spec: ModelSpec, said: str)
         (ModelSpec("simulated:3"), "is no LLM"),
         (ModelSpec("local"), "is no LLM"),
         (ModelSpec("openai:", url=URL), "names no model. Write one, such as openai:gpt-4o-mini."),
-        (ModelSpec("openai:x"), "needs a key"),
+        (
+            ModelSpec("openai:x"),
+            "Set LOADGEN_LLM_KEY or OPENAI_API_KEY in the environment, or --llm-url for another server.",
+        ),
     ],
 )
 def test_an_llm_that_cannot_be_used_is_refused(spec: ModelSpec, said: str) -> None:

@@ -64,12 +64,12 @@ class RagConnector:
         seen = warm_sync_stores([one.store for one in stores])
         first = stores[0]
         first.tokens.count(WARMING)  # loads the tokenizer
-        with judging(first.models.embedding_spec):
+        with judging("embedding", first.models.embedding_spec):
             first.models.embedding.get_query_embedding(WARMING)
             first.retriever.retrieve(WARMING)
         if first.models.llm_spec.name == NONE:
             return seen
-        with judging(first.models.llm_spec):
+        with judging("llm", first.models.llm_spec):
             answer = first.query_engine.query(WARMING)
             if isinstance(answer, StreamingResponse):
                 answer.get_response()
@@ -80,12 +80,12 @@ class RagConnector:
         seen = await warm_stores([one.store for one in stores])
         first = stores[0]
         first.tokens.count(WARMING)  # loads the tokenizer
-        with judging(first.models.embedding_spec):
+        with judging("embedding", first.models.embedding_spec):
             await first.models.embedding.aget_query_embedding(WARMING)
             await first.retriever.aretrieve(WARMING)
         if first.models.llm_spec.name == NONE:
             return seen
-        with judging(first.models.llm_spec):
+        with judging("llm", first.models.llm_spec):
             answer = await first.query_engine.aquery(WARMING)
             if isinstance(answer, AsyncStreamingResponse):
                 await answer.get_response()
@@ -159,7 +159,7 @@ def _answer(nodes: Sequence[NodeWithScore]) -> Answer:
 
 
 @contextmanager
-def judging(model: ModelSpec) -> Iterator[None]:
+def judging(setting: str, model: ModelSpec) -> Iterator[None]:
     """Log an answer that the server of a model refuses now and then, as under load.
 
     Raises StoreError for any other error of the model, and what Milvus raises.
@@ -171,5 +171,5 @@ def judging(model: ModelSpec) -> Iterator[None]:
     except Exception as error:
         is_answer = getattr(error, "status_code", None) is not None or is_cut(error)
         if not (is_answer and outcome_of(error) in LIMITED):
-            raise StoreError(explain_failure(model, error)) from error
+            raise StoreError(f"--{setting} {explain_failure(model, error)}") from error
         logger.warning("The first question, which is not counted, was not answered: %s", describe(error))

@@ -83,7 +83,7 @@ class DocumentSource:
             return settings.model_copy(update=queries)
         rows = len(find_chunks(settings).nodes)
         if settings.top_k > rows:
-            problem = f"is more than the {rows:,} chunks of the documents"
+            problem = f"is more than the {count_of(rows, 'chunk')} of the documents"
             hint = f"Lower --top-k to {rows} or less, or --chunk-size."
             raise SettingsError([Fault("top_k", str(settings.top_k), problem, hint)])
         return settings.model_copy(update=queries | {"rows": rows, "dim": _find_dim(settings), "dataset": DOCUMENTS})

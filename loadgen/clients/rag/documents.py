@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Increase it with any change to how files become documents."""
+KINDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 PDF_MODULES = ("llama_index.readers.file", "pypdf")
 
 
@@ -127,7 +128,7 @@ def _find_files(path: Path) -> tuple[Path, list[str]]:
         if stat.S_ISDIR(mode):
             names = sorted(_walk(path))
             if not names:
-                raise _fault(path, f"contains no {join(SUFFIXES)} files", "Add some, or name another folder.")
+                raise _fault(path, f"contains no {KINDS} files", "Add some, or name another folder.")
             return path, names
     except OSError as error:
         problem = f"cannot be read ({error.strerror or error})"
@@ -135,7 +136,7 @@ def _find_files(path: Path) -> tuple[Path, list[str]]:
     if not stat.S_ISREG(mode):
         raise _fault(path, "is neither a file nor a folder", "Name a file or a folder.")
     if path.suffix.lower() not in SUFFIXES:
-        raise _fault(path, "is of an unknown kind", f"Name a {join(SUFFIXES)} file, or a folder of such files.")
+        raise _fault(path, "is of an unknown kind", f"Name a {KINDS} file, or a folder of such files.")
     return path.parent, [path.name]
 
 

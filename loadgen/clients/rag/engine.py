@@ -14,14 +14,13 @@ from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.clients.outcomes import keep_secret
 from loadgen.clients.rag.documents import make_splitter
-from loadgen.clients.rag.models import SERVER, SIMULATED, THREADS, ModelSpec, make_embedding, make_llm
+from loadgen.clients.rag.models import OPENAI_KEY, SERVER, SIMULATED, THREADS, ModelSpec, make_embedding, make_llm
 from loadgen.clients.rag.pipeline import IngestPath
 from loadgen.clients.rag.stages import time_async_search, time_search
 from loadgen.clients.rag.tokens import TokenCounts
 from loadgen.settings.model import Settings
 from loadgen.settings.rag_settings import KEY_VARIABLES
 
-OPENAI_KEY = "OPENAI_API_KEY"
 AUTO = "auto"
 
 

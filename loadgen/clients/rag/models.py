@@ -13,6 +13,7 @@ from loadgen.clients.rag.embeddings import HUGGINGFACE_MODULES, LOCAL_DIM, LOCAL
 from loadgen.clients.rag.extras import HUGGINGFACE, RAG, list_missing, name_remedy
 from loadgen.llm_server.behaviour import LARGEST_DIM
 from loadgen.settings.conflicts import without_secret
+from loadgen.settings.rag_settings import KEY_VARIABLES
 from loadgen.text.listing import join
 from loadgen.text.plain_text import one_line
 
@@ -32,8 +33,9 @@ thread that takes what waits as a batch, or on a server."""
 OPENAI_URL = "https://api.openai.com/v1"
 NO_KEY = "none"
 """Sent where a server is given and no key; the client refuses an empty one."""
-LLM_MODULES = ("llama_index.llms.openai_like",)
-EMBEDDING_MODULES = ("llama_index.embeddings.openai_like",)
+REMOTE_MODULES = {"llm": ("llama_index.llms.openai_like",), "embedding": ("llama_index.embeddings.openai_like",)}
+OPENAI_KEY = "OPENAI_API_KEY"
+"""Environment variable of the key that is sent to OpenAI alone."""
 
 
 class ModelError(ValueError):
@@ -87,9 +89,9 @@ class Closable(Protocol):
 def check_embedding(spec: ModelSpec) -> list[str]:
     """What is wrong with a spec of an embedding model, each with a remedy; nothing is asked or loaded."""
     if spec.kind == SIMULATED:
-        return [*_check_dim(spec), *_check_remote(spec, EMBEDDING_MODULES)]
+        return [*_check_dim(spec), *_check_remote(spec, "embedding")]
     if spec.kind == OPENAI:
-        return [*_check_model(spec, "text-embedding-3-small"), *_check_remote(spec, EMBEDDING_MODULES)]
+        return [*_check_model(spec, "text-embedding-3-small"), *_check_remote(spec, "embedding")]
     if spec.name == LOCAL:
         return [*_check_here(spec), *_check_modules(LOCAL_MODULES, RAG)]
     if spec.kind == HUGGINGFACE:
@@ -115,9 +117,9 @@ def check_llm(spec: ModelSpec) -> list[str]:
     if spec.name == NONE:
         return []
     if spec.name == SIMULATED:
-        return _check_remote(spec, LLM_MODULES)
+        return _check_remote(spec, "llm")
     if spec.kind == OPENAI:
-        return [*_check_model(spec, "gpt-4o-mini"), *_check_remote(spec, LLM_MODULES)]
+        return [*_check_model(spec, "gpt-4o-mini"), *_check_remote(spec, "llm")]
     return [f"is no LLM. Choose {LLM_NAMES}."]
 
 
@@ -206,11 +208,12 @@ def _check_model(spec: ModelSpec, example: str) -> list[str]:
     return [f"names no model. Write one, such as {spec.kind}:{example}."]
 
 
-def _check_remote(spec: ModelSpec, modules: tuple[str, ...]) -> list[str]:
-    faults = [*_check_url(spec.url), *_check_key(spec)]
+def _check_remote(spec: ModelSpec, setting: str) -> list[str]:
+    """`setting` is `llm` or `embedding`."""
+    faults = [*_check_url(spec.url), *_check_key(spec, setting)]
     if not (math.isfinite(spec.timeout) and spec.timeout > 0):
         faults.append(f"has a timeout of {spec.timeout} s. Choose one above 0.")
-    return faults + _check_modules(modules, RAG)
+    return faults + _check_modules(REMOTE_MODULES[setting], RAG)
 
 
 def _check_here(spec: ModelSpec) -> list[str]:
@@ -241,10 +244,11 @@ def _check_url(url: str) -> list[str]:
     return []
 
 
-def _check_key(spec: ModelSpec) -> list[str]:
+def _check_key(spec: ModelSpec, setting: str) -> list[str]:
     """The key is in no message: the client's own would contain it."""
     if spec.kind == OPENAI and not (spec.url or spec.key):
-        return [f"needs a key for {OPENAI_URL}. Set one, or the URL of a server that needs none."]
+        variables = f"{KEY_VARIABLES[setting]} or {OPENAI_KEY} in the environment"
+        return [f"needs a key for {OPENAI_URL}. Set {variables}, or --{setting}-url for another server."]
     if not all("!" <= character <= "~" for character in spec.key):
         return ["has a key with characters that cannot be sent, such as spaces or line breaks. Copy it again."]
     return []

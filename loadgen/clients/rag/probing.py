@@ -66,7 +66,7 @@ def _classify(spec: ModelSpec, error: Exception) -> tuple[str, str]:
     known = {  # the first class that fits
         openai.APITimeoutError: (
             f"did not answer within {spec.timeout:g} s",
-            "Allow it more time, or look at its log.",
+            "Allow it more time (--deadline), or look at its log.",
         ),
         openai.APIConnectionError: ("cannot be reached", _name_remedy(spec)),
         openai.AuthenticationError: ("refuses the key", "Check the key, and what it permits."),

@@ -12,6 +12,7 @@ from llama_index.llms.openai_like import OpenAILike
 from pydantic import BaseModel
 
 from loadgen.clients.rag.tokens import note_usage
+from loadgen.clients.rag.whole_answers import aread_parts, read_parts, reading_answer
 from loadgen.milvus.proxies import is_at_loopback
 
 if TYPE_CHECKING:
@@ -54,6 +55,22 @@ class RemoteModel(BaseModel):
 class RemoteEmbedding(RemoteModel, OpenAILikeEmbedding):
     """An embedding model behind HTTP."""
 
+    def _get_query_embedding(self, query: str) -> list[float]:
+        with reading_answer():
+            return super()._get_query_embedding(query)
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        with reading_answer():
+            return await super()._aget_query_embedding(query)
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        with reading_answer():
+            return super()._get_text_embeddings(texts)
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        with reading_answer():
+            return await super()._aget_text_embeddings(texts)
+
     def __str__(self) -> str:
         """Its name."""
         return self.model_name
@@ -64,41 +81,29 @@ class RemoteLLM(RemoteModel, OpenAILike):
 
     def chat(self, messages: Sequence[ChatMessage], **given: Any) -> ChatResponse:
         """Ask, and wait for the whole answer."""
-        answer = super().chat(messages, **given)
+        with reading_answer():
+            answer = super().chat(messages, **given)
         note_usage(answer.raw)
         return answer
 
     async def achat(self, messages: Sequence[ChatMessage], **given: Any) -> ChatResponse:
         """The same as a coroutine."""
-        answer = await super().achat(messages, **given)
+        with reading_answer():
+            answer = await super().achat(messages, **given)
         note_usage(answer.raw)
         return answer
 
     def stream_chat(self, messages: Sequence[ChatMessage], **given: Any) -> ChatResponseGen:
         """Ask, and return the parts of the answer as they arrive; usage is in the last one."""
-        return _note_last(super().stream_chat(messages, **given))
+        return read_parts(super().stream_chat(messages, **given))
 
     async def astream_chat(self, messages: Sequence[ChatMessage], **given: Any) -> ChatResponseAsyncGen:
         """The same as a coroutine."""
-        return _anote_last(await super().astream_chat(messages, **given))
+        return aread_parts(await super().astream_chat(messages, **given))
 
     def __str__(self) -> str:
         """Its name."""
         return self.model
-
-
-def _note_last(parts: ChatResponseGen) -> ChatResponseGen:
-    last: ChatResponse | None = None
-    for last in parts:
-        yield last
-    note_usage(last and last.raw)
-
-
-async def _anote_last(parts: ChatResponseAsyncGen) -> ChatResponseAsyncGen:
-    last: ChatResponse | None = None
-    async for last in parts:
-        yield last
-    note_usage(last and last.raw)
 
 
 def make_remote_embedding(model: str, spec: "ModelSpec") -> RemoteEmbedding:

@@ -53,17 +53,22 @@ def say_crowded(record: RunRecord) -> Iterator[str]:
 def say_held(record: RunRecord) -> Iterator[str]:
     """One stage held the event loop for long: everything else on it waited meanwhile."""
     found: dict[str, list[str]] = {}
+    crowded: set[str] = set()
     for number, phase in enumerate(record.phases, 1):
         for stage, share in phase.generator.loop_held_ratios.items():
             if share >= HELD_LIMIT:
                 found.setdefault(stage, []).append(f"{share:.0%}".replace("%", " %") + f" of phase {number}")
+                if (phase.generator.core_wait_ratio or 0.0) >= CORE_WAIT_LIMIT:
+                    crowded.add(stage)
     for stage, shares in found.items():
         elsewhere = (
             "Choose --embed-in batched or threads for a model in this process, or add" if stage == EMBED else "Add"
         )
+        computes = "it computes there, or waits for a core" if stage in crowded else "it computes there"
+        where = " on cores that nothing else uses" if stage in crowded else ""
         yield (
-            f"The event loop was held by stage {stage} for {join_some(shares)}: it computes there, and everything else "
-            f"on the loop waits, which lengthens the stages of other operations. {elsewhere} workers."
+            f"The event loop was held by stage {stage} for {join_some(shares)}: {computes}, and everything else "
+            f"on the loop waits, which lengthens the stages of other operations. {elsewhere} workers{where}."
         )
 
 
