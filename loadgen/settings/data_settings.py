@@ -121,6 +121,8 @@ class OperationSettings(DataSettings):
         20, "check every n-th search against the exact neighbours, outside the measured time; 0: none", ge=0, le=10**9
     )
     stages: bool = setting(
-        False, "measure the stages of each operation (prepare, rpc, decode), for the clients llamaindex, pymilvus, wire"
+        False,
+        "measure the stages of each operation (prepare, rpc, decode), for the clients llamaindex, pymilvus, wire",
+        hint="Choose on or off",
     )
     cache: str = setting("", "folder that caches exact neighbours; default: ~/.cache/milvus-loadgen")

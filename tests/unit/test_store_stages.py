@@ -331,6 +331,8 @@ def test_one_sentence_says_where_a_search_spent_its_time() -> None:
     parts = "network and server (4.8 ms of them by Milvus's own clock), 1.6 ms decode."
     assert sync == f"{head} sync on average: 1.1 ms queue, 0.6 ms prepare, 5.9 ms {parts}"
     assert "5.9 ms network, server and event loop (4.8 ms of them" in looping
+    sync, _ = sentences(server=server(search_seconds=0.0048, search_wait_seconds=0.003))
+    assert "server (4.8 ms of them by Milvus's own clock: 3 ms waiting for query nodes), 1.6 ms" in sync
     sync, _ = sentences()
     assert sync.endswith("0.6 ms prepare, 5.9 ms network and server, 1.6 ms decode.")
 

@@ -31,30 +31,31 @@ def say_server_work(record: RunRecord, series: list[Series]) -> Iterator[str]:
 
 def _say(one: Series) -> str:
     stages = one.stage_times()
-    own = _say_own(one)
     if not one.times().get_total_count():
         return ""
     head = f"A search at {one.level} took {show_time(mean(one.times()))} with {one.variant} on average"
     if RPC in stages:
-        return f"{head}: {_say_stages(one, stages, own)}."
-    return f"{head}, {own}." if own else ""
+        return f"{head}: {_say_stages(one, stages)}."
+    own, waits = _say_own(one)
+    return f"{head}, {own} ({waits})." if waits else f"{head}, {own}." if own else ""
 
 
-def _say_stages(one: Series, stages: dict[str, HdrHistogram], own: str) -> str:
+def _say_stages(one: Series, stages: dict[str, HdrHistogram]) -> str:
+    own = ": ".join(filter(None, _say_own(one)))
     parts = {name: show_time(mean(stages[name])) for name in ALL_STAGES if name in stages}
     outside = f"{parts[RPC]} {OUTSIDE[one.phases[0].mode]}" + (f" ({own})" if own else "")
     return ", ".join(outside if name == RPC else f"{shown} {name}" for name, shown in parts.items())
 
 
-def _say_own(one: Series) -> str:
-    """The part of a search that Milvus measured itself; empty if it was not asked."""
+def _say_own(one: Series) -> tuple[str, str]:
+    """The part of a search that Milvus measured itself, and the waits in it; each empty if unknown."""
     work = one.server_work
     own = work.seconds["search"] if work is not None else None
     if work is None or own is None:
-        return ""
+        return "", ""
     waits = {
         "in its queue": work.seconds["search_queue"],
         "waiting for query nodes": work.seconds["search_wait"],
     }
     inner = ", ".join(f"{show_time(seconds)} {words}" for words, seconds in waits.items() if seconds is not None)
-    return f"{show_time(own)} of them by Milvus's own clock" + (f" ({inner})" if inner else "")
+    return f"{show_time(own)} of them by Milvus's own clock", inner
