@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.clients.rag.chapters import Chapter, Chapters, show
 from loadgen.clients.rag.side_by_side import HEAD, Measured
@@ -37,3 +38,9 @@ def test_what_the_chapters_need_is_a_fault_before_the_run_and_the_tables_own_set
     with pytest.raises(SettingsError, match="3 settings are wrong; nothing was sent"):
         check_prologue(events, settings)
     check_prologue(type("Events", (), {})(), settings)
+
+
+def test_the_collection_of_the_chapters_is_as_llamaindex_makes_it() -> None:
+    own = Chapters()._adapt(Settings(), "")
+    assert own.consistency == MilvusVectorStore.model_fields["consistency_level"].default
+    assert own.index_type == "FLAT"

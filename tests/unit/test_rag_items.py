@@ -9,7 +9,7 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.llms.openai_like import OpenAILike
 
-from loadgen.clients.rag.client import OPERATIONS
+from loadgen.clients.rag.client import OPERATIONS, count_answer
 from loadgen.clients.rag.data import DocumentSource
 from loadgen.clients.rag.documents import token_counter
 from loadgen.clients.rag.models import ModelSpec
@@ -42,6 +42,17 @@ def test_tokens_that_no_model_reports_are_counted_without_the_prompt(mode: Mode,
     sample = ask(mode, stream=stream)
     assert sample.items["tokens_in"] in sums
     assert sample.items["tokens_out"] == 3, "tokens of a whole answer, parts of a stream"
+
+
+def test_a_stream_without_text_has_no_tokens_although_it_has_its_stages() -> None:
+    watch = Watch()
+    watch.finish(answered=True)
+    answer = SimpleNamespace(source_nodes=[], response_txt="")
+    counts = TokenCounts(lambda text: len(text.split()))
+    assert count_answer(counts, "Why is that?", answer, watch) == {"tokens_in": 3, "tokens_out": 0}
+    watch.note_token()
+    answer.response_txt = "two parts"
+    assert count_answer(counts, "Why is that?", answer, watch) == {"tokens_in": 3, "tokens_out": 2}
 
 
 PAIRS = [(one, other) for one in range(5) for other in range(one)]

@@ -92,7 +92,7 @@ class Chapters:
             client=RAG,
             collection=f"loadgen_tutorial_{token_hex(4)}",
             index_type="FLAT",
-            consistency="Strong",
+            consistency="Session",
             top_k=TOP_K,
             queries=min(MOST_OPERATIONS, max(settings.burst)),
             documents=documents,

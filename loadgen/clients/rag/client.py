@@ -93,7 +93,8 @@ def count_answer(tokens: TokenCounts, question: str, answer: Any, watch: Watch) 
         return dict(zip((TOKENS_IN, TOKENS_OUT), watch.usage, strict=True))
     text = getattr(answer, "response", None)
     given = tokens.count(question) + tokens.count_nodes(answer.source_nodes)
-    return {TOKENS_IN: given, TOKENS_OUT: watch.parts if text is None else tokens.count(text)}
+    streamed = watch.parts if getattr(answer, "response_txt", None) else 0  # an empty answer has a part for its stages
+    return {TOKENS_IN: given, TOKENS_OUT: streamed if text is None else tokens.count(text)}
 
 
 def count_ingest(tokens: TokenCounts, documents: Sequence[Source], chunks: Sequence["BaseNode"]) -> dict[str, int]:
