@@ -33,7 +33,6 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
     drawn = set(choose(levels, LEVELS_DRAWN))
     rows = [row for row in every if row.series.level in drawn]
     left_out = say_chosen(len(drawn), len(levels), "loads")
-    table = level_table(summary, operation)
     load = "arrivals per second" if summary.is_open else "users"
     looks = looks_of(summary, rows)
     drawing = Drawing(rows, looks, load, left_out)
@@ -43,7 +42,7 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
             f"{operation}: operations per second against {load}",
             f"Higher is better. Bars are 95 % intervals. {BOTH if set(looks) == set(PLAIN) else SEVERAL}{left_out}",
             draw_panels(drawing, [Panel(_throughput, "operations/s")]),
-            table,
+            level_table(summary, operation),
         ),
         Chart(
             f"{key}-p99",
@@ -63,8 +62,7 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
     ]
     if stages := stage_rows(summary, operation):
         charts.append(_stage_chart(stages, operation, key))
-    charts += token_charts(summary, operation, key, drawing)
-    charts += work_charts(summary, operation, key, drawing)
+    charts += [*token_charts(summary, operation, key, drawing), *work_charts(summary, operation, key, drawing)]
     if summary.compared(operation):
         charts.insert(0, ratio_chart(summary, operation, key))
     return charts
