@@ -36,6 +36,8 @@ class Operation:
     """Its answers are compared with the exact neighbours, so it has a recall."""
     is_ranked: bool = False
     """Its answers are in order of relevance and compared with expected documents, so it has a reciprocal rank."""
+    checked_as: str = ""
+    """The operation whose answers are checked in its place where a user declares both; empty: none."""
     takes: Literal["", "query", "nodes"] = ""
     """What the client's method takes that can be prepared before a burst; empty: it cannot be part of one."""
 

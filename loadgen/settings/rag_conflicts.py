@@ -58,7 +58,8 @@ def _find_unused(settings: "Settings") -> Iterator[Conflict]:
         yield Fault("documents", settings.documents, problem, hint), ("documents", "existing")
     if settings.existing and not settings.questions and not settings.allow_writes:
         problem = "are required with --existing: there are no documents from which to generate them"
-        yield Fault("questions", "", problem, QUESTIONS_HINT), ("questions", "existing")
+        hint = f"{QUESTIONS_HINT} Users who only ingest need --allow-writes instead."
+        yield Fault("questions", "", problem, hint), ("questions", "existing")
 
 
 def _text(value: object) -> str:

@@ -187,3 +187,19 @@ def test_times_between_tokens_need_a_stream(objective: str, stream: Sequence[boo
     assert [str(one) for one in faults] == [
         '--objective "inter_token < 50 ms": is of inter_token, and no answer is streamed. Add --stream.'
     ][:told]
+
+
+@pytest.mark.parametrize(
+    ("require", "stream", "told"),
+    [
+        ("ask async inter_token p99 < 50 ms", False, 1),
+        ("ask async inter_token p99 < 50 ms", True, 0),
+        ("ask first_token p99 < 50 ms", False, 0),
+        ("", False, 0),
+    ],
+)
+def test_a_required_time_between_tokens_needs_one_too(require: str, stream: bool, told: int) -> None:
+    found = DocumentSource().find_faults([Settings(client="rag", require=(require,), stream=stream)], ("ask",))
+    assert [str(one) for one in found if one.setting == "require"] == [
+        f'--require "{require}": is of inter_token, and no answer is streamed. Add --stream.'
+    ][:told]

@@ -74,6 +74,27 @@ def faults(
 OPEN: dict[str, Any] = {"arrival": "poisson", "rate": "50,200", "concurrency": None}
 
 
+def test_what_is_checked_in_place_of_another_operation_is_named() -> None:
+    class Both(AsyncUser):
+        operations = ("ask", "retrieve")
+
+    class Asking(AsyncUser):
+        operations = ("ask",)
+
+    for figure in ("mrr", "recall"):
+        for users, told in (((Both,), 1), ((Both, Asking), 0)):
+            assert (
+                faults(f"ask {figure} > 0.5", users=users, variants=["rag/async"])
+                == [
+                    (
+                        f'"ask {figure} > 0.5": is of the {figure} of ask, but where users also retrieve, only that is '
+                        f'checked. Write "retrieve {figure} > 0.5".'
+                    ),
+                ][:told]
+            )
+        assert faults(f"retrieve {figure} > 0.5", users=(Both,), variants=["rag/async"]) == []
+
+
 def test_stages_of_a_variants_own_client_may_be_required() -> None:
     class Asking(AsyncUser):
         operations = ("ask",)

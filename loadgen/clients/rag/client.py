@@ -23,7 +23,15 @@ ASK, RETRIEVE, INGEST = "ask", "retrieve", "ingest"
 TOKENS_IN, TOKENS_OUT = "tokens_in", "tokens_out"
 DOCUMENTS, CHUNKS, TOKENS = "documents", "chunks", "tokens"
 OPERATIONS = (
-    Operation(ASK, stages=OF_ASK, repeated=WITHIN_ASK, items=(TOKENS_IN, TOKENS_OUT), is_checked=True, is_ranked=True),
+    Operation(
+        ASK,
+        stages=OF_ASK,
+        repeated=WITHIN_ASK,
+        items=(TOKENS_IN, TOKENS_OUT),
+        is_checked=True,
+        is_ranked=True,
+        checked_as=RETRIEVE,
+    ),
     Operation(RETRIEVE, stages=OF_RETRIEVE, repeated=WITHIN_RETRIEVE, is_checked=True, is_ranked=True),
     Operation(INGEST, stages=OF_INGEST, items=(DOCUMENTS, CHUNKS, TOKENS), writes=True),
 )

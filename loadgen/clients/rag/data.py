@@ -114,15 +114,17 @@ def _find_model_faults(settings: Settings, *, asks: bool) -> Iterator[Fault]:
 
 
 def _find_unstreamed(settings: Sequence[Settings], operations: Collection[str]) -> Iterator[Fault]:
-    """Conditions on the time between two tokens where no answer is streamed."""
+    """Conditions and requirements on the time between two tokens where no answer is streamed."""
     if ASK not in operations or any(one.stream for one in settings):
         return
+    problem = f"is of {INTER_TOKEN}, and no answer is streamed"
+    for text in settings[0].require:
+        if text.split()[:1] == [ASK] and INTER_TOKEN in text.split():
+            yield Fault("require", f'"{text}"', problem, "Add --stream.")
     with suppress(SettingsError):  # reported with the other settings of the result
         for one in parse_objective(settings[0].objective):
             if one.part == INTER_TOKEN:
-                yield Fault(
-                    "objective", f'"{one.text}"', f"is of {INTER_TOKEN}, and no answer is streamed", "Add --stream."
-                )
+                yield Fault("objective", f'"{one.text}"', problem, "Add --stream.")
 
 
 def _tell_sizes(settings: Settings) -> None:

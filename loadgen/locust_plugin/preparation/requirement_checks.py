@@ -75,6 +75,7 @@ def _find_operation(
         owner = f"only {join_some(ranked)} has one" if ranked else "only questions to documents have one"
         hint = f"Use {join_some(ranked)}, or another figure." if ranked else "Run rag_query.py, or require recall."
         yield f"is of the mean reciprocal rank of {one.operation}, but {owner}", hint
+    yield from _find_unchecked(one, offered, performed.values())
     burst = list(dict.fromkeys(operation.name for operation in offered if operation.takes))
     if bursts and one.operation not in burst:
         yield f"is of {one.operation}, but the bursts run {join_some(burst)}", "Use one of these."
@@ -87,6 +88,17 @@ def _find_operation(
             names = join_some([kind.__name__ for kind in own])
             yield f"is of {one.operation}, which no {mode} user declares", f"{names}: {join_some(named) or 'nothing'}."
             return
+
+
+def _find_unchecked(
+    one: Requirement, offered: Sequence[Operation], performed: Collection[Collection[str]]
+) -> Iterator[Problem]:
+    """Recall or reciprocal rank of an operation in whose place its users have another one checked."""
+    other = next((operation.checked_as for operation in offered if operation.name == one.operation), "")
+    own = [names for names in performed if one.operation in names]
+    if one.figure in ("recall", "mrr") and other and own and all(other in names for names in own):
+        problem = f"is of the {one.figure} of {one.operation}, but where users also {other}, only that is checked"
+        yield problem, f'Write "{one.text.replace(one.operation, other, 1)}".'
 
 
 def _names(kind: type[Any], clients: Sequence[str]) -> set[str]:
