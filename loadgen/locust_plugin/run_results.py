@@ -223,10 +223,10 @@ class RunFinalizer:
         settings = self._settings
         most_empty = _most_empty(settings)
         self._look_at_server()
-        results = self._take()
-        self._levels = self._compared.take(results)
         if self._run.loaded:
             self._recorder.describe_collections(self._run.loaded, run_in_thread(self._run.count_segments))
+        results = self._take()  # last: reports may arrive while the server is asked
+        self._levels = self._compared.take(results)
         self._recorder.keep(results, self._ledger, self._levels, self._run.incomplete)
         wanted = parse_requirements(settings.require, [one.name for one in find_variants(settings)])
         self._judgements = judge(self._recorder.record, wanted, _limit(settings))

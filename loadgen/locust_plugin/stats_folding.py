@@ -3,7 +3,6 @@
 The result is that of `RequestStats.log_request`, which Locust's own listener of the event calls (locust 2.47).
 """
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +25,7 @@ def fold(stats: Any, samples: Sequence[Sample]) -> None:
     kinds: dict[tuple[str, str], list[Sample]] = {}
     for sample in samples:
         kinds.setdefault((sample.operation, sample.variant), []).append(sample)
-    now = time.time()
+    now = vars(locust_stats)["time"].time()  # Locust's clock, which does not jump: see `patches.count_time_steadily`
     for kind, some in kinds.items():
         times = [(sample.finished - sample.scheduled) * 1000 for sample in some]
         rows = sum(sample.rows for sample in some)

@@ -18,7 +18,7 @@ OBJECTIVE = "first_token < 500 ms"
 @pytest.fixture(scope="module")
 def llm() -> Iterator[LlmServer]:
     with start_llm_server(
-        Behaviour(first_token="20ms", inter_token="2ms", tokens=8, errors="503:0.1", seed=3)
+        Behaviour(first_token="20ms", inter_token="2ms", tokens=8, errors="503:0.3", seed=3)
     ) as server:
         yield server
 

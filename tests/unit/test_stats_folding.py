@@ -1,5 +1,6 @@
 """Samples folded into Locust's statistics count as those of which each was an event."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,3 +67,13 @@ def test_another_listener_gets_every_sample() -> None:
     RequestEvent(environment.events, None, environment.stats)(SAMPLES[:3])
     assert heard == ["insert", "search", "search"]
     assert environment.stats.total.num_requests == 3
+
+
+def test_a_clock_that_is_set_moves_no_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locust's clock is steady here; that of the machine is not."""
+    monkeypatch.setitem(vars(locust_stats), "time", SimpleNamespace(time=lambda: 77.5))
+    environment = Environment()
+    environment.create_local_runner()
+    RequestEvent(environment.events, None, environment.stats)(SAMPLES[:3])
+    assert environment.stats.total.last_request_timestamp == 77.5
+    assert environment.stats.total.num_reqs_per_sec == {77: 3}

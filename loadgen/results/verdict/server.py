@@ -30,7 +30,7 @@ def say_server_work(record: RunRecord, series: list[Series]) -> Iterator[str]:
 
 
 def _say(one: Series) -> str:
-    stages = one.stage_times()
+    stages = one.stage_times() if any(RPC in part.stages for part in one.parts) else {}
     if not one.times().get_total_count():
         return ""
     head = f"A search at {one.level} took {show_time(mean(one.times()))} with {one.variant} on average"
