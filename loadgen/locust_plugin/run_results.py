@@ -12,6 +12,7 @@ from loadgen.locust_plugin.preparation.requirement_checks import find_unreachabl
 from loadgen.locust_plugin.preparation.variant_setup import make_resolver
 from loadgen.locust_plugin.recording import FindSharers, Recorder, write_beside
 from loadgen.measure.ledger import Counted
+from loadgen.measure.phase import Phase
 from loadgen.milvus.store import ServerInfo
 from loadgen.reports.console import print_tables
 from loadgen.results.comparison_plan import find_comparison_plan
@@ -114,8 +115,8 @@ class RunFinalizer:
         self._judgements: list[Judgement] = []
         self._told = True
         self._is_starting = False
-        self._looked_after: set[int] = set()
-        """Numbers of the phases after which the server was asked what it did."""
+        self._looked_after: set[Phase] = set()
+        """The phases, and attempts at them, after which the server was asked what it did."""
         self.code = COMPLETE
         """The exit code of the latest run."""
         self._why = ""
@@ -171,8 +172,8 @@ class RunFinalizer:
         """Ask the server what it did in the latest phase, once."""
         ended = [window for window in self._ledger.windows.values() if window.seconds > 0]
         latest = max(ended, key=lambda window: window.phase.number, default=None)
-        if latest is not None and self._run is not None and latest.phase.number not in self._looked_after:
-            self._looked_after.add(latest.phase.number)
+        if latest is not None and self._run is not None and latest.phase not in self._looked_after:
+            self._looked_after.add(latest.phase)
             latest.server = run_in_thread(self._run.look_at_server)
 
     def _take(self) -> tuple[PhaseResult, ...]:

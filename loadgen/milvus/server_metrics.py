@@ -1,7 +1,7 @@
 """Milvus's own view: a few of its Prometheus series, read before and after a phase.
 
-Names and labels from Milvus's source, pkg/metrics/proxy_metrics.go and querynode_metrics.go, 2.3 to 2.6; its times are
-milliseconds. A series that a version does not have is unknown: the queue of the proxy is measured from 2.4 on.
+Names and labels from Milvus's source (pkg/metrics); those of 2.3.5 were seen on a server, those of later versions were
+not. Times are milliseconds. A series that a version does not have is unknown: 2.3.5 has none of the proxy's queue.
 """
 
 import logging

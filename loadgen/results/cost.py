@@ -1,7 +1,6 @@
 """What an operation costs the load generator: CPU time, memory, and bytes to and from the server."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +13,6 @@ class Cost:
 
     operations: int
     """Finished in the phases, nested ones excluded."""
-    kinds: int
-    """Different operations among them."""
     cpu_seconds: float | None
     """CPU time of all processes for one operation, that of health checks and exporters included."""
     memory_bytes: float | None
@@ -35,10 +32,7 @@ def find_cost(phases: Sequence[PhaseRecord]) -> Cost:
 
     The generator's figures are rates over a phase, so what was used is the rate times its length.
     """
-    counts: Counter[str] = Counter()
-    for part in (part for phase in phases for part in phase.operations):
-        counts[part.operation] += part.totals.total()
-    operations = counts.total()
+    operations = sum(part.totals.total() for phase in phases for part in phase.operations)
     states = [(phase.seconds, phase.generator) for phase in phases]
     memory = [state.memory_bytes for _, state in states]
     cpu = _used((seconds, state.cores_used) for seconds, state in states)
@@ -46,7 +40,6 @@ def find_cost(phases: Sequence[PhaseRecord]) -> Cost:
     received = _used((seconds, state.received_bytes_per_second) for seconds, state in states)
     return Cost(
         operations,
-        sum(count > 0 for count in counts.values()),
         _for_each(cpu, operations),
         max((one for one in memory if one is not None), default=None),
         _for_each(sent, operations),

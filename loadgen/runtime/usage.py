@@ -33,7 +33,7 @@ class TrafficMeter:
     """Counts the bytes of this process's TCP connections to some ports, since it was asked before.
 
     Bytes are counted when the other side has acknowledged them. Those that a connection carried between the last sample
-    and its end are missing, as are those through a proxy.
+    and its end are missing, those of its first half second, and those through a proxy.
     """
 
     def __init__(self, find_ports: Callable[[], Collection[int]]) -> None:
@@ -50,7 +50,11 @@ class TrafficMeter:
         self._age += 1
         if self._age > LISTED_EVERY or not self._files:
             self._list()
-        found = {name: counts for name, file in self._files.items() if (counts := self._ask(file)) is not None}
+        found = {
+            name: counts
+            for name, file in self._files.items()
+            if _name_of(FILES / str(file)) == name and (counts := self._ask(file)) is not None
+        }
         if not found:
             return None
         before = {name: self._seen.get(name, counts) for name, counts in found.items()}
@@ -68,10 +72,7 @@ class TrafficMeter:
         except OSError:
             return
         for file in files:
-            try:
-                name = str(file.readlink())
-            except OSError:
-                continue
+            name = _name_of(file)
             if name.startswith("socket:") and self._port_of(int(file.name)) in ports:
                 self._files[name] = int(file.name)
 
@@ -88,6 +89,14 @@ class TrafficMeter:
         if self._libc.getsockopt(file, socket.IPPROTO_TCP, TCP_INFO, self._buffer, ctypes.byref(size)):
             return None
         return Traffic(*struct.unpack_from("=QQ", self._buffer, SENT_AND_RECEIVED)) if size.value >= NEEDED else None
+
+
+def _name_of(file: Path) -> str:
+    """What an open file is, such as `socket:[4711]`; empty if it is closed."""
+    try:
+        return str(file.readlink())
+    except OSError:
+        return ""
 
 
 def read_memory(statm: Path = Path("/proc/self/statm")) -> float:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from loadgen.measure.health import Beat, new_lags
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.measure.server_view import ServerView
 from loadgen.milvus.store import ServerInfo
 from loadgen.reports.summary import summarize
 from loadgen.reports.tables import phase_table
@@ -83,6 +85,25 @@ def test_a_phase_in_which_nothing_ended_makes_the_run_no_success(
     ending.tell_code(sys.stdout)
     assert capsys.readouterr().out == (f"Exit code 1: {why}.\n" if why else "")
     assert environment.process_exit_code == bool(why)
+
+
+def test_the_server_is_asked_once_after_each_attempt_at_a_phase(tmp_path: Path) -> None:
+    """One view for two attempts would leave the second without, and add its searches to the phase after it."""
+    ledger, looks = Ledger(), iter([None, *(ServerView(2.0, searches=number) for number in (11, 22, 33))])
+    first = Phase(0, Mode.SYNC, 2, seconds=2.0)
+    plan = (first, replace(first, attempt=1), Phase(1, Mode.ASYNC, 2, seconds=2.0))
+    ending = RunFinalizer(ledger)
+    run = Run("one", Settings(record=str(tmp_path)), plan[1:], look_at_server=lambda: next(looks))
+    ending.begin(run, ServerInfo("2.3.5", "milvus"), 1)
+    for phase, start in zip(plan, (10.0, 20.0, 30.0), strict=True):
+        ledger.open(phase, start, start + 2)
+        ledger([Sample(phase.mode, "search", start + 0.5, start + 0.5, start + 0.6, Outcome.OK, 10)])
+        ledger.close(start + 2)
+        ending.keep()
+        ending.keep()
+    assert ending.path is not None
+    views = [phase.server for phase in read_record(ending.path).phases]
+    assert [view.searches for view in views if view] == [22, 33]
 
 
 @pytest.mark.parametrize(

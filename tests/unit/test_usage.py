@@ -51,6 +51,22 @@ def test_a_new_connection_is_found_and_a_closed_one_forgotten() -> None:
     assert [meter.read() for _ in range(10)][-1] is None
 
 
+def test_the_number_of_a_closed_connection_may_be_that_of_another() -> None:
+    """Files are numbered anew: what another connection has carried is not this one's."""
+    client, server, port = pair(socket.AF_INET, "127.0.0.1")
+    meter = TrafficMeter(lambda: {port})
+    with server:
+        assert meter.read() == Traffic(0, 0)
+        number = client.fileno()
+        other, elsewhere, _ = pair(socket.AF_INET, "127.0.0.1")
+        with other, elsewhere:
+            other.sendall(b"z" * 5000)
+            assert elsewhere.recv(9000)
+            os.dup2(other.fileno(), number)
+            assert meter.read() is None
+        client.close()
+
+
 def test_memory_is_pages_of_the_second_figure(tmp_path: Path) -> None:
     path = tmp_path / "statm"
     path.write_text("900 25 31 1 0 2 0\n")
