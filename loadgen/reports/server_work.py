@@ -7,12 +7,12 @@ from loadgen.results.verdict.phrases import NONE
 
 HEADS = {
     "search": "search ms",
-    "search_queue": "in the proxy's queue ms",
-    "search_wait": "waiting for query nodes ms",
-    "search_reduce": "merging ms",
-    "search_decode": "decoding ms",
-    "node_queue": "in a query node's queue ms",
-    "node_search": "searching in it ms",
+    "search_queue": "queue ms",
+    "search_wait": "wait ms",
+    "search_reduce": "merge ms",
+    "search_decode": "decode ms",
+    "node_queue": "node queue ms",
+    "node_search": "node search ms",
 }
 MIB = 2**20
 

@@ -199,7 +199,7 @@ def test_a_line_for_each_variant_says_how_much_of_a_search_is_the_servers(told: 
 def test_the_report_has_a_table_only_with_what_is_known() -> None:
     summary = summarize(record(ran("sync", seen(90, 0.005)), ran("async", seen(80, 0.006, search_wait_seconds=0.004))))
     table = server_table(summary)
-    assert table.head[2:5] == ("searches", "search ms", "waiting for query nodes ms")
+    assert table.head[2:5] == ("searches", "search ms", "wait ms")
     assert [row[:5] for row in table.rows] == [
         ("8 users", "sync", "90", "5.00", "-"),
         ("8 users", "async", "80", "6.00", "4.00"),
