@@ -175,6 +175,11 @@ class Exporter:
         known = self._variants.get(name) or self.every.get(UNKNOWN)
         return known or self.every.setdefault(UNKNOWN, VariantSeries(*UNKNOWN))
 
+    def labels_of(self, name: str) -> tuple[str, str, str]:
+        """Name, mode and client of a variant."""
+        found = self._variants.get(name)
+        return found.labels if found else (name, OTHER, OTHER)
+
     def _series(self, known: dict[str, Series], operation: str) -> Series:
         has_room = len(known) < OPERATIONS and self._pairs < SERIES
         name = operation if has_room or operation in known else OTHER

@@ -24,6 +24,7 @@ from loadgen.results.record.model import (
 )
 from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, Slice
 from loadgen.results.record.server import ServerRecord
+from loadgen.results.record.traces import TraceRecord, TracesRecord
 from loadgen.results.record.writing import (
     PhaseTexts,
     RecordError,
@@ -54,6 +55,8 @@ __all__ = [
     "ServerRecord",
     "Slice",
     "TaskErrorRecord",
+    "TraceRecord",
+    "TracesRecord",
     "VariantRecord",
     "as_block",
     "check_folder",
