@@ -159,6 +159,7 @@ class Agent:
             self.reset(command.run_id, settings.client)
             self._trace(settings)
             self.exporter.begin(settings)
+            self.exporter.run_id = command.run_id
             self._open_stores(settings, command.collections)
         except BaseException:
             self._machine.move(State.FAILED)

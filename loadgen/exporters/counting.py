@@ -83,6 +83,8 @@ class Exporter:
         self.infos: tuple[Mapping[str, str], ...] = ()
         """Labels that describe each variant of the latest run."""
         self.run: Mapping[str, str] = {}
+        self.run_id = ""
+        """Of the latest run that this process was prepared for."""
         self.phase: Phase | None = None
         self._beats: deque[Beat] = deque(maxlen=BEATS)
         self._clock = clock

@@ -72,7 +72,7 @@ class Export:
             if len(self._waiting) >= WAITING_AT_MOST:
                 self.lost += 1
                 continue
-            self._waiting.append(_Waiting(sample, sample.trace, self._exporter.run.get("run_id", "")))
+            self._waiting.append(_Waiting(sample, sample.trace, self._exporter.run_id))
             if len(self._waiting) >= AT_ONCE:
                 self._wake.set()
 

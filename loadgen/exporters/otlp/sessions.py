@@ -48,7 +48,6 @@ class Connection:
     """Both signals of one endpoint. Its methods block; one thread uses it."""
 
     def __init__(self, url: str) -> None:
-        """Raises ValueError for variables of the environment that OpenTelemetry refuses."""
         quiet = logging.getLogger("opentelemetry")  # it logs each failure, and headers that it cannot read
         quiet.propagate = False
         quiet.addHandler(logging.NullHandler())

@@ -23,18 +23,13 @@ def find_export_faults(url: str) -> list[Fault]:
 def start_export(url: str, exporter: Exporter) -> "Export":
     """Export the metrics of this process, and the spans of its sampled operations, from now on.
 
-    Raises SettingsError without the extra, and for OTEL_* variables that OpenTelemetry refuses.
+    Raises SettingsError without the extra.
     """
     if faults := find_export_faults(url):
         raise SettingsError(faults)
     from loadgen.exporters.otlp.sending import Export
     from loadgen.exporters.otlp.sessions import Connection
 
-    try:
-        connection = Connection(url)
-    except ValueError as error:
-        problem = "cannot be used with the OTEL_* variables of the environment"
-        raise SettingsError([Fault("otlp", url, problem, "Correct or unset them.")]) from error
-    export = Export(connection, exporter)
+    export = Export(Connection(url), exporter)
     export.start()
     return export
