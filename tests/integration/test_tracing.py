@@ -1,14 +1,19 @@
 """Traces on real servers: what sampled operations send, what an OTLP endpoint receives, and what the record keeps."""
 
 import re
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from loadgen.measure.sample import Mode
 from loadgen.measure.store_stages import STAGES
+from loadgen.measure.tracing import make_tracer
+from loadgen.milvus.server import EmbeddedServer
 from loadgen.results.record import RunRecord
-from tests.integration.locust_command import SMALL, record_of, run_locust
+from tests.integration.locust_command import SEARCHED, SMALL, record_of, run_locust
+from tests.integration.test_stages import play
 from tests.integration.tracing_support import HANG, Receiver, attributes_of, context_proxy, otlp_receiver
 
 LAYERS = ("llamaindex", "pymilvus", "wire")
@@ -43,8 +48,9 @@ def test_each_client_sends_the_ids_that_are_exported_and_recorded(lite_uri: str,
     variants = "; ".join(f"{layer}/{mode}" for layer in LAYERS for mode in ("sync", "async"))
     with context_proxy(lite_uri) as passed, otlp_receiver() as receiver:
         own = ("--host", passed.uri, "--collection", "traced_run", *SMALL, *BRIEF, "--variants", variants, "--stages")
-        header = {"OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{SECRET}"}
-        done = run_locust(tmp_path, *own, *EVERY, "--otlp", receiver.url, "--report", "markdown", **header)
+        header = f"authorization=Bearer%20{SECRET}"
+        flags = (*EVERY, "--otlp", receiver.url, "--report", "markdown")
+        done = run_locust(tmp_path, *own, *flags, OTEL_EXPORTER_OTLP_HEADERS=header)
         done.assert_good()
     record = record_of(tmp_path)
     assert sent(passed.of("Search")) == exported(receiver) != []
@@ -115,6 +121,40 @@ def test_an_endpoint_that_does_not_take_the_export_costs_a_line_and_no_operation
     assert re.search(r"exports? failed; the spans of \d+ sampled operations are lost", said)
     assert receiver.requests >= 1
     assert counted(record_of(tmp_path)).total() > 10
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("layer", LAYERS)
+def test_writes_send_it_too_with_each_of_their_requests(lite_uri: str, layer: str, mode: Mode) -> None:
+    with context_proxy(lite_uri) as passed:
+        samples = play(layer, mode, passed.uri, make_tracer(1.0, 1, 0))
+    found = {one.operation: sorted(passed.with_header(one.trace.traceparent)) for one in samples if one.trace}
+    removed = ["Delete", "Query"] if layer == "llamaindex" else ["Delete"]
+    assert found == {"insert": ["Insert"], "search": ["Search"], "delete": removed}
+    assert len(passed.contexts) == 2 + len(removed)
+
+
+SEARCH_SPAN = re.compile(
+    r'"Name":"milvus\.proto\.milvus\.MilvusService/Search",.*?"Parent":{"TraceID":"(\w+)","SpanID":"(\w+)"'
+)
+PATIENCE = 30.0
+"""Seconds after which Milvus has written its spans; it does so every 5 s."""
+
+
+def test_the_spans_of_a_real_milvus_are_below_those_that_were_sent(milvus: EmbeddedServer, tmp_path: Path) -> None:
+    began = milvus.log.stat().st_size
+    with otlp_receiver() as receiver:
+        own = ("--host", milvus.uri, "--collection", SEARCHED, *SMALL, *BRIEF, "--variants", "async; wire/sync")
+        run_locust(tmp_path, *own, "--trace-sample", "0.3", "--otlp", receiver.url).assert_good()
+    wanted, give_up = exported(receiver), time.monotonic() + PATIENCE
+    assert wanted
+    found: list[tuple[str, str]] = []
+    while found != wanted and time.monotonic() < give_up:
+        time.sleep(0.5)
+        with milvus.log.open("rb") as log:
+            log.seek(began)
+            found = sorted(SEARCH_SPAN.findall(log.read().decode(errors="replace")))
+    assert found == wanted
 
 
 WITHOUT = """

@@ -124,6 +124,10 @@ class Passed:
         """The headers of one method."""
         return [header for name, header in self.contexts if name == method]
 
+    def with_header(self, header: str) -> list[str]:
+        """The methods of the requests that had this one."""
+        return [method for method, one in self.contexts if one == header]
+
 
 class _Passing(grpc.GenericRpcHandler):
     """Forwards every call with its metadata."""

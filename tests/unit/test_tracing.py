@@ -166,6 +166,20 @@ def test_only_requests_of_sampled_operations_have_the_header_beside_their_own(mo
     assert (samples[0].trace, samples[3].trace, TRACE.get()) == (None, None, None)
 
 
+@MODES
+def test_searches_of_the_rag_path_send_it(mode: Mode) -> None:
+    below: dict[str, Any] = {"client": FakeClient(Mode.SYNC, None), "aclient": FakeClient(Mode.ASYNC, None)}
+    make: Any = find_layer("rag").clients[mode]
+    make(SimpleNamespace(store=SimpleNamespace(**below)), [].append).trace_operations(every())
+    TRACE.set(FIRST)
+    used, other = below.values() if mode is Mode.SYNC else reversed(below.values())
+    for one in (used, other):
+        found = one.search()
+        if one.mode is Mode.ASYNC:
+            asyncio.run(found)
+    assert (used.heard, other.heard) == ([(("traceparent", FIRST.traceparent),)], [None])
+
+
 def test_a_stub_is_wrapped_once_and_a_missing_one_is_left_alone() -> None:
     below = FakeClient(Mode.SYNC, None)
     for _ in range(3):

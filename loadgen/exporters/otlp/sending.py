@@ -128,7 +128,6 @@ class Export:
         sample = one.sample
         variant, mode, client = self._exporter.labels_of(sample.variant)
         attributes: dict[str, Value] = {
-            "db.system.name": "milvus",
             "loadgen.run_id": one.run_id,
             "loadgen.variant": variant,
             "loadgen.mode": mode,
