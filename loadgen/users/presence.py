@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from loadgen.users.base import LoadUser
 
 
-class Presence(gevent.Greenlet):  # type: ignore[type-arg] # it takes none at run time
+class Presence(gevent.Greenlet):  # type: ignore[misc] # gevent tells no type of it
     """Represents a user in Locust's group. It does not run before the user has ended, or Locust kills it.
 
     A greenlet that waits for the end keeps its stack: half of what an idle user costs. Locust counts the greenlets of

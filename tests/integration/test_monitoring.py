@@ -84,7 +84,7 @@ def test_every_query_of_every_panel_has_data_and_names_nothing_that_is_not_there
 
 
 def test_the_list_of_milvus_series_has_what_the_embedded_server_has(compared: Scraped) -> None:
-    scraped = {"namespace", "job", "pod", "instance", "le", "__name__"}
+    scraped = {"namespace", "job", "pod", "role", "instance", "le", "__name__"}
     for name in milvus_series():
         parts = ("_count", "") if name.endswith("_latency") else ("",)
         seen: set[str] = set().union(*(compared.prometheus.labels(name + part, *compared.span) for part in parts))
