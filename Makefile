@@ -24,7 +24,7 @@ BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check lowest mutants format docs pictures chart-schema dashboards monitoring bench lock image image-test build clean distclean
+.PHONY: help env demo test unit check lowest mutants format docs pictures records chart-schema dashboards monitoring bench lock image image-test build clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -78,6 +78,10 @@ docs: $(READY) ## regenerate docs/settings.md from the model
 # Of a run that it makes itself; needs chromium and a machine that does nothing else for two minutes.
 pictures: $(READY) ## retake the README's pictures in docs/pictures
 	$(BIN)/pytest tests/integration/pictures.py $(PYTEST_FLAGS)
+
+# On a machine that does nothing else. ROUNDS=8 narrows the intervals.
+records: $(READY) ## repeat the runs whose records are in docs/records, in about ten minutes
+	docs/records/make
 
 dashboards: $(READY) ## write the Grafana dashboards into the chart, from the code in dashboards/
 	$(BIN)/python -m dashboards
