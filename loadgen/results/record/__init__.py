@@ -22,8 +22,9 @@ from loadgen.results.record.model import (
     VariantRecord,
     new_run_id,
 )
-from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, Slice
+from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside
 from loadgen.results.record.server import ServerRecord
+from loadgen.results.record.slices import Slices
 from loadgen.results.record.writing import (
     PhaseTexts,
     RecordError,
@@ -52,7 +53,7 @@ __all__ = [
     "RunRecord",
     "SelectivityRecord",
     "ServerRecord",
-    "Slice",
+    "Slices",
     "TaskErrorRecord",
     "VariantRecord",
     "as_block",

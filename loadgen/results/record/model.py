@@ -15,7 +15,7 @@ from loadgen.results.record.operations import OperationRecord, Outside, StageNam
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 from loadgen.results.record.server import ServerRecord
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Incremented with every change of the keys or their meaning."""
 NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -250,7 +250,7 @@ class Manifest(Part):
 class RunRecord(Part):
     """All phases of one run."""
 
-    schema_version: Literal[5]
+    schema_version: Literal[6]
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     started_at: AwareDatetime
     manifest: Manifest
