@@ -166,6 +166,7 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
         started_at=datetime.fromtimestamp(phase.started_at, UTC) if phase.started_at else None,
         model=phase.model,
         concurrency=None if phase.is_open else phase.concurrency,
+        workers=phase.workers or None,
         rate=phase.rate or None,
         seconds=window.seconds,
         offered=window.flow.offered if phase.is_open else None,

@@ -124,7 +124,7 @@ def test_such_phases_are_reported_and_compared(tmp_path: Path, capsys: pytest.Ca
     path = write_record(tmp_path, record(*(simulated(number, 10.0) for number in range(4))))
     assert main(["compare", str(path), str(path)]) == 0
     assert main(["report", str(path), "--format", "markdown"]) == 0
-    assert "| search | async |" in capsys.readouterr().out
+    assert "| 8 users | async |" in capsys.readouterr().out
 
 
 def test_a_phase_of_hours_has_no_more_slices_than_one_of_ten_minutes() -> None:

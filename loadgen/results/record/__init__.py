@@ -23,6 +23,7 @@ from loadgen.results.record.model import (
     new_run_id,
 )
 from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside
+from loadgen.results.record.scaling import Scaling, ScalingLaw, ScalingPoint
 from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.slices import Slices
 from loadgen.results.record.writing import (
@@ -51,6 +52,9 @@ __all__ = [
     "Ratio",
     "RecordError",
     "RunRecord",
+    "Scaling",
+    "ScalingLaw",
+    "ScalingPoint",
     "SelectivityRecord",
     "ServerRecord",
     "Slices",
