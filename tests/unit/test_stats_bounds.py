@@ -7,7 +7,7 @@ from loadgen.locust_plugin.stats_bounds import POINTS_AT_MOST, SECONDS_KEPT, bou
 
 def test_an_entry_keeps_the_numbers_of_its_last_minute() -> None:
     stats = RequestStats()
-    stats.start_time = 9_000.0
+    stats.total.start_time = 9_000.0
     for entry in (stats.total, stats.entries["search", "async"]):
         entry.last_request_timestamp = 10_000.5
         for second in range(9_000, 10_001):
