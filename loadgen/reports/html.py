@@ -10,6 +10,7 @@ from loadgen.reports.charts import operation_charts
 from loadgen.reports.cost import cost_table
 from loadgen.reports.drawing import Chart
 from loadgen.reports.methods import METHODS
+from loadgen.reports.scaling import scaling_charts, scaling_table
 from loadgen.reports.server_work import server_table
 from loadgen.reports.style import FIGURE
 from loadgen.reports.summary import Summary
@@ -40,6 +41,8 @@ class Run:
     summary: Summary
     variants: Table
     operations: list[tuple[str, list[Drawn]]]
+    scaling: list[Drawn]
+    scaling_table: Table
     timeline: Drawn | None
     bursts: Table
     outcomes: Table
@@ -77,12 +80,15 @@ def _run(summary: Summary, key: str) -> Run:
             (name, [_draw(chart) for chart in operation_charts(summary, name, f"{key}o{number}")])
             for number, name in enumerate(summary.operations[:OPERATIONS_DRAWN])
         ]
+        scaling = [_draw(chart) for chart in scaling_charts(summary, key)]
         course = timeline(summary)
         drawn = _draw(course, f"{key}-") if course else None
     return Run(
         summary,
         variant_table(summary),
         operations,
+        scaling,
+        scaling_table(summary),
         drawn,
         burst_table(summary),
         outcome_table(summary),

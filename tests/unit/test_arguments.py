@@ -57,6 +57,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "cache": ("elsewhere", "elsewhere"),
     "mode": ("async", "async"),
     "concurrency": ("2,4", (2, 4)),
+    "scale_workers": ("1,2", (1, 2)),
     "max_in_flight": ("16", 16),
     "max_wait": ("0.5", 0.5),
     "rounds": ("4", 4),
