@@ -53,6 +53,8 @@ class Ledger:
     def __init__(self) -> None:
         self.objective = NO_OBJECTIVE
         """What operations of the following phases must meet to be good."""
+        self.is_traced = False
+        """Operations of the following phases may be sampled."""
         self.windows: dict[int, Window] = {}
         self.outside: dict[tuple[str, str], Counter[Outcome]] = {}
         """Outcomes of operations that no window counted: from warm-ups, or in flight at a window's end."""
@@ -100,7 +102,7 @@ class Ledger:
         `entered` is when this process began to take part, if later.
         """
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
-        window.entered, window.objective = entered, self.objective
+        window.entered, window.objective, window.is_traced = entered, self.objective, self.is_traced
         window.recalls.changed = self._changed_at < end
         if (earlier := self.windows.get(phase.number)) is not None:
             self._replaced.append(earlier)

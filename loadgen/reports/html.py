@@ -17,6 +17,7 @@ from loadgen.reports.summary import Summary
 from loadgen.reports.svg import draw_svg
 from loadgen.reports.tables import Table, burst_table, manifest_tables, outcome_table, phase_table, variant_table
 from loadgen.reports.timeline import timeline
+from loadgen.reports.traces import trace_table
 from loadgen.reports.truncation import OPERATIONS_DRAWN
 from loadgen.text.plain_text import one_line
 
@@ -48,6 +49,7 @@ class Run:
     outcomes: Table
     costs: Table
     server: Table
+    traces: Table
     phases: Table
     manifest: list[Table]
     not_drawn: list[str]
@@ -94,6 +96,7 @@ def _run(summary: Summary, key: str) -> Run:
         outcome_table(summary),
         cost_table(summary),
         server_table(summary),
+        trace_table(record),
         phase_table(record),
         list(manifest_tables(record)),
         summary.operations[OPERATIONS_DRAWN:],

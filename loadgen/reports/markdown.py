@@ -21,6 +21,7 @@ from loadgen.reports.tables import (
     variant_table,
 )
 from loadgen.reports.token_times import token_tables
+from loadgen.reports.traces import trace_table
 from loadgen.reports.work import goodput_table
 from loadgen.results.scaling import say_law
 from loadgen.text.plain_text import one_line
@@ -81,6 +82,7 @@ def all_tables(summary: Summary) -> list[Table]:
         outcome_table(summary),
         cost_table(summary),
         server_table(summary),
+        trace_table(summary.record),
         phase_table(summary.record),
     ]
     return [table for table in [*tables, *manifest_tables(summary.record)] if table.rows]

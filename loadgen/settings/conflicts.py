@@ -43,6 +43,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *(*_times(settings), *_duplicate_levels(settings), *_arrivals(settings), *_targets(settings)),
         *_scale_workers(settings),
         *_server_metrics(settings),
+        *_otlp(settings),
     ]
     return [*found, *_variants(settings, [fault for fault, _ in found])]
 
@@ -66,6 +67,14 @@ def _server_metrics(settings: "Settings") -> list[Conflict]:
         if (flaw := find_url_flaw(url))
     ]
     return [(fault, ("server_metrics",)) for fault in found]
+
+
+def _otlp(settings: "Settings") -> list[Conflict]:
+    flaw = find_url_flaw(settings.otlp) if settings.otlp else ""
+    if not flaw:
+        return []
+    hint = "Give the base URL, such as http://127.0.0.1:4318; headers belong in OTEL_EXPORTER_OTLP_HEADERS."
+    return [(Fault("otlp", without_secret(settings.otlp), flaw, hint), ("otlp",))]
 
 
 def _characters(settings: "Settings") -> list[Conflict]:

@@ -87,6 +87,13 @@ class ResultSettings(RunSettings):
         declares=ON_PAGE,
     )
 
+    trace_sample: float = setting(
+        0.0,
+        "share of operations (0 to 1) whose requests send a W3C traceparent; the slowest are in record and report",
+        ge=0,
+        le=1,
+    )
+
     # The metrics
     metrics_port: Port = setting(
         9646,
@@ -105,4 +112,7 @@ class ResultSettings(RunSettings):
         declares=NOT_ON_PAGE,
         ge=0,
         le=3_600,
+    )
+    otlp: str = setting(
+        "", "OTLP endpoint (HTTP) for metrics, and for spans of sampled operations, such as http://127.0.0.1:4318"
     )

@@ -26,6 +26,7 @@ from loadgen.results.record.operations import CourseRecord, Durations, Operation
 from loadgen.results.record.scaling import Scaling, ScalingLaw, ScalingPoint
 from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.slices import Slices
+from loadgen.results.record.traces import TraceRecord, TracesRecord
 from loadgen.results.record.writing import (
     PhaseTexts,
     RecordError,
@@ -59,6 +60,8 @@ __all__ = [
     "ServerRecord",
     "Slices",
     "TaskErrorRecord",
+    "TraceRecord",
+    "TracesRecord",
     "VariantRecord",
     "as_block",
     "check_folder",

@@ -15,6 +15,7 @@ from loadgen.results.record.operations import OperationRecord, Outside, StageNam
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 from loadgen.results.record.scaling import Scaling
 from loadgen.results.record.server import ServerRecord
+from loadgen.results.record.traces import TracesRecord
 
 SCHEMA_VERSION = 6
 """Incremented with every change of the keys or their meaning."""
@@ -116,6 +117,8 @@ class PhaseRecord(Part):
     generator: Generator
     server: ServerRecord | None = None
     """What Milvus says of itself; null if its metrics were not read."""
+    traces: TracesRecord | None = None
+    """null: no operation was sampled."""
 
     @model_validator(mode="after")
     def _has_its_level(self) -> Self:
