@@ -49,7 +49,9 @@ class Process:
         """What was asked of the parts around it."""
         self.opening: Callable[[Settings], object] = lambda _settings: None
         self.flushed = True
-        runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=self._stop, user_classes_count={})
+        runner = SimpleNamespace(
+            user_count=0, user_greenlets=[], stop=self._stop, user_classes_count={}, worker_index=1
+        )
         runner.stop_users = lambda counts: self.noted.append(("end leftover users", counts))
         process_state = SimpleNamespace(
             ledger=self.ledger,
@@ -135,6 +137,14 @@ def test_a_process_is_ready_for_the_run_that_it_was_prepared_for_last(process: P
     assert (agent.state, agent.is_ready("one"), agent.is_ready("two")) == (State.READY, True, False)
     process.begin("two")
     assert (agent.is_ready("one"), agent.is_ready("two")) == (False, True)
+
+
+def test_a_run_samples_operations_if_its_settings_say_so(process: Process) -> None:
+    process.tell(process.prepare(trace_sample=0.5))
+    assert (process.process_state.tracer is not None, process.ledger.is_traced) == (True, True)
+    process.tell(process.prepare("two"))
+    assert (process.process_state.tracer, process.ledger.is_traced) == (None, False)
+    assert process.agent.exporter.run_id == "two"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no route"), KeyError("x"), MemoryError(), AssertionError("odd")])
