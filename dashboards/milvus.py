@@ -94,8 +94,7 @@ def _latency() -> list[Any]:
 
 def _proxy() -> list[Any]:
     """A series that a version of Milvus does not have is an empty line; the texts name the first version with it."""
-    parts = (("wait", "milvus_proxy_sq_wait_result_latency"), ("reduce", "milvus_proxy_sq_reduce_result_latency"))
-    parts += (("decode", "milvus_proxy_sq_decode_result_latency"),)
+    parts = {name: f"milvus_proxy_sq_{name}_result_latency" for name in ("wait", "reduce", "decode")}
     return [
         row("Inside the proxy"),
         lines(
@@ -105,7 +104,10 @@ def _proxy() -> list[Any]:
                 "the proxy's time of a search: the rest is queueing, checks and building the answer.",
                 SECONDS,
             ),
-            [Query(queries.milvus_mean(metric, "query_type"), f"{name}, {{{{query_type}}}}") for name, metric in parts],
+            [
+                Query(queries.milvus_mean(metric, "query_type"), f"{name}, {{{{query_type}}}}")
+                for name, metric in parts.items()
+            ],
         ),
         lines(
             About(
