@@ -94,7 +94,8 @@ def _latency() -> list[Any]:
 
 def _proxy() -> list[Any]:
     """A series that a version of Milvus does not have is an empty line; the texts name the first version with it."""
-    parts = {name: f"milvus_proxy_sq_{name}_result_latency" for name in ("wait", "reduce", "decode")}
+    names = ("wait", "reduce", "decode")
+    parts = [(name, f"milvus_proxy_sq_{name}_result_latency") for name in names]
     return [
         row("Inside the proxy"),
         lines(
@@ -104,10 +105,7 @@ def _proxy() -> list[Any]:
                 "the proxy's time of a search: the rest is queueing, checks and building the answer.",
                 SECONDS,
             ),
-            [
-                Query(queries.milvus_mean(metric, "query_type"), f"{name}, {{{{query_type}}}}")
-                for name, metric in parts.items()
-            ],
+            [Query(queries.milvus_mean(metric, "query_type"), f"{name}, {{{{query_type}}}}") for name, metric in parts],
         ),
         lines(
             About(

@@ -88,6 +88,7 @@ class LoadUser(User):
         self.timed_client.loop_holds = self.process_state.loop_holds
         if self.process_state.settings_for(self.variant).stages:
             self.timed_client.split_operations()
+        self.timed_client.trace_operations(self.process_state.tracer)
         if self.operations is not None and not self.style:
             declared = {one.name for one in self.performs(self.process_state.clients.get(self.variant, DEFAULT_CLIENT))}
             self.timed_client.refused = frozenset({one.name for one in self.timed_client.operations} - declared)
