@@ -1,5 +1,6 @@
 """Tests run in a process that Locust leaves alone, as its own commands do, and are the same at each run."""
 
+import gc
 import os
 import re
 import signal
@@ -17,6 +18,8 @@ WITH_MILVUS = 2
 """Processes that run the tests on the real Milvus, each on a server of its own."""
 
 ensure_unpatched()
+# What is imported and collected stays: the search for garbage among it is a tenth of what the unit tests take.
+gc.disable()
 # Threads of the linear algebra that wait for each other on busy cores make small matrices three times as slow.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # A shell has its background jobs ignore Ctrl-C, and what a job starts inherits that: here a test may press it anyway.
@@ -31,6 +34,13 @@ settings.load_profile("house")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let those that take long begin first, so that all processes end at about the same time."""
     items.sort(key=lambda item: (not waits(item.nodeid), not shares(item.nodeid)))
+
+
+def pytest_collection_finish() -> None:
+    """Search for garbage again, but not among what is there before the first test."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
