@@ -13,9 +13,11 @@ from tests.integration.locust_command import kill, started
 
 # The tests' own clients reach loopback without a proxy wherever they run; the tests of proxies undo it.
 os.environ.update(dict.fromkeys(EXCEPTIONS, "127.0.0.1,localhost,::1"))
-# How often Milvus looks for what is loaded, in ms (1,000 and 500 by default): a preparation takes 8 s, not 12.
+# How often Milvus looks for what is loaded, in ms (1,000 and 500 by default): a preparation takes 5 s, not 12.
 INTERVALS = ("CHECKINTERVAL", "CHECKSEGMENTINTERVAL", "CHECKCHANNELINTERVAL", "DISTPULLINTERVAL")
 os.environ.update({f"QUERYCOORD_{name}": "100" for name in INTERVALS})
+# For how long rows may still be given to a segment, in ms (2,000 by default): a flush waits for that.
+os.environ["DATACOORD_SEGMENT_ASSIGNMENTEXPIRATION"] = "100"
 
 
 @pytest.fixture(scope="session", autouse=True)

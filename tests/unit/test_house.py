@@ -133,29 +133,6 @@ def test_importing_the_package_imports_no_library() -> None:
     assert set(LIBRARIES) & set(told_by(code)) == set()
 
 
-def test_importing_every_module_starts_no_thread_no_process_and_takes_no_signal() -> None:
-    code = """
-import importlib, json, pkgutil, signal, threading
-import locust, psutil, pymilvus, llama_index.vector_stores.milvus, gevent.monkey
-
-def state():
-    handlers = {number.name: repr(signal.getsignal(number)) for number in signal.Signals}
-    children = [child.pid for child in psutil.Process().children()]
-    return [handlers, sorted(thread.name for thread in threading.enumerate()), children]
-
-before = state()
-import loadgen
-names = [found.name for found in pkgutil.walk_packages(loadgen.__path__, "loadgen.")]
-for name in names:
-    if not name.endswith("__main__"):
-        importlib.import_module(name)
-print(json.dumps({"names": names, "before": before, "after": state()}))
-"""
-    told = told_by(code, LOCUST_SKIP_MONKEY_PATCH="1")
-    assert "loadgen.settings.model" in told["names"]
-    assert told["after"] == told["before"]
-
-
 def test_no_module_comes_in_by_the_front_door() -> None:
     """`from loadgen import AsyncUser` is for locustfiles; inside it would be an import upwards."""
     found = {}
