@@ -18,6 +18,8 @@ INTERVALS = ("CHECKINTERVAL", "CHECKSEGMENTINTERVAL", "CHECKCHANNELINTERVAL", "D
 os.environ.update({f"QUERYCOORD_{name}": "100" for name in INTERVALS})
 # For how long rows may still be given to a segment, in ms (2,000 by default): a flush waits for that.
 os.environ["DATACOORD_SEGMENT_ASSIGNMENTEXPIRATION"] = "100"
+# The standalone's own spans, in its log, of requests that send a sampled trace context and of no other.
+os.environ.update({"TRACE_EXPORTER": "stdout", "TRACE_SAMPLEFRACTION": "0"})
 
 
 @pytest.fixture(scope="session", autouse=True)
