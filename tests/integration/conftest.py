@@ -8,6 +8,7 @@ import pytest
 
 from loadgen.milvus.proxies import EXCEPTIONS
 from loadgen.milvus.server import EmbeddedServer, start_server
+from tests.conftest import END_MILVUS
 from tests.integration.forked import command_parent
 from tests.integration.locust_command import kill, started
 
@@ -41,9 +42,10 @@ def _commands_end() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def milvus() -> Iterator[EmbeddedServer]:
+def milvus(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
     """The real standalone."""
     server = start_server("milvus", tell=print)
+    request.config.stash[END_MILVUS] = server.stop
     yield server
     server.stop()
 
