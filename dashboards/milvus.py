@@ -94,8 +94,8 @@ def _latency() -> list[Any]:
 
 def _proxy() -> list[Any]:
     """A series that a version of Milvus does not have is an empty line; the texts name the first version with it."""
-    parts = (("wait", "milvus_proxy_sq_wait_result_latency"), ("reduce", "milvus_proxy_sq_reduce_result_latency"))
-    parts += (("decode", "milvus_proxy_sq_decode_result_latency"),)
+    names = ("wait", "reduce", "decode")
+    parts = [(name, f"milvus_proxy_sq_{name}_result_latency") for name in names]
     return [
         row("Inside the proxy"),
         lines(
