@@ -41,6 +41,9 @@ class Phase:
     variant: str = ""
     """Name of what is compared; defaults to the mode."""
 
+    note: str = ""
+    """What is known before it, for log and page; empty for most."""
+
     def __post_init__(self) -> None:
         if not self.variant:
             object.__setattr__(self, "variant", self.mode.value)
@@ -66,7 +69,8 @@ class Phase:
         if self.operations:
             return f"{self.operation} x {self.operations}, {self.style}, {self.concurrency} in flight"
         if self.is_open:
-            return f"{self.variant}, {self.rate:g}/s {self.model}"
+            note = f" ({self.note})" if self.note else ""
+            return f"{self.variant}, {self.rate:g}/s {self.model}{note}"
         return f"{self.variant}, {count_of(self.concurrency, 'user')}"
 
     def starting(self, now: float) -> Self:

@@ -8,7 +8,7 @@ from tests.simulation.slot_server import SimulatedSteps, SlotServer
 
 SERVERS = (SlotServer(8, 0.02), SlotServer(16, 0.02), SlotServer(32, 0.05))
 """Capacities of 400, 800 and 640 operations per second."""
-PLAN = SearchPlan(seconds=10.0, warmup_seconds=2.0, within=480.0)
+PLAN = SearchPlan(seconds=10.0, warmup_seconds=2.0, within=360.0)
 CLOSE = 0.05
 
 
@@ -29,9 +29,9 @@ def test_the_rate_is_within_5_per_cent_in_at_least_90_of_100_searches(server: Sl
 
 
 def test_the_theory_agrees_with_a_long_simulation() -> None:
-    server, random = SERVERS[0], np.random.default_rng(7)
+    server, random = SERVERS[0], np.random.default_rng(1)
     rate = server.find_edge(0.05)
-    arrivals = np.cumsum(random.exponential(1 / rate, 1_000_000))
+    arrivals = np.cumsum(random.exponential(1 / rate, 2_000_000))
     below = float(np.mean(server.serve(arrivals) - arrivals <= 0.05))
     assert below == pytest.approx(0.99, abs=0.0015)
 

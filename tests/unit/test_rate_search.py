@@ -66,6 +66,17 @@ def test_a_generator_at_its_limit_is_the_result() -> None:
     assert found.reason == LIMIT.reason
 
 
+def test_a_generator_that_was_at_its_limit_by_chance_is_measured_again() -> None:
+    search = RateSearch(10.0, 1.0)
+    search.observe(10.0, LIMIT)
+    assert search.rate == 10.0
+    search.observe(10.0, HOLDS)
+    assert search.rate == 20.0
+    search.observe(20.0, LIMIT)
+    search.observe(20.0, LIMIT)
+    assert 10.0 < search.rate < 20.0
+
+
 def test_an_interrupted_search_claims_nothing() -> None:
     search = RateSearch(10.0, 1.0)
     search.observe(10.0, HOLDS)

@@ -2,7 +2,7 @@
 
 from loadgen.control.rate_search.backlog import Backlog
 from loadgen.control.rate_search.search import Finding, Outcome, RateSearch, Trial, Verdict
-from loadgen.control.rate_search.turns import SearchPlan, SearchTurns, Step, find_shortest
+from loadgen.control.rate_search.turns import SearchPlan, SearchTurns, Step
 
 __all__ = [
     "Backlog",
@@ -14,5 +14,4 @@ __all__ = [
     "Step",
     "Trial",
     "Verdict",
-    "find_shortest",
 ]

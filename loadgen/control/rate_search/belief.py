@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 MISHAP = 0.02
 """Probability that a step far below the edge fails, or one far above it holds."""
-WIDTHS = (0.003, 0.01, 0.03, 0.1)
+WIDTHS = (0.004, 0.02, 0.08)
 """Widths of the edge that are considered, as a share of the rate."""
-WEIGHTS = (0.3, 0.3, 0.3, 0.1)
-RESOLUTION = 0.0025
+WEIGHTS = (0.4, 0.4, 0.2)
+RESOLUTION = 0.004
 """Between two edges that are considered, as a share of the rate."""
 REACH = 64.0
 """Factor beyond the rough bracket in which the edge is considered: a mishap may have ended the rough steps."""

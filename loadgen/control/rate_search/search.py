@@ -17,9 +17,11 @@ GRID = 0.005
 NEAR = 0.1
 """How close to the edge, as a share of the rate, a step is one near the edge."""
 CLOSE = 1.2
-"""Ratio of the interval's ends from which steps are long: the p99 of a short one is more often too low than too high."""
+"""Ratio of the interval's ends below which steps are long: the p99 of a short one is too low more often than not."""
 REPEATS = 2
 """Steps near the edge that must hold, and that must fail, before a search is over."""
+EXCUSED = 4
+"""Steps whose failure is not counted since the generator was at its limit; each rate has one, in case it was chance."""
 AT_LOWEST = 2
 """Steps at the lowest rate that must fail before nothing lower is tried."""
 
@@ -83,6 +85,7 @@ class RateSearch:
         self._rough = first
         self._belief: Belief | None = None
         self.trials: list[Trial] = []
+        self._excused: set[float] = set()
         self.is_over = False
 
     @property
@@ -115,6 +118,9 @@ class RateSearch:
 
     def observe(self, rate: float, verdict: Verdict) -> None:
         """A step at this rate is over."""
+        if verdict.is_generator and rate not in self._excused and len(self._excused) < EXCUSED:
+            self._excused.add(rate)
+            return
         self.trials.append(Trial(rate, verdict))
         if self._belief is not None:
             self._belief.learn(rate, holds=verdict.holds)
@@ -152,7 +158,8 @@ class RateSearch:
         low, high = self._belief.interval()
         above = self._just_above(rate)
         outcome = Outcome.GENERATOR if _is_mostly_generator(above) else Outcome.FOUND
-        return Finding(outcome, rate, min(low, rate), max(high, rate), above[0].verdict.reason)
+        of_outcome = [one for one in above if one.verdict.is_generator is (outcome is Outcome.GENERATOR)]
+        return Finding(outcome, rate, min(low, rate), max(high, rate), of_outcome[0].verdict.reason)
 
     def _find_none(self) -> Finding:
         worst = min((one for one in self.trials if not one.verdict.holds), key=lambda one: one.rate)

@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loadgen.control.rate_search.search import HIGHEST, Finding, RateSearch, Verdict
+from loadgen.settings.rate_search import BETWEEN
 from loadgen.text.listing import count_of
 
 ROUGH, LONG = 1 / 3, 2.0
 """Lengths of a rough step, and of one close to the edge, as shares of the others'."""
 LOWEST_ARRIVALS, FIRST_ARRIVALS = 10, 100
 """Arrivals of a step at the lowest rate, and at the first one."""
-STEPS_AT_LEAST = 12
-"""Steps per variant for which there must be time."""
-BETWEEN = 1.0
-"""Least seconds between two steps that are planned for: users start and end."""
 REMEMBERED = 5
 """Pauses between steps, the longest of which is planned for."""
 
@@ -47,11 +44,6 @@ class SearchPlan:
     def most_steps(self) -> int:
         """Steps for which there is time; more, if some end early."""
         return int(self.within / (self.step_seconds + BETWEEN))
-
-
-def find_shortest(seconds: float, warmup_seconds: float, variants: int) -> float:
-    """The least time for a search with these steps."""
-    return (seconds + warmup_seconds + BETWEEN) * STEPS_AT_LEAST * variants
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,12 @@ from loadgen.results.record.model import (
     new_run_id,
 )
 from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, Slice
+from loadgen.results.record.rate_search import (
+    RateConditionRecord,
+    RateFindingRecord,
+    RateSearchRecord,
+    RateStepRecord,
+)
 from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.writing import (
     PhaseTexts,
@@ -47,6 +53,10 @@ __all__ = [
     "Outside",
     "PhaseRecord",
     "PhaseTexts",
+    "RateConditionRecord",
+    "RateFindingRecord",
+    "RateSearchRecord",
+    "RateStepRecord",
     "Ratio",
     "RecordError",
     "RunRecord",

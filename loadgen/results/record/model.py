@@ -13,6 +13,7 @@ from loadgen.measure.health import WATCHED_AT_LEAST
 from loadgen.measure.sample import Mode
 from loadgen.results.record.operations import OperationRecord, Outside, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
+from loadgen.results.record.rate_search import RateSearchRecord
 from loadgen.results.record.server import ServerRecord
 
 SCHEMA_VERSION = 5
@@ -268,6 +269,8 @@ class RunRecord(Part):
     """Exceptions that tasks raised outside the phases."""
     comparisons: tuple[Comparison, ...]
     """Empty until the run is over, and where only one mode ran."""
+    rate_search: RateSearchRecord | None = None
+    """The search for the highest rate; null if the run made none."""
 
     @property
     def variant_names(self) -> list[str]:
