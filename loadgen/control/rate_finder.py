@@ -79,9 +79,9 @@ class RateFinder:
     def _describe(self, step: Step) -> str:
         """What is known of the edge of a variant, for log and page."""
         trials = self._turns.searches[step.variant].trials
-        held = max((one.rate for one in trials if one.verdict.holds), default=0.0)
-        failed = min((one.rate for one in trials if not one.verdict.holds), default=0.0)
-        parts = [f"held up to {held:g}/s"] if held else []
+        passed = max((one.rate for one in trials if one.verdict.passes), default=0.0)
+        failed = min((one.rate for one in trials if not one.verdict.passes), default=0.0)
+        parts = [f"passed up to {passed:g}/s"] if passed else []
         parts += [f"failed from {failed:g}/s"] if failed else []
         return ", ".join([*parts, f"{self._turns.left:.0f} s of the search left"])
 
@@ -108,9 +108,9 @@ class RateFinder:
         self._results.append((step, judged))
         self._turns.observe(step, judged.verdict, now - self._since)
         self._since = now
-        told = "holds" if judged.verdict.holds else f"fails: {judged.verdict.reason}"
+        told = "passes" if judged.verdict.passes else f"fails: {judged.verdict.reason}"
         logger.info("%g/s with %s %s", step.rate, step.variant, told)
-        return find_rest(result.record, holds=judged.verdict.holds)
+        return find_rest(result.record, passes=judged.verdict.passes)
 
     # The result
 
@@ -137,7 +137,7 @@ def _as_step(step: Step, judged: StepResult) -> RateStepRecord:
         variant=step.variant,
         rate=step.rate,
         seconds=judged.seconds,
-        holds=verdict.holds,
+        passes=verdict.passes,
         reason=verdict.reason,
         is_generator=verdict.is_generator,
         throughput=verdict.throughput,

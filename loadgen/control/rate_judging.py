@@ -1,4 +1,4 @@
-"""Whether a step of a rate search holds: its conditions, its backlog, and whether the load generator was the limit."""
+"""Whether a step of a rate search passes: its conditions, its backlog, and whether the load generator was the limit."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -62,7 +62,7 @@ class Conditions:
         reasons = [text for _, text in failed] + list(_find_overload(record, backlog, grew))
         rate = sum(throughput(part.totals, record.seconds) for part in record.operations)
         if not reasons:
-            return StepResult(Verdict(holds=True, throughput=rate), tuple(values), record.seconds)
+            return StepResult(Verdict(passes=True, throughput=rate), tuple(values), record.seconds)
         limit = self._find_limit(result, [one for one, _ in failed])
         verdict = Verdict(False, limit or reasons[0], bool(limit), rate)
         return StepResult(verdict, tuple(values), record.seconds)
@@ -76,7 +76,7 @@ class Conditions:
         limits = [one.limit for one in failed if one.figure in TIMES and one.comparator.startswith("<")]
         for what, late in lags.items():
             if limits and late is not None and late >= LATE_SHARE * min(limits):
-                return f"{what} {1_000 * late:.1f} ms late at p99: add workers, or give them cores of their own"
+                return f"{what} {1_000 * late:.1f} ms late at p99: add workers, or give them dedicated cores"
         if state.in_flight_max >= self.slots and _would_hold(result.record, failed):
             return f"all {count_of(self.slots, 'concurrency slot')} were taken: raise --max-in-flight"
         return ""
@@ -103,12 +103,12 @@ def _find_overload(record: PhaseRecord, backlog: Backlog, grew: bool) -> Iterabl
         yield f"{100 * share:.3g} % of the arrivals were dropped"
 
 
-def find_rest(record: PhaseRecord, *, holds: bool) -> float:
+def find_rest(record: PhaseRecord, *, passes: bool) -> float:
     """Seconds to wait after a step: all its operations have ended, but what was abandoned may still be in the server.
 
     As long as the longest of them had waited.
     """
-    if holds:
+    if passes:
         return 0.0
     longest = [part.response_seconds.max or 0.0 for part in record.operations]
     return min(max([record.longest_unfinished_seconds or 0.0, *longest]), REST_AT_MOST)

@@ -11,7 +11,7 @@ from loadgen.text.fitting import Column, Part, print_fitting
 from loadgen.text.plain_text import new_console
 
 KEY = (
-    "A step holds if it meets every condition and its backlog does not grow. The interval contains the edge, where "
+    "A step passes if it meets every condition and its backlog does not grow. The interval contains the edge, where "
     "steps begin to fail, with a probability of 95 %."
 )
 REASON = "failed just above"
@@ -43,7 +43,7 @@ def _step_rows(search: RateSearchRecord, name: str) -> list[list[str]]:
         [
             one.variant,
             show_arrivals(one.rate),
-            "held" if one.holds else "generator" if one.is_generator else "failed",
+            "passed" if one.passes else "generator" if one.is_generator else "failed",
             NONE if one.throughput is None else show_rate(one.throughput),
             *(show_value(condition, value) for condition, value in zip(search.conditions, one.values, strict=False)),
         ]

@@ -37,7 +37,7 @@ def step_table(search: RateSearchRecord | None) -> Table:
         values = zip(conditions, one.values, strict=False)
         done = NONE if one.throughput is None else show_rate(one.throughput)
         shown = (show_value(condition, value) for condition, value in values)
-        return (one.variant, "held" if one.holds else "failed", show_arrivals(one.rate), f"{one.seconds:.1f}", done,
+        return (one.variant, "passed" if one.passes else "failed", show_arrivals(one.rate), f"{one.seconds:.1f}", done,
                 *shown, one.reason or NONE)  # fmt: skip
 
     names = dict.fromkeys(one.variant for one in search.steps) if search else ()
@@ -84,17 +84,17 @@ def _draw(summary: Summary, search: RateSearchRecord, places: Sequence[int]) -> 
 
 def _draw_steps(axes: Any, steps: Sequence[RateStepRecord], place: int, drawn_as: tuple[str, Look]) -> None:
     name, look = drawn_as
-    known = [(one.rate, MILLISECONDS * value, one.holds) for one in steps if (value := one.values[place]) is not None]
+    known = [(one.rate, MILLISECONDS * value, one.passes) for one in steps if (value := one.values[place]) is not None]
     if not known:
         return
     rates, values = [rate for rate, _, _ in known], [value for _, value, _ in known]
     axes.plot(rates, values, color=look.colour, linestyle=look.line, linewidth=1, alpha=0.5)
-    for holds in (True, False):
-        own = [(rate, value) for rate, value, held in known if held is holds]
+    for passes in (True, False):
+        own = [(rate, value) for rate, value, passed in known if passed is passes]
         if own:
-            face = look.colour if holds else "white"
+            face = look.colour if passes else "white"
             style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markerfacecolor": face}
-            shown = {"label": name} if holds or all(not held for _, _, held in known) else {}
+            shown = {"label": name} if passes or all(not passed for _, _, passed in known) else {}
             axes.plot(*zip(*own, strict=True), linestyle="", markersize=6, **style, **shown)
 
 

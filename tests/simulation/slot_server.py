@@ -99,7 +99,7 @@ class SimulatedSteps:
         counts = (answered >= step.warmup_seconds) & (answered < ends)
         responses, moments = (answered - arrivals)[counts], answered[counts]
         if backlog.grows(_slice(moments, responses)):
-            return Verdict(holds=False, reason="the backlog grew"), backlog
+            return Verdict(passes=False, reason="the backlog grew"), backlog
         place = int(0.99 * len(responses))
         p99 = float(np.partition(responses, place)[place]) if len(responses) else np.inf
         return Verdict(p99 < self.limit, "" if p99 < self.limit else f"p99 {p99:.3f}"), backlog

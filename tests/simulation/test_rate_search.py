@@ -43,4 +43,4 @@ def test_a_backlog_grows_above_the_capacity_only(load: float, low: int, high: in
     steps = SimulatedSteps(server, "poisson", limit=1_000.0)
     random = np.random.default_rng(3)
     step = Step("async", load * server.capacity, 10.0, 2.0)
-    assert low <= sum(not steps.run(step, random)[0].holds for _ in range(100)) <= high
+    assert low <= sum(not steps.run(step, random)[0].passes for _ in range(100)) <= high

@@ -7,9 +7,9 @@ import pytest
 from loadgen.control.rate_search import Backlog, Finding, Outcome, RateSearch, SearchPlan, SearchTurns, Step, Verdict
 from loadgen.control.rate_search.turns import ROUGH
 
-HOLDS = Verdict(holds=True)
-FAILS = Verdict(holds=False, reason="search p99 < 50 ms: 61 ms")
-LIMIT = Verdict(holds=False, reason="the generator used 97% of its core", is_generator=True)
+PASSES = Verdict(passes=True)
+FAILS = Verdict(passes=False, reason="search p99 < 50 ms: 61 ms")
+LIMIT = Verdict(passes=False, reason="the generator used 97% of its core", is_generator=True)
 
 
 def follow(edge: float, above: Verdict = FAILS, first: float = 10.0) -> RateSearch:
@@ -17,7 +17,7 @@ def follow(edge: float, above: Verdict = FAILS, first: float = 10.0) -> RateSear
     for _ in range(100):
         if search.is_over:
             break
-        search.observe(search.rate, HOLDS if search.rate < edge else above)
+        search.observe(search.rate, PASSES if search.rate < edge else above)
     return search
 
 
@@ -44,7 +44,7 @@ def test_one_mishap_far_below_the_edge_does_not_decide() -> None:
     for number in range(45):
         if search.is_over:
             break
-        search.observe(search.rate, FAILS if number == 1 or search.rate >= 500 else HOLDS)
+        search.observe(search.rate, FAILS if number == 1 or search.rate >= 500 else PASSES)
     assert search.find().rate == pytest.approx(500, rel=0.03)
 
 
@@ -70,7 +70,7 @@ def test_a_generator_that_was_at_its_limit_by_chance_is_measured_again() -> None
     search = RateSearch(10.0, 1.0)
     search.observe(10.0, LIMIT)
     assert search.rate == 10.0
-    search.observe(10.0, HOLDS)
+    search.observe(10.0, PASSES)
     assert search.rate == 20.0
     search.observe(20.0, LIMIT)
     search.observe(20.0, LIMIT)
@@ -79,7 +79,7 @@ def test_a_generator_that_was_at_its_limit_by_chance_is_measured_again() -> None
 
 def test_an_interrupted_search_claims_nothing() -> None:
     search = RateSearch(10.0, 1.0)
-    search.observe(10.0, HOLDS)
+    search.observe(10.0, PASSES)
     search.observe(20.0, FAILS)
     assert search.find(interrupted=True) == Finding(Outcome.UNFINISHED)
     assert search.find().outcome is Outcome.FOUND
@@ -97,7 +97,7 @@ def test_variants_take_turns_forward_and_back_each_at_its_own_rate() -> None:
         assert step is not None
         assert turns.next() == step
         seen.append((step.variant, step.rate))
-        turns.observe(step, HOLDS if step.variant == "async" else FAILS, 12.0)
+        turns.observe(step, PASSES if step.variant == "async" else FAILS, 12.0)
     assert [name for name, _ in seen] == ["sync", "async", "async", "sync"] * 2
     assert [rate for name, rate in seen if name == "async"] == [10.0, 20.0, 40.0, 80.0]
     assert [rate for name, rate in seen if name == "sync"] == [10.0, 5.0, 2.5, 1.25]
@@ -107,10 +107,10 @@ def test_the_limit_of_time_holds_and_its_rest_goes_to_the_other_variants() -> No
     turns = SearchTurns(["sync", "async"], PLAN)
     used = 0.0
     while (step := turns.next()) is not None:
-        holds = step.rate < (0.1 if step.variant == "sync" else 321)
+        passes = step.rate < (0.1 if step.variant == "sync" else 321)
         took = step.seconds + step.warmup_seconds + 1.5
         used += took
-        turns.observe(step, HOLDS if holds else FAILS, took)
+        turns.observe(step, PASSES if passes else FAILS, took)
     assert turns.is_over
     assert used <= PLAN.within
     found = turns.find()
@@ -121,7 +121,7 @@ def test_the_limit_of_time_holds_and_its_rest_goes_to_the_other_variants() -> No
 def test_a_search_that_runs_out_of_time_has_a_wider_interval() -> None:
     turns = SearchTurns(["async"], SearchPlan(10.0, 2.0, 90.0))
     while (step := turns.next()) is not None:
-        turns.observe(step, HOLDS if step.rate < 50 else FAILS, step.seconds + step.warmup_seconds + 1)
+        turns.observe(step, PASSES if step.rate < 50 else FAILS, step.seconds + step.warmup_seconds + 1)
     assert turns.is_out_of_time
     found = turns.find()["async"]
     assert found.outcome is Outcome.FOUND

@@ -1,6 +1,6 @@
-"""Where the edge is: the rate at which a step is as likely to hold as to fail, as a probability distribution.
+"""Where the edge is: the rate at which a step is as likely to pass as to fail, as a probability distribution.
 
-A step at rate r holds with probability m + (1 - 2 m) / (1 + exp((ln r - ln edge) / s)), where m is the chance of a
+A step at rate r passes with probability m + (1 - 2 m) / (1 + exp((ln r - ln edge) / s)), where m is the chance of a
 mishap, such as a pause of the machine, and s the width of the edge: near zero where arrivals and service are regular,
 some per cent where they are random. Both edge and width are unknown; each step multiplies the distribution by its
 likelihood. The next step is at the median, where it teaches most: probabilistic bisection (Horstein 1963, Sequential
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MISHAP = 0.02
-"""Probability that a step far below the edge fails, or one far above it holds."""
+"""Probability that a step far below the edge fails, or one far above it passes."""
 WIDTHS = (0.004, 0.02, 0.08)
 """Widths of the edge that are considered, as a share of the rate."""
 WEIGHTS = (0.4, 0.4, 0.2)
@@ -38,12 +38,12 @@ class Belief:
         """A row for each width: logarithms of the probabilities, up to a constant."""
         self._cumulated = self._add_up()
 
-    def learn(self, rate: float, *, holds: bool) -> None:
-        """A step at this rate has held or failed."""
+    def learn(self, rate: float, *, passes: bool) -> None:
+        """A step at this rate has passed or failed."""
         distance = (math.log(rate) - self._edges[None, :]) / np.array(WIDTHS)[:, None]
         above = 1 / (1 + np.exp(np.clip(distance, -60.0, 60.0)))
         chance = MISHAP + (1 - 2 * MISHAP) * above
-        self._logs += np.log(chance if holds else 1 - chance)
+        self._logs += np.log(chance if passes else 1 - chance)
         self._cumulated = self._add_up()
 
     def _add_up(self) -> NDArray[np.float64]:

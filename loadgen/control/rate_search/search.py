@@ -19,7 +19,7 @@ NEAR = 0.1
 CLOSE = 1.2
 """Ratio of the interval's ends below which steps are long: the p99 of a short one is too low more often than not."""
 REPEATS = 2
-"""Steps near the edge that must hold, and that must fail, before a search is over."""
+"""Steps near the edge that must pass, and that must fail, before a search is over."""
 EXCUSED = 4
 """Steps whose failure is not counted since the generator was at its limit; each rate has one, in case it was chance."""
 AT_LOWEST = 2
@@ -30,9 +30,9 @@ AT_LOWEST = 2
 class Verdict:
     """How a step ended."""
 
-    holds: bool
+    passes: bool
     reason: str = ""
-    """The condition that failed, with its value, or why the step ended early; empty if it holds."""
+    """The condition that failed, with its value, or why the step ended early; empty if it passes."""
     is_generator: bool = False
     """It failed, and the load generator was at its limit: it says nothing about the server."""
     throughput: float = 0.0
@@ -55,7 +55,7 @@ class Outcome(StrEnum):
     GENERATOR = "generator"
     """The load generator was at its limit just above the rate."""
     AT_LEAST = "at least"
-    """Every step held."""
+    """Every step passed."""
     NONE = "none"
     """Even the lowest rate failed."""
     UNFINISHED = "unfinished"
@@ -109,12 +109,12 @@ class RateSearch:
         return min(max(_snap(self._belief.quantiles(0.5)[0]), self._lowest), HIGHEST)
 
     @property
-    def _held(self) -> list[float]:
-        return [one.rate for one in self.trials if one.verdict.holds]
+    def _passed(self) -> list[float]:
+        return [one.rate for one in self.trials if one.verdict.passes]
 
     @property
     def _failed(self) -> list[float]:
-        return [one.rate for one in self.trials if not one.verdict.holds]
+        return [one.rate for one in self.trials if not one.verdict.passes]
 
     def observe(self, rate: float, verdict: Verdict) -> None:
         """A step at this rate is over."""
@@ -123,13 +123,13 @@ class RateSearch:
             return
         self.trials.append(Trial(rate, verdict))
         if self._belief is not None:
-            self._belief.learn(rate, holds=verdict.holds)
+            self._belief.learn(rate, passes=verdict.passes)
             self.is_over = self._is_precise()
-        elif self._held and self._failed:
-            self._belief = Belief(max(self._held), max(min(self._failed), max(self._held) * (1 + NEAR)))
+        elif self._passed and self._failed:
+            self._belief = Belief(max(self._passed), max(min(self._failed), max(self._passed) * (1 + NEAR)))
             for one in self.trials:
-                self._belief.learn(one.rate, holds=one.verdict.holds)
-        elif verdict.holds:
+                self._belief.learn(one.rate, passes=one.verdict.passes)
+        elif verdict.passes:
             self.is_over = rate >= HIGHEST
             self._rough = min(rate * FACTOR, HIGHEST)
         else:
@@ -141,7 +141,7 @@ class RateSearch:
         low, high = self._belief.interval()
         if high > low * (1 + PRECISION):
             return False
-        near = [one.verdict.holds for one in self.trials if low / (1 + NEAR) <= one.rate <= high * (1 + NEAR)]
+        near = [one.verdict.passes for one in self.trials if low / (1 + NEAR) <= one.rate <= high * (1 + NEAR)]
         return min(near.count(True), near.count(False)) >= REPEATS
 
     def find(self, *, interrupted: bool = False) -> Finding:
@@ -151,8 +151,8 @@ class RateSearch:
         if not self.trials:
             return Finding(Outcome.UNFINISHED)
         if not self._failed:
-            return Finding(Outcome.AT_LEAST, max(self._held))
-        if not self._held or self._belief is None:
+            return Finding(Outcome.AT_LEAST, max(self._passed))
+        if not self._passed or self._belief is None:
             return self._find_none()
         rate = _snap(self._belief.quantiles(0.5)[0])
         low, high = self._belief.interval()
@@ -162,13 +162,13 @@ class RateSearch:
         return Finding(outcome, rate, min(low, rate), max(high, rate), of_outcome[0].verdict.reason)
 
     def _find_none(self) -> Finding:
-        worst = min((one for one in self.trials if not one.verdict.holds), key=lambda one: one.rate)
+        worst = min((one for one in self.trials if not one.verdict.passes), key=lambda one: one.rate)
         outcome = Outcome.GENERATOR if worst.verdict.is_generator else Outcome.NONE
         return Finding(outcome, worst.rate, reason=worst.verdict.reason)
 
     def _just_above(self, rate: float) -> list[Trial]:
         """The failed steps near the edge, the closest above it first."""
-        failed = [one for one in self.trials if not one.verdict.holds]
+        failed = [one for one in self.trials if not one.verdict.passes]
         closest = sorted(failed, key=lambda one: (one.rate < rate, abs(math.log(one.rate / rate))))
         near = [one for one in closest if abs(math.log(one.rate / rate)) <= NEAR]
         return near or closest[:1]

@@ -24,10 +24,10 @@ class RateStepRecord(Part):
     """Arrivals per second."""
     seconds: float
     """Measured; less than planned if it ended early."""
-    holds: bool
+    passes: bool
     """All conditions were met, and the server kept up."""
     reason: str
-    """What failed; empty if it holds."""
+    """What failed; empty if it passes."""
     is_generator: bool
     """It failed while the load generator was at its limit, so it says nothing about the server."""
     throughput: Figure
@@ -41,7 +41,7 @@ class RateFindingRecord(Part):
 
     variant: str
     outcome: Literal["found", "generator", "at least", "none", "unfinished"]
-    """`generator`: the load generator was at its limit just above the rate; `at least`: every step held; `none`: even
+    """`generator`: the load generator was at its limit just above the rate; `at least`: every step passed; `none`: even
     the lowest rate failed; `unfinished`: the search was interrupted, and no result is claimed."""
     rate: Figure
     """Arrivals per second: the highest that meets the conditions; of `at least` the highest, of `none` the lowest that

@@ -40,7 +40,7 @@ def _say(found: RateFindingRecord, search: RateSearchRecord, conditions: str) ->
         remedy = "raise --max-in-flight" if "--max-in-flight" in found.reason else "add processes"
         return f"{name}: the generator ended at {rate} with {processes}; {remedy} ({found.reason})."
     if found.outcome == "at least":
-        return f"{name}: every step held, up to {rate}; the edge is higher. Give --find-within more time."
+        return f"{name}: every step passed, up to {rate}; the edge is higher. Give --find-within more time."
     if found.outcome == "none":
         return f"{name}: even the lowest rate that was tried, {rate}, fails: {found.reason}."
     return f"{name}: the search was interrupted; no rate is claimed."
