@@ -77,12 +77,12 @@ class Conditions:
         for what, late in lags.items():
             if limits and late is not None and late >= LATE_SHARE * min(limits):
                 return f"{what} {1_000 * late:.1f} ms late at p99: add workers, or give them dedicated cores"
-        if state.in_flight_max >= self.slots and _would_hold(result.record, failed):
+        if state.in_flight_max >= self.slots and _would_pass(result.record, failed):
             return f"all {count_of(self.slots, 'concurrency slot')} were taken: raise --max-in-flight"
         return ""
 
 
-def _would_hold(record: PhaseRecord, failed: Sequence[Requirement]) -> bool:
+def _would_pass(record: PhaseRecord, failed: Sequence[Requirement]) -> bool:
     """Whether the service times meet all conditions on response times: then arrivals waited for slots only."""
     alike = [one for one in failed if one.figure in TIMES and not one.part]
     return bool(alike) and len(alike) == len(failed) and all(_is_served(record, one) for one in alike)

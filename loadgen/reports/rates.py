@@ -53,8 +53,8 @@ def rate_chart(summary: Summary, key: str) -> Chart | None:
     if search is None or not panels or not search.steps:
         return None
     text = (
-        "Each point is a step; hollow ones failed. The horizontal line is the limit, the vertical ones the rates that "
-        "were found, with their 95 % intervals. Both axes are logarithmic."
+        "Each point is a step; hollow ones failed. The horizontal line is the limit, the vertical ones the highest "
+        "rates, with their 95 % intervals. Both axes are logarithmic."
     )
     title = "Time against the rate of arrivals, up to the edge"
     return Chart(f"{key}-rates", title, text, _draw(summary, search, panels), step_table(search))

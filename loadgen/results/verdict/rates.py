@@ -50,5 +50,5 @@ def find_unfound(search: RateSearchRecord) -> tuple[str, ...]:
     """Why a variant has no rate of its server, for the exit code."""
     conditions = ", ".join(one.text for one in search.conditions)
     return tuple(
-        f"no rate found: {_say(one, search, conditions).rstrip('.')}" for one in search.findings if one.outcome != GOOD
+        f"no rate: {_say(one, search, conditions).rstrip('.')}" for one in search.findings if one.outcome != GOOD
     )
