@@ -34,8 +34,6 @@ class Run:
     settings: Settings
     plan: tuple[Phase, ...] = ()
     """Its phases; empty if Locust's own -u, -r and -t apply."""
-    finder: RateFinder | None = None
-    """The search for a rate, which extends the plan step by step."""
     expected: int = 1
     """Number of expected agents."""
     labels: dict[str, str] = field(default_factory=dict)
@@ -72,6 +70,8 @@ class Run:
     deserted: bool = False
     """The wait for missing workers was in vain."""
     over: bool = False
+    finder: RateFinder | None = None
+    """The search for a rate, which extends the plan step by step."""
 
     @property
     def preparation(self) -> "tuple[ReadData | Prepare, ...]":

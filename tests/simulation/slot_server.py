@@ -75,7 +75,8 @@ class SlotServer:
         equations[-1] = 1
         one = np.zeros(len(states))
         one[-1] = 1
-        return np.linalg.solve(equations, one)
+        found: Floats = np.linalg.solve(equations, one)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 
 from loadgen.reports.console_rates import print_rate_search
@@ -17,9 +18,10 @@ from tests.unit.rate_support import search
 from tests.unit.record_support import phase, record
 
 
-@pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> RateSearchRecord:
-    return search(monkeypatch).as_record()
+@pytest.fixture(scope="module")
+def found() -> RateSearchRecord:
+    with pytest.MonkeyPatch.context() as patch:
+        return search(patch).as_record()
 
 
 def searched(found: RateSearchRecord, incomplete: str | None = "") -> RunRecord:
@@ -91,7 +93,8 @@ def test_reports_mark_the_edge(found: RateSearchRecord) -> None:
     assert chart is not None
     (axes,) = chart.figure.axes
     edges = {round(one.rate or 0, 6) for one in found.findings}
-    assert edges <= {round(float(line.get_xdata()[0]), 6) for line in axes.lines if len(line.get_xdata()) == 2}
+    drawn = [np.asarray(line.get_xdata(), dtype=float).tolist() for line in axes.lines]
+    assert edges <= {round(places[0], 6) for places in drawn if len(places) == 2}
     assert axes.get_title() == "search p99 < 50 ms"
     page = to_html([summary])
     assert "<h2>The highest rate</h2>" in page
