@@ -11,12 +11,14 @@ from loadgen.reports.cost import cost_table
 from loadgen.reports.drawing import Chart
 from loadgen.reports.methods import METHODS
 from loadgen.reports.rates import finding_table, rate_chart, step_table
+from loadgen.reports.scaling import scaling_charts, scaling_table
 from loadgen.reports.server_work import server_table
 from loadgen.reports.style import FIGURE
 from loadgen.reports.summary import Summary
 from loadgen.reports.svg import draw_svg
 from loadgen.reports.tables import Table, burst_table, manifest_tables, outcome_table, phase_table, variant_table
 from loadgen.reports.timeline import timeline
+from loadgen.reports.traces import trace_table
 from loadgen.reports.truncation import OPERATIONS_DRAWN
 from loadgen.text.plain_text import one_line
 
@@ -44,11 +46,14 @@ class Run:
     rates: Drawn | None
     steps: Table
     operations: list[tuple[str, list[Drawn]]]
+    scaling: list[Drawn]
+    scaling_table: Table
     timeline: Drawn | None
     bursts: Table
     outcomes: Table
     costs: Table
     server: Table
+    traces: Table
     phases: Table
     manifest: list[Table]
     not_drawn: list[str]
@@ -83,6 +88,7 @@ def _run(summary: Summary, key: str) -> Run:
         ]
         edge = rate_chart(summary, key)
         rates = _draw(edge) if edge else None
+        scaling = [_draw(chart) for chart in scaling_charts(summary, key)]
         course = timeline(summary)
         drawn = _draw(course, f"{key}-") if course else None
     return Run(
@@ -92,11 +98,14 @@ def _run(summary: Summary, key: str) -> Run:
         rates,
         step_table(record.rate_search),
         operations,
+        scaling,
+        scaling_table(summary),
         drawn,
         burst_table(summary),
         outcome_table(summary),
         cost_table(summary),
         server_table(summary),
+        trace_table(record),
         phase_table(record),
         list(manifest_tables(record)),
         summary.operations[OPERATIONS_DRAWN:],

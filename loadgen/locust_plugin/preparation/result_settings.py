@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+from loadgen.exporters.otlp import find_export_faults
 from loadgen.locust_plugin.preparation.objective_checks import find_objective_faults
 from loadgen.locust_plugin.preparation.requirement_checks import find_unreachable
 from loadgen.results.record import check_folder
@@ -29,7 +30,7 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
 
     `everyone` are the user classes and `users` the number of users of a run of one mode, if known.
     """
-    faults: list[Fault] = []
+    faults = find_export_faults(settings.otlp)
     if settings.record and (fault := check_folder(settings.record)):
         faults.append(fault)
     wanted: list[Requirement] = []

@@ -11,12 +11,15 @@ from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_val
 
 from loadgen.measure.health import WATCHED_AT_LEAST
 from loadgen.measure.sample import Mode
+from loadgen.results.record.collections import CollectionRecord
 from loadgen.results.record.operations import OperationRecord, Outside, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 from loadgen.results.record.rate_search import RateSearchRecord
+from loadgen.results.record.scaling import Scaling
 from loadgen.results.record.server import ServerRecord
+from loadgen.results.record.traces import TracesRecord
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Incremented with every change of the keys or their meaning."""
 NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -92,6 +95,8 @@ class PhaseRecord(Part):
     """`closed`: users wait for their answer. The others: arrivals at constant or exponential intervals."""
     concurrency: Count | None
     """Users of all workers; null in an open model."""
+    workers: Count | None = None
+    """Workers that took part, of those that were there; null: all, as without the setting `scale_workers`."""
     rate: Annotated[float, Field(gt=0)] | None
     """Arrivals per second of all workers; null in the closed model."""
     seconds: Annotated[float, Field(ge=0, le=1e9)]
@@ -114,6 +119,8 @@ class PhaseRecord(Part):
     generator: Generator
     server: ServerRecord | None = None
     """What Milvus says of itself; null if its metrics were not read."""
+    traces: TracesRecord | None = None
+    """null: no operation was sampled."""
 
     @model_validator(mode="after")
     def _has_its_level(self) -> Self:
@@ -190,21 +197,6 @@ class VariantRecord(Part):
     """null: its searches had neither filter nor partition, or it was not measured."""
 
 
-class CollectionRecord(Part):
-    """A collection of the run and its segments; null where the server does not report them."""
-
-    name: str
-    compaction: Literal["completed", "not awaited", "not supported", "not permitted", "not needed", "unknown"]
-    """Before the run; `not needed`: the collection was found ready, or is not this tool's; `unknown`: it was loaded
-    without one, and other runs that used it prevented one."""
-    segments_loaded: Count | None
-    """When the rows were written, before the compaction; null also where they were found."""
-    segments_before: Count | None
-    """When the run began."""
-    segments_after: Count | None
-    """When it ended; null also while it goes on."""
-
-
 class Manifest(Part):
     """What was measured, with what, and where. Contains no secrets."""
 
@@ -251,7 +243,7 @@ class Manifest(Part):
 class RunRecord(Part):
     """All phases of one run."""
 
-    schema_version: Literal[5]
+    schema_version: Literal[6]
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     started_at: AwareDatetime
     manifest: Manifest
@@ -271,6 +263,8 @@ class RunRecord(Part):
     """Empty until the run is over, and where only one mode ran."""
     rate_search: RateSearchRecord | None = None
     """The search for the highest rate; null if the run made none."""
+    scaling: tuple[Scaling, ...] = ()
+    """Throughput by number of workers; empty without the setting `scale_workers`."""
 
     @property
     def variant_names(self) -> list[str]:
