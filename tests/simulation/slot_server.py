@@ -75,7 +75,7 @@ class SlotServer:
         equations[-1] = 1
         one = np.zeros(len(states))
         one[-1] = 1
-        found: Floats = np.linalg.solve(equations, one)
+        found: Floats = np.asarray(np.linalg.solve(equations, one), dtype=np.float64)
         return found
 
 
