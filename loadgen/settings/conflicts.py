@@ -14,6 +14,7 @@ from loadgen.settings.existing import find_existing_conflicts
 from loadgen.settings.faults import Fault
 from loadgen.settings.narrowing import find_narrowing_conflicts
 from loadgen.settings.rag_conflicts import find_rag_conflicts, is_documents
+from loadgen.settings.rate_search import find_rate_conflicts, is_search
 from loadgen.settings.search_kinds import find_kind_conflicts
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.listing import count_of
@@ -43,6 +44,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *(*_times(settings), *_duplicate_levels(settings), *_arrivals(settings), *_targets(settings)),
         *_scale_workers(settings),
         *_server_metrics(settings),
+        *find_rate_conflicts(settings),
         *_otlp(settings),
     ]
     return [*found, *_variants(settings, [fault for fault, _ in found])]
@@ -274,6 +276,8 @@ def _is_in_folder(path: str) -> bool:
 
 def _arrivals(settings: "Settings") -> list[Conflict]:
     """Settings of the closed and the open model together."""
+    if is_search(settings):
+        return []
     arrival, rates = settings.arrival, ",".join(f"{rate:g}" for rate in settings.rate)
     names = ("arrival", "rate")
     if arrival == "closed":

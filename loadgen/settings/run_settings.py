@@ -4,7 +4,7 @@ from typing import Literal
 
 from loadgen.settings.rag_settings import RagSettings
 from loadgen.settings.setting import NOT_ON_PAGE, ON_PAGE, WHOLE_NUMBERS, setting
-from loadgen.settings.values import Counts, Port, Rates, Texts, WorkerCounts
+from loadgen.settings.values import Counts, Duration, Port, Rates, Texts, WorkerCounts
 
 
 class RunSettings(RagSettings):
@@ -34,6 +34,19 @@ class RunSettings(RagSettings):
         (),
         "load levels of an open run in arrivals per second, comma-separated",
         hint="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200",
+    )
+    find_rate: str = setting(
+        "",
+        "find the highest arrival rate that meets these conditions, such as 'search p99 < 50 ms, search failures < 1%'",
+        declares=ON_PAGE,
+    )
+    find_within: Duration = setting(
+        600.0,
+        "time limit of the search for a rate, such as 10m",
+        unit="s",
+        hint="Give a time from 10 s to 1 day, such as 90s, 10m or 1h",
+        ge=10,
+        le=86_400,
     )
     max_in_flight: int = setting(
         256, "maximum concurrent operations per process (open model); threads, for sync", ge=1, le=10_000
