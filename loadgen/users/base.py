@@ -294,5 +294,4 @@ def _count_end(user: LoadUser) -> None:
 
 def _count_error(user: LoadUser, error: BaseException, at: float) -> None:
     user.process_state.count_error(user.variant, error, at, type(user).__name__)
-    events = user.environment.events
-    user.process_state.listeners.fire(events.user_error, user_instance=user, exception=error, tb=error.__traceback__)
+    user.process_state.listeners.fire_error(user.environment.events.user_error, user, error)
