@@ -79,6 +79,8 @@ class Exporter:
         self.held: dict[str, float] = {}
         """Seconds for which each stage held the event loop; bounded, as the names of stages are."""
         self.in_flight = 0
+        self.aborted = 0
+        """Runs that a condition of `--abort-when` has ended, since the process began."""
         self.settings: Settings | None = None
         self.infos: tuple[Mapping[str, str], ...] = ()
         """Labels that describe each variant of the latest run."""

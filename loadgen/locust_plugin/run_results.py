@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from loadgen.control.exit_codes import COMPLETE, End, find_exit_code
 from loadgen.control.run import Run
+from loadgen.locust_plugin.preparation.abort_checks import find_abort_faults
 from loadgen.locust_plugin.preparation.objective_checks import find_objective_faults
 from loadgen.locust_plugin.preparation.requirement_checks import find_unreachable
 from loadgen.locust_plugin.preparation.variant_setup import make_resolver
@@ -63,6 +64,7 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
         except SettingsError as error:
             faults += error.faults
     faults += find_unreachable(settings, wanted, everyone, users)
+    faults += find_abort_faults(settings, everyone, users)
     faults += find_objective_faults(settings, wanted, everyone)
     checked = list(dict.fromkeys(found.figure for found in wanted if found.figure in CHECKED))
     if not settings.recall_every and checked:

@@ -49,6 +49,11 @@ class RunSettings(RagSettings):
         ge=0,
         le=86_400,
     )
+    abort_when: str = setting(
+        "",
+        "end the run, with exit code 1, when this holds for its last 10 s, such as 'failures > 5 %, search p99 > 1 s'",
+        declares=ON_PAGE,
+    )
     worker_grace: float = setting(
         120.0,
         "maximum time to wait for a replacement of a lost worker before its phase is repeated",

@@ -38,7 +38,7 @@ def canary(path: str) -> str:
 
 def written(folder: Path, *but: str) -> list[str]:
     """The files below a folder with a canary in them, but for those that the test has written."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in but]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc" and path.name not in but]
     return [str(path) for path in files if CANARY.encode() in path.read_bytes()]
 
 
