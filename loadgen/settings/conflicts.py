@@ -14,6 +14,7 @@ from loadgen.settings.existing import find_existing_conflicts
 from loadgen.settings.faults import Fault
 from loadgen.settings.narrowing import find_narrowing_conflicts
 from loadgen.settings.rag_conflicts import find_rag_conflicts, is_documents
+from loadgen.settings.rates import show_rates
 from loadgen.settings.search_kinds import find_kind_conflicts
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.listing import count_of
@@ -246,15 +247,24 @@ def _is_in_folder(path: str) -> bool:
 
 def _arrivals(settings: "Settings") -> list[Conflict]:
     """Settings of the closed and the open model together."""
-    arrival, rates = settings.arrival, ",".join(f"{rate:g}" for rate in settings.rate)
-    names = ("arrival", "rate")
+    arrival, profile = settings.arrival, settings.rate_profile
+    given = {name: show for name, show in (("rate", show_rates(settings)), ("rate_profile", profile)) if show}
+    names = ("arrival", "rate", "rate_profile")
     if arrival == "closed":
-        hint = "Add --arrival poisson (or constant), or omit --rate."
-        return [(Fault("rate", rates, "is for the open model, but --arrival is closed", hint), names)] if rates else []
+        problem = "is for the open model, but --arrival is closed"
+        hint = "Add --arrival poisson (or constant), or omit {}."
+        return [(Fault(name, show, problem, hint.format(_flag(name))), names) for name, show in given.items()]
     found: list[Conflict] = []
-    if not rates:
+    if not given:
         problem = f"is required with --arrival {arrival}"
         found.append((Fault("rate", "", problem, "Give arrivals per second, such as --rate 50,100,200."), names))
+    if len(given) > 1:
+        hint = "Omit one of the two."
+        found.append((Fault("rate", given["rate"], "conflicts with --rate-profile, which has the rates", hint), names))
+    if profile and settings.phase_seconds != type(settings).model_fields["phase_seconds"].default:
+        problem = "conflicts with --rate-profile: a phase lasts as long as the profile"
+        fault = Fault("phase_seconds", f"{settings.phase_seconds:g}", problem, "Omit it.")
+        found.append((fault, ("phase_seconds", "rate_profile")))
     if settings.concurrency != type(settings).model_fields["concurrency"].default:
         users = ",".join(map(str, settings.concurrency))
         problem = f"is for the closed model, but --arrival is {arrival}"

@@ -3,8 +3,9 @@
 from typing import Literal
 
 from loadgen.settings.rag_settings import RagSettings
+from loadgen.settings.rates import Rates
 from loadgen.settings.setting import NOT_ON_PAGE, ON_PAGE, WHOLE_NUMBERS, setting
-from loadgen.settings.values import Counts, Port, Rates, Texts
+from loadgen.settings.values import Counts, Port, Texts
 
 
 class RunSettings(RagSettings):
@@ -27,8 +28,11 @@ class RunSettings(RagSettings):
     )
     rate: Rates = setting(
         (),
-        "load levels of an open run in arrivals per second, comma-separated",
-        hint="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200",
+        "load levels of an open run in arrivals per second, comma-separated; or one by task: 'search: 200, insert: 20'",
+        hint="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200 or 'search: 200, insert: 20'",
+    )
+    rate_profile: str = setting(
+        "", "CSV or YAML file of seconds,rate for ramps and spikes in an open run, linear between its points"
     )
     max_in_flight: int = setting(
         256, "maximum concurrent operations per process (open model); threads, for sync", ge=1, le=10_000
@@ -51,7 +55,7 @@ class RunSettings(RagSettings):
     )
     abort_when: str = setting(
         "",
-        "end the run, with exit code 1, when this holds for its last 10 s, such as 'failures > 5 %, search p99 > 1 s'",
+        "end the run, with exit code 1, when this is true of its last 10 s, such as 'failures > 5 %, search p99 > 1 s'",
         declares=ON_PAGE,
     )
     worker_grace: float = setting(

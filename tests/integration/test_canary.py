@@ -19,8 +19,10 @@ CANARY = "Kanarienvogel"
 """Part of every secret here; `canary` adds the path that it takes."""
 NOBODY = "http://127.0.0.1:1"
 RAISING = """
-from locust import task
-from loadgen import AsyncUser
+from locust import events, task
+from loadgen import AsyncUser, plug
+
+plug(events)
 
 class Raising(AsyncUser):
     operations = ("search",)
@@ -96,6 +98,7 @@ def test_token_and_keys_of_a_run_with_failures_are_shown_nowhere(tmp_path: Path,
             free_port,
             *("--embedded", "lite", "--documents", str(documents), "--metrics-port", "0", "--report", "html"),
             *("--llm", "openai:m", "--llm-url", url, "--embedding", "openai:e", "--embedding-url", url),
+            *("--collection", "canary_rag"),
             *("--print-record", "--recall-every", "1", "--phase-seconds", "1.5"),
             token=f"root:{canary('token')}",
             files="rag_query.py",
@@ -103,7 +106,7 @@ def test_token_and_keys_of_a_run_with_failures_are_shown_nowhere(tmp_path: Path,
         ) as page,
     ):
         assert page.start(concurrency="2")["success"] is True
-        page.await_measured()
+        page.await_state("running", 2)
         assert CANARY not in command_lines(page.run)
         page.await_state("stopped", 0)
         assert CANARY not in in_metrics(page.run)
@@ -129,9 +132,9 @@ def test_an_exception_of_a_task_that_contains_the_token_is_shown_without_it(
 ) -> None:
     (raising := tmp_path / "raising.py").write_text(RAISING)
     token = f"root:{canary('task')}"
-    files = f"search.py,{raising}"
-    with served(milvus_uri, tmp_path / "run", free_port, *layout, token=token, files=files) as page:
-        assert page.start(mode="async")["success"] is True
+    arguments = ("--mode", "async", *layout)
+    with served(milvus_uri, tmp_path / "run", free_port, *arguments, token=token, files=str(raising)) as page:
+        assert page.start()["success"] is True
         page.await_state("running", 1)
         end = time.perf_counter() + 60
         while "the server said" not in page.read("/exceptions") and time.perf_counter() < end:

@@ -130,7 +130,10 @@ def test_dropped_arrivals_are_failures() -> None:
         ("max > 1500 ms", '--abort-when "max > 1500 ms": 2001 ms (async: 130 operations in 10 s)'),
         ("insert p95 > 1 s", ""),
         ("sync p99 > 1 s", ""),
-        ("search at 8 p99 > 1 s", '--abort-when "search at 8 p99 > 1 s": 2.001 s (async, search: 100 operations in 10 s)'),
+        (
+            "search at 8 p99 > 1 s",
+            '--abort-when "search at 8 p99 > 1 s": 2.001 s (async, search: 100 operations in 10 s)',
+        ),
         ("search at 16 p99 > 1 s", ""),
         ("search empty > 1 %", ""),
     ],

@@ -7,8 +7,9 @@ from typing import Any
 from loadgen.clients import find_layer
 from loadgen.clients.staging import declare_stages
 from loadgen.clients.vector_client import OPERATIONS as OF_STORE
+from loadgen.locust_plugin.preparation.rate_plan import find_unknown_operations, plan_rates
 from loadgen.measure.operation import NAMES_AT_MOST, Operation
-from loadgen.measure.phase import Phase, burst_phases, open_phases, timed_phases
+from loadgen.measure.phase import Compared, Phase, burst_phases, open_phases, timed_phases
 from loadgen.measure.sample import Mode
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
@@ -43,8 +44,7 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
         faults = [fault for kind in chosen if (fault := _not_open(kind, settings.arrival))]
         if faults:
             raise SettingsError(faults)
-        length = (settings.phase_seconds, settings.warmup_seconds)
-        return chosen, open_phases(compared, (settings.arrival, settings.rate), settings.rounds, length)
+        return chosen, _plan_arrivals(chosen, compared, settings)
     if bursts and settings.variants:
         raise SettingsError([_burst_variants(settings)])
     steady = [kind for kind in chosen if not kind.style]
@@ -56,6 +56,14 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
     length = (settings.phase_seconds, settings.warmup_seconds)
     timed = timed_phases(compared, settings.concurrency, settings.rounds, length)
     return chosen, (*first, *(replace(one, number=len(first) + one.number) for one in timed))
+
+
+def _plan_arrivals(chosen: Sequence[type[Any]], compared: Sequence[Compared], settings: Settings) -> tuple[Phase, ...]:
+    plan = plan_rates(settings)
+    if faults := list(find_unknown_operations(settings, plan, chosen)):
+        raise SettingsError(faults)
+    length = (plan.seconds, settings.warmup_seconds)
+    return open_phases(compared, (settings.arrival, plan.rates), settings.rounds, length, plan.curves)
 
 
 def _plan_bursts(bursts: Sequence[type[Any]], settings: Settings) -> tuple[Phase, ...]:

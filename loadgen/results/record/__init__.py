@@ -22,7 +22,7 @@ from loadgen.results.record.model import (
     VariantRecord,
     new_run_id,
 )
-from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, Slice
+from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, ScheduledRate, Slice
 from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.writing import (
     PhaseTexts,
@@ -50,6 +50,7 @@ __all__ = [
     "Ratio",
     "RecordError",
     "RunRecord",
+    "ScheduledRate",
     "SelectivityRecord",
     "ServerRecord",
     "Slice",

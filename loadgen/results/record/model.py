@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_val
 
 from loadgen.measure.health import WATCHED_AT_LEAST
 from loadgen.measure.sample import Mode
-from loadgen.results.record.operations import OperationRecord, Outside, StageName
+from loadgen.results.record.operations import OperationRecord, Outside, ScheduledRate, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 from loadgen.results.record.server import ServerRecord
 
@@ -93,6 +93,8 @@ class PhaseRecord(Part):
     """Users of all workers; null in an open model."""
     rate: Annotated[float, Field(gt=0)] | None
     """Arrivals per second of all workers; null in the closed model."""
+    scheduled: tuple[ScheduledRate, ...] = ()
+    """Rates by operation or over time, with `rate` as their sum or mean; empty: `rate` at all times."""
     seconds: Annotated[float, Field(ge=0, le=1e9)]
     """Measured length, warm-up not included."""
     offered: Count | None
