@@ -65,6 +65,11 @@ class RunSettings(RagSettings):
         ge=0,
         le=86_400,
     )
+    dry_run: bool = setting(
+        False,
+        "print the plan, its duration, operations, memory and collections, and end; nothing is sent",
+        declares=NOT_ON_PAGE,
+    )
     burst: Counts = setting(
         (10, 100, 1_000), "operations per burst, comma-separated", hint=f"{WHOLE_NUMBERS}, such as 10,100,1000"
     )

@@ -108,7 +108,7 @@ RAG: dict[str, tuple[str, object]] = {
     "simulated_url": ("http://127.0.0.1:3/v1", "http://127.0.0.1:3/v1"),
 }
 """The same for those of the RAG path."""
-SWITCHES = ("upsert", "stages", "fresh", "overwrite", "print_record", "no_wait_compaction")
+SWITCHES = ("dry_run", "upsert", "stages", "fresh", "overwrite", "print_record", "no_wait_compaction")
 
 
 def make_parser(**defaults: object) -> Any:
@@ -135,7 +135,7 @@ def expected() -> Settings:
 
 
 def test_the_table_of_this_test_has_every_setting() -> None:
-    alone = {"host", "existing", "allow_writes", "stream"}
+    alone = {"rate_profile", "host", "existing", "allow_writes", "stream"}
     assert {*OTHERS, *OPEN, *VARIED, *EXISTING, *KEYED, *RAG, *SWITCHES, *alone} == set(Settings.model_fields)
     defaults = Settings()
     assert all(

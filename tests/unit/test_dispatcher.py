@@ -11,7 +11,7 @@ import pytest
 from locust import task
 from locust.exception import RescheduleTaskImmediately
 
-from loadgen.measure.phase import Phase
+from loadgen.measure.phase import Curves, Phase
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
@@ -32,13 +32,35 @@ class SyncSearch(SyncUser):
         self.client.search(self.next_query())
 
 
+class AsyncMixed(AsyncSearch):
+    @task
+    async def insert(self) -> None:
+        await self.client.insert(self.next_nodes())
+
+    @task
+    async def never(self) -> None:
+        raise RescheduleTaskImmediately
+
+
+class SyncMixed(SyncSearch):
+    @task
+    def insert(self) -> None:
+        self.client.insert(self.next_nodes())
+
+    @task
+    def never(self) -> None:
+        raise RescheduleTaskImmediately
+
+
 BOTH = pytest.mark.parametrize("kind", [AsyncSearch, SyncSearch])
 
 
 @contextmanager
-def playing(on: Stage, *classes: type[Any], seconds: float = 0.5, rate: float = 100.0) -> Iterator[Dispatcher]:
+def playing(
+    on: Stage, *classes: type[Any], seconds: float = 0.5, rate: float = 100.0, curves: Curves = ()
+) -> Iterator[Dispatcher]:
     """A phase of constant arrivals, in a window without a warm-up; all of it is counted at the end."""
-    phase = Phase(0, classes[0].mode, 0, seconds=seconds, model="constant", rate=rate)
+    phase = Phase(0, classes[0].mode, 0, seconds=seconds, model="constant", rate=rate, curves=curves)
     made = Dispatcher(on.environment, on.process_state, phase, classes)
     made.prepare()
     on.wait_until(lambda: not made.missing, "all places")

@@ -33,8 +33,8 @@ def plan_rates(settings: Settings) -> RatePlan:
     """The rates of a run. Raises SettingsError for a profile that cannot be used."""
     if not settings.rate_profile:
         mix = find_mix(settings)
-        curves = tuple((name, ((0.0, rate),)) for name, rate in mix.items())
-        return RatePlan(find_rates(settings), settings.phase_seconds, curves)
+        flat: Curves = tuple((name, ((0.0, rate),)) for name, rate in mix.items())
+        return RatePlan(find_rates(settings), settings.phase_seconds, flat)
     try:
         curves = read_profile(settings.rate_profile)
     except ValueError as error:
