@@ -48,8 +48,8 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     [told] = values["phases"]
     assert set(told) == {
         "variant", "mode", "style", "started_at", "model", "concurrency", "rate", "scheduled", "seconds", "offered",
-        "dropped", "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone", "task_errors",
-        "generator", "server",
+        "dropped", "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone",
+        "task_errors", "generator", "server",
     }  # fmt: skip
     lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
     late = {"loop_late_beats", "hub_late_beats", "late_arrivals"}
