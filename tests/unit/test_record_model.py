@@ -222,6 +222,7 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
         "RunRecord", "Manifest", "PhaseRecord", "OperationRecord", "Durations", "Generator", "Comparison", "Ratio",
         "Slice", "ServerRecord", "Outside",
         "TaskErrorRecord", "VariantRecord", "SelectivityRecord", "CollectionRecord", "CourseRecord",
+            "ScheduledRate",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name

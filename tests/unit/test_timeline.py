@@ -1,5 +1,6 @@
 """The timeline of the report: the scheduled rate beside the achieved one."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,7 +26,7 @@ def scheduled(*phases: PhaseRecord) -> tuple[list[tuple[float, float]], str]:
     assert chart is not None
     lines = [line for line in chart.figure.axes[0].lines if line.get_label() == "scheduled"]
     points = [point for line in lines for point in np.asarray(line.get_xydata()).tolist()]
-    return [(at, rate) for at, rate in points if at == at], chart.text
+    return [(at, rate) for at, rate in points if not math.isnan(at)], chart.text
 
 
 def test_a_profile_is_drawn_with_its_points_and_a_rate_as_a_level() -> None:
@@ -36,9 +37,8 @@ def test_a_profile_is_drawn_with_its_points_and_a_rate_as_a_level() -> None:
 
 
 def test_rates_by_operation_add_up() -> None:
-    mix = tuple(
-        ScheduledRate(operation=name, points=((0.0, rate),)) for name, rate in (("search", 70.0), ("insert", 5.0))
-    )
+    rates = {"search": 70.0, "insert": 5.0}
+    mix = tuple(ScheduledRate(operation=name, points=((0.0, rate),)) for name, rate in rates.items())
     assert scheduled(open_phase("sync", 0, scheduled=mix))[0] == [(0.0, 75.0), (10.0, 75.0)]
 
 
