@@ -135,6 +135,7 @@ Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
 Counts = Annotated[
     tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], BeforeValidator(_numbers), Field(min_length=1)
 ]
+WorkerCounts = Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], BeforeValidator(_numbers)]
 SearchKind = Annotated[Literal["dense", "hybrid", "mmr"], _spelling(SEARCH_KINDS)]
 QuerySkew = Annotated[str, BeforeValidator(_skew)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]

@@ -20,10 +20,13 @@ from loadgen.results.record.model import (
     SelectivityRecord,
     TaskErrorRecord,
     VariantRecord,
-    new_run_id,
 )
-from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, ScheduledRate, Slice
+from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, ScheduledRate
+from loadgen.results.record.run_id import new_run_id
+from loadgen.results.record.scaling import Scaling, ScalingLaw, ScalingPoint
 from loadgen.results.record.server import ServerRecord
+from loadgen.results.record.slices import Slices
+from loadgen.results.record.traces import TraceRecord, TracesRecord
 from loadgen.results.record.writing import (
     PhaseTexts,
     RecordError,
@@ -50,11 +53,16 @@ __all__ = [
     "Ratio",
     "RecordError",
     "RunRecord",
+    "Scaling",
+    "ScalingLaw",
+    "ScalingPoint",
     "ScheduledRate",
     "SelectivityRecord",
     "ServerRecord",
-    "Slice",
+    "Slices",
     "TaskErrorRecord",
+    "TraceRecord",
+    "TracesRecord",
     "VariantRecord",
     "as_block",
     "check_folder",

@@ -3,8 +3,6 @@
 Times are seconds and rates are per second, unless a name says otherwise. Ratios are of a variant to the baseline.
 """
 
-from datetime import UTC, datetime
-from random import Random
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_validator
@@ -13,11 +11,12 @@ from loadgen.measure.health import WATCHED_AT_LEAST
 from loadgen.measure.sample import Mode
 from loadgen.results.record.operations import OperationRecord, Outside, ScheduledRate, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
+from loadgen.results.record.scaling import Scaling
 from loadgen.results.record.server import ServerRecord
+from loadgen.results.record.traces import TracesRecord
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Incremented with every change of the keys or their meaning."""
-NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 class Generator(Part):
@@ -91,6 +90,8 @@ class PhaseRecord(Part):
     """`closed`: users wait for their answer. The others: arrivals at constant or exponential intervals."""
     concurrency: Count | None
     """Users of all workers; null in an open model."""
+    workers: Count | None = None
+    """Workers that took part, of those that were there; null: all, as without the setting `scale_workers`."""
     rate: Annotated[float, Field(gt=0)] | None
     """Arrivals per second of all workers; null in the closed model."""
     scheduled: tuple[ScheduledRate, ...] = ()
@@ -115,6 +116,8 @@ class PhaseRecord(Part):
     generator: Generator
     server: ServerRecord | None = None
     """What Milvus says of itself; null if its metrics were not read."""
+    traces: TracesRecord | None = None
+    """null: no operation was sampled."""
 
     @model_validator(mode="after")
     def _has_its_level(self) -> Self:
@@ -252,7 +255,7 @@ class Manifest(Part):
 class RunRecord(Part):
     """All phases of one run."""
 
-    schema_version: Literal[5]
+    schema_version: Literal[6]
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     started_at: AwareDatetime
     manifest: Manifest
@@ -270,6 +273,8 @@ class RunRecord(Part):
     """Exceptions that tasks raised outside the phases."""
     comparisons: tuple[Comparison, ...]
     """Empty until the run is over, and where only one mode ran."""
+    scaling: tuple[Scaling, ...] = ()
+    """Throughput by number of workers; empty without the setting `scale_workers`."""
 
     @property
     def variant_names(self) -> list[str]:
@@ -290,8 +295,3 @@ class RunRecord(Part):
     def with_comparisons(self, comparisons: tuple[Comparison, ...]) -> Self:
         """The same run, compared."""
         return self.model_copy(update={"comparisons": comparisons})
-
-
-def new_run_id(now: datetime, random: Random) -> str:
-    """An id that sorts by time (UTC) and is easy to read out: 20261122-193000-k3f9."""
-    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{''.join(random.choices(NOT_LOOK_ALIKES, k=4))}"
