@@ -18,6 +18,7 @@ from loadgen.runtime.early_exit import leave
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants
+from loadgen.text.surroundings import is_in_pod
 
 OWN = ("metrics_port", "metrics_bind", "metrics_targets", "metrics_linger")
 """Settings that each process reads from its command line; a worker gets the others from its master later."""
@@ -50,7 +51,7 @@ class MetricsEndpoint:
                 self._enter(Path(settings.metrics_targets))
         except SettingsError as error:
             leave(str(error))
-        logger.info("Metrics are at %s", self._endpoint.url)
+        logger.info("Metrics are %s", self._place)
         return (self.exporter,)
 
     def expect(self, settings: Settings, operations: Mapping[Mode, Iterable[Operation]], objective: Objective) -> None:
@@ -78,10 +79,16 @@ class MetricsEndpoint:
     def announce_end(self) -> None:
         """Log how long the endpoint stays up, before the last line of the run."""
         if self._lingers:
-            assert self._endpoint is not None  # noqa: S101 - otherwise it would not linger
-            logger.info(
-                "Metrics stay at %s for %g s; Ctrl-C ends it", self._endpoint.url, self._settings.metrics_linger
-            )
+            end = "" if is_in_pod() else "; Ctrl-C ends it"
+            logger.info("Metrics stay %s for %g s%s", self._place, self._settings.metrics_linger, end)
+
+    @property
+    def _place(self) -> str:
+        """Of a pod the port: 127.0.0.1 is not where somebody reads this."""
+        assert self._endpoint is not None  # noqa: S101 - set by `open`
+        if is_in_pod() and self._endpoint.is_for_others:
+            return f"on port {self._endpoint.port} of this pod"
+        return f"at {self._endpoint.url}"
 
     @property
     def _lingers(self) -> bool:

@@ -69,6 +69,12 @@ def pod_of(documents: list[Document], role: str) -> Document:
     return template
 
 
+def run_of(documents: list[Document]) -> str:
+    """The name of the run, which is in the names of its Jobs."""
+    name = str(one(documents, "Job", "-master")["metadata"]["name"])
+    return name.removesuffix("-master").rpartition("milvus-loadgen-")[2]
+
+
 def container_of(documents: list[Document], role: str) -> Document:
     """The container of the master or of a worker."""
     containers = pod_of(documents, role)["spec"]["containers"]

@@ -2,13 +2,27 @@
 
 import json
 
-from tests.charts.chart_support import CHART, OPERATOR, ROLES, container_of, matches, one, pod_of, release_of
+from tests.charts.chart_support import (
+    CHART,
+    OPERATOR,
+    ROLES,
+    container_of,
+    matches,
+    one,
+    pod_of,
+    release_of,
+    render,
+    run_of,
+)
 
 
 def test_where_the_cluster_lacks_the_operator_nothing_of_it_is_rendered() -> None:
     documents = release_of("job")
     assert [each for each in documents if each["apiVersion"] == OPERATOR] == []
-    assert [each for each in documents if "grafana_dashboard" in each["metadata"]["labels"]] == []
+    boards = [each for each in documents if "grafana_dashboard" in each["metadata"]["labels"]]
+    assert len(boards) == len(list((CHART / "dashboards").glob("*.json"))), "Grafana's sidecar is not part of it"
+    without = render({"monitoring": {"dashboards": {"enabled": False}}})
+    assert [each for each in without if "grafana_dashboard" in each["metadata"]["labels"]] == []
 
 
 def test_every_pod_is_scraped_and_its_series_carry_the_run() -> None:
@@ -22,7 +36,7 @@ def test_every_pod_is_scraped_and_its_series_carry_the_run() -> None:
     for role in ROLES:
         labels = pod_of(documents, role)["metadata"]["labels"]
         assert matches(monitor["spec"]["selector"]["matchLabels"], labels)
-        assert labels["milvus-loadgen/run"] == "r1"
+        assert labels["milvus-loadgen/run"] == run_of(documents)
         assert monitor["spec"]["jobLabel"] in labels
         assert endpoint["port"] in {port["name"] for port in container_of(documents, role)["ports"]}
     [expression] = monitor["spec"]["selector"]["matchExpressions"]
