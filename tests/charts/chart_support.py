@@ -21,6 +21,8 @@ OPERATOR = "monitoring.coreos.com/v1"
 SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
 KUBERNETES = sorted({version for version in all_versions() if Version(version) >= Version("1.28")}, key=Version)
 ROLES = ("master", "worker")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The dashboards are long."""
 Document = dict[str, Any]
 
 
@@ -40,7 +42,7 @@ def texts_of(values: Document, **release: Any) -> dict[str, str]:
 def render(values: Document, **release: Any) -> list[Document]:
     """All objects of a release."""
     texts = texts_of(values, **release)
-    found = [yaml.safe_load_all(text) for name, text in texts.items() if not name.endswith("NOTES.txt")]
+    found = [yaml.load_all(text, LOADER) for name, text in texts.items() if not name.endswith("NOTES.txt")]
     return [document for documents in found for document in documents if document]
 
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.charts.chart_support import (
     CHART,
     OPERATOR,
@@ -13,7 +15,9 @@ from tests.charts.chart_support import (
     release_of,
     render,
     run_of,
+    values_of,
 )
+from tests.charts.operator_schemas import faults_of_monitoring
 
 
 def test_where_the_cluster_lacks_the_operator_nothing_of_it_is_rendered() -> None:
@@ -41,6 +45,16 @@ def test_every_pod_is_scraped_and_its_series_carry_the_run() -> None:
         assert endpoint["port"] in {port["name"] for port in container_of(documents, role)["ports"]}
     [expression] = monitor["spec"]["selector"]["matchExpressions"]
     assert expression == {"key": "app.kubernetes.io/component", "operator": "In", "values": list(ROLES)}
+
+
+@pytest.mark.parametrize("feature", ["monitoring", "interactive"])
+def test_the_operator_accepts_its_objects(feature: str) -> None:
+    documents = render(values_of(feature) | {"monitoring": {"force": True}})
+    for kind in ("PodMonitor", "PrometheusRule"):
+        assert faults_of_monitoring(one(documents, kind)) == []
+    monitor = one(documents, "PodMonitor")
+    monitor["spec"]["podMetricsEndpoints"][0]["scrapeInterval"] = "5s"
+    assert len(faults_of_monitoring(monitor)) == 1
 
 
 def test_rules_and_dashboards_are_the_files_of_the_chart() -> None:

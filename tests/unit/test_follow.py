@@ -27,7 +27,7 @@ def follow(cluster: FakeCluster, *words: str) -> int:
 
 def having(**told: Any) -> Any:
     """A step after which the cluster has these."""
-    return lambda cluster: vars(cluster).update(told)
+    return lambda cluster: cluster.__dict__.update(told)
 
 
 def test_a_run_is_followed_from_a_pod_without_a_node_to_its_verdict(capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,9 +152,8 @@ def test_kubectl_serves_the_api_on_a_socket_of_this_user_and_its_error_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = tmp_path / "kubectl"
-    script.write_text(
-        f'#!/bin/sh\necho "$@" > {tmp_path}/words\nstat -c %a "$(dirname "$3")" > {tmp_path}/mode\necho no such context >&2\nexit 1\n'
-    )
+    keeps = f'echo "$@" > {tmp_path}/words\nstat -c %a "$(dirname "$3")" > {tmp_path}/mode\n'
+    script.write_text(f"#!/bin/sh\n{keeps}echo no such context >&2\nexit 1\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert main(["follow", "demo", "--context", "far"]) == 2
