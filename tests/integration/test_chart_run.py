@@ -238,3 +238,15 @@ def test_a_worker_that_is_evicted_fails_so_that_it_is_replaced_and_its_replaceme
     record = read_record(path)
     assert len(record.phases) == 4
     assert [phase.workers_lost for phase in record.phases] == [0] * 4, "the phase that was hit is repeated"
+
+
+def test_a_worker_whose_master_closes_while_it_starts_ends_in_seconds(tmp_path: Path, free_port: int) -> None:
+    found = release(tmp_path / "pods", "http://127.0.0.1:1", free_port, "search p50 < 1 ms")
+    with socket.create_server(("127.0.0.1", free_port)) as closing:
+        worker = found.start("worker")
+        connection, _ = closing.accept()
+        connection.close()
+    started = time.monotonic()
+    code, out = end(worker)
+    assert (code, time.monotonic() - started < 120) == (2, True), out
+    assert "was open and has closed" in out
