@@ -15,7 +15,10 @@ from loadgen import __version__
 from loadgen.calibrate.command import add_calibrate
 from loadgen.cli.beside import add_beside
 from loadgen.cli.compare import add_compare
+from loadgen.cli.doctor.command import add_doctor
 from loadgen.cli.follow import add_follow
+from loadgen.cli.init.command import add_init
+from loadgen.cli.locustfiles import add_path, add_run
 from loadgen.cli.prepare import add_prepare
 from loadgen.cli.report import add_report
 from loadgen.cli.serve_llm import add_serve_llm
@@ -49,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="loadgen", description="Commands that accompany `locust -f locustfiles/search.py`.")
     parser.add_argument("--version", action="version", version=f"milvus-loadgen {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="named")
+    add_init(commands)
+    add_run(commands)
+    add_path(commands)
+    add_doctor(commands)
     add_serve(commands)
     add_serve_llm(commands)
     add_settings(commands)

@@ -32,6 +32,7 @@ from loadgen.control.states import State, StateMachine
 from loadgen.datasets import GroundTruth
 from loadgen.exporters import Exporter
 from loadgen.measure.phase import Phase
+from loadgen.measure.tracing import make_tracer
 from loadgen.runtime.hub import pause
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import DEFAULT_CLIENT
@@ -156,7 +157,9 @@ class Agent:
             self._send_stats()  # of the previous run, under its name
             settings = Settings.parse(command.settings)
             self.reset(command.run_id, settings.client)
+            self._trace(settings)
             self.exporter.begin(settings)
+            self.exporter.run_id = command.run_id
             self._open_stores(settings, command.collections)
         except BaseException:
             self._machine.move(State.FAILED)
@@ -182,6 +185,12 @@ class Agent:
         self._process_state.phase = None
         self._opened = (-1, 0)
         self._process_state.checks.begin()
+
+    def _trace(self, settings: Settings) -> None:
+        """Sample operations of the run, others in each process."""
+        worker = max(0, self._environment.runner.worker_index)
+        self._process_state.tracer = make_tracer(settings.trace_sample, settings.seed, worker)
+        self._process_state.ledger.is_traced = self._process_state.tracer is not None
 
     def _announce(self, phase: Phase) -> None:
         self._end_leftover_users()

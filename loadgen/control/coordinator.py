@@ -134,6 +134,7 @@ class Coordinator:
 
     def announce(self, phase: Phase) -> None:
         """Announce the next phase: its users or slots follow."""
+        self.agents.admit_all()
         self.agents.wait_for_greetings()
         if not self.agents.wait_for_others(1, 0.0 if self._gathering.phase is not None else WORKERS_WITHIN):
             raise PlanBrokenError("no worker is left")
@@ -171,9 +172,10 @@ class Coordinator:
         )  # the last operations may take that long
         self._host.leave()
         self.agents.present()
-        self._gathering.count_lost(self.run.expected)
+        self._gathering.count_lost(phase.workers or self.run.expected)
         self._gathering.describe_sides()
         self._gathering.is_counted = True
+        self.agents.admit_all()
         window = self._gathering.window
         if window is not None:
             self._display.finish(window)
@@ -190,7 +192,8 @@ class Coordinator:
         if not self._gathering.has_lost_workers:
             self.run.completed += 1
             return None
-        if phase.attempt + 1 < ATTEMPTS and self._wait_for_replacements():
+        wanted = phase.workers or self.run.expected
+        if phase.attempt + 1 < ATTEMPTS and self._wait_for_replacements(wanted):
             logger.info("Phase %d is measured again: it had lost workers, and all are present", phase.number + 1)
             return replace(phase, attempt=phase.attempt + 1)
         if not self.agents.present():
@@ -198,18 +201,17 @@ class Coordinator:
         self.run.completed += 1
         lost = self._gathering.window
         self.run.fault(
-            f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of "
-            f"{count_of(self.run.expected, 'worker')}"
+            f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of {count_of(wanted, 'worker')}"
         )
         return None
 
-    def _wait_for_replacements(self) -> bool:
+    def _wait_for_replacements(self, wanted: int) -> bool:
         """True if the expected number of agents is present within the grace period.
 
         Agents that failed to appear once are not waited for again, unless none is left: a silent one may return.
         """
         known = self.run.deserted and bool(self.agents.present())
-        come = self.agents.wait_for_others(self.run.expected, 0.0 if known else find_grace(self.run))
+        come = self.agents.wait_for_others(wanted, 0.0 if known else find_grace(self.run))
         self.run.deserted |= not come
         return come
 
@@ -264,7 +266,8 @@ class Coordinator:
         missed = set(self.agents.missed)  # agents that leave from here on are not lost, silent ones are
         self.agents.missed = missed | self._collect(Stop(), ANSWER_WITHIN)
         if not counted:
-            self._gathering.count_lost(self.run.expected)
+            phase = self._gathering.phase
+            self._gathering.count_lost((phase.workers if phase else 0) or self.run.expected)
         if self.agents.missed and not self.run.plan:
             self.run.fault(f"lost {len(self.agents.missed)} of {count_of(self.run.expected, 'worker')}")
 

@@ -1,6 +1,7 @@
-"""Prometheus metrics of this process: counted as samples arrive, rendered on each scrape.
+"""Metrics of this process for Prometheus: counted as samples arrive, rendered on each scrape.
 
-A scrape builds its families from plain lists of numbers; a sample costs a few additions and one bisection.
+A scrape builds its families from plain lists of numbers; a sample costs a few additions and one bisection. `otlp/`
+exports the same families, and spans, with OpenTelemetry.
 """
 
 from loadgen.exporters.counting import Exporter, Role

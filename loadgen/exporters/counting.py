@@ -83,6 +83,8 @@ class Exporter:
         self.infos: tuple[Mapping[str, str], ...] = ()
         """Labels that describe each variant of the latest run."""
         self.run: Mapping[str, str] = {}
+        self.run_id = ""
+        """Of the latest run that this process was prepared for."""
         self.phase: Phase | None = None
         self._beats: deque[Beat] = deque(maxlen=BEATS)
         self._clock = clock
@@ -174,6 +176,11 @@ class Exporter:
         """The variant of this name; `other`, without mode and client, if it is unexpected."""
         known = self._variants.get(name) or self.every.get(UNKNOWN)
         return known or self.every.setdefault(UNKNOWN, VariantSeries(*UNKNOWN))
+
+    def labels_of(self, name: str) -> tuple[str, str, str]:
+        """Name, mode and client of a variant."""
+        found = self._variants.get(name)
+        return found.labels if found else (name, OTHER, OTHER)
 
     def _series(self, known: dict[str, Series], operation: str) -> Series:
         has_room = len(known) < OPERATIONS and self._pairs < SERIES

@@ -39,7 +39,7 @@ class ExporterCollector(Collector):
 
     def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
-        self._versions = {label: _version(package) for label, package in PACKAGES.items()}
+        self._versions = {label: version_of(package) for label, package in PACKAGES.items()}
 
     def collect(self) -> Iterator[Metric]:
         """All families that this process exposes."""
@@ -270,7 +270,8 @@ def _edges(bounds: tuple[float, ...]) -> tuple[str, ...]:
     return (*map(floatToGoString, bounds), "+Inf")
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """Its installed version; empty if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -35,6 +35,7 @@ from loadgen.results.record import (
     settings_without_secrets,
     write_record,
 )
+from loadgen.results.scaling import find_scaling
 from loadgen.settings.data_settings import EXISTING
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import PER_VARIANT, Variant, find_baseline, find_variants, settings_of
@@ -155,6 +156,7 @@ class Recorder:
                 "dropped_outside": {name: number for name, number in ledger.dropped_outside.items() if number},
                 "task_errors_outside": record_errors(ledger.errors_outside),
                 "comparisons": comparisons,
+                "scaling": find_scaling(phases),
             }
         )
         if not self._folder or not phases:

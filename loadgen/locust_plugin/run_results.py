@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from loadgen.control.exit_codes import COMPLETE, End, find_exit_code
 from loadgen.control.run import Run
+from loadgen.exporters.otlp import find_export_faults
 from loadgen.locust_plugin.preparation.objective_checks import find_objective_faults
 from loadgen.locust_plugin.preparation.requirement_checks import find_unreachable
 from loadgen.locust_plugin.preparation.variant_setup import make_resolver
@@ -52,7 +53,7 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
 
     `everyone` are the user classes and `users` the number of users of a run of one mode, if known.
     """
-    faults: list[Fault] = []
+    faults = find_export_faults(settings.otlp)
     if settings.record and (fault := check_folder(settings.record)):
         faults.append(fault)
     wanted: list[Requirement] = []

@@ -1,6 +1,6 @@
 """One measured window of a run, and the plan of all windows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
@@ -38,6 +38,9 @@ class Phase:
     attempt: int = 0
     """Number of earlier attempts: a phase that loses workers is repeated once replacements are present."""
 
+    workers: int = 0
+    """Number of processes that take part, of those that are present; 0: all of them."""
+
     variant: str = ""
     """Name of what is compared; defaults to the mode."""
 
@@ -65,9 +68,10 @@ class Phase:
         """Description of the phase in log lines."""
         if self.operations:
             return f"{self.operation} x {self.operations}, {self.style}, {self.concurrency} in flight"
+        on = f" on {count_of(self.workers, 'worker')}" if self.workers else ""
         if self.is_open:
-            return f"{self.variant}, {self.rate:g}/s {self.model}"
-        return f"{self.variant}, {count_of(self.concurrency, 'user')}"
+            return f"{self.variant}, {self.rate:g}/s {self.model}{on}"
+        return f"{self.variant}, {count_of(self.concurrency, 'user')}{on}"
 
     def starting(self, now: float) -> Self:
         """The same phase, whose warm-up begins at this Unix time."""
@@ -115,6 +119,20 @@ def open_phases(
         Phase(number, mode, 0, seconds, warmup_seconds, model=model, rate=rate, variant=name)
         for number, (rate, (name, mode)) in enumerate(_order(variants, rates, rounds))
     )
+
+
+def scaled_phases(
+    make_phases: Callable[[tuple[L, ...]], tuple[Phase, ...]], levels: tuple[L, ...], workers: tuple[int, ...]
+) -> tuple[Phase, ...]:
+    """The phases at these load levels; with numbers of `workers`, at the one level for each of so many of them.
+
+    The load of a worker is then the same in all phases (weak scaling).
+    """
+    if not workers:
+        return make_phases(levels)
+    (level,) = levels
+    phases = make_phases(tuple(level * number for number in workers))
+    return tuple(replace(phase, workers=round(phase.level / level)) for phase in phases)
 
 
 def _order(variants: Sequence[Compared], levels: tuple[L, ...], rounds: int) -> list[tuple[L, Compared]]:

@@ -10,12 +10,14 @@ from loadgen.reports.charts import operation_charts
 from loadgen.reports.cost import cost_table
 from loadgen.reports.drawing import Chart
 from loadgen.reports.methods import METHODS
+from loadgen.reports.scaling import scaling_charts, scaling_table
 from loadgen.reports.server_work import server_table
 from loadgen.reports.style import FIGURE
 from loadgen.reports.summary import Summary
 from loadgen.reports.svg import draw_svg
 from loadgen.reports.tables import Table, burst_table, manifest_tables, outcome_table, phase_table, variant_table
 from loadgen.reports.timeline import timeline
+from loadgen.reports.traces import trace_table
 from loadgen.reports.truncation import OPERATIONS_DRAWN
 from loadgen.text.plain_text import one_line
 
@@ -40,11 +42,14 @@ class Run:
     summary: Summary
     variants: Table
     operations: list[tuple[str, list[Drawn]]]
+    scaling: list[Drawn]
+    scaling_table: Table
     timeline: Drawn | None
     bursts: Table
     outcomes: Table
     costs: Table
     server: Table
+    traces: Table
     phases: Table
     manifest: list[Table]
     not_drawn: list[str]
@@ -77,17 +82,21 @@ def _run(summary: Summary, key: str) -> Run:
             (name, [_draw(chart) for chart in operation_charts(summary, name, f"{key}o{number}")])
             for number, name in enumerate(summary.operations[:OPERATIONS_DRAWN])
         ]
+        scaling = [_draw(chart) for chart in scaling_charts(summary, key)]
         course = timeline(summary)
         drawn = _draw(course, f"{key}-") if course else None
     return Run(
         summary,
         variant_table(summary),
         operations,
+        scaling,
+        scaling_table(summary),
         drawn,
         burst_table(summary),
         outcome_table(summary),
         cost_table(summary),
         server_table(summary),
+        trace_table(record),
         phase_table(record),
         list(manifest_tables(record)),
         summary.operations[OPERATIONS_DRAWN:],

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from loadgen.reports.cost import cost_table
 from loadgen.reports.items import item_table
 from loadgen.reports.methods import METHODS
+from loadgen.reports.scaling import scaling_table
 from loadgen.reports.server_work import server_table
 from loadgen.reports.stages import stage_rows, stage_table
 from loadgen.reports.summary import Summary
@@ -20,7 +21,9 @@ from loadgen.reports.tables import (
     variant_table,
 )
 from loadgen.reports.token_times import token_tables
+from loadgen.reports.traces import trace_table
 from loadgen.reports.work import goodput_table
+from loadgen.results.scaling import say_law
 from loadgen.text.plain_text import one_line
 
 LONGEST = 20_000
@@ -61,6 +64,8 @@ def _run(summary: Summary) -> Iterator[str]:
         yield f"- Warning: {escape(line)}"
     if told.warnings:
         yield ""
+    for one in summary.record.scaling:
+        yield from (escape(say_law(one)), "")
     for table in all_tables(summary):
         yield from (f"## {escape(table.caption)}", "", *table_lines(table), "")
 
@@ -72,10 +77,12 @@ def all_tables(summary: Summary) -> list[Table]:
         tables += [level_table(summary, name), ratio_table(summary, name), stage_table(name, stage_rows(summary, name))]
         tables += [*token_tables(summary, name), goodput_table(summary, name), item_table(summary, name)]
     tables += [
+        scaling_table(summary),
         burst_table(summary),
         outcome_table(summary),
         cost_table(summary),
         server_table(summary),
+        trace_table(summary.record),
         phase_table(summary.record),
     ]
     return [table for table in [*tables, *manifest_tables(summary.record)] if table.rows]

@@ -77,21 +77,20 @@ def _line(phases: list[Steps]) -> Steps:
 
 
 def _count_slices(phase: PhaseRecord) -> int:
-    return max((len(part.slices) for part in phase.operations), default=0)
+    return max((len(part.slices) for part in phase.operations if part.slices is not None), default=0)
 
 
 def _steps(phase: PhaseRecord, began: datetime, first: datetime, *, in_slices: bool) -> Steps:
     """The slices of a phase, or one step if it has none or they are not wanted."""
     edges = [(began - first).total_seconds()]
     rates: list[float] = []
-    answers = [(part, count_answers(part.outcomes)) for part in phase.operations if part.slices]
-    shares = [(part.slices, count_answers(part.totals) / number) for part, number in answers if number]
-    pieces = [one for one in shares if one[1]] if in_slices else []
+    sliced = [(part, part.slices) for part in phase.operations if part.slices is not None and in_slices]
+    answers = [(part, slices, count_answers(part.outcomes)) for part, slices in sliced]
+    pieces = [(slices, count_answers(part.totals) / number) for part, slices, number in answers if number]
     if not pieces:
         total = sum(throughput(part.totals, phase.seconds) for part in phase.operations)
         return [edges[0], edges[0] + phase.seconds], [total]
-    for together in zip(*(slices for slices, _ in pieces), strict=False):
-        edges.append(edges[-1] + together[0].seconds)
-        answered = sum(piece.operations * share for piece, (_, share) in zip(together, pieces, strict=True))
-        rates.append(answered / together[0].seconds)
+    for number, seconds in enumerate(pieces[0][0].lengths):
+        edges.append(edges[-1] + seconds)
+        rates.append(sum(slices.operations[number] * share for slices, share in pieces) / seconds)
     return edges, rates

@@ -42,7 +42,9 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_duplicate_levels(settings), *_arrivals(settings), *_targets(settings)),
+        *_scale_workers(settings),
         *_server_metrics(settings),
+        *_otlp(settings),
     ]
     return [*found, *_variants(settings, [fault for fault, _ in found])]
 
@@ -66,6 +68,14 @@ def _server_metrics(settings: "Settings") -> list[Conflict]:
         if (flaw := find_url_flaw(url))
     ]
     return [(fault, ("server_metrics",)) for fault in found]
+
+
+def _otlp(settings: "Settings") -> list[Conflict]:
+    flaw = find_url_flaw(settings.otlp) if settings.otlp else ""
+    if not flaw:
+        return []
+    hint = "Give the base URL, such as http://127.0.0.1:4318; headers belong in OTEL_EXPORTER_OTLP_HEADERS."
+    return [(Fault("otlp", without_secret(settings.otlp), flaw, hint), ("otlp",))]
 
 
 def _characters(settings: "Settings") -> list[Conflict]:
@@ -217,12 +227,30 @@ def _times(settings: "Settings") -> list[Conflict]:
 def _duplicate_levels(settings: "Settings") -> list[Conflict]:
     """A level given twice would be measured twice and reported as one."""
     found: list[Conflict] = []
-    for name in ("concurrency", "rate"):
+    for name in ("concurrency", "rate", "scale_workers"):
         levels = getattr(settings, name)
         if len(set(levels)) < len(levels):
             shown, once = (",".join(f"{level:g}" for level in some) for some in (levels, dict.fromkeys(levels)))
-            hint = f"Use --{name} {once}, and --rounds to measure each more often."
+            hint = f"Use --{name.replace('_', '-')} {once}, and --rounds to measure each more often."
             found.append((Fault(name, shown, "names a level twice", hint), (name,)))
+    return found
+
+
+def _scale_workers(settings: "Settings") -> list[Conflict]:
+    """Numbers of workers are load levels: with several other ones, two could have the same load in total."""
+    if not settings.scale_workers:
+        return []
+    name, shown = "scale_workers", ",".join(map(str, settings.scale_workers))
+    found: list[Conflict] = []
+    load = "concurrency" if settings.arrival == "closed" else "rate"
+    levels = getattr(settings, load)
+    if len(levels) > 1:
+        problem = f"needs one load level, but --{load} has {len(levels)}"
+        hint = f"Give the load of one worker, such as --{load} {levels[0]:g}."
+        found.append((Fault(name, shown, problem, hint), (name, "arrival", load)))
+    if settings.mode != "compare":
+        problem = f"is for --mode compare, but --mode is {settings.mode}"
+        found.append((Fault(name, shown, problem, f'Use --variants "{settings.mode}".'), (name, "mode")))
     return found
 
 

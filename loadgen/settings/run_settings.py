@@ -4,7 +4,7 @@ from typing import Literal
 
 from loadgen.settings.rag_settings import RagSettings
 from loadgen.settings.setting import NOT_ON_PAGE, ON_PAGE, WHOLE_NUMBERS, setting
-from loadgen.settings.values import Counts, Port, Rates, Texts
+from loadgen.settings.values import Counts, Port, Rates, Texts, WorkerCounts
 
 
 class RunSettings(RagSettings):
@@ -21,6 +21,11 @@ class RunSettings(RagSettings):
     baseline: str = setting("", "variant to compare the others with; default: the first", declares=ON_PAGE)
     concurrency: Counts = setting(
         (1, 8, 32), "load levels in users, comma-separated", hint=f"{WHOLE_NUMBERS}, such as 1,8,32"
+    )
+    scale_workers: WorkerCounts = setting(
+        (),
+        "numbers of workers to compare, comma-separated, such as 1,2,4; the one load level is then for each worker",
+        hint="Give whole numbers from 1 to 10,000 with commas, such as 1,2,4",
     )
     arrival: Literal["closed", "constant", "poisson"] = setting(
         "closed", "closed: users wait for their answer; constant, poisson: arrivals at --rate, evenly spaced or random"
@@ -82,6 +87,13 @@ class ResultSettings(RunSettings):
         declares=ON_PAGE,
     )
 
+    trace_sample: float = setting(
+        0.0,
+        "share of operations (0 to 1) whose requests send a W3C traceparent; the slowest are in record and report",
+        ge=0,
+        le=1,
+    )
+
     # The metrics
     metrics_port: Port = setting(
         9646,
@@ -100,4 +112,7 @@ class ResultSettings(RunSettings):
         declares=NOT_ON_PAGE,
         ge=0,
         le=3_600,
+    )
+    otlp: str = setting(
+        "", "OTLP endpoint (HTTP) for metrics, and for spans of sampled operations, such as http://127.0.0.1:4318"
     )

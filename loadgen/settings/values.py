@@ -135,6 +135,7 @@ Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
 Counts = Annotated[
     tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], BeforeValidator(_numbers), Field(min_length=1)
 ]
+WorkerCounts = Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], BeforeValidator(_numbers)]
 Rates = Annotated[
     tuple[Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)], ...], BeforeValidator(_numbers)
 ]

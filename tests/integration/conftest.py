@@ -16,6 +16,8 @@ os.environ.update(dict.fromkeys(EXCEPTIONS, "127.0.0.1,localhost,::1"))
 # How often Milvus looks for what is loaded, in ms (1,000 and 500 by default): a preparation takes 8 s, not 12.
 INTERVALS = ("CHECKINTERVAL", "CHECKSEGMENTINTERVAL", "CHECKCHANNELINTERVAL", "DISTPULLINTERVAL")
 os.environ.update({f"QUERYCOORD_{name}": "100" for name in INTERVALS})
+# The standalone's own spans, in its log, of requests that send a sampled trace context and of no other.
+os.environ.update({"TRACE_EXPORTER": "stdout", "TRACE_SAMPLEFRACTION": "0"})
 
 
 @pytest.fixture(scope="session", autouse=True)

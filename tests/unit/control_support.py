@@ -346,8 +346,9 @@ class Cluster:
             coordinator.run.broken = str(error)
 
     def spawn_users(self, users: int) -> None:
-        """Spread users over the workers that are connected, as Locust does."""
-        names = sorted(self.network.connected())
+        """Spread users over the workers that are connected and take part, as Locust does."""
+        chosen = self.coordinator.agents.taking_part
+        names = sorted(self.network.connected() if chosen is None else self.network.connected() & chosen)
         for place, name in enumerate(names):
             self[name].spawn(users // len(names) + (place < users % len(names)))
 

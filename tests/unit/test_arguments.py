@@ -57,6 +57,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "cache": ("elsewhere", "elsewhere"),
     "mode": ("async", "async"),
     "concurrency": ("2,4", (2, 4)),
+    "scale_workers": ("1,2", (1, 2)),
     "max_in_flight": ("16", 16),
     "max_wait": ("0.5", 0.5),
     "rounds": ("4", 4),
@@ -75,6 +76,8 @@ OTHERS: dict[str, tuple[str, object]] = {
     "metrics_bind": ("0.0.0.0", "0.0.0.0"),  # noqa: S104
     "metrics_targets": ("targets.json", "targets.json"),
     "metrics_linger": ("2.5", 2.5),
+    "otlp": ("http://collector:4318", "http://collector:4318"),
+    "trace_sample": ("0.001", 0.001),
 }
 """For each setting a value other than its default, as text and as the model has it."""
 OPEN: dict[str, tuple[str, object]] = {"arrival": ("poisson", "poisson"), "rate": ("50,100.5", (50.0, 100.5))}

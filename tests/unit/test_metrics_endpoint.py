@@ -20,7 +20,7 @@ def runner_of(kind: type[Any]) -> Any:
 
 
 def options(port: str) -> Namespace:
-    return Namespace(metrics_port=port, metrics_bind="127.0.0.1", metrics_targets="", metrics_linger="0")
+    return Namespace(metrics_port=port, metrics_bind="127.0.0.1", metrics_targets="", metrics_linger="0", otlp="")
 
 
 @pytest.mark.parametrize("kind", [LocalRunner, WorkerRunner, MasterRunner])

@@ -220,10 +220,11 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
     objects = {part["title"]: part for part in parts if part.get("type") == "object"}
     assert set(objects) == {
         "RunRecord", "Manifest", "PhaseRecord", "OperationRecord", "Durations", "Generator", "Comparison", "Ratio",
-        "Slice", "ServerRecord", "Outside",
+        "Slices", "ServerRecord", "Outside",
         "TaskErrorRecord", "VariantRecord", "SelectivityRecord", "CollectionRecord", "CourseRecord",
+        "Scaling", "ScalingPoint", "ScalingLaw", "Estimate",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name
         assert set(part["required"]) == set(part["properties"]), name
-    assert schema()["properties"]["schema_version"]["const"] == SCHEMA_VERSION == 5
+    assert schema()["properties"]["schema_version"]["const"] == SCHEMA_VERSION == 6

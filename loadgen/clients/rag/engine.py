@@ -86,7 +86,7 @@ def _make_spec(model: str, settings: Settings, more: Mapping[str, Any]) -> Model
         url = url or settings.simulated_url
     key = "" if name.partition(":")[0] == SIMULATED else find_key(model, url, environ)  # it asks for none
     keep_secret(key)
-    return ModelSpec(name, url, key, timeout=settings.deadline, **more)
+    return ModelSpec(name, url, key, timeout=settings.deadline, is_traced=settings.trace_sample > 0, **more)
 
 
 def find_key(model: str, url: str, variables: Mapping[str, str]) -> str:

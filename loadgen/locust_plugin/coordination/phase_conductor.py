@@ -13,6 +13,7 @@ from loadgen.control.run import PhaseDisplay
 from loadgen.exporters import Exporter
 from loadgen.locust_plugin.coordination.identity import introduce
 from loadgen.locust_plugin.coordination.links import MasterLink, is_of_run
+from loadgen.locust_plugin.coordination.participants import dispatch_to
 from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.patches import (
     dispatch_anew,
@@ -108,6 +109,7 @@ def make_coordinator(
         link = MasterLink(runner)
         coordinator = Coordinator(link, hello, ledger, display, host)
         link.listen(coordinator)
+        dispatch_to(environment, lambda: coordinator.agents.taking_part)
         keep_runs_apart(environment.events, lambda data: is_of_run(coordinator, data))
         leave_workers_to_coordinator(runner, lambda: not coordinator.run.over, lambda: bool(coordinator.run.plan))
         return coordinator

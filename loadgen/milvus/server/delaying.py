@@ -52,7 +52,7 @@ class Clock:
         due = self._began + self._delays.due(arrived - self._began, turn)
         while (now := self._loop.time()) < due:
             waited = self._loop.create_future()
-            self._loop.call_at(due, waited.set_result, None)
+            self._loop.call_at(due, _wake, waited)
             await waited
         if len(kept) < KEPT_AT_MOST:
             kept.append((now - arrived, now - due))
@@ -63,6 +63,11 @@ class Clock:
             return {"answers": 0, "delays": [], "late": []}
         delays, late = (np.sort(column) for column in np.array(self._kept).T)
         return {"answers": len(self._kept), "delays": pick(delays, *PERCENTS), "late": pick(late, *PERCENTS)}
+
+
+def _wake(waited: asyncio.Future[None]) -> None:
+    if not waited.done():  # its call was cancelled: the client no longer waits
+        waited.set_result(None)
 
 
 class DelayingReplay(Replay):

@@ -22,8 +22,11 @@ from loadgen.results.record.model import (
     VariantRecord,
     new_run_id,
 )
-from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, Slice
+from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside
+from loadgen.results.record.scaling import Scaling, ScalingLaw, ScalingPoint
 from loadgen.results.record.server import ServerRecord
+from loadgen.results.record.slices import Slices
+from loadgen.results.record.traces import TraceRecord, TracesRecord
 from loadgen.results.record.writing import (
     PhaseTexts,
     RecordError,
@@ -50,10 +53,15 @@ __all__ = [
     "Ratio",
     "RecordError",
     "RunRecord",
+    "Scaling",
+    "ScalingLaw",
+    "ScalingPoint",
     "SelectivityRecord",
     "ServerRecord",
-    "Slice",
+    "Slices",
     "TaskErrorRecord",
+    "TraceRecord",
+    "TracesRecord",
     "VariantRecord",
     "as_block",
     "check_folder",

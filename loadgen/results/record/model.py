@@ -13,9 +13,11 @@ from loadgen.measure.health import WATCHED_AT_LEAST
 from loadgen.measure.sample import Mode
 from loadgen.results.record.operations import OperationRecord, Outside, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
+from loadgen.results.record.scaling import Scaling
 from loadgen.results.record.server import ServerRecord
+from loadgen.results.record.traces import TracesRecord
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Incremented with every change of the keys or their meaning."""
 NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -91,6 +93,8 @@ class PhaseRecord(Part):
     """`closed`: users wait for their answer. The others: arrivals at constant or exponential intervals."""
     concurrency: Count | None
     """Users of all workers; null in an open model."""
+    workers: Count | None = None
+    """Workers that took part, of those that were there; null: all, as without the setting `scale_workers`."""
     rate: Annotated[float, Field(gt=0)] | None
     """Arrivals per second of all workers; null in the closed model."""
     seconds: Annotated[float, Field(ge=0, le=1e9)]
@@ -113,6 +117,8 @@ class PhaseRecord(Part):
     generator: Generator
     server: ServerRecord | None = None
     """What Milvus says of itself; null if its metrics were not read."""
+    traces: TracesRecord | None = None
+    """null: no operation was sampled."""
 
     @model_validator(mode="after")
     def _has_its_level(self) -> Self:
@@ -250,7 +256,7 @@ class Manifest(Part):
 class RunRecord(Part):
     """All phases of one run."""
 
-    schema_version: Literal[5]
+    schema_version: Literal[6]
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     started_at: AwareDatetime
     manifest: Manifest
@@ -268,6 +274,8 @@ class RunRecord(Part):
     """Exceptions that tasks raised outside the phases."""
     comparisons: tuple[Comparison, ...]
     """Empty until the run is over, and where only one mode ran."""
+    scaling: tuple[Scaling, ...] = ()
+    """Throughput by number of workers; empty without the setting `scale_workers`."""
 
     @property
     def variant_names(self) -> list[str]:
