@@ -99,7 +99,8 @@ def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
 
 def config_of(documents: list[Document], file: str = "loadgen.conf") -> str:
     """The rendered config file."""
-    return str(one(documents, "ConfigMap", "-config")["data"][file])
+    suffix = "-test" if file == "test.conf" else "-config"
+    return str(one(documents, "ConfigMap", suffix)["data"][file])
 
 
 @cache

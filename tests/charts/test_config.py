@@ -73,8 +73,9 @@ def test_every_setting_has_its_place_in_the_chart() -> None:
 @pytest.mark.parametrize("feature", FEATURES)
 def test_every_key_of_a_rendered_file_is_a_flag_that_the_program_knows_and_stands_there_once(feature: str) -> None:
     documents = release_of(feature)
-    files = one(documents, "ConfigMap", "-config")["data"]
-    assert set(files) <= {"loadgen.conf", "test.conf"}
+    maps = [each for each in documents if each["metadata"]["name"].endswith(("-config", "-test"))]
+    files = {name: text for each in maps if each["kind"] == "ConfigMap" for name, text in each["data"].items()}
+    assert {"loadgen.conf"} <= set(files) <= {"loadgen.conf", "test.conf"}
     for text in files.values():
         keys = keys_of(text)
         assert len(keys) > 3

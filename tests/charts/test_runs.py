@@ -44,6 +44,7 @@ def test_what_changes_the_run_starts_the_next_one_even_if_every_rendering_is_the
         {"monitoring": {"force": True, "labels": {"a": "b"}}},
         {"networkPolicy": {"enabled": True}},
         {"podDisruptionBudget": {"enabled": False}},
+        {"test": {"enabled": False}},
         {"workers": {"replacements": 3, "activeDeadlineSeconds": 60}},
     ],
 )

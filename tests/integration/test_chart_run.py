@@ -195,7 +195,7 @@ def test_a_worker_whose_master_could_not_prepare_ends_its_job(tmp_path: Path, fr
     assert "could not prepare its data" in out
 
 
-def test_a_preparation_that_was_evicted_is_awaited_and_continued_by_the_next_pod(
+def test_a_preparation_that_was_evicted_is_awaited_until_the_next_pod_has_done_it(
     milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
     """130 of a container that is not `master` is left to the rule on DisruptionTarget: the Job starts another pod."""
@@ -216,8 +216,9 @@ def test_a_preparation_that_was_evicted_is_awaited_and_continued_by_the_next_pod
     assert [end(each)[0] for each in (worker, master)] == [0, 0]
 
 
-def test_a_worker_that_is_evicted_fails_so_that_it_is_replaced_and_its_replacement_ends_with_the_master(
-    milvus: EmbeddedServer, free_port: int, tmp_path: Path
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGTERM, 1), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_worker_that_is_evicted_or_killed_fails_so_that_it_is_replaced_and_its_replacement_ends_with_the_master(
+    number: int, expected: int, milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
     found = release(tmp_path / "pods", milvus.uri, free_port, "search async throughput > 0", workers=2)
     file = found.folder / "loadgen.conf"
@@ -228,9 +229,9 @@ def test_a_worker_that_is_evicted_fails_so_that_it_is_replaced_and_its_replaceme
     for line in master.stdout:
         if "Phase 1 of 4" in line:
             break
-    evicted.send_signal(signal.SIGTERM)
+    evicted.send_signal(number)
     code, out = end(evicted)
-    assert code == 1, out
+    assert code == expected, out
     replacement = found.start("worker")
     codes = [end(each) for each in (replacement, other, master)]
     assert [code for code, _ in codes] == [0, 0, 0], codes

@@ -77,8 +77,8 @@ def test_the_log_says_where_metrics_are_in_words_that_fit_the_place(
     metering = MetricsEndpoint(runner_of(LocalRunner))
     given = options("0")
     given.metrics_bind, given.metrics_linger = bind, "9"
-    [exporter] = metering.open(given)
-    exporter.settings = Settings()
+    assert len(metering.open(given)) == 1
+    metering.exporter.settings = Settings()
     metering.announce_end()
     endpoint = metering._endpoint
     assert endpoint is not None

@@ -100,10 +100,10 @@ spec:
 {{- define "milvus-loadgen.configData" -}}
 loadgen.conf: |
   {{- include "milvus-loadgen.config" . | nindent 2 }}
-{{- if .Values.test.enabled }}
-test.conf: |
-  {{- include "milvus-loadgen.testConfig" . | nindent 2 }}
 {{- end }}
+
+{{- define "milvus-loadgen.testConfigName" -}}
+{{ include "milvus-loadgen.configMap" (dict "root" . "content" (include "milvus-loadgen.testConfig" .) "suffix" "test") }}
 {{- end }}
 
 {{- define "milvus-loadgen.configName" -}}
@@ -296,7 +296,7 @@ readinessProbe:
 {{- $v := .root.Values }}
 - name: config
   configMap:
-    name: {{ include "milvus-loadgen.configName" .root }}
+    name: {{ include (eq .role "test" | ternary "milvus-loadgen.testConfigName" "milvus-loadgen.configName") .root }}
 {{- if or $v.locustfile.existingConfigMap $v.locustfile.inline }}
 - name: locustfiles
   configMap:
