@@ -30,6 +30,7 @@ DURATIONS = ("find_within",)
 LOCUSTS = (
     "users", "spawn-rate", "run-time", "stop-timeout", "tags", "exclude-tags", "equal-weights", "reset-stats",
     "only-summary", "loglevel", "autostart", "web-base-path", "exit-code-on-error",
+    "csv", "csv-full-history", "html", "json", "json-file", "web-login", "print-stats",
 )  # fmt: skip
 """Locust's own flags that make sense in a pod and are not set by the chart."""
 

@@ -20,6 +20,7 @@ from loadgen.settings.search_kinds import find_kind_conflicts
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.listing import count_of
 from loadgen.text.plain_text import CONTROLS, one_line
+from loadgen.text.surroundings import is_in_pod
 
 if TYPE_CHECKING:
     from loadgen.settings.model import Settings
@@ -111,7 +112,9 @@ def _texts(value: object) -> Iterator[str]:
 def _address(settings: "Settings") -> list[Conflict]:
     if not settings.host:
         return []
-    hint = "Give an address such as http://127.0.0.1:19530, or none to start a server."
+    hint = "Give an address such as http://my-milvus:19530."
+    if not is_in_pod():
+        hint = "Give an address such as http://127.0.0.1:19530, or none to start a server."
     scheme = settings.host.partition(":")[0].lower()
     shown = without_secret(settings.host)
     if flaw := find_flaw(settings.host):

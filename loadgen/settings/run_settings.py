@@ -128,7 +128,7 @@ class ResultSettings(RunSettings):
         hint="Give a port, 0 or off",
         declares=NOT_ON_PAGE,
     )
-    metrics_bind: str = setting("127.0.0.1", "address on which /metrics is served; 0.0.0.0: all interfaces")
+    metrics_bind: str = setting("127.0.0.1", "address on which /metrics is served; *: all interfaces, IPv4 and IPv6")
     metrics_targets: str = setting(
         "", "JSON file for the file discovery of a local Prometheus; lists the processes to scrape"
     )
