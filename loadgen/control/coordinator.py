@@ -20,7 +20,7 @@ from loadgen.control.messages import (
     Report,
     Stop,
 )
-from loadgen.control.rate_split import Splitting
+from loadgen.control.open_phases import measure_arrivals
 from loadgen.control.report_collection import ReportCollector
 from loadgen.control.run import Host, PhaseDisplay, Run, find_grace, log_lacking
 from loadgen.control.states import State, StateMachine
@@ -134,6 +134,7 @@ class Coordinator:
 
     def announce(self, phase: Phase) -> None:
         """Announce the next phase: its users or slots follow."""
+        self.agents.admit_all()
         self.agents.wait_for_greetings()
         if not self.agents.wait_for_others(1, 0.0 if self._gathering.phase is not None else WORKERS_WITHIN):
             raise PlanBrokenError("no worker is left")
@@ -150,12 +151,22 @@ class Coordinator:
             self._closed.let_burst(phase)
         elif phase.is_open:
             self._machine.move(State.MEASURING)
-            Splitting(self.agents, phase, self.run.labels).measure(self._enter)
+            measure_arrivals(self.run, phase, (self.agents, self._gathering), self._enter)
         else:
             self._closed.wait_for_users(phase)
             self._open_window(phase)
             self._closed.let_run(phase)
             self._note_gone(phase)
+
+    def next_phase(self) -> Phase | None:
+        """The phase that follows the plan: the next step of a search, if any."""
+        return self.run.extend_plan()
+
+    def _complete(self, phase: Phase) -> None:
+        """A phase was measured to its end, and is not repeated."""
+        self.run.completed += 1
+        if self.run.finder is not None:
+            pause(self.run.finder.observe(phase, self._gathering.window))
 
     def _note_gone(self, phase: Phase) -> None:
         """Mark the phase with the users that ended early, unless a worker was lost with them."""
@@ -171,9 +182,10 @@ class Coordinator:
         )  # the last operations may take that long
         self._host.leave()
         self.agents.present()
-        self._gathering.count_lost(self.run.expected)
+        self._gathering.count_lost(phase.workers or self.run.expected)
         self._gathering.describe_sides()
         self._gathering.is_counted = True
+        self.agents.admit_all()
         window = self._gathering.window
         if window is not None:
             self._display.finish(window)
@@ -188,28 +200,28 @@ class Coordinator:
         Waits for them for `worker_grace` seconds. None if the plan continues with the next phase.
         """
         if not self._gathering.has_lost_workers:
-            self.run.completed += 1
+            self._complete(phase)
             return None
-        if phase.attempt + 1 < ATTEMPTS and self._wait_for_replacements():
+        wanted = phase.workers or self.run.expected
+        if phase.attempt + 1 < ATTEMPTS and self._wait_for_replacements(wanted):
             logger.info("Phase %d is measured again: it had lost workers, and all are present", phase.number + 1)
             return replace(phase, attempt=phase.attempt + 1)
         if not self.agents.present():
             raise PlanBrokenError(f"no worker is left after phase {phase.number + 1}")
-        self.run.completed += 1
+        self._complete(phase)
         lost = self._gathering.window
         self.run.fault(
-            f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of "
-            f"{count_of(self.run.expected, 'worker')}"
+            f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of {count_of(wanted, 'worker')}"
         )
         return None
 
-    def _wait_for_replacements(self) -> bool:
+    def _wait_for_replacements(self, wanted: int) -> bool:
         """True if the expected number of agents is present within the grace period.
 
         Agents that failed to appear once are not waited for again, unless none is left: a silent one may return.
         """
         known = self.run.deserted and bool(self.agents.present())
-        come = self.agents.wait_for_others(self.run.expected, 0.0 if known else find_grace(self.run))
+        come = self.agents.wait_for_others(wanted, 0.0 if known else find_grace(self.run))
         self.run.deserted |= not come
         return come
 
@@ -264,7 +276,8 @@ class Coordinator:
         missed = set(self.agents.missed)  # agents that leave from here on are not lost, silent ones are
         self.agents.missed = missed | self._collect(Stop(), ANSWER_WITHIN)
         if not counted:
-            self._gathering.count_lost(self.run.expected)
+            phase = self._gathering.phase
+            self._gathering.count_lost((phase.workers if phase else 0) or self.run.expected)
         if self.agents.missed and not self.run.plan:
             self.run.fault(f"lost {len(self.agents.missed)} of {count_of(self.run.expected, 'worker')}")
 

@@ -1,7 +1,7 @@
 """The time in which finished operations count for a phase, and their counts."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -63,6 +63,8 @@ class Window:
     _operation_stats: dict[tuple[str, str], OperationStats] = field(default_factory=dict)
     _slices: dict[str, list[SliceStats]] = field(default_factory=dict)
     _courses: dict[str, Course] = field(default_factory=dict)
+    _settled: dict[str, int] = field(default_factory=dict)
+    """For each operation the number of its first slices to which nothing is likely to be added."""
     _traces: Traces = field(default_factory=Traces)
 
     @property
@@ -138,7 +140,36 @@ class Window:
                 pieces = self._pieces(operation)
                 finished = np.array([sample.finished for sample in some])
                 scheduled = np.array([sample.scheduled for sample in some])
-                add_times(pieces, (finished - self.start) / self.phase.seconds, finished - scheduled, is_answer)
+                places = (finished - self.start) / self.phase.seconds
+                add_times(pieces, places, finished - scheduled, is_answer)
+                self._settle_before(operation, int(places.max() * len(pieces)) - 1)
+
+    def _settle_before(self, operation: str, number: int) -> None:
+        """Pack the slices before this one; a late operation may still be added to them."""
+        pieces = self._slices[operation]
+        for piece in pieces[self._settled.get(operation, 0) : max(0, number)]:
+            piece.times.settle()
+        self._settled[operation] = max(self._settled.get(operation, 0), number)
+
+    def settle(self) -> None:
+        """Take little memory: the phase is over."""
+        self._add_up()
+        for operation, pieces in self._slices.items():
+            self._settle_before(operation, len(pieces))
+        for stats in self._operation_stats.values():
+            stats.settle()
+        for watch in self.health.watches.values():
+            watch.settle()
+
+    def find_settled(self) -> set[tuple[str, int]]:
+        """Operation and number of the slices to which nothing was added since they were packed."""
+        self._add_up()
+        return {
+            (operation, number)
+            for operation, pieces in self._slices.items()
+            for number, piece in enumerate(pieces)
+            if piece.times.is_settled
+        }
 
     def _pieces(self, operation: str) -> list[SliceStats]:
         if operation not in self._slices:
@@ -160,8 +191,8 @@ class Window:
         """Operations without one."""
         return sum(count_failures(stats.totals) for stats in self.operation_stats.values())
 
-    def as_message(self) -> dict[str, Any]:
-        """All counts so far, as plain values to send to the coordinator."""
+    def as_message(self, known: Collection[tuple[str, int]] = ()) -> dict[str, Any]:
+        """All counts so far, as plain values to send to the coordinator; without the slices that it knows."""
         self._add_up()
         return {
             "phase": self.phase.as_message(),
@@ -169,7 +200,7 @@ class Window:
                 {"variant": variant, "operation": operation} | stats.as_message()
                 for (variant, operation), stats in self._operation_stats.items()
             ],
-            "slices": slices_as_message(self._slices),
+            "slices": slices_as_message(self._slices, known),
             "courses": {operation: course.as_message() for operation, course in self._courses.items()},
             "health": self.health.as_message(),
             "flow": self.flow.as_message(),
@@ -187,7 +218,7 @@ class Window:
         for operation, pieces in message["slices"].items():
             mine = part._pieces(operation)
             for number, piece in pieces:
-                mine[number].merge(SliceStats.from_message(piece))
+                mine[number] = SliceStats.from_message(piece)
         for operation, course in message["courses"].items():
             part._courses[operation] = Course.from_message(course)
         part.health.merge(message["health"], "")
@@ -196,6 +227,14 @@ class Window:
         part.recalls.merge(Recalls.from_message(message["recalls"]))
         part._traces.merge(Traces.from_message(message["traces"]))
         return part
+
+    def keep_slices(self, earlier: "Window") -> None:
+        """Take the slices that an earlier report had, and this one omits."""
+        for operation, pieces in earlier.slices.items():
+            mine = self._pieces(operation)
+            for number, piece in enumerate(pieces):
+                if mine[number].times.is_empty:
+                    mine[number] = piece
 
     def combine(self, parts: Mapping[str, "Window"]) -> None:
         """Become the sum of these parts, by agent, discarding earlier contents."""

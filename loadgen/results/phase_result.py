@@ -27,7 +27,8 @@ from loadgen.results.record import (
     Generator,
     OperationRecord,
     PhaseRecord,
-    Slice,
+    ScheduledRate,
+    Slices,
     TaskErrorRecord,
     TraceRecord,
     TracesRecord,
@@ -87,9 +88,8 @@ class PhaseResult:
     def sliced(self, operation: str) -> SlicedPhase:
         """One operation as the bootstrap takes it; where none ended, its slices are empty."""
         part = self.operation(operation)
-        if part is not None and part.slices:
-            slices = part.slices
-            pieces = [SliceStats.from_text(one.seconds, one.operations, one.times, one.good or 0) for one in slices]
+        if part is not None and part.slices is not None:
+            pieces = part.slices.pieces
         else:
             number = count_slices(self.phase.seconds)
             planned = [SliceStats(self.phase.seconds / number) for _ in range(number)]
@@ -169,7 +169,9 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
         started_at=datetime.fromtimestamp(phase.started_at, UTC) if phase.started_at else None,
         model=phase.model,
         concurrency=None if phase.is_open else phase.concurrency,
+        workers=phase.workers or None,
         rate=phase.rate or None,
+        scheduled=tuple(ScheduledRate(operation=name, points=points) for name, points in phase.curves),
         seconds=window.seconds,
         offered=window.flow.offered if phase.is_open else None,
         dropped=window.flow.dropped,
@@ -266,19 +268,11 @@ def _course(course: Course | None, seconds: float) -> CourseRecord | None:
     return CourseRecord(seconds=complete.seconds, answered=tuple(complete.answered))
 
 
-def _slices(name: str, window: Window, *, is_judged: bool) -> tuple[Slice, ...]:
+def _slices(name: str, window: Window, *, is_judged: bool) -> Slices | None:
     if not window.phase.seconds:
-        return ()
+        return None
     pieces = cut_slices(window.slices.get(name) or window.new_slices(), window.seconds)
-    return tuple(
-        Slice(
-            seconds=piece.seconds,
-            operations=piece.operations,
-            times=piece.times_as_text(),
-            good=piece.good if is_judged else None,
-        )
-        for piece in pieces
-    )
+    return Slices.of(pieces, is_judged=is_judged)
 
 
 def _durations(histogram: HdrHistogram) -> Durations:

@@ -462,8 +462,8 @@ def compare(ledger: MergedLedger, expected: Counts, attempts: dict[int, int]) ->
             ends.update({(number, *kind, outcome): n for outcome, n in stats.outcomes.items()})
             rows[number, *kind] += stats.rows
             for place, one in stats.times.items():
-                times[number, *kind, place] += sum(one._service.values())
-                assert one._response is None or one._response.total() == one._service.total()
+                times[number, *kind, place] += one._service.get_total_count()
+                assert one._response is None or one._response.get_total_count() == one._service.get_total_count()
         for operation, pieces in window.slices.items():
             slices.update({(number, operation, place): piece.operations for place, piece in enumerate(pieces)})
     for kind, outcomes in ledger.outside.items():

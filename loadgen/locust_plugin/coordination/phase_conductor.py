@@ -13,6 +13,7 @@ from loadgen.control.run import PhaseDisplay
 from loadgen.exporters import Exporter
 from loadgen.locust_plugin.coordination.identity import introduce
 from loadgen.locust_plugin.coordination.links import MasterLink, is_of_run
+from loadgen.locust_plugin.coordination.participants import dispatch_to
 from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.patches import (
     dispatch_anew,
@@ -57,6 +58,10 @@ class PlanConductor:
         """The same phase again if it must be repeated, else None."""
         return self._find().next_attempt(phase)
 
+    def next_phase(self) -> Phase | None:
+        """The phase that follows those of the plan, if any."""
+        return self._find().next_phase()
+
     def break_off(self, reason: str) -> None:
         """Abort the plan."""
         self._find().run.broken = reason
@@ -84,6 +89,10 @@ class RunHost:
         runner = self._environment.runner
         gevent.spawn(runner.stop if self._environment.web_ui is not None else runner.quit)
 
+    def note_abort(self) -> None:
+        """Count a run that a condition ends."""
+        self._exporter.aborted += 1
+
     def after_phase(self, phase: Phase | None) -> None:
         """A phase is counted."""
         self._run_display.after_phase(phase)
@@ -108,6 +117,7 @@ def make_coordinator(
         link = MasterLink(runner)
         coordinator = Coordinator(link, hello, ledger, display, host)
         link.listen(coordinator)
+        dispatch_to(environment, lambda: coordinator.agents.taking_part)
         keep_runs_apart(environment.events, lambda data: is_of_run(coordinator, data))
         leave_workers_to_coordinator(runner, lambda: not coordinator.run.over, lambda: bool(coordinator.run.plan))
         return coordinator
