@@ -20,6 +20,7 @@ FILE = Path(__file__).parent / "milvus-loadgen" / "values.schema.json"
 CHARTS = (
     "host", "token", "embedded", "ca_file", "client_cert_file", "client_key_file", "server_cert_file", "server_name",
     "record", "print_record", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
+    "dry_run",
 )  # fmt: skip
 """Settings with separate keys in the chart, or without meaning in a pod."""
 AMOUNTS = ("max_failures",)
@@ -29,6 +30,7 @@ DURATIONS = ("find_within",)
 LOCUSTS = (
     "users", "spawn-rate", "run-time", "stop-timeout", "tags", "exclude-tags", "equal-weights", "reset-stats",
     "only-summary", "loglevel", "autostart", "web-base-path", "exit-code-on-error",
+    "csv", "csv-full-history", "html", "json", "json-file", "web-login", "print-stats",
 )  # fmt: skip
 """Locust's own flags that make sense in a pod and are not set by the chart."""
 

@@ -136,6 +136,9 @@ class Host(Protocol):
     def end_run(self, reason: str) -> None:
         """Stop the load: the run cannot continue."""
 
+    def note_abort(self) -> None:
+        """A condition of `--abort-when` ends the run."""
+
     def after_phase(self, phase: Phase | None) -> None:
         """A phase has been counted: nothing is measured now."""
 

@@ -36,10 +36,14 @@ def find_rate_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ..
         problem = "is the closed model, but --find-rate searches for a rate of arrivals"
         hint = "Omit it, or choose poisson or constant."
         found.append((Fault("arrival", "closed", problem, hint), ("arrival", "find_rate")))
-    for name in ("rate", "concurrency", "rounds", "burst", "scale_workers"):
+    for name in ("rate", "rate_profile", "concurrency", "rounds", "burst", "scale_workers"):
         value = getattr(settings, name)
         if value != type(settings).model_fields[name].default:
-            shown = ",".join(f"{one:g}" for one in value) if isinstance(value, tuple) else str(value)
+            shown = (
+                ",".join(one if isinstance(one, str) else f"{one:g}" for one in value)
+                if isinstance(value, tuple)
+                else str(value)
+            )
             fault = Fault(name, shown, "sets a load, but --find-rate searches for it", "Omit one of the two.")
             found.append((fault, (name, "find_rate")))
     return [*found, *_find_haste(settings)]

@@ -3,8 +3,9 @@
 from typing import Literal
 
 from loadgen.settings.rag_settings import RagSettings
+from loadgen.settings.rates import Rates
 from loadgen.settings.setting import NOT_ON_PAGE, ON_PAGE, WHOLE_NUMBERS, setting
-from loadgen.settings.values import Counts, Duration, Port, Rates, Texts, WorkerCounts
+from loadgen.settings.values import Counts, Duration, Port, Texts, WorkerCounts
 
 
 class RunSettings(RagSettings):
@@ -32,8 +33,11 @@ class RunSettings(RagSettings):
     )
     rate: Rates = setting(
         (),
-        "load levels of an open run in arrivals per second, comma-separated",
-        hint="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200",
+        "load levels of an open run in arrivals per second, comma-separated; or one by task: 'search: 200, insert: 20'",
+        hint="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200 or 'search: 200, insert: 20'",
+    )
+    rate_profile: str = setting(
+        "", "CSV or YAML file of seconds,rate for ramps and spikes in an open run, linear between its points"
     )
     find_rate: str = setting(
         "",
@@ -67,12 +71,22 @@ class RunSettings(RagSettings):
         ge=0,
         le=86_400,
     )
+    abort_when: str = setting(
+        "",
+        "end the run, with exit code 1, when this is true of its last 10 s, such as 'failures > 5 %, search p99 > 1 s'",
+        declares=ON_PAGE,
+    )
     worker_grace: float = setting(
         120.0,
         "maximum time to wait for a replacement of a lost worker before its phase is repeated",
         unit="s",
         ge=0,
         le=86_400,
+    )
+    dry_run: bool = setting(
+        False,
+        "print the plan, its duration, operations, memory and collections, and end; nothing is sent",
+        declares=NOT_ON_PAGE,
     )
     burst: Counts = setting(
         (10, 100, 1_000), "operations per burst, comma-separated", hint=f"{WHOLE_NUMBERS}, such as 10,100,1000"
@@ -114,7 +128,7 @@ class ResultSettings(RunSettings):
         hint="Give a port, 0 or off",
         declares=NOT_ON_PAGE,
     )
-    metrics_bind: str = setting("127.0.0.1", "address on which /metrics is served; 0.0.0.0: all interfaces")
+    metrics_bind: str = setting("127.0.0.1", "address on which /metrics is served; *: all interfaces, IPv4 and IPv6")
     metrics_targets: str = setting(
         "", "JSON file for the file discovery of a local Prometheus; lists the processes to scrape"
     )

@@ -147,9 +147,6 @@ Counts = Annotated[
     tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], BeforeValidator(_numbers), Field(min_length=1)
 ]
 WorkerCounts = Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], BeforeValidator(_numbers)]
-Rates = Annotated[
-    tuple[Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)], ...], BeforeValidator(_numbers)
-]
 Duration = Annotated[float, BeforeValidator(_duration)]
 SearchKind = Annotated[Literal["dense", "hybrid", "mmr"], _spelling(SEARCH_KINDS)]
 QuerySkew = Annotated[str, BeforeValidator(_skew)]

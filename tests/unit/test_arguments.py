@@ -64,6 +64,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "phase_seconds": ("3", 3.0),
     "warmup_seconds": ("1", 1.0),
     "give_up_after": ("60", 60.0),
+    "abort_when": ("failures > 5 %", "failures > 5 %"),
     "worker_grace": ("15", 15.0),
     "burst": ("10,20", (10, 20)),
     "record": ("elsewhere", "elsewhere"),
@@ -116,7 +117,7 @@ RAG: dict[str, tuple[str, object]] = {
     "simulated_url": ("http://127.0.0.1:3/v1", "http://127.0.0.1:3/v1"),
 }
 """The same for those of the RAG path."""
-SWITCHES = ("upsert", "stages", "fresh", "overwrite", "print_record", "no_wait_compaction")
+SWITCHES = ("dry_run", "upsert", "stages", "fresh", "overwrite", "print_record", "no_wait_compaction")
 
 
 def make_parser(**defaults: object) -> Any:
@@ -143,7 +144,7 @@ def expected() -> Settings:
 
 
 def test_the_table_of_this_test_has_every_setting() -> None:
-    alone = {"host", "existing", "allow_writes", "stream"}
+    alone = {"rate_profile", "host", "existing", "allow_writes", "stream"}
     assert {*OTHERS, *OPEN, *SEARCHED, *VARIED, *EXISTING, *KEYED, *RAG, *SWITCHES, *alone} == set(
         Settings.model_fields
     )

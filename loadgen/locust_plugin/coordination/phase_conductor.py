@@ -89,6 +89,10 @@ class RunHost:
         runner = self._environment.runner
         gevent.spawn(runner.stop if self._environment.web_ui is not None else runner.quit)
 
+    def note_abort(self) -> None:
+        """Count a run that a condition ends."""
+        self._exporter.aborted += 1
+
     def after_phase(self, phase: Phase | None) -> None:
         """A phase is counted."""
         self._run_display.after_phase(phase)

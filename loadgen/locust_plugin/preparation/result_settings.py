@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from loadgen.exporters.otlp import find_export_faults
+from loadgen.locust_plugin.preparation.abort_checks import find_abort_faults
 from loadgen.locust_plugin.preparation.objective_checks import find_objective_faults
 from loadgen.locust_plugin.preparation.requirement_checks import find_unreachable
 from loadgen.results.record import check_folder
@@ -41,6 +42,7 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
         except SettingsError as error:
             faults += error.faults
     faults += find_unreachable(settings, wanted, everyone, users)
+    faults += find_abort_faults(settings, everyone, users)
     sought, unreadable = read_rate_conditions(settings.find_rate, names)
     unreachable = [*find_unreachable(settings, sought, everyone, users)]
     faults += [*unreadable, *(fault._replace(setting="find_rate") for fault in unreachable)]

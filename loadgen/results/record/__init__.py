@@ -20,15 +20,15 @@ from loadgen.results.record.model import (
     SelectivityRecord,
     TaskErrorRecord,
     VariantRecord,
-    new_run_id,
 )
-from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside
+from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, ScheduledRate
 from loadgen.results.record.rate_search import (
     RateConditionRecord,
     RateFindingRecord,
     RateSearchRecord,
     RateStepRecord,
 )
+from loadgen.results.record.run_id import new_run_id
 from loadgen.results.record.scaling import Scaling, ScalingLaw, ScalingPoint
 from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.slices import Slices
@@ -66,6 +66,7 @@ __all__ = [
     "Scaling",
     "ScalingLaw",
     "ScalingPoint",
+    "ScheduledRate",
     "SelectivityRecord",
     "ServerRecord",
     "Slices",

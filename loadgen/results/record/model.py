@@ -3,8 +3,6 @@
 Times are seconds and rates are per second, unless a name says otherwise. Ratios are of a variant to the baseline.
 """
 
-from datetime import UTC, datetime
-from random import Random
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_validator
@@ -12,7 +10,7 @@ from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_val
 from loadgen.measure.health import WATCHED_AT_LEAST
 from loadgen.measure.sample import Mode
 from loadgen.results.record.collections import CollectionRecord
-from loadgen.results.record.operations import OperationRecord, Outside, StageName
+from loadgen.results.record.operations import OperationRecord, Outside, ScheduledRate, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 from loadgen.results.record.rate_search import RateSearchRecord
 from loadgen.results.record.scaling import Scaling
@@ -21,7 +19,6 @@ from loadgen.results.record.traces import TracesRecord
 
 SCHEMA_VERSION = 6
 """Incremented with every change of the keys or their meaning."""
-NOT_LOOK_ALIKES = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 class Generator(Part):
@@ -99,6 +96,8 @@ class PhaseRecord(Part):
     """Workers that took part, of those that were there; null: all, as without the setting `scale_workers`."""
     rate: Annotated[float, Field(gt=0)] | None
     """Arrivals per second of all workers; null in the closed model."""
+    scheduled: tuple[ScheduledRate, ...] = ()
+    """Rates by operation or over time, with `rate` as their sum or mean; empty: `rate` at all times."""
     seconds: Annotated[float, Field(ge=0, le=1e9)]
     """Measured length, warm-up not included."""
     offered: Count | None
@@ -285,8 +284,3 @@ class RunRecord(Part):
     def with_comparisons(self, comparisons: tuple[Comparison, ...]) -> Self:
         """The same run, compared."""
         return self.model_copy(update={"comparisons": comparisons})
-
-
-def new_run_id(now: datetime, random: Random) -> str:
-    """An id that sorts by time (UTC) and is easy to read out: 20261122-193000-k3f9."""
-    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{''.join(random.choices(NOT_LOOK_ALIKES, k=4))}"

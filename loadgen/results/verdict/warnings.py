@@ -26,6 +26,8 @@ RECALL_DIFFERS = "recall differs"
 
 def find_warnings(record: RunRecord) -> Iterator[str]:
     """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit."""
+    if record.incomplete:
+        yield f"The run is incomplete: {record.incomplete}."
     yield from first_of(_invalid(record), IN_THE_RECORD)
     yield from first_of(_doubtful_p99(record), IN_THE_RECORD)
     yield from first_of(_failures(record), IN_THE_RECORD)
