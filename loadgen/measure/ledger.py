@@ -53,6 +53,8 @@ class Ledger:
     def __init__(self) -> None:
         self.objective = NO_OBJECTIVE
         """What operations of the following phases must meet to be good."""
+        self.is_traced = False
+        """Operations of the following phases may be sampled."""
         self.windows: dict[int, Window] = {}
         self.outside: dict[tuple[str, str], Counter[Outcome]] = {}
         """Outcomes of operations that no window counted: from warm-ups, or in flight at a window's end."""
@@ -69,7 +71,7 @@ class Ledger:
         self._changed_at = math.inf
         self._since = -math.inf
         """Operations due before this moment belong to an earlier run."""
-        self._sequence = self._confirmed = 0
+        self._sequence = self._confirmed = self._dropped_before = 0
         self._reported: dict[tuple[int, int], tuple[int, tuple[object, ...]]] = {}
         """For each window its state, and the number of the first report with that state."""
         self._settled: dict[tuple[int, int], dict[tuple[str, int], int]] = {}
@@ -100,13 +102,14 @@ class Ledger:
         `entered` is when this process began to take part, if later.
         """
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
-        window.entered, window.objective = entered, self.objective
+        window.entered, window.objective, window.is_traced = entered, self.objective, self.is_traced
         window.recalls.changed = self._changed_at < end
         if (earlier := self.windows.get(phase.number)) is not None:
             self._replaced.append(earlier)
         if self._previous is not None:
             self._previous.settle()
         self._previous, self._current = self._current, window
+        self._dropped_before = self.dropped_outside[phase.variant]
         self.windows[phase.number] = window
 
     def close(self, end: float) -> None:
@@ -165,6 +168,13 @@ class Ledger:
         if (window := self._current) is not None:
             self.dropped_outside[window.phase.variant] += len(due) - len(left)
         return len(due) - len(left)
+
+    def count_dropped(self) -> int:
+        """Arrivals dropped in the current phase, its warm-up included."""
+        window = self._current
+        if window is None:
+            return 0
+        return window.flow.dropped + self.dropped_outside[window.phase.variant] - self._dropped_before
 
     def offer(self, arrivals: int, lags: SparseHistogram) -> None:
         """The schedule of the current phase is over: number of arrivals due, and the delay of each."""

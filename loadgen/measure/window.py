@@ -19,6 +19,7 @@ from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome, Sample, count_answers, count_failures
 from loadgen.measure.server_view import ServerView
 from loadgen.measure.slices import SliceStats, add_good, add_times, count_slices, slices_as_message
+from loadgen.measure.tracing import Traces
 
 AT_ONCE = 256
 """Samples per batch: a batch costs a fifth of adding them one by one."""
@@ -55,6 +56,8 @@ class Window:
     """What the server says of itself; known to the coordinator."""
     objective: Objective = NO_OBJECTIVE
     """What operations added here must meet to be good."""
+    is_traced: bool = False
+    """Operations added here may have been sampled."""
 
     _pending: list[Sample] = field(default_factory=list)
     _operation_stats: dict[tuple[str, str], OperationStats] = field(default_factory=dict)
@@ -62,6 +65,7 @@ class Window:
     _courses: dict[str, Course] = field(default_factory=dict)
     _settled: dict[str, int] = field(default_factory=dict)
     """For each operation the number of its first slices to which nothing is likely to be added."""
+    _traces: Traces = field(default_factory=Traces)
 
     @property
     def operation_stats(self) -> dict[tuple[str, str], OperationStats]:
@@ -80,6 +84,12 @@ class Window:
         """For each operation of a phase without a planned length, when its answers arrived; none of a burst."""
         self._add_up()
         return self._courses
+
+    @property
+    def traces(self) -> Traces:
+        """Its sampled operations."""
+        self._add_up()
+        return self._traces
 
     def covered(self, now: float) -> float:
         """Seconds of it so far in which this process took part; 0 during warm-up."""
@@ -107,6 +117,8 @@ class Window:
 
     def _add_up(self) -> None:
         samples, self._pending = self._pending, []
+        if self.is_traced:
+            self._traces.add_all(samples)
         for (variant, operation), group in _by_kind(samples).items():
             conditions = self.objective.of(operation)
             good = judge(group, conditions) if conditions else None
@@ -194,6 +206,7 @@ class Window:
             "flow": self.flow.as_message(),
             "errors": self.errors.as_message(),
             "recalls": self.recalls.as_message(),
+            "traces": self._traces.as_message(),
         }
 
     @classmethod
@@ -212,6 +225,7 @@ class Window:
         part.flow.merge(message["flow"])
         part.errors.merge(message["errors"])
         part.recalls.merge(Recalls.from_message(message["recalls"]))
+        part._traces.merge(Traces.from_message(message["traces"]))
         return part
 
     def keep_slices(self, earlier: "Window") -> None:
@@ -228,7 +242,7 @@ class Window:
         for agent, part in parts.items():
             whole._absorb(part, agent)
         self._pending, self._operation_stats, self._slices = [], whole._operation_stats, whole._slices
-        self._courses = whole._courses
+        self._courses, self._traces = whole._courses, whole._traces
         self.health, self.flow, self.recalls = whole.health, whole.flow, whole.recalls
         self.errors = whole.errors
 
@@ -245,6 +259,7 @@ class Window:
         self.flow.add(part.flow)
         self.errors.merge(part.errors.as_message())
         self.recalls.merge(part.recalls)
+        self._traces.merge(part.traces)
 
     def state(self) -> tuple[object, ...]:
         """Changes whenever something is counted, so that a report can tell whether the window has changed."""

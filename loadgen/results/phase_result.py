@@ -16,8 +16,8 @@ from loadgen.measure.operation_stats import OperationStats
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome
-from loadgen.measure.server_view import ServerView
 from loadgen.measure.slices import SliceStats, count_slices, cut_slices
+from loadgen.measure.tracing import Traces
 from loadgen.measure.window import Window
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.figures import per_second, throughput
@@ -27,10 +27,13 @@ from loadgen.results.record import (
     Generator,
     OperationRecord,
     PhaseRecord,
-    ServerRecord,
+    ScheduledRate,
     Slices,
     TaskErrorRecord,
+    TraceRecord,
+    TracesRecord,
 )
+from loadgen.results.server_work import record_server
 
 ROUNDING = 1e-6
 """Seconds of tolerance: with float rounding, a window from 16,384.0 to 16,386.1 is slightly shorter than 2.1."""
@@ -168,6 +171,7 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
         concurrency=None if phase.is_open else phase.concurrency,
         workers=phase.workers or None,
         rate=phase.rate or None,
+        scheduled=tuple(ScheduledRate(operation=name, points=points) for name, points in phase.curves),
         seconds=window.seconds,
         offered=window.flow.offered if phase.is_open else None,
         dropped=window.flow.dropped,
@@ -180,7 +184,8 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
         ),
         task_errors=record_errors(window.errors),
         generator=_generator(window, saturated=saturated),
-        server=_server(window.server),
+        server=None if window.server is None else record_server(window.server),
+        traces=_traces(window.traces),
     )
 
 
@@ -210,26 +215,20 @@ def _generator(window: Window, *, saturated: bool) -> Generator:
     )
 
 
-def _server(view: ServerView | None) -> ServerRecord | None:
-    if view is None:
+def _traces(traces: Traces) -> TracesRecord | None:
+    if not traces.sampled:
         return None
-    return ServerRecord(
-        seconds=view.seconds,
-        searches=view.searches,
-        search_seconds=view.search,
-        search_queue_seconds=view.queue,
-        search_wait_seconds=view.wait,
-        search_reduce_seconds=view.reduce,
-        search_decode_seconds=view.decode,
-        node_queue_seconds=view.node_queue,
-        node_search_seconds=view.node_search,
-        inserts=view.inserts,
-        insert_seconds=view.insert,
-        failed_requests=view.failed,
-        rate_limited_requests=view.rate_limited,
-        cores_used=view.cores,
-        memory_bytes=view.memory,
+    slowest = (
+        TraceRecord(
+            operation=one.operation,
+            trace_id=one.trace_id,
+            started_at=datetime.fromtimestamp(one.began, UTC),
+            response_seconds=one.seconds,
+            outcome=one.outcome,
+        )
+        for one in traces.slowest
     )
+    return TracesRecord(sampled=traces.sampled, slowest=tuple(slowest))
 
 
 def record_errors(errors: TaskErrors) -> tuple[TaskErrorRecord, ...]:
