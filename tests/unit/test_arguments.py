@@ -176,7 +176,6 @@ def test_every_setting_is_a_flag() -> None:
         "a partition key",
         "the RAG path",
         "workers",
-        "workers",
     ],
 )
 def test_settings_that_go_with_few_others_are_flags_variables_and_keys(
