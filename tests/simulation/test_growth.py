@@ -16,7 +16,7 @@ from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 
-RATE, MINUTES, SETTLED, WATCHED = 50, 60, 5, 15
+RATE, MINUTES, SETTLED, WATCHED = 40, 60, 11, 8
 """Operations a second; minutes of the phase, those before its growth counts, and those in which it does."""
 HISTORY_EVERY = 5
 """Seconds between two elements of Locust's history."""
@@ -42,7 +42,7 @@ class Sinks:
         )
 
     def work(self, minutes: int) -> None:
-        """So many minutes of searches with a long tail, one in fifty of which fails."""
+        """So many minutes of searches with a long tail, one in forty of which fails."""
         for second in range(60 * minutes):
             samples = self._make_samples()
             for sink in self._sinks:
