@@ -44,11 +44,12 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "incomplete",
         "task_errors_outside",
         "comparisons",
+        "scaling",
     ]
     [told] = values["phases"]
     assert set(told) == {
-        "variant", "mode", "style", "started_at", "model", "concurrency", "rate", "scheduled", "seconds", "offered",
-        "dropped", "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone",
+        "variant", "mode", "style", "started_at", "model", "concurrency", "workers", "rate", "scheduled", "seconds",
+        "offered", "dropped", "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone",
         "task_errors", "generator", "server", "traces",
     }  # fmt: skip
     lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
