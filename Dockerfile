@@ -35,8 +35,9 @@ ENV PATH=/opt/loadgen/venv/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
     XDG_CACHE_HOME=/tmp/cache \
     MPLCONFIGDIR=/tmp/matplotlib
-# A folder for the record that the user of the image may write to, where no volume is mounted.
-RUN mkdir /record && chown 65532:65532 /record
+# A folder for the record that the user of the image may write to, where no volume is mounted; so may any user of group 0,
+# as OpenShift runs it.
+RUN mkdir /record && chown 65532:0 /record && chmod 775 /record
 WORKDIR /tmp
 USER 65532:65532
 EXPOSE 5557 8089 9646

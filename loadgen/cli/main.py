@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Never
 
 from loadgen import __version__
 from loadgen.calibrate.command import add_calibrate
+from loadgen.cli.beside import add_beside
 from loadgen.cli.compare import add_compare
 from loadgen.cli.doctor.command import add_doctor
+from loadgen.cli.follow import add_follow
 from loadgen.cli.init.command import add_init
 from loadgen.cli.locustfiles import add_path, add_run
 from loadgen.cli.prepare import add_prepare
@@ -62,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_calibrate(commands)
     add_prepare(commands)
     add_wait(commands)
+    add_beside(commands)
+    add_follow(commands)
     given, rest = parser.parse_known_args(arguments)
     if rest and not hasattr(given, "takes_rest"):
         commands.choices[given.named].error(f"{UNKNOWN}{' '.join(rest)}")

@@ -14,8 +14,10 @@ from loadgen.control.messages import (
     Answer,
     Command,
     Confirm,
+    CountBacklog,
     CountMissingSlots,
     CountUsers,
+    CutShort,
     Describe,
     Drain,
     Enter,
@@ -85,6 +87,8 @@ class Agent:
             Enter: lambda command: exporter.enter(command.phase, command.labels),
             OpenWindow: self._open_window,
             Reshare: self._reshare,
+            CountBacklog: lambda _: self._count_backlog(),
+            CutShort: self._cut_short,
             IsOver: lambda command: command.number in process_state.over,
             Describe: lambda command: self._describe(command.variant),
             Drain: self._drain,
@@ -249,6 +253,16 @@ class Agent:
     def _reshare(self, command: Reshare) -> None:
         self._offered.reshare(command.share.parts)
         self.arrivals.reshare(command.share)
+
+    def _count_backlog(self) -> dict[str, int]:
+        dropped = self._process_state.ledger.count_dropped()
+        return {"waiting": self.arrivals.waiting, "in_flight": self.arrivals.in_flight, "dropped": dropped}
+
+    def _cut_short(self, command: CutShort) -> None:
+        phase = self._process_state.phase
+        if phase is not None and phase.number == command.number:
+            self._process_state.ledger.cut(perf_counter())
+            self.arrivals.halt()
 
     def _drain(self, command: Drain | Stop) -> dict[str, Any]:
         """Wait until no user and no arrival is left, then count every sample, and return the report.

@@ -20,6 +20,7 @@ from loadgen.runtime.hub import run_in_thread
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants
+from loadgen.text.surroundings import is_in_pod
 
 if TYPE_CHECKING:
     from loadgen.exporters.otlp.sending import Export
@@ -52,7 +53,7 @@ class MetricsEndpoint:
             self._settings = settings = Settings.parse({name: getattr(options, name) for name in OWN})
             if settings.metrics_port != "off":
                 self._endpoint = self._serve(settings.metrics_bind, settings.metrics_port)
-                logger.info("Metrics are at %s", self._endpoint.url)
+                logger.info("Metrics are %s", self._place)
             if settings.metrics_targets:
                 self._enter(Path(settings.metrics_targets))
             if settings.otlp:
@@ -94,10 +95,16 @@ class MetricsEndpoint:
         if self._export is not None:
             run_in_thread(self._export.close)
         if self._lingers:
-            assert self._endpoint is not None  # noqa: S101 - otherwise it would not linger
-            logger.info(
-                "Metrics stay at %s for %g s; Ctrl-C ends it", self._endpoint.url, self._settings.metrics_linger
-            )
+            end = "" if is_in_pod() else "; Ctrl-C ends it"
+            logger.info("Metrics stay %s for %g s%s", self._place, self._settings.metrics_linger, end)
+
+    @property
+    def _place(self) -> str:
+        """Of a pod the port: 127.0.0.1 is not where somebody reads this."""
+        assert self._endpoint is not None  # noqa: S101 - set by `open`
+        if is_in_pod() and self._endpoint.is_for_others:
+            return f"on port {self._endpoint.port} of this pod"
+        return f"at {self._endpoint.url}"
 
     @property
     def _lingers(self) -> bool:

@@ -17,6 +17,7 @@ from locust.runners import STATE_INIT
 from loadgen.control.exit_codes import INTERRUPTED
 from loadgen.locust_plugin import patches
 from loadgen.locust_plugin.coordination import identity
+from loadgen.locust_plugin.coordination.master_watch import MasterWatch
 from loadgen.locust_plugin.display.terminal import find_handlers
 from loadgen.locust_plugin.stats_bounds import keep_bounded
 from loadgen.locust_plugin.wrapping import Instead
@@ -59,6 +60,7 @@ def prepare_runners(is_ready: Callable[[Any], bool]) -> None:
     patches.list_arguments_once()
     patches.remember_absences()
     patches.wait_before_users(partial(_await_ready, is_ready))
+    patches.end_retries(MasterWatch().check)
 
 
 def adopt_runner(interrupt: "Interrupt", runner: Any, decide: Callable[[int], int]) -> None:

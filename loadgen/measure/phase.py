@@ -50,6 +50,9 @@ class Phase:
     variant: str = ""
     """Name of what is compared; defaults to the mode."""
 
+    note: str = ""
+    """What is known before it, for log and page; empty for most."""
+
     def __post_init__(self) -> None:
         if not self.variant:
             object.__setattr__(self, "variant", self.mode.value)
@@ -76,7 +79,8 @@ class Phase:
             return f"{self.operation} x {self.operations}, {self.style}, {self.concurrency} in flight"
         on = f" on {count_of(self.workers, 'worker')}" if self.workers else ""
         if self.is_open:
-            return f"{self.variant}, {self.rate:g}/s {self.model}{on}"
+            note = f" ({self.note})" if self.note else ""
+            return f"{self.variant}, {self.rate:g}/s {self.model}{on}{note}"
         return f"{self.variant}, {count_of(self.concurrency, 'user')}{on}"
 
     def starting(self, now: float) -> Self:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from loadgen.settings.faults import Fault
+from loadgen.settings.rate_search import is_search
 from loadgen.settings.rates import show_rates
 
 if TYPE_CHECKING:
@@ -13,7 +14,9 @@ Conflict = tuple[Fault, tuple[str, ...]]
 
 
 def find_arrival_conflicts(settings: "Settings") -> list[Conflict]:
-    """Settings of the closed and the open model together."""
+    """Settings of the closed and the open model together. A search for a rate has conflicts of its own."""
+    if is_search(settings):
+        return []
     arrival, profile = settings.arrival, settings.rate_profile
     given = {name: show for name, show in (("rate", show_rates(settings)), ("rate_profile", profile)) if show}
     names = ("arrival", "rate", "rate_profile")

@@ -15,10 +15,12 @@ from loadgen.settings.existing import find_existing_conflicts
 from loadgen.settings.faults import Fault
 from loadgen.settings.narrowing import find_narrowing_conflicts
 from loadgen.settings.rag_conflicts import find_rag_conflicts, is_documents
+from loadgen.settings.rate_search import find_rate_conflicts
 from loadgen.settings.search_kinds import find_kind_conflicts
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.listing import count_of
 from loadgen.text.plain_text import CONTROLS, one_line
+from loadgen.text.surroundings import is_in_pod
 
 if TYPE_CHECKING:
     from loadgen.settings.model import Settings
@@ -44,6 +46,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *(*_times(settings), *_duplicate_levels(settings), *find_arrival_conflicts(settings), *_targets(settings)),
         *_scale_workers(settings),
         *_server_metrics(settings),
+        *find_rate_conflicts(settings),
         *_otlp(settings),
     ]
     return [*found, *_variants(settings, [fault for fault, _ in found])]
@@ -109,7 +112,9 @@ def _texts(value: object) -> Iterator[str]:
 def _address(settings: "Settings") -> list[Conflict]:
     if not settings.host:
         return []
-    hint = "Give an address such as http://127.0.0.1:19530, or none to start a server."
+    hint = "Give an address such as http://my-milvus:19530."
+    if not is_in_pod():
+        hint = "Give an address such as http://127.0.0.1:19530, or none to start a server."
     scheme = settings.host.partition(":")[0].lower()
     shown = without_secret(settings.host)
     if flaw := find_flaw(settings.host):

@@ -5,7 +5,7 @@ from typing import Literal
 from loadgen.settings.rag_settings import RagSettings
 from loadgen.settings.rates import Rates
 from loadgen.settings.setting import NOT_ON_PAGE, ON_PAGE, WHOLE_NUMBERS, setting
-from loadgen.settings.values import Counts, Port, Texts, WorkerCounts
+from loadgen.settings.values import Counts, Duration, Port, Texts, WorkerCounts
 
 
 class RunSettings(RagSettings):
@@ -38,6 +38,19 @@ class RunSettings(RagSettings):
     )
     rate_profile: str = setting(
         "", "CSV or YAML file of seconds,rate for ramps and spikes in an open run, linear between its points"
+    )
+    find_rate: str = setting(
+        "",
+        "find the highest arrival rate that meets these conditions, such as 'search p99 < 50 ms, search failures < 1%'",
+        declares=ON_PAGE,
+    )
+    find_within: Duration = setting(
+        600.0,
+        "time limit of the search for a rate, such as 10m",
+        unit="s",
+        hint="Give a time from 10 s to 1 day, such as 90s, 10m or 1h",
+        ge=10,
+        le=86_400,
     )
     max_in_flight: int = setting(
         256, "maximum concurrent operations per process (open model); threads, for sync", ge=1, le=10_000
@@ -115,7 +128,7 @@ class ResultSettings(RunSettings):
         hint="Give a port, 0 or off",
         declares=NOT_ON_PAGE,
     )
-    metrics_bind: str = setting("127.0.0.1", "address on which /metrics is served; 0.0.0.0: all interfaces")
+    metrics_bind: str = setting("127.0.0.1", "address on which /metrics is served; *: all interfaces, IPv4 and IPv6")
     metrics_targets: str = setting(
         "", "JSON file for the file discovery of a local Prometheus; lists the processes to scrape"
     )

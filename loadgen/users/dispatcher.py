@@ -114,6 +114,11 @@ class Dispatcher:
         return self._slot_queue.taken
 
     @property
+    def waiting(self) -> int:
+        """Arrivals that wait for a slot."""
+        return self._slot_queue.waiting
+
+    @property
     def operations(self) -> int:
         """Operations in flight."""
         return sum(user.sent for slot in self._slots for user in slot.users)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loadgen.locust_plugin.command_line.arguments import read_settings
+from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.locust_plugin.preparation.run_plan import find_closed_flags
-from loadgen.locust_plugin.run_results import find_faults
 from loadgen.results.record import check_folder
 from loadgen.runtime.early_exit import leave
 from loadgen.settings.addresses import HIGHEST_PORT

@@ -58,6 +58,10 @@ class PlanConductor:
         """The same phase again if it must be repeated, else None."""
         return self._find().next_attempt(phase)
 
+    def next_phase(self) -> Phase | None:
+        """The phase that follows those of the plan, if any."""
+        return self._find().next_phase()
+
     def break_off(self, reason: str) -> None:
         """Abort the plan."""
         self._find().run.broken = reason

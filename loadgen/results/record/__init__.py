@@ -1,5 +1,6 @@
 """The run record: one JSON file, its schema, and how it is written and read."""
 
+from loadgen.results.record.collections import CollectionRecord
 from loadgen.results.record.json_schema import schema
 from loadgen.results.record.manifest import (
     Machine,
@@ -10,7 +11,6 @@ from loadgen.results.record.manifest import (
 )
 from loadgen.results.record.model import (
     SCHEMA_VERSION,
-    CollectionRecord,
     Comparison,
     Generator,
     Manifest,
@@ -22,6 +22,12 @@ from loadgen.results.record.model import (
     VariantRecord,
 )
 from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, ScheduledRate
+from loadgen.results.record.rate_search import (
+    RateConditionRecord,
+    RateFindingRecord,
+    RateSearchRecord,
+    RateStepRecord,
+)
 from loadgen.results.record.run_id import new_run_id
 from loadgen.results.record.scaling import Scaling, ScalingLaw, ScalingPoint
 from loadgen.results.record.server import ServerRecord
@@ -50,6 +56,10 @@ __all__ = [
     "Outside",
     "PhaseRecord",
     "PhaseTexts",
+    "RateConditionRecord",
+    "RateFindingRecord",
+    "RateSearchRecord",
+    "RateStepRecord",
     "Ratio",
     "RecordError",
     "RunRecord",

@@ -9,8 +9,10 @@ from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_val
 
 from loadgen.measure.health import WATCHED_AT_LEAST
 from loadgen.measure.sample import Mode
+from loadgen.results.record.collections import CollectionRecord
 from loadgen.results.record.operations import OperationRecord, Outside, ScheduledRate, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
+from loadgen.results.record.rate_search import RateSearchRecord
 from loadgen.results.record.scaling import Scaling
 from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.traces import TracesRecord
@@ -194,21 +196,6 @@ class VariantRecord(Part):
     """null: its searches had neither filter nor partition, or it was not measured."""
 
 
-class CollectionRecord(Part):
-    """A collection of the run and its segments; null where the server does not report them."""
-
-    name: str
-    compaction: Literal["completed", "not awaited", "not supported", "not permitted", "not needed", "unknown"]
-    """Before the run; `not needed`: the collection was found ready, or is not this tool's; `unknown`: it was loaded
-    without one, and other runs that used it prevented one."""
-    segments_loaded: Count | None
-    """When the rows were written, before the compaction; null also where they were found."""
-    segments_before: Count | None
-    """When the run began."""
-    segments_after: Count | None
-    """When it ended; null also while it goes on."""
-
-
 class Manifest(Part):
     """What was measured, with what, and where. Contains no secrets."""
 
@@ -273,6 +260,8 @@ class RunRecord(Part):
     """Exceptions that tasks raised outside the phases."""
     comparisons: tuple[Comparison, ...]
     """Empty until the run is over, and where only one mode ran."""
+    rate_search: RateSearchRecord | None = None
+    """The search for the highest rate; null if the run made none."""
     scaling: tuple[Scaling, ...] = ()
     """Throughput by number of workers; empty without the setting `scale_workers`."""
 
