@@ -41,8 +41,13 @@ def test_every_attempt_of_a_worker_is_checked_once(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(WorkerRunner, "connect_to_master", connect)
     checked: list[object] = []
+
+    def check(runner: object) -> bool:
+        checked.append(runner)
+        return True
+
     for _ in range(2):
-        patches.end_retries(lambda runner: checked.append(runner) is None)
+        patches.end_retries(check)
     runner = object()
     WorkerRunner.connect_to_master(runner)  # type: ignore[arg-type] # any object
     assert attempts == checked == [runner]
