@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCKING := build/lock
+AUDITING := build/audit
 
 # What `make demo` measures: about 90 s. DEMO_FLAGS goes to both runs, such as DEMO_FLAGS="--host http://127.0.0.1:19530".
 DEMO_SEARCH ?= --concurrency 1,8,32 --rounds 1 --phase-seconds 5 --warmup-seconds 1
@@ -25,7 +26,7 @@ BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check lowest mutants format docs pictures records chart-schema dashboards monitoring bench soak lock image image-test build clean distclean
+.PHONY: help env demo test unit check lowest mutants format docs pictures records chart-schema dashboards monitoring bench soak lock audit image image-test build clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -112,6 +113,12 @@ lock: ## choose the newest versions that pyproject.toml allows, for constraints.
 	LC_ALL=C sort -f $(LOCKING)/names > $(LOCKING)/constraints.txt
 	mv $(LOCKING)/constraints.txt constraints.txt
 	rm -rf $(LOCKING)
+
+# Asks a database of advisories, so it needs the network. Nothing of constraints.txt is installed for it.
+audit: ## look for known vulnerabilities of the versions in constraints.txt
+	test -x $(AUDITING)/bin/pip-audit || { $(PYTHON) -m venv $(AUDITING) \
+		&& $(AUDITING)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; }
+	$(AUDITING)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 # BASE_IMAGE=... names another base, IMAGE_FLAGS goes to the builder.
 image: ## the container image, with docker, podman or buildah

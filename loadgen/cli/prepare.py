@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 from loadgen.cli.heartbeat import Heartbeat, Word
 from loadgen.cli.lengths import port_number, seconds
-from loadgen.settings.faults import SettingsError
+from loadgen.settings.faults import Fault, SettingsError
 from loadgen.text.plain_text import lines, one_line
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ def _run(arguments: Sequence[str], wait: float, heartbeat: Heartbeat | None) -> 
     for number in (signal.SIGINT, signal.SIGTERM):  # process 1 of a container would ignore them
         signal.signal(number, _interrupt)
     settings = read_run(arguments)
+    if settings.dry_run:
+        raise SettingsError([Fault("dry_run", "", "is for locust: this command loads data", "Omit it.")])
     shield = threading.Lock()
     failed: list[BaseException] = []
 

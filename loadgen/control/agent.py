@@ -14,8 +14,10 @@ from loadgen.control.messages import (
     Answer,
     Command,
     Confirm,
+    CountBacklog,
     CountMissingSlots,
     CountUsers,
+    CutShort,
     Describe,
     Drain,
     Enter,
@@ -28,6 +30,7 @@ from loadgen.control.messages import (
     Reshare,
     Stop,
 )
+from loadgen.control.offered_rate import OfferedRate
 from loadgen.control.states import State, StateMachine
 from loadgen.datasets import GroundTruth
 from loadgen.exporters import Exporter
@@ -72,6 +75,7 @@ class Agent:
         self.describe_data: Callable[[Settings], str] = lambda _settings: ""
         """What this process has to read for a run, read now; blocks this greenlet. Raises if it cannot be read."""
         self.exporter = exporter
+        self._offered = OfferedRate(exporter)
         self.arrivals = Arrivals(environment, process_state, self._is_running)
         self._actions: Mapping[type[Any], Callable[[Any], Any]] = {
             ReadData: self._read_data,
@@ -83,6 +87,8 @@ class Agent:
             Enter: lambda command: exporter.enter(command.phase, command.labels),
             OpenWindow: self._open_window,
             Reshare: self._reshare,
+            CountBacklog: lambda _: self._count_backlog(),
+            CutShort: self._cut_short,
             IsOver: lambda command: command.number in process_state.over,
             Describe: lambda command: self._describe(command.variant),
             Drain: self._drain,
@@ -125,6 +131,7 @@ class Agent:
 
     def look(self) -> tuple[int, float, dict[str, float]]:
         """Operations in flight; since the last call, the lag of arrivals and how long each stage held the loop."""
+        self._offered.update()
         return self.in_flight, self.arrivals.take_lag(), self._process_state.loop_holds.take()
 
     def break_off(self) -> None:
@@ -240,14 +247,22 @@ class Agent:
         end = start + phase.seconds if phase.seconds else float("inf")
         self._process_state.ledger.open(phase, start, end, entered=perf_counter())
         if command.share is not None:
-            self.exporter.offer(phase.variant, phase.rate / command.share.parts)
+            self._offered.begin(phase, begun, command.share.parts)
             self.arrivals.begin(begun, command.share)
 
     def _reshare(self, command: Reshare) -> None:
-        phase = self._process_state.phase
-        if phase is not None:
-            self.exporter.offer(phase.variant, phase.rate / command.share.parts)
+        self._offered.reshare(command.share.parts)
         self.arrivals.reshare(command.share)
+
+    def _count_backlog(self) -> dict[str, int]:
+        dropped = self._process_state.ledger.count_dropped()
+        return {"waiting": self.arrivals.waiting, "in_flight": self.arrivals.in_flight, "dropped": dropped}
+
+    def _cut_short(self, command: CutShort) -> None:
+        phase = self._process_state.phase
+        if phase is not None and phase.number == command.number:
+            self._process_state.ledger.cut(perf_counter())
+            self.arrivals.halt()
 
     def _drain(self, command: Drain | Stop) -> dict[str, Any]:
         """Wait until no user and no arrival is left, then count every sample, and return the report.
@@ -265,6 +280,7 @@ class Agent:
             self._check_run(command)
         self.arrivals.complete()
         self._check_run(command)
+        self._offered.end()
         self.exporter.rest()
         self.exporter.leave()
         self._process_state.ledger.close(perf_counter())

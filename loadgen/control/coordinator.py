@@ -20,7 +20,7 @@ from loadgen.control.messages import (
     Report,
     Stop,
 )
-from loadgen.control.rate_split import Splitting
+from loadgen.control.open_phases import measure_arrivals
 from loadgen.control.report_collection import ReportCollector
 from loadgen.control.run import Host, PhaseDisplay, Run, find_grace, log_lacking
 from loadgen.control.states import State, StateMachine
@@ -151,12 +151,22 @@ class Coordinator:
             self._closed.let_burst(phase)
         elif phase.is_open:
             self._machine.move(State.MEASURING)
-            Splitting(self.agents, phase, self.run.labels).measure(self._enter)
+            measure_arrivals(self.run, phase, (self.agents, self._gathering), self._enter)
         else:
             self._closed.wait_for_users(phase)
             self._open_window(phase)
             self._closed.let_run(phase)
             self._note_gone(phase)
+
+    def next_phase(self) -> Phase | None:
+        """The phase that follows the plan: the next step of a search, if any."""
+        return self.run.extend_plan()
+
+    def _complete(self, phase: Phase) -> None:
+        """A phase was measured to its end, and is not repeated."""
+        self.run.completed += 1
+        if self.run.finder is not None:
+            pause(self.run.finder.observe(phase, self._gathering.window))
 
     def _note_gone(self, phase: Phase) -> None:
         """Mark the phase with the users that ended early, unless a worker was lost with them."""
@@ -190,7 +200,7 @@ class Coordinator:
         Waits for them for `worker_grace` seconds. None if the plan continues with the next phase.
         """
         if not self._gathering.has_lost_workers:
-            self.run.completed += 1
+            self._complete(phase)
             return None
         wanted = phase.workers or self.run.expected
         if phase.attempt + 1 < ATTEMPTS and self._wait_for_replacements(wanted):
@@ -198,7 +208,7 @@ class Coordinator:
             return replace(phase, attempt=phase.attempt + 1)
         if not self.agents.present():
             raise PlanBrokenError(f"no worker is left after phase {phase.number + 1}")
-        self.run.completed += 1
+        self._complete(phase)
         lost = self._gathering.window
         self.run.fault(
             f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of {count_of(wanted, 'worker')}"

@@ -128,6 +128,25 @@ class Reshare:
 
 
 @dataclass(frozen=True, slots=True)
+class CountBacklog:
+    """Answer: arrivals `waiting` for a slot, operations `in_flight`, and arrivals `dropped` in this phase so far."""
+
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["count_backlog"] = "count_backlog"
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """End the open phase of this number now: no more arrivals; what has ended so far counts. Answer: None."""
+
+    number: int
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["cut_short"] = "cut_short"
+
+
+@dataclass(frozen=True, slots=True)
 class IsOver:
     """Answer: whether the burst of this number has ended here."""
 
@@ -233,6 +252,7 @@ class Failure:
 
 Command = (
     ReadData | Prepare | Learn | Announce | CountUsers | CountMissingSlots | Enter | OpenWindow | Reshare | IsOver
+    | CountBacklog | CutShort
     | Describe | Drain | Stop | Confirm | Refuse
 )  # fmt: skip
 FromAgent = Hello | Answer | Report | Failure

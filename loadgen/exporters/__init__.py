@@ -4,8 +4,9 @@ A scrape builds its families from plain lists of numbers; a sample costs a few a
 exports the same families, and spans, with OpenTelemetry.
 """
 
-from loadgen.exporters.counting import Exporter, Role
+from loadgen.exporters.counting import Exporter
 from loadgen.exporters.families import new_registry
+from loadgen.exporters.role import Role
 from loadgen.exporters.series import Kind
 from loadgen.exporters.service_discovery import Targets
 from loadgen.exporters.serving import Endpoint, serve

@@ -46,7 +46,7 @@ class ExporterCollector(Collector):
         yield from (self._phase_info(), self._run_info())
         yield from self._health()
         if self._exporter.role.leads:
-            yield from (self._active(), self._variant_info())
+            yield from (self._active(), self._aborted(), self._variant_info())
         if self._exporter.role.makes_load:
             yield from self._counters()
             yield from self._durations()
@@ -108,6 +108,11 @@ class ExporterCollector(Collector):
         for variant in self._variants:
             active.add_metric(variant.labels, variant.active)
         return active
+
+    def _aborted(self) -> Metric:
+        aborted = _counter("loadgen_aborted_runs", "Runs that a condition of --abort-when has ended [runs]", ())
+        aborted.add_metric([], self._exporter.aborted)
+        return aborted
 
     def _durations(self) -> Iterator[Metric]:
         service = _histogram(

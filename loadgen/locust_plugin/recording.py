@@ -24,6 +24,7 @@ from loadgen.results.record import (
     Manifest,
     Outside,
     PhaseTexts,
+    RateSearchRecord,
     Ratio,
     RunRecord,
     SelectivityRecord,
@@ -129,6 +130,10 @@ class Recorder:
         known = tuple(one.model_copy(update={"segments_after": after.get(one.name)}) for one in loaded)
         manifest = self.record.manifest.model_copy(update={"collections": known})
         self.record = self.record.model_copy(update={"manifest": manifest})
+
+    def note_search(self, found: RateSearchRecord) -> None:
+        """Record the search for a rate, as far as it has come."""
+        self.record = self.record.model_copy(update={"rate_search": found})
 
     def expect(self, phases: int) -> None:
         """Set the number of planned phases."""

@@ -71,7 +71,7 @@ class Ledger:
         self._changed_at = math.inf
         self._since = -math.inf
         """Operations due before this moment belong to an earlier run."""
-        self._sequence = self._confirmed = 0
+        self._sequence = self._confirmed = self._dropped_before = 0
         self._reported: dict[tuple[int, int], tuple[int, tuple[object, ...]]] = {}
         """For each window its state, and the number of the first report with that state."""
         self._settled: dict[tuple[int, int], dict[tuple[str, int], int]] = {}
@@ -109,6 +109,7 @@ class Ledger:
         if self._previous is not None:
             self._previous.settle()
         self._previous, self._current = self._current, window
+        self._dropped_before = self.dropped_outside[phase.variant]
         self.windows[phase.number] = window
 
     def close(self, end: float) -> None:
@@ -167,6 +168,13 @@ class Ledger:
         if (window := self._current) is not None:
             self.dropped_outside[window.phase.variant] += len(due) - len(left)
         return len(due) - len(left)
+
+    def count_dropped(self) -> int:
+        """Arrivals dropped in the current phase, its warm-up included."""
+        window = self._current
+        if window is None:
+            return 0
+        return window.flow.dropped + self.dropped_outside[window.phase.variant] - self._dropped_before
 
     def offer(self, arrivals: int, lags: SparseHistogram) -> None:
         """The schedule of the current phase is over: number of arrivals due, and the delay of each."""

@@ -47,6 +47,10 @@ class Times:
         """From when an operation was due."""
         return make_histogram((self._service if self._response is None else self._response).counts)
 
+    def counts(self, *, is_service: bool) -> Counter[int]:
+        """The buckets of the service or the response times; not to be changed."""
+        return self._service if is_service or self._response is None else self._response
+
     def add_all(self, samples: Sequence[Sample]) -> None:
         """Count the times of some samples."""
         finished = np.array([sample.finished for sample in samples])
@@ -205,6 +209,16 @@ class OperationStats:
     def response(self) -> HdrHistogram:
         """Response times of the same operations, from when each was due."""
         return sum_up([self.times[kind].response for kind in WAITED_FOR if kind in self.times])
+
+    def find_times(self, part: str = "") -> Counter[int]:
+        """A copy of the buckets of the response times, of the `service` times, or of the times of a stage."""
+        if part not in ("", "service"):
+            return self.stages.get(part, Counter()).copy()
+        found: Counter[int] = Counter()
+        for kind in WAITED_FOR:
+            if kind in self.times:
+                found.update(self.times[kind].counts(is_service=part == "service"))
+        return found
 
     def percentile(self, percent: float) -> float:
         """Percentile of the response times of these operations, in seconds; nan if there are none."""

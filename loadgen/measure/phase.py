@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
+from loadgen.measure.rate_curve import Points
 from loadgen.measure.sample import Mode
 from loadgen.text.listing import count_of
 
 L = TypeVar("L", int, float)
+Curves = tuple[tuple[str, Points], ...]
+"""For each operation (empty: any) points of its rate; seconds since the measured part began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,9 @@ class Phase:
     rate: float = 0.0
     """Arrivals per second over all processes; 0 in the closed model."""
 
+    curves: Curves = ()
+    """Rates by operation or over time, whose mean over the measured part is `rate`; empty: `rate` at all times."""
+
     started_at: float = 0.0
     """Unix time at which its measured part begins, by the clock of the coordinator; 0 in a plan."""
 
@@ -43,6 +49,9 @@ class Phase:
 
     variant: str = ""
     """Name of what is compared; defaults to the mode."""
+
+    note: str = ""
+    """What is known before it, for log and page; empty for most."""
 
     def __post_init__(self) -> None:
         if not self.variant:
@@ -70,7 +79,8 @@ class Phase:
             return f"{self.operation} x {self.operations}, {self.style}, {self.concurrency} in flight"
         on = f" on {count_of(self.workers, 'worker')}" if self.workers else ""
         if self.is_open:
-            return f"{self.variant}, {self.rate:g}/s {self.model}{on}"
+            note = f" ({self.note})" if self.note else ""
+            return f"{self.variant}, {self.rate:g}/s {self.model}{on}{note}"
         return f"{self.variant}, {count_of(self.concurrency, 'user')}{on}"
 
     def starting(self, now: float) -> Self:
@@ -86,7 +96,10 @@ class Phase:
         """The inverse of `as_message`; ignores unknown keys."""
         known = {field.name for field in fields(cls)}
         values = {key: value for key, value in message.items() if key in known}
-        return cls(**(values | {"mode": Mode(values["mode"])}))
+        curves = tuple(
+            (name, tuple((float(at), float(rate)) for at, rate in points)) for name, points in values.get("curves", ())
+        )
+        return cls(**(values | {"mode": Mode(values["mode"]), "curves": curves}))
 
 
 Compared = tuple[str, Mode]
@@ -110,13 +123,17 @@ def timed_phases(
 
 
 def open_phases(
-    variants: Sequence[Compared], arrivals: tuple[str, tuple[float, ...]], rounds: int, length: tuple[float, float]
+    variants: Sequence[Compared],
+    arrivals: tuple[str, tuple[float, ...]],
+    rounds: int,
+    length: tuple[float, float],
+    curves: Curves = (),
 ) -> tuple[Phase, ...]:
     """The same plan for the open model; `arrivals` is (model, rates)."""
     model, rates = arrivals
     seconds, warmup_seconds = length
     return tuple(
-        Phase(number, mode, 0, seconds, warmup_seconds, model=model, rate=rate, variant=name)
+        Phase(number, mode, 0, seconds, warmup_seconds, model=model, rate=rate, curves=curves, variant=name)
         for number, (rate, (name, mode)) in enumerate(_order(variants, rates, rounds))
     )
 

@@ -34,6 +34,7 @@ def _run(summary: Summary) -> Values:
         "explanation": asdict(summary.explanation),
         "series": [_series(summary, row) | {"stages": _stages(row), "items": _items(row)} for row in summary.rows],
         "comparisons": [one.model_dump(mode="json") for one in record.comparisons],
+        "rate_search": None if record.rate_search is None else record.rate_search.model_dump(mode="json"),
         "bursts": [asdict(burst) for burst in summary.bursts],
         "traces": list(_traces(record)),
         "manifest": record.manifest.model_dump(mode="json"),

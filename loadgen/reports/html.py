@@ -10,6 +10,7 @@ from loadgen.reports.charts import operation_charts
 from loadgen.reports.cost import cost_table
 from loadgen.reports.drawing import Chart
 from loadgen.reports.methods import METHODS
+from loadgen.reports.rates import finding_table, rate_chart, step_table
 from loadgen.reports.scaling import scaling_charts, scaling_table
 from loadgen.reports.server_work import server_table
 from loadgen.reports.style import FIGURE
@@ -41,6 +42,9 @@ class Run:
 
     summary: Summary
     variants: Table
+    found: Table
+    rates: Drawn | None
+    steps: Table
     operations: list[tuple[str, list[Drawn]]]
     scaling: list[Drawn]
     scaling_table: Table
@@ -82,12 +86,17 @@ def _run(summary: Summary, key: str) -> Run:
             (name, [_draw(chart) for chart in operation_charts(summary, name, f"{key}o{number}")])
             for number, name in enumerate(summary.operations[:OPERATIONS_DRAWN])
         ]
+        edge = rate_chart(summary, key)
+        rates = _draw(edge) if edge else None
         scaling = [_draw(chart) for chart in scaling_charts(summary, key)]
         course = timeline(summary)
         drawn = _draw(course, f"{key}-") if course else None
     return Run(
         summary,
         variant_table(summary),
+        finding_table(record.rate_search),
+        rates,
+        step_table(record.rate_search),
         operations,
         scaling,
         scaling_table(summary),

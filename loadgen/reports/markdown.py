@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from loadgen.reports.cost import cost_table
 from loadgen.reports.items import item_table
 from loadgen.reports.methods import METHODS
+from loadgen.reports.rates import finding_table, step_table
 from loadgen.reports.scaling import scaling_table
 from loadgen.reports.server_work import server_table
 from loadgen.reports.stages import stage_rows, stage_table
@@ -72,7 +73,8 @@ def _run(summary: Summary) -> Iterator[str]:
 
 def all_tables(summary: Summary) -> list[Table]:
     """Every table that has rows, in the order of a report."""
-    tables = [variant_table(summary)]
+    search = summary.record.rate_search
+    tables = [variant_table(summary), finding_table(search), step_table(search)]
     for name in summary.operations:
         tables += [level_table(summary, name), ratio_table(summary, name), stage_table(name, stage_rows(summary, name))]
         tables += [*token_tables(summary, name), goodput_table(summary, name), item_table(summary, name)]

@@ -8,6 +8,7 @@ from itertools import chain, pairwise
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from loadgen.measure.rate_curve import RateCurve
 from loadgen.measure.sample import count_answers
 from loadgen.reports.drawing import HEIGHT, WIDTH, Chart, add_legend, is_small, legend_height
 from loadgen.reports.summary import Summary, label
@@ -35,9 +36,13 @@ def timeline(summary: Summary) -> Chart | None:
     each = "in slices of about a second" if in_slices else "of each phase"
     text = (
         f"Answered operations per second {each}, with the load above. Users change and warm up between the phases; "
-        f"no figure includes that.{say_chosen(len(timed), len(every), 'phases')}"
+        f"no figure includes that.{_say_scheduled(timed)}{say_chosen(len(timed), len(every), 'phases')}"
     )
     return Chart("timeline", "Timeline of the run", text, _draw(summary, steps), None)
+
+
+def _say_scheduled(timed: Sequence[tuple[PhaseRecord, datetime]]) -> str:
+    return " The dotted line is the scheduled rate of arrivals." if any(phase.rate for phase, _ in timed) else ""
 
 
 def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Figure:
@@ -59,6 +64,10 @@ def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Figur
         axes.annotate(
             level, ((edges[0] + edges[-1]) / 2, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=9
         )
+    if scheduled := [_schedule(phase, edges) for phase, (edges, _) in steps if phase.rate]:
+        points = list(chain.from_iterable([*line, (math.nan, math.nan)] for line in scheduled))
+        at, rates = [moment for moment, _ in points], [rate for _, rate in points]
+        axes.plot(at, rates, color="0.35", linestyle=(0, (2, 2)), linewidth=1.2, label="scheduled")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("seconds since the first phase began")
     axes.set_ylabel("operations/s, all kinds")
@@ -74,6 +83,13 @@ def _line(phases: list[Steps]) -> Steps:
     x = [[*chain.from_iterable(pairwise(edges)), math.nan] for edges, _ in phases]
     y = [[*chain.from_iterable((rate, rate) for rate in rates), math.nan] for _, rates in phases]
     return list(chain.from_iterable(x)), list(chain.from_iterable(y))
+
+
+def _schedule(phase: PhaseRecord, edges: Sequence[float]) -> list[tuple[float, float]]:
+    """Arrivals per second that were due, at each change of their rate; the seconds are those of the chart."""
+    curves = [RateCurve(one.points) for one in phase.scheduled] or [RateCurve.flat(phase.rate or 0.0)]
+    moments = sorted({at for curve in curves for at, _ in curve.edges(0.0, edges[-1] - edges[0])})
+    return [(edges[0] + at, sum(curve.rate_at(at) for curve in curves)) for at in moments]
 
 
 def _count_slices(phase: PhaseRecord) -> int:

@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from loadgen.settings.addresses import STRANGE, find_flaw, find_url_flaw, split_addresses
+from loadgen.settings.arrival_conflicts import find_arrival_conflicts
 from loadgen.settings.data_conflicts import find_data_conflicts
 from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.existing import find_existing_conflicts
 from loadgen.settings.faults import Fault
 from loadgen.settings.narrowing import find_narrowing_conflicts
 from loadgen.settings.rag_conflicts import find_rag_conflicts, is_documents
+from loadgen.settings.rate_search import find_rate_conflicts
 from loadgen.settings.search_kinds import find_kind_conflicts
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.listing import count_of
@@ -41,9 +43,10 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *find_rag_conflicts(settings),
         *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
-        *(*_times(settings), *_duplicate_levels(settings), *_arrivals(settings), *_targets(settings)),
+        *(*_times(settings), *_duplicate_levels(settings), *find_arrival_conflicts(settings), *_targets(settings)),
         *_scale_workers(settings),
         *_server_metrics(settings),
+        *find_rate_conflicts(settings),
         *_otlp(settings),
     ]
     return [*found, *_variants(settings, [fault for fault, _ in found])]
@@ -273,22 +276,3 @@ def _is_in_folder(path: str) -> bool:
         return Path(path).absolute().parent.is_dir()
     except OSError:
         return False
-
-
-def _arrivals(settings: "Settings") -> list[Conflict]:
-    """Settings of the closed and the open model together."""
-    arrival, rates = settings.arrival, ",".join(f"{rate:g}" for rate in settings.rate)
-    names = ("arrival", "rate")
-    if arrival == "closed":
-        hint = "Add --arrival poisson (or constant), or omit --rate."
-        return [(Fault("rate", rates, "is for the open model, but --arrival is closed", hint), names)] if rates else []
-    found: list[Conflict] = []
-    if not rates:
-        problem = f"is required with --arrival {arrival}"
-        found.append((Fault("rate", "", problem, "Give arrivals per second, such as --rate 50,100,200."), names))
-    if settings.concurrency != type(settings).model_fields["concurrency"].default:
-        users = ",".join(map(str, settings.concurrency))
-        problem = f"is for the closed model, but --arrival is {arrival}"
-        hint = "Omit --concurrency, or choose --arrival closed."
-        found.append((Fault("concurrency", users, problem, hint), ("arrival", "concurrency")))
-    return found

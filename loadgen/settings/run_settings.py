@@ -3,8 +3,9 @@
 from typing import Literal
 
 from loadgen.settings.rag_settings import RagSettings
+from loadgen.settings.rates import Rates
 from loadgen.settings.setting import NOT_ON_PAGE, ON_PAGE, WHOLE_NUMBERS, setting
-from loadgen.settings.values import Counts, Port, Rates, Texts, WorkerCounts
+from loadgen.settings.values import Counts, Duration, Port, Texts, WorkerCounts
 
 
 class RunSettings(RagSettings):
@@ -32,8 +33,24 @@ class RunSettings(RagSettings):
     )
     rate: Rates = setting(
         (),
-        "load levels of an open run in arrivals per second, comma-separated",
-        hint="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200",
+        "load levels of an open run in arrivals per second, comma-separated; or one by task: 'search: 200, insert: 20'",
+        hint="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200 or 'search: 200, insert: 20'",
+    )
+    rate_profile: str = setting(
+        "", "CSV or YAML file of seconds,rate for ramps and spikes in an open run, linear between its points"
+    )
+    find_rate: str = setting(
+        "",
+        "find the highest arrival rate that meets these conditions, such as 'search p99 < 50 ms, search failures < 1%'",
+        declares=ON_PAGE,
+    )
+    find_within: Duration = setting(
+        600.0,
+        "time limit of the search for a rate, such as 10m",
+        unit="s",
+        hint="Give a time from 10 s to 1 day, such as 90s, 10m or 1h",
+        ge=10,
+        le=86_400,
     )
     max_in_flight: int = setting(
         256, "maximum concurrent operations per process (open model); threads, for sync", ge=1, le=10_000
@@ -54,12 +71,22 @@ class RunSettings(RagSettings):
         ge=0,
         le=86_400,
     )
+    abort_when: str = setting(
+        "",
+        "end the run, with exit code 1, when this is true of its last 10 s, such as 'failures > 5 %, search p99 > 1 s'",
+        declares=ON_PAGE,
+    )
     worker_grace: float = setting(
         120.0,
         "maximum time to wait for a replacement of a lost worker before its phase is repeated",
         unit="s",
         ge=0,
         le=86_400,
+    )
+    dry_run: bool = setting(
+        False,
+        "print the plan, its duration, operations, memory and collections, and end; nothing is sent",
+        declares=NOT_ON_PAGE,
     )
     burst: Counts = setting(
         (10, 100, 1_000), "operations per burst, comma-separated", hint=f"{WHOLE_NUMBERS}, such as 10,100,1000"

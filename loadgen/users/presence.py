@@ -61,5 +61,4 @@ def count_end(user: "LoadUser") -> None:
 def count_error(user: "LoadUser", error: BaseException, at: float) -> None:
     """Count an exception of a task, raised at a moment (perf_counter), also in Locust."""
     user.process_state.count_error(user.variant, error, at, type(user).__name__)
-    events = user.environment.events
-    user.process_state.listeners.fire(events.user_error, user_instance=user, exception=error, tb=error.__traceback__)
+    user.process_state.listeners.fire_error(user.environment.events.user_error, user, error)

@@ -10,6 +10,7 @@ from loadgen.cli.wait import add_wait
 from tests.charts.chart_support import (
     FEATURES,
     ROLES,
+    URI,
     container_of,
     containers,
     matches,
@@ -239,3 +240,11 @@ def test_what_the_workers_add_to_a_map_is_joined_and_what_they_do_not_name_stays
     assert "team" not in worker["metadata"]["labels"]
     assert worker["spec"]["securityContext"]["runAsNonRoot"] is True
     assert pod_of(documents, "master")["metadata"]["labels"]["team"] == "search"
+
+
+@pytest.mark.parametrize("mode", ["job", "interactive"])
+def test_a_token_is_in_its_secret_and_changes_nothing_else(mode: str) -> None:
+    """Not even as a hash: guesses could be checked against it."""
+    first, second = (render({"mode": mode, "milvus": {"uri": URI, "token": {"value": f"root:{x}"}}}) for x in "ab")
+    differ = [(one["kind"], one.get("stringData")) for one, other in zip(first, second, strict=True) if one != other]
+    assert differ == [("Secret", {"token": "root:a"})]

@@ -270,6 +270,10 @@ class Process:
     on_end: Callable[[], object] = lambda: None
     death: str = ""
     in_flight: int = 0
+    aborted: int = 0
+
+    def note_abort(self) -> None:
+        self.aborted += 1
 
     def end_run(self, reason: str) -> None:
         self.ended.append(reason)

@@ -140,7 +140,7 @@ class Node:
             checks=SimpleNamespace(begin=lambda: None), settle=lambda: None, begin_users=lambda: None,
             queue=SimpleNamespace(flush=lambda: True),
         )  # fmt: skip
-        runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=lambda: None)
+        runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=lambda: None, worker_index=0)
         exporter = Exporter(Role.WORKER, lambda: 0)
         self.agent = Agent(
             SimpleNamespace(runner=runner), process_state, exporter, lambda _settings, _collections: None, lambda: None

@@ -28,6 +28,8 @@ from loadgen.text.listing import name_phases
 from tests.unit.record_support import comparison, operation, phase, record, timed
 from tests.unit.simulated_phases import make_phases
 
+pytestmark = pytest.mark.usefixtures("unplaced")
+
 BEGAN = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
 ROUND = ("sync", "async", "async", "sync")
 NOT_SHOWN = "rows, between the first and the last 200, are omitted. The run record has them"

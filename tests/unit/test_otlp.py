@@ -21,7 +21,7 @@ from loadgen.exporters.otlp.metrics import as_metrics
 from loadgen.exporters.otlp.sending import Export
 from loadgen.exporters.otlp.sessions import Connection, NotingSession
 from loadgen.exporters.otlp.spans import SpanMaker
-from loadgen.locust_plugin.run_results import find_faults
+from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode, Outcome, Sample, Trace
 from loadgen.settings.faults import SettingsError

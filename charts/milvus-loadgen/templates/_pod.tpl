@@ -83,9 +83,10 @@ spec:
     {{- include "milvus-loadgen.volumes" $context | nindent 4 }}
 {{- end }}
 
-{{/* A change restarts a Deployment's pods, and makes an upgrade of a Job with the same name fail. */}}
+{{/* A change restarts a Deployment's pods, and makes an upgrade of a Job with the same name fail. The token is not part
+of it: guesses could be checked against its hash. */}}
 {{- define "milvus-loadgen.checksum" -}}
-{{- list (include "milvus-loadgen.config" .) (toYaml .Values.locustfile.inline) .Values.milvus.token.value | toJson | sha256sum | trunc 40 }}
+{{- list (include "milvus-loadgen.config" .) (toYaml .Values.locustfile.inline) | toJson | sha256sum | trunc 40 }}
 {{- end }}
 
 {{- define "milvus-loadgen.locustfile" -}}
@@ -151,7 +152,8 @@ loadgen.conf: |
 {{- $wait := printf "%d" (int64 $v.master.workersWithinSeconds) }}
 {{- $args = concat $args (list "--headless" "--expect-workers" (printf "%v" $v.workers.replicas) "--expect-workers-max-wait" $wait) }}
 {{- else }}
-{{- $args = concat $args (list "--web-port" "8089") }}
+{{- /* On every interface: Service and probes reach the pod from outside. */}}
+{{- $args = concat $args (list "--web-host" "*" "--web-port" "8089") }}
 {{- end }}
 {{- end }}
 {{- toYaml $args }}

@@ -23,7 +23,7 @@ from loadgen.exporters.otlp.spans import NAME, SpanMaker, Value
 from loadgen.measure.sample import Sample, Trace
 from loadgen.text.listing import count_of
 
-INTERVAL = 5.0
+INTERVAL = 10.0
 """Seconds between two exports of metrics."""
 WAITING_AT_MOST = 10_000
 """Sampled operations that may wait for their export; further ones are lost, and counted."""

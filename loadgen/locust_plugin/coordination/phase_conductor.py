@@ -58,6 +58,10 @@ class PlanConductor:
         """The same phase again if it must be repeated, else None."""
         return self._find().next_attempt(phase)
 
+    def next_phase(self) -> Phase | None:
+        """The phase that follows those of the plan, if any."""
+        return self._find().next_phase()
+
     def break_off(self, reason: str) -> None:
         """Abort the plan."""
         self._find().run.broken = reason
@@ -84,6 +88,10 @@ class RunHost:
         """Stop the load: with the page the process continues, without it ends."""
         runner = self._environment.runner
         gevent.spawn(runner.stop if self._environment.web_ui is not None else runner.quit)
+
+    def note_abort(self) -> None:
+        """Count a run that a condition ends."""
+        self._exporter.aborted += 1
 
     def after_phase(self, phase: Phase | None) -> None:
         """A phase is counted."""

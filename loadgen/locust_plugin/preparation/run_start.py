@@ -10,6 +10,7 @@ from locust.exception import StopTest
 from locust.runners import LocalRunner, MasterRunner
 
 from loadgen.control.coordinator import Coordinator
+from loadgen.control.rate_finder import find_rate_finder
 from loadgen.control.run import Run
 from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.run_display import RunDisplay
@@ -120,10 +121,12 @@ class RunStarter:
     def _begin_agents(self, settings: Settings) -> None:
         """Make every process open its stores."""
         options, shape = self._environment.parsed_options, self._environment.shape_class
+        plan = shape.phases if shape is not None else ()
         run = Run(
             run_id=new_run_id(datetime.now(UTC), SystemRandom()),
             settings=settings,
-            plan=shape.phases if shape is not None else (),
+            plan=plan,
+            finder=find_rate_finder(settings, plan),
             expected=self._count_expected(),
             collections=self._resources.collections,
             ground_truths=self._resources.ground_truths,
@@ -162,6 +165,8 @@ class RunStarter:
         workers = runner.worker_count if isinstance(runner, MasterRunner) else 1
         shape = self._environment.shape_class
         run.plan = shape.phases if shape is not None else ()
+        if run.finder is not None:
+            run.finder.begin(int(workers))
         if self._resources.answered is not None:
             run.labels = self._ending.begin(run, self._resources.answered, workers, self._resources.find_sharers)
             self._resources.name_run(run.run_id)

@@ -1,5 +1,6 @@
 """The run record: one JSON file, its schema, and how it is written and read."""
 
+from loadgen.results.record.collections import CollectionRecord
 from loadgen.results.record.json_schema import schema
 from loadgen.results.record.manifest import (
     Machine,
@@ -10,7 +11,6 @@ from loadgen.results.record.manifest import (
 )
 from loadgen.results.record.model import (
     SCHEMA_VERSION,
-    CollectionRecord,
     Comparison,
     Generator,
     Manifest,
@@ -20,9 +20,15 @@ from loadgen.results.record.model import (
     SelectivityRecord,
     TaskErrorRecord,
     VariantRecord,
-    new_run_id,
 )
-from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside
+from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, ScheduledRate
+from loadgen.results.record.rate_search import (
+    RateConditionRecord,
+    RateFindingRecord,
+    RateSearchRecord,
+    RateStepRecord,
+)
+from loadgen.results.record.run_id import new_run_id
 from loadgen.results.record.scaling import Scaling, ScalingLaw, ScalingPoint
 from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.slices import Slices
@@ -50,12 +56,17 @@ __all__ = [
     "Outside",
     "PhaseRecord",
     "PhaseTexts",
+    "RateConditionRecord",
+    "RateFindingRecord",
+    "RateSearchRecord",
+    "RateStepRecord",
     "Ratio",
     "RecordError",
     "RunRecord",
     "Scaling",
     "ScalingLaw",
     "ScalingPoint",
+    "ScheduledRate",
     "SelectivityRecord",
     "ServerRecord",
     "Slices",

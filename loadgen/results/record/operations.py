@@ -106,3 +106,12 @@ class Outside(Counted):
     def totals(self) -> Counter[Outcome]:
         """Counts by outcome without nested operations."""
         return Counter() if self.is_nested else Counter(self.outcomes)
+
+
+class ScheduledRate(Part):
+    """The rate of arrivals of one operation, linear between its points and constant before and after them."""
+
+    operation: str
+    """Name of its task; empty: of any."""
+    points: tuple[tuple[float, Annotated[float, Field(ge=0)]], ...]
+    """Seconds since the measured part began, ascending, and arrivals per second."""

@@ -1,6 +1,6 @@
 """Requirements of a run, and whether it met them."""
 
-from loadgen.results.requirements.judging import Judgement, judge, judge_empty
+from loadgen.results.requirements.judging import Judgement, Reading, judge, judge_empty, read_phase
 from loadgen.results.requirements.parsing import (
     CHECKED,
     FIGURES,
@@ -11,6 +11,7 @@ from loadgen.results.requirements.parsing import (
     parse_max_failures,
     parse_requirement,
     parse_requirements,
+    read_rate_conditions,
 )
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ITEMS",
     "FailureLimit",
     "Judgement",
+    "Reading",
     "Requirement",
     "judge",
     "judge_empty",
@@ -26,4 +28,6 @@ __all__ = [
     "parse_max_failures",
     "parse_requirement",
     "parse_requirements",
+    "read_phase",
+    "read_rate_conditions",
 ]
