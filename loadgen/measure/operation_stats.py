@@ -49,7 +49,7 @@ class Times:
 
     def counts(self, *, is_service: bool) -> Counter[int]:
         """The buckets of the service or the response times; not to be changed."""
-        return self._service if is_service or self._response is None else self._response
+        return (self._service if is_service or self._response is None else self._response).counts
 
     def add_all(self, samples: Sequence[Sample]) -> None:
         """Count the times of some samples."""
@@ -213,7 +213,7 @@ class OperationStats:
     def find_times(self, part: str = "") -> Counter[int]:
         """A copy of the buckets of the response times, of the `service` times, or of the times of a stage."""
         if part not in ("", "service"):
-            return self.stages.get(part, Counter()).copy()
+            return Counter(self.stages[part].counts) if part in self.stages else Counter()
         found: Counter[int] = Counter()
         for kind in WAITED_FOR:
             if kind in self.times:

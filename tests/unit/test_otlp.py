@@ -53,7 +53,8 @@ def test_metrics_have_the_names_values_and_labels_of_prometheus() -> None:
     exporter([sample(0.0005), sample(0.5), sample(100.0), sample(outcome=Outcome.FAILED)])
     found = {one.name: one for one in as_metrics(new_registry(exporter).collect(), 1, 2)}
     labels = {"variant": "wire/async", "mode": "async", "client": "wire", "operation": "search"}
-    counts = {point.attributes["outcome"]: point for point in found["loadgen_operations"].data.data_points}  # type: ignore[index, union-attr]
+    points: list[Any] = list(found["loadgen_operations"].data.data_points)
+    counts = {point.attributes["outcome"]: point for point in points}
     assert {name: point.value for name, point in counts.items() if point.value} == {"ok": 3, "failed": 1}
     assert counts["ok"].attributes == labels | {"outcome": "ok"}
     response = found["loadgen_response_seconds"]
