@@ -101,9 +101,12 @@ def takes_milvus(nodeid: str) -> bool:
     path, _, name = nodeid.partition("::")
     if not waits(nodeid):
         return False
-    chosen = "milvus" in name.partition("[")[2] and "getfixturevalue" in text_of(path)
+    text = text_of(path)
+    chosen = "milvus" in name.partition("[")[2] and "getfixturevalue" in text
+    fixtures = re.findall(r"@pytest\.fixture.*\ndef (\w+)\([^)]*\bmilvus(?:_uri)?: ", text)
+    names = "|".join(["milvus", "milvus_uri", *fixtures])
     function = r"" if shares(nodeid) else rf"def {name.partition('[')[0]}\("
-    return chosen or bool(re.search(rf"{function}[^)]*\bmilvus(_uri)?: ", text_of(path)))
+    return chosen or bool(re.search(rf"{function}[^)]*\b(?:{names}): ", text))
 
 
 @cache

@@ -12,7 +12,6 @@ from loadgen.control.agent import Agent
 from loadgen.control.messages import (
     Answer,
     Command,
-    Drain,
     OpenWindow,
     Prepare,
     ReadData,
@@ -226,26 +225,6 @@ def test_operations_of_an_earlier_run_that_end_in_the_next_one_do_not_count_in_i
     process.search(2, ago=0.5)
     assert count(process.agent.report().body) == 2
     assert process.ledger.outside == {}
-
-
-def test_a_drain_that_still_waits_as_another_run_begins_leaves_that_one_alone(process: Process) -> None:
-    process.begin()
-    process.open(CLOSED)
-    process.runner.user_count = 8
-    answers: list[Answer | None] = []
-    drain = Drain("one", process.number())
-    process.time.after(0, lambda: answers.append(process.agent.receive(drain)))
-    process.time.pass_by(1)
-    process.begin("two")
-    process.open(CLOSED, "two")
-    process.time.pass_by(40)
-    (answer,) = answers
-    assert answer is not None
-    assert answer.error == "run two has begun here"
-    window = process.ledger.windows[0]
-    assert window.end - window.start == 60.0, "its window is not closed"
-    assert "complete" not in process.noted
-    assert process.agent.state is State.MEASURING
 
 
 def test_a_run_that_begins_while_an_earlier_one_is_still_prepared_has_the_last_word(process: Process) -> None:

@@ -8,6 +8,7 @@ from loadgen.control import agent as agent_module
 from loadgen.control import arrivals
 from loadgen.control.messages import (
     Announce,
+    Answer,
     Confirm,
     CountUsers,
     Describe,
@@ -41,6 +42,26 @@ def test_a_drain_waits_for_the_users_and_answers_with_all_that_was_counted(proce
     assert answer.value["windows"][0]["seconds"] == pytest.approx(5.0, abs=0.1)
     assert process.noted[-2:] == ["complete", "send stats"]
     assert process.agent.state is State.READY
+
+
+def test_a_drain_that_still_waits_as_another_run_begins_leaves_that_one_alone(process: Process) -> None:
+    process.begin()
+    process.open(CLOSED)
+    process.runner.user_count = 8
+    answers: list[Answer | None] = []
+    drain = Drain("one", process.number())
+    process.time.after(0, lambda: answers.append(process.agent.receive(drain)))
+    process.time.pass_by(1)
+    process.begin("two")
+    process.open(CLOSED, "two")
+    process.time.pass_by(40)
+    (answer,) = answers
+    assert answer is not None
+    assert answer.error == "run two has begun here"
+    window = process.ledger.windows[0]
+    assert window.end - window.start == 60.0, "its window is not closed"
+    assert "complete" not in process.noted
+    assert process.agent.state is State.MEASURING
 
 
 def test_a_drain_does_not_wait_for_ever_and_says_what_it_waits_for(

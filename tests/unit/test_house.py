@@ -28,6 +28,8 @@ LONGER = {
     "tests/unit/test_arguments.py",
     "tests/unit/test_calibrate_rag.py",
     "tests/unit/test_control_simulation.py",
+    "tests/unit/test_dispatcher.py",
+    "tests/unit/test_ledger.py",
     "tests/unit/test_neighbours.py",
     "tests/unit/test_page.py",
     "tests/unit/test_record_writing.py",
