@@ -32,7 +32,8 @@ class RateFinder:
         self._settings = settings
         self._modes = {one.name: Mode(one.mode) for one in variants}
         self._conditions = Conditions(tuple(every), settings.max_in_flight)
-        plan = SearchPlan(settings.phase_seconds, settings.warmup_seconds, settings.find_within)
+        limit = max((one.limit for one in every if one.is_upper_time), default=0.0)
+        plan = SearchPlan(settings.phase_seconds, settings.warmup_seconds, settings.find_within, limit)
         self._turns = SearchTurns(list(self._modes), plan)
         self._steps: dict[int, Step] = {}
         self._results: list[tuple[Step, StepResult]] = []

@@ -12,10 +12,10 @@ from tests.integration.locust_command import ENDS_WITHIN, SEARCHED, SMALL, recor
 from tests.integration.test_locust_slow_server import read_until
 
 CAPACITY = 20.0
-CONDITIONS = "search response p99 < 700 ms, search failures < 1 %"
+CONDITIONS = "search response p99 < 300 ms, search failures < 1 %"
 SEARCH = ("--mode", "async", "--arrival", "constant", "--find-rate", CONDITIONS, "--collection", SEARCHED, *SMALL)
 NEVER = 1.6
-"""No step at this multiple of the capacity can pass: its last arrivals wait longer than 700 ms."""
+"""No step at this multiple of the capacity can pass: its last arrivals wait longer than 300 ms."""
 
 
 @pytest.fixture

@@ -139,6 +139,12 @@ def test_a_search_that_runs_out_of_time_has_a_wider_interval() -> None:
     assert found.high / found.low > 1.1
 
 
+@pytest.mark.parametrize(("limit", "share"), [(0.05, ROUGH), (2.0, 0.5), (10.0, 1.0)])
+def test_a_rough_step_lasts_long_enough_for_an_overload_to_show(limit: float, share: float) -> None:
+    (step,) = SearchTurns(["async"], SearchPlan(10.0, 2.0, 600.0, limit)).first_steps()
+    assert (step.seconds, step.warmup_seconds) == pytest.approx((10.0 * share, 2.0 * share))
+
+
 def test_the_limit_is_announced() -> None:
     assert SearchTurns(["sync", "async"], PLAN).announce() == (
         "Finding the highest rate for 2 variants in turn within 600 s: up to 46 steps of 12 s, from 10/s; "

@@ -9,6 +9,8 @@ from loadgen.text.listing import count_of
 
 ROUGH, LONG = 1 / 3, 2.0
 """Lengths of a rough step, and of one close to the edge, as shares of the others'."""
+LIMITS = 3.0
+"""Times the limit that a rough step lasts: the delay at its end is half of that at twice the capacity."""
 LOWEST_ARRIVALS, FIRST_ARRIVALS = 10, 100
 """Arrivals of a step at the lowest rate, and at the first one."""
 REMEMBERED = 5
@@ -24,11 +26,18 @@ class SearchPlan:
     warmup_seconds: float
     within: float
     """Limit of the whole search."""
+    limit: float = 0.0
+    """The longest limit on a time among the conditions: within it, an overload does not show."""
 
     @property
     def step_seconds(self) -> float:
         """Length of a step with its warm-up."""
         return self.seconds + self.warmup_seconds
+
+    @property
+    def rough(self) -> float:
+        """Length of a rough step, as a share of the others': long enough for twice the capacity to exceed the limit."""
+        return max(ROUGH, min(1.0, LIMITS * self.limit / self.step_seconds))
 
     @property
     def lowest(self) -> float:
@@ -105,7 +114,7 @@ class SearchTurns:
 
     def _step(self, name: str) -> Step:
         search, plan = self._searches[name], self.plan
-        length = ROUGH if search.is_rough else LONG if search.is_close else 1.0
+        length = plan.rough if search.is_rough else LONG if search.is_close else 1.0
         return Step(name, search.rate, length * plan.seconds, length * plan.warmup_seconds)
 
     def observe(self, step: Step, verdict: Verdict, took: float) -> None:

@@ -25,6 +25,9 @@ from loadgen.settings.values import DENSE
 from loadgen.settings.variants import find_variants, settings_of
 from loadgen.text.listing import join
 
+LIMITS = 5
+"""Times the longest limit on a time that a step of a search must last."""
+
 
 def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users: int | None = None) -> list[Fault]:
     """Faults in the settings of the result: the folder, and requirements that nothing in the run can meet.
@@ -46,6 +49,7 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
     sought, unreadable = read_rate_conditions(settings.find_rate, names)
     unreachable = [*find_unreachable(settings, sought, everyone, users)]
     faults += [*unreadable, *(fault._replace(setting="find_rate") for fault in unreachable)]
+    faults += _find_short_steps(settings, sought)
     wanted += sought
     faults += find_objective_faults(settings, wanted, everyone)
     checked = list(dict.fromkeys(found.figure for found in wanted if found.figure in CHECKED))
@@ -62,6 +66,17 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
         except SettingsError as error:
             faults += error.faults
     return faults
+
+
+def _find_short_steps(settings: Settings, sought: Collection[Requirement]) -> list[Fault]:
+    """Steps of a search in which the delays of an overload do not reach a limit."""
+    slow = [one for one in sought if one.is_upper_time and LIMITS * one.limit > settings.phase_seconds]
+    if not slow:
+        return []
+    longest = max(slow, key=lambda one: one.limit)
+    problem = f'is too short a step for "{longest.text}": an overload would end before it shows'
+    hint = f"Give --phase-seconds {LIMITS * longest.limit:g} or more."
+    return [Fault("phase_seconds", f"{settings.phase_seconds:g}", problem, hint)]
 
 
 def _find_unmeasured_recall(settings: Settings, wanted: Collection[Requirement]) -> list[Fault]:

@@ -83,6 +83,11 @@ class Requirement:
     """Which time: empty for the response time, `service`, or the name of a stage. For items per second their name."""
 
     @property
+    def is_upper_time(self) -> bool:
+        """True for an upper limit on a time."""
+        return self.figure in TIMES and self.comparator.startswith("<")
+
+    @property
     def is_total(self) -> bool:
         """True for a count of failures: it is summed over the phases; all else is judged per phase."""
         return self.figure == "failures" and self.unit != "%"
@@ -137,8 +142,7 @@ SUM_UP = 'Give a share, such as "search failures < 1 %".'
 UNSOUGHT = {
     "ratio": "compares variants, but each has its own rate",
     "throughput": "is what the search raises",
-    "memory": "is of the load generator, not of the server",
-    "cpu": "is of the load generator, not of the server",
+    **dict.fromkeys(("cpu", "memory"), "is of the load generator, not of the server"),
 }
 
 
