@@ -25,6 +25,7 @@ COMMANDS = {
     "--workers",
     "--minutes",
     "--markdown",
+    "--only",
     "--trace",
     "--format",
     "--heartbeat",

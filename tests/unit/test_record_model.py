@@ -44,6 +44,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "incomplete",
         "task_errors_outside",
         "comparisons",
+        "rate_search",
         "scaling",
     ]
     [told] = values["phases"]
@@ -225,6 +226,7 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
         "TaskErrorRecord", "VariantRecord", "SelectivityRecord", "CollectionRecord", "CourseRecord",
         "Scaling", "ScalingPoint", "ScalingLaw", "Estimate",
         "ScheduledRate", "TraceRecord", "TracesRecord",
+        "RateSearchRecord", "RateFindingRecord", "RateConditionRecord", "RateStepRecord",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name
