@@ -90,7 +90,7 @@ def test_every_command_in_a_guide_exists(guide: Path) -> None:
     commands = set(re.findall(r"^loadgen ([a-z]+)|`loadgen ([a-z]+)", text, re.MULTILINE))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {one or other for one, other in commands} <= {
-        "serve", "settings", "report", "compare", "calibrate", "prepare", "wait", "follow", "fetch", "beside",
+        "serve", "settings", "report", "compare", "calibrate", "prepare", "wait", "follow", "fetch", "beside", "doctor",
     }  # fmt: skip
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
     for name in re.findall(r"locustfiles/(\w+\.py)", text):
