@@ -14,6 +14,7 @@ from loadgen.measure.ledger import Counted, Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, OutcomeClass, Sample
 from tests.unit.beats import watch
+from tests.unit.control_support import over_the_wire
 
 PHASES = [Phase(number, mode, 8, seconds=10) for number, mode in enumerate((Mode.SYNC, Mode.ASYNC))]
 
@@ -210,6 +211,50 @@ def test_dropped_arrivals_count_in_the_phase_of_their_moment_and_reach_the_maste
     flow = master.windows[0].flow
     assert (flow.offered, flow.dropped, flow.unfinished) == (1000, 3, 1)
     assert master.dropped_outside == {Mode.ASYNC: 1}, "in the warm-up"
+
+
+def test_packed_parts_of_earlier_phases_count_and_can_be_replaced() -> None:
+    worker, master = Ledger(), MergedLedger()
+    worker.open(PHASES[0], 100.0, 110.0)
+    worker([sample(101.0), sample(102.0)])
+    for agent in "ab":
+        master.merge(over_the_wire(worker.take_report(103.0)), agent)
+    before = master.windows[0].operation_stats[Mode.SYNC, "search"].response.encode()
+    times = [piece.times.counts for piece in master.windows[0].slices["search"]]
+    master.settle_before(1)
+    assert master.windows[0].operation_stats[Mode.SYNC, "search"].response.encode() == before
+    assert [piece.times.counts for piece in master.windows[0].slices["search"]] == times
+    assert all(piece.times.is_settled for piece in master.windows[0].slices["search"] if piece.operations)
+    worker([sample(103.0)])
+    master.merge(over_the_wire(worker.take_report(111.0)), "a")
+    assert master.windows[0].operation_stats[Mode.SYNC, "search"].operations == 3 + 2
+
+
+def test_a_report_omits_the_slices_that_the_master_has_confirmed_and_they_still_count() -> None:
+    worker, master = Ledger(), MergedLedger()
+    worker.open(PHASES[0], 100.0, 110.0)
+    worker([sample(100.0 + second) for second in range(5)])
+    first = over_the_wire(worker.take_report(105.0))
+    sent = [number for number, _ in first["windows"][0]["slices"]["search"]]
+    master.merge(first, "a")
+    worker.confirm(first["sequence"])
+    worker([sample(105.0)])
+    second = over_the_wire(worker.take_report(106.0))
+    again = [number for number, _ in second["windows"][0]["slices"]["search"]]
+    assert set(again) < {*sent, *again}, "those that may still change"
+    master.merge(second, "a")
+    worker([sample(101.5)])
+    late = over_the_wire(worker.take_report(107.0))
+    assert sample_slice(101.5) in [number for number, _ in late["windows"][0]["slices"]["search"]], "it has changed"
+    master.merge(late, "a")
+    pieces = worker.windows[0].slices["search"]
+    assert [piece.times.counts for piece in master.windows[0].slices["search"]] == [one.times.counts for one in pieces]
+    assert sum(piece.operations for piece in master.windows[0].slices["search"]) == 7
+
+
+def sample_slice(finished: float) -> int:
+    """The number of the slice in which an operation of the first phase ended."""
+    return int(finished - 100.0)
 
 
 def test_what_a_closed_phase_finds_under_way_at_its_end_is_left_over_with_its_age() -> None:
