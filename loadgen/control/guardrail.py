@@ -22,6 +22,9 @@ LEAST = 20
 BEYOND = 1.0
 """Operations that must lie beyond a percentile for it to be judged: 100 for a p99, 1,000 for a p99.9."""
 
+ROUNDED = 1_000
+"""Numbers from here on are shown without decimals."""
+
 Kind = tuple[str, str]
 """Variant and operation."""
 
@@ -147,5 +150,6 @@ def _shorten(one: Requirement) -> str:
 
 def _show(one: Requirement, value: float) -> str:
     if one.figure in TIMES:
-        return f"{value * TIME_UNITS[one.unit]:.4g} {one.unit}"
+        number = value * TIME_UNITS[one.unit]
+        return f"{number:{',.0f' if number >= ROUNDED else '.4g'}} {one.unit}"
     return f"{value:,.0f}" if one.is_total else f"{PER_CENT * value:.3g} %"

@@ -6,6 +6,7 @@ from typing import Any
 
 import psutil
 
+LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 ROWS = [{"id": number, "vector": [float(number), 1.0, 0.5, 0.25]} for number in range(20)]
 
 
@@ -60,4 +61,4 @@ def open_ports(process: psutil.Process) -> set[int]:
     """Those on which other machines could reach a process."""
     found = process.net_connections("tcp")
     listening = [one.laddr for one in found if one.status == psutil.CONN_LISTEN]
-    return {address.port for address in listening if address.ip not in ("127.0.0.1", "::1")}
+    return {address.port for address in listening if address.ip not in LOOPBACK}

@@ -60,7 +60,7 @@ def start() -> Iterator[Start]:
     servers: list[EmbeddedServer] = []
 
     def begin(kind: Kind, *, data: Path | None = None) -> EmbeddedServer:
-        servers.append(start_server(kind, data=data, tell=lambda _: None))
+        servers.append(start_server(kind, data=data, tell=print))
         return servers[-1]
 
     yield begin

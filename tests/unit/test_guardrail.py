@@ -127,7 +127,7 @@ def test_dropped_arrivals_are_failures() -> None:
         ("search p99 > 1 s", '--abort-when "search p99 > 1 s": 2.001 s (async, search: 100 operations in 10 s)'),
         ("search p50 > 1 s", ""),
         ("search p99_9 > 1 s", ""),  # 100 operations have none
-        ("max > 1500 ms", '--abort-when "max > 1500 ms": 2001 ms (async: 130 operations in 10 s)'),
+        ("max > 1500 ms", '--abort-when "max > 1500 ms": 2,001 ms (async: 130 operations in 10 s)'),
         ("insert p95 > 1 s", ""),
         ("sync p99 > 1 s", ""),
         (
