@@ -31,7 +31,7 @@ LOCUSTS = (
 """Locust's own flags that make sense in a pod and are not set by the chart."""
 
 
-OURS = ("title", "default", "description", "unit", "hint", "page", "address")
+OURS = ("title", "default", "description", "unit", "hint", "page", "hidden", "address")
 """Keys of the model's schema that the chart does not need."""
 
 

@@ -11,6 +11,7 @@ from loadgen.settings.addresses import STRANGE, find_flaw, find_url_flaw, split_
 from loadgen.settings.data_conflicts import find_data_conflicts
 from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.existing import find_existing_conflicts
+from loadgen.settings.fault_grammar import find_fault_conflicts
 from loadgen.settings.faults import Fault
 from loadgen.settings.narrowing import find_narrowing_conflicts
 from loadgen.settings.rag_conflicts import find_rag_conflicts, is_documents
@@ -42,6 +43,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_duplicate_levels(settings), *_arrivals(settings), *_targets(settings)),
         *_server_metrics(settings),
+        *find_fault_conflicts(settings),
     ]
     return [*found, *_variants(settings, [fault for fault, _ in found])]
 

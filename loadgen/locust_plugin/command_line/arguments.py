@@ -12,7 +12,7 @@ from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.settings.credentials import is_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.flags import take_whole_flags_only
-from loadgen.settings.model import TEXT_LISTS, Settings, as_text
+from loadgen.settings.model import TEXT_LISTS, Settings, as_text, is_shown_on_page
 from loadgen.settings.rag_settings import KEY_VARIABLES
 from loadgen.settings.values import Default
 
@@ -62,6 +62,7 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], parser_errors: Pa
             choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
             if choices:
                 options |= {"choices": Offered(choices), "metavar": "|".join(choices)}
+        options["include_in_web_ui"] = is_shown_on_page(name)
         parser.add_argument(f"--{name.replace('_', '-')}", is_secret=is_secret(field), **options)
 
 
