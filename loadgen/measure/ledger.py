@@ -154,7 +154,7 @@ class Ledger:
         """
         for window in (self._current, self._previous):
             if window is not None and window.start <= at < window.end:
-                window.flow.dropped += len(due)
+                window.drop(at, len(due))
                 return len(due)
         left = [(moment, window) for moment in due if (window := self._left(moment, at)) is not None]
         for moment, window in left:

@@ -40,6 +40,8 @@ class Phase:
 
     variant: str = ""
     """Name of what is compared; defaults to the mode."""
+    is_drill: bool = False
+    """Faults happen in it."""
 
     def __post_init__(self) -> None:
         if not self.variant:

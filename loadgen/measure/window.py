@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from loadgen.measure.course import Course
 from loadgen.measure.errors import TaskErrors
+from loadgen.measure.fault_notes import FaultNotes
 from loadgen.measure.flow import Flow
 from loadgen.measure.health import Health
 from loadgen.measure.objective import NO_OBJECTIVE, Objective, judge
 from loadgen.measure.operation_stats import OperationStats
+from loadgen.measure.outcome_course import DROPPED, Courses, OutcomeCourse, add_samples, merge_courses, piece_length
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome, Sample, count_answers, count_failures
@@ -53,6 +55,8 @@ class Window:
     """On a coordinator, for each agent: seconds of the window that its reports cover so far."""
     server: ServerView | None = None
     """What the server says of itself; known to the coordinator."""
+    faults: FaultNotes | None = None
+    """What was done to the server; known to the coordinator."""
     objective: Objective = NO_OBJECTIVE
     """What operations added here must meet to be good."""
 
@@ -60,6 +64,7 @@ class Window:
     _operation_stats: dict[tuple[str, str], OperationStats] = field(default_factory=dict)
     _slices: dict[str, list[SliceStats]] = field(default_factory=dict)
     _courses: dict[str, Course] = field(default_factory=dict)
+    _outcome_courses: Courses = field(default_factory=dict)
 
     @property
     def operation_stats(self) -> dict[tuple[str, str], OperationStats]:
@@ -78,6 +83,19 @@ class Window:
         """For each operation of a phase without a planned length, when its answers arrived; none of a burst."""
         self._add_up()
         return self._courses
+
+    @property
+    def outcome_courses(self) -> Courses:
+        """For each operation of a phase with faults, how it ended over the time."""
+        self._add_up()
+        return self._outcome_courses
+
+    def drop(self, at: float, arrivals: int) -> None:
+        """Count arrivals that were dropped at a moment in it."""
+        self.flow.dropped += arrivals
+        if self.phase.is_drill:
+            course = self._outcome_courses.setdefault("", OutcomeCourse(piece_length(self.phase.seconds)))
+            course.add(DROPPED, at - self.start, arrivals)
 
     def covered(self, now: float) -> float:
         """Seconds of it so far in which this process took part; 0 during warm-up."""
@@ -111,6 +129,8 @@ class Window:
             self._operation_stats.setdefault((variant, operation), OperationStats()).add_all(group, good)
             if self.phase.seconds:
                 self._slice(operation, group, good)
+                if self.phase.is_drill and variant == self.phase.variant:
+                    add_samples(self._outcome_courses, group, self.start, piece_length(self.phase.seconds))
             elif not self.phase.operations and (answered := [one.finished for one in group if _is_answer(one)]):
                 self._courses.setdefault(operation, Course()).add(np.array(answered) - self.start)
 
@@ -159,6 +179,7 @@ class Window:
             ],
             "slices": slices_as_message(self._slices),
             "courses": {operation: course.as_message() for operation, course in self._courses.items()},
+            "outcome_courses": {name: course.as_message() for name, course in self._outcome_courses.items()},
             "health": self.health.as_message(),
             "flow": self.flow.as_message(),
             "errors": self.errors.as_message(),
@@ -177,6 +198,8 @@ class Window:
                 mine[number].merge(SliceStats.from_message(piece))
         for operation, course in message["courses"].items():
             part._courses[operation] = Course.from_message(course)
+        for operation, course in message.get("outcome_courses", {}).items():
+            part._outcome_courses[operation] = OutcomeCourse.from_message(course)
         part.health.merge(message["health"], "")
         part.flow.merge(message["flow"])
         part.errors.merge(message["errors"])
@@ -189,7 +212,7 @@ class Window:
         for agent, part in parts.items():
             whole._absorb(part, agent)
         self._pending, self._operation_stats, self._slices = [], whole._operation_stats, whole._slices
-        self._courses = whole._courses
+        self._courses, self._outcome_courses = whole._courses, whole._outcome_courses
         self.health, self.flow, self.recalls = whole.health, whole.flow, whole.recalls
         self.errors = whole.errors
 
@@ -201,6 +224,7 @@ class Window:
                 mine.merge(piece)
         for operation, course in part.courses.items():
             self._courses.setdefault(operation, Course(course.seconds)).merge(course)
+        merge_courses(self._outcome_courses, part.outcome_courses)
         if watch := part.health.watches.get(""):
             self.health.watches[agent] = watch
         self.flow.add(part.flow)
@@ -218,7 +242,8 @@ class Window:
 
     def marks(self) -> tuple[object, ...]:
         """What the coordinator noted in addition to the counts, for the same purpose."""
-        return (self.workers_lost, self.users_gone, self.connections, self.data, self.server, *self.heard.items())
+        known = (self.workers_lost, self.users_gone, self.connections, self.data, self.server, self.faults)
+        return (*known, *self.heard.items())
 
 
 def _is_answer(sample: Sample) -> bool:

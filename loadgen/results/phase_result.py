@@ -20,6 +20,7 @@ from loadgen.measure.server_view import ServerView
 from loadgen.measure.slices import SliceStats, count_slices, cut_slices
 from loadgen.measure.window import Window
 from loadgen.results.bootstrap import SlicedPhase
+from loadgen.results.fault_results import record_faults
 from loadgen.results.figures import per_second, throughput
 from loadgen.results.record import (
     CourseRecord,
@@ -181,6 +182,7 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
         task_errors=record_errors(window.errors),
         generator=_generator(window, saturated=saturated),
         server=_server(window.server),
+        faults=record_faults(window),
     )
 
 

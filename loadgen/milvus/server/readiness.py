@@ -8,6 +8,7 @@ from loadgen.milvus.proxies import ON_LOOPBACK
 
 PAUSE = 0.05
 RPC_DEADLINE = 2.0
+LOAD_DEADLINE = 30.0
 OPTIONS = (
     *ON_LOOPBACK.items(),
     ("grpc.use_local_subchannel_pool", 1),
@@ -38,3 +39,15 @@ def wait_for_answer(address: str, alive: Callable[[], bool], seconds: float) -> 
                 pass
             pause.wait(PAUSE)
     return False
+
+
+def load_collections(address: str) -> None:
+    """Load all collections of a server that answers, as they were before it was killed."""
+    import grpc
+    from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
+
+    with grpc.insecure_channel(address, options=OPTIONS) as channel:
+        stub = milvus_pb2_grpc.MilvusServiceStub(channel)
+        listed = stub.ShowCollections(milvus_pb2.ShowCollectionsRequest(), timeout=LOAD_DEADLINE)
+        for name in listed.collection_names:
+            stub.LoadCollection(milvus_pb2.LoadCollectionRequest(collection_name=name), timeout=LOAD_DEADLINE)

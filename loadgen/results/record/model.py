@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_val
 
 from loadgen.measure.health import WATCHED_AT_LEAST
 from loadgen.measure.sample import Mode
+from loadgen.results.record.faults import FaultsRecord
 from loadgen.results.record.operations import OperationRecord, Outside, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 from loadgen.results.record.server import ServerRecord
@@ -113,6 +114,8 @@ class PhaseRecord(Part):
     generator: Generator
     server: ServerRecord | None = None
     """What Milvus says of itself; null if its metrics were not read."""
+    faults: FaultsRecord | None = None
+    """What was done to the server, and how the phase recovered; null: nothing."""
 
     @model_validator(mode="after")
     def _has_its_level(self) -> Self:
