@@ -12,6 +12,7 @@ from loadgen.control.calls import Responder
 from loadgen.control.messages import (
     Announce,
     Answer,
+    CheckFaults,
     Command,
     Confirm,
     CountMissingSlots,
@@ -70,6 +71,8 @@ class Agent:
         """Number and attempt of the phase that was opened here last."""
         self.describe_data: Callable[[Settings], str] = lambda _settings: ""
         """What this process has to read for a run, read now; blocks this greenlet. Raises if it cannot be read."""
+        self.check_faults: Callable[[str, bool], Mapping[str, Any]] = lambda _variant, _is_over: {}
+        """The answer to `CheckFaults`; blocks this greenlet."""
         self.exporter = exporter
         self.arrivals = Arrivals(environment, process_state, self._is_running)
         self._actions: Mapping[type[Any], Callable[[Any], Any]] = {
@@ -84,6 +87,7 @@ class Agent:
             Reshare: self._reshare,
             IsOver: lambda command: command.number in process_state.over,
             Describe: lambda command: self._describe(command.variant),
+            CheckFaults: lambda command: self.check_faults(command.variant, command.is_over),
             Drain: self._drain,
             Stop: self._stop,
         }
@@ -182,6 +186,7 @@ class Agent:
         self._process_state.phase = None
         self._opened = (-1, 0)
         self._process_state.checks.begin()
+        self._process_state.acknowledged = None
 
     def _announce(self, phase: Phase) -> None:
         self._end_leftover_users()

@@ -8,6 +8,7 @@ from time import perf_counter, time
 from loadgen.control.agents import ANSWER_WITHIN, LOOK, Agents
 from loadgen.control.closed import ClosedPhases
 from loadgen.control.errors import AgentError, PlanBrokenError
+from loadgen.control.fault_phases import FaultPhases
 from loadgen.control.link import Link
 from loadgen.control.messages import (
     Announce,
@@ -54,6 +55,7 @@ class Coordinator:
         self._awaited = ""
         """What a run of one mode still waits for before counting; empty once it counts."""
         self._closed = ClosedPhases(self.agents)
+        self._faults = FaultPhases(self.agents)
         self._gathering = ReportCollector(self.agents, ledger)
         parts = (self.agents, self._closed, self._gathering)
         self._supervisor = Supervisor(link, parts, ledger, host, self.end_early)
@@ -93,6 +95,7 @@ class Coordinator:
         self._machine.move(State.PREPARING)
         self.run, self._awaited = run, ""
         self._closed.end()
+        self._faults.use(run.drill)
         self._gathering.begin_run()
         try:
             self.agents.begin_run(run.run_id, run.preparation, run.expected, WORKERS_WITHIN)
@@ -141,9 +144,16 @@ class Coordinator:
         self._display.begin(phase, self.run.plan)
         self._gathering.expect(phase)
         self.agents.ask_all(Announce(phase.starting(time())))
+        self._faults.announce(phase)
 
     def measure(self, phase: Phase) -> None:
         """Let a phase run to its end. Raises PlanBrokenError if its users do not start, or have all ended."""
+        try:
+            self._measure(phase)
+        finally:
+            self._faults.end(self._gathering.window)
+
+    def _measure(self, phase: Phase) -> None:
         if phase.operations:
             self._enter(phase)
             self._machine.move(State.MEASURING)
@@ -173,6 +183,7 @@ class Coordinator:
         self.agents.present()
         self._gathering.count_lost(self.run.expected)
         self._gathering.describe_sides()
+        self._faults.check(self._gathering.window)
         self._gathering.is_counted = True
         window = self._gathering.window
         if window is not None:
@@ -258,6 +269,7 @@ class Coordinator:
     def stop(self) -> None:
         """Stop all users and collect everything; a phase interrupted by this is marked like one that ends."""
         self._supervisor.rest()
+        self._faults.end(self._gathering.window)
         counted = self._gathering.is_counted
         if not counted:
             self._gathering.describe_sides(within=1.0)
@@ -284,3 +296,4 @@ class Coordinator:
         self._host.enter(phase, self.run.labels)
         if not self._link.is_local:
             self.agents.ask_all(Enter(phase, self.run.labels))
+        self._faults.begin(phase)

@@ -148,6 +148,17 @@ class Describe:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckFaults:
+    """Before and after a phase with faults. Answer: `connections`; after it also what became of the inserts."""
+
+    variant: str
+    is_over: bool
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["check_faults"] = "check_faults"
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """Wait for the users to end, and count their operations. Answer: a full report, as `Report.body`."""
 
@@ -233,7 +244,7 @@ class Failure:
 
 Command = (
     ReadData | Prepare | Learn | Announce | CountUsers | CountMissingSlots | Enter | OpenWindow | Reshare | IsOver
-    | Describe | Drain | Stop | Confirm | Refuse
+    | Describe | CheckFaults | Drain | Stop | Confirm | Refuse
 )  # fmt: skip
 FromAgent = Hello | Answer | Report | Failure
 Message = Command | FromAgent
