@@ -260,6 +260,7 @@ class Coordinator:
     def note_end(self) -> None:
         """Before the run is stopped: in a run of one mode, note the users that have ended by themselves."""
         self.run.ended = perf_counter()
+        self._faults.note(self._gathering.window)
         window = self._gathering.window
         if self.run.plan or self.run.over or window is None or not (ended := self._closed.count_ended()):
             return
@@ -269,7 +270,6 @@ class Coordinator:
     def stop(self) -> None:
         """Stop all users and collect everything; a phase interrupted by this is marked like one that ends."""
         self._supervisor.rest()
-        self._faults.end(self._gathering.window)
         counted = self._gathering.is_counted
         if not counted:
             self._gathering.describe_sides(within=1.0)

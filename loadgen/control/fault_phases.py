@@ -10,7 +10,7 @@ from loadgen.control.messages import CheckFaults
 from loadgen.measure.fault_notes import NAMED_AT_MOST, FaultNotes, InsertCheck
 from loadgen.measure.phase import Phase
 from loadgen.measure.window import Window
-from loadgen.text.listing import count_of, join
+from loadgen.text.listing import count_of
 
 CONNECTED_WITHIN = 60.0
 """Seconds for an agent to count its connections."""
@@ -43,9 +43,14 @@ class FaultPhases:
 
     def end(self, window: Window | None) -> None:
         """A phase is over or interrupted: undo what is in effect, and note with it what happened."""
+        if self._schedule is not None:
+            self._schedule.end()
+            self.note(window)
+
+    def note(self, window: Window | None) -> None:
+        """Note with a phase what has happened in it so far; no more of it counts."""
         if self._schedule is None:
             return
-        self._schedule.end()
         if window is not None and window.phase.is_drill and window.faults is None:
             notes = FaultNotes(self._schedule.recovery_within, self._schedule.events)
             window.faults = replace(notes, connections_before=self._connections)
@@ -72,7 +77,7 @@ def _sum_up(answers: Sequence[dict[str, Any]]) -> InsertCheck | None:
         sum(one["acknowledged"] for one in answers),
         sum(one["missing"] for one in answers),
         tuple(names[:NAMED_AT_MOST]),
-        join(list(dict.fromkeys(one["problem"] for one in answers if one["problem"]))),
+        "; ".join(dict.fromkeys(one["problem"] for one in answers if one["problem"])),
     )
 
 

@@ -13,6 +13,7 @@ from loadgen.results.record.faults import (
     OutcomeCourseRecord,
     RecoveryRecord,
 )
+from loadgen.results.record.model import RunRecord
 from loadgen.results.recovery import find_recovery
 
 SHOWN_SECONDS = 1.0
@@ -102,3 +103,8 @@ def _inserts(check: InsertCheck | None) -> InsertCheckRecord | None:
     return InsertCheckRecord(
         acknowledged=check.acknowledged, missing=check.missing, names=check.names, problem=check.problem
     )
+
+
+def count_expected(record: RunRecord) -> int:
+    """Failures and dropped arrivals of a run that its faults explain."""
+    return sum(phase.faults.expected_failures for phase in record.phases if phase.faults is not None)

@@ -11,7 +11,7 @@ from loadgen.measure.operation import NAME, Operation
 from loadgen.measure.phase import burst_phases
 from loadgen.measure.sample import Mode
 from loadgen.measure.store_stages import ALL_STAGES, QUEUE
-from loadgen.results.requirements import FIGURES, ITEMS, Requirement
+from loadgen.results.requirements import FIGURES, ITEMS, RECOVERY, Requirement
 from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import Variant, find_baseline, find_variants
@@ -36,7 +36,8 @@ def find_unreachable(
     found: list[Fault] = []
     for one in wanted:
         problems = [
-            *_find_operation(one, kinds, settings, bursts=bursts),
+            *(_find_operation(one, kinds, settings, bursts=bursts) if one.operation else ()),
+            *_find_faultless(one, settings),
             *_find_variant(one, settings, variants, bursts=bursts),
             *_find_part(one, kinds, settings),
             *_find_level(one, settings, kinds, users, bursts=bursts),
@@ -88,6 +89,11 @@ def _find_operation(
             names = join_some([kind.__name__ for kind in own])
             yield f"is of {one.operation}, which no {mode} user declares", f"{names}: {join_some(named) or 'nothing'}."
             return
+
+
+def _find_faultless(one: Requirement, settings: Settings) -> Iterator[Problem]:
+    if one.figure == RECOVERY and not settings.fault:
+        yield "is of the recovery from a fault, without a --fault", 'Add for example --fault "20s pause server 5s".'
 
 
 def _find_unchecked(

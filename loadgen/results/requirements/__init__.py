@@ -1,10 +1,12 @@
 """Requirements of a run, and whether it met them."""
 
-from loadgen.results.requirements.judging import Judgement, judge, judge_empty
+from loadgen.results.requirements.faults import judge_faults
+from loadgen.results.requirements.judging import judge, judge_empty
 from loadgen.results.requirements.parsing import (
     CHECKED,
     FIGURES,
     ITEMS,
+    RECOVERY,
     FailureLimit,
     Requirement,
     parse_max_empty,
@@ -12,16 +14,19 @@ from loadgen.results.requirements.parsing import (
     parse_requirement,
     parse_requirements,
 )
+from loadgen.results.requirements.reading import Judgement
 
 __all__ = [
     "CHECKED",
     "FIGURES",
     "ITEMS",
+    "RECOVERY",
     "FailureLimit",
     "Judgement",
     "Requirement",
     "judge",
     "judge_empty",
+    "judge_faults",
     "parse_max_empty",
     "parse_max_failures",
     "parse_requirement",

@@ -14,7 +14,9 @@ from loadgen.settings.faults import Fault, SettingsError
 
 TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 """Figures of response times."""
-FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "mrr", "ratio", "cpu", "memory")
+RECOVERY = "recovery"
+"""Seconds until the throughput is back after a fault; alone at the start it is of all operations together."""
+FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "mrr", "ratio", RECOVERY, "cpu", "memory")
 CHECKED = ("recall", "mrr")
 """Figures of answers that are checked, from 0 to 1."""
 ITEMS = "items"
@@ -26,6 +28,7 @@ UNITS: dict[str, tuple[str, ...]] = {
     "recall": ("", "%"),
     "mrr": ("",),
     "ratio": ("",),
+    RECOVERY: tuple(TIME_UNITS),
     "cpu": ("us", "ms", "s"),
     "memory": ("MB", "MiB", "GB", "GiB"),
 }
@@ -51,6 +54,7 @@ EXAMPLES = {
     "recall": "search recall >= 0.95",
     "mrr": "retrieve mrr > 0.8",
     "ratio": "search at 32 ratio > 1.2",
+    RECOVERY: "recovery async < 10 s",
     "cpu": "search async cpu < 3 ms",
     "memory": "search async memory < 2 GiB",
 }
@@ -67,6 +71,7 @@ class Requirement:
 
     text: str
     operation: str
+    """Empty for a recovery of all operations together."""
     variant: str | None
     """None: each variant that ran; for a ratio, each that is compared with the baseline."""
     figure: str
@@ -151,6 +156,11 @@ def _take_level(text: str, words: list[str], last: str | None) -> tuple[list[str
 
 def _read_what(text: str, words: list[str], variants: Collection[str], limit: str) -> tuple[str, str | None, str, str]:
     """Operation, variant, part and figure."""
+    if words and words[0].lower() == RECOVERY and not any(word.lower() in FIGURES for word in words[1:]):
+        variant, part = _read_between(text, words[1:], variants, RECOVERY)
+        if part:
+            _refuse(text, f"asks for '{part}' of {RECOVERY}, which has no parts", RECOVERY)
+        return "", variant, "", RECOVERY
     if len(words) not in (2, 3, 4):
         _refuse(text, "does not start with an operation, an optional variant and a figure")
     figure = words[-1].lower().replace("_", ".")
