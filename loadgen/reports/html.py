@@ -9,6 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from loadgen.reports.charts import operation_charts
 from loadgen.reports.cost import cost_table
 from loadgen.reports.drawing import Chart
+from loadgen.reports.fault_charts import fault_charts
+from loadgen.reports.fault_tables import command_table, fault_check_table, fault_table
 from loadgen.reports.methods import METHODS
 from loadgen.reports.server_work import server_table
 from loadgen.reports.style import FIGURE
@@ -43,6 +45,8 @@ class Run:
     timeline: Drawn | None
     bursts: Table
     outcomes: Table
+    fault_charts: list[Drawn]
+    faults: list[Table]
     costs: Table
     server: Table
     phases: Table
@@ -79,6 +83,7 @@ def _run(summary: Summary, key: str) -> Run:
         ]
         course = timeline(summary)
         drawn = _draw(course, f"{key}-") if course else None
+        faults = [_draw(chart, f"{key}-") for chart in fault_charts(summary)]
     return Run(
         summary,
         variant_table(summary),
@@ -86,6 +91,8 @@ def _run(summary: Summary, key: str) -> Run:
         drawn,
         burst_table(summary),
         outcome_table(summary),
+        faults,
+        [one for one in (fault_table(summary), fault_check_table(summary), command_table(summary)) if one.rows],
         cost_table(summary),
         server_table(summary),
         phase_table(record),

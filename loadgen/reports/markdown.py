@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from loadgen.reports.cost import cost_table
+from loadgen.reports.fault_tables import command_table, fault_check_table, fault_table
 from loadgen.reports.items import item_table
 from loadgen.reports.methods import METHODS
 from loadgen.reports.server_work import server_table
@@ -74,6 +75,7 @@ def all_tables(summary: Summary) -> list[Table]:
     tables += [
         burst_table(summary),
         outcome_table(summary),
+        *(fault_table(summary), fault_check_table(summary), command_table(summary)),
         cost_table(summary),
         server_table(summary),
         phase_table(summary.record),
