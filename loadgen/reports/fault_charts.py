@@ -14,8 +14,8 @@ from loadgen.results.verdict.faults import find_drills
 HEIGHT = 5.0
 TEXT = (
     "Answers per second above, failures and dropped arrivals per second below, from the start of the measured part; a "
-    "variant's line is the mean of its phases. Vertical lines: the faults as they began in the first phase; grey: until "
-    "they were over."
+    "variant's line is the mean of its phases. Vertical lines: the faults as they began in the first phase; grey: "
+    "until they were over."
 )
 
 

@@ -40,8 +40,8 @@ def fault_table(summary: Summary) -> Table:
     note = (
         "Began and ended: seconds of the phase; first success and recovery: seconds from the fault. First success: the "
         "end of the longest time without an answer. Recovery: the throughput over a second is back at 95 % of that "
-        "before the first fault. 0: no worse than before the fault. A dash: not before the next fault or the end of the "
-        "phase."
+        "before the first fault. 0: no worse than before the fault. A dash: not before the next fault or the end of "
+        "the phase."
     )
     rows = list(fault_rows(summary.record))
     return replace(make_table("Faults and recoveries", HEAD, rows, tuple, 4), note=note if rows else "")

@@ -1,5 +1,6 @@
 """Settings as Locust arguments: flag, `LOADGEN_*` variable, key of a config file, field of the web UI."""
 
+import argparse
 import difflib
 import os
 import re
@@ -28,6 +29,15 @@ class Offered(list[str]):
         return True
 
 
+class Replacing(argparse._AppendAction):  # noqa: SLF001 - ConfigArgParse takes lists for this class only
+    """A list of which the first value given replaces the default, as of faults, which happen all together."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ARG002
+        """Add a value."""
+        given = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, [*(() if given is self.default else given or ()), values])
+
+
 def add_arguments(parser: Any, defaults: Mapping[str, object], parser_errors: ParserErrors | None = None) -> None:
     """Add every setting to Locust's parser, with a locustfile's own defaults. Raises ValueError for an unknown one.
 
@@ -54,7 +64,7 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], parser_errors: Pa
         elif name in TEXT_LISTS:
             wanted = (default,) if isinstance(default, str) and default else default
             options |= {
-                "action": "append",
+                "action": Replacing if name == "fault" else "append",
                 "default": list(wanted) if isinstance(wanted, tuple | list) and wanted else None,
             }
         else:
