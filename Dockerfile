@@ -16,8 +16,9 @@ RUN python3 -m venv /build && /build/bin/pip install --constraint constraints.tx
         *project["optional-dependencies"]["uvloop"], *project["optional-dependencies"]["rag"], sep="\n")' > /requirements.txt \
     && /build/bin/pip --python /opt/loadgen/venv/bin/python install --only-binary :all: --constraint constraints.txt \
         --requirement /requirements.txt
-COPY LICENSE README.md ./
+COPY LICENSE README.md setup.py ./
 COPY loadgen loadgen
+COPY locustfiles locustfiles
 RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /build/bin/pip --python /opt/loadgen/venv/bin/python install --no-deps --compile /wheels/*.whl
 

@@ -35,7 +35,7 @@ def add_calibrate(commands: Any) -> None:
         "--rag",
         action="store_true",
         help="the RAG path instead: compare times and rate of asks with those of bare loops over the same objects, and "
-        "outcomes with the counts of a simulated model; takes four minutes",
+        "outcomes with the counts of a simulated model; takes nine minutes",
     )
     subject.add_argument(
         "--aa",

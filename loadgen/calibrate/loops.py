@@ -1,7 +1,7 @@
 """Users in bare loops: calls one after another, with only the clock around them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter, sleep
@@ -27,14 +27,17 @@ class Load:
 class Loops:
     """Users for one window; only calls that end in it count.
 
-    `call` takes a query and returns its parts, or for `run_async` what is awaited for them.
+    `call` takes a query and returns its parts, or for `run_async` what is awaited for them. `clock` tells seconds.
     """
 
-    def __init__(self, call: Any, queries: Sequence[Any], load: Load) -> None:
+    def __init__(
+        self, call: Any, queries: Sequence[Any], load: Load, clock: Callable[[], float] = perf_counter
+    ) -> None:
+        self._clock = clock
         self._call = call
         self._queries = queries
         self._load = load
-        self._begin = perf_counter()
+        self._begin = self._clock()
         self._start = self._begin + load.warmup
         self._end = self._start + load.seconds
         self.times: list[float] = []
@@ -47,12 +50,12 @@ class Loops:
             list(threads.map(self._run_user, range(self._load.users)))
 
     def _run_user(self, number: int) -> None:
-        while perf_counter() < self._end:
+        while self._clock() < self._end:
             if (early := self._early(number)) > 0:
                 sleep(early)
-            started = perf_counter()
+            started = self._clock()
             parts = self._call(self._queries[number % len(self._queries)])
-            self._add(started, perf_counter(), parts)
+            self._add(started, self._clock(), parts)
             number += self._load.users
 
     async def run_async(self) -> None:
@@ -60,17 +63,17 @@ class Loops:
         await asyncio.gather(*(self._arun_user(number) for number in range(self._load.users)))
 
     async def _arun_user(self, number: int) -> None:
-        while perf_counter() < self._end:
+        while self._clock() < self._end:
             if (early := self._early(number)) > 0:
                 await asyncio.sleep(early)
-            started = perf_counter()
+            started = self._clock()
             parts = await self._call(self._queries[number % len(self._queries)])
-            self._add(started, perf_counter(), parts)
+            self._add(started, self._clock(), parts)
             number += self._load.users
 
     def _early(self, number: int) -> float:
         """Seconds until this call is due."""
-        return self._begin + number / self._load.rate - perf_counter() if self._load.rate else 0.0
+        return self._begin + number / self._load.rate - self._clock() if self._load.rate else 0.0
 
     def _add(self, started: float, finished: float, parts: Parts) -> None:
         if self._start <= finished < self._end:

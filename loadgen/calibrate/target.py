@@ -18,6 +18,13 @@ class Target:
     met: bool
     late: float | None = None
     """Seconds by which the server was late at p99 in these phases; the known delay is no more accurate."""
+    open: bool = False
+    """Not met, but by no more than both sides scatter: neither met nor missed."""
+
+    @property
+    def verdict(self) -> str:
+        """In a word."""
+        return "met" if self.met else "open" if self.open else "MISSED"
 
 
 def target_table(targets: Sequence[Target]) -> Table:
@@ -27,5 +34,5 @@ def target_table(targets: Sequence[Target]) -> Table:
         table.add_column(name)
     for target in targets:
         late = "" if target.late is None else f"{target.late * 1000:.2f} ms"
-        table.add_row(target.name, target.wanted, target.measured, "met" if target.met else "MISSED", late)
+        table.add_row(target.name, target.wanted, target.measured, target.verdict, late)
     return table

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Never
 from loadgen import __version__
 from loadgen.calibrate.command import add_calibrate
 from loadgen.cli.compare import add_compare
+from loadgen.cli.doctor.command import add_doctor
+from loadgen.cli.locustfiles import add_path, add_run
 from loadgen.cli.prepare import add_prepare
 from loadgen.cli.report import add_report
 from loadgen.cli.serve_llm import add_serve_llm
@@ -47,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="loadgen", description="Commands that accompany `locust -f locustfiles/search.py`.")
     parser.add_argument("--version", action="version", version=f"milvus-loadgen {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="named")
+    add_run(commands)
+    add_path(commands)
+    add_doctor(commands)
     add_serve(commands)
     add_serve_llm(commands)
     add_settings(commands)

@@ -71,6 +71,13 @@ def find_port(address: str) -> int:
     return int(port) if PORT.fullmatch(port) else 0
 
 
+def split_address(address: str) -> tuple[str, int]:
+    """The host, without brackets, and the TCP port of a valid address."""
+    bare, _ = split_secret(address)
+    parts = urlsplit(bare if "://" in bare else f"//{bare}")
+    return parts.hostname or "", find_port(bare if "://" in bare else f"http://{bare}")
+
+
 def identify(address: str) -> str:
     """The identity of a server, the same for all spellings of its address: TLS or not, host, and port.
 

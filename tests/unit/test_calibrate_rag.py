@@ -3,8 +3,11 @@
 import asyncio
 import io
 import json
+import math
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +18,7 @@ from loadgen.calibrate.commands import CalibrationError
 from loadgen.calibrate.loops import Load, Loops
 from loadgen.calibrate.rag.driver import Outcomes, Pair, Result, Side, _collect, _counted
 from loadgen.calibrate.rag.plan import BARE, OUTCOMES, STAGES, RagDrive, has_stages, make_plan
+from loadgen.calibrate.rag.scatter import scatter_of_rates, scatter_of_times
 from loadgen.calibrate.rag.showing import as_json, show
 from loadgen.calibrate.rag.targets import find_targets
 from loadgen.calibrate.rag.windows import aask, ask, describe, switch_stages
@@ -112,12 +116,69 @@ def test_the_tables_and_the_json_have_all_pairs_and_targets() -> None:
     assert all(target["met"] for target in told["targets"])
 
 
+def windows(*asks: int) -> Side:
+    """Windows of 1 s, whose times do not matter."""
+    made = Side()
+    for number in asks:
+        made.add(1.0, number, {})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("tool", "other", "verdict"),
+    [
+        ((96, 96, 96, 96), (100, 100, 100, 100), "MISSED"),
+        ((90, 98, 91, 97), (100, 99, 98, 101), "open"),
+        ((90, 98, 91, 97), (120, 121, 122, 123), "MISSED"),
+        ((97, 97, 97, 97), (100, 100, 100, 100), "met"),
+        ((1, 200, 1, 200), (100, 100, 100, 100), "met"),
+        ((96,), (100,), "MISSED"),
+    ],
+)
+def test_a_rate_that_scatters_more_than_it_falls_short_is_open(
+    tool: tuple[int, ...], other: tuple[int, ...], verdict: str
+) -> None:
+    pair = Pair(STAGES, Mode.SYNC, 8, windows(*tool), windows(*other), None)
+    assert find_targets(Result((pair,), Outcomes({}, {})))[0].verdict == verdict
+
+
+def test_rates_scatter_by_students_interval_of_their_paired_ratios() -> None:
+    """By hand: log 0.9 and log 1 scatter by 0.0745 about their mean; t of one degree of freedom is 12.706."""
+    by_hand = math.expm1(12.706 * 0.0745 / math.sqrt(2))
+    assert scatter_of_rates([90, 100], [100, 100]) == pytest.approx(by_hand, rel=1e-3)
+    assert scatter_of_rates([90, 100, 7], [90, 100]) == 0.0
+    assert scatter_of_rates([90, 0], [100, 100]) == 0.0
+
+
+def test_a_percentile_scatters_by_the_order_statistics_about_it() -> None:
+    """Of 1 to 100 ms, ranks 50 +- 9.8 stand for the median: half the interval is 10 ms, and of two samples 14 ms."""
+    even = make_histogram({1_000 * number: 1 for number in range(1, 101)})
+    same = make_histogram({50_000: 100})
+    assert scatter_of_times(even, same, 50) == pytest.approx(0.010, rel=0.05)
+    assert scatter_of_times(even, even, 50) == pytest.approx(0.0141, rel=0.05)
+    assert scatter_of_times(even, same, 99) == pytest.approx(0.0015, abs=0.0006), "as far as the sample reaches"
+    assert scatter_of_times(same, make_histogram({}), 50) == 0.0
+
+
+def test_a_time_that_is_off_by_less_than_it_scatters_is_open() -> None:
+    wide = {"first_token": {40_000 + 400 * number: 1 for number in range(100)}}
+    off = {"first_token": {value + 5_000: 1 for value in wide["first_token"]}}
+    tool, other = (
+        {name: make_histogram(found).encode().decode() for name, found in times.items()} for times in (off, wide)
+    )
+    pair = Pair(BARE, Mode.SYNC, 1, Side(), Side(), None)
+    pair.tool.add(10.0, 100, tool)
+    pair.other.add(10.0, 100, other)
+    judged = find_targets(Result((pair,), Outcomes({}, {})))
+    assert [one.verdict for one in judged[:2]] == ["open", "MISSED"]
+
+
 def asks_of(number: int) -> OperationRecord:
     return timed([number], name="ask")
 
 
 def test_windows_of_a_mode_are_added_and_those_without_stages_are_the_other_side() -> None:
-    drive = RagDrive(STAGES, "", make_plan(1.0)[2].behaviour, (8,), 4, 1.0)
+    drive = RagDrive(STAGES, "", make_plan(1.0)[1].behaviour, (8,), 4, 1.0)
     phases = [
         phase(mode, 8, asks_of(10 + number)) for number, mode in enumerate(["sync", "async", "async", "sync"] * 4)
     ]
@@ -149,7 +210,7 @@ def test_windows_in_which_no_ask_ended_miss_their_targets() -> None:
 
 
 def test_questions_before_the_load_are_no_asks() -> None:
-    drive = make_plan(1.0)[3]
+    drive = make_plan(1.0)[-1]
     assert drive.subject == OUTCOMES
     planned = [plan_chat(drive.behaviour, number).error or "ok" for number in range(200)]
     counts: Any = SimpleNamespace(outcomes=dict(Counter(planned) + Counter({"disconnected": 1})))
@@ -170,6 +231,12 @@ def test_a_bare_ask_is_that_of_the_query_engine_and_has_its_times(mode: Mode) ->
     assert min(parts["first_token"]) > 0
 
 
+def ticking() -> Callable[[], float]:
+    """A clock that goes on by 1 ms whenever it is read."""
+    readings = count()
+    return lambda: next(readings) / 1_000
+
+
 def test_bare_loops_count_what_ends_in_their_window_and_raise_what_a_call_raises() -> None:
     calls: list[int] = []
 
@@ -177,7 +244,8 @@ def test_bare_loops_count_what_ends_in_their_window_and_raise_what_a_call_raises
         calls.append(query)
         return {"first_token": [0.001 * query]}
 
-    loops = Loops(call, [1, 2, 3], Load(2, 0.0, 0.02))
+    load = Load(2, 0.0, 0.02)
+    loops = Loops(call, [1, 2, 3], load, ticking())
     loops.run_sync()
     assert len(loops.times) > 0
     assert set(calls) == {1, 2, 3}
@@ -190,9 +258,9 @@ def test_bare_loops_count_what_ends_in_their_window_and_raise_what_a_call_raises
         raise ValueError("no answer")
 
     with pytest.raises(ValueError, match="no answer"):
-        asyncio.run(Loops(fail, [1], Load(2, 0.0, 0.02)).run_async())
+        asyncio.run(Loops(fail, [1], load, ticking()).run_async())
     with pytest.raises(ZeroDivisionError):
-        Loops(lambda query: 1 // (query - 1), [1], Load(2, 0.0, 0.02)).run_sync()
+        Loops(lambda query: 1 // (query - 1), [1], load, ticking()).run_sync()
 
 
 @pytest.mark.parametrize("mode", Mode)

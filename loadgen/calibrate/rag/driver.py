@@ -38,11 +38,14 @@ class Side:
     asks: int = 0
     times: dict[str, HdrHistogram] = field(default_factory=lambda: {name: new_histogram() for name in FIGURES})
     """Microseconds of each of `FIGURES`."""
+    rates: list[float] = field(default_factory=list)
+    """Asks per second of each window."""
 
     def add(self, seconds: float, asks: int, times: Mapping[str, str]) -> None:
         """Count a window; `times` are encoded histograms."""
         self.seconds += seconds
         self.asks += asks
+        self.rates.append(asks / seconds)
         for name, text in times.items():
             self.times[name].add(decode_histogram(text))
 

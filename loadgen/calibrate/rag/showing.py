@@ -19,6 +19,7 @@ NOTES = """\
 Bare loops call the query engine that the tool calls, in the same process, before or after each of its windows, without
 the tool's stages. first_token begins when the chunks are there, inter_token is from token to token, total ends with the
 last token. Model: 50 ms to the first of 20 tokens, 5 ms between; in the windows about stages, no delay.
+Open: not met, but by no more than two samples of this size differ by chance. More or longer windows decide (--seconds).
 Server late: how much later than due the model sent a token. Above 1 ms this machine is too busy for a judgement.
 """
 

@@ -14,7 +14,7 @@ from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 
 
-def read_run(arguments: Sequence[str]) -> Settings:
+def read_run(arguments: Sequence[str], *, needs_host: bool = True) -> Settings:
     """The settings of `locust` with these arguments: locustfile's defaults, config file, variables, flags.
 
     Imports the locustfile, with all side effects. Exits as Locust does (SystemExit) if there is no such file or the
@@ -29,7 +29,7 @@ def read_run(arguments: Sequence[str]) -> Settings:
     options = get_parser().parse_args(arguments)
     settings = read_settings(options, options.host)
     faults = find_faults(settings, everyone)
-    if not settings.host:
+    if needs_host and not settings.host:
         faults.append(Fault("host", "", "is missing", "Give the address of Milvus, such as http://my-milvus:19530."))
     if faults:
         raise SettingsError(faults)

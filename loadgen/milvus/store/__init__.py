@@ -6,6 +6,7 @@ from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.existing import CollectionInfo, inspect_collection
 from loadgen.milvus.store.lease import Lease
 from loadgen.milvus.store.loading import LoadingLine
+from loadgen.milvus.store.looking import look_at_own, read_clock
 from loadgen.milvus.store.matches import count_matches, find_lacking, try_search
 from loadgen.milvus.store.narrowed import NarrowedQuery, PlacedNodes, narrow_query, place_nodes
 from loadgen.milvus.store.nodes import to_node, to_probe, to_query, vary_query, without_own_fields
@@ -42,12 +43,14 @@ __all__ = [
     "find_lacking",
     "find_undrawn",
     "inspect_collection",
+    "look_at_own",
     "narrow_query",
     "open_existing",
     "open_stores",
     "place_nodes",
     "prepare",
     "quiet_client_log",
+    "read_clock",
     "read_drawn",
     "recount_segments",
     "require_kinds",

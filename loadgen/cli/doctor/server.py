@@ -1,0 +1,141 @@
+"""What the server is, how it is reached, and whether the collection is ready."""
+
+import socket
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from loadgen.cli.doctor.finding import Finding, State, from_faults
+from loadgen.settings.faults import SettingsError
+
+if TYPE_CHECKING:
+    from loadgen.milvus.store import ServerInfo
+    from loadgen.settings.model import Settings
+
+TRIES = 5
+CONNECT_SECONDS = 3.0
+FAR_SECONDS = 0.005
+"""A round trip that is a good part of a search's time."""
+CLOCK_SECONDS = 1.0
+"""Clocks further apart than this make bounded staleness mean something else than it says."""
+TESTED = ("2.3", "2.4", "2.5", "2.6")
+
+
+def list_addresses() -> set[str]:
+    """All addresses of this machine."""
+    import psutil
+
+    return {one.address.partition("%")[0] for some in psutil.net_if_addrs().values() for one in some}
+
+
+def check_place(host: str, local: set[str]) -> Finding:
+    """Whether the server is on this machine, whose addresses are `local`. Resolves the name."""
+    from loadgen.milvus.proxies import is_at_loopback
+    from loadgen.settings.addresses import split_address
+
+    name, port = split_address(host)
+    try:
+        found = {str(one[4][0]) for one in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)}
+    except OSError as error:
+        text = f"{name} has no address ({error.strerror or error})"
+        return Finding("place", State.BAD, text, "Check --host and the name server.")
+    if is_at_loopback(host) or found & local:
+        remedy = "Figures are of both together; for those of a cluster run the generator on another machine."
+        return Finding("place", State.NOTE, "the server runs on this machine and shares its cores", remedy)
+    return Finding("place", State.OK, f"{name} is another machine ({', '.join(sorted(found))})")
+
+
+def check_distance(host: str) -> Iterator[Finding]:
+    """How long a TCP connection takes to be made, which is one round trip. Nothing if none can be made."""
+    from loadgen.settings.addresses import split_address
+
+    times = []
+    for _ in range(TRIES):
+        started = time.perf_counter()
+        try:
+            with closing(socket.create_connection(split_address(host), CONNECT_SECONDS)):
+                times.append(time.perf_counter() - started)
+        except OSError:
+            return  # `check_server` finds the words for it
+    seconds = statistics.median(times)
+    text = f"a round trip takes {seconds * 1000:.2f} ms"
+    if seconds > FAR_SECONDS:
+        remedy = "It is part of every latency: run the generator where your service runs."
+        yield Finding("distance", State.NOTE, text, remedy)
+    else:
+        yield Finding("distance", State.OK, text)
+
+
+def check_encryption(settings: "Settings") -> Finding:
+    """Whether a token travels in the clear."""
+    from loadgen.milvus.proxies import is_at_loopback
+
+    if settings.host.lower().startswith("https:") or settings.ca_file or settings.server_cert_file:
+        return Finding("encryption", State.OK, "TLS")
+    if settings.token.get_secret_value() and not is_at_loopback(settings.host):
+        return Finding("encryption", State.NOTE, "the token is sent without TLS", "Use https:// if the server has it.")
+    return Finding("encryption", State.OK, "none, and no token leaves this machine")
+
+
+def check_milvus(settings: "Settings") -> tuple["ServerInfo | None", list[Finding]]:
+    """Whether a Milvus answers and accepts the token, and its version. None with the reason if not."""
+    from loadgen.milvus.store import check_server
+
+    try:
+        server = check_server(settings)
+    except SettingsError as error:
+        return None, list(from_faults("server", error.faults))
+    if server.kind == "lite":
+        remedy = "It gives correct answers slowly: fine for a try, not for figures."
+        return server, [Finding("server", State.NOTE, f"Milvus Lite {server.version}", remedy)]
+    if not server.version.lstrip("v").startswith(TESTED):
+        text = f"{server} answers; this tool was tested with {', '.join(TESTED)}"
+        return server, [Finding("server", State.NOTE, text, "Compare `loadgen calibrate` with docs/trust.md.")]
+    return server, [Finding("server", State.OK, f"{server} answers and accepts the credentials")]
+
+
+def check_clock(there: float | None, here: float) -> Finding:
+    """The server's clock beside this machine's, both in seconds since 1970; `there` is None if it has none."""
+    if there is None:
+        return Finding("clock", State.OK, "the server does not tell its time")
+    apart = there - here
+    text = f"the server's clock is {abs(apart):.2f} s {'ahead' if apart > 0 else 'behind'}"
+    if abs(apart) > CLOCK_SECONDS:
+        return Finding("clock", State.NOTE, text, "Synchronise both (NTP): times of records and dashboards differ.")
+    return Finding("clock", State.OK, text)
+
+
+def check_collection(settings: "Settings") -> Iterator[Finding]:
+    """The collection: ready, if it is the user's own; else whether it is there and is this tool's."""
+    from loadgen.locust_plugin.preparation.existing_collections import inspect_existing
+    from loadgen.milvus.store import StoreError
+
+    try:
+        if not settings.existing:
+            yield from _check_own(settings)
+            return
+        _, found = inspect_existing(settings, lambda _: None, writes=False)
+    except SettingsError as error:
+        yield from from_faults("collection", error.faults)
+    except StoreError as error:
+        yield Finding("collection", State.BAD, str(error))
+    else:
+        for name, info in found.items():
+            what = f"{info['rows']:,} rows, {info['dim']} dimensions, {info['index_type']} with {info['metric']}"
+            yield Finding("collection", State.OK, f"{name} is loaded and indexed: {what}")
+
+
+def _check_own(settings: "Settings") -> Iterator[Finding]:
+    from loadgen.milvus.store import look_at_own
+
+    name, found = settings.collection, look_at_own(settings)
+    if found is None:
+        text = f"{name} does not exist: the first run creates it with {settings.rows:,} rows"
+        yield Finding("collection", State.OK, text)
+    elif found.manifest is not None:
+        yield Finding("collection", State.OK, f"{name} was made by this tool; a run with the same data reuses it")
+    else:
+        remedy = "Measure it as it is with --existing, or name another --collection."
+        yield Finding("collection", State.BAD, f"{name} exists and was not made by this tool", remedy)

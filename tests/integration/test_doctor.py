@@ -1,0 +1,65 @@
+"""`loadgen doctor` beside real servers: the way to them, their clock, and collections in each state."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from tests.integration.plain_clients import client_of
+from tests.integration.server_support import fill
+
+NAME = "doctors_own"
+
+
+def examine(*flags: str) -> tuple[int, dict[str, dict[str, str]]]:
+    """The exit code, and what was found by the name of the check."""
+    done = subprocess.run(
+        [sys.executable, "-m", "loadgen.cli.main", "doctor", "--json", *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, {one["check"]: one for one in told["findings"]}
+
+
+def test_a_real_milvus_and_a_collection_that_does_not_exist_yet(milvus_uri: str) -> None:
+    code, found = examine("--host", milvus_uri, "--collection", "doctors_none", "--rows", "1234")
+    assert code == 0
+    assert {
+        name: one["state"] for name, one in found.items() if name in ("place", "server", "clock", "collection")
+    } == {
+        "place": "note",
+        "server": "ok",
+        "clock": "ok",
+        "collection": "ok",
+    }
+    assert "v2.3.5" in found["server"]["text"]
+    assert "s ahead" in found["clock"]["text"] or "s behind" in found["clock"]["text"]
+    assert found["collection"]["text"] == "doctors_none does not exist: the first run creates it with 1,234 rows"
+
+
+def test_a_collection_of_ones_own_is_ready_or_named_with_what_is_missing(lite_uri: str) -> None:
+    with client_of(lite_uri) as client:
+        fill(client, NAME)
+        try:
+            code, found = examine("--host", lite_uri, "--collection", NAME)
+            assert (code, found["collection"]["state"]) == (1, "bad")
+            assert "--existing" in found["collection"]["remedy"]
+            code, found = examine("--host", lite_uri, "--collection", NAME, "--existing")
+            assert code == 0, found
+            assert f"{NAME} is loaded and indexed: 20 rows, 4 dimensions" in found["collection"]["text"]
+            assert "Milvus Lite" in found["server"]["text"]
+            client.release_collection(NAME)
+            code, found = examine("--host", lite_uri, "--collection", NAME, "--existing")
+            assert (code, "not loaded" in found["collection"]["text"]) == (1, True)
+        finally:
+            client.drop_collection(NAME)
+
+
+def test_no_server_is_found_out_and_nothing_that_would_need_it_is_tried() -> None:
+    code, found = examine("--host", "http://127.0.0.1:1")
+    assert (code, found["server"]["state"]) == (1, "bad")
+    assert "collection" not in found
