@@ -10,7 +10,6 @@ from loadgen.control.messages import CheckFaults
 from loadgen.measure.fault_notes import NAMED_AT_MOST, FaultNotes, InsertCheck
 from loadgen.measure.phase import Phase
 from loadgen.measure.window import Window
-from loadgen.text.listing import count_of
 
 CONNECTED_WITHIN = 60.0
 """Seconds for an agent to count its connections."""
@@ -79,10 +78,3 @@ def _sum_up(answers: Sequence[dict[str, Any]]) -> InsertCheck | None:
         tuple(names[:NAMED_AT_MOST]),
         "; ".join(dict.fromkeys(one["problem"] for one in answers if one["problem"])),
     )
-
-
-def say_missing(check: InsertCheck) -> str:
-    """The missing rows in words."""
-    named = ", ".join(check.names)
-    more = f" and {check.missing - len(check.names):,} more" if check.missing > len(check.names) else ""
-    return f"{count_of(check.acknowledged, 'acknowledged row')}, {check.missing:,} missing: {named}{more}"

@@ -106,7 +106,7 @@ class FaultSchedule:
         start, runtime = self._start or 0.0, self._runtime
         self._wait_until(start + fault.at)
         text = self._injector.describe(fault)
-        logger.warning("Phase %d, second %g: %s", self._phase, fault.at, text)
+        logger.warning("Phase %d, second %g: %s", self._phase, fault.at, fault.name)  # Locust's page shows the log
         began = runtime.clock() - start
         event = FaultEvent(fault, f"{fault.at:g}s {text}", began)
         try:
@@ -122,7 +122,7 @@ class FaultSchedule:
             self._events[place] = replace(event, ended=runtime.clock() - start)
         except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on and reports it
             self._events[place] = replace(event, error=describe_error(error))
-            logger.error("Phase %d: %s failed: %s", self._phase, text, describe_error(error))  # noqa: TRY400
+            logger.error("Phase %d: %s failed: %s", self._phase, fault.name, describe_error(error))  # noqa: TRY400
 
     def _wait_until(self, moment: float) -> None:
         while (left := moment - self._runtime.clock()) > 0:

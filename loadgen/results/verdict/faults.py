@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from loadgen.results.record import PhaseRecord, RunRecord
 from loadgen.results.record.faults import FaultsRecord
+from loadgen.settings.fault_grammar import shown
 from loadgen.text.listing import count_of, join, name_phases
 
 Drill = tuple[int, PhaseRecord, FaultsRecord]
@@ -15,12 +16,12 @@ def find_drills(record: RunRecord) -> list[Drill]:
 
 
 def say_recoveries(record: RunRecord) -> Iterator[str]:
-    """For each fault the slowest recovery of each variant."""
+    """For each fault the slowest recovery of each variant; without the text of a command, as Locust's page shows it."""
     found: dict[str, dict[str, list[float | None]]] = {}
     for _, phase, faults in find_drills(record):
         for one in faults.faults:
             if one.recovery.throughput_before is not None:
-                times = found.setdefault(one.text, {}).setdefault(phase.variant, [])
+                times = found.setdefault(shown(one.text), {}).setdefault(phase.variant, [])
                 times.append(one.recovery.recovery_seconds)
     for text, variants in found.items():
         parts = [f"{_worst(times)} with {name}" for name, times in variants.items()]
