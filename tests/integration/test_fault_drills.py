@@ -55,7 +55,7 @@ def test_a_killed_server_comes_back_with_every_acknowledged_row(tmp_path: Path) 
         assert phase.faults.inserts is not None
         assert phase.faults.inserts.acknowledged > 0
         assert (phase.faults.inserts.missing, phase.faults.inserts.problem) == (0, "")
-    assert "met: every acknowledged insert is found: " in run.out
+    assert "met: every acknowledged insert is kept: " in run.out
     assert record.incomplete == ""
 
 

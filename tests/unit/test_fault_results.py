@@ -110,7 +110,7 @@ def test_an_unknown_variant_of_a_recovery_is_refused() -> None:
 
 def test_missing_rows_are_named_and_miss_a_requirement(run: RunRecord) -> None:
     [found] = judge_faults(run)
-    assert str(found) == "MISSED: every acknowledged insert is found: 2 of 9 missing: a, b (async, 8 users)"
+    assert str(found) == "MISSED: every acknowledged insert is kept: 2 of 9 missing: a, b (async, 8 users)"
     assert "2 of 9 acknowledged rows of phase 1 (async) are missing: a, b." in explain(run).warnings
     kept = record(result(notes=replace(NOTES, inserts=InsertCheck(9, 0))).record)
     assert [one.met for one in judge_faults(kept)] == [True]

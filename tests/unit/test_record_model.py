@@ -49,7 +49,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     assert set(told) == {
         "variant", "mode", "style", "started_at", "model", "concurrency", "rate", "seconds", "offered", "dropped",
         "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone", "task_errors",
-        "generator", "server",
+        "generator", "server", "faults",
     }  # fmt: skip
     lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
     late = {"loop_late_beats", "hub_late_beats", "late_arrivals"}
@@ -222,6 +222,7 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
         "RunRecord", "Manifest", "PhaseRecord", "OperationRecord", "Durations", "Generator", "Comparison", "Ratio",
         "Slice", "ServerRecord", "Outside",
         "TaskErrorRecord", "VariantRecord", "SelectivityRecord", "CollectionRecord", "CourseRecord",
+        "FaultsRecord", "FaultRecord", "RecoveryRecord", "OutcomeCourseRecord", "InsertCheckRecord",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name

@@ -62,6 +62,8 @@ class Relay:
         pumps = ((reader, upstream[1], 0), (upstream[0], writer, 1))
         try:
             await asyncio.gather(*(self._pump(*one) for one in pumps))
+        except asyncio.CancelledError:  # at the end of the process: asyncio would print a traceback
+            pass
         finally:
             for one in (writer, upstream[1]):
                 self._open.discard(one)

@@ -50,7 +50,7 @@ def judge_faults(record: RunRecord) -> list[Judgement]:
 
 def _judge_inserts(checks: list[tuple[str, InsertCheckRecord]]) -> Judgement:
     """One verdict over all phases; the first that lacks rows is named."""
-    text = "every acknowledged insert is found"
+    text = "every acknowledged insert is kept"
     acknowledged, missing = (sum(getattr(one, name) for _, one in checks) for name in ("acknowledged", "missing"))
     for where, one in checks:
         if one.problem:

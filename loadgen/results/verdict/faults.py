@@ -32,7 +32,7 @@ def _worst(times: list[float | None]) -> str:
     known = [one for one in times if one is not None]
     if len(known) < len(times):
         return "not before the next fault or the end of the phase"
-    return f"after {max(known):.1f} s" if max(known) else "at once"
+    return f"after {max(known):.1f} s" if max(known) else "immediately"
 
 
 def warn_of_faults(record: RunRecord) -> Iterator[str]:
