@@ -13,7 +13,8 @@ RUN python3 -m venv /build && /build/bin/pip install --constraint constraints.tx
     && /build/bin/python -c 'import tomllib; \
         project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
         print(*project["dependencies"], *project["optional-dependencies"]["datasets"], \
-        *project["optional-dependencies"]["uvloop"], *project["optional-dependencies"]["rag"], sep="\n")' > /requirements.txt \
+        *project["optional-dependencies"]["uvloop"], *project["optional-dependencies"]["rag"], \
+        *project["optional-dependencies"]["otel"], sep="\n")' > /requirements.txt \
     && /build/bin/pip --python /opt/loadgen/venv/bin/python install --only-binary :all: --constraint constraints.txt \
         --requirement /requirements.txt
 COPY LICENSE README.md setup.py ./
@@ -34,8 +35,9 @@ ENV PATH=/opt/loadgen/venv/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
     XDG_CACHE_HOME=/tmp/cache \
     MPLCONFIGDIR=/tmp/matplotlib
-# A folder for the record that the user of the image may write to, where no volume is mounted.
-RUN mkdir /record && chown 65532:65532 /record
+# A folder for the record that the user of the image may write to, where no volume is mounted; so may any user of group 0,
+# as OpenShift runs it.
+RUN mkdir /record && chown 65532:0 /record && chmod 775 /record
 WORKDIR /tmp
 USER 65532:65532
 EXPOSE 5557 8089 9646

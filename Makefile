@@ -1,11 +1,12 @@
 # Everything a person does here. Nothing needs root; all of it stays inside this folder.
 
 PYTHON ?= python3
-EXTRAS := server,datasets,uvloop,rag,dev
+EXTRAS := server,datasets,uvloop,rag,otel,dev
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCKING := build/lock
+AUDITING := build/audit
 
 # What `make demo` measures: about 90 s. DEMO_FLAGS goes to both runs, such as DEMO_FLAGS="--host http://127.0.0.1:19530".
 DEMO_SEARCH ?= --concurrency 1,8,32 --rounds 1 --phase-seconds 5 --warmup-seconds 1
@@ -18,13 +19,14 @@ PYTEST_PROCESSES ?= 3
 # These compute all the time.
 UNIT_PROCESSES ?= 2
 BENCH_FLAGS ?=
+SOAK_FLAGS ?=
 MUTANTS_FLAGS ?=
 IMAGE ?= localhost/milvus-loadgen:0.1.0
 BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v buildah),buildah build,docker build))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check lowest mutants format docs pictures chart-schema dashboards monitoring bench lock image image-test build clean distclean
+.PHONY: help env demo test unit check lowest mutants format docs pictures records chart-schema dashboards monitoring bench soak lock audit image image-test build clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -79,6 +81,10 @@ docs: $(READY) ## regenerate docs/settings.md from the model
 pictures: $(READY) ## retake the README's pictures in docs/pictures
 	$(BIN)/pytest tests/integration/pictures.py $(PYTEST_FLAGS)
 
+# On a machine that does nothing else. ROUNDS=8 narrows the intervals.
+records: $(READY) ## repeat the runs whose records are in docs/records, in about ten minutes
+	docs/records/make
+
 dashboards: $(READY) ## write the Grafana dashboards into the chart, from the code in dashboards/
 	$(BIN)/python -m dashboards
 
@@ -93,6 +99,10 @@ chart-schema: $(READY) ## regenerate the `loadgen:` part of the chart's schema f
 bench: $(READY) ## compare the tool with bare loops over the same calls
 	$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
 
+# SOAK_FLAGS="--minutes 10" for a look.
+soak: $(READY) ## what an hour of load costs in memory, open files, threads and series
+	$(BIN)/python -m tests.benchmarks.soak $(SOAK_FLAGS)
+
 # From an environment of its own, so that nothing installed by hand gets in. `pip list` knows names and versions only.
 lock: ## choose the newest versions that pyproject.toml allows, for constraints.txt
 	rm -rf $(LOCKING)
@@ -103,6 +113,12 @@ lock: ## choose the newest versions that pyproject.toml allows, for constraints.
 	LC_ALL=C sort -f $(LOCKING)/names > $(LOCKING)/constraints.txt
 	mv $(LOCKING)/constraints.txt constraints.txt
 	rm -rf $(LOCKING)
+
+# Asks a database of advisories, so it needs the network. Nothing of constraints.txt is installed for it.
+audit: ## look for known vulnerabilities of the versions in constraints.txt
+	test -x $(AUDITING)/bin/pip-audit || { $(PYTHON) -m venv $(AUDITING) \
+		&& $(AUDITING)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; }
+	$(AUDITING)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 # BASE_IMAGE=... names another base, IMAGE_FLAGS goes to the builder.
 image: ## the container image, with docker, podman or buildah

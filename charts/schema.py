@@ -20,13 +20,17 @@ FILE = Path(__file__).parent / "milvus-loadgen" / "values.schema.json"
 CHARTS = (
     "host", "token", "embedded", "ca_file", "client_cert_file", "client_key_file", "server_cert_file", "server_name",
     "record", "print_record", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
+    "dry_run",
 )  # fmt: skip
 """Settings with separate keys in the chart, or without meaning in a pod."""
 AMOUNTS = ("max_failures",)
 """Text settings with an optional unit (1%): without it, YAML gives a number."""
+DURATIONS = ("find_within",)
+"""Times that may have units, such as 10m."""
 LOCUSTS = (
     "users", "spawn-rate", "run-time", "stop-timeout", "tags", "exclude-tags", "equal-weights", "reset-stats",
     "only-summary", "loglevel", "autostart", "web-base-path", "exit-code-on-error",
+    "csv", "csv-full-history", "html", "json", "json-file", "web-login", "print-stats",
 )  # fmt: skip
 """Locust's own flags that make sense in a pod and are not set by the chart."""
 
@@ -78,6 +82,8 @@ def _required(name: str, kept: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unquoted(name: str) -> dict[str, Any]:
+    if name in DURATIONS:
+        return {"type": ["string", "number"], "pattern": r"^\s*[0-9.]+[hms]?([0-9.]+[ms])?([0-9.]+s)?\s*$"}
     return {"type": ["string", "number"], "minimum": 0} if name in AMOUNTS else {}
 
 

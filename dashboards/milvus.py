@@ -5,8 +5,10 @@ from typing import Any
 from dashboards import queries, variables
 from dashboards.parts import (
     BYTES,
+    BYTES_PER_SECOND,
     CORES,
     COUNT,
+    FULL,
     PER_SECOND,
     POD,
     SECONDS,
@@ -29,7 +31,7 @@ TEXT = (
 def make() -> Any:
     """The dashboard, not yet built."""
     dashboard = new_dashboard("milvus", "Milvus load: Milvus under load", TEXT)
-    panels = [*_latency(), *_requests(), *_resources()]
+    panels = [*_latency(), *_proxy(), *_requests(), *_resources()]
     return fill(dashboard, variables.phases(), [*variables.of_runs(), *variables.of_milvus()], panels)
 
 
@@ -90,6 +92,76 @@ def _latency() -> list[Any]:
     ]
 
 
+def _proxy() -> list[Any]:
+    """A series that a version of Milvus does not have is an empty line; the texts name the first version with it."""
+    names = ("wait", "reduce", "decode")
+    parts = [(name, f"milvus_proxy_sq_{name}_result_latency") for name in names]
+    return [
+        row("Inside the proxy"),
+        lines(
+            About(
+                "Mean parts of a search",
+                "Waiting for the query nodes, merging their results (reduce), and decoding them. The sum is less than "
+                "the proxy's time of a search: the rest is queueing, checks and building the answer.",
+                SECONDS,
+            ),
+            [Query(queries.milvus_mean(metric, "query_type"), f"{name}, {{{{query_type}}}}") for name, metric in parts],
+        ),
+        lines(
+            About(
+                "Mean time in the proxy's queue",
+                "From the arrival of a request until the proxy begins it; needs Milvus 2.5. If it rises but the wait "
+                "for results does not, add proxies.",
+                SECONDS,
+            ),
+            [
+                Query(
+                    queries.milvus_mean("milvus_proxy_req_in_queue_latency", "function_name"),
+                    "{{function_name}}",
+                )
+            ],
+        ),
+        lines(
+            About(
+                "Wait for results p95",
+                "Time that the proxy waits for its query nodes: network, their queues, and the search itself.",
+                SECONDS,
+            ),
+            [
+                Query(
+                    queries.milvus_quantile("0.95", "milvus_proxy_sq_wait_result_latency", "query_type"),
+                    "{{query_type}}",
+                )
+            ],
+            THIRD,
+        ),
+        lines(
+            About(
+                "Slow queries",
+                "Searches and queries above Milvus's own limit (proxy.slowQuerySpanInSeconds); needs Milvus 2.4.",
+                PER_SECOND,
+            ),
+            [Query(queries.milvus_rate("milvus_proxy_slow_query_count", "msg_type"), "{{msg_type}}")],
+            THIRD,
+        ),
+        lines(
+            About(
+                "Rate-limited requests",
+                "Requests that Milvus refused because of its quotas and limits; needs Milvus 2.4. The client counts "
+                "them as throttled. Above 0, the load meets a limit of the configuration, not of the machine.",
+                PER_SECOND,
+            ),
+            [
+                Query(
+                    queries.milvus_rate("milvus_proxy_rate_limit_req_count", "msg_type", 'status="fail"'),
+                    "{{msg_type}}",
+                )
+            ],
+            THIRD,
+        ),
+    ]
+
+
 def _requests() -> list[Any]:
     return [
         row("Requests"),
@@ -112,6 +184,19 @@ def _requests() -> list[Any]:
                 Query(queries.milvus_gauge("milvus_querynode_read_task_concurrency"), f"running, {POD}"),
                 Query(queries.milvus_gauge("milvus_querynode_read_task_ready_len"), f"waiting, {POD}"),
             ],
+        ),
+        lines(
+            About(
+                "Bytes",
+                "What the proxies receive, by kind of request, and send: payload of messages, without gRPC and TCP. "
+                "Searches that return the vectors send most.",
+                BYTES_PER_SECOND,
+            ),
+            [
+                Query(queries.milvus_rate("milvus_proxy_receive_bytes_count", "msg_type"), "received, {{msg_type}}"),
+                Query(queries.milvus_rate("milvus_proxy_send_bytes_count", "job"), "sent, {{job}}"),
+            ],
+            FULL,
         ),
     ]
 

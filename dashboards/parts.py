@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models import prometheus as model_prometheus
 
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 SECONDS, PER_SECOND, PERCENT, RATIO, COUNT, BYTES, CORES = "s", "ops", "percentunit", "none", "short", "bytes", "none"
+BYTES_PER_SECOND = "binBps"
 """Grafana's names of units. A ratio and a number of cores have none."""
 EVERYTHING = model.VariableOption(selected=True, text="All", value="$__all")
 POD = "{{pod}} {{instance}}"

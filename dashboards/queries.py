@@ -184,6 +184,12 @@ def milvus_requests() -> str:
     return f"sum by (function_name, status) (rate(milvus_proxy_req_count{{{MILVUS}, {kind}}}{RATE}))"
 
 
+def milvus_rate(metric: str, by: str, where: str = "") -> str:
+    """A counter of all Milvus processes, per second; `where` are further matchers."""
+    chosen = f"{MILVUS}, {where}" if where else MILVUS
+    return f"sum by ({by}) (rate({metric}{{{chosen}}}{RATE}))"
+
+
 def milvus_gauge(metric: str) -> str:
     """A gauge of each Milvus process."""
     return f"sum by (pod, instance) ({metric}{{{MILVUS}}})"

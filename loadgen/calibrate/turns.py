@@ -18,7 +18,7 @@ class Turns:
         self.conductor = conductor
         self.process_state = process_state
         self.begin_plan, self.next_attempt = conductor.begin_plan, conductor.next_attempt
-        self.break_off = conductor.break_off
+        self.next_phase, self.break_off = conductor.next_phase, conductor.break_off
 
     def begin(self, phase: Phase) -> list[Any]:
         """The other window first, if it is its turn."""

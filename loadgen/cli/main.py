@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any, Never
 
 from loadgen import __version__
 from loadgen.calibrate.command import add_calibrate
+from loadgen.cli.beside import add_beside
 from loadgen.cli.compare import add_compare
 from loadgen.cli.doctor.command import add_doctor
+from loadgen.cli.follow import add_follow
+from loadgen.cli.init.command import add_init
 from loadgen.cli.locustfiles import add_path, add_run
 from loadgen.cli.prepare import add_prepare
 from loadgen.cli.report import add_report
@@ -49,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="loadgen", description="Commands that accompany `locust -f locustfiles/search.py`.")
     parser.add_argument("--version", action="version", version=f"milvus-loadgen {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="named")
+    add_init(commands)
     add_run(commands)
     add_path(commands)
     add_doctor(commands)
@@ -60,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_calibrate(commands)
     add_prepare(commands)
     add_wait(commands)
+    add_beside(commands)
+    add_follow(commands)
     given, rest = parser.parse_known_args(arguments)
     if rest and not hasattr(given, "takes_rest"):
         commands.choices[given.named].error(f"{UNKNOWN}{' '.join(rest)}")

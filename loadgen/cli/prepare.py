@@ -1,6 +1,7 @@
 """`loadgen prepare`: wait for Milvus and load the data for a later run."""
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -9,8 +10,9 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Never
 
-from loadgen.cli.lengths import seconds
-from loadgen.settings.faults import SettingsError
+from loadgen.cli.heartbeat import Heartbeat, Word
+from loadgen.cli.lengths import port_number, seconds
+from loadgen.settings.faults import Fault, SettingsError
 from loadgen.text.plain_text import lines, one_line
 
 if TYPE_CHECKING:
@@ -29,18 +31,43 @@ def add_prepare(commands: Any) -> None:
     parser.add_argument(
         "--wait", type=seconds, default=0.0, metavar="SECONDS", help="maximum time to wait for Milvus [default: 0]"
     )
+    text = "port on which workers hear that this goes on, or has failed; see `loadgen wait` [default: none]"
+    parser.add_argument("--heartbeat", type=port_number, metavar="PORT", help=text)
     parser.set_defaults(command=_prepare, takes_rest=True)
 
 
 def _prepare(given: argparse.Namespace) -> int:
     """Exit code 0: the collection contains exactly the data; 2: loading failed; 130: interrupted."""
+    from loadgen.runtime.early_exit import before_leaving
     from loadgen.runtime.patching import ensure_unpatched
-    from loadgen.runtime.start_errors import describe
 
     ensure_unpatched()
+    if given.heartbeat is None:
+        return _end_of(given)
     try:
-        return _run(given.rest, given.wait)
+        heartbeat = Heartbeat(given.heartbeat)
+    except OSError as error:
+        hint = "End what listens there, or give another port."
+        sys.stderr.write(
+            one_line(f"loadgen prepare: --heartbeat {given.heartbeat}: {os.strerror(error.errno or 0)}. {hint}") + "\n"
+        )
+        return REFUSED
+    with heartbeat:
+        before_leaving(heartbeat.say_goodbye)
+        code = _end_of(given, heartbeat)
+        if code != DONE:
+            heartbeat.say_goodbye()
+    return code
+
+
+def _end_of(given: argparse.Namespace, heartbeat: Heartbeat | None = None) -> int:
+    from loadgen.runtime.start_errors import describe
+
+    try:
+        return _run(given.rest, given.wait, heartbeat)
     except KeyboardInterrupt:
+        if heartbeat is not None:
+            heartbeat.parting = Word.INTERRUPTED
         sys.stderr.write("Interrupted before the data were prepared.\n")
         return INTERRUPTED
     except SystemExit as error:  # Locust has reported why: no such file, or invalid flags
@@ -53,7 +80,7 @@ def _prepare(given: argparse.Namespace) -> int:
         return REFUSED
 
 
-def _run(arguments: Sequence[str], wait: float) -> int:
+def _run(arguments: Sequence[str], wait: float, heartbeat: Heartbeat | None) -> int:
     """Work on a thread, so this one can receive signals. Raises SettingsError, RuntimeError, KeyboardInterrupt."""
     from loadgen.locust_plugin.command_line.reading import read_run
     from loadgen.runtime.early_exit import leave
@@ -61,6 +88,8 @@ def _run(arguments: Sequence[str], wait: float) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):  # process 1 of a container would ignore them
         signal.signal(number, _interrupt)
     settings = read_run(arguments)
+    if settings.dry_run:
+        raise SettingsError([Fault("dry_run", "", "is for locust: this command loads data", "Omit it.")])
     shield = threading.Lock()
     failed: list[BaseException] = []
 
@@ -77,6 +106,8 @@ def _run(arguments: Sequence[str], wait: float) -> int:
         while thread.is_alive():
             thread.join(0.2)
     except KeyboardInterrupt:
+        if heartbeat is not None:
+            heartbeat.parting = Word.INTERRUPTED
         shield.acquire(timeout=SHIELD_SECONDS)  # a collection that is just being made gets its manifest
         leave("Interrupted while the data were prepared.", INTERRUPTED)
     if failed:

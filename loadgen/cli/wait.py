@@ -4,9 +4,11 @@ import argparse
 import contextlib
 import socket
 import time
+from dataclasses import dataclass
 from typing import Any
 
-from loadgen.cli.lengths import seconds
+from loadgen.cli.heartbeat import Word, hear
+from loadgen.cli.lengths import port_number, seconds
 from loadgen.settings.addresses import HIGHEST_PORT, PORT
 
 DONE, NOBODY = 0, 3
@@ -15,33 +17,69 @@ LOOK_SECONDS = 1.0
 CONNECT_SECONDS = 3.0
 GONE_SECONDS = 30.0
 """Seconds after which a name that no longer resolves means that the pod ended; longer than DNS caches keep it."""
+SILENT_SECONDS = 60.0
+"""Seconds after which a master that was heard has ended: between its preparation and its port is a start of Python."""
 UNNAMED_SECONDS = 900.0
-"""Seconds to wait for scheduling: a master has its name once its pod is on a node, long before it is ready."""
+"""Seconds to wait for scheduling: a master has its name once its pod is on a node, long before it is ready.
+
+Also for the first heartbeat: until then the image is pulled.
+"""
 UNNAMED = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 """Errors for a name that does not exist or has no address. Others are faults of the name server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a master that does not accept workers yet."""
+
+    named: bool | None
+    """Whether its name has an address; None if the name server failed."""
+    word: Word | None = None
+    """What its preparation says; None if nobody answers."""
 
 
 class Watch:
     """Observations of a master. Times are seconds of a monotonic clock."""
 
-    def __init__(self, end: float, unnamed_seconds: float = UNNAMED_SECONDS) -> None:
+    def __init__(self, end: float, unnamed_seconds: float = UNNAMED_SECONDS, *, has_heartbeat: bool = False) -> None:
+        """With a heartbeat, silence counts as well as a missing name."""
         self._end = end
-        self._unnamed_seconds = unnamed_seconds
-        self._named = False
+        self._patience = unnamed_seconds
+        self._has_heartbeat = has_heartbeat
+        self._named = self._heard = self._may_return = False
         self._unnamed_since: float | None = None
+        self._silent_since: float | None = None
 
-    def judge(self, *, named: bool | None, now: float) -> str:
-        """Why waiting is pointless; empty if it is not. `named` is None if unknown."""
-        if named:
-            self._named, self._unnamed_since = True, None
-        elif named is False and self._unnamed_since is None:
-            self._unnamed_since = now
-        unnamed_for = 0.0 if self._unnamed_since is None else now - self._unnamed_since
-        if self._named and unnamed_for >= GONE_SECONDS:
+    def judge(self, look: Look, now: float) -> str:
+        """Why waiting is pointless; empty if it is not."""
+        self._note(look, now)
+        if look.word is Word.FAILED:
+            return "could not prepare its data"
+        unnamed_for, silent_for = self._since(self._unnamed_since, now), self._since(self._silent_since, now)
+        if self._named and unnamed_for >= (self._patience if self._may_return else GONE_SECONDS):
             return "has ended: its name is gone"
-        if not self._named and self._unnamed_since is not None and unnamed_for >= self._unnamed_seconds:
+        if not self._named and self._unnamed_since is not None and unnamed_for >= self._patience:
             return f"has had no name for {unnamed_for:.0f} s: it has ended, or was not scheduled"
+        known = self._heard and not self._may_return
+        if self._silent_since is not None and silent_for >= (SILENT_SECONDS if known else self._patience):
+            return f"has not answered for {silent_for:.0f} s: it has ended"
         return "did not become ready in time" if now >= self._end else ""
+
+    def _note(self, look: Look, now: float) -> None:
+        if look.named:
+            self._named, self._unnamed_since = True, None
+        elif look.named is False and self._unnamed_since is None:
+            self._unnamed_since = now
+        if look.word is not None:
+            self._heard, self._may_return, self._silent_since = True, look.word is Word.INTERRUPTED, None
+        elif self._has_heartbeat and look.named and self._silent_since is None:
+            self._silent_since = now
+        elif not look.named:
+            self._silent_since = None  # the missing name counts, or nothing is known
+
+    @staticmethod
+    def _since(start: float | None, now: float) -> float:
+        return 0.0 if start is None else now - start
 
 
 def add_wait(commands: Any) -> None:
@@ -52,6 +90,8 @@ def add_wait(commands: Any) -> None:
     parser.add_argument("--seconds", type=seconds, default=300.0, help="maximum wait [default: %(default)g]")
     text = "maximum wait for a name without an address [default: %(default)g]"
     parser.add_argument("--unnamed-seconds", type=seconds, default=UNNAMED_SECONDS, help=text)
+    text = "port on which `loadgen prepare --heartbeat` answers: a silent master has ended [default: none]"
+    parser.add_argument("--heartbeat", type=port_number, metavar="PORT", help=text)
     parser.set_defaults(command=_wait)
 
 
@@ -64,11 +104,13 @@ def _address(text: str) -> tuple[str, int]:
 
 def _wait(given: argparse.Namespace) -> int:
     host, port = given.master
-    watch = Watch(time.monotonic() + given.seconds, given.unnamed_seconds)
+    has_heartbeat = given.heartbeat is not None
+    watch = Watch(time.monotonic() + given.seconds, given.unnamed_seconds, has_heartbeat=has_heartbeat)
     while True:
         if is_listening(host, port):
             return DONE
-        if why := watch.judge(named=is_named(host), now=time.monotonic()):
+        word = hear(host, given.heartbeat, CONNECT_SECONDS) if has_heartbeat else None
+        if why := watch.judge(Look(is_named(host), word), time.monotonic()):
             print(f"loadgen wait: the master {host}:{port} {why}", flush=True)  # noqa: T201 - this is a command
             return NOBODY
         time.sleep(LOOK_SECONDS)

@@ -9,11 +9,13 @@ from typing import ClassVar, NamedTuple
 
 from loadgen.clients.outcomes import outcome_of
 from loadgen.clients.staging import Marks
+from loadgen.clients.tracing import TRACE
 from loadgen.datasets import Checks
 from loadgen.datasets.acknowledged import Acknowledged
 from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.operation import ITEMS_AT_MOST, NAMES_AT_MOST, STAGES_AT_MOST, Names, Operation
-from loadgen.measure.sample import NO_ITEMS, NO_STAGES, Mode, Outcome, Sample, StageTimes
+from loadgen.measure.sample import NO_ITEMS, NO_STAGES, Mode, Outcome, Sample, StageTimes, Trace
+from loadgen.measure.tracing import Tracer
 
 CountItems = Callable[[], Mapping[str, int]]
 """Counts what an operation has processed besides rows, by name; called after its clock has stopped."""
@@ -45,6 +47,8 @@ class Enclosing:
         """True once it has ended: code that outlives it, such as a task it created, is no longer part of it."""
         self.outer: Enclosing | None = None
         """The call that it is part of."""
+        self.trace: Trace | None = None
+        """None: it is not sampled, and neither are the calls within it."""
 
     @property
     def is_expired(self) -> bool:
@@ -74,6 +78,8 @@ class Begun(NamedTuple):
     started: float
     enclosing: Enclosing | None
     """The measured call that it is part of."""
+    trace: Trace | None = None
+    """None: it is not sampled."""
 
 
 class Client:
@@ -99,6 +105,8 @@ class Client:
         """Rows of acknowledged inserts, in a phase with faults."""
         self.has_stages = False
         """Its layer splits its operations into stages."""
+        self.tracer: Tracer | None = None
+        """Draws the operations whose requests send a trace context; None: no operation."""
         self._closed = self._abandoned = False
         self._tokens = count()
         self._in_flight: dict[int, Begun] = {}
@@ -119,6 +127,15 @@ class Client:
 
     def split_operations(self) -> None:
         """Split its operations into stages from now on, if its layer can."""
+
+    def trace_operations(self, tracer: Tracer | None) -> None:
+        """Sample operations from now on; None: none."""
+        self.tracer = tracer
+        if tracer is not None:
+            self._send_traces()
+
+    def _send_traces(self) -> None:
+        """Have the requests of its layer send the trace context of a sampled operation. Idempotent."""
 
     def close(self) -> None:
         """Refuse further operations with `ClosedError`; those in flight, and their nested ones, continue."""
@@ -150,19 +167,36 @@ class Client:
             raise ClosedError
         self.operation_names.add(operation)
         token = next(self._tokens)
+        trace = None if self.tracer is None else self._trace(self.tracer, call)
         started = perf_counter()
         if call is not None:
-            self._nested[token] = Begun(operation, started, started, call)
+            self._nested[token] = Begun(operation, started, started, call, trace)
             return token
         due, self.due = self.due, None
-        self._in_flight[token] = Begun(operation, started if due is None else due, started, None)
+        self._in_flight[token] = Begun(operation, started if due is None else due, started, None, trace)
         return token
+
+    def _trace(self, tracer: Tracer, call: Enclosing | None) -> Trace | None:
+        """The trace of an operation that begins, now that of the current thread or task; None: it is not sampled."""
+        outer = None if call is None else call.trace
+        trace = tracer.start() if call is None else None if outer is None else tracer.nest(outer)
+        if trace is not None:
+            self._send_traces()
+            TRACE.set(trace)
+        return trace
+
+    def trace_of(self, token: int) -> Trace | None:
+        """The trace of an operation in flight; None: it is not sampled."""
+        begun = self._in_flight.get(token) or self._nested.get(token)
+        return None if begun is None else begun.trace
 
     def forget(self, token: int) -> None:
         """Discard an operation that did nothing: no sample, and its due time is left to the next one."""
         begun = self._in_flight.pop(token, None) or self._nested.pop(token, None)
         if begun is not None and begun.scheduled != begun.started:
             self.due = begun.scheduled
+        if begun is not None and begun.trace is not None:
+            _end_trace(begun)
 
     def end(
         self,
@@ -181,7 +215,9 @@ class Client:
         if begun is None:  # abandoned in the meantime
             return False
         outcome = outcome_of(error) if error is not None else Outcome.OK if rows else Outcome.EMPTY
-        operation, scheduled, started, call = begun
+        operation, scheduled, started, call, trace = begun
+        if trace is not None:
+            _end_trace(begun)
         if call is not None:
             call.samples += 1
         if isinstance(stages, Marks):
@@ -191,7 +227,7 @@ class Client:
         nested = call is not None
         items = NO_ITEMS if count_items is None else count_items()
         sample = Sample(
-            self.variant, operation, scheduled, started, finished, outcome, rows, error, nested, parts, items
+            self.variant, operation, scheduled, started, finished, outcome, rows, error, nested, parts, items, trace
         )
         self._emit(sample)
         return True
@@ -206,6 +242,11 @@ class Client:
         self.end(token, 0, told, stages)
         if not ordinary:
             raise error
+
+
+def _end_trace(begun: Begun) -> None:
+    """What follows in this thread or task is part of the enclosing operation, if any."""
+    TRACE.set(None if begun.enclosing is None else begun.enclosing.trace)
 
 
 def _is_expired(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ import grpc
 from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
 
 from loadgen.measure.sample import Outcome
+from loadgen.text.masking import mask_secrets
 from loadgen.text.plain_text import one_line
 
 _BY_STATUS = {
@@ -65,8 +66,6 @@ OVERSIZED = re.compile(r"message (after decompression )?larger than max|results 
 The status is that of rate limiting, but a retry hits the same limit: the request is invalid.
 """
 LONGEST_TEXT = 160
-_secrets: set[str] = set()
-"""Keys that were sent to servers, which may repeat them in their answers."""
 
 
 def outcome_of(error: BaseException) -> Outcome:
@@ -85,12 +84,6 @@ def outcome_of(error: BaseException) -> Outcome:
     if isinstance(error, MilvusException):
         return _BY_CODE.get(int(code) if isinstance(code, int) else -1, Outcome.FAILED)
     return Outcome.FAILED
-
-
-def keep_secret(key: str) -> None:
-    """Mask this key in every description from now on."""
-    if key:
-        _secrets.add(key)
 
 
 def is_cut(error: BaseException) -> bool:
@@ -125,13 +118,6 @@ def describe(error: BaseException) -> str:
     if not OVERSIZED.search(text):
         text = mask_numbers(text)
     return one_line(text, LONGEST_TEXT)
-
-
-def mask_secrets(text: str) -> str:
-    """The text with `***` for each key of `keep_secret`."""
-    for secret in sorted(_secrets, key=len, reverse=True):  # one may contain another
-        text = text.replace(secret, "***")
-    return text
 
 
 def mask_numbers(text: str) -> str:

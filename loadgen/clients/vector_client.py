@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from loadgen.clients.base import Client, ClosedError
 from loadgen.clients.staging import MARKS, Marks, time_stub
+from loadgen.clients.tracing import trace_stub
 from loadgen.datasets import Checks
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode, Sample
@@ -41,7 +42,7 @@ class VectorClient(Client):
         super().__init__(emit, checks, variant)
         self._store = store
         self._below: Any = None
-        """The client of pymilvus whose requests are timed."""
+        """The client of pymilvus whose requests are timed or traced."""
 
     @abstractmethod
     def ids_of(self, result: Any) -> Sequence[str]:
@@ -54,8 +55,13 @@ class VectorClient(Client):
         if self._below is not None:
             time_stub(self._below)
 
+    def _send_traces(self) -> None:
+        self._below = self._pymilvus_client()
+        if self._below is not None:
+            trace_stub(self._below)
+
     def _pymilvus_client(self) -> Any:
-        """The client of pymilvus below the store; None: there is none, and the store times its requests."""
+        """The client of pymilvus below the store; None: there is none, and the store times and traces its requests."""
         return None
 
     def _mark(self) -> Marks:

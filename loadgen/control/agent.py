@@ -9,14 +9,16 @@ from loadgen.clients.base import new_item_names, new_stage_names
 from loadgen.clients.layers import new_operation_names
 from loadgen.control.arrivals import LOOK, Arrivals
 from loadgen.control.calls import Responder
+from loadgen.control.fault_messages import CheckFaults
 from loadgen.control.messages import (
     Announce,
     Answer,
-    CheckFaults,
     Command,
     Confirm,
+    CountBacklog,
     CountMissingSlots,
     CountUsers,
+    CutShort,
     Describe,
     Drain,
     Enter,
@@ -29,10 +31,12 @@ from loadgen.control.messages import (
     Reshare,
     Stop,
 )
+from loadgen.control.offered_rate import OfferedRate
 from loadgen.control.states import State, StateMachine
 from loadgen.datasets import GroundTruth
 from loadgen.exporters import Exporter
 from loadgen.measure.phase import Phase
+from loadgen.measure.tracing import make_tracer
 from loadgen.runtime.hub import pause
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import DEFAULT_CLIENT
@@ -70,10 +74,10 @@ class Agent:
         self._opened = (-1, 0)
         """Number and attempt of the phase that was opened here last."""
         self.describe_data: Callable[[Settings], str] = lambda _settings: ""
-        """What this process has to read for a run, read now; blocks this greenlet. Raises if it cannot be read."""
+        """What this process has to read for a run, read now; blocks. Raises if it cannot be read."""
         self.check_faults: Callable[[str, bool], Mapping[str, Any]] = lambda _variant, _is_over: {}
-        """The answer to `CheckFaults`; blocks this greenlet."""
         self.exporter = exporter
+        self._offered = OfferedRate(exporter)
         self.arrivals = Arrivals(environment, process_state, self._is_running)
         self._actions: Mapping[type[Any], Callable[[Any], Any]] = {
             ReadData: self._read_data,
@@ -85,6 +89,8 @@ class Agent:
             Enter: lambda command: exporter.enter(command.phase, command.labels),
             OpenWindow: self._open_window,
             Reshare: self._reshare,
+            CountBacklog: lambda _: self._count_backlog(),
+            CutShort: self._cut_short,
             IsOver: lambda command: command.number in process_state.over,
             Describe: lambda command: self._describe(command.variant),
             CheckFaults: lambda command: self.check_faults(command.variant, command.is_over),
@@ -128,6 +134,7 @@ class Agent:
 
     def look(self) -> tuple[int, float, dict[str, float]]:
         """Operations in flight; since the last call, the lag of arrivals and how long each stage held the loop."""
+        self._offered.update()
         return self.in_flight, self.arrivals.take_lag(), self._process_state.loop_holds.take()
 
     def break_off(self) -> None:
@@ -160,7 +167,9 @@ class Agent:
             self._send_stats()  # of the previous run, under its name
             settings = Settings.parse(command.settings)
             self.reset(command.run_id, settings.client)
+            self._trace(settings)
             self.exporter.begin(settings)
+            self.exporter.run_id = command.run_id
             self._open_stores(settings, command.collections)
         except BaseException:
             self._machine.move(State.FAILED)
@@ -186,7 +195,12 @@ class Agent:
         self._process_state.phase = None
         self._opened = (-1, 0)
         self._process_state.checks.begin()
-        self._process_state.acknowledged = None
+
+    def _trace(self, settings: Settings) -> None:
+        """Sample operations of the run, others in each process."""
+        worker = max(0, self._environment.runner.worker_index)
+        self._process_state.tracer = make_tracer(settings.trace_sample, settings.seed, worker)
+        self._process_state.ledger.is_traced = self._process_state.tracer is not None
 
     def _announce(self, phase: Phase) -> None:
         self._end_leftover_users()
@@ -236,14 +250,22 @@ class Agent:
         end = start + phase.seconds if phase.seconds else float("inf")
         self._process_state.ledger.open(phase, start, end, entered=perf_counter())
         if command.share is not None:
-            self.exporter.offer(phase.variant, phase.rate / command.share.parts)
+            self._offered.begin(phase, begun, command.share.parts)
             self.arrivals.begin(begun, command.share)
 
     def _reshare(self, command: Reshare) -> None:
-        phase = self._process_state.phase
-        if phase is not None:
-            self.exporter.offer(phase.variant, phase.rate / command.share.parts)
+        self._offered.reshare(command.share.parts)
         self.arrivals.reshare(command.share)
+
+    def _count_backlog(self) -> dict[str, int]:
+        dropped = self._process_state.ledger.count_dropped()
+        return {"waiting": self.arrivals.waiting, "in_flight": self.arrivals.in_flight, "dropped": dropped}
+
+    def _cut_short(self, command: CutShort) -> None:
+        phase = self._process_state.phase
+        if phase is not None and phase.number == command.number:
+            self._process_state.ledger.cut(perf_counter())
+            self.arrivals.halt()
 
     def _drain(self, command: Drain | Stop) -> dict[str, Any]:
         """Wait until no user and no arrival is left, then count every sample, and return the report.
@@ -261,6 +283,7 @@ class Agent:
             self._check_run(command)
         self.arrivals.complete()
         self._check_run(command)
+        self._offered.end()
         self.exporter.rest()
         self.exporter.leave()
         self._process_state.ledger.close(perf_counter())

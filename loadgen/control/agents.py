@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from time import perf_counter
 from typing import Any
 
@@ -46,6 +47,8 @@ class Agents:
         """How often each had been silent before the phase."""
         self.missed: set[str] = set()
         """Those of them that were absent at some moment, and their load with them."""
+        self._taking_part: set[str] | None = None
+        """The agents of a phase with a number of workers; None: all."""
         self.run_id = ""
 
     # Membership
@@ -55,12 +58,24 @@ class Agents:
         return self._link.connected() & self._greeted
 
     def present(self) -> set[str]:
-        """Ids of agents that are ready for the run; also notes those that have left since the phase began."""
+        """Ids of agents that are ready for the run and take part in its phase.
+
+        Also notes those that have left since the phase began.
+        """
         there = self._link.connected() & self._prepared
         absences = self._link.absences()
         returned = {name for name in self._began if absences.get(name, 0) > self._absences.get(name, 0)}
         self.missed |= (self._began - there) | returned
-        return there
+        return there if self._taking_part is None else there & self._taking_part
+
+    @property
+    def taking_part(self) -> AbstractSet[str] | None:
+        """Ids of the agents that get users in this phase; None: all that are there, and those that join."""
+        return self._taking_part
+
+    def admit_all(self) -> None:
+        """No phase is running: all agents count as present."""
+        self._taking_part = None
 
     @property
     def began(self) -> int:
@@ -85,8 +100,11 @@ class Agents:
             self.dismiss_silent()
             pause(LOOK)
 
-    def mark_phase(self) -> set[str]:
-        """Begin a phase with the agents that are present now, and return them."""
+    def mark_phase(self, workers: int = 0) -> set[str]:
+        """Begin a phase with the first `workers` agents, by id, that are present now, or all of them; returns them."""
+        self.admit_all()
+        if workers:
+            self._taking_part = set(sorted(self.present())[:workers])
         self._began, self._absences = self.present(), self._link.absences()
         self.missed = set()
         return set(self._began)
@@ -113,6 +131,7 @@ class Agents:
         """Prepare all agents for a run. Raises AgentError if one cannot be prepared, or fewer than expected connect."""
         self.run_id = run_id
         self._prepared, self._began, self.missed = set(), set(), set()
+        self.admit_all()
         self._wait_for(expected, within)
         there = self.connected()
         for step in steps:

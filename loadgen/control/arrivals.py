@@ -32,6 +32,16 @@ class Arrivals:
         """Operations in flight."""
         return self._dispatcher.operations if self._dispatcher else 0
 
+    @property
+    def waiting(self) -> int:
+        """Arrivals that wait for a slot."""
+        return self._dispatcher.waiting if self._dispatcher else 0
+
+    def halt(self) -> None:
+        """No more arrivals in this phase; those in flight go on."""
+        if self._dispatcher is not None:
+            self._dispatcher.halt()
+
     def take_lag(self) -> float:
         """Maximum delay of an arrival since the last call, in seconds."""
         if self._dispatcher is None:

@@ -50,7 +50,7 @@ class ClosedPhases:
         """Make agents count for the current phase, if any."""
         if self._running is not None:
             phase, begun, labels = self._running
-            names = sorted(names)
+            names = sorted(set(names) & self._agents.present())  # not one that takes no part in this phase
             self._agents.ask(dict.fromkeys(names, Enter(phase, labels)))
             self._agents.ask(dict.fromkeys(names, OpenWindow(phase, elapsed=perf_counter() - begun)))
 

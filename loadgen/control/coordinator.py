@@ -21,7 +21,7 @@ from loadgen.control.messages import (
     Report,
     Stop,
 )
-from loadgen.control.rate_split import Splitting
+from loadgen.control.open_phases import measure_arrivals
 from loadgen.control.report_collection import ReportCollector
 from loadgen.control.run import Host, PhaseDisplay, Run, find_grace, log_lacking
 from loadgen.control.states import State, StateMachine
@@ -55,8 +55,8 @@ class Coordinator:
         self._awaited = ""
         """What a run of one mode still waits for before counting; empty once it counts."""
         self._closed = ClosedPhases(self.agents)
-        self._faults = FaultPhases(self.agents)
         self._gathering = ReportCollector(self.agents, ledger)
+        self.faults = FaultPhases(self.agents, self._gathering)
         parts = (self.agents, self._closed, self._gathering)
         self._supervisor = Supervisor(link, parts, ledger, host, self.end_early)
         self._watching = spawn(self._supervisor.watch, lambda: self.state)
@@ -79,9 +79,7 @@ class Coordinator:
         elif isinstance(message, Answer):
             self.agents.answer(agent, message)
         elif message.run_id != self.run.run_id:
-            if not (
-                isinstance(message, Report) and not message.body.get("windows") and not message.body.get("outside")
-            ):
+            if not isinstance(message, Report) or message.body.get("windows") or message.body.get("outside"):
                 logger.info("Dropped a %s of %s: it is of run %s", message.kind, agent, message.run_id or "none")
         elif isinstance(message, Report):
             self._gathering.take(agent, message)
@@ -95,7 +93,7 @@ class Coordinator:
         self._machine.move(State.PREPARING)
         self.run, self._awaited = run, ""
         self._closed.end()
-        self._faults.use(run.drill)
+        self.faults.use(run.drill)
         self._gathering.begin_run()
         try:
             self.agents.begin_run(run.run_id, run.preparation, run.expected, WORKERS_WITHIN)
@@ -137,6 +135,7 @@ class Coordinator:
 
     def announce(self, phase: Phase) -> None:
         """Announce the next phase: its users or slots follow."""
+        self.agents.admit_all()
         self.agents.wait_for_greetings()
         if not self.agents.wait_for_others(1, 0.0 if self._gathering.phase is not None else WORKERS_WITHIN):
             raise PlanBrokenError("no worker is left")
@@ -144,28 +143,31 @@ class Coordinator:
         self._display.begin(phase, self.run.plan)
         self._gathering.expect(phase)
         self.agents.ask_all(Announce(phase.starting(time())))
-        self._faults.announce(phase)
 
     def measure(self, phase: Phase) -> None:
         """Let a phase run to its end. Raises PlanBrokenError if its users do not start, or have all ended."""
-        try:
-            self._measure(phase)
-        finally:
-            self._faults.end(self._gathering.window)
-
-    def _measure(self, phase: Phase) -> None:
         if phase.operations:
             self._enter(phase)
             self._machine.move(State.MEASURING)
             self._closed.let_burst(phase)
         elif phase.is_open:
             self._machine.move(State.MEASURING)
-            Splitting(self.agents, phase, self.run.labels).measure(self._enter)
+            measure_arrivals(self.run, phase, (self.agents, self._gathering), self._enter)
         else:
             self._closed.wait_for_users(phase)
             self._open_window(phase)
             self._closed.let_run(phase)
             self._note_gone(phase)
+
+    def next_phase(self) -> Phase | None:
+        """The phase that follows the plan: the next step of a search, if any."""
+        return self.run.extend_plan()
+
+    def _complete(self, phase: Phase) -> None:
+        """A phase was measured to its end, and is not repeated."""
+        self.run.completed += 1
+        if self.run.finder is not None:
+            pause(self.run.finder.observe(phase, self._gathering.window))
 
     def _note_gone(self, phase: Phase) -> None:
         """Mark the phase with the users that ended early, unless a worker was lost with them."""
@@ -176,15 +178,14 @@ class Coordinator:
 
     def finish(self, phase: Phase) -> None:
         """Wait until the phase's users have ended and all their operations are counted here."""
-        self._collect(
-            Drain(), longest_deadline(self.run.settings) + ANSWER_WITHIN
-        )  # the last operations may take that long
+        self._collect(Drain(), longest_deadline(self.run.settings) + ANSWER_WITHIN)  # as the last operations may take
         self._host.leave()
         self.agents.present()
-        self._gathering.count_lost(self.run.expected)
+        self._gathering.count_lost(phase.workers or self.run.expected)
         self._gathering.describe_sides()
-        self._faults.check(self._gathering.window)
+        self.faults.check()
         self._gathering.is_counted = True
+        self.agents.admit_all()
         window = self._gathering.window
         if window is not None:
             self._display.finish(window)
@@ -199,28 +200,27 @@ class Coordinator:
         Waits for them for `worker_grace` seconds. None if the plan continues with the next phase.
         """
         if not self._gathering.has_lost_workers:
-            self.run.completed += 1
+            self._complete(phase)
             return None
-        if phase.attempt + 1 < ATTEMPTS and self._wait_for_replacements():
+        wanted = phase.workers or self.run.expected
+        if phase.attempt + 1 < ATTEMPTS and self._wait_for_replacements(wanted):
             logger.info("Phase %d is measured again: it had lost workers, and all are present", phase.number + 1)
             return replace(phase, attempt=phase.attempt + 1)
         if not self.agents.present():
             raise PlanBrokenError(f"no worker is left after phase {phase.number + 1}")
-        self.run.completed += 1
+        self._complete(phase)
         lost = self._gathering.window
-        self.run.fault(
-            f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of "
-            f"{count_of(self.run.expected, 'worker')}"
-        )
+        told = f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of"
+        self.run.fault(f"{told} {count_of(wanted, 'worker')}")
         return None
 
-    def _wait_for_replacements(self) -> bool:
+    def _wait_for_replacements(self, wanted: int) -> bool:
         """True if the expected number of agents is present within the grace period.
 
         Agents that failed to appear once are not waited for again, unless none is left: a silent one may return.
         """
         known = self.run.deserted and bool(self.agents.present())
-        come = self.agents.wait_for_others(self.run.expected, 0.0 if known else find_grace(self.run))
+        come = self.agents.wait_for_others(wanted, 0.0 if known else find_grace(self.run))
         self.run.deserted |= not come
         return come
 
@@ -247,9 +247,8 @@ class Coordinator:
             users = find_users()
             started = self._closed.count_started() if users else 0
             if started < users:
-                self._awaited = (
-                    f"only {started} of {count_of(users, 'user')} had started, but counting begins with the last"
-                )
+                missing = f"only {started} of {count_of(users, 'user')} had started"
+                self._awaited = f"{missing}, but counting begins with the last"
             elif users:
                 self._awaited = ""
                 left = max(0.0, run_time - (perf_counter() - begun)) if run_time else 0.0
@@ -260,7 +259,7 @@ class Coordinator:
     def note_end(self) -> None:
         """Before the run is stopped: in a run of one mode, note the users that have ended by themselves."""
         self.run.ended = perf_counter()
-        self._faults.note(self._gathering.window)
+        self.faults.note()
         window = self._gathering.window
         if self.run.plan or self.run.over or window is None or not (ended := self._closed.count_ended()):
             return
@@ -276,7 +275,8 @@ class Coordinator:
         missed = set(self.agents.missed)  # agents that leave from here on are not lost, silent ones are
         self.agents.missed = missed | self._collect(Stop(), ANSWER_WITHIN)
         if not counted:
-            self._gathering.count_lost(self.run.expected)
+            phase = self._gathering.phase
+            self._gathering.count_lost((phase.workers if phase else 0) or self.run.expected)
         if self.agents.missed and not self.run.plan:
             self.run.fault(f"lost {len(self.agents.missed)} of {count_of(self.run.expected, 'worker')}")
 
@@ -296,4 +296,4 @@ class Coordinator:
         self._host.enter(phase, self.run.labels)
         if not self._link.is_local:
             self.agents.ask_all(Enter(phase, self.run.labels))
-        self._faults.begin(phase)
+        self.faults.begin(phase)

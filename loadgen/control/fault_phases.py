@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from loadgen.control.agents import Agents
+from loadgen.control.fault_messages import CheckFaults
 from loadgen.control.fault_schedule import FaultSchedule
-from loadgen.control.messages import CheckFaults
+from loadgen.control.report_collection import ReportCollector
 from loadgen.measure.fault_notes import NAMED_AT_MOST, FaultNotes, InsertCheck
 from loadgen.measure.phase import Phase
-from loadgen.measure.window import Window
 
 CONNECTED_WITHIN = 60.0
 """Seconds for an agent to count its connections."""
@@ -20,14 +20,15 @@ SEARCHED_WITHIN = 900.0
 class FaultPhases:
     """Used on the hub; does nothing in a run without faults."""
 
-    def __init__(self, agents: Agents) -> None:
-        self._agents = agents
+    def __init__(self, agents: Agents, gathering: ReportCollector) -> None:
+        self._agents, self._gathering = agents, gathering
         self._schedule: FaultSchedule | None = None
         self._connections: int | None = None
 
     def use(self, schedule: FaultSchedule | None) -> None:
         """Another run."""
-        self.end(None)
+        if self._schedule is not None:
+            self._schedule.end()
         self._schedule = schedule
 
     def announce(self, phase: Phase) -> None:
@@ -40,22 +41,24 @@ class FaultPhases:
         if self._schedule is not None and phase.is_drill:
             self._schedule.begin(phase.warmup_seconds, phase.number + 1)
 
-    def end(self, window: Window | None) -> None:
+    def end(self) -> None:
         """A phase is over or interrupted: undo what is in effect, and note with it what happened."""
         if self._schedule is not None:
             self._schedule.end()
-            self.note(window)
+            self.note()
 
-    def note(self, window: Window | None) -> None:
+    def note(self) -> None:
         """Note with a phase what has happened in it so far; no more of it counts."""
+        window = self._gathering.window
         if self._schedule is None:
             return
         if window is not None and window.phase.is_drill and window.faults is None:
             notes = FaultNotes(self._schedule.recovery_within, self._schedule.events)
             window.faults = replace(notes, connections_before=self._connections)
 
-    def check(self, window: Window | None) -> None:
+    def check(self) -> None:
         """All of a phase is counted: search for its inserts, and count the connections again."""
+        window = self._gathering.window
         if self._schedule is None or window is None or window.faults is None:
             return
         answers = self._agents.ask_all(CheckFaults(window.phase.variant, True), SEARCHED_WITHIN)

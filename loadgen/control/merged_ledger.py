@@ -73,10 +73,13 @@ class MergedLedger:
     def _take_part(self, known: _Agent, agent: str, sequence: int, message: Mapping[str, Any]) -> None:
         phase = Phase.from_message(message["phase"])
         key = (phase.number, phase.attempt)
-        if (earlier := known.parts.get(key)) is not None and earlier.sequence >= sequence:
+        earlier = known.parts.get(key)
+        if earlier is not None and earlier.sequence >= sequence:
             return
         part = Window.from_message(message)
         part.seconds = float(message["seconds"])
+        if earlier is not None:
+            part.keep_slices(earlier.window)
         known.parts[key] = _Part(sequence, part)
         self.expect(phase)
         if self._attempts[phase.number] == phase.attempt:

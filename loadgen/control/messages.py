@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from loadgen.control.fault_messages import CheckFaults
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 
@@ -128,6 +129,25 @@ class Reshare:
 
 
 @dataclass(frozen=True, slots=True)
+class CountBacklog:
+    """Answer: arrivals `waiting` for a slot, operations `in_flight`, and arrivals `dropped` in this phase so far."""
+
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["count_backlog"] = "count_backlog"
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """End the open phase of this number now: no more arrivals; what has ended so far counts. Answer: None."""
+
+    number: int
+    run_id: str = ""
+    sequence: int = 0
+    kind: Literal["cut_short"] = "cut_short"
+
+
+@dataclass(frozen=True, slots=True)
 class IsOver:
     """Answer: whether the burst of this number has ended here."""
 
@@ -145,17 +165,6 @@ class Describe:
     run_id: str = ""
     sequence: int = 0
     kind: Literal["describe"] = "describe"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckFaults:
-    """Before and after a phase with faults. Answer: `connections`; after it also what became of the inserts."""
-
-    variant: str
-    is_over: bool
-    run_id: str = ""
-    sequence: int = 0
-    kind: Literal["check_faults"] = "check_faults"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +253,7 @@ class Failure:
 
 Command = (
     ReadData | Prepare | Learn | Announce | CountUsers | CountMissingSlots | Enter | OpenWindow | Reshare | IsOver
-    | Describe | CheckFaults | Drain | Stop | Confirm | Refuse
+    | CountBacklog | CutShort | Describe | CheckFaults | Drain | Stop | Confirm | Refuse
 )  # fmt: skip
 FromAgent = Hello | Answer | Report | Failure
 Message = Command | FromAgent

@@ -6,7 +6,7 @@ from time import perf_counter, time
 from typing import Any, Protocol
 
 from loadgen.control.errors import PlanBrokenError
-from loadgen.control.messages import Command, CountMissingSlots, Enter, OpenWindow, Reshare, ShareFrom
+from loadgen.control.messages import Command, CountMissingSlots, CutShort, Enter, OpenWindow, Reshare, ShareFrom
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause, spawn
 from loadgen.text.listing import count_of
@@ -52,10 +52,15 @@ class Splitting:
         self._greenlets: dict[str, Any] = {}
         self._start = 0.0
 
-    def measure(self, on_open: Callable[[Phase], object] = lambda _phase: None) -> None:
+    def measure(
+        self,
+        on_open: Callable[[Phase], object] = lambda _phase: None,
+        is_hopeless: Callable[[float], bool] = lambda _elapsed: False,
+    ) -> None:
         """Wait for all slots and let the phase run to its end. Raises PlanBrokenError if slots do not get ready.
 
-        `on_open` is called when the first arrivals are due. Ends early if no agent is left.
+        `on_open` is called when the first arrivals are due. Ends early if no agent is left, or if `is_hopeless` says so
+        of the seconds since then.
         """
         self._sharing = sorted(self._wait_for_slots(self._agents.present(), LOOK))
         self._start, self._phase = perf_counter(), self._phase.starting(time())
@@ -66,6 +71,9 @@ class Splitting:
             while (left := end - perf_counter()) > 0 and self._agents.present():
                 pause(min(left, LOOK_FOR_WORKERS))
                 self._look()
+                if is_hopeless(perf_counter() - self._start):
+                    self._agents.ask(dict.fromkeys(self._agents.present(), CutShort(self._phase.number)))
+                    break
         finally:
             for greenlet in self._greenlets.values():
                 greenlet.kill(block=False)

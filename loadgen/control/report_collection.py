@@ -32,7 +32,7 @@ class ReportCollector:
     def expect(self, phase: Phase) -> None:
         """Note which agents are present as a phase begins."""
         self.phase, self.is_counted = phase, False
-        self._agents.mark_phase()
+        self._agents.mark_phase(phase.workers)
         if isinstance(self._ledger, MergedLedger):
             self._ledger.expect(phase)
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from loadgen.control.fault_schedule import FaultSchedule
 from loadgen.control.messages import Prepare, ReadData
+from loadgen.control.rate_finder import RateFinder
 from loadgen.datasets import GroundTruth, Selectivity
 from loadgen.measure.flow import hangs
 from loadgen.measure.histograms import percentile
@@ -16,6 +17,7 @@ from loadgen.measure.server_view import ServerView
 from loadgen.measure.window import Window
 from loadgen.results.record import CollectionRecord
 from loadgen.settings.model import Settings
+from loadgen.text.listing import count_of
 
 RETURN_WITHIN = 15.0
 """Seconds within which a silent forked worker speaks again, unless it was killed."""
@@ -73,6 +75,8 @@ class Run:
     deserted: bool = False
     """The wait for missing workers was in vain."""
     over: bool = False
+    finder: RateFinder | None = None
+    """The search for a rate, which extends the plan step by step."""
 
     @property
     def preparation(self) -> "tuple[ReadData | Prepare, ...]":
@@ -85,7 +89,9 @@ class Run:
     def early(self) -> str:
         """How much of the plan ran, if not all; empty also without a plan."""
         lasted = self.ended - self.began
-        if self.plan and self.completed < len(self.plan):
+        if self.finder is not None and not self.finder.is_over:
+            text = f"ended early: the search for the rate had made {count_of(self.completed, 'step')}"
+        elif self.plan and self.completed < len(self.plan):
             text = f"ended early: {self.completed} of {len(self.plan)} phases"
         elif self.run_time and lasted < self.run_time - ROUNDING:
             text = f"ended early: {lasted:.1f} of {self.run_time:g} s"
@@ -97,6 +103,13 @@ class Run:
     def incomplete(self) -> str:
         """Why less was measured than requested; empty if nothing is missing."""
         return "; ".join([self.early or self.broken, *self.faults]).strip("; ")
+
+    def extend_plan(self) -> Phase | None:
+        """The phase that follows the plan, and now belongs to it: the next step of a search, if any."""
+        phase = self.finder.next_phase(len(self.plan)) if self.finder is not None and not self.over else None
+        if phase is not None:
+            self.plan = (*self.plan, phase)
+        return phase
 
     def fault(self, words: str) -> None:
         """Note and log a deviation from the plan."""
@@ -127,6 +140,9 @@ class Host(Protocol):
 
     def end_run(self, reason: str) -> None:
         """Stop the load: the run cannot continue."""
+
+    def note_abort(self) -> None:
+        """A condition of `--abort-when` ends the run."""
 
     def after_phase(self, phase: Phase | None) -> None:
         """A phase has been counted: nothing is measured now."""

@@ -5,6 +5,7 @@ from time import perf_counter
 
 from loadgen.control.agents import Agents
 from loadgen.control.closed import LOOK_AT_USERS, ClosedPhases
+from loadgen.control.guardrail import Guardrail
 from loadgen.control.link import Link
 from loadgen.control.rate_split import LOOK_FOR_WORKERS
 from loadgen.control.report_collection import ReportCollector
@@ -12,8 +13,10 @@ from loadgen.control.run import Host, Run, find_grace
 from loadgen.control.states import State
 from loadgen.control.success_timeout import SuccessWatch, find_patience
 from loadgen.measure.ledger import Counted
+from loadgen.results.requirements.abort_conditions import read_abort_conditions
 from loadgen.runtime.hub import pause, spawn
 from loadgen.settings.conflicts import without_secret
+from loadgen.settings.variants import find_variants
 
 
 class Supervisor:
@@ -34,6 +37,7 @@ class Supervisor:
         self._end_early = end_early
         self._run: Run | None = None
         self._watch = SuccessWatch(0.0)
+        self._guardrail = Guardrail((), ledger)
         self._alone_since = 0.0
         self._admitting: set[str] = set()
 
@@ -41,6 +45,9 @@ class Supervisor:
         """Supervise this run, once its agents are ready."""
         self._run = run
         self._watch = SuccessWatch(find_patience(run.settings))
+        names = [one.name for one in find_variants(run.settings)]
+        conditions, _ = read_abort_conditions(run.settings.abort_when, names)
+        self._guardrail = Guardrail(conditions, self._ledger)
         self._alone_since = perf_counter()
 
     def rest(self) -> None:
@@ -92,6 +99,10 @@ class Supervisor:
             return
         if not is_measuring:
             self._watch.restart(perf_counter())
+            return
+        if (phase := self._gathering.phase) is not None and (why := self._guardrail.judge(perf_counter(), phase)):
+            self._host.note_abort()
+            self._end_early(why)
             return
         in_flight = self._host.count_in_flight() + self._gathering.count_in_flight()
         if why := self._watch.judge(perf_counter(), self._ledger.answered, self._ledger.failed, in_flight):

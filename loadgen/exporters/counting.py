@@ -8,10 +8,10 @@ import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from time import perf_counter
 
 from loadgen.exporters.buckets import DURATIONS, LAGS, Buckets
+from loadgen.exporters.role import Role
 from loadgen.exporters.series import OTHER, Kind, Series, VariantSeries
 from loadgen.measure.health import CPU_LIMIT, Beat, beats_missed
 from loadgen.measure.lag import LAG_LIMIT, too_late
@@ -42,24 +42,6 @@ BEATS = 100
 """Health samples that decide on saturation: those of the last 10 s in phases."""
 
 
-class Role(StrEnum):
-    """A process's role in a run. Each metric is exposed by one role, so that sums over processes are correct."""
-
-    LOCAL = "local"
-    WORKER = "worker"
-    MASTER = "master"
-
-    @property
-    def makes_load(self) -> bool:
-        """True if this process calls operations and counts them."""
-        return self is not Role.MASTER
-
-    @property
-    def leads(self) -> bool:
-        """True if this process starts and ends the phases of all, and counts their length."""
-        return self is not Role.WORKER
-
-
 class Exporter:
     """The metrics of one process."""
 
@@ -79,10 +61,14 @@ class Exporter:
         self.held: dict[str, float] = {}
         """Seconds for which each stage held the event loop; bounded, as the names of stages are."""
         self.in_flight = 0
+        self.aborted = 0
+        """Runs that a condition of `--abort-when` has ended, since the process began."""
         self.settings: Settings | None = None
         self.infos: tuple[Mapping[str, str], ...] = ()
         """Labels that describe each variant of the latest run."""
         self.run: Mapping[str, str] = {}
+        self.run_id = ""
+        """Of the latest run that this process was prepared for."""
         self.phase: Phase | None = None
         self._beats: deque[Beat] = deque(maxlen=BEATS)
         self._clock = clock
@@ -174,6 +160,11 @@ class Exporter:
         """The variant of this name; `other`, without mode and client, if it is unexpected."""
         known = self._variants.get(name) or self.every.get(UNKNOWN)
         return known or self.every.setdefault(UNKNOWN, VariantSeries(*UNKNOWN))
+
+    def labels_of(self, name: str) -> tuple[str, str, str]:
+        """Name, mode and client of a variant."""
+        found = self._variants.get(name)
+        return found.labels if found else (name, OTHER, OTHER)
 
     def _series(self, known: dict[str, Series], operation: str) -> Series:
         has_room = len(known) < OPERATIONS and self._pairs < SERIES

@@ -39,14 +39,14 @@ class ExporterCollector(Collector):
 
     def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
-        self._versions = {label: _version(package) for label, package in PACKAGES.items()}
+        self._versions = {label: version_of(package) for label, package in PACKAGES.items()}
 
     def collect(self) -> Iterator[Metric]:
         """All families that this process exposes."""
         yield from (self._phase_info(), self._run_info())
         yield from self._health()
         if self._exporter.role.leads:
-            yield from (self._active(), self._variant_info())
+            yield from (self._active(), self._aborted(), self._variant_info())
         if self._exporter.role.makes_load:
             yield from self._counters()
             yield from self._durations()
@@ -108,6 +108,11 @@ class ExporterCollector(Collector):
         for variant in self._variants:
             active.add_metric(variant.labels, variant.active)
         return active
+
+    def _aborted(self) -> Metric:
+        aborted = _counter("loadgen_aborted_runs", "Runs that a condition of --abort-when has ended [runs]", ())
+        aborted.add_metric([], self._exporter.aborted)
+        return aborted
 
     def _durations(self) -> Iterator[Metric]:
         service = _histogram(
@@ -270,7 +275,8 @@ def _edges(bounds: tuple[float, ...]) -> tuple[str, ...]:
     return (*map(floatToGoString, bounds), "+Inf")
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """Its installed version; empty if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

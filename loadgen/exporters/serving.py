@@ -1,6 +1,7 @@
 """The HTTP endpoint of one process."""
 
 import errno
+import socket
 from dataclasses import dataclass
 from typing import Any
 from wsgiref.simple_server import WSGIServer
@@ -12,6 +13,8 @@ PORTS = 100
 """Maximum ports to try: the maximum processes of this tool per machine."""
 ANYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a value of the setting
 """Wildcard addresses, each with an address to connect to."""
+ALL = "*"
+"""All interfaces, of IPv4 and of IPv6 if the machine has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,11 @@ class Endpoint:
     bind: str
     port: int
     _server: WSGIServer
+
+    @property
+    def is_for_others(self) -> bool:
+        """Whether other machines reach it, under an address that is unknown here."""
+        return self.bind in ANYWHERE
 
     @property
     def target(self) -> str:
@@ -44,6 +52,8 @@ def serve(registry: Collector, bind: str, port: int) -> Endpoint:
 
     Raises OSError if the address is not one of this machine's, or if no port is free.
     """
+    if bind == ALL:
+        bind = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - asked for
     last = min(port + PORTS, 65_536) if port else 1
     for wanted in range(port, last):
         try:

@@ -2,24 +2,30 @@
 
 import logging
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from locust.runners import LocalRunner, MasterRunner
 
 from loadgen.exporters import Endpoint, Exporter, Kind, Role, Targets, new_registry, serve
+from loadgen.exporters.otlp import start_export
 from loadgen.measure.objective import Objective
 from loadgen.measure.operation import Operation
-from loadgen.measure.sample import Mode
+from loadgen.measure.sample import Mode, Sample
 from loadgen.runtime.early_exit import leave
+from loadgen.runtime.hub import run_in_thread
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants
+from loadgen.text.surroundings import is_in_pod
 
-OWN = ("metrics_port", "metrics_bind", "metrics_targets", "metrics_linger")
+if TYPE_CHECKING:
+    from loadgen.exporters.otlp.sending import Export
+
+OWN = ("metrics_port", "metrics_bind", "metrics_targets", "metrics_linger", "otlp")
 """Settings that each process reads from its command line; a worker gets the others from its master later."""
 LOOK = 0.1
 """Seconds between two checks of whether the wait is over."""
@@ -35,26 +41,35 @@ class MetricsEndpoint:
         self._settings = Settings()
         self._endpoint: Endpoint | None = None
         self._targets: Targets | None = None
+        self._export: Export | None = None
+        self._is_warned = False
 
-    def open(self, options: Any) -> tuple[Exporter, ...]:
-        """Start serving; returns the sink of samples, or none if `--metrics-port` is off.
+    def open(self, options: Any) -> tuple[Callable[[Sequence[Sample]], None], ...]:
+        """Start serving and exporting; returns the sinks of samples, none if both are off.
 
         Ends the process if its metrics settings are wrong.
         """
         try:
             self._settings = settings = Settings.parse({name: getattr(options, name) for name in OWN})
-            if settings.metrics_port == "off":
-                return ()
-            self._endpoint = self._serve(settings.metrics_bind, settings.metrics_port)
+            if settings.metrics_port != "off":
+                self._endpoint = self._serve(settings.metrics_bind, settings.metrics_port)
+                logger.info("Metrics are %s", self._place)
             if settings.metrics_targets:
                 self._enter(Path(settings.metrics_targets))
+            if settings.otlp:
+                self._export = start_export(settings.otlp, self.exporter)
         except SettingsError as error:
             leave(str(error))
-        logger.info("Metrics are at %s", self._endpoint.url)
-        return (self.exporter,)
+        sinks = (self.exporter,) if self._endpoint is not None or self._export is not None else ()
+        return sinks if self._export is None else (*sinks, self._export)
 
     def expect(self, settings: Settings, operations: Mapping[Mode, Iterable[Operation]], objective: Objective) -> None:
         """Pre-register the series of every operation that the users of every variant can perform, by their mode."""
+        if settings.otlp and self._export is None and self.exporter.role is Role.WORKER and not self._is_warned:
+            self._is_warned = True
+            logger.warning(
+                "The master exports to --otlp %s, this worker does not: give it the same flag", settings.otlp
+            )
         variants = {one.name: Kind(Mode(one.mode), one.client) for one in find_variants(settings)}
         self.exporter.expect(variants, operations, objective)
 
@@ -76,12 +91,20 @@ class MetricsEndpoint:
             raise SettingsError([Fault("metrics_targets", str(path), problem, "Name another file.")]) from error
 
     def announce_end(self) -> None:
-        """Log how long the endpoint stays up, before the last line of the run."""
+        """Export the last figures, and log how long the endpoint stays up, before the last line of the run."""
+        if self._export is not None:
+            run_in_thread(self._export.close)
         if self._lingers:
-            assert self._endpoint is not None  # noqa: S101 - otherwise it would not linger
-            logger.info(
-                "Metrics stay at %s for %g s; Ctrl-C ends it", self._endpoint.url, self._settings.metrics_linger
-            )
+            end = "" if is_in_pod() else "; Ctrl-C ends it"
+            logger.info("Metrics stay %s for %g s%s", self._place, self._settings.metrics_linger, end)
+
+    @property
+    def _place(self) -> str:
+        """Of a pod the port: 127.0.0.1 is not where somebody reads this."""
+        assert self._endpoint is not None  # noqa: S101 - set by `open`
+        if is_in_pod() and self._endpoint.is_for_others:
+            return f"on port {self._endpoint.port} of this pod"
+        return f"at {self._endpoint.url}"
 
     @property
     def _lingers(self) -> bool:

@@ -25,7 +25,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.exception import StopTest
 from locust.runners import STATE_MISSING, STATE_STOPPING, MasterRunner, WorkerRunner, locust_exception_handler
 
-from loadgen.locust_plugin.wrapping import Instead, and_then, log_instead, unless
+from loadgen.locust_plugin.wrapping import Instead, and_then, log_instead, only_if, unless, wrap_once
 
 logger = logging.getLogger("loadgen")
 PHASE_LINES = ("Ramping to", "All users spawned", "Shape ", "Sending spawn jobs")
@@ -141,16 +141,15 @@ def wait_before_users(wait: Callable[[Any], bool]) -> None:
     They start once `wait(environment)` returns True. It may block: `start_worker` runs in a greenlet that a later
     message about users replaces.
     """
-    original = WorkerRunner.start_worker
-    if getattr(original, "waits", False):
-        return
+    wrap_once(WorkerRunner, "start_worker", lambda original: only_if(lambda self: wait(self.environment), original))
 
-    def start_worker(self: Any, user_classes_count: dict[str, int], **kwargs: Any) -> None:
-        if wait(self.environment):
-            original(self, user_classes_count, **kwargs)
 
-    start_worker.waits = True  # type: ignore[attr-defined]
-    WorkerRunner.start_worker = start_worker  # type: ignore[method-assign] # a patch
+def end_retries(check: Callable[[Any], bool]) -> None:
+    """A worker asks for five minutes also where its master has closed (no upstream issue known, 2.47). Idempotent.
+
+    `check` gets the runner before each attempt, and raises OSError if it is the last.
+    """
+    wrap_once(WorkerRunner, "connect_to_master", lambda original: only_if(check, original))
 
 
 def leave_workers_to_coordinator(runner: Any, is_held: Callable[[], bool], has_plan: Callable[[], bool]) -> None:

@@ -17,7 +17,9 @@ from locust.runners import STATE_INIT
 from loadgen.control.exit_codes import INTERRUPTED
 from loadgen.locust_plugin import patches
 from loadgen.locust_plugin.coordination import identity
+from loadgen.locust_plugin.coordination.master_watch import MasterWatch
 from loadgen.locust_plugin.display.terminal import find_handlers
+from loadgen.locust_plugin.stats_bounds import keep_bounded
 from loadgen.locust_plugin.wrapping import Instead
 from loadgen.runtime.child_processes import ForkGroup
 from loadgen.runtime.early_exit import leave
@@ -58,6 +60,7 @@ def prepare_runners(is_ready: Callable[[Any], bool]) -> None:
     patches.list_arguments_once()
     patches.remember_absences()
     patches.wait_before_users(partial(_await_ready, is_ready))
+    patches.end_retries(MasterWatch().check)
 
 
 def adopt_runner(interrupt: "Interrupt", runner: Any, decide: Callable[[int], int]) -> None:
@@ -68,6 +71,7 @@ def adopt_runner(interrupt: "Interrupt", runner: Any, decide: Callable[[int], in
     determines the exit code, even if a listener has set another.
     """
     unguard_arguments()
+    gevent.spawn(keep_bounded, runner.stats)
     patches.carry_interrupts(interrupt)
     patches.quiet_hub()
     patches.sleep_on_hub(_sleep)

@@ -24,6 +24,7 @@ from loadgen.results.record import (
     Manifest,
     Outside,
     PhaseTexts,
+    RateSearchRecord,
     Ratio,
     RunRecord,
     SelectivityRecord,
@@ -35,6 +36,7 @@ from loadgen.results.record import (
     settings_without_secrets,
     write_record,
 )
+from loadgen.results.scaling import find_scaling
 from loadgen.settings.data_settings import EXISTING
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import PER_VARIANT, Variant, find_baseline, find_variants, settings_of
@@ -129,6 +131,10 @@ class Recorder:
         manifest = self.record.manifest.model_copy(update={"collections": known})
         self.record = self.record.model_copy(update={"manifest": manifest})
 
+    def note_search(self, found: RateSearchRecord) -> None:
+        """Record the search for a rate, as far as it has come."""
+        self.record = self.record.model_copy(update={"rate_search": found})
+
     def expect(self, phases: int) -> None:
         """Set the number of planned phases."""
         self.record = self.record.model_copy(update={"planned_phases": phases})
@@ -155,6 +161,7 @@ class Recorder:
                 "dropped_outside": {name: number for name, number in ledger.dropped_outside.items() if number},
                 "task_errors_outside": record_errors(ledger.errors_outside),
                 "comparisons": comparisons,
+                "scaling": find_scaling(phases),
             }
         )
         if not self._folder or not phases:

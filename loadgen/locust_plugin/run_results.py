@@ -7,98 +7,37 @@ from typing import Any, TextIO
 
 from loadgen.control.exit_codes import COMPLETE, End, find_exit_code
 from loadgen.control.run import Run
-from loadgen.locust_plugin.preparation.objective_checks import find_objective_faults
-from loadgen.locust_plugin.preparation.requirement_checks import find_unreachable
+from loadgen.locust_plugin.preparation.result_settings import failure_limit, is_tolerant, most_empty
 from loadgen.locust_plugin.preparation.variant_setup import make_resolver
 from loadgen.locust_plugin.recording import FindSharers, Recorder, write_beside
 from loadgen.measure.ledger import Counted
 from loadgen.measure.phase import Phase
 from loadgen.milvus.store import ServerInfo
 from loadgen.reports.console import print_tables
+from loadgen.reports.console_rates import print_rate_search
 from loadgen.results.comparison_plan import find_comparison_plan
 from loadgen.results.fault_results import count_expected
 from loadgen.results.levels import LevelResult, LevelResults
 from loadgen.results.phase_result import PhaseResult, PhaseResults
-from loadgen.results.record import RunRecord, as_block, check_folder
+from loadgen.results.record import RunRecord, as_block
 from loadgen.results.requirements import (
-    CHECKED,
-    FailureLimit,
     Judgement,
-    Requirement,
     judge,
     judge_empty,
     judge_faults,
-    parse_max_empty,
-    parse_max_failures,
-    parse_requirement,
     parse_requirements,
 )
-from loadgen.results.verdict import explain
+from loadgen.results.verdict import explain, find_unfound
 from loadgen.runtime.hub import run_in_thread
-from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
-from loadgen.settings.rag_conflicts import is_rag
-from loadgen.settings.values import DENSE
-from loadgen.settings.variants import find_variants, settings_of
-from loadgen.text.listing import count_of, join, name_phases
+from loadgen.settings.variants import find_variants
+from loadgen.text.listing import count_of, name_phases
 from loadgen.text.plain_text import one_line
 
 NOT_BEGUN = "the run never began"
 ENDED_BEFORE = "the run ended before it began, for example by a --run-time that is shorter than opening the stores"
 LONGEST_LINE = 20_000
 """Maximum characters of one line of the verdict."""
-
-
-def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users: int | None = None) -> list[Fault]:
-    """Faults in the settings of the result: the folder, and requirements that nothing in the run can meet.
-
-    `everyone` are the user classes and `users` the number of users of a run of one mode, if known.
-    """
-    faults: list[Fault] = []
-    if settings.record and (fault := check_folder(settings.record)):
-        faults.append(fault)
-    wanted: list[Requirement] = []
-    names = [one.name for one in find_variants(settings)]
-    for text in settings.require:
-        try:
-            wanted.append(parse_requirement(text, names))
-        except SettingsError as error:
-            faults += error.faults
-    faults += find_unreachable(settings, wanted, everyone, users)
-    faults += find_objective_faults(settings, wanted, everyone)
-    checked = list(dict.fromkeys(found.figure for found in wanted if found.figure in CHECKED))
-    if not settings.recall_every and checked:
-        problem = f"leaves the required {join(checked)} unmeasured"
-        faults.append(Fault("recall_every", "0", problem, "Use --recall-every 20."))
-    if settings.existing and not is_rag(settings) and any(found.figure == "recall" for found in wanted):
-        problem = "leaves the required recall unmeasured: its exact neighbours are unknown"
-        faults.append(Fault("existing", "", problem, "Omit the requirement."))
-    faults += _find_unmeasured_recall(settings, wanted)
-    for check in (_limit, _most_empty):
-        try:
-            check(settings)
-        except SettingsError as error:
-            faults += error.faults
-    return faults
-
-
-def _find_unmeasured_recall(settings: Settings, wanted: Collection[Requirement]) -> list[Fault]:
-    """Required recalls of variants whose answers the exact neighbours do not describe."""
-    kinds = {one.name: settings_of(settings, one).search_kind for one in find_variants(settings)}
-    required = [one for one in wanted if one.figure == "recall"]
-    others = {kinds[name] for one in required for name in ([one.variant] if one.variant in kinds else kinds)} - {DENSE}
-    if not others:
-        return []
-    problem = "leaves the required recall unmeasured: exact neighbours are known of dense searches only"
-    return [Fault("search_kind", join(sorted(others)), problem, "Omit the requirement, or name a dense variant in it.")]
-
-
-def _limit(settings: Settings) -> FailureLimit | None:
-    return parse_max_failures(settings.max_failures) if settings.max_failures else None
-
-
-def _most_empty(settings: Settings) -> float:
-    return parse_max_empty(settings.max_empty)
 
 
 class RunFinalizer:
@@ -139,7 +78,7 @@ class RunFinalizer:
         self._run = run
         self._levels, self._results = [], PhaseResults()
         self._compared = LevelResults(
-            settings.seed, find_comparison_plan(settings), self.objections, _most_empty(settings)
+            settings.seed, find_comparison_plan(settings), self.objections, most_empty(settings)
         )
         self._recorder = Recorder(settings, server, workers, run.run_id, find_sharers)
         draft = settings.model_copy(update={"record": ""})
@@ -168,7 +107,18 @@ class RunFinalizer:
         """A phase is over: write the record."""
         if self._recorder is not None:
             self._look_at_server()
+            self._note_search()
             self._recorder.keep(self._take(), self._ledger)
+
+    def _note_search(self) -> None:
+        """A search for a rate adds phases to the plan, and findings to the record."""
+        if self._run is None or self._run.finder is None:
+            return
+        found = self._run.finder.as_record()
+        for recorder in (self._recorder, self._draft):
+            if recorder is not None:
+                recorder.note_search(found)
+                recorder.expect(len(self._run.plan))
 
     def _look_at_server(self) -> None:
         """Ask the server what it did in the latest phase, once."""
@@ -203,6 +153,7 @@ class RunFinalizer:
         Takes some 0.2 s for each operation at each level: call it on a thread, between phases.
         """
         results = self._take()
+        self._note_search()
         levels = self._compared.take(results)
         if self._draft is not None:  # comparisons are written to the file only at the end
             self._draft.keep(results, self._ledger, levels)
@@ -224,16 +175,17 @@ class RunFinalizer:
         if self._recorder is None or self._run is None or self._told:
             return
         settings = self._settings
-        most_empty = _most_empty(settings)
         self._look_at_server()
         if self._run.loaded:
             self._recorder.describe_collections(self._run.loaded, run_in_thread(self._run.count_segments))
+        self._note_search()
         results = self._take()  # last: reports may arrive while the server is asked
         self._levels = self._compared.take(results)
         self._recorder.keep(results, self._ledger, self._levels, self._run.incomplete)
         wanted = parse_requirements(settings.require, [one.name for one in find_variants(settings)])
-        self._judgements = judge(self._recorder.record, wanted, _limit(settings))
-        self._judgements += [*judge_empty(self._recorder.record, most_empty), *judge_faults(self._recorder.record)]
+        self._judgements = judge(self._recorder.record, wanted, failure_limit(settings))
+        self._judgements += judge_empty(self._recorder.record, most_empty(settings))
+        self._judgements += judge_faults(self._recorder.record)
         self.code, self._why = find_exit_code(self._find_end(environment, self._run, interrupted_by))
         environment.process_exit_code = environment.process_exit_code or self.code
 
@@ -247,10 +199,13 @@ class RunFinalizer:
         return End(
             interrupted_by=interrupted_by if run.early else 0,
             incomplete=run.incomplete,
-            unmeasured=_find_unmeasured(record),
+            unmeasured="" if record.rate_search else _find_unmeasured(record),
             unrecorded=self._recorder.problem,
-            missed=tuple(f"missed: {found.text}" for found in self._judgements if not found.met),
-            failures="" if _limit(self._settings) or self._settings.require else "; ".join(failures),
+            missed=(
+                *(f"missed: {found.text}" for found in self._judgements if not found.met),
+                *(find_unfound(record.rate_search) if record.rate_search else ()),
+            ),
+            failures="" if is_tolerant(self._settings) else "; ".join(failures),
             failures_code=int(environment.parsed_options.exit_code_on_error),
         )
 
@@ -265,7 +220,10 @@ class RunFinalizer:
         if self._recorder is None or self._told:
             return
         self._told = True
-        print_tables(self._take(), self._levels, out, _most_empty(self._settings))
+        if (search := self._recorder.record.rate_search) is not None:
+            print_rate_search(search, out)
+        else:
+            print_tables(self._take(), self._levels, out, most_empty(self._settings))
         lines = [*self.words, *(str(found) for found in self._judgements)]
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")

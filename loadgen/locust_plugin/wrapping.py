@@ -55,3 +55,22 @@ def log_instead(kind: type[Exception], original: Callable[..., object]) -> Calla
                 logger.error("%s", error)  # noqa: TRY400 - without a traceback
 
     return caught
+
+
+def only_if(check: Callable[[Any], bool], original: Callable[..., object]) -> Callable[..., None]:
+    """The method, which does nothing unless `check(self)`."""
+
+    def checked(self: Any, *given: Any, **named: Any) -> None:
+        if check(self):
+            original(self, *given, **named)
+
+    return checked
+
+
+def wrap_once(owner: type, name: str, wrap: Callable[[Any], Any]) -> None:
+    """Replace a method of a class by a wrapped one, unless that was done before."""
+    original = getattr(owner, name)
+    if not hasattr(original, "is_wrapped"):
+        wrapped = wrap(original)
+        wrapped.is_wrapped = True
+        setattr(owner, name, wrapped)

@@ -1,12 +1,10 @@
 """What was not answered within its phase: dropped arrivals, and operations unfinished at its end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hdrh.histogram import HdrHistogram
-
-from loadgen.measure.histograms import HIGHEST, LOWEST, MICROSECONDS, new_histogram, sum_up
+from loadgen.measure.histograms import HIGHEST, LOWEST, MICROSECONDS, SparseHistogram
 
 HANGING = 2.0
 """Factor over the longest finished operation from which an unfinished one is reported as a stall."""
@@ -40,7 +38,7 @@ class Flow:
     """Arrivals that were due in the window."""
     dropped: int = 0
     """Dropped in the window: they got no slot in time, or their task sent nothing."""
-    left_by_kind: dict[Kind | None, HdrHistogram] = field(default_factory=dict)
+    left_by_kind: dict[Kind | None, SparseHistogram] = field(default_factory=dict)
     """Unfinished at the window's end: how long they had been due by then, in microseconds.
 
     The key None is for arrivals that were never sent: their operation is unknown.
@@ -50,17 +48,17 @@ class Flow:
         """Count an operation that was waiting or in flight at the window's end, with the time since it was due."""
         self._of(kind).record_value(min(max(LOWEST, round(seconds * MICROSECONDS)), HIGHEST))
 
-    def _of(self, kind: Kind | None) -> HdrHistogram:
-        return self.left_by_kind.setdefault(kind, new_histogram())
+    def _of(self, kind: Kind | None) -> SparseHistogram:
+        return self.left_by_kind.setdefault(kind, SparseHistogram())
 
     @property
-    def left(self) -> HdrHistogram:
+    def left(self) -> SparseHistogram:
         """Everything unfinished, of any kind."""
-        return sum_up(self.left_by_kind.values())
+        return _sum_up(self.left_by_kind.values())
 
-    def left_of(self, kind: Kind) -> HdrHistogram:
+    def left_of(self, kind: Kind) -> SparseHistogram:
         """Everything unfinished that is, or might have become, an operation of this kind."""
-        return sum_up(histogram for key, histogram in self.left_by_kind.items() if key in (kind, None))
+        return _sum_up(histogram for key, histogram in self.left_by_kind.items() if key in (kind, None))
 
     @property
     def unfinished(self) -> int:
@@ -71,7 +69,7 @@ class Flow:
         """Plain values to send to the master; empty if nothing has happened."""
         if not (self.offered or self.dropped or self.unfinished):
             return {}
-        left = [[*(kind or ("", "")), histogram.encode()] for kind, histogram in self.left_by_kind.items()]
+        left = [[*(kind or ("", "")), histogram.pack()] for kind, histogram in self.left_by_kind.items()]
         return {"offered": self.offered, "dropped": self.dropped, "left": left}
 
     def add(self, other: "Flow") -> None:
@@ -87,4 +85,11 @@ class Flow:
             self.offered += message["offered"]
             self.dropped += message["dropped"]
             for variant, operation, histogram in message["left"]:
-                self._of((variant, operation) if operation else None).decode_and_add(histogram)
+                self._of((variant, operation) if operation else None).add_packed(histogram)
+
+
+def _sum_up(histograms: Iterable[SparseHistogram]) -> SparseHistogram:
+    total = SparseHistogram()
+    for histogram in histograms:
+        total.add(histogram)
+    return total

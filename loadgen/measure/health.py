@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hdrh.histogram import HdrHistogram
-
-from loadgen.measure.histograms import count_above
+from loadgen.measure.histograms import SparseHistogram, count_above
 from loadgen.measure.lag import LAG_LIMIT, Lag, find_lag, find_worst
 from loadgen.measure.usage import TotalUsage, Usage, add_up
 
@@ -50,9 +48,9 @@ class Beat:
     received: float = math.nan
 
 
-def new_lags() -> HdrHistogram:
-    """An empty histogram of lags: microseconds, up to a minute, three digits."""
-    return HdrHistogram(1, 60 * MICROSECONDS, 3)
+def new_lags() -> SparseHistogram:
+    """An empty histogram of lags: microseconds, three digits."""
+    return SparseHistogram()
 
 
 def beats_missed(hub_lag: float) -> int:
@@ -67,9 +65,9 @@ class Watch:
     cpu: float = 0.0
     """Seconds."""
     wall: float = 0.0
-    hub: HdrHistogram = field(default_factory=new_lags)
-    loop: HdrHistogram = field(default_factory=new_lags)
-    pace: HdrHistogram = field(default_factory=new_lags)
+    hub: SparseHistogram = field(default_factory=new_lags)
+    loop: SparseHistogram = field(default_factory=new_lags)
+    pace: SparseHistogram = field(default_factory=new_lags)
     """Delays of the arrivals of an open phase."""
     hub_late: int = 0
     """Late beats, counted on arrival: finding them in a histogram takes a tenth of a second."""
@@ -107,9 +105,9 @@ class Watch:
         """Add the values of `as_message`."""
         self.cpu += message["cpu"]
         self.wall += message["wall"]
-        self.hub.decode_and_add(message["hub"])
-        self.loop.decode_and_add(message["loop"])
-        self.pace.decode_and_add(message["pace"])
+        self.hub.add_packed(message["hub"])
+        self.loop.add_packed(message["loop"])
+        self.pace.add_packed(message["pace"])
         self.hub_late += message["hub_late"]
         self.loop_late += message["loop_late"]
         self.pace_late += message["pace_late"]
@@ -120,6 +118,11 @@ class Watch:
         self._add_held(message["held"])
         self.usage.merge(message["usage"])
 
+    def settle(self) -> None:
+        """Take little memory: the phase is over."""
+        for lags in (self.hub, self.loop, self.pace):
+            lags.settle()
+
     def _add_held(self, held: Mapping[str, float]) -> None:
         for stage, seconds in held.items():
             self.held[stage] = self.held.get(stage, 0.0) + seconds
@@ -129,9 +132,9 @@ class Watch:
         return {
             "cpu": self.cpu,
             "wall": self.wall,
-            "hub": self.hub.encode(),
-            "loop": self.loop.encode(),
-            "pace": self.pace.encode(),
+            "hub": self.hub.pack(),
+            "loop": self.loop.pack(),
+            "pace": self.pace.pack(),
             "hub_late": self.hub_late,
             "loop_late": self.loop_late,
             "pace_late": self.pace_late,
@@ -155,7 +158,7 @@ class Health:
         """Count one beat."""
         self._of(process).add(beat)
 
-    def add_pace(self, lags: HdrHistogram, process: str = "") -> None:
+    def add_pace(self, lags: SparseHistogram, process: str = "") -> None:
         """Count the delays of arrivals of an open phase, in microseconds."""
         if lags.get_total_count():
             watch = self._of(process)

@@ -4,7 +4,8 @@ import base64
 import math
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from hdrh.codec import PayloadHeader
@@ -74,6 +75,133 @@ def make_histogram(counts: Mapping[int, int]) -> HdrHistogram:
     return histogram
 
 
+class SparseHistogram:
+    """The same buckets, of which only the occupied ones take memory: one of the library's takes 170 KB.
+
+    Merging keeps the packed buckets of the others, and sums them up when they are read.
+    """
+
+    __slots__ = ("_counts", "_packed", "_settled")
+
+    def __init__(self, counts: Mapping[int, int] | None = None, packed: bytes = b"") -> None:
+        self._counts: Counter[int] = Counter(counts)
+        self._packed = [packed] if packed else []
+        self._settled = b""
+
+    def __eq__(self, other: object) -> bool:
+        """Equal if all buckets have equal counts."""
+        return isinstance(other, SparseHistogram) and dict(self.items()) == dict(other.items())
+
+    __hash__ = None  # type: ignore[assignment] # it changes
+
+    def __repr__(self) -> str:
+        """The buckets, for a failing test."""
+        return f"SparseHistogram({dict(sorted(self.items()))})"
+
+    def items(self) -> list[tuple[int, int]]:
+        """The lowest microsecond of each bucket, and its count."""
+        lowest, counts = _split(self.pack())
+        return list(zip(lowest.tolist(), counts.tolist(), strict=True))
+
+    def record_value(self, value: int, count: int = 1) -> None:
+        """Count a time in microseconds."""
+        shift = max(value.bit_length() - EXACT_BITS, 0)
+        self._counts[(value >> shift) << shift] += count
+
+    def update(self, lowest: Iterable[int] | Mapping[int, int]) -> None:
+        """Count times by the lowest microsecond of their buckets, as `find_values` returns it; a mapping has counts."""
+        self._counts.update(lowest)
+
+    def add_counts(self, lowest: Iterable[int], counts: Iterable[int]) -> None:
+        """Count many times: buckets by their lowest microsecond, and a count for each."""
+        mine = self._counts
+        for value, count in zip(lowest, counts, strict=True):
+            mine[value] += count
+
+    def add(self, other: "SparseHistogram") -> None:
+        """Add the counts of another one."""
+        self.add_packed(other.pack())
+
+    def add_packed(self, packed: bytes) -> None:
+        """Add what `pack` returned."""
+        if packed:
+            self._packed.append(packed)
+
+    def copy(self) -> "SparseHistogram":
+        """One with the same counts."""
+        return SparseHistogram(packed=self.pack())
+
+    def settle(self) -> None:
+        """Take little memory: nothing is likely to be added from now on. It can be, and be read, as before."""
+        if self.is_empty or self.is_settled:
+            return
+        lowest, counts = _split(self.pack())
+        order = np.argsort(lowest)
+        steps = np.diff(lowest[order], prepend=lowest.dtype.type(0))
+        self._settled = zlib.compress(np.array([steps, counts[order]], dtype="<u4").tobytes(), 1)
+        self._counts, self._packed = Counter(), []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was counted."""
+        return not (self._counts or self._packed or self._settled)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing was added since `settle`."""
+        return bool(self._settled) and not self._counts and not self._packed
+
+    def pack(self) -> bytes:
+        """As the function `pack`; empty if nothing was counted."""
+        parts = [*self._packed, pack(self._counts)] if self._counts else self._packed
+        if self._settled:
+            steps, counts = _split(zlib.decompress(self._settled))
+            parts = [*parts, np.array([np.cumsum(steps), counts], dtype="<u4").tobytes()]
+        if len(parts) <= 1:
+            return parts[0] if parts else b""
+        summed = _sum_packed(parts)
+        if len(self._packed) > 1:
+            self._counts, self._packed, self._settled = Counter(), [summed], b""
+        return summed
+
+    @property
+    def counts(self) -> Counter[int]:
+        """Counts by the lowest microsecond of their bucket; a copy."""
+        return Counter(dict(self.items()))
+
+    def get_total_count(self) -> int:
+        """The number of times."""
+        if not self._packed and not self._settled:
+            return self._counts.total()
+        return int(_split(self.pack())[1].sum())
+
+    def get_max_value(self) -> int:
+        """The highest microsecond of the last bucket, as the library has it; 0 if nothing was counted."""
+        lowest, widths, _ = self.occupied()
+        return int(lowest[-1] + widths[-1] - 1) if len(lowest) else 0
+
+    def occupied(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Lowest value, width and count of the buckets, ascending."""
+        lowest, counts = (column.astype(np.int64) for column in _split(self.pack()))
+        order = np.argsort(lowest)
+        return lowest[order], bucket_widths(lowest[order]), counts[order]
+
+    def encode(self) -> Any:
+        """The text of the library's histogram."""
+        return make_histogram(self.counts).encode()
+
+
+def _split(packed: bytes) -> NDArray[np.uint32]:
+    """The two rows of `pack`. Raises ValueError for anything else."""
+    return np.frombuffer(packed, dtype="<u4").reshape(2, -1)
+
+
+def _sum_packed(parts: Sequence[bytes]) -> bytes:
+    lowest, counts = np.concatenate([_split(part) for part in parts], axis=1)
+    every, places = np.unique(lowest, return_inverse=True)
+    return np.array([every, np.bincount(places, weights=counts)], dtype="<u4").tobytes()
+
+
 def pack(counts: Mapping[int, int]) -> bytes:
     """Buckets, then their counts, as unsigned 32-bit numbers: 8 bytes per bucket."""
     numbers = np.array([[*counts.keys()], [*counts.values()]], dtype="<u4")
@@ -86,7 +214,10 @@ def unpack(packed: bytes) -> Counter[int]:
     return Counter(dict(zip(values, counts, strict=True)))
 
 
-def percentile(histogram: HdrHistogram, percent: float) -> float:
+Histogram: TypeAlias = HdrHistogram | SparseHistogram
+
+
+def percentile(histogram: Histogram, percent: float) -> float:
     """Percentile in seconds, as `get_value_at_percentile` of hdrh, in a tenth of its time; nan if empty."""
     total = histogram.get_total_count()
     if not total:
@@ -97,20 +228,22 @@ def percentile(histogram: HdrHistogram, percent: float) -> float:
     return float(lowest[place] + widths[place] - 1) / MICROSECONDS
 
 
-def mean(histogram: HdrHistogram) -> float:
+def mean(histogram: Histogram) -> float:
     """Mean in seconds, as `get_mean_value` of hdrh, in a hundredth of its time; nan if empty."""
     lowest, widths, counts = _occupied(histogram)
     return float((lowest + widths // 2) @ counts) / int(counts.sum()) / MICROSECONDS if len(counts) else math.nan
 
 
-def count_above(histogram: HdrHistogram, seconds: float) -> int:
+def count_above(histogram: Histogram, seconds: float) -> int:
     """Number of longer times, to the histogram's three digits."""
     lowest, widths, counts = _occupied(histogram)
     return int(counts[lowest + widths - 1 > seconds * MICROSECONDS].sum())
 
 
-def _occupied(histogram: HdrHistogram) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _occupied(histogram: Histogram) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Lowest value, width and count of the buckets that are not empty, ascending: to walk over all takes 0.1 s."""
+    if isinstance(histogram, SparseHistogram):
+        return histogram.occupied()
     every = np.ctypeslib.as_array(histogram.counts)
     index = np.flatnonzero(every)
     half = histogram.sub_bucket_half_count

@@ -3,9 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from hdrh.histogram import HdrHistogram
-
-from loadgen.measure.histograms import percentile
+from loadgen.measure.histograms import Histogram, percentile
 
 LAG_LIMIT = 0.1
 """Seconds of lag from which a beat or an arrival counts as late; at p99, the generator was the limit."""
@@ -34,7 +32,7 @@ def too_late(p99: float, late: int) -> bool:
     return late >= LATE_AT_LEAST and p99 >= LAG_LIMIT
 
 
-def find_lag(histogram: HdrHistogram, late: int) -> Lag:
+def find_lag(histogram: Histogram, late: int) -> Lag:
     """From a histogram of microseconds and the number of late beats or arrivals."""
     return Lag(percentile(histogram, 99), percentile(histogram, 100), late) if histogram.get_total_count() else Lag()
 

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from hdrh.histogram import HdrHistogram
-
 from loadgen.measure.errors import ErrorKind, TaskErrors
 from loadgen.measure.health import Beat
+from loadgen.measure.histograms import SparseHistogram
 from loadgen.measure.objective import NO_OBJECTIVE
+from loadgen.measure.outcome_course import add_dropped
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Check
 from loadgen.measure.sample import Outcome, Sample
@@ -54,6 +54,8 @@ class Ledger:
     def __init__(self) -> None:
         self.objective = NO_OBJECTIVE
         """What operations of the following phases must meet to be good."""
+        self.is_traced = False
+        """Operations of the following phases may be sampled."""
         self.windows: dict[int, Window] = {}
         self.outside: dict[tuple[str, str], Counter[Outcome]] = {}
         """Outcomes of operations that no window counted: from warm-ups, or in flight at a window's end."""
@@ -70,9 +72,11 @@ class Ledger:
         self._changed_at = math.inf
         self._since = -math.inf
         """Operations due before this moment belong to an earlier run."""
-        self._sequence = self._confirmed = 0
+        self._sequence = self._confirmed = self._dropped_before = 0
         self._reported: dict[tuple[int, int], tuple[int, tuple[object, ...]]] = {}
         """For each window its state, and the number of the first report with that state."""
+        self._settled: dict[tuple[int, int], dict[tuple[str, int], int]] = {}
+        """For each window its slices that no longer change, and the number of the first report with them."""
 
     def reset(self, at: float = -math.inf) -> None:
         """Reset for another run that begins at this moment. Operations due earlier no longer count."""
@@ -81,7 +85,7 @@ class Ledger:
         self._replaced, self._current, self._previous = [], None, None
         self.errors_outside = TaskErrors()
         self._changed_at = math.inf
-        self._reported = {}
+        self._reported, self._settled = {}, {}
 
     @property
     def answered(self) -> int:
@@ -99,11 +103,14 @@ class Ledger:
         `entered` is when this process began to take part, if later.
         """
         window = Window(phase, start, end, seconds=end - start if math.isfinite(end) else 0.0)
-        window.entered, window.objective = entered, self.objective
+        window.entered, window.objective, window.is_traced = entered, self.objective, self.is_traced
         window.recalls.changed = self._changed_at < end
         if (earlier := self.windows.get(phase.number)) is not None:
             self._replaced.append(earlier)
+        if self._previous is not None:
+            self._previous.settle()
         self._previous, self._current = self._current, window
+        self._dropped_before = self.dropped_outside[phase.variant]
         self.windows[phase.number] = window
 
     def close(self, end: float) -> None:
@@ -154,7 +161,9 @@ class Ledger:
         """
         for window in (self._current, self._previous):
             if window is not None and window.start <= at < window.end:
-                window.drop(at, len(due))
+                window.flow.dropped += len(due)
+                if window.phase.is_drill:
+                    add_dropped(window.outcome_courses, len(due), at - window.start, window.phase.seconds)
                 return len(due)
         left = [(moment, window) for moment in due if (window := self._left(moment, at)) is not None]
         for moment, window in left:
@@ -163,7 +172,14 @@ class Ledger:
             self.dropped_outside[window.phase.variant] += len(due) - len(left)
         return len(due) - len(left)
 
-    def offer(self, arrivals: int, lags: HdrHistogram) -> None:
+    def count_dropped(self) -> int:
+        """Arrivals dropped in the current phase, its warm-up included."""
+        window = self._current
+        if window is None:
+            return 0
+        return window.flow.dropped + self.dropped_outside[window.phase.variant] - self._dropped_before
+
+    def offer(self, arrivals: int, lags: SparseHistogram) -> None:
         """The schedule of the current phase is over: number of arrivals due, and the delay of each."""
         if self._current is not None:
             self._current.flow.offered += arrivals
@@ -245,7 +261,17 @@ class Ledger:
     def _as_message(self, window: Window, now: float) -> dict[str, Any]:
         """The length of a window is reported once it is over: until then a Ctrl-C may still make it shorter."""
         seconds = window.seconds if now >= window.end else 0.0
-        return {"seconds": seconds, "covered": window.covered(now)} | window.as_message()
+        return {"seconds": seconds, "covered": window.covered(now)} | window.as_message(self._find_known(window))
+
+    def _find_known(self, window: Window) -> set[tuple[str, int]]:
+        """The slices that have not changed since a report that has arrived."""
+        reported = self._settled.setdefault((window.phase.number, window.phase.attempt), {})
+        settled = window.find_settled()
+        for one in reported.keys() - settled:
+            del reported[one]
+        for one in settled:
+            reported.setdefault(one, self._sequence)
+        return {one for one, first in reported.items() if first <= self._confirmed}
 
 
 def _outside_as_message(outside: Mapping[tuple[str, str], Mapping[Outcome, int]]) -> list[dict[str, Any]]:

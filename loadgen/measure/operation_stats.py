@@ -9,7 +9,7 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
-from loadgen.measure.histograms import find_values, make_histogram, pack, percentile, sum_up, unpack
+from loadgen.measure.histograms import SparseHistogram, find_values, make_histogram, percentile, sum_up
 from loadgen.measure.sample import Outcome, OutcomeClass, Sample
 
 CLASSES = {
@@ -34,18 +34,22 @@ class Times:
     __slots__ = ("_response", "_service")
 
     def __init__(self) -> None:
-        self._service: Counter[int] = Counter()
-        self._response: Counter[int] | None = None
+        self._service = SparseHistogram()
+        self._response: SparseHistogram | None = None
 
     @property
     def service(self) -> HdrHistogram:
         """From when an operation started."""
-        return make_histogram(self._service)
+        return make_histogram(self._service.counts)
 
     @property
     def response(self) -> HdrHistogram:
         """From when an operation was due."""
-        return make_histogram(self._service if self._response is None else self._response)
+        return make_histogram((self._service if self._response is None else self._response).counts)
+
+    def counts(self, *, is_service: bool) -> Counter[int]:
+        """The buckets of the service or the response times; not to be changed."""
+        return (self._service if is_service or self._response is None else self._response).counts
 
     def add_all(self, samples: Sequence[Sample]) -> None:
         """Count the times of some samples."""
@@ -63,20 +67,27 @@ class Times:
         if self._response is None and other._response is not None:
             self._response = self._service.copy()
         if self._response is not None:
-            self._response.update(other._service if other._response is None else other._response)
-        self._service.update(other._service)
+            self._response.add(other._service if other._response is None else other._response)
+        self._service.add(other._service)
+
+    def settle(self) -> None:
+        """Take little memory: the phase is over."""
+        self._service.settle()
+        if self._response is not None:
+            self._response.settle()
 
     def as_message(self) -> dict[str, bytes | None]:
         """Packed buckets for the way to the master; no response times where they are the service times."""
-        response = None if self._response is None else pack(self._response)
-        return {"service": pack(self._service), "response": response}
+        response = None if self._response is None else self._response.pack()
+        return {"service": self._service.pack(), "response": response}
 
     @classmethod
     def from_message(cls, message: Mapping[str, bytes | None]) -> Self:
         """The inverse of `as_message`."""
         made = cls()
-        made._service = unpack(message["service"] or b"")
-        made._response = None if message["response"] is None else unpack(message["response"])
+        made._service = SparseHistogram(packed=message["service"] or b"")
+        response = message["response"]
+        made._response = None if response is None else SparseHistogram(packed=response)
         return made
 
 
@@ -89,7 +100,7 @@ class OperationStats:
     """Of these, the nested ones."""
     rows: int = 0
     times: dict[OutcomeClass, Times] = field(default_factory=dict)
-    stages: dict[str, Counter[int]] = field(default_factory=dict)
+    stages: dict[str, SparseHistogram] = field(default_factory=dict)
     """Times of each stage of answered operations and timeouts, as returned by `find_values`."""
     repeated: set[str] = field(default_factory=set)
     """Of these stages, the ones that may occur many times in one operation."""
@@ -124,14 +135,14 @@ class OperationStats:
                 else:
                     seconds.setdefault(stage, []).append(took)
         for stage, all_of_it in seconds.items():
-            self.stages.setdefault(stage, Counter()).update(find_values(np.array(all_of_it)).tolist())
+            self.stages.setdefault(stage, SparseHistogram()).update(find_values(np.array(all_of_it)).tolist())
 
     def merge(self, other: Self) -> None:
         """Add the counts of other instances."""
         self.outcomes.update(other.outcomes)
         self.nested.update(other.nested)
         for stage, counts in other.stages.items():
-            self.stages.setdefault(stage, Counter()).update(counts)
+            self.stages.setdefault(stage, SparseHistogram()).add(counts)
         self.repeated |= other.repeated
         self.rows += other.rows
         self.items.update(other.items)
@@ -139,6 +150,13 @@ class OperationStats:
             self.good = (self.good or 0) + other.good
         for kind, times in other.times.items():
             self.times.setdefault(kind, Times()).merge(times)
+
+    def settle(self) -> None:
+        """Take little memory: the phase is over."""
+        for times in self.times.values():
+            times.settle()
+        for stage in self.stages.values():
+            stage.settle()
 
     def as_message(self) -> dict[str, Any]:
         """Plain values to send to the master."""
@@ -149,7 +167,7 @@ class OperationStats:
             "items": dict(self.items),
             "good": self.good,
             "repeated": sorted(self.repeated),
-            "stages": {stage: pack(times) for stage, times in self.stages.items()},
+            "stages": {stage: times.pack() for stage, times in self.stages.items()},
             "times": {str(kind): times.as_message() for kind, times in self.times.items()},
         }
 
@@ -159,7 +177,7 @@ class OperationStats:
         outcomes = Counter({Outcome(name): count for name, count in message["outcomes"].items()})
         times = {OutcomeClass(name): Times.from_message(told) for name, told in message["times"].items()}
         nested = Counter({Outcome(name): count for name, count in message["nested"].items()})
-        stages = {name: unpack(told) for name, told in message["stages"].items()}
+        stages = {name: SparseHistogram(packed=told) for name, told in message["stages"].items()}
         repeated, items = set(message["repeated"]), Counter(message["items"])
         return cls(outcomes, nested, message["rows"], times, stages, repeated, items, message["good"])
 
@@ -180,7 +198,7 @@ class OperationStats:
 
     def stage(self, name: str) -> HdrHistogram:
         """Times of one stage in microseconds."""
-        return make_histogram(self.stages[name])
+        return make_histogram(self.stages[name].counts)
 
     @property
     def service(self) -> HdrHistogram:
@@ -191,6 +209,16 @@ class OperationStats:
     def response(self) -> HdrHistogram:
         """Response times of the same operations, from when each was due."""
         return sum_up([self.times[kind].response for kind in WAITED_FOR if kind in self.times])
+
+    def find_times(self, part: str = "") -> Counter[int]:
+        """A copy of the buckets of the response times, of the `service` times, or of the times of a stage."""
+        if part not in ("", "service"):
+            return Counter(self.stages[part].counts) if part in self.stages else Counter()
+        found: Counter[int] = Counter()
+        for kind in WAITED_FOR:
+            if kind in self.times:
+                found.update(self.times[kind].counts(is_service=part == "service"))
+        return found
 
     def percentile(self, percent: float) -> float:
         """Percentile of the response times of these operations, in seconds; nan if there are none."""

@@ -80,11 +80,25 @@ Courses = dict[str, OutcomeCourse]
 
 
 def add_samples(courses: Courses, samples: Iterable[Sample], start: float, seconds: float) -> None:
-    """Count the samples of a phase that began at `start`; nested ones are part of another."""
+    """Count the samples of a phase that began at `start` and lasts `seconds`; nested ones are part of another."""
     for one in samples:
         if not one.nested:
-            course = courses.get(one.operation) or courses.setdefault(one.operation, OutcomeCourse(seconds))
+            course = courses.get(one.operation) or courses.setdefault(one.operation, _new_course(seconds))
             course.add(str(one.outcome), one.finished - start)
+
+
+def add_dropped(courses: Courses, number: int, moment: float, seconds: float) -> None:
+    """Count arrivals that were dropped at a moment of a phase that lasts `seconds`."""
+    courses.setdefault("", _new_course(seconds)).add(DROPPED, moment, number)
+
+
+def _new_course(seconds: float) -> OutcomeCourse:
+    return OutcomeCourse(piece_length(seconds))
+
+
+def courses_from_message(message: Mapping[str, Any]) -> Courses:
+    """Read the courses of each operation from a report."""
+    return {operation: OutcomeCourse.from_message(course) for operation, course in message.items()}
 
 
 def merge_courses(courses: Courses, others: Mapping[str, OutcomeCourse]) -> None:

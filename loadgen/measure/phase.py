@@ -1,13 +1,16 @@
 """One measured window of a run, and the plan of all windows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
+from loadgen.measure.rate_curve import Points
 from loadgen.measure.sample import Mode
 from loadgen.text.listing import count_of
 
 L = TypeVar("L", int, float)
+Curves = tuple[tuple[str, Points], ...]
+"""For each operation (empty: any) points of its rate; seconds since the measured part began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +35,25 @@ class Phase:
     rate: float = 0.0
     """Arrivals per second over all processes; 0 in the closed model."""
 
+    curves: Curves = ()
+    """Rates by operation or over time, whose mean over the measured part is `rate`; empty: `rate` at all times."""
+
     started_at: float = 0.0
     """Unix time at which its measured part begins, by the clock of the coordinator; 0 in a plan."""
 
     attempt: int = 0
     """Number of earlier attempts: a phase that loses workers is repeated once replacements are present."""
 
+    workers: int = 0
+    """Number of processes that take part, of those that are present; 0: all of them."""
+
     variant: str = ""
     """Name of what is compared; defaults to the mode."""
     is_drill: bool = False
     """Faults happen in it."""
+
+    note: str = ""
+    """What is known before it, for log and page; empty for most."""
 
     def __post_init__(self) -> None:
         if not self.variant:
@@ -67,9 +79,11 @@ class Phase:
         """Description of the phase in log lines."""
         if self.operations:
             return f"{self.operation} x {self.operations}, {self.style}, {self.concurrency} in flight"
+        on = f" on {count_of(self.workers, 'worker')}" if self.workers else ""
         if self.is_open:
-            return f"{self.variant}, {self.rate:g}/s {self.model}"
-        return f"{self.variant}, {count_of(self.concurrency, 'user')}"
+            note = f" ({self.note})" if self.note else ""
+            return f"{self.variant}, {self.rate:g}/s {self.model}{on}{note}"
+        return f"{self.variant}, {count_of(self.concurrency, 'user')}{on}"
 
     def starting(self, now: float) -> Self:
         """The same phase, whose warm-up begins at this Unix time."""
@@ -84,7 +98,10 @@ class Phase:
         """The inverse of `as_message`; ignores unknown keys."""
         known = {field.name for field in fields(cls)}
         values = {key: value for key, value in message.items() if key in known}
-        return cls(**(values | {"mode": Mode(values["mode"])}))
+        curves = tuple(
+            (name, tuple((float(at), float(rate)) for at, rate in points)) for name, points in values.get("curves", ())
+        )
+        return cls(**(values | {"mode": Mode(values["mode"]), "curves": curves}))
 
 
 Compared = tuple[str, Mode]
@@ -108,15 +125,33 @@ def timed_phases(
 
 
 def open_phases(
-    variants: Sequence[Compared], arrivals: tuple[str, tuple[float, ...]], rounds: int, length: tuple[float, float]
+    variants: Sequence[Compared],
+    arrivals: tuple[str, tuple[float, ...]],
+    rounds: int,
+    length: tuple[float, float],
+    curves: Curves = (),
 ) -> tuple[Phase, ...]:
     """The same plan for the open model; `arrivals` is (model, rates)."""
     model, rates = arrivals
     seconds, warmup_seconds = length
     return tuple(
-        Phase(number, mode, 0, seconds, warmup_seconds, model=model, rate=rate, variant=name)
+        Phase(number, mode, 0, seconds, warmup_seconds, model=model, rate=rate, curves=curves, variant=name)
         for number, (rate, (name, mode)) in enumerate(_order(variants, rates, rounds))
     )
+
+
+def scaled_phases(
+    make_phases: Callable[[tuple[L, ...]], tuple[Phase, ...]], levels: tuple[L, ...], workers: tuple[int, ...]
+) -> tuple[Phase, ...]:
+    """The phases at these load levels; with numbers of `workers`, at the one level for each of so many of them.
+
+    The load of a worker is then the same in all phases (weak scaling).
+    """
+    if not workers:
+        return make_phases(levels)
+    (level,) = levels
+    phases = make_phases(tuple(level * number for number in workers))
+    return tuple(replace(phase, workers=round(phase.level / level)) for phase in phases)
 
 
 def _order(variants: Sequence[Compared], levels: tuple[L, ...], rounds: int) -> list[tuple[L, Compared]]:

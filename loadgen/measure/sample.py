@@ -75,6 +75,24 @@ NO_STAGES: StageTimes = MappingProxyType({})
 NO_ITEMS: Mapping[str, int] = MappingProxyType({})
 
 
+class Trace(NamedTuple):
+    """The trace context of a sampled operation: hex digits, as W3C's Trace Context has them."""
+
+    trace_id: str
+    """32 digits, the same for the operations that are part of it."""
+    span_id: str
+    """16 digits: the operation itself."""
+    parent_id: str = ""
+    """The operation that it is part of; empty: none."""
+    began: int = 0
+    """When its clock started, in nanoseconds since 1970 (UTC)."""
+
+    @property
+    def traceparent(self) -> str:
+        """The header; its flags say that the trace is sampled."""
+        return f"00-{self.trace_id}-{self.span_id}-01"
+
+
 class Sample(NamedTuple):
     """One finished operation. Times are seconds of `time.perf_counter()` in the process that called.
 
@@ -97,6 +115,8 @@ class Sample(NamedTuple):
     """Seconds of its parts, by their names."""
     items: Mapping[str, int] = NO_ITEMS
     """What it processed besides rows, such as tokens: numbers by name."""
+    trace: Trace | None = None
+    """None: it was not sampled."""
 
     @property
     def service_seconds(self) -> float:

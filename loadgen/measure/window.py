@@ -1,7 +1,7 @@
 """The time in which finished operations count for a phase, and their counts."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -15,12 +15,13 @@ from loadgen.measure.flow import Flow
 from loadgen.measure.health import Health
 from loadgen.measure.objective import NO_OBJECTIVE, Objective, judge
 from loadgen.measure.operation_stats import OperationStats
-from loadgen.measure.outcome_course import DROPPED, Courses, OutcomeCourse, add_samples, merge_courses, piece_length
+from loadgen.measure.outcome_course import Courses, add_samples, courses_from_message, merge_courses
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome, Sample, count_answers, count_failures
 from loadgen.measure.server_view import ServerView
 from loadgen.measure.slices import SliceStats, add_good, add_times, count_slices, slices_as_message
+from loadgen.measure.tracing import Traces
 
 AT_ONCE = 256
 """Samples per batch: a batch costs a fifth of adding them one by one."""
@@ -56,15 +57,19 @@ class Window:
     server: ServerView | None = None
     """What the server says of itself; known to the coordinator."""
     faults: FaultNotes | None = None
-    """What was done to the server; known to the coordinator."""
+    outcome_courses: Courses = field(default_factory=dict)
     objective: Objective = NO_OBJECTIVE
     """What operations added here must meet to be good."""
+    is_traced: bool = False
+    """Operations added here may have been sampled."""
 
     _pending: list[Sample] = field(default_factory=list)
     _operation_stats: dict[tuple[str, str], OperationStats] = field(default_factory=dict)
     _slices: dict[str, list[SliceStats]] = field(default_factory=dict)
     _courses: dict[str, Course] = field(default_factory=dict)
-    _outcome_courses: Courses = field(default_factory=dict)
+    _settled: dict[str, int] = field(default_factory=dict)
+    """For each operation the number of its first slices to which nothing is likely to be added."""
+    _traces: Traces = field(default_factory=Traces)
 
     @property
     def operation_stats(self) -> dict[tuple[str, str], OperationStats]:
@@ -85,17 +90,10 @@ class Window:
         return self._courses
 
     @property
-    def outcome_courses(self) -> Courses:
-        """For each operation of a phase with faults, how it ended over the time."""
+    def traces(self) -> Traces:
+        """Its sampled operations."""
         self._add_up()
-        return self._outcome_courses
-
-    def drop(self, at: float, arrivals: int) -> None:
-        """Count arrivals that were dropped at a moment in it."""
-        self.flow.dropped += arrivals
-        if self.phase.is_drill:
-            course = self._outcome_courses.setdefault("", OutcomeCourse(piece_length(self.phase.seconds)))
-            course.add(DROPPED, at - self.start, arrivals)
+        return self._traces
 
     def covered(self, now: float) -> float:
         """Seconds of it so far in which this process took part; 0 during warm-up."""
@@ -123,6 +121,8 @@ class Window:
 
     def _add_up(self) -> None:
         samples, self._pending = self._pending, []
+        if self.is_traced:
+            self._traces.add_all(samples)
         for (variant, operation), group in _by_kind(samples).items():
             conditions = self.objective.of(operation)
             good = judge(group, conditions) if conditions else None
@@ -130,7 +130,7 @@ class Window:
             if self.phase.seconds:
                 self._slice(operation, group, good)
                 if self.phase.is_drill and variant == self.phase.variant:
-                    add_samples(self._outcome_courses, group, self.start, piece_length(self.phase.seconds))
+                    add_samples(self.outcome_courses, group, self.start, self.phase.seconds)
             elif not self.phase.operations and (answered := [one.finished for one in group if _is_answer(one)]):
                 self._courses.setdefault(operation, Course()).add(np.array(answered) - self.start)
 
@@ -146,7 +146,36 @@ class Window:
                 pieces = self._pieces(operation)
                 finished = np.array([sample.finished for sample in some])
                 scheduled = np.array([sample.scheduled for sample in some])
-                add_times(pieces, (finished - self.start) / self.phase.seconds, finished - scheduled, is_answer)
+                places = (finished - self.start) / self.phase.seconds
+                add_times(pieces, places, finished - scheduled, is_answer)
+                self._settle_before(operation, int(places.max() * len(pieces)) - 1)
+
+    def _settle_before(self, operation: str, number: int) -> None:
+        """Pack the slices before this one; a late operation may still be added to them."""
+        pieces = self._slices[operation]
+        for piece in pieces[self._settled.get(operation, 0) : max(0, number)]:
+            piece.times.settle()
+        self._settled[operation] = max(self._settled.get(operation, 0), number)
+
+    def settle(self) -> None:
+        """Take little memory: the phase is over."""
+        self._add_up()
+        for operation, pieces in self._slices.items():
+            self._settle_before(operation, len(pieces))
+        for stats in self._operation_stats.values():
+            stats.settle()
+        for watch in self.health.watches.values():
+            watch.settle()
+
+    def find_settled(self) -> set[tuple[str, int]]:
+        """Operation and number of the slices to which nothing was added since they were packed."""
+        self._add_up()
+        return {
+            (operation, number)
+            for operation, pieces in self._slices.items()
+            for number, piece in enumerate(pieces)
+            if piece.times.is_settled
+        }
 
     def _pieces(self, operation: str) -> list[SliceStats]:
         if operation not in self._slices:
@@ -168,8 +197,8 @@ class Window:
         """Operations without one."""
         return sum(count_failures(stats.totals) for stats in self.operation_stats.values())
 
-    def as_message(self) -> dict[str, Any]:
-        """All counts so far, as plain values to send to the coordinator."""
+    def as_message(self, known: Collection[tuple[str, int]] = ()) -> dict[str, Any]:
+        """All counts so far, as plain values to send to the coordinator; without the slices that it knows."""
         self._add_up()
         return {
             "phase": self.phase.as_message(),
@@ -177,13 +206,14 @@ class Window:
                 {"variant": variant, "operation": operation} | stats.as_message()
                 for (variant, operation), stats in self._operation_stats.items()
             ],
-            "slices": slices_as_message(self._slices),
+            "slices": slices_as_message(self._slices, known),
             "courses": {operation: course.as_message() for operation, course in self._courses.items()},
-            "outcome_courses": {name: course.as_message() for name, course in self._outcome_courses.items()},
+            "outcome_courses": {name: course.as_message() for name, course in self.outcome_courses.items()},
             "health": self.health.as_message(),
             "flow": self.flow.as_message(),
             "errors": self.errors.as_message(),
             "recalls": self.recalls.as_message(),
+            "traces": self._traces.as_message(),
         }
 
     @classmethod
@@ -195,16 +225,24 @@ class Window:
         for operation, pieces in message["slices"].items():
             mine = part._pieces(operation)
             for number, piece in pieces:
-                mine[number].merge(SliceStats.from_message(piece))
+                mine[number] = SliceStats.from_message(piece)
         for operation, course in message["courses"].items():
             part._courses[operation] = Course.from_message(course)
-        for operation, course in message.get("outcome_courses", {}).items():
-            part._outcome_courses[operation] = OutcomeCourse.from_message(course)
+        part.outcome_courses = courses_from_message(message.get("outcome_courses", {}))
         part.health.merge(message["health"], "")
         part.flow.merge(message["flow"])
         part.errors.merge(message["errors"])
         part.recalls.merge(Recalls.from_message(message["recalls"]))
+        part._traces.merge(Traces.from_message(message["traces"]))
         return part
+
+    def keep_slices(self, earlier: "Window") -> None:
+        """Take the slices that an earlier report had, and this one omits."""
+        for operation, pieces in earlier.slices.items():
+            mine = self._pieces(operation)
+            for number, piece in enumerate(pieces):
+                if mine[number].times.is_empty:
+                    mine[number] = piece
 
     def combine(self, parts: Mapping[str, "Window"]) -> None:
         """Become the sum of these parts, by agent, discarding earlier contents."""
@@ -212,7 +250,8 @@ class Window:
         for agent, part in parts.items():
             whole._absorb(part, agent)
         self._pending, self._operation_stats, self._slices = [], whole._operation_stats, whole._slices
-        self._courses, self._outcome_courses = whole._courses, whole._outcome_courses
+        self._courses, self.outcome_courses = whole._courses, whole.outcome_courses
+        self._traces = whole._traces
         self.health, self.flow, self.recalls = whole.health, whole.flow, whole.recalls
         self.errors = whole.errors
 
@@ -224,12 +263,13 @@ class Window:
                 mine.merge(piece)
         for operation, course in part.courses.items():
             self._courses.setdefault(operation, Course(course.seconds)).merge(course)
-        merge_courses(self._outcome_courses, part.outcome_courses)
+        merge_courses(self.outcome_courses, part.outcome_courses)
         if watch := part.health.watches.get(""):
             self.health.watches[agent] = watch
         self.flow.add(part.flow)
         self.errors.merge(part.errors.as_message())
         self.recalls.merge(part.recalls)
+        self._traces.merge(part.traces)
 
     def state(self) -> tuple[object, ...]:
         """Changes whenever something is counted, so that a report can tell whether the window has changed."""

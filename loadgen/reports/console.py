@@ -8,6 +8,7 @@ from rich.console import Console
 
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome, count_failures, share_empty
 from loadgen.reports.console_faults import print_faults
+from loadgen.reports.console_scaling import print_scaling
 from loadgen.reports.console_stages import print_stages
 from loadgen.reports.cost import COST_HEAD, COST_TITLE, cost_cells
 from loadgen.results.comparison import Comparison
@@ -81,6 +82,7 @@ def print_tables(
         if any(level.is_judged for level in shown):
             out.print(GOOD_KEY.format(same=", of the same typical phase" if compared else ""))
         _print_costs(out, shown)
+        print_scaling(out, results)
     if bursts:
         kinds = list(dict.fromkeys((burst.phase.operation, burst.phase.operations) for burst in bursts))
         kept = set(_ends_of(kinds))

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from io import StringIO
 from typing import Any
@@ -12,6 +12,7 @@ from loadgen.measure.sample import Outcome
 from loadgen.reports.summary import PERCENTS, Row, Summary
 from loadgen.results.estimates import Interval
 from loadgen.results.figures import per_second
+from loadgen.results.record import RunRecord
 from loadgen.results.series import Series, percentile
 from loadgen.text.plain_text import escape_json, one_line
 
@@ -33,9 +34,18 @@ def _run(summary: Summary) -> Values:
         "explanation": asdict(summary.explanation),
         "series": [_series(summary, row) | {"stages": _stages(row), "items": _items(row)} for row in summary.rows],
         "comparisons": [one.model_dump(mode="json") for one in record.comparisons],
+        "rate_search": None if record.rate_search is None else record.rate_search.model_dump(mode="json"),
         "bursts": [asdict(burst) for burst in summary.bursts],
+        "traces": list(_traces(record)),
         "manifest": record.manifest.model_dump(mode="json"),
     }
+
+
+def _traces(record: RunRecord) -> Iterator[Values]:
+    """The slowest sampled operations of each phase."""
+    for number, phase in enumerate(record.phases, 1):
+        for one in phase.traces.slowest if phase.traces else ():
+            yield {"phase": number, "variant": phase.variant, **one.model_dump(mode="json")}
 
 
 def _series(summary: Summary, row: Row) -> Values:

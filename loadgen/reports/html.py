@@ -12,12 +12,15 @@ from loadgen.reports.drawing import Chart
 from loadgen.reports.fault_charts import fault_charts
 from loadgen.reports.fault_tables import command_table, fault_check_table, fault_table
 from loadgen.reports.methods import METHODS
+from loadgen.reports.rates import finding_table, rate_chart, step_table
+from loadgen.reports.scaling import scaling_charts, scaling_table
 from loadgen.reports.server_work import server_table
 from loadgen.reports.style import FIGURE
 from loadgen.reports.summary import Summary
 from loadgen.reports.svg import draw_svg
 from loadgen.reports.tables import Table, burst_table, manifest_tables, outcome_table, phase_table, variant_table
 from loadgen.reports.timeline import timeline
+from loadgen.reports.traces import trace_table
 from loadgen.reports.truncation import OPERATIONS_DRAWN
 from loadgen.text.plain_text import one_line
 
@@ -41,7 +44,12 @@ class Run:
 
     summary: Summary
     variants: Table
+    found: Table
+    rates: Drawn | None
+    steps: Table
     operations: list[tuple[str, list[Drawn]]]
+    scaling: list[Drawn]
+    scaling_table: Table
     timeline: Drawn | None
     bursts: Table
     outcomes: Table
@@ -49,6 +57,7 @@ class Run:
     faults: list[Table]
     costs: Table
     server: Table
+    traces: Table
     phases: Table
     manifest: list[Table]
     not_drawn: list[str]
@@ -81,13 +90,21 @@ def _run(summary: Summary, key: str) -> Run:
             (name, [_draw(chart) for chart in operation_charts(summary, name, f"{key}o{number}")])
             for number, name in enumerate(summary.operations[:OPERATIONS_DRAWN])
         ]
+        edge = rate_chart(summary, key)
+        rates = _draw(edge) if edge else None
+        scaling = [_draw(chart) for chart in scaling_charts(summary, key)]
         course = timeline(summary)
         drawn = _draw(course, f"{key}-") if course else None
         faults = [_draw(chart, f"{key}-") for chart in fault_charts(summary)]
     return Run(
         summary,
         variant_table(summary),
+        finding_table(record.rate_search),
+        rates,
+        step_table(record.rate_search),
         operations,
+        scaling,
+        scaling_table(summary),
         drawn,
         burst_table(summary),
         outcome_table(summary),
@@ -95,6 +112,7 @@ def _run(summary: Summary, key: str) -> Run:
         [one for one in (fault_table(summary), fault_check_table(summary), command_table(summary)) if one.rows],
         cost_table(summary),
         server_table(summary),
+        trace_table(record),
         phase_table(record),
         list(manifest_tables(record)),
         summary.operations[OPERATIONS_DRAWN:],

@@ -7,6 +7,8 @@ from loadgen.reports.cost import cost_table
 from loadgen.reports.fault_tables import command_table, fault_check_table, fault_table
 from loadgen.reports.items import item_table
 from loadgen.reports.methods import METHODS
+from loadgen.reports.rates import finding_table, step_table
+from loadgen.reports.scaling import scaling_table
 from loadgen.reports.server_work import server_table
 from loadgen.reports.stages import stage_rows, stage_table
 from loadgen.reports.summary import Summary
@@ -21,7 +23,9 @@ from loadgen.reports.tables import (
     variant_table,
 )
 from loadgen.reports.token_times import token_tables
+from loadgen.reports.traces import trace_table
 from loadgen.reports.work import goodput_table
+from loadgen.results.scaling import say_law
 from loadgen.text.plain_text import one_line
 
 LONGEST = 20_000
@@ -62,22 +66,27 @@ def _run(summary: Summary) -> Iterator[str]:
         yield f"- Warning: {escape(line)}"
     if told.warnings:
         yield ""
+    for one in summary.record.scaling:
+        yield from (escape(say_law(one)), "")
     for table in all_tables(summary):
         yield from (f"## {escape(table.caption)}", "", *table_lines(table), "")
 
 
 def all_tables(summary: Summary) -> list[Table]:
     """Every table that has rows, in the order of a report."""
-    tables = [variant_table(summary)]
+    search = summary.record.rate_search
+    tables = [variant_table(summary), finding_table(search), step_table(search)]
     for name in summary.operations:
         tables += [level_table(summary, name), ratio_table(summary, name), stage_table(name, stage_rows(summary, name))]
         tables += [*token_tables(summary, name), goodput_table(summary, name), item_table(summary, name)]
     tables += [
+        scaling_table(summary),
         burst_table(summary),
         outcome_table(summary),
         *(fault_table(summary), fault_check_table(summary), command_table(summary)),
         cost_table(summary),
         server_table(summary),
+        trace_table(summary.record),
         phase_table(summary.record),
     ]
     return [table for table in [*tables, *manifest_tables(summary.record)] if table.rows]

@@ -137,6 +137,8 @@ class Summary:
     def question(self) -> str:
         """The question of the run: the heading of its report."""
         names = list(self.variants)
+        if self.record.rate_search is not None:
+            return "What is the highest rate?"
         if self.is_plain and len(names) != 1:
             return "Sync or async?"
         return "Which variant?" if len(names) != 1 else f"How fast is {names[0]}?"

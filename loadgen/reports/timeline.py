@@ -8,6 +8,7 @@ from itertools import chain, pairwise
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from loadgen.measure.rate_curve import RateCurve
 from loadgen.measure.sample import count_answers
 from loadgen.reports.drawing import HEIGHT, WIDTH, Chart, add_legend, is_small, legend_height
 from loadgen.reports.summary import Summary, label
@@ -35,9 +36,13 @@ def timeline(summary: Summary) -> Chart | None:
     each = "in slices of about a second" if in_slices else "of each phase"
     text = (
         f"Answered operations per second {each}, with the load above. Users change and warm up between the phases; "
-        f"no figure includes that.{say_chosen(len(timed), len(every), 'phases')}"
+        f"no figure includes that.{_say_scheduled(timed)}{say_chosen(len(timed), len(every), 'phases')}"
     )
     return Chart("timeline", "Timeline of the run", text, _draw(summary, steps), None)
+
+
+def _say_scheduled(timed: Sequence[tuple[PhaseRecord, datetime]]) -> str:
+    return " The dotted line is the scheduled rate of arrivals." if any(phase.rate for phase, _ in timed) else ""
 
 
 def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Figure:
@@ -59,6 +64,10 @@ def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Figur
         axes.annotate(
             level, ((edges[0] + edges[-1]) / 2, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=9
         )
+    if scheduled := [_schedule(phase, edges) for phase, (edges, _) in steps if phase.rate]:
+        points = list(chain.from_iterable([*line, (math.nan, math.nan)] for line in scheduled))
+        at, rates = [moment for moment, _ in points], [rate for _, rate in points]
+        axes.plot(at, rates, color="0.35", linestyle=(0, (2, 2)), linewidth=1.2, label="scheduled")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("seconds since the first phase began")
     axes.set_ylabel("operations/s, all kinds")
@@ -76,22 +85,28 @@ def _line(phases: list[Steps]) -> Steps:
     return list(chain.from_iterable(x)), list(chain.from_iterable(y))
 
 
+def _schedule(phase: PhaseRecord, edges: Sequence[float]) -> list[tuple[float, float]]:
+    """Arrivals per second that were due, at each change of their rate; the seconds are those of the chart."""
+    curves = [RateCurve(one.points) for one in phase.scheduled] or [RateCurve.flat(phase.rate or 0.0)]
+    moments = sorted({at for curve in curves for at, _ in curve.edges(0.0, edges[-1] - edges[0])})
+    return [(edges[0] + at, sum(curve.rate_at(at) for curve in curves)) for at in moments]
+
+
 def _count_slices(phase: PhaseRecord) -> int:
-    return max((len(part.slices) for part in phase.operations), default=0)
+    return max((len(part.slices) for part in phase.operations if part.slices is not None), default=0)
 
 
 def _steps(phase: PhaseRecord, began: datetime, first: datetime, *, in_slices: bool) -> Steps:
     """The slices of a phase, or one step if it has none or they are not wanted."""
     edges = [(began - first).total_seconds()]
     rates: list[float] = []
-    answers = [(part, count_answers(part.outcomes)) for part in phase.operations if part.slices]
-    shares = [(part.slices, count_answers(part.totals) / number) for part, number in answers if number]
-    pieces = [one for one in shares if one[1]] if in_slices else []
+    sliced = [(part, part.slices) for part in phase.operations if part.slices is not None and in_slices]
+    answers = [(part, slices, count_answers(part.outcomes)) for part, slices in sliced]
+    pieces = [(slices, count_answers(part.totals) / number) for part, slices, number in answers if number]
     if not pieces:
         total = sum(throughput(part.totals, phase.seconds) for part in phase.operations)
         return [edges[0], edges[0] + phase.seconds], [total]
-    for together in zip(*(slices for slices, _ in pieces), strict=False):
-        edges.append(edges[-1] + together[0].seconds)
-        answered = sum(piece.operations * share for piece, (_, share) in zip(together, pieces, strict=True))
-        rates.append(answered / together[0].seconds)
+    for number, seconds in enumerate(pieces[0][0].lengths):
+        edges.append(edges[-1] + seconds)
+        rates.append(sum(slices.operations[number] * share for slices, share in pieces) / seconds)
     return edges, rates

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.measure.histograms import COARSE_BITS, MICROSECONDS, bucket_widths
-from loadgen.measure.slices import SliceStats
+from loadgen.measure.slices import SLICES_AT_MOST, SliceStats
 
 Floats = NDArray[np.float64]
 
@@ -42,8 +42,6 @@ PHASES_IN_FULL = 64
 """Up to this number of phases, each has as many replicates as the whole."""
 REPLICATES_AT_LEAST = 100
 """Minimum replicates per phase: they only estimate its variance, and the sum over many phases is smooth."""
-SLICES_AT_MOST = 600
-"""Slices per phase; beyond that, adjacent ones are merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +102,13 @@ def resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> F
 
 def _find_quantiles(pieces: Sequence[SliceStats], weights: Floats) -> Floats:
     """Logarithms of p50 and p99, a row per row of `weights` (rows, slices); linear between the edges of a bucket."""
-    used = np.array(sorted(set().union(*(piece.buckets for piece in pieces))), dtype=np.int64)
+    every = [piece.times.occupied() for piece in pieces]
+    used = np.unique(np.concatenate([lowest for lowest, _, _ in every]))
     if not len(used):  # counted without times
         return np.full((len(weights), len(QUANTILES)), np.nan)
     table = np.zeros((len(pieces), len(used)))
-    for row, piece in zip(table, pieces, strict=True):
-        row[np.searchsorted(used, list(piece.buckets))] = list(piece.buckets.values())
+    for row, (lowest, _, counts) in zip(table, every, strict=True):
+        row[np.searchsorted(used, lowest)] = counts
     summed = weights @ np.cumsum(table, axis=1)
     # A replicate of empty slices has no times: it gets those of the phase.
     summed[summed[:, -1] == 0] = summed[0]
@@ -134,7 +133,7 @@ def _gather(slices: Sequence[SliceStats]) -> Sequence[SliceStats]:
     for together in (slices[at : at + size] for at in range(0, len(slices), size)):
         total = SliceStats(math.fsum(piece.seconds for piece in together))
         for piece in together:
-            total.merge(SliceStats(0.0, piece.operations, piece.buckets))
+            total.merge(SliceStats(0.0, piece.operations, piece.times))
         found.append(total)
     return found
 

@@ -19,8 +19,8 @@ ARRIVALS = ("max_in_flight", "max_wait")
 """The same, for arrivals at a rate."""
 PLAN = (
     "record", "report", "require", "variants", "baseline", "max_failures", "max_empty", "fresh", "overwrite",
-    "collection", "rounds", "concurrency", "rate", "arrival", "metrics_port", "metrics_bind", "metrics_targets",
-    "metrics_linger", "print_record", "cache",
+    "collection", "rounds", "concurrency", "rate", "rate_profile", "arrival", "metrics_port", "metrics_bind",
+    "metrics_targets", "abort_when", "metrics_linger", "print_record", "cache",
 )  # fmt: skip
 """Settings that do not change what one operation costs."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

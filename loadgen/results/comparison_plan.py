@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from loadgen.results.comparison import MODES, Pair
 from loadgen.settings.model import Settings
+from loadgen.settings.rate_search import is_search
 from loadgen.settings.variants import decides_answers, find_baseline, find_variants, settings_of
 
 
@@ -20,10 +21,13 @@ class ComparisonPlan:
     connections: Mapping[str, int] = field(default_factory=dict)
     """Connections of each variant per process; default: 1."""
 
+    is_compared: bool = True
+    """False where each variant has its own loads, as in a search for a rate."""
+
     @property
     def pairs(self) -> list[Pair]:
         """Every comparison: each other variant with the baseline."""
-        return [Pair(self.baseline, name) for name in self.variants if name != self.baseline]
+        return [Pair(self.baseline, name) for name in self.variants if name != self.baseline and self.is_compared]
 
     def is_alike(self, pair: Pair) -> bool:
         """Whether both must find the same rows."""
@@ -41,4 +45,5 @@ def find_comparison_plan(settings: Settings) -> ComparisonPlan:
         find_baseline(settings),
         {name: decides_answers(one) for name, one in own.items()},
         {name: one.connections for name, one in own.items()},
+        is_compared=not is_search(settings),
     )

@@ -22,6 +22,7 @@ SHOWN_SECONDS = 1.0
 
 def record_faults(window: Window) -> FaultsRecord | None:
     """The faults of a phase; None if none were to happen."""
+    window.operation_stats  # noqa: B018 - adds up what is pending
     notes, courses = window.faults, window.outcome_courses
     if notes is None:
         return None

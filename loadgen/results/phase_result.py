@@ -16,8 +16,8 @@ from loadgen.measure.operation_stats import OperationStats
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome
-from loadgen.measure.server_view import ServerView
 from loadgen.measure.slices import SliceStats, count_slices, cut_slices
+from loadgen.measure.tracing import Traces
 from loadgen.measure.window import Window
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.fault_results import record_faults
@@ -28,10 +28,13 @@ from loadgen.results.record import (
     Generator,
     OperationRecord,
     PhaseRecord,
-    ServerRecord,
-    Slice,
+    ScheduledRate,
+    Slices,
     TaskErrorRecord,
+    TraceRecord,
+    TracesRecord,
 )
+from loadgen.results.server_work import record_server
 
 ROUNDING = 1e-6
 """Seconds of tolerance: with float rounding, a window from 16,384.0 to 16,386.1 is slightly shorter than 2.1."""
@@ -86,9 +89,8 @@ class PhaseResult:
     def sliced(self, operation: str) -> SlicedPhase:
         """One operation as the bootstrap takes it; where none ended, its slices are empty."""
         part = self.operation(operation)
-        if part is not None and part.slices:
-            slices = part.slices
-            pieces = [SliceStats.from_text(one.seconds, one.operations, one.times, one.good or 0) for one in slices]
+        if part is not None and part.slices is not None:
+            pieces = part.slices.pieces
         else:
             number = count_slices(self.phase.seconds)
             planned = [SliceStats(self.phase.seconds / number) for _ in range(number)]
@@ -168,7 +170,9 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
         started_at=datetime.fromtimestamp(phase.started_at, UTC) if phase.started_at else None,
         model=phase.model,
         concurrency=None if phase.is_open else phase.concurrency,
+        workers=phase.workers or None,
         rate=phase.rate or None,
+        scheduled=tuple(ScheduledRate(operation=name, points=points) for name, points in phase.curves),
         seconds=window.seconds,
         offered=window.flow.offered if phase.is_open else None,
         dropped=window.flow.dropped,
@@ -181,7 +185,8 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
         ),
         task_errors=record_errors(window.errors),
         generator=_generator(window, saturated=saturated),
-        server=_server(window.server),
+        server=None if window.server is None else record_server(window.server),
+        traces=_traces(window.traces),
         faults=record_faults(window),
     )
 
@@ -212,26 +217,20 @@ def _generator(window: Window, *, saturated: bool) -> Generator:
     )
 
 
-def _server(view: ServerView | None) -> ServerRecord | None:
-    if view is None:
+def _traces(traces: Traces) -> TracesRecord | None:
+    if not traces.sampled:
         return None
-    return ServerRecord(
-        seconds=view.seconds,
-        searches=view.searches,
-        search_seconds=view.search,
-        search_queue_seconds=view.queue,
-        search_wait_seconds=view.wait,
-        search_reduce_seconds=view.reduce,
-        search_decode_seconds=view.decode,
-        node_queue_seconds=view.node_queue,
-        node_search_seconds=view.node_search,
-        inserts=view.inserts,
-        insert_seconds=view.insert,
-        failed_requests=view.failed,
-        rate_limited_requests=view.rate_limited,
-        cores_used=view.cores,
-        memory_bytes=view.memory,
+    slowest = (
+        TraceRecord(
+            operation=one.operation,
+            trace_id=one.trace_id,
+            started_at=datetime.fromtimestamp(one.began, UTC),
+            response_seconds=one.seconds,
+            outcome=one.outcome,
+        )
+        for one in traces.slowest
     )
+    return TracesRecord(sampled=traces.sampled, slowest=tuple(slowest))
 
 
 def record_errors(errors: TaskErrors) -> tuple[TaskErrorRecord, ...]:
@@ -271,19 +270,11 @@ def _course(course: Course | None, seconds: float) -> CourseRecord | None:
     return CourseRecord(seconds=complete.seconds, answered=tuple(complete.answered))
 
 
-def _slices(name: str, window: Window, *, is_judged: bool) -> tuple[Slice, ...]:
+def _slices(name: str, window: Window, *, is_judged: bool) -> Slices | None:
     if not window.phase.seconds:
-        return ()
+        return None
     pieces = cut_slices(window.slices.get(name) or window.new_slices(), window.seconds)
-    return tuple(
-        Slice(
-            seconds=piece.seconds,
-            operations=piece.operations,
-            times=piece.times_as_text(),
-            good=piece.good if is_judged else None,
-        )
-        for piece in pieces
-    )
+    return Slices.of(pieces, is_judged=is_judged)
 
 
 def _durations(histogram: HdrHistogram) -> Durations:

@@ -147,7 +147,7 @@ def _unsound(name: str, series: Series, most: float) -> list[str]:
 
 def _planned(phase: PhaseRecord) -> float:
     """Seconds that its slices cover; 0 where it has none."""
-    return max((math.fsum(piece.seconds for piece in part.slices) for part in phase.operations), default=0.0)
+    return max((math.fsum(part.slices.lengths) for part in phase.operations if part.slices is not None), default=0.0)
 
 
 def _answers(old: Series, new: Series, tolerance: float) -> list[Finding]:

@@ -151,15 +151,13 @@ class Series:
 
     def sliced(self) -> list[SlicedPhase]:
         """The rounds that have slices, as bootstrap input; a round in which nothing ended has empty ones."""
-        lengths = next(([piece.seconds for piece in part.slices] for part in self.parts if part.slices), [])
+        lengths = next((part.slices.lengths for part in self.parts if part.slices is not None), [])
         found = []
         for part in self.by_phase:
             if part is None:
                 slices = [SliceStats(seconds) for seconds in lengths]
             else:
-                slices = [
-                    SliceStats.from_text(one.seconds, one.operations, one.times, one.good or 0) for one in part.slices
-                ]
+                slices = part.slices.pieces if part.slices is not None else []
             if slices:
                 found.append(SlicedPhase(self.variant, tuple(slices)))
         return found

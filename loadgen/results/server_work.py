@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loadgen.measure.server_view import ServerView
 from loadgen.results.record import PhaseRecord, ServerRecord
 
 TIMES = ("search", "search_queue", "search_wait", "search_reduce", "search_decode", "node_queue", "node_search")
@@ -25,6 +26,27 @@ class ServerWork:
     """Mean over time."""
     memory_bytes: float | None
     """Maximum."""
+
+
+def record_server(view: ServerView) -> ServerRecord:
+    """The view of one phase in the form of the record."""
+    return ServerRecord(
+        seconds=view.seconds,
+        searches=view.searches,
+        search_seconds=view.search,
+        search_queue_seconds=view.queue,
+        search_wait_seconds=view.wait,
+        search_reduce_seconds=view.reduce,
+        search_decode_seconds=view.decode,
+        node_queue_seconds=view.node_queue,
+        node_search_seconds=view.node_search,
+        inserts=view.inserts,
+        insert_seconds=view.insert,
+        failed_requests=view.failed,
+        rate_limited_requests=view.rate_limited,
+        cores_used=view.cores,
+        memory_bytes=view.memory,
+    )
 
 
 def find_server_work(phases: Sequence[PhaseRecord]) -> ServerWork | None:

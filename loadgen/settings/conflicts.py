@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from loadgen.settings.addresses import STRANGE, find_flaw, find_url_flaw, split_addresses
+from loadgen.settings.arrival_conflicts import find_arrival_conflicts
 from loadgen.settings.data_conflicts import find_data_conflicts
 from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.existing import find_existing_conflicts
@@ -15,10 +16,12 @@ from loadgen.settings.fault_grammar import find_fault_conflicts
 from loadgen.settings.faults import Fault
 from loadgen.settings.narrowing import find_narrowing_conflicts
 from loadgen.settings.rag_conflicts import find_rag_conflicts, is_documents
+from loadgen.settings.rate_search import find_rate_conflicts
 from loadgen.settings.search_kinds import find_kind_conflicts
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.listing import count_of
 from loadgen.text.plain_text import CONTROLS, one_line
+from loadgen.text.surroundings import is_in_pod
 
 if TYPE_CHECKING:
     from loadgen.settings.model import Settings
@@ -41,9 +44,12 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *find_rag_conflicts(settings),
         *_characters(settings),
         *(*_address(settings), *_files(settings), *_sizes(settings)),
-        *(*_times(settings), *_duplicate_levels(settings), *_arrivals(settings), *_targets(settings)),
+        *(*_times(settings), *_duplicate_levels(settings), *find_arrival_conflicts(settings), *_targets(settings)),
+        *_scale_workers(settings),
         *_server_metrics(settings),
         *find_fault_conflicts(settings),
+        *find_rate_conflicts(settings),
+        *_otlp(settings),
     ]
     return [*found, *_variants(settings, [fault for fault, _ in found])]
 
@@ -67,6 +73,14 @@ def _server_metrics(settings: "Settings") -> list[Conflict]:
         if (flaw := find_url_flaw(url))
     ]
     return [(fault, ("server_metrics",)) for fault in found]
+
+
+def _otlp(settings: "Settings") -> list[Conflict]:
+    flaw = find_url_flaw(settings.otlp) if settings.otlp else ""
+    if not flaw:
+        return []
+    hint = "Give the base URL, such as http://127.0.0.1:4318; headers belong in OTEL_EXPORTER_OTLP_HEADERS."
+    return [(Fault("otlp", without_secret(settings.otlp), flaw, hint), ("otlp",))]
 
 
 def _characters(settings: "Settings") -> list[Conflict]:
@@ -100,7 +114,9 @@ def _texts(value: object) -> Iterator[str]:
 def _address(settings: "Settings") -> list[Conflict]:
     if not settings.host:
         return []
-    hint = "Give an address such as http://127.0.0.1:19530, or none to start a server."
+    hint = "Give an address such as http://my-milvus:19530."
+    if not is_in_pod():
+        hint = "Give an address such as http://127.0.0.1:19530, or none to start a server."
     scheme = settings.host.partition(":")[0].lower()
     shown = without_secret(settings.host)
     if flaw := find_flaw(settings.host):
@@ -216,12 +232,30 @@ def _times(settings: "Settings") -> list[Conflict]:
 def _duplicate_levels(settings: "Settings") -> list[Conflict]:
     """A level given twice would be measured twice and reported as one."""
     found: list[Conflict] = []
-    for name in ("concurrency", "rate"):
+    for name in ("concurrency", "rate", "scale_workers"):
         levels = getattr(settings, name)
         if len(set(levels)) < len(levels):
             shown, once = (",".join(f"{level:g}" for level in some) for some in (levels, dict.fromkeys(levels)))
-            hint = f"Use --{name} {once}, and --rounds to measure each more often."
+            hint = f"Use --{name.replace('_', '-')} {once}, and --rounds to measure each more often."
             found.append((Fault(name, shown, "names a level twice", hint), (name,)))
+    return found
+
+
+def _scale_workers(settings: "Settings") -> list[Conflict]:
+    """Numbers of workers are load levels: with several other ones, two could have the same load in total."""
+    if not settings.scale_workers:
+        return []
+    name, shown = "scale_workers", ",".join(map(str, settings.scale_workers))
+    found: list[Conflict] = []
+    load = "concurrency" if settings.arrival == "closed" else "rate"
+    levels = getattr(settings, load)
+    if len(levels) > 1:
+        problem = f"needs one load level, but --{load} has {len(levels)}"
+        hint = f"Give the load of one worker, such as --{load} {levels[0]:g}."
+        found.append((Fault(name, shown, problem, hint), (name, "arrival", load)))
+    if settings.mode != "compare":
+        problem = f"is for --mode compare, but --mode is {settings.mode}"
+        found.append((Fault(name, shown, problem, f'Use --variants "{settings.mode}".'), (name, "mode")))
     return found
 
 
@@ -244,22 +278,3 @@ def _is_in_folder(path: str) -> bool:
         return Path(path).absolute().parent.is_dir()
     except OSError:
         return False
-
-
-def _arrivals(settings: "Settings") -> list[Conflict]:
-    """Settings of the closed and the open model together."""
-    arrival, rates = settings.arrival, ",".join(f"{rate:g}" for rate in settings.rate)
-    names = ("arrival", "rate")
-    if arrival == "closed":
-        hint = "Add --arrival poisson (or constant), or omit --rate."
-        return [(Fault("rate", rates, "is for the open model, but --arrival is closed", hint), names)] if rates else []
-    found: list[Conflict] = []
-    if not rates:
-        problem = f"is required with --arrival {arrival}"
-        found.append((Fault("rate", "", problem, "Give arrivals per second, such as --rate 50,100,200."), names))
-    if settings.concurrency != type(settings).model_fields["concurrency"].default:
-        users = ",".join(map(str, settings.concurrency))
-        problem = f"is for the closed model, but --arrival is {arrival}"
-        hint = "Omit --concurrency, or choose --arrival closed."
-        found.append((Fault("concurrency", users, problem, hint), ("arrival", "concurrency")))
-    return found

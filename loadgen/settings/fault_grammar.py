@@ -155,6 +155,10 @@ def find_fault_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, .
             planned.append((text, parse_fault(text)))
         except SettingsError as error:
             found += [(fault, ("fault",)) for fault in error.faults]
+    if settings.fault and settings.find_rate:
+        problem = "would disturb the search for a rate (--find-rate)"
+        shown_all = f'"{"; ".join(map(shown, settings.fault))}"'
+        found.append((Fault("fault", shown_all, problem, "Omit one of the two."), ("fault", "find_rate")))
     for text, one in planned:
         found += [(fault, names) for fault, names in _find_outside(settings, text, one)]
         found += [(fault, names) for fault, names in _find_foreign(settings, text, one)]

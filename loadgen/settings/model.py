@@ -10,6 +10,7 @@ from loadgen.settings.credentials import declared, find_credentials, is_secret, 
 from loadgen.settings.data_settings import EXISTING, SYNTHETIC
 from loadgen.settings.describing import describe_fault
 from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.rate_search import USUAL
 from loadgen.settings.run_settings import ResultSettings
 from loadgen.settings.values import HYBRID, INDEX_DEFAULTS, MMR, MMR_FETCHES, Default
 
@@ -33,6 +34,7 @@ class Settings(ResultSettings):
         A password in an address is moved to the setting for that secret. Raises `SettingsError` with *all* faults,
         including conflicts between settings.
         """
+        given = _with_arrivals(given)
         was_given = frozenset(name for name in given if (also_given(name) if also_given else _is_given(given[name])))
         if given.get("dataset") == EXISTING:
             given = {**given, "dataset": SYNTHETIC, "existing": True}
@@ -87,6 +89,12 @@ class Settings(ResultSettings):
         if self.index_type == "HNSW" and not self.search_params:
             chosen["ef"] = max(chosen["ef"], self.fetched)
         return chosen
+
+
+def _with_arrivals(given: Mapping[str, object]) -> Mapping[str, object]:
+    """A search for a rate needs arrivals; Poisson's are usual."""
+    searches = str(given.get("find_rate") or "").strip()
+    return {**given, "arrival": Default(USUAL)} if searches and not _is_given(given.get("arrival")) else given
 
 
 def _is_given(value: object) -> bool:

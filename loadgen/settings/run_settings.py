@@ -3,8 +3,9 @@
 from typing import Literal
 
 from loadgen.settings.rag_settings import RagSettings
+from loadgen.settings.rates import Rates
 from loadgen.settings.setting import NOT_ON_PAGE, OFF_PAGE, ON_PAGE, WHOLE_NUMBERS, setting
-from loadgen.settings.values import Counts, Port, Rates, Texts
+from loadgen.settings.values import Counts, Duration, Port, Texts, WorkerCounts
 
 
 class RunSettings(RagSettings):
@@ -22,13 +23,34 @@ class RunSettings(RagSettings):
     concurrency: Counts = setting(
         (1, 8, 32), "load levels in users, comma-separated", hint=f"{WHOLE_NUMBERS}, such as 1,8,32"
     )
+    scale_workers: WorkerCounts = setting(
+        (),
+        "numbers of workers to compare, comma-separated, such as 1,2,4; the one load level is then for each worker",
+        hint="Give whole numbers from 1 to 10,000 with commas, such as 1,2,4",
+    )
     arrival: Literal["closed", "constant", "poisson"] = setting(
         "closed", "closed: users wait for their answer; constant, poisson: arrivals at --rate, evenly spaced or random"
     )
     rate: Rates = setting(
         (),
-        "load levels of an open run in arrivals per second, comma-separated",
-        hint="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200",
+        "load levels of an open run in arrivals per second, comma-separated; or one by task: 'search: 200, insert: 20'",
+        hint="Give numbers from 0.001 to 1,000,000 with commas, such as 50,100,200 or 'search: 200, insert: 20'",
+    )
+    rate_profile: str = setting(
+        "", "CSV or YAML file of seconds,rate for ramps and spikes in an open run, linear between its points"
+    )
+    find_rate: str = setting(
+        "",
+        "find the highest arrival rate that meets these conditions, such as 'search p99 < 50 ms, search failures < 1%'",
+        declares=ON_PAGE,
+    )
+    find_within: Duration = setting(
+        600.0,
+        "time limit of the search for a rate, such as 10m",
+        unit="s",
+        hint="Give a time from 10 s to 1 day, such as 90s, 10m or 1h",
+        ge=10,
+        le=86_400,
     )
     max_in_flight: int = setting(
         256, "maximum concurrent operations per process (open model); threads, for sync", ge=1, le=10_000
@@ -61,12 +83,22 @@ class RunSettings(RagSettings):
         ge=0,
         le=86_400,
     )
+    abort_when: str = setting(
+        "",
+        "end the run, with exit code 1, when this is true of its last 10 s, such as 'failures > 5 %, search p99 > 1 s'",
+        declares=ON_PAGE,
+    )
     worker_grace: float = setting(
         120.0,
         "maximum time to wait for a replacement of a lost worker before its phase is repeated",
         unit="s",
         ge=0,
         le=86_400,
+    )
+    dry_run: bool = setting(
+        False,
+        "print the plan, its duration, operations, memory and collections, and end; nothing is sent",
+        declares=NOT_ON_PAGE,
     )
     burst: Counts = setting(
         (10, 100, 1_000), "operations per burst, comma-separated", hint=f"{WHOLE_NUMBERS}, such as 10,100,1000"
@@ -94,6 +126,13 @@ class ResultSettings(RunSettings):
         declares=ON_PAGE,
     )
 
+    trace_sample: float = setting(
+        0.0,
+        "share of operations (0 to 1) whose requests send a W3C traceparent; the slowest are in record and report",
+        ge=0,
+        le=1,
+    )
+
     # The metrics
     metrics_port: Port = setting(
         9646,
@@ -101,7 +140,7 @@ class ResultSettings(RunSettings):
         hint="Give a port, 0 or off",
         declares=NOT_ON_PAGE,
     )
-    metrics_bind: str = setting("127.0.0.1", "address on which /metrics is served; 0.0.0.0: all interfaces")
+    metrics_bind: str = setting("127.0.0.1", "address on which /metrics is served; *: all interfaces, IPv4 and IPv6")
     metrics_targets: str = setting(
         "", "JSON file for the file discovery of a local Prometheus; lists the processes to scrape"
     )
@@ -112,4 +151,7 @@ class ResultSettings(RunSettings):
         declares=NOT_ON_PAGE,
         ge=0,
         le=3_600,
+    )
+    otlp: str = setting(
+        "", "OTLP endpoint (HTTP) for metrics, and for spans of sampled operations, such as http://127.0.0.1:4318"
     )

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from loadgen.settings.addresses import HIGHEST_PORT, PORT
 
 BETWEEN_TEXTS = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')
+DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
 STEEPEST = 10
 """Highest exponent of a query skew."""
 METRICS = ("COSINE", "IP", "L2")
@@ -93,6 +94,16 @@ def _texts(given: object) -> object:
     return [part for part in parts if part]
 
 
+def _duration(given: object) -> object:
+    """Read `600`, `90s`, `10m` or `1h30m` as seconds."""
+    if not isinstance(given, str):
+        return given
+    parts = DURATION.fullmatch(given.strip().lower())
+    if not given.strip() or parts is None:
+        raise ValueError("is no time")
+    return sum(float(parts[unit] or 0) * seconds for unit, seconds in (("h", 3600), ("m", 60), ("s", 1)))
+
+
 def _port(given: object) -> object:
     """Read a port, or `off`; YAML turns an unquoted off into false."""
     text = str(given).strip().lower()
@@ -135,9 +146,8 @@ Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
 Counts = Annotated[
     tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], BeforeValidator(_numbers), Field(min_length=1)
 ]
-Rates = Annotated[
-    tuple[Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)], ...], BeforeValidator(_numbers)
-]
+WorkerCounts = Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], BeforeValidator(_numbers)]
+Duration = Annotated[float, BeforeValidator(_duration)]
 SearchKind = Annotated[Literal["dense", "hybrid", "mmr"], _spelling(SEARCH_KINDS)]
 QuerySkew = Annotated[str, BeforeValidator(_skew)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]

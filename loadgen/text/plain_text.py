@@ -1,4 +1,4 @@
-"""Foreign text made safe to show: every unprintable character is escaped.
+"""Foreign text made safe to show: every unprintable character is escaped, and secrets are masked.
 
 Names, messages of a server, exceptions and values of a record may contain anything: control characters that a terminal
 interprets, line breaks that forge a line of a log or a row of a table, overrides of the writing direction. Each output
@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TextIO
+
+from loadgen.text.masking import mask_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +31,7 @@ LINE_START = re.compile(r"\n(?=\S)")
 
 def one_line(text: object, longest: int = LONGEST) -> str:
     r"""The text in one line: a line break is shown as \n, an escape as \x1b. At most `longest` characters."""
-    shown = str(text)
+    shown = mask_secrets(str(text))
     if len(shown) > longest:
         shown = f"{shown[: longest - 1]}…"
     return SUSPECT.sub(_escape, shown)
@@ -37,7 +39,8 @@ def one_line(text: object, longest: int = LONGEST) -> str:
 
 def lines(text: str, longest: int = LONGEST_LOG) -> str:
     """The text with its line breaks and tabs kept, for a traceback; everything else as in `one_line`."""
-    shown = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    shown = mask_secrets(text)
+    shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
     return SUSPECT_IN_LINES.sub(_escape, shown)
 
 

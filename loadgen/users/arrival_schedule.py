@@ -5,21 +5,31 @@ i, i + n, i + 2n, ... (stripes), so that the merged gaps are all equal. *Poisson
 exponential gaps of rate / n; independent Poisson streams add up to one of the full rate (superposition; Kingman 1993,
 Poisson processes, section 2.2).
 
+A rate that changes over time is the same schedule on a clock that runs as fast as arrivals are expected: arrival k is
+due when k are expected, and gaps are exponential in expected arrivals (the mapping theorem; the same book, section
+2.3). Rates by operation are separate streams, merged.
+
 When a process joins or leaves, all continue with another share from the same moment on. Constant stripes keep the grid
 of the whole phase; a Poisson stream is memoryless, so a new one simply begins.
 """
 
+import heapq
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Literal
 
 import numpy as np
+
+from loadgen.measure.rate_curve import Points, RateCurve
 
 CHUNK = 256
 """Gaps drawn per batch."""
 TINY = 1e-9
 """Tolerance in seconds when comparing grid points with the moment of a change."""
+GOLDEN = (math.sqrt(5) - 1) / 2
+"""Shifts the grids of several operations against each other, so that their arrivals do not coincide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,8 @@ class Pace:
     seed: int
     phase: int
     """Number of the phase: each has a separate stream."""
+    curves: tuple[tuple[str, Points], ...] = ()
+    """Rates over time, by operation (empty: any); seconds since the phase began. Without any, `rate` at all times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +58,32 @@ class Share:
             raise ValueError(f"there is no share {self.index} of {self.parts}")
 
 
+class NamedOffset(float):
+    """When an arrival of a certain operation is due."""
+
+    __slots__ = ("operation",)
+    operation: str
+
+    @classmethod
+    def of(cls, due: float, operation: str) -> "NamedOffset":
+        """The offset with the name of its operation."""
+        made = cls(due)
+        made.operation = operation
+        return made
+
+
 def offsets(pace: Pace, share: Share, after: float = 0.0) -> Iterator[float]:
     """Every arrival of this share from `after` on, in order, endless; seconds from the start of the phase.
 
-    A new share in mid-phase is a new call with the moment of the change as `after`. Raises ValueError unless the rate
-    is above 0.
+    With rates by operation they are `NamedOffset`s; after the last arrival they are infinite. A new share in mid-phase
+    is a new call with the moment of the change as `after`. Raises ValueError unless the rate is above 0.
     """
     if not (math.isfinite(pace.rate) and pace.rate > 0):
         raise ValueError(f"a rate of {pace.rate} arrivals per second is not above 0")
-    return _stripes(pace, share, after) if pace.model == "constant" else _exponential(pace, share, after)
+    if not pace.curves:
+        return _stripes(pace, share, after) if pace.model == "constant" else _exponential(pace, share, after)
+    streams = [_follow(pace, number, share, after) for number in range(len(pace.curves))]
+    return chain(heapq.merge(*streams), repeat(math.inf))
 
 
 def _stripes(pace: Pace, share: Share, after: float) -> Iterator[float]:
@@ -72,5 +101,40 @@ def _exponential(pace: Pace, share: Share, after: float) -> Iterator[float]:
     last = after
     while True:
         chunk = last + np.cumsum(rng.exponential(scale, CHUNK))
+        yield from chunk.tolist()
+        last = float(chunk[-1])
+
+
+def _follow(pace: Pace, number: int, share: Share, after: float) -> Iterator[float]:
+    """The arrivals of one curve, up to the last one that it expects."""
+    operation, points = pace.curves[number]
+    curve = RateCurve(points)
+    counts = (
+        _stripe_counts(curve, number, share, after) if pace.model == "constant" else _draw(pace, number, share, after)
+    )
+    begin = 0.0 if pace.model == "constant" else after
+    for count in counts:
+        due = curve.find(count, begin)
+        if due == math.inf:
+            return
+        yield NamedOffset.of(due, operation) if operation else due
+
+
+def _stripe_counts(curve: RateCurve, number: int, share: Share, after: float) -> Iterator[float]:
+    """How many arrivals are expected, since the phase began, when each of this share is due."""
+    shift = number * GOLDEN % 1
+    first = max(0, math.ceil(curve.count(0.0, after - TINY) - shift))
+    place = first + (share.index - first) % share.parts
+    while True:
+        yield place + shift
+        place += share.parts
+
+
+def _draw(pace: Pace, number: int, share: Share, after: float) -> Iterator[float]:
+    """The same since `after`, with exponential gaps."""
+    rng = np.random.default_rng([pace.seed, pace.phase, share.parts, share.index, round(after * 1e6), number])
+    last = 0.0
+    while True:
+        chunk = last + np.cumsum(rng.exponential(share.parts, CHUNK))
         yield from chunk.tolist()
         last = float(chunk[-1])

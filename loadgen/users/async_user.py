@@ -1,14 +1,12 @@
 """The asyncio user: one coroutine on the event loop of its process."""
 
 import asyncio
-from concurrent.futures import Future
 from typing import Any
 
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from loadgen.measure.sample import Mode
-from loadgen.runtime.loop import LoopDiedError
 from loadgen.users.base import LoadUser
 from loadgen.users.measured_call import AsyncCall
 from loadgen.users.task_loop import awalk, run_user
@@ -48,7 +46,7 @@ class AsyncUser(LoadUser):
 
     def begin(self) -> None:
         """Start the coroutine on the loop."""
-        self.process_state.loop.call(self._live()).add_done_callback(self._end_with_loop)
+        self.process_state.loop.start(self._live(), self._end_with_loop)
 
     async def _live(self) -> None:
         self._task = asyncio.current_task()
@@ -57,12 +55,11 @@ class AsyncUser(LoadUser):
         finally:
             self.report_end()
 
-    def _end_with_loop(self, running: "Future[None]") -> None:
+    def _end_with_loop(self) -> None:
         """End the user after the loop has died: no sample is lost, and nothing waits for it."""
-        if isinstance(running.exception(), LoopDiedError):
-            for client in self.clients:
-                client.abandon()
-            self.report_end()
+        for client in self.clients:
+            client.abandon()
+        self.report_end()
 
     def has_to_pause(self, seconds: float) -> bool:
         """Also True now and then without a wait, to yield to other users."""

@@ -8,7 +8,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any, ClassVar
 
-from gevent import GreenletExit
+import gevent
 from gevent.event import Event
 from locust import User
 from locust.exception import RescheduleTaskImmediately, StopUser
@@ -20,6 +20,7 @@ from loadgen.measure.operation import Operation, find_operation
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 from loadgen.settings.variants import DEFAULT_CLIENT
+from loadgen.users.presence import Presence, count_end, count_error, fail_to_start
 from loadgen.users.process_state import STRIDE, ProcessState
 from loadgen.users.task_loop import ENDS, EscapedError
 
@@ -34,7 +35,7 @@ class NoBurstError(Exception):
 
 
 class LoadUser(User):
-    """A Locust user whose tasks run off the hub, where only a greenlet waits for its end."""
+    """A Locust user whose tasks run off the hub, where only a greenlet represents it."""
 
     abstract = True
     mode: ClassVar[Mode]
@@ -65,10 +66,13 @@ class LoadUser(User):
         self.variant = process_state.variant_for(self.mode)
         """Name of the variant that it runs."""
         self._next_query = self.number * STRIDE
-        self._documents: deque[str] = deque(maxlen=DOCUMENTS)
+        self._documents: deque[str] | None = None
+        """Inserted and not yet deleted; from the first insert on, because an empty deque has 0.7 KB."""
         self._tasks_run = 0
         self._joined = process_state.joining()
-        self._ended = Event()
+        self._has_ended = False
+        self._ended: Event | None = None
+        """Set at its end; created for the first who waits for that."""
 
     def _make_client(self) -> Any:
         """A client of its variant's layer and its own mode."""
@@ -85,6 +89,7 @@ class LoadUser(User):
         self.timed_client.acknowledged = self.process_state.acknowledged
         if self.process_state.settings_for(self.variant).stages:
             self.timed_client.split_operations()
+        self.timed_client.trace_operations(self.process_state.tracer)
         if self.operations is not None and not self.style:
             declared = {one.name for one in self.performs(self.process_state.clients.get(self.variant, DEFAULT_CLIENT))}
             self.timed_client.refused = frozenset({one.name for one in self.timed_client.operations} - declared)
@@ -136,6 +141,7 @@ class LoadUser(User):
     def next_nodes(self) -> list[Any]:
         """New nodes for one insert, `nodes_per_insert` of them; with unused ids. All go into one partition, if any."""
         rows = self.process_state.new_rows(self.variant)
+        self._documents = deque(maxlen=DOCUMENTS) if self._documents is None else self._documents
         self._documents.extend(row.source for row in rows)
         return self.process_state.make_nodes(self.variant, rows)
 
@@ -198,12 +204,35 @@ class LoadUser(User):
     # Called by Locust on the hub
 
     def start(self, group: Any) -> Any:
-        """Start the user on its runtime; Locust's greenlet only waits for its end."""
+        """Start the user on its runtime; Locust's greenlet only represents it."""
         self._state = LOCUST_STATE_RUNNING
         self._group = group
         self._joined = self.process_state.joining()
-        self._greenlet = group.spawn(_watch, self)
+        self._greenlet = Presence(self)
+        group.add(self._greenlet)
+        if self.process_state.closed:
+            self.finish()
+            return self._greenlet
+        try:
+            self.begin()
+        except RuntimeError as error:  # the system provides no more threads, or the loop is dead
+            gevent.spawn(fail_to_start, self, error)
         return self._greenlet
+
+    def finish(self) -> None:
+        """Note the end of the user: whoever waits for it continues, and its greenlet leaves Locust's group."""
+        self._has_ended = True
+        if self._ended is not None:
+            self._ended.set()
+        if self._greenlet is not None:  # as it is from `start` on
+            self._greenlet.start()
+
+    def outlive(self, seconds: float) -> bool:
+        """Wait for the user's end, for these seconds at most; returns whether it has ended."""
+        if not self._has_ended:
+            self._ended = self._ended or Event()
+            self._ended.wait(seconds)
+        return self._has_ended
 
     def stop(self, force: bool = False) -> bool:
         """End after the current task, or with `force` after the operation in flight, as `ProcessState.outlast` waits.
@@ -217,9 +246,9 @@ class LoadUser(User):
         self.wake(now=force)
         if not force:
             return False
-        if not self.process_state.outlast(self._ended.wait):
+        if not self.process_state.outlast(self.outlive):
             self.abandon()
-            self._ended.wait(1.0)
+            self.outlive(1.0)
         if self._greenlet is not None:  # as it is from `start` on
             self._greenlet.join(1.0)
             self._group.killone(self._greenlet)
@@ -259,41 +288,10 @@ class LoadUser(User):
 
     def report_end(self) -> None:
         """Report, after the user's last sample, that it has ended."""
-        self.process_state.queue.put(partial(_count_end, self))
+        self.process_state.queue.put(partial(count_end, self))
 
     def report_error(self, error: BaseException) -> None:
         """Count an exception of a task, also in Locust, and log it: the first of each kind with its traceback."""
         if isinstance(error, EscapedError):
             error = error.error
-        self.process_state.queue.put(partial(_count_error, self, error, perf_counter()))
-
-
-def _watch(user: LoadUser) -> None:
-    """Wait on the hub for a user's end. Locust reads the user from this greenlet's first argument."""
-    if user.process_state.closed:
-        user._ended.set()  # noqa: SLF001
-        return
-    try:
-        user.begin()
-        user._ended.wait()  # noqa: SLF001
-    except GreenletExit:
-        if not user._ended.is_set():  # noqa: SLF001 - Locust's stop timeout is over
-            for client in user.clients:
-                client.close()
-            user.abandon()
-            user._ended.wait(1.0)  # noqa: SLF001
-    except RuntimeError as error:  # the system provides no more threads, or the loop is dead
-        _count_error(user, error, perf_counter())
-        _count_end(user)
-
-
-def _count_end(user: LoadUser) -> None:
-    by_itself = user._state != LOCUST_STATE_STOPPING  # noqa: SLF001
-    user.process_state.count_ended(user.number, user._joined, by_itself=by_itself)  # noqa: SLF001
-    user._ended.set()  # noqa: SLF001
-
-
-def _count_error(user: LoadUser, error: BaseException, at: float) -> None:
-    user.process_state.count_error(user.variant, error, at, type(user).__name__)
-    events = user.environment.events
-    user.process_state.listeners.fire(events.user_error, user_instance=user, exception=error, tb=error.__traceback__)
+        self.process_state.queue.put(partial(count_error, self, error, perf_counter()))

@@ -8,7 +8,7 @@ was due.
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -18,7 +18,8 @@ from typing import Any, Literal, cast
 
 from loadgen.measure.health import as_microseconds, new_lags
 from loadgen.measure.phase import Phase
-from loadgen.users.arrival_schedule import Pace, Share, offsets
+from loadgen.measure.rate_curve import RateCurve
+from loadgen.users.arrival_schedule import NamedOffset, Pace, Share, offsets
 from loadgen.users.process_state import ProcessState
 from loadgen.users.slot_queue import Arrival, Drop, SlotQueue, TaskChoice
 from loadgen.users.slots import SLOTS, Slot
@@ -27,15 +28,29 @@ from loadgen.users.slots import SLOTS, Slot
 class TaskChoices:
     """Chooses the task of an arrival: a class by its weight, then one of its tasks by theirs, as Locust does."""
 
-    def __init__(self, classes: Sequence[type[Any]]) -> None:
-        self._choices = [TaskChoice(kind, task) for kind, one in enumerate(classes) for task in one.tasks]
-        self._weights = list(accumulate(one.weight / len(one.tasks) for one in classes for _ in one.tasks))
+    def __init__(self, classes: Sequence[type[Any]], name: str = "") -> None:
+        """With a name, only tasks that are called so."""
+        known = [(kind, one, task) for kind, one in enumerate(classes) for task in one.tasks]
+        own = [each for each in known if name in ("", each[2].__name__)]
+        self._choices = [TaskChoice(kind, task) for kind, _, task in own]
+        self._weights = list(accumulate(one.weight / len(one.tasks) for _, one, _ in own))
 
-    def draw(self, random: Random) -> TaskChoice:
+    def draw(self, random: Random, _due: float = 0.0) -> TaskChoice:
         """Draw one."""
         if len(self._choices) == 1:
             return self._choices[0]
         return random.choices(self._choices, cum_weights=self._weights)[0]
+
+
+class NamedTaskChoices:
+    """Chooses the task of an arrival of a certain operation: one that is called after it."""
+
+    def __init__(self, classes: Sequence[type[Any]], names: Iterable[str]) -> None:
+        self._by_name = {name: TaskChoices(classes, name) for name in names}
+
+    def draw(self, random: Random, due: float) -> TaskChoice:
+        """Draw one for a `NamedOffset`."""
+        return self._by_name[cast("NamedOffset", due).operation].draw(random)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +69,17 @@ class Dispatcher:
     ) -> None:
         settings = process_state.settings_for(phase.variant)
         model = cast("Literal['constant', 'poisson']", phase.model)
-        self._pace = Pace(model, phase.rate, settings.seed, phase.number)
+        curves = tuple((name, RateCurve(points).shifted(phase.warmup_seconds).points) for name, points in phase.curves)
+        self._pace = Pace(model, phase.rate, settings.seed, phase.number, curves)
         self._phase = phase
-        self._choices = TaskChoices(classes)
+        named = [name for name, _ in curves if name]
+        self._choices = NamedTaskChoices(classes, named) if named else TaskChoices(classes)
         self._tell = partial(_tell_drop, process_state)
         self._slot_queue: SlotQueue[Slot] = SlotQueue(settings.max_wait, self._tell)
         self._slots: list[Slot] = []
         for number in range(settings.max_in_flight):
-            draw = partial(self._choices.draw, Random(f"{settings.seed}/{phase.number}/{number}"))
+            random = Random(f"{settings.seed}/{phase.number}/{number}")
+            draw = None if named else partial(self._choices.draw, random, 0.0)
             users = [kind(environment) for kind in classes]
             self._slots.append(SLOTS[phase.mode](users, self._slot_queue, draw, self._tell))
         self._turns: deque[Turn] = deque()
@@ -94,6 +112,11 @@ class Dispatcher:
     def in_flight(self) -> int:
         """Slots with an unfinished arrival, whose task may be doing something other than an operation."""
         return self._slot_queue.taken
+
+    @property
+    def waiting(self) -> int:
+        """Arrivals that wait for a slot."""
+        return self._slot_queue.waiting
 
     @property
     def operations(self) -> int:
@@ -158,7 +181,7 @@ class Dispatcher:
             now = perf_counter()
             if due >= counts_from:
                 self._count(now - start - due)
-            self._dispatch(Arrival(start + due, self._choices.draw(random)), now)
+            self._dispatch(Arrival(start + due, self._choices.draw(random, due)), now)
             due, done = next(stream), due
         halted_at = perf_counter()
         late: list[float] = []

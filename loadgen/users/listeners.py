@@ -7,6 +7,7 @@ from typing import Any
 from locust.exception import StopTest
 
 from loadgen.measure.errors import ErrorLog
+from loadgen.text.masking import mask_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,16 @@ class Listeners:
                 listener(**event)
             except BaseException as error:  # noqa: BLE001 - including SystemExit, which would end the queue to the hub
                 self._fail(error)
+
+    def fire_error(self, hook: Any, user: Any, error: BaseException) -> None:
+        """Fire Locust's event of an exception in a task; a text with a secret is masked, as Locust's page shows it."""
+        try:
+            text = str(error)
+        except Exception:  # noqa: BLE001 - third-party __str__
+            text = ""
+        masked = mask_secrets(text)
+        shown = error if masked == text else RuntimeError(f"{type(error).__name__}: {masked}")
+        self.fire(hook, user_instance=user, exception=shown, tb=error.__traceback__)
 
     def _fail(self, error: BaseException) -> None:
         if not isinstance(error, StopTest):

@@ -56,6 +56,11 @@ class Call(Enclosing):
             raise ValueError(f"a call cannot have {rows} rows")
         self._rows = rows
 
+    @property
+    def traceparent(self) -> str:
+        """The header for requests of a sampled call, to send with those that the client does not send; else empty."""
+        return self.trace.traceparent if self.trace else ""
+
     def stage(self, name: str, seconds: float) -> None:
         """Report the time of a part of the call; further times of the same stage are added.
 
@@ -90,6 +95,7 @@ class Call(Enclosing):
         self.outer = find_enclosing()
         self._started = perf_counter()
         self._token = self._client.begin(self._operation)
+        self.trace = self._client.trace_of(self._token)
         self._context = ENCLOSING.set(self)
         return self
 

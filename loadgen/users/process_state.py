@@ -21,6 +21,7 @@ from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.operation import Names
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
+from loadgen.measure.tracing import Tracer
 from loadgen.runtime.hub import HubQueue
 from loadgen.runtime.loop import LoopThread
 from loadgen.settings.addresses import find_port
@@ -78,6 +79,8 @@ class ProcessState:
     loop_holds: LoopHolds = field(default_factory=LoopHolds)
     acknowledged: Acknowledged | None = None
     """Rows of acknowledged inserts, in a phase with faults."""
+    tracer: Tracer | None = None
+    """Draws the operations whose requests send a trace context; None: no operation."""
     phase: Phase | None = None
     closed: bool = False
     """The process is ending: users that Locust still spawns, because another worker quit first, do nothing."""

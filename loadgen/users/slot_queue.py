@@ -58,6 +58,11 @@ class SlotQueue(Generic[S]):
         """Slots with an operation in flight."""
         return self._number - len(self._free)
 
+    @property
+    def waiting(self) -> int:
+        """Arrivals that wait for one."""
+        return len(self._waiting)
+
     def arrive(self, arrival: Arrival, now: float) -> S | None:
         """The slot assigned to the arrival; None if it has to wait."""
         with self._lock:

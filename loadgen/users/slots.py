@@ -31,7 +31,7 @@ class Slot(ABC):
         self,
         users: Sequence["LoadUser"],
         slots: SlotQueue["Slot"],
-        draw: Callable[[], TaskChoice],
+        draw: Callable[[], TaskChoice] | None,
         drop: Callable[[Drop], object],
     ) -> None:
         self.users = tuple(users)
@@ -111,7 +111,7 @@ class Slot(ABC):
             if client.due is None:  # an operation has used it
                 return
             client.due = None
-            if not again:
+            if not again or self._draw is None:  # another task would be another operation
                 break
             choice = self._draw()
         self._drop(Drop((arrival.due,), perf_counter()))

@@ -28,6 +28,7 @@ from tests.benchmarks.clients import measure_clients, show_clients
 from tests.benchmarks.coverage import show_coverage
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.loading import compare_loading
+from tests.benchmarks.memory import measure_memory, show_memory
 from tests.benchmarks.narrowed import drop, measure_cases
 from tests.benchmarks.table import pair_up, show, show_loading, show_sinks
 
@@ -51,7 +52,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--warmup", type=float, default=0.5, help="seconds before each window [default: %(default)s]")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of four pairs of windows [default: %(default)s]")
     parser.add_argument("--users", default="8,64", help="numbers of users, with commas [default: %(default)s]")
-    kinds = ("search", "clients", "narrowed", "sinks", "loading", "coverage")
+    kinds = ("search", "clients", "narrowed", "sinks", "loading", "memory", "coverage")
     parser.add_argument("--only", choices=kinds, help="leave the others out")
     parser.add_argument("--rows", type=int, default=10_000, help="rows to load [default: %(default)s]")
     parser.add_argument("--host", help="a real Milvus, http://127.0.0.1:19530; none starts one")
@@ -121,6 +122,14 @@ def compare_clients(only: str | None, real: Settings, stack: ExitStack) -> list[
     return measure_clients(own, say)
 
 
+def compare_memory(only: str | None, real: Settings, stack: ExitStack, console: Console) -> None:
+    """The memory of idle users, as a table, unless only others are asked for."""
+    if only in (None, "memory"):
+        own = real.model_copy(update={"collection": "loadgen_bench_memory"})
+        stack.callback(drop, own)
+        show_memory(measure_memory(own, own.rounds, say), console)
+
+
 def main() -> None:
     """Measure, then print the tables."""
     given = parse()
@@ -153,6 +162,7 @@ def main() -> None:
         if given.only in (None, "narrowed"):
             few = {"host": host, "concurrency": given.users.split(",")[0], **shape}
             narrowed = measure_cases(few, compare_search, say, stack)
+        compare_memory(given.only, real, stack, console)
         clients = compare_clients(given.only, real, stack)
         if given.only in (None, "search", "sinks"):
             stack.callback(drop, real)

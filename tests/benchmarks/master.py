@@ -1,6 +1,7 @@
-"""What the master costs: its CPU and memory with idle and busy workers, all on this machine.
+"""What the master costs: its CPU and memory. Reported, never asserted: docs/scale.md has the trend.
 
-`python -m tests.benchmarks.master --workers 1,10,40`. Reported, never asserted: docs/scale.md has the trend.
+`python -m tests.benchmarks.master --workers 10,40,100`: with workers that report real histograms and make no load.
+`--real --workers 1,10`: with idle and busy ones. `--profile` prints where the master's CPU goes.
 """
 
 import argparse
@@ -35,15 +36,45 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
+def simulating(workers: int, port: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """So many workers that make no load, in one process."""
+    flags = ("--workers", str(workers), "--port", port, "--file", FILE)
+    process = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.simulated_agents", *flags])
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def measure_simulated(workers: int, uri: str, seconds: float) -> None:
+    """The master of a plan of two variants, in the second half of a long phase."""
+    port, web = str(free_port()), free_port()
+    plan = ("--variants", "async; async connections=2", "--rounds", "1", "--concurrency", str(workers * USERS_EACH))
+    flags = (
+        *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--host", uri, *plan),
+        *("--phase-seconds", str(2 * seconds), "--warmup-seconds", "1", "--expect-workers", str(workers)),
+        *("--web-host", "127.0.0.1", "--web-port", str(web), "--autostart"),
+    )
+    with running(*flags) as master, simulating(workers, port) as agents:
+        process = psutil.Process(master.pid)
+        wait_for_load(f"http://127.0.0.1:{web}")
+        time.sleep(seconds / 2)
+        told, own = look(process, seconds), agents.poll()
+        print(f"{workers:4} simulated workers: {told}" + ("" if own is None else f", ended with {own}"), flush=True)
+
+
+@contextlib.contextmanager
 def running(*arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
     """A `locust` command in a process group of its own, ended at the end."""
     environment = os.environ | {"LOCUST_SKIP_MONKEY_PATCH": "1", "LOADGEN_METRICS_PORT": "off"}
+    out = Path(os.environ.get("BENCH_LOG", os.devnull)).open("wb")  # noqa: SIM115 - closed with the process
     process = subprocess.Popen(
         [LOCUST, "-f", FILE, *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=out,
+        stderr=out,
         start_new_session=True,
     )
     try:
@@ -76,7 +107,7 @@ def wait_for_load(page: str) -> None:
     end = time.monotonic() + WITHIN
     while time.monotonic() < end:
         time.sleep(3)
-        with urlopen(f"{page}/stats/requests", timeout=10) as answer:  # noqa: S310
+        with contextlib.suppress(OSError), urlopen(f"{page}/stats/requests", timeout=10) as answer:  # noqa: S310
             if json.load(answer)["total_rps"] > 0:
                 time.sleep(5)
                 return
@@ -118,14 +149,18 @@ def measure(workers: int, uri: str, seconds: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="What the master costs.")
-    parser.add_argument("--workers", default="1,10,40")
+    parser.add_argument("--workers", default="10,40,100")
+    parser.add_argument("--real", action="store_true", help="workers that make load, with its figures in rest too")
+    parser.add_argument("--profile", default="", help="file for where the CPU of the master goes")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each look")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    if given.profile:
+        os.environ["BENCH_PROFILE"] = given.profile
     server = start_server("milvus", tell=print)
     try:
         for number in given.workers.split(","):
-            measure(int(number), server.uri, given.seconds)
+            (measure if given.real else measure_simulated)(int(number), server.uri, given.seconds)
     finally:
         server.stop()
 

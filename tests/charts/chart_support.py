@@ -21,6 +21,8 @@ OPERATOR = "monitoring.coreos.com/v1"
 SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
 KUBERNETES = sorted({version for version in all_versions() if Version(version) >= Version("1.28")}, key=Version)
 ROLES = ("master", "worker")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The dashboards are long."""
 Document = dict[str, Any]
 
 
@@ -40,7 +42,7 @@ def texts_of(values: Document, **release: Any) -> dict[str, str]:
 def render(values: Document, **release: Any) -> list[Document]:
     """All objects of a release."""
     texts = texts_of(values, **release)
-    found = [yaml.safe_load_all(text) for name, text in texts.items() if not name.endswith("NOTES.txt")]
+    found = [yaml.load_all(text, LOADER) for name, text in texts.items() if not name.endswith("NOTES.txt")]
     return [document for documents in found for document in documents if document]
 
 
@@ -69,6 +71,12 @@ def pod_of(documents: list[Document], role: str) -> Document:
     return template
 
 
+def run_of(documents: list[Document]) -> str:
+    """The name of the run, which is in the names of its Jobs."""
+    name = str(one(documents, "Job", "-master")["metadata"]["name"])
+    return name.removesuffix("-master").rpartition("milvus-loadgen-")[2]
+
+
 def container_of(documents: list[Document], role: str) -> Document:
     """The container of the master or of a worker."""
     containers = pod_of(documents, role)["spec"]["containers"]
@@ -91,7 +99,8 @@ def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
 
 def config_of(documents: list[Document], file: str = "loadgen.conf") -> str:
     """The rendered config file."""
-    return str(one(documents, "ConfigMap", "-config")["data"][file])
+    suffix = "-test" if file == "test.conf" else "-config"
+    return str(one(documents, "ConfigMap", suffix)["data"][file])
 
 
 @cache

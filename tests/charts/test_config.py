@@ -14,7 +14,7 @@ from loadgen.locust_plugin.command_line.arguments import add_arguments, read_set
 from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
-from tests.charts.chart_support import FEATURES, config_of, container_of, release_of, render, values_of
+from tests.charts.chart_support import FEATURES, Document, config_of, container_of, one, release_of, render, values_of
 
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 
@@ -28,6 +28,13 @@ def make_parser(parser_errors: ParserErrors | None = None) -> Any:
 
 def flags() -> set[str]:
     return {text for action in make_parser()._actions for text in action.option_strings}
+
+
+def variable_of(documents: list[Document], role: str, name: str) -> str:
+    """The value that a variable of a container has through its Secret."""
+    [variable] = [each for each in container_of(documents, role)["env"] if each["name"] == name]
+    reference = variable["valueFrom"]["secretKeyRef"]
+    return str(one(documents, "Secret", reference["name"])["stringData"][reference["key"]])
 
 
 def keys_of(config: str) -> list[str]:
@@ -66,8 +73,9 @@ def test_every_setting_has_its_place_in_the_chart() -> None:
 @pytest.mark.parametrize("feature", FEATURES)
 def test_every_key_of_a_rendered_file_is_a_flag_that_the_program_knows_and_stands_there_once(feature: str) -> None:
     documents = release_of(feature)
-    files = next(each for each in documents if each["metadata"]["name"].endswith("-config"))["data"]
-    assert set(files) <= {"loadgen.conf", "test.conf"}
+    maps = [each for each in documents if each["metadata"]["name"].endswith(("-config", "-test"))]
+    files = {name: text for each in maps if each["kind"] == "ConfigMap" for name, text in each["data"].items()}
+    assert {"loadgen.conf"} <= set(files) <= {"loadgen.conf", "test.conf"}
     for text in files.values():
         keys = keys_of(text)
         assert len(keys) > 3
@@ -83,7 +91,7 @@ def test_the_program_accepts_every_rendered_file_and_command_line(feature: str, 
         config = args.index("--config")
         assert args[config + 1] == "/etc/loadgen/config/loadgen.conf"
         options = parse(config_of(documents), tmp_path, *args[:config], *args[config + 2 :])
-        settings = read_settings(options, options.host)
+        settings = read_settings(options, options.host or variable_of(documents, role, "LOADGEN_HOST"))
         assert settings.host.startswith("http")
         assert settings.record == "/record"
         assert (options.master, options.worker) == (role == "master", role == "worker")
@@ -160,18 +168,62 @@ def test_tls_files_and_name_come_out_of_the_secret_and_the_token_never_into_a_fi
             assert "root:Milvus" not in json.dumps(each)
 
 
-@pytest.mark.parametrize("uri", ["http://root:S3cret@m:19530", "https://S3cret@m", "root:S3cret@m:19530"])
+@pytest.mark.parametrize("uri", ["http://root:S3cret@m:19530", "https://S3cret@m"])
 @pytest.mark.parametrize("mode", ["job", "interactive"])
-def test_a_password_in_the_address_is_refused_and_shown_to_nobody(uri: str, mode: str) -> None:
-    with pytest.raises(Exception, match=r"milvus\.uri: contains a user or password") as refused:
-        render({"milvus": {"uri": uri}, "mode": mode})
-    assert "S3cret" not in str(refused.value)
+def test_a_password_in_the_address_goes_into_the_secret_only_with_the_address(uri: str, mode: str) -> None:
+    documents = render({"milvus": {"uri": uri}, "mode": mode, "networkPolicy": {"enabled": True}})
+    for role in ("master", "worker"):
+        assert variable_of(documents, role, "LOADGEN_HOST") == uri
+    assert [each["kind"] for each in documents if "S3cret" in json.dumps(each)] == ["Secret"]
+    assert "host" not in keys_of(config_of(documents)), "the variable would not override it"
+
+
+def test_the_program_reads_the_password_out_of_the_address(tmp_path: Path) -> None:
+    documents = release_of("uri-password")
+    settings = read_settings(parse(config_of(documents), tmp_path), variable_of(documents, "master", "LOADGEN_HOST"))
+    assert settings.host == "http://my-milvus:19530"
+    assert settings.token.get_secret_value() == "root:S3cret/"
+
+
+@pytest.mark.parametrize("uri", ["root:S3cret@m:19530", "http://root:S3@cret@m:19530", "http://root:S3/cret@m"])
+def test_an_address_in_which_a_password_cannot_be_told_apart_is_refused_and_shown_to_nobody(uri: str) -> None:
+    with pytest.raises(Exception, match=r"milvus\.uri: contains an @ in the wrong place") as refused:
+        render({"milvus": {"uri": uri}, "networkPolicy": {"enabled": True}})
+    assert "cret" not in str(refused.value)
+
+
+def test_two_passwords_are_refused() -> None:
+    for token in ({"value": "a"}, {"existingSecret": "b"}):
+        with pytest.raises(Exception, match=r"and milvus\.token is set too") as refused:
+            render({"milvus": {"uri": "http://root:S3cret@m", "token": token}})
+        assert "S3cret" not in str(refused.value)
 
 
 def test_metrics_are_served_to_other_machines_on_the_port_that_is_scraped(tmp_path: Path) -> None:
     settings = read(config_of(render({"metrics": {"port": 9999, "lingerSeconds": 20}})), tmp_path)
-    assert (settings.metrics_port, settings.metrics_bind, settings.metrics_linger) == (9999, "0.0.0.0", 20.0)  # noqa: S104
+    assert (settings.metrics_port, settings.metrics_bind, settings.metrics_linger) == (9999, "*", 20.0)
+    assert read(config_of(release_of("ipv6")), tmp_path).metrics_bind == "::"
     assert read(config_of(render({"metrics": {"enabled": False}})), tmp_path).metrics_port == "off"
+
+
+def test_files_of_locusts_own_are_the_masters_and_periodic_tables_are_off_in_a_job_unless_asked_for() -> None:
+    documents = release_of("locust-options")
+    args = container_of(documents, "master")["args"]
+    for flag, value in (
+        ("--csv", "/record/locust"),
+        ("--html", "/record/locust.html"),
+        ("--json-file", "/record/locust"),
+    ):
+        assert args[args.index(flag) + 1] == value
+    assert "--csv-full-history" in args
+    assert not {"csv", "html", "json-file", "csv-full-history"} & set(keys_of(config_of(documents)))
+    assert not any(word.startswith(("--csv", "--html", "--json")) for word in container_of(documents, "worker")["args"])
+    assert 'only-summary = "false"' in config_of(documents)
+    assert 'only-summary = "true"' in config_of(release_of("job"))
+    assert "only-summary" not in config_of(release_of("interactive"))
+    web = release_of("web-login")
+    assert "--web-login" in container_of(web, "master")["args"]
+    assert "--web-login" not in container_of(web, "worker")["args"]
 
 
 def test_the_checking_run_asks_both_modes_for_success_and_is_small(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from loadgen import __version__
+from loadgen.cli.follow import add_follow
 from loadgen.cli.serve_llm import add_serve_llm
 from loadgen.locust_plugin.command_line.arguments import read_settings
+from loadgen.settings.model import Settings
 from loadgen.settings.rag_settings import KEY_VARIABLES
 from tests.charts.chart_support import (
     OPERATOR,
@@ -20,14 +22,17 @@ from tests.charts.chart_support import (
     config_of,
     container_of,
     faults_of,
+    one,
     pod_of,
     render,
+    run_of,
 )
 from tests.charts.test_config import parse
 
 K8S = ROOT / "k8s"
 RUNS = sorted((K8S / "runs").glob("*.yaml"))
 PAGE = (K8S / "README.md").read_text()
+KIND = (K8S / "kind" / "e2e.sh").read_text()
 
 
 def test_there_is_a_small_and_a_large_run_of_each_locustfile() -> None:
@@ -44,6 +49,8 @@ def test_a_run_is_accepted_by_the_chart_and_the_program(path: Path, tmp_path: Pa
     args = container_of(documents, "master")["args"]
     assert args[args.index("--locustfile") + 1].endswith(f"/{path.stem.partition('-')[0]}.py")
     workers = int(args[args.index("--expect-workers") + 1])
+    if settings.find_rate:  # arrivals have no users: the rate is split over the workers
+        return
     assert min(settings.concurrency) >= workers or path.stem.startswith("burst"), "a worker would have no users"
 
 
@@ -121,25 +128,99 @@ def test_the_page_names_files_and_objects_that_are_there() -> None:
     assert len(paths) >= 6
     assert [path for path in paths if not (ROOT / path).exists()] == []
     names = {each["metadata"]["name"] for each in render({}, name="demo")}
-    assert set(re.findall(r"job/(\S+)", PAGE)) <= names
+    assert set(re.findall(r"job/(\S+)", PAGE)) <= names, "a run's name is not known before"
     for line in re.sub(r"\\\n", " ", PAGE).splitlines():
         if line.startswith(("helm ", "kubectl ", "kind ", "docker ")):
             assert shlex.split(line)
 
 
 @pytest.mark.parametrize("page", ["k8s/README.md", "charts/milvus-loadgen/README.md"])
-def test_logs_are_asked_of_containers_that_are_there_each_when_it_runs(page: str) -> None:
-    """All containers at once are refused for as long as the first of them prepares."""
+def test_a_page_follows_a_run_by_a_command_that_the_program_knows(page: str) -> None:
     text = re.sub(r"\\\n", " ", (ROOT / page).read_text())
-    logs = [shlex.split(line, comments=True) for line in text.splitlines() if line.startswith("kubectl logs")]
-    asked = [words[words.index(flag) + 1] for words in logs for flag in ("-c", "--container") if flag in words]
-    assert len(asked) == len(logs) >= 2
-    pod = pod_of(render({}, name="demo"), "master")["spec"]
-    assert set(asked) == {"prepare", "master"} <= {each["name"] for each in pod["initContainers"] + pod["containers"]}
-    assert "--for=jsonpath='{.status.ready}'=1" in text, "between the two"
+    parser = ArgumentParser()
+    add_follow(parser.add_subparsers())
+    lines = re.findall(r"^loadgen ((?:follow|fetch) [^#\n]*)", text, re.MULTILINE)
+    assert lines
+    assert {parser.parse_args(shlex.split(line)).release for line in lines} == {"demo"}
+
+
+def test_the_loop_without_the_program_asks_the_containers_of_the_master_in_their_order() -> None:
+    text = (ROOT / "charts/milvus-loadgen/README.md").read_text()
+    [listed] = re.findall(r"^for container in (.*); do$", text, re.MULTILINE)
+    documents = render({}, name="demo")
+    pod = pod_of(documents, "master")["spec"]
+    assert listed.split() == [each["name"] for each in (*pod["initContainers"], *pod["containers"])]
+    [selector] = re.findall(r"kubectl get job -l (\S+)", text)
+    labels = one(documents, "Job", "-master")["metadata"]["labels"]
+    assert dict(part.split("=") for part in selector.split(",")).items() <= labels.items()
 
 
 def test_one_version_of_helm_is_asked_for() -> None:
     pages = [path for path in ROOT.rglob("*.md") if not {".venv", "build"} & set(path.relative_to(ROOT).parts)]
     told = {version for path in pages for version in re.findall(r"(?i)`?helm`? (\d+\.\d+)", path.read_text())}
     assert told == {"3.14"}
+
+
+LOCUSTS = {
+    "annotations", "args", "env", "image", "imagePullPolicy", "imagePullSecrets", "labels", "locustfile", "master",
+    "metrics", "worker", "workers",
+}  # fmt: skip
+"""Fields of the resource of Locust's operator, v1, in its published definition."""
+HAMOUDAS = {
+    "env", "image", "imagePullPolicy", "imagePullSecrets", "master", "observability", "scheduling", "security",
+    "testFiles", "volumeMounts", "volumes", "worker",
+}  # fmt: skip
+"""Those of AbdelrhmanHamouda's, v2."""
+OPERATORS = {
+    "locust": ("locust.io/v1", LOCUSTS, {"annotations", "labels", "resources"}),
+    "abdelrhmanhamouda": (
+        "locust.io/v2",
+        HAMOUDAS,
+        {"annotations", "autoquit", "autostart", "command", "extraArgs", "labels", "replicas", "resources"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_a_resource_for_an_operator_has_fields_that_it_knows_and_flags_that_the_program_knows(
+    name: str, tmp_path: Path
+) -> None:
+    version, fields, parts = OPERATORS[name]
+    resource = yaml.safe_load((K8S / "operators" / f"{name}.yaml").read_text())
+    assert (resource["apiVersion"], resource["kind"]) == (version, "LocustTest")
+    spec = resource["spec"]
+    assert set(spec) <= fields
+    for role in ("master", "worker"):
+        assert set(spec[role]) <= parts
+        words = shlex.split(spec.get("args") or spec[role]["command"]) + spec[role].get("extraArgs", [])
+        options = parse("", tmp_path, f"--{role}", *words)
+        assert getattr(options, role) is True
+        if role == "master":
+            assert {"--headless", "--autostart"} & {*words, *(["--autostart"] if spec[role].get("autostart") else [])}
+    listed = spec["env"] if name == "locust" else spec["env"]["variables"]
+    for variable in listed:
+        assert variable["name"].removeprefix("LOADGEN_").lower() in Settings.model_fields
+
+
+def test_the_milvus_of_the_test_on_kind_is_accepted_and_at_its_address() -> None:
+    documents = list(yaml.safe_load_all((K8S / "kind" / "milvus.yaml").read_text()))
+    assert [fault for each in documents for fault in faults_of(each, "1.28.0")] == []
+    service = one(documents, "Service")
+    assert f"http://{service['metadata']['name']}:{service['spec']['ports'][0]['port']}" in KIND
+
+
+def test_the_test_on_kind_sets_values_that_the_chart_has_and_waits_for_lines_that_are_logged() -> None:
+    text = re.sub(r"\\\n", " ", KIND)
+    given = {key: value for key, value in re.findall(r"--set '?([\w.-]+)=([^ ')]+)", text) if "$" not in value}
+    values: dict[str, object] = {}
+    for key, value in given.items():
+        *path, last = key.split(".")
+        place = values
+        for part in path:
+            place = place.setdefault(part, {})  # type: ignore[assignment] # a map
+        place[last] = yaml.safe_load(value.replace("{", "[").replace("}", "]"))
+    assert len(given) > 15
+    assert run_of(render(values)) == "fixed"
+    logged = (ROOT / "loadgen/control/coordinator.py").read_text()
+    assert "Phase %d of %d: " in logged
+    assert set(re.findall(r'logged \w+ "(Phase \d of \d)"', KIND)) == {"Phase 1 of 4", "Phase 2 of 4"}

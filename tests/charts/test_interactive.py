@@ -14,6 +14,7 @@ def test_interactive_is_two_deployments_and_a_page_behind_a_service() -> None:
     args = container_of(documents, "master")["args"]
     assert "--headless" not in args
     assert args[args.index("--web-port") + 1] == "8089"
+    assert args[args.index("--web-host") + 1] == "*", "by default it is on loopback, where neither Service nor probe is"
     web = one(documents, "Service", "-web")["spec"]
     port = next(each for each in container_of(documents, "master")["ports"] if each["name"] == "http-web")
     assert (web["ports"][0]["targetPort"], port["containerPort"]) == ("http-web", 8089)

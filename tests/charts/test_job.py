@@ -11,11 +11,27 @@ def test_the_master_is_tried_once_and_the_worker_job_ends_with_it() -> None:
     assert (workers["parallelism"], workers["backoffLimit"]) == (2, 10)
     for job in (master, workers):
         assert job["template"]["spec"]["restartPolicy"] == "Never"
-        assert job["ttlSecondsAfterFinished"] == 86400
+        assert "ttlSecondsAfterFinished" not in job, "a tool that heals would start a removed Job again"
+    assert "activeDeadlineSeconds" not in master
+    assert workers["activeDeadlineSeconds"] == 172_800, "workers without a node outlive no master for ever"
     gone, moved = workers["podFailurePolicy"]["rules"]
     assert gone["action"] == "FailJob"
     assert gone["onExitCodes"] == {"containerName": "wait-for-master", "operator": "In", "values": [3]}
     assert moved == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+
+
+def test_a_master_that_loses_its_node_while_it_prepares_starts_again_and_one_that_ran_never_does() -> None:
+    ran, moved = one(release_of("job"), "Job", "-master")["spec"]["podFailurePolicy"]["rules"]
+    assert ran["action"] == "FailJob", "the first rule that fits decides"
+    assert ran["onExitCodes"] == {"containerName": "master", "operator": "NotIn", "values": [0]}
+    assert moved == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+
+
+def test_the_deadline_of_a_run_is_that_of_its_workers_too() -> None:
+    documents = render({"run": {"activeDeadlineSeconds": 60}})
+    assert {one(documents, "Job", name)["spec"]["activeDeadlineSeconds"] for name in ("-master", "-worker")} == {60}
+    unlimited = render({"workers": {"activeDeadlineSeconds": None}})
+    assert "activeDeadlineSeconds" not in one(unlimited, "Job", "-worker")["spec"]
 
 
 def test_the_exit_code_of_a_worker_says_nothing_about_failed_operations() -> None:
@@ -48,6 +64,9 @@ def test_the_checking_pod_is_a_hook_that_loads_small_data_and_ends_with_a_verdic
     pod = one(release_of("job"), "Pod")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     assert pod["spec"]["restartPolicy"] == "Never"
+    assert pod["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+    kept = one(render({"test": {"keep": True}}), "Pod")
+    assert kept["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation"
     [prepare], [test] = pod["spec"]["initContainers"], pod["spec"]["containers"]
     assert prepare["command"] == ["loadgen", "prepare"]
     assert test["args"][test["args"].index("--config") + 1] == "/etc/loadgen/config/test.conf"

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from loadgen.cli.prepare import add_prepare
 from loadgen.cli.wait import add_wait
 from tests.charts.chart_support import (
     FEATURES,
     ROLES,
+    URI,
     container_of,
     containers,
     matches,
@@ -28,7 +30,7 @@ def test_workers_find_the_master_by_its_service_at_the_port_that_it_listens_on(f
     service, master = one(documents, "Service", "-master"), container_of(documents, "master")
     args = container_of(documents, "worker")["args"]
     assert args[args.index("--master-host") + 1] == service["metadata"]["name"]
-    [port] = service["spec"]["ports"]
+    port, heartbeat = service["spec"]["ports"]
     listens = next(each for each in master["ports"] if each["name"] == port["targetPort"])["containerPort"]
     bound = master["args"][master["args"].index("--master-bind-port") + 1]
     wanted = args[args.index("--master-port") + 1]
@@ -36,11 +38,16 @@ def test_workers_find_the_master_by_its_service_at_the_port_that_it_listens_on(f
     [wait] = pod_of(documents, "worker")["spec"]["initContainers"]
     assert (wait["name"], wait["command"]) == ("wait-for-master", ["loadgen", "wait"])
     address = f"{service['metadata']['name']}:5557"
-    assert wait["args"] == [address, "--seconds", "21600", "--unnamed-seconds", "900"]
     parser = ArgumentParser()
-    add_wait(parser.add_subparsers())
+    commands = parser.add_subparsers()
+    add_wait(commands)
+    add_prepare(commands)
     given = parser.parse_args(["wait", *wait["args"]])
+    assert wait["args"][0] == address
     assert (given.seconds, given.unnamed_seconds) == (21_600, 900)
+    [prepare] = pod_of(documents, "master")["spec"]["initContainers"]
+    said = parser.parse_known_args(["prepare", *prepare["args"]])[0].heartbeat
+    assert (heartbeat["port"], heartbeat["targetPort"], said) == (given.heartbeat,) * 3
     assert (service["spec"]["clusterIP"], service["spec"]["publishNotReadyAddresses"]) == ("None", True)
     assert matches(service["spec"]["selector"], pod_of(documents, "master")["metadata"]["labels"])
     assert not matches(service["spec"]["selector"], pod_of(documents, "worker")["metadata"]["labels"])
@@ -66,7 +73,7 @@ def test_every_pod_passes_the_restricted_level_and_has_no_cpu_limit(feature: str
     for role in ROLES:
         pod = pod_of(documents, role)["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True
-        assert pod["securityContext"]["runAsUser"] > 0
+        assert (feature == "openshift") != (pod["securityContext"].get("runAsUser", 0) > 0)
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert (pod["automountServiceAccountToken"], pod["enableServiceLinks"]) == (False, False)
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
@@ -145,7 +152,7 @@ def test_tls_files_are_mounted_for_all_who_connect() -> None:
 
 def test_locustfiles_of_ones_own_are_mounted_where_the_command_line_looks() -> None:
     for feature, name, config_map in (
-        ("locustfile", "mine.py", "demo-milvus-loadgen-r1-files"),
+        ("locustfile", "mine.py", one(release_of("locustfile"), "ConfigMap", "-files")["metadata"]["name"]),
         ("locustfile-configmap", "theirs.py", "our-locustfiles"),
     ):
         documents = release_of(feature)
@@ -233,3 +240,11 @@ def test_what_the_workers_add_to_a_map_is_joined_and_what_they_do_not_name_stays
     assert "team" not in worker["metadata"]["labels"]
     assert worker["spec"]["securityContext"]["runAsNonRoot"] is True
     assert pod_of(documents, "master")["metadata"]["labels"]["team"] == "search"
+
+
+@pytest.mark.parametrize("mode", ["job", "interactive"])
+def test_a_token_is_in_its_secret_and_changes_nothing_else(mode: str) -> None:
+    """Not even as a hash: guesses could be checked against it."""
+    first, second = (render({"mode": mode, "milvus": {"uri": URI, "token": {"value": f"root:{x}"}}}) for x in "ab")
+    differ = [(one["kind"], one.get("stringData")) for one, other in zip(first, second, strict=True) if one != other]
+    assert differ == [("Secret", {"token": "root:a"})]

@@ -185,13 +185,6 @@ def test_two_releases_in_one_namespace_share_no_object_and_no_pod(feature: str) 
             assert chosen["app.kubernetes.io/instance"] == "one"
 
 
-def test_an_upgrade_starts_the_next_run_under_new_names_and_keeps_claim_and_account() -> None:
-    first, second = (render(values_of("claim"), revision=revision) for revision in (1, 2))
-    kept = {kind for kind, _ in names_of(first) & names_of(second)}
-    assert kept == {"PersistentVolumeClaim", "ServiceAccount"}
-    assert ("Job", "demo-milvus-loadgen-r2-master") in names_of(second)
-
-
 def test_a_run_with_a_name_of_its_own_keeps_it_over_upgrades() -> None:
     first, second = (render({"run": {"name": "nightly"}}, revision=revision) for revision in (1, 2))
     assert names_of(first) == names_of(second)

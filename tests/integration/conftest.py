@@ -8,14 +8,19 @@ import pytest
 
 from loadgen.milvus.proxies import EXCEPTIONS
 from loadgen.milvus.server import EmbeddedServer, start_server
+from tests.conftest import END_MILVUS
 from tests.integration.forked import command_parent
 from tests.integration.locust_command import kill, started
 
 # The tests' own clients reach loopback without a proxy wherever they run; the tests of proxies undo it.
 os.environ.update(dict.fromkeys(EXCEPTIONS, "127.0.0.1,localhost,::1"))
-# How often Milvus looks for what is loaded, in ms (1,000 and 500 by default): a preparation takes 8 s, not 12.
+# How often Milvus looks for what is loaded, in ms (1,000 and 500 by default): a preparation takes 5 s, not 12.
 INTERVALS = ("CHECKINTERVAL", "CHECKSEGMENTINTERVAL", "CHECKCHANNELINTERVAL", "DISTPULLINTERVAL")
 os.environ.update({f"QUERYCOORD_{name}": "100" for name in INTERVALS})
+# For how long rows may still be given to a segment, in ms (2,000 by default): a flush waits for that.
+os.environ["DATACOORD_SEGMENT_ASSIGNMENTEXPIRATION"] = "100"
+# The standalone's own spans, in its log, of requests that send a sampled trace context and of no other.
+os.environ.update({"TRACE_EXPORTER": "stdout", "TRACE_SAMPLEFRACTION": "0"})
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,9 +42,10 @@ def _commands_end() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def milvus() -> Iterator[EmbeddedServer]:
+def milvus(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
     """The real standalone."""
     server = start_server("milvus", tell=print)
+    request.config.stash[END_MILVUS] = server.stop
     yield server
     server.stop()
 

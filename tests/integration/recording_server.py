@@ -37,7 +37,10 @@ class _Recorder(grpc.GenericRpcHandler):
 
 
 def _refuse(_request: bytes, context: Any) -> None:
-    context.abort(grpc.StatusCode.UNIMPLEMENTED, "nothing here")
+    """Repeat the caller's token, as sent and in clear."""
+    sent = next((value for key, value in context.invocation_metadata() if key == "authorization"), "")
+    clear = base64.b64decode(sent).decode()
+    context.abort(grpc.StatusCode.UNIMPLEMENTED, f"nothing here for {clear} ({sent})")
 
 
 @contextmanager

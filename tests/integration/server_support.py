@@ -54,3 +54,10 @@ def alive(process: psutil.Process) -> bool:
 
 def listening_ports(process: psutil.Process) -> set[int]:
     return {found.laddr.port for found in process.net_connections("tcp") if found.status == psutil.CONN_LISTEN}
+
+
+def open_ports(process: psutil.Process) -> set[int]:
+    """Those on which other machines could reach a process."""
+    found = process.net_connections("tcp")
+    listening = [one.laddr for one in found if one.status == psutil.CONN_LISTEN]
+    return {address.port for address in listening if address.ip not in ("127.0.0.1", "::1")}

@@ -4,10 +4,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,18 @@ from tests.integration.forked import ForkedCommand
 from tests.integration.locust_command import SEARCHED, start_locust
 from tests.integration.locust_command import SMALL as SMALL_DATA
 
+MASTER = "demo-milvus-loadgen-r1-master"
 PROGRAMS = Path(sys.executable).parent
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 SMALL = {"rows": 300, "dim": 16, "clusters": 8, "queries": 50, "rounds": 1, "phase-seconds": 0.6, "warmup-seconds": 0.2}
 BLOCK = re.compile(r"^-----BEGIN RUN RECORD (\S+)-----\n(.*)^-----END RUN RECORD \1-----$", re.MULTILINE | re.DOTALL)
+
+
+def find_free_port() -> int:
+    """A port for the heartbeat of this release."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -33,6 +42,7 @@ class Release:
     documents: list[Document]
     folder: Path
     port: int
+    heartbeat: int = field(default_factory=find_free_port)
     fresh: bool = False
     """Its processes import everything themselves."""
 
@@ -40,8 +50,12 @@ class Release:
         """What would be mounted."""
         self.folder.mkdir()
         (self.folder / "record").mkdir()
+        self.write_config()
+
+    def write_config(self) -> None:
+        """As the ConfigMap has it, with the paths of this machine."""
         text = config_of(self.documents).replace('"/record"', f'"{self.folder / "record"}"')
-        (self.folder / "loadgen.conf").write_text(text.replace("0.0.0.0", "127.0.0.1"))  # noqa: S104
+        (self.folder / "loadgen.conf").write_text(text.replace('metrics-bind = "*"', 'metrics-bind = "127.0.0.1"'))
         (self.folder / "test.conf").write_text(config_of(self.documents, "test.conf"))
 
     def start(self, role: str, kind: str = "containers") -> "subprocess.Popen[str]":
@@ -68,13 +82,14 @@ class Release:
             return str(LOCUSTFILES / Path(argument).name)
         if argument.startswith("/etc/loadgen/config/"):
             return str(self.folder / Path(argument).name)
-        return argument.replace("demo-milvus-loadgen-r1-master", "127.0.0.1").replace("5557", str(self.port))
+        heartbeat = str(self.heartbeat)
+        return argument.replace(MASTER, "127.0.0.1").replace("5557", str(self.port)).replace("5556", heartbeat)
 
 
 def release(folder: Path, uri: str, port: int, require: str, workers: int = 1) -> Release:
     loadgen = SMALL | {"concurrency": [2], "collection": SEARCHED, "require": [require], "only-summary": True}
     values = {"milvus": {"uri": uri}, "loadgen": loadgen, "metrics": {"lingerSeconds": 0}}
-    values["workers"] = {"replicas": workers}
+    values |= {"workers": {"replicas": workers}, "run": {"name": "r1"}}
     found = Release(render(values), folder, port)
     found.write()
     return found
@@ -163,3 +178,76 @@ def test_a_run_that_is_asked_to_end_tells_what_it_has_measured(milvus: EmbeddedS
     assert run.code is not None
     assert run.code >= 0, "it ended by itself, not by the signal"
     assert "Traceback" not in run.err
+
+
+# Disturbed pods: what their Jobs make of the exit codes
+
+
+def test_a_worker_whose_master_could_not_prepare_ends_its_job(tmp_path: Path, free_port: int) -> None:
+    """3 is what the worker Job's podFailurePolicy fails on; 2 fails the master's."""
+    found = release(tmp_path / "pods", f"http://127.0.0.1:{free_port}", free_port, "search p50 < 1 ms")
+    file = found.folder / "loadgen.conf"
+    file.write_text(file.read_text() + 'top-k = "20000"\n')
+    waiting, preparing = found.start("worker", "initContainers"), found.start("master", "initContainers")
+    assert end(preparing)[0] == 2
+    code, out = end(waiting)
+    assert code == 3, out
+    assert "could not prepare its data" in out
+
+
+def test_a_preparation_that_was_evicted_is_awaited_until_the_next_pod_has_done_it(
+    milvus: EmbeddedServer, free_port: int, tmp_path: Path
+) -> None:
+    """130 of a container that is not `master` is left to the rule on DisruptionTarget: the Job starts another pod."""
+    found = release(tmp_path / "pods", milvus.uri, free_port, "search async throughput > 0")
+    file = found.folder / "loadgen.conf"
+    file.write_text(file.read_text().replace(milvus.uri, f"http://127.0.0.1:{free_port}"))
+    waiting, preparing = found.start("worker", "initContainers"), found.start("master", "initContainers")
+    assert preparing.stdout is not None
+    assert "Waiting for Milvus" in preparing.stdout.readline()
+    preparing.send_signal(signal.SIGTERM)
+    assert end(preparing)[0] == 130
+    assert waiting.poll() is None
+    found.write_config()
+    assert end(found.start("master", "initContainers"))[0] == 0
+    master = found.start("master")
+    assert end(waiting)[0] == 0
+    worker = found.start("worker")
+    assert [end(each)[0] for each in (worker, master)] == [0, 0]
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGTERM, 1), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_worker_that_is_evicted_or_killed_fails_so_that_it_is_replaced_and_its_replacement_ends_with_the_master(
+    number: int, expected: int, milvus: EmbeddedServer, free_port: int, tmp_path: Path
+) -> None:
+    found = release(tmp_path / "pods", milvus.uri, free_port, "search async throughput > 0", workers=2)
+    file = found.folder / "loadgen.conf"
+    file.write_text(file.read_text().replace('phase-seconds = "0.6"', 'phase-seconds = "6"'))
+    assert end(found.start("master", "initContainers"))[0] == 0
+    master, evicted, other = (found.start(role) for role in ("master", "worker", "worker"))
+    assert master.stdout is not None
+    for line in master.stdout:
+        if "Phase 1 of 4" in line:
+            break
+    evicted.send_signal(number)
+    code, out = end(evicted)
+    assert code == expected, out
+    replacement = found.start("worker")
+    codes = [end(each) for each in (replacement, other, master)]
+    assert [code for code, _ in codes] == [0, 0, 0], codes
+    [path] = (found.folder / "record").glob("*.json")
+    record = read_record(path)
+    assert len(record.phases) == 4
+    assert [phase.workers_lost for phase in record.phases] == [0] * 4, "the phase that was hit is repeated"
+
+
+def test_a_worker_whose_master_closes_while_it_starts_ends_in_seconds(tmp_path: Path, free_port: int) -> None:
+    found = release(tmp_path / "pods", "http://127.0.0.1:1", free_port, "search p50 < 1 ms")
+    with socket.create_server(("127.0.0.1", free_port)) as closing:
+        worker = found.start("worker")
+        connection, _ = closing.accept()
+        connection.close()
+    started = time.monotonic()
+    code, out = end(worker)
+    assert (code, time.monotonic() - started < 120) == (2, True), out
+    assert "was open and has closed" in out

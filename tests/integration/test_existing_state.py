@@ -1,5 +1,6 @@
 """Whatever a run asks of an existing collection: rows, indexes, segments and load state are as before."""
 
+import os
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from loadgen.measure.sample import Outcome
 from loadgen.milvus.store import inspect_collection, sample_ids, sampling
 from loadgen.results.record import RunRecord
 from loadgen.settings.model import Settings
+from tests.integration.forked import run_forked
 from tests.integration.locust_command import LOADGEN, ROOT, record_of, run_locust
 from tests.integration.plain_clients import client_of
 from tests.integration.store_support import make_foreign
@@ -137,8 +139,7 @@ def test_searches_with_queries_of_a_file_and_values_of_the_rows(uri: str, tmp_pa
 
 
 def prepare(folder: Path, *flags: str) -> "subprocess.CompletedProcess[str]":
-    command = [LOADGEN, "prepare", "-f", str(ROOT / "locustfiles" / "search.py"), *flags]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+    return run_forked([LOADGEN, "prepare", "-f", str(ROOT / "locustfiles" / "search.py"), *flags], folder, os.environ)
 
 
 def test_loadgen_prepare_only_looks(uri: str, tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ def test_a_whole_run_in_containers_with_a_root_file_system_that_cannot_be_writte
     repository, _, tag = IMAGE.rpartition(":")
     loadgen = SMALL | {"concurrency": [2], "collection": "image_run", "require": "search async throughput > 0"}
     values = {
+        "run": {"name": "r1"},
         "milvus": {"uri": milvus.uri},
         "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
         "loadgen": loadgen,

@@ -105,7 +105,8 @@ def served(
 ) -> Iterator[Page]:
     """A command with a page that has just begun to answer; it is gone afterwards, also where a test fails."""
     where = (*(("--host", uri) if uri else ()), "--web-host", "127.0.0.1", "--web-port", str(port))
-    run = start_locust(folder, *where, *COLLECTION, *PHASES, *arguments, files=files, LOADGEN_TOKEN=token, **variables)
+    data = () if files.startswith("rag_") else COLLECTION
+    run = start_locust(folder, *where, *data, *PHASES, *arguments, files=files, LOADGEN_TOKEN=token, **variables)
     base = arguments[arguments.index("--web-base-path") + 1] if "--web-base-path" in arguments else ""
     page = Page(run, f"http://127.0.0.1:{port}{base}")
     end = time.perf_counter() + 90

@@ -1,11 +1,9 @@
 """A real Prometheus scrapes real runs with two workers: every panel and rule has data, and the numbers are right."""
 
 import json
-import re
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +11,11 @@ from hdrh.histogram import HdrHistogram
 
 from dashboards.queries import baselines, mean_throughput
 from loadgen.milvus.server import EmbeddedServer
+from tests.corpus.milvus_series import EMBEDDED, is_known, labels_of, milvus_series
 from tests.integration.locust_command import ROOT, SEARCHED, SMALL
 from tests.integration.monitoring_runs import MEASURED, Scraped, find_wrong, scrape
 from tests.integration.monitoring_support import (
     DASHBOARDS,
-    GROUPING,
-    MATCHER,
-    SELECTOR,
     Prometheus,
     fill_in,
     find_unknown,
@@ -80,7 +76,19 @@ def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.T
 
 def test_every_query_of_every_panel_has_data_and_names_nothing_that_is_not_there(compared: Scraped) -> None:
     assert {path.stem for path in DASHBOARDS} == {*OF_ALL, "rag"}
-    assert find_wrong(compared, *OF_ALL) == {}
+    wrong = find_wrong(compared, *OF_ALL)
+    newer = {name for name in milvus_series() if not is_known(name, EMBEDDED)}
+    assert {place: told.partition(":")[0] for place, told in wrong.items()} == {
+        place: "unknown" for place, query in panel_queries("milvus") if any(name in query for name in newer)
+    }, "what the embedded version lacks, and nothing else"
+
+
+def test_the_list_of_milvus_series_has_what_the_embedded_server_has(compared: Scraped) -> None:
+    scraped = {"namespace", "job", "pod", "role", "instance", "le", "__name__"}
+    for name in milvus_series():
+        parts = ("_count", "") if name.endswith("_latency") else ("",)
+        seen: set[str] = set().union(*(compared.prometheus.labels(name + part, *compared.span) for part in parts))
+        assert seen - scraped == set(labels_of(name, EMBEDDED)), name
 
 
 def test_every_variable_finds_its_values(compared: Scraped) -> None:
@@ -267,18 +275,3 @@ def test_the_file_of_targets_has_every_process_while_it_runs_and_none_afterwards
         assert sorted(scraped.roles.values()) == ["master", "worker", "worker"]
         assert scraped.run.err.count("Metrics stay at") == 3
     assert json.loads((compared.prometheus.folder / "targets.json").read_text()) == []
-
-
-def test_milvus_series_of_the_dashboards_exist_in_its_current_version_too() -> None:
-    recorded = json.loads(Path(__file__).with_name("milvus_metrics.json").read_text())["metrics"]
-    target = {"namespace", "job", "pod", "instance", "le"}
-    seen = set()
-    for place, query in panel_queries():
-        grouped = {label for group in GROUPING.findall(query) for label in group.split(", ") if label}
-        for name, matchers in SELECTOR.findall(query):
-            if name.startswith("milvus_"):
-                family = re.sub(r"(?<=latency)_(bucket|sum|count)$", "", name)
-                assert family in recorded, place
-                assert {*MATCHER.findall(matchers), *grouped} <= target | set(recorded[family]), place
-                seen.add(family)
-    assert seen | {selector.partition("{")[0] for _, selector, _ in variable_queries()} >= set(recorded)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dashboards import queries, rag_queries
-from tests.integration.monitoring_support import substitute
+from tests.integration.monitoring_support import panel_queries, substitute
 from tests.integration.promtool_support import LENGTH, OWN, STEP, Told, assert_values, labelled
 
 KIND = {"client": "llamaindex", "operation": "search"}
@@ -271,3 +271,45 @@ def test_what_is_stacked_is_one_variants_stages_of_one_operation_and_adds_up_to_
     query = substitute(rag_queries.stage_means("ingest"), OWN | {"run": "asked", "variant": variant})
     ingest = {"read": 0.001, "embed": 0.2} if variant == "sync" else {}
     assert_values(asked, query, 200, {labelled("", stage=stage): mean for stage, mean in ingest.items()}, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def served() -> Told:
+    """Two proxies, each with 10 searches a second and what they cost: milliseconds, and bytes."""
+    found = Told()
+    means = {"req_in_queue": 2, "sq_wait_result": 30, "sq_reduce_result": 4, "sq_decode_result": 1}
+    for proxy in ("one", "two"):
+        of_proxy = {"namespace": "milvus", "job": "milvus", "instance": proxy, "node_id": proxy}
+        for part, mean in means.items():
+            kind = {"function_name": "SearchTask"} if part == "req_in_queue" else {"query_type": "search"}
+            series = f"milvus_proxy_{part}_latency"
+            found.grow(labelled(f"{series}_count", **of_proxy, **kind), 10, 50, 300)
+            found.grow(labelled(f"{series}_sum", **of_proxy, **kind), 10 * mean, 50, 300)
+        for status, rate in (("total", 12), ("success", 10), ("fail", 2)):
+            limited = labelled("milvus_proxy_rate_limit_req_count", **of_proxy, msg_type="DQLSearch", status=status)
+            found.grow(limited, rate, 50, 300)
+        found.grow(labelled("milvus_proxy_slow_query_count", **of_proxy, msg_type="search"), 0.5, 50, 300)
+        received = labelled("milvus_proxy_receive_bytes_count", **of_proxy, msg_type="search", collection_name="a")
+        found.grow(received, 30_000, 50, 300)
+        found.grow(labelled("milvus_proxy_send_bytes_count", **of_proxy), 360_000, 50, 300)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Mean parts of a search A", {labelled("", query_type="search"): 0.03}),
+        ("Mean parts of a search B", {labelled("", query_type="search"): 0.004}),
+        ("Mean parts of a search C", {labelled("", query_type="search"): 0.001}),
+        ("Mean time in the proxy's queue A", {labelled("", function_name="SearchTask"): 0.002}),
+        ("Slow queries A", {labelled("", msg_type="search"): 1}),
+        ("Rate-limited requests A", {labelled("", msg_type="DQLSearch"): 4}),
+        ("Bytes A", {labelled("", msg_type="search"): 60_000}),
+        ("Bytes B", {labelled("", job="milvus"): 720_000}),
+    ],
+)
+def test_figures_of_the_proxies_are_means_per_request_and_sums_over_all_of_them(
+    title: str, expected: dict[str, float], served: Told, tmp_path: Path
+) -> None:
+    query = dict(panel_queries("milvus"))[f"milvus: {title}"]
+    assert_values(served, fill_in(query, ALL), 200, expected, tmp_path)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import signal
 import socket
@@ -26,6 +27,7 @@ from tests.integration.server_support import (
     fill,
     listening_ports,
     nearest,
+    open_ports,
     processes_below,
     wait_until,
 )
@@ -118,7 +120,9 @@ def test_a_server_is_paused_and_killed_and_comes_back_with_its_rows_at_its_addre
     assert not server.log.parent.exists()
 
 
-def test_two_servers_that_start_at_once_do_not_meet(kind: Kind, start: Start) -> None:
+def test_two_servers_that_start_at_once_do_not_meet_and_say_what_others_reach(
+    kind: Kind, start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = set(processes_below())
     with ThreadPoolExecutor(2) as pool:
         servers = list(pool.map(start, [kind, kind]))
@@ -130,6 +134,9 @@ def test_two_servers_that_start_at_once_do_not_meet(kind: Kind, start: Start) ->
     ports = [listening_ports(process) for process in processes if listening_ports(process)]
     assert [len(found) for found in ports] == [11 if kind == "milvus" else 1] * 2
     assert not ports[0] & ports[1]
+    listed = re.findall(r"on all interfaces without a login \(ports ([\d, ]+)\)", capsys.readouterr().out)
+    said = {int(port) for some in listed for port in some.split(", ")}
+    assert said == {port for process in processes for port in open_ports(process)}
 
 
 def test_a_run_that_is_killed_leaves_no_server_behind(kind: Kind) -> None:

@@ -12,6 +12,7 @@ from loadgen.datasets import open_dataset
 from loadgen.measure.histograms import decode_histogram
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.measure.store_stages import STAGES
+from loadgen.measure.tracing import Tracer
 from loadgen.results.record import OperationRecord, RunRecord, read_record
 from tests.integration.locust_command import SMALL, run_locust
 from tests.integration.store_support import prepare_for, settings_for
@@ -20,9 +21,10 @@ LAYERS = ("llamaindex", "pymilvus", "wire")
 BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.1", "--stages")
 
 
-def play(layer_name: str, mode: Mode, uri: str) -> list[Sample]:
+def play(layer_name: str, mode: Mode, uri: str, tracer: Tracer | None = None) -> list[Sample]:
     """Insert, find and delete a row, each as a sample."""
-    settings = settings_for(uri, "staged_calls", client=layer_name, stages=True)
+    share = 0.0 if tracer is None else 1.0
+    settings = settings_for(uri, "staged_calls", client=layer_name, stages=True, trace_sample=share)
     prepare_for(settings)
     layer = find_layer(layer_name)
     connector, samples = layer.connector, list[Sample]()
@@ -33,6 +35,7 @@ def play(layer_name: str, mode: Mode, uri: str) -> list[Sample]:
         make: Any = layer.clients[mode]
         client = make(store, samples.append)
         client.split_operations()
+        client.trace_operations(tracer)
         (row,) = open_dataset(settings.model_copy(update={"seed": 77})).rows(3, 4)
         row = replace(row, row_id=f"{layer_name}{mode}", source=f"{layer_name}{mode}-doc")
         node, probe = connector.make_node(row, settings), connector.make_probe(row, settings)

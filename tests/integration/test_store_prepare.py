@@ -124,8 +124,8 @@ def test_rows_that_were_inserted_since_are_told_and_loaded_away(uri: str) -> Non
     assert count_rows(uri, NAME) == ROWS
 
 
-def test_a_loading_that_was_cut_off_is_not_taken_for_complete(uri: str) -> None:
-    settings = settings_for(uri, NAME)
+def test_a_loading_that_was_cut_off_is_continued_with_the_rows_that_are_missing(uri: str) -> None:
+    settings = settings_for(uri, NAME, batch_size=200)
     manifest = {MANIFEST_KEY: json.dumps(make_manifest(settings, open_dataset(settings)))}
     given: dict[str, Any] = {
         "similarity_metric": "COSINE",
@@ -133,11 +133,40 @@ def test_a_loading_that_was_cut_off_is_not_taken_for_complete(uri: str) -> None:
         "use_async_client": False,
     }
     store = open_store(uri, NAME, dim=16, **given)
-    store.add([to_node(row) for row in open_dataset(settings).rows(0, 700)])
+    for start, stop in ((0, 400), (600, 700)):  # batches 1 and 2, and half of the 4th
+        store.add([to_node(row) for row in open_dataset(settings).rows(start, stop)])
     store.client.close()
+    with client_of(uri) as client:
+        before = client.describe_collection(NAME)["collection_id"]
     told: list[str] = []
     assert not prepare_for(settings, told.append).reused
-    assert told[0] == f"collection '{NAME}' contains 700 rows, 500 fewer than asked for: reloading"
+    assert told[0] == f"collection '{NAME}' contains 500 of 1,200 rows: continuing"
+    assert told[-1].startswith("loaded 800 rows in ")
+    assert "(400 were there); waiting for the index" in told[-1]
+    assert count_rows(uri, NAME) == ROWS
+    with client_of(uri) as client:
+        assert client.describe_collection(NAME)["collection_id"] == before
+        ids = [open_dataset(settings).row_id(row) for row in range(ROWS)]
+        found = client.query(NAME, filter="", output_fields=["id"], limit=2 * ROWS, consistency_level="Strong")
+    assert sorted(row["id"] for row in found) == sorted(ids), "each once"
+    assert prepare_for(settings).reused
+
+
+def test_a_collection_without_a_row_or_an_index_is_made_anew(uri: str) -> None:
+    settings = settings_for(uri, NAME)
+    prepare_for(settings)
+    with client_of(uri) as client:
+        client.delete(NAME, filter="id != ''")
+    told: list[str] = []
+    assert not prepare_for(settings, told.append).reused
+    assert told[0] == f"collection '{NAME}' contains 0 rows, 1,200 fewer than asked for: reloading"
+    with client_of(uri) as client:
+        client.delete(NAME, filter="id != ''")
+        client.release_collection(NAME)
+        client.drop_index(NAME, "embedding")
+    told.clear()
+    assert not prepare_for(settings, told.append).reused
+    assert told[0] == f"collection '{NAME}' was not finished: reloading"
 
 
 def test_as_many_rows_of_other_data_are_not_taken_for_ours(uri: str) -> None:

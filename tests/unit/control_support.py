@@ -270,6 +270,10 @@ class Process:
     on_end: Callable[[], object] = lambda: None
     death: str = ""
     in_flight: int = 0
+    aborted: int = 0
+
+    def note_abort(self) -> None:
+        self.aborted += 1
 
     def end_run(self, reason: str) -> None:
         self.ended.append(reason)
@@ -346,8 +350,9 @@ class Cluster:
             coordinator.run.broken = str(error)
 
     def spawn_users(self, users: int) -> None:
-        """Spread users over the workers that are connected, as Locust does."""
-        names = sorted(self.network.connected())
+        """Spread users over the workers that are connected and take part, as Locust does."""
+        chosen = self.coordinator.agents.taking_part
+        names = sorted(self.network.connected() if chosen is None else self.network.connected() & chosen)
         for place, name in enumerate(names):
             self[name].spawn(users // len(names) + (place < users % len(names)))
 

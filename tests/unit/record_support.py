@@ -17,7 +17,7 @@ from loadgen.results.record import (
     PhaseRecord,
     Ratio,
     RunRecord,
-    Slice,
+    Slices,
     VariantRecord,
 )
 
@@ -32,7 +32,7 @@ def operation(
     name: str = "search", outcomes: Mapping[Outcome, int] | None = None, response: Durations | None = None, **given: Any
 ) -> OperationRecord:
     counts = {Outcome.OK: 100} if outcomes is None else dict(outcomes)
-    values: dict[str, Any] = {"throughput": 200.0, "recall": 0.97, "slices": ()} | given
+    values: dict[str, Any] = {"throughput": 200.0, "recall": 0.97, "slices": None} | given
     values.setdefault("recall_checks", 0 if values["recall"] is None else 10)
     return OperationRecord(
         operation=name,
@@ -49,13 +49,11 @@ def timed(rates: Sequence[float], seconds: float = 0.01, name: str = "search", *
     operation_stats = [SliceStats(1.0) for _ in rates]
     for stats, rate in zip(operation_stats, rates, strict=True):
         stats.operations = round(rate)
-        stats.buckets.update({find_value(seconds, COARSE_BITS): round(rate)} if round(rate) else {})
+        stats.times.update({find_value(seconds, COARSE_BITS): round(rate)} if round(rate) else {})
         times.record_value(round(seconds * 1_000_000), round(rate))
     shown = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "p99_9", "max"), seconds)
     done = Durations.model_validate(shown | {"histogram": times.encode()})
-    slices = tuple(
-        Slice(seconds=1.0, operations=stats.operations, times=stats.times_as_text()) for stats in operation_stats
-    )
+    slices = Slices.of(operation_stats, is_judged=False)
     throughput = sum(stats.operations for stats in operation_stats) / len(operation_stats)
     values: dict[str, Any] = {"outcomes": {Outcome.OK: sum(stats.operations for stats in operation_stats)}} | given
     return operation(name, response=done, throughput=throughput, slices=slices, **values)

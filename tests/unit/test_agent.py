@@ -1,6 +1,5 @@
 """A process with users does what its coordinator commands, for one run at a time."""
 
-import logging
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -11,20 +10,14 @@ from loadgen.control import agent as agent_module
 from loadgen.control import arrivals
 from loadgen.control.agent import Agent
 from loadgen.control.messages import (
-    Announce,
     Answer,
     Command,
-    Confirm,
-    CountUsers,
-    Describe,
     Drain,
-    IsOver,
     OpenWindow,
     Prepare,
     ReadData,
     Reshare,
     ShareFrom,
-    Stop,
 )
 from loadgen.control.states import State
 from loadgen.exporters import Exporter, Role
@@ -49,7 +42,9 @@ class Process:
         """What was asked of the parts around it."""
         self.opening: Callable[[Settings], object] = lambda _settings: None
         self.flushed = True
-        runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=self._stop, user_classes_count={})
+        runner = SimpleNamespace(
+            user_count=0, user_greenlets=[], stop=self._stop, user_classes_count={}, worker_index=1
+        )
         runner.stop_users = lambda counts: self.noted.append(("end leftover users", counts))
         process_state = SimpleNamespace(
             ledger=self.ledger,
@@ -135,6 +130,14 @@ def test_a_process_is_ready_for_the_run_that_it_was_prepared_for_last(process: P
     assert (agent.state, agent.is_ready("one"), agent.is_ready("two")) == (State.READY, True, False)
     process.begin("two")
     assert (agent.is_ready("one"), agent.is_ready("two")) == (False, True)
+
+
+def test_a_run_samples_operations_if_its_settings_say_so(process: Process) -> None:
+    process.tell(process.prepare(trace_sample=0.5))
+    assert (process.process_state.tracer is not None, process.ledger.is_traced) == (True, True)
+    process.tell(process.prepare("two"))
+    assert (process.process_state.tracer, process.ledger.is_traced) == (None, False)
+    assert process.agent.exporter.run_id == "two"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no route"), KeyError("x"), MemoryError(), AssertionError("odd")])
@@ -296,82 +299,3 @@ def test_documents_that_cannot_be_read_are_the_answer(process: Process) -> None:
     process.agent.describe_data = fail
     answer = process.tell(ReadData(Settings().as_message(), "3 documents", "one", process.number()))
     assert "papers contains no .txt, .md or .pdf files" in answer.error
-
-
-def test_a_drain_waits_for_the_users_and_answers_with_all_that_was_counted(process: Process) -> None:
-    process.begin()
-    process.open(CLOSED)
-    process.runner.user_count = 8
-    process.time.after(4.0, lambda: process.search(8))
-    process.time.after(5.0, lambda: setattr(process.runner, "user_count", 0))
-    began = process.time()
-    answer = process.tell(Drain("one", process.number()))
-    assert process.time() - began == pytest.approx(5.0, abs=0.1)
-    assert count(answer.value) == 8
-    assert answer.value["windows"][0]["seconds"] == pytest.approx(5.0, abs=0.1)
-    assert process.noted[-2:] == ["complete", "send stats"]
-    assert process.agent.state is State.READY
-
-
-def test_a_drain_does_not_wait_for_ever_and_says_what_it_waits_for(
-    process: Process, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "loadgen")
-    process.begin()
-    process.open(CLOSED)
-    process.runner.user_count = 3
-    process.flushed = False
-    began = process.time()
-    process.tell(Drain("one", process.number()))
-    assert process.time() - began == pytest.approx(36.0, abs=0.1)
-    assert [record.message for record in caplog.records] == [
-        "Waiting for 3 users to end, 0 operations of theirs are in flight; 28 s at most",
-        "Samples were still arriving when they were to be counted: the figures lack some",
-    ]
-
-
-def test_a_stop_stops_the_users_first(process: Process) -> None:
-    process.begin()
-    process.open(CLOSED)
-    process.runner.user_count = 8
-    process.search(2)
-    answer = process.tell(Stop("one", process.number()))
-    assert process.noted[-3:] == ["stop users", "complete", "send stats"]
-    assert count(answer.value) == 2
-
-
-def test_a_confirmation_counts_for_its_own_run_only(process: Process) -> None:
-    process.begin()
-    process.open(CLOSED)
-    process.search(4)
-    number = process.agent.report().sequence
-    process.agent.receive(Confirm(number, "another"))
-    assert count(process.agent.report().body) == 4
-    assert process.agent.receive(Confirm(number, "one")) is None
-    assert count(process.agent.report().body) == 0
-    process.search(1)
-    assert count(process.agent.report().body) == 5
-
-
-def test_questions_have_their_answers(process: Process) -> None:
-    process.begin()
-    process.tell(Announce(CLOSED, "one", process.number()))
-    assert process.process_state.phase == CLOSED
-    process.process_state.settled.update({1, 2, 3})
-    process.process_state.started.update({1, 2, 3, 4})
-    process.process_state.ended.add(4)
-    process.process_state.over.add(7)
-    assert process.tell(CountUsers("one", process.number())).value == {"present": 3, "started": 4, "ended": 1}
-    asked = [process.tell(IsOver(number, "one", process.number())).value for number in (6, 7)]
-    assert asked == [False, True]
-    described = [process.tell(Describe(mode, "one", process.number())).value for mode in (Mode.SYNC, Mode.ASYNC)]
-    assert described == [{"connections": 2, "data": ["abc"]}, {"connections": 0, "data": []}]
-
-
-def test_a_run_that_ends_here_and_now_cuts_its_phase(process: Process) -> None:
-    process.begin()
-    process.open(CLOSED)
-    process.time.pass_by(20)
-    process.agent.break_off()
-    assert process.ledger.windows[0].seconds == 20.0
-    assert process.noted[-1] == "finish"

@@ -57,6 +57,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "cache": ("elsewhere", "elsewhere"),
     "mode": ("async", "async"),
     "concurrency": ("2,4", (2, 4)),
+    "scale_workers": ("1,2", (1, 2)),
     "max_in_flight": ("16", 16),
     "max_wait": ("0.5", 0.5),
     "rounds": ("4", 4),
@@ -65,6 +66,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "give_up_after": ("60", 60.0),
     "fault": ("1s cut; 2s blackhole 500ms", ("1s cut", "2s blackhole 500ms")),
     "recovery_within": ("15", 15.0),
+    "abort_when": ("failures > 5 %", "failures > 5 %"),
     "worker_grace": ("15", 15.0),
     "burst": ("10,20", (10, 20)),
     "record": ("elsewhere", "elsewhere"),
@@ -77,10 +79,18 @@ OTHERS: dict[str, tuple[str, object]] = {
     "metrics_bind": ("0.0.0.0", "0.0.0.0"),  # noqa: S104
     "metrics_targets": ("targets.json", "targets.json"),
     "metrics_linger": ("2.5", 2.5),
+    "otlp": ("http://collector:4318", "http://collector:4318"),
+    "trace_sample": ("0.001", 0.001),
 }
 """For each setting a value other than its default, as text and as the model has it."""
 OPEN: dict[str, tuple[str, object]] = {"arrival": ("poisson", "poisson"), "rate": ("50,100.5", (50.0, 100.5))}
 """The same for those that do not go with a concurrency."""
+SEARCHED: dict[str, tuple[str, object]] = {
+    "find_rate": ("search p99 < 50 ms", "search p99 < 50 ms"),
+    "find_within": ("11m", 660.0),
+    "arrival": ("constant", "constant"),
+}
+"""The same for those of a search for a rate."""
 VARIED: dict[str, tuple[str, object]] = {
     "variants": ("sync; async top-k=5", ("sync", "async top-k=5")),
     "baseline": ("async top-k=5", "async top-k=5"),
@@ -109,7 +119,7 @@ RAG: dict[str, tuple[str, object]] = {
     "simulated_url": ("http://127.0.0.1:3/v1", "http://127.0.0.1:3/v1"),
 }
 """The same for those of the RAG path."""
-SWITCHES = ("upsert", "stages", "fresh", "overwrite", "print_record", "no_wait_compaction")
+SWITCHES = ("dry_run", "upsert", "stages", "fresh", "overwrite", "print_record", "no_wait_compaction")
 
 
 def make_parser(**defaults: object) -> Any:
@@ -136,12 +146,14 @@ def expected() -> Settings:
 
 
 def test_the_table_of_this_test_has_every_setting() -> None:
-    alone = {"host", "existing", "allow_writes", "stream"}
-    assert {*OTHERS, *OPEN, *VARIED, *EXISTING, *KEYED, *RAG, *SWITCHES, *alone} == set(Settings.model_fields)
+    alone = {"rate_profile", "host", "existing", "allow_writes", "stream"}
+    assert {*OTHERS, *OPEN, *SEARCHED, *VARIED, *EXISTING, *KEYED, *RAG, *SWITCHES, *alone} == set(
+        Settings.model_fields
+    )
     defaults = Settings()
     assert all(
         getattr(defaults, name) != value
-        for name, (_, value) in (OTHERS | OPEN | VARIED | EXISTING | KEYED | RAG).items()
+        for name, (_, value) in (OTHERS | OPEN | SEARCHED | VARIED | EXISTING | KEYED | RAG).items()
     )
 
 
@@ -156,8 +168,8 @@ def test_every_setting_is_a_flag() -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [OPEN, VARIED, EXISTING, KEYED, RAG],
-    ids=["an open run", "variants", "an existing collection", "a partition key", "the RAG path"],
+    [OPEN, SEARCHED, VARIED, EXISTING, KEYED, RAG],
+    ids=["an open run", "a search for a rate", "variants", "an existing collection", "a partition key", "the RAG path"],
 )
 def test_settings_that_go_with_few_others_are_flags_variables_and_keys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, table: dict[str, tuple[str, object]]

@@ -1,10 +1,9 @@
 """The numbers of the bootstrap: the same seed gives the same interval in every version, whatever is made faster."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
 
+from loadgen.measure.histograms import SparseHistogram
 from loadgen.measure.slices import SliceStats
 from loadgen.results import bootstrap
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, resample, spread
@@ -15,7 +14,7 @@ def phase(number: int, slices: int = 10, more: int = 0) -> SlicedPhase:
     pieces = []
     for place in range(slices):
         base = 9216 + 128 * ((3 * place + number) % 5)
-        times = Counter({base: 12, base + 1280: 6 + (place + number) % 3, 20480: 2})
+        times = SparseHistogram({base: 12, base + 1280: 6 + (place + number) % 3, 20480: 2})
         pieces.append(SliceStats(1.0, 20 + (place * 7 + number) % 6 + more, times))
     return SlicedPhase("sync", tuple(pieces))
 

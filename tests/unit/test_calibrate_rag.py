@@ -302,6 +302,9 @@ class Steps:
         self.steps.append(f"again? {phase.number}")
         return None
 
+    def next_phase(self) -> Phase | None:
+        return None
+
     def break_off(self, reason: str) -> None:
         self.steps.append(reason)
 

@@ -4,9 +4,10 @@ import socket
 
 import pytest
 
+from loadgen.cli.heartbeat import Heartbeat, Word, hear
 from loadgen.cli.main import main
 from loadgen.cli.prepare import await_server
-from loadgen.cli.wait import GONE_SECONDS, Watch, is_listening, is_named
+from loadgen.cli.wait import GONE_SECONDS, SILENT_SECONDS, Look, Watch, is_listening, is_named
 from loadgen.milvus.store import ServerInfo
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
@@ -16,45 +17,120 @@ def refuse(setting: str) -> SettingsError:
     return SettingsError([Fault(setting, "", "is wrong", "Mend it.")])
 
 
+def judge(watch: Watch, now: float, *, named: bool | None, word: Word | None = None) -> str:
+    return watch.judge(Look(named, word), now)
+
+
 def test_a_master_whose_name_is_gone_for_long_has_ended() -> None:
     watch = Watch(end=1e6)
-    assert watch.judge(named=True, now=0) == ""
-    assert watch.judge(named=False, now=10) == ""
-    assert watch.judge(named=False, now=10 + GONE_SECONDS - 1) == ""
-    assert "has ended" in watch.judge(named=False, now=10 + GONE_SECONDS)
+    assert judge(watch, 0, named=True) == ""
+    assert judge(watch, 10, named=False) == ""
+    assert judge(watch, 10 + GONE_SECONDS - 1, named=False) == ""
+    assert "has ended" in judge(watch, 10 + GONE_SECONDS, named=False)
 
 
 def test_a_name_that_comes_back_has_not_gone() -> None:
     watch = Watch(end=1e6)
     for now in (0, 100, 200, 300):
-        assert watch.judge(named=True, now=now) == ""
-        assert watch.judge(named=False, now=now + 10) == ""
+        assert judge(watch, now, named=True) == ""
+        assert judge(watch, now + 10, named=False) == ""
 
 
 def test_a_name_that_was_never_there_is_waited_for_as_long_as_a_node_may_be_sought() -> None:
     watch = Watch(end=1e6, unnamed_seconds=900)
-    assert watch.judge(named=False, now=50) == ""
-    assert watch.judge(named=False, now=949) == ""
-    assert "has had no name for 900 s" in watch.judge(named=False, now=950)
+    assert judge(watch, 50, named=False) == ""
+    assert judge(watch, 949, named=False) == ""
+    assert "has had no name for 900 s" in judge(watch, 950, named=False)
     patient = Watch(end=1000, unnamed_seconds=5000)
-    assert patient.judge(named=False, now=0) == ""
-    assert "did not become ready" in patient.judge(named=False, now=1000)
+    assert judge(patient, 0, named=False) == ""
+    assert "did not become ready" in judge(patient, 1000, named=False)
 
 
-def test_a_master_that_has_its_name_may_prepare_for_hours() -> None:
-    watch = Watch(end=21_600, unnamed_seconds=900)
+@pytest.mark.parametrize("word", [None, Word.PREPARING])
+def test_a_master_that_has_its_name_may_prepare_for_hours(word: Word | None) -> None:
+    watch = Watch(end=21_600, unnamed_seconds=900, has_heartbeat=word is not None)
     for now in range(0, 800, 100):
-        assert watch.judge(named=False, now=now) == ""
+        assert judge(watch, now, named=False) == ""
     for now in range(800, 21_600, 100):
-        assert watch.judge(named=True, now=now) == ""
-    assert "did not become ready" in watch.judge(named=True, now=21_600)
+        assert judge(watch, now, named=True, word=word) == ""
+    assert "did not become ready" in judge(watch, 21_600, named=True, word=word)
 
 
 def test_a_silent_name_server_says_nothing_about_the_master() -> None:
     for first in (True, None):
-        watch = Watch(end=1e6)
+        watch = Watch(end=1e6, has_heartbeat=True)
         looks = ((0, first), (10, None), (5000, None))
-        assert [watch.judge(named=named, now=now) for now, named in looks] == ["", "", ""]
+        assert [judge(watch, now, named=named) for now, named in looks] == ["", "", ""]
+
+
+def test_a_master_that_was_heard_and_is_silent_has_ended_although_its_name_is_there() -> None:
+    watch = Watch(end=1e6, has_heartbeat=True)
+    for now in (0, 50, 100):
+        assert judge(watch, now, named=True, word=Word.PREPARING) == ""
+    assert judge(watch, 101, named=True) == ""
+    assert judge(watch, 101 + SILENT_SECONDS - 1, named=True) == ""
+    assert (
+        judge(watch, 101 + SILENT_SECONDS, named=True) == f"has not answered for {SILENT_SECONDS:.0f} s: it has ended"
+    )
+
+
+def test_a_master_that_is_heard_again_goes_on() -> None:
+    watch = Watch(end=1e6, has_heartbeat=True)
+    for start in (0, 100, 200):
+        assert judge(watch, start, named=True, word=Word.PREPARING) == ""
+        assert judge(watch, start + 1, named=True) == ""
+        assert judge(watch, start + SILENT_SECONDS, named=True) == ""
+
+
+def test_the_first_heartbeat_may_take_as_long_as_an_image_is_pulled() -> None:
+    watch = Watch(end=1e6, unnamed_seconds=900, has_heartbeat=True)
+    assert judge(watch, 0, named=True) == ""
+    assert judge(watch, 899, named=True) == ""
+    assert "has not answered for 900 s" in judge(watch, 900, named=True)
+    assert judge(Watch(end=1e6), 20_000, named=True) == "", "without a heartbeat silence says nothing"
+
+
+def test_a_preparation_that_failed_ends_the_wait_at_once_and_an_interrupted_one_is_awaited_again() -> None:
+    watch = Watch(end=1e6, unnamed_seconds=900, has_heartbeat=True)
+    assert judge(watch, 0, named=True, word=Word.INTERRUPTED) == ""
+    assert judge(watch, 1 + GONE_SECONDS + SILENT_SECONDS, named=False) == "", "another node is sought"
+    assert judge(watch, 500, named=True) == ""
+    assert judge(watch, 600, named=True, word=Word.PREPARING) == ""
+    assert judge(watch, 601, named=False) == ""
+    assert "its name is gone" in judge(watch, 601 + GONE_SECONDS, named=False), "the patience was for one move"
+    assert judge(watch, 700, named=True, word=Word.FAILED) == "could not prepare its data"
+
+
+def test_a_heartbeat_is_heard_over_both_families_until_its_last_word() -> None:
+    with Heartbeat(0) as heartbeat:
+        assert hear("127.0.0.1", heartbeat.port, 5) is Word.PREPARING
+        if socket.has_dualstack_ipv6():
+            assert hear("::1", heartbeat.port, 5) is Word.PREPARING
+        heartbeat.parting = Word.INTERRUPTED
+        heartbeat.say_goodbye(0)
+        assert hear("127.0.0.1", heartbeat.port, 5) is Word.INTERRUPTED
+
+
+def test_what_answers_otherwise_is_no_heartbeat() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):  # fills the backlog with one that is never accepted
+            assert hear("127.0.0.1", port, 0.01) is None
+
+
+def test_a_wait_ends_with_3_as_soon_as_the_preparation_has_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as held, Heartbeat(0) as heartbeat:
+        held.bind(("127.0.0.1", 0))
+        heartbeat.say_goodbye(0)
+        words = [f"127.0.0.1:{held.getsockname()[1]}", "--seconds", "21600", "--heartbeat", str(heartbeat.port)]
+        assert main(["wait", *words]) == 3
+    assert "could not prepare its data" in capsys.readouterr().out
+
+
+def test_a_heartbeat_on_a_port_in_use_is_refused_before_anything_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    with Heartbeat(0) as heartbeat:
+        assert main(["prepare", "-f", "none.py", "--heartbeat", str(heartbeat.port)]) == 2
+    assert "Address already in use. End what listens there" in capsys.readouterr().err
 
 
 def test_names_and_ports_are_asked_for_as_they_are() -> None:

@@ -140,7 +140,7 @@ class Node:
             checks=SimpleNamespace(begin=lambda: None), settle=lambda: None, begin_users=lambda: None,
             queue=SimpleNamespace(flush=lambda: True),
         )  # fmt: skip
-        runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=lambda: None)
+        runner = SimpleNamespace(user_count=0, user_greenlets=[], stop=lambda: None, worker_index=0)
         exporter = Exporter(Role.WORKER, lambda: 0)
         self.agent = Agent(
             SimpleNamespace(runner=runner), process_state, exporter, lambda _settings, _collections: None, lambda: None
@@ -462,8 +462,8 @@ def compare(ledger: MergedLedger, expected: Counts, attempts: dict[int, int]) ->
             ends.update({(number, *kind, outcome): n for outcome, n in stats.outcomes.items()})
             rows[number, *kind] += stats.rows
             for place, one in stats.times.items():
-                times[number, *kind, place] += sum(one._service.values())
-                assert one._response is None or one._response.total() == one._service.total()
+                times[number, *kind, place] += one._service.get_total_count()
+                assert one._response is None or one._response.get_total_count() == one._service.get_total_count()
         for operation, pieces in window.slices.items():
             slices.update({(number, operation, place): piece.operations for place, piece in enumerate(pieces)})
     for kind, outcomes in ledger.outside.items():

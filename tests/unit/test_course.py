@@ -63,14 +63,15 @@ def test_a_run_of_one_mode_records_the_course_of_all_its_workers() -> None:
     whole = Window(phase, 100.0, seconds=4.0)
     whole.combine(parts)
     (operation,) = finalise(whole).record.operations
-    assert operation.slices == ()
+    assert operation.slices is None
     assert operation.course is not None
     assert (operation.course.seconds, operation.course.answered) == (1.0, (2, 0, 0, 2))
 
 
 def test_a_phase_with_a_length_has_slices_instead_and_a_burst_neither() -> None:
     (timed,) = finalise(window_of(Phase(0, Mode.ASYNC, 8, 4.0), 0.5)).record.operations
+    assert timed.slices is not None
     assert (timed.course, len(timed.slices)) == (None, 8)
     burst = Phase(0, Mode.ASYNC, 8, style="async", operation="search", operations=10)
     (done,) = finalise(window_of(burst, 0.5)).record.operations
-    assert (done.course, done.slices) == (None, ())
+    assert (done.course, done.slices) == (None, None)

@@ -12,7 +12,7 @@ from loadgen.clients.rag.stages import OF_ASK
 
 RENDERED = render()
 DASHBOARDS = {name: json.loads(text) for name, text in RENDERED.items()}
-UNITS = {"s", "ops", "percentunit", "none", "short", "bytes"}
+UNITS = {"s", "ops", "percentunit", "none", "short", "bytes", "binBps"}
 
 
 def panels(name: str) -> list[dict[str, Any]]:

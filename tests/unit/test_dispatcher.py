@@ -11,7 +11,7 @@ import pytest
 from locust import task
 from locust.exception import RescheduleTaskImmediately
 
-from loadgen.measure.phase import Phase
+from loadgen.measure.phase import Curves, Phase
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
@@ -32,13 +32,37 @@ class SyncSearch(SyncUser):
         self.client.search(self.next_query())
 
 
+class AsyncMixed(AsyncSearch):
+    @task
+    async def lookup(self) -> None:
+        async with self.measure("lookup"):
+            pass
+
+    @task
+    async def never(self) -> None:
+        raise RescheduleTaskImmediately
+
+
+class SyncMixed(SyncSearch):
+    @task
+    def lookup(self) -> None:
+        with self.measure("lookup"):
+            pass
+
+    @task
+    def never(self) -> None:
+        raise RescheduleTaskImmediately
+
+
 BOTH = pytest.mark.parametrize("kind", [AsyncSearch, SyncSearch])
 
 
 @contextmanager
-def playing(on: Stage, *classes: type[Any], seconds: float = 0.5, rate: float = 100.0) -> Iterator[Dispatcher]:
+def playing(
+    on: Stage, *classes: type[Any], seconds: float = 0.5, rate: float = 100.0, curves: Curves = ()
+) -> Iterator[Dispatcher]:
     """A phase of constant arrivals, in a window without a warm-up; all of it is counted at the end."""
-    phase = Phase(0, classes[0].mode, 0, seconds=seconds, model="constant", rate=rate)
+    phase = Phase(0, classes[0].mode, 0, seconds=seconds, model="constant", rate=rate, curves=curves)
     made = Dispatcher(on.environment, on.process_state, phase, classes)
     made.prepare()
     on.wait_until(lambda: not made.missing, "all places")
@@ -74,6 +98,19 @@ def test_every_arrival_is_an_operation_due_when_the_schedule_says(kind: type[Any
         due = sorted(round((sample.scheduled - first) * 100, 6) for sample in on.samples)
         assert due == list(range(50))
         assert all(sample.scheduled <= sample.started < sample.finished for sample in on.samples)
+
+
+@pytest.mark.parametrize("kind", [AsyncMixed, SyncMixed])
+def test_each_operation_has_its_own_rate_and_no_other_task_takes_its_place(kind: type[Any]) -> None:
+    curves = (("search", ((0.0, 80.0),)), ("lookup", ((0.0, 0.0), (0.5, 80.0))), ("never", ((0.0, 10.0),)))
+    with stage(kind) as on:
+        on.process_state.settings = settings()
+        with playing(on, kind, rate=130.0, curves=curves):
+            pass
+        counts = Counter(sample.operation for sample in on.samples)
+        assert counts == {"search": 40, "lookup": 20}
+        flow = on.process_state.ledger.windows[0].flow
+        assert (flow.offered, flow.dropped + flow.unfinished) == (65, 5)
 
 
 @BOTH

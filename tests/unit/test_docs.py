@@ -23,6 +23,7 @@ COMMANDS = {
     "--tolerance",
     "--changed",
     "--format",
+    "--heartbeat",
     "--output",
     "--seconds",
     "--port",
@@ -30,7 +31,7 @@ COMMANDS = {
     "--index-url",
 }
 COMMANDS |= {f"--{name}" for name, _, _ in list_fields()}
-"""Of `loadgen calibrate`, `report`, `compare`, `wait` and `serve-llm`; and one of pip's."""
+"""Of `loadgen calibrate`, `report`, `compare`, `prepare`, `wait` and `serve-llm`; and one of pip's."""
 NAMED_MEMBERS = re.compile(r"self\.(?:user\.)?([a-z_]+)(?:\.([a-z_]+))?")
 OWN = {"searched"}
 """What the example itself keeps."""
@@ -84,7 +85,7 @@ def test_every_command_in_a_guide_exists(guide: Path) -> None:
     commands = set(re.findall(r"^loadgen ([a-z]+)|`loadgen ([a-z]+)", text, re.MULTILINE))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {one or other for one, other in commands} <= {
-        "serve", "settings", "report", "compare", "calibrate", "prepare", "wait",
+        "serve", "settings", "report", "compare", "calibrate", "prepare", "wait", "follow", "fetch", "beside",
     }  # fmt: skip
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
     for name in re.findall(r"locustfiles/(\w+\.py)", text):

@@ -1,12 +1,12 @@
 """Drift from the first phase of a variant to its last is seen; `tests/simulation` shows that noise is not."""
 
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from loadgen.measure.histograms import SparseHistogram
 from loadgen.measure.sample import Outcome
 from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
@@ -34,7 +34,8 @@ def test_response_times_drift_the_other_way() -> None:
 
 
 def phase(operations: int, slices: int = 10) -> SlicedPhase:
-    return SlicedPhase("A", tuple(SliceStats(1.0, operations, Counter({5_000: operations})) for _ in range(slices)))
+    times = {5_000: operations}
+    return SlicedPhase("A", tuple(SliceStats(1.0, operations, SparseHistogram(times)) for _ in range(slices)))
 
 
 def test_a_small_change_is_none_however_certain_it_is() -> None:

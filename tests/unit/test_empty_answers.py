@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from loadgen.locust_plugin.display.progress import Progress
+from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.locust_plugin.recording import Recorder
-from loadgen.locust_plugin.run_results import find_faults
 from loadgen.locust_plugin.web.tab_data import TabData, level_rows, table_rows
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase

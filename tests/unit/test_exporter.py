@@ -261,7 +261,7 @@ def test_every_family_has_a_help_that_ends_with_its_unit() -> None:
     exporter, registry = make()
     exporter([sample()])
     families = [one for one in registry.collect() if one.name.startswith("loadgen_")]
-    assert len(families) == 25
+    assert len(families) == 26
     for family in families:
         assert family.documentation.endswith("]"), family.name
         assert family.documentation[0].isupper()

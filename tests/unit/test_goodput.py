@@ -51,7 +51,8 @@ def test_the_record_has_it_for_each_phase_and_slice_with_its_ratio(run: RunRecor
         (100.0, 1000, 100.0),
         (50.0, 250, 25.0),
     ]
-    assert [piece.good for piece in parts[0].slices] == [25] * 10
+    assert parts[0].slices is not None
+    assert parts[0].slices.good == (25,) * 10
     assert run.manifest.settings["objective"] == OBJECTIVE
     [compared] = run.comparisons
     assert compared.goodput_ratio is not None
@@ -66,7 +67,7 @@ def test_without_an_objective_it_is_nowhere() -> None:
     without = recorded(measured(""))
     parts = [one for phase in without.phases for one in phase.operations]
     assert {(one.good, one.goodput) for one in parts} == {(None, None)}
-    assert {piece.good for one in parts for piece in one.slices} == {None}
+    assert {one.slices.good for one in parts if one.slices is not None} == {None}
     assert without.comparisons[0].goodput_ratio is None
     assert "good/s |" not in to_markdown([summarize(without)])
 
@@ -76,8 +77,7 @@ def test_records_of_before_can_be_read(run: RunRecord) -> None:
     for one in values["phases"]:
         for part in one["operations"]:
             del part["good"], part["goodput"], part["items"]
-            for piece in part["slices"]:
-                del piece["good"]
+            del part["slices"]["good"]
     del values["comparisons"][0]["goodput_ratio"]
     old = RunRecord.model_validate(values)
     assert (old.phases[0].operations[0].good, old.phases[0].operations[0].items) == (None, {})
@@ -167,7 +167,8 @@ def test_goodput_that_was_not_measured_meets_nothing() -> None:
 def kept(folder: Path, name: str, good: int, objective: str = OBJECTIVE) -> str:
     """A run of 100/s, of which so many were good."""
     part = timed([100] * 10, good=10 * good, goodput=float(good))
-    pieces = tuple(piece.model_copy(update={"good": good}) for piece in part.slices)
+    assert part.slices is not None
+    pieces = part.slices.model_copy(update={"good": (good,) * 10})
     rounds = [phase(mode, 8, part.model_copy(update={"slices": pieces})) for mode in ("sync", "async") * 4]
     settings: dict[str, Any] = {"rows": 100, "objective": objective}
     return str(write_record(folder, record(*rounds, run_id=name, manifest=manifest(settings=settings))))

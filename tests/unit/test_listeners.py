@@ -11,6 +11,7 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 
 from loadgen.locust_plugin.request_event import RequestEvent
 from loadgen.measure.sample import Mode, Outcome, Sample
+from loadgen.text.masking import keep_secret
 from loadgen.users import AsyncUser, SyncUser
 from loadgen.users.listeners import Listeners
 from tests.unit.stage import CountingStore, Stage, stage
@@ -139,3 +140,19 @@ def test_a_listener_that_ends_the_run_ends_it_with_every_operation_answered_and_
         assert len(on.samples) == store.calls
         assert {sample.outcome for sample in on.samples} == {Outcome.OK}, "none was given up"
         assert on.environment.stats.get("search", kind.mode.value).num_requests == store.calls
+
+
+class WordlessError(RuntimeError):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def test_an_exception_with_a_secret_reaches_locusts_page_without_it() -> None:
+    keep_secret("S3cret-of-a-task")
+    environment, heard = Environment(), list[BaseException]()
+    environment.events.user_error.add_listener(lambda exception, **_: heard.append(exception))
+    errors = [ValueError("said S3cret-of-a-task"), ValueError("said nothing"), WordlessError()]
+    for error in errors:
+        Listeners().fire_error(environment.events.user_error, None, error)
+    assert (type(heard[0]), str(heard[0])) == (RuntimeError, "ValueError: said ***")
+    assert heard[1:] == errors[1:]

@@ -136,3 +136,26 @@ def test_a_loop_that_is_stopped_on_purpose_is_no_death(loop: LoopThread) -> None
     gevent.sleep(0.05)
     assert not told
     assert not loop.alive
+
+
+def test_of_what_was_started_only_that_is_lost_which_a_dying_loop_cannot_end(loop: LoopThread) -> None:
+    told: list[str] = []
+
+    async def finish() -> None:
+        told.append("finished")
+
+    async def refuse() -> None:
+        told.append("begun")
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+
+    loop.start(finish(), lambda: told.append("finished was lost"))
+    loop.start(refuse(), lambda: told.append("refused was lost"))
+    wait_until(lambda: len(told) == 2)
+    loop.post(stop_it)
+    wait_until(lambda: len(told) == 3)
+    assert told == ["finished", "begun", "refused was lost"]
+    with pytest.raises(LoopDiedError):
+        loop.start(finish(), lambda: told.append("lost twice"))
+    assert len(told) == 3

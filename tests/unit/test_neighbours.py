@@ -22,7 +22,7 @@ from loadgen.datasets import (
 )
 from loadgen.datasets import neighbour_cache as cache_module
 from loadgen.locust_plugin.preparation.answers import find_ground_truths
-from loadgen.locust_plugin.run_results import find_faults
+from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.measure.recall import Check, Recalls, differ
 from loadgen.settings.model import Settings
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from loadgen.locust_plugin.preparation.objective_checks import expect_operations
-from loadgen.locust_plugin.run_results import find_faults
+from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.objective import Objective
 from loadgen.measure.operation import Operation

@@ -8,8 +8,9 @@ import pytest
 from pymilvus.exceptions import MilvusException, ParamError
 
 from loadgen.clients.base import UnfinishedError
-from loadgen.clients.outcomes import LONGEST_TEXT, describe, keep_secret, outcome_of
+from loadgen.clients.outcomes import LONGEST_TEXT, describe, outcome_of
 from loadgen.measure.sample import Outcome
+from loadgen.text.masking import keep_secret
 
 
 class Refusal(grpc.RpcError):

@@ -1,5 +1,6 @@
 """Whatever a record, a server or an exception says, no output holds a character that a terminal or a reader obeys."""
 
+import base64
 import json
 import logging
 import sys
@@ -21,6 +22,7 @@ from loadgen.results.comparison_plan import ComparisonPlan
 from loadgen.results.levels import find_levels
 from loadgen.results.record import RunRecord, VariantRecord, as_block, read_record, write_record
 from loadgen.settings.faults import Fault
+from loadgen.text.masking import keep_secret, keep_token
 from loadgen.text.plain_text import VisibleFormatter, clean_logs, escape_json, lines, one_line
 from tests.unit.record_support import comparison, manifest, phase, record, timed, variant
 from tests.unit.result_support import results_of
@@ -166,3 +168,19 @@ def test_a_log_line_with_a_servers_text_is_in_print_and_forges_no_other() -> Non
     told = logged("It failed", error=ValueError(EVIL))
     assert told.startswith("LOG It failed\n  ValueError: se\\x1b")
     assert not invisible(told)
+
+
+def test_secrets_are_masked_in_every_text_before_it_is_cut() -> None:
+    keep_secret("")
+    keep_secret("plain-S3cret")
+    keep_token("root:passw0rd-4711")
+    keep_token("root:Milvus")
+    sent = base64.b64encode(b"root:passw0rd-4711").decode()
+    text = f"plain-S3cret and root:passw0rd-4711, sent as {sent}: passw0rd-4711 is not root:Milvus of Milvus"
+    masked = "*** and ***, sent as ***: *** is not *** of Milvus"
+    assert (one_line(text), lines(text)) == (masked, masked)
+    assert one_line(f"{'x' * 20}plain-S3cret", 25) == f"{'x' * 20}***"
+    assert lines(f"{'x' * 20}plain-S3cret", 25) == f"{'x' * 20}***"
+    formatter = VisibleFormatter(logging.Formatter("%(message)s"))
+    record = logging.LogRecord("a", logging.INFO, "", 1, "the key %s", ("plain-S3cret",), None)
+    assert formatter.format(record) == "the key ***"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from loadgen.locust_plugin.command_line.locust_flags import find_port_faults
+from loadgen.locust_plugin.command_line.locust_flags import bind_to_loopback, find_port_faults
 
 
 @pytest.fixture
@@ -71,3 +71,25 @@ def test_what_cannot_be_is_a_fault_of_its_setting(given: dict[str, object], sett
 
 def test_a_name_that_only_locust_may_know_is_left_to_it() -> None:
     assert find_port_faults(options(master=True, master_bind_host="no such host")) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "web", "master"),
+    [
+        ({"web_host": ""}, "127.0.0.1", "*"),
+        ({"web_host": "", "web_login": True}, "", "*"),
+        ({"web_host": "*"}, "*", "*"),
+        ({"web_host": "192.0.2.7"}, "192.0.2.7", "*"),
+        ({"web_host": "", "processes": 2}, "127.0.0.1", "127.0.0.1"),
+        ({"web_host": "*", "processes": -1}, "*", "127.0.0.1"),
+        ({"web_host": "", "processes": 2, "master": True}, "127.0.0.1", "*"),
+        ({"web_host": "", "processes": 2, "master_bind_host": "192.0.2.7"}, "127.0.0.1", "192.0.2.7"),
+        ({"web_host": "", "master": True}, "127.0.0.1", "*"),
+    ],
+)
+def test_without_a_login_or_an_address_the_page_is_on_loopback_and_so_is_the_port_of_forked_workers(
+    given: dict[str, object], web: str, master: str
+) -> None:
+    found = options(**({"web_login": False, "master_bind_host": "*"} | given))
+    bind_to_loopback(found)
+    assert (found.web_host, found.master_bind_host) == (web, master)

@@ -4,9 +4,9 @@ import httpx
 import openai
 import pytest
 
-from loadgen.clients.outcomes import keep_secret
 from loadgen.clients.rag.models import ModelSpec, check_llm
 from loadgen.clients.rag.probing import LONGEST, explain_failure
+from loadgen.text.masking import keep_secret
 
 KEY = "sk-proj-" + "Ab3" * 50
 REQUEST = httpx.Request("POST", "http://127.0.0.1:1/v1")

@@ -47,9 +47,9 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     ]
     [told] = values["phases"]
     assert set(told) == {
-        "variant", "mode", "style", "started_at", "model", "concurrency", "rate", "seconds", "offered", "dropped",
-        "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone", "task_errors",
-        "generator", "server", "faults",
+        "variant", "mode", "style", "started_at", "model", "concurrency", "rate", "scheduled", "seconds", "offered",
+        "dropped", "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone",
+        "task_errors", "generator", "server", "traces", "faults",
     }  # fmt: skip
     lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
     late = {"loop_late_beats", "hub_late_beats", "late_arrivals"}
@@ -220,11 +220,12 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
     objects = {part["title"]: part for part in parts if part.get("type") == "object"}
     assert set(objects) == {
         "RunRecord", "Manifest", "PhaseRecord", "OperationRecord", "Durations", "Generator", "Comparison", "Ratio",
-        "Slice", "ServerRecord", "Outside",
+        "Slices", "ServerRecord", "Outside",
         "TaskErrorRecord", "VariantRecord", "SelectivityRecord", "CollectionRecord", "CourseRecord",
-        "FaultsRecord", "FaultRecord", "RecoveryRecord", "OutcomeCourseRecord", "InsertCheckRecord",
+        "Scaling", "ScalingPoint", "ScalingLaw", "Estimate",
+        "ScheduledRate", "FaultsRecord", "FaultRecord", "RecoveryRecord", "OutcomeCourseRecord", "InsertCheckRecord",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name
         assert set(part["required"]) == set(part["properties"]), name
-    assert schema()["properties"]["schema_version"]["const"] == SCHEMA_VERSION == 5
+    assert schema()["properties"]["schema_version"]["const"] == SCHEMA_VERSION == 6

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from loadgen.measure.sample import Outcome
-from loadgen.measure.slices import SliceStats
 from loadgen.results.record import SCHEMA_VERSION, RecordError, check_folder, make_folder, read_record, write_record
 from loadgen.settings.faults import Fault
 from tests.unit.record_support import comparison, operation, phase, record
@@ -166,14 +165,14 @@ def changed(folder: Path, **values: Any) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("found", "shown"), [(1, "1"), (3, "3"), (6, "6"), (0, "0"), ("5", '"5"'), (True, "true"), (4.0, "4.0"), ([], "[]")]
+    ("found", "shown"), [(1, "1"), (3, "3"), (7, "7"), (0, "0"), ("5", '"5"'), (True, "true"), (4.0, "4.0"), ([], "[]")]
 )
 def test_another_schema_version_is_told_with_both_versions_and_a_way_out(
     found: object, shown: str, tmp_path: Path
 ) -> None:
     path = changed(tmp_path, schema_version=found, manifest={"packages": {"milvus-loadgen": "0.9.1"}})
     assert error_of(path) == (
-        f"has schema version {shown}, this milvus-loadgen reads versions 4 to 5. "
+        f"has schema version {shown}, this milvus-loadgen reads versions 4 to 6. "
         "Read it with milvus-loadgen 0.9.1, or measure again."
     )
 
@@ -217,11 +216,18 @@ def strip_schema_5(values: dict[str, Any]) -> None:
         del one["task_errors"], one["users_gone"], one["generator"]["watched_share"]
 
 
+def unslice(values: dict[str, Any]) -> None:
+    """Before schema 6, an operation without slices had an empty list."""
+    for part in [part for one in values["phases"] for part in one["operations"]]:
+        part["slices"] = part["slices"] or []
+
+
 def as_schema_4(folder: Path) -> tuple[Path, dict[str, Any]]:
     """A record file as version 4 wrote it, and its values."""
     path = write_record(folder, record(phase("sync"), phase("async"), comparisons=(comparison(),)))
     values: dict[str, Any] = json.loads(path.read_text())
     strip_schema_5(values)
+    unslice(values)
     values["schema_version"] = 4
     path.write_text(json.dumps(values))
     return path, values
@@ -237,6 +243,7 @@ def test_a_record_of_schema_4_is_read_with_nothing_in_the_keys_that_came_later(t
     assert (found.planned_phases, found.incomplete, found.manifest.shared_with) == (None, None, None)
     written = json.loads(found.model_dump_json())
     strip_schema_5(written)
+    unslice(written)
     assert written | {"schema_version": 4} == values, "nothing else has changed"
     assert json.loads(path.read_text())["schema_version"] == 4, "the file is left alone"
 
@@ -250,12 +257,14 @@ def test_the_slices_of_a_record_of_schema_4_keep_their_times(tmp_path: Path) -> 
         {"seconds": 1.0, "operations": 0, "times": ""},
     ]
     path.write_text(json.dumps(values))
-    full, empty = read_record(path).phases[0].operations[0].slices
-    found = SliceStats.from_text(1.0, 10, full.times).buckets
+    slices = read_record(path).phases[0].operations[0].slices
+    assert slices is not None
+    full, empty = slices.pieces
+    found = full.buckets
     assert list(found.values()) == [number + 1 for number in old]
     for lowest, seconds in zip(found, old.values(), strict=True):
         assert lowest / 1e6 == pytest.approx(seconds, rel=0.03)
-    assert empty.times == ""
+    assert empty.times.is_empty
 
 
 def test_slices_of_schema_4_that_are_none_are_refused_immediately(tmp_path: Path) -> None:
@@ -264,15 +273,15 @@ def test_slices_of_schema_4_that_are_none_are_refused_immediately(tmp_path: Path
     hostile = "1:" + "1111:" * 60 + "x"
     values["phases"][0]["operations"][0]["slices"] = [{"seconds": 1.0, "operations": 1, "times": hostile}]
     path.write_text(json.dumps(values))
-    assert "times" in error_of(path)
+    assert "slices" in error_of(path)
 
 
 def test_a_slice_has_no_bucket_below_a_microsecond(tmp_path: Path) -> None:
     path = write_record(tmp_path, record(phase("sync")))
     values = json.loads(path.read_text())
     values["phases"][0]["operations"][0]["slices"] = [{"seconds": 1.0, "operations": 1, "times": "0:1"}]
-    path.write_text(json.dumps(values))
-    assert "times" in error_of(path)
+    path.write_text(json.dumps(values | {"schema_version": 5}))
+    assert "slices" in error_of(path)
 
 
 @pytest.mark.parametrize("key", ["task_errors_outside", "phases"])

@@ -150,7 +150,7 @@ def test_what_a_record_says_is_text_and_never_markup(tmp_path: Path) -> None:
 
 
 def test_a_record_with_little_in_it_has_a_report_too() -> None:
-    for poor in (record(), record(phase("async", 8, operation(outcomes={Outcome.FAILED: 3}, slices=())))):
+    for poor in (record(), record(phase("async", 8, operation(outcomes={Outcome.FAILED: 3}, slices=None)))):
         assert "How each figure was measured" in to_html([summarize(poor)])
 
 

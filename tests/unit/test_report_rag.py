@@ -110,7 +110,8 @@ def test_goodput_is_told_with_its_objective_and_its_share_of_all_that_ended(summ
 def test_an_interval_of_the_goodput_is_that_of_its_slices() -> None:
     def judged(good: int) -> OperationRecord:
         whole = timed([100] * 10)
-        slices = tuple(piece.model_copy(update={"good": good}) for piece in whole.slices)
+        assert whole.slices is not None
+        slices = whole.slices.model_copy(update={"good": (good,) * 10})
         return whole.model_copy(update={"good": 10 * good, "slices": slices})
 
     found = summarize(record(phase("sync", 8, judged(80)), phase("async", 8, judged(40)), phase("sync", 8, judged(80))))

@@ -22,6 +22,8 @@ from tests.unit.record_support import comparison, manifest, phase, record, timed
 from tests.unit.test_report import Page
 from tests.unit.variant_support import FIELDS, LONG, NAMES, five_variants, mode_of, one_variant, ratio_of
 
+pytestmark = pytest.mark.usefixtures("unplaced")
+
 RATIOS = {
     "async": ("2.00 (1.80 to 2.20)", "0.50 (0.45 to 0.55)", "async"),
     FIELDS: ("1.50 (1.35 to 1.65)", "0.67 (0.60 to 0.73)", FIELDS),

@@ -6,7 +6,7 @@ import pytest
 from locust import between, task
 
 from charts.schema import requirement_pattern
-from loadgen.locust_plugin.run_results import find_faults
+from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.measure.operation import Operation
 from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser

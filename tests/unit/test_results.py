@@ -19,7 +19,7 @@ from tests.unit.simulated_runs import run, words
 
 def test_rounds_of_a_mode_are_added_up_without_loss() -> None:
     slow, fast = timed([100] * 10, 0.020, recall=0.9), timed([300] * 10, 0.010, recall=1.0)
-    failed = operation(outcomes={Outcome.THROTTLED: 7}, slices=(), recall=None)
+    failed = operation(outcomes={Outcome.THROTTLED: 7}, slices=None, recall=None)
     found = find_series(record(phase("async", 8, slow), phase("sync", 8, failed), phase("async", 8, fast)))
     assert [(series.variant, str(series.level)) for series in found] == [
         (Mode.SYNC, "8 users"),

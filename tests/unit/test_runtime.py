@@ -1,12 +1,9 @@
-"""The way from threads to the hub, and the process that stays unpatched."""
+"""The way from threads to the hub, and what is set aside from the search for garbage."""
 
 import gc
-import os
-import subprocess
 import sys
 import threading
 import weakref
-from pathlib import Path
 
 import gevent
 import pytest
@@ -15,8 +12,6 @@ from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.runtime.gc_freeze import set_aside
 from loadgen.runtime.hub import BATCH, HubQueue, run_in_thread
 from loadgen.runtime.loop import LoopThread, new_event_loop
-
-EMPTY_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "LOCUST_SKIP_MONKEY_PATCH"}
 
 
 def sample(number: int) -> Sample:
@@ -100,51 +95,12 @@ def test_a_loop_is_of_uvloop_where_that_is_installed_and_else_of_asyncio(monkeyp
     assert name == "asyncio"
 
 
-def run_python(code: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=240, env=EMPTY_ENVIRONMENT, cwd=cwd, check=False
-    )
-
-
-def test_a_patched_process_that_is_no_locust_command_is_told_what_to_set() -> None:
-    done = run_python("import locust\nfrom loadgen import AsyncUser")
-    assert done.returncode == 1
-    assert "PatchedProcessError" in done.stderr
-    assert "LOCUST_SKIP_MONKEY_PATCH=1" in done.stderr
-
-
-def test_a_script_that_imports_loadgen_first_stays_unpatched() -> None:
-    done = run_python(
-        "from loadgen import AsyncUser\nfrom gevent import monkey\n"
-        "print(monkey.is_module_patched('socket'), AsyncUser.mode)"
-    )
-    assert (done.returncode, done.stdout.split()) == (0, ["False", "async"]), done.stderr
-
-
-def test_a_locust_command_is_started_anew_once_without_the_patches(tmp_path: Path) -> None:
-    locustfile = tmp_path / "file.py"
-    locustfile.write_text(
-        "import os\nprint('imported by', os.getpid(), flush=True)\n"
-        "from locust import User, task, events\nfrom loadgen import AsyncUser, SyncUser, plug\nplug(events)\n"
-        "import gevent.monkey\nprint('patched', gevent.monkey.is_module_patched('socket'))\n"
-        "class Mine(AsyncUser):\n    @task\n    async def work(self): pass\n"
-    )
-    command = [str(Path(sys.executable).parent / "locust"), "-f", str(locustfile), "--list"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=EMPTY_ENVIRONMENT, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Mine" in done.stdout
-    assert "patched False" in done.stdout
-    imports = [line for line in done.stdout.splitlines() if line.startswith("imported by")]
-    assert len(imports) == 2
-    assert imports[0] == imports[1], "the process is replaced, not left behind"
-
-
 def test_what_is_set_aside_is_not_searched_for_garbage_and_found_once_it_is_some() -> None:
     class Knot:
         def __init__(self) -> None:
             self.self = self
 
+    gc.unfreeze()
     gone: list[str] = []
     knot = Knot()
     weakref.finalize(knot, gone.append, "knot")
@@ -157,4 +113,4 @@ def test_what_is_set_aside_is_not_searched_for_garbage_and_found_once_it_is_some
         set_aside()
         assert gone == ["knot"]
     finally:
-        gc.unfreeze()
+        gc.freeze()  # as before the first test

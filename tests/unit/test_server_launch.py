@@ -10,7 +10,7 @@ import pytest
 from loadgen.milvus.server import standalone
 from loadgen.milvus.server.errors import RefusedError
 from loadgen.milvus.server.folder import open_folder
-from loadgen.milvus.server.kinds import choose_kind, count_ports, plan_launch
+from loadgen.milvus.server.kinds import choose_kind, count_ports, describe_exposure, plan_launch
 from loadgen.milvus.server.ports import PORTS as NAMES
 
 PORTS = tuple(range(40_001, 40_013))
@@ -48,6 +48,16 @@ def test_lite_is_a_process_of_its_own_on_loopback(tmp_path: Path) -> None:
     flags = dict(zip(launch.command[5::2], launch.command[6::2], strict=True))
     assert flags == {"--data-dir": str(tmp_path / "lite"), "--host": "127.0.0.1", "--port": "40001"}
     assert (launch.metrics_port, launch.etcd_port) == (None, None)
+
+
+def test_who_can_reach_a_server_from_other_machines_is_said_with_its_ports() -> None:
+    assert describe_exposure("lite", (40_001,)) == ""
+    said = describe_exposure("milvus", PORTS)
+    assert "on all interfaces without a login" in said
+    inside = {"etcd", "etcd_peer", "index_coord"}
+    ports = [str(port) for name, port in zip(NAMES, PORTS, strict=True) if name not in inside]
+    assert f"(ports {', '.join(ports)})" in said
+    assert "\n" not in said
 
 
 def test_the_standalone_gets_every_port_in_one_flag(tmp_path: Path) -> None:

@@ -155,3 +155,10 @@ def test_a_default_is_not_given_and_everything_else_is() -> None:
     assert [name for name in Settings.model_fields if settings.is_given(name)] == ["dim", "fresh"]
     assert settings.rows == 1_000
     assert settings.model_copy(update={"rows": 5}).is_given("dim")
+
+
+def test_in_a_pod_nobody_is_advised_to_start_a_server_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    hint = "or none to start a server"
+    assert hint in faults(host="nowhere")["host"]
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    assert hint not in faults(host="nowhere")["host"]

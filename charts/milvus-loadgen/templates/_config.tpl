@@ -26,13 +26,12 @@
 {{- end }}
 {{- end }}
 
-{{/* How to reach Milvus, without the token, because this becomes a ConfigMap. */}}
+{{/* How to reach Milvus, without the token, because this becomes a ConfigMap. An address with a password is in the Secret. */}}
 {{- define "milvus-loadgen.connection" -}}
 {{- $uri := required "milvus.uri: give the address of Milvus, such as http://my-milvus:19530" .Values.milvus.uri }}
-{{- if contains "@" $uri }}
-{{- fail "milvus.uri: contains a user or password, which a ConfigMap would show: omit it, and set the part before the @ as milvus.token.existingSecret or milvus.token.value" }}
-{{- end }}
+{{- if not (include "milvus-loadgen.secretAddress" .) }}
 host = "{{ $uri }}"
+{{- end }}
 {{- with .Values.milvus.tls }}
 {{- range $key, $file := dict "ca-file" .caFile "client-cert-file" .clientCertFile "client-key-file" .clientKeyFile "server-cert-file" .serverCertFile }}
 {{- if $file }}
@@ -49,23 +48,31 @@ server-name = "{{ . }}"
 {{- end }}
 {{- end }}
 
+{{/* Options of Locust that are for the master only: a worker would write the same files. */}}
+{{- define "milvus-loadgen.mastersOwn" -}}
+["csv", "csv-full-history", "html", "json", "json-file", "web-login"]
+{{- end }}
+
 {{/* --fresh goes to the init container that prepares: in the file it would load the data twice. */}}
 {{- define "milvus-loadgen.config" -}}
 {{ include "milvus-loadgen.connection" . }}
 {{- if .Values.metrics.enabled }}
-{{- if has (int64 .Values.metrics.port) (list (int64 5557) (int64 8089)) }}
-{{- fail (printf "metrics.port: %d is used by Locust itself: choose another, such as 9646" (int64 .Values.metrics.port)) }}
+{{- if has (int64 .Values.metrics.port) (list (int64 5556) (int64 5557) (int64 8089)) }}
+{{- fail (printf "metrics.port: %d is used by Locust itself, or by the heartbeat: choose another, such as 9646" (int64 .Values.metrics.port)) }}
 {{- end }}
 metrics-port = "{{ .Values.metrics.port }}"
-metrics-bind = "0.0.0.0"
+metrics-bind = "{{ .Values.metrics.bind }}"
 metrics-linger = "{{ .Values.metrics.lingerSeconds }}"
 {{- else }}
 metrics-port = "off"
 {{- end }}
 record = "/record"
 print-record = "{{ .Values.record.print }}"
+{{- if and (eq .Values.mode "job") (not (hasKey .Values.loadgen "only-summary")) }}
+only-summary = "true"
+{{- end }}
 {{- range $key, $value := .Values.loadgen }}
-{{- if not (and (eq $key "fresh") $.Values.prepare.enabled) }}
+{{- if not (or (and (eq $key "fresh") $.Values.prepare.enabled) (has $key (include "milvus-loadgen.mastersOwn" $ | fromJsonArray))) }}
 {{ include "milvus-loadgen.line" (dict "key" $key "value" $value) }}
 {{- end }}
 {{- end }}

@@ -17,10 +17,17 @@
 {{- range $key, $value := $own.pod }}
 {{- if empty $value }}{{ $_ := set $pod $key $value }}{{ end }}
 {{- end }}
+{{- if include "milvus-loadgen.onOpenShift" $root }}
+{{- range $context := list $pod.securityContext $pod.containerSecurityContext }}
+{{- range $key := list "runAsUser" "runAsGroup" "fsGroup" }}
+{{- if eq (toString (get (default dict $context) $key)) "65532" }}{{ $_ := unset $context $key }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- $context := dict "root" $root "role" $role "pod" $pod "own" $own }}
 metadata:
   labels:
-    {{- merge (include "milvus-loadgen.labels" . | fromYaml) $pod.labels | toYaml | nindent 4 }}
+    {{- merge (include "milvus-loadgen.labels" (merge (dict "ofPod" true) .) | fromYaml) $pod.labels | toYaml | nindent 4 }}
   annotations:
     checksum/config: {{ include "milvus-loadgen.checksum" $root }}
     {{- $fixed := ternary $root.Values.run.podAnnotations dict (eq $root.Values.mode "job") }}
@@ -64,6 +71,10 @@ spec:
   {{- end }}
   containers:
     - name: {{ $role }}
+      {{- with include "milvus-loadgen.besideSidecar" $root | fromJsonArray }}
+      command:
+        {{- append . "locust" | toYaml | nindent 8 }}
+      {{- end }}
       args:
         {{- include "milvus-loadgen.args" . | nindent 8 }}
       {{- include "milvus-loadgen.container" $context | nindent 6 }}
@@ -72,9 +83,10 @@ spec:
     {{- include "milvus-loadgen.volumes" $context | nindent 4 }}
 {{- end }}
 
-{{/* A change restarts a Deployment's pods, and makes an upgrade of a Job with the same name fail. */}}
+{{/* A change restarts a Deployment's pods, and makes an upgrade of a Job with the same name fail. The token is not part
+of it: guesses could be checked against its hash. */}}
 {{- define "milvus-loadgen.checksum" -}}
-{{- list (include "milvus-loadgen.config" .) (toYaml .Values.locustfile.inline) .Values.milvus.token.value | toJson | sha256sum | trunc 40 }}
+{{- list (include "milvus-loadgen.config" .) (toYaml .Values.locustfile.inline) | toJson | sha256sum | trunc 40 }}
 {{- end }}
 
 {{- define "milvus-loadgen.locustfile" -}}
@@ -84,6 +96,36 @@ spec:
 {{- end }}
 {{- if or .existingConfigMap .inline }}/etc/loadgen/locustfiles/{{ .name }}{{ else }}/opt/loadgen/locustfiles/{{ .name }}{{ end }}
 {{- end }}
+{{- end }}
+
+{{- define "milvus-loadgen.configData" -}}
+loadgen.conf: |
+  {{- include "milvus-loadgen.config" . | nindent 2 }}
+{{- end }}
+
+{{- define "milvus-loadgen.testConfigName" -}}
+{{ include "milvus-loadgen.configMap" (dict "root" . "content" (include "milvus-loadgen.testConfig" .) "suffix" "test") }}
+{{- end }}
+
+{{- define "milvus-loadgen.configName" -}}
+{{ include "milvus-loadgen.configMap" (dict "root" . "content" (include "milvus-loadgen.configData" .) "suffix" "config") }}
+{{- end }}
+
+{{- define "milvus-loadgen.filesName" -}}
+{{ include "milvus-loadgen.configMap" (dict "root" . "content" (toYaml .Values.locustfile.inline) "suffix" "files") }}
+{{- end }}
+
+{{/* The start of the command line of a pod whose sidecar has to be waited for and ended; `[]` without one. */}}
+{{- define "milvus-loadgen.besideSidecar" -}}
+{{- $command := list }}
+{{- with .Values.sidecar }}
+{{- if or .readyUrl .quitUrl }}
+{{- $command = list "loadgen" "beside" }}
+{{- if .readyUrl }}{{ $command = concat $command (list "--ready" .readyUrl) }}{{ end }}
+{{- if .quitUrl }}{{ $command = concat $command (list "--quit" .quitUrl) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- toJson $command }}
 {{- end }}
 
 {{/* The command line of `locust`. */}}
@@ -98,11 +140,20 @@ spec:
 {{- $args = concat $args (list "--worker" "--master-host" $master "--master-port" "5557" "--exit-code-on-error" "0") }}
 {{- else }}
 {{- $args = concat $args (list "--master" "--master-bind-port" "5557") }}
+{{- range $key := include "milvus-loadgen.mastersOwn" .root | fromJsonArray }}
+{{- $value := get $v.loadgen $key }}
+{{- if eq (toString $value) "true" }}
+{{- $args = append $args (printf "--%s" $key) }}
+{{- else if $value }}
+{{- $args = concat $args (list (printf "--%s" $key) (toString $value)) }}
+{{- end }}
+{{- end }}
 {{- if eq $v.mode "job" }}
 {{- $wait := printf "%d" (int64 $v.master.workersWithinSeconds) }}
 {{- $args = concat $args (list "--headless" "--expect-workers" (printf "%v" $v.workers.replicas) "--expect-workers-max-wait" $wait) }}
 {{- else }}
-{{- $args = concat $args (list "--web-port" "8089") }}
+{{- /* On every interface: Service and probes reach the pod from outside. */}}
+{{- $args = concat $args (list "--web-host" "*" "--web-port" "8089") }}
 {{- end }}
 {{- end }}
 {{- toYaml $args }}
@@ -125,6 +176,8 @@ spec:
     - /etc/loadgen/config/loadgen.conf
     - --wait
     - {{ $v.milvus.waitSeconds | quote }}
+    - --heartbeat
+    - "5556"
     {{- if eq (toString $v.loadgen.fresh) "true" }}
     - --fresh
     {{- end }}
@@ -139,7 +192,7 @@ spec:
 {{- if eq .role "worker" }}
 - name: wait-for-master
   command: [loadgen, wait]
-  args: [{{ include "milvus-loadgen.base" .root }}-master:5557, --seconds, {{ $v.workers.masterWithinSeconds | quote }}, --unnamed-seconds, {{ $v.workers.masterPlacedWithinSeconds | quote }}]
+  args: [{{ include "milvus-loadgen.base" .root }}-master:5557, --seconds, {{ $v.workers.masterWithinSeconds | quote }}, --unnamed-seconds, {{ $v.workers.masterPlacedWithinSeconds | quote }}{{ if $v.prepare.enabled }}, --heartbeat, "5556"{{ end }}]
   {{- include "milvus-loadgen.container" . | nindent 2 }}
 {{- end }}
 {{- end }}
@@ -169,8 +222,16 @@ resources:
 {{- $extraEnv = append $extraEnv . }}
 {{- end }}
 {{- end }}
-{{- if or $token $extraEnv }}
+{{- $secretAddress := include "milvus-loadgen.secretAddress" .root }}
+{{- if or $token $extraEnv $secretAddress }}
 env:
+  {{- if $secretAddress }}
+  - name: LOADGEN_HOST
+    valueFrom:
+      secretKeyRef:
+        name: {{ include "milvus-loadgen.base" .root }}-token
+        key: host
+  {{- end }}
   {{- if $token }}
   - name: LOADGEN_TOKEN
     valueFrom:
@@ -237,11 +298,11 @@ readinessProbe:
 {{- $v := .root.Values }}
 - name: config
   configMap:
-    name: {{ include "milvus-loadgen.base" .root }}-config
+    name: {{ include (eq .role "test" | ternary "milvus-loadgen.testConfigName" "milvus-loadgen.configName") .root }}
 {{- if or $v.locustfile.existingConfigMap $v.locustfile.inline }}
 - name: locustfiles
   configMap:
-    name: {{ default (printf "%s-files" (include "milvus-loadgen.base" .root)) $v.locustfile.existingConfigMap }}
+    name: {{ default (include "milvus-loadgen.filesName" .root) $v.locustfile.existingConfigMap }}
 {{- end }}
 {{- with $v.milvus.tls.existingSecret }}
 - name: tls

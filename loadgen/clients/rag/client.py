@@ -12,6 +12,7 @@ from loadgen.clients.rag.pipeline import Source
 from loadgen.clients.rag.stages import FIRST_TOKEN, OF_ASK, OF_RETRIEVE, WITHIN_ASK, WITHIN_RETRIEVE, Watch
 from loadgen.clients.rag.steps import Steps
 from loadgen.clients.rag.tokens import TokenCounts
+from loadgen.clients.tracing import trace_stub
 from loadgen.datasets import Checks
 from loadgen.measure.operation import Operation
 from loadgen.measure.sample import Mode, Sample, StageTimes
@@ -50,6 +51,12 @@ class RagClient(Client):
     ) -> None:
         super().__init__(emit, checks, variant)
         self._engine = store
+
+    def _send_traces(self) -> None:
+        store = self._engine.store
+        below = store.client if self.mode is Mode.SYNC else store.aclient
+        if below is not None:
+            trace_stub(below)
 
     def _new_watch(self, operation: str) -> Watch:
         """That of a question; of a coroutine it also notes how long each stage holds the loop."""

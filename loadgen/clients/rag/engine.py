@@ -12,7 +12,6 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
-from loadgen.clients.outcomes import keep_secret
 from loadgen.clients.rag.documents import make_splitter
 from loadgen.clients.rag.models import OPENAI_KEY, SERVER, SIMULATED, THREADS, ModelSpec, make_embedding, make_llm
 from loadgen.clients.rag.pipeline import IngestPath
@@ -20,6 +19,7 @@ from loadgen.clients.rag.stages import time_async_search, time_search
 from loadgen.clients.rag.tokens import TokenCounts
 from loadgen.settings.model import Settings
 from loadgen.settings.rag_settings import KEY_VARIABLES
+from loadgen.text.masking import keep_secret
 
 AUTO = "auto"
 
@@ -86,7 +86,7 @@ def _make_spec(model: str, settings: Settings, more: Mapping[str, Any]) -> Model
         url = url or settings.simulated_url
     key = "" if name.partition(":")[0] == SIMULATED else find_key(model, url, environ)  # it asks for none
     keep_secret(key)
-    return ModelSpec(name, url, key, timeout=settings.deadline, **more)
+    return ModelSpec(name, url, key, timeout=settings.deadline, is_traced=settings.trace_sample > 0, **more)
 
 
 def find_key(model: str, url: str, variables: Mapping[str, str]) -> str:

@@ -58,6 +58,8 @@ class ModelSpec:
     """Tokens that prompt and answer may have together; LlamaIndex packs chunks into a prompt by it."""
     max_tokens: int | None = None
     """Maximum tokens of an answer; None leaves it to the server."""
+    is_traced: bool = False
+    """Its requests send the trace context of sampled operations."""
 
     @property
     def kind(self) -> str:

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from loadgen.clients.outcomes import mask_secrets
 from loadgen.clients.rag.models import SIMULATED, ModelError, ModelSpec
 from loadgen.milvus.proxies import is_at_loopback
+from loadgen.text.masking import mask_secrets
 from loadgen.text.plain_text import one_line
 
 if TYPE_CHECKING:

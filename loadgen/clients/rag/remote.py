@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from loadgen.clients.rag.tokens import note_usage
 from loadgen.clients.rag.whole_answers import aread_parts, read_parts, reading_answer
+from loadgen.clients.tracing import aadd_header, add_header
 from loadgen.milvus.proxies import is_at_loopback
 
 if TYPE_CHECKING:
@@ -131,12 +132,15 @@ def _connection(spec: "ModelSpec") -> dict[str, Any]:
     """Arguments that both clients take. No retries: each would hide a failure in a long answer."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
     environment = not is_at_loopback(spec.url)  # no proxy of the environment can reach this machine's own ports
+    hooks, async_hooks = ({"request": [one]} if spec.is_traced else None for one in (add_header, aadd_header))
     return {
         "api_base": spec.url,
         "api_key": spec.key,
         "timeout": spec.timeout,
         "max_retries": 0,
         "reuse_client": True,
-        "http_client": openai.DefaultHttpxClient(trust_env=environment, limits=UNLIMITED),
-        "async_http_client": openai.DefaultAsyncHttpxClient(trust_env=environment, limits=UNLIMITED),
+        "http_client": openai.DefaultHttpxClient(trust_env=environment, limits=UNLIMITED, event_hooks=hooks),
+        "async_http_client": openai.DefaultAsyncHttpxClient(
+            trust_env=environment, limits=UNLIMITED, event_hooks=async_hooks
+        ),
     }

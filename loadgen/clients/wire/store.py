@@ -16,6 +16,7 @@ from pymilvus.grpc_gen import milvus_pb2
 
 from loadgen.clients.pymilvus.store import find_doc_id_field, select_document
 from loadgen.clients.staging import time_async_call, time_call
+from loadgen.clients.tracing import trace_call
 from loadgen.clients.wire.answers import decode_count, decode_search, decode_written
 from loadgen.clients.wire.channel import make_metadata, open_channel, read_config
 from loadgen.clients.wire.rows import encode_rows
@@ -128,6 +129,8 @@ class Store:
         rpc = self._channel.unary_unary(f"/{SERVICE}/{method}")
         if self.settings.stages:
             rpc = (time_call if self.mode is Mode.SYNC else time_async_call)(rpc)
+        if self.settings.trace_sample:
+            rpc = trace_call(rpc)
         call = self._make_call(rpc, DECODERS[method], metadata)
         if not self.settings.retries:
             return call

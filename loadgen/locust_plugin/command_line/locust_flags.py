@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loadgen.locust_plugin.command_line.arguments import read_settings
+from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.locust_plugin.preparation.run_plan import find_closed_flags
-from loadgen.locust_plugin.run_results import find_faults
 from loadgen.results.record import check_folder
 from loadgen.runtime.early_exit import leave
 from loadgen.settings.addresses import HIGHEST_PORT
@@ -22,6 +22,7 @@ from loadgen.settings.faults import Fault, SettingsError
 
 ANYWHERE = ("", "*")
 """Values for all interfaces in Locust's settings."""
+LOOPBACK = "127.0.0.1"
 
 FILES = {"html_file": "html", "json_file": "json_file", "csv_prefix": "csv", "logfile": "logfile"}
 """Options that name an output file, and their flags."""
@@ -38,11 +39,24 @@ class Wanted(NamedTuple):
     """What needs it, and for what."""
 
 
+def bind_to_loopback(options: Namespace) -> None:
+    """Restrict Locust's ports to this machine, where it would listen on all interfaces without being asked to.
+
+    The page, unless an address is given or a login is required; and the port for workers, if only those that this
+    process forks can be meant.
+    """
+    if not options.web_host and not options.web_login:
+        options.web_host = LOOPBACK
+    if options.processes and not (options.master or options.worker) and options.master_bind_host in ANYWHERE:
+        options.master_bind_host = LOOPBACK
+
+
 def refuse_flags(options: Namespace) -> None:
     """End the process if a port is unavailable or a flag of Locust has an invalid value.
 
-    The message includes all other faults of the settings.
+    The message includes all other faults of the settings. Changes the addresses of `bind_to_loopback`.
     """
+    bind_to_loopback(options)
     faults = [*find_port_faults(options), *find_flag_faults(options)]
     if not faults:
         return

@@ -7,8 +7,8 @@ from locust.argument_parser import get_locustfiles_locally, get_parser, parse_lo
 from locust.util.load_locustfile import load_locustfile
 
 from loadgen.locust_plugin.command_line.arguments import read_settings
+from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.locust_plugin.process import require_plug
-from loadgen.locust_plugin.run_results import find_faults
 from loadgen.runtime.start_errors import describe
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings

@@ -13,6 +13,7 @@ from loadgen.control.run import PhaseDisplay
 from loadgen.exporters import Exporter
 from loadgen.locust_plugin.coordination.identity import introduce
 from loadgen.locust_plugin.coordination.links import MasterLink, is_of_run
+from loadgen.locust_plugin.coordination.participants import dispatch_to
 from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.patches import (
     dispatch_anew,
@@ -41,13 +42,17 @@ class PlanConductor:
     def begin(self, phase: Phase) -> list[Any]:
         """Announce a phase; returns the user classes of its mode and style."""
         self._find().announce(phase)
+        self._find().faults.announce(phase)
         dispatch_anew(self._environment.runner)
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 
     def measure(self, phase: Phase) -> None:
-        """Let a phase run to its end."""
-        self._find().measure(phase)
+        """Let a phase run to its end, and undo what its faults have left."""
+        try:
+            self._find().measure(phase)
+        finally:
+            self._find().faults.end()
 
     def finish(self, phase: Phase) -> None:
         """Wait until all of it is counted."""
@@ -56,6 +61,10 @@ class PlanConductor:
     def next_attempt(self, phase: Phase) -> Phase | None:
         """The same phase again if it must be repeated, else None."""
         return self._find().next_attempt(phase)
+
+    def next_phase(self) -> Phase | None:
+        """The phase that follows those of the plan, if any."""
+        return self._find().next_phase()
 
     def break_off(self, reason: str) -> None:
         """Abort the plan."""
@@ -84,6 +93,10 @@ class RunHost:
         runner = self._environment.runner
         gevent.spawn(runner.stop if self._environment.web_ui is not None else runner.quit)
 
+    def note_abort(self) -> None:
+        """Count a run that a condition ends."""
+        self._exporter.aborted += 1
+
     def after_phase(self, phase: Phase | None) -> None:
         """A phase is counted."""
         self._run_display.after_phase(phase)
@@ -108,6 +121,7 @@ def make_coordinator(
         link = MasterLink(runner)
         coordinator = Coordinator(link, hello, ledger, display, host)
         link.listen(coordinator)
+        dispatch_to(environment, lambda: coordinator.agents.taking_part)
         keep_runs_apart(environment.events, lambda data: is_of_run(coordinator, data))
         leave_workers_to_coordinator(runner, lambda: not coordinator.run.over, lambda: bool(coordinator.run.plan))
         return coordinator

@@ -32,6 +32,9 @@ class Conductor(Protocol):
     def next_attempt(self, phase: Phase) -> Phase | None:
         """The same phase again if it must be repeated, else None."""
 
+    def next_phase(self) -> Phase | None:
+        """The phase that follows those of the plan, if any: a search finds its steps one by one."""
+
     def break_off(self, reason: str) -> None:
         """Abort the plan; measured phases are kept."""
 
@@ -73,7 +76,7 @@ class PhaseShape(LoadTestShape):
     def _walk(self) -> Iterator[Tick]:
         self._conductor.begin_plan()
         try:
-            for planned in self._phases:
+            for planned in self._every():
                 phase: Phase | None = planned
                 while phase is not None:
                     yield from self._run(phase)
@@ -89,6 +92,11 @@ class PhaseShape(LoadTestShape):
             return
         self._conductor.break_off(reason)
         raise StopTest(f"The run ends early: {reason}")
+
+    def _every(self) -> Iterator[Phase]:
+        yield from self._phases
+        while (phase := self._conductor.next_phase()) is not None:
+            yield phase
 
     def _run(self, phase: Phase) -> Iterator[Tick]:
         classes = self._conductor.begin(phase)

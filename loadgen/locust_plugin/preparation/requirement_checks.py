@@ -6,13 +6,15 @@ from typing import Any
 
 from loadgen.clients import find_layer
 from loadgen.clients.vector_client import OPERATIONS
+from loadgen.locust_plugin.preparation.rate_plan import plan_rates
 from loadgen.locust_plugin.preparation.run_plan import STYLES, clients_of, modes_of, staged_of, with_stages
 from loadgen.measure.operation import NAME, Operation
 from loadgen.measure.phase import burst_phases
 from loadgen.measure.sample import Mode
 from loadgen.measure.store_stages import ALL_STAGES, QUEUE
 from loadgen.results.requirements import FIGURES, ITEMS, RECOVERY, Requirement
-from loadgen.settings.faults import Fault
+from loadgen.results.requirements.abort_conditions import EVERY
+from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import Variant, find_baseline, find_variants
 from loadgen.text.listing import count_of, join_some
@@ -36,7 +38,7 @@ def find_unreachable(
     found: list[Fault] = []
     for one in wanted:
         problems = [
-            *(_find_operation(one, kinds, settings, bursts=bursts) if one.operation else ()),
+            *(_find_operation(one, kinds, settings, bursts=bursts) if one.operation not in ("", EVERY) else ()),
             *_find_faultless(one, settings),
             *_find_variant(one, settings, variants, bursts=bursts),
             *_find_part(one, kinds, settings),
@@ -164,22 +166,31 @@ def _find_level(
     one: Requirement, settings: Settings, kinds: Collection[type[Any]], users: int | None, *, bursts: bool
 ) -> Iterator[Problem]:
     is_open = settings.arrival != "closed"
+    rates = _find_rates(settings) if is_open else ()
     if one.rate is not None and not is_open:
         hint = f"Use at {settings.concurrency[0]}, or --arrival poisson with --rate."
         yield f"is at {one.rate:g}/s, but users in the closed model have no rate", hint
     elif one.concurrency is not None and is_open:
-        rates = join_some([f"{rate:g}/s" for rate in settings.rate])
-        hint = f"Use at {rates.replace(' and ', ' or ')}."
+        shown = join_some([f"{rate:g}/s" for rate in rates])
+        hint = f"Use at {shown.replace(' and ', ' or ')}."
         yield (
             f"is at {count_of(one.concurrency, 'user')}, but --arrival {settings.arrival} has arrivals per second",
             hint,
         )
-    elif one.rate is not None and settings.rate and one.rate not in settings.rate:
-        yield _no_level(one.rate, settings.rate, "--rate", "/s")
+    elif one.rate is not None and rates and one.rate not in rates:
+        yield _no_level(one.rate, rates, "--rate-profile" if settings.rate_profile else "--rate", "/s")
     elif one.concurrency is not None and not is_open:
         levels, source = _levels(settings, kinds, users, bursts=bursts)
         if levels and one.concurrency not in levels:
             yield _no_level(one.concurrency, levels, source)
+
+
+def _find_rates(settings: Settings) -> tuple[float, ...]:
+    """The rates of an open run; empty if its profile cannot be used, which is reported separately."""
+    try:
+        return plan_rates(settings).rates
+    except SettingsError:
+        return ()
 
 
 def _levels(

@@ -7,11 +7,14 @@ from typing import Any
 from loadgen.clients import find_layer
 from loadgen.clients.staging import declare_stages
 from loadgen.clients.vector_client import OPERATIONS as OF_STORE
+from loadgen.control.rate_finder import RateFinder
+from loadgen.locust_plugin.preparation.rate_plan import find_unknown_operations, plan_rates
 from loadgen.measure.operation import NAMES_AT_MOST, Operation
-from loadgen.measure.phase import Phase, burst_phases, open_phases, timed_phases
+from loadgen.measure.phase import Compared, Phase, burst_phases, open_phases, scaled_phases, timed_phases
 from loadgen.measure.sample import Mode
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
+from loadgen.settings.rate_search import is_search
 from loadgen.settings.variants import CLIENTS, DEFAULT_CLIENT, find_variants, settings_of
 from loadgen.text.listing import join_some
 from loadgen.users import LoadUser
@@ -40,22 +43,57 @@ def plan_users(everyone: Sequence[type[Any]], settings: Settings) -> tuple[list[
     if faults := [_absent(settings, mode) for mode in absent] or [*_find_ignored(settings, chosen)]:
         raise SettingsError(faults)
     if settings.arrival != "closed":
-        faults = [fault for kind in chosen if (fault := _not_open(kind, settings.arrival))]
-        if faults:
+        if faults := [fault for kind in chosen if (fault := _not_open(kind, settings.arrival))]:
             raise SettingsError(faults)
-        length = (settings.phase_seconds, settings.warmup_seconds)
-        return chosen, open_phases(compared, (settings.arrival, settings.rate), settings.rounds, length)
-    if bursts and settings.variants:
-        raise SettingsError([_burst_variants(settings)])
+        if is_search(settings):
+            return chosen, RateFinder(settings).first_phases()
+        return chosen, _plan_arrivals(chosen, compared, settings)
     steady = [kind for kind in chosen if not kind.style]
-    if bursts and steady and (settings.mode != "compare" or {kind.mode for kind in steady} != set(modes)):
-        raise SettingsError([_mixed(kind) for kind in steady])
+    if faults := [*_find_odd_bursts(bursts, steady, modes, settings)]:
+        raise SettingsError(faults)
     first = _plan_bursts(bursts, settings) if bursts else ()
     if settings.mode != "compare" or not steady:
         return chosen, first
-    length = (settings.phase_seconds, settings.warmup_seconds)
-    timed = timed_phases(compared, settings.concurrency, settings.rounds, length)
+    timed = _plan_levels(compared, settings)
     return chosen, (*first, *(replace(one, number=len(first) + one.number) for one in timed))
+
+
+def _plan_arrivals(chosen: Sequence[type[Any]], compared: Sequence[Compared], settings: Settings) -> tuple[Phase, ...]:
+    plan = plan_rates(settings)
+    if faults := list(find_unknown_operations(settings, plan, chosen)):
+        raise SettingsError(faults)
+    length = (plan.seconds, settings.warmup_seconds)
+
+    def plan_phases(rates: tuple[float, ...]) -> tuple[Phase, ...]:
+        return open_phases(compared, (settings.arrival, rates), settings.rounds, length, plan.curves)
+
+    return scaled_phases(plan_phases, plan.rates, settings.scale_workers)
+
+
+def _plan_levels(compared: Sequence[tuple[str, Mode]], settings: Settings) -> tuple[Phase, ...]:
+    length = (settings.phase_seconds, settings.warmup_seconds)
+
+    def plan(users: tuple[int, ...]) -> tuple[Phase, ...]:
+        return timed_phases(compared, users, settings.rounds, length)
+
+    return scaled_phases(plan, settings.concurrency, settings.scale_workers)
+
+
+def _find_odd_bursts(
+    bursts: Sequence[type[Any]], steady: Sequence[type[Any]], modes: Sequence[Mode], settings: Settings
+) -> Iterator[Fault]:
+    """What bursts cannot be combined with."""
+    if bursts and settings.variants:
+        yield _burst_variants(settings)
+    elif bursts and settings.scale_workers:
+        yield _burst_workers(settings)
+    elif bursts and steady and (settings.mode != "compare" or {kind.mode for kind in steady} != set(modes)):
+        yield from map(_mixed, steady)
+
+
+def _burst_workers(settings: Settings) -> Fault:
+    shown = ",".join(map(str, settings.scale_workers))
+    return Fault("scale_workers", shown, "is for phases with a length, not for bursts", "Omit it, or run search.py.")
 
 
 def _plan_bursts(bursts: Sequence[type[Any]], settings: Settings) -> tuple[Phase, ...]:
@@ -111,11 +149,15 @@ def _find_ignored(settings: Settings, chosen: Sequence[type[Any]]) -> Iterator[F
 def find_closed_flags(options: Any) -> list[Fault]:
     """Locust's -u and -r combined with arrivals; call it before Locust fills in their defaults."""
     arrival = str(getattr(options, "arrival", "closed"))
-    if arrival.strip() == "closed":
+    searches = str(getattr(options, "find_rate", "") or "").strip()
+    if arrival.strip() == "closed" and not searches:
         return []
-    problem = f"is for the closed model, but --arrival is {arrival}"
+    why = "--find-rate searches for a rate of arrivals" if searches else f"--arrival is {arrival}"
+    problem = f"is for the closed model, but {why}"
     flags = {"users": options.num_users, "spawn-rate": options.spawn_rate}
     hint = "Omit it: --rate sets the load, --max-in-flight the concurrency."
+    if searches:
+        hint = "Omit it: --max-in-flight sets the concurrency."
     return [Fault(flag, str(value), problem, hint) for flag, value in flags.items() if value is not None]
 
 

@@ -11,9 +11,10 @@ from loadgen.locust_plugin.command_line.arguments import read_settings
 from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.locust_plugin.coordination.shapes import Conductor, PhaseShape
 from loadgen.locust_plugin.patches import find_starts, quiet_phases
+from loadgen.locust_plugin.preparation.dry_run import leave_after_dry_run
 from loadgen.locust_plugin.preparation.fault_plan import find_plan_faults, mark_drills
+from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.locust_plugin.preparation.run_plan import find_closed_flags, find_slow_start, plan_users
-from loadgen.locust_plugin.run_results import find_faults
 from loadgen.locust_plugin.web.form import as_field, read_form
 from loadgen.measure.phase import Phase
 from loadgen.runtime.early_exit import leave
@@ -94,6 +95,8 @@ class RunRequest:
             leave(str(error), CANNOT_START)
         if faults:
             leave(str(SettingsError(faults)), CANNOT_START)
+        if settings.dry_run:
+            leave_after_dry_run(settings, self._environment, self.everyone)
         self._given, self._kept = settings, bind(settings)
         return settings
 

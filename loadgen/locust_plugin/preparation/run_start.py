@@ -10,6 +10,7 @@ from locust.exception import StopTest
 from locust.runners import LocalRunner, MasterRunner
 
 from loadgen.control.coordinator import Coordinator
+from loadgen.control.rate_finder import find_rate_finder
 from loadgen.control.run import Run
 from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.run_display import RunDisplay
@@ -26,9 +27,10 @@ from loadgen.results.record import make_folder, new_run_id
 from loadgen.runtime.early_exit import leave
 from loadgen.runtime.hub import ENDING, run_in_thread
 from loadgen.runtime.start_errors import CANNOT_START
-from loadgen.settings.faults import SettingsError
+from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants
+from loadgen.text.listing import count_of
 from loadgen.users import ProcessState
 
 QUIT_SECONDS = 0.5
@@ -95,6 +97,8 @@ class RunStarter:
         performed = name_operations(self._environment.user_classes, settings)
         settings = run_in_thread(lambda: resolve_data(settings, performed))  # a faulty file must leave no folder behind
         run_in_thread(lambda: check_prologue(self._environment.events, settings))
+        if fault := self._find_missing_workers(settings):
+            raise SettingsError([fault])
         if settings.record and (fault := make_folder(settings.record)):
             raise SettingsError([fault])
         self._progress.begin_preparing()
@@ -117,10 +121,12 @@ class RunStarter:
     def _begin_agents(self, settings: Settings) -> None:
         """Make every process open its stores."""
         options, shape = self._environment.parsed_options, self._environment.shape_class
+        plan = shape.phases if shape is not None else ()
         run = Run(
             run_id=new_run_id(datetime.now(UTC), SystemRandom()),
             settings=settings,
-            plan=shape.phases if shape is not None else (),
+            plan=plan,
+            finder=find_rate_finder(settings, plan),
             expected=self._count_expected(),
             collections=self._resources.collections,
             ground_truths=self._resources.ground_truths,
@@ -145,12 +151,24 @@ class RunStarter:
             return 1
         return max(int(self._environment.parsed_options.expect_workers or 1), int(runner.worker_count))
 
+    def _find_missing_workers(self, settings: Settings) -> Fault | None:
+        """A plan that asks for more workers than there are."""
+        wanted, there = max(settings.scale_workers, default=0), self._count_expected()
+        if wanted <= there:
+            return None
+        shown = ",".join(map(str, settings.scale_workers))
+        problem = f"needs {count_of(wanted, 'worker')}, and there {'is' if there == 1 else 'are'} {there}"
+        hint = f"Start more (--processes {wanted}, or --master --expect-workers {wanted}), or name at most {there}."
+        return Fault("scale_workers", shown, problem, hint)
+
     def _begin_record(self, run: Run) -> None:
         """Start the record of this run."""
         runner = self._environment.runner
         workers = runner.worker_count if isinstance(runner, MasterRunner) else 1
         shape = self._environment.shape_class
         run.plan = shape.phases if shape is not None else ()
+        if run.finder is not None:
+            run.finder.begin(int(workers))
         if self._resources.answered is not None:
             run.labels = self._ending.begin(run, self._resources.answered, workers, self._resources.find_sharers)
             self._resources.name_run(run.run_id)

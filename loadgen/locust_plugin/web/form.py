@@ -71,7 +71,8 @@ def as_field(name: str, value: object) -> object:
 def _would_change(name: str, sent: str, options: Mapping[str, Any]) -> bool:
     if is_secret(Settings.model_fields[name]):
         return sent not in ("", MASK)
-    return sent != as_field(name, options.get(name))
+    standing = as_field(name, options.get(name))
+    return (sent == "true") is not standing if is_switch(name) else sent != standing
 
 
 def _find_no_load(name: str, sent: str) -> list[Fault]:

@@ -1,10 +1,12 @@
 """Extensions of Locust's web page to show and start our runs."""
 
+import logging
 from typing import Any
 
 from flask import request
 from werkzeug.datastructures import ImmutableMultiDict
 
+from loadgen.locust_plugin.command_line.locust_flags import LOOPBACK
 from loadgen.locust_plugin.patches import extend_template, list_fields_once, wrap_view
 from loadgen.locust_plugin.preparation.run_request import RunRequest
 from loadgen.locust_plugin.web.form import as_field
@@ -19,6 +21,8 @@ SECTIONS = {
 """The first setting of each group, in the order of the model, and the group's name."""
 AT_THE_START = " (set when the process starts)"
 
+logger = logging.getLogger("loadgen")
+
 
 def dress_page(web_ui: Any, asking: RunRequest) -> None:
     """Keep credentials out of the page, and check each post: its origin, its login, and then its contents.
@@ -32,6 +36,9 @@ def dress_page(web_ui: Any, asking: RunRequest) -> None:
     _dress_template(web_ui, asking)
     wrap_view(web_ui, "locust.swarm", lambda start: _checked_start(web_ui, asking, start))
     wrap_view(web_ui, "locust.update_user", lambda edit: _checked_edit(asking, edit))
+    options = web_ui.environment.parsed_options
+    if options.web_host == LOOPBACK and not options.web_login:
+        logger.info("The page has no login, so it listens on %s only; --web-host '*' opens it to all", LOOPBACK)
 
 
 def _checked_start(web_ui: Any, asking: RunRequest, start: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import heapq
 import json
 import selectors
 import subprocess
@@ -44,18 +45,28 @@ class Clock:
         self._began = self._loop.time()
         self._turn = 0
         self._kept: list[tuple[float, float]] = []
+        self._free = [0.0] * delays.slots
+        """When each slot becomes free, the earliest first (`heapq`)."""
 
     async def wait(self, arrived: float) -> None:
         """Return when the answer to what arrived then (loop time) is due, never before."""
         turn, self._turn = self._turn, self._turn + 1
         kept = self._kept
-        due = self._began + self._delays.due(arrived - self._began, turn)
+        due = self._began + self._find_due(arrived - self._began, turn)
         while (now := self._loop.time()) < due:
             waited = self._loop.create_future()
-            self._loop.call_at(due, waited.set_result, None)
+            self._loop.call_at(due, _wake, waited)
             await waited
         if len(kept) < KEPT_AT_MOST:
             kept.append((now - arrived, now - due))
+
+    def _find_due(self, arrived: float, turn: int) -> float:
+        """When an answer is due, after its wait for a slot."""
+        if not self._free:
+            return self._delays.due(arrived, turn)
+        due = self._delays.due(max(arrived, self._free[0]), turn)
+        heapq.heapreplace(self._free, due)
+        return due
 
     def tell(self) -> dict[str, Any]:
         """The measurements since `begin`."""
@@ -63,6 +74,11 @@ class Clock:
             return {"answers": 0, "delays": [], "late": []}
         delays, late = (np.sort(column) for column in np.array(self._kept).T)
         return {"answers": len(self._kept), "delays": pick(delays, *PERCENTS), "late": pick(late, *PERCENTS)}
+
+
+def _wake(waited: asyncio.Future[None]) -> None:
+    if not waited.done():  # its call was cancelled: the client no longer waits
+        waited.set_result(None)
 
 
 class DelayingReplay(Replay):

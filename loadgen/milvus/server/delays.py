@@ -32,6 +32,9 @@ class Delays:
     seed: int = 0
     """Seed of the jitter: equal seeds give equal jitter for each arrival number."""
 
+    slots: int = 0
+    """Answers that are prepared at the same time, each for its delay, in order of arrival; 0: all."""
+
     def due(self, arrived: float, turn: int) -> float:
         """When the answer to arrival number `turn` is due; both relative to the moment at which these delays began."""
         slow = self.one_in and turn % self.one_in == self.one_in // 2

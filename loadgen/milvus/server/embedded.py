@@ -17,7 +17,16 @@ from typing import Literal
 
 from loadgen.milvus.server.errors import PortTakenError, RefusedError, ServerError, describe_failure
 from loadgen.milvus.server.folder import Folder, locate_mark, open_folder
-from loadgen.milvus.server.kinds import NAMES, PYTHON, Kind, Launch, choose_kind, count_ports, plan_launch
+from loadgen.milvus.server.kinds import (
+    NAMES,
+    PYTHON,
+    Kind,
+    Launch,
+    choose_kind,
+    count_ports,
+    describe_exposure,
+    plan_launch,
+)
 from loadgen.milvus.server.line import DONE, END, GRACE, KEEP, KILL, PAUSE, RESUME, START
 from loadgen.milvus.server.ports import Reservation, hold_ports, reserve_ports
 from loadgen.milvus.server.readiness import load_collections, wait_for_answer
@@ -182,6 +191,8 @@ def _start_once(kind: Kind, folder: Folder, port: int, tell: Callable[[str], Non
         tell(f"Starting {NAMES[kind]} in {folder.path} ...")
         if kind == "milvus" and not is_unpacked():
             tell("Its programs are unpacked first, once for each user; this takes some 10 s.")
+        if exposure := describe_exposure(kind, ports.numbers):
+            tell(exposure)
         launch = plan_launch(kind, folder.path, ports.numbers)
         server = EmbeddedServer(kind, folder, launch, ports.numbers)
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from loadgen.milvus.server.errors import RefusedError
-from loadgen.milvus.server.ports import PORTS
+from loadgen.milvus.server.ports import ON_LOOPBACK, PORTS, UNUSED
 
 Kind = Literal["milvus", "lite"]
 KINDS = ("auto", "milvus", "lite")
@@ -61,3 +61,14 @@ def plan_launch(kind: Kind, folder: Path, ports: tuple[int, ...]) -> Launch:
     named = dict(zip(PORTS, ports, strict=True))
     command = (*PYTHON, "loadgen.milvus.server.standalone", "--data", str(folder / "milvus"), "--ports", listed)
     return Launch(command, named["metrics"], named["etcd"], ("/tmp/milvus/server_id_{pid}",))  # noqa: S108 - its choice
+
+
+def describe_exposure(kind: Kind, ports: tuple[int, ...]) -> str:
+    """Who can reach a server on these ports besides this machine, in one line; empty if nobody can."""
+    if kind == "lite":
+        return ""
+    open_ports = [port for name, port in zip(PORTS, ports, strict=True) if name not in (*ON_LOOPBACK, *UNUSED)]
+    return (
+        f"{NAMES[kind]} listens on all interfaces without a login (ports {', '.join(map(str, open_ports))}): "
+        "block them from other machines, or use --embedded lite, which listens on 127.0.0.1 only."
+    )

@@ -25,6 +25,10 @@ PORTS = (
     "metrics",
 )
 """The ports of a Milvus standalone."""
+ON_LOOPBACK = ("etcd", "etcd_peer")
+"""Those that listen on loopback only. The others cannot: Milvus 2.3.5 has no setting for it."""
+UNUSED = ("index_coord",)
+"""Those on which nothing listens."""
 KEEPS = sys.platform == "linux"
 
 

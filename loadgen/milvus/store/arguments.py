@@ -11,6 +11,7 @@ from loadgen.milvus.proxies import channel_options
 from loadgen.milvus.store.ipv6 import bracket_ipv6, is_ipv6
 from loadgen.milvus.store.shortfall import as_timeout
 from loadgen.settings.model import Settings
+from loadgen.text.masking import keep_token
 
 TEXT, SPARSE = "text", "sparse_embedding"
 """LlamaIndex's names of the text field and of the BM25 field."""
@@ -68,6 +69,7 @@ def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:
     """
     if is_ipv6(settings.host):
         bracket_ipv6()
+    keep_token(settings.token.get_secret_value())
     arguments: dict[str, Any] = {
         "uri": settings.host,
         "token": settings.token.get_secret_value(),

@@ -23,6 +23,8 @@ from loadgen.settings.model import Settings
 
 INDEX = "embedding"
 """LlamaIndex names the index after the field."""
+ID_FIELD = "id"
+"""LlamaIndex's primary key."""
 POLL_SECONDS = 0.2
 LEAST_INDEXED = 1024
 """Milvus builds no index over a segment with fewer rows."""
@@ -134,6 +136,14 @@ class Collection:
     def count(self, fingerprint: str = "") -> int:
         """Current number of rows (Strong consistency): all, or those of one dataset."""
         wanted = f"{FINGERPRINT_KEY} == {json.dumps(fingerprint)}" if fingerprint else ""
+        found = self._client.query(
+            self.name, filter=wanted, output_fields=["count(*)"], consistency_level="Strong", timeout=self.limit
+        )
+        return int(found[0]["count(*)"])
+
+    def count_ids(self, ids: list[str]) -> int:
+        """How many rows have one of these ids (Strong consistency)."""
+        wanted = f"{ID_FIELD} in {json.dumps(ids)}"
         found = self._client.query(
             self.name, filter=wanted, output_fields=["count(*)"], consistency_level="Strong", timeout=self.limit
         )

@@ -29,10 +29,8 @@ def create_collection(collection: Collection, settings: Settings, dataset: Datas
     """
     manifest = json.dumps(make_manifest(settings, dataset))
     properties = {MANIFEST_KEY: manifest, COMPACTION_KEY: Compaction.NOT_AWAITED.value}  # until it is settled
-    arguments = store_arguments(settings, Mode.ASYNC) | connection_arguments(settings, collection.limit)
-    bare = {"upsert_mode": False, "index_management": IndexManagement.NO_VALIDATION}
     collection.stage = Stage.ASKED_FOR
-    store = find_store_class(settings)(**(arguments | bare))
+    store = open_for_loading(collection, settings)
     collection.stage = Stage.CREATED
     try:
         store.client.alter_collection_properties(settings.collection, properties=properties)
@@ -47,6 +45,13 @@ def create_collection(collection: Collection, settings: Settings, dataset: Datas
         store.client.close()
         raise
     return store
+
+
+def open_for_loading(collection: Collection, settings: Settings) -> MilvusVectorStore:
+    """A store over a collection that was created earlier."""
+    arguments = store_arguments(settings, Mode.ASYNC) | connection_arguments(settings, collection.limit)
+    bare = {"upsert_mode": False, "index_management": IndexManagement.NO_VALIDATION}
+    return find_store_class(settings)(**(arguments | bare))
 
 
 def _create_index(store: MilvusVectorStore, index: Any, collection: Collection, settings: Settings) -> None:

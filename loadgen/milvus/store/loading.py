@@ -49,8 +49,16 @@ class Loading:
     collection are not lost. It ends when the sending begins: a second thread would only fight for the interpreter.
     """
 
-    def __init__(self, dataset: Dataset, settings: Settings, patience: Patience) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        settings: Settings,
+        patience: Patience,
+        count_ids: Callable[[list[str]], int] | None = None,
+    ) -> None:
+        """`count_ids` counts the rows on the server with these ids, to continue a loading that was interrupted."""
         self._dataset = dataset
+        self._count_ids = count_ids
         self._patience = patience
         self._in_flight = settings.load_in_flight
         self._batch_size = settings.batch_size
@@ -59,7 +67,8 @@ class Loading:
         self._sending = threading.Event()
         self._maker = threading.Thread(target=self._make_ahead, name="loadgen-rows", daemon=True)
         self._maker.start()
-        self.loaded = 0
+        self.loaded = self.found = 0
+        """Rows that are on the server, and those of them that were there before."""
 
     def __enter__(self) -> Self:
         return self
@@ -92,12 +101,22 @@ class Loading:
 
     async def _send(self, store: MilvusVectorStore) -> None:
         while batch := self._ahead.popleft() if self._ahead else next(self._batches, None):
-            await self._add(store, batch)
+            here = await self._count(batch)
+            if here < len(batch.nodes):
+                await self._add(store, batch, again=here > 0)
+            else:
+                self.found += here
             self.loaded += len(batch.nodes)
 
-    async def _add(self, store: MilvusVectorStore, batch: Batch) -> None:
+    async def _count(self, batch: Batch) -> int:
+        """How many of its rows an interrupted loading has left."""
+        if self._count_ids is None:
+            return 0
+        return await asyncio.to_thread(self._count_ids, [node.node_id for node in batch.nodes])
+
+    async def _add(self, store: MilvusVectorStore, batch: Batch, *, again: bool) -> None:
         """Send one batch until it is accepted. A repeated one replaces the rows that the first may have left."""
-        pause, again = FIRST_PAUSE, False
+        pause = FIRST_PAUSE
         while True:
             store.upsert_mode = again  # read before the first await: the other batches are not affected
             try:
@@ -122,5 +141,5 @@ class Loading:
     async def _tell(self, tell: Callable[[str], None], started: float) -> None:
         while True:
             await asyncio.sleep(TELL_SECONDS)
-            rate = self.loaded / (perf_counter() - started)
+            rate = (self.loaded - self.found) / (perf_counter() - started)
             tell(LoadingLine(self.loaded, self._dataset.size, rate, self._patience.trouble))

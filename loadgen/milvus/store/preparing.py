@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from enum import Enum, auto
 from time import perf_counter
 
 import grpc
@@ -11,7 +12,7 @@ from pymilvus.exceptions import MilvusException
 
 from loadgen.datasets import Dataset
 from loadgen.milvus.store.collection import Collection, Found, Stage
-from loadgen.milvus.store.creating import create_collection
+from loadgen.milvus.store.creating import create_collection, open_for_loading
 from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.faults import describe_leftover, find_index_faults, find_ownership_faults
 from loadgen.milvus.store.holders import Use
@@ -166,13 +167,14 @@ def _make_ready(collection: Collection, server: ServerInfo, work: _Work) -> tupl
     found = collection.look()
     if faults := find_ownership_faults(found, settings, dataset):  # another run may have been faster
         raise SettingsError(faults)
-    reused = found is not None and _is_usable(found, collection, settings, dataset, work.tell)
+    state = State.NONE if found is None else _judge(found, collection, settings, dataset, work.tell)
+    reused = state is State.COMPLETE
     if not reused:
         dataset.check(work.tell)
-    if found is not None and not reused:
+    if state is State.UNUSABLE:
         collection.drop()
     if not reused:
-        _load(collection, work)
+        _load(collection, work, continued=state is State.INTERRUPTED)
     unless = Compaction.NOT_SUPPORTED if server.kind == "lite" else None  # it would answer, and do nothing
     index = collection.settle(dataset.size, Compaction.NOT_AWAITED if settings.no_wait_compaction else unless)
     _require_exactly(collection, dataset)
@@ -198,33 +200,54 @@ def _leaving_nothing(collection: Collection, settings: Settings) -> Iterator[Non
         raise StoreError(f"{told}. Collection '{collection.name}' {problem}. {hint}") from error
 
 
-def _is_usable(found: Found, collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> bool:
-    """Whether a collection that we may use or drop contains exactly the data; reports why if not."""
+class State(Enum):
+    """What there is of a collection that we may use or drop."""
+
+    NONE = auto()
+    COMPLETE = auto()
+    """It contains exactly the data."""
+    INTERRUPTED = auto()
+    """It contains only rows of the data, but not all."""
+    UNUSABLE = auto()
+
+
+def _judge(found: Found, collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> State:
+    """Reports why it is not complete."""
     name = f"collection '{settings.collection}'"
     if found.manifest is None:
         tell(f"{name} was not created by this tool: dropping it (--overwrite)")
-        return False
+        return State.UNUSABLE
     if settings.fresh:
         tell(f"{name} is reloaded (--fresh)")
-        return False
+        return State.UNUSABLE
+    if not collection.has_index():
+        tell(f"{name} was not finished: reloading")
+        return State.UNUSABLE
     collection.load()
     rows = collection.count()
-    ours = collection.count(dataset.fingerprint) if rows == dataset.size else 0
+    ours = collection.count(dataset.fingerprint) if rows <= dataset.size else 0
     if ours == dataset.size:
-        return True
+        return State.COMPLETE
+    if 0 < ours == rows:
+        tell(f"{name} contains {rows:,} of {dataset.size:,} rows: continuing")
+        return State.INTERRUPTED
     if rows == dataset.size:
         difference = f"{rows - ours:,} of them not of this data"
     else:
         difference = f"{abs(rows - dataset.size):,} {'more' if rows > dataset.size else 'fewer'} than asked for"
     tell(f"{name} contains {rows:,} rows, {difference}: reloading")
-    return False
+    return State.UNUSABLE
 
 
-def _load(collection: Collection, work: _Work) -> None:
+def _load(collection: Collection, work: _Work, *, continued: bool) -> None:
+    """Create and fill it, or send the rows that are missing. What a failed continuation has loaded stays."""
     settings, dataset = work.settings, work.dataset
-    with Loading(dataset, settings, work.patience) as loading:
-        with work.shield:
-            store = create_collection(collection, settings, dataset)
+    with Loading(dataset, settings, work.patience, collection.count_ids if continued else None) as loading:
+        if continued:
+            store = open_for_loading(collection, settings)
+        else:
+            with work.shield:
+                store = create_collection(collection, settings, dataset)
         started = perf_counter()
         try:
             asyncio.run(loading.run(store, work.tell))
@@ -235,8 +258,9 @@ def _load(collection: Collection, work: _Work) -> None:
         finally:
             store.client.close()
         seconds = perf_counter() - started
-    rate = dataset.size / seconds
-    work.tell(f"loaded {dataset.size:,} rows in {seconds:.1f} s, {rate:,.0f} rows/s; waiting for the index")
+    sent = dataset.size - loading.found
+    more = f" ({loading.found:,} were there)" if loading.found else ""
+    work.tell(f"loaded {sent:,} rows in {seconds:.1f} s, {sent / seconds:,.0f} rows/s{more}; waiting for the index")
 
 
 def _require_exactly(collection: Collection, dataset: Dataset) -> None:

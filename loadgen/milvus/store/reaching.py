@@ -15,6 +15,7 @@ from loadgen.milvus.store.errors import is_denied, server_words, status_of
 from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
+from loadgen.text.surroundings import is_in_pod
 
 CONNECT_SECONDS = 6.0
 CALL_SECONDS = 3.0
@@ -102,7 +103,9 @@ def _fault_of(settings: Settings, error: BaseException) -> Fault:
 
 def _host_fault(settings: Settings, problem: str) -> Fault:
     tls = any((settings.ca_file, settings.server_cert_file, settings.host.lower().startswith("https:")))
-    hint = "Start Milvus there, give another address, or none to start a server."
+    hint = "Start Milvus there, or give another address."
+    if not is_in_pod():
+        hint = "Start Milvus there, give another address, or none to start a server."
     if tls:
         hint += " With TLS, check the certificate files and --server-name as well."
     elif "Socket closed" in problem:

@@ -1,5 +1,6 @@
 """The run record: one JSON file, its schema, and how it is written and read."""
 
+from loadgen.results.record.collections import CollectionRecord
 from loadgen.results.record.json_schema import schema
 from loadgen.results.record.manifest import (
     Machine,
@@ -10,7 +11,6 @@ from loadgen.results.record.manifest import (
 )
 from loadgen.results.record.model import (
     SCHEMA_VERSION,
-    CollectionRecord,
     Comparison,
     Generator,
     Manifest,
@@ -20,10 +20,19 @@ from loadgen.results.record.model import (
     SelectivityRecord,
     TaskErrorRecord,
     VariantRecord,
-    new_run_id,
 )
-from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, Slice
+from loadgen.results.record.operations import CourseRecord, Durations, OperationRecord, Outside, ScheduledRate
+from loadgen.results.record.rate_search import (
+    RateConditionRecord,
+    RateFindingRecord,
+    RateSearchRecord,
+    RateStepRecord,
+)
+from loadgen.results.record.run_id import new_run_id
+from loadgen.results.record.scaling import Scaling, ScalingLaw, ScalingPoint
 from loadgen.results.record.server import ServerRecord
+from loadgen.results.record.slices import Slices
+from loadgen.results.record.traces import TraceRecord, TracesRecord
 from loadgen.results.record.writing import (
     PhaseTexts,
     RecordError,
@@ -47,13 +56,23 @@ __all__ = [
     "Outside",
     "PhaseRecord",
     "PhaseTexts",
+    "RateConditionRecord",
+    "RateFindingRecord",
+    "RateSearchRecord",
+    "RateStepRecord",
     "Ratio",
     "RecordError",
     "RunRecord",
+    "Scaling",
+    "ScalingLaw",
+    "ScalingPoint",
+    "ScheduledRate",
     "SelectivityRecord",
     "ServerRecord",
-    "Slice",
+    "Slices",
     "TaskErrorRecord",
+    "TraceRecord",
+    "TracesRecord",
     "VariantRecord",
     "as_block",
     "check_folder",

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -69,13 +70,17 @@ def _memory_bytes() -> int | None:
 
 def package_versions(names: Iterable[str]) -> dict[str, str]:
     """Version of each installed distribution, in the order given."""
-    found: dict[str, str] = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {name: _find_version(name) for name in names}
+    return {name: text for name, text in found.items() if text is not None}
+
+
+@cache
+def _find_version(name: str) -> str | None:
+    """The version of an installed distribution: to find it, all of its metadata are parsed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def settings_without_secrets(settings: BaseModel) -> dict[str, JsonValue]:

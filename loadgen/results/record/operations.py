@@ -8,6 +8,7 @@ from pydantic import Field
 from loadgen.measure.operation import ITEMS_AT_MOST, NAME, STAGES_AT_MOST
 from loadgen.measure.sample import Outcome, count_failures
 from loadgen.results.record.part import Count, Figure, Part, Share
+from loadgen.results.record.slices import Slices
 
 StageName = Annotated[str, Field(pattern=rf"^{NAME.pattern}$")]
 ItemName = StageName
@@ -25,20 +26,6 @@ class Durations(Part):
     max: Figure
     histogram: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
     """All of them: an HDR histogram of microseconds (V2, compressed), base64."""
-
-
-class Slice(Part):
-    """The answers of one short slice of a phase: enough to resample it for an interval."""
-
-    seconds: Annotated[float, Field(ge=1e-6, le=1e9)]
-    """Its length."""
-    operations: Count
-    """Answered ones."""
-    times: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,8}:[0-9]{1,15}( [1-9][0-9]{0,8}:[0-9]{1,15})*)?$")]
-    """Response times of answered operations and timeouts as `microseconds:count`: the buckets of an HDR histogram with
-    8 significant bits, each named by its lowest microsecond and at most 0.8 % wide."""
-    good: Count | None = None
-    """Operations that met the objective; null: not judged."""
 
 
 class CourseRecord(Part):
@@ -102,8 +89,8 @@ class OperationRecord(Counted):
     """Searches that were checked; 0 where recall was not measured."""
     mrr: Share = None
     """Mean reciprocal rank (0 to 1) of the first chunk of an expected document; null where none are expected."""
-    slices: tuple[Slice, ...]
-    """The phase in slices of equal length, in time order; empty if it had no planned length."""
+    slices: Slices | None
+    """The phase in slices of equal length, in time order; null if it had no planned length."""
     course: CourseRecord | None = None
     """null: the phase had a planned length, or was a burst, or nothing was answered."""
 
@@ -119,3 +106,12 @@ class Outside(Counted):
     def totals(self) -> Counter[Outcome]:
         """Counts by outcome without nested operations."""
         return Counter() if self.is_nested else Counter(self.outcomes)
+
+
+class ScheduledRate(Part):
+    """The rate of arrivals of one operation, linear between its points and constant before and after them."""
+
+    operation: str
+    """Name of its task; empty: of any."""
+    points: tuple[tuple[float, Annotated[float, Field(ge=0)]], ...]
+    """Seconds since the measured part began, ascending, and arrivals per second."""

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from re import fullmatch
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, ValidationError
 
 from loadgen.measure.histograms import COARSE_BITS, MICROSECONDS, find_values
+from loadgen.measure.slices import SliceStats
 from loadgen.results.record.model import SCHEMA_VERSION
+from loadgen.results.record.part import Count, Part
+from loadgen.results.record.slices import Slices
 
 Values = dict[str, Any]
 
@@ -94,7 +98,40 @@ def _named_by_mode(part: Values) -> Values:
     return {"variant": part.get("mode")} | {name: value for name, value in part.items() if name != "mode"}
 
 
-STEPS: dict[int, Callable[[Values], Values]] = {4: _from_4}
+def _from_5(values: Values) -> Values:
+    """Schema 6 packs the slices of an operation."""
+    phases = values.get("phases")
+    return values | {"phases": [*map(_phase_from_5, phases)]} if isinstance(phases, list) else values
+
+
+def _phase_from_5(phase: Any) -> Any:
+    operations = phase.get("operations") if isinstance(phase, dict) else None
+    return phase | {"operations": [*map(_operation_from_5, operations)]} if isinstance(operations, list) else phase
+
+
+def _operation_from_5(operation: Any) -> Any:
+    slices = operation.get("slices") if isinstance(operation, dict) else None
+    if not isinstance(slices, list):
+        return operation
+    try:
+        pieces = [_OldSlice.model_validate(piece) for piece in slices]
+    except ValidationError:
+        return operation  # the schema reports it
+    stats = [SliceStats.from_text(one.seconds, one.operations, one.times, one.good or 0) for one in pieces]
+    is_judged = bool(pieces) and pieces[0].good is not None
+    return operation | {"slices": Slices.of(stats, is_judged=is_judged).model_dump() if stats else None}
+
+
+class _OldSlice(Part):
+    """A slice as schema 5 had it."""
+
+    seconds: Annotated[float, Field(ge=1e-6, le=1e9)]
+    operations: Count
+    times: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,8}:[0-9]{1,15}( [1-9][0-9]{0,8}:[0-9]{1,15})*)?$")]
+    good: Count | None = None
+
+
+STEPS: dict[int, Callable[[Values], Values]] = {4: _from_4, 5: _from_5}
 """The step from each version to the next."""
 OLDEST = min(STEPS)
 """The oldest version that can be read."""

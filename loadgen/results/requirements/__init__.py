@@ -1,7 +1,7 @@
 """Requirements of a run, and whether it met them."""
 
 from loadgen.results.requirements.faults import judge_faults
-from loadgen.results.requirements.judging import judge, judge_empty
+from loadgen.results.requirements.judging import judge, judge_empty, read_phase
 from loadgen.results.requirements.parsing import (
     CHECKED,
     FIGURES,
@@ -13,8 +13,9 @@ from loadgen.results.requirements.parsing import (
     parse_max_failures,
     parse_requirement,
     parse_requirements,
+    read_rate_conditions,
 )
-from loadgen.results.requirements.reading import Judgement
+from loadgen.results.requirements.reading import Judgement, Reading
 
 __all__ = [
     "CHECKED",
@@ -23,6 +24,7 @@ __all__ = [
     "RECOVERY",
     "FailureLimit",
     "Judgement",
+    "Reading",
     "Requirement",
     "judge",
     "judge_empty",
@@ -31,4 +33,6 @@ __all__ = [
     "parse_max_failures",
     "parse_requirement",
     "parse_requirements",
+    "read_phase",
+    "read_rate_conditions",
 ]

@@ -73,6 +73,13 @@ def _measured(record: RunRecord, wanted: Requirement) -> list[Reading]:
     return missing + [_read(phase, found, wanted) for phase, found in pairs]
 
 
+def read_phase(phase: PhaseRecord, wanted: Requirement) -> tuple[Reading, bool]:
+    """What one phase shows of a requirement, whatever its variant and level, and whether it meets it."""
+    own = next((found for found in phase.operations if found.operation == wanted.operation), None)
+    reading = Reading(place_of(phase), None) if own is None else _read(phase, own, wanted)
+    return reading, reading.value is not None and RELATIONS[wanted.comparator](reading.value, wanted.limit)
+
+
 def _total(pairs: Sequence[tuple[PhaseRecord, OperationRecord]]) -> Reading:
     dropped = sum(phase.dropped for phase, _ in pairs)
     failures = sum(found.failures for _, found in pairs) + dropped

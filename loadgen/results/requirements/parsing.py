@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NoReturn
 
-from loadgen.measure.objective import TIME_UNITS
+from loadgen.measure.objective import RESPONSE, TIME_UNITS
 from loadgen.measure.operation import NAME
 from loadgen.settings.faults import Fault, SettingsError
 
 TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 """Figures of response times."""
 RECOVERY = "recovery"
-"""Seconds until the throughput is back after a fault; alone at the start it is of all operations together."""
 FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "mrr", "ratio", RECOVERY, "cpu", "memory")
 CHECKED = ("recall", "mrr")
 """Figures of answers that are checked, from 0 to 1."""
@@ -54,7 +53,6 @@ EXAMPLES = {
     "recall": "search recall >= 0.95",
     "mrr": "retrieve mrr > 0.8",
     "ratio": "search at 32 ratio > 1.2",
-    RECOVERY: "recovery async < 10 s",
     "cpu": "search async cpu < 3 ms",
     "memory": "search async memory < 2 GiB",
 }
@@ -71,7 +69,6 @@ class Requirement:
 
     text: str
     operation: str
-    """Empty for a recovery of all operations together."""
     variant: str | None
     """None: each variant that ran; for a ratio, each that is compared with the baseline."""
     figure: str
@@ -137,6 +134,39 @@ def parse_requirement(text: str, variants: Collection[str] = MODES) -> Requireme
     )
 
 
+CONDITIONS = re.compile(r",(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)")
+SUM_UP = 'Give a share, such as "search failures < 1 %".'
+UNSOUGHT = {
+    "ratio": "compares variants, but each has its own rate",
+    "throughput": "is what the search raises",
+    "memory": "is of the load generator, not of the server",
+    "cpu": "is of the load generator, not of the server",
+}
+
+
+def read_rate_conditions(text: str, variants: Collection[str] = MODES) -> tuple[list[Requirement], list[Fault]]:
+    """The conditions of --find-rate, requirements joined by commas, and a fault for each that cannot be one."""
+    found: list[Requirement] = []
+    faults: list[Fault] = []
+    for part in CONDITIONS.split(text) if text.strip() else ():
+        try:
+            one = parse_requirement(part.strip(), variants)
+        except SettingsError as error:
+            faults += [fault._replace(setting="find_rate") for fault in error.faults]
+            continue
+        shown = f'"{one.text}"'
+        if one.concurrency is not None or one.rate is not None:
+            faults.append(Fault("find_rate", shown, "names a load, which the search chooses", "Omit it."))
+        elif one.figure in UNSOUGHT:
+            hint = 'Write for example "search p99 < 50 ms".'
+            faults.append(Fault("find_rate", shown, f"is on a figure that {UNSOUGHT[one.figure]}", hint))
+        elif one.is_total:
+            faults.append(Fault("find_rate", shown, "is on a number of failures, which grows with the time", SUM_UP))
+        else:
+            found.append(one)
+    return found, faults
+
+
 def _split(what: str) -> list[str]:
     """Words; quoted ones are prefixed with a mark."""
     found = WORDS.findall(what)
@@ -157,10 +187,7 @@ def _take_level(text: str, words: list[str], last: str | None) -> tuple[list[str
 def _read_what(text: str, words: list[str], variants: Collection[str], limit: str) -> tuple[str, str | None, str, str]:
     """Operation, variant, part and figure."""
     if words and words[0].lower() == RECOVERY and not any(word.lower() in FIGURES for word in words[1:]):
-        variant, part = _read_between(text, words[1:], variants, RECOVERY)
-        if part:
-            _refuse(text, f"asks for '{part}' of {RECOVERY}, which has no parts", RECOVERY)
-        return "", variant, "", RECOVERY
+        return "", _read_between(text, words[1:], variants, RECOVERY)[0], "", RECOVERY
     if len(words) not in (2, 3, 4):
         _refuse(text, "does not start with an operation, an optional variant and a figure")
     figure = words[-1].lower().replace("_", ".")
@@ -191,6 +218,8 @@ def _read_between(text: str, words: list[str], variants: Collection[str], figure
     if not words:
         return None, ""
     name = words[0].removeprefix(QUOTED)
+    if words[-1] == RESPONSE and figure in TIMES:
+        return _read_between(text, words[:-1], variants, figure)
     known = next((one for one in variants if one.lower() == name.lower()), None)
     if known is not None or name.lower() == "any":
         part = words[1].removeprefix(QUOTED) if len(words) > 1 else ""

@@ -7,13 +7,14 @@ from itertools import groupby
 from loadgen.results.bursts import Burst, find_bursts
 from loadgen.results.comparison import Pair
 from loadgen.results.figures import LoadLevel, load_level
-from loadgen.results.record import Comparison, RunRecord
+from loadgen.results.record import Comparison, RateSearchRecord, RunRecord
 from loadgen.results.series import Series, find_series, percentile
 from loadgen.results.verdict.comparing import pair_of, say_winner
 from loadgen.results.verdict.faults import say_recoveries
 from loadgen.results.verdict.phrases import first_of, name_levels, show_interval, show_ratio, show_time
+from loadgen.results.verdict.rates import say_rates
 from loadgen.results.verdict.server import say_server_work
-from loadgen.results.verdict.warnings import find_warnings, say_answers, say_selectivity, say_unknown
+from loadgen.results.verdict.warnings import find_lacking, find_warnings, say_answers, say_selectivity, say_unknown
 from loadgen.text.listing import join
 
 IN_THE_REPORT = "like these: `loadgen report` has them all."
@@ -37,6 +38,8 @@ class Explanation:
 
 def explain(record: RunRecord) -> Explanation:
     """What the run showed, other observations, and reasons to doubt them."""
+    if record.rate_search is not None:
+        return _explain_search(record, record.rate_search)
     series = find_series(record)
     headlines: list[str] = []
     findings: list[str] = []
@@ -60,6 +63,14 @@ def explain(record: RunRecord) -> Explanation:
     findings += [*first_of(say_recoveries(record), IN_THE_REPORT), *say_server_work(record, series)]
     findings += [*say_selectivity(record), *say_answers(record), *say_unknown(record)]
     return Explanation(tuple(headlines), tuple(findings), tuple(find_warnings(record)))
+
+
+def _explain_search(record: RunRecord, search: RateSearchRecord) -> Explanation:
+    """A run that searched for a rate has steps instead of comparisons; a limit of the generator is expected there."""
+    headlines = tuple(say_rates(search, is_over=record.incomplete is not None))
+    findings = [*say_server_work(record, find_series(record)), *say_selectivity(record), *say_unknown(record)]
+    lacking = find_lacking(record)
+    return Explanation(headlines or ("The search has no result yet.",), tuple(findings), tuple(lacking))
 
 
 def _say_nested(series: list[Series]) -> Iterator[str]:

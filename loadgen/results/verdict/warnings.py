@@ -27,6 +27,8 @@ RECALL_DIFFERS = "recall differs"
 
 def find_warnings(record: RunRecord) -> Iterator[str]:
     """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit."""
+    if record.incomplete:
+        yield f"The run is incomplete: {record.incomplete}."
     yield from first_of(_invalid(record), IN_THE_RECORD)
     yield from first_of(_doubtful_p99(record), IN_THE_RECORD)
     yield from first_of(_failures(record), IN_THE_RECORD)
@@ -35,31 +37,52 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from _dropped(record)
     yield from first_of(_stalls(record), IN_THE_RECORD)
     yield from _failures_outside(record)
-    if shared := record.manifest.shared_with:
-        runs = f"run {shared[0]}" if len(shared) == 1 else f"runs {join(list(shared))}"
-        yield f"The collection was also searched by {runs}, which shared the server."
+    yield from _shared(record)
     idle = [number for number, phase in enumerate(record.phases, 1) if not phase.operations]
     if idle:
         told = "stalled operations lower the throughput but appear in no percentile"
         yield f"No operation ended in {name_phases(idle)}: {told}."
-    lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
-    if lost:
-        yield f"Workers were lost in {name_phases(lost)}: the load was lower than requested."
+    yield from _lost(record)
     saturated = [number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated]
     if saturated:
         worst = describe_peak_lags([record.phases[number - 1] for number in saturated])
         yield f"The load generator was at its limit in {name_phases(saturated)} ({worst}), {SATURATED}."
+    yield from _blind(record)
+    yield from first_of(warn_of_faults(record), IN_THE_RECORD)
+    yield from first_of(say_drifts(record), IN_THE_RECORD)
+    yield from say_late(record)
+    yield from say_held(record)
+    yield from say_crowded(record)
+
+
+def find_lacking(record: RunRecord) -> Iterator[str]:
+    """The reasons that remain for a search: its steps fail, drop arrivals and reach limits on purpose."""
+    yield from _task_errors(record)
+    yield from first_of(_empty(record), IN_THE_RECORD)
+    yield from _shared(record)
+    yield from _lost(record)
+    yield from _blind(record)
+
+
+def _shared(record: RunRecord) -> Iterator[str]:
+    if shared := record.manifest.shared_with:
+        runs = f"run {shared[0]}" if len(shared) == 1 else f"runs {join(list(shared))}"
+        yield f"The collection was also searched by {runs}, which shared the server."
+
+
+def _lost(record: RunRecord) -> Iterator[str]:
+    lost = [number for number, phase in enumerate(record.phases, 1) if phase.workers_lost]
+    if lost:
+        yield f"Workers were lost in {name_phases(lost)}: the load was lower than requested."
+
+
+def _blind(record: RunRecord) -> Iterator[str]:
     blind = [number for number, phase in enumerate(record.phases, 1) if phase.generator.is_unwatched]
     if blind:
         yield (
             f"The load generator's CPU and lags were not sampled for most of {name_phases(blind)}: it may have been "
             "the limit instead of the server. See the log for the cause."
         )
-    yield from first_of(warn_of_faults(record), IN_THE_RECORD)
-    yield from first_of(say_drifts(record), IN_THE_RECORD)
-    yield from say_late(record)
-    yield from say_held(record)
-    yield from say_crowded(record)
 
 
 def _invalid(record: RunRecord) -> Iterator[str]:

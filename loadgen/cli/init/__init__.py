@@ -1,0 +1,1 @@
+"""`loadgen init`: a folder to begin with, from five answers."""

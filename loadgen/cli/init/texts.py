@@ -1,0 +1,131 @@
+"""The files: a locustfile, Locust's config file and values of the Helm chart."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from loadgen.cli.init.answers import Answers
+
+LOCUSTFILE, CONFIG, VALUES = "locustfile.py", "locust.conf", "values.yaml"
+
+OWN_CALLS = """
+
+# A call of your own is timed like those of the client, under any name: in a SyncUser with `with`, in an AsyncUser with
+# `async with`. It is in table, report, metrics and --require beside the others (docs/own-locustfile.md):
+#
+#     @task
+#     async def ask(self) -> None:
+#         async with self.measure("ask") as call:
+#             answer = await my_engine.aquery("...")
+#             call.rows = len(answer.source_nodes)
+"""
+
+SETTINGS = """\
+# Read by `locust` in this folder, before variables and flags. `loadgen settings` lists all keys with their meaning.
+
+headless = true
+only-summary = true
+"""
+
+HOST = """
+# The Milvus to measure.{credentials}
+host = {host}
+"""
+
+NO_HOST = """
+# Without an address a Milvus is started for each run. Name yours here, and check it with `loadgen doctor`.
+# host = http://my-milvus:19530
+"""
+
+CREDENTIALS = """ If it requires credentials, they come from the environment:
+#   export LOADGEN_TOKEN=user:password"""
+
+LOAD = """
+# Numbers of concurrent users; at each, all variants take turns. More rounds and longer phases give narrower intervals.
+concurrency = {concurrency}
+rounds = 2
+phase-seconds = 20
+warmup-seconds = 3
+"""
+
+OWN_DATA = """
+# Your own collection, as it is: its index, its rows, queries made from them.
+existing = true
+collection = {collection}
+# Your own queries instead, a file with a vector or a text each (docs/own-data.md):
+# queries-file = queries.npy
+"""
+
+ALLOW_WRITES = """# The users insert, and delete in the end what the run has inserted.
+allow-writes = true
+"""
+
+NEW_DATA = """
+# Generated data. The next run with the same data reuses the collection. A million rows take minutes to load.
+rows = 10000
+dim = 768
+"""
+
+REQUIRE = """
+# The run ends with exit code 1 if one of these does not hold.
+{requirements}"""
+
+NO_REQUIRE = """
+# The run ends with exit code 1 if this does not hold:
+# require = search async p99 < 50 ms
+"""
+
+RECORD = """
+# All figures of a run in one file: `loadgen report` draws it, `loadgen compare` compares two.
+record = runs
+"""
+
+CHART = """\
+# The same run on Kubernetes, by the chart milvus-loadgen (charts/milvus-loadgen in the project):
+#   helm install first-run PATH/TO/charts/milvus-loadgen -f values.yaml \\
+#     --set-file 'locustfile.inline.locustfile\\.py=locustfile.py'
+image:
+  # Build it from the project's Dockerfile (make image) and push it to your registry.
+  repository: registry.example.com/milvus-loadgen
+milvus:
+  # As the pods reach it.
+  uri: {uri}
+  # kubectl create secret generic milvus-token --from-literal=token=user:password
+  # token:
+  #   existingSecret: milvus-token
+locustfile:
+  name: locustfile.py
+workers:
+  # Each uses about one core.
+  replicas: 2
+# As in locust.conf.
+loadgen:
+{settings}"""
+
+
+def make_files(answers: Answers, locustfile: Path) -> Mapping[str, str]:
+    """The texts by the names of their files; `locustfile` is that of the package."""
+    return {
+        LOCUSTFILE: locustfile.read_text() + OWN_CALLS,
+        CONFIG: _config(answers),
+        VALUES: _values(answers),
+    }
+
+
+def _config(answers: Answers) -> str:
+    parts = [SETTINGS]
+    parts.append(HOST.format(host=answers.host, credentials=CREDENTIALS) if answers.host else NO_HOST)
+    parts.append(OWN_DATA.format(collection=answers.collection) if answers.collection else NEW_DATA)
+    parts += [ALLOW_WRITES] if answers.writes else []
+    parts.append(LOAD.format(concurrency=answers.concurrency))
+    required = "".join(f"require = {one}\n" for one in answers.requirements)
+    parts.append(REQUIRE.format(requirements=required) if required else NO_REQUIRE)
+    return "".join((*parts, RECORD))
+
+
+def _values(answers: Answers) -> str:
+    settings: dict[str, object] = answers.as_settings() | {"rounds": 2, "phase_seconds": 20, "warmup_seconds": 3}
+    settings["concurrency"] = [int(part) for part in answers.concurrency.split(",")]
+    lines = "".join(f"  {name.replace('_', '-')}: {json.dumps(value)}\n" for name, value in settings.items())
+    uri = json.dumps(answers.host or "http://my-milvus:19530")
+    return CHART.format(uri=uri, settings=lines)
