@@ -202,6 +202,7 @@ class ProcessState:
         """Count everything that users have handed over, and close the phase. On the hub only."""
         self.queue.flush()
         self.listeners.summarize()
+        self.acknowledged = None
         self.ledger.close(perf_counter())
         self.settle()
 

@@ -177,10 +177,10 @@ class Fault(FaultSchedule):
 
     def __init__(self, now: Callable[[], float], until: float) -> None:
         super().__init__((), cast("Injector", None), 0.0)
-        self.is_in_effect = lambda: now() < until
+        self._now, self._until = now, until
 
     def suspends(self) -> bool:
-        return self.is_in_effect()
+        return self._now() < self._until
 
 
 @pytest.mark.parametrize(
