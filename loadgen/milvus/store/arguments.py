@@ -21,10 +21,12 @@ OPERATIONS = ("Search", "HybridSearch", "Query", "Insert", "Upsert", "Delete")
 OTHER_DEADLINE = 30.0
 RECONNECTING = {
     "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.min_reconnect_backoff_ms": 100,
+    "grpc.min_reconnect_backoff_ms": 5_000,
     "grpc.max_reconnect_backoff_ms": 1_000,
 }
-"""A channel that is kept (`keep_channel`) would wait up to two minutes before it looks again for a restarted server."""
+"""A channel that is kept (`keep_channel`) would wait up to two minutes before it looks again for a restarted server.
+
+The second is what gRPC allows an attempt to connect: 20 s by default."""
 
 
 def store_arguments(settings: Settings, mode: Mode) -> dict[str, Any]:
