@@ -13,7 +13,7 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 from pydantic import SecretStr
 
 from loadgen.measure.operation import NAME
-from loadgen.results.requirements.parsing import FIGURES
+from loadgen.results.requirements.parsing import FIGURES, RECOVERY
 from loadgen.settings.model import Settings
 
 FILE = Path(__file__).parent / "milvus-loadgen" / "values.schema.json"
@@ -35,7 +35,7 @@ LOCUSTS = (
 """Locust's own flags that make sense in a pod and are not set by the chart."""
 
 
-OURS = ("title", "default", "description", "unit", "hint", "page", "address")
+OURS = ("title", "default", "description", "unit", "hint", "page", "hidden", "address")
 """Keys of the model's schema that the chart does not need."""
 
 
@@ -62,12 +62,13 @@ def _one_of(words: Iterable[str]) -> str:
 def requirement_pattern() -> str:
     """The form of a requirement: an operation, optionally a variant, a level and a part, a figure, and a limit.
 
-    A figure is one of ours, or the name of items, whose limit is per second.
+    A figure is one of ours, or the name of items, whose limit is per second. A recovery needs no operation.
     """
     figures = (*FIGURES, "p99_9")
     start, relation = rf"\s*{NAME.pattern}\s+([^<>]*\s)?", r"\s*(<=|>=|<|>)\s*"
     items = rf"{NAME.pattern}(/s)?{relation}[0-9.]+\s*(/s)?\s*(;|at\s|$)"
-    return rf"{start}(({_one_of(figures)}){relation}[0-9.]|{items})"
+    recovery = rf"\s*{_one_of([RECOVERY])}(\s[^<>]*)?{relation}[0-9.]"
+    return rf"({recovery}|{start}(({_one_of(figures)}){relation}[0-9.]|{items}))"
 
 
 def _required(name: str, kept: dict[str, Any]) -> dict[str, Any]:

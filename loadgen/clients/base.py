@@ -11,6 +11,7 @@ from loadgen.clients.outcomes import outcome_of
 from loadgen.clients.staging import Marks
 from loadgen.clients.tracing import TRACE
 from loadgen.datasets import Checks
+from loadgen.datasets.acknowledged import Acknowledged
 from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.operation import ITEMS_AT_MOST, NAMES_AT_MOST, STAGES_AT_MOST, Names, Operation
 from loadgen.measure.sample import NO_ITEMS, NO_STAGES, Mode, Outcome, Sample, StageTimes, Trace
@@ -100,6 +101,8 @@ class Client:
         """That of the process, likewise: a layer may note which stages hold the event loop."""
         self.refused: frozenset[str] = frozenset()
         """Operations that its user has not declared, and on whose absence a shared collection may rely."""
+        self.acknowledged: Acknowledged | None = None
+        """Rows of acknowledged inserts, in a phase with faults."""
         self.has_stages = False
         """Its layer splits its operations into stages."""
         self.tracer: Tracer | None = None

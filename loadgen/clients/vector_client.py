@@ -123,10 +123,14 @@ class SyncVectorClient(VectorClient):
             self.fail(token, error)
             return None
         self.end(token, len(ids), None, marks)
+        if self.acknowledged is not None:
+            self.acknowledged.add(ids)
         return ids
 
     def delete(self, ref_doc_id: str, **kwargs: Any) -> None:
         """Delete the nodes of one document; stores do not report how many, so the sample's rows are 1."""
+        if self.acknowledged is not None:
+            self.acknowledged.forget(ref_doc_id)
         token = self._begin_write("delete")
         marks = self._mark() if self.has_stages else None
         try:
@@ -188,10 +192,14 @@ class AsyncVectorClient(VectorClient):
             self.fail(token, error)
             return None
         self.end(token, len(ids), None, marks)
+        if self.acknowledged is not None:
+            self.acknowledged.add(ids)
         return ids
 
     async def delete(self, ref_doc_id: str, **kwargs: Any) -> None:
         """Delete the nodes of one document; stores do not report how many, so the sample's rows are 1."""
+        if self.acknowledged is not None:
+            self.acknowledged.forget(ref_doc_id)
         token = self._begin_write("delete")
         marks = self._mark() if self.has_stages else None
         try:

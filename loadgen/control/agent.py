@@ -9,6 +9,7 @@ from loadgen.clients.base import new_item_names, new_stage_names
 from loadgen.clients.layers import new_operation_names
 from loadgen.control.arrivals import LOOK, Arrivals
 from loadgen.control.calls import Responder
+from loadgen.control.fault_messages import CheckFaults
 from loadgen.control.messages import (
     Announce,
     Answer,
@@ -73,7 +74,8 @@ class Agent:
         self._opened = (-1, 0)
         """Number and attempt of the phase that was opened here last."""
         self.describe_data: Callable[[Settings], str] = lambda _settings: ""
-        """What this process has to read for a run, read now; blocks this greenlet. Raises if it cannot be read."""
+        """What this process has to read for a run, read now; blocks. Raises if it cannot be read."""
+        self.check_faults: Callable[[str, bool], Mapping[str, Any]] = lambda _variant, _is_over: {}
         self.exporter = exporter
         self._offered = OfferedRate(exporter)
         self.arrivals = Arrivals(environment, process_state, self._is_running)
@@ -91,6 +93,7 @@ class Agent:
             CutShort: self._cut_short,
             IsOver: lambda command: command.number in process_state.over,
             Describe: lambda command: self._describe(command.variant),
+            CheckFaults: lambda command: self.check_faults(command.variant, command.is_over),
             Drain: self._drain,
             Stop: self._stop,
         }

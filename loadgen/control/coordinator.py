@@ -8,6 +8,7 @@ from time import perf_counter, time
 from loadgen.control.agents import ANSWER_WITHIN, LOOK, Agents
 from loadgen.control.closed import ClosedPhases
 from loadgen.control.errors import AgentError, PlanBrokenError
+from loadgen.control.fault_phases import FaultPhases
 from loadgen.control.link import Link
 from loadgen.control.messages import (
     Announce,
@@ -55,6 +56,7 @@ class Coordinator:
         """What a run of one mode still waits for before counting; empty once it counts."""
         self._closed = ClosedPhases(self.agents)
         self._gathering = ReportCollector(self.agents, ledger)
+        self.faults = FaultPhases(self.agents, self._gathering)
         parts = (self.agents, self._closed, self._gathering)
         self._supervisor = Supervisor(link, parts, ledger, host, self.end_early)
         self._watching = spawn(self._supervisor.watch, lambda: self.state)
@@ -77,9 +79,7 @@ class Coordinator:
         elif isinstance(message, Answer):
             self.agents.answer(agent, message)
         elif message.run_id != self.run.run_id:
-            if not (
-                isinstance(message, Report) and not message.body.get("windows") and not message.body.get("outside")
-            ):
+            if not isinstance(message, Report) or message.body.get("windows") or message.body.get("outside"):
                 logger.info("Dropped a %s of %s: it is of run %s", message.kind, agent, message.run_id or "none")
         elif isinstance(message, Report):
             self._gathering.take(agent, message)
@@ -93,6 +93,7 @@ class Coordinator:
         self._machine.move(State.PREPARING)
         self.run, self._awaited = run, ""
         self._closed.end()
+        self.faults.use(run.drill)
         self._gathering.begin_run()
         try:
             self.agents.begin_run(run.run_id, run.preparation, run.expected, WORKERS_WITHIN)
@@ -177,13 +178,12 @@ class Coordinator:
 
     def finish(self, phase: Phase) -> None:
         """Wait until the phase's users have ended and all their operations are counted here."""
-        self._collect(
-            Drain(), longest_deadline(self.run.settings) + ANSWER_WITHIN
-        )  # the last operations may take that long
+        self._collect(Drain(), longest_deadline(self.run.settings) + ANSWER_WITHIN)  # as the last operations may take
         self._host.leave()
         self.agents.present()
         self._gathering.count_lost(phase.workers or self.run.expected)
         self._gathering.describe_sides()
+        self.faults.check()
         self._gathering.is_counted = True
         self.agents.admit_all()
         window = self._gathering.window
@@ -210,9 +210,8 @@ class Coordinator:
             raise PlanBrokenError(f"no worker is left after phase {phase.number + 1}")
         self._complete(phase)
         lost = self._gathering.window
-        self.run.fault(
-            f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of {count_of(wanted, 'worker')}"
-        )
+        told = f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of"
+        self.run.fault(f"{told} {count_of(wanted, 'worker')}")
         return None
 
     def _wait_for_replacements(self, wanted: int) -> bool:
@@ -248,9 +247,8 @@ class Coordinator:
             users = find_users()
             started = self._closed.count_started() if users else 0
             if started < users:
-                self._awaited = (
-                    f"only {started} of {count_of(users, 'user')} had started, but counting begins with the last"
-                )
+                missing = f"only {started} of {count_of(users, 'user')} had started"
+                self._awaited = f"{missing}, but counting begins with the last"
             elif users:
                 self._awaited = ""
                 left = max(0.0, run_time - (perf_counter() - begun)) if run_time else 0.0
@@ -261,6 +259,7 @@ class Coordinator:
     def note_end(self) -> None:
         """Before the run is stopped: in a run of one mode, note the users that have ended by themselves."""
         self.run.ended = perf_counter()
+        self.faults.note()
         window = self._gathering.window
         if self.run.plan or self.run.over or window is None or not (ended := self._closed.count_ended()):
             return
@@ -297,3 +296,4 @@ class Coordinator:
         self._host.enter(phase, self.run.labels)
         if not self._link.is_local:
             self.agents.ask_all(Enter(phase, self.run.labels))
+        self.faults.begin(phase)

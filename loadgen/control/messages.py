@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from loadgen.control.fault_messages import CheckFaults
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 
@@ -252,8 +253,7 @@ class Failure:
 
 Command = (
     ReadData | Prepare | Learn | Announce | CountUsers | CountMissingSlots | Enter | OpenWindow | Reshare | IsOver
-    | CountBacklog | CutShort
-    | Describe | Drain | Stop | Confirm | Refuse
+    | CountBacklog | CutShort | Describe | CheckFaults | Drain | Stop | Confirm | Refuse
 )  # fmt: skip
 FromAgent = Hello | Answer | Report | Failure
 Message = Command | FromAgent

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from loadgen.control.fault_schedule import FaultSchedule
 from loadgen.control.messages import Prepare, ReadData
 from loadgen.control.rate_finder import RateFinder
 from loadgen.datasets import GroundTruth, Selectivity
@@ -65,6 +66,10 @@ class Run:
     """Why it did not continue."""
     faults: list[str] = field(default_factory=list)
     """Deviations from the plan that did not end the run."""
+    drill: FaultSchedule | None = None
+    """What happens to the server in each phase; None: nothing."""
+    of_users: Mapping[str, object] = field(default_factory=dict)
+    """Settings that are others for the users, such as the address of a proxy before the server."""
     are_workers_replaced: bool = True
     """Lost workers may be replaced; those forked by a master are not."""
     deserted: bool = False
@@ -76,7 +81,7 @@ class Run:
     @property
     def preparation(self) -> "tuple[ReadData | Prepare, ...]":
         """The commands that prepare an agent for it, one after the other."""
-        settings = self.settings.as_message()
+        settings = {**self.settings.as_message(), **self.of_users}
         prepare = Prepare(settings, collections=self.collections)
         return (ReadData(settings, self.data), prepare) if self.data else (prepare,)
 

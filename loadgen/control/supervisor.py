@@ -91,6 +91,9 @@ class Supervisor:
             self._end_early("no worker is left")
 
     def _look_at_server(self, run: Run, *, is_measuring: bool) -> None:
+        if run.drill is not None and run.drill.suspends():
+            self._watch.restart(perf_counter())
+            return
         if death := self._host.find_death():
             self._end_early(death)
             return

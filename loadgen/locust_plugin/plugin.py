@@ -23,6 +23,7 @@ from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.display.terminal import find_shown
 from loadgen.locust_plugin.metrics_endpoint import MetricsEndpoint
 from loadgen.locust_plugin.patches import stop_test
+from loadgen.locust_plugin.preparation.fault_checks import check_faults
 from loadgen.locust_plugin.preparation.objective_checks import expect_operations
 from loadgen.locust_plugin.preparation.resources import Resources
 from loadgen.locust_plugin.preparation.run_request import RunRequest
@@ -90,21 +91,20 @@ class Plugin:
         self._environment = environment
         self._interrupt = Interrupt()
         adopt_runner(self._interrupt, runner, self._decide)
-        own = Ledger()
-        listeners = Listeners(partial(stop_test, environment))
+        own, listeners = Ledger(), Listeners(partial(stop_test, environment))
         self._request_event = RequestEvent(environment.events, listeners, environment.stats)
         self._sinks: tuple[Any, ...] = (own, self._request_event)
         self._metering = MetricsEndpoint(runner)
-        queue = HubQueue(self._deliver)
-        state = self._process_state = environment.loadgen = ProcessState(Settings(), queue, own, LoopThread())
+        state = ProcessState(Settings(), HubQueue(self._deliver), own, LoopThread())
+        self._process_state = environment.loadgen = state
         state.is_ending = lambda: runner.state in (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
         state.loop.on_death = self._on_loop_death
-        state.on_drop = self._metering.exporter.count_dropped
         state.listeners = listeners
-        state.on_error = self._metering.exporter.count_task_error
-        state.on_recall = self._metering.exporter.count_recall
-        hurry = partial(send_stats, runner)
-        agent = self._agent = Agent(environment, state, self._metering.exporter, self._open, hurry)
+        exporter = self._metering.exporter
+        state.on_drop, state.on_recall = exporter.count_dropped, exporter.count_recall
+        state.on_error = exporter.count_task_error
+        agent = self._agent = Agent(environment, state, exporter, self._open, partial(send_stats, runner))
+        agent.check_faults = partial(check_faults, state)
         self._health_sampler = HealthSampler(state.loop, self._beat, agent.look, state.find_ports)
         if isinstance(runner, WorkerRunner):
             self._begin_worker(environment, runner, agent)

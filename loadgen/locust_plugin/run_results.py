@@ -16,6 +16,7 @@ from loadgen.milvus.store import ServerInfo
 from loadgen.reports.console import print_tables
 from loadgen.reports.console_rates import print_rate_search
 from loadgen.results.comparison_plan import find_comparison_plan
+from loadgen.results.fault_results import count_expected
 from loadgen.results.levels import LevelResult, LevelResults
 from loadgen.results.phase_result import PhaseResult, PhaseResults
 from loadgen.results.record import RunRecord, as_block
@@ -23,6 +24,7 @@ from loadgen.results.requirements import (
     Judgement,
     judge,
     judge_empty,
+    judge_faults,
     parse_requirements,
 )
 from loadgen.results.verdict import explain, find_unfound
@@ -183,6 +185,7 @@ class RunFinalizer:
         wanted = parse_requirements(settings.require, [one.name for one in find_variants(settings)])
         self._judgements = judge(self._recorder.record, wanted, failure_limit(settings))
         self._judgements += judge_empty(self._recorder.record, most_empty(settings))
+        self._judgements += judge_faults(self._recorder.record)
         self.code, self._why = find_exit_code(self._find_end(environment, self._run, interrupted_by))
         environment.process_exit_code = environment.process_exit_code or self.code
 
@@ -190,7 +193,7 @@ class RunFinalizer:
         assert self._recorder is not None  # noqa: S101 - checked by the caller
         record = self._recorder.record
         failed = self._ledger.failed + sum(self._ledger.dropped_outside.values())
-        failed += sum(window.flow.dropped for window in self._ledger.windows.values())
+        failed += sum(window.flow.dropped for window in self._ledger.windows.values()) - count_expected(record)
         failures = [f"{count_of(failed, 'operation')} failed or were dropped"] if failed else []
         failures += [f"tasks raised {count_of(record.task_errors, 'exception')}"] if record.task_errors else []
         return End(

@@ -9,6 +9,7 @@ from loadgen.measure.errors import ErrorKind, TaskErrors
 from loadgen.measure.health import Beat
 from loadgen.measure.histograms import SparseHistogram
 from loadgen.measure.objective import NO_OBJECTIVE
+from loadgen.measure.outcome_course import add_dropped
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Check
 from loadgen.measure.sample import Outcome, Sample
@@ -161,6 +162,8 @@ class Ledger:
         for window in (self._current, self._previous):
             if window is not None and window.start <= at < window.end:
                 window.flow.dropped += len(due)
+                if window.phase.is_drill:
+                    add_dropped(window.outcome_courses, len(due), at - window.start, window.phase.seconds)
                 return len(due)
         left = [(moment, window) for moment in due if (window := self._left(moment, at)) is not None]
         for moment, window in left:

@@ -49,6 +49,8 @@ class Phase:
 
     variant: str = ""
     """Name of what is compared; defaults to the mode."""
+    is_drill: bool = False
+    """Faults happen in it."""
 
     note: str = ""
     """What is known before it, for log and page; empty for most."""

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from loadgen.measure.course import Course
 from loadgen.measure.errors import TaskErrors
+from loadgen.measure.fault_notes import FaultNotes
 from loadgen.measure.flow import Flow
 from loadgen.measure.health import Health
 from loadgen.measure.objective import NO_OBJECTIVE, Objective, judge
 from loadgen.measure.operation_stats import OperationStats
+from loadgen.measure.outcome_course import Courses, add_samples, courses_from_message, merge_courses
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome, Sample, count_answers, count_failures
@@ -54,6 +56,8 @@ class Window:
     """On a coordinator, for each agent: seconds of the window that its reports cover so far."""
     server: ServerView | None = None
     """What the server says of itself; known to the coordinator."""
+    faults: FaultNotes | None = None
+    outcome_courses: Courses = field(default_factory=dict)
     objective: Objective = NO_OBJECTIVE
     """What operations added here must meet to be good."""
     is_traced: bool = False
@@ -125,6 +129,8 @@ class Window:
             self._operation_stats.setdefault((variant, operation), OperationStats()).add_all(group, good)
             if self.phase.seconds:
                 self._slice(operation, group, good)
+                if self.phase.is_drill and variant == self.phase.variant:
+                    add_samples(self.outcome_courses, group, self.start, self.phase.seconds)
             elif not self.phase.operations and (answered := [one.finished for one in group if _is_answer(one)]):
                 self._courses.setdefault(operation, Course()).add(np.array(answered) - self.start)
 
@@ -202,6 +208,7 @@ class Window:
             ],
             "slices": slices_as_message(self._slices, known),
             "courses": {operation: course.as_message() for operation, course in self._courses.items()},
+            "outcome_courses": {name: course.as_message() for name, course in self.outcome_courses.items()},
             "health": self.health.as_message(),
             "flow": self.flow.as_message(),
             "errors": self.errors.as_message(),
@@ -221,6 +228,7 @@ class Window:
                 mine[number] = SliceStats.from_message(piece)
         for operation, course in message["courses"].items():
             part._courses[operation] = Course.from_message(course)
+        part.outcome_courses = courses_from_message(message.get("outcome_courses", {}))
         part.health.merge(message["health"], "")
         part.flow.merge(message["flow"])
         part.errors.merge(message["errors"])
@@ -242,7 +250,8 @@ class Window:
         for agent, part in parts.items():
             whole._absorb(part, agent)
         self._pending, self._operation_stats, self._slices = [], whole._operation_stats, whole._slices
-        self._courses, self._traces = whole._courses, whole._traces
+        self._courses, self.outcome_courses = whole._courses, whole.outcome_courses
+        self._traces = whole._traces
         self.health, self.flow, self.recalls = whole.health, whole.flow, whole.recalls
         self.errors = whole.errors
 
@@ -254,6 +263,7 @@ class Window:
                 mine.merge(piece)
         for operation, course in part.courses.items():
             self._courses.setdefault(operation, Course(course.seconds)).merge(course)
+        merge_courses(self.outcome_courses, part.outcome_courses)
         if watch := part.health.watches.get(""):
             self.health.watches[agent] = watch
         self.flow.add(part.flow)
@@ -272,7 +282,8 @@ class Window:
 
     def marks(self) -> tuple[object, ...]:
         """What the coordinator noted in addition to the counts, for the same purpose."""
-        return (self.workers_lost, self.users_gone, self.connections, self.data, self.server, *self.heard.items())
+        known = (self.workers_lost, self.users_gone, self.connections, self.data, self.server, self.faults)
+        return (*known, *self.heard.items())
 
 
 def _is_answer(sample: Sample) -> bool:

@@ -7,6 +7,7 @@ from typing import TextIO, TypeVar
 from rich.console import Console
 
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome, count_failures, share_empty
+from loadgen.reports.console_faults import print_faults
 from loadgen.reports.console_scaling import print_scaling
 from loadgen.reports.console_stages import print_stages
 from loadgen.reports.cost import COST_HEAD, COST_TITLE, cost_cells
@@ -91,6 +92,7 @@ def print_tables(
             "The tutorial compares the columns 'one after another' and 'async gather': 1 in flight with all in flight. "
             "The like-for-like comparison is 'async gather' with 'threads', at most 64 in flight."
         )
+    print_faults(out, results)
     if any(result.record.task_errors for result in results):
         _print_errors(out, results)
 

@@ -9,6 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from loadgen.reports.charts import operation_charts
 from loadgen.reports.cost import cost_table
 from loadgen.reports.drawing import Chart
+from loadgen.reports.fault_charts import fault_charts
+from loadgen.reports.fault_tables import command_table, fault_check_table, fault_table
 from loadgen.reports.methods import METHODS
 from loadgen.reports.rates import finding_table, rate_chart, step_table
 from loadgen.reports.scaling import scaling_charts, scaling_table
@@ -51,6 +53,8 @@ class Run:
     timeline: Drawn | None
     bursts: Table
     outcomes: Table
+    fault_charts: list[Drawn]
+    faults: list[Table]
     costs: Table
     server: Table
     traces: Table
@@ -91,6 +95,7 @@ def _run(summary: Summary, key: str) -> Run:
         scaling = [_draw(chart) for chart in scaling_charts(summary, key)]
         course = timeline(summary)
         drawn = _draw(course, f"{key}-") if course else None
+        faults = [_draw(chart, f"{key}-") for chart in fault_charts(summary)]
     return Run(
         summary,
         variant_table(summary),
@@ -103,6 +108,8 @@ def _run(summary: Summary, key: str) -> Run:
         drawn,
         burst_table(summary),
         outcome_table(summary),
+        faults,
+        [one for one in (fault_table(summary), fault_check_table(summary), command_table(summary)) if one.rows],
         cost_table(summary),
         server_table(summary),
         trace_table(record),

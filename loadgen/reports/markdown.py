@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from loadgen.reports.cost import cost_table
+from loadgen.reports.fault_tables import command_table, fault_check_table, fault_table
 from loadgen.reports.items import item_table
 from loadgen.reports.methods import METHODS
 from loadgen.reports.rates import finding_table, step_table
@@ -82,6 +83,7 @@ def all_tables(summary: Summary) -> list[Table]:
         scaling_table(summary),
         burst_table(summary),
         outcome_table(summary),
+        *(fault_table(summary), fault_check_table(summary), command_table(summary)),
         cost_table(summary),
         server_table(summary),
         trace_table(summary.record),

@@ -20,6 +20,7 @@ from loadgen.measure.slices import SliceStats, count_slices, cut_slices
 from loadgen.measure.tracing import Traces
 from loadgen.measure.window import Window
 from loadgen.results.bootstrap import SlicedPhase
+from loadgen.results.fault_results import record_faults
 from loadgen.results.figures import per_second, throughput
 from loadgen.results.record import (
     CourseRecord,
@@ -186,6 +187,7 @@ def _record(window: Window, recalls: Recalls, *, saturated: bool) -> PhaseRecord
         generator=_generator(window, saturated=saturated),
         server=None if window.server is None else record_server(window.server),
         traces=_traces(window.traces),
+        faults=record_faults(window),
     )
 
 

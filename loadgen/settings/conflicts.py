@@ -12,6 +12,7 @@ from loadgen.settings.arrival_conflicts import find_arrival_conflicts
 from loadgen.settings.data_conflicts import find_data_conflicts
 from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.existing import find_existing_conflicts
+from loadgen.settings.fault_grammar import find_fault_conflicts
 from loadgen.settings.faults import Fault
 from loadgen.settings.narrowing import find_narrowing_conflicts
 from loadgen.settings.rag_conflicts import find_rag_conflicts, is_documents
@@ -46,6 +47,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *(*_times(settings), *_duplicate_levels(settings), *find_arrival_conflicts(settings), *_targets(settings)),
         *_scale_workers(settings),
         *_server_metrics(settings),
+        *find_fault_conflicts(settings),
         *find_rate_conflicts(settings),
         *_otlp(settings),
     ]

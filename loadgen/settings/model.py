@@ -101,7 +101,7 @@ def _is_given(value: object) -> bool:
     return value not in (None, False, "") and not isinstance(value, Default)
 
 
-TEXT_LISTS = ("require", "variants")
+TEXT_LISTS = ("require", "variants", "fault")
 """Settings that are lists of texts, separated by semicolons; the flag may be repeated."""
 CREDENTIALS = find_credentials(Settings)
 """Each credential, and the setting with the address that it may be sent to."""
@@ -112,6 +112,11 @@ def is_set_on_page(name: str) -> bool:
     field = Settings.model_fields[name]
     asked = declared(field, "page")
     return field.annotation is not str and not is_secret(field) if asked is None else bool(asked)
+
+
+def is_shown_on_page(name: str) -> bool:
+    """Whether Locust's page shows a setting at all."""
+    return not declared(Settings.model_fields[name], "hidden")
 
 
 def as_text(value: object) -> str:

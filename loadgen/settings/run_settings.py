@@ -4,7 +4,7 @@ from typing import Literal
 
 from loadgen.settings.rag_settings import RagSettings
 from loadgen.settings.rates import Rates
-from loadgen.settings.setting import NOT_ON_PAGE, ON_PAGE, WHOLE_NUMBERS, setting
+from loadgen.settings.setting import NOT_ON_PAGE, OFF_PAGE, ON_PAGE, WHOLE_NUMBERS, setting
 from loadgen.settings.values import Counts, Duration, Port, Texts, WorkerCounts
 
 
@@ -67,6 +67,18 @@ class RunSettings(RagSettings):
     give_up_after: float = setting(
         30.0,
         "end the run after this time without a success (at least one deadline); 0: never",
+        unit="s",
+        ge=0,
+        le=86_400,
+    )
+    fault: Texts = setting(
+        (),
+        "what happens to the server in each phase, such as '20s pause server 5s' (fault-drills.md); repeatable",
+        declares=OFF_PAGE,
+    )
+    recovery_within: float = setting(
+        30.0,
+        "time after a fault in which failures are expected and do not end the run",
         unit="s",
         ge=0,
         le=86_400,

@@ -9,6 +9,8 @@ from pydantic import Field, JsonValue
 WHOLE_NUMBERS = "Give whole numbers from 1 to 1,000,000 with commas"
 ON_PAGE: dict[str, JsonValue] = {"page": True}
 NOT_ON_PAGE: dict[str, JsonValue] = {"page": False}
+OFF_PAGE: dict[str, JsonValue] = {"page": False, "hidden": True}
+"""Locust's page neither sets nor shows it."""
 OF_HOST: dict[str, JsonValue] = {"address": "host"}
 
 

@@ -240,7 +240,7 @@ def settings_of(settings: "Settings", variant: Variant) -> "Settings":
 
     Raises SettingsError with every fault of the resulting settings.
     """
-    alone = {"variants": (), "baseline": "", "client": variant.client}
+    alone = {"variants": (), "baseline": "", "fault": (), "client": variant.client}
     values = settings.as_message() | alone
     if not variant.given:
         return settings.model_copy(update=alone)

@@ -86,6 +86,7 @@ class LoadUser(User):
         self.timed_client.stage_names = self.process_state.stage_names
         self.timed_client.item_names = self.process_state.item_names
         self.timed_client.loop_holds = self.process_state.loop_holds
+        self.timed_client.acknowledged = self.process_state.acknowledged
         if self.process_state.settings_for(self.variant).stages:
             self.timed_client.split_operations()
         self.timed_client.trace_operations(self.process_state.tracer)

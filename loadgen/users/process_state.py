@@ -13,6 +13,7 @@ from loadgen.clients.base import new_item_names, new_stage_names
 from loadgen.clients.layers import Layer, find_layer, new_operation_names
 from loadgen.clients.vector_client import Probe
 from loadgen.datasets import Checks, Partitioning, Row
+from loadgen.datasets.acknowledged import Acknowledged
 from loadgen.measure.errors import ErrorKind, ErrorLog
 from loadgen.measure.health import Beat
 from loadgen.measure.ledger import Counted, Ledger
@@ -76,6 +77,8 @@ class ProcessState:
     stage_names: Names = field(default_factory=new_stage_names)
     item_names: Names = field(default_factory=new_item_names)
     loop_holds: LoopHolds = field(default_factory=LoopHolds)
+    acknowledged: Acknowledged | None = None
+    """Rows of acknowledged inserts, in a phase with faults."""
     tracer: Tracer | None = None
     """Draws the operations whose requests send a trace context; None: no operation."""
     phase: Phase | None = None
@@ -199,6 +202,7 @@ class ProcessState:
         """Count everything that users have handed over, and close the phase. On the hub only."""
         self.queue.flush()
         self.listeners.summarize()
+        self.acknowledged = None
         self.ledger.close(perf_counter())
         self.settle()
 
@@ -228,7 +232,10 @@ class ProcessState:
 
     def new_rows(self, variant: str) -> list[Row]:
         """Rows for one insert operation of a variant. Raises RuntimeError before the stores are open."""
-        return self._take(variant, self.settings_for(variant).nodes_per_insert)
+        rows = self._take(variant, self.settings_for(variant).nodes_per_insert)
+        if self.acknowledged is not None:
+            self.acknowledged.know(rows)
+        return rows
 
     def new_documents(self, variant: str) -> list[Any]:
         """Documents for one ingest operation of a variant. Raises RuntimeError before the stores are open."""

@@ -98,6 +98,28 @@ def test_a_server_that_is_ready_serves_at_once_and_leaves_nothing_behind(kind: K
     server.stop()
 
 
+def test_a_server_is_paused_and_killed_and_comes_back_with_its_rows_at_its_address(kind: Kind) -> None:
+    server = start_server(kind, tell=lambda _: None)
+    try:
+        with client_of(server.uri) as client:
+            fill(client, "kept")
+            server.pause()
+            with pytest.raises(Exception, match="Deadline"):
+                client.query("kept", filter="", output_fields=["count(*)"], timeout=0.5)
+            server.resume()
+            assert count(client, "kept") == 20
+            server.kill()
+            assert server.running, "the run has killed it and may start it again"
+            assert not server.listens()
+            server.restart()
+            assert (count(client, "kept"), nearest(client, "kept")) == (20, 7)
+        with pytest.raises(ServerError, match="could not be started again"):
+            server.restart()
+    finally:
+        server.stop()
+    assert not server.log.parent.exists()
+
+
 def test_two_servers_that_start_at_once_do_not_meet_and_say_what_others_reach(
     kind: Kind, start: Start, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,8 @@ OTHERS: dict[str, tuple[str, object]] = {
     "phase_seconds": ("3", 3.0),
     "warmup_seconds": ("1", 1.0),
     "give_up_after": ("60", 60.0),
+    "fault": ("1s cut; 2s blackhole 500ms", ("1s cut", "2s blackhole 500ms")),
+    "recovery_within": ("15", 15.0),
     "abort_when": ("failures > 5 %", "failures > 5 %"),
     "worker_grace": ("15", 15.0),
     "burst": ("10,20", (10, 20)),

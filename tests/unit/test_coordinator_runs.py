@@ -1,9 +1,11 @@
 """Runs of one mode, and runs that are given up before their end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 
+from loadgen.control.fault_schedule import FaultSchedule, Injector
 from loadgen.control.messages import (
     Command,
     Failure,
@@ -168,6 +170,33 @@ def test_a_run_whose_own_server_has_died_ends(two: Cluster) -> None:
     two.carry_out()
     assert run.incomplete == "ended early: 0 of 2 phases (the embedded server has ended: out of memory)"
     assert two.time() - 1000 < 8
+
+
+class Fault(FaultSchedule):
+    """A fault whose recovery limit ends at a moment."""
+
+    def __init__(self, now: Callable[[], float], until: float) -> None:
+        super().__init__((), cast("Injector", None), 0.0)
+        self._now, self._until = now, until
+
+    def suspends(self) -> bool:
+        return self._now() < self._until
+
+
+@pytest.mark.parametrize(
+    ("death", "reason"), [("", "no operation succeeded for 10 s"), ("the embedded server has ended", "has ended")]
+)
+def test_a_fault_suspends_the_end_of_a_silent_or_dead_server_until_its_limit(
+    two: Cluster, death: str, reason: str
+) -> None:
+    run = two.begin(closed_phases(1, seconds=90.0), give_up_after=10)
+    run.drill = Fault(two.time, two.time() + 40)
+    two["a"].outcome = two["b"].outcome = Outcome.UNAVAILABLE
+    two.process.death = death
+    began = two.time()
+    two.carry_out()
+    assert reason in run.incomplete
+    assert two.time() - began == pytest.approx(40 if death else 50, abs=4.0)
 
 
 def test_a_worker_that_cannot_go_on_ends_the_run_with_its_words_and_the_first_counts(two: Cluster) -> None:

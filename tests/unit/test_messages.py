@@ -55,6 +55,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "share": shares | st.none(),
     "elapsed": seconds,
     "variant": words,
+    "is_over": st.booleans(),
     "value": plain,
 }
 
@@ -68,6 +69,7 @@ PARTS: dict[str, Any] = {
     "phase": Phase(0, Mode.SYNC, 8),
     "share": ShareFrom(0.5, 1, 2),
     "variant": "async connections=4",
+    "is_over": True,
 }
 """A value for each part that a message cannot do without."""
 

@@ -51,7 +51,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     assert set(told) == {
         "variant", "mode", "style", "started_at", "model", "concurrency", "workers", "rate", "scheduled", "seconds",
         "offered", "dropped", "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone",
-        "task_errors", "generator", "server", "traces",
+        "task_errors", "generator", "server", "traces", "faults",
     }  # fmt: skip
     lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
     late = {"loop_late_beats", "hub_late_beats", "late_arrivals"}
@@ -227,6 +227,7 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
         "Scaling", "ScalingPoint", "ScalingLaw", "Estimate",
         "ScheduledRate", "TraceRecord", "TracesRecord",
         "RateConditionRecord", "RateFindingRecord", "RateSearchRecord", "RateStepRecord",
+        "FaultsRecord", "FaultRecord", "RecoveryRecord", "OutcomeCourseRecord", "InsertCheckRecord",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name

@@ -17,7 +17,7 @@ from pymilvus.grpc_gen import common_pb2, milvus_pb2, schema_pb2
 
 from loadgen.clients.outcomes import describe, outcome_of
 from loadgen.clients.wire.answers import decode_count, decode_search, decode_written
-from loadgen.clients.wire.channel import RECONNECTING, make_metadata, open_channel, read_config
+from loadgen.clients.wire.channel import make_metadata, open_channel, read_config
 from loadgen.clients.wire.store import AsyncStore, SyncStore
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.milvus.store.arguments import connection_arguments
@@ -217,7 +217,7 @@ def test_a_channel_has_the_address_and_the_options_of_pymilvus(
     open_channel(config, Mode.ASYNC)
     (name, (address, options)), *ours = opened
     assert name == blocking[is_secure]
-    assert ours == [(name, (address, options | dict(RECONNECTING)))] * 2
+    assert ours == [(name, (address, options))] * 2
 
 
 def test_metadata_name_the_database_and_the_token() -> None:

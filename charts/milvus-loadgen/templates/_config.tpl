@@ -17,9 +17,9 @@
 
 {{/* Quotes protect # and ; in a value. These keys take a list unchanged; texts of the first two may contain quotes. */}}
 {{- define "milvus-loadgen.line" -}}
-{{- if and (kindIs "slice" .value) (has .key (list "require" "variants" "tags" "exclude-tags")) }}
+{{- if and (kindIs "slice" .value) (has .key (list "require" "variants" "fault" "tags" "exclude-tags")) }}
 {{- .key }} = {{ toJson .value }}
-{{- else if and (has .key (list "require" "variants")) (contains "\"" (toString .value)) }}
+{{- else if and (has .key (list "require" "variants" "fault")) (contains "\"" (toString .value)) }}
 {{- .key }} = {{ toJson (list .value) }}
 {{- else }}
 {{- .key }} = "{{ include "milvus-loadgen.text" .value }}"

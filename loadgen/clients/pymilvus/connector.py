@@ -28,7 +28,7 @@ from loadgen.measure.sample import Mode
 from loadgen.milvus.store import PlacedNodes
 from loadgen.milvus.store.arguments import connection_arguments, quiet_client_log
 from loadgen.milvus.store.errors import StoreError
-from loadgen.milvus.store.opening import COUNT, find_fingerprint, limit_retries, require_collection
+from loadgen.milvus.store.opening import COUNT, find_fingerprint, keep_channel, limit_retries, require_collection
 from loadgen.milvus.store.patience import Patience
 from loadgen.milvus.store.reaching import explain_failure
 from loadgen.settings.model import Settings
@@ -64,12 +64,18 @@ class ClientConnector:
 
     def warm(self, stores: Sequence[Store]) -> list[str]:
         """Connect the blocking clients, and load the schema."""
-        return [find_fingerprint(store.client.describe_collection(store.collection)) for store in stores]
+        found = [find_fingerprint(store.client.describe_collection(store.collection)) for store in stores]
+        for store in stores:
+            keep_channel(store.client)
+        return found
 
     async def awarm(self, stores: Sequence[Store]) -> list[str]:
         """Connect the async clients on the running loop, and load the schema."""
         asked = (store.client.describe_collection(store.collection) for store in stores)
-        return [find_fingerprint(described) for described in await asyncio.gather(*asked)]
+        found = [find_fingerprint(described) for described in await asyncio.gather(*asked)]
+        for store in stores:
+            keep_channel(store.client)
+        return found
 
     def close(self, stores: Sequence[Store]) -> None:
         """Close the blocking clients."""

@@ -20,13 +20,6 @@ OPTIONS: Mapping[str, Any] = {
     "grpc.keepalive_permit_without_calls": True,
 }
 """What pymilvus sets, unless told otherwise."""
-RECONNECTING: Mapping[str, Any] = {
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.min_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 1_000,
-}
-"""pymilvus opens another connection after each UNAVAILABLE. A channel that is kept waits up to two minutes before it
-tries again, and would find a restarted server later than the other layers."""
 
 
 def read_config(arguments: Mapping[str, Any]) -> ConnectionConfig:
@@ -39,7 +32,7 @@ def open_channel(config: ConnectionConfig, mode: Mode) -> Any:
     """A blocking channel, or one for the running loop. Connects when it is used."""
     library = grpc if mode is Mode.SYNC else grpc.aio
     given = config.get_handler_kwargs()
-    options = list({**OPTIONS, **RECONNECTING, **given.get("grpc_options", {})}.items())
+    options = list({**OPTIONS, **given.get("grpc_options", {})}.items())
     if not given.get("secure"):
         return library.insecure_channel(config.address, options=options)
     if given.get("server_name"):

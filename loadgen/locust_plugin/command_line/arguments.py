@@ -1,5 +1,6 @@
 """Settings as Locust arguments: flag, `LOADGEN_*` variable, key of a config file, field of the web UI."""
 
+import argparse
 import difflib
 import os
 import re
@@ -12,7 +13,7 @@ from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.settings.credentials import is_secret
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.flags import take_whole_flags_only
-from loadgen.settings.model import TEXT_LISTS, Settings, as_text
+from loadgen.settings.model import TEXT_LISTS, Settings, as_text, is_shown_on_page
 from loadgen.settings.rag_settings import KEY_VARIABLES
 from loadgen.settings.values import Default
 
@@ -26,6 +27,15 @@ class Offered(list[str]):
     def __contains__(self, item: object) -> bool:
         """Accept everything."""
         return True
+
+
+class Replacing(argparse._AppendAction):  # noqa: SLF001 - ConfigArgParse takes lists for this class only
+    """A list of which the first value given replaces the default, as of faults, which happen all together."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ARG002
+        """Add a value."""
+        given = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, [*(() if given is self.default else given or ()), values])
 
 
 def add_arguments(parser: Any, defaults: Mapping[str, object], parser_errors: ParserErrors | None = None) -> None:
@@ -54,7 +64,7 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], parser_errors: Pa
         elif name in TEXT_LISTS:
             wanted = (default,) if isinstance(default, str) and default else default
             options |= {
-                "action": "append",
+                "action": Replacing if name == "fault" else "append",
                 "default": list(wanted) if isinstance(wanted, tuple | list) and wanted else None,
             }
         else:
@@ -62,6 +72,7 @@ def add_arguments(parser: Any, defaults: Mapping[str, object], parser_errors: Pa
             choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
             if choices:
                 options |= {"choices": Offered(choices), "metavar": "|".join(choices)}
+        options["include_in_web_ui"] = is_shown_on_page(name)
         parser.add_argument(f"--{name.replace('_', '-')}", is_secret=is_secret(field), **options)
 
 

@@ -42,13 +42,17 @@ class PlanConductor:
     def begin(self, phase: Phase) -> list[Any]:
         """Announce a phase; returns the user classes of its mode and style."""
         self._find().announce(phase)
+        self._find().faults.announce(phase)
         dispatch_anew(self._environment.runner)
         classes = self._environment.user_classes
         return [kind for kind in classes if kind.mode == phase.mode and kind.style == phase.style]
 
     def measure(self, phase: Phase) -> None:
-        """Let a phase run to its end."""
-        self._find().measure(phase)
+        """Let a phase run to its end, and undo what its faults have left."""
+        try:
+            self._find().measure(phase)
+        finally:
+            self._find().faults.end()
 
     def finish(self, phase: Phase) -> None:
         """Wait until all of it is counted."""

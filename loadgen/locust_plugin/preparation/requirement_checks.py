@@ -12,7 +12,7 @@ from loadgen.measure.operation import NAME, Operation
 from loadgen.measure.phase import burst_phases
 from loadgen.measure.sample import Mode
 from loadgen.measure.store_stages import ALL_STAGES, QUEUE
-from loadgen.results.requirements import FIGURES, ITEMS, Requirement
+from loadgen.results.requirements import FIGURES, ITEMS, RECOVERY, Requirement
 from loadgen.results.requirements.abort_conditions import EVERY
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
@@ -38,7 +38,8 @@ def find_unreachable(
     found: list[Fault] = []
     for one in wanted:
         problems = [
-            *(_find_operation(one, kinds, settings, bursts=bursts) if one.operation != EVERY else ()),
+            *(_find_operation(one, kinds, settings, bursts=bursts) if one.operation not in ("", EVERY) else ()),
+            *_find_faultless(one, settings),
             *_find_variant(one, settings, variants, bursts=bursts),
             *_find_part(one, kinds, settings),
             *_find_level(one, settings, kinds, users, bursts=bursts),
@@ -90,6 +91,11 @@ def _find_operation(
             names = join_some([kind.__name__ for kind in own])
             yield f"is of {one.operation}, which no {mode} user declares", f"{names}: {join_some(named) or 'nothing'}."
             return
+
+
+def _find_faultless(one: Requirement, settings: Settings) -> Iterator[Problem]:
+    if one.figure == RECOVERY and not settings.fault:
+        yield "is of the recovery from a fault, without a --fault", 'Add for example --fault "20s pause server 5s".'
 
 
 def _find_unchecked(

@@ -8,6 +8,7 @@ from typing import Any
 from loadgen.datasets import Dataset, GroundTruth, Selectivity, draw_order, reword
 from loadgen.locust_plugin.preparation.answers import compare_variants, find_ground_truths
 from loadgen.locust_plugin.preparation.existing_collections import clean_existing, inspect_existing
+from loadgen.locust_plugin.preparation.fault_injection import RunFaults
 from loadgen.locust_plugin.preparation.llm_server import RunLlmServer, needs_server
 from loadgen.locust_plugin.preparation.searches import make_queries
 from loadgen.locust_plugin.preparation.selectivities import find_selectivities, measure_existing
@@ -58,6 +59,7 @@ class Resources:
         self._server: EmbeddedServer | None = None
         self._shield = threading.Lock()
         self._llm_server = RunLlmServer()
+        self.faults = RunFaults()
         self._leases: list[Lease] = []
         """One for each collection."""
         before_leaving(self._end_leases)
@@ -86,7 +88,7 @@ class Resources:
         SettingsError, ServerError, StoreError.
         """
         try:
-            return run_in_thread(lambda: self._prepare(settings, writes=writes))
+            return run_in_thread(lambda: self.faults.prepare(self._prepare(settings, writes=writes), self._server))
         except BaseException:
             self.release()
             raise
@@ -234,6 +236,7 @@ class Resources:
             clean_existing(self._addressed, collections, self._tell, report)
             self._end_leases()
             self._llm_server.stop()
+            self.faults.stop()
 
         run_in_thread(work)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, WorkerRunner
+from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, MasterRunner, WorkerRunner
 from werkzeug.datastructures import MultiDict
 
 from loadgen.locust_plugin.command_line.arguments import read_settings
@@ -12,6 +12,7 @@ from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.locust_plugin.coordination.shapes import Conductor, PhaseShape
 from loadgen.locust_plugin.patches import find_starts, quiet_phases
 from loadgen.locust_plugin.preparation.dry_run import leave_after_dry_run
+from loadgen.locust_plugin.preparation.fault_plan import find_plan_faults, mark_drills
 from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.locust_plugin.preparation.run_plan import find_closed_flags, find_slow_start, plan_users
 from loadgen.locust_plugin.web.form import as_field, read_form
@@ -114,9 +115,11 @@ class RunRequest:
             raise SettingsError([*faults, *error.faults]) from None
         if starts_now and not phases:
             faults += find_slow_start(options)
+        is_spread = isinstance(self._environment.runner, MasterRunner) and not options.processes
+        faults += find_plan_faults(settings, phases, is_spread=is_spread)
         if faults:
             raise SettingsError(faults)
-        return classes, phases
+        return classes, mark_drills(phases, settings)
 
     def _arrange(self, classes: list[type[Any]], phases: tuple[Phase, ...]) -> None:
         environment = self._environment

@@ -106,7 +106,7 @@ class RunStarter:
         try:
             writes = may_write(self._environment.user_classes, clients_of(settings))
             addressed = self._resources.prepare(settings, writes=writes)
-            self._asking.answer_at(addressed.host)
+            self._asking.answer_at(str(self._resources.faults.of_users.get("host", addressed.host)))
             if (prologue := find_prologue(self._environment.events)) is not None:
                 run_in_thread(lambda: prologue.run(addressed, self._progress.tell))
             if isinstance(self._environment.runner, LocalRunner):
@@ -136,6 +136,8 @@ class RunStarter:
             loaded=tuple(self._resources.loaded),
             count_segments=self._resources.count_segments,
             look_at_server=self._resources.metrics.take,
+            drill=self._resources.faults.schedule,
+            of_users=self._resources.faults.of_users,
             are_workers_replaced=not options.processes,
         )
         options.loadgen_run_id = run.run_id  # Locust sends it to the workers with their users

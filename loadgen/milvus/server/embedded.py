@@ -27,10 +27,10 @@ from loadgen.milvus.server.kinds import (
     describe_exposure,
     plan_launch,
 )
-from loadgen.milvus.server.line import END, GRACE, KEEP
-from loadgen.milvus.server.ports import reserve_ports
-from loadgen.milvus.server.readiness import wait_for_answer
-from loadgen.milvus.server.sessions import forget_sessions
+from loadgen.milvus.server.line import DONE, END, GRACE, KEEP, KILL, PAUSE, RESUME, START
+from loadgen.milvus.server.ports import Reservation, hold_ports, reserve_ports
+from loadgen.milvus.server.readiness import load_collections, wait_for_answer
+from loadgen.milvus.server.sessions import forget_sessions, list_sessions
 from loadgen.milvus.server.unpacking import is_unpacked
 
 TRIES = 3
@@ -48,16 +48,20 @@ class EmbeddedServer:
     before there is a server.) A child made by C code that neither execs nor runs Python's fork hooks would.
     """
 
-    def __init__(self, kind: Kind, folder: Folder, launch: Launch, port: int) -> None:
+    def __init__(self, kind: Kind, folder: Folder, launch: Launch, ports: tuple[int, ...]) -> None:
         self.kind = kind
         self.log = folder.log
-        self._port = port
+        self._launch, self._ports = launch, ports
+        self._held: Reservation | None = None
+        self._sessions: frozenset[bytes] = frozenset()
+        """Those of the server that was killed."""
+        self._port = port = ports[0]
         self.uri = f"http://127.0.0.1:{port}"
         self.metrics_uri = f"http://127.0.0.1:{launch.metrics_port}/metrics" if launch.metrics_port else None
         self._lock = threading.Lock()
         # In a new thread: with gevent's `os.close`, Popen in a thread with a hub deadlocks.
         with ThreadPoolExecutor(1) as pool:
-            self._guardian, line = pool.submit(_start_guardian, folder, launch).result()
+            self._guardian, line, self._answers = pool.submit(_start_guardian, folder, launch).result()
         self._line: int | None = line
         os.register_at_fork(after_in_child=partial(_leave_in_child, weakref.ref(self)))
 
@@ -78,6 +82,46 @@ class EmbeddedServer:
             return True
         return True
 
+    # Faults: each blocks until its signal was sent. Raises ServerError if it could not be.
+
+    def pause(self) -> None:
+        """Stop the server's processes until `resume`: connections stay, and nothing answers."""
+        self._order(PAUSE, "paused")
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        self._order(RESUME, "resumed")
+
+    def kill(self) -> None:
+        """Kill the server without a chance to save anything; its data and ports are kept for `restart`."""
+        if self._launch.etcd_port is not None:
+            with contextlib.suppress(OSError):
+                self._sessions = list_sessions(self._launch.etcd_port)
+        self._order(KILL, "killed")
+        self._held = self._held or hold_ports(self._ports)
+
+    def restart(self) -> None:
+        """Start a killed server again, on the same data and ports, and wait until an RPC answers."""
+        held, self._held = self._held, None
+        try:
+            self._order(START, "started again")
+            _await_answer(self, self._launch, self._ports, self._sessions)
+            if self.kind == "lite":  # which forgets that its collections were loaded
+                load_collections(f"127.0.0.1:{self._port}")
+        finally:
+            if held is not None:
+                held.__exit__()
+
+    def _order(self, order: bytes, done: str) -> None:
+        with self._lock:
+            if self._line is None:
+                raise ServerError(f"the embedded server could not be {done}: it was stopped")
+            with contextlib.suppress(OSError):
+                os.write(self._line, order)
+                if os.read(self._answers, 1) == DONE:
+                    return
+        raise ServerError(describe_failure(f"the embedded server could not be {done}", self.log))
+
     def stop(self, *, keep: bool = False) -> None:
         """End the server and wait for it, for a few seconds at most; idempotent. `keep` keeps a temporary folder."""
         with self._lock:
@@ -87,6 +131,7 @@ class EmbeddedServer:
             with contextlib.suppress(OSError):
                 os.write(line, KEEP + END if keep else END)
             os.close(line)
+            os.close(self._answers)
             end = time.perf_counter() + GRACE + 0.5  # by then the server is gone, though perhaps not yet a large folder
             while self._guardian.poll() is None and time.perf_counter() < end:
                 self._pause()
@@ -100,6 +145,7 @@ class EmbeddedServer:
         line, self._line = self._line, None
         if line is not None:
             os.close(line)
+            os.close(self._answers)
 
 
 def _leave_in_child(reference: "weakref.ref[EmbeddedServer]") -> None:
@@ -148,7 +194,7 @@ def _start_once(kind: Kind, folder: Folder, port: int, tell: Callable[[str], Non
         if exposure := describe_exposure(kind, ports.numbers):
             tell(exposure)
         launch = plan_launch(kind, folder.path, ports.numbers)
-        server = EmbeddedServer(kind, folder, launch, ports.numbers[0])
+        server = EmbeddedServer(kind, folder, launch, ports.numbers)
         try:
             _await_answer(server, launch, ports.numbers)
             locate_mark(folder.path / kind).touch()
@@ -158,15 +204,20 @@ def _start_once(kind: Kind, folder: Folder, port: int, tell: Callable[[str], Non
     return server
 
 
-def _await_answer(server: EmbeddedServer, launch: Launch, ports: tuple[int, ...]) -> None:
-    """Return when an RPC has answered; raises `PortTakenError` or `ServerError` if none will."""
+def _await_answer(
+    server: EmbeddedServer, launch: Launch, ports: tuple[int, ...], ended: frozenset[bytes] = frozenset()
+) -> None:
+    """Return when an RPC has answered; raises `PortTakenError` or `ServerError` if none will.
+
+    `ended` are sessions of a server that was killed.
+    """
     etcd_port = launch.etcd_port
 
     def alive() -> bool:
         nonlocal etcd_port
         if etcd_port is not None:
             with contextlib.suppress(OSError):
-                forget_sessions(etcd_port, ports)
+                forget_sessions(etcd_port, ports, ended)
                 etcd_port = None
         return server.running
 
@@ -180,27 +231,40 @@ def _await_answer(server: EmbeddedServer, launch: Launch, ports: tuple[int, ...]
     raise fault(describe_failure(f"{NAMES[server.kind]} ended while it started", server.log))
 
 
-def _start_guardian(folder: Folder, launch: Launch) -> tuple["subprocess.Popen[bytes]", int]:
-    """Start the guardian in a new session, out of reach of Ctrl-C; also returns the pipe it waits on."""
+def _start_guardian(folder: Folder, launch: Launch) -> tuple["subprocess.Popen[bytes]", int, int]:
+    """Start the guardian in a new session, out of reach of Ctrl-C; also returns the pipes to it and from it."""
     given = ["--log", str(folder.log)]
     given += [part for path in launch.litter for part in ("--litter", path)]
     given += ["--remove", str(folder.path)] if folder.temporary else []
     heard, line = os.pipe()  # neither end is inherited by other programs
+    answers, answering = os.pipe()
     try:
         with folder.log.open("wb") as output:
             guardian = subprocess.Popen(  # noqa: S603 - the command is this package's own
-                [*PYTHON, "loadgen.milvus.server.guardian", "--line", str(heard), *given, "--", *launch.command],
+                [
+                    *PYTHON,
+                    "loadgen.milvus.server.guardian",
+                    "--line",
+                    str(heard),
+                    "--answers",
+                    str(answering),
+                    *given,
+                    "--",
+                    *launch.command,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                pass_fds=(heard, folder.lock),
+                pass_fds=(heard, answering, folder.lock),
                 # What this process can import, its servers can: the package may be where only sys.path finds it.
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)},
             )
     except BaseException:
         os.close(line)
+        os.close(answers)
         raise
     finally:
         os.close(heard)
-    return guardian, line
+        os.close(answering)
+    return guardian, line, answers

@@ -18,10 +18,12 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from loadgen.milvus.server.line import END, GRACE, KEEP
+from loadgen.milvus.server.line import DONE, END, FAILED, GRACE, KEEP, KILL, PAUSE, RESUME, START
 
 PR_SET_PDEATHSIG = 1
-PAUSE = 0.2
+LOOK = 0.2
+"""Seconds between two checks whether the server still runs."""
+SIGNALS = {PAUSE: signal.SIGSTOP, RESUME: signal.SIGCONT, KILL: signal.SIGKILL}
 
 
 def main() -> int:
@@ -35,32 +37,86 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, note)
     try:
-        process = start(given.command, given.log)
+        guarded = Guarded(given, start(given.command, given.log))
     except OSError as error:
         note_end(given.log, f"{given.command[0]} could not be started ({error})")
         return 1
-    keep = False
-    while process.poll() is None and not signals:
-        if select.select([given.line], [], [], PAUSE)[0]:
-            said = os.read(given.line, 1)
-            keep = keep or said == KEEP
-            if said in (END, b""):
-                break
-    by_itself = process.poll() is not None
-    end_group(process)
+    while not signals and guarded.listen():
+        pass
+    by_itself = guarded.has_ended
+    end_group(guarded.process)
     if by_itself:
-        code = process.returncode
+        code = guarded.process.returncode
         note_end(given.log, "The server ended by itself, " + (f"exit code {code}" if code >= 0 else f"signal {-code}"))
-    for path in given.litter:
-        Path(path.format(pid=process.pid)).unlink(missing_ok=True)
-    if given.remove and not (keep or by_itself):
+    guarded.clean()
+    if given.remove and not (guarded.keep or by_itself):
         shutil.rmtree(given.remove, ignore_errors=True)
     return int(by_itself)
+
+
+class Guarded:
+    """The server, and what the run has done to it."""
+
+    def __init__(self, given: argparse.Namespace, process: "subprocess.Popen[bytes]") -> None:
+        self._given = given
+        self.process = process
+        self.keep = False
+        self._is_killed = False
+        """The run has killed it, and may start it again."""
+
+    @property
+    def has_ended(self) -> bool:
+        """True if it has ended by itself."""
+        return self.process.poll() is not None and not self._is_killed
+
+    def listen(self) -> bool:
+        """Wait for the line, for a moment, and do as it says; False if the server has ended, or shall end."""
+        wait = 0.0 if self.has_ended else LOOK  # what was said before it ended may have ended it
+        if not select.select([self._given.line], [], [], wait)[0]:
+            return not self.has_ended
+        said = os.read(self._given.line, 1)
+        self.keep = self.keep or said == KEEP
+        if said in SIGNALS or said == START:
+            self._answer(said)
+        return said not in (END, b"")
+
+    def _answer(self, said: bytes) -> None:
+        try:
+            done = self._start() if said == START else self._signal(said)
+        except OSError as error:
+            note_end(self._given.log, f"The server could not be started again ({error})")
+            done = False
+        if self._given.answers >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self._given.answers, DONE if done else FAILED)
+
+    def _signal(self, said: bytes) -> bool:
+        if self.process.poll() is not None:
+            return self._is_killed and said == KILL
+        self._is_killed = said == KILL
+        os.killpg(self.process.pid, SIGNALS[said])
+        if said == KILL:
+            self.process.wait()
+        return True
+
+    def _start(self) -> bool:
+        if self.process.poll() is None:
+            return False
+        self.clean()
+        self.process = start(self._given.command, self._given.log)
+        self._is_killed = False
+        return True
+
+    def clean(self) -> None:
+        """Remove what it has left outside its folder."""
+        for path in self._given.litter:
+            Path(path.format(pid=self.process.pid)).unlink(missing_ok=True)
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--line", type=int, required=True, help="file descriptor; its end is the end of the run")
+    parser.add_argument("--answers", type=int, default=-1, help="file descriptor for an answer to each order")
     parser.add_argument("--log", type=Path, required=True, help="takes the command's output")
     parser.add_argument("--remove", type=Path, help="folder to remove when the run is over and all went well")
     parser.add_argument("--litter", action="append", default=[], help="file to remove; {pid} is the command's")
@@ -99,6 +155,7 @@ def end_group(process: "subprocess.Popen[bytes]") -> None:
     """Send SIGTERM to the command and its children, and SIGKILL after the grace time to those still running."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGCONT)  # one that is paused would not see it
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(GRACE)
     with contextlib.suppress(ProcessLookupError, PermissionError):

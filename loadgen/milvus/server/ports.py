@@ -3,6 +3,7 @@
 import errno
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -70,6 +71,20 @@ def reserve_ports(first: int, count: int) -> Reservation:
         for held in sockets:
             held.close()
     return Reservation(numbers, tuple(sockets))
+
+
+def hold_ports(numbers: Sequence[int]) -> Reservation:
+    """Keep the ports of a server that has ended for its next start; those that are taken meanwhile are not held."""
+    sockets: list[socket.socket] = []
+    for number in numbers if KEEPS else ():
+        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            _bind(held, number)
+        except RefusedError:
+            held.close()
+            continue
+        sockets.append(held)
+    return Reservation(tuple(numbers), tuple(sockets))
 
 
 def _bind(held: socket.socket, number: int) -> None:

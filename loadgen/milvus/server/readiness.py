@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 
 from loadgen.milvus.proxies import ON_LOOPBACK
+from loadgen.milvus.server.errors import ServerError
 
 PAUSE = 0.05
 RPC_DEADLINE = 2.0
+LOAD_DEADLINE = 30.0
 OPTIONS = (
     *ON_LOOPBACK.items(),
     ("grpc.use_local_subchannel_pool", 1),
@@ -38,3 +40,20 @@ def wait_for_answer(address: str, alive: Callable[[], bool], seconds: float) -> 
                 pass
             pause.wait(PAUSE)
     return False
+
+
+def load_collections(address: str) -> None:
+    """Load all collections of a server that answers, as they were before it was killed. Raises ServerError."""
+    import grpc
+    from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
+
+    with grpc.insecure_channel(address, options=OPTIONS) as channel:
+        stub = milvus_pb2_grpc.MilvusServiceStub(channel)
+        listed = stub.ShowCollections(milvus_pb2.ShowCollectionsRequest(), timeout=LOAD_DEADLINE)
+        end, pause = time.perf_counter() + LOAD_DEADLINE, threading.Event()
+        for name in listed.collection_names:
+            request = milvus_pb2.LoadCollectionRequest(collection_name=name)
+            while (status := stub.LoadCollection(request, timeout=LOAD_DEADLINE)).code or status.error_code:
+                if time.perf_counter() > end:
+                    raise ServerError(f"the restarted server does not load '{name}': {status.reason}")
+                pause.wait(PAUSE)

@@ -11,14 +11,24 @@ END = b"by-dev/meta/session0"
 """The key after the last with that beginning ("0" follows "/")."""
 
 
-def forget_sessions(etcd_port: int, own_ports: Collection[int]) -> int:
-    """Delete the sessions with a port that is not this server's; returns their number.
+def list_sessions(etcd_port: int) -> frozenset[bytes]:
+    """The sessions of a server that is to be killed. Raises `OSError` if its etcd does not answer."""
+    return frozenset(base64.b64decode(item["value"]) for item in _list(etcd_port))
+
+
+def _list(etcd_port: int) -> list[dict[str, str]]:
+    found = _call(etcd_port, "range", {"key": _encode(FIRST), "range_end": _encode(END)}).get("kvs", [])
+    return list(found)
+
+
+def forget_sessions(etcd_port: int, own_ports: Collection[int], ended: Collection[bytes] = ()) -> int:
+    """Delete the sessions with a port that is not this server's, and the `ended` ones; returns their number.
 
     They belong to a server that has ended: its lease of 30 s starts anew with the etcd inside Milvus. A session of this
     server is never touched, as it names one of `own_ports`. Raises `OSError` while etcd does not answer.
     """
-    keys = _call(etcd_port, "range", {"key": _encode(FIRST), "range_end": _encode(END)}).get("kvs", [])
-    stale = [item["key"] for item in keys if is_stale(base64.b64decode(item["value"]), own_ports)]
+    values = [(item["key"], base64.b64decode(item["value"])) for item in _list(etcd_port)]
+    stale = [key for key, value in values if value in ended or is_stale(value, own_ports)]
     for key in stale:
         _call(etcd_port, "deleterange", {"key": key})
     return len(stale)

@@ -19,6 +19,14 @@ SERVICE = "milvus.proto.milvus.MilvusService"
 OPERATIONS = ("Search", "HybridSearch", "Query", "Insert", "Upsert", "Delete")
 """RPCs to which the deadline applies."""
 OTHER_DEADLINE = 30.0
+RECONNECTING = {
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.min_reconnect_backoff_ms": 5_000,
+    "grpc.max_reconnect_backoff_ms": 1_000,
+}
+"""A channel that is kept (`keep_channel`) would wait up to two minutes before it looks again for a restarted server.
+
+The second is what gRPC allows an attempt to connect: 20 s by default."""
 
 
 def store_arguments(settings: Settings, mode: Mode) -> dict[str, Any]:
@@ -69,6 +77,7 @@ def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:
         "token": settings.token.get_secret_value(),
         "dedicated": True,
         "grpc_options": {
+            **RECONNECTING,
             "grpc.use_local_subchannel_pool": 1,
             "grpc.service_config": _service_config(deadline),
             **channel_options(settings.host),

@@ -77,7 +77,10 @@ async def warm_stores(stores: Sequence[MilvusVectorStore]) -> list[str]:
     of them.
     """
     asked = (async_client_of(store).describe_collection(store.collection_name) for store in stores)
-    return [find_fingerprint(described) for described in await asyncio.gather(*asked)]
+    found = [find_fingerprint(described) for described in await asyncio.gather(*asked)]
+    for store in stores:
+        keep_channel(store.aclient)
+    return found
 
 
 def warm_sync_stores(stores: Iterable[MilvusVectorStore]) -> list[str]:
@@ -97,6 +100,17 @@ def limit_retries(client: Any, retries: int) -> None:
     """
     for name in RETRIED:
         setattr(client, name, partial(getattr(client, name), retry_times=retries))
+
+
+def keep_channel(client: Any) -> None:
+    """Have a connected client keep its channel, which connects again by itself when its server is back.
+
+    After each UNAVAILABLE, pymilvus would open another connection: an async client a hundred while a server restarts,
+    and they stay open, where a variant should have as many as it was given.
+    """
+    handler = getattr(client, "_handler", None)
+    if handler is not None and not getattr(getattr(client, "_config", None), "is_global", False):
+        vars(handler).pop("_on_rpc_error", None)
 
 
 def require_collection(settings: Settings) -> None:
@@ -121,4 +135,5 @@ def _open_store(settings: Settings, mode: Mode) -> MilvusVectorStore:
         limit_retries(store.aclient, settings.retries)
     else:
         limit_retries(store.client, settings.retries)
+        keep_channel(store.client)
     return store

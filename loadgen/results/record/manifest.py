@@ -10,13 +10,16 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, SecretStr
 
 from loadgen.settings.conflicts import without_secret
 from loadgen.settings.credentials import find_secrets
 from loadgen.settings.model import Settings
+from loadgen.text.secrets import find_secret_variables, mask_secrets
 
 MASK = "***"
+COMMAND = "command:"
+"""In the value of --fault."""
 SECRET_FLAGS = frozenset(f"--{name.replace('_', '-')}" for name in find_secrets(Settings))
 """Flags whose values are masked; abbreviations of them are not accepted."""
 FLAG = re.compile(r"--[a-z][a-z-]*=|-H")
@@ -83,10 +86,18 @@ def _find_version(name: str) -> str | None:
 def settings_without_secrets(settings: BaseModel) -> dict[str, JsonValue]:
     """Plain values of all settings; secret ones are omitted, a password in an address is masked."""
     values: dict[str, JsonValue] = settings.model_dump(mode="json", exclude=set(find_secrets(type(settings))))
+    if isinstance(faults := values.get("fault"), list):
+        values["fault"] = [mask_secrets(str(one), _known(settings)) for one in faults]
     return {
         name: without_secret(value) if isinstance(value, str) and "://" in value else value
         for name, value in values.items()
     }
+
+
+def _known(settings: BaseModel) -> list[str]:
+    """Secrets that a command may contain."""
+    own = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
+    return [*own, *find_secret_variables()]
 
 
 def mask_command_line(arguments: Sequence[str], secret: Collection[str] = ()) -> str:
@@ -107,9 +118,14 @@ def mask_command_line(arguments: Sequence[str], secret: Collection[str] = ()) ->
         elif len(argument) > len(short) and short in secret:
             shown.append(f"{short}{MASK}")
         else:
-            shown.append(_mask_password(argument))
+            shown.append(_mask_command(argument) if COMMAND in argument else _mask_password(argument))
         is_value = hides and not mark and not is_value
     return shlex.join(shown)
+
+
+def _mask_command(text: str) -> str:
+    """A fault with a command: its own secrets are masked, the rest is shown."""
+    return mask_secrets(text, find_secret_variables())
 
 
 def _hides(flag: str, secret: Collection[str]) -> bool:

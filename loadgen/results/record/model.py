@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_val
 from loadgen.measure.health import WATCHED_AT_LEAST
 from loadgen.measure.sample import Mode
 from loadgen.results.record.collections import CollectionRecord
+from loadgen.results.record.faults import FaultsRecord
 from loadgen.results.record.operations import OperationRecord, Outside, ScheduledRate, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 from loadgen.results.record.rate_search import RateSearchRecord
@@ -118,6 +119,8 @@ class PhaseRecord(Part):
     generator: Generator
     server: ServerRecord | None = None
     """What Milvus says of itself; null if its metrics were not read."""
+    faults: FaultsRecord | None = None
+    """What was done to the server, and how the phase recovered; null: nothing."""
     traces: TracesRecord | None = None
     """null: no operation was sampled."""
 

@@ -1,10 +1,12 @@
 """Requirements of a run, and whether it met them."""
 
-from loadgen.results.requirements.judging import Judgement, Reading, judge, judge_empty, read_phase
+from loadgen.results.requirements.faults import judge_faults
+from loadgen.results.requirements.judging import judge, judge_empty, read_phase
 from loadgen.results.requirements.parsing import (
     CHECKED,
     FIGURES,
     ITEMS,
+    RECOVERY,
     FailureLimit,
     Requirement,
     parse_max_empty,
@@ -13,17 +15,20 @@ from loadgen.results.requirements.parsing import (
     parse_requirements,
     read_rate_conditions,
 )
+from loadgen.results.requirements.reading import Judgement, Reading
 
 __all__ = [
     "CHECKED",
     "FIGURES",
     "ITEMS",
+    "RECOVERY",
     "FailureLimit",
     "Judgement",
     "Reading",
     "Requirement",
     "judge",
     "judge_empty",
+    "judge_faults",
     "parse_max_empty",
     "parse_max_failures",
     "parse_requirement",

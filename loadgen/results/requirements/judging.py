@@ -10,40 +10,25 @@ operation of its phase.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from loadgen.measure.objective import RELATIONS, TIME_UNITS
 from loadgen.measure.sample import Outcome, count_answers, count_failures, share_empty
 from loadgen.results.cost import find_cost
 from loadgen.results.figures import per_second
 from loadgen.results.record import Comparison, OperationRecord, Outside, PhaseRecord, RunRecord
-from loadgen.results.requirements.parsing import BYTES, CHECKED, ITEMS, PER_CENT, TIMES, FailureLimit, Requirement
+from loadgen.results.requirements.faults import read_recoveries
+from loadgen.results.requirements.parsing import (
+    BYTES,
+    CHECKED,
+    ITEMS,
+    PER_CENT,
+    RECOVERY,
+    TIMES,
+    FailureLimit,
+    Requirement,
+)
+from loadgen.results.requirements.reading import NOTHING, Judgement, Reading, level_of, place_of
 from loadgen.text.listing import count_of
-
-NOTHING = "nothing measured"
-
-
-class Judgement(NamedTuple):
-    """The verdict on one requirement."""
-
-    text: str
-    met: bool
-    measured: str
-    """The worst value with its unit, or why there is none."""
-    where: str
-    """The phase it comes from, such as `async, 32 users`."""
-
-    def __str__(self) -> str:
-        """One line, such as: `met: search async p99 < 50 ms: 41.2 ms (async, 32 users)`."""
-        return f"{'met' if self.met else 'MISSED'}: {self.text}: {self.measured} ({self.where})"
-
-
-class Reading(NamedTuple):
-    """The value of one phase, comparison or sum; without a value there is nothing to judge."""
-
-    where: str
-    value: float | None
-    shown: str = NOTHING
 
 
 def judge(
@@ -57,7 +42,12 @@ def judge(
 
 
 def _judge_one(record: RunRecord, wanted: Requirement) -> Judgement:
-    readings = _compared(record, wanted) if wanted.figure == "ratio" else _measured(record, wanted)
+    if wanted.figure == RECOVERY:
+        readings = [
+            one for phase in record.phases if _is_sought(phase, wanted) for one in read_recoveries(phase, wanted)
+        ]
+    else:
+        readings = _compared(record, wanted) if wanted.figure == "ratio" else _measured(record, wanted)
     if not readings:
         return Judgement(wanted.text, met=False, measured=NOTHING, where=_sought(wanted))
     worst = _pick_worst(readings, wanted.comparator)
@@ -75,8 +65,8 @@ def _pick_worst(readings: Sequence[Reading], comparator: str) -> Reading:
 def _measured(record: RunRecord, wanted: Requirement) -> list[Reading]:
     phases = [phase for phase in record.phases if _is_sought(phase, wanted)]
     pairs = [(phase, found) for phase in phases for found in phase.operations if found.operation == wanted.operation]
-    covered = {_place(phase) for phase, _ in pairs}
-    gaps = [_place(phase) for phase in phases if not phase.operations or _place(phase) not in covered]
+    covered = {place_of(phase) for phase, _ in pairs}
+    gaps = [place_of(phase) for phase in phases if not phase.operations or place_of(phase) not in covered]
     missing = [Reading(place, None) for place in dict.fromkeys(gaps)]
     if pairs and wanted.is_total and not missing:
         return [_total(pairs)]
@@ -86,19 +76,19 @@ def _measured(record: RunRecord, wanted: Requirement) -> list[Reading]:
 def read_phase(phase: PhaseRecord, wanted: Requirement) -> tuple[Reading, bool]:
     """What one phase shows of a requirement, whatever its variant and level, and whether it meets it."""
     own = next((found for found in phase.operations if found.operation == wanted.operation), None)
-    reading = Reading(_place(phase), None) if own is None else _read(phase, own, wanted)
+    reading = Reading(place_of(phase), None) if own is None else _read(phase, own, wanted)
     return reading, reading.value is not None and RELATIONS[wanted.comparator](reading.value, wanted.limit)
 
 
 def _total(pairs: Sequence[tuple[PhaseRecord, OperationRecord]]) -> Reading:
     dropped = sum(phase.dropped for phase, _ in pairs)
     failures = sum(found.failures for _, found in pairs) + dropped
-    where = _place(pairs[0][0]) if len(pairs) == 1 else f"over {len(pairs)} phases"
+    where = place_of(pairs[0][0]) if len(pairs) == 1 else f"over {len(pairs)} phases"
     return Reading(where, failures, f"{failures:,}{_dropped(dropped)}")
 
 
 def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Reading:
-    where = _place(phase) + _troubles(phase)
+    where = place_of(phase) + _troubles(phase)
     if wanted.figure in TIMES:
         seconds = _find_time(found, wanted)
         shown = NOTHING if seconds is None else f"{seconds * TIME_UNITS[wanted.unit]:.6g} {wanted.unit}"
@@ -184,7 +174,7 @@ def _compared(record: RunRecord, wanted: Requirement) -> list[Reading]:
     ]
     others = [one for one in record.variant_names if one != record.manifest.baseline]
     asked = [wanted.variant] if wanted.variant else others
-    levels = dict.fromkeys(_level(phase) for phase in record.phases if _is_level(phase, wanted))
+    levels = dict.fromkeys(level_of(phase) for phase in record.phases if _is_level(phase, wanted))
     every = [_name_place(variant, level, others) for level in levels for variant in asked]
     missing = [
         Reading(place, None, "not compared")
@@ -195,7 +185,7 @@ def _compared(record: RunRecord, wanted: Requirement) -> list[Reading]:
 
 
 def _show_pair(one: Comparison, others: Sequence[str]) -> str:
-    return _name_place(one.variant, _level(one), others)
+    return _name_place(one.variant, level_of(one), others)
 
 
 def _name_place(variant: str, level: str, others: Sequence[str]) -> str:
@@ -230,7 +220,7 @@ def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
     ]
     idle = [phase for phase in record.phases if not phase.operations and not phase.dropped]
     if idle:  # stalled operations end, if at all, after their phase
-        return Judgement(_most(most), met=False, measured=NOTHING, where=_place(idle[0]))
+        return Judgement(_most(most), met=False, measured=NOTHING, where=place_of(idle[0]))
     dropped = sum(phase.dropped for phase in record.phases) + sum(record.dropped_outside.values())
     raised = record.task_errors
     totals: Counter[Outcome] = sum((found.totals for found in operations), Counter())
@@ -250,7 +240,7 @@ def judge_empty(record: RunRecord, most: float) -> list[Judgement]:
     for phase in record.phases:
         for part in phase.operations:
             where = phase.style and f"{phase.style}, {part.count:,} operations"
-            found.setdefault((part.operation, where or _place(phase)), Counter()).update(part.outcomes)
+            found.setdefault((part.operation, where or place_of(phase)), Counter()).update(part.outcomes)
     over = [(share, key) for key, outcomes in found.items() if (share := share_empty(outcomes)) > most]
     if not over:
         return []
@@ -272,16 +262,6 @@ def _is_level(part: PhaseRecord | Comparison, wanted: Requirement) -> bool:
     return wanted.concurrency in (None, part.concurrency) and wanted.rate in (None, part.rate)
 
 
-def _level(part: PhaseRecord | Comparison) -> str:
-    if part.rate is not None:
-        return f"{part.rate:g}/s"
-    return count_of(part.concurrency or 0, "user")
-
-
-def _place(phase: PhaseRecord) -> str:
-    return f"{phase.variant}, {_level(phase)}"
-
-
 def _troubles(phase: PhaseRecord) -> str:
     lost = f", lost {count_of(phase.workers_lost, 'worker')}" if phase.workers_lost else ""
     blind = ", generator not monitored" if phase.generator.is_unwatched else ""
@@ -296,4 +276,4 @@ def _sought(wanted: Requirement) -> str:
         if wanted.concurrency
         else "any load"
     )
-    return f"no {wanted.operation} of {wanted.variant or 'any variant'} at {level}"
+    return f"no {wanted.operation or wanted.figure} of {wanted.variant or 'any variant'} at {level}"

@@ -14,7 +14,8 @@ from loadgen.settings.faults import Fault, SettingsError
 
 TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 """Figures of response times."""
-FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "mrr", "ratio", "cpu", "memory")
+RECOVERY = "recovery"
+FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "mrr", "ratio", RECOVERY, "cpu", "memory")
 CHECKED = ("recall", "mrr")
 """Figures of answers that are checked, from 0 to 1."""
 ITEMS = "items"
@@ -26,6 +27,7 @@ UNITS: dict[str, tuple[str, ...]] = {
     "recall": ("", "%"),
     "mrr": ("",),
     "ratio": ("",),
+    RECOVERY: tuple(TIME_UNITS),
     "cpu": ("us", "ms", "s"),
     "memory": ("MB", "MiB", "GB", "GiB"),
 }
@@ -188,6 +190,8 @@ def _take_level(text: str, words: list[str], last: str | None) -> tuple[list[str
 
 def _read_what(text: str, words: list[str], variants: Collection[str], limit: str) -> tuple[str, str | None, str, str]:
     """Operation, variant, part and figure."""
+    if words and words[0].lower() == RECOVERY and not any(word.lower() in FIGURES for word in words[1:]):
+        return "", _read_between(text, words[1:], variants, RECOVERY)[0], "", RECOVERY
     if len(words) not in (2, 3, 4):
         _refuse(text, "does not start with an operation, an optional variant and a figure")
     figure = words[-1].lower().replace("_", ".")

@@ -10,6 +10,7 @@ from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, RateSearchRecord, RunRecord
 from loadgen.results.series import Series, find_series, percentile
 from loadgen.results.verdict.comparing import pair_of, say_winner
+from loadgen.results.verdict.faults import say_recoveries
 from loadgen.results.verdict.phrases import first_of, name_levels, show_interval, show_ratio, show_time
 from loadgen.results.verdict.rates import say_rates
 from loadgen.results.verdict.server import say_server_work
@@ -59,7 +60,7 @@ def explain(record: RunRecord) -> Explanation:
     if not bursts and len(variants) == 1:
         findings.append(f"Only {next(iter(variants))} was measured, so there is nothing to compare it with.")
     findings += _say_nested(series)
-    findings += say_server_work(record, series)
+    findings += [*first_of(say_recoveries(record), IN_THE_REPORT), *say_server_work(record, series)]
     findings += [*say_selectivity(record), *say_answers(record), *say_unknown(record)]
     return Explanation(tuple(headlines), tuple(findings), tuple(find_warnings(record)))
 

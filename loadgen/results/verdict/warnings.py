@@ -9,6 +9,7 @@ from loadgen.results.drift import say_drifts
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, RunRecord
 from loadgen.results.series import Series, find_series, mean_rank, mean_recall, most_empty
+from loadgen.results.verdict.faults import warn_of_faults
 from loadgen.results.verdict.generator import describe_peak_lags, say_crowded, say_held, say_late
 from loadgen.results.verdict.phrases import first_of, show_share, show_time
 from loadgen.settings.data_settings import EXISTING
@@ -47,6 +48,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
         worst = describe_peak_lags([record.phases[number - 1] for number in saturated])
         yield f"The load generator was at its limit in {name_phases(saturated)} ({worst}), {SATURATED}."
     yield from _blind(record)
+    yield from first_of(warn_of_faults(record), IN_THE_RECORD)
     yield from first_of(say_drifts(record), IN_THE_RECORD)
     yield from say_late(record)
     yield from say_held(record)

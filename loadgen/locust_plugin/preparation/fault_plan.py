@@ -1,0 +1,31 @@
+"""Faults in the plan of a run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from loadgen.measure.phase import Phase
+from loadgen.settings.fault_grammar import read_faults, shown
+from loadgen.settings.faults import Fault
+from loadgen.settings.model import Settings
+
+
+def mark_drills(phases: Sequence[Phase], settings: Settings) -> tuple[Phase, ...]:
+    """The plan, in whose phases faults happen if any are declared."""
+    return tuple(replace(phase, is_drill=bool(settings.fault)) for phase in phases)
+
+
+def find_plan_faults(settings: Settings, phases: Sequence[Phase], *, is_spread: bool) -> list[Fault]:
+    """Why the faults cannot happen in this plan; `is_spread`: workers may be on other machines."""
+    if not settings.fault:
+        return []
+    told = f'"{"; ".join(map(shown, settings.fault))}"'
+    found: list[Fault] = []
+    if not phases:
+        hint = f'Use --variants "{settings.mode}".' if settings.mode != "compare" else "Run other users."
+        found.append(Fault("fault", told, f"needs phases, which --mode {settings.mode} does not have", hint))
+    elif any(phase.operations for phase in phases):
+        found.append(Fault("fault", told, "needs phases with a length, but these users run bursts", "Run other users."))
+    if is_spread and any(one.action.is_of_proxy for one in read_faults(settings)):
+        problem = "needs the proxy, which listens on the loopback of the master, not for workers elsewhere"
+        found.append(Fault("fault", told, problem, "Use --processes, or command: with a tool of your network."))
+    return found

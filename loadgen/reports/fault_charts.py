@@ -1,0 +1,69 @@
+"""The timeline of phases with faults: answers and failures per second, with the faults marked."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from matplotlib.figure import Figure
+
+from loadgen.reports.drawing import WIDTH, Chart, add_legend, legend_height
+from loadgen.reports.summary import Summary, label
+from loadgen.results.figures import LoadLevel, load_level
+from loadgen.results.record.faults import FaultsRecord
+from loadgen.results.verdict.faults import find_drills
+
+HEIGHT = 5.0
+TEXT = (
+    "Answers per second above, failures and dropped arrivals per second below, from the start of the measured part; a "
+    "variant's line is the mean of its phases. Vertical lines: the faults as they began in the first phase; grey: "
+    "until they were over."
+)
+
+
+def fault_charts(summary: Summary, prefix: str = "faults") -> list[Chart]:
+    """A chart for each load level; none without faults."""
+    levels: dict[LoadLevel, dict[str, list[FaultsRecord]]] = {}
+    for _, phase, faults in find_drills(summary.record):
+        level = load_level(phase.concurrency, phase.rate)
+        levels.setdefault(level, {}).setdefault(phase.variant, []).append(faults)
+    return [
+        Chart(f"{prefix}{place}", f"Faults at {level}", TEXT, _draw(summary, variants), None)
+        for place, (level, variants) in enumerate(sorted(levels.items(), key=lambda item: item[0]))
+    ]
+
+
+def _draw(summary: Summary, variants: dict[str, list[FaultsRecord]]) -> Figure:
+    names = [label(name) for name in summary.looks if name in variants]
+    figure = Figure(figsize=(WIDTH, HEIGHT + legend_height(names)), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    for name, look in summary.looks.items():
+        phases = variants.get(name, [])
+        if not phases:
+            continue
+        seconds = phases[0].course.seconds
+        answered = [one.course.answered for one in phases]
+        failed = [_sum(list(one.course.failures.values())) for one in phases]
+        for axes, counts in ((above, answered), (below, failed)):
+            rates = [number / seconds for number in _mean(counts)]
+            edges = [place * seconds for place in range(len(rates) + 1)]
+            axes.stairs(rates, edges, baseline=None, color=look.colour, linestyle=look.line, label=label(name))
+    first = next(iter(variants.values()))[0]
+    for fault in first.faults:
+        for axes in (above, below):
+            axes.axvline(fault.began or 0.0, color="black", linewidth=0.8)
+            if fault.ended is not None and fault.began is not None and fault.ended > fault.began:
+                axes.axvspan(fault.began, fault.ended, color="grey", alpha=0.15, linewidth=0)
+    for axes, title in ((above, "answers/s"), (below, "failures/s")):
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel(title)
+    below.set_xlabel("seconds of the phase")
+    add_legend(figure, above)
+    return figure
+
+
+def _sum(counts: Sequence[Sequence[int]]) -> list[int]:
+    return [sum(some) for some in zip_longest(*counts, fillvalue=0)]
+
+
+def _mean(phases: Sequence[Sequence[int]]) -> list[float]:
+    """The mean of the phases in each piece; without failures a phase has no pieces."""
+    return [sum(some) / len(phases) for some in zip_longest(*phases, fillvalue=0)]

@@ -1,0 +1,125 @@
+"""Faults happen at their seconds, on a clock of the test's own, and suspend what a dead server would end."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from loadgen.control.fault_schedule import Effect, FaultSchedule, Runtime
+from loadgen.settings.fault_grammar import Action, PlannedFault, parse_fault
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Recording:
+    """An injector that notes what it is asked when; a restart takes 3 s, a command 2."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.asked: list[tuple[float, str, str]] = []
+        self.fails = ""
+
+    def describe(self, fault: PlannedFault) -> str:
+        return fault.name
+
+    def begin(self, fault: PlannedFault) -> Effect:
+        self._note("begin", fault.name)
+        if self.fails:
+            raise OSError(self.fails)
+        if fault.action is Action.COMMAND:
+            self._clock.sleep(2)
+            return Effect(3, ("done",))
+        return Effect()
+
+    def end(self, fault: PlannedFault) -> None:
+        self._note("end", fault.name)
+        self._clock.sleep(3 if fault.action is Action.KILL else 0)
+
+    def restore(self) -> None:
+        self._note("restore", "")
+
+    def _note(self, what: str, name: str) -> None:
+        self.asked.append((round(self._clock.now - 100, 3), what, name))
+
+
+class Greenlet:
+    def kill(self, *, block: bool) -> None:
+        assert not block
+
+
+def schedule(text: str, recovery_within: float = 30.0) -> tuple[FaultSchedule, Recording, Clock]:
+    clock = Clock()
+    injector = Recording(clock)
+
+    def run_now(function: Callable[..., object], *arguments: Any) -> Greenlet:
+        function(*arguments)
+        return Greenlet()
+
+    runtime = Runtime(lambda: clock.now, clock.sleep, lambda function: function(), run_now)
+    return FaultSchedule([parse_fault(text)], injector, recovery_within, runtime), injector, clock
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "span"),
+    [
+        ("20s pause server 5s", [(22, "begin"), (27, "end")], (20, 25)),
+        ("20s kill server 5s", [(22, "begin"), (27, "end")], (20, 28)),
+        ("20s cut", [(22, "begin")], (20, 20)),
+        ("20s command: x", [(22, "begin")], (20, 22)),
+    ],
+)
+def test_seconds_count_from_the_end_of_the_warm_up(
+    text: str, asked: list[tuple[float, str]], span: tuple[float, float]
+) -> None:
+    faults, injector, _ = schedule(text)
+    faults.begin(2.0, 1)
+    assert [(at, what) for at, what, _ in injector.asked] == asked
+    [event] = faults.events
+    assert (event.began, event.ended) == pytest.approx(span)
+    assert event.text == f"20s {parse_fault(text).name}"
+    faults.end()
+    assert injector.asked[-1][1] == "restore"
+    faults.end()
+    assert [what for _, what, _ in injector.asked].count("restore") == 1
+
+
+def test_a_command_leaves_its_exit_code_and_output() -> None:
+    faults, _, _ = schedule("20s command: x")
+    faults.begin(0.0, 1)
+    assert (faults.events[0].exit_code, faults.events[0].output) == (3, ("done",))
+
+
+def test_a_fault_that_fails_is_noted_and_the_run_goes_on() -> None:
+    faults, injector, _ = schedule("20s pause server 5s")
+    injector.fails = "no such process"
+    faults.begin(0.0, 1)
+    [event] = faults.events
+    assert ("no such process" in event.error, event.ended) == (True, None)
+
+
+def test_a_fault_suspends_the_watch_until_its_recovery_limit_and_not_before() -> None:
+    faults, _, clock = schedule("20s kill server 5s", recovery_within=10.0)
+    assert not faults.suspends(), "no phase has begun"
+    faults.begin(2.0, 1)
+    found = []
+    for second in (19.9, 20.0, 37.9, 38.1):  # it is back at 28
+        clock.now = 102 + second
+        found.append(faults.suspends())
+    assert found == [False, True, True, False]
+    clock.now = 102 + 21
+    faults.end()
+    assert not faults.suspends()
+
+
+def test_the_next_phase_has_its_own_events() -> None:
+    faults, _, _ = schedule("20s cut")
+    for number in (1, 2):
+        faults.begin(0.0, number)
+        assert [round(one.began) for one in faults.events] == [20]
+        faults.end()
