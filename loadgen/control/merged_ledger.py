@@ -43,10 +43,13 @@ class MergedLedger:
         self._windows: dict[int, Window] = {}
         self._attempts: dict[int, int] = {}
         self._stale: set[int] = set()
+        self._settled_before = 0
+        """The number of the first phase whose parts are not packed."""
 
     def reset(self) -> None:
         """Reset for another run."""
         self._agents, self._windows, self._attempts, self._stale = {}, {}, {}, set()
+        self._settled_before = 0
 
     def expect(self, phase: Phase) -> None:
         """Begin a phase, or repeat it: its window exists even if no agent reports it."""
@@ -55,6 +58,20 @@ class MergedLedger:
             self._windows[phase.number] = Window(phase, 0.0)
             self._windows = dict(sorted(self._windows.items()))  # a report may be the first to contain several phases
             self._stale.add(phase.number)
+
+    def settle_before(self, number: int) -> None:
+        """Pack what was reported of the phases before this one: a hundred workers take 20 MB for each otherwise.
+
+        Their reports may still be replaced.
+        """
+        for agent in self._agents.values():
+            for (phase, _), part in agent.parts.items():
+                if self._settled_before <= phase < number:
+                    part.window.settle()
+        for phase, window in self.windows.items():
+            if self._settled_before <= phase < number:
+                window.settle()
+        self._settled_before = max(self._settled_before, number)
 
     def merge(self, report: Mapping[str, Any], agent: str) -> None:
         """Replace an agent's earlier reports by this one. Idempotent, in any order."""

@@ -35,6 +35,7 @@ class ReportCollector:
         self._agents.mark_phase(phase.workers)
         if isinstance(self._ledger, MergedLedger):
             self._ledger.expect(phase)
+            self._ledger.settle_before(phase.number)
 
     @property
     def window(self) -> Window | None:

@@ -7,12 +7,12 @@ be a sample apart.
 import math
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 
 from loadgen.exporters.buckets import DURATIONS, LAGS, Buckets
 from loadgen.exporters.role import Role
-from loadgen.exporters.series import OTHER, Kind, Series, VariantSeries
+from loadgen.exporters.series import OTHER, Kind, Series, VariantSeries, describe_variants
 from loadgen.measure.health import CPU_LIMIT, Beat, beats_missed
 from loadgen.measure.lag import LAG_LIMIT, too_late
 from loadgen.measure.objective import NO_OBJECTIVE, Objective, judge
@@ -20,7 +20,6 @@ from loadgen.measure.operation import NAMES_AT_MOST, Operation
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.settings.model import Settings
-from loadgen.settings.variants import find_baseline, find_variants, settings_of
 
 VARIANTS = 64
 """Maximum variants over the life of a process, which may serve many runs; further ones are counted as `other`."""
@@ -34,8 +33,6 @@ ITEMS = 512
 """The same for triples of variant, operation and item."""
 UNKNOWN = (OTHER, OTHER, OTHER)
 """Labels of all variants without separate series."""
-LONGEST_LABEL = 200
-"""Maximum characters of a variant's settings in its info."""
 UNSEEN_SECONDS = 2.0
 """Seconds of a phase without a health sample after which saturation is unknown."""
 BEATS = 100
@@ -219,7 +216,7 @@ class Exporter:
 
         Raises SettingsError if a variant is wrong.
         """
-        infos = tuple(_describe(settings))
+        infos = tuple(describe_variants(settings))
         self.settings, self.infos, self.run = settings, infos, {}
 
     def enter(self, phase: Phase, run: Mapping[str, str]) -> None:
@@ -263,22 +260,6 @@ class Exporter:
         hub, loop, pace = zip(*((beat.hub_lag, beat.loop_lag, beat.pace_lag) for beat in beats), strict=True)
         missed = sum(map(beats_missed, hub))
         return cpu >= CPU_LIMIT or too_late(_p99(hub), missed) or any(too_late(_p99(x), _late(x)) for x in (loop, pace))
-
-
-def _describe(settings: Settings) -> Iterator[Mapping[str, str]]:
-    """The labels of each variant's info, except the run's id."""
-    baseline = find_baseline(settings)
-    for one in find_variants(settings):
-        own = settings_of(settings, one)
-        yield {
-            "variant": one.name,
-            "mode": one.mode,
-            "client": one.client,
-            "baseline": str(one.name == baseline).lower(),
-            "collection": own.collection,
-            "index": own.index_type,
-            "settings": one.text[:LONGEST_LABEL],
-        }
 
 
 def _p99(lags: Sequence[float]) -> float:

@@ -1,12 +1,17 @@
 """The counts of one variant, and of each of its operations, since the process began."""
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from loadgen.exporters.buckets import DURATIONS, SHARES, Buckets
 from loadgen.measure.sample import Mode, Outcome
+from loadgen.settings.model import Settings
+from loadgen.settings.variants import find_baseline, find_variants, settings_of
 
 OTHER = "other"
 """Variant, operation or stage beyond the maximum number of series."""
+LONGEST_LABEL = 200
+"""Maximum characters of a variant's settings in its info."""
 
 
 class Kind(NamedTuple):
@@ -59,3 +64,19 @@ class VariantSeries:
         """Arrivals per second that are due now."""
         self.recall = Buckets(SHARES)
         self.rank = Buckets(SHARES)
+
+
+def describe_variants(settings: Settings) -> Iterator[Mapping[str, str]]:
+    """The labels of each variant's info, except the run's id."""
+    baseline = find_baseline(settings)
+    for one in find_variants(settings):
+        own = settings_of(settings, one)
+        yield {
+            "variant": one.name,
+            "mode": one.mode,
+            "client": one.client,
+            "baseline": str(one.name == baseline).lower(),
+            "collection": own.collection,
+            "index": own.index_type,
+            "settings": one.text[:LONGEST_LABEL],
+        }

@@ -20,7 +20,7 @@ from loadgen.locust_plugin.coordination.phase_conductor import PlanConductor, Ru
 from loadgen.locust_plugin.coordination.worker import WorkerSide
 from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.run_display import RunDisplay
-from loadgen.locust_plugin.display.terminal import find_handlers
+from loadgen.locust_plugin.display.terminal import find_shown
 from loadgen.locust_plugin.metrics_endpoint import MetricsEndpoint
 from loadgen.locust_plugin.patches import stop_test
 from loadgen.locust_plugin.preparation.fault_checks import check_faults
@@ -79,7 +79,7 @@ class Plugin:
         add_arguments(parser, self._defaults, self._parser_errors)
 
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-        clean_logs(find_handlers())
+        clean_logs(find_shown())
         try:
             self._begin(environment, runner, web_ui)
         except ENDING:

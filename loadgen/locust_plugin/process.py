@@ -18,7 +18,7 @@ from loadgen.control.exit_codes import INTERRUPTED
 from loadgen.locust_plugin import patches
 from loadgen.locust_plugin.coordination import identity
 from loadgen.locust_plugin.coordination.master_watch import MasterWatch
-from loadgen.locust_plugin.display.terminal import find_handlers
+from loadgen.locust_plugin.display.terminal import find_shown
 from loadgen.locust_plugin.stats_bounds import keep_bounded
 from loadgen.locust_plugin.wrapping import Instead
 from loadgen.runtime.child_processes import ForkGroup
@@ -51,7 +51,7 @@ def prepare_process(check: Callable[[Any], None]) -> None:
     patches.fork_through(start.fork)
     patches.check_options(require_plug, start.take)
     patches.refuse_pytest_files(_refuse_without_users)
-    patches.set_up_logging(lambda: clean_logs(find_handlers()))
+    patches.set_up_logging(lambda: clean_logs(find_shown()))
 
 
 def prepare_runners(is_ready: Callable[[Any], bool]) -> None:

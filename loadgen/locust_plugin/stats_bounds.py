@@ -10,7 +10,7 @@ import gevent
 
 SECONDS_KEPT = 60
 """Seconds for which an entry keeps its numbers of requests."""
-POINTS_AT_MOST, POINTS_LEFT_ALONE = 600, 200
+POINTS_AT_MOST, POINTS_LEFT_ALONE = 120, 60
 """Elements of the history; beyond that, of the older ones every other is dropped: charts still begin with the run."""
 EVERY = 30.0
 """Seconds between two looks."""

@@ -4,6 +4,7 @@ Kept for the process, not for a run: a text of an earlier run, or one that is lo
 """
 
 import base64
+from urllib.parse import unquote
 
 MASKED = "***"
 LEAST = 8
@@ -26,6 +27,15 @@ def keep_token(token: str) -> None:
     keep_secret(base64.b64encode(token.encode("utf-8", "surrogatepass")).decode("ascii"))
     if len(password) >= LEAST:
         keep_secret(password)
+
+
+def keep_headers(text: str) -> None:
+    """Mask the values of headers as OpenTelemetry's variables give them: `authorization=Bearer%20..., x-key=...`."""
+    for part in text.split(","):
+        value = part.partition("=")[2].strip()
+        for shown in (value, unquote(value), unquote(value).rpartition(" ")[2]):
+            if len(shown) >= LEAST:
+                keep_secret(shown)
 
 
 def mask_secrets(text: str) -> str:

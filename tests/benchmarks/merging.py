@@ -95,6 +95,7 @@ def measure(workers: int, phases: int, seconds: int) -> str:
     for number in range(phases):
         start = 1_000.0 * (number + 1)
         variant = ("async", "sync")[number % 2]
+        master.merged.settle_before(number)
         worker.ledger.open(Phase(number, Mode(variant), 5 * workers, seconds), start, start + seconds)
         for second in range(seconds):
             worker.count(start + second, variant)

@@ -12,6 +12,7 @@ from loadgen.llm_server import Behaviour, start_llm_server
 from tests.integration.locust_command import ENDS_WITHIN, ROOT, SMALL, Run, start_locust
 from tests.integration.recording_server import recording_server
 from tests.integration.repeating_models import repeating_models
+from tests.integration.server_support import wait_until
 from tests.integration.test_locust_page import Page, served
 from tests.integration.test_locust_secrets import LOGIN, send, shown_everywhere
 
@@ -115,7 +116,7 @@ def test_token_and_keys_of_a_run_with_failures_are_shown_nowhere(tmp_path: Path,
         page.run.finish(ENDS_WITHIN)
     assert "Traceback" not in page.run.err
     assert "-----BEGIN RUN RECORD" in page.run.out
-    assert list((tmp_path / "run" / "runs").glob("*.html")) != []
+    assert wait_until(lambda: list((tmp_path / "run" / "runs").glob("*.html")) != [], 30)
     assert_silent(page.run, tmp_path)
 
 

@@ -65,7 +65,7 @@ def test_each_client_sends_the_ids_that_are_exported_and_recorded(lite_uri: str,
         assert phase.traces is not None
         assert phase.traces.sampled == sum(one.count for one in phase.operations)
         slowest = phase.traces.slowest
-        assert (len(slowest), {one.operation for one in slowest}) == (10, {"search"})
+        assert (len(slowest), {one.operation for one in slowest}) == (min(10, phase.traces.sampled), {"search"})
         assert ids.issuperset(one.trace_id for one in slowest)
         assert slowest[0].response_seconds == pytest.approx(phase.operations[0].response_seconds.max, rel=0.01)
     for span in receiver.roots:

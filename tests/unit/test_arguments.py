@@ -57,7 +57,6 @@ OTHERS: dict[str, tuple[str, object]] = {
     "cache": ("elsewhere", "elsewhere"),
     "mode": ("async", "async"),
     "concurrency": ("2,4", (2, 4)),
-    "scale_workers": ("1,2", (1, 2)),
     "max_in_flight": ("16", 16),
     "max_wait": ("0.5", 0.5),
     "rounds": ("4", 4),
@@ -134,6 +133,8 @@ KEYED: dict[str, tuple[str, object]] = {
     "partition_key": ("tenant", "tenant"),
 }
 """Partitions exclude it."""
+SCALED: dict[str, tuple[str, object]] = {"scale_workers": ("1,2", (1, 2)), "concurrency": ("8", (8,))}
+"""It needs one load level."""
 
 
 def read(arguments: list[str], **defaults: object) -> Settings:
@@ -147,13 +148,13 @@ def expected() -> Settings:
 
 def test_the_table_of_this_test_has_every_setting() -> None:
     alone = {"rate_profile", "host", "existing", "allow_writes", "stream"}
-    assert {*OTHERS, *OPEN, *SEARCHED, *VARIED, *EXISTING, *KEYED, *RAG, *SWITCHES, *alone} == set(
+    assert {*OTHERS, *OPEN, *SEARCHED, *VARIED, *EXISTING, *KEYED, *RAG, *SCALED, *SWITCHES, *alone} == set(
         Settings.model_fields
     )
     defaults = Settings()
     assert all(
         getattr(defaults, name) != value
-        for name, (_, value) in (OTHERS | OPEN | SEARCHED | VARIED | EXISTING | KEYED | RAG).items()
+        for name, (_, value) in (OTHERS | OPEN | SEARCHED | VARIED | EXISTING | KEYED | RAG | SCALED).items()
     )
 
 
@@ -168,8 +169,16 @@ def test_every_setting_is_a_flag() -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [OPEN, SEARCHED, VARIED, EXISTING, KEYED, RAG],
-    ids=["an open run", "a search for a rate", "variants", "an existing collection", "a partition key", "the RAG path"],
+    [OPEN, SEARCHED, VARIED, EXISTING, KEYED, RAG, SCALED],
+    ids=[
+        "an open run",
+        "a search for a rate",
+        "variants",
+        "an existing collection",
+        "a partition key",
+        "the RAG path",
+        "workers",
+    ],
 )
 def test_settings_that_go_with_few_others_are_flags_variables_and_keys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, table: dict[str, tuple[str, object]]

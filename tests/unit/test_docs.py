@@ -22,8 +22,13 @@ COMMANDS = {
     "--runs",
     "--tolerance",
     "--changed",
+    "--workers",
+    "--minutes",
+    "--markdown",
+    "--trace",
     "--format",
     "--heartbeat",
+    "--only",
     "--output",
     "--seconds",
     "--port",
@@ -85,7 +90,8 @@ def test_every_command_in_a_guide_exists(guide: Path) -> None:
     commands = set(re.findall(r"^loadgen ([a-z]+)|`loadgen ([a-z]+)", text, re.MULTILINE))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {one or other for one, other in commands} <= {
-        "serve", "settings", "report", "compare", "calibrate", "prepare", "wait", "follow", "fetch", "beside",
+        "serve", "settings", "doctor", "init", "run", "path", "report", "compare", "calibrate", "prepare", "wait",
+        "follow", "fetch", "beside",
     }  # fmt: skip
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
     for name in re.findall(r"locustfiles/(\w+\.py)", text):

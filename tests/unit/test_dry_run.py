@@ -28,7 +28,7 @@ def test_the_plan_of_a_comparison_is_listed_with_its_duration() -> None:
         ),
         "memory      250.0 KiB of vectors in Milvus, without its index; 250.0 KiB of queries in each process",
     ]
-    assert "plan        4 phases, 48 s of load; loading and the start of users come on top" in lines
+    assert "plan        4 phases, 48 s of load; without loading and the start of users" in lines
     assert lines.count("              1. sync, 8 users, 2 s of warm-up and 10 s") == 1
     assert "            --token ********" in lines
     assert "S3cret" not in "\n".join(lines)

@@ -8,7 +8,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from loadgen.exporters import Exporter, Kind, Role, new_registry
 from loadgen.exporters.buckets import DURATIONS
-from loadgen.exporters.counting import LONGEST_LABEL, OPERATIONS, SERIES, STAGES, VARIANTS
+from loadgen.exporters.counting import OPERATIONS, SERIES, STAGES, VARIANTS
+from loadgen.exporters.series import LONGEST_LABEL
 from loadgen.measure.health import Beat
 from loadgen.measure.operation import Operation
 from loadgen.measure.phase import Phase

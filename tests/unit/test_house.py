@@ -31,7 +31,6 @@ LONGER = {
     "tests/unit/test_neighbours.py",
     "tests/unit/test_page.py",
     "tests/unit/test_record_writing.py",
-    "tests/unit/test_tracing.py",
 }
 """Still to be split by subject."""
 LOCUSTFILES = sorted((HOUSE / "locustfiles").glob("*.py"))

@@ -22,7 +22,7 @@ from loadgen.results.comparison_plan import ComparisonPlan
 from loadgen.results.levels import find_levels
 from loadgen.results.record import RunRecord, VariantRecord, as_block, read_record, write_record
 from loadgen.settings.faults import Fault
-from loadgen.text.masking import keep_secret, keep_token
+from loadgen.text.masking import keep_headers, keep_secret, keep_token
 from loadgen.text.plain_text import VisibleFormatter, clean_logs, escape_json, lines, one_line
 from tests.unit.record_support import comparison, manifest, phase, record, timed, variant
 from tests.unit.result_support import results_of
@@ -184,3 +184,8 @@ def test_secrets_are_masked_in_every_text_before_it_is_cut() -> None:
     formatter = VisibleFormatter(logging.Formatter("%(message)s"))
     record = logging.LogRecord("a", logging.INFO, "", 1, "the key %s", ("plain-S3cret",), None)
     assert formatter.format(record) == "the key ***"
+
+
+def test_the_values_of_headers_are_masked_as_they_are_given_and_as_they_are_sent() -> None:
+    keep_headers("authorization=Bearer%20hidden-4712, x-short=a, x-key=hidden-4713")
+    assert one_line("Bearer hidden-4712, hidden-4712, hidden-4713, a") == "***, ***, ***, a"

@@ -54,6 +54,16 @@ def test_the_lowest_rate_that_fails_twice_ends_the_search() -> None:
     assert search.find() == Finding(Outcome.NONE, 1.0, reason=FAILS.reason)
 
 
+def test_one_step_at_the_lowest_rate_that_passes_by_chance_is_no_result() -> None:
+    search = RateSearch(10.0, 1.0)
+    for _ in range(20):
+        if search.is_over:
+            break
+        search.observe(search.rate, PASSES if len(search.trials) == 5 else FAILS)
+    assert search.is_over
+    assert search.find() == Finding(Outcome.NONE, 1.0, reason=FAILS.reason)
+
+
 def test_without_a_failure_the_result_is_a_lower_bound() -> None:
     search = follow(math.inf)
     assert search.find() == Finding(Outcome.AT_LEAST, 1_000_000.0)

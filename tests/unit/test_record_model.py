@@ -44,11 +44,13 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "incomplete",
         "task_errors_outside",
         "comparisons",
+        "rate_search",
+        "scaling",
     ]
     [told] = values["phases"]
     assert set(told) == {
-        "variant", "mode", "style", "started_at", "model", "concurrency", "rate", "scheduled", "seconds", "offered",
-        "dropped", "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone",
+        "variant", "mode", "style", "started_at", "model", "concurrency", "workers", "rate", "scheduled", "seconds",
+        "offered", "dropped", "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone",
         "task_errors", "generator", "server", "traces", "faults",
     }  # fmt: skip
     lags = {f"{name}_lag_{figure}_seconds" for name in ("loop", "hub", "pace") for figure in ("p99", "max")}
@@ -223,7 +225,9 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
         "Slices", "ServerRecord", "Outside",
         "TaskErrorRecord", "VariantRecord", "SelectivityRecord", "CollectionRecord", "CourseRecord",
         "Scaling", "ScalingPoint", "ScalingLaw", "Estimate",
-        "ScheduledRate", "FaultsRecord", "FaultRecord", "RecoveryRecord", "OutcomeCourseRecord", "InsertCheckRecord",
+        "FaultsRecord", "FaultRecord", "RecoveryRecord", "OutcomeCourseRecord", "InsertCheckRecord",
+        "ScheduledRate", "TraceRecord", "TracesRecord",
+        "RateConditionRecord", "RateFindingRecord", "RateSearchRecord", "RateStepRecord",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name

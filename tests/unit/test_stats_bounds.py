@@ -2,7 +2,7 @@
 
 from locust.stats import RequestStats
 
-from loadgen.locust_plugin.stats_bounds import POINTS_AT_MOST, SECONDS_KEPT, bound
+from loadgen.locust_plugin.stats_bounds import POINTS_AT_MOST, POINTS_LEFT_ALONE, SECONDS_KEPT, bound
 
 
 def test_an_entry_keeps_the_numbers_of_its_last_minute() -> None:
@@ -34,5 +34,6 @@ def test_the_history_of_a_day_still_begins_with_the_run_and_ends_with_every_elem
         bound(stats)
     times = [one["time"] for one in stats.history]
     assert len(times) <= POINTS_AT_MOST
-    assert (times[0], times[-200:]) == (0, list(range(17_080, 17_280)))
+    recent = list(range(17_280 - POINTS_LEFT_ALONE, 17_280))
+    assert (times[0], times[-POINTS_LEFT_ALONE:]) == (0, recent)
     assert times == sorted(set(times))

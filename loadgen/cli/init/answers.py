@@ -38,7 +38,7 @@ QUESTIONS = (
     Question("collection", "Your own collection to measure", "", "nothing: one with generated data is made"),
     Question("workload", "What do the users do", "search", ", ".join(WORKLOADS)),
     Question("concurrency", "Numbers of concurrent users", "1,8,32,64", "one or several, with commas"),
-    Question("require", "What has to hold", "", 'such as "search async p99 < 50 ms"; nothing: no requirement'),
+    Question("require", "A requirement of the run", "", 'such as "search async p99 < 50 ms"; nothing: no requirement'),
 )
 
 

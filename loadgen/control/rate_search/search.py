@@ -22,6 +22,8 @@ REPEATS = 2
 """Steps near the edge that must pass, and that must fail, before a search is over."""
 EXCUSED = 4
 """Steps whose failure is not counted since the generator was at its limit; each rate has one, in case it was chance."""
+CERTAIN = 0.9
+"""Probability with which the edge is below the lowest rate when a search ends there."""
 AT_LOWEST = 2
 """Steps at the lowest rate that must fail before nothing lower is tried."""
 
@@ -124,7 +126,7 @@ class RateSearch:
         self.trials.append(Trial(rate, verdict))
         if self._belief is not None:
             self._belief.learn(rate, passes=verdict.passes)
-            self.is_over = self._is_precise()
+            self.is_over = self._is_precise() or self._is_below_lowest()
         elif self._passed and self._failed:
             self._belief = Belief(max(self._passed), max(min(self._failed), max(self._passed) * (1 + NEAR)))
             for one in self.trials:
@@ -144,6 +146,10 @@ class RateSearch:
         near = [one.verdict.passes for one in self.trials if low / (1 + NEAR) <= one.rate <= high * (1 + NEAR)]
         return min(near.count(True), near.count(False)) >= REPEATS
 
+    def _is_below_lowest(self) -> bool:
+        """The edge is where no rate is tried, although a step at the lowest rate has passed by chance."""
+        return self._belief is not None and self._belief.quantiles(CERTAIN)[0] < self._lowest
+
     def find(self, *, interrupted: bool = False) -> Finding:
         """The result so far; of an interrupted search there is none."""
         if interrupted and not self.is_over:
@@ -155,6 +161,8 @@ class RateSearch:
         if not self._passed or self._belief is None:
             return self._find_none()
         rate = _snap(self._belief.quantiles(0.5)[0])
+        if rate < self._lowest:
+            return self._find_none()
         low, high = self._belief.interval()
         above = self._just_above(rate)
         outcome = Outcome.GENERATOR if _is_mostly_generator(above) else Outcome.FOUND

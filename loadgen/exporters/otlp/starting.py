@@ -1,17 +1,23 @@
 """Start the export of one process, or say what is missing for it."""
 
+import os
 from typing import TYPE_CHECKING
 
 from loadgen.clients.rag.extras import list_missing, name_remedy
 from loadgen.exporters.counting import Exporter
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.text.listing import join
+from loadgen.text.masking import keep_headers
 
 if TYPE_CHECKING:
     from loadgen.exporters.otlp.sending import Export
 
 EXTRA = "otel"
 MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+
+
+HEADERS = tuple(f"OTEL_EXPORTER_OTLP_{kind}HEADERS" for kind in ("", "METRICS_", "TRACES_"))
+"""Variables with headers for the endpoint, which may have a key."""
 
 
 def find_export_faults(url: str) -> list[Fault]:
@@ -30,6 +36,8 @@ def start_export(url: str, exporter: Exporter) -> "Export":
     from loadgen.exporters.otlp.sending import Export
     from loadgen.exporters.otlp.sessions import Connection
 
+    for name in HEADERS:
+        keep_headers(os.environ.get(name, ""))
     export = Export(Connection(url), exporter)
     export.start()
     return export

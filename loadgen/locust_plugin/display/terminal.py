@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import TextIO
 
 import gevent
+from locust.log import LogReader
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -138,6 +139,12 @@ def find_handlers() -> "Iterator[logging.StreamHandler[TextIO]]":
             if isinstance(handler, logging.StreamHandler) and id(handler) not in seen:
                 seen.add(id(handler))
                 yield handler
+
+
+def find_shown() -> "Iterator[logging.Handler]":
+    """Those, and the ones whose records Locust's page shows or its workers send."""
+    yield from find_handlers()
+    yield from (handler for handler in logging.getLogger().handlers if isinstance(handler, LogReader))
 
 
 def in_words(now: Now) -> str:

@@ -118,7 +118,7 @@ def _say_plan(phases: Sequence[Phase], alone: str) -> Iterator[str]:
     expected = f", {arrivals:,.0f} arrivals in the measured parts" if arrivals else ""
     yield (
         f"{count_of(len(phases), 'phase')}, {show_duration(seconds)} of load{more}{expected}; "
-        "loading and the start of users come on top"
+        "without loading and the start of users"
     )
     for phase in phases[:PHASES_AT_MOST]:
         length = "" if phase.operations else f", {phase.warmup_seconds:g} s of warm-up and {phase.seconds:g} s"
