@@ -15,6 +15,8 @@ LINES = 10
 """Last lines that are kept."""
 LONGEST_LINE = 500
 LOOK = 0.02
+RUN = '[ "$2" = 9 ] || eval "exec 9>&$2 $2>&-"; (exec 9>&-; exec /bin/sh -c "$1"); code=$?; echo $code >&9; exit $code'
+"""Writes the exit code to a pipe: gevent may take that of the process."""
 OUTPUT_WITHIN = 1.0
 """Seconds for the last lines of a command that has ended: a process that it left behind may hold its output open."""
 
@@ -33,15 +35,17 @@ def run_command(text: str, within: float, is_over: Callable[[], bool] = lambda: 
 
     Raises OSError if there is no shell.
     """
-    process = subprocess.Popen(  # noqa: S602 - the shell and the command are the user's own, from flags or a file
-        text,
-        shell=True,
+    ended, ending = os.pipe()
+    process = subprocess.Popen(  # noqa: S603 - the command is the user's own, from flags or a file
+        ["/bin/sh", "-c", RUN, "sh", text, str(ending)],
         stdin=subprocess.DEVNULL,
+        pass_fds=(ending,),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
     lines: deque[str] = deque(maxlen=LINES)
+    os.close(ending)
     reader = threading.Thread(target=_read, args=(process.stdout, lines), name="loadgen-command", daemon=True)
     reader.start()
     end, wait = perf_counter() + within, threading.Event().wait  # time.sleep may be gevent's
@@ -53,7 +57,9 @@ def run_command(text: str, within: float, is_over: Callable[[], bool] = lambda: 
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     reader.join(OUTPUT_WITHIN)
-    return CommandResult(code, tuple(lines))
+    with os.fdopen(ended) as told:
+        shown = told.read().strip() if code is not None else ""
+    return CommandResult(int(shown) if shown else code, tuple(lines))
 
 
 def _read(output: IO[bytes] | None, lines: "deque[str]") -> None:

@@ -29,7 +29,7 @@ from loadgen.milvus.server.kinds import (
 )
 from loadgen.milvus.server.line import DONE, END, GRACE, KEEP, KILL, PAUSE, RESUME, START
 from loadgen.milvus.server.ports import Reservation, hold_ports, reserve_ports
-from loadgen.milvus.server.readiness import load_collections, wait_for_answer
+from loadgen.milvus.server.readiness import list_collections, load_collections, wait_for_answer
 from loadgen.milvus.server.sessions import forget_sessions, list_sessions
 from loadgen.milvus.server.unpacking import is_unpacked
 
@@ -53,6 +53,7 @@ class EmbeddedServer:
         self.log = folder.log
         self._launch, self._ports = launch, ports
         self._held: Reservation | None = None
+        self._collections: tuple[str, ...] = ()
         self._sessions: frozenset[bytes] = frozenset()
         """Those of the server that was killed."""
         self._port = port = ports[0]
@@ -97,6 +98,9 @@ class EmbeddedServer:
         if self._launch.etcd_port is not None:
             with contextlib.suppress(OSError):
                 self._sessions = list_sessions(self._launch.etcd_port)
+        if self.kind == "lite":
+            with contextlib.suppress(Exception):  # a server that does not answer
+                self._collections = list_collections(f"127.0.0.1:{self._port}")
         self._order(KILL, "killed")
         self._held = self._held or hold_ports(self._ports)
 
@@ -107,7 +111,7 @@ class EmbeddedServer:
             self._order(START, "started again")
             _await_answer(self, self._launch, self._ports, self._sessions)
             if self.kind == "lite":  # which forgets that its collections were loaded
-                load_collections(f"127.0.0.1:{self._port}")
+                load_collections(f"127.0.0.1:{self._port}", self._collections)
         finally:
             if held is not None:
                 held.__exit__()

@@ -42,16 +42,26 @@ def wait_for_answer(address: str, alive: Callable[[], bool], seconds: float) -> 
     return False
 
 
-def load_collections(address: str) -> None:
-    """Load all collections of a server that answers, as they were before it was killed. Raises ServerError."""
+def list_collections(address: str) -> tuple[str, ...]:
+    """The collections of a server that is to be killed. Raises grpc.RpcError."""
     import grpc
     from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
     with grpc.insecure_channel(address, options=OPTIONS) as channel:
         stub = milvus_pb2_grpc.MilvusServiceStub(channel)
-        listed = stub.ShowCollections(milvus_pb2.ShowCollectionsRequest(), timeout=LOAD_DEADLINE)
+        listed = stub.ShowCollections(milvus_pb2.ShowCollectionsRequest(), timeout=RPC_DEADLINE)
+    return tuple(listed.collection_names)
+
+
+def load_collections(address: str, names: tuple[str, ...]) -> None:
+    """Load these collections of a server that answers, as they were before it was killed. Raises ServerError."""
+    import grpc
+    from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
+
+    with grpc.insecure_channel(address, options=OPTIONS) as channel:
+        stub = milvus_pb2_grpc.MilvusServiceStub(channel)
         end, pause = time.perf_counter() + LOAD_DEADLINE, threading.Event()
-        for name in listed.collection_names:
+        for name in names:
             request = milvus_pb2.LoadCollectionRequest(collection_name=name)
             while (status := stub.LoadCollection(request, timeout=LOAD_DEADLINE)).code or status.error_code:
                 if time.perf_counter() > end:
