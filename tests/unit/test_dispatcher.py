@@ -1,7 +1,6 @@
 """Operations start when they are due, in both modes, whatever the earlier ones do."""
 
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter, sleep
@@ -9,7 +8,6 @@ from typing import Any
 
 import pytest
 from locust import task
-from locust.exception import RescheduleTaskImmediately
 
 from loadgen.measure.phase import Curves, Phase
 from loadgen.measure.sample import Mode, Outcome
