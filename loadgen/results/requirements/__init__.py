@@ -13,8 +13,8 @@ from loadgen.results.requirements.parsing import (
     parse_max_failures,
     parse_requirement,
     parse_requirements,
-    read_rate_conditions,
 )
+from loadgen.results.requirements.rate_conditions import read_rate_conditions
 from loadgen.results.requirements.reading import Judgement, Reading
 
 __all__ = [
