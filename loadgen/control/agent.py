@@ -7,30 +7,11 @@ from typing import Any
 
 from loadgen.clients.base import new_item_names, new_stage_names
 from loadgen.clients.layers import new_operation_names
+from loadgen.control import messages as to
 from loadgen.control.arrivals import LOOK, Arrivals
 from loadgen.control.calls import Responder
 from loadgen.control.fault_messages import CheckFaults
-from loadgen.control.messages import (
-    Announce,
-    Answer,
-    Command,
-    Confirm,
-    CountBacklog,
-    CountMissingSlots,
-    CountUsers,
-    CutShort,
-    Describe,
-    Drain,
-    Enter,
-    IsOver,
-    Learn,
-    OpenWindow,
-    Prepare,
-    ReadData,
-    Report,
-    Reshare,
-    Stop,
-)
+from loadgen.control.messages import Answer, Command, Confirm, OpenWindow, Prepare, ReadData, Report, Reshare
 from loadgen.control.offered_rate import OfferedRate
 from loadgen.control.states import State, StateMachine
 from loadgen.datasets import GroundTruth
@@ -79,24 +60,7 @@ class Agent:
         self.exporter = exporter
         self._offered = OfferedRate(exporter)
         self.arrivals = Arrivals(environment, process_state, self._is_running)
-        self._actions: Mapping[type[Any], Callable[[Any], Any]] = {
-            ReadData: self._read_data,
-            Prepare: self._prepare,
-            Learn: lambda command: process_state.checks.learn(map(GroundTruth.from_message, command.ground_truths)),
-            Announce: lambda command: self._announce(command.phase),
-            CountUsers: lambda _: self._count_users(),
-            CountMissingSlots: lambda command: self.arrivals.count_missing(command.phase),
-            Enter: lambda command: exporter.enter(command.phase, command.labels),
-            OpenWindow: self._open_window,
-            Reshare: self._reshare,
-            CountBacklog: lambda _: self._count_backlog(),
-            CutShort: self._cut_short,
-            IsOver: lambda command: command.number in process_state.over,
-            Describe: lambda command: self._describe(command.variant),
-            CheckFaults: lambda command: self.check_faults(command.variant, command.is_over),
-            Drain: self._drain,
-            Stop: self._stop,
-        }
+        self._actions = self._list_actions()
 
     @property
     def state(self) -> State:
@@ -107,6 +71,27 @@ class Agent:
     def run_id(self) -> str:
         """The run for which it was last prepared."""
         return self._responder.run_id
+
+    def _list_actions(self) -> Mapping[type[Any], Callable[[Any], Any]]:
+        process_state, exporter = self._process_state, self.exporter
+        return {
+            to.ReadData: self._read_data,
+            to.Prepare: self._prepare,
+            to.Learn: lambda command: process_state.checks.learn(map(GroundTruth.from_message, command.ground_truths)),
+            to.Announce: lambda command: self._announce(command.phase),
+            to.CountUsers: lambda _: self._count_users(),
+            to.CountMissingSlots: lambda command: self.arrivals.count_missing(command.phase),
+            to.Enter: lambda command: exporter.enter(command.phase, command.labels),
+            to.OpenWindow: self._open_window,
+            to.Reshare: self._reshare,
+            to.CountBacklog: lambda _: self._count_backlog(),
+            to.CutShort: self._cut_short,
+            to.IsOver: lambda command: command.number in process_state.over,
+            to.Describe: lambda command: self._describe(command.variant),
+            CheckFaults: lambda command: self.check_faults(command.variant, command.is_over),
+            to.Drain: self._drain,
+            to.Stop: self._stop,
+        }
 
     def is_ready(self, run_id: str) -> bool:
         """True if users of this run may start here."""
@@ -261,13 +246,13 @@ class Agent:
         dropped = self._process_state.ledger.count_dropped()
         return {"waiting": self.arrivals.waiting, "in_flight": self.arrivals.in_flight, "dropped": dropped}
 
-    def _cut_short(self, command: CutShort) -> None:
+    def _cut_short(self, command: to.CutShort) -> None:
         phase = self._process_state.phase
         if phase is not None and phase.number == command.number:
             self._process_state.ledger.cut(perf_counter())
             self.arrivals.halt()
 
-    def _drain(self, command: Drain | Stop) -> dict[str, Any]:
+    def _drain(self, command: to.Drain | to.Stop) -> dict[str, Any]:
         """Wait until no user and no arrival is left, then count every sample, and return the report.
 
         Raises RuntimeError if another run has begun in the meantime.
@@ -295,6 +280,6 @@ class Agent:
             self._machine.move(State.READY)
         return self._process_state.ledger.take_report(perf_counter(), final=True)
 
-    def _stop(self, command: Stop) -> dict[str, Any]:
+    def _stop(self, command: to.Stop) -> dict[str, Any]:
         self._environment.runner.stop()
         return self._drain(command)

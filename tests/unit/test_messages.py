@@ -40,8 +40,15 @@ plain = st.recursive(
 """Whatever msgpack knows."""
 tables = st.dictionaries(words, plain, max_size=3)
 modes = st.sampled_from(Mode)
+points = st.tuples(seconds, seconds)
+curves = st.lists(st.tuples(words, st.lists(points, max_size=2).map(tuple)), max_size=2).map(tuple)
 phases = st.builds(
-    Phase, numbers, modes, numbers, seconds, seconds, words, words, numbers, words, seconds, seconds, numbers
+    Phase,
+    *(numbers, modes, numbers, seconds, seconds, words, words, numbers, words, seconds),
+    curves=curves,
+    started_at=seconds,
+    attempt=numbers,
+    workers=numbers,
 )
 shares = st.builds(ShareFrom, seconds, numbers, numbers)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {

@@ -7,8 +7,9 @@ from dataclasses import is_dataclass
 import loadgen
 
 CHANGING = {
-    "Call", "Course", "Flow", "Health", "NarrowedQuery", "OperationStats", "ProcessState", "Recalls", "Records", "Run",
-    "Side", "SliceStats", "SuccessWatch", "Usage", "Watch", "Window", "_Agent", "_Part", "_Watch",
+    "Backlog", "Call", "Course", "Flow", "Health", "NarrowedQuery", "OperationStats", "OutcomeCourse", "ProcessState",
+    "Recalls", "Records", "Run", "Side", "SliceStats", "SuccessWatch", "Usage", "Watch", "Window", "_Agent", "_Part",
+    "_Watch",
 }  # fmt: skip
 
 
