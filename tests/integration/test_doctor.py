@@ -11,15 +11,14 @@ from tests.integration.server_support import fill
 NAME = "doctors_own"
 
 
+def run(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "loadgen.cli.main", "doctor", *flags]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
 def examine(*flags: str) -> tuple[int, dict[str, dict[str, str]]]:
     """The exit code, and what was found by the name of the check."""
-    done = subprocess.run(
-        [sys.executable, "-m", "loadgen.cli.main", "doctor", "--json", *flags],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = run("--json", *flags)
     assert done.returncode in (0, 1), done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return done.returncode, {one["check"]: one for one in told["findings"]}
@@ -63,3 +62,10 @@ def test_no_server_is_found_out_and_nothing_that_would_need_it_is_tried() -> Non
     code, found = examine("--host", "http://127.0.0.1:1")
     assert (code, found["server"]["state"]) == (1, "bad")
     assert "collection" not in found
+
+
+def test_wrong_settings_are_findings_and_a_flag_that_does_not_exist_is_refused() -> None:
+    code, found = examine("--top-k", "0")
+    assert (code, found["settings"]["remedy"]) == (1, "Choose 1 to 16384, Milvus's limit.")
+    done = run("--hots", "http://milvus")
+    assert (done.returncode, "--host" in done.stderr) == (2, True)

@@ -59,7 +59,7 @@ def test_without_a_name_all_are_listed_with_what_they_do(
     ("arguments", "words"),
     [
         (["run", "serch"], "loadgen run: there is no locustfile 'serch': did you mean search?\n"),
-        (["path", "quux"], "loadgen path: there is no locustfile 'quux': give one of burst, freshness, hybrid"),
+        (["path", "quux"], "loadgen path: there is no locustfile 'quux': give one of burst, drill, freshness"),
         (["run", "--headless"], "loadgen run: there is no locustfile '--headless': give one of"),
         (["path", "search", "mixed"], "loadgen path: unrecognized arguments: mixed\n"),
     ],
