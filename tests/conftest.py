@@ -4,7 +4,6 @@ import gc
 import os
 import re
 import signal
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,6 @@ from loadgen.runtime.patching import ensure_unpatched
 HOUSE = Path(__file__).parents[1]
 WITH_MILVUS = 2
 """Processes that run the tests on the real Milvus, each on a server of its own."""
-MILVUS_FIRST = "milvus_first"
-END_MILVUS = pytest.StashKey[Callable[[], None]]()
-"""Ends the real Milvus that the tests of this process share."""
 
 ensure_unpatched()
 # What is imported and collected stays: the search for garbage among it is a tenth of what the unit tests take.
@@ -47,19 +43,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Tell a process whether it is given the tests on the real Milvus before all others."""
-    node.workerinput[MILVUS_FIRST] = node.config.getoption("dist") == "loadscope"
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """End the real Milvus after the last test that takes it: idle, it would take a tenth of a core to the end."""
-    asked = {"milvus", "milvus_uri"} & {*getattr(item, "fixturenames", ())}
-    if getattr(item.config, "workerinput", {}).get(MILVUS_FIRST) and not asked and not takes_milvus(item.nodeid):
-        item.config.stash.get(END_MILVUS, lambda: None)()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -25,10 +25,10 @@ class Fault(NamedTuple):
 
 
 class SettingsError(ValueError):
-    """The run cannot start with these settings. `faults` has every reason, never only the first."""
+    """The run cannot start with these settings. `faults` has every reason once, never only the first."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
+        self.faults = tuple(dict.fromkeys(faults))
         super().__init__(str(self))
 
     def __str__(self) -> str:

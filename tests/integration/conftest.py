@@ -8,7 +8,6 @@ import pytest
 
 from loadgen.milvus.proxies import EXCEPTIONS
 from loadgen.milvus.server import EmbeddedServer, start_server
-from tests.conftest import END_MILVUS
 from tests.integration.forked import command_parent
 from tests.integration.locust_command import kill, started
 
@@ -42,10 +41,9 @@ def _commands_end() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def milvus(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
+def milvus() -> Iterator[EmbeddedServer]:
     """The real standalone."""
     server = start_server("milvus", tell=print)
-    request.config.stash[END_MILVUS] = server.stop
     yield server
     server.stop()
 

@@ -23,6 +23,8 @@ ALL_SECONDS = 9.0
 REFUSALS = ("auth check failure", "unauthenticated", "invalid token", "permission deny", "permission denied")
 """Messages of several server versions for a wrong token, in lower case."""
 GRANT = "Grant the user of --token the privileges that docs/connecting.md lists"
+SILENT = "before receiving settings frame"
+"""Text of gRPC, in lower case, when a connection was accepted and nothing was said on it."""
 UNCONNECTED = "failed to connect to all addresses"
 """Texts of gRPC when no server was reached; all other texts are from a server."""
 
@@ -93,7 +95,7 @@ def _fault_of(settings: Settings, error: BaseException) -> Fault:
     if settings.database and "database" in told:
         hint = "Create it first, or omit --database for the default one."
         return Fault("database", settings.database, f"cannot be used ({words})", hint)
-    if status is grpc.StatusCode.DEADLINE_EXCEEDED or "timeout" in told:
+    if status is grpc.StatusCode.DEADLINE_EXCEEDED or "timeout" in told or SILENT in told:
         return _host_fault(settings, f"accepts a connection but did not answer within {CONNECT_SECONDS:g} s")
     if status is grpc.StatusCode.UNAVAILABLE:
         last = re.sub(r"^[A-Z_]+: ", "", details.rpartition("; last error: ")[2]).rstrip(".")
