@@ -15,8 +15,9 @@ LINES = 10
 """Last lines that are kept."""
 LONGEST_LINE = 500
 LOOK = 0.02
-RUN = '[ "$2" = 9 ] || eval "exec 9>&$2 $2>&-"; (exec 9>&-; exec /bin/sh -c "$1"); code=$?; echo $code >&9; exit $code'
-"""Writes the exit code to a pipe: gevent may take that of the process."""
+RUN = 'exec 9>&0 </dev/null; (exec 9>&-; exec /bin/sh -c "$1"); code=$?; echo $code >&9; exit $code'
+"""Writes the exit code to the pipe that it finds as its input: gevent may take that of the process. A shell need not
+know files above 9."""
 OUTPUT_WITHIN = 1.0
 """Seconds for the last lines of a command that has ended: a process that it left behind may hold its output open."""
 
@@ -37,9 +38,8 @@ def run_command(text: str, within: float, is_over: Callable[[], bool] = lambda: 
     """
     ended, ending = os.pipe()
     process = subprocess.Popen(  # noqa: S603 - the command is the user's own, from flags or a file
-        ["/bin/sh", "-c", RUN, "sh", text, str(ending)],
-        stdin=subprocess.DEVNULL,
-        pass_fds=(ending,),
+        ["/bin/sh", "-c", RUN, "sh", text],
+        stdin=ending,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

@@ -96,7 +96,7 @@ def test_a_cut_resets_connections_and_new_ones_are_accepted_or_refused(proxy: Fa
     with connect(proxy) as client:
         exchange(client, 256)
     proxy.tell("refuse on")
-    with connect(proxy) as client, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), connect(proxy) as client:
         client.recv(1)
     proxy.tell("clear")
 

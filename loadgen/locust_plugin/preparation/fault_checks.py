@@ -29,6 +29,7 @@ def check_faults(state: ProcessState, variant: str, is_over: bool) -> dict[str, 
 
     def work() -> dict[str, Any]:
         problem = _connect(state)
+        connections = None if problem else count_connections(state.find_ports())  # the search has one of its own
         ids = kept.take() if kept is not None and is_over else []
         missing: list[str] = []
         if ids and not problem:
@@ -37,7 +38,7 @@ def check_faults(state: ProcessState, variant: str, is_over: bool) -> dict[str, 
             except Exception as error:  # noqa: BLE001 - whatever it is, the phase is over and its figures are kept
                 problem = describe_error(error)
         return {
-            "connections": None if problem else count_connections(state.find_ports()),
+            "connections": connections,
             "acknowledged": len(ids),
             "missing": len(missing),
             "names": missing[:NAMED_AT_MOST],
