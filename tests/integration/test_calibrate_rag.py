@@ -28,7 +28,7 @@ def driver(lite_uri: str, tmp_path: Path) -> Iterator[RagDriver]:
 def test_bare_loops_beside_the_tool_measure_the_same_asks_and_outcomes_are_those_of_the_server(
     driver: RagDriver,
 ) -> None:
-    bare, _, _, faulty = make_plan(0.7)
+    bare, _, faulty = make_plan(0.7)
     pairs, outcomes = driver.run(replace(bare, behaviour=FAST, levels=(2,), rounds=1))
     assert {(pair.mode, pair.users) for pair in pairs} == {(mode, 2) for mode in Mode}
     for pair in pairs:
