@@ -3,9 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from loadgen.results.requirements import parse_requirement
 from loadgen.settings.addresses import split_secret
-from loadgen.settings.conflicts import without_secret
 from loadgen.settings.faults import Fault, SettingsError
 
 WORKLOADS: Mapping[str, str] = {
@@ -71,6 +69,9 @@ class Answers:
 
     def find_faults(self) -> Iterator[Fault]:
         """What no setting checks."""
+        from loadgen.results.requirements import parse_requirement
+        from loadgen.settings.conflicts import without_secret
+
         if self.workload not in WORKLOADS:
             yield Fault("workload", self.workload, "is unknown", f"Give one of {', '.join(WORKLOADS)}.")
         if split_secret(self.host)[1]:
