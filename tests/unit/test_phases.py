@@ -1,5 +1,6 @@
 """The plan of a run."""
 
+import msgpack
 import pytest
 
 from loadgen.measure.phase import Phase, burst_phases, timed_phases
@@ -44,9 +45,9 @@ def test_the_bursts_are_the_twelve_cells_of_the_tutorial_and_a_third_style() -> 
     [
         Phase(3, Mode.ASYNC, 8, seconds=2.5, warmup_seconds=0.5),
         Phase(0, Mode.SYNC, 64, style="threads", operation="insert", operations=100),
+        Phase(1, Mode.ASYNC, 0, rate=15.0, curves=(("search", ((0.0, 10.0), (5.0, 20.0))),), is_drill=True),
     ],
 )
 def test_a_phase_survives_the_way_to_a_worker(phase: Phase) -> None:
-    message = phase.as_message()
-    assert all(type(value) in (int, float, str) for value in message.values())
+    message = msgpack.unpackb(msgpack.packb(phase.as_message()))
     assert Phase.from_message(message | {"from_a_newer_master": 1}) == phase
