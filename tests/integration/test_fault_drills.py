@@ -75,8 +75,8 @@ def test_a_pause_suspends_the_end_of_a_silent_server(tmp_path: Path) -> None:
 
 def test_a_proxy_cuts_and_holds_back_and_a_command_runs_once(lite: EmbeddedServer, tmp_path: Path) -> None:
     command = '6s command: "echo ran >> ran; echo it has token=canary-4711; exit 3"'
-    faults = ("--fault", "2s cut 1s", "--fault", "4s blackhole 1s; 5500ms latency 20ms 500ms", "--fault", command)
-    flags = ("--host", lite.uri, "--phase-seconds", "8", "--deadline", "0.5", "--processes", "2", *faults)
+    faults = ("--fault", "2s cut 1s", "--fault", "4s blackhole 1500ms; 5600ms latency 20ms 300ms", "--fault", command)
+    flags = ("--host", lite.uri, "--phase-seconds", "8", "--deadline", "1", "--processes", "2", *faults)
     run, record = drill(tmp_path, "--variants", "sync; async", *flags)
     assert run.code == 0, f"{run.out}\n{run.err}"
     assert (tmp_path / "ran").read_text().split() == ["ran"] * len(record.phases) == ["ran"] * 4
