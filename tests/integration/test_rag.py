@@ -30,7 +30,7 @@ BRIEF = (
     "--rounds",
     "1",
     "--phase-seconds",
-    "1",
+    "2",
     "--warmup-seconds",
     "0.2",
     "--recall-every",
