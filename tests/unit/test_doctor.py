@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymilvus.exceptions import MilvusException
 
 from loadgen.cli.doctor import command, machine, server
 from loadgen.cli.doctor.finding import Finding, State, from_faults
@@ -229,3 +230,15 @@ def test_the_exit_code_follows_from_what_is_bad(
     assert told["counts"] == {"ok": 0, "note": 1, "bad": 1}
     assert main(["doctor"]) == 0
     assert "no --host" in capsys.readouterr().out
+
+
+def test_a_server_that_dies_while_it_is_looked_at_is_a_finding_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def connect(_settings: Settings) -> None:
+        raise MilvusException(message="server is gone")
+
+    monkeypatch.setattr("loadgen.milvus.store.looking.LeaseTable", connect)
+    found = server.look_at_clock(Settings.parse({"host": "http://milvus:19530"}))
+    assert (found.check, found.state) == ("clock", State.BAD)
+    assert "server is gone" in found.text

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import chain
@@ -80,7 +79,6 @@ def check_server(settings: "Settings") -> Iterator[Finding]:
     """Whatever needs it; what cannot be seen without an answer is left out after the reason for that."""
     from loadgen.cli.doctor import server
     from loadgen.milvus.server_metrics import ServerMetrics
-    from loadgen.milvus.store import read_clock
     from loadgen.settings.addresses import split_addresses
 
     if not settings.host:
@@ -94,7 +92,7 @@ def check_server(settings: "Settings") -> Iterator[Finding]:
     yield from found
     if answered is None:
         return
-    yield server.check_clock(read_clock(settings), time.time())
+    yield server.look_at_clock(settings)
     if settings.server_metrics:
         try:
             ServerMetrics(split_addresses(settings.server_metrics)).check()

@@ -96,6 +96,17 @@ def check_milvus(settings: "Settings") -> tuple["ServerInfo | None", list[Findin
     return server, [Finding("server", State.OK, f"{server} answers and accepts the credentials")]
 
 
+def look_at_clock(settings: "Settings") -> Finding:
+    """The server's clock, asked for now; bad if the server fails meanwhile."""
+    from loadgen.milvus.store import StoreError, read_clock
+
+    try:
+        there = read_clock(settings)
+    except StoreError as error:
+        return Finding("clock", State.BAD, str(error))
+    return check_clock(there, time.time())
+
+
 def check_clock(there: float | None, here: float) -> Finding:
     """The server's clock beside this machine's, both in seconds since 1970; `there` is None if it has none."""
     if there is None:

@@ -24,6 +24,12 @@ def look_at_own(settings: Settings) -> Found | None:
 
 
 def read_clock(settings: Settings) -> float | None:
-    """The server's clock, in seconds since 1970; None if it tells none, like Milvus Lite. Blocks."""
-    with closing(LeaseTable(settings)) as table:
-        return table.now()
+    """The server's clock, in seconds since 1970; None if it has none, like Milvus Lite. Blocks.
+
+    Raises StoreError if the server fails.
+    """
+    try:
+        with closing(LeaseTable(settings)) as table:
+            return table.now()
+    except (MilvusException, grpc.RpcError) as error:
+        raise StoreError(explain_failure("read the clock beside", settings, error)) from error
