@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.request import urlopen
 
 import psutil
 import pytest
+from pymilvus import MilvusException
 
 from loadgen.milvus.server import EmbeddedServer, RefusedError, ServerError, start_server
 from loadgen.milvus.server.ports import Reservation, reserve_ports
@@ -73,6 +74,13 @@ def server_of(guardians: list[psutil.Process]) -> psutil.Process:
     return guardians[-1]
 
 
+def holds_all(client: Any, name: str) -> bool:
+    """Whether a filled collection is loaded and has all its rows."""
+    with contextlib.suppress(MilvusException):
+        return (count(client, name), nearest(client, name)) == (20, 7)
+    return False
+
+
 def test_a_server_that_is_ready_serves_at_once_and_leaves_nothing_behind(kind: Kind) -> None:
     heard: list[str] = []
     before = set(processes_below())
@@ -112,7 +120,9 @@ def test_a_server_is_paused_and_killed_and_comes_back_with_its_rows_at_its_addre
             assert server.running, "the run has killed it and may start it again"
             assert not server.listens()
             server.restart()
-            assert (count(client, "kept"), nearest(client, "kept")) == (20, 7)
+            assert wait_until(lambda: holds_all(client, "kept"), 60), (
+                "Milvus answers before it has loaded its collections again"
+            )
         with pytest.raises(ServerError, match="could not be started again"):
             server.restart()
     finally:
