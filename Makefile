@@ -74,8 +74,8 @@ format: $(READY) ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(READY) ## regenerate docs/settings.md from the model
-	$(BIN)/loadgen settings --format markdown > docs/settings.md
+docs: $(READY) ## regenerate docs/reference/settings.md from the model
+	$(BIN)/loadgen settings --format markdown > docs/reference/settings.md
 
 # Of a run that it makes itself; needs chromium and a machine that does nothing else for two minutes.
 pictures: $(READY) ## retake the README's pictures in docs/pictures

@@ -1,4 +1,4 @@
-"""The reference of all settings as Markdown, generated from the model: `make docs` writes docs/settings.md."""
+"""The reference of all settings as Markdown, generated from the model: docs/reference/settings.md."""
 
 from collections.abc import Iterator
 from typing import get_args, get_origin
@@ -25,7 +25,7 @@ HEAD = """# Settings
 This page is generated from the model by `make docs`; `loadgen settings` prints the same list.
 
 Each setting is a flag, a variable `LOADGEN_<NAME>` (`--top-k` is `LOADGEN_TOP_K`), a key of Locust's config file (the
-flag without its dashes) and a field of Locust's page ([some are read-only there](page.md)). The command line takes
+flag without its dashes) and a field of Locust's page ([some are read-only there](../guides/page.md)). The command line takes
 precedence over the variable, and the variable over the file. A locustfile can set defaults: `plug(events, top_k=20)`.
 Flags cannot be abbreviated. All errors in settings are reported together, before any load, with exit code 2.
 """
