@@ -46,6 +46,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "comparisons",
         "rate_search",
         "scaling",
+        "resumed",
     ]
     [told] = values["phases"]
     assert set(told) == {
@@ -227,7 +228,7 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
         "Scaling", "ScalingPoint", "ScalingLaw", "Estimate",
         "ScheduledRate", "TraceRecord", "TracesRecord",
         "RateConditionRecord", "RateFindingRecord", "RateSearchRecord", "RateStepRecord",
-        "FaultsRecord", "FaultRecord", "RecoveryRecord", "OutcomeCourseRecord", "InsertCheckRecord",
+        "FaultsRecord", "FaultRecord", "RecoveryRecord", "OutcomeCourseRecord", "InsertCheckRecord", "Resumption",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name

@@ -14,6 +14,7 @@ from loadgen.results.record.faults import FaultsRecord
 from loadgen.results.record.operations import OperationRecord, Outside, ScheduledRate, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 from loadgen.results.record.rate_search import RateSearchRecord
+from loadgen.results.record.resumption import Resumption
 from loadgen.results.record.scaling import Scaling
 from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.traces import TracesRecord
@@ -267,6 +268,8 @@ class RunRecord(Part):
     """The search for the highest rate; null if the run made none."""
     scaling: tuple[Scaling, ...] = ()
     """Throughput by number of workers; empty without the setting `scale_workers`."""
+    resumed: tuple[Resumption, ...] = ()
+    """Interruptions after which the run was continued, with the setting `resume`."""
 
     @property
     def variant_names(self) -> list[str]:
