@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -21,6 +23,7 @@ def server() -> Iterator[ThreadedMotoServer]:
     started = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     started.start()
     try:
+        httpx.post(f"{address_of(started)}/moto-api/reset")  # all servers of a process share their state
         client_of(started).create_bucket(Bucket=BUCKET)
         yield started
     finally:
@@ -32,7 +35,7 @@ def address_of(server: ThreadedMotoServer) -> str:
     return f"http://{host}:{port}"
 
 
-def client_of(server: ThreadedMotoServer) -> "boto3.client":
+def client_of(server: ThreadedMotoServer) -> Any:
     keys = {name.lower(): value for name, value in KEYS.items() if "KEY" in name}
     return boto3.client("s3", endpoint_url=address_of(server), region_name="us-east-1", **keys)
 
