@@ -99,8 +99,9 @@ def have_workers_replaced(runner: Any, is_continued: Callable[[], bool]) -> None
             runner.send_message("quit", CONTINUED)
         quit_all()
 
-    if isinstance(runner, MasterRunner):
-        runner.quit = quit_runner
+    master: Any = runner if isinstance(runner, MasterRunner) else None
+    if master is not None:
+        master.quit = quit_runner
 
 
 class WorkerLink:
