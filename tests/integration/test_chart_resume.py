@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -138,19 +139,24 @@ def test_without_resume_a_master_that_is_ended_ends_its_workers_well_and_its_job
 # Workers that join in each state; before the master and while it closes are in test_chart_run.py
 
 
-@pytest.mark.parametrize("line", ["Phase 2 of 4", "Waiting for workers"], ids=["during", "before"])
+@pytest.mark.parametrize(
+    ("line", "seconds"), [("", 0.0), ("Phase 2 of 4", 0.0), ("Phase 2 of 4", 1.5)], ids=["before", "between", "during"]
+)
 def test_a_worker_that_joins_takes_part_and_ends_with_its_master(
-    line: str, milvus: EmbeddedServer, free_port: int, tmp_path: Path
+    line: str, seconds: float, milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
-    found = release_of(values_of_run(milvus.uri, MET) | {"record": {"print": False}}, tmp_path / "pods", free_port)
-    file = found.folder / "loadgen.conf"
-    file.write_text(file.read_text().replace('phase-seconds = "0.6"', 'phase-seconds = "3"'))
+    """As if its Job's parallelism were raised."""
+    values = values_of_run(milvus.uri, MET)
+    values["loadgen"] |= {"phase-seconds": 2.5}
+    found = release_of(values, tmp_path / "pods", free_port)
     master, first = found.start("master"), found.start("worker")
-    if line.startswith("Phase"):
+    if line:
         read_until(master, line)
+    time.sleep(seconds)
     second = found.start("worker")
-    codes = [end(each) for each in (first, second, master)]
-    assert [code for code, _ in codes] == [0, 0, 0], codes
+    (code, _), (joined, told), (verdict, out) = [end(each) for each in (first, second, master)]
+    assert (code, joined, verdict) == (0, 0, 0), told + out
     record = record_of(found)
     assert [phase.workers_lost for phase in record.phases] == [0] * 4
-    assert all(phase.operations for phase in record.phases)
+    assert [phase.variant for phase in record.phases if phase.operations] == ["sync", "async", "async", "sync"]
+    assert "no sync store is open" not in told
