@@ -18,6 +18,7 @@ from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.milvus.store import ServerInfo
 from loadgen.results.record import RecordError, RunRecord, read_record
 from loadgen.results.resuming import Earlier, Identity, count_complete, find_earlier, find_passes
+from loadgen.results.verdict import explain
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from tests.unit.record_support import operation
@@ -143,6 +144,8 @@ def test_a_continued_run_has_the_comparisons_of_one_that_was_not_interrupted(tmp
     assert found.phases == expected.phases
     assert found.manifest == earlier.record.manifest.model_copy(update={"shared_with": ()})
     assert [one.phase for one in found.resumed] == [3]
+    [told] = [line for line in explain(found).lines() if "interrupted" in line]
+    assert told.startswith("Warning: The run was interrupted and continued with phase 3 (2")
     assert (found.incomplete, following.ending.code) == ("", 0)
     [again] = found.outside
     assert (again.variant, again.operation) == ("async", "search")
