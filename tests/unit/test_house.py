@@ -37,7 +37,7 @@ LONGER = {
 """Still to be split by subject."""
 LOCUSTFILES = sorted((HOUSE / "locustfiles").glob("*.py"))
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+]+)")
-EXTRAS = ("server", "datasets", "uvloop", "rag", "otel", "object-storage", "dev")
+EXTRAS = ("server", "datasets", "uvloop", "rag", "otel", "object-storage", "docs", "dev")
 LIBRARIES = (
     "locust", "gevent", "pymilvus", "llama_index", "prometheus_client", "opentelemetry", "uvloop", "numpy", "asyncio",
 )  # fmt: skip
