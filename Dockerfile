@@ -14,7 +14,7 @@ RUN python3 -m venv /build && /build/bin/pip install --constraint constraints.tx
         project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
         print(*project["dependencies"], *project["optional-dependencies"]["datasets"], \
         *project["optional-dependencies"]["uvloop"], *project["optional-dependencies"]["rag"], \
-        *project["optional-dependencies"]["otel"], sep="\n")' > /requirements.txt \
+        *project["optional-dependencies"]["otel"], *project["optional-dependencies"]["object-storage"], sep="\n")' > /requirements.txt \
     && /build/bin/pip --python /opt/loadgen/venv/bin/python install --only-binary :all: --constraint constraints.txt \
         --requirement /requirements.txt
 COPY LICENSE README.md setup.py ./

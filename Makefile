@@ -1,7 +1,7 @@
 # Everything a person does here. Nothing needs root; all of it stays inside this folder.
 
 PYTHON ?= python3
-EXTRAS := server,datasets,uvloop,rag,otel,docs,dev
+EXTRAS := server,datasets,uvloop,rag,otel,object-storage,docs,dev
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready

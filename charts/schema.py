@@ -19,8 +19,8 @@ from loadgen.settings.model import Settings
 FILE = Path(__file__).parent / "milvus-loadgen" / "values.schema.json"
 CHARTS = (
     "host", "token", "embedded", "ca_file", "client_cert_file", "client_key_file", "server_cert_file", "server_name",
-    "record", "print_record", "metrics_port", "metrics_bind", "metrics_targets", "metrics_linger",
-    "dry_run",
+    "record", "record_url", "resume", "print_record", "metrics_port", "metrics_bind", "metrics_targets",
+    "metrics_linger", "dry_run",
 )  # fmt: skip
 """Settings with separate keys in the chart, or without meaning in a pod."""
 AMOUNTS = ("max_failures",)

@@ -108,6 +108,16 @@ test_master_killed() {
   await 600 ended_as killed worker Failed
 }
 
+# Point 6: another master continues the run, and its record is in the claim.
+test_master_resumed() {
+  install resumed --set record.volume=claim --set record.resume=true
+  await 300 logged resumed "Phase 3 of 4"
+  k delete "$(pod_of resumed master)" --wait=false
+  follow resumed 0
+  has_all_phases resumed
+  grep -q "is continued with phase 3" /tmp/e2e-resumed.log || fail "resumed: it began anew"
+}
+
 # Point 5: the preparation moves to another node.
 test_master_drained() {
   k create service clusterip late --tcp=19530:19530 > /dev/null

@@ -83,6 +83,7 @@ def _end_of(given: argparse.Namespace, heartbeat: Heartbeat | None = None) -> in
 def _run(arguments: Sequence[str], wait: float, heartbeat: Heartbeat | None) -> int:
     """Work on a thread, so this one can receive signals. Raises SettingsError, RuntimeError, KeyboardInterrupt."""
     from loadgen.locust_plugin.command_line.reading import read_run
+    from loadgen.results.record.object_store import probe_store
     from loadgen.runtime.early_exit import leave
 
     for number in (signal.SIGINT, signal.SIGTERM):  # process 1 of a container would ignore them
@@ -95,6 +96,8 @@ def _run(arguments: Sequence[str], wait: float, heartbeat: Heartbeat | None) -> 
 
     def work() -> None:
         try:
+            if settings.record_url:  # before hours of loading
+                probe_store(settings.record_url)
             await_server(settings, wait)
             _load(settings, shield)
         except BaseException as error:  # noqa: BLE001 - raised again below

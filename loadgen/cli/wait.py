@@ -41,12 +41,24 @@ class Look:
 class Watch:
     """Observations of a master. Times are seconds of a monotonic clock."""
 
-    def __init__(self, end: float, unnamed_seconds: float = UNNAMED_SECONDS, *, has_heartbeat: bool = False) -> None:
-        """With a heartbeat, silence counts as well as a missing name."""
+    def __init__(
+        self,
+        end: float,
+        unnamed_seconds: float = UNNAMED_SECONDS,
+        *,
+        has_heartbeat: bool = False,
+        returns: bool = False,
+    ) -> None:
+        """With a heartbeat, silence counts as well as a missing name.
+
+        `returns`: a master that has gone is started again, as with `--resume`.
+        """
+        self._returns = returns
         self._end = end
         self._patience = unnamed_seconds
         self._has_heartbeat = has_heartbeat
-        self._named = self._heard = self._may_return = False
+        self._named = self._heard = False
+        self._may_return = returns
         self._unnamed_since: float | None = None
         self._silent_since: float | None = None
 
@@ -71,7 +83,8 @@ class Watch:
         elif look.named is False and self._unnamed_since is None:
             self._unnamed_since = now
         if look.word is not None:
-            self._heard, self._may_return, self._silent_since = True, look.word is Word.INTERRUPTED, None
+            self._heard, self._silent_since = True, None
+            self._may_return = self._returns or look.word is Word.INTERRUPTED
         elif self._has_heartbeat and look.named and self._silent_since is None:
             self._silent_since = now
         elif not look.named:
@@ -92,6 +105,8 @@ def add_wait(commands: Any) -> None:
     parser.add_argument("--unnamed-seconds", type=seconds, default=UNNAMED_SECONDS, help=text)
     text = "port on which `loadgen prepare --heartbeat` answers: a silent master has ended [default: none]"
     parser.add_argument("--heartbeat", type=port_number, metavar="PORT", help=text)
+    text = "a master that has gone may return (--resume): wait for it as long as for one that has no address"
+    parser.add_argument("--returns", action="store_true", help=text)
     parser.set_defaults(command=_wait)
 
 
@@ -105,7 +120,8 @@ def _address(text: str) -> tuple[str, int]:
 def _wait(given: argparse.Namespace) -> int:
     host, port = given.master
     has_heartbeat = given.heartbeat is not None
-    watch = Watch(time.monotonic() + given.seconds, given.unnamed_seconds, has_heartbeat=has_heartbeat)
+    end = time.monotonic() + given.seconds
+    watch = Watch(end, given.unnamed_seconds, has_heartbeat=has_heartbeat, returns=given.returns)
     while True:
         if is_listening(host, port):
             return DONE

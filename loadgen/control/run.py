@@ -16,6 +16,7 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.server_view import ServerView
 from loadgen.measure.window import Window
 from loadgen.results.record import CollectionRecord
+from loadgen.results.resuming import Earlier
 from loadgen.settings.fault_grammar import Action
 from loadgen.settings.model import Settings
 from loadgen.text.listing import count_of
@@ -78,6 +79,18 @@ class Run:
     over: bool = False
     finder: RateFinder | None = None
     """The search for a rate, which extends the plan step by step."""
+    earlier: Earlier | None = None
+    """What an interrupted process has measured of it; None: it begins with the first phase."""
+
+    def __post_init__(self) -> None:
+        if self.earlier is not None:
+            self.completed = len(self.earlier.results)
+            self.faults += self.earlier.faults
+
+    @property
+    def record_id(self) -> str:
+        """Its name for people. Messages have `run_id`: workers may still send counts of the interrupted process."""
+        return self.earlier.record.run_id if self.earlier is not None else self.run_id
 
     @property
     def preparation(self) -> "tuple[ReadData | Prepare, ...]":

@@ -224,13 +224,13 @@ def send_stats_now(runner: Any) -> None:
     runner._send_stats()  # noqa: SLF001
 
 
-def note_quit(runner: Any, note: Callable[[], object]) -> None:
+def note_quit(runner: Any, note: Callable[[object], object]) -> None:
     """A worker ends the same way whether its master told it to quit or is gone (no upstream issue known, 2.47)."""
     handle = runner.handle_message
 
     def handle_message(msg: Any) -> None:
         if msg.type == "quit":
-            note()
+            note(msg.data)
         handle(msg)
 
     runner.handle_message = handle_message

@@ -1,7 +1,6 @@
-"""The run record, written after every phase, and the report next to it, rendered by a separate process."""
+"""The run record, written after every phase."""
 
 import logging
-import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -36,6 +35,7 @@ from loadgen.results.record import (
     settings_without_secrets,
     write_record,
 )
+from loadgen.results.resuming import Earlier, Identity, RunState, describe_phase, write_state
 from loadgen.results.scaling import find_scaling
 from loadgen.results.sweeps import find_sweep_plan, find_sweeps
 from loadgen.settings.data_settings import EXISTING
@@ -49,12 +49,6 @@ PACKAGES = (
 
 FindSharers = Callable[[], tuple[str, ...] | None]
 """Other runs seen to use the collection; None if unknown."""
-
-PATIENCE = 15.0
-"""Maximum seconds that the end of a run waits for its report: it takes two, far more on a loaded machine."""
-HURRY = 0.5
-"""Maximum seconds after Ctrl-C."""
-SUFFIXES = {"html": ".html", "markdown": ".md"}
 
 logger = logging.getLogger("loadgen")
 
@@ -74,6 +68,9 @@ class Recorder:
         self._folder = settings.record
         self._texts = PhaseTexts()
         self._sweep = find_sweep_plan(settings)
+        self._earlier: Earlier | None = None
+        self._identity: Identity | None = None
+        self._objections: Mapping[str, tuple[str, ...]] = {}
         self.path: Path | None = None
         self.problem = ""
         """Why the file does not contain the latest state of the run."""
@@ -91,6 +88,15 @@ class Recorder:
             task_errors_outside=(),
             comparisons=(),
         )
+
+    def resume(self, earlier: Earlier) -> None:
+        """Go on with the record of an interrupted run, which was described when it began."""
+        self._earlier = earlier
+        self.record = earlier.continue_record()
+
+    def keep_state(self, identity: Identity, objections: Mapping[str, tuple[str, ...]]) -> None:
+        """Also write what another process needs to continue the run."""
+        self._identity, self._objections = identity, objections
 
     def describe(self, settings: Settings, resolve: Callable[[Settings], Settings]) -> None:
         """Add the values given by existing collections to the manifest."""
@@ -153,23 +159,41 @@ class Recorder:
         `incomplete`: why the run ended early, None while it goes on.
         """
         phases = tuple(result.record for result in results)
+        earlier, errors = self._earlier, record_errors(ledger.errors_outside)
+        dropped = {name: number for name, number in ledger.dropped_outside.items() if number}
+        outside = _outside(ledger)
         comparisons = tuple(_comparison(level, one) for level in levels for one in level.comparisons.values())
         self.record = self.record.model_copy(
             update={
-                "manifest": self.record.manifest.model_copy(update={"shared_with": self._find_sharers()}),
+                "manifest": self.record.manifest.model_copy(update={"shared_with": self._list_sharers()}),
                 "phases": phases,
-                "outside": _outside(ledger),
+                "outside": outside if earlier is None else earlier.add_outside(outside),
                 "incomplete": incomplete,
-                "dropped_outside": {name: number for name, number in ledger.dropped_outside.items() if number},
-                "task_errors_outside": record_errors(ledger.errors_outside),
+                "dropped_outside": dropped if earlier is None else earlier.add_dropped(dropped),
+                "task_errors_outside": errors if earlier is None else earlier.add_errors(errors),
                 "comparisons": comparisons,
                 "scaling": find_scaling(phases),
                 "sweeps": find_sweeps(phases, self._sweep) if levels else (),
             }
         )
-        if not self._folder or not phases:
-            return
+        if self._folder and phases:
+            self._write(results)
+
+    def _list_sharers(self) -> tuple[str, ...] | None:
+        now = self._find_sharers()
+        if self._earlier is None or now is None:
+            return now
+        return tuple(dict.fromkeys([*(self._earlier.record.manifest.shared_with or ()), *now]))
+
+    def _write(self, results: Sequence[PhaseResult]) -> None:
         try:
+            if self._identity is not None:
+                states = tuple(describe_phase(result) for result in results)
+                objections = dict(self._objections)
+                state = RunState(
+                    run_id=self.record.run_id, identity=self._identity, objections=objections, phases=states
+                )
+                write_state(self._folder, state)
             self.path = write_record(self._folder, self.record, self._texts)
             self.problem = ""
         except OSError as error:
@@ -239,32 +263,3 @@ def _ratio(found: comparing.Ratio | None) -> Ratio:
     if found is None:
         return Ratio(estimate=None, low=None, high=None)
     return Ratio.model_validate(found, from_attributes=True)
-
-
-def write_beside(record: Path, form: str, *, hurry: bool = False) -> str:
-    """Write the report of a record next to it; returns a line with its path, or with why there is none.
-
-    Neither a failing nor a slow report affects the end of the run: a slow one continues in a new session, out of reach
-    of Ctrl-C. Blocks: call it in a thread.
-    """
-    path = record.with_suffix(SUFFIXES[form])
-    command = [sys.executable, "-m", "loadgen.cli.report", str(record), "--format", form, "--output", str(path)]
-    again = f"loadgen report {record}"
-    try:
-        drawing = subprocess.Popen(  # noqa: S603 - this interpreter, and a record that it wrote
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        _, said = drawing.communicate(timeout=HURRY if hurry else PATIENCE)
-    except subprocess.TimeoutExpired:
-        return f"Report: {path} is still being rendered; if it does not appear: {again}"
-    except OSError as error:
-        return f"No report: {error}. Try {again}"
-    if drawing.returncode or not path.exists():  # gevent may have taken the exit code
-        last = (said.strip().splitlines() or ["it gave no reason"])[-1]
-        return f"No report: {last}. Try {again}"
-    return f"Report: {path}"

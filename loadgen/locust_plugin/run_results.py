@@ -5,11 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from loadgen.control.exit_codes import COMPLETE, End, find_exit_code
+from loadgen.control.exit_codes import COMPLETE, SHORT_OF, End, find_exit_code
 from loadgen.control.run import Run
 from loadgen.locust_plugin.preparation.result_settings import failure_limit, is_tolerant, most_empty
 from loadgen.locust_plugin.preparation.variant_setup import make_resolver
-from loadgen.locust_plugin.recording import FindSharers, Recorder, write_beside
+from loadgen.locust_plugin.record_upload import RecordUpload
+from loadgen.locust_plugin.recording import FindSharers, Recorder
+from loadgen.locust_plugin.report_beside import find_report, write_beside
 from loadgen.measure.ledger import Counted
 from loadgen.measure.phase import Phase
 from loadgen.milvus.store import ServerInfo
@@ -28,6 +30,7 @@ from loadgen.results.requirements import (
     judge_faults,
     parse_requirements,
 )
+from loadgen.results.resuming import Identity
 from loadgen.results.verdict import explain, find_unfound
 from loadgen.runtime.hub import run_in_thread
 from loadgen.settings.model import Settings
@@ -49,6 +52,7 @@ class RunFinalizer:
         self._secret_flags = secret_flags
         self._settings = Settings()
         self._run: Run | None = None
+        self._upload = RecordUpload("")
         self._recorder: Recorder | None = None
         self._draft: Recorder | None = None
         self._results = PhaseResults()
@@ -64,6 +68,8 @@ class RunFinalizer:
         self._why = ""
         self.objections: Mapping[str, tuple[str, ...]] = {}
         """Reasons why comparisons of a variant are invalid, known before the run."""
+        self.identity: Identity | None = None
+        """What makes another start the same run; None if none may continue it."""
 
     def expect(self) -> None:
         """A run is being prepared; the reason to report if the process ends before it begins."""
@@ -81,10 +87,15 @@ class RunFinalizer:
         self._compared = LevelResults(
             settings.seed, find_comparison_plan(settings), self.objections, most_empty(settings)
         )
-        self._recorder = Recorder(settings, server, workers, run.run_id, find_sharers)
+        self._recorder = Recorder(settings, server, workers, run.record_id, find_sharers)
+        if self.identity is not None:
+            self._recorder.keep_state(self.identity, self.objections)
         draft = settings.model_copy(update={"record": ""})
-        self._draft = Recorder(draft, server, workers, run.run_id, find_sharers)
+        self._draft = Recorder(draft, server, workers, run.record_id, find_sharers)
         for recorder in (self._recorder, self._draft):
+            if run.earlier is not None:
+                recorder.resume(run.earlier)
+                continue
             recorder.hide(self._secret_flags)
             recorder.expect(len(run.plan))
             recorder.name_data(run.fingerprint)
@@ -92,11 +103,13 @@ class RunFinalizer:
             if run.collections:
                 recorder.describe(settings, make_resolver(run.collections))
             recorder.note_selectivities(run.selectivities)
+        self._upload.close()
+        self._upload = RecordUpload(settings.record_url)
         self._told = self._is_starting = False
         self.code, self._why = COMPLETE, ""
         self._looked_after.clear()
         run_in_thread(run.look_at_server)
-        return {"run_id": run.run_id, "server": str(server)}
+        return {"run_id": run.record_id, "server": str(server)}
 
     def refuse(self, words: str) -> None:
         """A run did not begin."""
@@ -110,6 +123,7 @@ class RunFinalizer:
             self._look_at_server()
             self._note_search()
             self._recorder.keep(self._take(), self._ledger)
+            self._upload.store(self._recorder.path)
 
     def _note_search(self) -> None:
         """A search for a rate adds phases to the plan, and findings to the record."""
@@ -131,7 +145,8 @@ class RunFinalizer:
 
     def _take(self) -> tuple[PhaseResult, ...]:
         """A snapshot of the phases so far: the next one may begin meanwhile."""
-        return self._results.take(list(self._ledger.windows.values()))
+        earlier = self._run.earlier if self._run is not None else None
+        return (*(earlier.results if earlier else ()), *self._results.take(list(self._ledger.windows.values())))
 
     @property
     def path(self) -> Path | None:
@@ -183,6 +198,8 @@ class RunFinalizer:
         results = self._take()  # last: reports may arrive while the server is asked
         self._levels = self._compared.take(results)
         self._recorder.keep(results, self._ledger, self._levels, self._run.incomplete)
+        self._upload.store(self._recorder.path)
+        self._finish_upload()
         wanted = parse_requirements(settings.require, [one.name for one in find_variants(settings)])
         self._judgements = judge(self._recorder.record, wanted, failure_limit(settings))
         self._judgements += judge_empty(self._recorder.record, most_empty(settings))
@@ -195,13 +212,14 @@ class RunFinalizer:
         record = self._recorder.record
         failed = self._ledger.failed + sum(self._ledger.dropped_outside.values())
         failed += sum(window.flow.dropped for window in self._ledger.windows.values()) - count_expected(record)
+        failed += run.earlier.failed if run.earlier is not None else 0
         failures = [f"{count_of(failed, 'operation')} failed or were dropped"] if failed else []
         failures += [f"tasks raised {count_of(record.task_errors, 'exception')}"] if record.task_errors else []
         return End(
             interrupted_by=interrupted_by if run.early else 0,
             incomplete=run.incomplete,
             unmeasured="" if record.rate_search else _find_unmeasured(record),
-            unrecorded=self._recorder.problem,
+            unrecorded="; ".join(one for one in (self._recorder.problem, self._upload.problem) if one),
             missed=(
                 *(f"missed: {found.text}" for found in self._judgements if not found.met),
                 *(find_unfound(record.rate_search) if record.rate_search else ()),
@@ -236,7 +254,24 @@ class RunFinalizer:
         if self._recorder.path is not None and self._settings.report != "none":
             report = partial(write_beside, self._recorder.path, self._settings.report, hurry=hurry)
             out.write(f"{one_line(run_in_thread(report))}\n")
-            out.flush()
+            self._store_report(self._recorder.path, self._settings.report)
+        if self._upload.url and self._recorder.path is not None:
+            out.write(f"{one_line(self._upload.tell(self._recorder.path.name))}\n")
+        out.flush()
+
+    def _finish_upload(self) -> None:
+        if self._upload.url:
+            run_in_thread(self._upload.finish)
+
+    def _store_report(self, record: Path, form: str) -> None:
+        """Store the report too, if it was rendered in time; the run fails if it cannot be."""
+        path = find_report(record, form)
+        if self._upload.problem or not self._upload.url or not path.exists():
+            return
+        self._upload.store(path)
+        self._finish_upload()
+        if problem := self._upload.problem:
+            self.code, self._why = self.code or SHORT_OF, "; ".join(one for one in (self._why, problem) if one)
 
 
 def _say(recorder: Recorder | None) -> list[str]:

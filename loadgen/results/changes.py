@@ -21,6 +21,7 @@ PLAN = (
     "record", "report", "require", "variants", "baseline", "max_failures", "max_empty", "fresh", "overwrite",
     "collection", "rounds", "concurrency", "rate", "rate_profile", "arrival", "metrics_port", "metrics_bind",
     "metrics_targets", "abort_when", "metrics_linger", "print_record", "cache",
+    "record_url", "resume",
 )  # fmt: skip
 """Settings that do not change what one operation costs."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

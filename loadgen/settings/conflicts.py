@@ -17,6 +17,7 @@ from loadgen.settings.faults import Fault
 from loadgen.settings.narrowing import find_narrowing_conflicts
 from loadgen.settings.rag_conflicts import find_rag_conflicts, is_documents
 from loadgen.settings.rate_search import find_rate_conflicts
+from loadgen.settings.record_conflicts import find_record_conflicts
 from loadgen.settings.search_kinds import find_kind_conflicts
 from loadgen.settings.sweep import find_sweep_conflicts
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
@@ -52,6 +53,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *find_fault_conflicts(settings),
         *find_rate_conflicts(settings),
         *_otlp(settings),
+        *find_record_conflicts(settings),
     ]
     return [*found, *_variants(settings, [fault for fault, _ in found])]
 

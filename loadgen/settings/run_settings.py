@@ -117,6 +117,15 @@ class ResultSettings(RunSettings):
     """The result and the metrics."""
 
     record: str = setting("runs", "folder for the run record; empty: none")
+    record_url: str = setting(
+        "",
+        "object storage for record and report too, such as s3://my-bucket/loadgen (s3, gs or az); see distributed.md",
+    )
+    resume: bool = setting(
+        False,
+        "continue the newest run in the record folder that was started with this flag and is unfinished, if any",
+        declares=OFF_PAGE,
+    )
     report: Literal["html", "markdown", "none"] = setting(
         "html", "report to write next to the record at the end of the run"
     )

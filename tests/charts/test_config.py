@@ -14,7 +14,17 @@ from loadgen.locust_plugin.command_line.arguments import add_arguments, read_set
 from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
-from tests.charts.chart_support import FEATURES, Document, config_of, container_of, one, release_of, render, values_of
+from tests.charts.chart_support import (
+    FEATURES,
+    Document,
+    config_of,
+    container_of,
+    one,
+    release_of,
+    render,
+    run_of,
+    values_of,
+)
 
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 
@@ -93,7 +103,8 @@ def test_the_program_accepts_every_rendered_file_and_command_line(feature: str, 
         options = parse(config_of(documents), tmp_path, *args[:config], *args[config + 2 :])
         settings = read_settings(options, options.host or variable_of(documents, role, "LOADGEN_HOST"))
         assert settings.host.startswith("http")
-        assert settings.record == "/record"
+        is_resumed = (feature, role) == ("resume", "master")
+        assert settings.record == (f"/record/demo-milvus-loadgen-{run_of(documents)}" if is_resumed else "/record")
         assert (options.master, options.worker) == (role == "master", role == "worker")
         name = Path(options.locustfile).name
         assert (LOCUSTFILES / name).is_file() or values_of(feature)["locustfile"]["name"] == name

@@ -69,6 +69,7 @@ OTHERS: dict[str, tuple[str, object]] = {
     "worker_grace": ("15", 15.0),
     "burst": ("10,20", (10, 20)),
     "record": ("elsewhere", "elsewhere"),
+    "record_url": ("s3://bucket/runs", "s3://bucket/runs"),
     "report": ("markdown", "markdown"),
     "require": ("search async p99 < 50 ms", ("search async p99 < 50 ms",)),
     "objective": ("response < 50 ms", "response < 50 ms"),
@@ -120,7 +121,7 @@ RAG: dict[str, tuple[str, object]] = {
     "simulated_url": ("http://127.0.0.1:3/v1", "http://127.0.0.1:3/v1"),
 }
 """The same for those of the RAG path."""
-SWITCHES = ("dry_run", "upsert", "stages", "fresh", "overwrite", "print_record", "no_wait_compaction")
+SWITCHES = ("dry_run", "upsert", "stages", "fresh", "overwrite", "resume", "print_record", "no_wait_compaction")
 
 
 def make_parser(**defaults: object) -> Any:

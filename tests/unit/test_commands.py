@@ -101,6 +101,19 @@ def test_a_preparation_that_failed_ends_the_wait_at_once_and_an_interrupted_one_
     assert judge(watch, 700, named=True, word=Word.FAILED) == "could not prepare its data"
 
 
+def test_a_master_that_returns_is_awaited_as_long_as_one_that_has_no_address() -> None:
+    watch = Watch(end=1e6, unnamed_seconds=900, has_heartbeat=True, returns=True)
+    for start in (0, 2000):
+        assert judge(watch, start, named=True, word=Word.PREPARING) == ""
+        assert judge(watch, start + 1, named=False) == ""
+        assert judge(watch, start + 900, named=False) == ""
+        assert judge(watch, start + 1000, named=True, word=Word.PREPARING) == ""
+        assert judge(watch, start + 1001, named=True) == ""
+        assert judge(watch, start + 1900, named=True) == ""
+    assert judge(watch, 4000, named=False) == ""
+    assert "its name is gone" in judge(watch, 4900, named=False)
+
+
 def test_a_heartbeat_is_heard_over_both_families_until_its_last_word() -> None:
     with Heartbeat(0) as heartbeat:
         assert hear("127.0.0.1", heartbeat.port, 5) is Word.PREPARING

@@ -95,8 +95,8 @@ def test_all_secrets_are_credentials_and_only_what_names_no_file_is_for_the_page
     assert started_with == [
         "server_metrics", "ca_file", "client_cert_file", "client_key_file", "server_cert_file", "server_name",
         "dataset", "query_file", "cache", "documents", "questions", "embedding", "embedding_url", "llm", "llm_url",
-        "simulated_url", "rate_profile", "fault", "dry_run", "record", "metrics_port", "metrics_bind",
-        "metrics_targets", "metrics_linger", "otlp",
+        "simulated_url", "rate_profile", "fault", "dry_run", "record", "record_url", "resume", "metrics_port",
+        "metrics_bind", "metrics_targets", "metrics_linger", "otlp",
     ]  # fmt: skip
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "--format",
     "--heartbeat",
     "--output",
+    "--returns",
     "--seconds",
     "--port",
     "--bind",

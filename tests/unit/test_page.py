@@ -152,7 +152,7 @@ def test_what_the_process_was_started_with_is_shown_and_not_set(monkeypatch: pyt
         for name in Settings.model_fields:
             if is_set_on_page(name):
                 continue
-            flag, other = f"--{name.replace('_', '-')}", "true" if name == "dry_run" else "/x"
+            flag, other = f"--{name.replace('_', '-')}", "true" if name in ("dry_run", "resume") else "/x"
             assert f"{flag} {other}: cannot be set from the page" in served.post(**{name: other})["message"]
             if not is_shown_on_page(name):
                 assert name not in shown

@@ -47,6 +47,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "rate_search",
         "scaling",
         "sweeps",
+        "resumed",
     ]
     [told] = values["phases"]
     assert set(told) == {
@@ -228,7 +229,7 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
         "Scaling", "ScalingPoint", "ScalingLaw", "Estimate", "SweepRecord", "SweepPoint", "AtRecall",
         "ScheduledRate", "TraceRecord", "TracesRecord",
         "RateConditionRecord", "RateFindingRecord", "RateSearchRecord", "RateStepRecord",
-        "FaultsRecord", "FaultRecord", "RecoveryRecord", "OutcomeCourseRecord", "InsertCheckRecord",
+        "FaultsRecord", "FaultRecord", "RecoveryRecord", "OutcomeCourseRecord", "InsertCheckRecord", "Resumption",
     }  # fmt: skip
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.locust_plugin import recording
-from loadgen.locust_plugin.recording import write_beside
+from loadgen.locust_plugin import report_beside
+from loadgen.locust_plugin.report_beside import write_beside
 from loadgen.results.record import write_record
 from tests.unit.record_support import comparison, phase, record, timed
 
@@ -20,7 +20,7 @@ def kept(folder: Path) -> Path:
 def test_a_report_is_drawn_beside_its_record(
     form: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "PATIENCE", 60.0)
+    monkeypatch.setattr(report_beside, "PATIENCE", 60.0)
     path = kept(tmp_path)
     assert write_beside(path, form) == f"Report: {path.with_suffix(suffix)}"
     assert "search: async gives 1.30 times the throughput" in path.with_suffix(suffix).read_text()
@@ -28,7 +28,7 @@ def test_a_report_is_drawn_beside_its_record(
 
 
 def test_a_record_that_cannot_be_drawn_is_told_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "PATIENCE", 60.0)
+    monkeypatch.setattr(report_beside, "PATIENCE", 60.0)
     path = tmp_path / "bad.json"
     path.write_text("{}")
     told = write_beside(path, "markdown")
@@ -38,7 +38,7 @@ def test_a_record_that_cannot_be_drawn_is_told_with_the_reason(tmp_path: Path, m
 
 
 def test_a_slow_drawing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "HURRY", 0.0)
+    monkeypatch.setattr(report_beside, "HURRY", 0.0)
     path = kept(tmp_path)
     assert write_beside(path, "html", hurry=True) == (
         f"Report: {path.with_suffix('.html')} is still being rendered; if it does not appear: loadgen report {path}"

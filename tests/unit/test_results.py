@@ -179,6 +179,8 @@ def test_what_changed_is_told_and_where_results_go_is_not() -> None:
                 "index_type": "FLAT",
                 "record": "b",
                 "print_record": True,
+                "record_url": "s3://bucket",
+                "resume": True,
                 "host": "http://127.0.0.1:2",
                 "top_k": 5,
             },

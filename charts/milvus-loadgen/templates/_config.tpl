@@ -67,6 +67,9 @@ metrics-linger = "{{ .Values.metrics.lingerSeconds }}"
 metrics-port = "off"
 {{- end }}
 record = "/record"
+{{- with .Values.record.url }}
+record-url = "{{ . }}"
+{{- end }}
 print-record = "{{ .Values.record.print }}"
 {{- if and (eq .Values.mode "job") (not (hasKey .Values.loadgen "only-summary")) }}
 only-summary = "true"

@@ -149,9 +149,16 @@ loadgen.conf: |
 {{- end }}
 {{- end }}
 {{- if eq $v.mode "job" }}
+{{- if $v.record.resume }}
+{{- if eq $v.record.volume "emptyDir" }}
+{{- fail "record.resume: needs a record that survives the pod: set record.volume to claim or existingClaim" }}
+{{- end }}
+{{- $args = concat $args (list "--resume" "--record" (printf "/record/%s" (include "milvus-loadgen.base" .root))) }}
+{{- end }}
 {{- $wait := printf "%d" (int64 $v.master.workersWithinSeconds) }}
 {{- $args = concat $args (list "--headless" "--expect-workers" (printf "%v" $v.workers.replicas) "--expect-workers-max-wait" $wait) }}
 {{- else }}
+{{- if $v.record.resume }}{{ fail "record.resume: is for mode job: on the page people start the runs" }}{{ end }}
 {{- /* On every interface: Service and probes reach the pod from outside. */}}
 {{- $args = concat $args (list "--web-host" "*" "--web-port" "8089") }}
 {{- end }}
@@ -192,7 +199,7 @@ loadgen.conf: |
 {{- if eq .role "worker" }}
 - name: wait-for-master
   command: [loadgen, wait]
-  args: [{{ include "milvus-loadgen.base" .root }}-master:5557, --seconds, {{ $v.workers.masterWithinSeconds | quote }}, --unnamed-seconds, {{ $v.workers.masterPlacedWithinSeconds | quote }}{{ if $v.prepare.enabled }}, --heartbeat, "5556"{{ end }}]
+  args: [{{ include "milvus-loadgen.base" .root }}-master:5557, --seconds, {{ $v.workers.masterWithinSeconds | quote }}, --unnamed-seconds, {{ $v.workers.masterPlacedWithinSeconds | quote }}{{ if $v.prepare.enabled }}, --heartbeat, "5556"{{ end }}{{ if and $v.record.resume (eq $v.mode "job") }}, --returns{{ end }}]
   {{- include "milvus-loadgen.container" . | nindent 2 }}
 {{- end }}
 {{- end }}
@@ -214,7 +221,7 @@ resources:
 {{- range .pod.extraEnv }}
 {{- $setting := .name | trimPrefix "LOADGEN_" | lower | replace "_" "-" }}
 {{- if hasPrefix "LOADGEN_" .name }}
-{{- if or (hasKey $.root.Values.loadgen $setting) (has $setting (list "host" "record" "print-record" "metrics-port" "metrics-bind" "metrics-linger" "fresh")) (and $token (eq $setting "token")) }}
+{{- if or (hasKey $.root.Values.loadgen $setting) (has $setting (list "host" "record" "record-url" "resume" "print-record" "metrics-port" "metrics-bind" "metrics-linger" "fresh")) (and $token (eq $setting "token")) }}
 {{- fail (printf "pod.extraEnv: %s would override what the chart sets for %s: omit it, or set it in the values" .name $setting) }}
 {{- end }}
 {{- end }}
@@ -243,7 +250,11 @@ env:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end }}
-{{- with .pod.envFrom }}
+{{- $envFrom := .pod.envFrom }}
+{{- if and (eq .role "master") .root.Values.record.secret }}
+{{- $envFrom = append $envFrom (dict "secretRef" (dict "name" .root.Values.record.secret)) }}
+{{- end }}
+{{- with $envFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}

@@ -17,7 +17,7 @@ MEANINGS = {
         "it ran, and a requirement was missed, failures exceeded the limit, nothing was measured or nothing in one of "
         "the phases, the plan did not complete (users or workers gone, no success for `--give-up-after`, a condition "
         "of `--abort-when`, a dead server or event loop), inserted rows remain in an existing collection, or the "
-        "record could not be kept"
+        "record could not be kept, locally or with `--record-url`"
     ),
     f"{CANNOT_START}": (
         "wrong settings, a locustfile that does not load, a port in use, or a server, data or worker that did not "

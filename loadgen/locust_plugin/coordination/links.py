@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from locust.exception import RPCError
-from locust.runners import WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from loadgen.control.agent import Agent
 from loadgen.control.coordinator import Coordinator
@@ -20,6 +20,9 @@ from loadgen.control.messages import (
     encode,
 )
 from loadgen.locust_plugin.patches import RememberedNode, forget_worker, send_stats_now
+
+CONTINUED = "loadgen: another master continues the run"
+"""With Locust's message to quit."""
 
 logger = logging.getLogger("loadgen")
 
@@ -81,6 +84,24 @@ def is_of_run(coordinator: Coordinator, data: Mapping[str, Any]) -> bool:
     report = data.get("loadgen")
     run = report.get("run_id") if isinstance(report, dict) else None
     return not run or run == coordinator.run.run_id
+
+
+def have_workers_replaced(runner: Any, is_continued: Callable[[], bool]) -> None:
+    """When a master quits whose run another one continues, its workers end so that they are replaced.
+
+    Locust tells them to quit before it fires `quitting`, so this comes first in its `quit`.
+    """
+    quit_all = runner.quit
+
+    def quit_runner() -> None:
+        if is_continued():
+            runner.stop(send_stop_to_client=False)  # collects what they have counted
+            runner.send_message("quit", CONTINUED)
+        quit_all()
+
+    master: Any = runner if isinstance(runner, MasterRunner) else None
+    if master is not None:
+        master.quit = quit_runner
 
 
 class WorkerLink:

@@ -49,6 +49,7 @@ class PhaseShape(LoadTestShape):
         super().__init__()  # type: ignore[no-untyped-call] # no types in Locust
         self._phases = tuple(phases)
         self._conductor = conductor
+        self._first = 0
         self.rewind()
 
     def surround(self, wrap: Callable[[Conductor], Conductor]) -> None:
@@ -58,6 +59,10 @@ class PhaseShape(LoadTestShape):
     def rewind(self) -> None:
         """Restart with the first phase at the next tick."""
         self._ticks = self._walk()
+
+    def begin_with(self, number: int) -> None:
+        """Omit the phases before this one, which were measured earlier; call it before the first phase."""
+        self._first = number
 
     @property
     def length(self) -> int:
@@ -94,7 +99,7 @@ class PhaseShape(LoadTestShape):
         raise StopTest(f"The run ends early: {reason}")
 
     def _every(self) -> Iterator[Phase]:
-        yield from self._phases
+        yield from self._phases[self._first :]
         while (phase := self._conductor.next_phase()) is not None:
             yield phase
 

@@ -8,6 +8,7 @@ from loadgen.locust_plugin.preparation.abort_checks import find_abort_faults
 from loadgen.locust_plugin.preparation.objective_checks import find_objective_faults
 from loadgen.locust_plugin.preparation.requirement_checks import find_unreachable
 from loadgen.results.record import check_folder
+from loadgen.results.record.object_store import check_installed
 from loadgen.results.requirements import (
     CHECKED,
     FailureLimit,
@@ -36,6 +37,8 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
     """
     faults = find_export_faults(settings.otlp)
     if settings.record and (fault := check_folder(settings.record)):
+        faults.append(fault)
+    if settings.record_url and (fault := check_installed(settings.record_url)):
         faults.append(fault)
     wanted: list[Requirement] = []
     names = [one.name for one in find_variants(settings)]

@@ -11,6 +11,7 @@ from loadgen.locust_plugin.command_line.arguments import read_settings
 from loadgen.locust_plugin.command_line.parser_errors import ParserErrors
 from loadgen.locust_plugin.coordination.shapes import Conductor, PhaseShape
 from loadgen.locust_plugin.patches import find_starts, quiet_phases
+from loadgen.locust_plugin.preparation.continuing import find_resume_faults
 from loadgen.locust_plugin.preparation.dry_run import leave_after_dry_run
 from loadgen.locust_plugin.preparation.fault_plan import find_plan_faults, mark_drills
 from loadgen.locust_plugin.preparation.result_settings import find_faults
@@ -117,6 +118,7 @@ class RunRequest:
             faults += find_slow_start(options)
         is_spread = isinstance(self._environment.runner, MasterRunner) and not options.processes
         faults += find_plan_faults(settings, phases, is_spread=is_spread)
+        faults += find_resume_faults(settings, phases, is_headless=bool(options.headless))
         if faults:
             raise SettingsError(faults)
         return classes, mark_drills(phases, settings)

@@ -1,5 +1,6 @@
 """From the request to a run that is ready to begin: data, stores of every process, record."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from random import SystemRandom
@@ -12,9 +13,18 @@ from locust.runners import LocalRunner, MasterRunner
 from loadgen.control.coordinator import Coordinator
 from loadgen.control.rate_finder import find_rate_finder
 from loadgen.control.run import Run
+from loadgen.locust_plugin.coordination.links import have_workers_replaced
 from loadgen.locust_plugin.display.progress import Progress
 from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.patches import forget_shape
+from loadgen.locust_plugin.preparation.continuing import (
+    QUIT_SECONDS,
+    check_same_data,
+    conclude_measured,
+    identify,
+    join_objections,
+    look_for_earlier,
+)
 from loadgen.locust_plugin.preparation.prologue import check_prologue, find_prologue
 from loadgen.locust_plugin.preparation.resources import Resources
 from loadgen.locust_plugin.preparation.run_plan import clients_of, may_write, name_operations
@@ -23,7 +33,10 @@ from loadgen.locust_plugin.preparation.variant_setup import describe_data, resol
 from loadgen.locust_plugin.process import Interrupt
 from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.measure.errors import describe_error
+from loadgen.measure.phase import Phase
 from loadgen.results.record import make_folder, new_run_id
+from loadgen.results.record.object_store import probe_store
+from loadgen.results.resuming import Earlier
 from loadgen.runtime.early_exit import leave
 from loadgen.runtime.hub import ENDING, run_in_thread
 from loadgen.runtime.start_errors import CANNOT_START
@@ -32,9 +45,6 @@ from loadgen.settings.model import Settings
 from loadgen.settings.variants import find_variants
 from loadgen.text.listing import count_of
 from loadgen.users import ProcessState
-
-QUIT_SECONDS = 0.5
-"""For notifying workers that the run does not begin."""
 
 
 class RunStarter:
@@ -55,6 +65,7 @@ class RunStarter:
         """Called with the settings of each new run."""
         self._prepared: Settings | None = None
         self._run: Run | None = None
+        self._earlier: Earlier | None = None
 
     def prepare_or_leave(self, settings: Settings) -> None:
         """Before Locust starts by itself: the data, and in a single process the stores; ends the process otherwise."""
@@ -94,6 +105,8 @@ class RunStarter:
             self._refuse(describe_error(error))
 
     def _prepare(self, settings: Settings) -> None:
+        if settings.resume:
+            self._look_for_earlier(settings)
         performed = name_operations(self._environment.user_classes, settings)
         settings = run_in_thread(lambda: resolve_data(settings, performed))  # a faulty file must leave no folder behind
         run_in_thread(lambda: check_prologue(self._environment.events, settings))
@@ -101,6 +114,8 @@ class RunStarter:
             raise SettingsError([fault])
         if settings.record and (fault := make_folder(settings.record)):
             raise SettingsError([fault])
+        if settings.record_url:
+            run_in_thread(lambda: probe_store(settings.record_url))
         self._progress.begin_preparing()
         self._run = None
         try:
@@ -118,10 +133,34 @@ class RunStarter:
             self._progress.end_preparing()
         self._prepared = addressed
 
+    def _look_for_earlier(self, settings: Settings) -> None:
+        """Find the run to continue; ends the process if nothing of it is missing."""
+        plan = self._plan
+        have_workers_replaced(self._environment.runner, self._is_interrupted)
+        self._ending.identity = identify(self._environment, self._asking.everyone, settings)
+        self._earlier = earlier = look_for_earlier(settings, self._ending.identity, plan)
+        if earlier is None or not earlier.is_measured:
+            return
+        conclude_measured(self._environment, self._ending, earlier, settings, plan)
+        self._run_display.close()
+        out = sys.stderr if self._environment.parsed_options.json else sys.stdout
+        self._ending.tell(out)
+        self._ending.tell_code(out)
+        leave("", self._ending.code)
+
+    def _is_interrupted(self) -> bool:
+        """Whether somebody has asked for the end before the plan was complete."""
+        run = self._coordinator.run
+        return self._interrupt.came and not (run.plan and not run.early)
+
+    @property
+    def _plan(self) -> tuple[Phase, ...]:
+        shape = self._environment.shape_class
+        return shape.phases if shape is not None else ()
+
     def _begin_agents(self, settings: Settings) -> None:
         """Make every process open its stores."""
-        options, shape = self._environment.parsed_options, self._environment.shape_class
-        plan = shape.phases if shape is not None else ()
+        options, plan = self._environment.parsed_options, self._plan
         run = Run(
             run_id=new_run_id(datetime.now(UTC), SystemRandom()),
             settings=settings,
@@ -139,6 +178,7 @@ class RunStarter:
             drill=self._resources.faults.schedule,
             of_users=self._resources.faults.of_users,
             are_workers_replaced=not options.processes,
+            earlier=self._earlier,
         )
         options.loadgen_run_id = run.run_id  # Locust sends it to the workers with their users
         self._coordinator.begin_run(run)
@@ -165,13 +205,16 @@ class RunStarter:
         """Start the record of this run."""
         runner = self._environment.runner
         workers = runner.worker_count if isinstance(runner, MasterRunner) else 1
-        shape = self._environment.shape_class
-        run.plan = shape.phases if shape is not None else ()
+        run.plan = self._plan
         if run.finder is not None:
             run.finder.begin(int(workers))
         if self._resources.answered is not None:
+            if run.earlier is not None:
+                check_same_data(run.earlier, run.fingerprint, self._resources.answered)
+                self._environment.shape_class.begin_with(len(run.earlier.results))
+                self._ending.objections = join_objections(run.earlier.objections, self._ending.objections)
             run.labels = self._ending.begin(run, self._resources.answered, workers, self._resources.find_sharers)
-            self._resources.name_run(run.run_id)
+            self._resources.name_run(run.record_id)
         self.on_begin(run.settings)
         self._run_display.begin()
         self._coordinator.teach()

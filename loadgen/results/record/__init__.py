@@ -28,6 +28,7 @@ from loadgen.results.record.rate_search import (
     RateSearchRecord,
     RateStepRecord,
 )
+from loadgen.results.record.resumption import Resumption
 from loadgen.results.record.run_id import new_run_id
 from loadgen.results.record.scaling import Scaling, ScalingLaw, ScalingPoint
 from loadgen.results.record.server import ServerRecord
@@ -64,6 +65,7 @@ __all__ = [
     "RateStepRecord",
     "Ratio",
     "RecordError",
+    "Resumption",
     "RunRecord",
     "Scaling",
     "ScalingLaw",

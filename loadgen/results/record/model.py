@@ -14,6 +14,7 @@ from loadgen.results.record.faults import FaultsRecord
 from loadgen.results.record.operations import OperationRecord, Outside, ScheduledRate, StageName
 from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 from loadgen.results.record.rate_search import RateSearchRecord
+from loadgen.results.record.resumption import Resumption
 from loadgen.results.record.scaling import Scaling
 from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.sweep import SweepRecord
@@ -270,6 +271,8 @@ class RunRecord(Part):
     """Throughput by number of workers; empty without the setting `scale_workers`."""
     sweeps: tuple[SweepRecord, ...] = ()
     """Throughput by recall; empty without the setting `sweep`, and until the run is over."""
+    resumed: tuple[Resumption, ...] = ()
+    """Interruptions after which the run was continued, with the setting `resume`."""
 
     @property
     def variant_names(self) -> list[str]:

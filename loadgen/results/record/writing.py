@@ -95,7 +95,12 @@ def write_record(folder: str | Path, record: RunRecord, texts: PhaseTexts | None
     OSError if it cannot be written.
     """
     path = Path(folder) / f"{record.run_id}.json"
-    text = as_json(record, texts)
+    replace_file(path, as_json(record, texts))
+    return path
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file. The old one stays until the new one is complete and on disk. Raises OSError."""
     unfinished = path.with_name(f".{path.name}.tmp")
     try:
         with unfinished.open("w", encoding="utf-8") as file:
@@ -107,7 +112,6 @@ def write_record(folder: str | Path, record: RunRecord, texts: PhaseTexts | None
         unfinished.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
-    return path
 
 
 def as_json(record: RunRecord, texts: PhaseTexts | None = None) -> str:

@@ -29,6 +29,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit."""
     if record.incomplete:
         yield f"The run is incomplete: {record.incomplete}."
+    yield from _resumed(record)
     yield from first_of(_invalid(record), IN_THE_RECORD)
     yield from first_of(_doubtful_p99(record), IN_THE_RECORD)
     yield from first_of(_failures(record), IN_THE_RECORD)
@@ -68,6 +69,13 @@ def _shared(record: RunRecord) -> Iterator[str]:
     if shared := record.manifest.shared_with:
         runs = f"run {shared[0]}" if len(shared) == 1 else f"runs {join(list(shared))}"
         yield f"The collection was also searched by {runs}, which shared the server."
+
+
+def _resumed(record: RunRecord) -> Iterator[str]:
+    if record.resumed:
+        which = join([f"{one.phase} ({one.at:%Y-%m-%d %H:%M} UTC)" for one in record.resumed])
+        told = "other processes measured the phases before, and machine or server may have changed meanwhile"
+        yield f"The run was interrupted and continued with phase {which}: {told}."
 
 
 def _lost(record: RunRecord) -> Iterator[str]:
