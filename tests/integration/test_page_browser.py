@@ -80,7 +80,7 @@ def assert_errors(seen: Browser) -> None:
         expect(field).to_have_attribute("aria-invalid", "true")
         error = panel.locator(f"#{field.get_attribute('id')}-error")
         expect(error).to_contain_text(text)
-        assert error.get_attribute("id") in str(field.get_attribute("aria-describedby"))
+        assert str(error.get_attribute("id")) in str(field.get_attribute("aria-describedby"))
     assert panel.locator("[aria-invalid]").count() == 2
     assert seen.tab.evaluate("document.activeElement.name") == "top_k", "the first of them"
     seen.picture("start-form-errors")

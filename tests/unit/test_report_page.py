@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadgen.reports import html
+from loadgen.reports import html, svg
 from loadgen.reports.cover import LINES_AT_MOST, WARNINGS, fit, make_cover
 from loadgen.reports.html import to_html
 from loadgen.reports.style import DARK, INK, LOOKS, NIGHT, PAPER, STAGE_COLOURS
@@ -174,7 +174,7 @@ def test_a_chart_that_is_too_tall_for_the_first_page_stays_with_its_operation() 
 
 def test_a_report_of_four_times_as_many_phases_draws_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
-    draw = html.draw_svg
+    draw = svg.draw_svg
 
     def count(figure: Any, *given: str) -> str:
         drawn.append(len(figure.points))

@@ -51,7 +51,7 @@ def page(
         web_ui.login_manager.user_loader(lambda _: None)
     add_tab(web_ui, base, tab_data, lambda: record)
     if folder:
-        environment.parsed_options = SimpleNamespace(record=folder)  # type: ignore[assignment]
+        environment.parsed_options = SimpleNamespace(record=folder)
     add_guard(web_ui.app)
     try:
         yield web_ui.app.test_client(), tab_data
