@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.reports`: seconds that reports and verdicts of long runs take, by number of phases.
+"""`python -m tests.benchmarks.reports`: CPU seconds that reports and verdicts of long runs take, by number of phases.
 
 The records are those of runs with slices, stages and failures, so that intervals have to be resampled, and have been
 written and read once. No time of another machine compares with them; what counts is that they do not grow with the
@@ -10,7 +10,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 from loadgen.measure.sample import Outcome
 from loadgen.reports.html import to_html
@@ -53,13 +53,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number in given.phases:
             path = write_record(Path(folder), long_run(number))
-            moments = [perf_counter()]
+            moments = [process_time()]
             found = read_record(path)
-            moments.append(perf_counter())
+            moments.append(process_time())
             page = to_html([summarize(found)])
-            moments.append(perf_counter())
+            moments.append(process_time())
             to_markdown([summarize(found)])
-            moments.append(perf_counter())
+            moments.append(process_time())
             read, drawn, told = (after - before for before, after in pairwise(moments))
             print(
                 f"{number:>8,} {path.stat().st_size / 1e6:>10.1f} {read:>8.2f} {drawn:>8.2f} {told:>10.2f} "

@@ -32,7 +32,7 @@ def test_a_run_gives_the_pictures_of_the_page_and_of_its_report(
         report = opened(seen, "Report of this run")
         taken = [
             seen.crop("readme-page", seen.tab, 1200, "#loadgen-panel"),
-            seen.crop("readme-report", report, 1000, "figure:nth-of-type(2)"),
+            seen.crop("readme-report", report, 1000, ".cover"),
         ]
         leave(page)
     for path in taken:
