@@ -19,6 +19,7 @@ from loadgen.reports.server_work import server_table
 from loadgen.reports.style import DARK, FIGURE, NIGHT
 from loadgen.reports.summary import Summary
 from loadgen.reports.svg import Spot, draw_svg, find_spots
+from loadgen.reports.sweeps import sweep_charts, sweep_table
 from loadgen.reports.tables import Table, burst_table, manifest_tables, outcome_table, phase_table, variant_table
 from loadgen.reports.timeline import timeline
 from loadgen.reports.traces import trace_table
@@ -55,6 +56,7 @@ class Charts:
     rates: Drawn | None
     operations: list[tuple[str, list[Drawn]]]
     scaling: list[Drawn]
+    sweeps: list[Drawn]
     timeline: Drawn | None
     faults: list[Drawn]
 
@@ -70,6 +72,7 @@ class Run:
     found: Table
     steps: Table
     scaling_table: Table
+    sweep_table: Table
     bursts: Table
     outcomes: Table
     faults: list[Table]
@@ -117,6 +120,7 @@ def _run(summary: Summary, key: str) -> Run:
         finding_table(record.rate_search),
         step_table(record.rate_search),
         scaling_table(summary),
+        sweep_table(summary),
         burst_table(summary),
         outcome_table(summary),
         [one for one in (fault_table(summary), fault_check_table(summary), command_table(summary)) if one.rows],
@@ -141,6 +145,7 @@ def _draw_all(summary: Summary, key: str) -> Charts:
             _draw(edge) if edge else None,
             operations,
             [_draw(chart) for chart in scaling_charts(summary, key)],
+            [_draw(chart) for chart in sweep_charts(summary, key)],
             _draw(course, f"{key}-") if course else None,
             [_draw(chart, f"{key}-") for chart in fault_charts(summary)],
         )

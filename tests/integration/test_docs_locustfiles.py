@@ -20,7 +20,9 @@ ROWS = 60
 
 def written(folder: Path, guide: str, beginning: str) -> str:
     """The path of a guide's locustfile, found by how its first line begins."""
-    found = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / guide).read_text(), re.MULTILINE | re.DOTALL)
+    found = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "docs" / "guides" / guide).read_text(), re.MULTILINE | re.DOTALL
+    )
     (text,) = [block for block in found if block.startswith(f'"""{beginning}')]
     path = folder / "own.py"
     path.write_text(text)
