@@ -180,6 +180,11 @@ class SparseHistogram:
         lowest, widths, _ = self.occupied()
         return int(lowest[-1] + widths[-1] - 1) if len(lowest) else 0
 
+    def buckets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Lowest value and count of the buckets that have any, in no order."""
+        lowest, counts = _split(self.pack()).astype(np.int64)
+        return lowest, counts
+
     def occupied(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Lowest value, width and count of the buckets, ascending."""
         lowest, counts = (column.astype(np.int64) for column in _split(self.pack()))

@@ -4,17 +4,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from loadgen.measure.histograms import MICROSECONDS
-from loadgen.reports.drawing import WIDTH, Chart, add_legend, legend_height
+from loadgen.reports.drawing import Chart, ChartFigure, add_legend, legend_height
 from loadgen.reports.load_axis import MILLISECONDS, Drawing, Looks, Panel, draw_panels, looks_of, plain_ticks
 from loadgen.reports.ratios import ratio_chart
 from loadgen.reports.stages import StageRow, stage_figure, stage_rows, stage_table
 from loadgen.reports.style import PLAIN
-from loadgen.reports.summary import Row, Summary, label
-from loadgen.reports.tables import level_table
+from loadgen.reports.summary import PERCENTS, Row, Summary, label
+from loadgen.reports.tables import level_table, milliseconds
 from loadgen.reports.token_times import token_charts
 from loadgen.reports.truncation import LEVELS_DRAWN, choose, say_chosen
 from loadgen.reports.work import work_charts
@@ -94,13 +93,13 @@ def _p99(row: Row) -> tuple[float | None, Interval | None]:
     return None if seconds is None else MILLISECONDS * seconds, scaled
 
 
-def _percentiles(rows: Sequence[Row], looks: Looks) -> Figure:
+def _percentiles(rows: Sequence[Row], looks: Looks) -> ChartFigure:
     """A panel for each level: response time over the share of slower operations."""
     levels = choose(sorted({row.series.level for row in rows}), PANELS)
     columns = min(COLUMNS, len(levels))
     lines = math.ceil(len(levels) / columns)
     height = 0.6 + 2.6 * lines + legend_height(list(map(label, looks)))
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = ChartFigure(height)
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for panel in panels[len(levels) :]:
         panel.set_visible(False)
@@ -111,6 +110,7 @@ def _percentiles(rows: Sequence[Row], looks: Looks) -> Figure:
                 marked = {"marker": look.marker, "markevery": (0.03 * place, 0.25)} if len(looks) > len(PLAIN) else {}
                 style: dict[str, Any] = {"color": look.colour, "linestyle": look.line, "linewidth": 1.8} | marked
                 panel.plot(*_curve(own[name]), label=label(name), **style)
+                _explain_percentiles(panel, own[name])
         panel.set_title(str(level))
         panel.set_yscale("log")
         plain_ticks(panel.yaxis)
@@ -121,6 +121,16 @@ def _percentiles(rows: Sequence[Row], looks: Looks) -> Figure:
     figure.supylabel("response time ms", fontsize=10)
     add_legend(figure, panels[0], "upper left")
     return figure
+
+
+def _explain_percentiles(panel: Any, row: Row) -> None:
+    """The percentiles of the table, as far as the curve goes."""
+    count = row.times.get_total_count()
+    for percent in PERCENTS:
+        seconds, share = row.percentile(percent), 1 - percent / 100
+        if seconds and count * share >= 1:
+            text = f"{row.series.variant}, {row.series.level}, p{percent:g}: {milliseconds(seconds)} ms"
+            panel.figure.explain(panel, -math.log10(share), MILLISECONDS * seconds, text)
 
 
 def _curve(row: Row) -> tuple[list[float], list[float]]:

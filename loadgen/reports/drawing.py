@@ -18,6 +18,29 @@ FONT = 9
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """A value of a chart, and what a reader who points at it is shown."""
+
+    axes: Any
+    x: float
+    y: float
+    text: str
+
+
+class ChartFigure(Figure):
+    """A figure whose values can be looked up."""
+
+    def __init__(self, height: float) -> None:
+        """`height` in inches; all charts are equally wide."""
+        super().__init__(figsize=(WIDTH, height), layout="constrained")
+        self.points: list[Point] = []
+
+    def explain(self, axes: Any, x: float, y: float, text: str) -> None:
+        """Say what is drawn at these coordinates of the axes."""
+        self.points.append(Point(axes, x, y, text))
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A chart with its caption, and the same figures as a table."""
 
@@ -25,7 +48,7 @@ class Chart:
     title: str
     text: str
     """What it shows and how to read it."""
-    figure: Figure
+    figure: ChartFigure
     table: Table | None
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from matplotlib.figure import Figure
-
-from loadgen.reports.drawing import WIDTH, Chart, add_legend, legend_height
+from loadgen.reports.drawing import Chart, ChartFigure, add_legend, legend_height
+from loadgen.reports.style import GREY
 from loadgen.reports.summary import Summary, label
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record.faults import FaultsRecord
@@ -31,9 +30,9 @@ def fault_charts(summary: Summary, prefix: str = "faults") -> list[Chart]:
     ]
 
 
-def _draw(summary: Summary, variants: dict[str, list[FaultsRecord]]) -> Figure:
+def _draw(summary: Summary, variants: dict[str, list[FaultsRecord]]) -> ChartFigure:
     names = [label(name) for name in summary.looks if name in variants]
-    figure = Figure(figsize=(WIDTH, HEIGHT + legend_height(names)), layout="constrained")
+    figure = ChartFigure(HEIGHT + legend_height(names))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     for name, look in summary.looks.items():
         phases = variants.get(name, [])
@@ -48,10 +47,12 @@ def _draw(summary: Summary, variants: dict[str, list[FaultsRecord]]) -> Figure:
             axes.stairs(rates, edges, baseline=None, color=look.colour, linestyle=look.line, label=label(name))
     first = next(iter(variants.values()))[0]
     for fault in first.faults:
+        until = "" if fault.ended is None else f" to {fault.ended:,.1f}"
+        figure.explain(above, fault.began or 0.0, 0.0, f"{fault.text}: {fault.began or 0.0:,.1f}{until} s")
         for axes in (above, below):
             axes.axvline(fault.began or 0.0, color="black", linewidth=0.8)
             if fault.ended is not None and fault.began is not None and fault.ended > fault.began:
-                axes.axvspan(fault.began, fault.ended, color="grey", alpha=0.15, linewidth=0)
+                axes.axvspan(fault.began, fault.ended, color=GREY, alpha=0.15, linewidth=0)
     for axes, title in ((above, "answers/s"), (below, "failures/s")):
         axes.set_ylim(bottom=0)
         axes.set_ylabel(title)

@@ -1,13 +1,14 @@
 """One self-contained HTML file: styles and charts are inline, and its policy forbids any request."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib as mpl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from loadgen.reports.charts import operation_charts
 from loadgen.reports.cost import cost_table
+from loadgen.reports.cover import Cover, make_cover
 from loadgen.reports.drawing import Chart
 from loadgen.reports.fault_charts import fault_charts
 from loadgen.reports.fault_tables import command_table, fault_check_table, fault_table
@@ -15,9 +16,9 @@ from loadgen.reports.methods import METHODS
 from loadgen.reports.rates import finding_table, rate_chart, step_table
 from loadgen.reports.scaling import scaling_charts, scaling_table
 from loadgen.reports.server_work import server_table
-from loadgen.reports.style import FIGURE
+from loadgen.reports.style import DARK, FIGURE, NIGHT
 from loadgen.reports.summary import Summary
-from loadgen.reports.svg import draw_svg
+from loadgen.reports.svg import Spot, draw_svg, find_spots
 from loadgen.reports.sweeps import sweep_charts, sweep_table
 from loadgen.reports.tables import Table, burst_table, manifest_tables, outcome_table, phase_table, variant_table
 from loadgen.reports.timeline import timeline
@@ -25,6 +26,8 @@ from loadgen.reports.traces import trace_table
 from loadgen.reports.truncation import OPERATIONS_DRAWN
 from loadgen.text.plain_text import one_line
 
+TALLEST = 6.0
+"""Maximum inches of height of a chart on the first page."""
 LONGEST = 20_000
 """Maximum characters of one text; a warning may name many phases."""
 
@@ -37,6 +40,25 @@ class Drawn:
     text: str
     svg: str
     table: Table | None
+    key: str
+    spots: tuple[Spot, ...]
+    """Values to look up."""
+    inches: float
+    """Height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """All charts of one record."""
+
+    first: Drawn | None
+    """That of the first page; it is not in the other lists."""
+    rates: Drawn | None
+    operations: list[tuple[str, list[Drawn]]]
+    scaling: list[Drawn]
+    sweeps: list[Drawn]
+    timeline: Drawn | None
+    faults: list[Drawn]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +66,15 @@ class Run:
     """What the template shows of one record."""
 
     summary: Summary
+    cover: Cover
+    charts: Charts
     variants: Table
     found: Table
-    rates: Drawn | None
     steps: Table
-    operations: list[tuple[str, list[Drawn]]]
-    scaling: list[Drawn]
     scaling_table: Table
-    sweeps: list[Drawn]
     sweep_table: Table
-    timeline: Drawn | None
     bursts: Table
     outcomes: Table
-    fault_charts: list[Drawn]
     faults: list[Table]
     costs: Table
     server: Table
@@ -76,9 +94,14 @@ def to_html(summaries: Sequence[Summary]) -> str:
         trim_blocks=True,
         finalize=_visible,
     )
-    css = environment.get_template("page.css").render()
+    css = environment.get_template("page.css").render(dark=_dark_colours(), night=NIGHT)
     runs = [_run(summary, f"r{number}") for number, summary in enumerate(summaries)]
     return environment.get_template("page.html.j2").render(runs=runs, css=css, methods=METHODS)
+
+
+def _dark_colours() -> list[tuple[str, str]]:
+    """The variables of `draw_svg` with their values on a dark page."""
+    return [(light.removeprefix("#"), dark) for light, dark in DARK.items()]
 
 
 def _visible(value: object) -> object:
@@ -88,33 +111,18 @@ def _visible(value: object) -> object:
 
 def _run(summary: Summary, key: str) -> Run:
     record = summary.record
-    with mpl.rc_context(FIGURE):
-        operations = [
-            (name, [_draw(chart) for chart in operation_charts(summary, name, f"{key}o{number}")])
-            for number, name in enumerate(summary.operations[:OPERATIONS_DRAWN])
-        ]
-        edge = rate_chart(summary, key)
-        rates = _draw(edge) if edge else None
-        scaling = [_draw(chart) for chart in scaling_charts(summary, key)]
-        sweeps = [_draw(chart) for chart in sweep_charts(summary, key)]
-        course = timeline(summary)
-        drawn = _draw(course, f"{key}-") if course else None
-        faults = [_draw(chart, f"{key}-") for chart in fault_charts(summary)]
+    charts = _draw_all(summary, key)
     return Run(
         summary,
+        make_cover(summary),
+        charts,
         variant_table(summary),
         finding_table(record.rate_search),
-        rates,
         step_table(record.rate_search),
-        operations,
-        scaling,
         scaling_table(summary),
-        sweeps,
         sweep_table(summary),
-        drawn,
         burst_table(summary),
         outcome_table(summary),
-        faults,
         [one for one in (fault_table(summary), fault_check_table(summary), command_table(summary)) if one.rows],
         cost_table(summary),
         server_table(summary),
@@ -125,6 +133,42 @@ def _run(summary: Summary, key: str) -> Run:
     )
 
 
+def _draw_all(summary: Summary, key: str) -> Charts:
+    with mpl.rc_context(FIGURE):
+        operations = [
+            (name, [_draw(chart) for chart in operation_charts(summary, name, f"{key}o{number}")])
+            for number, name in enumerate(summary.operations[:OPERATIONS_DRAWN])
+        ]
+        edge, course = rate_chart(summary, key), timeline(summary)
+        every = Charts(
+            None,
+            _draw(edge) if edge else None,
+            operations,
+            [_draw(chart) for chart in scaling_charts(summary, key)],
+            [_draw(chart) for chart in sweep_charts(summary, key)],
+            _draw(course, f"{key}-") if course else None,
+            [_draw(chart, f"{key}-") for chart in fault_charts(summary)],
+        )
+    return _take_first(every)
+
+
+def _take_first(every: Charts) -> Charts:
+    """Move the most important chart that is low enough to the first page."""
+    of_operations = [chart for _, charts in every.operations for chart in charts]
+    candidates = [chart for chart in (every.rates, *of_operations, every.timeline) if chart is not None]
+    first = next((chart for chart in candidates if chart.inches <= TALLEST), None)
+    return replace(
+        every,
+        first=first,
+        rates=None if every.rates is first else every.rates,
+        operations=[(name, [one for one in charts if one is not first]) for name, charts in every.operations],
+        timeline=None if every.timeline is first else every.timeline,
+    )
+
+
 def _draw(chart: Chart, prefix: str = "") -> Drawn:
     title = one_line(chart.title)
-    return Drawn(title, chart.text, draw_svg(chart.figure, prefix + chart.key, title, chart.text), chart.table)
+    key = prefix + chart.key
+    svg = draw_svg(chart.figure, key, title, chart.text)
+    height = float(chart.figure.get_size_inches()[1])
+    return Drawn(title, chart.text, svg, chart.table, key, tuple(find_spots(chart.figure)), height)

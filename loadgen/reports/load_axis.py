@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from loadgen.reports.drawing import HEIGHT, WIDTH, add_legend, legend_height
+from loadgen.reports.drawing import HEIGHT, ChartFigure, add_legend, legend_height
 from loadgen.reports.style import Look
 from loadgen.reports.summary import Row, Summary, label
 from loadgen.reports.truncation import choose
 from loadgen.results.estimates import Interval
+from loadgen.results.verdict.phrases import show_rate
 
 MILLISECONDS = 1_000
 ASIDE, WIDEST = 1.03, 1.13
@@ -52,6 +52,11 @@ class Panel:
     most: float | None = None
     """Where the axis ends; None: by the values."""
 
+    @property
+    def unit(self) -> str:
+        """What the figure is called next to a value."""
+        return " ".join(one for one in (self.title, self.axis) if one)
+
 
 def looks_of(summary: Summary, rows: Sequence[Row]) -> Looks:
     """The looks of the variants that have rows."""
@@ -59,13 +64,13 @@ def looks_of(summary: Summary, rows: Sequence[Row]) -> Looks:
     return {name: (place, look) for place, (name, look) in enumerate(summary.looks.items()) if name in ran}
 
 
-def draw_panels(drawing: Drawing, panels: Sequence[Panel], *, is_shared: bool = False) -> Figure:
+def draw_panels(drawing: Drawing, panels: Sequence[Panel], *, is_shared: bool = False) -> ChartFigure:
     """The figure; all panels share the load axis, and the other one if asked to."""
     columns = min(COLUMNS, len(panels))
     lines = math.ceil(len(panels) / columns)
     height = HEIGHT if len(panels) == 1 else 0.4 + LOW * lines
     room = legend_height(list(map(label, drawing.looks)))
-    figure = Figure(figsize=(WIDTH, height + room), layout="constrained")
+    figure = ChartFigure(height + room)
     every = figure.subplots(lines, columns, sharey=is_shared, squeeze=False).ravel()
     for axes in every[len(panels) :]:
         axes.set_visible(False)
@@ -86,17 +91,19 @@ def draw_panels(drawing: Drawing, panels: Sequence[Panel], *, is_shared: bool = 
 def _draw(axes: Any, drawing: Drawing, panel: Panel) -> None:
     aside = max(place for place, _ in drawing.looks.values()) + 1
     for name, (place, look) in drawing.looks.items():
-        points = [(row.series.level.value, *panel.read(row)) for row in drawing.rows if row.series.variant == name]
+        points = [(row.series.level, *panel.read(row)) for row in drawing.rows if row.series.variant == name]
         known = [(level, value, interval) for level, value, interval in points if value is not None]
         if not known:
             continue
         offset = _aside(place, aside)
-        levels, values = [offset * level for level, _, _ in known], [value for _, value, _ in known]
+        levels, values = [offset * level.value for level, _, _ in known], [value for _, value, _ in known]
         bars = [
             [max(value - interval.low, 0) if interval else 0 for _, value, interval in known],
             [max(interval.high - value, 0) if interval else 0 for _, value, interval in known],
         ]
         has_bars = any(interval for _, _, interval in known)
+        for (level, value, interval), x in zip(known, levels, strict=True):
+            axes.figure.explain(axes, x, value, f"{name}, {level}: {_say(value, interval)} {panel.unit}")
         axes.errorbar(
             levels, values, yerr=bars if has_bars else None, label=label(name), color=look.colour,
             linestyle=look.line, marker=look.marker, capsize=4, markersize=6, linewidth=1.8,
@@ -106,6 +113,12 @@ def _draw(axes: Any, drawing: Drawing, panel: Panel) -> None:
         plain_ticks(axes.yaxis)
     else:
         axes.set_ylim(0, panel.most or ROOM * axes.get_ylim()[1])
+
+
+def _say(value: float, interval: Interval | None) -> str:
+    """A value with its interval."""
+    sure = f" ({show_rate(interval.low)} to {show_rate(interval.high)})" if interval else ""
+    return f"{show_rate(value)}{sure}"
 
 
 def _aside(place: int, variants: int) -> float:

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
-
-from loadgen.reports.drawing import HEIGHT, WIDTH, Chart, add_legend, legend_height
+from loadgen.reports.drawing import HEIGHT, Chart, ChartFigure, add_legend, legend_height
 from loadgen.reports.load_axis import MILLISECONDS, TICKS, plain_ticks
 from loadgen.reports.rate_values import show_value
 from loadgen.reports.style import INK, Look
@@ -60,10 +58,10 @@ def rate_chart(summary: Summary, key: str) -> Chart | None:
     return Chart(f"{key}-rates", title, text, _draw(summary, search, panels), step_table(search))
 
 
-def _draw(summary: Summary, search: RateSearchRecord, places: Sequence[int]) -> Figure:
+def _draw(summary: Summary, search: RateSearchRecord, places: Sequence[int]) -> ChartFigure:
     names = [one.variant for one in search.findings]
     height = HEIGHT * len(places) + legend_height(list(map(label, names)))
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = ChartFigure(height)
     every = figure.subplots(len(places), 1, sharex=True, squeeze=False).ravel()
     for axes, place in zip(every, places, strict=True):
         condition = search.conditions[place]
@@ -87,6 +85,9 @@ def _draw_steps(axes: Any, steps: Sequence[RateStepRecord], place: int, drawn_as
     known = [(one.rate, MILLISECONDS * value, one.passes) for one in steps if (value := one.values[place]) is not None]
     if not known:
         return
+    for rate, value, passed in known:
+        result = "passed" if passed else "failed"
+        axes.figure.explain(axes, rate, value, f"{name}, {show_rate(rate)} arrivals/s: {value:,.2f} ms, {result}")
     rates, values = [rate for rate, _, _ in known], [value for _, value, _ in known]
     axes.plot(rates, values, color=look.colour, linestyle=look.line, linewidth=1, alpha=0.5)
     for passes in (True, False):

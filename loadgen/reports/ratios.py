@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from loadgen.reports.drawing import WIDTH, Chart, add_legend, legend_height
-from loadgen.reports.style import FAINT, LOOKS, Look
+from loadgen.reports.drawing import Chart, ChartFigure, add_legend, legend_height
+from loadgen.reports.style import FAINT, GREY, LOOKS, Look
 from loadgen.reports.summary import Summary, label
 from loadgen.reports.tables import ratio_table
 from loadgen.reports.truncation import RATIOS_DRAWN, choose, say_chosen
@@ -17,7 +16,7 @@ from loadgen.results.comparison import Pair
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, Ratio
 from loadgen.results.verdict.comparing import pair_of
-from loadgen.results.verdict.phrases import name_pairs
+from loadgen.results.verdict.phrases import name_pairs, show_estimate
 
 ROOM, LOWEST_RATIO = 1.08, 0.02
 """Margin beyond the outermost ratio, as a factor; ratios beyond 1 to 50 are in the table only."""
@@ -34,7 +33,7 @@ MARGIN = 1.2
 """Inches of height: of axis, labels and titles together."""
 ROW, ROW_OF_MANY = 0.42, 0.26
 """Inches of height: of one row, and of one of several at a level."""
-ALONE = Look("black", "-", "D", "")
+ALONE = Look("#000000", "#f5f5f5", "-", "D", "")
 """Look of a single compared variant."""
 TINT = LOOKS[1].colour
 
@@ -63,17 +62,17 @@ def _by_level(compared: Sequence[Comparison]) -> dict[LoadLevel, list[Comparison
     return found
 
 
-def _draw(shown: dict[LoadLevel, list[Comparison]], looks: dict[Pair, Look]) -> Figure:
+def _draw(shown: dict[LoadLevel, list[Comparison]], looks: dict[Pair, Look]) -> ChartFigure:
     """Three panels; levels from bottom to top, variants within a level from top to bottom, a line between levels."""
     rows = [one for some in shown.values() for one in reversed(some)]
     names = {pair: f"{label(pair.variant)} / {label(pair.baseline)}" for pair in looks}
     alone = len(names) == 1
     room = 0.0 if alone else legend_height(list(names.values()))
-    figure = Figure(figsize=(WIDTH, MARGIN + room + (ROW if alone else ROW_OF_MANY) * len(rows)), layout="constrained")
+    figure = ChartFigure(MARGIN + room + (ROW if alone else ROW_OF_MANY) * len(rows))
     panels = figure.subplots(1, 3, sharey=True)
     for panel, (name, figure_name) in zip(panels, PANELS.items(), strict=True):
         for height, one in enumerate(rows):
-            _draw_ratio(panel, height, getattr(one, name), looks[pair_of(one)], is_valid=one.verdict != "invalid")
+            _draw_ratio(panel, height, one, name, looks[pair_of(one)])
         _ratio_axis(panel, [getattr(one, name) for one in rows], upwards=name == "throughput_ratio")
         panel.set_title(f"{figure_name}, {next(iter(names.values()))}" if alone else figure_name)
     ends = [0]
@@ -91,18 +90,22 @@ def _draw(shown: dict[LoadLevel, list[Comparison]], looks: dict[Pair, Look]) -> 
     return figure
 
 
-def _name(figure: Figure, panel: Any, names: dict[Pair, str], looks: dict[Pair, Look]) -> None:
+def _name(figure: ChartFigure, panel: Any, names: dict[Pair, str], looks: dict[Pair, Look]) -> None:
     """A legend of what each marker stands for."""
     for pair, look in looks.items():
         panel.plot([], [], color=look.colour, marker=look.marker, linestyle="", label=names[pair])
     add_legend(figure, panel)
 
 
-def _draw_ratio(panel: Any, height: int, ratio: Ratio, look: Look, *, is_valid: bool) -> None:
+def _draw_ratio(panel: Any, height: int, one: Comparison, name: str, look: Look) -> None:
+    ratio, is_valid = getattr(one, name), one.verdict != "invalid"
     if ratio.estimate is None or ratio.low is None or ratio.high is None:
         return
     bars = [[max(ratio.estimate - ratio.low, 0)], [max(ratio.high - ratio.estimate, 0)]]
-    colour, marker = (look.colour, look.marker) if is_valid else ("gray" if look is ALONE else look.colour, "x")
+    colour, marker = (look.colour, look.marker) if is_valid else (GREY if look is ALONE else look.colour, "x")
+    about = f"{one.variant} / {one.baseline} at {load_level(one.concurrency, one.rate)}, {PANELS[name]}"
+    said = "" if is_valid else ", invalid"
+    panel.figure.explain(panel, ratio.estimate, height, f"{about}: {show_estimate(ratio)}{said}")
     panel.errorbar(ratio.estimate, height, xerr=bars, color=colour, marker=marker, markersize=5, capsize=4)
 
 

@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from loadgen.reports.console_scaling import SCALING_HEAD, SCALING_TITLE, scaling_cells
-from loadgen.reports.drawing import HEIGHT, WIDTH, Chart, add_legend, legend_height
+from loadgen.reports.drawing import HEIGHT, Chart, ChartFigure, add_legend, legend_height
 from loadgen.reports.style import INK
 from loadgen.reports.summary import Summary, label
 from loadgen.reports.tables import Table, make_table
 from loadgen.results.record import Scaling, ScalingPoint
 from loadgen.results.scalability_law import predict
 from loadgen.results.scaling import say_law
+from loadgen.results.verdict.phrases import show_rate
+from loadgen.text.listing import count_of
 
 IDEAL = "ideal"
 
@@ -44,9 +45,9 @@ def _chart(summary: Summary, operation: str, key: str) -> Chart:
     return Chart(key, f"{operation}: operations per second against workers", text, _draw(summary, own), None)
 
 
-def _draw(summary: Summary, own: Sequence[Scaling]) -> Figure:
+def _draw(summary: Summary, own: Sequence[Scaling]) -> ChartFigure:
     names = [label(one.variant) for one in own]
-    figure = Figure(figsize=(WIDTH, HEIGHT + legend_height([*names, IDEAL])), layout="constrained")
+    figure = ChartFigure(HEIGHT + legend_height([*names, IDEAL]))
     axes = figure.subplots()
     numbers = sorted({point.workers for one in own for point in one.points})
     for one, name in zip(own, names, strict=True):
@@ -57,6 +58,10 @@ def _draw(summary: Summary, own: Sequence[Scaling]) -> Figure:
         is_first = one is own[0]
         axes.plot(numbers, ideal, color=INK, linestyle=":", linewidth=1, alpha=0.5, label=IDEAL if is_first else None)
         axes.plot(*zip(*known, strict=True), label=name, color=look.colour, linestyle=look.line, marker=look.marker)
+        for workers, done in known:
+            figure.explain(
+                axes, workers, done, f"{one.variant}, {count_of(workers, 'worker')}: {show_rate(done)} operations/s"
+            )
         if one.law is not None:
             line = np.linspace(numbers[0], numbers[-1], 50)
             axes.plot(line, [predict(one.law, at) for at in line.tolist()], color=look.colour, linewidth=0.8)

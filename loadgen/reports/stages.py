@@ -7,10 +7,11 @@ from functools import partial
 from itertools import pairwise
 
 from hdrh.histogram import HdrHistogram
-from matplotlib.figure import Figure
 
 from loadgen.measure.histograms import mean
+from loadgen.reports.drawing import ChartFigure
 from loadgen.reports.stage_order import in_order
+from loadgen.reports.style import STAGE_COLOURS
 from loadgen.reports.summary import Row, Summary, label
 from loadgen.reports.tables import Cells, Table, make_table, milliseconds
 from loadgen.reports.truncation import LEVELS_DRAWN, choose, say_chosen
@@ -18,16 +19,12 @@ from loadgen.results.figures import LoadLevel
 from loadgen.results.series import percentile
 
 MILLISECONDS = 1_000
-WIDTH = 7.2
-"""Inches."""
 BAR, MARGIN = 0.34, 1.3
 """Heights in inches: of one bar, and of axis, label and legend together."""
 GAP = 0.4
 """Between the bars of two levels, in units of a bar."""
 LINE, LINE_LENGTH = 0.17, 26
 """Height in inches and maximum characters of one line next to a bar."""
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
-"""From Okabe and Ito's palette for colour blindness."""
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "+++", "ooo", "---")
 """Distinguish stages in grey, and the ninth from the first."""
 PERCENTS = (50.0, 90.0, 99.0)
@@ -78,7 +75,7 @@ def _row(one: StageRow) -> Cells:
     )
 
 
-def stage_figure(every: Sequence[StageRow]) -> tuple[Figure, str]:
+def stage_figure(every: Sequence[StageRow]) -> tuple[ChartFigure, str]:
     """A bar per variant and level, stacked from the mean times of the stages, and a sentence on those omitted.
 
     `every` is the result of `stage_rows` for an operation. Repeated stages are no part of the operation's mean.
@@ -91,14 +88,21 @@ def stage_figure(every: Sequence[StageRow]) -> tuple[Figure, str]:
     ]
     most = max(name.count("\n") + 1 for name in names)
     heights = _places([level for level, _ in drawn])
-    figure = Figure(figsize=(WIDTH, MARGIN + max(BAR, LINE * most) * (heights[-1] + 1)), layout="constrained")
+    figure = ChartFigure(MARGIN + max(BAR, LINE * most) * (heights[-1] + 1))
     axes = figure.subplots()
     means = {(one.row.series.level, one.row.series.variant, one.stage): one.mean_ms for one in every}
     ends = [0.0] * len(drawn)
     for number, stage in enumerate(in_order({one.stage for one in every})):
         widths = [means.get((*bar, stage), 0.0) for bar in drawn]
-        colour, hatch = COLOURS[number % len(COLOURS)], HATCHES[(number + number // len(COLOURS)) % len(HATCHES)]
+        colour, hatch = (
+            STAGE_COLOURS[number % len(STAGE_COLOURS)],
+            HATCHES[(number + number // len(STAGE_COLOURS)) % len(HATCHES)],
+        )
         axes.barh(heights, widths, left=ends, label=stage, color=colour, hatch=hatch, edgecolor="white", height=0.7)
+        for place, (level, variant) in enumerate(drawn):
+            if widths[place]:
+                text = f"{variant}, {level}, {stage}: {widths[place]:,.2f} ms"
+                figure.explain(axes, ends[place] + widths[place] / 2, heights[place], text)
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
     axes.set_yticks(heights, names)
     axes.set_ylim(heights[-1] + 0.6, -0.6)

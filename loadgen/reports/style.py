@@ -1,4 +1,4 @@
-"""The look of each variant: colour, line and marker, distinguishable in print and with colour blindness."""
+"""The look of each variant: colour, line and marker, distinguishable in grey and with colour blindness."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,17 +11,22 @@ if TYPE_CHECKING:
 
 Dashes = str | tuple[float, tuple[float, ...]]
 """A matplotlib line style: a name, or an offset and the lengths of dashes and gaps."""
+PAPER, NIGHT = "#ffffff", "#15181c"
+"""Backgrounds of a page, light and dark."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """Colour, line and marker of a variant.
 
-    Colours follow Okabe and Ito's palette for colour blindness; the paler ones are darkened, for a contrast of 3 to
-    white.
+    Colours follow Okabe and Ito's palette for colour blindness, darkened or lightened for a contrast of 3 to their
+    background. In grey the lines and markers distinguish them.
     """
 
     colour: str
+    """On a light page and on paper."""
+    dark: str
+    """On a dark page."""
     line: Dashes
     marker: str
     words: str
@@ -29,14 +34,14 @@ class Look:
 
 
 LOOKS = (
-    Look("#0072b2", "-", "o", "blue, solid, circles"),
-    Look("#d55e00", "--", "s", "vermilion, dashed, squares"),
-    Look("#009e73", "-.", "^", "green, dash and dot, triangles"),
-    Look("#aa4499", ":", "D", "purple, dotted, diamonds"),
-    Look("#000000", (0, (9, 3)), "v", "black, long dashes, triangles upside down"),
-    Look("#b87d00", (0, (6, 2, 1, 2, 1, 2)), "P", "ochre, dash and two dots, plus signs"),
-    Look("#2f93cc", (0, (1, 3)), "X", "light blue, sparse dots, crosses"),
-    Look("#7f7f7f", (0, (4, 1, 4, 3)), "*", "grey, dashes in pairs, stars"),
+    Look("#0072b2", "#5eb3e4", "-", "o", "blue, solid, circles"),
+    Look("#d55e00", "#ff8f3f", "--", "s", "vermilion, dashed, squares"),
+    Look("#009e73", "#2fd0a0", "-.", "^", "green, dash and dot, triangles"),
+    Look("#aa4499", "#e08ad6", ":", "D", "purple, dotted, diamonds"),
+    Look("#000000", "#f5f5f5", (0, (9, 3)), "v", "black (white on a dark page), long dashes, triangles upside down"),
+    Look("#b87d00", "#e8b83a", (0, (6, 2, 1, 2, 1, 2)), "P", "ochre, dash and two dots, plus signs"),
+    Look("#2f93cc", "#a8dcf7", (0, (1, 3)), "X", "light blue, sparse dots, crosses"),
+    Look("#7f7f7f", "#8f8f8f", (0, (4, 1, 4, 3)), "*", "grey, dashes in pairs, stars"),
 )
 """The first two are for the plain modes."""
 PLAIN = {Mode.SYNC.value: 0, Mode.ASYNC.value: 1}
@@ -59,6 +64,20 @@ def place_looks(names: Iterable[str]) -> dict[str, int]:
 
 INK = "#222222"
 FAINT = "#d0d0d0"
+GREY = "#808080"
+FAINT_INK = "#595959"
+STAGE_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
+"""From Okabe and Ito's palette for colour blindness; stages also have hatches."""
+DARK = {
+    **{look.colour: look.dark for look in LOOKS},
+    **{colour: colour for colour in STAGE_COLOURS if colour not in {look.colour for look in LOOKS}},
+    PAPER: NIGHT,
+    INK: "#e6e6e6",
+    FAINT: "#3d434a",
+    GREY: "#a0a0a0",
+    FAINT_INK: "#b5b5b5",
+}
+"""What each colour of a chart is on a dark page."""
 FIGURE: "dict[RcKeyType, Any]" = {
     "svg.fonttype": "none",  # keep text as text: small, searchable, sharp
     "svg.hashsalt": "loadgen",
@@ -69,6 +88,8 @@ FIGURE: "dict[RcKeyType, Any]" = {
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,

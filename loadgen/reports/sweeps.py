@@ -1,14 +1,13 @@
 """A sweep in a report: a table, and for each operation and number of users a chart of throughput over recall."""
 
-from matplotlib.figure import Figure
-
 from loadgen.reports.console_sweeps import SWEEP_HEAD, SWEEP_TITLE, sweep_cells
-from loadgen.reports.drawing import HEIGHT, WIDTH, Chart, add_legend, legend_height
+from loadgen.reports.drawing import HEIGHT, Chart, ChartFigure, add_legend, legend_height
 from loadgen.reports.style import INK
 from loadgen.reports.summary import Summary, label
 from loadgen.reports.tables import Table, make_table
 from loadgen.results.record import SweepPoint, SweepRecord
 from loadgen.results.sweeps import say_sweep
+from loadgen.results.verdict.phrases import show_estimate
 from loadgen.text.listing import count_of
 
 
@@ -40,9 +39,9 @@ def _chart(summary: Summary, operation: str, users: int, key: str) -> Chart:
     return Chart(key, title, text.strip(), _draw(summary, own), None)
 
 
-def _draw(summary: Summary, own: list[SweepRecord]) -> Figure:
+def _draw(summary: Summary, own: list[SweepRecord]) -> ChartFigure:
     names = [label(one.family) for one in own]
-    figure = Figure(figsize=(WIDTH, HEIGHT + legend_height(names)), layout="constrained")
+    figure = ChartFigure(HEIGHT + legend_height(names))
     axes = figure.subplots()
     for one, name in zip(own, names, strict=True):
         look = summary.looks[one.points[0].variant]
@@ -53,6 +52,10 @@ def _draw(summary: Summary, own: list[SweepRecord]) -> Figure:
             [rate.high - rate.estimate for rate in rates],
         ]
         recalls = [point.recall or 0.0 for point in one.points]
+        for point, recall in zip(one.points, recalls, strict=True):
+            value = f"{name}, {one.parameter} {point.value:g}"
+            said = f"recall {recall:.4f}, {show_estimate(point.throughput)} operations/s"
+            figure.explain(axes, recall, point.throughput.estimate, f"{value}: {said}")
         axes.errorbar(
             recalls, middle, errors, label=name, color=look.colour, linestyle=look.line, marker=look.marker, capsize=3
         )

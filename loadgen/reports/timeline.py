@@ -4,17 +4,19 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain, pairwise
+from typing import Any
 
 from matplotlib.collections import PolyCollection
-from matplotlib.figure import Figure
 
 from loadgen.measure.rate_curve import RateCurve
 from loadgen.measure.sample import count_answers
-from loadgen.reports.drawing import HEIGHT, WIDTH, Chart, add_legend, is_small, legend_height
+from loadgen.reports.drawing import HEIGHT, Chart, ChartFigure, add_legend, is_small, legend_height
+from loadgen.reports.style import FAINT_INK
 from loadgen.reports.summary import Summary, label
 from loadgen.reports.truncation import PHASES_DRAWN, choose, say_chosen
 from loadgen.results.figures import load_level, throughput
 from loadgen.results.record import PhaseRecord
+from loadgen.results.verdict.phrases import show_rate
 
 LABELS_AT_MOST = 16
 """Maximum phases with their load written above the chart; more would not fit."""
@@ -45,11 +47,11 @@ def _say_scheduled(timed: Sequence[tuple[PhaseRecord, datetime]]) -> str:
     return " The dotted line is the scheduled rate of arrivals." if any(phase.rate for phase, _ in timed) else ""
 
 
-def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Figure:
+def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> ChartFigure:
     """A line and a band per variant, with the load of each phase above if there are few."""
     ran = {phase.variant for phase, _ in steps}
     names = [label(name) for name in summary.looks if name in ran]
-    figure = Figure(figsize=(WIDTH, HEIGHT + legend_height(names)), layout="constrained")
+    figure = ChartFigure(HEIGHT + legend_height(names))
     axes = figure.subplots()
     for name, look in summary.looks.items():
         own = [drawn for phase, drawn in steps if phase.variant == name]
@@ -59,6 +61,7 @@ def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Figur
             shade = PolyCollection(bands, transform=axes.get_xaxis_transform(), facecolor=look.colour, linewidth=0)
             shade.set_alpha(0.1)
             axes.add_collection(shade)
+    _explain(figure, axes, steps)
     for phase, (edges, _) in steps if len(steps) <= LABELS_AT_MOST else ():
         level = str(load_level(phase.concurrency, phase.rate)).removesuffix(" users").removesuffix(" user")
         axes.annotate(
@@ -67,7 +70,7 @@ def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Figur
     if scheduled := [_schedule(phase, edges) for phase, (edges, _) in steps if phase.rate]:
         points = list(chain.from_iterable([*line, (math.nan, math.nan)] for line in scheduled))
         at, rates = [moment for moment, _ in points], [rate for _, rate in points]
-        axes.plot(at, rates, color="0.35", linestyle=(0, (2, 2)), linewidth=1.2, label="scheduled")
+        axes.plot(at, rates, color=FAINT_INK, linestyle=(0, (2, 2)), linewidth=1.2, label="scheduled")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("seconds since the first phase began")
     axes.set_ylabel("operations/s, all kinds")
@@ -76,6 +79,14 @@ def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Figur
     else:
         add_legend(figure, axes)
     return figure
+
+
+def _explain(figure: ChartFigure, axes: Any, steps: Sequence[tuple[PhaseRecord, Steps]]) -> None:
+    """The mean of each phase."""
+    for phase, (edges, rates) in steps:
+        mean, level = sum(rates) / len(rates), load_level(phase.concurrency, phase.rate)
+        text = f"{phase.variant}, {level}, from {edges[0]:,.0f} s: {show_rate(mean)} operations/s"
+        figure.explain(axes, (edges[0] + edges[-1]) / 2, mean, text)
 
 
 def _line(phases: list[Steps]) -> Steps:

@@ -102,13 +102,13 @@ def resample(phase: SlicedPhase, rng: np.random.Generator, replicates: int) -> F
 
 def _find_quantiles(pieces: Sequence[SliceStats], weights: Floats) -> Floats:
     """Logarithms of p50 and p99, a row per row of `weights` (rows, slices); linear between the edges of a bucket."""
-    every = [piece.times.occupied() for piece in pieces]
-    used = np.unique(np.concatenate([lowest for lowest, _, _ in every]))
+    every = [piece.times.buckets() for piece in pieces]
+    used, places = np.unique(np.concatenate([lowest for lowest, _ in every]), return_inverse=True)
     if not len(used):  # counted without times
         return np.full((len(weights), len(QUANTILES)), np.nan)
     table = np.zeros((len(pieces), len(used)))
-    for row, (lowest, _, counts) in zip(table, every, strict=True):
-        row[np.searchsorted(used, lowest)] = counts
+    rows = np.repeat(np.arange(len(pieces)), [len(lowest) for lowest, _ in every])
+    table[rows, places] = np.concatenate([counts for _, counts in every])
     summed = weights @ np.cumsum(table, axis=1)
     # A replicate of empty slices has no times: it gets those of the phase.
     summed[summed[:, -1] == 0] = summed[0]

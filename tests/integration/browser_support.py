@@ -35,7 +35,7 @@ panel => {
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const ratio = (one, other) => (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-  const texts = [...panel.querySelectorAll("*")].filter(one => [...one.childNodes].some(
+  const texts = [...panel.querySelectorAll("*:not(style)")].filter(one => [...one.childNodes].some(
     child => child.nodeType === Node.TEXT_NODE && child.textContent.trim()));
   return texts.map(one => {
     const { color, fill } = getComputedStyle(one);

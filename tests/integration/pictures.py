@@ -24,7 +24,7 @@ def test_a_run_gives_the_pictures_of_the_page_and_of_its_report(
 ) -> None:
     with served(milvus.uri, tmp_path, free_port, *DATA, *PHASES) as page, browser() as seen:
         open_form(seen, page)
-        seen.tab.get_by_role("button", name="Start").click()
+        seen.tab.get_by_role("button", name="Start", exact=True).click()
         seen.tab.get_by_role("tab", name="Variants").click()
         panel = seen.tab.get_by_role("region", name="Variants")
         expect(panel.get_by_role("link", name="Report of this run")).to_be_visible(timeout=ENDED)
@@ -32,7 +32,7 @@ def test_a_run_gives_the_pictures_of_the_page_and_of_its_report(
         report = opened(seen, "Report of this run")
         taken = [
             seen.crop("docs-page", seen.tab, 1200, "#loadgen-panel"),
-            seen.crop("docs-report", report, 1000, "figure:nth-of-type(2)"),
+            seen.crop("docs-report", report, 1000, ".cover"),
         ]
         leave(page)
     for path in taken:

@@ -10,19 +10,20 @@ READABLE = 4.5
 PHONE, NARROWEST, SMALLEST = 360, 320, 10
 """Widths of a window, and height of a picture's text, in pixels."""
 STOPS = """
-() => [...document.querySelectorAll("a[href], summary, [tabindex='0']")].filter(one => one.checkVisibility()).map(
-  one => `${one.localName} ${one.getAttribute("aria-label") ?? one.textContent.trim()}`)
+() => [...document.querySelectorAll("a[href], summary, [tabindex='0'], label:first-child > input")].filter(
+  one => one.checkVisibility()).map(
+  one => `${one.localName} ${one.getAttribute("aria-label") ?? (one.labels?.[0] ?? one).textContent.trim()}`)
 """
 """All that the keyboard should reach, in the order of the page."""
 FOCUSED = """
 () => {
   const one = document.activeElement;
-  const name = one.getAttribute("aria-label") ?? one.textContent.trim();
+  const name = one.getAttribute("aria-label") ?? (one.labels?.[0] ?? one).textContent.trim();
   return [`${one.localName} ${name}`, name, getComputedStyle(one).outlineStyle];
 }
 """
 SIDEWAYS = """
-() => [...document.querySelectorAll("body, main, main *:not(svg *)")].filter(
+() => [...document.querySelectorAll("body, main, main *:not(svg *):not(.values *)")].filter(
   one => one.checkVisibility() && one.scrollWidth > one.clientWidth && one.clientWidth).map(one => one.className)
 """
 """Classes of what is wider inside than outside."""

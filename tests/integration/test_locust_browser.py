@@ -25,6 +25,7 @@ GROUPS = ["server", "collection", "data", "operations", "run", "result", "metric
 
 def open_form(seen: Browser, page: Page) -> None:
     seen.tab.goto(page.uri)
+    seen.tab.get_by_role("button", name="Locust's own form").click()
     seen.tab.get_by_text("Custom parameters").click()
 
 
@@ -61,7 +62,7 @@ def test_a_compare_run_started_from_the_form_fills_the_tab_and_leads_to_record_a
         open_form(seen, page)
         assert_form(seen)
         seen.tab.get_by_label("Concurrency (run:").fill("2")
-        seen.tab.get_by_role("button", name="Start").click()
+        seen.tab.get_by_role("button", name="Start", exact=True).click()
         seen.tab.get_by_role("tab", name="Variants").click()
         panel = seen.tab.get_by_role("region", name="Variants")
         expect(panel.get_by_role("status")).to_contain_text("of 4: ", timeout=RUN)  # the data are loaded before
@@ -99,7 +100,7 @@ def assert_form(seen: Browser) -> None:
     assert seen.tab.get_by_label("Phase Seconds (run: measured duration of a phase [s])").input_value() == SHOWN
     token = seen.tab.get_by_label("Token (server: token, or user:password").first
     assert (token.get_attribute("type"), token.input_value()) == ("password", "********")
-    labels = seen.tab.locator("form label").all_text_contents()
+    labels = seen.tab.locator("#root form label").all_text_contents()
     groups = [group for text in labels if (group := text.partition("(")[2].partition(":")[0]) in GROUPS]
     shown = [name for name in Settings.model_fields if is_shown_on_page(name)]
     assert len(groups) == len(shown) - 1, "all but the host, which Locust asks for itself"

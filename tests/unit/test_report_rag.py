@@ -12,7 +12,8 @@ from loadgen.reports.html import to_html
 from loadgen.reports.items import item_table
 from loadgen.reports.markdown import to_markdown
 from loadgen.reports.stage_order import in_order
-from loadgen.reports.stages import COLOURS, HATCHES, stage_figure, stage_rows, stage_table
+from loadgen.reports.stages import HATCHES, stage_figure, stage_rows, stage_table
+from loadgen.reports.style import STAGE_COLOURS
 from loadgen.reports.summary import Summary, summarize
 from loadgen.reports.token_times import token_table, token_tables
 from loadgen.reports.work import goodput_table
@@ -58,7 +59,8 @@ def test_stages_are_told_apart_without_colour(summary: Summary) -> None:
     bars = list(figure.axes[0].containers)
     hatches = [container[0].get_hatch() or "" for container in bars]
     assert len(set(hatches)) == len(hatches) == len(OF_ASK)
-    looks = {(COLOURS[n % len(COLOURS)], HATCHES[(n + n // len(COLOURS)) % len(HATCHES)]) for n in range(32)}
+    count = len(STAGE_COLOURS)
+    looks = {(STAGE_COLOURS[n % count], HATCHES[(n + n // count) % len(HATCHES)]) for n in range(32)}
     assert len(looks) == 32, "as many stages as a run may have"
 
 

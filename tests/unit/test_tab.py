@@ -11,14 +11,15 @@ import pytest
 from locust.env import Environment
 
 from loadgen.locust_plugin.display.progress import Progress
-from loadgen.locust_plugin.web.tab import COLUMNS, KEY, _show_goodput, add_tab
+from loadgen.locust_plugin.web.guard import add_guard
+from loadgen.locust_plugin.web.tab import COLUMNS, KEY, _show_goodput, _state, add_tab
 from loadgen.locust_plugin.web.tab_data import TabData
 from loadgen.measure.ledger import Ledger
 from loadgen.results.levels import find_levels
 from tests.unit.result_support import results_of
 from tests.unit.test_tables import two_rounds
 
-ROUTES = ("data", "record", "report")
+ROUTES = ("now", "data", "record", "report")
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,12 @@ def _no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def page(
-    record: Path | None = None, base: str = "", login: bool = False, progress: Progress | None = None
+    record: Path | None = None,
+    base: str = "",
+    login: bool = False,
+    progress: Progress | None = None,
+    *,
+    folder: str = "",
 ) -> Iterator[tuple[Any, TabData]]:
     """A client of Locust's page with our tab, and what it shows."""
     ledger = Ledger()
@@ -44,6 +50,9 @@ def page(
     if login:
         web_ui.login_manager.user_loader(lambda _: None)
     add_tab(web_ui, base, tab_data, lambda: record)
+    if folder:
+        environment.parsed_options = SimpleNamespace(record=folder)
+    add_guard(web_ui.app)
     try:
         yield web_ui.app.test_client(), tab_data
     finally:
@@ -62,7 +71,8 @@ def test_the_page_names_the_tab_its_columns_and_its_files() -> None:
         "./variants/report",
         "./variants/record",
     ]
-    assert text.index("./variants/tab.js") < text.index("</body>")
+    for name in ("tab.js", "form.js", "records.js", "tab.css", "form.css"):
+        assert text.index(f"./variants/{name}") < text.index("</body>")
 
 
 def test_its_table_has_a_column_of_goodput_whenever_it_is_opened_with_an_objective() -> None:
@@ -108,6 +118,14 @@ def test_while_data_load_the_page_is_told_that_the_run_begins_and_does_not_go_ba
         assert states(client) == ("spawning", "spawning")
         progress.rest()
         assert states(client) == ("ready", "ready")
+
+
+def test_while_a_run_is_written_the_page_goes_on_asking_and_then_offers_the_next() -> None:
+    """Locust's page asks only while it is spawning or running: told `stopping`, it would show that for ever."""
+    tab_data = TabData(Ledger(), Progress())
+    assert [_state(told, tab_data) for told in ("stopping", "cleanup", "stopped")] == ["running", "running", "stopped"]
+    tab_data.is_ending = True
+    assert [_state(told, tab_data) for told in ("stopped", "running", "ready")] == ["running", "running", "ready"]
 
 
 def states(client: Any) -> tuple[str, str]:

@@ -5,8 +5,10 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-GUARDED = ("locust", "loadgen")
+GUARDED = ("locust", "loadgen", "loadgen_form")
 """Blueprints of Locust's routes and ours. A locustfile's may accept other sites, such as an external login."""
+OURS = ("loadgen", "loadgen_form")
+"""Blueprints whose answers other sites may not read, although Locust allows that for its own (CORS)."""
 READING = ("GET", "HEAD", "OPTIONS")
 CHANGING = ("locust.swarm", "locust.stop", "locust.reset_stats", "locust.update_user")
 """Locust's routes that change state, whatever their method."""
@@ -20,11 +22,18 @@ def add_guard(app: Any) -> None:
     """Refuse such requests with 403, before any other handler. Clients other than browsers are not affected."""
 
     def before_request() -> Any:
-        if request.blueprint not in GUARDED or (request.method in READING and request.endpoint not in CHANGING):
+        is_reading = request.method in READING and request.endpoint not in CHANGING
+        if request.blueprint not in GUARDED or (is_reading and not _is_private(request)):
             return None
         return None if is_own(request.headers, request.host) else ({"success": False, "message": REFUSED}, 403)
 
     app.before_request(before_request)
+
+
+def _is_private(asked: Any) -> bool:
+    """Whether other sites may not read the answer. They may link to it: they cannot read a page that is opened."""
+    is_opened = asked.headers.get("Sec-Fetch-Mode") == "navigate"
+    return asked.blueprint in OURS and asked.endpoint != "loadgen.static" and not is_opened
 
 
 def is_own(headers: Any, host: str) -> bool:

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from flask import request
+from flask import Blueprint, jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from loadgen.locust_plugin.command_line.locust_flags import LOOPBACK
@@ -11,6 +11,7 @@ from loadgen.locust_plugin.patches import extend_template, list_fields_once, wra
 from loadgen.locust_plugin.preparation.run_request import RunRequest
 from loadgen.locust_plugin.web.form import as_field
 from loadgen.locust_plugin.web.guard import add_guard
+from loadgen.locust_plugin.web.start_form import describe_form, place_faults
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import CREDENTIALS, Settings, is_set_on_page
 
@@ -34,11 +35,27 @@ def dress_page(web_ui: Any, asking: RunRequest) -> None:
     add_guard(web_ui.app)
     list_fields_once()
     _dress_template(web_ui, asking)
+    web_ui.app.register_blueprint(_form_route(web_ui, asking))
     wrap_view(web_ui, "locust.swarm", lambda start: _checked_start(web_ui, asking, start))
     wrap_view(web_ui, "locust.update_user", lambda edit: _checked_edit(asking, edit))
     options = web_ui.environment.parsed_options
     if options.web_host == LOOPBACK and not options.web_login:
         logger.info("The page has no login, so it listens on %s only; --web-host '*' opens it to all", LOOPBACK)
+
+
+def _form_route(web_ui: Any, asking: RunRequest) -> Blueprint:
+    """The contents of our start form, read whenever it is shown."""
+    options = web_ui.environment.parsed_options
+    routes = Blueprint("loadgen_form", __name__, url_prefix=options.web_base_path or None)
+
+    def form() -> Any:
+        web_ui.update_template_args()
+        sections = {name: find_section(name) for name in Settings.model_fields}
+        bursts = any(getattr(kind, "style", "") for kind in asking.everyone)
+        return jsonify(describe_form(web_ui.template_args, options, sections) | {"bursts": bursts})
+
+    routes.add_url_rule("/variants/form", "form", web_ui.auth_required_if_enabled(form))
+    return routes
 
 
 def _checked_start(web_ui: Any, asking: RunRequest, start: Any) -> Any:
@@ -48,7 +65,7 @@ def _checked_start(web_ui: Any, asking: RunRequest, start: Any) -> Any:
         try:
             left = asking.take(request.form, web_ui.template_args.get("extra_options", {}))
         except SettingsError as error:
-            return {"success": False, "message": str(error)}
+            return {"success": False, "message": str(error), "faults": place_faults(error)}
         request.form = ImmutableMultiDict(left)  # all fields that Locust may write into its options
         started = False
         try:

@@ -10,10 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, send_file
-from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED, STATE_STOPPING
+from flask import Blueprint, Response, jsonify, request
+from locust.runners import (
+    STATE_CLEANUP,
+    STATE_INIT,
+    STATE_RUNNING,
+    STATE_SPAWNING,
+    STATE_STOPPED,
+    STATE_STOPPING,
+)
 
 from loadgen.locust_plugin.patches import extend_template
+from loadgen.locust_plugin.web.record_routes import add_record_routes, send_kept
 from loadgen.locust_plugin.web.tab_data import TabData, table_rows
 
 KEY = "variants"
@@ -27,6 +35,8 @@ COLUMNS = {
 GOODPUT = {"key": "goodput", "title": "Good/s"}
 """A column for runs with an objective, read whenever the page is opened."""
 FindRecord = Callable[[], Path | None]
+STYLES = ("tab", "form")
+SCRIPTS = ("tab", "form", "records")
 
 
 def add_tab(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) -> None:
@@ -54,10 +64,11 @@ def add_tab(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) 
 def _state(told: str, tab_data: TabData) -> str:
     """Locust's state for the page: while data load it must not be `ready`, or the page would return to its form.
 
-    Nor may the page offer a start while the last run is still being written.
+    Nor may the page offer a start while the last run is still being written; and it asks only while a run is active, so
+    that it would show `stopping` for ever.
     """
-    if tab_data.is_ending and told == STATE_STOPPED:
-        return str(STATE_STOPPING)
+    if told in (STATE_STOPPING, STATE_CLEANUP) or (tab_data.is_ending and told == STATE_STOPPED):
+        return str(STATE_RUNNING)
     return STATE_SPAWNING if tab_data.is_busy and told in (STATE_INIT, STATE_STOPPED) else told
 
 
@@ -86,31 +97,38 @@ def _show_goodput(web_ui: Any) -> None:
 def _routes(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) -> Blueprint:
     routes = Blueprint("loadgen", __name__, url_prefix=base or None, static_folder="static", static_url_path=f"/{KEY}")
 
+    def now() -> Any:
+        return jsonify(tab_data.now_as_json())
+
     def data() -> Any:
         record = find_record()
         files = {name: path is not None for name, path in (("record", record), ("report", _report(record)))}
         return jsonify(tab_data.as_json() | {"files": files})
 
     def record() -> Any:
-        return _send(find_record(), "No run record: no phase has ended yet, or --record is empty.")
+        return send_kept(find_record(), "No run record: no phase has ended yet, or --record is empty.")
 
     def report() -> Any:
-        return _send(_report(find_record()), "No report yet: it is written at the end of a run.")
+        return send_kept(_report(find_record()), "No report yet: it is written at the end of a run.")
 
-    for view in (data, record, report):
+    def is_busy() -> bool:
+        return (
+            tab_data.is_busy or tab_data.is_ending or web_ui.environment.runner.state not in (STATE_INIT, STATE_STOPPED)
+        )
+
+    for view in (now, data, record, report):
         routes.add_url_rule(f"/{KEY}/{view.__name__}", view.__name__, web_ui.auth_required_if_enabled(view))
+
+    def find_folder() -> str:
+        return str(getattr(web_ui.environment.parsed_options, "record", None) or "")
+
+    add_record_routes(routes, KEY, web_ui.auth_required_if_enabled, find_folder, is_busy)
     return routes
 
 
 def _report(record: Path | None) -> Path | None:
     path = record.with_suffix(".html") if record else None
     return path if path and path.is_file() else None
-
-
-def _send(path: Path | None, otherwise: str) -> Any:
-    if path is None or not path.is_file():
-        return Response(otherwise, 404, mimetype="text/plain")
-    return send_file(path.absolute(), download_name=path.name, max_age=0)
 
 
 def _extend(response: Response, tab_data: TabData, state: str) -> Response:
@@ -125,6 +143,8 @@ def _extend(response: Response, tab_data: TabData, state: str) -> Response:
         extended = {"extended_stats": [*others, {"key": KEY, "data": rows}], "state": _state(state, tab_data)}
         response.set_data(json.dumps(given | extended))
     elif request.endpoint == "locust.index" and response.mimetype == "text/html":
-        added = f'<link rel="stylesheet" href="./{KEY}/tab.css"><script type="module" src="./{KEY}/tab.js"></script>'
+        styles = "".join(f'<link rel="stylesheet" href="./{KEY}/{name}.css">' for name in STYLES)
+        scripts = "".join(f'<script type="module" src="./{KEY}/{name}.js"></script>' for name in SCRIPTS)
+        added = styles + scripts
         response.set_data(response.get_data(as_text=True).replace("</body>", f"{added}</body>"))
     return response

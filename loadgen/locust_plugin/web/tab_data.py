@@ -106,18 +106,23 @@ class TabData:
         """A run is being prepared, or is running."""
         return self._progress.look() is not None
 
-    def as_json(self) -> dict[str, Any]:
-        """All values; unknown ones are null."""
+    def now_as_json(self) -> dict[str, Any]:
+        """The current activity, null if there is none, and whether a run has begun before."""
         now = self._progress.look()
         doing = None
         if now is not None:
             figures = str(now.figures) if now.figures else ""
             doing = {"doing": now.doing, "figures": figures, "share": now.share, "left": now.left}
+        known: dict[str, Any] = _known({"now": doing, "ran": bool(self._ledger.windows)})
+        return known
+
+    def as_json(self) -> dict[str, Any]:
+        """All values; unknown ones are null."""
         rows = self.rows()
         looks = place_looks(row.variant for row in rows)
         phases = [asdict(row) | {"look": looks[row.variant]} for row in rows]
         levels = [asdict(row) for row in self.levels]
-        shown = {"now": doing, "phases": phases, "levels": levels, "words": self._words}
+        shown = {"now": self.now_as_json()["now"], "phases": phases, "levels": levels, "words": self._words}
         known: dict[str, Any] = _known(shown)
         return known
 

@@ -1,14 +1,9 @@
 // The part of the tab "Variants" below Locust's table: current activity, links, every phase as it ends.
 // Locust's elements are not modified: React cannot handle foreign children.
-const KEY = "variants";
+import { KEY, make, say } from "./dom.js";
+
 const LOOK_MS = 300;
 const ASK_MS = 2000;
-
-function make(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
 
 const doing = make("p", { role: "status" });
 const figures = make("p");
@@ -34,10 +29,7 @@ const panel = make("section", { id: "loadgen-panel", hidden: true }, doing, shar
   make("h2", { textContent: "Phase by phase" }), scroll);
 panel.setAttribute("aria-label", "Variants");
 document.body.append(panel);
-
-function say(element, text) {
-  if (element.textContent !== text) element.textContent = text; // else a screen reader would repeat it
-}
+const TITLE = document.title;
 
 function timeLeft(seconds) {
   const whole = Math.ceil(seconds);
@@ -49,6 +41,12 @@ function showNow(now, ran) {
   say(figures, now ? [now.figures, now.left === null ? "" : timeLeft(now.left)].filter(Boolean).join("; ") : "");
   share.hidden = !now || now.share === null;
   if (!share.hidden) share.value = now.share;
+}
+
+// Progress and time left, for a tab in the background; "The run is over" until another one begins.
+function showTitle(now, ran) {
+  const parts = now ? [now.doing.split(":")[0], now.left === null ? "" : timeLeft(now.left)].filter(Boolean) : ran ? ["run over"] : [];
+  document.title = [parts.join(", "), TITLE].filter(Boolean).join(" - ");
 }
 
 function showLinks(files) {
@@ -101,6 +99,20 @@ async function ask() {
     say(doing, "Locust does not answer.");
   }
 }
+
+async function askTitle() {
+  try {
+    const answer = await fetch(`./${KEY}/now`, { headers: { Accept: "application/json" } });
+    if (!answer.ok || answer.redirected) return;
+    const told = await answer.json();
+    showTitle(told.now, told.ran);
+  } catch {
+    document.title = `no answer - ${TITLE}`;
+  }
+}
+
+setInterval(askTitle, ASK_MS);
+askTitle();
 
 // Locust keeps the selected tab in the URL, and shows its tabs once a run has begun.
 setInterval(() => {
