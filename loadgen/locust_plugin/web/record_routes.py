@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_file
 
-from loadgen.locust_plugin.recording import write_beside
+from loadgen.locust_plugin.report_beside import write_beside
 from loadgen.locust_plugin.web.record_folder import LISTED, RecordFolder, compare_records
 from loadgen.runtime.hub import run_in_thread
 
