@@ -31,7 +31,7 @@ for path in sorted(folder.rglob("*.py")):
 print(digest.hexdigest())
 """
 """Prints what the installed package's sources add up to."""
-IMAGE = os.environ.get("IMAGE", "localhost/milvus-loadgen:0.1.0")
+IMAGE = os.environ.get("IMAGE", "localhost/milvus-loadgen:0.2.0")
 MASTER = "demo-milvus-loadgen-r1-master"
 SMALL = {"rows": 300, "dim": 16, "clusters": 8, "queries": 50, "rounds": 1, "phase-seconds": 1, "warmup-seconds": 0.2}
 

@@ -35,6 +35,8 @@ COMMANDS = {
     "--bind",
     "--index-url",
 }
+COMMANDS |= {"--check", "--ignore-missing", "--repo", "--bundle", "--certificate-identity", "--certificate-oidc-issuer"}
+"""Of the tools that check a release."""
 COMMANDS |= {f"--{name}" for name, _, _ in list_fields()}
 """Of `loadgen calibrate`, `report`, `compare`, `prepare`, `wait` and `serve-llm`; and one of pip's."""
 NAMED_MEMBERS = re.compile(r"self\.(?:user\.)?([a-z_]+)(?:\.([a-z_]+))?")
