@@ -39,5 +39,5 @@ class AsyncAsker(AsyncUser):
 
 
 def answer(found):
-    """Stands for a language model; returns the seconds that it took."""
+    """In place of a language model; returns the seconds that it took."""
     return 0.001 * len(found.ids)

@@ -34,7 +34,7 @@ class SyncReader(SyncUser):
     def look(self):
         result = self.client.search(self.next_query())
         self.searched += 1
-        if result is None or not result.ids:  # failed, or nothing was found: counted already
+        if result is None or not result.ids:  # failed or empty: counted already
             return
         if self.searched >= SEARCHES:
             raise StopUser

@@ -52,7 +52,7 @@ class RateFinder:
         return tuple(self._make_phase(number, step) for number, step in enumerate(self._turns.first_steps()))
 
     def begin(self, processes: int) -> None:
-        """The run begins, with so many load-generating processes."""
+        """The run begins, with this number of load-generating processes."""
         self._processes = processes
         self._conditions = Conditions(self._conditions.every, self._settings.max_in_flight * processes)
         self._since = perf_counter()

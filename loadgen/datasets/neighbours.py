@@ -107,7 +107,7 @@ def find_neighbours(
     """The `top_k` nearest rows of each query (queries, dim), with all that tie with the last one.
 
     Of `MatchingRows` only those that match; there may be fewer.
-    `metric` is COSINE or IP (more is nearer) or L2. Holds one block of rows and its scores, 2,000,000 floats each at
+    `metric` is COSINE or IP (more is nearer) or L2. Needs one block of rows and its scores, 2,000,000 floats each at
     most for up to 2,000 queries. Takes 2 x rows x queries x dim floating-point operations; reports progress.
     """
     width = max(1, min(ROWS_IN_BLOCK, FLOATS_IN_BLOCK // rows.dim))

@@ -17,7 +17,7 @@ from loadgen.settings.variants import find_variants, settings_of
 
 
 def resolve_settings(settings: Settings) -> Settings:
-    """The settings with the values of the dataset and the query file. Raises SettingsError with every fault found."""
+    """The settings with the values of the dataset and the query file. Raises SettingsError with all faults."""
     if settings.dataset == SYNTHETIC and not settings.query_file:
         return settings
     if settings.existing:

@@ -187,7 +187,7 @@ class Exporter:
         return known[key]
 
     def count_dropped(self, variant: str, number: int = 1) -> None:
-        """Count arrivals that found no concurrency slot and were never sent."""
+        """Count arrivals that got no concurrency slot and were never sent."""
         self._variant(variant).dropped += number
 
     def count_task_error(self, variant: str) -> None:

@@ -60,7 +60,7 @@ class ServerCounts:
 class LlmServer:
     """A running server; `url` is what OpenAI's clients take as base URL. A context manager that stops it.
 
-    The process that started it holds the only write end of a pipe; when that ends, so does the server. A child made by
+    The starting process has the only write end of a pipe; when it ends, so does the server. A child made by
     `os.fork` closes its copy.
     """
 

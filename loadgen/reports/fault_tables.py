@@ -1,4 +1,4 @@
-"""Fault drills as tables: what happened in each phase, and what was found afterwards."""
+"""Fault drills as tables: what happened in each phase, and the checks after it."""
 
 from collections.abc import Iterator
 from dataclasses import replace

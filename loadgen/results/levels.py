@@ -241,7 +241,7 @@ def _share_dropped(results: Sequence[PhaseResult], side: str) -> float:
 
 
 def _find_caveats(results: Sequence[PhaseResult], operation: str) -> list[str]:
-    """Phases that ended with so many operations waiting that their p99 is too low: it omits the waiting ones."""
+    """Phases whose p99 is too low because it omits the many operations still waiting at the end."""
     found: list[str] = []
     for result in results:
         part, left = result.operation(operation), result.unfinished.get(operation)

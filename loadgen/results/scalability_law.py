@@ -89,7 +89,7 @@ def _estimate(value: float, margin: float) -> Estimate:
 
 
 def predict(law: ScalingLaw, workers: float) -> float:
-    """Operations per second with so many workers."""
+    """Operations per second with this number of workers."""
     more = workers - 1
     slowed = 1 + law.contention.estimate * more + law.coherency.estimate * workers * more
     return law.rate.estimate * workers / slowed

@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks`: what this tool costs, beside bare loops over the same calls, in about ten minutes.
 
-Searches go to a server that answers at once with the replies of a real Milvus, so that only the client is measured.
+The server replays answers of a real Milvus without delay, so that only the client is measured.
 Bare loops and the tool take turns in short windows of one process, with the same loop, stores and queries: a machine
 that drifts hits both. Nothing here fails for being slow: the figures are for people.
 """
@@ -42,7 +42,7 @@ CELLS = 4
 
 
 IDLE = "nothing was measured in phase"
-"""What a run says in the end whose sinks were off for a whole phase: nobody was told of its operations."""
+"""What a run says in the end whose sinks were off for a whole phase: no sink received its operations."""
 
 
 def parse() -> argparse.Namespace:

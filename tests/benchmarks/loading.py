@@ -57,7 +57,7 @@ def rows_per_second(load: Callable[[Settings, Dataset, MilvusVectorStore], None]
 
 
 def compare_loading(settings: Settings, rounds: int) -> list[tuple[float, float]]:
-    """(bare, tool) rows/s for each round; who comes first changes from round to round."""
+    """(bare, tool) rows/s for each round; the order alternates."""
     found: list[tuple[float, float]] = []
     rows_per_second(load_bare, settings)  # the first one finds everything cold
     for number in range(rounds):

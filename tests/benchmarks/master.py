@@ -37,7 +37,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def simulating(workers: int, port: str) -> "Iterator[subprocess.Popen[bytes]]":
-    """So many workers that make no load, in one process."""
+    """A number of workers without load, in one process."""
     flags = ("--workers", str(workers), "--port", port, "--file", FILE)
     process = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.simulated_agents", *flags])
     try:
@@ -89,7 +89,7 @@ def running(*arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
 
 
 def wait_until(page: str, state: str, workers: int) -> None:
-    """Until the page tells that state with so many workers."""
+    """Wait until the page shows that state and that number of workers."""
     end = time.monotonic() + WITHIN
     told: object = "nothing"
     while time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""The tables of bad inputs: one YAML file for each way in, one line for each input and what has to be told of it."""
+"""Tables of bad inputs: a YAML file for each kind of input, a line for each input with the message it must produce."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Case:
     """One bad input."""
 
     way: str
-    """The table it stands in, such as `flags`."""
+    """Its table, such as `flags`."""
     number: int
     given: Mapping[str, Any]
     """What is given, by the keys that the head of its table explains."""

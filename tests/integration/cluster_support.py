@@ -26,7 +26,7 @@ WITHIN = 150.0
 
 
 class Member:
-    """One process, whose standard error is read as it comes."""
+    """One process, whose standard error is read line by line."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -113,7 +113,7 @@ class Cluster:
             member.end()
 
     def master(self, expected: int, *arguments: str, files: str = "search.py") -> Member:
-        """A headless master that waits for so many workers."""
+        """A headless master that waits for a number of workers."""
         flags = (*MASTER, "--master-bind-port", self._port, "--expect-workers", str(expected), *arguments)
         return self._add("master", *flags, files=files)
 

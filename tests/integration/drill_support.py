@@ -91,7 +91,7 @@ def outcomes_of(record: RunRecord) -> Counter[Outcome]:
 
 
 def assert_all_counted(member: Member, folder: Path) -> Counter[Outcome]:
-    """The record holds what the tasks have counted, and what Locust has; the outcomes of all of it."""
+    """The record agrees with the counts of the tasks and of Locust. Returns the outcomes."""
     found = outcomes_of(one_record(folder))
     assert found.total() == returned(folder) == sum(member.run.told["stats"].values())
     failures = sum(number for outcome, number in found.items() if outcome.is_failure)

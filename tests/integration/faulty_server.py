@@ -1,4 +1,4 @@
-"""A gRPC relay before a real server that slows, holds, refuses or drops searches, and counts them."""
+"""A gRPC relay in front of a real server that delays, blocks, refuses or drops searches, and counts them."""
 
 import threading
 import time

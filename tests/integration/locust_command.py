@@ -54,7 +54,7 @@ class Run:
     told: dict[str, Any] = field(default_factory=dict)
 
     def finish(self, timeout: float = 200) -> "Run":
-        """Wait for its end and read what it told."""
+        """Wait for its end and read its reports."""
         try:
             self.out, self.err = self.process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:

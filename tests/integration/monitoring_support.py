@@ -116,7 +116,7 @@ def _is_ready(found: Prometheus) -> bool:
 
 
 def panel_queries(*names: str) -> list[tuple[str, str]]:
-    """Every query of every panel and annotation of these dashboards, or of all: where it stands, and itself."""
+    """Every query of every panel and annotation of these dashboards, or of all, with its location."""
     found = []
     for path in DASHBOARDS:
         if names and path.stem not in names:
@@ -129,7 +129,7 @@ def panel_queries(*names: str) -> list[tuple[str, str]]:
 
 
 def variable_queries() -> list[tuple[str, str, str]]:
-    """Every query of a variable: where it stands, its selector, and the label whose values it takes."""
+    """Every query of a variable: its location, its selector, and the label whose values it takes."""
     found = []
     for path in DASHBOARDS:
         for variable in json.loads(path.read_text())["templating"]["list"]:

@@ -11,7 +11,7 @@ import yaml
 STEP = 5
 """Seconds between two scrapes."""
 LENGTH = 720
-"""Seconds that are told of."""
+"""Seconds covered by the samples."""
 OWN = {"__rate_interval": f"{4 * STEP}s", "__range": f"{LENGTH}s", "__interval": f"{STEP}s"}
 """What Grafana would put in for its own variables."""
 

@@ -37,7 +37,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def processes_below(pid: int | None = None) -> list[psutil.Process]:
-    """The guardian and the server that a process has started; the guardian comes first."""
+    """The guardian and the server that a process has started, in this order."""
     found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
     return [process for process in found if "-c" not in process.cmdline()[:2]]
 

@@ -1,4 +1,4 @@
-"""A locustfile that makes a step of a start fail: which one, in whom and how stands in the file `$START_FAULT`.
+"""A locustfile that makes a step of a start fail: the file `$START_FAULT` says which one, in which process and how.
 
 The file is looked at whenever the step is taken, so that one process can be made to fail in many ways. It has no users.
 """

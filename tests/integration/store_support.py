@@ -23,7 +23,7 @@ START_SECONDS = 60.0
 
 
 def settings_for(uri: str, collection: str, **given: Any) -> Settings:
-    """Few rows of few dimensions, found exactly."""
+    """Few rows of few dimensions, searched exactly."""
     small = {"host": uri, "collection": collection, "rows": ROWS, "dim": 16, "index_type": "FLAT", "connections": 1}
     return Settings.parse(small | {"consistency": "Strong"} | given)
 

@@ -50,7 +50,7 @@ def nobody() -> Iterator[Listener]:
 
 
 def find_lines(told: str) -> list[str]:
-    """What is told: no line of the log that only says what goes on, and none of them with its time."""
+    """The message: without the log's progress lines, and without times."""
     shown = [(LOG_LINE.match(line), line) for line in told.splitlines() if line.strip()]
     return [line[found.end() :] if found else line for found, line in shown if not (found and found[1] == "INFO")]
 
@@ -70,7 +70,7 @@ def assert_refused(done: Done, told: tuple[str, ...]) -> None:
     text = "\n".join(lines)
     for piece in told:
         position = text.find(piece, position)
-        assert position >= 0, f"{piece!r} is not told: {text}"
+        assert position >= 0, f"{piece!r} is missing: {text}"
     assert done.written == ()
 
 

@@ -19,7 +19,7 @@ ROWS = 60
 
 
 def written(folder: Path, guide: str, beginning: str) -> str:
-    """The path of a guide's locustfile, found by how its first line begins."""
+    """The path of a guide's locustfile, chosen by the start of its first line."""
     found = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / guide).read_text(), re.MULTILINE | re.DOTALL)
     (text,) = [block for block in found if block.startswith(f'"""{beginning}')]
     path = folder / "own.py"
@@ -75,5 +75,5 @@ def test_the_command_of_the_guide_measures_a_collection_of_another_program_and_l
     assert set(run.counted) == {"sync search", "async search"}
     for window in run.told["windows"]:
         ((_, outcomes),) = window["outcomes"].items()
-        assert list(outcomes) == ["ok"], "queries of another dimension than the tool's own collection found rows"
+        assert list(outcomes) == ["ok"], "queries of another dimension than the tool's own collection return rows"
     assert count_rows(lite.uri, papers) == ROWS

@@ -17,7 +17,7 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
 
 
 def examine(*flags: str) -> tuple[int, dict[str, dict[str, str]]]:
-    """The exit code, and what was found by the name of the check."""
+    """The exit code, and the findings by the name of the check."""
     done = run("--json", *flags)
     assert done.returncode in (0, 1), done.stderr
     told: dict[str, Any] = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""Drills in which the server is at fault: it dies and comes back, is slow or silent, or limits the rate."""
+"""Drills in which the server is at fault: it restarts, is slow or silent, or limits the rate."""
 
 import time
 from pathlib import Path
@@ -19,7 +19,7 @@ PLAN = ("--concurrency", str(USERS), "--phase-seconds", "1.2", *SHORT)
 
 
 def await_searches(server: FaultyServer, number: int, run: Member) -> None:
-    """Wait until so many more have arrived."""
+    """Wait for a number of further arrivals."""
     wanted = server.asked + number
     assert wait_until(lambda: server.asked >= wanted or run.run.process.poll() is not None, WITHIN)
     assert server.asked >= wanted, run.finish() and run.run.err

@@ -105,7 +105,7 @@ def test_the_record_has_the_segments_of_every_collection(own_milvus: str, tmp_pa
         assert [one.segments_loaded, one.segments_before, one.segments_after] == [1, 1, 1]
     run_waiting(tmp_path / "b", *SMALL, *BRIEF, *flags).assert_good()
     for one in collections_of(tmp_path / "b"):
-        assert (one.compaction, one.segments_loaded) == ("not needed", None), "they were found ready"
+        assert (one.compaction, one.segments_loaded) == ("not needed", None), "they were ready before"
         assert (one.segments_before, one.segments_after) == (1, 1)
     run_waiting(tmp_path / "c", *SMALL, *BRIEF, *flags, "--fresh", "--no-wait-compaction").assert_good()
     assert {one.compaction for one in collections_of(tmp_path / "c")} == {"not awaited"}

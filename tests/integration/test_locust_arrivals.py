@@ -80,7 +80,7 @@ def test_a_server_that_stalls_cannot_slow_the_arrivals_down_and_the_wait_is_show
     milvus: EmbeddedServer, tmp_path: Path
 ) -> None:
     with StallingRelay(milvus.uri, stall=0.5, every=1.0) as relay:
-        # Wherever it begins, a window of 2.5 s holds two whole stalls: at least 50 waits of 0 to 0.5 s among its 125.
+        # Wherever it begins, a window of 2.5 s has two whole stalls: at least 50 waits of 0 to 0.5 s among its 125.
         flags = ("--mode", "async", "--arrival", "constant", "--rate", "50", *PHASES, "--phase-seconds", "2.5")
         run = run_locust(tmp_path, "--host", relay.uri, *flags)
     run.assert_good()

@@ -19,7 +19,7 @@ SOON = 10_000
 """Milliseconds."""
 RUN = 60_000
 SHOWN = "2.1"
-"""Seconds of a phase that the tab, which asks every 2 s, shows at least once while it is under way."""
+"""Seconds of a phase that the tab, which asks every 2 s, shows at least once while it runs."""
 GROUPS = ["server", "collection", "data", "operations", "run", "result", "metrics"]
 
 

@@ -1,4 +1,4 @@
-"""Bad input is told at once and nothing is sent; what goes wrong later is counted and told."""
+"""Bad input is reported before anything is sent; later failures are counted and reported."""
 
 import os
 import signal

@@ -135,7 +135,7 @@ def assert_started(answer: dict[str, Any]) -> None:
 
 
 def leave(page: Page, code: int = 0) -> Run:
-    """Press Ctrl-C: the end comes soon, with the code of the latest run and no traceback."""
+    """Press Ctrl-C: it ends soon, with the code of the latest run and no traceback."""
     page.run.interrupt()
     page.run.finish(ENDS_WITHIN).assert_good(code)
     assert PASSWORD not in page.run.out + page.run.err

@@ -16,7 +16,7 @@ from loadgen import AsyncUser
 original = MilvusVectorStore.aquery
 
 async def aquery(self, query, **kwargs):
-    """Leave out the second half of what was found."""
+    """Drop the second half of the result."""
     result = await original(self, query, **kwargs)
     half = len(result.ids) // 2
     result.ids, result.similarities = result.ids[:half], result.similarities[:half]

@@ -51,7 +51,7 @@ BROKEN = {
     "switch.py": (f"{HEAD}plug(events, fresh='no')\n{USERS}", "--fresh no: should be True or False (in plug)."),
     "handle.py": (f"{HEAD}plug(7)\n{USERS}", "handle.py, line 3: AttributeError: 'int' object has no attribute"),
 }
-"""Locustfiles, and a piece of the one line that is told of each."""
+"""Locustfiles, and a piece of the one line that each produces."""
 FRESH = ("syntax.py", "helper.py")
 """The first is refused before anything is imported: a command that was forked has no such moment. `test_bad_inputs.py`
 gives more of them to true processes."""
@@ -168,7 +168,7 @@ def test_a_taken_port_is_told_before_anything_is_started(flags: tuple[str, ...],
     assert re.search(
         rf"--(master-bind|web)-port {taken}: cannot be listened on \(Address already in use\)", started.err
     )
-    assert "--rows -4: " in started.err, "the settings are told with it"
+    assert "--rows -4: " in started.err, "the settings are reported with it"
     assert "Traceback" not in started.err
     assert "Starting" not in started.err, "neither Locust nor a server had begun"
 

@@ -22,7 +22,7 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 LOG = re.compile(r"\[\d{4}-\d\d-\d\d .*?/(INFO|WARNING|ERROR)/")
 LOADING = ("--rows", "6000", "--dim", "16", "--clusters", "8", "--queries", "50", "--fresh")
 SLOWLY = ("--batch-size", "10", "--load-in-flight", "1")
-"""600 RPCs one after another: more than the second after which a loading is told."""
+"""600 RPCs one after another: more than the second after which loading is reported."""
 PLAN = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "2.5", "--warmup-seconds", "0.2")
 BAR = "[━╸╺ ]+"
 """Without colours (NO_COLOR) what is yet to come is blank."""

@@ -103,7 +103,7 @@ def test_a_listener_that_always_raises_loses_no_sample(lite: EmbeddedServer, tmp
     assert done.code == 0, done.err
     [told] = [int(line.split()[-1]) for line in done.out.splitlines() if line.startswith("LISTENER HEARD")]
     assert told > 40
-    assert done.told["stats"] == {"async search": told}, "Locust's own table, whose listener comes after this one"
+    assert done.told["stats"] == {"async search": told}, "Locust's own table, whose listener runs after this one"
     assert sent(one_record(tmp_path)) == told
     kind = raised.partition("(")[0]
     assert done.err.count("Traceback (most recent call last)") == 1

@@ -41,7 +41,7 @@ def uri(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 class Weighed:
-    """Stands before a gRPC method and keeps the bytes of each request and answer."""
+    """Wraps a gRPC method and keeps the sizes of each request and answer."""
 
     def __init__(self, method: Any, seen: list[tuple[int, int]]) -> None:
         self._method, self._seen = method, seen

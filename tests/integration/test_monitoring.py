@@ -54,7 +54,7 @@ def compared(prometheus: Prometheus, milvus: EmbeddedServer, tmp_path_factory: p
 
 @pytest.fixture(scope="module")
 def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
-    """Searches in one mode. It comes second: several runs are in the data."""
+    """Searches in one mode, as the second run in the data."""
     prometheus = compared.prometheus
     flags = (
         "--host",
@@ -221,7 +221,7 @@ def test_lines_by_concurrency_and_marks_are_those_of_the_phases(compared: Scrape
     users = compared.prometheus.points("sum(loadgen_users)", *compared.span)
     assert max(users) == 4, "all workers together have the users of one phase"
     marks = compared.prometheus.lines("loadgen_phase_info", *compared.span)
-    assert {one.get("run_id") for one in marks} == {record["run_id"]}, "nothing is told of a phase without its run"
+    assert {one.get("run_id") for one in marks} == {record["run_id"]}, "no series of a phase lacks its run"
     order = [*VARIANTS, *reversed(VARIANTS)]
     phases = {(str(number), variant, VARIANTS[variant]) for number, variant in enumerate(order, 1)}
     assert {(one["phase"], one["variant"], one["mode"]) for one in marks} == phases

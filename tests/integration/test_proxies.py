@@ -24,7 +24,7 @@ EVERY = (*VARIABLES, "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 class RefusingProxy:
-    """Listens on loopback, keeps the first line of whatever comes, and closes."""
+    """Listens on loopback, keeps the first line of each connection, and closes it."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []

@@ -1,4 +1,4 @@
-"""Documents are ingested into a real collection, the same in both modes, and found again."""
+"""Documents are ingested into a real collection, the same in both modes, and retrieved again."""
 
 import asyncio
 import re

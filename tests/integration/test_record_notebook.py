@@ -42,7 +42,7 @@ def test_its_tables_and_its_picture_have_the_figures_of_the_record(namespace: di
     assert list(namespace["operations"][names].itertuples(index=False, name=None)) == expected
     assert namespace["operations"]["failures"].sum() == 0
     phases = [phase for phase in run.phases if (phase.variant, phase.concurrency) == ("async", 8)]
-    mean = sum(phase.operations[0].throughput for phase in phases) / len(phases)
+    mean = sum(phase.operations[0].throughput or 0 for phase in phases) / len(phases)
     assert namespace["levels"].loc[("search", 8), ("throughput", "async")] == pytest.approx(mean)
     shown = namespace["shown"]
     assert list(shown["verdict"]) == [str(comparison.verdict) for comparison in run.comparisons]

@@ -30,7 +30,7 @@ def assert_one_line(told: str, kind: str) -> None:
 
 
 def combinations(steps: tuple[str, ...], apart: int) -> list[tuple[str, str]]:
-    """Each step and each kind at least once: the kinds go round, so many apart from step to step."""
+    """Each step and each kind at least once: the kinds rotate from step to step."""
     kinds = tuple(KINDS)
     rounds = max(len(steps), len(kinds))
     return [(steps[number % len(steps)], kinds[number * apart % len(kinds)]) for number in range(rounds)]
@@ -85,7 +85,7 @@ def test_a_start_from_the_page_that_fails_at_any_step_leaves_a_page_that_can_sta
 
 
 def drain(page: Page) -> list[str]:
-    """The lines of standard error, as they come: so many would fill the pipe."""
+    """The lines of standard error, read immediately: unread ones would fill the pipe."""
     lines: list[str] = []
     assert page.run.process.stderr is not None
     threading.Thread(target=lines.extend, args=(page.run.process.stderr,), daemon=True).start()

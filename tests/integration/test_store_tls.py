@@ -1,4 +1,4 @@
-"""TLS towards a real standalone: with the right certificates everything works, a wrong one is told at once."""
+"""TLS towards a real standalone: the right certificates work, a wrong one is reported immediately."""
 
 import asyncio
 from collections.abc import Iterator

@@ -32,7 +32,7 @@ FILTER = Narrowing(parse_filter("tenant == 3 and year >= 2005"))
 
 @pytest.fixture(params=["milvus", "lite"])
 def prepared(request: pytest.FixtureRequest) -> Settings:
-    """Of a collection with metadata, found exactly."""
+    """Of a collection with metadata, searched exactly."""
     uri = str(request.getfixturevalue(f"{request.param}_uri"))
     settings = settings_for(uri, "wired", metadata=METADATA, top_k=5)
     prepare_for(settings)

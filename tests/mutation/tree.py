@@ -46,7 +46,7 @@ def start_inside(
 ) -> subprocess.Popen[str]:
     """Run `python -m module` in the copy, importing everything from there.
 
-    What is compiled of a mutant may never be found again, so only runs of unchanged code may keep what they compile.
+    No run may load the byte code of a mutant, so only runs of unchanged code keep what they compile.
     """
     own = ("LOADGEN_", "LOCUST_", "PYTEST_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(own)}

@@ -99,7 +99,7 @@ class Worker:
         return [command.kind for command in self.done if command.kind not in questions]
 
     def spawn(self, users: int) -> None:
-        """Have so many users, as Locust does."""
+        """Set the number of users, as Locust does."""
         self.users, self.gone, self.started_at = users, 0, self.time() + self.starts_in
 
     @property

@@ -44,7 +44,7 @@ def operation(
 
 
 def timed(rates: Sequence[float], seconds: float = 0.01, name: str = "search", **given: Any) -> OperationRecord:
-    """An operation in slices of 1 s: so many operations in each, all of which took so long."""
+    """An operation in slices of 1 s, with this rate in each and one duration for all."""
     times = new_histogram()
     operation_stats = [SliceStats(1.0) for _ in rates]
     for stats, rate in zip(operation_stats, rates, strict=True):

@@ -81,7 +81,7 @@ def contain_one(ratios: Sequence[Ratio | None]) -> float:
 
 
 def rounds(variants: str, number: int) -> tuple[str, ...]:
-    """So many rounds, forward and back."""
+    """Phases of some rounds, forward and back."""
     return tuple(variants + variants[::-1]) * number
 
 
@@ -118,7 +118,7 @@ def make_phases(rng: np.random.Generator, phases: int, slices: int = 10) -> list
 
 
 def drifts(machine: Machine, times: int) -> dict[int, list[float]]:
-    """The ratios of the drifts that were found in the first variant of so many simulated levels, by statistic."""
+    """The drift ratios detected in the first variant of the simulated levels, by statistic."""
     rng = np.random.default_rng(7_711)
     levels = [simulate(machine, rng) for _ in range(times)]
     first = [[phase for phase in level if phase.variant == machine.order[0]] for level in levels]

@@ -185,7 +185,7 @@ def test_there_is_no_crossover_where_async_does_not_win_the_highest_level() -> N
 
 
 def test_a_quantile_of_counted_times_is_less_than_1_percent_off() -> None:
-    """Two sides with other random times: the ratio of their known quantiles is found again."""
+    """Two sides with other random times: the ratio of their known quantiles is recovered."""
     rng = np.random.default_rng(5)
     times = {Mode.SYNC: rng.lognormal(-6, 1, 20_000), Mode.ASYNC: rng.lognormal(-4.3, 0.5, 20_000)}
     phases = []

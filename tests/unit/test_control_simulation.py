@@ -73,7 +73,7 @@ class Opened:
 
 @dataclass
 class Counts:
-    """What was counted in a run. None stands for outside of all phases."""
+    """What was counted in a run. None is outside of all phases."""
 
     ends: Counter[tuple[Key | None, str, str, Outcome]] = field(default_factory=Counter)
     rows: Counter[tuple[Key, str, str]] = field(default_factory=Counter)
@@ -101,7 +101,7 @@ class Account:
     counts: Counts = field(default_factory=Counts)
 
     def find(self, moment: float) -> Opened | None:
-        """Two phases are open to what comes late: the latest, and the one before."""
+        """Two phases accept late reports: the latest, and the one before."""
         return next((one for one in self.opened[:-3:-1] if one.start <= moment < one.end), None)
 
     def take(self, sample: Sample, number: int) -> None:
@@ -249,7 +249,7 @@ class Simulation(RuleBasedStateMachine):
             if fate < 0.8:
                 if self._deliver(item) and fate < 0.7:
                     self.transit.remove(item)
-                else:  # it comes again
+                else:  # it is repeated
                     item.due = self.now + self.random.choice(DELAYS)
             elif fate < 0.9:
                 self.transit.remove(item)
@@ -304,7 +304,7 @@ class Simulation(RuleBasedStateMachine):
 
     @rule(change=st.sampled_from(["join", "restart", "freeze", "freeze", "thaw", "thaw"]))
     def disturb(self, change: str) -> None:
-        """A worker comes, is killed and started anew, falls silent or goes on; what it has sent is still on its way."""
+        """A worker joins, is killed and restarted, falls silent or goes on; its messages are still in transit."""
         if change == "restart" and self.nodes:
             self.dismiss(self.random.choice(sorted(self.nodes)))
         if change in ("join", "restart") and len(self.nodes) < 4:

@@ -28,4 +28,4 @@ def test_every_setting_has_a_bad_value_as_a_flag(name: str) -> None:
     flag = re.compile(rf"--{name.replace('_', '-')}(?![\w-])")
     ways = ("requirements",) if name == "require" else ("flags", "config_files")
     told = [" ".join(case.told) for way in ways for case in read_table(way)]
-    assert [text for text in told if flag.search(text)], "nothing is told of it anywhere"
+    assert [text for text in told if flag.search(text)], "no message mentions it"

@@ -31,7 +31,7 @@ ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 
 
 def run(empty: dict[Mode, int], modes: tuple[Mode, ...] = ROUND, rate: float = 0.0) -> Ledger:
-    """Phases of 100 searches each, so many of them empty; async is three times as fast."""
+    """Phases of 100 searches each, a number of them empty; async is three times as fast."""
     ledger = Ledger()
     for number, mode in enumerate(modes):
         start, took = 100.0 * (number + 1), 0.01 if mode is Mode.ASYNC else 0.03

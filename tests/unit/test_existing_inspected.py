@@ -1,4 +1,4 @@
-"""An existing collection is inspected for every variant that uses it, and all faults are told once."""
+"""An existing collection is inspected for every variant that uses it, and all faults are reported once."""
 
 from collections.abc import Callable
 from typing import Any

@@ -70,7 +70,7 @@ def test_each_variant_of_the_latest_run_is_described_and_one_is_the_baseline() -
     ]  # fmt: skip
     exporter.begin(Settings.parse({"mode": "async"}))
     (only,) = describe(registry)
-    assert (only["variant"], only["baseline"], only["run_id"]) == ("async", "true", ""), "its id comes with a phase"
+    assert (only["variant"], only["baseline"], only["run_id"]) == ("async", "true", ""), "its id is set by a phase"
 
 
 def test_long_settings_of_a_variant_are_cut_in_its_description() -> None:

@@ -10,7 +10,7 @@ from tests.unit.record_support import phase, record, timed
 
 
 def failing(good: int, failed: int) -> RunRecord:
-    """One round of each mode in which so many operations ended so."""
+    """One round of each mode with these outcomes."""
     outcomes = {Outcome.OK: good, Outcome.TIMEOUT: failed}
     return record(*(phase(mode, 8, timed([100] * 10, recall=None, outcomes=outcomes)) for mode in ("sync", "async")))
 

@@ -12,7 +12,7 @@ from tests.unit.record_support import operation, phase, record
 
 
 def failing(*failures: int, **given: Any) -> RunRecord:
-    """Phases of 1,000 searches each, so many of which failed."""
+    """Phases of 1,000 searches each, with these numbers of failures."""
     return record(
         *(
             phase(mode, 8, operation(outcomes={Outcome.OK: 1_000 - count, Outcome.THROTTLED: count}), **given)

@@ -17,7 +17,7 @@ BLOCK = ["-----BEGIN RUN RECORD 7-ab-----", "{", ' "phases": []', "}", "-----END
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks follow each other at once."""
+    """No pause between polls."""
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
 
 

@@ -165,7 +165,7 @@ def test_goodput_that_was_not_measured_meets_nothing() -> None:
 
 
 def kept(folder: Path, name: str, good: int, objective: str = OBJECTIVE) -> str:
-    """A run of 100/s, of which so many were good."""
+    """A run of 100/s with this goodput."""
     part = timed([100] * 10, good=10 * good, goodput=float(good))
     assert part.slices is not None
     pieces = part.slices.model_copy(update={"good": (good,) * 10})

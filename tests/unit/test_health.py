@@ -45,7 +45,7 @@ def test_each_limit_is_told_with_its_value(one: Beat, told: str) -> None:
 
 
 def seen(hub: tuple[float, ...] = (), loop: tuple[float, ...] = (), beats: int = 50) -> Health:
-    """A phase of so many beats, the first of them with these lags."""
+    """A phase with a number of beats, the first of them with these lags."""
     health = Health()
     calm = (0.001,) * beats
     for hub_lag, loop_lag in zip((*hub, *calm)[:beats], (*loop, *calm)[:beats], strict=True):
@@ -71,7 +71,7 @@ def seen(hub: tuple[float, ...] = (), loop: tuple[float, ...] = (), beats: int =
 def test_a_lag_is_a_limit_with_three_late_beats_and_a_p99_above_it(
     health: Health, late: tuple[int, int], is_limit: bool
 ) -> None:
-    assert (health.hub.late, health.loop.late) == late, "a hub's beat of 0.3 s stands for the three that were due"
+    assert (health.hub.late, health.loop.late) == late, "a hub's beat of 0.3 s counts as the three that were due"
     assert bool(health.limits()) is is_limit
 
 

@@ -1,4 +1,4 @@
-"""A record of thousands of phases is drawn in limits that are told, and one that asks for too much is refused."""
+"""A record of thousands of phases is drawn within reported limits, and one that asks for too much is refused."""
 
 import base64
 import json

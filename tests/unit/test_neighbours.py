@@ -87,9 +87,9 @@ def test_all_rows_that_tie_with_the_last_neighbour_count_wherever_their_blocks_l
     shown = [str(number if order == 1 else 2_399 - number) for number in [*near, 999]]
     assert ground_truth.recall(0, shown, str) == 1
     assert ground_truth.recall(0, [shown[0], "7", "8"], str) == pytest.approx(1 / 3)
-    assert ground_truth.recall(0, ids, str) == 1, "more than top_k found are no more than all"
+    assert ground_truth.recall(0, ids, str) == 1, "a longer result is still at most 1"
     assert ground_truth.recall(0, [], str) == 0
-    assert ground_truth.recall(0, ["7", "8", "9", *ids], str) == 0, "what comes after the first top_k does not count"
+    assert ground_truth.recall(0, ["7", "8", "9", *ids], str) == 0, "anything after the first top_k does not count"
 
 
 def test_rows_that_differ_by_more_than_a_tie_do_not_count() -> None:
@@ -327,7 +327,7 @@ ONE = Answer(("a", "b", "c"), (0.9, 0.8, 0.7))
         (ONE, True),
         (Answer(("a", "b", "c"), (0.900009, 0.8, 0.699991)), True),
         (Answer(("a", "b", "c"), (0.90002, 0.8, 0.7)), False),
-        (Answer(("a", "b", "d"), (0.9, 0.8, 0.7)), True),  # tied with the last: either may be found
+        (Answer(("a", "b", "d"), (0.9, 0.8, 0.7)), True),  # tied with the last: either is right
         (Answer(("a", "d", "c"), (0.9, 0.8, 0.7)), False),
         (Answer(("b", "a", "c"), (0.9, 0.8, 0.7)), False),
         (Answer(("a", "b"), (0.9, 0.8)), False),

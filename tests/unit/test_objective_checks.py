@@ -61,7 +61,7 @@ def test_an_unknown_name_is_a_fault_with_what_was_meant(condition: str, told: st
     first, second = faults(f"{condition}, response < 2 s, thnk < 9 s")
     assert first.startswith(f'--objective "{condition}": ')
     assert told in first
-    assert second.startswith('--objective "thnk < 9 s": '), "all are told together"
+    assert second.startswith('--objective "thnk < 9 s": '), "all are reported together"
 
 
 def test_only_users_of_the_variants_count() -> None:
@@ -106,7 +106,7 @@ def test_an_unreadable_objective_is_told_with_other_faults() -> None:
 
 
 class Metering:
-    """What was told of the operations."""
+    """The messages about the operations."""
 
     def __init__(self) -> None:
         self.told: list[Any] = []

@@ -1,4 +1,4 @@
-"""What is wrong in config files and variables is told with all other faults, and not by the parser alone."""
+"""Errors in config files and variables are reported with all other faults, not by the parser alone."""
 
 from pathlib import Path
 

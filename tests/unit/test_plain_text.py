@@ -1,4 +1,4 @@
-"""Whatever a record, a server or an exception says, no output holds a character that a terminal or a reader obeys."""
+"""No output contains a control character, whatever a record, a server or an exception says."""
 
 import base64
 import json

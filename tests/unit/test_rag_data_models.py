@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Model:
-    """Stands for the model of an embedding server: `turn` it, and it is another one."""
+    """A fake embedding model; `turn` replaces it by another one."""
 
     def __init__(self) -> None:
         self.turn = 0.0
@@ -64,7 +64,7 @@ def test_the_model_of_a_server_is_known_by_its_vector_of_a_text(folder: Path, mo
 
 
 class Answering:
-    """Stands for a model that answers so."""
+    """A fake model with this answer."""
 
     def __init__(self, answer: object) -> None:
         self._answer = answer

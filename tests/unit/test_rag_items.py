@@ -56,7 +56,7 @@ def test_a_stream_without_text_has_no_tokens_although_it_has_its_stages() -> Non
 
 
 PAIRS = [(one, other) for one in range(5) for other in range(one)]
-"""Of five chunks, three are found."""
+"""Of five chunks, three are retrieved."""
 
 
 @both_modes

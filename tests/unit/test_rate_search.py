@@ -153,7 +153,7 @@ def test_the_limit_is_announced() -> None:
 
 
 def fill(rate: float, growth: float, dropped: float = 0.0) -> Backlog:
-    """Two seconds of a queue that grows by so many a second."""
+    """Two seconds of a queue that grows at this rate."""
     backlog = Backlog(rate)
     for tick in range(1, 21):
         backlog.look(0.1 * tick, round(growth * 0.1 * tick), round(dropped * 0.1 * tick))

@@ -1,4 +1,4 @@
-"""A record file is whole or not there, and a wrong one is told clearly."""
+"""A record file is complete or absent, and a wrong one gives a clear error."""
 
 import errno
 import json

@@ -161,7 +161,8 @@ def test_the_table_of_versions_is_that_of_the_files() -> None:
         row[0]: row[1:3]
         for row in re.findall(r"^\| ([^|]+?) \| ([^|]*?) ?\| ([^|]+?) \| [^|]+ \|$", page, re.MULTILINE)
     }
-    project, pins = read_project(ROOT), {}
+    project = read_project(ROOT)
+    pins: dict[str, str] = {}
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         name, _, pinned = line.partition("==")
         pins[canonicalize_name(name)] = pinned

@@ -1,4 +1,4 @@
-"""Settings are read from text, and every fault is told at once with its way out."""
+"""Settings are read from text, and all faults are reported together with remedies."""
 
 from pathlib import Path
 

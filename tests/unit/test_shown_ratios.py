@@ -1,4 +1,4 @@
-"""A ratio stands beside the two figures that it is of, wherever it is shown: their quotient is the ratio."""
+"""A ratio is always shown next to its two figures, and is their quotient."""
 
 import json
 import re

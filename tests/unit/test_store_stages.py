@@ -19,7 +19,7 @@ MODES = pytest.mark.parametrize("mode", list(Mode))
 
 
 class Clock:
-    """A clock that only moves when it is told to."""
+    """A clock that only moves when `advance` is called."""
 
     def __init__(self) -> None:
         self.now = 100.0

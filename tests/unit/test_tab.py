@@ -111,7 +111,7 @@ def test_while_data_load_the_page_is_told_that_the_run_begins_and_does_not_go_ba
 
 
 def states(client: Any) -> tuple[str, str]:
-    """What a page is told that is opened now, and one that is open."""
+    """The data for a page that opens now, and for one that is open."""
     text = client.get("/").get_data(as_text=True)
     opened = json.loads(text.partition("window.templateArgs = ")[2].partition("\n")[0])
     return opened["state"], client.get("/stats/requests").get_json()["state"]

@@ -1,4 +1,4 @@
-"""A setting is judged alike however it comes in: as a flag, a variable, a line of a file or a field of the page."""
+"""A setting is validated alike as a flag, a variable, a line of a file or a field of the page."""
 
 import os
 import string

@@ -45,7 +45,7 @@ class Chapter:
     seconds: float
     """By the stopwatch, once, with nothing else in flight."""
     side_by_side: "Measured | None" = None
-    """The same work, many at once."""
+    """The same work, concurrently."""
 
 
 @dataclass(frozen=True, slots=True)

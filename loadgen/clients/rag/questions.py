@@ -106,7 +106,7 @@ def fingerprint_of(questions: Sequence[Question]) -> str:
 
 
 def recall_of(expected: Collection[str], found: Sequence[str]) -> float:
-    """Share of the expected documents among the found ones, which may repeat. NaN if none is known to be right."""
+    """Share of the expected documents among the retrieved ones, which may repeat. NaN if none is known to be right."""
     return len(set(expected) & set(found)) / len(set(expected)) if expected else math.nan
 
 

@@ -79,7 +79,7 @@ class Finding:
 
 
 class RateSearch:
-    """Told of each step, it names the rate of the next one. Knows neither clock nor server."""
+    """Takes the result of each step and chooses the next rate. Knows neither clock nor server."""
 
     def __init__(self, first: float, lowest: float) -> None:
         """Begin at the rate `first`, and try none below `lowest`."""

@@ -17,7 +17,7 @@ CLOSE = 0.75
 
 
 class Metering(Protocol):
-    """What is told of the operations of a run."""
+    """What is known about the operations of a run."""
 
     def expect(self, settings: Settings, operations: Mapping[Mode, Iterable[Operation]], objective: Objective) -> None:
         """Pre-register their series."""

@@ -267,7 +267,7 @@ class Resources:
 
 
 def _describe(name: str, segments: int | None, prepared: Prepared | None = None) -> CollectionRecord:
-    """A collection when its run begins; one that the run has not prepared is found ready."""
+    """A collection when its run begins; one that the run has not prepared was ready before."""
     return CollectionRecord(
         name=name,
         compaction=(prepared.compaction if prepared else Compaction.NOT_NEEDED).value,

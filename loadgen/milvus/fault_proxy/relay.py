@@ -41,7 +41,7 @@ class Relay:
             reset(writer)
 
     def clear(self) -> None:
-        """Forward everything as it comes."""
+        """Forward everything immediately."""
         self.latency, self.rate, self.refuses = 0.0, 0.0, False
         self.passing.set()
 
@@ -124,7 +124,7 @@ class Relay:
 
 
 def say(text: str) -> None:
-    """Print a line, at once."""
+    """Print a line and flush."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -112,7 +112,7 @@ def passed_on(metadata: Iterable[tuple[str, str | bytes]] | None) -> tuple[tuple
 class ReplayServer:
     """A replaying server in a separate process; `uri` is for clients. It ends with the process that started it.
 
-    That process holds the only write end of a pipe, which the system closes however it ends. `upstream` is an address
+    That process has the only write end of a pipe, which the system closes however it ends. `upstream` is an address
     without TLS, such as http://127.0.0.1:19530. Raises ServerError if the server does not come up.
     """
 

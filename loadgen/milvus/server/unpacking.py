@@ -17,7 +17,7 @@ ABANDONED = 3600.0
 
 
 def locate_packed() -> Path:
-    """The folder in the installed wheel; `milvus` is not imported, only found."""
+    """The folder in the installed wheel; `milvus` is located, not imported."""
     found = importlib.util.find_spec("milvus")
     if found is None or not found.submodule_search_locations:
         raise ModuleNotFoundError("No module named 'milvus'", name="milvus")

@@ -150,7 +150,7 @@ class Collection:
         return int(found[0]["count(*)"])
 
     def settle(self, rows: int, unless: Compaction | None = None) -> str:
-        """Wait until the rows are sealed, indexed, compacted, loaded and found; return the server's index type.
+        """Wait until the rows are sealed, indexed, compacted, loaded and searchable; return the server's index type.
 
         `unless` says why it is not compacted.
 
@@ -187,7 +187,7 @@ class Collection:
             if not is_denied(error):
                 raise
 
-    def holds(self, rows: int, fingerprint: str) -> bool:
+    def contains(self, rows: int, fingerprint: str) -> bool:
         """Whether it is loaded, and contains exactly these rows, all of one dataset. Changes nothing."""
         if self._client.get_load_state(self.name)["state"] != LoadState.Loaded or not self._is_indexed():
             return False

@@ -247,7 +247,7 @@ class Lease:
         self._warn(
             "unkept",
             f"no lease can be kept in collection '{LEASES}' ({server_words(error)}), so other runs do not see that it "
-            "is in use. Make sure that there are none, or give the role the privileges",
+            "is in use. Make sure none is running, or give the role the privileges",
         )
         self.is_kept = False
 

@@ -47,7 +47,7 @@ class Prepared:
     server: ServerInfo
     compaction: Compaction = Compaction.NOT_NEEDED
     segments_loaded: int | None = None
-    """Segments when the rows were written; None if they were found, or the server does not report it."""
+    """Segments when the rows were written; None if they existed before, or the server does not report it."""
     segments: int | None = None
     """Segments now."""
 
@@ -69,7 +69,7 @@ def prepare(
     Blocks, for as long as the loading takes: call it on an OS thread without a running event loop. `tell` takes a line
     about once a second while rows are loaded, from that thread. `shield` is held while the collection is created, which
     has no owner until its manifest is written: the end of the process waits for it. `lease` is held when this returns;
-    without one, nobody else uses the server. Raises SettingsError with every fault found, the
+    without one, nobody else uses the server. Raises SettingsError with all faults, the
     collection untouched; StoreError if the server misbehaves.
     """
     started = perf_counter()
@@ -153,7 +153,7 @@ def _is_untouched(collection: Collection, settings: Settings, dataset: Dataset, 
     ):
         return False
     compaction = judge_found(found.compaction, wanted=not settings.no_wait_compaction)
-    if not collection.holds(dataset.size, dataset.fingerprint):
+    if not collection.contains(dataset.size, dataset.fingerprint):
         return False
     if not shared and (compaction is Compaction.UNKNOWN or not collection.is_settled(dataset.size)):
         return False

@@ -121,7 +121,7 @@ def _host_fault(settings: Settings, problem: str) -> Fault:
 def explain_failure(doing: str, settings: Settings, error: BaseException, step: str = "") -> str:
     """One line about a collection that cannot be prepared or opened: the server's message, with a remedy.
 
-    `step` comes before the words, such as `loading stopped after 300 rows: `.
+    `step` precedes the message, such as `loading stopped after 300 rows: `.
     """
     where = f"collection '{settings.collection}' on {without_secret(settings.host)}"
     line = f"cannot {doing} {where}: {step}{server_words(error)}"

@@ -29,7 +29,7 @@ class Compaction(StrEnum):
     NOT_PERMITTED = "not permitted"
     """The user lacks the privilege."""
     NOT_NEEDED = "not needed"
-    """There is nothing to merge, the collection was found ready, or it is not this tool's."""
+    """There is nothing to merge, the collection was ready before, or it is not this tool's."""
     UNKNOWN = "unknown"
     """The collection was loaded without one, and other runs that use it now prevented one."""
 

@@ -8,7 +8,7 @@ from loadgen.settings.faults import Fault, SettingsError
 
 SETTING = "abort_when"
 EVERY = "all"
-"""Stands for all operations of a variant together, where a condition names none."""
+"""All operations of a variant together, for a condition that names none."""
 JUDGED = (*TIMES, "failures", "empty")
 """Figures that are known while a run goes on."""
 BETWEEN = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from loadgen.results.record import RateFindingRecord, RateSearchRecord
 
 GOOD = "found"
-"""The outcome of a search that has found an edge of the server."""
+"""The outcome of a search that located the server's limit."""
 
 
 def show_arrivals(rate: float | None) -> str:

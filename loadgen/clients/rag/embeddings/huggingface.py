@@ -7,7 +7,7 @@ from typing import Any
 class HuggingFaceEmbedder:
     """Implements `Embedder`: questions and chunks have different instructions.
 
-    LlamaIndex's class tries three times, seconds apart; here a failure is one at once.
+    LlamaIndex's class tries three times, seconds apart; here the first failure counts.
     """
 
     def __init__(self, embedding: Any) -> None:

@@ -14,7 +14,7 @@ WEIGHTS = "weights/l2_supercat_256.safetensors"
 TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 TENSOR = "embedding.weight"
 UNKNOWN = 0
-"""Token that stands for a text without tokens, which would have no direction."""
+"""Token used for a text without tokens, whose vector would have no direction."""
 
 
 class LocalEmbedder:
