@@ -60,11 +60,12 @@ test: $(READY) ## all tests, including those against real servers
 unit: $(READY) ## the tests without network, in seconds
 	$(BIN)/pytest tests/unit -n $(UNIT_PROCESSES) --dist loadscope $(PYTEST_FLAGS)
 
-check: $(READY) ## ruff, mypy and import-linter
+check: $(READY) ## ruff, mypy, import-linter and the words to avoid
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.style
 
 # In an environment of its own in build/lowest, which a second call finds again.
 lowest: $(READY) ## compare both modes with the lowest versions that pyproject.toml allows

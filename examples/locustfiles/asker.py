@@ -14,12 +14,12 @@ class SyncAsker(SyncUser):
     @task
     def ask(self):
         with self.measure("ask") as call:
-            found = self.client.search(self.next_query())
-            if found is None:
+            result = self.client.search(self.next_query())
+            if result is None:
                 call.fail("nothing was retrieved")
                 return
-            call.rows = len(found.ids)
-            call.stage("generate", answer(found))
+            call.rows = len(result.ids)
+            call.stage("generate", answer(result))
 
 
 class AsyncAsker(AsyncUser):
@@ -30,14 +30,14 @@ class AsyncAsker(AsyncUser):
     @task
     async def ask(self):
         async with self.measure("ask") as call:
-            found = await self.client.search(self.next_query())
-            if found is None:
+            result = await self.client.search(self.next_query())
+            if result is None:
                 call.fail("nothing was retrieved")
                 return
-            call.rows = len(found.ids)
-            call.stage("generate", answer(found))
+            call.rows = len(result.ids)
+            call.stage("generate", answer(result))
 
 
-def answer(found):
+def answer(result):
     """In place of a language model; returns the seconds that it took."""
-    return 0.001 * len(found.ids)
+    return 0.001 * len(result.ids)

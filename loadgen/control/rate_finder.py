@@ -109,8 +109,8 @@ class RateFinder:
         self._results.append((step, judged))
         self._turns.observe(step, judged.verdict, now - self._since)
         self._since = now
-        told = "passes" if judged.verdict.passes else f"fails: {judged.verdict.reason}"
-        logger.info("%g/s with %s %s", step.rate, step.variant, told)
+        reported = "passes" if judged.verdict.passes else f"fails: {judged.verdict.reason}"
+        logger.info("%g/s with %s %s", step.rate, step.variant, reported)
         return find_rest(result.record, passes=judged.verdict.passes)
 
     # The result

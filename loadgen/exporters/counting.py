@@ -160,8 +160,8 @@ class Exporter:
 
     def labels_of(self, name: str) -> tuple[str, str, str]:
         """Name, mode and client of a variant."""
-        found = self._variants.get(name)
-        return found.labels if found else (name, OTHER, OTHER)
+        result = self._variants.get(name)
+        return result.labels if result else (name, OTHER, OTHER)
 
     def _series(self, known: dict[str, Series], operation: str) -> Series:
         has_room = len(known) < OPERATIONS and self._pairs < SERIES

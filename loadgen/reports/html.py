@@ -44,7 +44,7 @@ class Run:
 
     summary: Summary
     variants: Table
-    found: Table
+    rate_findings: Table
     rates: Drawn | None
     steps: Table
     operations: list[tuple[str, list[Drawn]]]

@@ -21,5 +21,5 @@ def draw_svg(figure: Figure, key: str, title: str, text: str) -> str:
     head, mark, body = drawn.partition(">")
     head = re.sub(r' (width|height)="[^"]*"', "", head)
     names = f' role="img" aria-labelledby="{key}-title {key}-text"'
-    told = f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-text">{escape(text)}</desc>'
-    return head + names + mark + told + body
+    reported = f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-text">{escape(text)}</desc>'
+    return head + names + mark + reported + body

@@ -149,7 +149,7 @@ def main() -> None:
     }
     settings = Settings.parse(shape | {"concurrency": given.users})
     rates: list[tuple[float, float]] = []
-    found: list[Figures] = []
+    result: list[Figures] = []
     switched: list[Figures] = []
     narrowed: list[tuple[str, list[Figures]]] = []
     with ExitStack() as stack:
@@ -169,11 +169,11 @@ def main() -> None:
             say(str(prepare(real, open_dataset(real), say)))
             replay = stack.enter_context(ReplayServer(host))
             replayed = settings.model_copy(update={"host": replay.uri})
-            found = compare_search(replayed) if given.only != "sinks" else []
+            result = compare_search(replayed) if given.only != "sinks" else []
             if given.only != "search":
                 whole_fours = {"rounds": -(-given.rounds // 4) * 4}
                 switched = compare_search(replayed.model_copy(update=whole_fours), sinks=True)
-    for title, figures in [("Searches", found), *narrowed]:
+    for title, figures in [("Searches", result), *narrowed]:
         if figures:
             show(pair_up(figures), console, title)
     show_clients(clients, console)

@@ -29,10 +29,10 @@ TABLE = (" ", "┏", "┃", "┡", "│", "├", "└")
 def render(page: str) -> str:
     """The page with what a run of each record prints at its end, or with the tables of it."""
 
-    def write(found: "re.Match[str]") -> str:
-        lines = show(read_record(RECORDS / f"{found[3]}.json"))
-        shown = lines if found[2] == "output" else [line for line in lines if line.startswith(TABLE)]
-        return found[1] + "".join(f"{line}\n" for line in shown) + found[4]
+    def write(match: "re.Match[str]") -> str:
+        lines = show(read_record(RECORDS / f"{match[3]}.json"))
+        shown = lines if match[2] == "output" else [line for line in lines if line.startswith(TABLE)]
+        return match[1] + "".join(f"{line}\n" for line in shown) + match[4]
 
     return BLOCK.sub(write, page)
 

@@ -60,8 +60,8 @@ def measure_simulated(workers: int, uri: str, seconds: float) -> None:
         process = psutil.Process(master.pid)
         wait_for_load(f"http://127.0.0.1:{web}")
         time.sleep(seconds / 2)
-        told, own = look(process, seconds), agents.poll()
-        print(f"{workers:4} simulated workers: {told}" + ("" if own is None else f", ended with {own}"), flush=True)
+        reported, own = look(process, seconds), agents.poll()
+        print(f"{workers:4} simulated workers: {reported}" + ("" if own is None else f", ended with {own}"), flush=True)
 
 
 @contextlib.contextmanager
@@ -91,15 +91,15 @@ def running(*arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
 def wait_until(page: str, state: str, workers: int) -> None:
     """Wait until the page shows that state and that number of workers."""
     end = time.monotonic() + WITHIN
-    told: object = "nothing"
+    reported: object = "nothing"
     while time.monotonic() < end:
         with contextlib.suppress(OSError), urlopen(f"{page}/stats/requests", timeout=5) as answer:  # noqa: S310
-            found = json.load(answer)
-            told = (found["state"], len(found.get("workers", ())))
-            if told == (state, workers):
+            loaded = json.load(answer)
+            reported = (loaded["state"], len(loaded.get("workers", ())))
+            if reported == (state, workers):
                 return
         time.sleep(0.5)
-    raise TimeoutError(f"wanted {state} with {workers} workers, got {told}")
+    raise TimeoutError(f"wanted {state} with {workers} workers, got {reported}")
 
 
 def wait_for_load(page: str) -> None:
@@ -141,10 +141,10 @@ def measure(workers: int, uri: str, seconds: float) -> None:
             print(f"              {json.load(answer)['message']}")
         wait_until(page, "running", workers)
         wait_for_load(page)
-        told = look(process, seconds)
+        reported = look(process, seconds)
         with urlopen(f"{page}/stats/requests", timeout=10) as answer:  # noqa: S310
             rate = json.load(answer)["total_rps"]
-        print(f"{workers:4} workers, busy:  {told}, {rate:.0f} operations/s", flush=True)
+        print(f"{workers:4} workers, busy:  {reported}, {rate:.0f} operations/s", flush=True)
 
 
 def main() -> None:

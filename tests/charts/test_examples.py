@@ -157,8 +157,8 @@ def test_the_loop_without_the_program_asks_the_containers_of_the_master_in_their
 
 def test_one_version_of_helm_is_asked_for() -> None:
     pages = [path for path in ROOT.rglob("*.md") if not {".venv", "build"} & set(path.relative_to(ROOT).parts)]
-    told = {version for path in pages for version in re.findall(r"(?i)`?helm`? (\d+\.\d+)", path.read_text())}
-    assert told == {"3.14"}
+    reported = {version for path in pages for version in re.findall(r"(?i)`?helm`? (\d+\.\d+)", path.read_text())}
+    assert reported == {"3.14"}
 
 
 LOCUSTS = {

@@ -91,8 +91,8 @@ class FaultyServer(grpc.GenericRpcHandler):
 
 def _top_k(request: bytes) -> int:
     """How many neighbours a search asks for."""
-    found = {pair.key: pair.value for pair in milvus_pb2.SearchRequest.FromString(request).search_params}
-    return int(found["topk"])
+    result = {pair.key: pair.value for pair in milvus_pb2.SearchRequest.FromString(request).search_params}
+    return int(result["topk"])
 
 
 def _as_reply(code: Any, reason: str) -> bytes:

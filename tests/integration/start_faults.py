@@ -83,9 +83,9 @@ def _break(step: str, module: str, name: str) -> None:
 
     @functools.wraps(original)
     def broken(*args: Any, **kwargs: Any) -> Any:
-        told = Path(os.environ["START_FAULT"]).read_text().split(",")
-        if told[:2] == [step, _role]:
-            error = KINDS[told[2]]()
+        reported = Path(os.environ["START_FAULT"]).read_text().split(",")
+        if reported[:2] == [step, _role]:
+            error = KINDS[reported[2]]()
             raise error
         return original(*args, **kwargs)
 

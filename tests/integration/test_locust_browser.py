@@ -30,8 +30,8 @@ def open_form(seen: Browser, page: Page) -> None:
 
 def rows(seen: Browser) -> list[list[str]]:
     """The cells of our table, row by row."""
-    found = seen.tab.get_by_role("region", name="Phases").locator("tbody tr").all()
-    return [[cell.strip() for cell in row.locator("th, td").all_text_contents()] for row in found]
+    result = seen.tab.get_by_role("region", name="Phases").locator("tbody tr").all()
+    return [[cell.strip() for cell in row.locator("th, td").all_text_contents()] for row in result]
 
 
 def await_rows(seen: Browser, number: int) -> None:

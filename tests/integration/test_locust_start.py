@@ -74,9 +74,9 @@ def hook() -> tuple[str, str]:
     """The group of the entry point in pyproject.toml, and what it names."""
     import tomllib
 
-    (found,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"].items()
-    (target,) = found[1].values()
-    return found[0], target
+    (result,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"].items()
+    (target,) = result[1].values()
+    return result[0], target
 
 
 def run(folder: Path, *command: str, fresh: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -99,13 +99,13 @@ def run(folder: Path, *command: str, fresh: bool = True) -> "subprocess.Complete
 
 
 def assert_refused(done: "subprocess.CompletedProcess[str]", words: str) -> None:
-    told = done.stdout + done.stderr
-    assert done.returncode == 2, told
-    assert words in told
-    assert "Traceback" not in told
-    message = [line for line in told.splitlines() if "INFO" not in line]
-    assert len(message) == (2 if "nothing was sent" in told else 1), told
-    assert "\x1b" not in told
+    reported = done.stdout + done.stderr
+    assert done.returncode == 2, reported
+    assert words in reported
+    assert "Traceback" not in reported
+    message = [line for line in reported.splitlines() if "INFO" not in line]
+    assert len(message) == (2 if "nothing was sent" in reported else 1), reported
+    assert "\x1b" not in reported
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -183,15 +183,15 @@ def test_forked_workers_end_with_a_master_that_was_killed(state: str, lite: Embe
     load = ("--headless", "--mode", "async", "-u", "2", "-t", "10m")
     port = ("--web-host", "127.0.0.1", "--web-port", "0")
     started = start_locust(tmp_path, *flags, *(load if state == "under load" else port))
-    told: list[str] = []
+    reported: list[str] = []
     assert started.process.stderr is not None
     ready = "All users spawned" if state == "under load" else "2 workers are"
     for line in started.process.stderr:
-        told.append(line)
+        reported.append(line)
         if ready in line or line.count("connected"):
             break
     workers = family_of(started.process.pid)
-    assert len(workers) == 2, told
+    assert len(workers) == 2, reported
     os.kill(started.process.pid, signal.SIGKILL)
     assert wait_until(lambda: are_gone(workers), 30), "Locust's own limit is a minute"
     rest = started.process.stderr.read()

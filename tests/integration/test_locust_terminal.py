@@ -143,8 +143,8 @@ def test_without_a_terminal_there_are_plain_lines_a_few_for_each_phase(milvus: E
     run.assert_good()
     assert "\x1b" not in run.err + run.out
     ours = [line.partition("/loadgen: ")[2] for line in run.err.splitlines() if "/loadgen: " in line]
-    told = [line for line in ours if re.match(r"phase \d( of \d)?:", line.lower())]  # no warnings of a busy machine
-    assert [line.partition(":")[0] for line in told] == [
+    reported = [line for line in ours if re.match(r"phase \d( of \d)?:", line.lower())]  # no warnings of a busy machine
+    assert [line.partition(":")[0] for line in reported] == [
         text for number in range(1, 5) for text in (f"Phase {number} of 4", f"Phase {number}")
     ]
-    assert all(re.fullmatch(rf"Phase \d: {FIGURES}", line) for line in told[1::2])
+    assert all(re.fullmatch(rf"Phase \d: {FIGURES}", line) for line in reported[1::2])

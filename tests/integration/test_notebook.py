@@ -47,7 +47,7 @@ def test_it_asks_once_and_draws_the_latest_record(
     monkeypatch.setenv("LOADGEN_RECORD", str(tmp_path))
     namespace: dict[str, Any] = {}
     asyncio.run(NOTEBOOK.run(namespace))
-    assert namespace["recall_of"](namespace["question"].expected, namespace["found"]) == 1
+    assert namespace["recall_of"](namespace["question"].expected, namespace["retrieved"]) == 1
     assert len(str(namespace["answer"]).split()) == 20
     out = capsys.readouterr().out
     assert "24 documents, " in out

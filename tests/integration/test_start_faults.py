@@ -20,13 +20,13 @@ OWN_SERVER = "server"
 """The step that is taken only where no host is given."""
 
 
-def assert_one_line(told: str, kind: str) -> None:
+def assert_one_line(reported: str, kind: str) -> None:
     """The words of the fault once, and nothing of what Python or the hub would add."""
-    assert "Traceback" not in told.replace("Traceback, so to speak", ""), told
-    assert "\x1b" not in told
-    assert "Exception ignored" not in told, told
+    assert "Traceback" not in reported.replace("Traceback, so to speak", ""), reported
+    assert "\x1b" not in reported
+    assert "Exception ignored" not in reported, reported
     words = kind if kind in ("TimeoutError", "MemoryError", "AssertionError", "UnspeakableError") else "made to fail"
-    assert sum(words in line for line in told.splitlines()) == 1, told
+    assert sum(words in line for line in reported.splitlines()) == 1, reported
 
 
 def combinations(steps: tuple[str, ...], apart: int) -> list[tuple[str, str]]:
@@ -49,9 +49,9 @@ def test_a_headless_start_that_fails_at_any_step_ends_with_2(layout: str, lite: 
         folder = tmp_path / f"run-{number}"
         flags = ("--headless", "--only-summary", *host, *FLAGS, *LAYOUTS[layout])
         run = start_locust(folder, *flags, files=FILES, START_FAULT=str(fault)).finish()
-        told = run.out + run.err
-        assert run.code == 2, (step, role, kind, told)
-        assert_one_line(told, kind)
+        reported = run.out + run.err
+        assert run.code == 2, (step, role, kind, reported)
+        assert_one_line(reported, kind)
         assert not list(folder.glob("runs/*")), (step, role, kind)
 
 

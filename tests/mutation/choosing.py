@@ -62,14 +62,14 @@ def statement_at(source: str, line: int) -> Statement:
 
     A call over several lines is executed as a whole, but coverage names only some of its lines.
     """
-    found = Statement(frozenset({line}), is_in_function=False)
+    result = Statement(frozenset({line}), is_in_function=False)
     nodes: list[tuple[ast.AST, bool]] = [(ast.parse(source), False)]
     for node, is_in_function in nodes:  # grows meanwhile: a node is followed by its contents
         is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if isinstance(node, ast.stmt) and line in (lines := lines_of(node)):
-            found = Statement(lines, is_in_function)
+            result = Statement(lines, is_in_function)
         nodes += [(child, is_in_function or is_function) for child in ast.iter_child_nodes(node)]
-    return found
+    return result
 
 
 def lines_of(node: ast.stmt) -> frozenset[int]:

@@ -32,13 +32,13 @@ def compile_tree() -> None:
 def written(module: str, source: str) -> Iterator[None]:
     """Have another source in this module of the copy for a while."""
     path = TREE / module
-    before, found = path.read_bytes(), path.stat()
+    before, result = path.read_bytes(), path.stat()
     path.write_text(source)
     try:
         yield
     finally:
         path.write_bytes(before)
-        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.utime(path, ns=(result.st_atime_ns, result.st_mtime_ns))
 
 
 def start_inside(

@@ -194,12 +194,12 @@ class Network:
         self.sent.append((agent, command))
 
         def arrive() -> None:
-            told = decode(over_the_wire(encode(command)))
-            assert isinstance(told, Command)
+            reported = decode(over_the_wire(encode(command)))
+            assert isinstance(reported, Command)
             if agent in self.frozen:
-                self.frozen[agent].append(told)
+                self.frozen[agent].append(reported)
             elif agent in self.workers:
-                self.workers[agent].take(told)
+                self.workers[agent].take(reported)
 
         self._deliver(command, arrive)
 
@@ -208,9 +208,9 @@ class Network:
 
         def send(message: FromAgent) -> None:
             def arrive() -> None:
-                told = decode(over_the_wire(encode(message)))
-                assert isinstance(told, FromAgent)
-                self.hear(name, told)
+                reported = decode(over_the_wire(encode(message)))
+                assert isinstance(reported, FromAgent)
+                self.hear(name, reported)
 
             if name not in self.frozen:
                 self._deliver(message, arrive)

@@ -85,8 +85,8 @@ def comparison(concurrency: int | None = 8, estimate: float | None = 1.3, **give
     throughput = given.pop("throughput", (1.2, 1.4))
     p99 = given.pop("p99", same)
     pair = {"baseline": "sync", "variant": "async"}
-    found = {"operation": "search", "rate": None, "verdict": "variant", "share_ahead": 0.99, "reasons": ()}
-    values: dict[str, Any] = pair | found | given
+    result = {"operation": "search", "rate": None, "verdict": "variant", "share_ahead": 0.99, "reasons": ()}
+    values: dict[str, Any] = pair | result | given
     return Comparison(
         concurrency=concurrency,
         throughput_ratio=Ratio(estimate=estimate, low=throughput[0], high=throughput[1]),

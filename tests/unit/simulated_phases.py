@@ -105,7 +105,7 @@ def compare_with_itself(machine: Machine, times: int) -> list[Comparison]:
 
 def make_phases(rng: np.random.Generator, phases: int, slices: int = 10) -> list[SlicedPhase]:
     """Phases of one level without noise between them; async has 1.1 times the operations."""
-    found = []
+    result = []
     for number in range(phases):
         pieces = []
         for _ in range(slices):
@@ -113,8 +113,8 @@ def make_phases(rng: np.random.Generator, phases: int, slices: int = 10) -> list
             seconds = rng.exponential(0.01, rng.poisson(60 * (1.1 if ROUND[number % 4] == "async" else 1.0)))
             add_times([piece], np.zeros(len(seconds)), seconds, answered=True)
             pieces.append(piece)
-        found.append(SlicedPhase(ROUND[number % 4], tuple(pieces)))
-    return found
+        result.append(SlicedPhase(ROUND[number % 4], tuple(pieces)))
+    return result
 
 
 def drifts(machine: Machine, times: int) -> dict[int, list[float]]:
@@ -122,5 +122,5 @@ def drifts(machine: Machine, times: int) -> dict[int, list[float]]:
     rng = np.random.default_rng(7_711)
     levels = [simulate(machine, rng) for _ in range(times)]
     first = [[phase for phase in level if phase.variant == machine.order[0]] for level in levels]
-    found = {column: [find_drift(phases, column, ALONE) for phases in first] for column in (THROUGHPUT, P50)}
-    return {column: [ratio for ratio in ratios if ratio is not None] for column, ratios in found.items()}
+    result = {column: [find_drift(phases, column, ALONE) for phases in first] for column in (THROUGHPUT, P50)}
+    return {column: [ratio for ratio in ratios if ratio is not None] for column, ratios in result.items()}

@@ -107,15 +107,15 @@ class Account:
     def take(self, sample: Sample, number: int) -> None:
         if sample.scheduled < self.since:
             return
-        found = self.find(sample.finished)
+        result = self.find(sample.finished)
         kind = (sample.variant, sample.operation)
-        self.counts.ends[found.key if found else None, *kind, sample.outcome] += number
-        if found is None:
+        self.counts.ends[result.key if result else None, *kind, sample.outcome] += number
+        if result is None:
             return
-        self.counts.rows[found.key, *kind] += number * sample.rows
-        if sample.outcome in ANSWERED and (seconds := found.phase.seconds):
-            place = int((sample.finished - found.start) / seconds * count_slices(seconds))
-            self.counts.slices[found.key, sample.operation, place] += number
+        self.counts.rows[result.key, *kind] += number * sample.rows
+        if sample.outcome in ANSWERED and (seconds := result.phase.seconds):
+            place = int((sample.finished - result.start) / seconds * count_slices(seconds))
+            self.counts.slices[result.key, sample.operation, place] += number
 
     def close(self, now: float) -> None:
         if self.opened and now < self.opened[-1].end:
@@ -391,15 +391,15 @@ class Simulation(RuleBasedStateMachine):
             return
         node = self.nodes[there[place % len(there)]]
         counts, moment = node.account.counts, self.now - 0.1
-        found = node.account.find(moment)
+        result = node.account.find(moment)
         node.ledger.drop([moment] * number, at=moment)
-        if found is not None:
-            counts.dropped[found.key, found.phase.mode] += number
+        if result is not None:
+            counts.dropped[result.key, result.phase.mode] += number
         elif node.account.opened:
             counts.dropped[None, node.account.opened[-1].phase.mode] += number
         node.ledger.check(Check(moment, number, recall, "search"))
-        if found is not None:
-            counts.checks[found.key] += 1
+        if result is not None:
+            counts.checks[result.key] += 1
 
     def report(self) -> None:
         """Agents that are not silent report, as they do every 3 s."""

@@ -76,8 +76,8 @@ def test_the_reference_has_a_row_of_four_cells_for_every_setting() -> None:
 @pytest.mark.parametrize("guide", GUIDES, ids=names)
 def test_every_flag_in_a_guide_exists(guide: Path) -> None:
     ours = {f"--{name.replace('_', '-')}" for name in Settings.model_fields}
-    found = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", guide.read_text()))
-    assert found - ours - locusts() - COMMANDS == set()
+    result = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", guide.read_text()))
+    assert result - ours - locusts() - COMMANDS == set()
 
 
 @pytest.mark.parametrize("guide", [*GUIDES, ROOT / "README.md"], ids=names)

@@ -7,7 +7,7 @@ PAGE = README.read_text()
 
 
 def test_the_examples_of_the_readme_are_what_the_records_show() -> None:
-    assert [(found[2], found[3]) for found in BLOCK.finditer(PAGE)] == [("output", "demo"), ("tables", "burst")]
+    assert [(match[2], match[3]) for match in BLOCK.finditer(PAGE)] == [("output", "demo"), ("tables", "burst")]
     assert render(PAGE) == PAGE, "run `python -m tests.benchmarks.examples`"
 
 

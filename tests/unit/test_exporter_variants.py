@@ -43,8 +43,8 @@ def test_variants_of_one_mode_have_series_of_their_own() -> None:
     exporter.beat(Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1))
     assert registry.get_sample_value("loadgen_active_seconds_total", ASYNC | {"variant": TWO}) == 0.25
     assert registry.get_sample_value("loadgen_active_seconds_total", ASYNC) == 0
-    told = {"run_id": RUN["run_id"], "phase": "5", "variant": TWO, "mode": "async", "concurrency": "8"}
-    assert registry.get_sample_value("loadgen_phase_info", told) == 1
+    reported = {"run_id": RUN["run_id"], "phase": "5", "variant": TWO, "mode": "async", "concurrency": "8"}
+    assert registry.get_sample_value("loadgen_phase_info", reported) == 1
 
 
 def describe(registry: CollectorRegistry) -> list[dict[str, str]]:
@@ -145,8 +145,8 @@ def test_scrapes_beside_the_hub_neither_fail_nor_show_a_counter_that_falls() -> 
         before = 0.0
         try:
             while not over.is_set():
-                found = [one for family in registry.collect() for one in family.samples]
-                total = sum(one.value for one in found if one.name == COUNT)
+                result = [one for family in registry.collect() for one in family.samples]
+                total = sum(one.value for one in result if one.name == COUNT)
                 assert total >= before
                 before = total
         except BaseException as error:  # noqa: BLE001 - the thread's own fault is the test's

@@ -107,11 +107,11 @@ def test_a_fault_suspends_the_watch_until_its_recovery_limit_and_not_before() ->
     faults, _, clock = schedule("20s kill server 5s", recovery_within=10.0)
     assert not faults.suspends(), "no phase has begun"
     faults.begin(2.0, 1)
-    found = []
+    result = []
     for second in (19.9, 20.0, 37.9, 38.1):  # it is back at 28
         clock.now = 102 + second
-        found.append(faults.suspends())
-    assert found == [False, True, True, False]
+        result.append(faults.suspends())
+    assert result == [False, True, True, False]
     clock.now = 102 + 21
     faults.end()
     assert not faults.suspends()

@@ -25,9 +25,9 @@ def follow(cluster: FakeCluster, *words: str) -> int:
     return main(["follow", "demo", "-n", "load", "--api", cluster.url, *words])
 
 
-def having(**told: Any) -> Any:
+def having(**reported: Any) -> Any:
     """A step after which the cluster has these."""
-    return lambda cluster: cluster.__dict__.update(told)
+    return lambda cluster: cluster.__dict__.update(reported)
 
 
 def test_a_run_is_followed_from_a_pod_without_a_node_to_its_verdict(capsys: pytest.CaptureFixture[str]) -> None:

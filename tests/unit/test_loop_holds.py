@@ -201,8 +201,8 @@ def test_a_late_event_loop_is_reported_with_the_stage_that_held_it() -> None:
     health = Health()
     for _ in range(4):
         health.add(beat({"embed": 0.05, "first_token": 0.02}))
-    (told,) = health.limits()
-    assert told.startswith("the event loop (held by stage embed for 50% of the time) was 0.15 s late at p99")
+    (reported,) = health.limits()
+    assert reported.startswith("the event loop (held by stage embed for 50% of the time) was 0.15 s late at p99")
 
 
 def test_stages_that_hold_the_loop_for_long_are_a_warning_and_a_column_of_the_phases() -> None:
@@ -210,16 +210,16 @@ def test_stages_that_hold_the_loop_for_long_are_a_warning_and_a_column_of_the_ph
     for held in ({"embed": 0.31, "generate": 0.12, "split": 0.005}, {"embed": 0.2}, {"embed": 0.4}, {}):
         one = phase("async")
         phases.append(one.model_copy(update={"generator": one.generator.model_copy(update={"loop_held_ratios": held})}))
-    (told,) = say_held(record(*phases))
-    assert "held by stage embed for 31 % of phase 1 and 40 % of phase 3" in told
-    assert told.endswith("Choose --embed-in batched or threads for a model in this process, or add workers.")
+    (reported,) = say_held(record(*phases))
+    assert "held by stage embed for 31 % of phase 1 and 40 % of phase 3" in reported
+    assert reported.endswith("Choose --embed-in batched or threads for a model in this process, or add workers.")
     other = phases[0].generator.model_copy(update={"loop_held_ratios": {"split": 0.6}})
-    (told,) = say_held(record(phases[0].model_copy(update={"generator": other})))
-    assert told.endswith("other operations. Add workers.")
+    (reported,) = say_held(record(phases[0].model_copy(update={"generator": other})))
+    assert reported.endswith("other operations. Add workers.")
     crowded = other.model_copy(update={"core_wait_ratio": CORE_WAIT_LIMIT})
-    (told,) = say_held(record(phases[0].model_copy(update={"generator": crowded})))
-    assert "60 % of phase 1: it computes there, or waits for a core, and" in told
-    assert told.endswith("Add workers on cores that nothing else uses.")
+    (reported,) = say_held(record(phases[0].model_copy(update={"generator": crowded})))
+    assert "60 % of phase 1: it computes there, or waits for a core, and" in reported
+    assert reported.endswith("Add workers on cores that nothing else uses.")
     table = phase_table(record(*phases))
     cells = [row[table.head.index("loop held by")] for row in table.rows]
     assert cells == ["embed 31 %, generate 12 %", "embed 20 %", "embed 40 %", "-"]

@@ -76,7 +76,7 @@ class Answering:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "reported"),
     [
         (
             AttributeError("'str' object has no attribute 'data'"),
@@ -99,10 +99,12 @@ class Answering:
         ),
     ],
 )
-def test_a_model_that_gives_no_vectors_is_a_fault(answer: object, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_gives_no_vectors_is_a_fault(
+    answer: object, reported: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(embedding_rows, "make_embedding", lambda *_: Answering(answer))
     settings = Settings(client="rag", embedding="openai:m", embedding_url="http://a/v1")
     with pytest.raises(SettingsError) as caught:
         embedding_rows.embed_texts(settings, ["one", "two"], lambda _line: None)
     (fault,) = caught.value.faults
-    assert str(fault) == f"--embedding openai:m: {told}"
+    assert str(fault) == f"--embedding openai:m: {reported}"

@@ -248,9 +248,9 @@ def test_a_task_that_raises_is_counted_told_once_and_the_user_goes_on(
         on.stop()
         assert [row["count"] for row in on.runner.exceptions.values()] == [6]
         assert list(on.process_state.error_kinds.values()) == [6]
-    told = [record for record in caplog.records if "a fault of the task" in record.getMessage()]
-    assert len(told) == 1
-    assert "Traceback" in told[0].getMessage()
+    reported = [record for record in caplog.records if "a fault of the task" in record.getMessage()]
+    assert len(reported) == 1
+    assert "Traceback" in reported[0].getMessage()
 
 
 class SlowTask(SyncUser):

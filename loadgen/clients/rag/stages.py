@@ -189,10 +189,10 @@ def time_search(search: Callable[..., Any]) -> Callable[..., Any]:
     def timed(*given: Any, **named: Any) -> Any:
         watch = WATCH.get()
         started = perf_counter()
-        found = search(*given, **named)
+        result = search(*given, **named)
         if watch is not None:
             watch.note_search(perf_counter() - started)
-        return found
+        return result
 
     return timed
 
@@ -204,9 +204,9 @@ def time_async_search(search: Callable[..., Any]) -> Callable[..., Any]:
     async def timed(*given: Any, **named: Any) -> Any:
         watch = WATCH.get()
         started = perf_counter()
-        found = await search(*given, **named)
+        result = await search(*given, **named)
         if watch is not None:
             watch.note_search(perf_counter() - started)
-        return found
+        return result
 
     return timed

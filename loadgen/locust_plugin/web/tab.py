@@ -51,14 +51,14 @@ def add_tab(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) 
     web_ui.app.after_request(lambda response: _extend(response, tab_data, web_ui.environment.runner.state))
 
 
-def _state(told: str, tab_data: TabData) -> str:
+def _state(reported: str, tab_data: TabData) -> str:
     """Locust's state for the page: while data load it must not be `ready`, or the page would return to its form.
 
     Nor may the page offer a start while the last run is still being written.
     """
-    if tab_data.is_ending and told == STATE_STOPPED:
+    if tab_data.is_ending and reported == STATE_STOPPED:
         return str(STATE_STOPPING)
-    return STATE_SPAWNING if tab_data.is_busy and told in (STATE_INIT, STATE_STOPPED) else told
+    return STATE_SPAWNING if tab_data.is_busy and reported in (STATE_INIT, STATE_STOPPED) else reported
 
 
 def _show_preparing(web_ui: Any, tab_data: TabData) -> None:

@@ -131,9 +131,9 @@ def say(text: str) -> None:
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """End a connection with a reset, as a peer that is gone does."""
-    if (found := writer.get_extra_info("socket")) is not None:
+    if (extra_info := writer.get_extra_info("socket")) is not None:
         with contextlib.suppress(OSError):
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            extra_info.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 

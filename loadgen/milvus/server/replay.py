@@ -135,11 +135,11 @@ class ReplayServer:
             )
         finally:
             os.close(heard)
-        told = self._hear()
-        if not told.isdecimal():
+        reported = self._hear()
+        if not reported.isdecimal():
             self.stop()
             raise ServerError(f"the replaying server before {address} did not start; see its output above")
-        self.uri = f"http://127.0.0.1:{told}"
+        self.uri = f"http://127.0.0.1:{reported}"
 
     def _hear(self) -> str:
         """The line that the server prints when it listens; empty if it ends first or is too slow."""

@@ -23,8 +23,8 @@ class HuggingFaceEmbedder:
 
     def _embed(self, texts: list[str], instruction: str) -> list[list[float]]:
         once = type(self._embedding)._embed_with_retry.__wrapped__  # noqa: SLF001 - no public method takes several questions
-        found: list[list[float]] = once(self._embedding, texts, instruction)
-        return found
+        result: list[list[float]] = once(self._embedding, texts, instruction)
+        return result
 
 
 def load_huggingface(model: str, batch_size: int) -> HuggingFaceEmbedder:

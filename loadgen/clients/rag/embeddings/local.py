@@ -36,8 +36,8 @@ class LocalEmbedder:
 
     def _embed(self, tokens: list[int]) -> list[float]:
         vector = self._weights[np.minimum(tokens or [UNKNOWN], self._last)].mean(axis=0)
-        found: list[float] = (vector / np.linalg.norm(vector)).tolist()
-        return found
+        result: list[float] = (vector / np.linalg.norm(vector)).tolist()
+        return result
 
 
 def load_local() -> LocalEmbedder:
