@@ -13,7 +13,7 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 from pydantic import SecretStr
 
 from loadgen.measure.operation import NAME
-from loadgen.results.requirements.parsing import FIGURES, RECOVERY
+from loadgen.results.requirements.parsing import FIGURES, OF_ALL
 from loadgen.settings.model import Settings
 
 FILE = Path(__file__).parent / "milvus-loadgen" / "values.schema.json"
@@ -62,13 +62,13 @@ def _one_of(words: Iterable[str]) -> str:
 def requirement_pattern() -> str:
     """The form of a requirement: an operation, optionally a variant, a level and a part, a figure, and a limit.
 
-    A figure is one of ours, or the name of items, whose limit is per second. A recovery needs no operation.
+    A figure is one of ours, or the name of items, whose limit is per second. A recovery and a rate need no operation.
     """
     figures = (*FIGURES, "p99_9")
     start, relation = rf"\s*{NAME.pattern}\s+([^<>]*\s)?", r"\s*(<=|>=|<|>)\s*"
     items = rf"{NAME.pattern}(/s)?{relation}[0-9.]+\s*(/s)?\s*(;|at\s|$)"
-    recovery = rf"\s*{_one_of([RECOVERY])}(\s[^<>]*)?{relation}[0-9.]"
-    return rf"({recovery}|{start}(({_one_of(figures)}){relation}[0-9.]|{items}))"
+    of_all = rf"\s*({_one_of(OF_ALL)})(\s[^<>]*)?{relation}[0-9.]"
+    return rf"({of_all}|{start}(({_one_of(figures)}){relation}[0-9.]|{items}))"
 
 
 def _required(name: str, kept: dict[str, Any]) -> dict[str, Any]:

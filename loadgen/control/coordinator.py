@@ -56,7 +56,7 @@ class Coordinator:
         """What a run of one mode still waits for before counting; empty once it counts."""
         self._closed = ClosedPhases(self.agents)
         self._gathering = ReportCollector(self.agents, ledger)
-        self.faults = FaultPhases(self.agents, self._gathering)
+        self.faults = FaultPhases(self.agents, self._gathering, host.note_fault)
         parts = (self.agents, self._closed, self._gathering)
         self._supervisor = Supervisor(link, parts, ledger, host, self.end_early)
         self._watching = spawn(self._supervisor.watch, lambda: self.state)

@@ -1,6 +1,6 @@
 """The faults of a run around its phases: begun with the phase's clock, undone at its end, checked after it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from loadgen.control.fault_schedule import FaultSchedule
 from loadgen.control.report_collection import ReportCollector
 from loadgen.measure.fault_notes import NAMED_AT_MOST, FaultNotes, InsertCheck
 from loadgen.measure.phase import Phase
+from loadgen.settings.fault_grammar import Action
 
 CONNECTED_WITHIN = 60.0
 """Seconds for an agent to count its connections."""
@@ -20,8 +21,9 @@ SEARCHED_WITHIN = 900.0
 class FaultPhases:
     """Used on the hub; does nothing in a run without faults."""
 
-    def __init__(self, agents: Agents, gathering: ReportCollector) -> None:
-        self._agents, self._gathering = agents, gathering
+    def __init__(self, agents: Agents, gathering: ReportCollector, tell: Callable[[Action, int], object]) -> None:
+        """`tell` is called with 1 as a fault begins and with -1 as it ends."""
+        self._agents, self._gathering, self._tell = agents, gathering, tell
         self._schedule: FaultSchedule | None = None
         self._connections: int | None = None
 
@@ -30,6 +32,8 @@ class FaultPhases:
         if self._schedule is not None:
             self._schedule.end()
         self._schedule = schedule
+        if schedule is not None:
+            schedule.tell = self._tell
 
     def announce(self, phase: Phase) -> None:
         """A phase follows: have the agents note its inserts, and count their connections."""

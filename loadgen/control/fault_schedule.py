@@ -64,6 +64,10 @@ class FaultSchedule:
         self._events: dict[int, FaultEvent] = {}
         self._greenlets: list[Any] = []
         self._phase = 0
+        self.tell: Callable[[Action, int], object] = lambda _action, _change: None
+        """Called with 1 as a fault begins and with -1 as it ends."""
+        self._active: set[int] = set()
+        """Places of the faults that are in effect."""
 
     @property
     def events(self) -> tuple[FaultEvent, ...]:
@@ -100,7 +104,13 @@ class FaultSchedule:
             self._runtime.call(self._injector.restore)
         except Exception as error:  # noqa: BLE001 - the supervisor looks after a server that does not come back
             logger.error("The server could not be restored after phase %d: %s", self._phase, describe_error(error))  # noqa: TRY400
+        for place in sorted(self._active):
+            self._note_end(place)
         self._start, self._greenlets = None, []
+
+    def _note_end(self, place: int) -> None:
+        self._active.discard(place)
+        self.tell(self.faults[place].action, -1)
 
     def _carry_out(self, place: int, fault: PlannedFault) -> None:
         start, runtime = self._start or 0.0, self._runtime
@@ -111,6 +121,8 @@ class FaultSchedule:
         event = FaultEvent(fault, f"{fault.at:g}s {text}", began)
         try:
             self._events[place] = event
+            self._active.add(place)
+            self.tell(fault.action, 1)
             effect = runtime.call(lambda: self._injector.begin(fault))
             if fault.action not in (Action.COMMAND, Action.RESTART):
                 event = replace(event, began=runtime.clock() - start)
@@ -120,7 +132,9 @@ class FaultSchedule:
                 self._wait_until(start + event.began + fault.seconds)
                 runtime.call(lambda: self._injector.end(fault))
             self._events[place] = replace(event, ended=runtime.clock() - start)
+            self._note_end(place)
         except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on and reports it
+            self._note_end(place)
             self._events[place] = replace(event, error=describe_error(error))
             logger.error("Phase %d: %s failed: %s", self._phase, fault.name, describe_error(error))  # noqa: TRY400
 

@@ -16,6 +16,7 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.server_view import ServerView
 from loadgen.measure.window import Window
 from loadgen.results.record import CollectionRecord
+from loadgen.settings.fault_grammar import Action
 from loadgen.settings.model import Settings
 from loadgen.text.listing import count_of
 
@@ -143,6 +144,9 @@ class Host(Protocol):
 
     def note_abort(self) -> None:
         """A condition of `--abort-when` ends the run."""
+
+    def note_fault(self, action: Action, change: int) -> None:
+        """A declared fault begins (1) or ends (-1)."""
 
     def after_phase(self, phase: Phase | None) -> None:
         """A phase has been counted: nothing is measured now."""

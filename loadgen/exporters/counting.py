@@ -12,7 +12,7 @@ from time import perf_counter
 
 from loadgen.exporters.buckets import DURATIONS, LAGS, Buckets
 from loadgen.exporters.role import Role
-from loadgen.exporters.series import OTHER, Kind, Series, VariantSeries, describe_variants
+from loadgen.exporters.series import OTHER, FaultSeries, Kind, Series, VariantSeries, describe_variants
 from loadgen.measure.health import CPU_LIMIT, Beat, beats_missed
 from loadgen.measure.lag import LAG_LIMIT, too_late
 from loadgen.measure.objective import NO_OBJECTIVE, Objective, judge
@@ -60,6 +60,8 @@ class Exporter:
         self.in_flight = 0
         self.aborted = 0
         """Runs that a condition of `--abort-when` has ended, since the process began."""
+        self.faults: dict[str, FaultSeries] = {}
+        """Declared faults since the process began, by action."""
         self.settings: Settings | None = None
         self.infos: tuple[Mapping[str, str], ...] = ()
         """Labels that describe each variant of the latest run."""
@@ -70,6 +72,12 @@ class Exporter:
         self._beats: deque[Beat] = deque(maxlen=BEATS)
         self._clock = clock
         self._entered = -math.inf
+
+    def count_fault(self, action: str, change: int) -> None:
+        """A fault begins (1) or ends (-1)."""
+        series = self.faults.setdefault(action, FaultSeries())
+        series.active += change
+        series.begun += max(0, change)
 
     # Samples
 

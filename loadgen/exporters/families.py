@@ -46,7 +46,7 @@ class ExporterCollector(Collector):
         yield from (self._phase_info(), self._run_info())
         yield from self._health()
         if self._exporter.role.leads:
-            yield from (self._active(), self._aborted(), self._variant_info())
+            yield from (self._active(), self._aborted(), *self._faults(), self._variant_info())
         if self._exporter.role.makes_load:
             yield from self._counters()
             yield from self._durations()
@@ -113,6 +113,14 @@ class ExporterCollector(Collector):
         aborted = _counter("loadgen_aborted_runs", "Runs that a condition of --abort-when has ended [runs]", ())
         aborted.add_metric([], self._exporter.aborted)
         return aborted
+
+    def _faults(self) -> Iterator[Metric]:
+        begun = _counter("loadgen_faults", "Declared faults that have begun [faults]", ("action",))
+        active = GaugeMetricFamily("loadgen_active_faults", "Declared faults in effect [faults]", labels=("action",))
+        for action, series in sorted(self._exporter.faults.items()):
+            begun.add_metric([action], series.begun)
+            active.add_metric([action], series.active)
+        yield from (begun, active)
 
     def _durations(self) -> Iterator[Metric]:
         service = _histogram(

@@ -1,6 +1,7 @@
 """The counts of one variant, and of each of its operations, since the process began."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from loadgen.exporters.buckets import DURATIONS, SHARES, Buckets
@@ -19,6 +20,14 @@ class Kind(NamedTuple):
 
     mode: Mode
     client: str
+
+
+@dataclass(slots=True)
+class FaultSeries:
+    """Declared faults of one action, since the process began."""
+
+    begun: int = 0
+    active: int = 0
 
 
 class Series:

@@ -41,6 +41,11 @@ class Action(StrEnum):
     COMMAND = "command:"
 
     @property
+    def label(self) -> str:
+        """The label of its series."""
+        return self.value.rstrip(":")
+
+    @property
     def is_of_server(self) -> bool:
         """True if it needs an embedded server."""
         return self in (Action.PAUSE, Action.KILL, Action.RESTART)

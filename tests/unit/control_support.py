@@ -40,6 +40,7 @@ from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.measure.window import Window
+from loadgen.settings.fault_grammar import Action
 from loadgen.settings.model import Settings
 from tests.unit.virtual_time import VirtualTime
 
@@ -274,6 +275,9 @@ class Process:
 
     def note_abort(self) -> None:
         self.aborted += 1
+
+    def note_fault(self, action: Action, change: int) -> None:
+        pass
 
     def end_run(self, reason: str) -> None:
         self.ended.append(reason)

@@ -261,7 +261,7 @@ def test_every_family_has_a_help_that_ends_with_its_unit() -> None:
     exporter, registry = make()
     exporter([sample()])
     families = [one for one in registry.collect() if one.name.startswith("loadgen_")]
-    assert len(families) == 26
+    assert len(families) == 28
     for family in families:
         assert family.documentation.endswith("]"), family.name
         assert family.documentation[0].isupper()
@@ -279,3 +279,12 @@ def test_the_text_can_be_read_back() -> None:
     buckets = [one.value for one in families["loadgen_service_seconds"].samples if one.name.endswith("_bucket")]
     assert buckets == sorted(buckets)
     assert buckets[-1] == 1
+
+
+def test_declared_faults_are_counted_by_action_where_the_run_is_led() -> None:
+    exporter, registry = make(role=Role.MASTER)
+    for change in (1, -1, 1):
+        exporter.count_fault("pause server", change)
+    found = {one.name: one.value for family in registry.collect() for one in family.samples if "fault" in one.name}
+    assert found == {"loadgen_faults_total": 2, "loadgen_active_faults": 1}
+    assert not any("fault" in one for one in series_of(make(role=Role.WORKER)[1]))

@@ -1,9 +1,11 @@
 """Faults happen at their seconds, on a clock of the test's own, and suspend what a dead server would end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from gevent import GreenletExit
 
 from loadgen.control.fault_schedule import Effect, FaultSchedule, Runtime
 from loadgen.settings.fault_grammar import Action, PlannedFault, parse_fault
@@ -123,3 +125,39 @@ def test_the_next_phase_has_its_own_events() -> None:
         faults.begin(0.0, number)
         assert [round(one.began) for one in faults.events] == [20]
         faults.end()
+
+
+@pytest.mark.parametrize(
+    ("text", "fails", "told"),
+    [
+        ("20s pause server 5s", "", [(22, 1), (27, -1)]),
+        ("20s command: x", "", [(22, 1), (24, -1)]),
+        ("20s pause server 5s", "no such process", [(22, 1), (22, -1)]),
+    ],
+)
+def test_a_fault_is_active_until_it_ends_or_fails(text: str, fails: str, told: list[tuple[int, int]]) -> None:
+    faults, injector, clock = schedule(text)
+    injector.fails = fails
+    heard: list[tuple[Action, float, int]] = []
+    faults.tell = lambda action, change: heard.append((action, round(clock.now - 100), change))
+    faults.begin(2.0, 1)
+    faults.end()
+    assert heard == [(parse_fault(text).action, *one) for one in told]
+
+
+def test_a_fault_in_effect_ends_with_its_phase() -> None:
+    faults, _, clock = schedule("20s pause server 5s")
+    heard: list[int] = []
+    faults.tell = lambda _, change: heard.append(change)
+
+    def interrupt(seconds: float) -> None:
+        clock.now += seconds
+        if clock.now > 100 + 23:
+            raise GreenletExit
+
+    faults._runtime = replace(faults._runtime, sleep=interrupt)
+    with pytest.raises(GreenletExit):
+        faults.begin(2.0, 1)
+    assert heard == [1]
+    faults.end()
+    assert heard == [1, -1]

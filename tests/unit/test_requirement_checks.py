@@ -269,6 +269,7 @@ def test_only_the_users_of_the_modes_that_run_are_asked() -> None:
         ("Serch async p99 < 50 ms", False),
         ("search 'async connections=4' at 200/s service p99 < 50 ms", True),
         ("ask goodput > 20", True),
+        ("rate async > 500 /s", True),
         ("ask async tokens_out > 500", True),
         ("ask tokens_out/s >= 1.5 /s at 8; search p50 < 1 s", True),
         ("ask tokens_out > 5 ms", False),

@@ -23,6 +23,7 @@ from loadgen.locust_plugin.patches import (
 )
 from loadgen.measure.ledger import Counted
 from loadgen.measure.phase import Phase
+from loadgen.settings.fault_grammar import Action
 
 
 class PlanConductor:
@@ -96,6 +97,10 @@ class RunHost:
     def note_abort(self) -> None:
         """Count a run that a condition ends."""
         self._exporter.aborted += 1
+
+    def note_fault(self, action: Action, change: int) -> None:
+        """Count a declared fault that begins or ends."""
+        self._exporter.count_fault(action.label, change)
 
     def after_phase(self, phase: Phase | None) -> None:
         """A phase is counted."""

@@ -12,7 +12,7 @@ from loadgen.measure.operation import NAME, Operation
 from loadgen.measure.phase import burst_phases
 from loadgen.measure.sample import Mode
 from loadgen.measure.store_stages import ALL_STAGES, QUEUE
-from loadgen.results.requirements import FIGURES, ITEMS, RECOVERY, Requirement
+from loadgen.results.requirements import FIGURES, ITEMS, RATE, RECOVERY, Requirement
 from loadgen.results.requirements.abort_conditions import EVERY
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
@@ -40,9 +40,10 @@ def find_unreachable(
         problems = [
             *(_find_operation(one, kinds, settings, bursts=bursts) if one.operation not in ("", EVERY) else ()),
             *_find_faultless(one, settings),
+            *(_find_unsought(one, kinds, settings) if one.figure == RATE else ()),
             *_find_variant(one, settings, variants, bursts=bursts),
             *_find_part(one, kinds, settings),
-            *_find_level(one, settings, kinds, users, bursts=bursts),
+            *(_find_level(one, settings, kinds, users, bursts=bursts) if one.figure != RATE else ()),
         ]
         faults += [Fault("require", f'"{one.text}"', problem, hint) for problem, hint in problems]
     return faults
@@ -96,6 +97,20 @@ def _find_operation(
 def _find_faultless(one: Requirement, settings: Settings) -> Iterator[Problem]:
     if one.figure == RECOVERY and not settings.fault:
         yield "is of the recovery from a fault, without a --fault", 'Add for example --fault "20s pause server 5s".'
+
+
+def _find_unsought(one: Requirement, kinds: Collection[type[Any]], settings: Settings) -> Iterator[Problem]:
+    """A rate that no search finds, or that is not what the search finds."""
+    if not settings.find_rate:
+        yield "is of the highest rate, without a --find-rate", 'Add for example --find-rate "search p99 < 50 ms".'
+    if one.comparator.startswith("<"):
+        yield "is an upper limit of the highest rate", "Use > or >=."
+    if one.concurrency is not None or one.rate is not None:
+        yield "names a load, but the highest rate is one for all", "Omit it."
+    clients = clients_of(settings)
+    names = {name for kind in kinds for name in _names(kind, clients)}
+    if one.operation and len(names) > 1:
+        yield f"is of {one.operation}, but a rate is of all operations", f"Omit {one.operation}."
 
 
 def _find_unchecked(

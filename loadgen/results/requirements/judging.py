@@ -4,8 +4,8 @@ Times are response times, from the scheduled start: what a user experiences. Eve
 itself, in each round, and the worst is reported; only a count of failures is summed. `max_failures` counts all that
 was sent, including outside the phases, and each task exception as a failed operation. A phase in which no operation
 ended meets nothing: a hanging server shows neither times nor failures. A ratio meets a limit only with its whole
-interval. A dropped arrival is a failure; which operation it would have been is unknown, so it counts for each
-operation of its phase.
+interval, a rate with its lower end. A dropped arrival is a failure; which operation it would have been is unknown, so
+it counts for each operation of its phase.
 """
 
 from collections import Counter
@@ -17,11 +17,13 @@ from loadgen.results.cost import find_cost
 from loadgen.results.figures import per_second
 from loadgen.results.record import Comparison, OperationRecord, Outside, PhaseRecord, RunRecord
 from loadgen.results.requirements.faults import read_recoveries
+from loadgen.results.requirements.found_rates import read_rates
 from loadgen.results.requirements.parsing import (
     BYTES,
     CHECKED,
     ITEMS,
     PER_CENT,
+    RATE,
     RECOVERY,
     TIMES,
     FailureLimit,
@@ -46,6 +48,8 @@ def _judge_one(record: RunRecord, wanted: Requirement) -> Judgement:
         readings = [
             one for phase in record.phases if _is_sought(phase, wanted) for one in read_recoveries(phase, wanted)
         ]
+    elif wanted.figure == RATE:
+        readings = read_rates(record, wanted)
     else:
         readings = _compared(record, wanted) if wanted.figure == "ratio" else _measured(record, wanted)
     if not readings:

@@ -15,13 +15,19 @@ from loadgen.settings.faults import Fault, SettingsError
 TIMES = ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 """Figures of response times."""
 RECOVERY = "recovery"
-FIGURES = (*TIMES, "throughput", "goodput", "failures", "empty", "recall", "mrr", "ratio", RECOVERY, "cpu", "memory")
+RATE = "rate"
+"""The figure that a search for the highest rate finds."""
+OF_ALL = (RECOVERY, RATE)
+"""Figures that need no operation."""
+FIGURES = (
+    *TIMES, "throughput", "goodput", "failures", "empty", "recall", "mrr", "ratio", RECOVERY, RATE, "cpu", "memory",
+)  # fmt: skip
 CHECKED = ("recall", "mrr")
 """Figures of answers that are checked, from 0 to 1."""
 ITEMS = "items"
 """The figure of items per second, such as tokens: its name is that of the items."""
 UNITS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("throughput", "goodput", ITEMS), ("/s", "")),
+    **dict.fromkeys(("throughput", "goodput", RATE, ITEMS), ("/s", "")),
     "failures": ("%", ""),
     "empty": ("%",),
     "recall": ("", "%"),
@@ -53,6 +59,7 @@ EXAMPLES = {
     "recall": "search recall >= 0.95",
     "mrr": "retrieve mrr > 0.8",
     "ratio": "search at 32 ratio > 1.2",
+    RATE: "rate async > 500 /s",
     "cpu": "search async cpu < 3 ms",
     "memory": "search async memory < 2 GiB",
 }
@@ -158,8 +165,9 @@ def _take_level(text: str, words: list[str], last: str | None) -> tuple[list[str
 
 def _read_what(text: str, words: list[str], variants: Collection[str], limit: str) -> tuple[str, str | None, str, str]:
     """Operation, variant, part and figure."""
-    if words and words[0].lower() == RECOVERY and not any(word.lower() in FIGURES for word in words[1:]):
-        return "", _read_between(text, words[1:], variants, RECOVERY)[0], "", RECOVERY
+    first = words[0].lower() if words else ""
+    if first in OF_ALL and not any(word.lower() in FIGURES for word in words[1:]):
+        return "", _read_between(text, words[1:], variants, first)[0], "", first
     if len(words) not in (2, 3, 4):
         _refuse(text, "does not start with an operation, an optional variant and a figure")
     figure = words[-1].lower().replace("_", ".")
