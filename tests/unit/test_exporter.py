@@ -285,6 +285,6 @@ def test_declared_faults_are_counted_by_action_where_the_run_is_led() -> None:
     exporter, registry = make(role=Role.MASTER)
     for change in (1, -1, 1):
         exporter.count_fault("pause server", change)
-    found = {one.name: one.value for family in registry.collect() for one in family.samples if "fault" in one.name}
-    assert found == {"loadgen_faults_total": 2, "loadgen_active_faults": 1}
+    result = {one.name: one.value for family in registry.collect() for one in family.samples if "fault" in one.name}
+    assert result == {"loadgen_faults_total": 2, "loadgen_active_faults": 1}
     assert not any("fault" in one for one in series_of(make(role=Role.WORKER)[1]))
