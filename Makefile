@@ -1,7 +1,7 @@
 # Everything a person does here. Nothing needs root; all of it stays inside this folder.
 
 PYTHON ?= python3
-EXTRAS := server,datasets,uvloop,rag,otel,dev
+EXTRAS := server,datasets,uvloop,rag,otel,docs,dev
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -30,7 +30,7 @@ BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check lowest mutants format docs pictures records chart-schema dashboards monitoring bench soak lock audit image image-test build chart sbom dist clean distclean
+.PHONY: help env demo test unit check lowest mutants format docs reference pictures records chart-schema dashboards monitoring bench soak lock audit image image-test build chart sbom dist clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -79,11 +79,14 @@ format: $(READY) ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(READY) ## regenerate docs/settings.md from the model
-	$(BIN)/loadgen settings --format markdown > docs/settings.md
+docs: $(READY) ## the documentation as a site in build/site, which needs no network
+	$(BIN)/python -m docs.site
+
+reference: $(READY) ## regenerate the reference in docs/ from the code
+	$(BIN)/python -m docs.site.reference
 
 # Of a run that it makes itself; needs chromium and a machine that does nothing else for two minutes.
-pictures: $(READY) ## retake the README's pictures in docs/pictures
+pictures: $(READY) ## retake the pictures in docs/pictures
 	$(BIN)/pytest tests/integration/pictures.py $(PYTEST_FLAGS)
 
 # On a machine that does nothing else. ROUNDS=8 narrows the intervals.
@@ -164,7 +167,7 @@ $(RELEASING)/.ready: release/requirements.txt
 
 clean: ## remove what was built and cached; run records and .venv stay
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	find dashboards loadgen locustfiles tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	find dashboards docs loadgen locustfiles tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv too
 	rm -rf $(VENV)

@@ -12,7 +12,7 @@ from loadgen.measure.sample import Outcome
 from loadgen.text.masking import mask_secrets
 from loadgen.text.plain_text import one_line
 
-_BY_STATUS = {
+BY_STATUS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: Outcome.TIMEOUT,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Outcome.THROTTLED,
     grpc.StatusCode.UNAVAILABLE: Outcome.UNAVAILABLE,
@@ -23,23 +23,23 @@ _BY_STATUS = {
     grpc.StatusCode.NOT_FOUND: Outcome.REJECTED,
     grpc.StatusCode.UNIMPLEMENTED: Outcome.REJECTED,
 }
-_BY_CODE = {
-    2: Outcome.UNAVAILABLE,  # service unavailable; pymilvus uses it for a refused connection as well
-    3: Outcome.THROTTLED,  # memory limit exceeded
-    4: Outcome.THROTTLED,  # too many requests
-    7: Outcome.THROTTLED,  # disk limit exceeded
-    8: Outcome.THROTTLED,  # rate limit
-    9: Outcome.THROTTLED,  # quota exceeded
-    10: Outcome.REJECTED,  # not implemented
-    100: Outcome.REJECTED,  # collection not found
-    101: Outcome.UNAVAILABLE,  # collection not loaded
-    103: Outcome.UNAVAILABLE,  # collection not fully loaded
-    1100: Outcome.REJECTED,  # invalid parameter
-    1400: Outcome.REJECTED,  # not authenticated
-    1401: Outcome.REJECTED,  # not permitted
+MILVUS_CODES: Mapping[int, tuple[Outcome, str]] = {
+    2: (Outcome.UNAVAILABLE, "service unavailable; pymilvus uses it for a refused connection as well"),
+    3: (Outcome.THROTTLED, "memory limit exceeded"),
+    4: (Outcome.THROTTLED, "too many requests"),
+    7: (Outcome.THROTTLED, "disk limit exceeded"),
+    8: (Outcome.THROTTLED, "rate limit"),
+    9: (Outcome.THROTTLED, "quota exceeded"),
+    10: (Outcome.REJECTED, "not implemented"),
+    100: (Outcome.REJECTED, "no such collection"),
+    101: (Outcome.UNAVAILABLE, "collection not loaded"),
+    103: (Outcome.UNAVAILABLE, "collection not fully loaded"),
+    1100: (Outcome.REJECTED, "invalid parameter"),
+    1400: (Outcome.REJECTED, "not authenticated"),
+    1401: (Outcome.REJECTED, "not permitted"),
 }
-"""Error codes of Milvus 2.3 and later (`pkg/util/merr` in its sources)."""
-_BY_TYPE: tuple[tuple[type[BaseException], Outcome], ...] = (
+"""Error codes of Milvus 2.3 and later (`pkg/util/merr` in its sources), and their meanings."""
+BY_TYPE: tuple[tuple[type[BaseException], Outcome], ...] = (
     (ParamError, Outcome.REJECTED),
     (DataNotMatchException, Outcome.REJECTED),
     (TimeoutError, Outcome.TIMEOUT),
@@ -50,7 +50,7 @@ _BY_TYPE: tuple[tuple[type[BaseException], Outcome], ...] = (
     (TypeError, Outcome.REJECTED),
     (NotImplementedError, Outcome.REJECTED),
 )
-_OF_HTTP: Mapping[str, Outcome] = {
+OF_HTTP: Mapping[str, Outcome] = {
     "APITimeoutError": Outcome.TIMEOUT,
     "TimeoutException": Outcome.TIMEOUT,
     "ConnectError": Outcome.UNAVAILABLE,
@@ -75,14 +75,14 @@ def outcome_of(error: BaseException) -> Outcome:
     if OVERSIZED.search(_words(error)):
         return Outcome.REJECTED
     if isinstance(code, grpc.StatusCode):
-        return _BY_STATUS.get(code, Outcome.FAILED)
+        return BY_STATUS.get(code, Outcome.FAILED)
     if (reported := _find_http_outcome(error)) is not None:
         return reported
-    for kind, outcome in _BY_TYPE:
+    for kind, outcome in BY_TYPE:
         if isinstance(error, kind):
             return outcome
     if isinstance(error, MilvusException):
-        return _BY_CODE.get(int(code) if isinstance(code, int) else -1, Outcome.FAILED)
+        return MILVUS_CODES.get(int(code) if isinstance(code, int) else -1, (Outcome.FAILED, ""))[0]
     return Outcome.FAILED
 
 
@@ -98,7 +98,7 @@ def _find_http_outcome(error: BaseException) -> Outcome | None:
         if status == TOO_MANY_REQUESTS:
             return Outcome.THROTTLED
         return Outcome.UNAVAILABLE if status >= SERVER_ERRORS else Outcome.REJECTED
-    known = (_OF_HTTP[name] for one in (error, error.__cause__) for name in _names(one) if name in _OF_HTTP)
+    known = (OF_HTTP[name] for one in (error, error.__cause__) for name in _names(one) if name in OF_HTTP)
     return next(known, None)
 
 

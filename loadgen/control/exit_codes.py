@@ -33,7 +33,7 @@ class End:
 
 
 def find_exit_code(end: End) -> tuple[int, str]:
-    """The code (see docs/exit-codes.md), and why it is not 0."""
+    """The code (see docs/reference/exit-codes.md), and why it is not 0."""
     if end.refused:
         return CANNOT_START, end.refused
     if end.interrupted_by:

@@ -19,6 +19,7 @@ class Outcome(StrEnum):
     """How an operation ended: a closed set, safe as a label."""
 
     OK = "ok"
+    """Answered."""
     EMPTY = "empty"
     """Answered, but a search returned no row. Generated data contain neighbours of every query."""
     TIMEOUT = "timeout"

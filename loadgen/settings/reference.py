@@ -1,4 +1,4 @@
-"""The reference of all settings as Markdown, generated from the model: `make docs` writes docs/settings.md."""
+"""The reference of all settings as Markdown, generated from the model: docs/reference/settings.md."""
 
 from collections.abc import Iterator
 from typing import get_args, get_origin
@@ -22,12 +22,18 @@ SECTIONS = {
 """The first setting of each section, in the order of the model."""
 HEAD = """# Settings
 
-This page is generated from the model by `make docs`; `loadgen settings` prints the same list.
+This page is generated from the model by `make reference`; `loadgen settings` prints the same list. (`locust --help`
+cannot: it does not read the locustfile.)
 
 Each setting is a flag, a variable `LOADGEN_<NAME>` (`--top-k` is `LOADGEN_TOP_K`), a key of Locust's config file (the
-flag without its dashes) and a field of Locust's page ([some are read-only there](page.md)). The command line takes
-precedence over the variable, and the variable over the file. A locustfile can set defaults: `plug(events, top_k=20)`.
-Flags cannot be abbreviated. All errors in settings are reported together, before any load, with exit code 2.
+flag without its dashes) and a field of Locust's page ([some are read-only there](../guides/page.md)). The command line
+takes precedence over the variable, and the variable over the file. A locustfile can set defaults:
+`plug(events, top_k=20)`; `search.py` and the others use those below, `burst.py` and `tutorial.py` have 1,000 rows,
+FLAT, top 3 and Strong, as in the tutorial. Flags cannot be abbreviated. All errors in settings are reported together,
+before any load, with exit code 2.
+
+Prefer `LOADGEN_TOKEN` to `--token`: a command line is visible to other users of the machine. A password in the address
+(`http://user:password@host`) becomes the token and is never shown.
 """
 
 

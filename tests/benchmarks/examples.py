@@ -1,4 +1,7 @@
-"""`python -m tests.benchmarks.examples`: writes the README's examples of the output from records in docs/records."""
+"""`python -m tests.benchmarks.examples`: writes the examples of the output into README and docs.
+
+They are rendered from records in docs/records, or by the code that prints them in a run.
+"""
 
 import io
 import re
@@ -15,36 +18,97 @@ from loadgen.results.levels import LevelResult
 from loadgen.results.phase_result import PhaseResult
 from loadgen.results.record.writing import read_record
 from loadgen.results.verdict import explain
+from tests.benchmarks.messages import MESSAGES
 
 HOUSE = Path(__file__).parents[2]
 README = HOUSE / "README.md"
 RECORDS = HOUSE / "docs" / "records"
-BLOCK = re.compile(r"(<!-- (output|tables) of the record ([a-z]+) -->\n```text\n).*?(```)", re.DOTALL)
+PAGES = (README, *sorted((HOUSE / "docs").rglob("*.md")))
+BLOCK = re.compile(
+    r"(<!-- (output|tables|levels|verdict|findings|setup) of the record ([a-z]+) -->\n```text\n).*?(```)", re.DOTALL
+)
+MESSAGE = re.compile(r"( *)(<!-- message: ([a-z ]+) -->\n *```text\n).*?( *```)", re.DOTALL)
 WIDTH = 128
 """Of the lines below the tables, which a terminal would wrap."""
 TABLE = (" ", "┏", "┃", "┡", "│", "├", "└")
 """How the lines of tables begin, with their titles."""
+DATA = ("index_type", "metric", "consistency")
+PACKAGES = ("llama-index-vector-stores-milvus", "pymilvus", "grpcio", "uvloop", "locust")
 
 
 def render(page: str) -> str:
-    """The page with what a run of each record prints at its end, or with the tables of it."""
+    """The page with its examples as this version prints them."""
 
     def write(match: "re.Match[str]") -> str:
-        lines = show(read_record(RECORDS / f"{match[3]}.json"))
-        shown = lines if match[2] == "output" else [line for line in lines if line.startswith(TABLE)]
-        return match[1] + "".join(f"{line}\n" for line in shown) + match[4]
+        lines = SHOWN[match[2]](read_record(RECORDS / f"{match[3]}.json"))
+        return match[1] + "".join(f"{line}\n" for line in lines) + match[4]
 
-    return BLOCK.sub(write, page)
+    def tell(match: "re.Match[str]") -> str:
+        lines = [piece for line in MESSAGES[match[3]]().splitlines() for piece in _wrap_message(line)]
+        return match[1] + match[2] + textwrap.indent("".join(f"{line}\n" for line in lines), match[1]) + match[4]
+
+    return MESSAGE.sub(tell, BLOCK.sub(write, page))
 
 
 def show(run: record.RunRecord) -> list[str]:
     """What the end of a run prints, from its record: tables, verdict, and where its files are."""
+    files = [f"Run record: runs/{run.run_id}.json", f"Report: runs/{run.run_id}.html"]
+    return [*_printed(run), *show_verdict(run), *files]
+
+
+def show_tables(run: record.RunRecord) -> list[str]:
+    """The tables alone."""
+    return [line for line in _printed(run) if line.startswith(TABLE)]
+
+
+def show_levels(run: record.RunRecord) -> list[str]:
+    """The table of variants by level alone."""
+    lines = show_tables(run)
+    return lines[: lines.index(next(line for line in lines if line.startswith("└"))) + 1]
+
+
+def show_findings(run: record.RunRecord) -> list[str]:
+    """The verdict without its warnings."""
+    return [piece for line in explain(run).lines() if not line.startswith("Warning: ") for piece in _wrap(line)]
+
+
+def show_verdict(run: record.RunRecord) -> list[str]:
+    """The verdict in words, with its warnings."""
+    return [piece for line in explain(run).lines() for piece in _wrap(line)]
+
+
+def show_setup(run: record.RunRecord) -> list[str]:
+    """What was measured, with what."""
+    about = run.manifest
+    of = about.settings
+    packages = ", ".join(f"{name} {about.packages[name]}" for name in PACKAGES if name in about.packages)
+    lines = {
+        "run": f"{run.run_id}, {run.started_at:%Y-%m-%d %H:%M} UTC",
+        "machine": f"{about.cpu_count} cores ({about.cpu_model}), for Milvus and the load",
+        "server": f"Milvus {about.server_version}",
+        "client": f"{about.python}, {packages}",
+        "data": f"{about.rows:,} vectors of {of['dim']} dimensions, {', '.join(map(str, (of[name] for name in DATA)))}",
+        "length": f"{of['rounds']} round at each level, phases of {of['phase_seconds']:g} s",
+    }
+    return [piece for name, text in lines.items() for piece in _wrap(f"{name:<8} {text}")]
+
+
+SHOWN = {
+    "output": show,
+    "tables": show_tables,
+    "levels": show_levels,
+    "verdict": show_verdict,
+    "findings": show_findings,
+    "setup": show_setup,
+}
+"""By the first word of the comment above a block."""
+
+
+def _printed(run: record.RunRecord) -> list[str]:
     results = [_result(number, phase) for number, phase in enumerate(run.phases)]
     out = io.StringIO()
     print_tables(results, _levels(run, results), out)
-    files = [f"Run record: runs/{run.run_id}.json", f"Report: runs/{run.run_id}.html"]
-    lines = [*_unwrap(out.getvalue()), *explain(run).lines(), *files]
-    return [piece for line in lines for piece in _wrap(line)]
+    return [piece for line in _unwrap(out.getvalue()) for piece in _wrap(line)]
 
 
 def _unwrap(text: str) -> list[str]:
@@ -64,6 +128,11 @@ def _wrap(line: str) -> list[str]:
     if line.startswith(TABLE):
         return [line]
     return textwrap.wrap(line, WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _wrap_message(line: str) -> list[str]:
+    indent = " " * 4 if line.startswith(" ") else ""
+    return textwrap.wrap(line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _result(number: int, phase: record.PhaseRecord) -> PhaseResult:
@@ -117,4 +186,5 @@ def _ratio(one: record.Ratio) -> comparison.Ratio | None:
 
 
 if __name__ == "__main__":
-    README.write_text(render(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(render(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the master costs: its CPU and memory. Reported, never asserted: docs/scale.md has the trend.
+"""What the master costs: its CPU and memory. Reported, never asserted: docs/guides/scale.md has the trend.
 
 `python -m tests.benchmarks.master --workers 10,40,100`: with workers that report real histograms and make no load.
 `--real --workers 1,10`: with idle and busy ones. `--profile` prints where the master's CPU goes.

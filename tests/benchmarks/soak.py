@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="[default: %(default)s]")
     parser.add_argument("--rate", type=float, default=1000.0, help="operations/s [default: %(default)s]")
     parser.add_argument("--variant", default="wire/async", help="client and mode [default: %(default)s]")
-    parser.add_argument("--markdown", action="store_true", help="print the table as docs/soak.md shows it")
+    parser.add_argument("--markdown", action="store_true", help="print the table as docs/explanation/soak.md shows it")
     parser.add_argument("--trace", default="", help="file for what has grown, by line and type; halves the speed")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.topologies`: writes the tables of docs/threads-asyncio-processes.md from its records."""
+"""`python -m tests.benchmarks.topologies`: writes the tables of its page, PAGE, from the records."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from loadgen.results.record import Comparison
 from loadgen.results.record.writing import read_record
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = DOCS / "threads-asyncio-processes.md"
+PAGE = DOCS / "explanation" / "threads-asyncio-processes.md"
 NAMES = {"1": "one-process", "2": "two-processes"}
 """By number of processes."""
 BLOCK = re.compile(r"(<!-- from the records: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)

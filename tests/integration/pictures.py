@@ -1,4 +1,4 @@
-"""README's two pictures, from a real run of a minute: `make pictures` runs this, `make test` does not."""
+"""The two pictures of README and docs, from a real run of a minute: `make pictures` runs this, `make test` does not."""
 
 import shutil
 from pathlib import Path
@@ -31,10 +31,10 @@ def test_a_run_gives_the_pictures_of_the_page_and_of_its_report(
         await_rows(seen, 12)
         report = opened(seen, "Report of this run")
         taken = [
-            seen.crop("readme-page", seen.tab, 1200, "#loadgen-panel"),
-            seen.crop("readme-report", report, 1000, "figure:nth-of-type(2)"),
+            seen.crop("docs-page", seen.tab, 1200, "#loadgen-panel"),
+            seen.crop("docs-report", report, 1000, "figure:nth-of-type(2)"),
         ]
         leave(page)
     for path in taken:
         PICTURES.mkdir(exist_ok=True)
-        shutil.copy(path, PICTURES / path.name.removeprefix("readme-"))
+        shutil.copy(path, PICTURES / path.name.removeprefix("docs-"))

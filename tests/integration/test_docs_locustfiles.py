@@ -20,7 +20,9 @@ ROWS = 60
 
 def written(folder: Path, guide: str, beginning: str) -> str:
     """The path of a guide's locustfile, chosen by the start of its first line."""
-    matches = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / guide).read_text(), re.MULTILINE | re.DOTALL)
+    matches = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "docs" / "guides" / guide).read_text(), re.MULTILINE | re.DOTALL
+    )
     (text,) = [block for block in matches if block.startswith(f'"""{beginning}')]
     path = folder / "own.py"
     path.write_text(text)

@@ -16,7 +16,7 @@ from loadgen.settings.model import Settings
 from tests.integration.plain_clients import open_client
 from tests.integration.store_support import guarded_milvus, prepare_for, settings_for
 
-PAGE = Path(__file__).parents[2] / "docs" / "connecting.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "connecting.md"
 NAME = "store_roles"
 PASSWORD = "secret1"
 EFFECTIVE_SECONDS = 60.0
@@ -107,7 +107,7 @@ def denied(client: Any, privileges: list[str]) -> list[str]:
 def test_a_role_that_may_not_load_leaves_nothing_and_is_told_what_it_lacks(root: Any, guarded: str) -> None:
     given = [each for each in documented()["prepare the collection"] if each[1] != "Load"]
     settings = user_with(root, guarded, "noload", given)
-    with pytest.raises(StoreError, match=r"PrivilegeLoad: permission deny.*docs/connecting\.md") as caught:
+    with pytest.raises(StoreError, match=r"PrivilegeLoad: permission deny.*docs/guides/connecting\.md") as caught:
         prepare_for(settings)
     assert "half made" not in str(caught.value)
     assert not root.has_collection(NAME)

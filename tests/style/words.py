@@ -59,7 +59,7 @@ def list_files(root: Path = ROOT) -> list[str]:
     """Tracked and new text files, without those that are about these words."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split("\n")
-    texts = [name for name in names if name and Path(name).suffix in KINDS and not _is_about_words(name)]
+    texts = [name for name in set(names) if name and Path(name).suffix in KINDS and not _is_about_words(name)]
     return sorted(name for name in texts if (root / name).is_file())
 
 

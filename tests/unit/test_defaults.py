@@ -1,4 +1,4 @@
-"""docs/defaults.md says what the installed packages do, and what this tool does."""
+"""docs/reference/defaults.md says what the installed packages do, and what this tool does."""
 
 import inspect
 import re
@@ -12,7 +12,7 @@ from pymilvus import MilvusClient
 
 from loadgen.settings.model import Settings, as_text
 
-PAGE = (Path(__file__).parents[2] / "docs" / "defaults.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "defaults.md").read_text()
 ROWS = {row[0]: row[1:] for row in re.findall(r"^\| `--([a-z-]+)` \| (.*?) \| (.*?) \|", PAGE, re.MULTILINE)}
 THEIRS = {name: one.default for name, one in inspect.signature(MilvusVectorStore.__init__).parameters.items()}
 

@@ -10,12 +10,12 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 import loadgen
 from loadgen.cli.main import main
 from loadgen.cli.serve_llm import list_fields
-from loadgen.settings.model import Settings
+from loadgen.settings.model import Settings, as_text
 from loadgen.settings.reference import SECTIONS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-GUIDES = sorted(DOCS.glob("*.md"))
+GUIDES = sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "decisions")
 COMMANDS = {
     "--aa",
     "--rag",
@@ -34,11 +34,13 @@ COMMANDS = {
     "--port",
     "--bind",
     "--index-url",
+    "--set",
+    "--logs",
 }
 COMMANDS |= {"--check", "--ignore-missing", "--repo", "--bundle", "--certificate-identity", "--certificate-oidc-issuer"}
 """Of the tools that check a release."""
 COMMANDS |= {f"--{name}" for name, _, _ in list_fields()}
-"""Of `loadgen calibrate`, `report`, `compare`, `prepare`, `wait` and `serve-llm`; and one of pip's."""
+"""Of `loadgen calibrate`, `report`, `compare`, `prepare`, `wait` and `serve-llm`; one of pip's, and two of Helm's."""
 NAMED_MEMBERS = re.compile(r"self\.(?:user\.)?([a-z_]+)(?:\.([a-z_]+))?")
 OWN = {"searched"}
 """What the example itself keeps."""
@@ -60,13 +62,19 @@ def locusts() -> set[str]:
 
 def test_the_reference_is_that_of_the_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["settings", "--format", "markdown"]) == 0
-    assert (DOCS / "settings.md").read_text() == capsys.readouterr().out, "run `make docs`"
+    assert (DOCS / "reference" / "settings.md").read_text() == capsys.readouterr().out, "run `make docs`"
 
 
 def test_the_reference_has_a_row_of_four_cells_for_every_setting() -> None:
-    rows = re.findall(r"^\| `--([a-z-]+)` \|(.*)\|$", (DOCS / "settings.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `--([a-z-]+)` \|(.*)\|$", (DOCS / "reference" / "settings.md").read_text(), re.MULTILINE)
     assert [name.replace("-", "_") for name, _ in rows] == list(Settings.model_fields)
     assert {len(re.split(r"(?<!\\)\|", rest)) for _, rest in rows} == {3}
+    for name, rest in rows:
+        field = Settings.model_fields[name.replace("-", "_")]
+        default = "off" if field.annotation is bool else f"`{as_text(field.default)}`" if as_text(field.default) else ""
+        first, _, last = (cell.strip() for cell in re.split(r"(?<!\\)\|", rest))
+        assert first.startswith(default), name
+        assert last.replace("\\|", "|") == field.description
     assert set(SECTIONS) <= set(Settings.model_fields)
     cells = {name: rest.strip() for name, rest in rows}
     assert cells["top-k"] == "`10` | whole number from 1 to 16,384 | neighbours requested by a search"
@@ -86,8 +94,8 @@ def test_every_file_that_a_page_links_to_exists(guide: Path) -> None:
     assert [path for path in linked if not (guide.parent / path).exists()] == []
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=names)
-def test_every_command_in_a_guide_exists(guide: Path) -> None:
+@pytest.mark.parametrize("guide", [*GUIDES, ROOT / "README.md"], ids=names)
+def test_every_command_in_a_page_exists(guide: Path) -> None:
     text = guide.read_text()
     commands = set(re.findall(r"^loadgen ([a-z]+)|`loadgen ([a-z]+)", text, re.MULTILINE))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -101,13 +109,20 @@ def test_every_command_in_a_guide_exists(guide: Path) -> None:
 
 
 def test_the_page_of_the_llm_server_has_its_flags_with_their_defaults_and_their_help() -> None:
-    rows = re.findall(r"^\| `--([a-z-]+)` \| (.*?) ?\| (.*) \|$", (DOCS / "llm-server.md").read_text(), re.MULTILINE)
+    page = (DOCS / "guides" / "llm-server.md").read_text()
+    rows = re.findall(r"^\| `--([a-z-]+)` \| (.*?) ?\| (.*) \|$", page, re.MULTILINE)
     assert [(name, default.strip("`"), said) for name, default, said in rows] == list_fields()
 
 
+def test_every_locustfile_is_described_with_what_its_users_do() -> None:
+    page = (DOCS / "guides" / "running.md").read_text()
+    described = re.findall(r"^\| `(\w+\.py)` \| \S", page, re.MULTILINE)
+    assert sorted(described) == sorted(path.name for path in (ROOT / "locustfiles").glob("*.py"))
+
+
 def test_the_index_has_every_page() -> None:
-    linked = set(re.findall(r"\]\(([a-z-]+\.md)\)", (DOCS / "README.md").read_text()))
-    assert linked == {guide.name for guide in GUIDES} - {"README.md"}
+    linked = set(re.findall(r"\]\(([a-z/-]+\.md)\)", (DOCS / "README.md").read_text()))
+    assert linked == {str(guide.relative_to(DOCS)) for guide in GUIDES} - {"README.md"}
     assert "](docs/README.md)" in (ROOT / "README.md").read_text()
 
 

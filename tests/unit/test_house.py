@@ -37,7 +37,7 @@ LONGER = {
 """Still to be split by subject."""
 LOCUSTFILES = sorted((HOUSE / "locustfiles").glob("*.py"))
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+]+)")
-EXTRAS = ("server", "datasets", "uvloop", "rag", "otel", "dev")
+EXTRAS = ("server", "datasets", "uvloop", "rag", "otel", "docs", "dev")
 LIBRARIES = (
     "locust", "gevent", "pymilvus", "llama_index", "prometheus_client", "opentelemetry", "uvloop", "numpy", "asyncio",
 )  # fmt: skip
@@ -49,7 +49,7 @@ def project() -> dict[str, Any]:
 
 
 def requirements() -> list[Requirement]:
-    """What `pip install '.[server,datasets,uvloop,rag,otel,dev]'` is asked for here, but for other platforms."""
+    """What `pip install '.[server,datasets,uvloop,rag,otel,docs,dev]'` is asked for here, but for other platforms."""
     extras = project()["optional-dependencies"]
     lines = [*project()["dependencies"], *(line for extra in EXTRAS for line in extras[extra])]
     return [each for each in map(Requirement, lines) if each.marker is None or each.marker.evaluate()]

@@ -25,7 +25,7 @@ from loadgen.settings.model import Settings
 from tests.unit.result_support import results_of
 from tests.unit.test_tables import two_rounds
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "settings.md").read_text()
 MODES = (("sync", Mode.SYNC), ("async", Mode.ASYNC))
 
 
@@ -110,7 +110,7 @@ def test_another_run_begins_with_nothing() -> None:
 
 
 def test_the_groups_of_the_form_are_those_of_the_reference() -> None:
-    heads = re.findall(r"\| \*\*The (\w+)\*\* \| \| \|\n\| `--([a-z-]+)`", README)
+    heads = re.findall(r"## The (\w+)\n\n\|.*\n\|.*\n\| `--([a-z-]+)`", REFERENCE)
     assert {first.replace("-", "_"): name for name, first in heads} == SECTIONS
     assert {find_section(name) for name in Settings.model_fields} == set(SECTIONS.values())
     assert (find_section("dim"), find_section("phase_seconds")) == ("collection", "run")

@@ -1,4 +1,4 @@
-"""The figures of docs/threads-asyncio-processes.md are those of its records."""
+"""The figures of docs/explanation/threads-asyncio-processes.md are those of its records."""
 
 import re
 

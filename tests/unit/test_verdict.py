@@ -39,7 +39,7 @@ def test_async_wins_from_a_level_on() -> None:
             "1.40, 99.5 % certain); no significant difference at 1 and 8 users."
         ),
         TAIL.format("32 users"),
-        "Both found the same neighbours: recall 0.970 with sync and 0.970 with async.",
+        "Both returned the same neighbours: recall 0.970 with sync and 0.970 with async.",
     ]
 
 

@@ -92,7 +92,8 @@ def check_milvus(settings: "Settings") -> tuple["ServerInfo | None", list[Findin
         return server, [Finding("server", State.NOTE, f"Milvus Lite {server.version}", remedy)]
     if not server.version.lstrip("v").startswith(TESTED):
         text = f"{server} answers; this tool was tested with {', '.join(TESTED)}"
-        return server, [Finding("server", State.NOTE, text, "Compare `loadgen calibrate` with docs/trust.md.")]
+        remedy = "Compare `loadgen calibrate` with docs/explanation/trust.md."
+        return server, [Finding("server", State.NOTE, text, remedy)]
     return server, [Finding("server", State.OK, f"{server} answers and accepts the credentials")]
 
 

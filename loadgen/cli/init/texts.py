@@ -11,7 +11,7 @@ LOCUSTFILE, CONFIG, VALUES = "locustfile.py", "locust.conf", "values.yaml"
 OWN_CALLS = """
 
 # A call of your own is timed like those of the client, under any name: in a SyncUser with `with`, in an AsyncUser with
-# `async with`. It is in table, report, metrics and --require beside the others (docs/own-locustfile.md):
+# `async with`. It is in table, report, metrics and --require beside the others (docs/guides/own-locustfile.md):
 #
 #     @task
 #     async def ask(self) -> None:
@@ -52,7 +52,7 @@ OWN_DATA = """
 # Your own collection, as it is: its index, its rows, queries made from them.
 existing = true
 collection = {collection}
-# Your own queries instead, a file with a vector or a text each (docs/own-data.md):
+# Your own queries instead, a file with a vector or a text each (docs/guides/own-data.md):
 # queries-file = queries.npy
 """
 

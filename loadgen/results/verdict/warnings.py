@@ -281,7 +281,7 @@ def _say_ranks(operation: str, some: Sequence[Series]) -> Iterator[str]:
 def _say_equal(record: RunRecord, operation: str, variants: list[str], shown: str) -> str:
     if any(set(OF_NEIGHBOURS) & set(one.settings) for one in record.manifest.variants if one.name in variants):
         return f"Recall of {operation}: {shown}: each of the neighbours that its searches look for."
-    return f"{'Both' if len(variants) == 2 else 'All'} found the same neighbours: recall {shown}."  # noqa: PLR2004
+    return f"{'Both' if len(variants) == 2 else 'All'} returned the same neighbours: recall {shown}."  # noqa: PLR2004
 
 
 def _reasons(record: RunRecord, operation: str) -> Iterator[str]:
