@@ -1,7 +1,6 @@
 """The counts of one variant, and of each of its operations, since the process began."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from loadgen.exporters.buckets import DURATIONS, SHARES, Buckets
@@ -22,12 +21,11 @@ class Kind(NamedTuple):
     client: str
 
 
-@dataclass(slots=True)
 class FaultSeries:
     """Declared faults of one action, since the process began."""
 
-    begun: int = 0
-    active: int = 0
+    def __init__(self) -> None:
+        self.begun = self.active = 0
 
 
 class Series:

@@ -37,6 +37,7 @@ from loadgen.results.record import (
     write_record,
 )
 from loadgen.results.scaling import find_scaling
+from loadgen.results.sweeps import find_sweep_plan, find_sweeps
 from loadgen.settings.data_settings import EXISTING
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import PER_VARIANT, Variant, find_baseline, find_variants, settings_of
@@ -72,6 +73,7 @@ class Recorder:
         self._find_sharers = find_sharers
         self._folder = settings.record
         self._texts = PhaseTexts()
+        self._sweep = find_sweep_plan(settings)
         self.path: Path | None = None
         self.problem = ""
         """Why the file does not contain the latest state of the run."""
@@ -162,6 +164,7 @@ class Recorder:
                 "task_errors_outside": record_errors(ledger.errors_outside),
                 "comparisons": comparisons,
                 "scaling": find_scaling(phases),
+                "sweeps": find_sweeps(phases, self._sweep) if levels else (),
             }
         )
         if not self._folder or not phases:

@@ -15,6 +15,7 @@ from loadgen.measure.phase import Phase
 from loadgen.milvus.store import ServerInfo
 from loadgen.reports.console import print_tables
 from loadgen.reports.console_rates import print_rate_search
+from loadgen.reports.console_sweeps import print_sweeps
 from loadgen.results.comparison_plan import find_comparison_plan
 from loadgen.results.fault_results import count_expected
 from loadgen.results.levels import LevelResult, LevelResults
@@ -224,7 +225,8 @@ class RunFinalizer:
             print_rate_search(search, out)
         else:
             print_tables(self._take(), self._levels, out, most_empty(self._settings))
-        lines = [*self.words, *(str(each) for each in self._judgements)]
+            print_sweeps(self._recorder.record.sweeps, out)
+        lines = [*self.words, *(str(found) for found in self._judgements)]
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")
         out.write("".join(f"{one_line(line, LONGEST_LINE)}\n" for line in lines))

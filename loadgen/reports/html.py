@@ -18,6 +18,7 @@ from loadgen.reports.server_work import server_table
 from loadgen.reports.style import FIGURE
 from loadgen.reports.summary import Summary
 from loadgen.reports.svg import draw_svg
+from loadgen.reports.sweeps import sweep_charts, sweep_table
 from loadgen.reports.tables import Table, burst_table, manifest_tables, outcome_table, phase_table, variant_table
 from loadgen.reports.timeline import timeline
 from loadgen.reports.traces import trace_table
@@ -50,6 +51,8 @@ class Run:
     operations: list[tuple[str, list[Drawn]]]
     scaling: list[Drawn]
     scaling_table: Table
+    sweeps: list[Drawn]
+    sweep_table: Table
     timeline: Drawn | None
     bursts: Table
     outcomes: Table
@@ -93,6 +96,7 @@ def _run(summary: Summary, key: str) -> Run:
         edge = rate_chart(summary, key)
         rates = _draw(edge) if edge else None
         scaling = [_draw(chart) for chart in scaling_charts(summary, key)]
+        sweeps = [_draw(chart) for chart in sweep_charts(summary, key)]
         course = timeline(summary)
         drawn = _draw(course, f"{key}-") if course else None
         faults = [_draw(chart, f"{key}-") for chart in fault_charts(summary)]
@@ -105,6 +109,8 @@ def _run(summary: Summary, key: str) -> Run:
         operations,
         scaling,
         scaling_table(summary),
+        sweeps,
+        sweep_table(summary),
         drawn,
         burst_table(summary),
         outcome_table(summary),

@@ -12,6 +12,7 @@ from loadgen.reports.scaling import scaling_table
 from loadgen.reports.server_work import server_table
 from loadgen.reports.stages import stage_rows, stage_table
 from loadgen.reports.summary import Summary
+from loadgen.reports.sweeps import sweep_table
 from loadgen.reports.tables import (
     Table,
     burst_table,
@@ -81,6 +82,7 @@ def all_tables(summary: Summary) -> list[Table]:
         tables += [*token_tables(summary, name), goodput_table(summary, name), item_table(summary, name)]
     tables += [
         scaling_table(summary),
+        sweep_table(summary),
         burst_table(summary),
         outcome_table(summary),
         *(fault_table(summary), fault_check_table(summary), command_table(summary)),

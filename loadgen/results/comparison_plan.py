@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadgen.results.comparison import MODES, Pair
+from loadgen.settings.answers import decides_answers
 from loadgen.settings.model import Settings
 from loadgen.settings.rate_search import is_search
-from loadgen.settings.variants import decides_answers, find_baseline, find_variants, settings_of
+from loadgen.settings.sweep import Swept, find_swept
+from loadgen.settings.variants import find_baseline, find_variants, settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,18 @@ class ComparisonPlan:
     connections: Mapping[str, int] = field(default_factory=dict)
     """Connections of each variant per process; default: 1."""
 
+    swept: Mapping[str, Swept] = field(default_factory=dict)
+    """In a sweep, what each variant was made of: those with the same value are compared."""
     is_compared: bool = True
     """False where each variant has its own loads, as in a search for a rate."""
 
     @property
     def pairs(self) -> list[Pair]:
-        """Every comparison: each other variant with the baseline."""
+        """Every comparison: each other variant with the baseline, in a sweep with that of the same value."""
+        if self.swept:
+            family = self.swept[self.baseline].family
+            base = {one.value: name for name, one in self.swept.items() if one.family == family}
+            return [Pair(base[one.value], name) for name, one in self.swept.items() if one.family != family]
         return [Pair(self.baseline, name) for name in self.variants if name != self.baseline and self.is_compared]
 
     def is_alike(self, pair: Pair) -> bool:
@@ -45,5 +53,6 @@ def find_comparison_plan(settings: Settings) -> ComparisonPlan:
         find_baseline(settings),
         {name: decides_answers(one) for name, one in own.items()},
         {name: one.connections for name, one in own.items()},
+        find_swept(find_variants(settings), settings),
         is_compared=not is_search(settings),
     )

@@ -18,6 +18,7 @@ from loadgen.settings.narrowing import find_narrowing_conflicts
 from loadgen.settings.rag_conflicts import find_rag_conflicts, is_documents
 from loadgen.settings.rate_search import find_rate_conflicts
 from loadgen.settings.search_kinds import find_kind_conflicts
+from loadgen.settings.sweep import find_sweep_conflicts
 from loadgen.settings.variants import PER_VARIANT, find_variant_faults
 from loadgen.text.listing import count_of
 from loadgen.text.plain_text import CONTROLS, one_line
@@ -46,6 +47,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *(*_address(settings), *_files(settings), *_sizes(settings)),
         *(*_times(settings), *_duplicate_levels(settings), *find_arrival_conflicts(settings), *_targets(settings)),
         *_scale_workers(settings),
+        *find_sweep_conflicts(settings),
         *_server_metrics(settings),
         *find_fault_conflicts(settings),
         *find_rate_conflicts(settings),

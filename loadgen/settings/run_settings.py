@@ -20,6 +20,14 @@ class RunSettings(RagSettings):
         declares=ON_PAGE,
     )
     baseline: str = setting("", "variant to compare the others with; default: the first", declares=ON_PAGE)
+    sweep: str = setting(
+        "",
+        "search parameter and the values with which each variant is measured, such as 'ef=16,32,64,128'",
+        declares=ON_PAGE,
+    )
+    at_recall: float = setting(
+        0.0, "recall at which a sweep compares the throughputs of the variants, such as 0.95; 0: none", ge=0, le=1
+    )
     concurrency: Counts = setting(
         (1, 8, 32), "load levels in users, comma-separated", hint=f"{WHOLE_NUMBERS}, such as 1,8,32"
     )

@@ -38,8 +38,8 @@ class Default(str):
     __slots__ = ()
 
 
-def _parameters(given: object) -> object:
-    """Read `M=16,efConstruction=200` or a JSON object; the model rejects anything else."""
+def read_parameters(given: object) -> object:
+    """Read `M=16,efConstruction=200` or a JSON object; the model rejects anything else. Raises ValueError."""
     if not isinstance(given, str):
         return given
     text = given.strip()
@@ -142,7 +142,7 @@ def _spelling(names: tuple[str, ...]) -> BeforeValidator:
     return BeforeValidator(lambda given: known.get(given.strip().lower(), given) if isinstance(given, str) else given)
 
 
-Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
+Parameters = Annotated[dict[str, Any], BeforeValidator(read_parameters)]
 Counts = Annotated[
     tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], BeforeValidator(_numbers), Field(min_length=1)
 ]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from loadgen.settings.faults import Fault, SettingsError
+from loadgen.settings.sweep import find_swept, find_too_many, spread_variants
 from loadgen.settings.values import HYBRID
 
 if TYPE_CHECKING:
@@ -53,10 +54,6 @@ OF_COLLECTION = (
 """Of those, the ones that define a collection: a variant that sets one gets a separate collection."""
 _OF_ROWS = ("partitions", "partition_key", *OF_DOCUMENTS)
 """Of those, the ones that only describe how rows are made: an existing collection has its rows."""
-OF_NEIGHBOURS = ("top_k", "filter", "partitions", "partition_key")
-"""Settings that decide which neighbours a search looks for: where they differ, so do the right answers."""
-OF_ANSWERS = (*OF_COLLECTION, "search_params", "top_k", "search_kind", "filter")
-"""The ones that decide which rows a search finds."""
 LONGEST_NAME = 60
 LONGEST_SUFFIX = 60
 """Maximum characters that a variant's settings add to the name of its collection."""
@@ -94,7 +91,7 @@ def find_variants(settings: "Settings") -> tuple[Variant, ...]:
     if not settings.variants:
         usual = settings.client
         modes = (mode for mode in MODES if settings.mode in ("compare", mode))
-        return tuple(Variant(mode, mode, usual, usual=usual) for mode in modes)
+        return spread_variants([Variant(mode, mode, usual, usual=usual) for mode in modes], settings)
     faults: list[Fault] = []
     variants: list[Variant] = []
     for text in settings.variants:
@@ -104,12 +101,17 @@ def find_variants(settings: "Settings") -> tuple[Variant, ...]:
             faults += error.faults
     if faults:
         raise SettingsError(faults)
-    return _name_apart(variants)
+    return spread_variants(_name_apart(found), settings)
 
 
 def find_baseline(settings: "Settings") -> str:
-    """The name of the variant that the others are compared with. Raises SettingsError as `find_variants`."""
-    return settings.baseline or find_variants(settings)[0].name
+    """The name of the variant that the others are compared with. Raises SettingsError as `find_variants`.
+
+    In a sweep, the first of those that were made of it.
+    """
+    variants = find_variants(settings)
+    made = (name for name, one in find_swept(variants, settings).items() if one.family == settings.baseline)
+    return next(made, settings.baseline) or variants[0].name
 
 
 def parse_variant(text: str, usual: str = DEFAULT_CLIENT) -> Variant:
@@ -192,12 +194,14 @@ def find_variant_faults(settings: "Settings", known: Collection[Fault]) -> list[
         return list(error.faults)
     faults = [*_find_list_faults(settings, variants)]
     own: dict[str, Settings] = {}
-    for one in variants if settings.variants else ():
+    for one in variants if settings.variants or settings.sweep else ():
         try:
             own[one.name] = settings_of(settings, one)
         except SettingsError as error:
             own_faults = [fault for fault in error.faults if fault not in known]
-            faults += [_fault(one.text, f"is wrong: {_describe_fault(fault)}", fault.hint) for fault in own_faults]
+            setting, shown = ("sweep", settings.sweep) if settings.sweep else ("variants", f'"{one.text}"')
+            where = f"is wrong for {one.name}" if settings.sweep else "is wrong"
+            faults += [Fault(setting, shown, f"{where}: {_describe_fault(fault)}", fault.hint) for fault in own_faults]
     return [*faults, *_find_shared_collections(own)]
 
 
@@ -219,7 +223,10 @@ def _describe_fault(fault: Fault) -> str:
 
 def _find_list_faults(settings: "Settings", variants: Sequence[Variant]) -> Iterator[Fault]:
     names = [one.name for one in variants]
-    if len(variants) > VARIANTS_AT_MOST:
+    known = [*dict.fromkeys(one.family for one in find_swept(variants, settings).values()), *names]
+    if len(variants) > VARIANTS_AT_MOST and settings.sweep:
+        yield find_too_many(settings, len(variants), VARIANTS_AT_MOST)
+    elif len(variants) > VARIANTS_AT_MOST:
         yield _fault("; ".join(settings.variants), f"are {len(variants)}", f"Give at most {VARIANTS_AT_MOST}.")
     for name in (name for name in names if len(name) > LONGEST_NAME):
         hint = 'Give it a shorter name, such as "quick: async top-k=1".'
@@ -229,8 +236,8 @@ def _find_list_faults(settings: "Settings", variants: Sequence[Variant]) -> Iter
     if settings.variants and settings.mode != "compare":
         problem = "conflicts with --variants, which name their modes"
         yield Fault("mode", settings.mode, problem, "Omit one of the two.")
-    if settings.baseline and settings.baseline not in names:
-        close = difflib.get_close_matches(settings.baseline, names, n=1)
+    if settings.baseline and settings.baseline not in known:
+        close = difflib.get_close_matches(settings.baseline, known, n=1)
         hint = f'Did you mean "{close[0]}"?' if close else f"Choose one of {', '.join(names)}."
         yield Fault("baseline", settings.baseline, "is not a variant of this run", hint)
 
@@ -240,7 +247,7 @@ def settings_of(settings: "Settings", variant: Variant) -> "Settings":
 
     Raises SettingsError with every fault of the resulting settings.
     """
-    alone = {"variants": (), "baseline": "", "fault": (), "client": variant.client}
+    alone = {"variants": (), "baseline": "", "fault": (), "sweep": "", "at_recall": 0.0, "client": variant.client}
     values = settings.as_message() | alone
     if not variant.given:
         return settings.model_copy(update=alone)
@@ -276,22 +283,6 @@ def _name_collection(own: Mapping[str, str], run: "Settings") -> str:
     suffix = re.sub(r"\W+", "_", "_".join(parts)).strip("_").lower()
     return (
         suffix if len(suffix) <= LONGEST_SUFFIX else f"{suffix[: LONGEST_SUFFIX - 9]}_{zlib.crc32(suffix.encode()):08x}"
-    )
-
-
-def decides_answers(settings: "Settings") -> tuple[object, ...]:
-    """The settings that decide which rows a search finds: variants with the same values must find the same rows."""
-    return (
-        settings.collection,
-        sorted(settings.index_config.items(), key=str),
-        sorted(settings.search_config.items(), key=str),
-        settings.consistency,
-        settings.top_k,
-        settings.search_kind,
-        settings.filter,
-        settings.partitions,
-        settings.partition_key,
-        settings.embedding,
     )
 
 

@@ -93,6 +93,8 @@ SEARCHED: dict[str, tuple[str, object]] = {
 VARIED: dict[str, tuple[str, object]] = {
     "variants": ("sync; async top-k=5", ("sync", "async top-k=5")),
     "baseline": ("async top-k=5", "async top-k=5"),
+    "sweep": ("ef=16,32", "ef=16,32"),
+    "at_recall": ("0.95", 0.95),
 }
 """The same for those that do not go with one mode."""
 EXISTING: dict[str, tuple[str, object]] = {

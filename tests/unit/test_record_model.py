@@ -46,6 +46,7 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "comparisons",
         "rate_search",
         "scaling",
+        "sweeps",
     ]
     [reported] = values["phases"]
     assert set(reported) == {
@@ -224,7 +225,7 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
         "RunRecord", "Manifest", "PhaseRecord", "OperationRecord", "Durations", "Generator", "Comparison", "Ratio",
         "Slices", "ServerRecord", "Outside",
         "TaskErrorRecord", "VariantRecord", "SelectivityRecord", "CollectionRecord", "CourseRecord",
-        "Scaling", "ScalingPoint", "ScalingLaw", "Estimate",
+        "Scaling", "ScalingPoint", "ScalingLaw", "Estimate", "SweepRecord", "SweepPoint", "AtRecall",
         "ScheduledRate", "TraceRecord", "TracesRecord",
         "RateConditionRecord", "RateFindingRecord", "RateSearchRecord", "RateStepRecord",
         "FaultsRecord", "FaultRecord", "RecoveryRecord", "OutcomeCourseRecord", "InsertCheckRecord",

@@ -15,10 +15,11 @@ from loadgen.milvus.store import ServerInfo, store_arguments, to_query, vary_que
 from loadgen.milvus.store.manifest import find_differences, make_manifest
 from loadgen.milvus.store.nodes import MODES
 from loadgen.milvus.store.search_kinds import find_kind_faults, find_schema_faults, require_kinds
+from loadgen.settings.answers import decides_answers
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.values import MMR_FETCHES, SEARCH_KINDS
-from loadgen.settings.variants import decides_answers, find_variants, settings_of
+from loadgen.settings.variants import find_variants, settings_of
 
 VECTOR = np.ones(4, dtype=np.float32)
 

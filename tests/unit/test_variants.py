@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from loadgen.results.comparison import Pair
 from loadgen.results.comparison_plan import find_comparison_plan
+from loadgen.settings.answers import decides_answers
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import (
     PER_VARIANT,
     Variant,
-    decides_answers,
     find_baseline,
     find_variants,
     longest_deadline,

@@ -26,11 +26,11 @@ from loadgen.datasets import (
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
 from loadgen.measure.sample import Mode
 from loadgen.runtime.loop import LoopThread
+from loadgen.settings.answers import decides_answers
 from loadgen.settings.data_settings import SYNTHETIC
 from loadgen.settings.model import Settings
 from loadgen.settings.narrowing import narrows
 from loadgen.settings.values import DENSE
-from loadgen.settings.variants import decides_answers
 
 COMPARED = 50
 """Queries that two variants must answer alike before they are compared."""

@@ -166,7 +166,10 @@ def _find_variant(
     if one.figure != "ratio":
         return
     baseline = find_baseline(settings)
-    if len(variants) < 2:  # noqa: PLR2004 - a ratio is of two
+    if settings.sweep:
+        problem = "is of one variant to another, but --sweep compares those of the same value"
+        yield problem, "Require recall and throughput."
+    elif len(variants) < 2:  # noqa: PLR2004 - a ratio is of two
         yield f"is of one variant to another, but only {variants[0].name} runs", "Run --mode compare, or --variants."
     elif one.variant == baseline:
         yield f"is of {baseline}, which is the baseline", "Name another variant, or --baseline."

@@ -32,6 +32,7 @@ from loadgen.results.record.run_id import new_run_id
 from loadgen.results.record.scaling import Scaling, ScalingLaw, ScalingPoint
 from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.slices import Slices
+from loadgen.results.record.sweep import AtRecall, SweepPoint, SweepRecord
 from loadgen.results.record.traces import TraceRecord, TracesRecord
 from loadgen.results.record.writing import (
     PhaseTexts,
@@ -45,6 +46,7 @@ from loadgen.results.record.writing import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "AtRecall",
     "CollectionRecord",
     "Comparison",
     "CourseRecord",
@@ -70,6 +72,8 @@ __all__ = [
     "SelectivityRecord",
     "ServerRecord",
     "Slices",
+    "SweepPoint",
+    "SweepRecord",
     "TaskErrorRecord",
     "TraceRecord",
     "TracesRecord",

@@ -16,6 +16,7 @@ from loadgen.results.record.part import Count, Figure, Part, Share, without_nan
 from loadgen.results.record.rate_search import RateSearchRecord
 from loadgen.results.record.scaling import Scaling
 from loadgen.results.record.server import ServerRecord
+from loadgen.results.record.sweep import SweepRecord
 from loadgen.results.record.traces import TracesRecord
 
 SCHEMA_VERSION = 6
@@ -267,6 +268,8 @@ class RunRecord(Part):
     """The search for the highest rate; null if the run made none."""
     scaling: tuple[Scaling, ...] = ()
     """Throughput by number of workers; empty without the setting `scale_workers`."""
+    sweeps: tuple[SweepRecord, ...] = ()
+    """Throughput by recall; empty without the setting `sweep`, and until the run is over."""
 
     @property
     def variant_names(self) -> list[str]:

@@ -9,6 +9,7 @@ from loadgen.results.comparison import Pair
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, RateSearchRecord, RunRecord
 from loadgen.results.series import Series, find_series, percentile
+from loadgen.results.sweeps import say_sweep
 from loadgen.results.verdict.comparing import pair_of, say_winner
 from loadgen.results.verdict.faults import say_recoveries
 from loadgen.results.verdict.phrases import first_of, name_levels, show_interval, show_ratio, show_time
@@ -52,6 +53,7 @@ def explain(record: RunRecord) -> Explanation:
         levels = {level for compared in pairs.values() for level in compared}
         alone = first_of(_say_alone([one for one in own if one.level not in levels]), IN_THE_REPORT)
         (findings if pairs else headlines).extend(alone)
+    headlines = [*filter(None, map(say_sweep, record.sweeps)), *headlines]
     bursts = find_bursts(record)
     headlines += first_of(map(_say_burst, bursts), IN_THE_REPORT)
     if not headlines:

@@ -12,9 +12,9 @@ from loadgen.results.series import Series, find_series, mean_rank, mean_recall, 
 from loadgen.results.verdict.faults import warn_of_faults
 from loadgen.results.verdict.generator import describe_peak_lags, say_crowded, say_held, say_late
 from loadgen.results.verdict.phrases import first_of, show_share, show_time
+from loadgen.settings.answers import OF_ANSWERS, OF_NEIGHBOURS
 from loadgen.settings.data_settings import EXISTING
 from loadgen.settings.values import DENSE
-from loadgen.settings.variants import OF_ANSWERS, OF_NEIGHBOURS
 from loadgen.text.listing import count_of, join, join_some, name_phases
 
 SATURATED = "so the results reflect the load generator, not the server. Give it dedicated cores, or add workers"
