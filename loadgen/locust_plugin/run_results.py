@@ -226,7 +226,7 @@ class RunFinalizer:
         else:
             print_tables(self._take(), self._levels, out, most_empty(self._settings))
             print_sweeps(self._recorder.record.sweeps, out)
-        lines = [*self.words, *(str(found) for found in self._judgements)]
+        lines = [*self.words, *(str(each) for each in self._judgements)]
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")
         out.write("".join(f"{one_line(line, LONGEST_LINE)}\n" for line in lines))

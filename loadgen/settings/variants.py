@@ -101,7 +101,7 @@ def find_variants(settings: "Settings") -> tuple[Variant, ...]:
             faults += error.faults
     if faults:
         raise SettingsError(faults)
-    return spread_variants(_name_apart(found), settings)
+    return spread_variants(_name_apart(variants), settings)
 
 
 def find_baseline(settings: "Settings") -> str:
