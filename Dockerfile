@@ -1,6 +1,7 @@
 # The load generator as an image: `locust`, `loadgen` and the locustfiles. Nothing is installed when it starts.
-#   docker build -t registry.example.com/milvus-loadgen:0.1.0 .        (buildah and podman build it as well)
+#   docker build -t registry.example.com/milvus-loadgen:0.2.0 .        (buildah and podman build it as well)
 # BASE_IMAGE: any with Python 3.11 or newer as python3, with venv and pip.
+# VERSION: what the image says of itself; empty is the release that pyproject.toml names.
 ARG BASE_IMAGE=docker.io/library/python:3.12-slim-bookworm
 
 FROM ${BASE_IMAGE} AS build
@@ -8,7 +9,7 @@ WORKDIR /src
 # What is needed first, so that a change of the code does not fetch it all again.
 COPY pyproject.toml constraints.txt ./
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN python3 -m venv /build && /build/bin/pip install --constraint constraints.txt setuptools \
+RUN python3 -m venv /build && /build/bin/pip install --constraint constraints.txt setuptools setuptools-scm \
     && python3 -m venv --without-pip /opt/loadgen/venv \
     && /build/bin/python -c 'import tomllib; \
         project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
@@ -20,7 +21,8 @@ RUN python3 -m venv /build && /build/bin/pip install --constraint constraints.tx
 COPY LICENSE README.md setup.py ./
 COPY loadgen loadgen
 COPY locustfiles locustfiles
-RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+ARG VERSION=""
+RUN SETUPTOOLS_SCM_PRETEND_VERSION="$VERSION" /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /build/bin/pip --python /opt/loadgen/venv/bin/python install --no-deps --compile /wheels/*.whl
 
 FROM ${BASE_IMAGE}

@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCKING := build/lock
 AUDITING := build/audit
+RELEASING := build/release
+IMAGE_EXTRAS := datasets,uvloop,rag,otel
 
 # What `make demo` measures: about 90 s. DEMO_FLAGS goes to both runs, such as DEMO_FLAGS="--host http://127.0.0.1:19530".
 DEMO_SEARCH ?= --concurrency 1,8,32 --rounds 1 --phase-seconds 5 --warmup-seconds 1
@@ -21,12 +23,14 @@ UNIT_PROCESSES ?= 2
 BENCH_FLAGS ?=
 SOAK_FLAGS ?=
 MUTANTS_FLAGS ?=
-IMAGE ?= localhost/milvus-loadgen:0.1.0
+IMAGE ?= localhost/milvus-loadgen:0.2.0
+# What the image says of its version; the builder sees no git. Empty: the release that the files name.
+VERSION ?= $(shell test -x $(BIN)/python && $(BIN)/python -m setuptools_scm 2>/dev/null)
 BUILDER ?= $(if $(shell command -v podman),podman build,$(if $(shell command -v buildah),buildah build,docker build))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test unit check lowest mutants format docs reference pictures records chart-schema dashboards monitoring bench soak lock audit image image-test build clean distclean
+.PHONY: help env demo test unit check lowest mutants format docs reference pictures records chart-schema dashboards monitoring bench soak lock audit image image-test build chart sbom dist clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -56,11 +60,12 @@ test: $(READY) ## all tests, including those against real servers
 unit: $(READY) ## the tests without network, in seconds
 	$(BIN)/pytest tests/unit -n $(UNIT_PROCESSES) --dist loadscope $(PYTEST_FLAGS)
 
-check: $(READY) ## ruff, mypy and import-linter
+check: $(READY) ## ruff, mypy, import-linter and the words to avoid
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.style
 
 # In an environment of its own in build/lowest, which a second call finds again.
 lowest: $(READY) ## compare both modes with the lowest versions that pyproject.toml allows
@@ -125,14 +130,40 @@ audit: ## look for known vulnerabilities of the versions in constraints.txt
 
 # BASE_IMAGE=... names another base, IMAGE_FLAGS goes to the builder.
 image: ## the container image, with docker, podman or buildah
-	$(BUILDER) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) $(IMAGE_FLAGS) --tag $(IMAGE) .
+	$(BUILDER) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --build-arg VERSION=$(VERSION) $(IMAGE_FLAGS) --tag $(IMAGE) .
 
 image-test: $(READY) ## run the chart in containers of that image, with podman
 	IMAGE=$(IMAGE) $(BIN)/pytest tests/integration/test_image.py
 
+# Without isolation: with the setuptools of constraints.txt, and without the network.
 build: $(READY) ## wheel and source archive, in dist/
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+chart: build ## the chart as an archive, beside the wheel
+	$(BIN)/python -m release.chart dist
+
+# Of what a user gets: the wheel in an environment of its own, with the extras of the image. Needs the network.
+sbom: build $(RELEASING)/.ready ## the software bill of materials (CycloneDX), beside the wheel
+	rm -rf $(RELEASING)/installed
+	$(PYTHON) -m venv --without-pip $(RELEASING)/installed
+	$(BIN)/python -m pip --python $(RELEASING)/installed/bin/python install --quiet --disable-pip-version-check \
+		-c constraints.txt "$$(echo dist/*.whl)[$(IMAGE_EXTRAS)]"
+	$(RELEASING)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --validate \
+		--spec-version 1.6 --output-format JSON --output-file "$$(echo dist/*.whl | sed "s/-py3.*//").cdx.json" \
+		$(RELEASING)/installed/bin/python
+
+# TAG=v0.2.0 also compares the tag with the version that the files name.
+dist: build chart sbom ## all files of a release, in dist/: wheel, source archive, chart, bill of materials, checksums
+	$(BIN)/python -m release.agreement $(TAG)
+	$(RELEASING)/bin/twine check --strict dist/*.whl dist/*.tar.gz
+	cd dist && sha256sum -- * > ../build/SHA256SUMS && mv ../build/SHA256SUMS .
+
+$(RELEASING)/.ready: release/requirements.txt
+	rm -rf $(RELEASING)
+	$(PYTHON) -m venv $(RELEASING)
+	$(RELEASING)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r release/requirements.txt
+	@touch $@
 
 clean: ## remove what was built and cached; run records and .venv stay
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -87,10 +87,10 @@ def _unquoted(name: str) -> dict[str, Any]:
     return {"type": ["string", "number"], "minimum": 0} if name in AMOUNTS else {}
 
 
-def _setting(found: dict[str, Any], text: str) -> dict[str, Any]:
+def _setting(result: dict[str, Any], text: str) -> dict[str, Any]:
     """The values of the model, and for lists and maps also the text that a person would type."""
     described = {"description": text}
-    kept = {key: value for key, value in found.items() if key not in OURS}
+    kept = {key: value for key, value in result.items() if key not in OURS}
     if kept.get("type") == "array":
         item = kept["items"]
         return described | {"anyOf": [kept, item, {"type": "string"}] if item.get("type") != "string" else [kept, item]}

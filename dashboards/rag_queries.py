@@ -1,6 +1,6 @@
 """The PromQL expressions of the dashboard *RAG* that no other dashboard has.
 
-Stages and operations of the RAG path have fixed names, so its panels need not be told them by a variable.
+Stages and operations of the RAG path have fixed names, so its panels need no variable for them.
 """
 
 from dashboards.queries import FINISHED, OPERATIONS, RATE, RUN, VARIANTS, throughput

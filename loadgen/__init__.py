@@ -8,12 +8,15 @@ if TYPE_CHECKING:
     from loadgen.measure.operation import Operation
     from loadgen.users import AsyncUser, SyncUser
 
+    __version__: str
+
 __all__ = ["AsyncUser", "Operation", "SyncUser", "plug"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
     """Import the users and the plugin on first use, so that `loadgen serve` never loads Locust."""
+    if name == "__version__":
+        return _read_version()
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "Operation":
@@ -36,6 +39,16 @@ def __getattr__(name: str) -> object:
         # LlamaIndex and gRPC take seconds to import, and nothing has been started that had to be ended.
         sys.stderr.write("Interrupted before the run began.\n")
         raise SystemExit(130) from None
+
+
+def _read_version() -> str:
+    """The version that is installed; `0+unknown` for sources that are imported without an installation."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("milvus-loadgen")
+    except PackageNotFoundError:
+        return "0+unknown"
 
 
 def _expect_plug() -> None:

@@ -8,7 +8,7 @@ plug(events, collection="loadgen_freshness")
 
 
 class SyncFreshness(SyncUser):
-    """A thread that inserts new nodes, and searches for the last of them until it is found."""
+    """A thread that inserts new nodes, and searches until the last of them appears."""
 
     operations = ("insert", "visible")
     ignores = ("filter",)

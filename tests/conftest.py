@@ -59,9 +59,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
         def _assign_work_unit(self, node: Any) -> None:
             first = self.nodes.index(node) < WITH_MILVUS
-            found = [scope for scope in self.workqueue if first == any(map(takes_milvus, self.workqueue[scope]))]
-            if found or first:
-                self.workqueue.move_to_end((found or [*self.workqueue])[0], last=False)
+            result = [scope for scope in self.workqueue if first == any(map(takes_milvus, self.workqueue[scope]))]
+            if result or first:
+                self.workqueue.move_to_end((result or [*self.workqueue])[0], last=False)
                 super()._assign_work_unit(node)
             else:
                 node.shutdown()  # once it has done what it was given before

@@ -56,7 +56,7 @@ def main() -> None:
     warm_sync_stores(sync)
     loop.run_until_complete(warm_stores(asyn))
     load = Load(PACED_USERS if rate else USERS, settings.warmup_seconds, settings.phase_seconds, rate)
-    found = []
+    result = []
     for number in range(phases):
         sys.stderr.write(f"Phase {number + 1} of {phases}\n")
         sys.stderr.flush()
@@ -68,8 +68,8 @@ def main() -> None:
         else:
             loops = Loops(partial(asearch, asyn[0]), queries, load)
             loop.run_until_complete(loops.run_async())
-        found.append(figures(loops, load.seconds))
-    sys.stdout.write(json.dumps(found) + "\n")
+        result.append(figures(loops, load.seconds))
+    sys.stdout.write(json.dumps(result) + "\n")
     loop.run_until_complete(aclose_stores(asyn))
     close_stores([*sync, *asyn])
     loop.close()

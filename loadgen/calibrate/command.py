@@ -127,8 +127,8 @@ def _compare_with_known(given: argparse.Namespace, driver: "Driver") -> Callable
     from loadgen.calibrate.plan import make_plan
     from loadgen.calibrate.showing import as_json, show
 
-    found = drive_all(list(make_plan(given.seconds)), driver, _say)
-    return lambda: sys.stdout.write(as_json(found)) if given.json else show(found, sys.stdout)
+    result = drive_all(list(make_plan(given.seconds)), driver, _say)
+    return lambda: sys.stdout.write(as_json(result)) if given.json else show(result, sys.stdout)
 
 
 def _compare_with_itself(given: argparse.Namespace, driver: "Driver") -> Callable[[], object]:

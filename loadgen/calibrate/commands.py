@@ -43,8 +43,8 @@ def run_command(
     ):
         for line in process.stderr or ():
             lines.append(line)
-            if told := PHASE.search(line):
-                on_phase(int(told[1]))
+            if reported := PHASE.search(line):
+                on_phase(int(reported[1]))
     return process.returncode, output.read_text(), "".join(lines[-20:])
 
 

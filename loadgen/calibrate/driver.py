@@ -24,7 +24,7 @@ Percentiles = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Measurement:
     """The reported figures of one phase, and the server's own measurements."""
 
     driver: str
@@ -53,25 +53,25 @@ class Driver:
         settings = self._settings.model_copy(update={"host": upstream})
         prepare(settings, open_dataset(settings), lambda _line: None)
 
-    def run(self, drive: Drive) -> list[Found]:
+    def run(self, drive: Drive) -> list[Measurement]:
         """One command, all its phases. Raises CalibrationError, ServerError."""
         work = self._run_bare if drive.driver in ("bare", "paced") else self._run_locust
         return work(drive)
 
-    def _run_bare(self, drive: Drive) -> list[Found]:
+    def _run_bare(self, drive: Drive) -> list[Measurement]:
         length = {"phase_seconds": drive.seconds, "warmup_seconds": drive.warmup}
         settings = self._settings.model_copy(update=length).model_dump_json(exclude={"token"})
         command = [sys.executable, "-m", "loadgen.calibrate.bare", settings, str(len(drive.kinds)), str(drive.rate)]
         out, kept = self._hear(command, drive)
-        found = []
-        for number, told in enumerate(json.loads(out)):
-            if not told["operations"]:
+        result = []
+        for number, reported in enumerate(json.loads(out)):
+            if not reported["operations"]:
                 raise CalibrationError(f"the bare loops did nothing in phase {number + 1}")
-            times: Percentiles = tuple(told["times"][:4])
-            rate, count = told["throughput"], told["operations"]
+            times: Percentiles = tuple(reported["times"][:4])
+            rate, count = reported["throughput"], reported["operations"]
             kind, mode = drive.kinds[number], drive.modes[number]
-            found.append(Found(drive.driver, kind, mode, count, rate, times, times, 0, kept[number]))
-        return found
+            result.append(Measurement(drive.driver, kind, mode, count, rate, times, times, 0, kept[number]))
+        return result
 
     def record(self, drive: Drive) -> tuple[RunRecord, list[Kept]]:
         """One run of `locust`: its record, and the server's measurements of each phase.
@@ -93,18 +93,18 @@ class Driver:
             raise CalibrationError(f"expected {wanted}, the record has {len(record.phases)}")
         return record, kept
 
-    def _run_locust(self, drive: Drive) -> list[Found]:
+    def _run_locust(self, drive: Drive) -> list[Measurement]:
         record, kept = self.record(drive)
-        found = []
+        result = []
         for number, phase in enumerate(record.phases):
             if not phase.operations:
                 raise CalibrationError(f"{drive.driver} did nothing in phase {number + 1}")
             (one,) = phase.operations
             service, response = _percentiles(one.service_seconds), _percentiles(one.response_seconds)
             kind, rate = drive.kinds[number], one.throughput or 0.0
-            told = (one.count, rate, service, response, phase.dropped)
-            found.append(Found(drive.driver, kind, phase.mode, *told, kept[number]))
-        return found
+            reported = (one.count, rate, service, response, phase.dropped)
+            result.append(Measurement(drive.driver, kind, phase.mode, *reported, kept[number]))
+        return result
 
     def _hear(self, command: list[str], drive: Drive) -> tuple[str, list[Kept]]:
         """Run it to its end, setting the server's delays for each phase; returns the server's measurements of each."""
@@ -122,16 +122,16 @@ class Driver:
         return out, kept[1:]
 
 
-def _percentiles(found: Durations) -> Percentiles:
+def _percentiles(durations: Durations) -> Percentiles:
     nan = float("nan")
-    return found.p50 or nan, found.p95 or nan, found.p99 or nan, found.p99_9 or nan
+    return durations.p50 or nan, durations.p95 or nan, durations.p99 or nan, durations.p99_9 or nan
 
 
-def drive_all(plan: list[Drive], driver: Driver, tell: Callable[[str], None]) -> list[Found]:
+def drive_all(plan: list[Drive], driver: Driver, tell: Callable[[str], None]) -> list[Measurement]:
     """All phases of all commands, in their order."""
-    found: list[Found] = []
+    measurements: list[Measurement] = []
     for number, drive in enumerate(plan):
         names = ", ".join(dict.fromkeys(kind.name for kind in drive.kinds))
         tell(f"{number + 1} of {len(plan)}: {drive.driver}, delays {names}, {len(drive.kinds)} x {drive.seconds:g} s")
-        found += driver.run(drive)
-    return found
+        measurements += driver.run(drive)
+    return measurements

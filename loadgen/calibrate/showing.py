@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from rich.table import Table
 
-from loadgen.calibrate.driver import Found
+from loadgen.calibrate.driver import Measurement
 from loadgen.calibrate.target import WIDTH, target_table
 from loadgen.calibrate.targets import PERCENTS, find_targets
 from loadgen.text.plain_text import new_console
@@ -30,27 +30,27 @@ tests/unit/test_aa.py and test_compare.py; `make bench` compares the tool with b
 """
 
 
-def known_range(found: Found, percent: float) -> tuple[float, float]:
+def known_range(measurement: Measurement, percent: float) -> tuple[float, float]:
     """The known delay at a percentile, from a little below to a little above it."""
-    low, high = found.kind.delays.known(percent - EDGE, min(percent + EDGE, 100.0))
-    return (low, high) if found.kind.delays.one_in else (found.kind.delays.known(percent)[0],) * 2
+    low, high = measurement.kind.delays.known(percent - EDGE, min(percent + EDGE, 100.0))
+    return (low, high) if measurement.kind.delays.one_in else (measurement.kind.delays.known(percent)[0],) * 2
 
 
-def show(found: Sequence[Found], file: TextIO) -> None:
+def show(measurements: Sequence[Measurement], file: TextIO) -> None:
     """Print the tables."""
     out = new_console(file, None if file.isatty() else WIDTH)
-    out.print(_phase_table(found))
-    out.print(target_table(find_targets(found)))
+    out.print(_phase_table(measurements))
+    out.print(target_table(find_targets(measurements)))
     out.print(NOTES)
 
 
-def _phase_table(found: Sequence[Found]) -> Table:
+def _phase_table(measurements: Sequence[Measurement]) -> Table:
     table = Table(title="Known, kept and reported: p50 / p99 / p99.9, in ms")
     for name in ("load", "delays", "mode"):
         table.add_column(name)
     for name in ("op/s", "known", "kept by the server", "reported", "response p95 / p99", "dropped"):
         table.add_column(name, justify="right", no_wrap=True)
-    for one in found:
+    for one in measurements:
         known = " / ".join(_range(*known_range(one, PERCENTS[place])) for place in SHOWN)
         if one.kind.delays.every and one.driver != "open":
             known = "see kept"  # how many users a stop meets depends on the users
@@ -72,8 +72,10 @@ def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.2f}"
 
 
-def as_json(found: Sequence[Found]) -> str:
+def as_json(measurements: Sequence[Measurement]) -> str:
     """All of it; times are seconds."""
-    phases = [asdict(one) | {"known": one.kind.delays.known(*PERCENTS)} for one in found]
-    told: dict[str, Any] = {"percents": PERCENTS, "phases": phases}
-    return json.dumps(told | {"targets": [asdict(target) for target in find_targets(found)]}, indent=1) + "\n"
+    phases = [asdict(one) | {"known": one.kind.delays.known(*PERCENTS)} for one in measurements]
+    reported: dict[str, Any] = {"percents": PERCENTS, "phases": phases}
+    return (
+        json.dumps(reported | {"targets": [asdict(target) for target in find_targets(measurements)]}, indent=1) + "\n"
+    )

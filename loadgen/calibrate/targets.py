@@ -6,7 +6,7 @@ from statistics import fmean
 
 import numpy as np
 
-from loadgen.calibrate.driver import Found
+from loadgen.calibrate.driver import Measurement
 from loadgen.calibrate.plan import RATE, STOP_RATE
 from loadgen.calibrate.target import Target
 from loadgen.measure.sample import Mode
@@ -24,41 +24,41 @@ PERCENTS = (50.0, 95.0, 99.0, 99.9)
 P50, P95, P99 = range(3)
 
 
-def find_targets(found: Sequence[Found]) -> list[Target]:
+def find_targets(measurements: Sequence[Measurement]) -> list[Target]:
     """All targets, judged on the means over the phases of a mode."""
-    targets = [_never_early(found)]
+    targets = [_never_early(measurements)]
     for mode in Mode:
-        bare = _of(found, "paced", "constant", mode)
-        opened = _of(found, "open", "constant", mode)
+        bare = _of(measurements, "paced", "constant", mode)
+        opened = _of(measurements, "open", "constant", mode)
         targets += [_near_bare(mode, place, opened, bare) for place in (P50, P99)]
     for mode in Mode:
-        bare, closed = _of(found, "bare", "constant", mode), _of(found, "closed", "constant", mode)
+        bare, closed = _of(measurements, "bare", "constant", mode), _of(measurements, "closed", "constant", mode)
         targets.append(_throughput(mode, closed, bare))
     for mode in Mode:
-        targets += [_waiting(mode, place, _of(found, "open", "stop", mode)) for place in (P95, P99)]
+        targets += [_waiting(mode, place, _of(measurements, "open", "stop", mode)) for place in (P95, P99)]
     return [*targets, _exponential(1), _exponential(4)]
 
 
-def _of(found: Sequence[Found], driver: str, kind: str, mode: Mode) -> list[Found]:
-    return [one for one in found if (one.driver, one.kind.name, one.mode) == (driver, kind, mode)]
+def _of(measurements: Sequence[Measurement], driver: str, kind: str, mode: Mode) -> list[Measurement]:
+    return [one for one in measurements if (one.driver, one.kind.name, one.mode) == (driver, kind, mode)]
 
 
-def _mean(found: Sequence[Found], place: int, name: str = "service") -> float:
-    return fmean(getattr(one, name)[place] for one in found)
+def _mean(measurements: Sequence[Measurement], place: int, name: str = "service") -> float:
+    return fmean(getattr(one, name)[place] for one in measurements)
 
 
-def _never_early(found: Sequence[Found]) -> Target:
+def _never_early(measurements: Sequence[Measurement]) -> Target:
     """The histograms have three digits, so they may show a thousandth less."""
-    least = min(one.service[P50] - one.kind.delays.base for one in found)
-    met = all(one.service[P50] >= one.kind.delays.base * 0.999 for one in found)
+    least = min(one.service[P50] - one.kind.delays.base for one in measurements)
+    met = all(one.service[P50] >= one.kind.delays.base * 0.999 for one in measurements)
     return Target("no p50 below the delay that the server kept", "at least +0 ms", f"{least * 1000:+.2f} ms", met)
 
 
-def _late(found: Sequence[Found]) -> float:
-    return max((one.kept.late[1] for one in found if one.kept.late), default=0.0)
+def _late(measurements: Sequence[Measurement]) -> float:
+    return max((one.kept.late[1] for one in measurements if one.kept.late), default=0.0)
 
 
-def _near_bare(mode: Mode, place: int, opened: Sequence[Found], bare: Sequence[Found]) -> Target:
+def _near_bare(mode: Mode, place: int, opened: Sequence[Measurement], bare: Sequence[Measurement]) -> Target:
     mine, limit = _mean(opened, place), _mean(bare, place)
     allowed = max(NEAR_SECONDS, NEAR_SHARE * limit)
     name = f"{mode}: service time p{PERCENTS[place]:g} at {RATE:g}/s, constant delay, against a bare loop"
@@ -67,7 +67,7 @@ def _near_bare(mode: Mode, place: int, opened: Sequence[Found], bare: Sequence[F
     return Target(name, wanted, measured, abs(mine - limit) <= allowed, _late([*opened, *bare]))
 
 
-def _throughput(mode: Mode, closed: Sequence[Found], bare: Sequence[Found]) -> Target:
+def _throughput(mode: Mode, closed: Sequence[Measurement], bare: Sequence[Measurement]) -> Target:
     mine, limit = (fmean(one.throughput for one in side) for side in (closed, bare))
     name = f"{mode}: operations/s of waiting users, constant delay, against a bare loop"
     wanted = f"{limit:.1f}/s, at least {THROUGHPUT_AT_LEAST:g} of it"
@@ -75,7 +75,7 @@ def _throughput(mode: Mode, closed: Sequence[Found], bare: Sequence[Found]) -> T
     return Target(name, wanted, f"{mine:.1f}/s ({mine / limit:.3f})", met, _late([*closed, *bare]))
 
 
-def _waiting(mode: Mode, place: int, stopped: Sequence[Found]) -> Target:
+def _waiting(mode: Mode, place: int, stopped: Sequence[Measurement]) -> Target:
     mine = _mean(stopped, place, "response")
     delays = stopped[0].kind.delays
     implied = delays.known(PERCENTS[place])[0]

@@ -60,8 +60,8 @@ class Cluster:
 
     def pods(self, selector: Mapping[str, str]) -> list[dict[str, Any]]:
         """Pods with these labels, the oldest first."""
-        found = self._list(f"/api/v1/namespaces/{quote(self.namespace)}/pods", selector)
-        return sorted(found, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
+        result = self._list(f"/api/v1/namespaces/{quote(self.namespace)}/pods", selector)
+        return sorted(result, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
 
     def log(self, pod: str, container: str, *, follow: bool, since: str = "") -> Iterator[tuple[str, str]]:
         """Lines of a container's log, each with its time. With `follow` until the container ends or the line breaks."""

@@ -35,10 +35,10 @@ def add_compare(commands: Any) -> None:
 
 
 def _share(text: str) -> float:
-    found = SHARE.fullmatch(text.strip())
-    if found is None or float(found[1]) > 100:  # noqa: PLR2004 - per cent
+    match = SHARE.fullmatch(text.strip())
+    if match is None or float(match[1]) > 100:  # noqa: PLR2004 - per cent
         raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0% to 100%, such as 5%")
-    return float(found[1]) / 100
+    return float(match[1]) / 100
 
 
 def compare(given: argparse.Namespace) -> int:
@@ -62,14 +62,14 @@ def compare(given: argparse.Namespace) -> int:
         if problems:
             return _refuse([both, *(f"  {text}." for text in problems)])
         with warnings.catch_warnings(action="ignore"):
-            found = find_difference(old, new, given.tolerance)
+            difference = find_difference(old, new, given.tolerance)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # no run has written this
         return _refuse([f"{both} {type(error).__name__}: {error}"])
-    sys.stdout.write({"text": to_text, "json": to_json, "markdown": to_markdown}[given.format](found))
+    sys.stdout.write({"text": to_text, "json": to_json, "markdown": to_markdown}[given.format](difference))
     sys.stdout.flush()
-    if found.having(Word.REGRESSION):
+    if difference.having(Word.REGRESSION):
         return WORSE
-    return SAME if found.is_judged else REFUSED
+    return SAME if difference.is_judged else REFUSED
 
 
 def _refuse(lines: list[str]) -> int:

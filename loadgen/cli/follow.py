@@ -70,8 +70,8 @@ def _with_cluster(given: argparse.Namespace, work: Callable[[Cluster, argparse.N
 def find_job(cluster: Cluster, release: str, run: str) -> dict[str, Any]:
     """The Job of the master: of this run, or of the newest. Raises ClusterError if there is none."""
     selector = {INSTANCE: release, COMPONENT: "master"} | ({RUN: run} if run else {})
-    if found := cluster.jobs(selector):
-        return max(found, key=lambda job: str(job["metadata"].get("creationTimestamp", "")))
+    if result := cluster.jobs(selector):
+        return max(result, key=lambda job: str(job["metadata"].get("creationTimestamp", "")))
     what = f"no run {run}" if run else "no run, which is a Job"
     raise ClusterError(f"release {release} has {what} in namespace {cluster.namespace}")
 
@@ -105,13 +105,13 @@ class Follower:
 
     def _look(self, job: str) -> int | None:
         """One look: show what is new; the code if the run is over."""
-        found = [each for each in self._cluster.jobs({COMPONENT: "master"}) if each["metadata"]["name"] == job]
+        result = [each for each in self._cluster.jobs({COMPONENT: "master"}) if each["metadata"]["name"] == job]
         for pod in self._cluster.pods({JOB: job}):
             self._show(pod)
-        if not found:
+        if not result:
             self._say("the run was removed")
             return UNKNOWN if self._code is None else self._code
-        conditions = {each["type"]: each for each in found[0].get("status", {}).get("conditions", ())}
+        conditions = {each["type"]: each for each in result[0].get("status", {}).get("conditions", ())}
         ended = {kind for kind, each in conditions.items() if each.get("status") == "True"}
         if "Complete" in ended:
             return DONE
@@ -181,9 +181,9 @@ def _fetch(cluster: Cluster, given: argparse.Namespace) -> int:
     job = find_job(cluster, given.release, given.run)["metadata"]["name"]
     for pod in reversed(cluster.pods({JOB: job})):
         log = "\n".join(line for _, line in cluster.log(pod["metadata"]["name"], "master", follow=False))
-        if found := RECORD.search(log):
-            path = given.output / f"{found[1]}.json"
-            path.write_text(found[2])
+        if match := RECORD.search(log):
+            path = given.output / f"{match[1]}.json"
+            path.write_text(match[2])
             print(path)  # noqa: T201 - this is a command
             return DONE
     raise ClusterError(f"the log of {job} has no record: the run has not ended, or record.print is off")

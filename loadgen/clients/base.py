@@ -238,8 +238,8 @@ class Client:
         A call that the deadline of an enclosing one has cancelled took too long: its outcome is `timeout`.
         """
         ordinary = isinstance(error, Exception)
-        told = error if ordinary else TimeoutError() if _is_expired(error) else UnfinishedError()
-        self.end(token, 0, told, stages)
+        reported = error if ordinary else TimeoutError() if _is_expired(error) else UnfinishedError()
+        self.end(token, 0, reported, stages)
         if not ordinary:
             raise error
 

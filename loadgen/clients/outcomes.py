@@ -76,8 +76,8 @@ def outcome_of(error: BaseException) -> Outcome:
         return Outcome.REJECTED
     if isinstance(code, grpc.StatusCode):
         return BY_STATUS.get(code, Outcome.FAILED)
-    if (told := _find_http_outcome(error)) is not None:
-        return told
+    if (reported := _find_http_outcome(error)) is not None:
+        return reported
     for kind, outcome in BY_TYPE:
         if isinstance(error, kind):
             return outcome

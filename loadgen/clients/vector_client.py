@@ -104,7 +104,7 @@ class SyncVectorClient(VectorClient):
         return result
 
     def find(self, probe: Probe) -> Any:
-        """Search for the node of a probe until it is found. The searches are no samples: time them with `measure`.
+        """Search for the node of a probe until it appears. The searches are no samples: time them with `measure`.
 
         Raises what the store raises, and TimeoutError at the deadline.
         """
@@ -173,7 +173,7 @@ class AsyncVectorClient(VectorClient):
         return result
 
     async def find(self, probe: Probe) -> Any:
-        """Search for the node of a probe until it is found. The searches are no samples: time them with `measure`.
+        """Search for the node of a probe until it appears. The searches are no samples: time them with `measure`.
 
         Raises what the store raises, and TimeoutError at the deadline.
         """

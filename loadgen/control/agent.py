@@ -136,10 +136,10 @@ class Agent:
 
     def _read_data(self, command: ReadData) -> None:
         """Read the files of a run; they are kept for `_prepare`. Raises RuntimeError if they differ."""
-        found = self.describe_data(Settings.parse(command.settings))
-        if found != command.data:
+        result = self.describe_data(Settings.parse(command.settings))
+        if result != command.data:
             hint = "Give every machine the same --documents and --questions"
-            raise RuntimeError(f"it has {found}, the master has {command.data}. {hint}")
+            raise RuntimeError(f"it has {result}, the master has {command.data}. {hint}")
 
     def _prepare(self, command: Prepare) -> None:
         """Begin another run. Raises RuntimeError if yet another one has begun in the meantime."""
@@ -204,12 +204,12 @@ class Agent:
             self._process_state.queue.flush()
 
     def _count_users(self) -> dict[str, int]:
-        found = {
+        result = {
             "present": self._process_state.settled,
             "started": self._process_state.started,
             "ended": self._process_state.ended,
         }
-        return {name: len(users) for name, users in found.items()}
+        return {name: len(users) for name, users in result.items()}
 
     def _describe(self, variant: str) -> dict[str, Any]:
         stores = self._process_state.stores.get(variant, ())

@@ -210,8 +210,8 @@ class Coordinator:
             raise PlanBrokenError(f"no worker is left after phase {phase.number + 1}")
         self._complete(phase)
         lost = self._gathering.window
-        told = f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of"
-        self.run.fault(f"{told} {count_of(wanted, 'worker')}")
+        reported = f"phase {phase.number + 1} lacked {lost.workers_lost if lost else 0} of"
+        self.run.fault(f"{reported} {count_of(wanted, 'worker')}")
         return None
 
     def _wait_for_replacements(self, wanted: int) -> bool:

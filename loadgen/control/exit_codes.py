@@ -40,6 +40,6 @@ def find_exit_code(end: End) -> tuple[int, str]:
         name = signal.Signals(end.interrupted_by).name
         return INTERRUPTED + end.interrupted_by, f"ended by {name}: {end.incomplete or 'before the plan was complete'}"
     reasons = [end.incomplete, end.unmeasured, end.unrecorded, *end.missed]
-    if told := [reason for reason in reasons if reason]:
-        return SHORT_OF, "; ".join(told)
+    if reported := [reason for reason in reasons if reason]:
+        return SHORT_OF, "; ".join(reported)
     return (end.failures_code, end.failures) if end.failures and end.failures_code else (COMPLETE, "")

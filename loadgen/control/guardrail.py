@@ -88,11 +88,11 @@ class Guardrail:
             return ""
         before = self._find_base(one, latest)
         read = _read_time if one.figure in TIMES else _read_share
-        found = read(one, latest, before, phase.variant)
-        if found is None or not RELATIONS[one.comparator](found.value, one.limit):
+        result = read(one, latest, before, phase.variant)
+        if result is None or not RELATIONS[one.comparator](result.value, one.limit):
             return ""
         where = phase.variant if one.operation == EVERY else f"{phase.variant}, {one.operation}"
-        return f'--abort-when "{_shorten(one)}": {_show(one, found.value)} ({where}: {found.what} in {SECONDS:g} s)'
+        return f'--abort-when "{_shorten(one)}": {_show(one, result.value)} ({where}: {result.what} in {SECONDS:g} s)'
 
     def _find_base(self, one: Requirement, latest: _Snapshot) -> _Snapshot | None:
         """What was counted before the last seconds; None if that is nothing."""
@@ -122,10 +122,10 @@ def _read_share(one: Requirement, latest: _Snapshot, before: _Snapshot | None, v
     dropped = latest.dropped.get(variant, 0) - (before.dropped.get(variant, 0) if before else 0)
     bad = total[Outcome.EMPTY] if one.figure == "empty" else count_failures(total) + dropped
     every = count_answers(total) if one.figure == "empty" else sum(total.values()) + dropped
-    told = f"{bad:,} of {every:,} operations"
+    reported = f"{bad:,} of {every:,} operations"
     if one.is_total:
-        return _Value(bad, every, told)
-    return _Value(bad / every, every, told) if every >= LEAST else None
+        return _Value(bad, every, reported)
+    return _Value(bad / every, every, reported) if every >= LEAST else None
 
 
 def _read_time(one: Requirement, latest: _Snapshot, before: _Snapshot | None, variant: str) -> _Value | None:

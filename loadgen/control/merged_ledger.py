@@ -112,8 +112,8 @@ class MergedLedger:
         stale, self._stale = self._stale, set()
         for number in stale:
             key = (number, self._attempts[number])
-            found = {name: one.parts[key].window for name, one in self._agents.items() if key in one.parts}
-            self._windows[number].combine(found)
+            result = {name: one.parts[key].window for name, one in self._agents.items() if key in one.parts}
+            self._windows[number].combine(result)
         if stale:
             self._spread_change()
         return self._windows

@@ -18,7 +18,7 @@ class OfferedRate:
         self._parts = 1
 
     def begin(self, phase: Phase, begun: float, parts: int) -> None:
-        """A phase whose warm-up began at a moment (perf_counter), with one of so many shares."""
+        """A phase whose warm-up began at a moment (perf_counter), as one of several shares."""
         self._phase, self._begun, self._parts = phase, begun + phase.warmup_seconds, parts
         self._curves = tuple(RateCurve(points) for _, points in phase.curves)
         self._show()

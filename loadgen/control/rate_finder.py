@@ -52,7 +52,7 @@ class RateFinder:
         return tuple(self._make_phase(number, step) for number, step in enumerate(self._turns.first_steps()))
 
     def begin(self, processes: int) -> None:
-        """The run begins, with so many load-generating processes."""
+        """The run begins, with this number of load-generating processes."""
         self._processes = processes
         self._conditions = Conditions(self._conditions.every, self._settings.max_in_flight * processes)
         self._since = perf_counter()
@@ -109,8 +109,8 @@ class RateFinder:
         self._results.append((step, judged))
         self._turns.observe(step, judged.verdict, now - self._since)
         self._since = now
-        told = "passes" if judged.verdict.passes else f"fails: {judged.verdict.reason}"
-        logger.info("%g/s with %s %s", step.rate, step.variant, told)
+        reported = "passes" if judged.verdict.passes else f"fails: {judged.verdict.reason}"
+        logger.info("%g/s with %s %s", step.rate, step.variant, reported)
         return find_rest(result.record, passes=judged.verdict.passes)
 
     # The result

@@ -116,13 +116,13 @@ def find_rest(record: PhaseRecord, *, passes: bool) -> float:
 
 def mean_responses(window: Window | None, elapsed: float) -> list[tuple[float, float]]:
     """The mean response times of a phase so far, by complete slice, over all its operations; the moments in seconds."""
-    found: dict[int, tuple[float, int]] = {}
+    result: dict[int, tuple[float, int]] = {}
     for pieces in window.slices.values() if window is not None else ():
         for number, piece in enumerate(pieces):
             if (number + 1) * piece.seconds <= elapsed and piece.buckets:
-                total, count = found.get(number, (0.0, 0))
+                total, count = result.get(number, (0.0, 0))
                 total += sum(lowest * times for lowest, times in piece.buckets.items()) / 1e6
-                found[number] = total, count + sum(piece.buckets.values())
+                result[number] = total, count + sum(piece.buckets.values())
     lengths = [pieces[0].seconds for pieces in window.slices.values()] if window is not None else []
     length = lengths[0] if lengths else math.nan
-    return [((number + 1) * length, total / count) for number, (total, count) in sorted(found.items())]
+    return [((number + 1) * length, total / count) for number, (total, count) in sorted(result.items())]

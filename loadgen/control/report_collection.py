@@ -79,7 +79,7 @@ class ReportCollector:
         if window is not None:
             seen = self._agents.ask_all(Describe(window.phase.variant), within)
             window.connections = sum(one["connections"] for one in seen)
-            window.data = tuple(sorted({found for one in seen for found in one["data"]}))
+            window.data = tuple(sorted({each for one in seen for each in one["data"]}))
 
     @property
     def has_lost_workers(self) -> bool:

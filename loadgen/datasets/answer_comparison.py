@@ -45,8 +45,8 @@ def agree(one: Answer, other: Answer) -> bool:
 def _is_excused(mine: dict[str, float], theirs: dict[str, float], answer: Answer) -> bool:
     """Every id is in the other answer with its score, or ties with the last one."""
     return all(
-        _is_near(score, theirs[found]) if found in theirs else _is_near(score, answer.scores[-1])
-        for found, score in mine.items()
+        _is_near(score, theirs[result]) if result in theirs else _is_near(score, answer.scores[-1])
+        for result, score in mine.items()
     )
 
 

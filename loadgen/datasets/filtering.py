@@ -52,11 +52,11 @@ def evaluate(expression: Expression, columns: Mapping[str, Column], drawn: Mappi
     # Each different value of the block is compared once: texts are slow to compare.
     values, places = np.unique(columns[expression.field], return_inverse=True)
     if isinstance(expression, Comparison):
-        found = _compare(values, expression.relation, expression.value, drawn, number)
+        result = _compare(values, expression.relation, expression.value, drawn, number)
     else:
-        found = reduce(np.logical_or, (_compare(values, "==", one, drawn, number) for one in expression.values))
-        found = ~found if expression.is_negated else found
-    mask: Mask = found[:, places]
+        result = reduce(np.logical_or, (_compare(values, "==", one, drawn, number) for one in expression.values))
+        result = ~result if expression.is_negated else result
+    mask: Mask = result[:, places]
     return mask
 
 
@@ -133,14 +133,14 @@ class Narrowings:
         names = self._partitioning.names
         columns = [column.tolist() for column in self._drawn.values()]
         made: dict[tuple[Any, ...], Narrowing] = {}
-        found = []
+        result = []
         for key in zip(self._numbers.tolist(), *columns, strict=True):
             if key not in made:
                 values = dict(zip(self._drawn, key[1:], strict=True))
                 bound = bind_values(self._expression, values) if self._expression else None
                 made[key] = Narrowing(bound, self._text, names[key[0]] if names else "")
-            found.append(made[key])
-        return found
+            result.append(made[key])
+        return result
 
     def find_matches(self, queries: int) -> Callable[[int, int], Mask]:
         """A function of a range of rows: whether they match each of the first queries, (queries, rows)."""
@@ -160,14 +160,14 @@ class Narrowings:
 
     def _match(self, queries: npt.NDArray[np.int64], start: int, stop: int) -> Mask:
         metadata = self._dataset.metadata
-        found: Mask = np.ones((len(queries), stop - start), dtype=np.bool_)
+        mask: Mask = np.ones((len(queries), stop - start), dtype=np.bool_)
         if self._partitioning.names:
             rows = self._partitioning.numbers(metadata.places(start, stop))
-            found &= rows[None, :] == self._numbers[queries][:, None]
+            mask &= rows[None, :] == self._numbers[queries][:, None]
         if self._expression is not None:
             drawn = {name: column[queries] for name, column in self._drawn.items()}
-            found &= evaluate(self._expression, metadata.columns(start, stop), drawn, len(queries))
-        return found
+            mask &= evaluate(self._expression, metadata.columns(start, stop), drawn, len(queries))
+        return mask
 
     def measure(self) -> Selectivity:
         """The selectivity, of the first 1,000 queries. Reads the metadata of all rows."""

@@ -68,10 +68,10 @@ def _open_file(settings: Settings) -> FileDataset:
 
 def _require_rows(settings: Settings, content: Content) -> None:
     """Raise DataFileError unless a file has the required rows: another machine may have another file."""
-    found = content.train
-    if found.dim == settings.dim and found.size >= settings.rows:
+    result = content.train
+    if result.dim == settings.dim and result.size >= settings.rows:
         return
-    shown = f"{found.size:,} rows of dimension {found.dim}, and {settings.rows:,} of {settings.dim}"
+    shown = f"{result.size:,} rows of dimension {result.dim}, and {settings.rows:,} of {settings.dim}"
     hint = "Have the same file at this path on every machine."
     raise DataFileError(content.path, f"has {shown} are required (on {socket.gethostname()})", hint)
 
@@ -97,7 +97,7 @@ def open_content(text: str) -> Content:
 def _find_format(path: Path) -> Callable[[Path], Content]:
     suffix = path.suffix.lower()
     if suffix in REFUSED:
-        hint = "Give the file with float32 vectors; files beside it are found by their names."
+        hint = "Give the file with float32 vectors; files beside it are recognised by their names."
         raise DataFileError(path, f"contains {REFUSED[suffix]}, not vectors of float32", hint)
     if suffix not in FORMATS:
         hint = f"Known are {', '.join(FORMATS)} and folders of parquet files."

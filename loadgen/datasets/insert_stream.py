@@ -30,7 +30,7 @@ class Block(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a row comes from."""
+    """The origin of a row."""
 
     fingerprint: str
     """Of its dataset, or `INSERTED`."""

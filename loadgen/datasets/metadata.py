@@ -42,7 +42,7 @@ NO_EXTRA = Extra({}, 0.0)
 
 def choose(places: Places, number: int, exponent: float) -> npt.NDArray[np.int64]:
     """The part (0 ... number - 1) at each place. With an exponent, part r has the weight (r + 1) ** -exponent."""
-    if number > LISTED_AT_MOST:  # evenly: a skew of so many values is refused
+    if number > LISTED_AT_MOST:  # evenly: a skew of more values is refused
         return np.minimum((places * number).astype(np.int64), number - 1)
     return np.minimum(np.searchsorted(_limits(number, exponent), places, side="right"), number - 1).astype(np.int64)
 

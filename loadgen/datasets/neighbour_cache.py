@@ -31,11 +31,11 @@ def cached_neighbours(folder: Path, made_of: list[object], make: Callable[[], Gr
 
     An unreadable file is recreated, and an unwritable folder caches nothing, both silently.
     """
-    told = json.dumps([FORMAT, TIE, *made_of])
-    path = folder / f"neighbours-{hashlib.sha256(told.encode()).hexdigest()[:16]}.npz"
-    found = _read(path)
-    if found is not None:
-        return found, True
+    reported = json.dumps([FORMAT, TIE, *made_of])
+    path = folder / f"neighbours-{hashlib.sha256(reported.encode()).hexdigest()[:16]}.npz"
+    result = _read(path)
+    if result is not None:
+        return result, True
     ground_truth = make()
     with contextlib.suppress(OSError):
         _write(path, ground_truth)

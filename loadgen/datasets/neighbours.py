@@ -107,7 +107,7 @@ def find_neighbours(
     """The `top_k` nearest rows of each query (queries, dim), with all that tie with the last one.
 
     Of `MatchingRows` only those that match; there may be fewer.
-    `metric` is COSINE or IP (more is nearer) or L2. Holds one block of rows and its scores, 2,000,000 floats each at
+    `metric` is COSINE or IP (more is nearer) or L2. Needs one block of rows and its scores, 2,000,000 floats each at
     most for up to 2,000 queries. Takes 2 x rows x queries x dim floating-point operations; reports progress.
     """
     width = max(1, min(ROWS_IN_BLOCK, FLOATS_IN_BLOCK // rows.dim))
@@ -115,7 +115,7 @@ def find_neighbours(
     best: npt.NDArray[np.float32] = np.full((len(queries), top_k), -np.inf, dtype=np.float32)
     owners, numbers = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     scores = np.empty(0, dtype=np.float32)
-    started = told = perf_counter()
+    started = reported = perf_counter()
     for start in range(0, rows.size, width):
         block = rows.vectors(start, min(start + width, rows.size))
         nearness = _nearness(block, queries, metric)
@@ -131,10 +131,10 @@ def find_neighbours(
         owners = np.concatenate([owners[stay], query])
         numbers = np.concatenate([numbers[stay], place + start])
         scores = np.concatenate([scores[stay], nearness[query, place]])
-        if perf_counter() - told > TELL_SECONDS:
-            told = perf_counter()
+        if perf_counter() - reported > TELL_SECONDS:
+            reported = perf_counter()
             done = start + len(block)
-            left = (told - started) * (rows.size - done) / done
+            left = (reported - started) * (rows.size - done) / done
             tell(f"exact neighbours: {done:,} of {rows.size:,} rows looked at, {left:.0f} s to go")
     order = np.lexsort((numbers, owners))
     return GroundTruth(top_k, owners[order], numbers[order])

@@ -31,15 +31,15 @@ class Judge(Protocol):
     def queries(self) -> int:
         """Number of queries whose answers are known, from the first on."""
 
-    def recall(self, query: int, found: Sequence[Any], row_id: Callable[[int], str], /) -> float | None:
-        """Share of the right answers among those found, 0 to 1; None if none are known for this query."""
+    def recall(self, query: int, result: Sequence[Any], row_id: Callable[[int], str], /) -> float | None:
+        """Share of the right answers that were returned, 0 to 1; None if none are known for this query."""
 
 
 @runtime_checkable
 class RanksAnswers(Protocol):
-    """A judge that also knows how early the first right answer is among those found."""
+    """A judge that also knows the rank of the first right answer."""
 
-    def reciprocal_rank(self, query: int, found: Sequence[Any], /) -> float | None:
+    def reciprocal_rank(self, query: int, result: Sequence[Any], /) -> float | None:
         """1 / the rank of the first right one, 0 without any; None if none are known for this query."""
 
 

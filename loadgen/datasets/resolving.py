@@ -17,7 +17,7 @@ from loadgen.settings.variants import find_variants, settings_of
 
 
 def resolve_settings(settings: Settings) -> Settings:
-    """The settings with the values of the dataset and the query file. Raises SettingsError with every fault found."""
+    """The settings with the values of the dataset and the query file. Raises SettingsError with all faults."""
     if settings.dataset == SYNTHETIC and not settings.query_file:
         return settings
     if settings.existing:
@@ -32,9 +32,9 @@ def resolve_settings(settings: Settings) -> Settings:
             contents[name] = open_content(path)
         except DataFileError as error:
             faults.append(error.as_fault(name))
-    found = _find_values(settings, contents)
-    faults += _find_contradictions(settings, found)
-    resolved = settings.model_copy(update=found)
+    values = _find_values(settings, contents)
+    faults += _find_contradictions(settings, values)
+    resolved = settings.model_copy(update=values)
     for name, content in contents.items():
         try:
             _check_queries(resolved, content, is_asked=name == "query_file" or "query_file" not in contents)
@@ -53,31 +53,31 @@ def _resolve_queries(settings: Settings) -> Settings:
         content = open_content(settings.query_file)
     except DataFileError as error:
         raise SettingsError([error.as_fault("query_file")]) from error
-    found = {"queries": min(settings.queries, (content.test or content.train).size)}
-    if faults := [*_find_contradictions(settings, found)]:
+    result = {"queries": min(settings.queries, (content.test or content.train).size)}
+    if faults := [*_find_contradictions(settings, result)]:
         raise SettingsError(faults)
-    return settings.model_copy(update=found)
+    return settings.model_copy(update=result)
 
 
 def _find_values(settings: Settings, contents: Mapping[str, Content]) -> dict[str, Any]:
     """The values of the files for the settings that they decide."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     data = contents.get("dataset")
     if data is not None:
         is_cut = settings.is_given("rows") and settings.rows < data.train.size
-        found = {"dim": data.train.dim, "rows": settings.rows if is_cut else data.train.size}
+        values = {"dim": data.train.dim, "rows": settings.rows if is_cut else data.train.size}
         if data.metric:
-            found["metric"] = data.metric
+            values["metric"] = data.metric
         elif data.usual_metric and not settings.is_given("metric"):
-            found["metric"] = data.usual_metric
+            values["metric"] = data.usual_metric
     asked = contents.get("query_file") or data
     if asked is not None and (asked.test or asked is not data):
-        found["queries"] = min(settings.queries, (asked.test or asked.train).size)
-    return found
+        values["queries"] = min(settings.queries, (asked.test or asked.train).size)
+    return values
 
 
-def _find_contradictions(settings: Settings, found: Mapping[str, Any]) -> Iterator[Fault]:
-    for name, value in found.items():
+def _find_contradictions(settings: Settings, result: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, value in result.items():
         given = getattr(settings, name)
         if given == value or not settings.is_given(name):
             continue

@@ -38,17 +38,17 @@ class SampledValues(Metadata):
 
         Some row has to have all of these.
         """
-        found = super().draw_values(number)
+        result = super().draw_values(number)
         wanted = [name for name in self._names if name in names]
         if not wanted:
-            return found
+            return result
         selected = [_select(row, wanted) for row in self._rows]
         usable = [values for values in selected if None not in values]
         chosen = (selected[query % len(selected)] for query in range(number))
         rows = [usable[query % len(usable)] if None in values else values for query, values in enumerate(chosen)]
         for place, name in enumerate(wanted):
-            found[name] = np.array([values[place] for values in rows], dtype=object)
-        return found
+            result[name] = np.array([values[place] for values in rows], dtype=object)
+        return result
 
 
 def _select(row: Mapping[str, Value | None], names: Iterable[str]) -> list[Value | None]:

@@ -58,8 +58,8 @@ class SyntheticDataset:
         They include the draws of the first block, to detect a numpy with other random streams, but not the vectors,
         whose last bits depend on the order in which the processor sums.
         """
-        told = [FORMAT, self.seed, self.size, self.dim, self.clusters, self.spread]
-        digest = hashlib.sha256(json.dumps(told).encode())
+        reported = [FORMAT, self.seed, self.size, self.dim, self.clusters, self.spread]
+        digest = hashlib.sha256(json.dumps(reported).encode())
         clusters, noise = self._draw(ROWS, 0)
         digest.update(clusters.astype("<i8").tobytes())
         digest.update(noise.astype("<f4").tobytes())

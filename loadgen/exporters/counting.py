@@ -168,8 +168,8 @@ class Exporter:
 
     def labels_of(self, name: str) -> tuple[str, str, str]:
         """Name, mode and client of a variant."""
-        found = self._variants.get(name)
-        return found.labels if found else (name, OTHER, OTHER)
+        result = self._variants.get(name)
+        return result.labels if result else (name, OTHER, OTHER)
 
     def _series(self, known: dict[str, Series], operation: str) -> Series:
         has_room = len(known) < OPERATIONS and self._pairs < SERIES
@@ -195,7 +195,7 @@ class Exporter:
         return known[key]
 
     def count_dropped(self, variant: str, number: int = 1) -> None:
-        """Count arrivals that found no concurrency slot and were never sent."""
+        """Count arrivals that got no concurrency slot and were never sent."""
         self._variant(variant).dropped += number
 
     def count_task_error(self, variant: str) -> None:

@@ -163,10 +163,10 @@ class ExporterCollector(Collector):
         yield from (service, response, nested, stages, recall, rank)
 
     def _load(self, users: int) -> Iterator[Metric]:
-        found = self._exporter
+        result = self._exporter
         yield GaugeMetricFamily("loadgen_users", "Users in this process [users]", users, unit="users")
         yield GaugeMetricFamily(
-            "loadgen_in_flight", "Operations sent and not yet answered [operations]", found.in_flight
+            "loadgen_in_flight", "Operations sent and not yet answered [operations]", result.in_flight
         )
         offered = GaugeMetricFamily(
             "loadgen_offered_rate",
@@ -178,27 +178,31 @@ class ExporterCollector(Collector):
         yield offered
 
     def _health(self) -> Iterator[Metric]:
-        found = self._exporter
+        result = self._exporter
         lags = (
-            ("loadgen_hub_lag_seconds", "Lag of Locust's hub, sampled ten times a second [seconds]", found.hub_lag),
-            ("loadgen_loop_lag_seconds", "Lag of the event loop, sampled ten times a second [seconds]", found.loop_lag),
+            ("loadgen_hub_lag_seconds", "Lag of Locust's hub, sampled ten times a second [seconds]", result.hub_lag),
+            (
+                "loadgen_loop_lag_seconds",
+                "Lag of the event loop, sampled ten times a second [seconds]",
+                result.loop_lag,
+            ),
         )
         for name, text, lag in lags:
             family = _histogram(name, text, ())
             _fill(family, [], lag)
             yield family
         text = "Time for which the event loop's thread was ready and had no core; stays 0 where unknown [seconds]"
-        yield CounterMetricFamily("loadgen_core_wait_seconds", text, found.core_wait)
+        yield CounterMetricFamily("loadgen_core_wait_seconds", text, result.core_wait)
         text = "Time for which a stage of coroutines held the event loop, which nothing else could use [seconds]"
         held = CounterMetricFamily("loadgen_loop_held_seconds", text, labels=("stage",))
-        for stage, seconds in found.held.copy().items():
+        for stage, seconds in result.held.copy().items():
             held.add_metric((stage,), seconds)
         yield held
         text = (
             "Whether this process, not the server, was the limit in the last 10 s of a phase, by CPU or lags; "
             "NaN if not sampled [0 or 1]"
         )
-        yield GaugeMetricFamily("loadgen_saturated", text, found.saturated)
+        yield GaugeMetricFamily("loadgen_saturated", text, result.saturated)
 
     def _phase_info(self) -> Metric:
         text = "The current phase, of all processes together; always 1, absent between phases [1]"
@@ -236,8 +240,8 @@ class ExporterCollector(Collector):
         text = "A variant of the latest run, and whether it is the baseline; always 1 [1]"
         own = ("run_id", *VARIANT, "baseline", "collection", "index", "settings")
         family = GaugeMetricFamily("loadgen_variant_info", text, labels=own)
-        found = self._exporter
-        run_id, infos = found.run.get("run_id", ""), found.infos
+        result = self._exporter
+        run_id, infos = result.run.get("run_id", ""), result.infos
         for one in infos:
             family.add_metric([run_id, *(one[label] for label in own[1:])], 1)
         return family

@@ -45,10 +45,10 @@ class Targets:
 
     def _read(self) -> list[Any]:
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
+            loaded = json.loads(self._path.read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return []
-        return found if isinstance(found, list) else []
+        return loaded if isinstance(loaded, list) else []
 
 
 @contextmanager

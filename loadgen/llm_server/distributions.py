@@ -80,19 +80,19 @@ def _parse(text: str, read: Callable[[str], float]) -> Distribution:
 
 
 def _read_duration(text: str) -> float:
-    found = NUMBER.fullmatch(text.strip())
-    if found is None or (found[2] not in UNITS and (found[2] or float(found[1]))):
+    match = NUMBER.fullmatch(text.strip())
+    if match is None or (match[2] not in UNITS and (match[2] or float(match[1]))):
         raise ValueError(f"has no duration {text.strip()!r}; write a number and a unit, such as 500us, 50ms or 2s")
-    seconds = float(found[1]) * UNITS.get(found[2], 0.0)
+    seconds = float(match[1]) * UNITS.get(match[2], 0.0)
     if seconds > LONGEST_DELAY:
         raise ValueError(f"exceeds {LONGEST_DELAY:.0f}s")
     return seconds
 
 
 def _read_tokens(text: str) -> float:
-    found = NUMBER.fullmatch(text.strip())
-    if found is None or found[2]:
+    match = NUMBER.fullmatch(text.strip())
+    if match is None or match[2]:
         raise ValueError(f"has no number {text.strip()!r}; write one without a unit, such as 20")
-    if float(found[1]) > MOST_TOKENS:
+    if float(match[1]) > MOST_TOKENS:
         raise ValueError(f"exceeds {MOST_TOKENS:,}")
-    return float(found[1])
+    return float(match[1])

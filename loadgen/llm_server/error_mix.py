@@ -29,10 +29,10 @@ def parse_errors(text: str) -> ErrorMix:
     """Such as `429:0.01; 500:0.02; broken:0.01`; empty: no errors. Raises ValueError."""
     shares: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
-        found = PART.fullmatch(part)
-        if found is None or not re.search("[0-9]", found[2]):
+        match = PART.fullmatch(part)
+        if match is None or not re.search("[0-9]", match[2]):
             raise ValueError(f"has the part {part!r}; write ERROR:SHARE, such as 429:0.01")
-        error, share = found[1], float(found[2])
+        error, share = match[1], float(match[2])
         if error != BROKEN and not STATUS.fullmatch(error):
             raise ValueError(f"has the unknown error {error!r}; choose 429, a status from 500 to 599, or broken")
         if error in shares:

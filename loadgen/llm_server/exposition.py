@@ -46,8 +46,8 @@ class _Collector:
 
 def _cumulate(times: Times) -> list[tuple[str, float]]:
     counts = sorted(times.counts.items())
-    found = [(str(bound), sum(n for value, n in counts if value <= bound * MICROSECONDS)) for bound in BOUNDS]
-    return [*found, ("+Inf", times.counts.total())]
+    result = [(str(bound), sum(n for value, n in counts if value <= bound * MICROSECONDS)) for bound in BOUNDS]
+    return [*result, ("+Inf", times.counts.total())]
 
 
 def expose(records: Mapping[Kind, Records]) -> bytes:

@@ -60,7 +60,7 @@ class ServerCounts:
 class LlmServer:
     """A running server; `url` is what OpenAI's clients take as base URL. A context manager that stops it.
 
-    The process that started it holds the only write end of a pipe; when that ends, so does the server. A child made by
+    The starting process has the only write end of a pipe; when it ends, so does the server. A child made by
     `os.fork` closes its copy.
     """
 
@@ -90,12 +90,12 @@ class LlmServer:
         connection = http.client.HTTPConnection(urlsplit(self.root).netloc, timeout=SECONDS_TO_ANSWER)
         try:
             connection.request("DELETE" if reset else "GET", "/counts")
-            told = json.loads(connection.getresponse().read())
+            reported = json.loads(connection.getresponse().read())
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise LlmServerError(f"the simulated LLM server at {self.root} does not answer ({error})") from None
         finally:
             connection.close()
-        return ServerCounts(ServiceCounts(**told["chat"]), ServiceCounts(**told["embedding"]))
+        return ServerCounts(ServiceCounts(**reported["chat"]), ServiceCounts(**reported["embedding"]))
 
     def stop(self) -> None:
         """End the server and wait for it; idempotent. Open streams are cut."""
@@ -160,13 +160,13 @@ def _start(behaviour: Behaviour, port: int) -> tuple["subprocess.Popen[bytes]", 
         raise
     finally:
         os.close(heard)
-    told = _hear(process)
-    if "root" in told:
-        return process, line, str(told["root"])
+    reported = _hear(process)
+    if "root" in reported:
+        return process, line, str(reported["root"])
     os.close(line)
     process.kill()
     process.wait()
-    why = told.get("error") or f"no answer within {SECONDS_TO_START:.0f} s; see its output above"
+    why = reported.get("error") or f"no answer within {SECONDS_TO_START:.0f} s; see its output above"
     raise LlmServerError(f"the simulated LLM server did not start: {why}")
 
 
@@ -177,6 +177,6 @@ def _hear(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
         return {}
     with out, contextlib.suppress(ValueError):
         if select.select([out], [], [], SECONDS_TO_START)[0]:
-            told: dict[str, Any] = json.loads(out.readline())
-            return told
+            reported: dict[str, Any] = json.loads(out.readline())
+            return reported
     return {}

@@ -71,7 +71,7 @@ class Records:
 
 
 class Call:
-    """One request from its arrival to its end, which is counted once: whatever comes after `end` is ignored."""
+    """One request from its arrival to its end, counted once: anything after `end` is ignored."""
 
     def __init__(self, records: Records, loop: asyncio.AbstractEventLoop) -> None:
         self._records = records

@@ -44,5 +44,5 @@ def encode(vector: Vector) -> str:
 
 
 def count_words(texts: Sequence[str]) -> int:
-    """The rule for tokens: a token is what stands between white space."""
+    """A token is a run of characters without white space."""
     return sum(len(text.split()) for text in texts)

@@ -110,12 +110,12 @@ class Recorder:
         }
         self.record = self.record.model_copy(update={"manifest": self.record.manifest.model_copy(update=update)})
 
-    def note_selectivities(self, found: Mapping[str, Selectivity]) -> None:
+    def note_selectivities(self, result: Mapping[str, Selectivity]) -> None:
         """Record what the searches of each variant may find."""
         manifest = self.record.manifest
         variants = tuple(
-            one.model_copy(update={"selectivity": SelectivityRecord(**asdict(found[one.name]))})
-            if one.name in found
+            one.model_copy(update={"selectivity": SelectivityRecord(**asdict(result[one.name]))})
+            if one.name in result
             else one
             for one in manifest.variants
         )
@@ -123,8 +123,8 @@ class Recorder:
 
     def hide(self, flags: Collection[str]) -> None:
         """Mask the values of these flags of the locustfile in the command line."""
-        told = {"command_line": mask_command_line(sys.argv, flags)}
-        self.record = self.record.model_copy(update={"manifest": self.record.manifest.model_copy(update=told)})
+        reported = {"command_line": mask_command_line(sys.argv, flags)}
+        self.record = self.record.model_copy(update={"manifest": self.record.manifest.model_copy(update=reported)})
 
     def name_data(self, fingerprint: str) -> None:
         """Record the fingerprint of the data."""
@@ -139,9 +139,9 @@ class Recorder:
         manifest = self.record.manifest.model_copy(update={"collections": known})
         self.record = self.record.model_copy(update={"manifest": manifest})
 
-    def note_search(self, found: RateSearchRecord) -> None:
+    def note_search(self, rate_search: RateSearchRecord) -> None:
         """Record the search for a rate, as far as it has come."""
-        self.record = self.record.model_copy(update={"rate_search": found})
+        self.record = self.record.model_copy(update={"rate_search": rate_search})
 
     def expect(self, phases: int) -> None:
         """Set the number of planned phases."""
@@ -242,24 +242,24 @@ def _outside(ledger: Counted) -> tuple[Outside, ...]:
     )
 
 
-def _comparison(level: LevelResult, found: comparing.Comparison) -> Comparison:
+def _comparison(level: LevelResult, comparison: comparing.Comparison) -> Comparison:
     return Comparison(
-        baseline=found.pair.baseline,
-        variant=found.pair.variant,
+        baseline=comparison.pair.baseline,
+        variant=comparison.pair.variant,
         operation=level.operation,
         concurrency=None if level.level.is_open else int(level.level.value),
         rate=level.level.value if level.level.is_open else None,
-        throughput_ratio=_ratio(found.throughput),
-        p50_ratio=_ratio(found.p50),
-        p99_ratio=_ratio(found.p99),
-        goodput_ratio=_ratio(found.goodput) if level.is_judged else None,
-        share_ahead=found.share_ahead,
-        verdict=found.verdict.value,
-        reasons=found.reasons,
+        throughput_ratio=_ratio(comparison.throughput),
+        p50_ratio=_ratio(comparison.p50),
+        p99_ratio=_ratio(comparison.p99),
+        goodput_ratio=_ratio(comparison.goodput) if level.is_judged else None,
+        share_ahead=comparison.share_ahead,
+        verdict=comparison.verdict.value,
+        reasons=comparison.reasons,
     )
 
 
-def _ratio(found: comparing.Ratio | None) -> Ratio:
-    if found is None:
+def _ratio(ratio: comparing.Ratio | None) -> Ratio:
+    if ratio is None:
         return Ratio(estimate=None, low=None, high=None)
     return Ratio.model_validate(found, from_attributes=True)

@@ -129,10 +129,10 @@ class RunFinalizer:
         """A search for a rate adds phases to the plan, and findings to the record."""
         if self._run is None or self._run.finder is None:
             return
-        found = self._run.finder.as_record()
+        result = self._run.finder.as_record()
         for recorder in (self._recorder, self._draft):
             if recorder is not None:
-                recorder.note_search(found)
+                recorder.note_search(result)
                 recorder.expect(len(self._run.plan))
 
     def _look_at_server(self) -> None:
@@ -221,7 +221,7 @@ class RunFinalizer:
             unmeasured="" if record.rate_search else _find_unmeasured(record),
             unrecorded="; ".join(one for one in (self._recorder.problem, self._upload.problem) if one),
             missed=(
-                *(f"missed: {found.text}" for found in self._judgements if not found.met),
+                *(f"missed: {each.text}" for each in self._judgements if not each.met),
                 *(find_unfound(record.rate_search) if record.rate_search else ()),
             ),
             failures="" if is_tolerant(self._settings) else "; ".join(failures),
@@ -244,7 +244,7 @@ class RunFinalizer:
         else:
             print_tables(self._take(), self._levels, out, most_empty(self._settings))
             print_sweeps(self._recorder.record.sweeps, out)
-        lines = [*self.words, *(str(found) for found in self._judgements)]
+        lines = [*self.words, *(str(each) for each in self._judgements)]
         if self._recorder.path is not None:
             lines.append(f"Run record: {self._recorder.path}")
         out.write("".join(f"{one_line(line, LONGEST_LINE)}\n" for line in lines))

@@ -39,12 +39,12 @@ class Course:
 
     def complete(self, seconds: float) -> Self:
         """The pieces that had ended when the phase had lasted so long, also those in which nothing was answered."""
-        found = type(self)(self.seconds, list(self.answered))
-        while seconds >= (PIECES_AT_MOST + 1) * found.seconds:
-            found.widen()
-        number = math.floor(seconds / found.seconds)
-        found.answered = [*found.answered, *[0] * (number - len(found.answered))][:number]
-        return found
+        result = type(self)(self.seconds, list(self.answered))
+        while seconds >= (PIECES_AT_MOST + 1) * result.seconds:
+            result.widen()
+        number = math.floor(seconds / result.seconds)
+        result.answered = [*result.answered, *[0] * (number - len(result.answered))][:number]
+        return result
 
     def widen(self) -> None:
         """Make one piece of each two."""

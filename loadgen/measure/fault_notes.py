@@ -1,4 +1,4 @@
-"""What was done to the server in a phase, and what was found afterwards: known to the coordinator."""
+"""Faults injected in a phase and the checks after it, as the coordinator knows them."""
 
 from dataclasses import dataclass
 

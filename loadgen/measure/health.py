@@ -192,11 +192,11 @@ class Health:
     @property
     def held_ratios(self) -> dict[str, float]:
         """Share of the time for which each stage held the event loop, in the process where it held it longest."""
-        found: dict[str, float] = {}
+        result: dict[str, float] = {}
         for one in self.watches.values():
             for stage, seconds in one.held.items():
-                found[stage] = max(found.get(stage, 0.0), min(1.0, seconds / one.wall))
-        return found
+                result[stage] = max(result.get(stage, 0.0), min(1.0, seconds / one.wall))
+        return result
 
     @property
     def cores_used(self) -> float:
@@ -257,18 +257,18 @@ class Health:
         if not blind:
             return []
         who = "the load generator" if len(shares) == 1 else f"{len(blind)} of {len(shares)} workers"
-        told = f"{who} reported CPU and lags for {min(blind):.0%} of the time"
-        return [f"{told}, so it is unknown whether the generator was the limit"]
+        reported = f"{who} reported CPU and lags for {min(blind):.0%} of the time"
+        return [f"{reported}, so it is unknown whether the generator was the limit"]
 
     def limits(self) -> list[str]:
         """Why the generator was the limit, each with a remedy; empty if it was not."""
-        found = []
+        result = []
         if self.cpu_ratio >= CPU_LIMIT:
-            found.append(f"the load generator used {self.cpu_ratio:.0%} of its core: add workers")
+            result.append(f"the load generator used {self.cpu_ratio:.0%} of its core: add workers")
         loop = f"the event loop{self._name_holder()} was"
-        told = {loop: self.loop, "Locust's hub was": self.hub, "arrivals were started": self.pace}
-        found += [f"{part} {lag.p99:.2f} s late at p99: {LATE}" for part, lag in told.items() if lag.is_limit]
-        return found
+        reported = {loop: self.loop, "Locust's hub was": self.hub, "arrivals were started": self.pace}
+        result += [f"{part} {lag.p99:.2f} s late at p99: {LATE}" for part, lag in reported.items() if lag.is_limit]
+        return result
 
     def _name_holder(self) -> str:
         """The stage that held the loop longest, where it is known."""

@@ -243,7 +243,7 @@ class Ledger:
         latest = [window for window in (self._previous, self._current) if window is not None]
         every = (*latest, *self._replaced, *self.windows.values())
         known = {(window.phase.number, window.phase.attempt): window for window in every}
-        found = []
+        result = []
         for key, window in known.items():
             state = (*window.state(), now >= window.end)
             first, reported = self._reported.get(key, (0, ()))
@@ -251,8 +251,8 @@ class Ledger:
                 first = self._sequence
                 self._reported[key] = (first, state)
             if first > self._confirmed or (final and any(window is one for one in latest)):
-                found.append(window)
-        return found
+                result.append(window)
+        return result
 
     def confirm(self, sequence: int) -> None:
         """The report with this number has arrived: its contents need not be sent again."""

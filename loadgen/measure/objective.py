@@ -63,9 +63,9 @@ class Condition:
             begun = np.array([sample.started if is_service else sample.scheduled for sample in samples])
             took: NDArray[np.float64] = finished - begun
             return took
-        found = [sample.stages.get(self.part, ()) for sample in samples]
+        result = [sample.stages.get(self.part, ()) for sample in samples]
         worst: Callable[..., float] = max if self.is_upper else min
-        return np.array([worst(one, default=np.nan) if isinstance(one, tuple) else one for one in found])
+        return np.array([worst(one, default=np.nan) if isinstance(one, tuple) else one for one in result])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +115,22 @@ def parse_objective(text: str) -> tuple[Condition, ...]:
 
     Raises SettingsError with a fault for each condition that cannot be read.
     """
-    found, faults = read_conditions(text)
+    objective, faults = read_conditions(text)
     if faults:
         raise SettingsError(faults)
-    return found
+    return objective
 
 
 def read_conditions(text: str) -> tuple[tuple[Condition, ...], list[Fault]]:
     """The conditions that can be read, and a fault for each other one."""
-    found: list[Condition] = []
+    conditions: list[Condition] = []
     faults: list[Fault] = []
     for part in text.split(",") if text.strip() else ():
         try:
-            found.append(_parse_condition(part.strip()))
+            conditions.append(_parse_condition(part.strip()))
         except SettingsError as error:
             faults += error.faults
-    return tuple(found), faults
+    return tuple(conditions), faults
 
 
 def _parse_condition(text: str) -> Condition:

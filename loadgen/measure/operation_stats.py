@@ -179,9 +179,9 @@ class OperationStats:
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """The inverse of `as_message`."""
         outcomes = Counter({Outcome(name): count for name, count in message["outcomes"].items()})
-        times = {OutcomeClass(name): Times.from_message(told) for name, told in message["times"].items()}
+        times = {OutcomeClass(name): Times.from_message(reported) for name, reported in message["times"].items()}
         nested = Counter({Outcome(name): count for name, count in message["nested"].items()})
-        stages = {name: SparseHistogram(packed=told) for name, told in message["stages"].items()}
+        stages = {name: SparseHistogram(packed=reported) for name, reported in message["stages"].items()}
         repeated, items = set(message["repeated"]), Counter(message["items"])
         return cls(outcomes, nested, message["rows"], times, stages, repeated, items, message["good"])
 
@@ -218,11 +218,11 @@ class OperationStats:
         """A copy of the buckets of the response times, of the `service` times, or of the times of a stage."""
         if part not in ("", "service"):
             return Counter(self.stages[part].counts) if part in self.stages else Counter()
-        found: Counter[int] = Counter()
+        counts: Counter[int] = Counter()
         for kind in WAITED_FOR:
             if kind in self.times:
-                found.update(self.times[kind].counts(is_service=part == "service"))
-        return found
+                counts.update(self.times[kind].counts(is_service=part == "service"))
+        return counts
 
     def percentile(self, percent: float) -> float:
         """Percentile of the response times of these operations, in seconds; nan if there are none."""

@@ -62,8 +62,8 @@ class OutcomeCourse:
     def failures(self, begin: float, end: float) -> Counter[str]:
         """Failures by outcome between two moments, to whole pieces."""
         first, last = math.floor(begin / self.seconds), math.ceil(end / self.seconds)
-        found = Counter({name: sum(numbers[first:last]) for name, numbers in self.counts.items()})
-        return Counter({name: number for name, number in found.items() if number and name not in ("ok", "empty")})
+        result = Counter({name: sum(numbers[first:last]) for name, numbers in self.counts.items()})
+        return Counter({name: number for name, number in result.items() if number and name not in ("ok", "empty")})
 
     def as_message(self) -> dict[str, Any]:
         """Plain values for msgpack."""

@@ -143,7 +143,7 @@ def open_phases(
 def scaled_phases(
     make_phases: Callable[[tuple[L, ...]], tuple[Phase, ...]], levels: tuple[L, ...], workers: tuple[int, ...]
 ) -> tuple[Phase, ...]:
-    """The phases at these load levels; with numbers of `workers`, at the one level for each of so many of them.
+    """The phases at these load levels; with numbers of `workers`, the one level for each number.
 
     The load of a worker is then the same in all phases (weak scaling).
     """

@@ -72,7 +72,7 @@ class RateCurve:
         return self._sums[place] + (at - begin) * (low + self.rate_at(at)) / 2
 
     def find(self, count: float, begin: float = 0.0) -> float:
-        """When so many arrivals are expected since a moment, the inverse of `count`; infinite if they never are."""
+        """The time at which `arrivals` are expected, the inverse of `count`; infinite if they never are."""
         wanted = self._total(begin) + count
         first, rate = self.points[0]
         if wanted < 0:
@@ -84,7 +84,7 @@ class RateCurve:
             return at + left / low if low else (at if not left and not count else math.inf)
         end, high = self.points[place + 1]
         slope = (high - low) / (end - at)
-        # The root of left = low * t + slope * t^2 / 2, in the form that also holds for a slope of 0.
+        # The root of left = low * t + slope * t^2 / 2, in the form that is also valid for a slope of 0.
         return min(at + 2 * left / (low + math.sqrt(max(low * low + 2 * slope * left, 0.0))), end) if left else at
 
     def edges(self, begin: float, end: float) -> Iterator[tuple[float, float]]:

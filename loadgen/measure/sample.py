@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     OK = "ok"
     """Answered."""
     EMPTY = "empty"
-    """Answered, but a search found no row. Generated data contain neighbours of every query."""
+    """Answered, but a search returned no row. Generated data contain neighbours of every query."""
     TIMEOUT = "timeout"
     """No answer within the deadline."""
     THROTTLED = "throttled"

@@ -84,10 +84,10 @@ def add_times(pieces: Sequence[SliceStats], places: Floats, seconds: Floats, ans
     numbers = np.minimum((places * len(pieces)).astype(np.int64), len(pieces) - 1)
     cells, counts = np.unique((numbers << PLACE_BITS) + find_values(seconds, COARSE_BITS), return_counts=True)
     lowest = (cells & ((1 << PLACE_BITS) - 1)).tolist()
-    found, firsts = np.unique(cells >> PLACE_BITS, return_index=True)
+    result, firsts = np.unique(cells >> PLACE_BITS, return_index=True)
     bounds = [*firsts.tolist(), len(lowest)]
     summed = counts.tolist()
-    for number, begin, end in zip(found.tolist(), bounds, bounds[1:], strict=False):
+    for number, begin, end in zip(result.tolist(), bounds, bounds[1:], strict=False):
         piece = pieces[number]
         piece.times.add_counts(lowest[begin:end], summed[begin:end])
         if answered:
@@ -103,13 +103,13 @@ def add_good(pieces: Sequence[SliceStats], places: Floats) -> None:
 
 def cut_slices(pieces: Sequence[SliceStats], seconds: float) -> list[SliceStats]:
     """The slices of a phase that has lasted so long: the last is shorter, and those that never began are left out."""
-    found = []
+    result = []
     for number, piece in enumerate(pieces):
         left = seconds - number * piece.seconds
         if left < SHORTEST_SLICE:
             break
-        found.append(piece if left > piece.seconds - SHORTEST_SLICE else replace(piece, seconds=left))
-    return found
+        result.append(piece if left > piece.seconds - SHORTEST_SLICE else replace(piece, seconds=left))
+    return result
 
 
 def slices_as_message(

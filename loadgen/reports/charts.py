@@ -88,8 +88,8 @@ def _throughput(row: Row) -> tuple[float | None, Interval | None]:
 
 
 def _p99(row: Row) -> tuple[float | None, Interval | None]:
-    seconds, found = row.percentile(99), row.estimates.p99 if row.estimates else None
-    scaled = Interval(*(MILLISECONDS * part for part in (found.estimate, found.low, found.high))) if found else None
+    seconds, result = row.percentile(99), row.estimates.p99 if row.estimates else None
+    scaled = Interval(*(MILLISECONDS * part for part in (result.estimate, result.low, result.high))) if result else None
     return None if seconds is None else MILLISECONDS * seconds, scaled
 
 
@@ -140,5 +140,5 @@ def _curve(row: Row) -> tuple[list[float], list[float]]:
         return [], []
     steps = [0.02 * step for step in range(int(math.log10(count) / 0.02) + 1)]
     percents = [100 * (1 - 10**-step) for step in steps]
-    found = row.times.get_percentile_to_value_dict(percents)  # in one pass over the histogram
-    return steps, [MILLISECONDS * found[percent] / MICROSECONDS for percent in percents]
+    percentile_to_value_dict = row.times.get_percentile_to_value_dict(percents)  # in one pass over the histogram
+    return steps, [MILLISECONDS * percentile_to_value_dict[percent] / MICROSECONDS for percent in percents]

@@ -48,12 +48,12 @@ def find_difference(old: RunRecord, new: RunRecord, tolerance: float) -> Differe
     return Difference(old, new, tolerance, changes, tuple(find_regressions(old, new, tolerance)))
 
 
-def verdict_lines(found: Difference) -> list[str]:
+def verdict_lines(difference: Difference) -> list[str]:
     """The verdict in words, most important first."""
-    share = f"{100 * found.tolerance:g} %"
-    worse, better = found.having(Word.REGRESSION), found.having(Word.IMPROVEMENT)
-    invalid = found.having(Word.INVALID)
-    if not found.is_judged:
+    share = f"{100 * difference.tolerance:g} %"
+    worse, better = difference.having(Word.REGRESSION), difference.having(Word.IMPROVEMENT)
+    invalid = difference.having(Word.INVALID)
+    if not difference.is_judged:
         lines = ["No verdict: no performance figure is comparable."]
     elif worse:
         lines = [f"{count_of(len(worse), 'regression')} beyond {share}: {_say_some(worse)}."]
@@ -63,12 +63,12 @@ def verdict_lines(found: Difference) -> list[str]:
         lines.append(f"{count_of(len(better), 'improvement')} beyond {share}: {_say_some(better)}.")
     reasons = dict.fromkeys(f"Invalid: {_place(finding)}: {finding.reason}." for finding in invalid)
     lines += first_of(reasons, "like these: `--format json` has them all.")
-    return lines + _undetected(found)
+    return lines + _undetected(difference)
 
 
-def _undetected(found: Difference) -> list[str]:
+def _undetected(difference: Difference) -> list[str]:
     """The smallest change that this comparison could detect."""
-    ends = [f.ratio.high / f.ratio.estimate for f in found.findings if f.ratio and f.word is not Word.INVALID]
+    ends = [f.ratio.high / f.ratio.estimate for f in difference.findings if f.ratio and f.word is not Word.INVALID]
     if not ends:
         return []
     text = f"A change smaller than {100 * (max(ends) - 1):.0f} % may be undetected in the least certain figure"
@@ -77,8 +77,8 @@ def _undetected(found: Difference) -> list[str]:
 
 def _say_some(findings: Sequence[Finding]) -> str:
     """The first findings, and the number omitted: the table has more."""
-    told = [_say(finding) for finding in findings[:SENTENCES]]
-    return "; ".join(told + ([f"and {len(findings) - SENTENCES:,} more"] if len(findings) > SENTENCES else []))
+    reported = [_say(finding) for finding in findings[:SENTENCES]]
+    return "; ".join(reported + ([f"and {len(findings) - SENTENCES:,} more"] if len(findings) > SENTENCES else []))
 
 
 def _say(finding: Finding) -> str:
@@ -103,10 +103,10 @@ def _value(finding: Finding, value: float | None) -> str:
     return f"{100 * value:.2f} %" if finding.figure == "failures" else f"{value:.4f}"
 
 
-def figure_table(found: Difference) -> Table:
+def figure_table(difference: Difference) -> Table:
     """A row for each figure."""
     head = ("operation", "variant", "load", "figure", "OLD", "NEW", "NEW / OLD", "verdict")
-    return make_table("NEW to OLD; simultaneous 95 % intervals", head, found.findings, _figure_row, 4)
+    return make_table("NEW to OLD; simultaneous 95 % intervals", head, difference.findings, _figure_row, 4)
 
 
 def _figure_row(f: Finding) -> tuple[str, ...]:
@@ -116,11 +116,11 @@ def _figure_row(f: Finding) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _heads(found: Difference) -> list[str]:
+def _heads(difference: Difference) -> list[str]:
     return [
         f"{name}: {record.run_id}, {record.started_at:%Y-%m-%d %H:%M %Z}, {record.manifest.server_type} "
         f"{record.manifest.server_version}"
-        for name, record in (("OLD", found.old), ("NEW", found.new))
+        for name, record in (("OLD", difference.old), ("NEW", difference.new))
     ]
 
 
@@ -128,13 +128,13 @@ def _changed(changes: Sequence[Change]) -> list[str]:
     return [str(change) for change in changes] or ["nothing recorded: differences are chance, or have other causes"]
 
 
-def to_text(found: Difference) -> str:
+def to_text(difference: Difference) -> str:
     """As text, for a terminal or a log."""
     out = StringIO()
     console = new_console(out, WIDTH, soft_wrap=True)
-    for line in [*_heads(found), "What changed:", *(f"  {line}" for line in _changed(found.changes))]:
+    for line in [*_heads(difference), "What changed:", *(f"  {line}" for line in _changed(difference.changes))]:
         console.print(one_line(line))
-    table = figure_table(found)
+    table = figure_table(difference)
     shown = RichTable(title=table.caption)
     for column, name in enumerate(table.head):
         shown.add_column(name, justify="left" if column < table.names else "right", overflow="fold")
@@ -143,31 +143,31 @@ def to_text(found: Difference) -> str:
     console.print(shown)
     if table.note:
         console.print(table.note)
-    for line in verdict_lines(found):
+    for line in verdict_lines(difference):
         console.print(one_line(line, LONGEST_VERDICT))
     return out.getvalue()
 
 
-def to_markdown(found: Difference) -> str:
+def to_markdown(difference: Difference) -> str:
     """As Markdown, for a review comment."""
-    lines = ["# NEW against OLD", "", *(f"**{escape(line)}**\n" for line in verdict_lines(found))]
-    lines += [f"- {escape(line)}" for line in _heads(found)]
-    lines += ["", "## What changed", "", *(f"- {escape(line)}" for line in _changed(found.changes)), ""]
-    table = figure_table(found)
+    lines = ["# NEW against OLD", "", *(f"**{escape(line)}**\n" for line in verdict_lines(difference))]
+    lines += [f"- {escape(line)}" for line in _heads(difference)]
+    lines += ["", "## What changed", "", *(f"- {escape(line)}" for line in _changed(difference.changes)), ""]
+    table = figure_table(difference)
     return "\n".join([*lines, f"## {table.caption}", "", *table_lines(table)]) + "\n"
 
 
-def to_json(found: Difference) -> str:
+def to_json(difference: Difference) -> str:
     """As JSON, times in seconds."""
-    clients = {one.name: one.client for one in found.new.manifest.variants}
+    clients = {one.name: one.client for one in difference.new.manifest.variants}
     values: dict[str, Any] = {
-        "old": found.old.run_id,
-        "new": found.new.run_id,
-        "tolerance": found.tolerance,
-        "regressions": len(found.having(Word.REGRESSION)),
-        "verdict": verdict_lines(found),
-        "changes": [asdict(change) for change in found.changes],
-        "findings": [_finding(finding, clients) for finding in found.findings],
+        "old": difference.old.run_id,
+        "new": difference.new.run_id,
+        "tolerance": difference.tolerance,
+        "regressions": len(difference.having(Word.REGRESSION)),
+        "verdict": verdict_lines(difference),
+        "changes": [asdict(change) for change in difference.changes],
+        "findings": [_finding(finding, clients) for finding in difference.findings],
     }
     return escape_json(json.dumps(values, indent=1, ensure_ascii=False)) + "\n"
 

@@ -193,10 +193,10 @@ def _print_levels(out: Console, levels: Sequence[LevelResult], about: str) -> No
 
 def _print_costs(out: Console, levels: Sequence[LevelResult]) -> None:
     """What an operation of any kind costs the load generator, by level and variant; nothing where it is unknown."""
-    found = {(level.level, name): level.series(name) for level in levels for name in level.variants}
+    result = {(level.level, name): level.series(name) for level in levels for name in level.variants}
     rows = [
         [level.short, name, *cost_cells(series.cost)[1:]]
-        for (level, name), series in found.items()
+        for (level, name), series in result.items()
         if series is not None and series.cost.cpu_seconds is not None
     ]
     if rows:
@@ -216,17 +216,17 @@ def _rows_of(level: LevelResult, seen: Seen, is_compared: bool) -> list[list[str
     return rows
 
 
-def _say_times(level: LevelResult, found: Comparison) -> str:
+def _say_times(level: LevelResult, comparison: Comparison) -> str:
     """The two times that each ratio divides."""
-    told = []
-    for figure, ratio in (("p50", found.p50), ("p99", found.p99)):
+    reported = []
+    for figure, ratio in (("p50", comparison.p50), ("p99", comparison.p99)):
         if ratio is not None:
-            sides = zip(found.pair, (ratio.baseline_value, ratio.variant_value), strict=True)
+            sides = zip(comparison.pair, (ratio.baseline_value, ratio.variant_value), strict=True)
             times = " and ".join(
                 f"{_milliseconds(value)} ms with {one_line(name, LONGEST_NAME)}" for name, value in sides
             )
-            told.append(f"{figure} {times}, ratio {ratio.estimate:.2f}")
-    return f"{one_line(level.operation, LONGEST_NAME)} at {level.level.short}: {'; '.join(told)}."
+            reported.append(f"{figure} {times}, ratio {ratio.estimate:.2f}")
+    return f"{one_line(level.operation, LONGEST_NAME)} at {level.level.short}: {'; '.join(reported)}."
 
 
 def _figures(level: LevelResult, series: Series, seen: Seen) -> list[str]:
@@ -241,13 +241,17 @@ def _figures(level: LevelResult, series: Series, seen: Seen) -> list[str]:
     return figures + ["-" if value is None else f"{value:.3f}" for value in known]
 
 
-def _compared(level: LevelResult, found: Comparison | None) -> list[str]:
+def _compared(level: LevelResult, comparison: Comparison | None) -> list[str]:
     """The ratios, the interval of the deciding one, and the winner."""
-    if found is None:
+    if comparison is None:
         return [""] * (3 if level.level.is_open else 2)
     if not level.level.is_open:
-        return [show_estimate(found.throughput, narrow=True), found.winner]
-    return [f"{found.p50.estimate:.2f}" if found.p50 else "-", show_estimate(found.p99, narrow=True), found.winner]
+        return [show_estimate(comparison.throughput, narrow=True), comparison.winner]
+    return [
+        f"{comparison.p50.estimate:.2f}" if comparison.p50 else "-",
+        show_estimate(comparison.p99, narrow=True),
+        comparison.winner,
+    ]
 
 
 def _milliseconds(seconds: float | None) -> str:

@@ -17,9 +17,9 @@ def print_faults(out: Console, results: Sequence[PhaseResult]) -> None:
     for result in results:
         phase = result.record
         for one in phase.faults.faults if phase.faults is not None else ():
-            found = one.recovery
-            times = (found.first_success_seconds, found.recovery_seconds)
-            failures = ", ".join(f"{name} {number:,}" for name, number in found.failures.items()) or "0"
+            seen = one.recovery
+            times = (seen.first_success_seconds, seen.recovery_seconds)
+            failures = ", ".join(f"{name} {number:,}" for name, number in seen.failures.items()) or "0"
             head = [str(result.number), load_level(phase.concurrency, phase.rate).short, phase.variant, one.text]
             rows.append([*head, *("-" if time is None else f"{time:.1f}" for time in times), failures])
     if rows:

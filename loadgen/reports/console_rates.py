@@ -21,13 +21,13 @@ def print_rate_search(search: RateSearchRecord, file: TextIO) -> None:
     """The result of each variant, then the steps by rate."""
     out = new_console(file, None if file.isatty() else WIDTH_WITHOUT_TERMINAL)
     variant = Column("variant", Part.KEY, is_word=True)
-    found = [
+    result = [
         [one.variant, one.outcome, show_arrivals(one.rate), show_interval(one), one.reason or NONE]
         for one in search.findings
     ]
     columns = (variant, Column("result", is_word=True), Column("highest rate"), Column("95 %"))
     title = "The highest rate that meets " + ", ".join(one.text for one in search.conditions)
-    print_fitting(out, (title, REASON), (*columns, Column(REASON, Part.RESULT, is_word=True)), [found])
+    print_fitting(out, (title, REASON), (*columns, Column(REASON, Part.RESULT, is_word=True)), [result])
     names = list(dict.fromkeys(one.variant for one in search.steps))
     rate = Column("rate", Part.KEY)
     figures = [Column(one.text) for one in search.conditions]

@@ -28,12 +28,12 @@ def scaling_cells(point: ScalingPoint) -> tuple[str, ...]:
 
 def print_scaling(out: Console, results: Sequence[PhaseResult]) -> None:
     """By operation, variant and number of workers; nothing in a run without several of these."""
-    found = find_scaling([result.record for result in results])
-    rows = [[one.operation, one.variant, *scaling_cells(point)] for one in found for point in one.points]
+    scaling = find_scaling([result.record for result in results])
+    rows = [[one.operation, one.variant, *scaling_cells(point)] for one in scaling for point in one.points]
     if not rows:
         return
     keys = (Column("operation", Part.KEY, is_word=True), Column("variant", Part.KEY, is_word=True))
     workers, *figures = map(Column, SCALING_HEAD)
     print_fitting(out, (SCALING_TITLE, SCALING_TITLE), (*keys, workers, *figures), [rows])
-    for one in found:
+    for one in scaling:
         out.print(one_line(say_law(one)))

@@ -35,5 +35,5 @@ def print_stages(out: Console, levels: Sequence[LevelResult]) -> None:
 def _show(times: HdrHistogram | None) -> str:
     if times is None:
         return "-"
-    found = (percentile(times, percent) for percent in PERCENTS)
-    return " / ".join("-" if seconds is None else f"{seconds * 1_000:,.1f}" for seconds in found)
+    result = (percentile(times, percent) for percent in PERCENTS)
+    return " / ".join("-" if seconds is None else f"{seconds * 1_000:,.1f}" for seconds in result)

@@ -24,17 +24,17 @@ def sweep_cells(point: SweepPoint) -> tuple[str, ...]:
     )
 
 
-def print_sweeps(found: Sequence[SweepRecord], file: TextIO) -> None:
+def print_sweeps(sweeps: Sequence[SweepRecord], file: TextIO) -> None:
     """By operation, number of users, variant and recall; nothing without a sweep."""
     rows = [
         [one.operation, f"{one.concurrency:,}", one.family, f"{point.value:g}", *sweep_cells(point)]
-        for one in found
+        for one in sweeps
         for point in one.points
     ]
     if not rows:
         return
     keys = (Column("operation", Part.KEY, is_word=True), Column("users", Part.KEY))
     variant = Column("variant", Part.KEY, is_word=True)
-    figures = map(Column, (found[0].parameter, *SWEEP_HEAD))
+    figures = map(Column, (sweeps[0].parameter, *SWEEP_HEAD))
     out = new_console(file, None if file.isatty() else WIDTH_WITHOUT_TERMINAL)
     print_fitting(out, (SWEEP_TITLE, SWEEP_TITLE), (*keys, variant, *figures), [rows])

@@ -49,7 +49,7 @@ def _traces(record: RunRecord) -> Iterator[Values]:
 
 
 def _series(summary: Summary, row: Row) -> Values:
-    series, found = row.series, row.estimates
+    series, result = row.series, row.estimates
     known = summary.variants.get(series.variant)
     level = series.level
     return {
@@ -66,15 +66,15 @@ def _series(summary: Summary, row: Row) -> Values:
         "dropped": series.dropped,
         **_cost(series),
         "throughput": series.throughput,
-        "throughput_typical": found.throughput.estimate if found else None,
-        **_ends("throughput", found.throughput if found else None),
+        "throughput_typical": result.throughput.estimate if result else None,
+        **_ends("throughput", result.throughput if result else None),
         "good": series.good,
         "goodput": series.goodput,
         "goodput_typical": row.good_estimate.estimate if row.good_estimate else None,
         **_ends("goodput", row.good_estimate),
         **{f"p{percent:g}".replace(".", "_"): row.percentile(percent) for percent in PERCENTS},
-        **_ends("p50", found.p50 if found else None),
-        **_ends("p99", found.p99 if found else None),
+        **_ends("p50", result.p50 if result else None),
+        **_ends("p99", result.p99 if result else None),
         "recall": series.recall,
         "mrr": series.mrr,
         **{kind.value: series.outcomes[kind] for kind in Outcome},

@@ -1,4 +1,4 @@
-"""Fault drills as tables: what happened in each phase, and what was found afterwards."""
+"""Fault drills as tables: what happened in each phase, and the checks after it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,11 +27,11 @@ def _place(number: int, phase: PhaseRecord) -> tuple[str, str, str]:
 
 
 def _cells(fault: FaultRecord) -> tuple[str, ...]:
-    found = fault.recovery
-    failures = ", ".join(f"{name} {number:,}" for name, number in found.failures.items()) or "0"
+    result = fault.recovery
+    failures = ", ".join(f"{name} {number:,}" for name, number in result.failures.items()) or "0"
     code = f" (exit code {fault.exit_code})" if fault.exit_code is not None else ""
     text = f"{fault.text}{code}" if not fault.error else f"{fault.text}: {fault.error}"
-    times = (fault.began, fault.ended, found.first_success_seconds, found.recovery_seconds)
+    times = (fault.began, fault.ended, result.first_success_seconds, result.recovery_seconds)
     return (text, *(NONE if one is None else f"{one:.1f}" for one in times), failures)
 
 

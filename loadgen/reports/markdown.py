@@ -52,20 +52,20 @@ def escape(text: str) -> str:
     return FIRST.sub(_escape_first, SPECIAL.sub(r"\\\1", one_line(text, LONGEST)))
 
 
-def _escape_first(found: re.Match[str]) -> str:
-    return f"\\{found[1]}" if found[1] else f"{found[2]}\\"
+def _escape_first(match: re.Match[str]) -> str:
+    return f"\\{match[1]}" if match[1] else f"{match[2]}\\"
 
 
 def _run(summary: Summary) -> Iterator[str]:
-    told = summary.explanation
+    reported = summary.explanation
     yield from (f"# {escape(summary.question)} Run {escape(summary.record.run_id)}", "")
-    for line in told.headlines:
+    for line in reported.headlines:
         yield from (f"**{escape(line)}**", "")
-    for line in told.findings:
+    for line in reported.findings:
         yield from (escape(line), "")
-    for line in told.warnings:
+    for line in reported.warnings:
         yield f"- Warning: {escape(line)}"
-    if told.warnings:
+    if reported.warnings:
         yield ""
     for one in summary.record.scaling:
         yield from (escape(say_law(one)), "")

@@ -99,11 +99,11 @@ def _draw_steps(axes: Any, steps: Sequence[RateStepRecord], place: int, drawn_as
             axes.plot(*zip(*own, strict=True), linestyle="", markersize=6, **style, **shown)
 
 
-def _mark_edge(axes: Any, found: RateFindingRecord, look: Look) -> None:
-    if found.low is None or found.high is None or found.rate is None:
+def _mark_edge(axes: Any, rate_finding: RateFindingRecord, look: Look) -> None:
+    if rate_finding.low is None or rate_finding.high is None or rate_finding.rate is None:
         return
-    axes.axvline(found.rate, color=look.colour, linewidth=1.4)
-    axes.axvspan(found.low, found.high, color=look.colour, alpha=0.15, linewidth=0)
+    axes.axvline(rate_finding.rate, color=look.colour, linewidth=1.4)
+    axes.axvspan(rate_finding.low, rate_finding.high, color=look.colour, alpha=0.15, linewidth=0)
 
 
 def _rate_axis(axes: Any, rates: Sequence[float]) -> None:

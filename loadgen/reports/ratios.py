@@ -56,10 +56,10 @@ def ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
 
 
 def _by_level(compared: Sequence[Comparison]) -> dict[LoadLevel, list[Comparison]]:
-    found: dict[LoadLevel, list[Comparison]] = {}
+    result: dict[LoadLevel, list[Comparison]] = {}
     for one in compared:
-        found.setdefault(load_level(one.concurrency, one.rate), []).append(one)
-    return found
+        result.setdefault(load_level(one.concurrency, one.rate), []).append(one)
+    return result
 
 
 def _draw(shown: dict[LoadLevel, list[Comparison]], looks: dict[Pair, Look]) -> ChartFigure:

@@ -150,8 +150,8 @@ def summarize(record: RunRecord) -> Summary:
     Intervals of a very long run use fewer replicates: they vary by some per cent of their width.
     """
     replicates = max(REPLICATES_AT_LEAST, REPLICATES * PHASES_IN_FULL // max(len(record.phases), PHASES_IN_FULL))
-    found = enumerate(find_series(record))
-    rows = tuple(Row(series, (record.manifest.seed, number), replicates) for number, series in found)
+    result = enumerate(find_series(record))
+    rows = tuple(Row(series, (record.manifest.seed, number), replicates) for number, series in result)
     looks = {name: LOOKS[place] for name, place in place_looks(record.variant_names).items()}
     return Summary(record, explain(record), rows, tuple(find_bursts(record)), _find_variants(record), looks)
 

@@ -33,8 +33,8 @@ def sweep_charts(summary: Summary, key: str) -> list[Chart]:
 def _chart(summary: Summary, operation: str, users: int, key: str) -> Chart:
     sweeps = summary.record.sweeps
     own = [one for one in sweeps if (one.operation, one.concurrency) == (operation, users)]
-    told = " ".join(filter(None, map(say_sweep, own)))
-    text = f"Higher and farther right is better. Bars: 95 % intervals. A point for each {own[0].parameter}. {told}"
+    reported = " ".join(filter(None, map(say_sweep, own)))
+    text = f"Higher and farther right is better. Bars: 95 % intervals. A point for each {own[0].parameter}. {reported}"
     title = f"{operation}: operations per second against recall, {count_of(users, 'user')}"
     return Chart(key, title, text.strip(), _draw(summary, own), None)
 

@@ -79,17 +79,17 @@ def level_table(summary: Summary, operation: str) -> Table:
 
 
 def _level_row(row: Row, *, is_judged: bool) -> Cells:
-    found = row.estimates
+    result = row.estimates
     goodput = NONE if row.goodput is None else show_rate(row.goodput)
     times = (milliseconds(row.percentile(percent)) for percent in PERCENTS)
     return (
         str(row.series.level),
         row.series.variant,
         show_rate(row.throughput),
-        _range(found.throughput if found else None),
+        _range(result.throughput if result else None),
         *((goodput, _range(row.good_estimate)) if is_judged else ()),
         *times,
-        _range(found.p99 if found else None, 1_000),
+        _range(result.p99 if result else None, 1_000),
         f"{row.series.failures:,}",
         f"{row.series.outcomes[Outcome.EMPTY]:,}",
     )
@@ -106,8 +106,8 @@ def ratio_table(summary: Summary, operation: str) -> Table:
 
     def make_row(one: Comparison) -> Cells:
         level = load_level(one.concurrency, one.rate)
-        found = [recalls.get((level, name)) for name in pair_of(one)] if recalls else []
-        shown = tuple(NONE if recall is None else f"{recall:.4f}" for recall in found)
+        result = [recalls.get((level, name)) for name in pair_of(one)] if recalls else []
+        shown = tuple(NONE if recall is None else f"{recall:.4f}" for recall in result)
         return _ratio_row(one, shown, is_judged=is_judged)
 
     is_judged = any(one.goodput_ratio is not None for one in compared)
@@ -265,27 +265,27 @@ def _share(ratio: float | None) -> str:
 
 def manifest_tables(record: RunRecord) -> Iterator[Table]:
     """What was measured, with what, and where."""
-    found = record.manifest
-    memory = NONE if found.memory_bytes is None else f"{found.memory_bytes / 2**30:.1f} GiB"
+    result = record.manifest
+    memory = NONE if result.memory_bytes is None else f"{result.memory_bytes / 2**30:.1f} GiB"
     facts = {
         "run": record.run_id,
         "began at": f"{record.started_at:%Y-%m-%d %H:%M:%S %Z}",
-        "server": f"{found.server_type} {found.server_version}",
-        "collection": str(found.settings.get("collection", NONE)),
-        "rows before the load": f"{found.rows:,}",
-        "dataset": f"{found.dataset}, fingerprint {found.fingerprint or NONE}",
-        "index": _values(found.index),
-        "seed": str(found.seed),
-        "processes that generated load": str(found.workers),
-        "processor": f"{found.cpu_model}, {found.cpu_count} cores for this process",
+        "server": f"{result.server_type} {result.server_version}",
+        "collection": str(result.settings.get("collection", NONE)),
+        "rows before the load": f"{result.rows:,}",
+        "dataset": f"{result.dataset}, fingerprint {result.fingerprint or NONE}",
+        "index": _values(result.index),
+        "seed": str(result.seed),
+        "processes that generated load": str(result.workers),
+        "processor": f"{result.cpu_model}, {result.cpu_count} cores for this process",
         "memory": memory,
-        "Python": found.python,
-        "command": found.command_line,
+        "Python": result.python,
+        "command": result.command_line,
     }
-    settings = {name: _value(value) for name, value in found.settings.items()}
+    settings = {name: _value(value) for name, value in result.settings.items()}
     yield make_table("The run", ("what", "value"), facts.items(), tuple, 2)
     yield make_table("Settings", ("setting", "value"), settings.items(), tuple, 2)
-    yield make_table("Packages", ("package", "version"), found.packages.items(), tuple, 2)
+    yield make_table("Packages", ("package", "version"), result.packages.items(), tuple, 2)
 
 
 def _values(values: Mapping[str, object]) -> str:

@@ -30,12 +30,12 @@ def _find(record: RunRecord) -> Iterator[_Found]:
         for trace in phase.traces.slowest if phase.traces else ():
             key = (load_level(phase.concurrency, phase.rate), phase.variant, trace.operation)
             groups.setdefault(key, []).append(_Found(number, phase, trace))
-    for found in groups.values():
-        yield from sorted(found, key=lambda one: -one.trace.response_seconds)[:SHOWN]
+    for each in groups.values():
+        yield from sorted(each, key=lambda one: -one.trace.response_seconds)[:SHOWN]
 
 
-def _row(found: _Found) -> Cells:
-    phase, trace = found.phase, found.trace
+def _row(finding: _Found) -> Cells:
+    phase, trace = finding.phase, finding.trace
     return (
         str(load_level(phase.concurrency, phase.rate)),
         phase.variant,
@@ -43,6 +43,6 @@ def _row(found: _Found) -> Cells:
         milliseconds(trace.response_seconds),
         trace.outcome.value,
         f"{trace.started_at:%H:%M:%S.%f}"[:-3],
-        str(found.number),
+        str(finding.number),
         trace.trace_id,
     )

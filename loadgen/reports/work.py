@@ -42,13 +42,13 @@ def goodput_table(summary: Summary, operation: str) -> Table:
 
 
 def _goodput_row(row: Row) -> Cells:
-    found, series = row.good_estimate, row.series
+    result, series = row.good_estimate, row.series
     return (
         str(series.level),
         series.variant,
         show_rate(row.throughput),
         show_rate(row.goodput or 0.0),
-        f"{found.low:,.1f} to {found.high:,.1f}" if found else NONE,
+        f"{result.low:,.1f} to {result.high:,.1f}" if result else NONE,
         f"{100 * (series.good or 0) / series.count:.1f}" if series.count else NONE,
         f"{series.good:,}",
         f"{series.count:,}",

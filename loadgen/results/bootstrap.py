@@ -128,14 +128,14 @@ def _gather(slices: Sequence[SliceStats]) -> Sequence[SliceStats]:
     """The slices, with adjacent ones merged until there are at most `SLICES_AT_MOST`."""
     if len(slices) <= SLICES_AT_MOST:
         return slices
-    found = []
+    result = []
     size = math.ceil(len(slices) / SLICES_AT_MOST)
     for together in (slices[at : at + size] for at in range(0, len(slices), size)):
         total = SliceStats(math.fsum(piece.seconds for piece in together))
         for piece in together:
             total.merge(SliceStats(0.0, piece.operations, piece.times))
-        found.append(total)
-    return found
+        result.append(total)
+    return result
 
 
 def spread(

@@ -38,7 +38,7 @@ class Burst:
 
 def find_bursts(record: RunRecord) -> list[Burst]:
     """All bursts, in the order in which they ran; an aborted one is a separate entry."""
-    found: dict[tuple[str, int], dict[str, float]] = {}
+    result: dict[tuple[str, int], dict[str, float]] = {}
     failures: Counter[tuple[str, int]] = Counter()
     empty: Counter[tuple[str, int]] = Counter()
     idle: set[tuple[str, int]] = set()
@@ -46,7 +46,7 @@ def find_bursts(record: RunRecord) -> list[Burst]:
     for phase in record.phases:
         for part in phase.operations if phase.style else ():
             key = (part.operation, part.count)
-            found.setdefault(key, {})[phase.style] = phase.seconds
+            result.setdefault(key, {})[phase.style] = phase.seconds
             failures[key] += part.failures
             empty[key] += part.outcomes.get(Outcome.EMPTY, 0)
             if share_empty(part.outcomes) > most:
@@ -59,5 +59,5 @@ def find_bursts(record: RunRecord) -> list[Burst]:
             empty[key],
             key not in idle,
         )
-        for key, seconds in found.items()
+        for key, seconds in result.items()
     ]

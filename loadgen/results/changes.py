@@ -47,15 +47,15 @@ def find_changes(old: RunRecord, new: RunRecord) -> list[Change]:
     """All differences in settings, packages, server and machine, except settings for where results are written."""
     before, after = old.manifest, new.manifest
     settings = [name for name in _names(before.settings, after.settings) if name not in PLAN]
-    found = [_change("setting", name, before.settings.get(name), after.settings.get(name)) for name in settings]
-    found += _find_variant_changes(before, after)
+    result = [_change("setting", name, before.settings.get(name), after.settings.get(name)) for name in settings]
+    result += _find_variant_changes(before, after)
     names = _names(before.packages, after.packages)
-    found += [_change("package", name, before.packages.get(name), after.packages.get(name)) for name in names]
+    result += [_change("package", name, before.packages.get(name), after.packages.get(name)) for name in names]
     for kind, name in (("server", "server_type"), ("server", "server_version"), ("machine", "cpu_model"),
                        ("machine", "cpu_count"), ("machine", "memory_bytes"), ("machine", "python"),
                        ("machine", "workers")):  # fmt: skip
-        found.append(_change(kind, name.removeprefix("server_"), getattr(before, name), getattr(after, name)))
-    return [one for one in found if one.old != one.new and not _is_noise(one)]
+        result.append(_change(kind, name.removeprefix("server_"), getattr(before, name), getattr(after, name)))
+    return [one for one in result if one.old != one.new and not _is_noise(one)]
 
 
 def _find_variant_changes(before: Manifest, after: Manifest) -> Iterator[Change]:

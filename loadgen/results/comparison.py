@@ -134,17 +134,17 @@ def compare_phases(
     compared = [phase for _, phase in own]
     if any(piece.seconds <= 0 for phase in compared for piece in phase.slices):
         raise ValueError("a slice must have more than 0 seconds")
-    found = [*reasons, *_find_reasons(compared, pair)]
+    result = [*reasons, *_find_reasons(compared, pair)]
     sides = {phase.variant for phase in compared if phase.slices}
     if sides != set(pair) or not all(phase.operations for phase in compared):
-        return Comparison(pair, None, None, None, math.nan, Verdict.INVALID, tuple(found))
+        return Comparison(pair, None, None, None, math.nan, Verdict.INVALID, tuple(result))
     line = _line([number for number, _ in own], [phase.variant == pair.variant for phase in compared])
     fit = spread(line, compared, rng, prior or PhaseNoise(), REPLICATES)
     chances = fit.chances
     throughput, p50, p99 = (_interval(*each) for each in zip(chances, fit.base, strict=True))
     share = float(np.mean(chances[0, 1:] > 0))
     sooner = float(np.mean(chances[2, 1:] < 0))
-    return Comparison(pair, throughput, p50, p99, share, judge(throughput, found), tuple(found), sooner)
+    return Comparison(pair, throughput, p50, p99, share, judge(throughput, result), tuple(result), sooner)
 
 
 def compare_good(phases: Sequence[SlicedPhase], rng: np.random.Generator, pair: Pair) -> Ratio | None:
@@ -161,25 +161,27 @@ def judge(throughput: Ratio | None, reasons: Sequence[str] = ()) -> Verdict:
     return Verdict.BASELINE if throughput.high < 1 else Verdict.NO_DIFFERENCE
 
 
-def judge_arrivals(found: Comparison, dropped: Mapping[str, float], caveats: Sequence[str]) -> Comparison:
+def judge_arrivals(comparison: Comparison, dropped: Mapping[str, float], caveats: Sequence[str]) -> Comparison:
     """The same comparison, judged for the open model: by p99, unless arrivals were dropped.
 
     `dropped` is the share of its arrivals that each side dropped, 0 to 1. `caveats` say why a p99 is too low; they do
     not save a side that loses by what it dropped.
     """
-    if found.p99 is None or found.reasons:
-        return found
+    if comparison.p99 is None or comparison.reasons:
+        return comparison
     losses = [f"{name} dropped {share:.2%} of its arrivals" for name, share in dropped.items() if share > 0]
     if len(losses) == 1:
         loser = next(name for name, share in dropped.items() if share > 0)
         if dropped[loser] > DROPPED_AT_MOST:
-            winner = Verdict.BASELINE if loser == found.pair.variant else Verdict.VARIANT
-            return replace(found, verdict=winner, share_ahead=float(winner is Verdict.VARIANT), reasons=tuple(losses))
+            winner = Verdict.BASELINE if loser == comparison.pair.variant else Verdict.VARIANT
+            return replace(
+                comparison, verdict=winner, share_ahead=float(winner is Verdict.VARIANT), reasons=tuple(losses)
+            )
     if reasons := (*losses, *caveats):
-        return replace(found, verdict=Verdict.INVALID, share_ahead=found.p99_share, reasons=reasons)
-    wins, loses = found.p99.high < 1, found.p99.low > 1
+        return replace(comparison, verdict=Verdict.INVALID, share_ahead=comparison.p99_share, reasons=reasons)
+    wins, loses = comparison.p99.high < 1, comparison.p99.low > 1
     verdict = Verdict.VARIANT if wins else Verdict.BASELINE if loses else Verdict.NO_DIFFERENCE
-    return replace(found, verdict=verdict, share_ahead=found.p99_share)
+    return replace(comparison, verdict=verdict, share_ahead=comparison.p99_share)
 
 
 def find_crossover(levels: Mapping[float, Comparison]) -> Crossover | None:
@@ -193,19 +195,19 @@ def find_crossover(levels: Mapping[float, Comparison]) -> Crossover | None:
 
 
 def _find_reasons(phases: Sequence[SlicedPhase], pair: Pair) -> list[str]:
-    found: list[str] = []
+    reasons: list[str] = []
     for name in pair:
         own = [phase for phase in phases if phase.variant == name]
         fewest = min((len(phase.slices) for phase in own), default=0)
         if not any(phase.operations for phase in own):
-            found.append(f"{name} answered no operation")
+            reasons.append(f"{name} answered no operation")
         elif not all(phase.operations for phase in own):
-            found.append(f"the throughput of {name} was zero in a phase")
+            reasons.append(f"the throughput of {name} was zero in a phase")
         if len(own) < PHASES_AT_LEAST:
-            found.append(f"too few phases: {name} has {len(own)} of {PHASES_AT_LEAST}")
+            reasons.append(f"too few phases: {name} has {len(own)} of {PHASES_AT_LEAST}")
         elif fewest < SLICES_AT_LEAST:
-            found.append(f"too few slices: a phase of {name} has {fewest} of {SLICES_AT_LEAST}")
-    return found
+            reasons.append(f"too few slices: a phase of {name} has {fewest} of {SLICES_AT_LEAST}")
+    return reasons
 
 
 def _line(numbers: Sequence[int], is_variant: Sequence[bool]) -> Floats:

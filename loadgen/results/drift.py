@@ -8,7 +8,7 @@ difference, which slow drift does not inflate (von Neumann, Kent, Bellinson & Ha
 2 (m - 1)^2 / (3 m - 4) degrees of freedom. The statistic by its standard error is compared with Student's t of the
 degrees of scatter and prior.
 
-The threshold holds for all series of a run together with 99 % (Bonferroni: Dunn 1961), and a change below 10 % is no
+The threshold applies to all series of a run together at 99 % (Bonferroni: Dunn 1961), and a change below 10 % is no
 warning however certain it is. So one run in a hundred without drift warns of it. The price is power. For one of
 six series, with linear drift in 50 simulated runs each (`tests/unit/simulated_phases.py`, 10 slices a phase): where
 phases scatter by 5 % and slices by 10 %, a factor of 2.0 is reported in 48 runs with ten phases, 1.6 in 42 with twenty;

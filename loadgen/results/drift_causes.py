@@ -52,9 +52,9 @@ def _has_changed(one: CollectionRecord) -> bool:
 
 
 def _segments(collections: list[CollectionRecord]) -> str:
-    told = [
+    reported = [
         f"{one.segments_before} of {one.name} before the run, {one.segments_after} after it"
         for one in collections
         if _has_changed(one)
     ]
-    return f" ({'; '.join(told)})" if told else ""
+    return f" ({'; '.join(reported)})" if reported else ""

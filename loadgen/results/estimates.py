@@ -49,8 +49,8 @@ def estimate_good(
     phases: Sequence[SlicedPhase], rng: np.random.Generator, replicates: int = REPLICATES
 ) -> Interval | None:
     """Good operations per second, as `estimate` has them for all; None without phases, or if one has none."""
-    found = estimate([phase.only_good() for phase in phases], rng, replicates)
-    return found.throughput if found else None
+    result = estimate([phase.only_good() for phase in phases], rng, replicates)
+    return result.throughput if result else None
 
 
 def compare_series(

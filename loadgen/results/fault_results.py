@@ -45,12 +45,12 @@ def record_faults(window: Window) -> FaultsRecord | None:
 
 
 def _recovery(course: OutcomeCourse, first: float, span: tuple[float, float]) -> RecoveryRecord:
-    found = find_recovery(course, first, *span)
+    recovery = find_recovery(course, first, *span)
     return RecoveryRecord(
-        throughput_before=found.throughput_before,
-        first_success_seconds=found.first_success,
-        recovery_seconds=found.recovery,
-        failures=found.failures,
+        throughput_before=recovery.throughput_before,
+        first_success_seconds=recovery.first_success,
+        recovery_seconds=recovery.recovery,
+        failures=recovery.failures,
     )
 
 

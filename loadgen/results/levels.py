@@ -141,13 +141,13 @@ class LevelResults:
         ]
         name = name if pair == MODES else f"{name}, {pair.variant}"
         sliced = [result.sliced(operation) for result in results]
-        found = compare_phases(sliced, draws_of(name, self._seed), objections, pair=pair)
+        phases = compare_phases(sliced, draws_of(name, self._seed), objections, pair=pair)
         if any(part.good is not None for result in own if (part := result.operation(operation))):
-            found = replace(found, goodput=compare_good(sliced, draws_of(f"good {name}", self._seed), pair))
+            phases = replace(phases, goodput=compare_good(sliced, draws_of(f"good {name}", self._seed), pair))
         caveats = _find_caveats(own, operation)
         if not results[0].phase.is_open:
-            return replace(found, reasons=(*found.reasons, *caveats))
-        return judge_arrivals(found, {side: _share_dropped(own, side) for side in pair}, caveats)
+            return replace(phases, reasons=(*phases.reasons, *caveats))
+        return judge_arrivals(phases, {side: _share_dropped(own, side) for side in pair}, caveats)
 
 
 def _find_troubles(results: Sequence[PhaseResult]) -> list[str]:
@@ -184,20 +184,20 @@ def find_levels(
 def _find_unanswered(results: Sequence[PhaseResult], operation: str) -> list[str]:
     """Phases in which the operation was never answered, and those in which most operations were refused."""
     silent: list[PhaseResult] = []
-    found: list[str] = []
+    seen: list[str] = []
     for result in results:
         part = result.operation(operation)
         if part is None or part.failures == part.count:
             silent.append(result)
         elif result.was_refused and result.limits:
-            told = _show_failures(_sum_up(part.outcomes for part in result.record.operations))
-            found.append(f"most operations of phase {result.number} failed: {told}")
+            reported = _show_failures(_sum_up(part.outcomes for part in result.record.operations))
+            seen.append(f"most operations of phase {result.number} failed: {reported}")
     if silent:
         parts = [part for result in silent if (part := result.operation(operation)) is not None]
-        told = _show_failures(_sum_up(part.outcomes for part in parts)) if parts else "none ended"
+        reported = _show_failures(_sum_up(part.outcomes for part in parts)) if parts else "none ended"
         where = name_phases([result.number for result in silent])
-        found.insert(0, f"no {operation} was answered in {where}: {told}")
-    return _first_of(found)
+        seen.insert(0, f"no {operation} was answered in {where}: {reported}")
+    return _first_of(seen)
 
 
 def _sum_up(outcomes: Iterable[Mapping[Outcome, int]]) -> Counter[Outcome]:
@@ -221,15 +221,15 @@ def _first_of(reasons: list[str]) -> list[str]:
 
 def _find_empty(results: Sequence[PhaseResult], operation: str, most: float, pair: Pair) -> list[str]:
     """Sides with too many empty answers: an empty answer is fast without being comparable."""
-    found = []
+    seen = []
     for side in pair:
         own = [result.operation(operation) for result in results if result.phase.variant == side]
         outcomes = _sum_up(part.outcomes for part in own if part is not None)
         if (share := share_empty(outcomes)) > most:
             empty, answers = outcomes[Outcome.EMPTY], count_answers(outcomes)
-            told = f"{empty:,} of {answers:,} answers ({100 * share:.6g} %, --max-empty is {100 * most:.6g} %)"
-            found.append(f"{side} returned nothing in {told}: check filters and queries")
-    return found
+            reported = f"{empty:,} of {answers:,} answers ({100 * share:.6g} %, --max-empty is {100 * most:.6g} %)"
+            seen.append(f"{side} returned nothing in {reported}: check filters and queries")
+    return seen
 
 
 def _share_dropped(results: Sequence[PhaseResult], side: str) -> float:
@@ -241,26 +241,26 @@ def _share_dropped(results: Sequence[PhaseResult], side: str) -> float:
 
 
 def _find_caveats(results: Sequence[PhaseResult], operation: str) -> list[str]:
-    """Phases that ended with so many operations waiting that their p99 is too low: it omits the waiting ones."""
-    found: list[str] = []
+    """Phases whose p99 is too low because it omits the many operations still waiting at the end."""
+    seen: list[str] = []
     for result in results:
         part, left = result.operation(operation), result.unfinished.get(operation)
         if part is not None and left is not None and left.count > UNFINISHED_AT_MOST * part.count:
-            told = f"{count_of(left.count, 'operation')} had waited longer than its p99, up to {left.oldest:.2f} s"
-            found.append(f"when phase {result.number} ended, {told}")
-    return _first_of(found)
+            reported = f"{count_of(left.count, 'operation')} had waited longer than its p99, up to {left.oldest:.2f} s"
+            seen.append(f"when phase {result.number} ended, {reported}")
+    return _first_of(seen)
 
 
 def _find_unlike(results: Sequence[PhaseResult], pair: Pair, comparison_plan: ComparisonPlan) -> list[str]:
     """What differs between the sides but should not: recall, data, connections."""
     sides = {side: [result for result in results if result.phase.variant == side] for side in pair}
-    found = []
+    unlike = []
     if comparison_plan.is_alike(pair):
         recalls = [_recalls(of_side) for of_side in sides.values()]
         if apart := differ(*recalls):
-            found.append(f"recall differs: {pair.baseline} {apart[0]:.3f}, {pair.variant} {apart[1]:.3f}")
+            unlike.append(f"recall differs: {pair.baseline} {apart[0]:.3f}, {pair.variant} {apart[1]:.3f}")
         if len({seen for result in results for seen in result.data}) > 1:
-            found.append("data differs: " + ", ".join(f"{side} {_show_values(sides[side], 'data')}" for side in pair))
+            unlike.append("data differs: " + ", ".join(f"{side} {_show_values(sides[side], 'data')}" for side in pair))
     processes = {
         result.connections / comparison_plan.connections.get(side, 1)
         for side, of_side in sides.items()
@@ -268,10 +268,10 @@ def _find_unlike(results: Sequence[PhaseResult], pair: Pair, comparison_plan: Co
         if result.connections  # 0: aborted before anybody asked
     }
     if len(processes) > 1:
-        found.append(
+        unlike.append(
             "connections differ: " + ", ".join(f"{side} {_show_values(sides[side], 'connections')}" for side in pair)
         )
-    return found
+    return unlike
 
 
 def _recalls(results: Iterable[PhaseResult]) -> Recalls:

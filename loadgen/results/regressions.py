@@ -69,7 +69,7 @@ def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[F
     rng = np.random.default_rng(new.manifest.seed)
     certainty = 1 - (1 - CERTAINTY) / max(sum(map(len, figures)), 1)
     replicates = max(REPLICATES_AT_LEAST, REPLICATES * PAIRS_IN_FULL // max(len(pairs), PAIRS_IN_FULL))
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for (first, second), names in zip(pairs, figures, strict=True):
         reasons = [*_unsound("OLD", first, most_empty(old)), *_unsound("NEW", second, most_empty(new))]
         old_phases, new_phases = first.sliced(), second.sliced()
@@ -79,9 +79,9 @@ def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[F
             only = [[phase.only_good() for phase in phases] for phases in (old_phases, new_phases)]
             good = compare_series(only[0], only[1], rng, certainty, replicates)
             every[GOODPUT] = good.throughput if good else None
-        found += _speeds(first, second, every, reasons, tolerance)
-        found += _answers(first, second, min(tolerance, SHARE))
-    return found
+        findings += _speeds(first, second, every, reasons, tolerance)
+        findings += _answers(first, second, min(tolerance, SHARE))
+    return findings
 
 
 def _key(series: Series) -> tuple[object, ...]:
@@ -100,14 +100,14 @@ def _figures(old: Series, new: Series, *, is_judged: bool) -> tuple[str, ...]:
 def _speeds(
     old: Series, new: Series, ratios: Mapping[str, Interval | None], reasons: Sequence[str], tolerance: float
 ) -> list[Finding]:
-    found = []
+    result = []
     for figure, ratio in ratios.items():
         before, after = (ratio.old, ratio.new) if ratio else (_value(old, figure), _value(new, figure))
         reason = "; ".join(reasons) or ("" if ratio else SILENT[figure == GOODPUT])
         upwards = figure in (THROUGHPUT, GOODPUT)
         word = judge_ratio(ratio, tolerance, upwards=upwards) if ratio and not reason else Word.INVALID
-        found.append(Finding(new, figure, before, after, ratio, word, reason))
-    return found
+        result.append(Finding(new, figure, before, after, ratio, word, reason))
+    return result
 
 
 def _value(series: Series, figure: str) -> float | None:
@@ -129,20 +129,20 @@ def judge_ratio(ratio: Interval, tolerance: float, *, upwards: bool) -> Word:
 
 def _unsound(name: str, series: Series, most: float) -> list[str]:
     phases = series.phases
-    found = []
+    result = []
     if len(phases) < PHASES_AT_LEAST:
-        found.append(f"{name} has {len(phases)} of {PHASES_AT_LEAST} phases")
+        result.append(f"{name} has {len(phases)} of {PHASES_AT_LEAST} phases")
     if (share := share_empty(series.outcomes)) > most:
-        found.append(f"{100 * share:.3g} % of the answers of {name} were empty")
+        result.append(f"{100 * share:.3g} % of the answers of {name} were empty")
     if any(phase.generator.saturated for phase in phases):
-        found.append(f"in {name} the load generator was the limit")
+        result.append(f"in {name} the load generator was the limit")
     if any(phase.generator.is_unwatched for phase in phases):
-        found.append(f"in {name} the load generator was not monitored")
+        result.append(f"in {name} the load generator was not monitored")
     if any(phase.workers_lost for phase in phases):
-        found.append(f"{name} lost workers")
+        result.append(f"{name} lost workers")
     if any(phase.seconds < _planned(phase) * 0.99 for phase in phases):
-        found.append(f"a phase of {name} was aborted")
-    return found
+        result.append(f"a phase of {name} was aborted")
+    return result
 
 
 def _planned(phase: PhaseRecord) -> float:
@@ -152,20 +152,20 @@ def _planned(phase: PhaseRecord) -> float:
 
 def _answers(old: Series, new: Series, tolerance: float) -> list[Finding]:
     """Failures, dropped arrivals among them, where there are any, and recall and MRR where both have them."""
-    found = []
+    result = []
     asked = [series.count + series.dropped for series in (old, new)]
     failed = [series.failures + series.dropped for series in (old, new)]
     if any(failed) and all(asked):
         before, after = failed[0] / asked[0], failed[1] / asked[1]
         pooled = sum(failed) / sum(asked)
         chance = CERTAIN_FAILURES * math.sqrt(pooled * (1 - pooled) * (1 / asked[0] + 1 / asked[1]))
-        found.append(Finding(new, "failures", before, after, None, _word(after - before, tolerance, chance)))
+        result.append(Finding(new, "failures", before, after, None, _word(after - before, tolerance, chance)))
     for name in CHECKED:
         one, other = getattr(old, name), getattr(new, name)
         if one is not None and other is not None:
             word = _word(one - other, SHARE, _chance_of_checked(name, old, new))
-            found.append(Finding(new, name, one, other, None, word))
-    return found
+            result.append(Finding(new, name, one, other, None, word))
+    return result
 
 
 def _chance_of_checked(name: str, old: Series, new: Series) -> float:

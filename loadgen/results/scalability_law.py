@@ -36,24 +36,24 @@ def fit_law(measured: Sequence[tuple[int, float]]) -> ScalingLaw | str:
         return "nothing was answered in a phase"
     workers, rates = np.array(sorted(measured), dtype=np.float64).T
     rows = (rates / workers)[:, None] * np.column_stack([np.ones(len(workers)), workers - 1, workers * (workers - 1)])
-    found = _solve(rows)
-    if found is None:
+    result = _solve(rows)
+    if result is None:
         return "no law fits"
-    worst, where = _find_worst(workers, rows @ found - 1)
+    worst, where = _find_worst(workers, rows @ result - 1)
     if worst > OFF_AT_MOST:
         return f"the law is off by {worst:.0%} at {where:g} workers"
-    return _describe(found, rows)
+    return _describe(result, rows)
 
 
 def _solve(rows: Floats) -> Floats | None:
     """The coefficients with the least squares of relative errors, none of them negative."""
     best, least = None, math.inf
     for terms in TERMS:
-        found = np.zeros(3)
-        found[list(terms)] = np.linalg.lstsq(rows[:, list(terms)], np.ones(len(rows)), rcond=None)[0]
-        error = float(np.sum((rows @ found - 1) ** 2))
-        if found.min() >= 0 and found[0] > 0 and error < least:
-            best, least = found, error
+        result = np.zeros(3)
+        result[list(terms)] = np.linalg.lstsq(rows[:, list(terms)], np.ones(len(rows)), rcond=None)[0]
+        error = float(np.sum((rows @ result - 1) ** 2))
+        if result.min() >= 0 and result[0] > 0 and error < least:
+            best, least = result, error
     return best
 
 
@@ -64,13 +64,13 @@ def _find_worst(workers: Floats, errors: Floats) -> tuple[float, float]:
     return max((abs(math.fsum(some) / len(some)), number) for number, some in every.items())
 
 
-def _describe(found: Floats, rows: Floats) -> ScalingLaw:
+def _describe(floats: Floats, rows: Floats) -> ScalingLaw:
     """The parameters with intervals: the covariance of the coefficients, by the delta method."""
     degrees = len(rows) - 3
     times = STUDENT[degrees - 1] if degrees <= len(STUDENT) else NORMAL
-    variance = float(np.sum((rows @ found - 1) ** 2)) / degrees
+    variance = float(np.sum((rows @ floats - 1) ** 2)) / degrees
     covariance = variance * np.linalg.pinv(rows.T @ rows)
-    first, contention, coherency = found[0], found[1] / found[0], found[2] / found[0]
+    first, contention, coherency = floats[0], floats[1] / floats[0], floats[2] / floats[0]
     gradients = (
         np.array([-1 / first**2, 0.0, 0.0]),
         np.array([-contention / first, 1 / first, 0.0]),
@@ -89,7 +89,7 @@ def _estimate(value: float, margin: float) -> Estimate:
 
 
 def predict(law: ScalingLaw, workers: float) -> float:
-    """Operations per second with so many workers."""
+    """Operations per second with this number of workers."""
     more = workers - 1
     slowed = 1 + law.contention.estimate * more + law.coherency.estimate * workers * more
     return law.rate.estimate * workers / slowed

@@ -18,8 +18,8 @@ def find_scaling(phases: Sequence[PhaseRecord]) -> tuple[Scaling, ...]:
         return ()
     names = sorted({part.operation for phase in own for part in phase.operations})
     variants = list(dict.fromkeys(phase.variant for phase in own))
-    found = (_scaling(name, variant, own) for name in names for variant in variants)
-    return tuple(one for one in found if one is not None)
+    result = (_scaling(name, variant, own) for name in names for variant in variants)
+    return tuple(one for one in result if one is not None)
 
 
 def _scaling(operation: str, variant: str, phases: Sequence[PhaseRecord]) -> Scaling | None:

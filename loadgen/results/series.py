@@ -152,15 +152,15 @@ class Series:
     def sliced(self) -> list[SlicedPhase]:
         """The rounds that have slices, as bootstrap input; a round in which nothing ended has empty ones."""
         lengths = next((part.slices.lengths for part in self.parts if part.slices is not None), [])
-        found = []
+        result = []
         for part in self.by_phase:
             if part is None:
                 slices = [SliceStats(seconds) for seconds in lengths]
             else:
                 slices = part.slices.pieces if part.slices is not None else []
             if slices:
-                found.append(SlicedPhase(self.variant, tuple(slices)))
-        return found
+                result.append(SlicedPhase(self.variant, tuple(slices)))
+        return result
 
 
 def most_empty(record: RunRecord) -> float:
@@ -196,19 +196,19 @@ def percentile(times: HdrHistogram, percent: float) -> float | None:
 
 def find_series(record: RunRecord) -> list[Series]:
     """All series of a record, by operation, level and variant (in the order of a round); bursts are excluded."""
-    found: set[tuple[str, LoadLevel, str]] = set()
+    result: set[tuple[str, LoadLevel, str]] = set()
     phases: dict[tuple[LoadLevel, str], list[PhaseRecord]] = {}
     for phase in record.phases:
         if not phase.style:
             level = load_level(phase.concurrency, phase.rate)
             phases.setdefault((level, phase.variant), []).append(phase)
-            found |= {(part.operation, level, phase.variant) for part in phase.operations}
+            result |= {(part.operation, level, phase.variant) for part in phase.operations}
     by_name = {
         key: [{part.operation: part for part in reversed(phase.operations)} for phase in some]
         for key, some in phases.items()
     }
     order = {name: place for place, name in enumerate(record.variant_names)}
-    ordered = sorted(found, key=lambda key: (key[0], key[1], order[key[2]]))
+    ordered = sorted(result, key=lambda key: (key[0], key[1], order[key[2]]))
     return [
         Series(*key, tuple(phases[key[1:]]), tuple(parts.get(key[0]) for parts in by_name[key[1:]])) for key in ordered
     ]

@@ -66,20 +66,20 @@ def find_sweeps(phases: Sequence[PhaseRecord], plan: SweepPlan | None) -> tuple[
     """For each operation with a recall, each number of users and each family; empty without a sweep."""
     if plan is None:
         return ()
-    found: list[SweepRecord] = []
+    sweeps: list[SweepRecord] = []
     names = sorted({part.operation for phase in phases for part in phase.operations if part.recall is not None})
     levels = sorted({phase.concurrency for phase in phases if phase.concurrency})
     for operation in names:
         for level in levels:
-            found += _find_level([phase for phase in phases if phase.concurrency == level], operation, level, plan)
-    return tuple(found)
+            sweeps += _find_level([phase for phase in phases if phase.concurrency == level], operation, level, plan)
+    return tuple(sweeps)
 
 
 def _find_level(phases: Sequence[PhaseRecord], operation: str, level: int, plan: SweepPlan) -> list[SweepRecord]:
     families = {family: _find_points(phases, operation, family, plan) for family in _families(plan)}
     chances = {family: _interpolate(points, plan) for family, points in families.items()}
     base = chances.get(plan.baseline)
-    found: list[SweepRecord] = []
+    sweeps: list[SweepRecord] = []
     for family, points in families.items():
         if points:
             at = _tell(family, points, chances[family], base, plan) if plan.at_recall else None
@@ -92,8 +92,8 @@ def _find_level(phases: Sequence[PhaseRecord], operation: str, level: int, plan:
                 points=own,
                 at_recall=at,
             )
-            found.append(one)
-    return found
+            sweeps.append(one)
+    return sweeps
 
 
 def _families(plan: SweepPlan) -> list[str]:
@@ -102,14 +102,14 @@ def _families(plan: SweepPlan) -> list[str]:
 
 def _find_points(phases: Sequence[PhaseRecord], operation: str, family: str, plan: SweepPlan) -> list[_Point]:
     """By recall, ascending; variants without a phase that can be counted have none."""
-    found = []
+    result = []
     for name, swept in plan.variants.items():
         if swept.family != family:
             continue
         parts = [_part_of(phase, operation) for phase in phases if phase.variant == name]
         if parts and all(part is not None and part.slices and part.recall is not None for part in parts):
-            found.append(_measure(name, swept.value, [part for part in parts if part is not None], plan))
-    return sorted(found, key=lambda point: (point.record.recall or 0.0, -point.chances[0]))
+            result.append(_measure(name, swept.value, [part for part in parts if part is not None], plan))
+    return sorted(result, key=lambda point: (point.record.recall or 0.0, -point.chances[0]))
 
 
 def _part_of(phase: PhaseRecord, operation: str) -> OperationRecord | None:
@@ -143,8 +143,8 @@ def _interpolate(points: Sequence[_Point], plan: SweepPlan) -> Floats | None:
     rows, right = np.arange(len(every)), np.clip((recalls < plan.at_recall).sum(axis=1), 1, len(points) - 1)
     before, after = recalls[rows, right - 1], recalls[rows, right]
     share = np.clip((plan.at_recall - before) / np.maximum(after - before, TINY), 0.0, 1.0)
-    found: Floats = (1 - share) * rates[rows, right - 1] + share * rates[rows, right]
-    return found
+    floats: Floats = (1 - share) * rates[rows, right - 1] + share * rates[rows, right]
+    return floats
 
 
 def _explain(points: Sequence[_Point], plan: SweepPlan) -> str:

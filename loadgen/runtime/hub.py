@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 BATCH = 32
-"""Samples per batch: small, because a batch holds the interpreter lock (about 20 us per sample)."""
+"""Samples per batch: small, because a batch keeps the interpreter lock (about 20 us per sample)."""
 PAUSE = 0.2
 """Seconds between two deliveries, unless a caller waits for an empty queue. Waking the hub costs some 100 us of CPU and
 evicts the loop's data from the caches, so it wakes at most 5 times a second, not for each sample. This changes no

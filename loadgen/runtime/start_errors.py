@@ -145,16 +145,16 @@ def _find_places(trace: TracebackType | None) -> tuple[list[Place], bool]:
 
     Libraries are omitted: only the user's own lines can be fixed.
     """
-    found: list[Place] = []
+    places: list[Place] = []
     loading = False
     for frame, line in traceback.walk_tb(trace):
         file = frame.f_code.co_filename
         if _is_loader(frame):
             loading = True
-            found = [(path, 0)] if isinstance(path := frame.f_locals.get("path"), str) else []
+            places = [(path, 0)] if isinstance(path := frame.f_locals.get("path"), str) else []
         elif loading and Path(file).exists() and not _is_library(file):
-            found = [*(place for place in found if place[1]), (file, line)]
-    return found, loading
+            places = [*(place for place in places if place[1]), (file, line)]
+    return places, loading
 
 
 def _is_loader(frame: FrameType) -> bool:

@@ -51,28 +51,28 @@ class TrafficMeter:
         self._age += 1
         if self._age > LISTED_EVERY or not self._files:
             self._list()
-        found = {
+        result = {
             name: counts
             for name, file in self._files.items()
             if _name_of(file) == name and (counts := self._ask(file)) is not None
         }
-        if not found:
+        if not result:
             return None
-        before = {name: self._seen.get(name, counts) for name, counts in found.items()}
-        self._seen = found
-        sent = sum(counts.sent - before[name].sent for name, counts in found.items())
-        received = sum(counts.received - before[name].received for name, counts in found.items())
+        before = {name: self._seen.get(name, counts) for name, counts in result.items()}
+        self._seen = result
+        sent = sum(counts.sent - before[name].sent for name, counts in result.items())
+        received = sum(counts.received - before[name].received for name, counts in result.items())
         return Traffic(max(0, sent), max(0, received))
 
     def count(self) -> int:
         """The connections to the ports that are open now."""
         self._list()
-        size, found = ctypes.c_uint32(SIZE), 0
+        size, result = ctypes.c_uint32(SIZE), 0
         for file in self._files.values():
             size.value = SIZE
             failed = self._libc.getsockopt(file, socket.IPPROTO_TCP, TCP_INFO, self._buffer, ctypes.byref(size))
-            found += not failed and self._buffer.raw[0] == ESTABLISHED
-        return found
+            result += not failed and self._buffer.raw[0] == ESTABLISHED
+        return result
 
     def _list(self) -> None:
         """Find the sockets whose other end has one of the ports."""

@@ -57,8 +57,8 @@ def run_command(text: str, within: float, is_over: Callable[[], bool] = lambda: 
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     reader.join(OUTPUT_WITHIN)
-    with os.fdopen(ended) as told:
-        shown = told.read().strip() if code is not None else ""
+    with os.fdopen(ended) as reported:
+        shown = reported.read().strip() if code is not None else ""
     return CommandResult(int(shown) if shown else code, tuple(lines))
 
 

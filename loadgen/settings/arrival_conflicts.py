@@ -27,20 +27,22 @@ def find_arrival_conflicts(settings: "Settings") -> list[Conflict]:
             (Fault(name, show, problem, hint.format(f"--{name.replace('_', '-')}")), names)
             for name, show in given.items()
         ]
-    found: list[Conflict] = []
+    conflicts: list[Conflict] = []
     if not given:
         problem = f"is required with --arrival {arrival}"
-        found.append((Fault("rate", "", problem, "Give arrivals per second, such as --rate 50,100,200."), names))
+        conflicts.append((Fault("rate", "", problem, "Give arrivals per second, such as --rate 50,100,200."), names))
     if len(given) > 1:
         hint = "Omit one of the two."
-        found.append((Fault("rate", given["rate"], "conflicts with --rate-profile, which has the rates", hint), names))
+        conflicts.append(
+            (Fault("rate", given["rate"], "conflicts with --rate-profile, which has the rates", hint), names)
+        )
     if profile and settings.phase_seconds != type(settings).model_fields["phase_seconds"].default:
         problem = "conflicts with --rate-profile: a phase lasts as long as the profile"
         fault = Fault("phase_seconds", f"{settings.phase_seconds:g}", problem, "Omit it.")
-        found.append((fault, ("phase_seconds", "rate_profile")))
+        conflicts.append((fault, ("phase_seconds", "rate_profile")))
     if settings.concurrency != type(settings).model_fields["concurrency"].default:
         users = ",".join(map(str, settings.concurrency))
         problem = f"is for the closed model, but --arrival is {arrival}"
         hint = "Omit --concurrency, or choose --arrival closed."
-        found.append((Fault("concurrency", users, problem, hint), ("arrival", "concurrency")))
-    return found
+        conflicts.append((Fault("concurrency", users, problem, hint), ("arrival", "concurrency")))
+    return conflicts

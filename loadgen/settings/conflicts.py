@@ -38,7 +38,7 @@ FILES = ("ca_file", "client_cert_file", "client_key_file", "server_cert_file")
 
 def find_conflicts(settings: "Settings") -> list[Conflict]:
     """All conflicts, each with the names of the settings involved."""
-    found = [
+    result = [
         *_own_collection(settings),
         *find_existing_conflicts(settings),
         *find_narrowing_conflicts(settings),
@@ -55,7 +55,7 @@ def find_conflicts(settings: "Settings") -> list[Conflict]:
         *_otlp(settings),
         *find_record_conflicts(settings),
     ]
-    return [*found, *_variants(settings, [fault for fault, _ in found])]
+    return [*result, *_variants(settings, [fault for fault, _ in result])]
 
 
 def _variants(settings: "Settings", known: list[Fault]) -> list[Conflict]:
@@ -71,12 +71,12 @@ def _own_collection(settings: "Settings") -> list[Conflict]:
 
 
 def _server_metrics(settings: "Settings") -> list[Conflict]:
-    found = [
+    result = [
         Fault("server_metrics", url, flaw, "Give addresses such as http://milvus:9091/metrics.")
         for url in split_addresses(settings.server_metrics)
         if (flaw := find_url_flaw(url))
     ]
-    return [(fault, ("server_metrics",)) for fault in found]
+    return [(fault, ("server_metrics",)) for fault in result]
 
 
 def _otlp(settings: "Settings") -> list[Conflict]:
@@ -89,7 +89,7 @@ def _otlp(settings: "Settings") -> list[Conflict]:
 
 def _characters(settings: "Settings") -> list[Conflict]:
     """Control characters, which a terminal, a log, a file system or a request header would interpret."""
-    found: list[Conflict] = []
+    conflicts: list[Conflict] = []
     for name, value in settings:
         if name == "host":  # has a stricter rule
             continue
@@ -97,8 +97,8 @@ def _characters(settings: "Settings") -> list[Conflict]:
         if strange:
             shown = "" if isinstance(value, SecretStr) else ",".join(_texts(value))
             problem = f"contains a control character ({one_line(strange)})"
-            found.append((Fault(name, shown, problem, "Omit it."), (name,)))
-    return found
+            conflicts.append((Fault(name, shown, problem, "Omit it."), (name,)))
+    return conflicts
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -155,12 +155,12 @@ def without_secret(address: str) -> str:
 
 
 def _files(settings: "Settings") -> list[Conflict]:
-    found: list[Conflict] = []
+    conflicts: list[Conflict] = []
     for name in FILES:
         path = getattr(settings, name)
         if path and not is_file(path):
-            found.append((Fault(name, path, "is not a file", "Give the path of a PEM file."), (name,)))
-    return [*found, *_client_files(settings)]
+            conflicts.append((Fault(name, path, "is not a file", "Give the path of a PEM file."), (name,)))
+    return [*conflicts, *_client_files(settings)]
 
 
 def is_file(path: str) -> bool:
@@ -193,7 +193,7 @@ def _flag(name: str) -> str:
 def _sizes(settings: "Settings") -> list[Conflict]:
     # Others are checked when they are opened.
     is_known = settings.dataset == SYNTHETIC and not settings.existing and not is_documents(settings)
-    found = find_data_conflicts(settings) if is_known else []
+    result = find_data_conflicts(settings) if is_known else []
     if (
         is_known
         and settings.clusters > settings.rows
@@ -205,20 +205,20 @@ def _sizes(settings: "Settings") -> list[Conflict]:
             f"are more than the {count_of(settings.rows, 'row')}",
             "Lower --clusters.",
         )
-        found.append((fault, ("clusters", "rows")))
+        result.append((fault, ("clusters", "rows")))
     ef = settings.search_params.get("ef")
     if settings.index_type == "HNSW" and isinstance(ef, int) and ef < settings.fetched:
         what = f"top_k {settings.top_k}"
         if settings.fetched > settings.top_k:
             what = f"the {settings.fetched} rows that an MMR search for {what} fetches"
         fault = Fault("search_params", f"ef={ef}", f"is below {what}", f"Set ef to {settings.fetched} or more.")
-        found.append((fault, ("search_params", "top_k", "index_type", "search_kind")))
+        result.append((fault, ("search_params", "top_k", "index_type", "search_kind")))
     if settings.index_type == "AUTOINDEX" and settings.index_params:
         fault = Fault(
             "index_params", str(settings.index_params), "cannot be set for AUTOINDEX", "Omit them or name an index."
         )
-        found.append((fault, ("index_params", "index_type")))
-    return found
+        result.append((fault, ("index_params", "index_type")))
+    return result
 
 
 def _times(settings: "Settings") -> list[Conflict]:
@@ -235,14 +235,14 @@ def _times(settings: "Settings") -> list[Conflict]:
 
 def _duplicate_levels(settings: "Settings") -> list[Conflict]:
     """A level given twice would be measured twice and reported as one."""
-    found: list[Conflict] = []
+    conflicts: list[Conflict] = []
     for name in ("concurrency", "rate", "scale_workers"):
         levels = getattr(settings, name)
         if len(set(levels)) < len(levels):
             shown, once = (",".join(f"{level:g}" for level in some) for some in (levels, dict.fromkeys(levels)))
             hint = f"Use --{name.replace('_', '-')} {once}, and --rounds to measure each more often."
-            found.append((Fault(name, shown, "names a level twice", hint), (name,)))
-    return found
+            conflicts.append((Fault(name, shown, "names a level twice", hint), (name,)))
+    return conflicts
 
 
 def _scale_workers(settings: "Settings") -> list[Conflict]:
@@ -250,31 +250,31 @@ def _scale_workers(settings: "Settings") -> list[Conflict]:
     if not settings.scale_workers:
         return []
     name, shown = "scale_workers", ",".join(map(str, settings.scale_workers))
-    found: list[Conflict] = []
+    conflicts: list[Conflict] = []
     load = "concurrency" if settings.arrival == "closed" else "rate"
     levels = getattr(settings, load)
     if len(levels) > 1:
         problem = f"needs one load level, but --{load} has {len(levels)}"
         hint = f"Give the load of one worker, such as --{load} {levels[0]:g}."
-        found.append((Fault(name, shown, problem, hint), (name, "arrival", load)))
+        conflicts.append((Fault(name, shown, problem, hint), (name, "arrival", load)))
     if settings.mode != "compare":
         problem = f"is for --mode compare, but --mode is {settings.mode}"
-        found.append((Fault(name, shown, problem, f'Use --variants "{settings.mode}".'), (name, "mode")))
-    return found
+        conflicts.append((Fault(name, shown, problem, f'Use --variants "{settings.mode}".'), (name, "mode")))
+    return conflicts
 
 
 def _targets(settings: "Settings") -> list[Conflict]:
     """Prometheus reads only target files with certain names, and ignores others silently."""
-    found: list[Conflict] = []
+    conflicts: list[Conflict] = []
     name, given = "metrics_targets", settings.metrics_targets
     if given and settings.metrics_port == "off":
         fault = Fault(name, given, "has no effect with --metrics-port off", "Omit one of the two.")
-        found.append((fault, (name, "metrics_port")))
+        conflicts.append((fault, (name, "metrics_port")))
     if given and Path(given).suffix != ".json":
-        found.append((Fault(name, given, "does not end with .json", "Prometheus ignores other names."), (name,)))
+        conflicts.append((Fault(name, given, "does not end with .json", "Prometheus ignores other names."), (name,)))
     if given and not _is_in_folder(given):
-        found.append((Fault(name, given, "is in a missing folder", "Create the folder first."), (name,)))
-    return found
+        conflicts.append((Fault(name, given, "is in a missing folder", "Create the folder first."), (name,)))
+    return conflicts
 
 
 def _is_in_folder(path: str) -> bool:

@@ -45,11 +45,11 @@ def find_secrets(model: type[BaseModel]) -> list[str]:
 
 def find_credentials(model: type[BaseModel]) -> dict[str, str]:
     """Each credential, and the setting with its address. Raises TypeError for a secret without a declaration."""
-    found = {name: declared(field, "address") for name, field in model.model_fields.items()}
+    result = {name: declared(field, "address") for name, field in model.model_fields.items()}
     for name in find_secrets(model):
-        if found[name] not in model.model_fields:
+        if result[name] not in model.model_fields:
             raise TypeError(f"the secret setting {name} has to declare the setting of its address")
-    return {name: address for name, address in found.items() if address}
+    return {name: address for name, address in result.items() if address}
 
 
 def take_secrets(values: Mapping[str, object], model: type[BaseModel]) -> tuple[dict[str, object], list[Fault]]:
@@ -76,8 +76,10 @@ def plain(value: object) -> str:
 
 def bind(settings: BaseModel) -> dict[str, Credential]:
     """Every credential given, bound to its address."""
-    found = find_credentials(type(settings))
-    bound = {name: Credential(plain(getattr(settings, name)), getattr(settings, found[name])) for name in found}
+    credentials = find_credentials(type(settings))
+    bound = {
+        name: Credential(plain(getattr(settings, name)), getattr(settings, credentials[name])) for name in credentials
+    }
     return {name: credential for name, credential in bound.items() if credential.value}
 
 

@@ -17,7 +17,7 @@ SIZED = (
 
 def find_data_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
     """All conflicts with the number of rows and their dimension, each with the names of the settings involved."""
-    found: list[tuple[Fault, tuple[str, ...]]] = []
+    result: list[tuple[Fault, tuple[str, ...]]] = []
     if settings.top_k > settings.rows:
         fault = Fault(
             "top_k",
@@ -25,6 +25,6 @@ def find_data_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ..
             f"is more than the {count_of(settings.rows, 'row')}",
             "Lower --top-k or raise --rows.",
         )
-        found.append((fault, ("top_k", "rows")))
+        result.append((fault, ("top_k", "rows")))
     # Invalid for every server; the rest is checked once the server type is known.
-    return [*found, *((fault, SIZED) for fault in find_oversized(settings, LITE))]
+    return [*result, *((fault, SIZED) for fault in find_oversized(settings, LITE))]

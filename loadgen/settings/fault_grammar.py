@@ -101,10 +101,10 @@ def parse_fault(text: str) -> PlannedFault:
     if head is None:
         raise SettingsError([_refused(text, "does not begin with a second such as 20s")])
     for action, form in FORMS.items():
-        found = re.fullmatch(form, head["what"].strip(), re.DOTALL)
-        if found is None:
+        match = re.fullmatch(form, head["what"].strip(), re.DOTALL)
+        if match is None:
             continue
-        parts = found.groupdict()
+        parts = match.groupdict()
         command = _unquote((parts.get("text") or "").strip())
         if action is Action.COMMAND and not command:
             raise SettingsError([_refused(text, "has no command after command:")])
@@ -153,23 +153,23 @@ def read_faults(settings: "Settings") -> tuple[PlannedFault, ...]:
 
 def find_fault_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
     """Faults that cannot be carried out with these settings, each with the names of the settings involved."""
-    found: list[tuple[Fault, tuple[str, ...]]] = []
+    fault_conflicts: list[tuple[Fault, tuple[str, ...]]] = []
     planned: list[tuple[str, PlannedFault]] = []
     for text in settings.fault:
         try:
             planned.append((text, parse_fault(text)))
         except SettingsError as error:
-            found += [(fault, ("fault",)) for fault in error.faults]
+            fault_conflicts += [(fault, ("fault",)) for fault in error.faults]
     if settings.fault and settings.find_rate:
         problem = "would disturb the search for a rate (--find-rate)"
         shown_all = f'"{"; ".join(map(shown, settings.fault))}"'
-        found.append((Fault("fault", shown_all, problem, "Omit one of the two."), ("fault", "find_rate")))
+        fault_conflicts.append((Fault("fault", shown_all, problem, "Omit one of the two."), ("fault", "find_rate")))
     for text, one in planned:
-        found += [(fault, names) for fault, names in _find_outside(settings, text, one)]
-        found += [(fault, names) for fault, names in _find_foreign(settings, text, one)]
-    if not found:
-        found += [(fault, ("fault",)) for fault in _find_overlaps(planned)]
-    return found
+        fault_conflicts += [(fault, names) for fault, names in _find_outside(settings, text, one)]
+        fault_conflicts += [(fault, names) for fault, names in _find_foreign(settings, text, one)]
+    if not fault_conflicts:
+        fault_conflicts += [(fault, ("fault",)) for fault in _find_overlaps(planned)]
+    return fault_conflicts
 
 
 def _find_outside(settings: "Settings", text: str, one: PlannedFault) -> list[tuple[Fault, tuple[str, ...]]]:
@@ -201,21 +201,21 @@ def _find_foreign(settings: "Settings", text: str, one: PlannedFault) -> list[tu
 def _find_overlaps(planned: list[tuple[str, PlannedFault]]) -> list[Fault]:
     """Faults of one thing that would undo each other; a killed server is down until it is restarted."""
     ordered = sorted(planned, key=lambda item: item[1].at)
-    found: list[Fault] = []
+    faults: list[Fault] = []
     of_server = [item for item in ordered if item[1].action.is_of_server]
     for place, (text, one) in enumerate(of_server):
         later = [other for _, other in of_server[place + 1 :]]
         is_open = one.action is Action.KILL and not one.seconds
         if is_open and not (later and later[0].action is Action.RESTART):
             hint = "Give the time until then, as in 20s kill server 5s, or add a restart server"
-            found.append(_refused(text, "has no restart after it", hint))
+            faults.append(_refused(text, "has no restart after it", hint))
         elif later and later[0].at < one.end:
-            found.append(_refused(text, f"is not over when {later[0].name} begins", "Move one of them"))
+            faults.append(_refused(text, f"is not over when {later[0].name} begins", "Move one of them"))
     for action in (one for one in Action if one.is_of_proxy):
         same = [item for item in ordered if item[1].action is action]
-        found += [
+        faults += [
             _refused(text, f"is not over when the next {action} begins", "Move one of them")
             for (text, one), (_, other) in pairwise(same)
             if other.at < one.end
         ]
-    return found
+    return faults

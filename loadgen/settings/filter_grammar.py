@@ -116,10 +116,10 @@ class _Parser:
         self._depth = 0
 
     def parse(self) -> Expression:
-        found = self._read_junction("or")
+        junction = self._read_junction("or")
         if self._kind != "end":
             raise FilterError(f"has something after its end: {self._shown}")
-        return found
+        return junction
 
     @property
     def _kind(self) -> str:
@@ -153,16 +153,16 @@ class _Parser:
         self._depth += 1
         if self._depth > DEEPEST:
             raise FilterError("is nested too deeply", "Simplify it.")
-        found: Expression
+        expression: Expression
         if self._take("not", "!"):
-            found = Negation(self._read_negation())
+            expression = Negation(self._read_negation())
         elif self._take("("):
-            found = self._read_junction("or")
+            expression = self._read_junction("or")
             self._require(")")
         else:
-            found = self._read_condition()
+            expression = self._read_condition()
         self._depth -= 1
-        return found
+        return expression
 
     def _read_condition(self) -> Expression:
         if self._kind != "word":
@@ -216,14 +216,14 @@ class _Parser:
 def _find_tokens(text: str) -> Iterator[tuple[str, str]]:
     at, stripped = 0, text.rstrip()
     while at < len(stripped):
-        found = TOKEN.match(stripped, at)
-        if found is None:
+        match = TOKEN.match(stripped, at)
+        if match is None:
             part = stripped[at:].lstrip()
             hint = "Compare with ==." if part.startswith("=") else f'Write for example "{EXAMPLE}".'
             raise FilterError(f"cannot be read from '{part[:30]}' on", hint)
-        kind = str(found.lastgroup)
-        yield kind, found[kind]
-        at = found.end()
+        kind = str(match.lastgroup)
+        yield kind, match[kind]
+        at = match.end()
     yield "end", ""
 
 

@@ -17,8 +17,8 @@ def take_whole_flags_only(parser: Any, ours: Collection[str]) -> None:
     find, refuse = parser._get_option_tuples, parser.error  # noqa: SLF001 - `allow_abbrev` is for all flags or none
 
     def find_whole(text: str) -> list[Any]:
-        found: list[Any] = find(text)
-        return [] if all(one[0].dest in ours for one in found) else found
+        result: list[Any] = find(text)
+        return [] if all(one[0].dest in ours for one in result) else result
 
     def error(message: str) -> None:
         known = [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001

@@ -99,7 +99,7 @@ def _fewer(settings: "Settings") -> str:
 
 
 def _most(settings: "Settings", name: str, rows: int) -> int:
-    """The highest value of a setting for so many rows in a message."""
+    """The highest value of a setting for a number of rows per message."""
     if name != "top_k":
         return rows
     return max(1, rows * settings.top_k // (settings.fetched * settings.queries_per_search))

@@ -90,15 +90,15 @@ def _parse_all(text: str) -> Iterator[MetadataField | Fault]:
         yield Fault("metadata", text, problem, f"Give {FIELDS_AT_MOST} at most.")
     for part in parts[:FIELDS_AT_MOST]:
         try:
-            found = _parse_field(part)
+            field = _parse_field(part)
         except MetadataError as error:
             yield Fault("metadata", part, error.problem, error.hint)
             continue
-        if found.name in seen:
+        if field.name in seen:
             yield Fault("metadata", part, "names a field twice", "Give each field once.")
             continue
-        seen.add(found.name)
-        yield found
+        seen.add(field.name)
+        yield field
 
 
 def _parse_field(part: str) -> MetadataField:
@@ -141,9 +141,9 @@ def _parse_numbers(name: str, kind: Literal["int", "float"], given: str) -> Meta
         if not 1 <= number <= LARGEST:
             raise MetadataError("has no number of values from 1 on that fits", example)
         return MetadataField(name, "int", 0, number - 1)
-    found = RANGE.fullmatch(given)
+    match = RANGE.fullmatch(given)
     try:
-        low, high = (float(found[side]) if found else math.nan for side in ("low", "high"))
+        low, high = (float(match[side]) if match else math.nan for side in ("low", "high"))
     except ValueError:
         low = high = math.nan
     if math.isnan(low) or math.isnan(high) or (kind == "int" and not (low.is_integer() and high.is_integer())):

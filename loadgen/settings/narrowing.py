@@ -78,11 +78,11 @@ def find_filter_hint(text: str) -> str:
 def find_narrowing_conflicts(settings: "Settings") -> list[Conflict]:
     """All faults of metadata, filter and partitions, each with the names of the settings involved."""
     fields = {one.name: one for one in parse_metadata(settings.metadata)}
-    found: list[Conflict] = [(fault, ("metadata",)) for fault in find_metadata_faults(settings.metadata)]
-    found += [(fault, ("filter", "metadata")) for fault in _find_filter_faults(settings, fields)]
+    conflicts: list[Conflict] = [(fault, ("metadata",)) for fault in find_metadata_faults(settings.metadata)]
+    conflicts += [(fault, ("filter", "metadata")) for fault in _find_filter_faults(settings, fields)]
     names = ("partitions", "partition_key", "partition_skew", "metadata")
-    found += [(fault, names) for fault in _find_partition_faults(settings, fields)]
-    return [*found, *_find_existing_faults(settings)]
+    conflicts += [(fault, names) for fault in _find_partition_faults(settings, fields)]
+    return [*conflicts, *_find_existing_faults(settings)]
 
 
 def _find_filter_faults(settings: "Settings", fields: dict[str, MetadataField]) -> Iterator[Fault]:
@@ -135,9 +135,9 @@ def _find_type_faults(
         other = fields.get(value.name) if not isinstance(value, int | float | str) else None
         is_text = isinstance(value, str) or (other is not None and other.kind == "enum")
         if is_text != (field.kind == "enum") and (isinstance(value, int | float | str) or other):
-            told = "a text" if is_text else "a number"
+            reported = "a text" if is_text else "a number"
             hint = f"Give a text in quotes: {field.name} is an enum." if field.kind == "enum" else "Give a number."
-            yield Fault("filter", settings.filter, f"compares {field.name} ({field.kind}) with {told}", hint)
+            yield Fault("filter", settings.filter, f"compares {field.name} ({field.kind}) with {reported}", hint)
             return
 
 
@@ -185,12 +185,14 @@ def _find_key_faults(settings: "Settings", fields: dict[str, MetadataField]) -> 
 def _find_existing_faults(settings: "Settings") -> list[Conflict]:
     if not settings.existing:
         return []
-    found: list[Conflict] = []
+    conflicts: list[Conflict] = []
     if settings.text_bytes:
         problem = "describes rows to load, and --existing loads none"
-        found.append((Fault("text_bytes", str(settings.text_bytes), problem, "Omit it."), ("text_bytes", "existing")))
+        conflicts.append(
+            (Fault("text_bytes", str(settings.text_bytes), problem, "Omit it."), ("text_bytes", "existing"))
+        )
     if settings.partition_key:
         problem = "is decided when a collection is made, and --existing makes none"
         hint = "Omit it: a filter on the collection's partition key is used by the server itself."
-        found.append((Fault("partition_key", settings.partition_key, problem, hint), ("partition_key", "existing")))
-    return found
+        conflicts.append((Fault("partition_key", settings.partition_key, problem, hint), ("partition_key", "existing")))
+    return conflicts

@@ -57,16 +57,16 @@ def _read_yaml(text: str) -> dict[str, list[Any]]:
     import yaml
 
     try:
-        found = yaml.safe_load(text)
+        loaded = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(f"is no YAML ({str(error).splitlines()[0]})") from None
-    if isinstance(found, Mapping) and all(isinstance(column, list) for column in found.values()):
-        return {str(name): column for name, column in found.items()}
-    if isinstance(found, list) and found and all(isinstance(row, Mapping) for row in found):
-        names = [str(name) for name in found[0]]
-        if any([str(name) for name in row] != names for row in found):
+    if isinstance(loaded, Mapping) and all(isinstance(column, list) for column in loaded.values()):
+        return {str(name): column for name, column in loaded.items()}
+    if isinstance(loaded, list) and loaded and all(isinstance(row, Mapping) for row in loaded):
+        names = [str(name) for name in loaded[0]]
+        if any([str(name) for name in row] != names for row in loaded):
             raise ValueError("has rows with different names")
-        return {name: [row[name] for row in found] for name in names}
+        return {name: [row[name] for row in loaded] for name in names}
     raise ValueError("is neither lists by name nor a list of rows")
 
 

@@ -31,11 +31,11 @@ def find_rate_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ..
     """Settings of a load that is chosen beforehand, and too little time."""
     if not is_search(settings):
         return []
-    found: list[tuple[Fault, tuple[str, ...]]] = []
+    result: list[tuple[Fault, tuple[str, ...]]] = []
     if settings.arrival == "closed":
         problem = "is the closed model, but --find-rate searches for a rate of arrivals"
         hint = "Omit it, or choose poisson or constant."
-        found.append((Fault("arrival", "closed", problem, hint), ("arrival", "find_rate")))
+        result.append((Fault("arrival", "closed", problem, hint), ("arrival", "find_rate")))
     for name in ("rate", "rate_profile", "concurrency", "rounds", "burst", "scale_workers"):
         value = getattr(settings, name)
         if value != type(settings).model_fields[name].default:
@@ -45,8 +45,8 @@ def find_rate_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ..
                 else str(value)
             )
             fault = Fault(name, shown, "sets a load, but --find-rate searches for it", "Omit one of the two.")
-            found.append((fault, (name, "find_rate")))
-    return [*found, *_find_haste(settings)]
+            result.append((fault, (name, "find_rate")))
+    return [*result, *_find_haste(settings)]
 
 
 def _find_haste(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:

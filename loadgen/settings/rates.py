@@ -26,12 +26,12 @@ def _parts(given: object) -> object:
         return parts
     if not all(named):
         raise ValueError("has rates with and without an operation")
-    found: dict[str, float] = {}
+    result: dict[str, float] = {}
     for part in filter(None, named):
-        if part["name"] in found:
+        if part["name"] in result:
             raise ValueError(f"names {part['name']} twice")
-        found[part["name"]] = _number(part["name"], part["rate"])
-    return [f"{name}: {rate:g}" for name, rate in found.items()]
+        result[part["name"]] = _number(part["name"], part["rate"])
+    return [f"{name}: {rate:g}" for name, rate in result.items()]
 
 
 def _number(name: str, text: str) -> float:

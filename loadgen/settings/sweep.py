@@ -111,7 +111,7 @@ def _write(params: Mapping[str, Any]) -> str:
 
 def find_sweep_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
     """Faults of the sweep itself, and between it and other settings."""
-    found: list[tuple[Fault, tuple[str, ...]]] = []
+    sweep_conflicts: list[tuple[Fault, tuple[str, ...]]] = []
     try:
         sweep = read_sweep(settings)
     except SettingsError as error:
@@ -120,23 +120,23 @@ def find_sweep_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, .
         if settings.at_recall:
             problem = "is of a sweep, but there is none"
             fault = Fault("at_recall", f"{settings.at_recall:g}", problem, 'Add for example --sweep "ef=16,32,64,128".')
-            found.append((fault, ("at_recall", "sweep")))
-        return found
+            sweep_conflicts.append((fault, ("at_recall", "sweep")))
+        return sweep_conflicts
     known = INDEX_DEFAULTS[settings.index_type][1]
     if sweep.parameter not in known and (close := difflib.get_close_matches(sweep.parameter, known, n=1)):
         problem = f"names an unknown search parameter of {settings.index_type}: '{sweep.parameter}'"
         fault = Fault("sweep", settings.sweep, problem, f"Did you mean {close[0]}?")
-        found.append((fault, ("sweep", "index_type")))
+        sweep_conflicts.append((fault, ("sweep", "index_type")))
     if settings.mode != "compare":
         problem = f"is for --mode compare, but --mode is {settings.mode}"
         fault = Fault("sweep", settings.sweep, problem, f'Use --variants "{settings.mode}".')
-        found.append((fault, ("sweep", "mode")))
+        sweep_conflicts.append((fault, ("sweep", "mode")))
     if settings.find_rate or settings.arrival != "closed":
         problem = "compares throughputs, which --find-rate and --arrival choose beforehand"
         fault = Fault("sweep", settings.sweep, problem, "Omit one of them.")
-        found.append((fault, ("sweep", "find_rate", "arrival")))
+        sweep_conflicts.append((fault, ("sweep", "find_rate", "arrival")))
     if not settings.recall_every:
         problem = "needs recall, but --recall-every 0 checks none"
         fault = Fault("sweep", settings.sweep, problem, "Give --recall-every 1 or more.")
-        found.append((fault, ("sweep", "recall_every")))
-    return found
+        sweep_conflicts.append((fault, ("sweep", "recall_every")))
+    return sweep_conflicts

@@ -93,15 +93,15 @@ def find_variants(settings: "Settings") -> tuple[Variant, ...]:
         modes = (mode for mode in MODES if settings.mode in ("compare", mode))
         return spread_variants([Variant(mode, mode, usual, usual=usual) for mode in modes], settings)
     faults: list[Fault] = []
-    found: list[Variant] = []
+    variants: list[Variant] = []
     for text in settings.variants:
         try:
-            found.append(parse_variant(text, settings.client))
+            variants.append(parse_variant(text, settings.client))
         except SettingsError as error:
             faults += error.faults
     if faults:
         raise SettingsError(faults)
-    return spread_variants(_name_apart(found), settings)
+    return spread_variants(_name_apart(variants), settings)
 
 
 def find_baseline(settings: "Settings") -> str:
@@ -169,13 +169,13 @@ def _find_setting_faults(text: str, name: str, given: Mapping[str, str]) -> Iter
 def _name_apart(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     """Make the names unique: the second of two equal ones becomes `async#2`."""
     seen: Counter[str] = Counter()
-    found = []
+    result = []
     for one in variants:
         name = one.name or one.text
         seen[name] += 1
         unique = name if seen[name] == 1 else f"{name}#{seen[name]}"
-        found.append(replace(one, name=unique))
-    return tuple(found)
+        result.append(replace(one, name=unique))
+    return tuple(result)
 
 
 def _quote(value: str) -> str:

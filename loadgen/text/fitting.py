@@ -52,9 +52,9 @@ def print_fitting(out: "Console", titles: tuple[str, str], columns: Sequence[Col
     results = [place for place in places if columns[place].part is not Part.FIGURE]
     judged = [place for place in places if columns[place].part is Part.RESULT]
     out.print(_make(title, columns, groups, figures, narrow=True))
-    found = [[row for row in group if any(row[place] for place in judged)] for group in groups]
-    if any(found):
-        out.print(_make(title_of_results, columns, [group for group in found if group], results, narrow=True))
+    result = [[row for row in group if any(row[place] for place in judged)] for group in groups]
+    if any(result):
+        out.print(_make(title_of_results, columns, [group for group in result if group], results, narrow=True))
 
 
 def _make(

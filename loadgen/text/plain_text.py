@@ -46,15 +46,15 @@ def lines(text: str, longest: int = LONGEST_LOG) -> str:
 
 def escape_json(text: str) -> str:
     r"""JSON with all unprintable characters as \u escapes, equivalent for programs."""
-    return SUSPECT_IN_LINES.sub(lambda found: found[0] if _has_print(found[0]) else _utf16(found[0]), text)
+    return SUSPECT_IN_LINES.sub(lambda match: match[0] if _has_print(match[0]) else _utf16(match[0]), text)
 
 
 def _has_print(character: str) -> bool:
     return unicodedata.category(character) not in INVISIBLE
 
 
-def _escape(found: re.Match[str]) -> str:
-    character = found[0]
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
     return character if _has_print(character) else character.encode("unicode_escape").decode("ascii")
 
 

@@ -19,8 +19,8 @@ IN_ADDRESS = re.compile(r"(://)[^/\s@]+@")
 
 def find_secret_variables(environment: Mapping[str, str] | None = None) -> list[str]:
     """The values of environment variables whose names say that they are secret."""
-    found = os.environ if environment is None else environment
-    return [value for name, value in found.items() if SECRET_NAME.search(name)]
+    result = os.environ if environment is None else environment
+    return [value for name, value in result.items() if SECRET_NAME.search(name)]
 
 
 def mask_secrets(text: str, known: Collection[str] = ()) -> str:

@@ -150,7 +150,7 @@ class LoadUser(User):
         return self.process_state.new_documents(self.variant)
 
     def next_probe(self) -> Probe:
-        """New nodes for one insert, and the search that shows that the last of them can be found."""
+        """New nodes for one insert, and the search that proves the last of them searchable."""
         return self.process_state.new_probe(self.variant)
 
     def next_document(self) -> str:

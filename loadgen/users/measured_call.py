@@ -111,8 +111,8 @@ class Call(Enclosing):
         if steers and not self.samples:  # nothing was measured, for example if there is nothing to delete
             self._client.forget(self._token)
         elif late and (error is None or isinstance(error, Exception)):
-            told = TimeoutError(f"took longer than the deadline of {self._deadline:g} s")
-            self._client.end(self._token, 0, told, self.stages)
+            reported = TimeoutError(f"took longer than the deadline of {self._deadline:g} s")
+            self._client.end(self._token, 0, reported, self.stages)
         elif error is None or steers:
             failed = None if self._reason is None else CallFailedError(self._reason)
             count_items = None if failed else self.items.copy

@@ -27,7 +27,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Arrivals that found no slot: when they were due, and when they were dropped."""
+    """Arrivals that got no slot: when they were due, and when they were dropped."""
 
     due: tuple[float, ...]
     at: float

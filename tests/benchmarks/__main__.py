@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks`: what this tool costs, beside bare loops over the same calls, in about ten minutes.
 
-Searches go to a server that answers at once with the replies of a real Milvus, so that only the client is measured.
+The server replays answers of a real Milvus without delay, so that only the client is measured.
 Bare loops and the tool take turns in short windows of one process, with the same loop, stores and queries: a machine
 that drifts hits both. Nothing here fails for being slow: the figures are for people.
 """
@@ -42,7 +42,7 @@ CELLS = 4
 
 
 IDLE = "nothing was measured in phase"
-"""What a run says in the end whose sinks were off for a whole phase: nobody was told of its operations."""
+"""What a run says in the end whose sinks were off for a whole phase: no sink received its operations."""
 
 
 def parse() -> argparse.Namespace:
@@ -149,7 +149,7 @@ def main() -> None:
     }
     settings = Settings.parse(shape | {"concurrency": given.users})
     rates: list[tuple[float, float]] = []
-    found: list[Figures] = []
+    result: list[Figures] = []
     switched: list[Figures] = []
     narrowed: list[tuple[str, list[Figures]]] = []
     with ExitStack() as stack:
@@ -169,11 +169,11 @@ def main() -> None:
             say(str(prepare(real, open_dataset(real), say)))
             replay = stack.enter_context(ReplayServer(host))
             replayed = settings.model_copy(update={"host": replay.uri})
-            found = compare_search(replayed) if given.only != "sinks" else []
+            result = compare_search(replayed) if given.only != "sinks" else []
             if given.only != "search":
                 whole_fours = {"rounds": -(-given.rounds // 4) * 4}
                 switched = compare_search(replayed.model_copy(update=whole_fours), sinks=True)
-    for title, figures in [("Searches", found), *narrowed]:
+    for title, figures in [("Searches", result), *narrowed]:
         if figures:
             show(pair_up(figures), console, title)
     show_clients(clients, console)

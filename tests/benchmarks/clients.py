@@ -60,12 +60,12 @@ def measure_clients(settings: Settings, say: Callable[[str], None]) -> list[Figu
     """All windows. `settings` are those of a prepared collection of a real Milvus. Raises RuntimeError."""
     with FieldsReplayServer(settings.host) as replay:
         replayed = settings.model_copy(update={"host": replay.uri})
-        found = _run_variants(replayed, VARIANTS, {"BENCH_BARE": ",".join(BARE)}, say)
-        found += _run_variants(replayed, STAGED, {"BENCH_BARE": ""}, say)
+        result = _run_variants(replayed, VARIANTS, {"BENCH_BARE": ",".join(BARE)}, say)
+        result += _run_variants(replayed, STAGED, {"BENCH_BARE": ""}, say)
         for number, name in enumerate(PROCESSES, 1):
             lean = f"{name}: wire/async output-fields=id"
-            found += _run_variants(replayed, lean, {"BENCH_BARE": ""}, say, "--processes", str(number))
-        return found + [one for _ in range(settings.rounds) for one in _run_contrib(replayed, say)]
+            result += _run_variants(replayed, lean, {"BENCH_BARE": ""}, say, "--processes", str(number))
+        return result + [one for _ in range(settings.rounds) for one in _run_contrib(replayed, say)]
 
 
 def _run_variants(

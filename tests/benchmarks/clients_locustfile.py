@@ -46,7 +46,7 @@ class VariantTurns(CostedTurns):
             self.run_beside(phase)
 
     def bare_name(self, phase: Phase) -> str:
-        """That of the variant that it stands beside."""
+        """That of the variant which it is compared with."""
         return f"bare {phase.variant}"
 
     def run_beside(self, phase: Phase) -> None:

@@ -17,7 +17,9 @@ def show_coverage(console: Console) -> None:
     for name in ("shape", "throughput", "p50", "p99"):
         table.add_column(name)
     for name, machine in SHAPES.items():
-        found = compare_with_itself(machine, COMPARISONS)
-        shares = [contain_one([getattr(each, figure) for each in found]) for figure in ("throughput", "p50", "p99")]
+        with_itself = compare_with_itself(machine, COMPARISONS)
+        shares = [
+            contain_one([getattr(each, figure) for each in with_itself]) for figure in ("throughput", "p50", "p99")
+        ]
         table.add_row(name, *(f"{share:.1%}{'' if share >= WANTED else ' MISSED'}" for share in shares))
     console.print(table)

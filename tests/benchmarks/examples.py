@@ -39,13 +39,13 @@ PACKAGES = ("llama-index-vector-stores-milvus", "pymilvus", "grpcio", "uvloop", 
 def render(page: str) -> str:
     """The page with its examples as this version prints them."""
 
-    def write(found: "re.Match[str]") -> str:
-        lines = SHOWN[found[2]](read_record(RECORDS / f"{found[3]}.json"))
-        return found[1] + "".join(f"{line}\n" for line in lines) + found[4]
+    def write(match: "re.Match[str]") -> str:
+        lines = SHOWN[match[2]](read_record(RECORDS / f"{match[3]}.json"))
+        return match[1] + "".join(f"{line}\n" for line in lines) + match[4]
 
-    def tell(found: "re.Match[str]") -> str:
-        lines = [piece for line in MESSAGES[found[3]]().splitlines() for piece in _wrap_message(line)]
-        return found[1] + found[2] + textwrap.indent("".join(f"{line}\n" for line in lines), found[1]) + found[4]
+    def tell(match: "re.Match[str]") -> str:
+        lines = [piece for line in MESSAGES[match[3]]().splitlines() for piece in _wrap_message(line)]
+        return match[1] + match[2] + textwrap.indent("".join(f"{line}\n" for line in lines), match[1]) + match[4]
 
     return MESSAGE.sub(tell, BLOCK.sub(write, page))
 

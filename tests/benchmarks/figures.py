@@ -43,7 +43,7 @@ class Figures:
 
     @classmethod
     def heard(cls, output: str) -> list[Self]:
-        """All that a process has told."""
+        """Everything a process has printed."""
         lines = [line for line in output.splitlines() if line.startswith(MARK)]
         return [cls(**json.loads(line.removeprefix(MARK))) for line in lines]
 

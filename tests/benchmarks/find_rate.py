@@ -58,11 +58,11 @@ def main() -> None:
     try:
         with DelayingServer(lite.uri) as server:
             for slots, seconds in SERVERS:
-                found, capacity = find(server, slots, seconds, given), slots / seconds
-                rate = found.rate or 0.0
-                interval = f"{found.low or 0:.1f} to {found.high or 0:.1f}"
-                met = "yes" if abs(rate / capacity - 1) <= NEAR and found.outcome == "found" else "no"
-                cells = (f"{slots}", f"{1000 * seconds:g}", f"{capacity:g}", found.outcome, f"{rate:.1f}", interval)
+                result, capacity = find(server, slots, seconds, given), slots / seconds
+                rate = result.rate or 0.0
+                interval = f"{result.low or 0:.1f} to {result.high or 0:.1f}"
+                met = "yes" if abs(rate / capacity - 1) <= NEAR and result.outcome == "found" else "no"
+                cells = (f"{slots}", f"{1000 * seconds:g}", f"{capacity:g}", result.outcome, f"{rate:.1f}", interval)
                 table.add_row(*cells, f"{rate / capacity:.3f}", met)
     finally:
         lite.stop()

@@ -57,11 +57,11 @@ def rows_per_second(load: Callable[[Settings, Dataset, MilvusVectorStore], None]
 
 
 def compare_loading(settings: Settings, rounds: int) -> list[tuple[float, float]]:
-    """(bare, tool) rows/s for each round; who comes first changes from round to round."""
-    found: list[tuple[float, float]] = []
+    """(bare, tool) rows/s for each round; the order alternates."""
+    loading: list[tuple[float, float]] = []
     rows_per_second(load_bare, settings)  # the first one finds everything cold
     for number in range(rounds):
         order = (load_bare, load_with_tool) if number % 2 == 0 else (load_with_tool, load_bare)
         rates = {load: rows_per_second(load, settings) for load in order}
-        found.append((rates[load_bare], rates[load_with_tool]))
-    return found
+        loading.append((rates[load_bare], rates[load_with_tool]))
+    return loading

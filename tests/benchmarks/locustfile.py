@@ -34,7 +34,7 @@ class AsyncSearch(AsyncUser):
 
 
 class Counter:
-    """Stands for the sinks that are off: operations in one window, and nothing else."""
+    """Replaces the sinks that are off: counts the operations of one window."""
 
     def __init__(self, start: float, end: float) -> None:
         self._start, self._end = start, end
@@ -51,7 +51,7 @@ class Switching(CostedTurns):
         """Nothing: the tool is compared with itself."""
 
     def measure(self, phase: Phase) -> None:
-        """One window; with the sinks off only Locust's own listener and a counter are told of its samples."""
+        """One window; with the sinks off only Locust's own listener and a counter receive its samples."""
         deliver = self.process_state.queue._deliver
         sinks = deliver.__self__._sinks  # type: ignore[attr-defined]
         self._counter: Counter | None = None

@@ -37,7 +37,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def simulating(workers: int, port: str) -> "Iterator[subprocess.Popen[bytes]]":
-    """So many workers that make no load, in one process."""
+    """A number of workers without load, in one process."""
     flags = ("--workers", str(workers), "--port", port, "--file", FILE)
     process = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.simulated_agents", *flags])
     try:
@@ -60,8 +60,8 @@ def measure_simulated(workers: int, uri: str, seconds: float) -> None:
         process = psutil.Process(master.pid)
         wait_for_load(f"http://127.0.0.1:{web}")
         time.sleep(seconds / 2)
-        told, own = look(process, seconds), agents.poll()
-        print(f"{workers:4} simulated workers: {told}" + ("" if own is None else f", ended with {own}"), flush=True)
+        reported, own = look(process, seconds), agents.poll()
+        print(f"{workers:4} simulated workers: {reported}" + ("" if own is None else f", ended with {own}"), flush=True)
 
 
 @contextlib.contextmanager
@@ -89,17 +89,17 @@ def running(*arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
 
 
 def wait_until(page: str, state: str, workers: int) -> None:
-    """Until the page tells that state with so many workers."""
+    """Wait until the page shows that state and that number of workers."""
     end = time.monotonic() + WITHIN
-    told: object = "nothing"
+    reported: object = "nothing"
     while time.monotonic() < end:
         with contextlib.suppress(OSError), urlopen(f"{page}/stats/requests", timeout=5) as answer:  # noqa: S310
-            found = json.load(answer)
-            told = (found["state"], len(found.get("workers", ())))
-            if told == (state, workers):
+            loaded = json.load(answer)
+            reported = (loaded["state"], len(loaded.get("workers", ())))
+            if reported == (state, workers):
                 return
         time.sleep(0.5)
-    raise TimeoutError(f"wanted {state} with {workers} workers, got {told}")
+    raise TimeoutError(f"wanted {state} with {workers} workers, got {reported}")
 
 
 def wait_for_load(page: str) -> None:
@@ -141,10 +141,10 @@ def measure(workers: int, uri: str, seconds: float) -> None:
             print(f"              {json.load(answer)['message']}")
         wait_until(page, "running", workers)
         wait_for_load(page)
-        told = look(process, seconds)
+        reported = look(process, seconds)
         with urlopen(f"{page}/stats/requests", timeout=10) as answer:  # noqa: S310
             rate = json.load(answer)["total_rps"]
-        print(f"{workers:4} workers, busy:  {told}, {rate:.0f} operations/s", flush=True)
+        print(f"{workers:4} workers, busy:  {reported}, {rate:.0f} operations/s", flush=True)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ Look = tuple[int, int]
 
 def measure_memory(settings: Settings, rounds: int, say: Callable[[str], None]) -> list[Look]:
     """Start a run for each number of users, several times. Raises RuntimeError with the output where one fails."""
-    found = []
+    memory = []
     for users in USERS * rounds:
         command = (
             *("-m", "locust", "-f", str(HERE / "memory_locustfile.py"), "--headless", "--only-summary"),
@@ -37,13 +37,13 @@ def measure_memory(settings: Settings, rounds: int, say: Callable[[str], None]) 
         done = subprocess.run(
             [sys.executable, *command], cwd=HERE.parents[1], env=own, capture_output=True, text=True, check=False
         )
-        told = [line.removeprefix(MARK) for line in done.stdout.splitlines() if line.startswith(MARK)]
-        if not told:
+        reported = [line.removeprefix(MARK) for line in done.stdout.splitlines() if line.startswith(MARK)]
+        if not reported:
             raise RuntimeError(f"the run failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
-        seen, size = map(int, told[-1].split())
+        seen, size = map(int, reported[-1].split())
         say(f"{seen:,} idle users: {size / MEGABYTE:,.1f} MB")
-        found.append((seen, size))
-    return found
+        memory.append((seen, size))
+    return memory
 
 
 def show_memory(looks: Sequence[Look], console: Console) -> None:

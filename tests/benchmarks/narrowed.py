@@ -52,12 +52,12 @@ def measure_cases(
 
     The `stack` drops the collections at its end.
     """
-    found = []
+    cases = []
     for number, case in enumerate(CASES):
         settings = Settings.parse({**real, **case.given, "collection": f"{real['collection']}_{number}"})
         stack.callback(drop, settings)
         say(f"{case.title}: {prepare(settings, open_dataset(settings), say)}")
         with ReplayServer(settings.host) as replay:
             replayed = settings.model_copy(update={"host": replay.uri})
-            found.append((case.title, compare(replayed, case.flags)))
-    return found
+            cases.append((case.title, compare(replayed, case.flags)))
+    return cases

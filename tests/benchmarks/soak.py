@@ -174,11 +174,11 @@ def soak(given: argparse.Namespace, uri: str, folder: Path) -> list[Look]:
             time.sleep(EVERY)
             with contextlib.suppress(OSError, psutil.Error):
                 urlopen(page, timeout=10).read()
-                found = look(watched, address, began)
-                if not looks and not found.operations:
+                result = look(watched, address, began)
+                if not looks and not result.operations:
                     began = time.monotonic()
                     continue
-                looks.append(found)
+                looks.append(result)
         print((folder / "out").read_text(errors="replace")[-2_000:])
     return looks
 

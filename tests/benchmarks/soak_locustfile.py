@@ -45,10 +45,10 @@ def trace(path: Path, every: float) -> None:
     first, kinds = tracemalloc.take_snapshot(), count_objects()
     while True:
         gevent.sleep(every)
-        told = [str(one) for one in tracemalloc.take_snapshot().compare_to(first, "lineno")[:SHOWN]]
-        told += [f"{name}: {number:+}" for name, number in (count_objects() - kinds).most_common(SHOWN)]
+        reported = [str(one) for one in tracemalloc.take_snapshot().compare_to(first, "lineno")[:SHOWN]]
+        reported += [f"{name}: {number:+}" for name, number in (count_objects() - kinds).most_common(SHOWN)]
         with path.open("a") as file:
-            file.write("\n".join(["-" * 20, *told]) + "\n")
+            file.write("\n".join(["-" * 20, *reported]) + "\n")
 
 
 def count_objects() -> Counter[str]:

@@ -38,7 +38,7 @@ def ratios(pairs: Sequence[Pair], value: Callable[[Figures], float]) -> list[flo
 def is_p99_near(pairs: Sequence[Pair]) -> bool:
     """Whether the tool's p99, the median over the pairs, is within 20 % or 2 ms of the bare loop's."""
     excess = median(tool.p99 - bare.p99 for bare, tool in pairs)
-    return median(ratios(pairs, lambda found: found.p99)) <= P99_AT_MOST or excess <= P99_SECONDS
+    return median(ratios(pairs, lambda match: match.p99)) <= P99_AT_MOST or excess <= P99_SECONDS
 
 
 def verdict(reached: bool) -> str:
@@ -75,9 +75,9 @@ def _ratio_table(pairs: dict[tuple[str, int], list[Pair]], title: str) -> Table:
     for name in ("mode", "users", "what", "ratio", "target", "verdict"):
         table.add_column(name, justify="right" if name in ("users", "ratio") else "left")
     for (mode, users), cell in sorted(pairs.items()):
-        rate = ratios(cell, lambda found: found.rate)
-        cpu = ratios(cell, lambda found: found.cpu_per_operation)
-        p99 = ratios(cell, lambda found: found.p99)
+        rate = ratios(cell, lambda match: match.rate)
+        cpu = ratios(cell, lambda match: match.cpu_per_operation)
+        p99 = ratios(cell, lambda match: match.p99)
         excess = median(tool.p99 - bare.p99 for bare, tool in cell) * 1000
         reached = (median(rate) >= RATE_AT_LEAST, median(cpu) <= CPU_AT_MOST, is_p99_near(cell))
         within = f"at most {P99_AT_MOST:.2f} or {P99_SECONDS * 1000:+.0f} ms (here {excess:+.1f} ms)"
@@ -86,8 +86,8 @@ def _ratio_table(pairs: dict[tuple[str, int], list[Pair]], title: str) -> Table:
             ("CPU/operation", cpu, f"at most {CPU_AT_MOST:.2f}"),
             ("p99", p99, within),
         )
-        for (what, found, target), good in zip(rows, reached, strict=True):
-            table.add_row(mode, str(users), what, spread(found), target, verdict(good))
+        for (what, match, target), good in zip(rows, reached, strict=True):
+            table.add_row(mode, str(users), what, spread(match), target, verdict(good))
         table.add_section()
     return table
 
@@ -101,8 +101,8 @@ def show_sinks(figures: Sequence[Figures], console: Console) -> None:
         own = [one for one in figures if (one.mode, one.users) == (mode, users)]
         off, on = ([one for one in own if one.variant == variant] for variant in ("bare", "tool"))
         cell = list(zip(off, on, strict=True))
-        rate = ratios(cell, lambda found: found.rate)
-        cpu = ratios(cell, lambda found: found.cpu_per_operation)
+        rate = ratios(cell, lambda match: match.rate)
+        cpu = ratios(cell, lambda match: match.cpu_per_operation)
         target, good = f"at least {SINKS_AT_LEAST:.2f} operations/s", verdict(median(rate) >= SINKS_AT_LEAST)
         table.add_row(mode, str(users), spread(rate), spread(cpu), target, good)
     console.print(table)
@@ -110,18 +110,18 @@ def show_sinks(figures: Sequence[Figures], console: Console) -> None:
 
 def show_loading(rates: Sequence[tuple[float, float]], console: Console) -> None:
     """Print the loading's ratio."""
-    found = sorted(tool / bare for bare, tool in rates)
+    result = sorted(tool / bare for bare, tool in rates)
     table = Table(title="Loading into a real Milvus (medians over the rounds)")
     for name in ("bare rows/s", "tool rows/s", "ratio", "target", "verdict"):
         table.add_column(name, justify="left" if name in ("target", "verdict") else "right")
     bare, tool = (f"{median(side):,.0f}" for side in zip(*rates, strict=True))
-    reached = verdict(median(found) >= LOADING_AT_LEAST)
-    table.add_row(bare, tool, spread(found), f"at least {LOADING_AT_LEAST:.2f}", reached)
+    reached = verdict(median(result) >= LOADING_AT_LEAST)
+    table.add_row(bare, tool, spread(result), f"at least {LOADING_AT_LEAST:.2f}", reached)
     console.print(table)
 
 
-def spread(found: Sequence[float]) -> str:
+def spread(result: Sequence[float]) -> str:
     """The median with its 95 % interval, by a bootstrap over the pairs."""
-    drawn = np.random.default_rng(1).choice(np.asarray(found), size=(2_000, len(found)))
+    drawn = np.random.default_rng(1).choice(np.asarray(result), size=(2_000, len(result)))
     low, high = np.percentile(np.median(drawn, axis=1), (2.5, 97.5))
-    return f"{median(found):.3f} ({low:.2f}-{high:.2f})"
+    return f"{median(result):.3f} ({low:.2f}-{high:.2f})"

@@ -27,9 +27,9 @@ def read_summaries() -> Summaries:
 def render(page: str, summaries: Summaries) -> str:
     """The page with its tables as the records have them."""
 
-    def write(found: "re.Match[str]") -> str:
-        lines = "\n".join(TABLES[found[2]](summaries))
-        return f"{found[1]}{lines}\n{found[3]}"
+    def write(match: "re.Match[str]") -> str:
+        lines = "\n".join(TABLES[match[2]](summaries))
+        return f"{match[1]}{lines}\n{match[3]}"
 
     return BLOCK.sub(write, page)
 

@@ -42,8 +42,8 @@ def texts_of(values: Document, **release: Any) -> dict[str, str]:
 def render(values: Document, **release: Any) -> list[Document]:
     """All objects of a release."""
     texts = texts_of(values, **release)
-    found = [yaml.load_all(text, LOADER) for name, text in texts.items() if not name.endswith("NOTES.txt")]
-    return [document for documents in found for document in documents if document]
+    result = [yaml.load_all(text, LOADER) for name, text in texts.items() if not name.endswith("NOTES.txt")]
+    return [document for documents in result for document in documents if document]
 
 
 @cache
@@ -59,9 +59,9 @@ def release_of(feature: str) -> list[Document]:
 
 def one(documents: list[Document], kind: str, part: str = "") -> Document:
     """The only object of that kind whose name ends so."""
-    found = [each for each in documents if each["kind"] == kind and each["metadata"]["name"].endswith(part)]
-    assert len(found) == 1, [(each["kind"], each["metadata"]["name"]) for each in documents]
-    return found[0]
+    result = [each for each in documents if each["kind"] == kind and each["metadata"]["name"].endswith(part)]
+    assert len(result) == 1, [(each["kind"], each["metadata"]["name"]) for each in documents]
+    return result[0]
 
 
 def pod_of(documents: list[Document], role: str) -> Document:
@@ -81,8 +81,8 @@ def container_of(documents: list[Document], role: str) -> Document:
     """The container of the master or of a worker."""
     containers = pod_of(documents, role)["spec"]["containers"]
     assert [each["name"] for each in containers] == [role]
-    found: Document = containers[0]
-    return found
+    document: Document = containers[0]
+    return document
 
 
 def containers(documents: list[Document]) -> list[Document]:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loadgen import __version__
 from loadgen.cli.follow import add_follow
 from loadgen.cli.serve_llm import add_serve_llm
 from loadgen.locust_plugin.command_line.arguments import read_settings
 from loadgen.settings.model import Settings
 from loadgen.settings.rag_settings import KEY_VARIABLES
+from release.agreement import find_release
 from tests.charts.chart_support import (
     OPERATOR,
     ROLES,
@@ -68,7 +68,7 @@ def test_the_simulated_model_of_rag_runs_is_accepted_and_is_at_their_address() -
     add_serve_llm(parser.add_subparsers())
     given = parser.parse_args(container["args"])
     assert (given.bind, given.port, given.tokens) == ("0.0.0.0", "8000", "20")  # noqa: S104 - in its pod
-    assert container["image"] == f"milvus-loadgen:{__version__}"
+    assert container["image"] == f"milvus-loadgen:{find_release()}"
 
 
 def test_every_container_that_reads_documents_has_them_and_the_models_key_comes_from_a_secret(tmp_path: Path) -> None:
@@ -157,8 +157,8 @@ def test_the_loop_without_the_program_asks_the_containers_of_the_master_in_their
 
 def test_one_version_of_helm_is_asked_for() -> None:
     pages = [path for path in ROOT.rglob("*.md") if not {".venv", "build"} & set(path.relative_to(ROOT).parts)]
-    told = {version for path in pages for version in re.findall(r"(?i)`?helm`? (\d+\.\d+)", path.read_text())}
-    assert told == {"3.14"}
+    reported = {version for path in pages for version in re.findall(r"(?i)`?helm`? (\d+\.\d+)", path.read_text())}
+    assert reported == {"3.14"}
 
 
 LOCUSTS = {

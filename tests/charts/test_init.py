@@ -76,22 +76,22 @@ def test_all_faults_are_told_together_and_no_password_is_written(
 ) -> None:
     flags = ["--workload", "serch", "--concurrency", "0", "--require", "search p99", "--host", "http://u:secret@m"]
     assert main(["init", str(tmp_path / "x"), *flags]) == 2
-    told = capsys.readouterr().err
+    reported = capsys.readouterr().err
     for flag in flags[::2]:
-        assert told.count(f"  {flag}") == 1
-    assert told.startswith("loadgen init: nothing was written:\n")
-    assert "secret" not in told
+        assert reported.count(f"  {flag}") == 1
+    assert reported.startswith("loadgen init: nothing was written:\n")
+    assert "secret" not in reported
     assert not (tmp_path / "x").exists()
 
 
 def test_on_a_terminal_what_was_not_given_is_asked_and_nothing_means_the_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     replies = iter([HOST, "products", "4", ""])
 
     def reply(question: str) -> str:
-        told.append(question)
+        reported.append(question)
         try:
             return next(replies)
         except StopIteration:
@@ -101,8 +101,8 @@ def test_on_a_terminal_what_was_not_given_is_asked_and_nothing_means_the_default
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     assert main(["init", str(tmp_path), "--workload", "insert"]) == 0
-    assert len(told) == 4
-    assert told[2].endswith("[1,8,32,64]: ")
+    assert len(reported) == 4
+    assert reported[2].endswith("[1,8,32,64]: ")
     text = (tmp_path / "locust.conf").read_text()
     assert "collection = products\n" in text
     assert "concurrency = 4\n" in text

@@ -64,7 +64,7 @@ def test_every_selector_chooses_the_pods_it_is_meant_for_and_no_others(feature: 
         if role not in ROLES or not selector:
             continue
         chosen = selector.get("matchLabels", selector)
-        assert [found for found in ROLES if matches(chosen, labels[found])] == [role], each["metadata"]["name"]
+        assert [result for result in ROLES if matches(chosen, labels[result])] == [role], each["metadata"]["name"]
 
 
 @pytest.mark.parametrize("feature", FEATURES)

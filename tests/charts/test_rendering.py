@@ -27,14 +27,14 @@ NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LONG = "the-nightly-load-of-the-search-team-in-production-eu1"
 
 
-def labels_in(found: object) -> list[Document]:
+def labels_in(result: object) -> list[Document]:
     """All sets of labels and selectors, at any depth."""
-    if isinstance(found, list):
-        return [labels for each in found for labels in labels_in(each)]
-    if not isinstance(found, dict):
+    if isinstance(result, list):
+        return [labels for each in result for labels in labels_in(each)]
+    if not isinstance(result, dict):
         return []
-    own = [value for key, value in found.items() if key in ("labels", "matchLabels") and isinstance(value, dict)]
-    return own + [labels for value in found.values() for labels in labels_in(value)]
+    own = [value for key, value in result.items() if key in ("labels", "matchLabels") and isinstance(value, dict)]
+    return own + [labels for value in result.values() for labels in labels_in(value)]
 
 
 def names_of(documents: list[Document]) -> set[tuple[str, str]]:
@@ -46,7 +46,7 @@ def test_every_object_of_every_feature_is_valid_in_every_version_of_kubernetes(v
     documents = [(feature, each) for feature in FEATURES for each in release_of(feature)]
     known = [(feature, each) for feature, each in documents if each["apiVersion"] != OPERATOR]
     assert len(known) > 6 * len(FEATURES)
-    faults = {(feature, each["kind"]): told for feature, each in known if (told := faults_of(each, version))}
+    faults = {(feature, each["kind"]): reported for feature, each in known if (reported := faults_of(each, version))}
     assert faults == {}
 
 
@@ -65,7 +65,7 @@ def test_the_versions_of_kubernetes_begin_with_what_the_chart_asks_for() -> None
 def test_helm_lint_is_clean(feature: str) -> None:
     report = lint(CHART, values_of(feature), strict=True)
     assert report["errors"] == []
-    assert [told for told in report["messages"] if told["severity"] > 1] == []
+    assert [reported for reported in report["messages"] if reported["severity"] > 1] == []
 
 
 def test_helm_lint_is_clean_without_values() -> None:
@@ -75,7 +75,7 @@ def test_helm_lint_is_clean_without_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reported"),
     [
         ({"modus": "job"}, "modus"),
         ({"mode": "cron"}, "mode"),
@@ -98,8 +98,8 @@ def test_helm_lint_is_clean_without_values() -> None:
         ({"web": {"ingress": {"hosts": [{"hostname": "a"}]}}}, "host"),
     ],
 )
-def test_a_misspelt_key_or_a_wrong_value_is_refused_by_its_name(values: Document, told: str) -> None:
-    with pytest.raises(HelmError, match=re.escape(told)):
+def test_a_misspelt_key_or_a_wrong_value_is_refused_by_its_name(values: Document, reported: str) -> None:
+    with pytest.raises(HelmError, match=re.escape(reported)):
         render(values)
 
 

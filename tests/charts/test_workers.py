@@ -67,8 +67,8 @@ def test_every_worker_opens_its_own_connections_and_the_notes_tell_how_many_that
 ) -> None:
     number = dict(SIZES)[feature]
     assert settings_of(feature, tmp_path).connections == connections
-    [told] = re.findall(r"opens (\d+) gRPC connections? ", notes_of(feature))
-    assert int(told) == number * connections
+    [reported] = re.findall(r"opens (\d+) gRPC connections? ", notes_of(feature))
+    assert int(reported) == number * connections
 
 
 @pytest.mark.parametrize(("feature", "number"), SIZES)

@@ -61,8 +61,8 @@ def _records(given: Any, folder: Path, uri: str) -> list[Command]:
     del uri
     good = str(_write(folder / "good.json", json.dumps(good_record())))
     bad = str(_make_record(given, folder / "bad.json"))
-    found = [Command(["loadgen", "report", bad]), Command(["loadgen", "compare", good, bad])]
-    return found[:1] if given.get("only") == "report" else found
+    result = [Command(["loadgen", "report", bad]), Command(["loadgen", "compare", good, bad])]
+    return result[:1] if given.get("only") == "report" else result
 
 
 def _make_record(given: Any, path: Path) -> Path:

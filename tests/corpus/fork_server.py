@@ -1,6 +1,6 @@
 """A process that has imported `locust` and `loadgen` once and forks a child for each command: run as a script.
 
-One JSON object a line comes in (`Command` of `running.py`), one with the exit code goes out. A child has the arguments,
+Reads a JSON object per line (`Command` of `running.py`) and answers with the exit code. A child has the arguments,
 variables, folder and files of its command and then calls what the console script of that name calls. It inherits what
 importing does, which is nothing but modules: no thread of Python's, no hub, no listener. It ends as the interpreter
 ends any process, but for taking apart a thousand modules, which costs two seconds.

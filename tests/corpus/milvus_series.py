@@ -15,9 +15,9 @@ Labels = Mapping[str, Sequence[str]]
 @cache
 def milvus_series() -> Mapping[str, Labels]:
     """All series by name; a histogram's without its suffix."""
-    found = yaml.safe_load(Path(__file__).with_name("milvus_metrics.yaml").read_text(encoding="utf-8"))
-    series: dict[str, Labels] = found["proxy"] | found["others"]
-    assert {version for labels in series.values() for version in labels} <= set(found["sources"])
+    loaded = yaml.safe_load(Path(__file__).with_name("milvus_metrics.yaml").read_text(encoding="utf-8"))
+    series: dict[str, Labels] = loaded["proxy"] | loaded["others"]
+    assert {version for labels in series.values() for version in labels} <= set(loaded["sources"])
     return series
 
 

@@ -25,7 +25,7 @@ class Done:
     """How a command ended."""
 
     code: int
-    told: str
+    reported: str
     """All of its output."""
     written: tuple[str, ...]
     """What it has left in the working folder, in the home folder or among the temporary files."""
@@ -42,9 +42,9 @@ class Command:
     def environment(self, folder: Path) -> dict[str, str]:
         """The variables of its process."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOADGEN_", "LOCUST_"))}
-        found = {name: str(folder / part) for name, part in FOLDERS.items()}
+        result = {name: str(folder / part) for name, part in FOLDERS.items()}
         paths = os.pathsep.join(filter(None, [str(ROOT), clean.get("PYTHONPATH", "")]))
-        return clean | found | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"} | dict(self.variables)
+        return clean | result | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"} | dict(self.variables)
 
     def typed(self) -> list[str]:
         """Its arguments, with the path of the console script."""
@@ -109,8 +109,8 @@ class ForkServer:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, f"the fork server has ended ({self._process.wait()})"
-        found: dict[str, int] = json.loads(line)
-        return found
+        result: dict[str, int] = json.loads(line)
+        return result
 
     def __enter__(self) -> Self:
         return self

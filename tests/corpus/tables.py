@@ -1,4 +1,4 @@
-"""The tables of bad inputs: one YAML file for each way in, one line for each input and what has to be told of it."""
+"""Tables of bad inputs: a YAML file for each kind of input, a line for each input with the message it must produce."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ import yaml
 FOLDER = Path(__file__).parent
 REPEATED = re.compile(r"<(.+?) x (\d+)>", re.DOTALL)
 """How a table writes a long text: `<9 x 5000>` are 5,000 nines."""
-TOLD = "told"
+MESSAGE = "message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,11 @@ class Case:
     """One bad input."""
 
     way: str
-    """The table it stands in, such as `flags`."""
+    """Its table, such as `flags`."""
     number: int
     given: Mapping[str, Any]
     """What is given, by the keys that the head of its table explains."""
-    told: tuple[str, ...]
+    message: tuple[str, ...]
     """Pieces of the message, in their order."""
 
     def __str__(self) -> str:
@@ -35,19 +35,19 @@ class Case:
 @cache
 def read_table(way: str) -> list[Case]:
     """The cases of a table, in their order."""
-    found = yaml.safe_load((FOLDER / f"{way}.yaml").read_text(encoding="utf-8"))
-    return [_read(way, number, row) for number, row in enumerate(found, 1)]
+    loaded = yaml.safe_load((FOLDER / f"{way}.yaml").read_text(encoding="utf-8"))
+    return [_read(way, number, row) for number, row in enumerate(loaded, 1)]
 
 
 def _read(way: str, number: int, row: dict[str, Any]) -> Case:
-    told = row.pop(TOLD)
+    message = row.pop(MESSAGE)
     given = {key: _expand(value) for key, value in row.items()}
-    return Case(way, number, given, tuple([told] if isinstance(told, str) else told))
+    return Case(way, number, given, tuple([message] if isinstance(message, str) else message))
 
 
 def _expand(value: Any) -> Any:
     if isinstance(value, str):
-        return REPEATED.sub(lambda found: found[1] * int(found[2]), value)
+        return REPEATED.sub(lambda match: match[1] * int(match[2]), value)
     if isinstance(value, list):
         return [_expand(part) for part in value]
     if isinstance(value, dict):

@@ -81,10 +81,10 @@ class Browser:
 @contextmanager
 def browser() -> Iterator[Browser]:
     """A new browser without a past. AssertionError where there is none on this machine."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    assert found, f"none of {', '.join(NAMES)} is installed: these tests need one"
+    result = next((path for name in NAMES if (path := shutil.which(name))), None)
+    assert result, f"none of {', '.join(NAMES)} is installed: these tests need one"
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        chromium = playwright.chromium.launch(executable_path=result, args=list(FLAGS))
         context = chromium.new_context(viewport={"width": 1400, "height": 1000})
         made = Browser(context.new_page())
         context.on("request", lambda request: made.asked.append(request.url))

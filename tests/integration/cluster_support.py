@@ -26,7 +26,7 @@ WITHIN = 150.0
 
 
 class Member:
-    """One process, whose standard error is read as it comes."""
+    """One process, whose standard error is read line by line."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -74,7 +74,7 @@ class Member:
         self._gather()
         self.run.code = self.run.process.returncode
         if self.run.spy.exists():
-            self.run.told = json.loads(self.run.spy.read_text())
+            self.run.reported = json.loads(self.run.spy.read_text())
         return int(self.run.code)
 
     def _gather(self) -> None:
@@ -113,7 +113,7 @@ class Cluster:
             member.end()
 
     def master(self, expected: int, *arguments: str, files: str = "search.py") -> Member:
-        """A headless master that waits for so many workers."""
+        """A headless master that waits for a number of workers."""
         flags = (*MASTER, "--master-bind-port", self._port, "--expect-workers", str(expected), *arguments)
         return self._add("master", *flags, files=files)
 
@@ -133,10 +133,10 @@ class Cluster:
         return member
 
 
-def count_all(told: dict[str, object]) -> int:
+def count_all(reported: dict[str, object]) -> int:
     """Every operation of a run, in phases and outside of them."""
     total: Counter[str] = Counter()
-    for window in told["windows"]:  # type: ignore[attr-defined]
+    for window in reported["windows"]:  # type: ignore[attr-defined]
         total.update(window["counts"])
-    ends = told["outside"].values()  # type: ignore[attr-defined]
+    ends = reported["outside"].values()  # type: ignore[attr-defined]
     return total.total() + sum(sum(outcomes.values()) for outcomes in ends)

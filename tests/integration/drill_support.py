@@ -84,16 +84,16 @@ def one_record(folder: Path) -> RunRecord:
 
 def outcomes_of(record: RunRecord) -> Counter[Outcome]:
     """How all operations of a run ended, in its phases and outside of them."""
-    found: Counter[Outcome] = Counter()
+    counts: Counter[Outcome] = Counter()
     for part in [*record.outside, *(one for phase in record.phases for one in phase.operations)]:
-        found.update(part.outcomes)
-    return found
+        counts.update(part.outcomes)
+    return counts
 
 
 def assert_all_counted(member: Member, folder: Path) -> Counter[Outcome]:
-    """The record holds what the tasks have counted, and what Locust has; the outcomes of all of it."""
-    found = outcomes_of(one_record(folder))
-    assert found.total() == returned(folder) == sum(member.run.told["stats"].values())
-    failures = sum(number for outcome, number in found.items() if outcome.is_failure)
-    assert sum(member.run.told["failures"].values()) == failures
-    return found
+    """The record agrees with the counts of the tasks and of Locust. Returns the outcomes."""
+    result = outcomes_of(one_record(folder))
+    assert result.total() == returned(folder) == sum(member.run.reported["stats"].values())
+    failures = sum(number for outcome, number in result.items() if outcome.is_failure)
+    assert sum(member.run.reported["failures"].values()) == failures
+    return result

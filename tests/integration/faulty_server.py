@@ -1,4 +1,4 @@
-"""A gRPC relay before a real server that slows, holds, refuses or drops searches, and counts them."""
+"""A gRPC relay in front of a real server that delays, blocks, refuses or drops searches, and counts them."""
 
 import threading
 import time
@@ -91,8 +91,8 @@ class FaultyServer(grpc.GenericRpcHandler):
 
 def _top_k(request: bytes) -> int:
     """How many neighbours a search asks for."""
-    found = {pair.key: pair.value for pair in milvus_pb2.SearchRequest.FromString(request).search_params}
-    return int(found["topk"])
+    result = {pair.key: pair.value for pair in milvus_pb2.SearchRequest.FromString(request).search_params}
+    return int(result["topk"])
 
 
 def _as_reply(code: Any, reason: str) -> bytes:

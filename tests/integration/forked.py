@@ -53,9 +53,9 @@ class CommandParent:
         return pid
 
     def _answer(self) -> int:
-        found = self._asking.recv(HEADER, socket.MSG_WAITALL)
-        assert len(found) == HEADER, f"the parent of the commands has ended ({self._process.wait()})"
-        return int.from_bytes(found)
+        result = self._asking.recv(HEADER, socket.MSG_WAITALL)
+        assert len(result) == HEADER, f"the parent of the commands has ended ({self._process.wait()})"
+        return int.from_bytes(result)
 
     def end(self) -> None:
         self._asking.close()

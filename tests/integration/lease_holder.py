@@ -1,4 +1,4 @@
-"""A process that holds a collection until it is told to let go; `lease_support.py` starts it."""
+"""A process that keeps the lease of a collection until asked to release it; `lease_support.py` starts it."""
 
 import sys
 

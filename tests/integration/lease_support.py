@@ -1,4 +1,4 @@
-"""How tests start processes that hold a collection until they are told to let go."""
+"""Starts processes that keep the lease of a collection until asked to release it."""
 
 import os
 import subprocess

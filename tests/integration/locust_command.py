@@ -51,10 +51,10 @@ class Run:
     out: str = ""
     err: str = ""
     code: int | None = None
-    told: dict[str, Any] = field(default_factory=dict)
+    reported: dict[str, Any] = field(default_factory=dict)
 
     def finish(self, timeout: float = 200) -> "Run":
-        """Wait for its end and read what it told."""
+        """Wait for its end and read its reports."""
         try:
             self.out, self.err = self.process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -62,7 +62,7 @@ class Run:
             self.out, self.err = self.process.communicate()
             raise AssertionError(f"no end within {timeout} s\n{self.out}\n{self.err}") from None
         self.code = self.process.returncode
-        self.told = json.loads(self.spy.read_text()) if self.spy.exists() else {}
+        self.reported = json.loads(self.spy.read_text()) if self.spy.exists() else {}
         return self
 
     def interrupt(self) -> None:
@@ -73,7 +73,7 @@ class Run:
     def counted(self) -> dict[str, int]:
         """Operations in all windows, by mode and name."""
         total: Counter[str] = Counter()
-        for window in self.told["windows"]:
+        for window in self.reported["windows"]:
             total.update(window["counts"])
         return dict(total)
 
@@ -165,10 +165,10 @@ def requests_seen(metrics_uri: str) -> Counter[str]:
     """RPCs that the standalone's proxy has executed, by their names, from its own metrics endpoint."""
     with urlopen(metrics_uri, timeout=10) as answer:  # noqa: S310 - an address on this machine
         text = answer.read().decode()
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for name, count in re.findall(r'milvus_proxy_req_count\{function_name="(\w+)",[^}]*status="total"\} (\d+)', text):
-        found[name] += int(count)
-    return found
+        counts[name] += int(count)
+    return counts
 
 
 def settings_of(uri: str, **given: object) -> Settings:

@@ -66,8 +66,8 @@ class Scraped:
     @property
     def record(self) -> dict[str, Any]:
         (path,) = (self.folder / "runs").glob("[!.]*.json")
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
+        result: dict[str, Any] = json.loads(path.read_text())
+        return result
 
     @property
     def span(self) -> tuple[float, float]:
@@ -82,16 +82,16 @@ def scrape(prometheus: Prometheus, folder: Path, port: int, *flags: str, files: 
     run = start_locust(folder, "--headless", "--processes", "2", *own, *flags, files=files)
     assert run.process.stderr
     roles: dict[str, str] = {}
-    told = []
+    reported = []
     over = 0.0
     for line in run.process.stderr:
-        told.append(line)
+        reported.append(line)
         if "Metrics stay at" in line and not over:
             over = time.time()
         if "is ready" in line:
             roles = {one["targets"][0]: one["labels"]["role"] for one in json.loads(targets.read_text())}
     run.finish(60)
-    run.err = "".join(told)
+    run.err = "".join(reported)
     run.assert_good()
     scraped = Scraped(prometheus, run, folder, start, time.time(), roles)
     scraped.last = max(scraped.find_complete(over + 2.2, scraped.end), default=over + LINGER - 0.5)

@@ -46,18 +46,18 @@ class Prometheus:
 
     def values(self, query: str, at: float | None = None) -> dict[tuple[str, ...], float]:
         """An instant query: values by the values of their labels, in the order of the labels' names."""
-        found = self.get("query", query=query, **({} if at is None else {"time": at}))["result"]
-        return {tuple(value for _, value in sorted(one["metric"].items())): float(one["value"][1]) for one in found}
+        result = self.get("query", query=query, **({} if at is None else {"time": at}))["result"]
+        return {tuple(value for _, value in sorted(one["metric"].items())): float(one["value"][1]) for one in result}
 
     def value(self, query: str, at: float | None = None) -> float:
         """An instant query with one result."""
-        (found,) = self.values(query, at).values()
-        return found
+        (result,) = self.values(query, at).values()
+        return result
 
     def range(self, query: str, start: float, end: float) -> list[dict[str, Any]]:
         """The lines that a panel would draw: labels, and values with their times."""
-        found: list[dict[str, Any]] = self.get("query_range", query=query, start=start, end=end, step=1)["result"]
-        return found
+        result: list[dict[str, Any]] = self.get("query_range", query=query, start=start, end=end, step=1)["result"]
+        return result
 
     def points(self, query: str, start: float, end: float) -> list[float]:
         """All numbers that a panel would draw."""
@@ -70,8 +70,8 @@ class Prometheus:
 
     def labels(self, selector: str, start: float, end: float) -> set[str]:
         """Names of the labels of all series that a selector finds."""
-        found = self.get("series", **{"match[]": selector, "start": start, "end": end})
-        return {label for one in found for label in one}
+        result = self.get("series", **{"match[]": selector, "start": start, "end": end})
+        return {label for one in result for label in one}
 
     def wait_for(self, query: str, seconds: float = 20) -> None:
         """Wait until an instant query has a result."""
@@ -95,50 +95,50 @@ def monitoring(folder: Path, port: int, milvus_metrics: str, llm_metrics: str = 
     with (folder / "log").open("w") as log:
         stack = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, start_new_session=True)
     try:
-        found = Prometheus(f"http://127.0.0.1:{port}", folder)
+        result = Prometheus(f"http://127.0.0.1:{port}", folder)
         deadline = time.monotonic() + 30
-        while not _is_ready(found):
+        while not _is_ready(result):
             assert stack.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < deadline, (folder / "log").read_text()
             time.sleep(0.1)
-        yield found
+        yield result
     finally:
         os.killpg(stack.pid, signal.SIGTERM)
         stack.wait(20)
 
 
-def _is_ready(found: Prometheus) -> bool:
+def _is_ready(prometheus: Prometheus) -> bool:
     try:
-        with urlopen(f"{found.address}/-/ready", timeout=2) as answer:  # noqa: S310
+        with urlopen(f"{prometheus.address}/-/ready", timeout=2) as answer:  # noqa: S310
             return bool(answer.status == 200)
     except OSError:
         return False
 
 
 def panel_queries(*names: str) -> list[tuple[str, str]]:
-    """Every query of every panel and annotation of these dashboards, or of all: where it stands, and itself."""
-    found = []
+    """Every query of every panel and annotation of these dashboards, or of all, with its location."""
+    result = []
     for path in DASHBOARDS:
         if names and path.stem not in names:
             continue
         dashboard = json.loads(path.read_text())
         targets = [(panel["title"], target) for panel in dashboard["panels"] for target in panel.get("targets", ())]
         targets += [(one["name"], one["target"]) for one in dashboard["annotations"]["list"]]
-        found += [(f"{path.stem}: {title} {target['refId']}", target["expr"]) for title, target in targets]
-    return found
+        result += [(f"{path.stem}: {title} {target['refId']}", target["expr"]) for title, target in targets]
+    return result
 
 
 def variable_queries() -> list[tuple[str, str, str]]:
-    """Every query of a variable: where it stands, its selector, and the label whose values it takes."""
-    found = []
+    """Every query of a variable: its location, its selector, and the label whose values it takes."""
+    result = []
     for path in DASHBOARDS:
         for variable in json.loads(path.read_text())["templating"]["list"]:
             if variable["type"] == "query":
-                told = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"])
-                if told is None:
+                reported = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"])
+                if reported is None:
                     continue
-                found.append((f"{path.stem}: ${variable['name']}", told[1], told[2]))
-    return found
+                result.append((f"{path.stem}: ${variable['name']}", reported[1], reported[2]))
+    return result
 
 
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+):(\w+)\})")

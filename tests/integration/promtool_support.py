@@ -11,7 +11,7 @@ import yaml
 STEP = 5
 """Seconds between two scrapes."""
 LENGTH = 720
-"""Seconds that are told of."""
+"""Seconds covered by the samples."""
 OWN = {"__rate_interval": f"{4 * STEP}s", "__range": f"{LENGTH}s", "__interval": f"{STEP}s"}
 """What Grafana would put in for its own variables."""
 
@@ -22,22 +22,22 @@ def labelled(name: str, **labels: object) -> str:
 
 
 @dataclass
-class Told:
+class Samples:
     """What Prometheus has scraped. Moments are seconds, multiples of `STEP`."""
 
     series: dict[str, list[float | None]] = field(default_factory=dict)
 
     def gauge(self, name: str, since: int, until: int, value: float = 1) -> None:
         """A series that is there for a while only."""
-        told = self.series.setdefault(name, [None] * (LENGTH // STEP + 1))
+        reported = self.series.setdefault(name, [None] * (LENGTH // STEP + 1))
         for place in range(since // STEP, until // STEP + 1):
-            told[place] = value
+            reported[place] = value
 
     def grow(self, name: str, rate: float, since: int, until: int) -> None:
         """A counter that is there from 0 on, and grows for a while by so much a second."""
-        told = self.series.setdefault(name, [0.0] * (LENGTH // STEP + 1))
-        for place, value in enumerate(told):
-            told[place] = (value or 0) + rate * min(max(place * STEP - since, 0), until - since)
+        reported = self.series.setdefault(name, [0.0] * (LENGTH // STEP + 1))
+        for place, value in enumerate(reported):
+            reported[place] = (value or 0) + rate * min(max(place * STEP - since, 0), until - since)
 
     def as_input(self) -> list[dict[str, str]]:
         """As promtool's files have it; what has gone is marked stale, as after a scrape without it."""
@@ -49,12 +49,12 @@ def _texts(values: list[float | None]) -> list[str]:
     return ["stale" if end else "_" if value is None else f"{value:g}" for value, end in zip(values, gone, strict=True)]
 
 
-def assert_values(told: Told, expr: str, at: int, expected: Mapping[str, float], folder: Path) -> None:
+def assert_values(reported: Samples, expr: str, at: int, expected: Mapping[str, float], folder: Path) -> None:
     """Fails, with promtool's words, where the expression has another value or other labels at that moment."""
     samples = [{"labels": labels, "value": value} for labels, value in expected.items()]
     test = {
         "interval": f"{STEP}s",
-        "input_series": told.as_input(),
+        "input_series": reported.as_input(),
         "promql_expr_test": [{"expr": f"round({expr}, 0.001)", "eval_time": f"{at}s", "exp_samples": samples}],
     }
     file = folder / "values.yaml"

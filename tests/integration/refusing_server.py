@@ -27,7 +27,7 @@ class Refusing(grpc.GenericRpcHandler):
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def refuse(self, method: str, status: grpc.StatusCode, times: float = float("inf"), *, done: bool = False) -> None:
-        """Answer so many calls with the status; `done`: after the server has done what was asked for."""
+        """Answer a number of calls with the status; `done`: after the server has done what was asked for."""
         self.refused[method] = (status, times, done)
 
     def service(self, handler_call_details: Any) -> Any:

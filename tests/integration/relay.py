@@ -1,4 +1,4 @@
-"""A TCP relay before a server, that holds all answers back in part of each second."""
+"""A TCP relay in front of a server that delays all answers for part of each second."""
 
 import socket
 import threading

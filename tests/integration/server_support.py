@@ -17,14 +17,14 @@ def fill(client: Any, name: str) -> None:
 
 
 def count(client: Any, name: str) -> int:
-    found: int = client.query(name, filter="", output_fields=["count(*)"], consistency_level="Strong")[0]["count(*)"]
-    return found
+    result: int = client.query(name, filter="", output_fields=["count(*)"], consistency_level="Strong")[0]["count(*)"]
+    return result
 
 
 def nearest(client: Any, name: str) -> int:
     """The id nearest to the vector of row 7."""
-    found: int = client.search(name, [ROWS[7]["vector"]], limit=1, consistency_level="Strong")[0][0]["id"]
-    return found
+    result: int = client.search(name, [ROWS[7]["vector"]], limit=1, consistency_level="Strong")[0][0]["id"]
+    return result
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -37,9 +37,9 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def processes_below(pid: int | None = None) -> list[psutil.Process]:
-    """The guardian and the server that a process has started; the guardian comes first."""
-    found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
-    return [process for process in found if "-c" not in process.cmdline()[:2]]
+    """The guardian and the server that a process has started, in this order."""
+    result: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+    return [process for process in result if "-c" not in process.cmdline()[:2]]
 
 
 def are_gone(processes: list[psutil.Process]) -> bool:
@@ -54,11 +54,11 @@ def alive(process: psutil.Process) -> bool:
 
 
 def listening_ports(process: psutil.Process) -> set[int]:
-    return {found.laddr.port for found in process.net_connections("tcp") if found.status == psutil.CONN_LISTEN}
+    return {each.laddr.port for each in process.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
 
 
 def open_ports(process: psutil.Process) -> set[int]:
     """Those on which other machines could reach a process."""
-    found = process.net_connections("tcp")
-    listening = [one.laddr for one in found if one.status == psutil.CONN_LISTEN]
+    result = process.net_connections("tcp")
+    listening = [one.laddr for one in result if one.status == psutil.CONN_LISTEN]
     return {address.port for address in listening if address.ip not in LOOPBACK}

@@ -1,4 +1,4 @@
-"""A locustfile that makes a step of a start fail: which one, in whom and how stands in the file `$START_FAULT`.
+"""A locustfile that makes a step of a start fail: the file `$START_FAULT` says which one, in which process and how.
 
 The file is looked at whenever the step is taken, so that one process can be made to fail in many ways. It has no users.
 """
@@ -83,9 +83,9 @@ def _break(step: str, module: str, name: str) -> None:
 
     @functools.wraps(original)
     def broken(*args: Any, **kwargs: Any) -> Any:
-        told = Path(os.environ["START_FAULT"]).read_text().split(",")
-        if told[:2] == [step, _role]:
-            error = KINDS[told[2]]()
+        reported = Path(os.environ["START_FAULT"]).read_text().split(",")
+        if reported[:2] == [step, _role]:
+            error = KINDS[reported[2]]()
             raise error
         return original(*args, **kwargs)
 

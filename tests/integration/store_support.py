@@ -23,7 +23,7 @@ START_SECONDS = 60.0
 
 
 def settings_for(uri: str, collection: str, **given: Any) -> Settings:
-    """Few rows of few dimensions, found exactly."""
+    """Few rows of few dimensions, searched exactly."""
     small = {"host": uri, "collection": collection, "rows": ROWS, "dim": 16, "index_type": "FLAT", "connections": 1}
     return Settings.parse(small | {"consistency": "Strong"} | given)
 
@@ -43,8 +43,8 @@ def drop(uri: str, *names: str) -> None:
 def count_rows(uri: str, collection: str) -> int:
     """What the server counts at this moment."""
     with client_of(uri) as client:
-        found = client.query(collection, filter="", output_fields=["count(*)"], consistency_level="Strong")
-        return int(found[0]["count(*)"])
+        result = client.query(collection, filter="", output_fields=["count(*)"], consistency_level="Strong")
+        return int(result[0]["count(*)"])
 
 
 def make_foreign(uri: str, collection: str, dim: int, rows: int) -> None:

@@ -91,7 +91,7 @@ def test_a_bad_form_is_refused_in_one_message_and_starts_nothing(case: Case, pag
     assert answer["success"] is False
     message = answer["message"]
     assert CONTROLS.findall(message) == []
-    assert [piece for piece in case.told if piece not in message] == [], message
+    assert [piece for piece in case.message if piece not in message] == [], message
     lines = message.splitlines()
     if head := HEAD.search(lines[0]):
         assert [line for line in lines[1:] if not FAULT.match(line)] == []

@@ -49,28 +49,28 @@ def nobody() -> Iterator[Listener]:
         yield listening
 
 
-def find_lines(told: str) -> list[str]:
-    """What is told: no line of the log that only says what goes on, and none of them with its time."""
-    shown = [(LOG_LINE.match(line), line) for line in told.splitlines() if line.strip()]
-    return [line[found.end() :] if found else line for found, line in shown if not (found and found[1] == "INFO")]
+def find_lines(reported: str) -> list[str]:
+    """The message: without the log's progress lines, and without times."""
+    shown = [(LOG_LINE.match(line), line) for line in reported.splitlines() if line.strip()]
+    return [line[result.end() :] if result else line for result, line in shown if not (result and result[1] == "INFO")]
 
 
-def assert_refused(done: Done, told: tuple[str, ...]) -> None:
+def assert_refused(done: Done, reported: tuple[str, ...]) -> None:
     assert done.code == 2, done
-    assert "Traceback" not in done.told, done.told
-    assert CONTROLS.findall(done.told) == []
-    lines = find_lines(done.told)
+    assert "Traceback" not in done.reported, done.reported
+    assert CONTROLS.findall(done.reported) == []
+    lines = find_lines(done.reported)
     if head := HEAD.search(lines[0]):
         faults = lines[1:]
         assert [line for line in faults if not FAULT.match(line)] == []
         assert len(set(faults)) == len(faults) == int(head[1]), "each fault once"
     else:
-        assert len(lines) == 1, done.told
+        assert len(lines) == 1, done.reported
     position = 0
     text = "\n".join(lines)
-    for piece in told:
+    for piece in reported:
         position = text.find(piece, position)
-        assert position >= 0, f"{piece!r} is not told: {text}"
+        assert position >= 0, f"{piece!r} is missing: {text}"
     assert done.written == ()
 
 
@@ -81,7 +81,7 @@ def test_a_bad_input_is_told_in_one_message_and_nothing_else_happens(
     server = patched if case.given.get("read") == "early" else unpatched
     before = nobody.accepted
     for command in find_commands(case, tmp_path / "given", nobody.uri):
-        assert_refused(server.run(command, tmp_path), case.told)
+        assert_refused(server.run(command, tmp_path), case.message)
     assert nobody.accepted == before
 
 
@@ -96,8 +96,8 @@ def test_a_true_process_says_the_same(
     command = find_commands(case, tmp_path / "given", nobody.uri)[0]
     server = patched if case.given.get("read") == "early" else unpatched
     forked, true = server.run(command, tmp_path), run(command, tmp_path)
-    assert (true.code, find_lines(true.told)) == (forked.code, find_lines(forked.told))
-    assert_refused(true, case.told)
+    assert (true.code, find_lines(true.reported)) == (forked.code, find_lines(forked.reported))
+    assert_refused(true, case.message)
 
 
 def test_the_process_that_forks_has_no_thread_that_its_children_would_lack(

@@ -62,9 +62,9 @@ def test_bare_loops_and_both_models_report_at_least_the_delay_that_the_server_ke
     kinds = tuple(Kind(name, Delays(base=base)) for name, base in (("20", BASE), ("40", 2 * BASE)) for _ in range(2))
     paced = Drive("paced", kinds, 0.5, rate=40)
     for drive in (paced, Drive("closed", kinds, 0.5), Drive("open", kinds, 0.5, rate=40)):
-        found = driver.run(drive)
-        assert [one.mode for one in found] == list(ORDER)
-        for one in found:
+        result = driver.run(drive)
+        assert [one.mode for one in result] == list(ORDER)
+        for one in result:
             delay = one.kind.delays.base
             assert one.operations > 0
             assert one.dropped == 0
@@ -116,10 +116,10 @@ def test_an_answer_is_never_given_before_it_is_due() -> None:
         clock = Clock(loop)
         clock.begin(Delays(base=0.003))
         await asyncio.gather(*(clock.wait(loop.time()) for _ in range(50)))
-        told = clock.tell()
-        assert told["answers"] == 50
-        assert min(told["late"]) >= 0
-        assert min(told["delays"]) >= 0.003
+        reported = clock.tell()
+        assert reported["answers"] == 50
+        assert min(reported["late"]) >= 0
+        assert min(reported["delays"]) >= 0.003
 
     asyncio.run(run())
 
@@ -129,14 +129,14 @@ def test_the_a_a_test_compares_a_variant_with_itself_in_real_runs(tmp_path: Path
     done = run_forked(command, tmp_path, os.environ)
     assert done.returncode == 0, done.stderr
     assert '2 of 2: --variants "async; async", 8 x 0.5 s' in done.stderr
-    found = json.loads(done.stdout)
-    assert found["variants"] == "async; async"
-    assert [one["runs"] for one in found["counts"]] == [2, 2]
-    assert found["invalid"] == sum(bool(run["invalid"]) for run in found["runs"])
-    for run in found["runs"]:
+    loaded = json.loads(done.stdout)
+    assert loaded["variants"] == "async; async"
+    assert [one["runs"] for one in loaded["counts"]] == [2, 2]
+    assert loaded["invalid"] == sum(bool(run["invalid"]) for run in loaded["runs"])
+    for run in loaded["runs"]:
         for figure in ("throughput", "p99"):
             ratio = run[figure]
             assert 0 < ratio["low"] <= ratio["estimate"] <= ratio["high"]
             assert run["contains_one"][figure] is (not run["invalid"] and ratio["low"] <= 1 <= ratio["high"])
-    one, other = (run["p99"]["estimate"] for run in found["runs"])
+    one, other = (run["p99"]["estimate"] for run in loaded["runs"])
     assert one != other, "each run has delays of its own"

@@ -47,13 +47,13 @@ def written(folder: Path, *but: str) -> list[str]:
 
 def command_lines(run: Run) -> str:
     """Of the processes that a run has started: the person has typed only its own."""
-    found = []
+    result = []
     for process in psutil.Process(run.process.pid).children(recursive=True):
         try:
-            found.append(" ".join(process.cmdline()))
+            result.append(" ".join(process.cmdline()))
         except psutil.Error:
             continue
-    return "\n".join(found)
+    return "\n".join(result)
 
 
 def assert_silent(run: Run, folder: Path, *but: str) -> None:
@@ -64,9 +64,9 @@ def assert_silent(run: Run, folder: Path, *but: str) -> None:
 def in_metrics(run: Run) -> str:
     """What the run serves for Prometheus."""
     ports = {
-        found.laddr.port
-        for found in psutil.Process(run.process.pid).net_connections("tcp")
-        if found.status == psutil.CONN_LISTEN
+        each.laddr.port
+        for each in psutil.Process(run.process.pid).net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN
     }
     for port in sorted(ports):
         try:

@@ -22,19 +22,19 @@ BLOCK = re.compile(r"^-----BEGIN RUN RECORD (\S+)-----\n(.*)^-----END RUN RECORD
 def test_master_and_workers_of_a_release_end_by_themselves_with_the_record_in_its_place_and_in_the_log(
     milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
-    found = release(tmp_path / "pods", milvus.uri, free_port, "search async throughput > 0", workers=2)
-    waiting = [found.start("worker", "initContainers") for _ in range(2)]
-    code, out = end(found.start("master", "initContainers"))
+    result = release(tmp_path / "pods", milvus.uri, free_port, "search async throughput > 0", workers=2)
+    waiting = [result.start("worker", "initContainers") for _ in range(2)]
+    code, out = end(result.start("master", "initContainers"))
     assert code == 0, out
     assert "The collection is ready" in out
     assert [each.poll() for each in waiting] == [None, None], "the workers wait for the master, not for its data"
-    master = found.start("master")
+    master = result.start("master")
     assert [end(each)[0] for each in waiting] == [0, 0]
-    workers = [end(each) for each in [found.start("worker") for _ in range(2)]]
+    workers = [end(each) for each in [result.start("worker") for _ in range(2)]]
     code, out = end(master)
     assert code == 0, out
     assert [code for code, _ in workers] == [0, 0], workers
-    [path] = (found.folder / "record").glob("*.json")
+    [path] = (result.folder / "record").glob("*.json")
     record = read_record(path)
     assert (record.run_id, record.manifest.workers) == (path.stem, 2)
     assert len(record.phases) == 4
@@ -48,29 +48,29 @@ def test_master_and_workers_of_a_release_end_by_themselves_with_the_record_in_it
 def test_a_requirement_that_is_missed_is_the_masters_exit_code_and_not_the_workers(
     milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
-    found = release(tmp_path / "pods", milvus.uri, free_port, "search p50 < 0.001 ms")
-    processes = [found.start(role) for role in ("worker", "master")]  # in any order
-    (worker, told), (master, out) = [end(each) for each in processes]
-    assert (worker, master) == (0, 1), told + out
+    result = release(tmp_path / "pods", milvus.uri, free_port, "search p50 < 0.001 ms")
+    processes = [result.start(role) for role in ("worker", "master")]  # in any order
+    (worker, reported), (master, out) = [end(each) for each in processes]
+    assert (worker, master) == (0, 1), reported + out
 
 
 def test_what_helm_test_starts_loads_in_both_modes_and_ends_well(
     milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
-    found = release(tmp_path / "pods", milvus.uri, free_port, "search p50 < 0.001 ms")  # of the run, not of this
+    result = release(tmp_path / "pods", milvus.uri, free_port, "search p50 < 0.001 ms")  # of the run, not of this
     for kind in ("initContainers", "containers"):
-        found.fresh = kind == "containers"
-        code, out = end(found.start("test", kind))
+        result.fresh = kind == "containers"
+        code, out = end(result.start("test", kind))
         assert code == 0, out
     assert "async" in out
-    assert list((found.folder / "record").iterdir()) == []
+    assert list((result.folder / "record").iterdir()) == []
 
 
 def test_preparing_what_cannot_be_prepared_ends_with_2_and_says_why(tmp_path: Path, free_port: int) -> None:
-    found = release(tmp_path / "pods", f"http://127.0.0.1:{free_port}", free_port, "search p50 < 1 ms")
-    file = found.folder / "loadgen.conf"
+    result = release(tmp_path / "pods", f"http://127.0.0.1:{free_port}", free_port, "search p50 < 1 ms")
+    file = result.folder / "loadgen.conf"
     file.write_text(file.read_text() + 'rounds = "many"\ntop-k = "20000"\n')
-    code, out = end(found.start("master", "initContainers"))
+    code, out = end(result.start("master", "initContainers"))
     assert code == 2, out
     assert "--rounds" in out
     assert "--top-k 20000" in out
@@ -100,10 +100,10 @@ def test_a_run_that_is_asked_to_end_tells_what_it_has_measured(milvus: EmbeddedS
 
 def test_a_worker_whose_master_could_not_prepare_ends_its_job(tmp_path: Path, free_port: int) -> None:
     """3 is what the worker Job's podFailurePolicy fails on; 2 fails the master's."""
-    found = release(tmp_path / "pods", f"http://127.0.0.1:{free_port}", free_port, "search p50 < 1 ms")
-    file = found.folder / "loadgen.conf"
+    result = release(tmp_path / "pods", f"http://127.0.0.1:{free_port}", free_port, "search p50 < 1 ms")
+    file = result.folder / "loadgen.conf"
     file.write_text(file.read_text() + 'top-k = "20000"\n')
-    waiting, preparing = found.start("worker", "initContainers"), found.start("master", "initContainers")
+    waiting, preparing = result.start("worker", "initContainers"), result.start("master", "initContainers")
     assert end(preparing)[0] == 2
     code, out = end(waiting)
     assert code == 3, out
@@ -114,20 +114,20 @@ def test_a_preparation_that_was_evicted_is_awaited_until_the_next_pod_has_done_i
     milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
     """130 of a container that is not `master` is left to the rule on DisruptionTarget: the Job starts another pod."""
-    found = release(tmp_path / "pods", milvus.uri, free_port, "search async throughput > 0")
-    file = found.folder / "loadgen.conf"
+    result = release(tmp_path / "pods", milvus.uri, free_port, "search async throughput > 0")
+    file = result.folder / "loadgen.conf"
     file.write_text(file.read_text().replace(milvus.uri, f"http://127.0.0.1:{free_port}"))
-    waiting, preparing = found.start("worker", "initContainers"), found.start("master", "initContainers")
+    waiting, preparing = result.start("worker", "initContainers"), result.start("master", "initContainers")
     assert preparing.stdout is not None
     assert "Waiting for Milvus" in preparing.stdout.readline()
     preparing.send_signal(signal.SIGTERM)
     assert end(preparing)[0] == 130
     assert waiting.poll() is None
-    found.write_config()
-    assert end(found.start("master", "initContainers"))[0] == 0
-    master = found.start("master")
+    result.write_config()
+    assert end(result.start("master", "initContainers"))[0] == 0
+    master = result.start("master")
     assert end(waiting)[0] == 0
-    worker = found.start("worker")
+    worker = result.start("worker")
     assert [end(each)[0] for each in (worker, master)] == [0, 0]
 
 
@@ -135,11 +135,11 @@ def test_a_preparation_that_was_evicted_is_awaited_until_the_next_pod_has_done_i
 def test_a_worker_that_is_evicted_or_killed_fails_so_that_it_is_replaced_and_its_replacement_ends_with_the_master(
     number: int, expected: int, milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
-    found = release(tmp_path / "pods", milvus.uri, free_port, "search async throughput > 0", workers=2)
-    file = found.folder / "loadgen.conf"
+    result = release(tmp_path / "pods", milvus.uri, free_port, "search async throughput > 0", workers=2)
+    file = result.folder / "loadgen.conf"
     file.write_text(file.read_text().replace('phase-seconds = "0.6"', 'phase-seconds = "6"'))
-    assert end(found.start("master", "initContainers"))[0] == 0
-    master, evicted, other = (found.start(role) for role in ("master", "worker", "worker"))
+    assert end(result.start("master", "initContainers"))[0] == 0
+    master, evicted, other = (result.start(role) for role in ("master", "worker", "worker"))
     assert master.stdout is not None
     for line in master.stdout:
         if "Phase 1 of 4" in line:
@@ -147,19 +147,19 @@ def test_a_worker_that_is_evicted_or_killed_fails_so_that_it_is_replaced_and_its
     evicted.send_signal(number)
     code, out = end(evicted)
     assert code == expected, out
-    replacement = found.start("worker")
+    replacement = result.start("worker")
     codes = [end(each) for each in (replacement, other, master)]
     assert [code for code, _ in codes] == [0, 0, 0], codes
-    [path] = (found.folder / "record").glob("*.json")
+    [path] = (result.folder / "record").glob("*.json")
     record = read_record(path)
     assert len(record.phases) == 4
     assert [phase.workers_lost for phase in record.phases] == [0] * 4, "the phase that was hit is repeated"
 
 
 def test_a_worker_whose_master_closes_while_it_starts_ends_in_seconds(tmp_path: Path, free_port: int) -> None:
-    found = release(tmp_path / "pods", "http://127.0.0.1:1", free_port, "search p50 < 1 ms")
+    result = release(tmp_path / "pods", "http://127.0.0.1:1", free_port, "search p50 < 1 ms")
     with socket.create_server(("127.0.0.1", free_port)) as closing:
-        worker = found.start("worker")
+        worker = result.start("worker")
         for connection, _ in [closing.accept() for _ in range(2)]:  # Locust's own, and the look at the port
             connection.close()
     started = time.monotonic()

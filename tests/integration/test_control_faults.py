@@ -50,9 +50,9 @@ def test_a_silent_worker_loses_nothing_and_the_phase_is_measured_again(
     master.wait_for("Phase 2 is measured again")
     assert master.finish() == 0, master.run.err
     assert (one.finish(), other.finish()) == (0, 0)
-    assert [window["workers_lost"] for window in master.run.told["windows"]] == [0] * 4
-    assert [window["seconds"] for window in master.run.told["windows"]] == pytest.approx([SECONDS] * 4)
-    assert searches(milvus) - before == count_all(master.run.told)
+    assert [window["workers_lost"] for window in master.run.reported["windows"]] == [0] * 4
+    assert [window["seconds"] for window in master.run.reported["windows"]] == pytest.approx([SECONDS] * 4)
+    assert searches(milvus) - before == count_all(master.run.reported)
     assert "no significant difference" in master.run.out or "gives" in master.run.out
 
 
@@ -66,8 +66,8 @@ def test_the_only_worker_may_miss_heartbeats(milvus: EmbeddedServer, cluster: Cl
     master.wait_for("failed to send heartbeat")
     worker.send(signal.SIGCONT)
     assert master.finish() == 0, master.run.err
-    assert len(master.run.told["windows"]) == 4
-    assert searches(milvus) - before == count_all(master.run.told)
+    assert len(master.run.reported["windows"]) == 4
+    assert searches(milvus) - before == count_all(master.run.reported)
     assert worker.finish() == 0
 
 
@@ -83,7 +83,7 @@ def test_a_worker_that_is_gone_for_good_marks_the_phases_and_ends_with_1(
     assert other.finish() == (1 if number is signal.SIGTERM else -9)
     assert master.finish() == 1, master.run.err
     assert one.finish() == 0
-    assert [window["workers_lost"] for window in master.run.told["windows"]] == [0, 1, 1, 1]
+    assert [window["workers_lost"] for window in master.run.reported["windows"]] == [0, 1, 1, 1]
     assert master.last_line.startswith("Exit code 1: phase 2 lacked 1 of 2 workers"), master.run.out
     record = read_record(record_of(master))
     assert [one.verdict for one in record.comparisons] == ["invalid"]
@@ -103,9 +103,9 @@ def test_another_worker_in_place_of_a_dead_one_makes_the_plan_complete(
     cluster.worker("replacement")
     master.wait_for("Phase 1 is measured again")
     assert master.finish() == 0, master.run.err
-    assert [window["workers_lost"] for window in master.run.told["windows"]] == [0] * 4
-    assert all(min(window["counts"].values()) > 0 for window in master.run.told["windows"])
-    assert sum(map(sum, (ends.values() for ends in master.run.told["outside"].values()))) > 0
+    assert [window["workers_lost"] for window in master.run.reported["windows"]] == [0] * 4
+    assert all(min(window["counts"].values()) > 0 for window in master.run.reported["windows"])
+    assert sum(map(sum, (ends.values() for ends in master.run.reported["outside"].values()))) > 0
 
 
 def test_without_any_worker_the_run_ends_early_and_says_so(milvus: EmbeddedServer, cluster: Cluster) -> None:
@@ -133,11 +133,11 @@ def test_a_worker_that_joins_during_a_phase_takes_part(milvus: EmbeddedServer, c
     late = cluster.worker("late")
     assert master.finish() == 0, master.run.err
     assert late.finish() == 0, late.run.err
-    assert searches(milvus) - before == count_all(master.run.told)
+    assert searches(milvus) - before == count_all(master.run.reported)
     assert "no sync store is open" not in late.run.err
     assert "no async store is open" not in late.run.err
     if model == "open":
-        assert [window["offered"] for window in master.run.told["windows"]] == [40 * SECONDS] * 4
+        assert [window["offered"] for window in master.run.reported["windows"]] == [40 * SECONDS] * 4
 
 
 def test_a_worker_with_another_locustfile_is_refused(milvus: EmbeddedServer, cluster: Cluster) -> None:
@@ -150,4 +150,4 @@ def test_a_worker_with_another_locustfile_is_refused(milvus: EmbeddedServer, clu
     own = cluster.worker("own")
     assert master.finish() == 0, master.run.err
     assert own.finish() == 0
-    assert [window["workers_lost"] for window in master.run.told["windows"]] == [0] * 4
+    assert [window["workers_lost"] for window in master.run.reported["windows"]] == [0] * 4

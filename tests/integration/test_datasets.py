@@ -94,9 +94,9 @@ def test_texts_of_json_lines_are_searched_and_rows_inserted(lite: EmbeddedServer
     run_locust(tmp_path / "insert", *flags, *more, files="insert.py").assert_good()
     inserted = count_rows(lite.uri, "file_texts") - ROWS
     with client_of(lite.uri) as client:
-        found = client.query("file_texts", filter='loadgen == "inserted"', output_fields=["text"], limit=16_000)
-    assert inserted == len(found) > 0
-    assert all(one["text"].startswith("text ") for one in found)
+        result = client.query("file_texts", filter='loadgen == "inserted"', output_fields=["text"], limit=16_000)
+    assert inserted == len(result) > 0
+    assert all(one["text"].startswith("text ") for one in result)
 
 
 def test_a_bad_file_sends_nothing(lite: EmbeddedServer, tmp_path: Path) -> None:

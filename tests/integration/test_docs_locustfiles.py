@@ -19,11 +19,11 @@ ROWS = 60
 
 
 def written(folder: Path, guide: str, beginning: str) -> str:
-    """The path of a guide's locustfile, found by how its first line begins."""
-    found = re.findall(
+    """The path of a guide's locustfile, chosen by the start of its first line."""
+    matches = re.findall(
         r"^```python\n(.*?)^```$", (ROOT / "docs" / "guides" / guide).read_text(), re.MULTILINE | re.DOTALL
     )
-    (text,) = [block for block in found if block.startswith(f'"""{beginning}')]
+    (text,) = [block for block in matches if block.startswith(f'"""{beginning}')]
     path = folder / "own.py"
     path.write_text(text)
     return str(path)
@@ -34,8 +34,8 @@ def test_the_guides_own_locustfile_compares_all_three_operations(lite: EmbeddedS
     run = run_locust(tmp_path, "--host", lite.uri, *SMALL, *SHORT, files=file)
     run.assert_good()
     often = {f"{mode} {name}" for mode in ("sync", "async") for name in ("search", "insert")}
-    assert often <= set(run.told["stats"]) <= often | {"sync delete", "async delete"}
-    assert set(run.told["failures"].values()) == {0}
+    assert often <= set(run.reported["stats"]) <= often | {"sync delete", "async delete"}
+    assert set(run.reported["failures"].values()) == {0}
     inserts = [line for line in run.out.splitlines() if "│ insert" in line]
     assert len(inserts) == 2, "a row of each mode"
 
@@ -47,7 +47,7 @@ def test_the_guides_measured_calls_are_compared_with_their_stages_and_parts(
     given = ("--require", "ask failures <= 0", "--require", "search p99 < 60 s", "--collection", "ask", "--rows", "300")
     run = run_locust(tmp_path, "--host", lite.uri, *SMALL, *SHORT, *given, files=file)
     run.assert_good()
-    assert set(run.told["stats"]) == {"sync ask", "async ask"}, "Locust adds all of its rows up"
+    assert set(run.reported["stats"]) == {"sync ask", "async ask"}, "Locust adds all of its rows up"
     record = read_record(next((tmp_path / "runs").glob("*.json")))
     for phase in record.phases:
         parts = {part.operation: part for part in phase.operations}
@@ -75,7 +75,7 @@ def test_the_command_of_the_guide_measures_a_collection_of_another_program_and_l
     run = run_locust(tmp_path, "--host", lite.uri, "--collection", papers, "--existing", "--queries", "20", *SHORT)
     run.assert_good()
     assert set(run.counted) == {"sync search", "async search"}
-    for window in run.told["windows"]:
+    for window in run.reported["windows"]:
         ((_, outcomes),) = window["outcomes"].items()
-        assert list(outcomes) == ["ok"], "queries of another dimension than the tool's own collection found rows"
+        assert list(outcomes) == ["ok"], "queries of another dimension than the tool's own collection return rows"
     assert count_rows(lite.uri, papers) == ROWS

@@ -95,7 +95,7 @@ def test_a_worker_that_sleeps_from_one_run_into_the_next_mixes_nothing(
         first, second = records_of(master)
     assert codes == [0, 0, 0], master.run.err
     assert "Traceback" not in master.run.err + awake.run.err + sleeper.run.err
-    assert outcomes_of(second).total() == server.asked_for[SECOND] == sum(master.run.told["stats"].values())
+    assert outcomes_of(second).total() == server.asked_for[SECOND] == sum(master.run.reported["stats"].values())
     [phase] = second.phases
     assert RUN_SECONDS / 2 < phase.seconds < lasted
     assert 0 < outcomes_of(first).total() <= server.asked_for[FIRST]
@@ -121,5 +121,5 @@ def await_searches(server: FaultyServer, top_k: int, number: int) -> None:
 
 def records_of(master: Member) -> list[RunRecord]:
     """By the time of their start."""
-    found = [read_record(path) for path in (master.run.spy.parent / "runs").glob("[!.]*.json")]
-    return sorted(found, key=lambda record: record.started_at)
+    result = [read_record(path) for path in (master.run.spy.parent / "runs").glob("[!.]*.json")]
+    return sorted(result, key=lambda record: record.started_at)

@@ -73,7 +73,7 @@ def assert_kept(uri: str, folder: Path, record: Path, text: str, fill_up: Callab
     [kept] = record.glob("*.json")
     assert len(read_record(kept).phases) == 1, "as it was before the disk was full"
     assert list(record.glob(".*")) == [], "no half of a file is left"
-    assert len(run.run.told["windows"]) == 4
+    assert len(run.run.reported["windows"]) == 4
 
 
 def test_a_disk_that_fills_up_leaves_the_record_of_before(

@@ -53,10 +53,10 @@ def test_a_thousand_failures_of_twenty_kinds_are_all_counted_and_readable(
             code = run.finish()
     assert code == 1, run.run.err
     assert run.last_line == "Exit code 1: 1,000 operations failed or were dropped.", run.run.err
-    found = assert_all_counted(run, tmp_path)
-    assert found.total() == server.asked
+    result = assert_all_counted(run, tmp_path)
+    assert result.total() == server.asked
     expected = Counter(outcome for _, outcome in KINDS for _ in range(THOUSAND // len(KINDS)))
-    assert Counter({outcome: number for outcome, number in found.items() if outcome.is_failure}) == expected
+    assert Counter({outcome: number for outcome, number in result.items() if outcome.is_failure}) == expected
     assert_readable(run.run.out, run.run.err)
 
 

@@ -1,4 +1,4 @@
-"""Drills in which the server is at fault: it dies and comes back, is slow or silent, or limits the rate."""
+"""Drills in which the server is at fault: it restarts, is slow or silent, or limits the rate."""
 
 import time
 from pathlib import Path
@@ -19,7 +19,7 @@ PLAN = ("--concurrency", str(USERS), "--phase-seconds", "1.2", *SHORT)
 
 
 def await_searches(server: FaultyServer, number: int, run: Member) -> None:
-    """Wait until so many more have arrived."""
+    """Wait for a number of further arrivals."""
     wanted = server.asked + number
     assert wait_until(lambda: server.asked >= wanted or run.run.process.poll() is not None, WITHIN)
     assert server.asked >= wanted, run.finish() and run.run.err
@@ -40,13 +40,13 @@ def test_a_server_that_is_killed_and_restarted_fails_what_it_did_not_answer(
     assert run.last_line.startswith("Exit code 1: "), run.run.out
     assert run.last_line.endswith(" operations failed or were dropped."), run.run.out
     assert "Traceback" not in run.run.out + run.run.err
-    found = assert_all_counted(run, tmp_path)
+    result = assert_all_counted(run, tmp_path)
     record = one_record(tmp_path)
     assert record.incomplete == ""
     assert len(record.phases) == 4
-    assert found[Outcome.UNAVAILABLE] > 0
+    assert result[Outcome.UNAVAILABLE] > 0
     answered = server.answered - AGREEING
-    assert found[Outcome.OK] <= answered <= found[Outcome.OK] + USERS, "what it answered as it died may be lost"
+    assert result[Outcome.OK] <= answered <= result[Outcome.OK] + USERS, "what it answered as it died may be lost"
     assert all(one.outcomes.get(Outcome.OK, 0) > 0 for one in record.phases[-1].operations), "it went on"
 
 
@@ -60,10 +60,10 @@ def test_a_rate_limit_is_throttling_whoever_says_it(lite: EmbeddedServer, tmp_pa
         with drill(tmp_path, "--host", server.uri, *PLAN) as run:
             code = run.finish()
     assert code == 1, run.run.err
-    found = assert_all_counted(run, tmp_path)
-    assert set(found) == {Outcome.OK, Outcome.THROTTLED}
-    assert found[Outcome.OK] == server.answered - AGREEING
-    assert found.total() == server.asked - AGREEING, "none is repeated behind the back of the figures"
+    result = assert_all_counted(run, tmp_path)
+    assert set(result) == {Outcome.OK, Outcome.THROTTLED}
+    assert result[Outcome.OK] == server.answered - AGREEING
+    assert result.total() == server.asked - AGREEING, "none is repeated behind the back of the figures"
     for phase in one_record(tmp_path).phases:
         [operation] = phase.operations
         assert operation.throughput is not None
@@ -87,11 +87,11 @@ def test_a_server_that_is_slow_and_then_silent_makes_long_operations_and_timeout
         server.passing.set()
         code = run.finish()
     assert code == 1, run.run.err
-    found = assert_all_counted(run, tmp_path)
-    assert set(found) == {Outcome.OK, Outcome.TIMEOUT}
-    assert found[Outcome.TIMEOUT] >= USERS
-    assert found[Outcome.OK] <= server.answered - AGREEING
-    assert found.total() == server.asked - AGREEING
+    result = assert_all_counted(run, tmp_path)
+    assert set(result) == {Outcome.OK, Outcome.TIMEOUT}
+    assert result[Outcome.TIMEOUT] >= USERS
+    assert result[Outcome.OK] <= server.answered - AGREEING
+    assert result.total() == server.asked - AGREEING
     record = one_record(tmp_path)
     assert [phase.seconds for phase in record.phases] == pytest.approx([1.2] * 4)
     median = record.phases[1].operations[0].service_seconds.p50

@@ -143,11 +143,11 @@ def test_a_signal_while_workers_open_their_stores_ends_a_run_that_has_not_begun(
         run.wait_for("NOW in a worker")
         Signal(number, 1, to_all=False).send(run)
         code = run.finish(ENDS_WITHIN)
-    told = f"{run.run.out}\n{run.run.err}"
-    assert code == 128 + number, told
-    assert "Traceback" not in told
-    assert "no way from" not in told
-    assert run.last_line == f"Exit code {code}: ended by {number.name}: the run never began.", told
+    reported = f"{run.run.out}\n{run.run.err}"
+    assert code == 128 + number, reported
+    assert "Traceback" not in reported
+    assert "no way from" not in reported
+    assert run.last_line == f"Exit code {code}: ended by {number.name}: the run never began.", reported
     assert not list(tmp_path.glob("runs/*.json"))
 
 
@@ -160,22 +160,24 @@ def assert_ended(lite: EmbeddedServer, folder: Path, state: State, ending: Signa
             ending.send(run)
             code = run.finish(ENDS_WITHIN)
         sent = max(0, server.asked - AGREEING)
-    told = f"{run.run.out}\n{run.run.err}"
-    assert code in ((0, 128 + number) if state.is_over else (128 + number,)), told
-    assert "Traceback" not in told
+    reported = f"{run.run.out}\n{run.run.err}"
+    assert code in ((0, 128 + number) if state.is_over else (128 + number,)), reported
+    assert "Traceback" not in reported
     family = [process for process in psutil.process_iter() if group_of(process) == run.pid]
     assert wait_until(lambda: are_gone(family), 5), family
     if not (state.is_under_load or state.is_over):
-        assert run.run.err.rstrip().endswith("Interrupted before the run began."), told
+        assert run.run.err.rstrip().endswith("Interrupted before the run began."), reported
         assert not list(folder.glob("runs/*.json"))
         return
-    assert sent == count_all(run.run.told) == sum(run.run.told["stats"].values()) > 0
-    if any(window["seconds"] > 0 for window in run.run.told["windows"]):  # or nothing was measured, and none is kept
+    assert sent == count_all(run.run.reported) == sum(run.run.reported["stats"].values()) > 0
+    if any(
+        window["seconds"] > 0 for window in run.run.reported["windows"]
+    ):  # or nothing was measured, and none is kept
         assert outcomes_of(one_record(folder)).total() == sent
     if run.run.counted:
-        assert "Variants, level by level" in run.run.out, told
+        assert "Variants, level by level" in run.run.out, reported
     if code:
-        assert run.last_line.startswith(f"Exit code {code}: ended by {number.name}: "), told
+        assert run.last_line.startswith(f"Exit code {code}: ended by {number.name}: "), reported
 
 
 def reach(state: State, server: FaultyServer, run: Member) -> None:

@@ -267,8 +267,8 @@ def test_queries_are_of_rows_from_the_whole_range_of_a_number(milvus_uri: str) -
         assert {one % step for one in ids} == {0}
         halves = [sum(low <= one // step < low + rows // 2 for one in ids) for low in (0, rows // 2)]
         assert min(halves) > 100, "both halves are sampled"
-        found = fetch_rows(settings, info, ids, ["vector"])
-        assert [(row["id"], row["vector"][0]) for row in found] == [(one, float(one // step)) for one in ids]
+        result = fetch_rows(settings, info, ids, ["vector"])
+        assert [(row["id"], row["vector"][0]) for row in result] == [(one, float(one // step)) for one in ids]
         client.drop_collection("wide")
 
 

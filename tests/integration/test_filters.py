@@ -56,10 +56,12 @@ def brute_shares(text: str) -> list[float]:
     rows = [row.metadata for row in dataset.rows(0, ROWS)]
     tenants = dataset.metadata.draw_values(QUERIES)["tenant"].tolist()
     if text == FILTER:
-        found = [[row["tenant"] == t and (row["lang"] == "de" or row["year"] >= 2010) for row in rows] for t in tenants]
+        result = [
+            [row["tenant"] == t and (row["lang"] == "de" or row["year"] >= 2010) for row in rows] for t in tenants
+        ]
     else:
-        found = [[row["tenant"] == t and row["lang"] != "en" for row in rows] for t in tenants]
-    return [sum(one) / ROWS for one in found]
+        result = [[row["tenant"] == t and row["lang"] != "en" for row in rows] for t in tenants]
+    return [sum(one) / ROWS for one in result]
 
 
 def test_recall_under_a_filter_is_that_of_an_exact_search(uri: str, tmp_path: Path) -> None:
@@ -78,10 +80,10 @@ def test_recall_under_a_filter_is_that_of_an_exact_search(uri: str, tmp_path: Pa
         assert search.recall_checks > 0
     assert variant(record, "plain").selectivity is None
     for name, own in (("filtered", FILTER), ("negated", NEGATED), ("below", NEGATED)):
-        found, shares = variant(record, name).selectivity, brute_shares(own)
-        assert found is not None
-        assert (found.mean, found.least, found.most) == pytest.approx((np.mean(shares), min(shares), max(shares)))
-        assert (found.queries, found.without_match) == (QUERIES, 0)
+        result, shares = variant(record, name).selectivity, brute_shares(own)
+        assert result is not None
+        assert (result.mean, result.least, result.most) == pytest.approx((np.mean(shares), min(shares), max(shares)))
+        assert (result.queries, result.without_match) == (QUERIES, 0)
     assert "Searches of filtered may find" in done.out
     assert "Negated and below give the same answers to 40 queries" in done.err
     assert "filtered give the same answers" not in done.err
@@ -152,10 +154,10 @@ def test_a_filter_that_some_queries_cannot_meet_is_reported_as_empty(lite_uri: s
     assert search.outcomes[Outcome.EMPTY] > 0
     assert search.outcomes[Outcome.OK] > 0
     assert search.recall == 1.0, "over as many neighbours as there are rows that match"
-    found = variant(record, "async").selectivity
-    assert found is not None
-    assert 0 < found.without_match < QUERIES
-    assert f"{found.without_match} of {QUERIES} queries of async match no row" in done.out
+    result = variant(record, "async").selectivity
+    assert result is not None
+    assert 0 < result.without_match < QUERIES
+    assert f"{result.without_match} of {QUERIES} queries of async match no row" in done.out
 
 
 def test_a_filter_that_no_row_meets_is_refused(lite_uri: str, tmp_path: Path) -> None:
@@ -172,10 +174,10 @@ def test_a_collection_with_other_metadata_or_partitions_is_refused(lite_uri: str
     flags = ("--metadata", "tenant:int:6", "--partitions", "3", "--text-bytes", "50", "--mode", "async", "-t", "2")
     done = run(lite_uri, "kept", tmp_path / "b", *flags)
     assert done.code == 2
-    told = done.out + done.err
-    assert "--metadata tenant:int:6: collection 'kept' has tenant:int:5. Use --metadata tenant:int:5" in told
-    assert "--partitions 3: collection 'kept' has none. Omit --partitions" in told
-    assert "--text-bytes 50: collection 'kept' has none" in told
+    reported = done.out + done.err
+    assert "--metadata tenant:int:6: collection 'kept' has tenant:int:5. Use --metadata tenant:int:5" in reported
+    assert "--partitions 3: collection 'kept' has none. Omit --partitions" in reported
+    assert "--text-bytes 50: collection 'kept' has none" in reported
 
 
 def test_a_foreign_collection_is_searched_with_filters_and_in_partitions(uri: str, tmp_path: Path) -> None:
@@ -230,7 +232,7 @@ def make_foreign(uri: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "reported"),
     [
         (("--filter", "yaer > 3"), "has the field yaer, which collection 'of_others' lacks. Did you mean year?"),
         (("--filter", "year =="), "--filter year ==: is refused by the server"),
@@ -246,9 +248,9 @@ def make_foreign(uri: str) -> None:
     ],
 )
 def test_what_a_foreign_collection_lacks_is_refused(
-    lite_uri: str, tmp_path: Path, flags: tuple[str, ...], told: str
+    lite_uri: str, tmp_path: Path, flags: tuple[str, ...], reported: str
 ) -> None:
     make_foreign(lite_uri)
     done = run_locust(tmp_path, "--host", lite_uri, "--collection", "of_others", "--existing", *BRIEF, *flags)
     assert done.code == 2, done.err
-    assert told in done.out + done.err
+    assert reported in done.out + done.err

@@ -35,23 +35,23 @@ def test_two_workers_find_a_rate_that_the_server_can_serve(
     assert "Traceback" not in run.out + run.err
     assert "Finding the highest rate within 42 s: up to 12 steps of 2.5 s, from 50/s" in run.err
     record = record_of(tmp_path)
-    found = record.rate_search
-    assert found is not None
-    assert found.processes == 2
-    assert len(record.phases) == record.planned_phases == len(found.steps) >= 4
-    (finding,) = found.findings
+    result = record.rate_search
+    assert result is not None
+    assert result.processes == 2
+    assert len(record.phases) == record.planned_phases == len(result.steps) >= 4
+    (finding,) = result.findings
     assert finding.outcome in ("found", "generator"), "the latter on a crowded machine"
     assert finding.rate is not None
     assert finding.high is not None
     assert 0 < finding.rate <= 1.35 * CAPACITY
-    assert all(step.rate < NEVER * CAPACITY for step in found.steps if step.passes)
-    assert any(step.passes for step in found.steps)
-    assert not all(step.passes for step in found.steps)
+    assert all(step.rate < NEVER * CAPACITY for step in result.steps if step.passes)
+    assert any(step.passes for step in result.steps)
+    assert not all(step.passes for step in result.steps)
     counted = [part.outcomes for one in record.phases for part in one.operations]
     assert served.answers >= sum(sum(outcomes.values()) for outcomes in counted) > 50
     assert run.code == (0 if finding.outcome == "found" else 1), run.out + run.err
-    told = "is the highest rate that meets" if finding.outcome == "found" else "the generator ended at"
-    assert told in run.out
+    reported = "is the highest rate that meets" if finding.outcome == "found" else "the generator ended at"
+    assert reported in run.out
 
 
 def test_ctrl_c_keeps_the_steps_and_claims_no_rate(slots: DelayingServer, tmp_path: Path) -> None:
@@ -61,9 +61,9 @@ def test_ctrl_c_keeps_the_steps_and_claims_no_rate(slots: DelayingServer, tmp_pa
     run.interrupt()
     run.finish(ENDS_WITHIN)
     assert run.code == 130, run.out + run.err
-    found = record_of(tmp_path).rate_search
-    assert found is not None
-    assert len(found.steps) >= 2
-    assert [(one.outcome, one.rate) for one in found.findings] == [("unfinished", None)]
+    result = record_of(tmp_path).rate_search
+    assert result is not None
+    assert len(result.steps) >= 2
+    assert [(one.outcome, one.rate) for one in result.findings] == [("unfinished", None)]
     assert "the search was interrupted; no rate is claimed" in run.out
     assert "ended early: the search for the rate had made " in run.out

@@ -63,7 +63,7 @@ def state():
 
 before = state()
 import loadgen
-names = [found.name for found in pkgutil.walk_packages(loadgen.__path__, "loadgen.")]
+names = [module.name for module in pkgutil.walk_packages(loadgen.__path__, "loadgen.")]
 for name in names:
     if not name.endswith("__main__"):
         importlib.import_module(name)
@@ -71,6 +71,6 @@ print(json.dumps({"names": names, "before": before, "after": state()}))
 """
     done = run_python(code, environment=os.environ | {SKIP_PATCHING: "1"})
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert "loadgen.settings.model" in told["names"]
-    assert told["after"] == told["before"]
+    reported = json.loads(done.stdout)
+    assert "loadgen.settings.model" in reported["names"]
+    assert reported["after"] == reported["before"]

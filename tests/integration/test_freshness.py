@@ -15,12 +15,12 @@ LEVELS = ("Strong", "Bounded", "Eventually")
 
 
 def outcomes(phases: tuple[PhaseRecord, ...], operation: str) -> Counter[str]:
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for phase in phases:
         for one in phase.operations:
             if one.operation == operation:
-                found.update({str(kind): number for kind, number in one.outcomes.items()})
-    return found
+                counts.update({str(kind): number for kind, number in one.outcomes.items()})
+    return counts
 
 
 def test_each_consistency_level_has_its_own_lag_and_its_own_collection(milvus_uri: str, tmp_path: Path) -> None:
@@ -40,8 +40,8 @@ def test_each_consistency_level_has_its_own_lag_and_its_own_collection(milvus_ur
     assert "met: visible p99 < 30 s" in run.out
     names = ["fresh_levels_strong", "fresh_levels", "fresh_levels_eventually"]  # Bounded is the default of the run
     with client_of(milvus_uri) as client:
-        found = [client.describe_collection(name)["consistency_level_name"] for name in names]
-    assert found == list(LEVELS)
+        result = [client.describe_collection(name)["consistency_level_name"] for name in names]
+    assert result == list(LEVELS)
     drop(milvus_uri, *names)
 
 
@@ -72,9 +72,9 @@ def test_a_row_that_is_not_visible_by_the_deadline_is_a_timeout_in_both_modes(mi
     assert run.code == 1
     record = record_of(tmp_path)
     for mode in ("sync", "async"):
-        found = outcomes(tuple(phase for phase in record.phases if phase.variant == mode), "visible")
-        assert found["timeout"] > 0, mode
-        assert set(found) <= {"ok", "timeout"}, mode
+        result = outcomes(tuple(phase for phase in record.phases if phase.variant == mode), "visible")
+        assert result["timeout"] > 0, mode
+        assert set(result) <= {"ok", "timeout"}, mode
     assert "visible operations failed" in run.out
     drop(milvus_uri, "fresh_late")
 

@@ -31,7 +31,7 @@ for path in sorted(folder.rglob("*.py")):
 print(digest.hexdigest())
 """
 """Prints what the installed package's sources add up to."""
-IMAGE = os.environ.get("IMAGE", "localhost/milvus-loadgen:0.1.0")
+IMAGE = os.environ.get("IMAGE", "localhost/milvus-loadgen:0.2.0")
 MASTER = "demo-milvus-loadgen-r1-master"
 SMALL = {"rows": 300, "dim": 16, "clusters": 8, "queries": 50, "rounds": 1, "phase-seconds": 1, "warmup-seconds": 0.2}
 
@@ -75,17 +75,17 @@ class Podman:
 def podman(tmp_path: Path) -> Iterator[Podman]:
     if shutil.which("podman") is None:
         pytest.skip("NOT RUN: podman is not installed, so the image and the chart were not run in containers")
-    found = Podman(tmp_path)
-    if found.attempt("image", "exists", IMAGE).returncode != 0:
+    result = Podman(tmp_path)
+    if result.attempt("image", "exists", IMAGE).returncode != 0:
         pytest.skip(f"NOT RUN: there is no image {IMAGE}; `make image` builds it")
-    inside = found.attempt("run", "--rm", "--network", "none", "--entrypoint", "python3", IMAGE, "-c", FINGERPRINT)
+    inside = result.attempt("run", "--rm", "--network", "none", "--entrypoint", "python3", IMAGE, "-c", FINGERPRINT)
     here = subprocess.run([sys.executable, "-c", FINGERPRINT], capture_output=True, text=True, check=True)
     if inside.stdout != here.stdout:
         pytest.skip(f"NOT RUN: the image {IMAGE} is of other sources than these; `make image` builds it anew")
-    yield found
+    yield result
     for name in ("master", "worker-0", "worker-1"):
-        found.attempt("pod", "rm", "--force", "--time", "1", f"demo-{name}")
-    found.attempt("volume", "rm", "--force", f"{MASTER.removesuffix('-master')}-config")
+        result.attempt("pod", "rm", "--force", "--time", "1", f"demo-{name}")
+    result.attempt("volume", "rm", "--force", f"{MASTER.removesuffix('-master')}-config")
 
 
 def play(podman: Podman, folder: Path, name: str, documents: list[Document]) -> None:
@@ -135,8 +135,8 @@ def test_a_whole_run_in_containers_with_a_root_file_system_that_cannot_be_writte
 
 
 def test_the_image_has_what_it_needs_and_no_build_tools(podman: Podman) -> None:
-    told = podman("run", "--rm", "--network", "none", "--read-only", "--entrypoint", "loadgen", IMAGE, "--version")
-    assert told.startswith("milvus-loadgen ")
+    reported = podman("run", "--rm", "--network", "none", "--read-only", "--entrypoint", "loadgen", IMAGE, "--version")
+    assert reported.startswith("milvus-loadgen ")
     script = "command -v gcc cc make git; ls /opt/loadgen/locustfiles; python -m pip --version 2>&1; id -u"
     listed = podman("run", "--rm", "--network", "none", "--read-only", "--entrypoint", "sh", IMAGE, "-c", script)
     names = listed.split()

@@ -41,7 +41,7 @@ def test_both_modes_search_at_an_ipv6_address(uri: str) -> None:
     assert prepare_for(settings).rows == 200
     query = to_query(open_dataset(settings).queries()[0], settings)
     stores = open_stores(settings, Mode.SYNC)
-    found = [stores[0].query(query).ids or []]
+    result = [stores[0].query(query).ids or []]
     close_stores(stores)
 
     async def ask() -> list[str]:
@@ -51,8 +51,8 @@ def test_both_modes_search_at_an_ipv6_address(uri: str) -> None:
         await aclose_stores(stores)
         return ids
 
-    assert asyncio.run(ask()) == found[0]
-    assert len(found[0]) == settings.top_k
+    assert asyncio.run(ask()) == result[0]
+    assert len(result[0]) == settings.top_k
 
 
 def test_a_replaying_server_stands_before_an_ipv6_address(uri: str) -> None:

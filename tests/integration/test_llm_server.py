@@ -67,12 +67,12 @@ def outcome_of(send: Callable[[], object]) -> str:
 def test_a_whole_answer_has_its_tokens_and_usage(start: Start) -> None:
     server = start()
     with client_of(server) as client:
-        told = client.chat.completions.create(model="m", messages=QUESTION)
+        reported = client.chat.completions.create(model="m", messages=QUESTION)
         short = client.chat.completions.create(model="m", messages=QUESTION, max_tokens=3)
-    assert told.usage is not None
-    assert (told.usage.prompt_tokens, told.usage.completion_tokens, told.usage.total_tokens) == (5, 5, 10)
-    assert (told.model, told.choices[0].finish_reason) == ("m", "stop")
-    assert len((told.choices[0].message.content or "").split()) == 5
+    assert reported.usage is not None
+    assert (reported.usage.prompt_tokens, reported.usage.completion_tokens, reported.usage.total_tokens) == (5, 5, 10)
+    assert (reported.model, reported.choices[0].finish_reason) == ("m", "stop")
+    assert len((reported.choices[0].message.content or "").split()) == 5
     assert short.choices[0].finish_reason == "length"
     assert len((short.choices[0].message.content or "").split()) == 3
     counts = server.counts().chat
@@ -257,9 +257,9 @@ def test_a_bad_request_gets_openais_error(
     start: Start, method: str, path: str, body: bytes | None, status: int
 ) -> None:
     server = start()
-    got, told, _ = ask(server, method, path, body)
-    assert (got, told["error"]["type"]) == (status, "invalid_request_error")
-    assert told["error"]["message"]
+    got, reported, _ = ask(server, method, path, body)
+    assert (got, reported["error"]["type"]) == (status, "invalid_request_error")
+    assert reported["error"]["message"]
     counts = server.counts()
     known = status == 400
     assert counts.chat.requests + counts.embedding.requests == int(known)

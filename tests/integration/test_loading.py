@@ -70,8 +70,8 @@ def test_segments_are_merged_before_a_run_and_not_where_that_is_not_wanted(own_m
     settings = settings_for(own_milvus, "loading_merged", rows=200)
     prepare_for(settings)
     scatter(settings)
-    told: list[str] = []
-    with Collection(settings, limit=60.0, tell=told.append) as collection:
+    reported: list[str] = []
+    with Collection(settings, limit=60.0, tell=reported.append) as collection:
         collection.settle(200, Compaction.NOT_AWAITED)
         assert str(collection.compaction) == "not awaited"
         scattered = collection.segments_loaded
@@ -83,7 +83,7 @@ def test_segments_are_merged_before_a_run_and_not_where_that_is_not_wanted(own_m
         assert merged is not None
         assert merged < max(scattered, 2) <= 5
         assert collection.count() == 200
-        assert told == [], "no other collection is compacted"
+        assert reported == [], "no other collection is compacted"
         while merged > 1:  # the segments with deleted rows come first, alone
             collection.settle(200)
             assert collection.count_segments() < merged  # type: ignore[operator]
@@ -98,14 +98,14 @@ def test_the_record_has_the_segments_of_every_collection(own_milvus: str, tmp_pa
     variants = "hnsw: async; flat: async index-type=FLAT"
     flags = ("--host", own_milvus, "--collection", "loading_record", "--variants", variants)
     run_waiting(tmp_path / "a", *SMALL, *BRIEF, *flags).assert_good()
-    found = collections_of(tmp_path / "a")
-    assert [one.name for one in found] == ["loading_record", "loading_record_flat"]
-    for one in found:
+    result = collections_of(tmp_path / "a")
+    assert [one.name for one in result] == ["loading_record", "loading_record_flat"]
+    for one in result:
         assert one.compaction == "not needed", "one segment is nothing to merge"
         assert [one.segments_loaded, one.segments_before, one.segments_after] == [1, 1, 1]
     run_waiting(tmp_path / "b", *SMALL, *BRIEF, *flags).assert_good()
     for one in collections_of(tmp_path / "b"):
-        assert (one.compaction, one.segments_loaded) == ("not needed", None), "they were found ready"
+        assert (one.compaction, one.segments_loaded) == ("not needed", None), "they were ready before"
         assert (one.segments_before, one.segments_after) == (1, 1)
     run_waiting(tmp_path / "c", *SMALL, *BRIEF, *flags, "--fresh", "--no-wait-compaction").assert_good()
     assert {one.compaction for one in collections_of(tmp_path / "c")} == {"not awaited"}
@@ -133,12 +133,12 @@ def test_a_collection_searched_by_others_is_not_compacted_and_nobody_says_it_was
     second = settings_for(own_milvus, "loading_shared")
     with leased(first) as one, leased(second) as two:
         assert prepare(first, open_dataset(first), print, None, one).compaction == "not awaited"
-        found = prepare(second, open_dataset(second), print, None, two)
-        assert (found.reused, found.compaction) == (True, "unknown")
+        result = prepare(second, open_dataset(second), print, None, two)
+        assert (result.reused, result.compaction) == (True, "unknown")
     scatter(second)
     with leased(second) as alone:
-        found = prepare(second, open_dataset(second), print, None, alone)
-        assert (found.reused, found.compaction) == (True, "completed")
+        result = prepare(second, open_dataset(second), print, None, alone)
+        assert (result.reused, result.compaction) == (True, "completed")
     drop(own_milvus, "loading_shared")
 
 
@@ -147,10 +147,10 @@ def test_a_collection_that_could_not_be_compacted_is_compacted_by_a_run_that_can
     assert prepare_for(settings).compaction == "not needed"
     scatter(settings)
     with client_of(own_milvus) as client:
-        found = client.describe_collection("loading_denied")["properties"]
-        assert found[COMPACTION_KEY] == "not needed"
+        result = client.describe_collection("loading_denied")["properties"]
+        assert result[COMPACTION_KEY] == "not needed"
         client.alter_collection_properties("loading_denied", properties={COMPACTION_KEY: "not permitted"})
-        assert client.describe_collection("loading_denied")["properties"] == found | {COMPACTION_KEY: "not permitted"}
+        assert client.describe_collection("loading_denied")["properties"] == result | {COMPACTION_KEY: "not permitted"}
     assert prepare_for(settings).compaction == "completed"
     drop(own_milvus, "loading_denied")
 
@@ -160,11 +160,11 @@ def test_a_server_that_compacts_its_other_collections_too_is_named(own_milvus: s
     for one in (settings, settings.model_copy(update={"collection": "loading_other"})):
         prepare_for(one)
         scatter(one)
-    told: list[str] = []
-    with Collection(settings, limit=60.0, tell=told.append) as collection:
+    reported: list[str] = []
+    with Collection(settings, limit=60.0, tell=reported.append) as collection:
         collection.settle(200)
         assert str(collection.compaction) == "completed"
-    assert told == [describe_others(1)]
+    assert reported == [describe_others(1)]
     drop(own_milvus, "loading_named", "loading_other")
 
 
@@ -173,10 +173,10 @@ def test_milvus_lite_neither_compacts_nor_reports_segments_and_the_record_says_s
 ) -> None:
     run = run_waiting(tmp_path, *SMALL, *BRIEF, "--host", lite_uri, "--collection", "loading_lite")
     run.assert_good()
-    (found,) = collections_of(tmp_path)
+    (result,) = collections_of(tmp_path)
     expected: dict[str, Any] = {"name": "loading_lite", "compaction": "not supported"}
     expected |= dict.fromkeys(("segments_loaded", "segments_before", "segments_after"))
-    assert json.loads(found.model_dump_json()) == expected
+    assert json.loads(result.model_dump_json()) == expected
     drop(lite_uri, "loading_lite")
 
 
@@ -184,7 +184,7 @@ def test_an_existing_collection_is_counted_and_not_compacted(own_milvus: str, tm
     flags = ("--host", own_milvus, "--collection", "loading_existing")
     run_waiting(tmp_path / "a", *SMALL, *BRIEF, *flags).assert_good()
     run_waiting(tmp_path / "b", *BRIEF, *flags, "--existing", "--queries", "50").assert_good()
-    (found,) = collections_of(tmp_path / "b")
-    assert (found.name, found.compaction) == ("loading_existing", "not needed")
-    assert (found.segments_loaded, found.segments_before, found.segments_after) == (None, 1, 1)
+    (result,) = collections_of(tmp_path / "b")
+    assert (result.name, result.compaction) == ("loading_existing", "not needed")
+    assert (result.segments_loaded, result.segments_before, result.segments_after) == (None, 1, 1)
     drop(own_milvus, "loading_existing")

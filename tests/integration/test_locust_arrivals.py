@@ -29,13 +29,13 @@ def searches(server: EmbeddedServer) -> int:
 
 def read(folder: Path) -> dict[str, Any]:
     (path,) = (folder / "runs").glob("[!.]*.json")
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
 
 
 def assert_accounted_for(run: Run) -> None:
     """What was due in a window ended in it, or was dropped in it, or was left unfinished by its end."""
-    for window in run.told["windows"]:
+    for window in run.reported["windows"]:
         ended = sum(window["counts"].values()) + window["dropped"] + window["unfinished"]
         assert window["offered"] == ended, window
 
@@ -46,9 +46,9 @@ def test_two_workers_share_a_rate_and_lose_no_arrival(milvus: EmbeddedServer, tm
     flags = ("--arrival", "constant", "--rate", "50", *PHASES, *workers)
     run = run_locust(tmp_path, "--host", milvus.uri, *flags)
     run.assert_good()
-    assert searches(milvus) - before == sum(run.told["stats"].values()) == 200
-    assert [window["phase"]["mode"] for window in run.told["windows"]] == ORDER
-    assert [(window["offered"], window["dropped"]) for window in run.told["windows"]] == [(50, 0)] * 4
+    assert searches(milvus) - before == sum(run.reported["stats"].values()) == 200
+    assert [window["phase"]["mode"] for window in run.reported["windows"]] == ORDER
+    assert [(window["offered"], window["dropped"]) for window in run.reported["windows"]] == [(50, 0)] * 4
     assert_accounted_for(run)
     for phase in read(tmp_path)["phases"]:
         assert (phase["model"], phase["rate"], phase["concurrency"], phase["dropped"]) == ("constant", 50, None, 0)
@@ -61,11 +61,11 @@ def test_arrivals_without_a_place_are_dropped_counted_and_told(milvus: EmbeddedS
     run = run_locust(tmp_path, "--host", milvus.uri, *flags, "--require", "search any p99 < 60 s at 300/s")
     assert "Traceback" not in run.err
     assert_accounted_for(run)
-    assert [window["phase"]["mode"] for window in run.told["windows"]] == ORDER
-    assert all(window["dropped"] > 0 for window in run.told["windows"])
-    assert all(abs(window["offered"] - 300) < 4 * 300**0.5 for window in run.told["windows"])
+    assert [window["phase"]["mode"] for window in run.reported["windows"]] == ORDER
+    assert all(window["dropped"] > 0 for window in run.reported["windows"])
+    assert all(abs(window["offered"] - 300) < 4 * 300**0.5 for window in run.reported["windows"])
     record = read(tmp_path)
-    assert [phase["dropped"] for phase in record["phases"]] == [window["dropped"] for window in run.told["windows"]]
+    assert [phase["dropped"] for phase in record["phases"]] == [window["dropped"] for window in run.reported["windows"]]
     (comparison,) = record["comparisons"]
     assert (comparison["rate"], comparison["concurrency"], comparison["verdict"]) == (300, None, "invalid")
     reasons = "; ".join(comparison["reasons"])
@@ -80,12 +80,12 @@ def test_a_server_that_stalls_cannot_slow_the_arrivals_down_and_the_wait_is_show
     milvus: EmbeddedServer, tmp_path: Path
 ) -> None:
     with StallingRelay(milvus.uri, stall=0.5, every=1.0) as relay:
-        # Wherever it begins, a window of 2.5 s holds two whole stalls: at least 50 waits of 0 to 0.5 s among its 125.
+        # Wherever it begins, a window of 2.5 s has two whole stalls: at least 50 waits of 0 to 0.5 s among its 125.
         flags = ("--mode", "async", "--arrival", "constant", "--rate", "50", *PHASES, "--phase-seconds", "2.5")
         run = run_locust(tmp_path, "--host", relay.uri, *flags)
     run.assert_good()
     assert_accounted_for(run)
-    assert [window["offered"] for window in run.told["windows"]] == [125, 125]
+    assert [window["offered"] for window in run.reported["windows"]] == [125, 125]
     for phase in read(tmp_path)["phases"]:
         assert phase["operations"][0]["response_seconds"]["p95"] > 0.35, "of 0.5 s every second"
 
@@ -101,7 +101,7 @@ def test_ctrl_c_among_arrivals_ends_soon_with_the_figures(milvus: EmbeddedServer
     time.sleep(4)
     run.interrupt()
     run.finish(ENDS_WITHIN).assert_good(130)
-    assert searches(milvus) - before == sum(run.told["stats"].values()) > 0
-    (window,) = run.told["windows"]
+    assert searches(milvus) - before == sum(run.reported["stats"].values()) > 0
+    (window,) = run.reported["windows"]
     assert 0 < window["seconds"] < ENDS_WITHIN
     assert "arrivals on a schedule" in run.out

@@ -19,7 +19,7 @@ SOON = 10_000
 """Milliseconds."""
 RUN = 60_000
 SHOWN = "2.1"
-"""Seconds of a phase that the tab, which asks every 2 s, shows at least once while it is under way."""
+"""Seconds of a phase that the tab, which asks every 2 s, shows at least once while it runs."""
 GROUPS = ["server", "collection", "data", "operations", "run", "result", "metrics"]
 
 
@@ -31,8 +31,8 @@ def open_form(seen: Browser, page: Page) -> None:
 
 def rows(seen: Browser) -> list[list[str]]:
     """The cells of our table, row by row."""
-    found = seen.tab.get_by_role("region", name="Phases").locator("tbody tr").all()
-    return [[cell.strip() for cell in row.locator("th, td").all_text_contents()] for row in found]
+    result = seen.tab.get_by_role("region", name="Phases").locator("tbody tr").all()
+    return [[cell.strip() for cell in row.locator("th, td").all_text_contents()] for row in result]
 
 
 def await_rows(seen: Browser, number: int) -> None:

@@ -51,9 +51,9 @@ def test_a_comparison_of_searches_that_find_nothing_is_invalid(
     run = run_locust(tmp_path, "--host", milvus.uri, "--collection", SEARCHED, *SMALL, *PHASES, files=files)
     assert run.code == 1, f"{run.out}\n{run.err}"
     (path,) = (tmp_path / "runs").glob("[!.]*.json")
-    (found,) = read_record(path).comparisons
-    assert found.verdict == "invalid"
-    assert [reason.split(" returned nothing in ")[0] for reason in found.reasons if "--max-empty" in reason] == [
+    (result,) = read_record(path).comparisons
+    assert result.verdict == "invalid"
+    assert [reason.split(" returned nothing in ")[0] for reason in result.reasons if "--max-empty" in reason] == [
         *guilty
     ]
     assert "search: no verdict at 2 users." in run.out

@@ -1,4 +1,4 @@
-"""Bad input is told at once and nothing is sent; what goes wrong later is counted and told."""
+"""Bad input is reported before anything is sent; later failures are counted and reported."""
 
 import os
 import signal
@@ -125,12 +125,12 @@ def test_a_server_that_dies_in_the_middle_makes_failures_and_no_hang(tmp_path: P
         server.stop()
     assert run.code == 1, "failures end with Locust's own exit code for them"
     assert "Traceback" not in run.err
-    outcomes = run.told["windows"][0]["outcomes"][f"{mode} search"]
+    outcomes = run.reported["windows"][0]["outcomes"][f"{mode} search"]
     assert outcomes["ok"] > 0
     assert outcomes.get("unavailable", 0) + outcomes.get("timeout", 0) > 0
-    every = Counter(outcomes) + Counter(run.told["outside"].get(f"{mode} search", {}))
-    assert every.total() == run.told["stats"][f"{mode} search"]
-    assert sum(run.told["failures"].values()) == every.total() - every["ok"]
+    every = Counter(outcomes) + Counter(run.reported["outside"].get(f"{mode} search", {}))
+    assert every.total() == run.reported["stats"][f"{mode} search"]
+    assert sum(run.reported["failures"].values()) == every.total() - every["ok"]
 
 
 def test_a_run_that_is_killed_leaves_no_server(tmp_path: Path) -> None:
@@ -157,8 +157,8 @@ def test_an_embedded_server_that_dies_is_told_with_its_log(tmp_path: Path) -> No
         process.kill()
     run.finish(60)
     assert run.code == 1
-    (told,) = [line for line in run.err.splitlines() if "The embedded server ended by itself; its log is " in line]
-    assert Path(told.rpartition(" is ")[2].removesuffix(", which ends:")).exists()
+    (reported,) = [line for line in run.err.splitlines() if "The embedded server ended by itself; its log is " in line]
+    assert Path(reported.rpartition(" is ")[2].removesuffix(", which ends:")).exists()
     assert "(the embedded server ended by itself; its log is " in run.out.splitlines()[-1]
 
 

@@ -26,8 +26,8 @@ def rows(uri: str, collection: str, where: str = "") -> int:
 
 @pytest.fixture(params=["milvus", "lite"])
 def server(request: pytest.FixtureRequest) -> EmbeddedServer:
-    found: EmbeddedServer = request.getfixturevalue(request.param)
-    return found
+    embedded_server: EmbeddedServer = request.getfixturevalue(request.param)
+    return embedded_server
 
 
 def test_search_finds_a_row_by_its_own_vector_after_the_run(server: EmbeddedServer, tmp_path: Path) -> None:
@@ -37,9 +37,9 @@ def test_search_finds_a_row_by_its_own_vector_after_the_run(server: EmbeddedServ
     settings = settings_of(server.uri, collection=SEARCHED)
     stores = open_stores(settings, Mode.SYNC)
     dataset = open_dataset(settings)
-    found = stores[0].query(to_query(dataset.vectors(7, 8)[0], settings))
-    assert found.ids is not None
-    assert found.ids[0] == dataset.rows(7, 8)[0].row_id
+    result = stores[0].query(to_query(dataset.vectors(7, 8)[0], settings))
+    assert result.ids is not None
+    assert result.ids[0] == dataset.rows(7, 8)[0].row_id
     close_stores(stores)
 
 
@@ -47,7 +47,7 @@ def test_every_node_that_insert_reports_is_in_the_collection(server: EmbeddedSer
     flags = (*SMALL, *SHORT, "--nodes-per-insert", "3")
     run = run_locust(tmp_path, "--host", server.uri, "--collection", "files_insert", *flags, files="insert.py")
     run.assert_good()
-    operations = sum(run.told["stats"].values())
+    operations = sum(run.reported["stats"].values())
     assert operations > 0
     assert rows(server.uri, "files_insert") == 300 + 3 * operations
     assert rows(server.uri, "files_insert", f'loadgen == "{INSERTED}"') == 3 * operations
@@ -57,12 +57,12 @@ def test_a_mix_leaves_what_was_inserted_and_not_deleted(server: EmbeddedServer, 
     flags = ("--host", server.uri, "--collection", "files_mixed", *SMALL, *SHORT)
     run = run_locust(tmp_path, *flags, files="mixed.py")
     run.assert_good()
-    stats = run.told["stats"]
+    stats = run.reported["stats"]
     assert set(run.counted) <= set(stats) <= {f"{m} {o}" for m in Mode for o in ("search", "insert", "delete")}
     inserted = sum(number for name, number in stats.items() if name.endswith("insert"))
     deleted = sum(number for name, number in stats.items() if name.endswith("delete"))
     assert inserted > deleted > 0
-    assert [window["recall"] for window in run.told["windows"]] == [None] * 4, "what is right changes all the time"
+    assert [window["recall"] for window in run.reported["windows"]] == [None] * 4, "what is right changes all the time"
     # A delete looks its document up at the collection's own consistency level, so a very young one may stay.
     assert 300 + inserted - deleted <= rows(server.uri, "files_mixed") <= 300 + inserted
 
@@ -84,7 +84,9 @@ def test_burst_fills_every_cell_with_exactly_its_operations(server: EmbeddedServ
     )
     run = run_locust(tmp_path, *flags, "--recall-every", "1", files="burst.py", timeout=200)
     run.assert_good()
-    cells = {(w["phase"]["operation"], w["phase"]["operations"], w["phase"]["style"]): w for w in run.told["windows"]}
+    cells = {
+        (w["phase"]["operation"], w["phase"]["operations"], w["phase"]["style"]): w for w in run.reported["windows"]
+    }
     assert len(cells) == 2 * 2 * 3
     for (operation, number, style), window in cells.items():
         mode = "async" if style == "async" else "sync"
@@ -100,7 +102,7 @@ def test_upsert_and_dedicated_connections_run_too(milvus: EmbeddedServer, tmp_pa
     flags = ("--host", milvus.uri, "--collection", "files_upsert", *SMALL, *SHORT, "--upsert", "--connections", "3")
     run = run_locust(tmp_path, *flags, files="insert.py")
     run.assert_good()
-    assert rows(milvus.uri, "files_upsert") == 300 + sum(run.told["stats"].values())
+    assert rows(milvus.uri, "files_upsert") == 300 + sum(run.reported["stats"].values())
 
 
 def test_a_run_without_a_host_starts_a_server_of_its_own_and_ends_it(tmp_path: Path) -> None:
@@ -110,4 +112,4 @@ def test_a_run_without_a_host_starts_a_server_of_its_own_and_ends_it(tmp_path: P
         )
         run.assert_good()
         assert run.counted["async search"] > 0
-        assert json.dumps(run.told["failures"]) == '{"async search": 0}'
+        assert json.dumps(run.reported["failures"]) == '{"async search": 0}'

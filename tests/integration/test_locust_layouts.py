@@ -41,17 +41,19 @@ def test_one_process_compares_both_modes_and_counts_what_the_server_was_sent(
     assert sum(view.searches for view in views if view) == sent, "each search is in the view of one phase"
     assert all(view and 0 < (view.search_seconds or 0) < 1 for view in views)
     assert run.out.count(" of them by Milvus's own clock") == 2
-    assert sent == sum(run.told["stats"].values())
-    assert set(run.told["stats"]) == {"sync search", "async search"}
-    assert [(window["phase"]["concurrency"], window["phase"]["mode"]) for window in run.told["windows"]] == [
+    assert sent == sum(run.reported["stats"].values())
+    assert set(run.reported["stats"]) == {"sync search", "async search"}
+    assert [(window["phase"]["concurrency"], window["phase"]["mode"]) for window in run.reported["windows"]] == [
         (users, mode) for users in (1, 4) for mode in ("sync", "async", "async", "sync")
     ]  # fmt: skip
-    for window in run.told["windows"]:
+    for window in run.reported["windows"]:
         assert window["seconds"] == pytest.approx(SECONDS)
         assert list(window["counts"]) == [f"{window['phase']['mode']} search"], "no other phase's operations"
         assert window["outcomes"][f"{window['phase']['mode']} search"] == {"ok": sum(window["counts"].values())}
     assert 0 < sum(run.counted.values()) < sent, "the warm-up is sent and not counted"
-    assert run.told["set_aside"] > 100_000, "Python's search for garbage passes over what was loaded before the load"
+    assert run.reported["set_aside"] > 100_000, (
+        "Python's search for garbage passes over what was loaded before the load"
+    )
     assert "ratio (95 %)" in run.out
     assert "Async users run on" in run.err
 
@@ -62,11 +64,11 @@ def test_one_mode_takes_locusts_own_users_rate_and_time(milvus: EmbeddedServer, 
     flags = ("--mode", mode, "-u", "6", "-r", "3", "-t", "4s")
     run = run_locust(tmp_path, "--host", milvus.uri, "--collection", SEARCHED, *SMALL, *flags)
     run.assert_good()
-    assert searches(milvus) - before == run.told["stats"][f"{mode} search"] == count_all(run.told)
-    assert 0 < run.counted[f"{mode} search"] < count_all(run.told), "what came before all had started is outside"
-    assert list(run.told["stats"]) == [f"{mode} search"]
+    assert searches(milvus) - before == run.reported["stats"][f"{mode} search"] == count_all(run.reported)
+    assert 0 < run.counted[f"{mode} search"] < count_all(run.reported), "what came before all had started is outside"
+    assert list(run.reported["stats"]) == [f"{mode} search"]
     assert "Ramping to 6 users at a rate of 3.00 per second" in run.err
-    assert 0.5 < run.told["windows"][0]["seconds"] < 4, "from when all six had started"
+    assert 0.5 < run.reported["windows"][0]["seconds"] < 4, "from when all six had started"
 
 
 @pytest.mark.parametrize("arguments", [PHASES, ("--mode", "async", "-u", "4", "-r", "4", "-t", "7s")])
@@ -79,7 +81,7 @@ def test_two_forked_workers_lose_no_operation(
         fresh=arguments is PHASES,
     )  # fmt: skip
     run.assert_good()
-    assert searches(milvus) - before == sum(run.told["stats"].values())
+    assert searches(milvus) - before == sum(run.reported["stats"].values())
     assert min(run.counted.values()) > 0
 
 
@@ -98,9 +100,9 @@ def test_a_master_and_two_workers_one_of_which_takes_the_locustfile_from_it(
     master.finish().assert_good()
     for worker in workers:
         worker.finish(30).assert_good()
-    assert searches(milvus) - before == sum(master.told["stats"].values())
-    assert {tuple(window["counts"]) for window in master.told["windows"]} == {("sync search",), ("async search",)}
-    assert [window["seconds"] for window in master.told["windows"]] == pytest.approx([SECONDS] * 8)
+    assert searches(milvus) - before == sum(master.reported["stats"].values())
+    assert {tuple(window["counts"]) for window in master.reported["windows"]} == {("sync search",), ("async search",)}
+    assert [window["seconds"] for window in master.reported["windows"]] == pytest.approx([SECONDS] * 8)
 
 
 @pytest.mark.parametrize("layout", [(), ("--processes", "2")])
@@ -119,9 +121,9 @@ def test_ctrl_c_ends_soon_with_the_figures_and_no_traceback(
     time.sleep(0.2)
     run.interrupt()  # an impatient second one costs nothing
     run.finish(ENDS_WITHIN).assert_good(130)
-    assert searches(milvus) - before == sum(run.told["stats"].values())
+    assert searches(milvus) - before == sum(run.reported["stats"].values())
     assert "Variants, level by level" in run.out or not run.counted
-    assert all(window["seconds"] < ENDS_WITHIN for window in run.told["windows"]), "the phase is as long as it ran"
+    assert all(window["seconds"] < ENDS_WITHIN for window in run.reported["windows"]), "the phase is as long as it ran"
 
 
 def test_a_second_run_uses_the_collection_again_and_fresh_loads_it_anew(milvus: EmbeddedServer, tmp_path: Path) -> None:

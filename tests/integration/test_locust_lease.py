@@ -48,8 +48,8 @@ def prepare(*flags: str) -> "subprocess.CompletedProcess[str]":
 
 def manifest_of(folder: Path) -> dict[str, object]:
     (path,) = (folder / "runs").glob("*.json")
-    found: dict[str, object] = json.loads(path.read_text())["manifest"]
-    return found
+    result: dict[str, object] = json.loads(path.read_text())["manifest"]
+    return result
 
 
 def test_a_second_run_shares_what_it_only_searches_and_is_refused_otherwise(
@@ -69,7 +69,7 @@ def test_a_second_run_shares_what_it_only_searches_and_is_refused_otherwise(
     assert manifest_of(tmp_path / "second")["shared_with"] == [holder.run]
     assert f"The collection was also searched by run {holder.run}, which shared the server" in second.out
 
-    told = f"--collection {name}: is in use by run {holder.run} on host {holder.host} (pid {holder.pid}) since "
+    reported = f"--collection {name}: is in use by run {holder.run} on host {holder.host} (pid {holder.pid}) since "
     for flags, files in (
         ((*SHORT, "--fresh"), "search.py"),
         (SHORT, "insert.py"),
@@ -77,15 +77,15 @@ def test_a_second_run_shares_what_it_only_searches_and_is_refused_otherwise(
     ):
         refused = run_locust(tmp_path / f"{files}{len(flags)}", *there, *flags, files=files)
         assert refused.code == 2, refused.err
-        assert told in refused.err
+        assert reported in refused.err
         assert "Traceback" not in refused.err
     assert prepare(*there).returncode == 0
     refusal = prepare(*there, "--fresh")
-    assert (refusal.returncode, told in refusal.stderr) == (2, True)
+    assert (refusal.returncode, reported in refusal.stderr) == (2, True)
     assert touched(milvus) == before
 
     first = end(first)
-    assert first.told["failures"] == {"async search": 0}
+    assert first.reported["failures"] == {"async search": 0}
     assert rows_of(milvus.uri, name) == []
     assert manifest_of(tmp_path / "first")["shared_with"] in ([], manifest_run(tmp_path / "second"))
 

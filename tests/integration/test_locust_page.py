@@ -52,9 +52,9 @@ class Page:
     @property
     def shown(self) -> dict[str, Any]:
         """What the page is drawn from."""
-        found = re.search(r"window\.templateArgs = (\{.*\})", self.read())
-        assert found, "the page has no data"
-        shown: dict[str, Any] = json.loads(found[1])
+        match = re.search(r"window\.templateArgs = (\{.*\})", self.read())
+        assert match, "the page has no data"
+        shown: dict[str, Any] = json.loads(match[1])
         return shown
 
     def form(self, **changed: str) -> dict[str, str]:
@@ -135,7 +135,7 @@ def assert_started(answer: dict[str, Any]) -> None:
 
 
 def leave(page: Page, code: int = 0) -> Run:
-    """Press Ctrl-C: the end comes soon, with the code of the latest run and no traceback."""
+    """Press Ctrl-C: it ends soon, with the code of the latest run and no traceback."""
     page.run.interrupt()
     page.run.finish(ENDS_WITHIN).assert_good(code)
     assert PASSWORD not in page.run.out + page.run.err
@@ -217,10 +217,10 @@ def test_a_compare_run_and_then_runs_in_one_mode_from_the_form(
         page.await_state("running", 2)
         time.sleep(SOME_SECONDS)
         run = leave(page)
-        assert run.told["stats"] == {"sync search": searches(milvus) - before}
-        assert [window["phase"]["mode"] for window in run.told["windows"]] == ["sync"], "of the last run only"
-        outside = sum(run.told["outside"].get("sync search", {}).values())  # until both users were there
-        assert run.counted["sync search"] + outside == run.told["stats"]["sync search"]
+        assert run.reported["stats"] == {"sync search": searches(milvus) - before}
+        assert [window["phase"]["mode"] for window in run.reported["windows"]] == ["sync"], "of the last run only"
+        outside = sum(run.reported["outside"].get("sync search", {}).values())  # until both users were there
+        assert run.counted["sync search"] + outside == run.reported["stats"]["sync search"]
         assert run.out.count(TABLE) == 4, "one table for each run"
 
 
@@ -234,7 +234,7 @@ def test_the_mask_that_a_form_sends_back_stands_for_the_token(tmp_path: Path, fr
             time.sleep(SOME_SECONDS)
             page.run.interrupt()
             page.run.finish(ENDS_WITHIN).assert_good()
-        assert page.run.told["stats"]["sync search"] > 0
+        assert page.run.reported["stats"]["sync search"] > 0
         assert "root:Milvus" not in page.run.out + page.run.err
 
 
@@ -245,7 +245,7 @@ def test_a_second_start_leaves_a_compare_run_as_it_is(milvus: EmbeddedServer, tm
         page.start(concurrency="1")
         page.await_state("stopped", 0, 15)
         run = leave(page)
-        assert [window["phase"]["concurrency"] for window in run.told["windows"]] == [2] * 4
+        assert [window["phase"]["concurrency"] for window in run.reported["windows"]] == [2] * 4
         assert run.err.count("Phase 1 of 4") == 1
 
 
@@ -258,7 +258,7 @@ def test_ctrl_c_in_the_middle_of_a_compare_run_prints_its_table(
         page.await_state("running", 1)
         time.sleep(SOME_SECONDS)
         run = leave(page, 130)
-        assert run.told["stats"] == {"sync search": searches(milvus) - before - AGREEING}
+        assert run.reported["stats"] == {"sync search": searches(milvus) - before - AGREEING}
         assert run.out.count(TABLE) == 1
 
 
@@ -269,8 +269,8 @@ def test_autostart_and_autoquit_end_a_compare_run_by_themselves(
     with served(milvus.uri, tmp_path, free_port, "--autostart", "--autoquit", "1") as page:
         page.run.finish(60).assert_good()
         run = page.run
-    assert sum(run.told["stats"].values()) == searches(milvus) - before - AGREEING
-    windows = run.told["windows"]
+    assert sum(run.reported["stats"].values()) == searches(milvus) - before - AGREEING
+    windows = run.reported["windows"]
     phases = {(window["phase"]["concurrency"], window["phase"]["mode"]) for window in windows}
     assert phases == {(1, "sync"), (1, "async"), (3, "sync"), (3, "async")}
     assert [window["seconds"] for window in windows] == [0.5] * 8

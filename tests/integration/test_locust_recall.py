@@ -16,7 +16,7 @@ from loadgen import AsyncUser
 original = MilvusVectorStore.aquery
 
 async def aquery(self, query, **kwargs):
-    """Leave out the second half of what was found."""
+    """Drop the second half of the result."""
     result = await original(self, query, **kwargs)
     half = len(result.ids) // 2
     result.ids, result.similarities = result.ids[:half], result.similarities[:half]
@@ -39,9 +39,9 @@ def test_an_exact_index_has_recall_1_in_every_phase_of_two_workers(milvus: Embed
     assert "met: search recall >= 1" in run.out
     assert "Exact neighbours of 200 queries: computed" in run.err
     assert "Sync and async give the same answers to 50 queries" in run.err
-    assert [window["connections"] for window in run.told["windows"]] == [4] * 4
-    assert len({tuple(window["data"]) for window in run.told["windows"]}) == 1
-    assert len(run.told["windows"][0]["data"][0]) == 16
+    assert [window["connections"] for window in run.reported["windows"]] == [4] * 4
+    assert len({tuple(window["data"]) for window in run.reported["windows"]}) == 1
+    assert len(run.reported["windows"][0]["data"][0]) == 16
     assert len(list((tmp_path / "cache").rglob("neighbours-*.npz"))) == 1
 
 
@@ -54,9 +54,9 @@ def test_a_poor_index_misses_the_recall_that_is_required(lite: EmbeddedServer, t
     )
     assert run.code == 1, run.err
     assert "MISSED: search recall >= 0.95: 0." in run.out
-    (found,) = recalls(record_of(tmp_path))
-    assert found is not None
-    assert 0.05 < found < 0.9
+    (result,) = recalls(record_of(tmp_path))
+    assert result is not None
+    assert 0.05 < result < 0.9
 
 
 def test_a_mode_that_answers_otherwise_is_told_and_wins_nothing(milvus: EmbeddedServer, tmp_path: Path) -> None:

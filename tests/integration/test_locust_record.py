@@ -41,9 +41,9 @@ def assert_agrees(run: Run, folder: Path) -> dict[str, Any]:
     assert f"Run record: runs/{path.name}" in run.out
     assert record.run_id == path.stem
     kept = [{f"{phase.mode} {one.operation}": one.count for one in phase.operations} for phase in record.phases]
-    assert kept == [window["counts"] for window in run.told["windows"]]
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    assert kept == [window["counts"] for window in run.reported["windows"]]
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
 
 
 def everything_sent(record: dict[str, Any]) -> dict[str, int]:
@@ -81,7 +81,7 @@ def test_a_compare_run_keeps_its_phases_and_its_verdict(
     assert f"{ratio['estimate']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" in run.out
     winner = {"variant": "async", "baseline": "sync"}.get(comparison["verdict"], comparison["verdict"])
     assert re.search(rf"\({ratio['low']:.2f}-{ratio['high']:.2f}\)\s*│ {winner} ", run.out)
-    assert everything_sent(record) == run.told["stats"]
+    assert everything_sent(record) == run.reported["stats"]
     assert sum(part["outcomes"]["ok"] for part in record["outside"]) > 0, "the warm-up"
     manifest = record["manifest"]
     assert manifest["server_type"] == "milvus"
@@ -122,9 +122,9 @@ def drawn_again(record: RunRecord) -> tuple[float, float, float]:
         for slices in [phase.operations[0].slices]
         if slices is not None
     ]
-    found = compare_phases(phases, draws_of("search at 2 users", record.manifest.seed)).throughput
-    assert found
-    return found.estimate, found.low, found.high
+    result = compare_phases(phases, draws_of("search at 2 users", record.manifest.seed)).throughput
+    assert result
+    return result.estimate, result.low, result.high
 
 
 def test_a_crash_costs_at_most_the_phase_that_ran(lite: EmbeddedServer, tmp_path: Path) -> None:
@@ -181,14 +181,14 @@ def test_a_lost_worker_marks_its_phase_and_the_run_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("requirements", "code", "told"),
+    ("requirements", "code", "reported"),
     [
         (("--require", "search async p99 < 30 s", "--max-failures", "1%"), 0, "met: search async p99 < 30 s"),
         (("--require", "search async throughput > 1000000/s"), 1, "MISSED: search async throughput > 1000000/s"),
     ],
 )
 def test_requirements_are_told_and_decide_the_exit_code(
-    milvus: EmbeddedServer, tmp_path: Path, requirements: tuple[str, ...], code: int, told: str
+    milvus: EmbeddedServer, tmp_path: Path, requirements: tuple[str, ...], code: int, reported: str
 ) -> None:
     flags = (
         "--host",
@@ -207,7 +207,7 @@ def test_requirements_are_told_and_decide_the_exit_code(
     )
     run = run_locust(tmp_path, *flags, *requirements)
     assert run.code == code, run.err
-    assert told in run.out
+    assert reported in run.out
 
 
 @pytest.mark.parametrize("given", ["flag", "variable", "file"])
@@ -219,8 +219,8 @@ def test_a_requirement_of_what_will_not_run_is_told_before_the_load(given: str, 
     run = start_locust(tmp_path, "--headless", "--host", "http://127.0.0.1:1", *flags, **variables).finish()
     assert run.code == 2
     problem = "is of serch, an operation of no client, which no user declares"
-    told = f'--require "serch async p99 < 5 ms": {problem}. Did you mean "search async'
-    assert told in run.err
+    reported = f'--require "serch async p99 < 5 ms": {problem}. Did you mean "search async'
+    assert reported in run.err
     assert "Traceback" not in run.err
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").glob("*.json"))
 

@@ -177,12 +177,12 @@ def test_a_browser_chooses_no_files_and_learns_of_none(tmp_path: Path, free_port
     there.write_text("x")
     files = {"ca_file", "client_cert_file", "client_key_file", "server_cert_file"}
     with served(NOBODY, tmp_path / "run", free_port, token=TOKEN) as page:
-        told = set()
+        reported = set()
         for path in (str(there), str(tmp_path / "missing.pem")):
             for name in files:
                 message = page.start(**{name: path})["message"]
-                told.add(re.sub(r"--[a-z-]+ \S+", "", message))
-        assert len(told) == 1, told
+                reported.add(re.sub(r"--[a-z-]+ \S+", "", message))
+        assert len(reported) == 1, reported
         folder = tmp_path / "chosen"
         for name in ("record", "cache", "metrics_targets", "html_file", "json_file", "csv_prefix", "logfile"):
             message = page.start(**{name: str(folder / "x.json")})["message"]

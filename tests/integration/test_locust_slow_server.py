@@ -22,7 +22,7 @@ def read_until(run: Run, text: str) -> None:
         seen.append(line)
         if text in line:
             return
-    raise AssertionError(f"never told: {text}\n{''.join(seen)}")
+    raise AssertionError(f"never reported: {text}\n{''.join(seen)}")
 
 
 def test_operations_longer_than_the_time_for_an_end_are_answered_between_phases(
@@ -36,14 +36,14 @@ def test_operations_longer_than_the_time_for_an_end_are_answered_between_phases(
             "4.8",
             "--warmup-seconds",
             "0.5",
-        )  # each window holds an answer, and ends in a stall
+        )  # each window contains an answer, and ends in a stall
         flags = (*PHASES, *seconds, "--max-failures", "0")
         run = start_locust(tmp_path, "--headless", "--only-summary", "--host", relay.uri, *flags)
         read_until(run, "Phase 1 of 4")
         relay.slow_down(SLOW, every=4.6)
         run.finish().assert_good()
     sent = requests_seen(milvus.metrics_uri)["Search"] - before
-    assert sum(run.told["stats"].values()) == sent > 0
+    assert sum(run.reported["stats"].values()) == sent > 0
     assert re.search(r"met: at most 0 failures: 0 % \(0 of \d+\)", run.out), run.out
     (path,) = (tmp_path / "runs").glob("[!.]*.json")
     record = json.loads(path.read_text())

@@ -51,7 +51,7 @@ BROKEN = {
     "switch.py": (f"{HEAD}plug(events, fresh='no')\n{USERS}", "--fresh no: should be True or False (in plug)."),
     "handle.py": (f"{HEAD}plug(7)\n{USERS}", "handle.py, line 3: AttributeError: 'int' object has no attribute"),
 }
-"""Locustfiles, and a piece of the one line that is told of each."""
+"""Locustfiles, and a piece of the one line that each produces."""
 FRESH = ("syntax.py", "helper.py")
 """The first is refused before anything is imported: a command that was forked has no such moment. `test_bad_inputs.py`
 gives more of them to true processes."""
@@ -74,9 +74,9 @@ def hook() -> tuple[str, str]:
     """The group of the entry point in pyproject.toml, and what it names."""
     import tomllib
 
-    (found,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"].items()
-    (target,) = found[1].values()
-    return found[0], target
+    (result,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"].items()
+    (target,) = result[1].values()
+    return result[0], target
 
 
 def run(folder: Path, *command: str, fresh: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -99,13 +99,13 @@ def run(folder: Path, *command: str, fresh: bool = True) -> "subprocess.Complete
 
 
 def assert_refused(done: "subprocess.CompletedProcess[str]", words: str) -> None:
-    told = done.stdout + done.stderr
-    assert done.returncode == 2, told
-    assert words in told
-    assert "Traceback" not in told
-    message = [line for line in told.splitlines() if "INFO" not in line]
-    assert len(message) == (2 if "nothing was sent" in told else 1), told
-    assert "\x1b" not in told
+    reported = done.stdout + done.stderr
+    assert done.returncode == 2, reported
+    assert words in reported
+    assert "Traceback" not in reported
+    message = [line for line in reported.splitlines() if "INFO" not in line]
+    assert len(message) == (2 if "nothing was sent" in reported else 1), reported
+    assert "\x1b" not in reported
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -168,7 +168,7 @@ def test_a_taken_port_is_told_before_anything_is_started(flags: tuple[str, ...],
     assert re.search(
         rf"--(master-bind|web)-port {taken}: cannot be listened on \(Address already in use\)", started.err
     )
-    assert "--rows -4: " in started.err, "the settings are told with it"
+    assert "--rows -4: " in started.err, "the settings are reported with it"
     assert "Traceback" not in started.err
     assert "Starting" not in started.err, "neither Locust nor a server had begun"
 
@@ -183,15 +183,15 @@ def test_forked_workers_end_with_a_master_that_was_killed(state: str, lite: Embe
     load = ("--headless", "--mode", "async", "-u", "2", "-t", "10m")
     port = ("--web-host", "127.0.0.1", "--web-port", "0")
     started = start_locust(tmp_path, *flags, *(load if state == "under load" else port))
-    told: list[str] = []
+    reported: list[str] = []
     assert started.process.stderr is not None
     ready = "All users spawned" if state == "under load" else "2 workers are"
     for line in started.process.stderr:
-        told.append(line)
+        reported.append(line)
         if ready in line or line.count("connected"):
             break
     workers = family_of(started.process.pid)
-    assert len(workers) == 2, told
+    assert len(workers) == 2, reported
     os.kill(started.process.pid, signal.SIGKILL)
     assert wait_until(lambda: are_gone(workers), 30), "Locust's own limit is a minute"
     rest = started.process.stderr.read()

@@ -22,7 +22,7 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 LOG = re.compile(r"\[\d{4}-\d\d-\d\d .*?/(INFO|WARNING|ERROR)/")
 LOADING = ("--rows", "6000", "--dim", "16", "--clusters", "8", "--queries", "50", "--fresh")
 SLOWLY = ("--batch-size", "10", "--load-in-flight", "1")
-"""600 RPCs one after another: more than the second after which a loading is told."""
+"""600 RPCs one after another: more than the second after which loading is reported."""
 PLAN = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "2.5", "--warmup-seconds", "0.2")
 BAR = "[━╸╺ ]+"
 """Without colours (NO_COLOR) what is yet to come is blank."""
@@ -143,8 +143,8 @@ def test_without_a_terminal_there_are_plain_lines_a_few_for_each_phase(milvus: E
     run.assert_good()
     assert "\x1b" not in run.err + run.out
     ours = [line.partition("/loadgen: ")[2] for line in run.err.splitlines() if "/loadgen: " in line]
-    told = [line for line in ours if re.match(r"phase \d( of \d)?:", line.lower())]  # no warnings of a busy machine
-    assert [line.partition(":")[0] for line in told] == [
+    reported = [line for line in ours if re.match(r"phase \d( of \d)?:", line.lower())]  # no warnings of a busy machine
+    assert [line.partition(":")[0] for line in reported] == [
         text for number in range(1, 5) for text in (f"Phase {number} of 4", f"Phase {number}")
     ]
-    assert all(re.fullmatch(rf"Phase \d: {FIGURES}", line) for line in told[1::2])
+    assert all(re.fullmatch(rf"Phase \d: {FIGURES}", line) for line in reported[1::2])

@@ -101,13 +101,15 @@ def test_a_listener_that_always_raises_loses_no_sample(lite: EmbeddedServer, tmp
     text = f"{LISTENER}\ndef fail():\n    raise {raised}\n"
     done = run(tmp_path, lite.uri, text, "--mode", "async", "-u", "3", "-r", "3", "-t", "3s")
     assert done.code == 0, done.err
-    [told] = [int(line.split()[-1]) for line in done.out.splitlines() if line.startswith("LISTENER HEARD")]
-    assert told > 40
-    assert done.told["stats"] == {"async search": told}, "Locust's own table, whose listener comes after this one"
-    assert sent(one_record(tmp_path)) == told
+    [reported] = [int(line.split()[-1]) for line in done.out.splitlines() if line.startswith("LISTENER HEARD")]
+    assert reported > 40
+    assert done.reported["stats"] == {"async search": reported}, (
+        "Locust's own table, whose listener runs after this one"
+    )
+    assert sent(one_record(tmp_path)) == reported
     kind = raised.partition("(")[0]
     assert done.err.count("Traceback (most recent call last)") == 1
-    assert f"Listeners of the locustfile failed {told - 19} times: {kind} at own.py:" in done.err
+    assert f"Listeners of the locustfile failed {reported - 19} times: {kind} at own.py:" in done.err
 
 
 @pytest.mark.parametrize(("layout", "mode"), [((), "async"), (("--processes", "2"), "sync")])
@@ -122,12 +124,12 @@ def act():
         raise StopUser
 """
     ended = 2 if layout else 1  # one in each process
-    told = f"{ended} user{'s' if layout else ''} ended before the end of the run"
+    reported = f"{ended} user{'s' if layout else ''} ended before the end of the run"
     done = run(tmp_path, lite.uri, text, "--mode", mode, "-u", "4", "-r", "4", "-t", "7s", *layout)
     assert done.code == 1, done.err
-    assert done.out.rstrip().endswith(f"Exit code 1: {told}.")
+    assert done.out.rstrip().endswith(f"Exit code 1: {reported}.")
     record = one_record(tmp_path)
-    assert record.incomplete == told
+    assert record.incomplete == reported
     assert [phase.users_gone for phase in record.phases] == [ended]
 
 
@@ -148,10 +150,10 @@ def test_a_listener_that_ends_the_run_leaves_its_record_with_all_that_was_answer
     assert "Traceback" not in done.err, done.err
     assert "no answer when the user was ended" not in done.out, "none was given up"
     record = one_record(tmp_path)
-    [told] = [int(line.split()[-1]) for line in done.out.splitlines() if line.startswith("LISTENER HEARD")]
-    assert sum(done.told["stats"].values()) == told == sent(record)
-    assert sum(done.told["failures"].values()) == 0
-    assert told >= 20
+    [reported] = [int(line.split()[-1]) for line in done.out.splitlines() if line.startswith("LISTENER HEARD")]
+    assert sum(done.reported["stats"].values()) == reported == sent(record)
+    assert sum(done.reported["failures"].values()) == 0
+    assert reported >= 20
 
 
 def test_a_listener_that_raises_stop_test_ends_the_run_in_good_order(lite: EmbeddedServer, tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ def test_a_listener_that_raises_stop_test_ends_the_run_in_good_order(lite: Embed
     assert "Traceback" not in done.err, done.err
     assert done.err.count("that is enough") == 1
     assert "Stopping Locust..." in done.err
-    assert sum(done.told["stats"].values()) == sent(one_record(tmp_path)) >= 20
+    assert sum(done.reported["stats"].values()) == sent(one_record(tmp_path)) >= 20
 
 
 EXITS = """
@@ -191,15 +193,15 @@ def test_users_that_exit_end_alone_in_both_modes_and_are_in_the_record(lite: Emb
     done = run(tmp_path, lite.uri, EXITS, *SHORT)
     assert done.code == 1, f"exceptions end with Locust's own exit code for them\n{done.err}"
     record = one_record(tmp_path)
-    found = Counter(dict.fromkeys(Mode, 0))
+    result = Counter(dict.fromkeys(Mode, 0))
     parts = [*record.task_errors_outside, *(part for phase in record.phases for part in phase.task_errors)]
     for part in parts:
         assert part.error == "SystemExit"
         assert part.place.startswith("own.py:")
-        found[part.variant] += part.count
-    assert found == {Mode.SYNC: 2, Mode.ASYNC: 2}
+        result[part.variant] += part.count
+    assert result == {Mode.SYNC: 2, Mode.ASYNC: 2}
     assert [sum(one.count for one in phase.operations) > 20 for phase in record.phases] == [True] * 4
-    assert sum(done.told["stats"].values()) == sent(record)
+    assert sum(done.reported["stats"].values()) == sent(record)
     assert "Warning: Tasks raised " in done.out
     assert done.err.count("Traceback (most recent call last)") == 1, "one place, one traceback"
 
@@ -213,9 +215,9 @@ def test_tasks_that_always_raise_leave_the_phases_their_length_and_are_counted(
     record = one_record(tmp_path)
     assert [phase.seconds for phase in record.phases] == pytest.approx([1.5] * 4)
     for phase in record.phases:
-        [told] = phase.task_errors
-        assert (told.error, told.place, told.variant) == ("KeyError", "own.py:10", phase.variant)
-        assert 1 <= told.count <= 3 * 16, "three users that pause for longer and longer"
+        [reported] = phase.task_errors
+        assert (reported.error, reported.place, reported.variant) == ("KeyError", "own.py:10", phase.variant)
+        assert 1 <= reported.count <= 3 * 16, "three users that pause for longer and longer"
         assert phase.generator.watched_share > 0
     assert record.task_errors < 400
     assert sent(record) == 0

@@ -41,7 +41,7 @@ def uri(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 class Weighed:
-    """Stands before a gRPC method and keeps the bytes of each request and answer."""
+    """Wraps a gRPC method and keeps the sizes of each request and answer."""
 
     def __init__(self, method: Any, seen: list[tuple[int, int]]) -> None:
         self._method, self._seen = method, seen
@@ -98,9 +98,9 @@ def nodes(count: int, start: int = 0) -> list[Any]:
 def assert_rejected(sample: Sample, words: str) -> None:
     assert sample.outcome is Outcome.REJECTED
     assert sample.error is not None
-    found = re.fullmatch(rf"grpc: {words} message larger than max \((\d+) vs\. (\d+)\)", describe(sample.error))
-    assert found is not None, describe(sample.error)
-    assert int(found[1]) > int(found[2]) == LIMIT
+    match = re.fullmatch(rf"grpc: {words} message larger than max \((\d+) vs\. (\d+)\)", describe(sample.error))
+    assert match is not None, describe(sample.error)
+    assert int(match[1]) > int(match[2]) == LIMIT
 
 
 def test_what_is_larger_than_the_limit_is_rejected_in_both_modes(milvus_uri: str) -> None:

@@ -25,11 +25,11 @@ def read(url: str) -> dict[str, float]:
     """All samples without a label of an operation, and the sums over those labels."""
     with urlopen(url, timeout=5) as answer:  # noqa: S310 - an address on this machine
         text = answer.read().decode()
-    found: dict[str, float] = {}
+    result: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            found[sample.name] = found.get(sample.name, 0) + sample.value
-    return found
+            result[sample.name] = result.get(sample.name, 0) + sample.value
+    return result
 
 
 def test_a_taken_port_is_passed_over_for_the_next_free_one() -> None:
@@ -78,17 +78,17 @@ def test_metrics_stay_after_ctrl_c_with_all_that_was_counted_until_another_ctrl_
         if "All users spawned" in line:
             time.sleep(2)  # counting begins when all users have started
             run.interrupt()
-        if found := re.search(r"Metrics stay at (\S+) for 120 s", line):
+        if match := re.search(r"Metrics stay at (\S+) for 120 s", line):
             break
     else:
         pytest.fail("the metrics did not stay")
-    told = read(found[1])
+    reported = read(match[1])
     run.interrupt()
     run.finish(ENDS_WITHIN).assert_good()
-    assert told["loadgen_operations_total"] == run.told["stats"]["sync search"] == count_all(run.told)
-    assert told["loadgen_service_seconds_count"] == told["loadgen_operations_total"]
-    assert "loadgen_phase_info" not in told, "the phase is over"
-    assert told["loadgen_run_info"] == 1
+    assert reported["loadgen_operations_total"] == run.reported["stats"]["sync search"] == count_all(run.reported)
+    assert reported["loadgen_service_seconds_count"] == reported["loadgen_operations_total"]
+    assert "loadgen_phase_info" not in reported, "the phase is over"
+    assert reported["loadgen_run_info"] == 1
 
 
 def test_what_the_users_can_do_is_told_with_0_before_there_is_a_run(tmp_path: Path) -> None:
@@ -99,13 +99,13 @@ def test_what_the_users_can_do_is_told_with_0_before_there_is_a_run(tmp_path: Pa
     flags = ("--host", "http://127.0.0.1:1", *web, "--variants", "sync; async connections=2", "--metrics-port", "0")
     run = start_locust(tmp_path, *flags, files="mixed.py")
     assert run.process.stderr
-    found = next(match for line in run.process.stderr if (match := re.search(r"Metrics are at (\S+)", line)))
-    with urlopen(found[1], timeout=5) as answer:  # noqa: S310 - an address on this machine
+    result = next(match for line in run.process.stderr if (match := re.search(r"Metrics are at (\S+)", line)))
+    with urlopen(result[1], timeout=5) as answer:  # noqa: S310 - an address on this machine
         text = answer.read().decode()
     counters = (one for family in text_string_to_metric_families(text) for one in family.samples)
     ok = [one for one in counters if one.name == "loadgen_operations_total" and one.labels["outcome"] == "ok"]
-    told = [(*(one.labels[name] for name in ("variant", "mode", "operation")), one.value) for one in ok]
-    assert told == [
+    reported = [(*(one.labels[name] for name in ("variant", "mode", "operation")), one.value) for one in ok]
+    assert reported == [
         (variant, mode, name, 0)
         for variant, mode in (("sync", "sync"), ("async connections=2", "async"))
         for name in ("delete", "insert", "search")

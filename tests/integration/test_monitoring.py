@@ -38,8 +38,8 @@ def prometheus(milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with monitoring(tmp_path_factory.mktemp("monitoring"), port, milvus.metrics_uri) as found:
-        yield found
+    with monitoring(tmp_path_factory.mktemp("monitoring"), port, milvus.metrics_uri) as result:
+        yield result
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def compared(prometheus: Prometheus, milvus: EmbeddedServer, tmp_path_factory: p
 
 @pytest.fixture(scope="module")
 def steady(compared: Scraped, milvus: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
-    """Searches in one mode. It comes second: several runs are in the data."""
+    """Searches in one mode, as the second run in the data."""
     prometheus = compared.prometheus
     flags = (
         "--host",
@@ -78,7 +78,7 @@ def test_every_query_of_every_panel_has_data_and_names_nothing_that_is_not_there
     assert {path.stem for path in DASHBOARDS} == {*OF_ALL, "rag"}
     wrong = find_wrong(compared, *OF_ALL)
     newer = {name for name in milvus_series() if not is_known(name, EMBEDDED)}
-    assert {place: told.partition(":")[0] for place, told in wrong.items()} == {
+    assert {place: reported.partition(":")[0] for place, reported in wrong.items()} == {
         place: "unknown" for place, query in panel_queries("milvus") if any(name in query for name in newer)
     }, "what the embedded version lacks, and nothing else"
 
@@ -92,19 +92,19 @@ def test_the_list_of_milvus_series_has_what_the_embedded_server_has(compared: Sc
 
 
 def test_every_variable_finds_its_values(compared: Scraped) -> None:
-    found = {}
+    result = {}
     for place, selector, label in variable_queries():
         filled = fill_in(selector, 60)
         answer = compared.prometheus.get("series", **{"match[]": filled, "start": compared.start, "end": compared.end})
-        found[place.partition("$")[2]] = {one.get(label) for one in answer}
-    assert compared.record["run_id"] in found["run"]
-    assert found["operation"] == {"search", "insert", "delete", "ask"}
-    assert found["variant"] == set(VARIANTS)
+        result[place.partition("$")[2]] = {one.get(label) for one in answer}
+    assert compared.record["run_id"] in result["run"]
+    assert result["operation"] == {"search", "insert", "delete", "ask"}
+    assert result["variant"] == set(VARIANTS)
     query = fill_in(baselines(), compared.end - compared.start, run=compared.record["run_id"])
     offered = compared.prometheus.values(query, compared.end)
     assert offered == {("sync",): 2, ("async",): 1, (TWO,): 1}, "the run's own baseline before the others"
-    assert found["namespace"] == found["milvus_namespace"] == {"local"}
-    assert found["milvus"] == {"milvus"}
+    assert result["namespace"] == result["milvus_namespace"] == {"local"}
+    assert result["milvus"] == {"milvus"}
 
 
 def test_every_recording_rule_has_data_and_every_alert_names_what_is_there(compared: Scraped) -> None:
@@ -127,12 +127,12 @@ def test_every_recording_rule_has_data_and_every_alert_names_what_is_there(compa
 def test_a_wrong_name_in_a_query_is_found(compared: Scraped) -> None:
     right = 'sum by (variant) (rate(loadgen_operations_total{namespace=~".*"}[8s]))'
     assert find_unknown(compared.prometheus, right, compared.span) == []
-    for wrong, told in (
+    for wrong, reported in (
         (right.replace("_operations_", "_requests_"), ['loadgen_requests_total{namespace=~".*"}', "variant"]),
         (right.replace("namespace", "name_space"), ["loadgen_operations_total: name_space"]),
         (right.replace("variant", "variants"), ["variants"]),
     ):
-        assert find_unknown(compared.prometheus, wrong, compared.span) == told
+        assert find_unknown(compared.prometheus, wrong, compared.span) == reported
 
 
 def test_operations_add_up_over_the_workers_to_locusts_own_table(compared: Scraped, steady: Scraped) -> None:
@@ -142,11 +142,11 @@ def test_operations_add_up_over_the_workers_to_locusts_own_table(compared: Scrap
             "sum by (variant, operation) (loadgen_operations_total"
             f' * on (instance) group_left () loadgen_run_info{{run_id="{run_id}"}}) > 0'
         )
-        found = {
+        result = {
             f"{variant} {operation}": count
             for (operation, variant), count in scraped.prometheus.values(query, scraped.last).items()
         }
-        assert found == scraped.run.told["stats"]
+        assert result == scraped.run.reported["stats"]
         by_role = scraped.prometheus.values("count by (pod) (loadgen_operations_total)", scraped.last)
         assert list(by_role) == [("worker",)], "a master counts nothing that its workers count"
 
@@ -164,9 +164,9 @@ def test_counts_are_those_of_the_run_record_and_quantiles_within_the_error_of_th
     rank = 100 * (1 + before.total()) / histogram.get_total_count()
     for percent in (50, 90, 95, 99):
         buckets = f"sum by (le) (loadgen_service_seconds_bucket * {mine})"
-        found = steady.prometheus.value(f"histogram_quantile({percent / 100}, {buckets})", steady.last)
+        result = steady.prometheus.value(f"histogram_quantile({percent / 100}, {buckets})", steady.last)
         low, high = (histogram.get_value_at_percentile(percent + step) / 1e6 for step in (-rank, rank))
-        assert low * 0.9 <= found <= high * 1.1, f"p{percent}"
+        assert low * 0.9 <= result <= high * 1.1, f"p{percent}"
 
 
 def test_a_panels_figures_are_those_of_what_was_counted_and_the_record_has_it_all(compared: Scraped) -> None:
@@ -221,7 +221,7 @@ def test_lines_by_concurrency_and_marks_are_those_of_the_phases(compared: Scrape
     users = compared.prometheus.points("sum(loadgen_users)", *compared.span)
     assert max(users) == 4, "all workers together have the users of one phase"
     marks = compared.prometheus.lines("loadgen_phase_info", *compared.span)
-    assert {one.get("run_id") for one in marks} == {record["run_id"]}, "nothing is told of a phase without its run"
+    assert {one.get("run_id") for one in marks} == {record["run_id"]}, "no series of a phase lacks its run"
     order = [*VARIANTS, *reversed(VARIANTS)]
     phases = {(str(number), variant, VARIANTS[variant]) for number, variant in enumerate(order, 1)}
     assert {(one["phase"], one["variant"], one["mode"]) for one in marks} == phases
@@ -231,9 +231,9 @@ def test_lines_by_concurrency_and_marks_are_those_of_the_phases(compared: Scrape
 
 
 def test_the_variants_are_described_by_the_master_alone(compared: Scraped) -> None:
-    found = compared.prometheus.lines(f'loadgen_variant_info{{run_id="{compared.record["run_id"]}"}}', *compared.span)
-    assert {one["pod"] for one in found} == {"master"}
-    assert [(one["variant"], one["mode"], one["baseline"], one["settings"]) for one in found] == [
+    result = compared.prometheus.lines(f'loadgen_variant_info{{run_id="{compared.record["run_id"]}"}}', *compared.span)
+    assert {one["pod"] for one in result} == {"master"}
+    assert [(one["variant"], one["mode"], one["baseline"], one["settings"]) for one in result] == [
         (variant, mode, str(variant == "sync").lower(), variant) for variant, mode in sorted(VARIANTS.items())
     ]
 
@@ -243,11 +243,11 @@ def test_with_all_runs_chosen_a_throughput_is_of_the_time_of_all_of_them(compare
     for scraped in (compared, steady):
         mine = f'on (instance) group_left () loadgen_run_info{{run_id="{scraped.record["run_id"]}"}}'
         counted = f'sum by (variant) (loadgen_operations_total{{operation="search", outcome=~"ok|empty"}} * {mine})'
-        told = f"loadgen_active_seconds_total * {mine}"
-        assert list(scraped.prometheus.values(f"count by (pod) ({told})", scraped.last)) == [("master",)]
+        reported = f"loadgen_active_seconds_total * {mine}"
+        assert list(scraped.prometheus.values(f"count by (pod) ({reported})", scraped.last)) == [("master",)]
         for (variant,), number in scraped.prometheus.values(counted, scraped.last).items():
             done[variant] += number
-        for (variant,), seconds in scraped.prometheus.values(f"sum by (variant) ({told})", scraped.last).items():
+        for (variant,), seconds in scraped.prometheus.values(f"sum by (variant) ({reported})", scraped.last).items():
             ran[variant] += seconds
     query = fill_in(mean_throughput(), steady.last - compared.start, operation="search")
     shown = {variant: value for (variant,), value in steady.prometheus.values(query, steady.last).items()}

@@ -31,8 +31,8 @@ def prometheus(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with monitoring(tmp_path_factory.mktemp("monitoring"), port, milvus.metrics_uri, llm.url) as found:
-        yield found
+    with monitoring(tmp_path_factory.mktemp("monitoring"), port, milvus.metrics_uri, llm.url) as result:
+        yield result
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +64,12 @@ def test_failures_that_the_model_counted_are_those_of_the_clients(answered: Scra
 
 
 def test_the_model_is_found_by_its_variables(answered: Scraped) -> None:
-    found = {}
+    result = {}
     for place, selector, label in variable_queries():
         answer = answered.prometheus.get(
             "series", **{"match[]": fill_in(selector, 60), "start": answered.start, "end": answered.end}
         )
-        found[place] = {one.get(label) for one in answer}
-    assert found["rag: $llm"] == {"llm"}
-    assert found["rag: $llm_namespace"] == {"local"}
-    assert found["rag: $operation"] == {"ask", "retrieve", "ingest"}
+        result[place] = {one.get(label) for one in answer}
+    assert result["rag: $llm"] == {"llm"}
+    assert result["rag: $llm_namespace"] == {"local"}
+    assert result["rag: $operation"] == {"ask", "retrieve", "ingest"}

@@ -1,9 +1,6 @@
 """The notebook's cells run in order, as in Jupyter: in one namespace, with `await`, on one loop."""
 
-import ast
 import asyncio
-import inspect
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,20 +11,11 @@ from matplotlib import pyplot as plt
 
 from loadgen.results.record import write_record
 from loadgen.settings.model import Settings
+from tests.integration.notebooks import Notebook
 from tests.integration.plain_clients import client_of
 from tests.unit.record_support import durations, operation, phase, record
 
-NOTEBOOK = Path(__file__).parents[2] / "examples" / "rag.ipynb"
-CELLS: list[dict[str, Any]] = json.loads(NOTEBOOK.read_text())["cells"]
-
-
-async def run(namespace: dict[str, Any]) -> None:
-    for number, cell in enumerate(CELLS):
-        if cell["cell_type"] == "code":
-            tree = compile("".join(cell["source"]), f"cell {number}", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-            ran = eval(tree, namespace)  # noqa: S307 - the notebook is this project's own
-            if inspect.isawaitable(ran):
-                await ran
+NOTEBOOK = Notebook("rag.ipynb")
 
 
 @pytest.fixture(autouse=True)
@@ -38,14 +26,11 @@ def _drawn_nowhere(monkeypatch: pytest.MonkeyPatch, lite_uri: str) -> None:
 
 
 def test_it_is_kept_without_outputs_and_in_the_format_of_jupyter() -> None:
-    whole = json.loads(NOTEBOOK.read_text())
-    assert (whole["nbformat"], whole["nbformat_minor"]) == (4, 5)
-    assert len({cell["id"] for cell in CELLS}) == len(CELLS)
-    assert [cell["id"] for cell in CELLS if cell.get("outputs") or cell.get("execution_count")] == []
+    NOTEBOOK.assert_clean()
 
 
 def test_its_command_has_flags_that_exist() -> None:
-    text = "".join(line for cell in CELLS if cell["cell_type"] == "markdown" for line in cell["source"])
+    text = "".join(NOTEBOOK.sources("markdown"))
     flags = set(re.findall(r"--([a-z-]+)", text))
     assert len(flags) > 3
     assert flags - {name.replace("_", "-") for name in Settings.model_fields} == {"headless"}
@@ -61,8 +46,8 @@ def test_it_asks_once_and_draws_the_latest_record(
     write_record(tmp_path, record(*phases, run_id="20261122-100000-bbbb"))
     monkeypatch.setenv("LOADGEN_RECORD", str(tmp_path))
     namespace: dict[str, Any] = {}
-    asyncio.run(run(namespace))
-    assert namespace["recall_of"](namespace["question"].expected, namespace["found"]) == 1
+    asyncio.run(NOTEBOOK.run(namespace))
+    assert namespace["recall_of"](namespace["question"].expected, namespace["retrieved"]) == 1
     assert len(str(namespace["answer"]).split()) == 20
     out = capsys.readouterr().out
     assert "24 documents, " in out
@@ -97,7 +82,7 @@ def test_it_reads_documents_and_says_that_there_is_no_record_yet(
     )
     monkeypatch.setenv("LOADGEN_DOCUMENTS", str(tmp_path))
     monkeypatch.setenv("LOADGEN_RECORD", str(tmp_path))
-    asyncio.run(run({}))
+    asyncio.run(NOTEBOOK.run({}))
     out = capsys.readouterr().out
     assert "2 documents, 2 chunks, 0 files left out" in out
     assert "There is no record yet; run the command above." in out

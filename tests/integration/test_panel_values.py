@@ -6,7 +6,7 @@ import pytest
 
 from dashboards import queries, rag_queries
 from tests.integration.monitoring_support import panel_queries, substitute
-from tests.integration.promtool_support import LENGTH, OWN, STEP, Told, assert_values, labelled
+from tests.integration.promtool_support import LENGTH, OWN, STEP, Samples, assert_values, labelled
 
 KIND = {"client": "llamaindex", "operation": "search"}
 WIDE = 'async search-params="ef=64"'
@@ -29,44 +29,44 @@ def kind_of(variant: str) -> dict[str, str]:
 
 
 def make_phase(
-    told: Told, workers: tuple[str, ...], lead: str, variant: str, span: tuple[int, int], **load: float
+    samples: Samples, workers: tuple[str, ...], lead: str, variant: str, span: tuple[int, int], **load: float
 ) -> None:
     """`rate` answers a second in each worker, each of them at `seconds`, which is a bound of the histogram."""
     for one in workers:
         labels = process(one) | KIND | kind_of(variant)
-        told.grow(labelled("loadgen_operations_total", **labels, outcome="ok"), load["rate"], *span)
+        samples.grow(labelled("loadgen_operations_total", **labels, outcome="ok"), load["rate"], *span)
         for bound in BOUNDS:
             rate = load["rate"] if load["seconds"] <= float(bound) else 0
-            told.grow(labelled("loadgen_response_seconds_bucket", **labels, le=bound), rate, *span)
-    told.grow(
+            samples.grow(labelled("loadgen_response_seconds_bucket", **labels, le=bound), rate, *span)
+    samples.grow(
         labelled("loadgen_active_seconds_total", **process(lead), **kind_of(variant), client="llamaindex"), 1, *span
     )
 
 
-def make_run(told: Told, run_id: str, instances: tuple[str, ...], since: int, until: int) -> None:
+def make_run(samples: Samples, run_id: str, instances: tuple[str, ...], since: int, until: int) -> None:
     for one in instances:
-        told.gauge(labelled("loadgen_run_info", **process(one), run_id=run_id), since, until)
+        samples.gauge(labelled("loadgen_run_info", **process(one), run_id=run_id), since, until)
 
 
 @pytest.fixture(scope="module")
-def told() -> Told:
+def samples() -> Samples:
     """Run `first` and later `third` in one process; beside them `second`, with a master and two workers.
 
     The third one has another variant, with the least time of all.
     """
-    found = Told()
-    make_run(found, "first", ("here",), 30, 330)
-    make_phase(found, ("here",), "here", "sync", (50, 150), rate=100, seconds=0.1)
-    make_phase(found, ("here",), "here", "async", (150, 250), rate=200, seconds=0.05)
-    make_run(found, "third", ("here",), 335, 600)
-    make_phase(found, ("here",), "here", "sync", (350, 450), rate=100, seconds=0.1)
-    make_phase(found, ("here",), "here", "async", (450, 550), rate=400, seconds=0.025)
-    make_phase(found, ("here",), "here", WIDE, (550, 595), rate=800, seconds=0.02)
+    collected = Samples()
+    make_run(collected, "first", ("here",), 30, 330)
+    make_phase(collected, ("here",), "here", "sync", (50, 150), rate=100, seconds=0.1)
+    make_phase(collected, ("here",), "here", "async", (150, 250), rate=200, seconds=0.05)
+    make_run(collected, "third", ("here",), 335, 600)
+    make_phase(collected, ("here",), "here", "sync", (350, 450), rate=100, seconds=0.1)
+    make_phase(collected, ("here",), "here", "async", (450, 550), rate=400, seconds=0.025)
+    make_phase(collected, ("here",), "here", WIDE, (550, 595), rate=800, seconds=0.02)
     workers = ("one", "two")
-    make_run(found, "second", (*workers, "master"), 100, 500)
-    make_phase(found, workers, "master", "sync", (150, 300), rate=50, seconds=0.1)
-    make_phase(found, workers, "master", "async", (300, 450), rate=50, seconds=0.1)
-    return found
+    make_run(collected, "second", (*workers, "master"), 100, 500)
+    make_phase(collected, workers, "master", "sync", (150, 300), rate=50, seconds=0.1)
+    make_phase(collected, workers, "master", "async", (300, 450), rate=50, seconds=0.1)
+    return collected
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def told() -> Told:
     ],
 )
 def test_a_variants_throughput_is_of_the_time_of_all_chosen_runs_and_of_no_other(
-    run: str, throughputs: dict[str, float], told: Told, tmp_path: Path
+    run: str, throughputs: dict[str, float], samples: Samples, tmp_path: Path
 ) -> None:
     query = fill_in(queries.mean_throughput(), run)
     expected = {labelled("", variant=name): round(value, 3) for name, value in throughputs.items()}
-    assert_values(told, query, LENGTH, expected, tmp_path)
+    assert_values(samples, query, LENGTH, expected, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -98,16 +98,18 @@ def test_a_variants_throughput_is_of_the_time_of_all_chosen_runs_and_of_no_other
     ],
 )
 def test_every_other_variant_is_compared_with_the_chosen_baseline(
-    run: str, baseline: str, ratios: dict[str, float], told: Told, tmp_path: Path
+    run: str, baseline: str, ratios: dict[str, float], samples: Samples, tmp_path: Path
 ) -> None:
     expected = {labelled("", variant=name): round(value, 3) for name, value in ratios.items()}
-    assert_values(told, fill_in(queries.throughput_ratio(), run, baseline), LENGTH, expected, tmp_path)
+    assert_values(samples, fill_in(queries.throughput_ratio(), run, baseline), LENGTH, expected, tmp_path)
 
 
-def test_a_chosen_variant_is_compared_with_a_baseline_that_is_not_among_the_chosen(told: Told, tmp_path: Path) -> None:
+def test_a_chosen_variant_is_compared_with_a_baseline_that_is_not_among_the_chosen(
+    samples: Samples, tmp_path: Path
+) -> None:
     chosen = OWN | {"run": "third", "baseline": "sync", "variant": WIDE}
     query = substitute(queries.throughput_ratio(), chosen)
-    assert_values(told, query, LENGTH, {labelled("", variant=WIDE): 8}, tmp_path)
+    assert_values(samples, query, LENGTH, {labelled("", variant=WIDE): 8}, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -120,41 +122,43 @@ def test_a_chosen_variant_is_compared_with_a_baseline_that_is_not_among_the_chos
     ],
 )
 def test_a_ratio_of_response_times_is_that_of_the_chosen_run_also_where_its_process_had_others(
-    run: str, baseline: str, ratios: dict[str, float], told: Told, tmp_path: Path
+    run: str, baseline: str, ratios: dict[str, float], samples: Samples, tmp_path: Path
 ) -> None:
     query = fill_in(queries.quantile_ratio("1"), run, baseline)
-    assert_values(told, query, LENGTH, {labelled("", variant=name): value for name, value in ratios.items()}, tmp_path)
+    assert_values(
+        samples, query, LENGTH, {labelled("", variant=name): value for name, value in ratios.items()}, tmp_path
+    )
 
 
 def test_baselines_are_offered_with_that_of_the_run_before_the_others_also_after_the_run(tmp_path: Path) -> None:
-    found = Told()
+    collected = Samples()
     for run, since, named in (("first", 30, "sync"), ("second", 335, WIDE)):
         for name in ("sync", "async", WIDE):
             labels = kind_of(name) | {"run_id": run, "baseline": str(name == named).lower()}
-            found.gauge(labelled("loadgen_variant_info", **process("here"), **labels), since, since + 200)
+            collected.gauge(labelled("loadgen_variant_info", **process("here"), **labels), since, since + 200)
     for run, named in (("first", "sync"), ("second", WIDE)):
         expected = {labelled("", variant=name): 1 + (name == named) for name in ("sync", "async", WIDE)}
-        assert_values(found, fill_in(queries.baselines(), run), LENGTH, expected, tmp_path)
+        assert_values(collected, fill_in(queries.baselines(), run), LENGTH, expected, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def levels() -> Told:
+def levels() -> Samples:
     """Phases of a variant at two concurrencies with nothing between them, and one that is shorter than a window."""
-    found = Told()
-    make_run(found, "levels", ("one", "master"), 0, 400)
+    collected = Samples()
+    make_run(collected, "levels", ("one", "master"), 0, 400)
     plan = (("1", "8", (50, 150), 100, 0.1), ("2", "64", (150, 250), 400, 0.025), ("3", "512", (250, 265), 900, 0.05))
     for number, concurrency, span, rate, seconds in plan:
         labels = {"run_id": "levels", "phase": number, "concurrency": concurrency} | kind_of("sync")
         for instance in ("one", "master"):
-            told = labelled("loadgen_phase_info", **process(instance), **labels)
-            found.gauge(told, span[0], span[1] - STEP)
-        make_phase(found, ("one",), "master", "sync", span, rate=rate, seconds=seconds)
-    return found
+            samples = labelled("loadgen_phase_info", **process(instance), **labels)
+            collected.gauge(samples, span[0], span[1] - STEP)
+        make_phase(collected, ("one",), "master", "sync", span, rate=rate, seconds=seconds)
+    return collected
 
 
 @pytest.mark.parametrize(("concurrency", "rate", "seconds"), [("8", 100, 0.1), ("64", 400, 0.025)])
 def test_a_line_by_concurrency_is_of_its_own_phase_alone(
-    concurrency: str, rate: float, seconds: float, levels: Told, tmp_path: Path
+    concurrency: str, rate: float, seconds: float, levels: Samples, tmp_path: Path
 ) -> None:
     labels = labelled("", variant="sync", concurrency=concurrency)
     throughput, quantile = queries.throughput_by_concurrency(), queries.quantile_by_concurrency("1")
@@ -166,39 +170,39 @@ def test_a_line_by_concurrency_is_of_its_own_phase_alone(
 
 @pytest.mark.parametrize("at", [50, 65, 150, 165, 250, 260, 265, 300])
 def test_by_concurrency_nothing_is_drawn_while_a_window_reaches_back_over_a_phases_begin(
-    at: int, levels: Told, tmp_path: Path
+    at: int, levels: Samples, tmp_path: Path
 ) -> None:
     for query in (queries.throughput_by_concurrency(), queries.quantile_by_concurrency("0.95")):
         assert_values(levels, fill_in(query, ALL), at, {}, tmp_path)
 
 
 def test_the_mean_of_a_stage_is_its_seconds_by_its_number(tmp_path: Path) -> None:
-    found = Told()
-    make_run(found, "first", ("here",), 30, 330)
+    collected = Samples()
+    make_run(collected, "first", ("here",), 30, 330)
     for variant, seconds in (("sync", 0.5), (WIDE, 0.25)):
         labels = process("here") | KIND | kind_of(variant) | {"operation": "ask", "stage": "generate"}
-        found.grow(labelled("loadgen_stage_seconds_count", **labels), 4, 50, 300)
-        found.grow(labelled("loadgen_stage_seconds_sum", **labels), 4 * seconds, 50, 300)
+        collected.grow(labelled("loadgen_stage_seconds_count", **labels), 4, 50, 300)
+        collected.grow(labelled("loadgen_stage_seconds_sum", **labels), 4 * seconds, 50, 300)
     expected = {
         labelled("", variant=variant, operation="ask", stage="generate"): mean
         for variant, mean in (("sync", 0.5), (WIDE, 0.25))
     }
-    assert_values(found, fill_in(queries.mean_stage(), "first"), 200, expected, tmp_path)
+    assert_values(collected, fill_in(queries.mean_stage(), "first"), 200, expected, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def asked() -> Told:
+def asked() -> Samples:
     """Answers of two variants by one process, ingests by another, and the simulated model that they use."""
-    found = Told()
-    make_run(found, "asked", ("here", "there"), 30, 330)
+    collected = Samples()
+    make_run(collected, "asked", ("here", "there"), 30, 330)
     span = (50, 300)
     for variant, embed in (("sync", 0.02), (WIDE, 0.01)):
         ask = process("here") | kind_of(variant) | {"client": "rag", "operation": "ask"}
         for outcome, rate in (("ok", 6), ("timeout", 2)):
-            found.grow(labelled("loadgen_operations_total", **ask, outcome=outcome), rate, *span)
-        found.grow(labelled("loadgen_good_operations_total", **ask), 2, *span)
+            collected.grow(labelled("loadgen_operations_total", **ask, outcome=outcome), rate, *span)
+        collected.grow(labelled("loadgen_good_operations_total", **ask), 2, *span)
         for item, rate in (("tokens_in", 600), ("tokens_out", 120)):
-            found.grow(labelled("loadgen_items_total", **ask, item=item), rate, *span)
+            collected.grow(labelled("loadgen_items_total", **ask, item=item), rate, *span)
         means = {
             "embed": embed,
             "retrieve": 0.03,
@@ -209,25 +213,25 @@ def asked() -> Told:
         }
         for stage, seconds in means.items():
             number = 120 if stage == "inter_token" else 6
-            found.grow(labelled("loadgen_stage_seconds_count", **ask, stage=stage), number, *span)
-            found.grow(labelled("loadgen_stage_seconds_sum", **ask, stage=stage), number * seconds, *span)
+            collected.grow(labelled("loadgen_stage_seconds_count", **ask, stage=stage), number, *span)
+            collected.grow(labelled("loadgen_stage_seconds_sum", **ask, stage=stage), number * seconds, *span)
             for bound in BOUNDS:
                 rate = number if seconds <= float(bound) else 0
-                found.grow(labelled("loadgen_stage_seconds_bucket", **ask, stage=stage, le=bound), rate, *span)
+                collected.grow(labelled("loadgen_stage_seconds_bucket", **ask, stage=stage, le=bound), rate, *span)
         recall = {label: value for label, value in ask.items() if label != "operation"}
-        found.grow(labelled("loadgen_recall_ratio_count", **recall), 1, *span)
-        found.grow(labelled("loadgen_recall_ratio_sum", **recall), 0.75, *span)
+        collected.grow(labelled("loadgen_recall_ratio_count", **recall), 1, *span)
+        collected.grow(labelled("loadgen_recall_ratio_sum", **recall), 0.75, *span)
     ingest = process("there") | kind_of("sync") | {"client": "rag", "operation": "ingest"}
     for item, rate in (("documents", 4), ("chunks", 20), ("tokens", 3_000)):
-        found.grow(labelled("loadgen_items_total", **ingest, item=item), rate, *span)
+        collected.grow(labelled("loadgen_items_total", **ingest, item=item), rate, *span)
     for stage, seconds in (("read", 0.001), ("embed", 0.2)):
-        found.grow(labelled("loadgen_stage_seconds_count", **ingest, stage=stage), 1, *span)
-        found.grow(labelled("loadgen_stage_seconds_sum", **ingest, stage=stage), seconds, *span)
+        collected.grow(labelled("loadgen_stage_seconds_count", **ingest, stage=stage), 1, *span)
+        collected.grow(labelled("loadgen_stage_seconds_sum", **ingest, stage=stage), seconds, *span)
     model = {"namespace": "load", "job": "llm", "instance": "model", "kind": "chat"}
-    found.grow(labelled("llm_server_first_token_seconds_count", **model), 12, *span)
-    found.grow(labelled("llm_server_first_token_seconds_sum", **model), 12 * 0.04, *span)
-    found.grow(labelled("llm_server_requests_total", **model, outcome="ok"), 12, *span)
-    return found
+    collected.grow(labelled("llm_server_first_token_seconds_count", **model), 12, *span)
+    collected.grow(labelled("llm_server_first_token_seconds_sum", **model), 12 * 0.04, *span)
+    collected.grow(labelled("llm_server_requests_total", **model, outcome="ok"), 12, *span)
+    return collected
 
 
 BOTH = ("sync", WIDE)
@@ -255,14 +259,14 @@ BOTH = ("sync", WIDE)
     ],
 )
 def test_figures_of_the_rag_path_are_those_that_were_counted(
-    query: str, expected: dict[str, float], asked: Told, tmp_path: Path
+    query: str, expected: dict[str, float], asked: Samples, tmp_path: Path
 ) -> None:
     assert_values(asked, fill_in(query, "asked"), 200, expected, tmp_path)
 
 
 @pytest.mark.parametrize(("variant", "embed"), [("sync", 0.02), (WIDE, 0.01)])
 def test_what_is_stacked_is_one_variants_stages_of_one_operation_and_adds_up_to_its_time(
-    variant: str, embed: float, asked: Told, tmp_path: Path
+    variant: str, embed: float, asked: Samples, tmp_path: Path
 ) -> None:
     """The search is within `retrieve`, and a token within `generate`."""
     means = {"embed": embed, "retrieve": 0.03, "first_token": 0.05, "generate": 0.1}
@@ -274,25 +278,25 @@ def test_what_is_stacked_is_one_variants_stages_of_one_operation_and_adds_up_to_
 
 
 @pytest.fixture(scope="module")
-def served() -> Told:
+def served() -> Samples:
     """Two proxies, each with 10 searches a second and what they cost: milliseconds, and bytes."""
-    found = Told()
+    collected = Samples()
     means = {"req_in_queue": 2, "sq_wait_result": 30, "sq_reduce_result": 4, "sq_decode_result": 1}
     for proxy in ("one", "two"):
         of_proxy = {"namespace": "milvus", "job": "milvus", "instance": proxy, "node_id": proxy}
         for part, mean in means.items():
             kind = {"function_name": "SearchTask"} if part == "req_in_queue" else {"query_type": "search"}
             series = f"milvus_proxy_{part}_latency"
-            found.grow(labelled(f"{series}_count", **of_proxy, **kind), 10, 50, 300)
-            found.grow(labelled(f"{series}_sum", **of_proxy, **kind), 10 * mean, 50, 300)
+            collected.grow(labelled(f"{series}_count", **of_proxy, **kind), 10, 50, 300)
+            collected.grow(labelled(f"{series}_sum", **of_proxy, **kind), 10 * mean, 50, 300)
         for status, rate in (("total", 12), ("success", 10), ("fail", 2)):
             limited = labelled("milvus_proxy_rate_limit_req_count", **of_proxy, msg_type="DQLSearch", status=status)
-            found.grow(limited, rate, 50, 300)
-        found.grow(labelled("milvus_proxy_slow_query_count", **of_proxy, msg_type="search"), 0.5, 50, 300)
+            collected.grow(limited, rate, 50, 300)
+        collected.grow(labelled("milvus_proxy_slow_query_count", **of_proxy, msg_type="search"), 0.5, 50, 300)
         received = labelled("milvus_proxy_receive_bytes_count", **of_proxy, msg_type="search", collection_name="a")
-        found.grow(received, 30_000, 50, 300)
-        found.grow(labelled("milvus_proxy_send_bytes_count", **of_proxy), 360_000, 50, 300)
-    return found
+        collected.grow(received, 30_000, 50, 300)
+        collected.grow(labelled("milvus_proxy_send_bytes_count", **of_proxy), 360_000, 50, 300)
+    return collected
 
 
 @pytest.mark.parametrize(
@@ -309,7 +313,7 @@ def served() -> Told:
     ],
 )
 def test_figures_of_the_proxies_are_means_per_request_and_sums_over_all_of_them(
-    title: str, expected: dict[str, float], served: Told, tmp_path: Path
+    title: str, expected: dict[str, float], served: Samples, tmp_path: Path
 ) -> None:
     query = dict(panel_queries("milvus"))[f"milvus: {title}"]
     assert_values(served, fill_in(query, ALL), 200, expected, tmp_path)

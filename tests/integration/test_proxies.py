@@ -24,7 +24,7 @@ EVERY = (*VARIABLES, "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 class RefusingProxy:
-    """Listens on loopback, keeps the first line of whatever comes, and closes."""
+    """Listens on loopback, keeps the first line of each connection, and closes it."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -67,7 +67,7 @@ def test_loopback_is_reached_without_a_proxy_by_every_client(lite_uri: str, prox
         replayed = settings.model_copy(update={"host": replay.uri})
         query = to_query(open_dataset(settings).queries()[0], settings)
         stores = open_stores(replayed, Mode.SYNC)
-        found = [len(stores[0].query(query).ids or [])]
+        result = [len(stores[0].query(query).ids or [])]
         close_stores(stores)
 
         async def ask() -> int:
@@ -77,8 +77,8 @@ def test_loopback_is_reached_without_a_proxy_by_every_client(lite_uri: str, prox
             await aclose_stores(stores)
             return len(ids)
 
-        found.append(asyncio.run(ask()))
-    assert (found, proxy.seen) == ([10, 10], [])
+        result.append(asyncio.run(ask()))
+    assert (result, proxy.seen) == ([10, 10], [])
 
 
 def test_the_embedded_server_is_started_without_a_proxy(proxy: RefusingProxy) -> None:

@@ -90,24 +90,24 @@ def test_answers_of_both_modes_streamed_or_not_have_stages_and_recall_and_the_in
     assert "Sync and async give the same answers" in run.err
     record = record_of(tmp_path / "a")
     for phase in record.phases:
-        found = {one.operation: one for one in phase.operations}
-        assert {name: set(one.outcomes) for name, one in found.items()} == {"ask": {"ok"}, "retrieve": {"ok"}}
-        number = found["ask"].outcomes[Outcome.OK]
-        counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in found["ask"].stages.items()}
+        result = {one.operation: one for one in phase.operations}
+        assert {name: set(one.outcomes) for name, one in result.items()} == {"ask": {"ok"}, "retrieve": {"ok"}}
+        number = result["ask"].outcomes[Outcome.OK]
+        counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in result["ask"].stages.items()}
         gaps = {"inter_token": (FAST["tokens"] - 1) * number} if "stream" in phase.variant else {}
         assert counts == dict.fromkeys({*STAGES, "search"}, number) | gaps
-        assert set(found["retrieve"].stages) == {"embed", "retrieve", "search"}
-        searches = decode_histogram(found["retrieve"].stages["search"].histogram).get_total_count()
-        assert searches == found["retrieve"].outcomes[Outcome.OK]
-        assert 0 < (found["ask"].stages["search"].mean or 0) < (found["ask"].stages["retrieve"].mean or 0)
-        assert set(found["ask"].items) == {"tokens_in", "tokens_out"}
-        assert found["ask"].items["tokens_out"] == FAST["tokens"] * number
+        assert set(result["retrieve"].stages) == {"embed", "retrieve", "search"}
+        searches = decode_histogram(result["retrieve"].stages["search"].histogram).get_total_count()
+        assert searches == result["retrieve"].outcomes[Outcome.OK]
+        assert 0 < (result["ask"].stages["search"].mean or 0) < (result["ask"].stages["retrieve"].mean or 0)
+        assert set(result["ask"].items) == {"tokens_in", "tokens_out"}
+        assert result["ask"].items["tokens_out"] == FAST["tokens"] * number
         assert {one.operation: one.good for one in phase.operations} == {
             one.operation: one.outcomes[Outcome.OK] for one in phase.operations
         }
-        assert found["retrieve"].recall == pytest.approx(1.0)
-        assert found["retrieve"].mrr == pytest.approx(1.0)
-        assert found["ask"].mrr is None
+        assert result["retrieve"].recall == pytest.approx(1.0)
+        assert result["retrieve"].mrr == pytest.approx(1.0)
+        assert result["ask"].mrr is None
         held = phase.generator.loop_held_ratios
         assert set(held) == (STAGES if phase.mode is Mode.ASYNC else set()), "threads hold no loop"
         assert sum(held.values()) < 1
@@ -162,15 +162,15 @@ def test_an_existing_collection_is_asked_questions_of_a_file(
     )
     run = run_locust(tmp_path / "b", *flags, "--existing", "--questions", str(questions), files="rag_query.py")
     run.assert_good()
-    found = [one for phase in record_of(tmp_path / "b").phases for one in phase.operations]
-    assert {one.recall for one in found if one.operation == "retrieve"} == {0.5}
-    assert {one.mrr for one in found if one.operation == "retrieve"} == {1.0}
-    assert {one.recall for one in found if one.operation == "ask"} == {None}
+    result = [one for phase in record_of(tmp_path / "b").phases for one in phase.operations]
+    assert {one.recall for one in result if one.operation == "retrieve"} == {0.5}
+    assert {one.mrr for one in result if one.operation == "retrieve"} == {1.0}
+    assert {one.recall for one in result if one.operation == "ask"} == {None}
     other = ("--existing", "--questions", str(questions), "--embedding", "simulated:64")
     refused = run_locust(tmp_path / "c", *flags, *other, files="rag_query.py")
     assert refused.code == 2
-    told = "--embedding simulated:64: makes vectors of dimension 64, and collection 'rag_existing' has 256"
-    assert told in refused.out + refused.err
+    reported = "--embedding simulated:64: makes vectors of dimension 64, and collection 'rag_existing' has 256"
+    assert reported in refused.out + refused.err
     drop(lite_uri, "rag_existing")
 
 
@@ -237,12 +237,12 @@ def test_a_worker_with_other_documents_ends_the_start(
         cluster.worker("same", files="rag_ingest.py")
         cluster.worker("other", files="rag_ingest.py")
         assert master.finish() == 2
-    told = master.run.out + master.run.err
-    assert "Traceback" not in told
-    found = re.search(r"worker \w*\S* cannot take part: it has 8 documents \(fingerprint (\w+)\) and", told)
-    assert found
-    assert "the master has 8 documents (fingerprint " in told
-    assert "Give every machine the same --documents and --questions" in told
+    reported = master.run.out + master.run.err
+    assert "Traceback" not in reported
+    match = re.search(r"worker \w*\S* cannot take part: it has 8 documents \(fingerprint (\w+)\) and", reported)
+    assert match
+    assert "the master has 8 documents (fingerprint " in reported
+    assert "Give every machine the same --documents and --questions" in reported
     drop(lite_uri, "rag_apart")
 
 
@@ -253,12 +253,12 @@ def test_all_faults_are_told_together_and_no_collection_is_made(lite_uri: str, t
     run = run_locust(tmp_path / "run", *flags, "--embedding", "local:x", *BRIEF, files="rag_query.py")
     assert run.code == 2
     assert "Traceback" not in run.out + run.err
-    for told in (
+    for reported in (
         f"--documents {empty}: contains no",
         "--llm openai:gpt-4o-mini: needs a key for https://api.openai.com/v1",
         "--embedding local:x: is no embedding model",
     ):
-        assert told in run.out + run.err
+        assert reported in run.out + run.err
     with client_of(lite_uri) as client:
         assert not client.has_collection("rag_wrong")
 

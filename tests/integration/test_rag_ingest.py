@@ -1,4 +1,4 @@
-"""Documents are ingested into a real collection, the same in both modes, and found again."""
+"""Documents are ingested into a real collection, the same in both modes, and retrieved again."""
 
 import asyncio
 import re
@@ -52,12 +52,12 @@ def test_what_is_ingested_is_in_the_collection_and_found(mode: str, place: str, 
         retriever = path.index.as_retriever(similarity_top_k=5)
         questions = generate_questions(CORPUS, 24, 5)
         if mode == "sync":
-            found = [retriever.retrieve(one.text) for one in questions]
+            result = [retriever.retrieve(one.text) for one in questions]
         else:
-            found = list(await asyncio.gather(*(retriever.aretrieve(one.text) for one in questions)))
+            result = list(await asyncio.gather(*(retriever.aretrieve(one.text) for one in questions)))
         recalls = [
             recall_of(one.expected, [str(hit.node.ref_doc_id) for hit in hits])
-            for one, hits in zip(questions, found, strict=True)
+            for one, hits in zip(questions, result, strict=True)
         ]
         assert sum(recalls) / len(recalls) > 0.9
         client: Any = store.client
@@ -95,16 +95,16 @@ def test_ingests_through_the_command_are_counted_as_the_server_counts_them_and_t
     assert base == 3 * each > 3
     assert (record.manifest.settings["llm"], "imulated" in run.out + run.err) == ("none", False)
     for phase in record.phases:
-        (found,) = phase.operations
-        assert (found.operation, set(found.outcomes)) == ("ingest", {"ok"})
-        counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in found.stages.items()}
-        number = found.outcomes[Outcome.OK]
+        (result,) = phase.operations
+        assert (result.operation, set(result.outcomes)) == ("ingest", {"ok"})
+        counts = {name: decode_histogram(one.histogram).get_total_count() for name, one in result.stages.items()}
+        number = result.outcomes[Outcome.OK]
         assert counts == dict.fromkeys(STAGES, number)
         documents_each = 2 if "documents" in phase.variant else 1
-        assert found.items["documents"] == documents_each * number
-        assert found.items["chunks"] == each * documents_each * number
-        assert 20 * 64 > found.items["tokens"] / found.items["documents"] > 20 * 8, "20 sentences of some ten tokens"
-    stats = run.told["stats"]
+        assert result.items["documents"] == documents_each * number
+        assert result.items["chunks"] == each * documents_each * number
+        assert 20 * 64 > result.items["tokens"] / result.items["documents"] > 20 * 8, "20 sentences of some ten tokens"
+    stats = run.reported["stats"]
     assert set(stats) == {"sync ingest", "async documents-per-ingest=2 ingest"}
     ingested = stats["sync ingest"] + 2 * stats["async documents-per-ingest=2 ingest"]
     with client_of(lite_uri) as client:
@@ -123,7 +123,7 @@ def test_ingests_through_the_command_are_counted_as_the_server_counts_them_and_t
     kept.assert_good()
     deleted = re.search(r"Deleted ([\d,]+) inserted rows from collection 'rag_ingested'", kept.err)
     assert deleted is not None
-    assert int(deleted[1].replace(",", "")) == sum(kept.told["stats"].values()), "one chunk each"
+    assert int(deleted[1].replace(",", "")) == sum(kept.reported["stats"].values()), "one chunk each"
     with client_of(lite_uri) as client:
         (after,) = client.query("rag_ingested", filter="", **count)
         client.drop_collection("rag_ingested")
@@ -145,7 +145,7 @@ def test_errors_of_an_embedding_server_are_outcomes_and_match_its_counts(lite_ur
         counts = server.counts()
     record = read_record(next((tmp_path / "b" / "runs").glob("[!.]*.json")))
     outcomes: Counter[str] = Counter()
-    for one in [*(found for phase in record.phases for found in phase.operations), *record.outside]:
+    for one in [*(each for phase in record.phases for each in phase.operations), *record.outside]:
         outcomes.update({str(outcome): number for outcome, number in one.outcomes.items()})
     kinds = {"ok": "ok", "429": "throttled", "503": "unavailable"}
     outcomes["ok"] += len(warming)

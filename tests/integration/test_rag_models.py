@@ -34,9 +34,9 @@ def test_vectors_are_those_of_the_server_and_texts_are_sent_in_batches(server: L
     expected = [embed(text, 16).tolist() for text in TEXTS]
 
     async def ask() -> tuple[list[list[float]], list[float]]:
-        found = await embedding.aget_text_embedding_batch(TEXTS), await embedding.aget_query_embedding("Why?")
+        result = await embedding.aget_text_embedding_batch(TEXTS), await embedding.aget_query_embedding("Why?")
         await aclose_model(embedding)
-        return found
+        return result
 
     assert embedding.get_text_embedding_batch(TEXTS) == expected
     assert embedding.get_query_embedding("Why?") == embed("Why?", 16).tolist()

@@ -22,11 +22,11 @@ NEEDED = "--search-kind hybrid: needs Milvus 2.5 or later, or Milvus Lite: the s
 
 def outcomes_of(record: RunRecord) -> dict[str, set[str]]:
     """The outcomes of the searches of each variant."""
-    found: dict[str, set[str]] = {}
+    result: dict[str, set[str]] = {}
     for phase in record.phases:
         for one in phase.operations:
-            found.setdefault(phase.variant, set()).update(str(outcome) for outcome in one.outcomes)
-    return found
+            result.setdefault(phase.variant, set()).update(str(outcome) for outcome in one.outcomes)
+    return result
 
 
 def all_ok(variants: Iterable[str]) -> dict[str, set[str]]:
@@ -78,8 +78,8 @@ def test_a_hybrid_search_finds_the_nearest_vectors_and_the_words_of_its_text(lit
             assert both.nodes
             assert near.ids
             assert near.ids[0] in both.ids[:2], "the nearest vector is one of the two first"
-            found = [set(node.get_content().split()) & set(text.split()) for node in both.nodes]
-            assert any(len(words) == len(text.split()) for words in found), "and so is a row with all the words"
+            result = [set(node.get_content().split()) & set(text.split()) for node in both.nodes]
+            assert any(len(words) == len(text.split()) for words in result), "and so is a row with all the words"
     finally:
         close_stores(stores)
         drop(lite_uri, "hybrid_words")
@@ -130,8 +130,8 @@ def make_existing(uri: str, name: str, **given: Any) -> None:
     store = open_store(uri, name, dim=4, overwrite=True, use_async_client=False, **given)
     store.add(nodes)
     store.client.flush(name)
-    found = store.query(VectorStoreQuery(query_embedding=[1.0] * 4, mode=VectorStoreQueryMode.DEFAULT))
-    assert found.ids
+    result = store.query(VectorStoreQuery(query_embedding=[1.0] * 4, mode=VectorStoreQueryMode.DEFAULT))
+    assert result.ids
 
 
 def measure(uri: str, name: str, folder: Path, *flags: str) -> Run:
@@ -175,8 +175,8 @@ def test_a_collection_made_for_one_kind_is_not_taken_for_the_other(lite_uri: str
     run_locust(tmp_path / "a", *flags, "--search-kind", "hybrid").assert_good()
     run = run_locust(tmp_path / "b", *flags)
     assert run.code == 2
-    told = "--search-kind dense: collection 'kinds_apart' has a BM25 field. Use another --collection, or --fresh"
-    assert told in run.out + run.err
+    reported = "--search-kind dense: collection 'kinds_apart' has a BM25 field. Use another --collection, or --fresh"
+    assert reported in run.out + run.err
     run_locust(tmp_path / "c", *flags, "--fresh").assert_good()
     run = run_locust(tmp_path / "d", *flags, "--search-kind", "hybrid")
     assert "--search-kind hybrid: collection 'kinds_apart' has no BM25 field" in run.out + run.err

@@ -77,9 +77,9 @@ def run(*flags: str, **environment: str) -> "subprocess.CompletedProcess[str]":
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as result:
+        result.bind(("127.0.0.1", 0))
+        return int(result.getsockname()[1])
 
 
 @pytest.mark.parametrize("kind", ["milvus", "lite"])
@@ -171,8 +171,8 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
 
 def test_without_the_wheel_the_real_milvus_is_refused_with_the_way_to_get_it() -> None:
     code = (
-        "import importlib.util, sys\nfound = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda name, *rest: None if name == 'milvus' else found(name, *rest)\n"
+        "import importlib.util, sys\nfind = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *rest: None if name == 'milvus' else find(name, *rest)\n"
         "from loadgen.cli.main import main\nsys.exit(main(['serve', '--embedded', 'milvus']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -29,8 +29,8 @@ class Guarded:
     folder: Path
 
     def command(self) -> list[psutil.Process]:
-        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
-        return found
+        process: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return process
 
     def release(self) -> None:
         os.close(self.line)

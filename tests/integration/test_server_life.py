@@ -39,20 +39,20 @@ OPEN_FILES = Path("/proc/self/fd")
 RUN = """
 import os, sys, threading, time
 from loadgen.milvus.server import start_server
-found = []
-thread = threading.Thread(target=lambda: found.append(start_server(sys.argv[1], tell=lambda line: None)))
+servers = []
+thread = threading.Thread(target=lambda: servers.append(start_server(sys.argv[1], tell=lambda line: None)))
 thread.start(); thread.join()
 if len(sys.argv) > 2 and os.fork() == 0:
-    print(found[0].running, flush=True); found[0].stop(); time.sleep(60); os._exit(0)
-time.sleep(1); print(found[0].running, found[0].log, flush=True); time.sleep(60)
+    print(servers[0].running, flush=True); servers[0].stop(); time.sleep(60); os._exit(0)
+time.sleep(1); print(servers[0].running, servers[0].log, flush=True); time.sleep(60)
 """
 """A run that starts a server from a thread that ends, and, with a second argument, forks a child that goes on."""
 
 
 @pytest.fixture(params=["milvus", "lite"])
 def kind(request: pytest.FixtureRequest) -> Kind:
-    found: Kind = request.param
-    return found
+    result: Kind = request.param
+    return result
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_two_servers_that_start_at_once_do_not_meet_and_say_what_others_reach(
             assert client.list_collections() == [f"of_{number}"]
     processes = [process for process in processes_below() if process not in before]
     ports = [listening_ports(process) for process in processes if listening_ports(process)]
-    assert [len(found) for found in ports] == [11 if kind == "milvus" else 1] * 2
+    assert [len(each) for each in ports] == [11 if kind == "milvus" else 1] * 2
     assert not ports[0] & ports[1]
     listed = re.findall(r"on all interfaces without a login \(ports ([\d, ]+)\)", capsys.readouterr().out)
     said = {int(port) for some in listed for port in some.split(", ")}
@@ -256,15 +256,15 @@ def test_a_port_that_somebody_takes_meanwhile_costs_a_second_try(
         tries: list[Reservation] = []
 
         def reserve(first: int, count: int) -> Reservation:
-            found = reserve_ports(first, count)
-            free = found.numbers[: count - 1]
-            numbers = found.numbers if tries else (*free[:3], taken, *free[3:])
-            tries.append(Reservation(numbers, found.sockets))
+            each = reserve_ports(first, count)
+            free = each.numbers[: count - 1]
+            numbers = each.numbers if tries else (*free[:3], taken, *free[3:])
+            tries.append(Reservation(numbers, each.sockets))
             return tries[-1]
 
         monkeypatch.setattr("loadgen.milvus.server.embedded.reserve_ports", reserve)
         server = start(kind)
-    assert [taken in found.numbers for found in tries] == [True, False]
+    assert [taken in each.numbers for each in tries] == [True, False]
     with client_of(server.uri) as client:
         assert client.list_collections() == []
 

@@ -37,12 +37,12 @@ class Addresses(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
-        self.places |= {found[name] for name in ("id", "name") if name in found}
-        if address := found.get(LOADED.get(tag, ""), ""):
+        result = {name: value or "" for name, value in attrs}
+        self.places |= {result[name] for name in ("id", "name") if name in result}
+        if address := result.get(LOADED.get(tag, ""), ""):
             self.loaded.append(address)
-        if tag == "a" and "href" in found:
-            self.linked.append(found["href"])
+        if tag == "a" and "href" in result:
+            self.linked.append(result["href"])
 
 
 @pytest.fixture(scope="module")
@@ -69,19 +69,19 @@ def listed() -> Iterator[Path]:
 
 
 def test_every_listed_page_is_there_and_every_page_of_the_docs_is_listed(site: Path) -> None:
-    found = list(listed())
-    assert len(found) == len(set(found))
-    assert [path for path in found if not (site / path.with_suffix(".html")).is_file()] == []
+    result = list(listed())
+    assert len(result) == len(set(result))
+    assert [path for path in result if not (site / path.with_suffix(".html")).is_file()] == []
     written = {path.relative_to(ROOT) for path in (ROOT / "docs").rglob("*.md")} - {Path(INDEX)}
-    assert written - set(found) == {path for path in written if path.parent.name == "decisions"} - set(found)
+    assert written - set(result) == {path for path in written if path.parent.name == "decisions"} - set(result)
     assert (site / "index.html").is_file()
 
 
 def test_no_page_loads_anything_from_another_host(site: Path, pages: dict[Path, Addresses]) -> None:
     assert len(pages) > 45
-    for page, found in pages.items():
-        assert found.loaded or page == site / "index.html", page
-        for address in found.loaded:
+    for page, result in pages.items():
+        assert result.loaded or page == site / "index.html", page
+        for address in result.loaded:
             assert not urlsplit(address).netloc, (page, address)
             assert not urlsplit(address).scheme, (page, address)
             assert local(page, address)[0].exists(), (page, address)
@@ -93,8 +93,8 @@ def test_no_page_loads_anything_from_another_host(site: Path, pages: dict[Path, 
 
 def test_every_link_within_the_site_has_its_file_and_its_place(pages: dict[Path, Addresses]) -> None:
     followed = 0
-    for page, found in pages.items():
-        for address in found.linked:
+    for page, result in pages.items():
+        for address in result.linked:
             if urlsplit(address).scheme:
                 continue
             path, place = local(page, address)

@@ -20,17 +20,17 @@ OWN_SERVER = "server"
 """The step that is taken only where no host is given."""
 
 
-def assert_one_line(told: str, kind: str) -> None:
+def assert_one_line(reported: str, kind: str) -> None:
     """The words of the fault once, and nothing of what Python or the hub would add."""
-    assert "Traceback" not in told.replace("Traceback, so to speak", ""), told
-    assert "\x1b" not in told
-    assert "Exception ignored" not in told, told
+    assert "Traceback" not in reported.replace("Traceback, so to speak", ""), reported
+    assert "\x1b" not in reported
+    assert "Exception ignored" not in reported, reported
     words = kind if kind in ("TimeoutError", "MemoryError", "AssertionError", "UnspeakableError") else "made to fail"
-    assert sum(words in line for line in told.splitlines()) == 1, told
+    assert sum(words in line for line in reported.splitlines()) == 1, reported
 
 
 def combinations(steps: tuple[str, ...], apart: int) -> list[tuple[str, str]]:
-    """Each step and each kind at least once: the kinds go round, so many apart from step to step."""
+    """Each step and each kind at least once: the kinds rotate from step to step."""
     kinds = tuple(KINDS)
     rounds = max(len(steps), len(kinds))
     return [(steps[number % len(steps)], kinds[number * apart % len(kinds)]) for number in range(rounds)]
@@ -49,9 +49,9 @@ def test_a_headless_start_that_fails_at_any_step_ends_with_2(layout: str, lite: 
         folder = tmp_path / f"run-{number}"
         flags = ("--headless", "--only-summary", *host, *FLAGS, *LAYOUTS[layout])
         run = start_locust(folder, *flags, files=FILES, START_FAULT=str(fault)).finish()
-        told = run.out + run.err
-        assert run.code == 2, (step, role, kind, told)
-        assert_one_line(told, kind)
+        reported = run.out + run.err
+        assert run.code == 2, (step, role, kind, reported)
+        assert_one_line(reported, kind)
         assert not list(folder.glob("runs/*")), (step, role, kind)
 
 
@@ -85,7 +85,7 @@ def test_a_start_from_the_page_that_fails_at_any_step_leaves_a_page_that_can_sta
 
 
 def drain(page: Page) -> list[str]:
-    """The lines of standard error, as they come: so many would fill the pipe."""
+    """The lines of standard error, read immediately: unread ones would fill the pipe."""
     lines: list[str] = []
     assert page.run.process.stderr is not None
     threading.Thread(target=lines.extend, args=(page.run.process.stderr,), daemon=True).start()

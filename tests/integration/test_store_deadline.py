@@ -17,7 +17,7 @@ from loadgen.settings.model import Settings
 
 
 class Patient(grpc.GenericRpcHandler):
-    """Answers an insert at once and everything else when the test is over."""
+    """Answers inserts immediately, and everything else after the test."""
 
     def __init__(self) -> None:
         self.over = threading.Event()

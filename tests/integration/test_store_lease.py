@@ -36,14 +36,14 @@ def name() -> str:
 @pytest.fixture
 def started() -> Iterator[list[HolderProcess]]:
     """Processes that are ended whatever happens."""
-    found: list[HolderProcess] = []
-    yield found
-    for one in found:
+    holder_process: list[HolderProcess] = []
+    yield holder_process
+    for one in holder_process:
         one.kill()
 
 
-def lease_of(uri: str, name: str, told: list[str] | None = None, **given: Any) -> Lease:
-    tell = (told if told is not None else []).append
+def lease_of(uri: str, name: str, reported: list[str] | None = None, **given: Any) -> Lease:
+    tell = (reported if reported is not None else []).append
     return Lease(Settings(host=uri, collection=name), "searches", tell, **given)
 
 
@@ -119,19 +119,19 @@ def test_milvus_tells_the_age_of_a_heartbeat_of_another_machine(milvus_uri: str,
 
 def test_a_missed_heartbeat_is_waited_for_and_counts_when_it_comes(milvus_uri: str, name: str) -> None:
     late = put_elsewhere(milvus_uri, name, 40)
-    told: list[str] = []
+    reported: list[str] = []
     refused: list[str] = []
 
     def take() -> None:
         try:
-            lease_of(milvus_uri, name, told).take("data", Use.READ)
+            lease_of(milvus_uri, name, reported).take("data", Use.READ)
         except SettingsError as error:
             refused.append(str(error))
 
     waiting = threading.Thread(target=take)
     waiting.start()
-    assert wait_until(lambda: bool(told), 30)
-    assert f"Waiting for collection '{name}', in use by run run-1 on host far" in told[0]
+    assert wait_until(lambda: bool(reported), 30)
+    assert f"Waiting for collection '{name}', in use by run run-1 on host far" in reported[0]
     table = LeaseTable(Settings(host=milvus_uri))
     table.write(late.next(written=table.now()))
     waiting.join(30)
@@ -142,10 +142,10 @@ def test_a_missed_heartbeat_is_waited_for_and_counts_when_it_comes(milvus_uri: s
 
 def test_lite_has_no_clock_so_the_heartbeat_is_watched(lite_uri: str, name: str) -> None:
     put_elsewhere(lite_uri, name, None)
-    told: list[str] = []
-    lease = lease_of(lite_uri, name, told, pace=Pace(beat=15, expiry=2))
+    reported: list[str] = []
+    lease = lease_of(lite_uri, name, reported, pace=Pace(beat=15, expiry=2))
     lease.take("data", Use.READ)
-    assert "Waiting for collection" in told[0]
+    assert "Waiting for collection" in reported[0]
     assert [row.lease for row in rows_of(lite_uri, name)] == [lease._mine.lease]
     lease.release()
 
@@ -185,8 +185,8 @@ def test_what_is_as_it_should_be_is_neither_flushed_nor_released_nor_loaded(
         monkeypatch.setattr(MilvusClient, forbidden, None)
     for writes in (False, True):
         lease = lease_of(prepared.host, prepared.collection, writes=writes)
-        found = prepare(prepared, open_dataset(prepared), print, None, lease)
-        assert (found.reused, found.rows, found.index) == (True, ROWS, "HNSW")
+        result = prepare(prepared, open_dataset(prepared), print, None, lease)
+        assert (result.reused, result.rows, result.index) == (True, ROWS, "HNSW")
         assert [row.use for row in rows_of(prepared.host, prepared.collection)] == [Use.WRITE if writes else Use.READ]
         lease.release()
 
@@ -214,13 +214,13 @@ def test_fresh_and_other_data_name_who_uses_the_collection_and_leave_it(
     started.append(HolderProcess.start(prepared.host, prepared.collection, "read"))
     started[0].go_on()
     assert started[0].read() == "held"
-    for given, told in (({"fresh": True}, 1), ({"rows": 900}, 2)):
+    for given, reported in (({"fresh": True}, 1), ({"rows": 900}, 2)):
         changed = prepared.model_copy(update=given)
         lease = lease_of(prepared.host, prepared.collection)
         with pytest.raises(SettingsError) as caught:
             prepare(changed, open_dataset(changed), print, None, lease)
         lease.release()
-        assert len(caught.value.faults) == told
+        assert len(caught.value.faults) == reported
         assert f"(pid {started[0].process.pid})" in caught.value.faults[-1].problem
     assert count_rows(prepared.host, prepared.collection) == ROWS
 
@@ -239,12 +239,12 @@ def test_a_role_that_may_keep_no_leases_is_warned_and_runs(tmp_path_factory: pyt
         client.grant_role("reader", "reading")
         client.close()
         reader = root.model_copy(update={"token": type(root.token)("reader:Secret1!")})
-        told: list[str] = []
-        lease = Lease(reader, "searches", told.append)
+        reported: list[str] = []
+        lease = Lease(reader, "searches", reported.append)
         try:
-            found = prepare(reader, open_dataset(reader), told.append, None, lease)
+            result = prepare(reader, open_dataset(reader), reported.append, None, lease)
         finally:
             lease.release()
-        assert found.reused
-        assert [line for line in told if f"no lease can be kept in collection '{LEASES}'" in line]
+        assert result.reused
+        assert [line for line in reported if f"no lease can be kept in collection '{LEASES}'" in line]
         assert lease.sharers is None

@@ -89,7 +89,7 @@ def test_a_collection_that_is_missing_is_told_and_not_made(settings: Settings) -
 
 
 class Spy:
-    """Stands before a gRPC method and keeps the requests."""
+    """Wraps a gRPC method and keeps the requests."""
 
     def __init__(self, method: Any, seen: list[Any]) -> None:
         self._method, self._seen = method, seen

@@ -43,15 +43,15 @@ def add_rows(settings: Settings, count: int) -> None:
 
 def test_every_row_is_found_by_its_own_vector_blocking_and_async(uri: str) -> None:
     settings = settings_for(uri, NAME, top_k=3)
-    told: list[str] = []
-    prepared = prepare_for(settings, told.append)
+    reported: list[str] = []
+    prepared = prepare_for(settings, reported.append)
     assert (prepared.rows, prepared.reused, prepared.index) == (ROWS, False, "FLAT")
     assert prepared.server.kind == ("lite" if prepared.server.version.startswith("milvus_lite") else "milvus")
-    assert told[-1].startswith("loaded 1,200 rows in ")
+    assert reported[-1].startswith("loaded 1,200 rows in ")
     data = open_dataset(settings)
     queries = {data.row_id(row): to_query(data.vectors(row, row + 1)[0], settings) for row in (0, 611, ROWS - 1)}
     (store,) = open_stores(settings, Mode.SYNC)
-    found = [store.query(query) for query in queries.values()]
+    seen = [store.query(query) for query in queries.values()]
     close_stores([store])
 
     async def search() -> list[str]:
@@ -61,10 +61,10 @@ def test_every_row_is_found_by_its_own_vector_blocking_and_async(uri: str) -> No
         await aclose_stores(stores)
         return [(result.ids or [])[0] for result in results]
 
-    ids = [result.ids or [] for result in found]
+    ids = [result.ids or [] for result in seen]
     assert [each[0] for each in ids] == list(queries)
     assert [len(each) for each in ids] == [3, 3, 3]
-    node = (found[1].nodes or [])[0]
+    node = (seen[1].nodes or [])[0]
     assert (node.ref_doc_id, node.metadata["row"]) == ("n612", 611)
     assert asyncio.run(search()) == list(queries)
 
@@ -75,11 +75,11 @@ def test_the_same_data_is_reused_without_a_row_sent(uri: str, monkeypatch: pytes
     with client_of(uri) as client:
         before = client.describe_collection(NAME)
     monkeypatch.setattr(MilvusVectorStore, "async_add", None)
-    told: list[str] = []
-    prepared = prepare_for(settings.model_copy(update={"top_k": 5, "deadline": 3.0}), told.append)
+    reported: list[str] = []
+    prepared = prepare_for(settings.model_copy(update={"top_k": 5, "deadline": 3.0}), reported.append)
     with client_of(uri) as client:
         assert client.describe_collection(NAME)["collection_id"] == before["collection_id"]
-    assert (prepared.reused, prepared.rows, told) == (True, ROWS, [])
+    assert (prepared.reused, prepared.rows, reported) == (True, ROWS, [])
 
 
 def test_other_settings_are_refused_all_at_once_and_fresh_loads_anew(uri: str) -> None:
@@ -118,9 +118,9 @@ def test_rows_that_were_inserted_since_are_told_and_loaded_away(uri: str) -> Non
     settings = settings_for(uri, NAME)
     prepare_for(settings)
     add_rows(settings, 12)
-    told: list[str] = []
-    assert not prepare_for(settings, told.append).reused
-    assert told[0] == f"collection '{NAME}' contains 1,212 rows, 12 more than asked for: reloading"
+    reported: list[str] = []
+    assert not prepare_for(settings, reported.append).reused
+    assert reported[0] == f"collection '{NAME}' contains 1,212 rows, 12 more than asked for: reloading"
     assert count_rows(uri, NAME) == ROWS
 
 
@@ -138,17 +138,17 @@ def test_a_loading_that_was_cut_off_is_continued_with_the_rows_that_are_missing(
     store.client.close()
     with client_of(uri) as client:
         before = client.describe_collection(NAME)["collection_id"]
-    told: list[str] = []
-    assert not prepare_for(settings, told.append).reused
-    assert told[0] == f"collection '{NAME}' contains 500 of 1,200 rows: continuing"
-    assert told[-1].startswith("loaded 800 rows in ")
-    assert "(400 were there); waiting for the index" in told[-1]
+    reported: list[str] = []
+    assert not prepare_for(settings, reported.append).reused
+    assert reported[0] == f"collection '{NAME}' contains 500 of 1,200 rows: continuing"
+    assert reported[-1].startswith("loaded 800 rows in ")
+    assert "(400 were there); waiting for the index" in reported[-1]
     assert count_rows(uri, NAME) == ROWS
     with client_of(uri) as client:
         assert client.describe_collection(NAME)["collection_id"] == before
         ids = [open_dataset(settings).row_id(row) for row in range(ROWS)]
-        found = client.query(NAME, filter="", output_fields=["id"], limit=2 * ROWS, consistency_level="Strong")
-    assert sorted(row["id"] for row in found) == sorted(ids), "each once"
+        result = client.query(NAME, filter="", output_fields=["id"], limit=2 * ROWS, consistency_level="Strong")
+    assert sorted(row["id"] for row in result) == sorted(ids), "each once"
     assert prepare_for(settings).reused
 
 
@@ -157,16 +157,16 @@ def test_a_collection_without_a_row_or_an_index_is_made_anew(uri: str) -> None:
     prepare_for(settings)
     with client_of(uri) as client:
         client.delete(NAME, filter="id != ''")
-    told: list[str] = []
-    assert not prepare_for(settings, told.append).reused
-    assert told[0] == f"collection '{NAME}' contains 0 rows, 1,200 fewer than asked for: reloading"
+    reported: list[str] = []
+    assert not prepare_for(settings, reported.append).reused
+    assert reported[0] == f"collection '{NAME}' contains 0 rows, 1,200 fewer than asked for: reloading"
     with client_of(uri) as client:
         client.delete(NAME, filter="id != ''")
         client.release_collection(NAME)
         client.drop_index(NAME, "embedding")
-    told.clear()
-    assert not prepare_for(settings, told.append).reused
-    assert told[0] == f"collection '{NAME}' was not finished: reloading"
+    reported.clear()
+    assert not prepare_for(settings, reported.append).reused
+    assert reported[0] == f"collection '{NAME}' was not finished: reloading"
 
 
 def test_as_many_rows_of_other_data_are_not_taken_for_ours(uri: str) -> None:
@@ -175,9 +175,9 @@ def test_as_many_rows_of_other_data_are_not_taken_for_ours(uri: str) -> None:
     with client_of(uri) as client:
         client.delete(NAME, ids=[open_dataset(settings).row_id(row) for row in range(5)])
     add_rows(settings, 5)
-    told: list[str] = []
-    assert not prepare_for(settings, told.append).reused
-    assert told[0] == f"collection '{NAME}' contains 1,200 rows, 5 of them not of this data: reloading"
+    reported: list[str] = []
+    assert not prepare_for(settings, reported.append).reused
+    assert reported[0] == f"collection '{NAME}' contains 1,200 rows, 5 of them not of this data: reloading"
 
 
 def test_dropping_and_loading_again_and_again_works(milvus_uri: str) -> None:

@@ -1,4 +1,4 @@
-"""Servers that cannot be used: known within ten seconds, and told with what to do."""
+"""Unusable servers are reported within ten seconds, with a remedy."""
 
 from collections.abc import Iterator
 from time import perf_counter

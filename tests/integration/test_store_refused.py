@@ -148,17 +148,17 @@ def test_a_server_that_is_unavailable_is_given_up_with_its_words(
 ) -> None:
     relay.refuse(step, AWAY)
     relay.refuse("Upsert", AWAY)  # what a refused insert is repeated with
-    told: list[str] = []
+    reported: list[str] = []
     with pytest.raises(StoreError) as caught:
-        prepare_for(settings, told.append)
-    assert f'The server refuses and says "{WORDS}" (UNAVAILABLE); trying again for 2 s' in told
+        prepare_for(settings, reported.append)
+    assert f'The server refuses and says "{WORDS}" (UNAVAILABLE); trying again for 2 s' in reported
     assert re.search(rf'the server refused for \d+ s and said "{WORDS}" \(UNAVAILABLE\)', str(caught.value))
     assert "\n" not in str(caught.value)
     assert relay.calls[step] + relay.calls["Upsert"] > 1
     assert not exists(lite_uri)
     if step == "Insert":
         assert "loading stopped after 0 rows" in str(caught.value)
-        assert any(f'refused for 1 s: "{WORDS}"' in line for line in told if isinstance(line, LoadingLine))
+        assert any(f'refused for 1 s: "{WORDS}"' in line for line in reported if isinstance(line, LoadingLine))
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["lost requests", "lost answers"])
@@ -166,10 +166,10 @@ def test_a_server_that_comes_back_gets_every_row_once(
     relay: Refusing, lite_uri: str, settings: Settings, done: bool
 ) -> None:
     relay.refuse("Insert", AWAY, times=3, done=done)
-    told: list[str] = []
-    assert prepare_for(settings, told.append).rows == 200
+    reported: list[str] = []
+    assert prepare_for(settings, reported.append).rows == 200
     assert count_rows(lite_uri, NAME) == 200
-    assert sum(line.startswith("The server refuses") for line in told) >= 1
+    assert sum(line.startswith("The server refuses") for line in reported) >= 1
 
 
 @pytest.mark.usefixtures("hasty")
@@ -177,10 +177,10 @@ def test_a_server_that_dies_while_it_is_loaded_is_given_up() -> None:
     server = start_server("lite", tell=print)
     try:
         settings = settings_for(server.uri, NAME, rows=50_000, batch_size=20)
-        told: list[str] = []
+        reported: list[str] = []
 
         def tell(line: str) -> None:
-            told.append(line)
+            reported.append(line)
             if isinstance(line, LoadingLine) and line.loaded:
                 server.stop()
 

@@ -93,15 +93,15 @@ def index_of(client: Any) -> Any:
 
 
 def denied(client: Any, privileges: list[str]) -> list[str]:
-    found = []
+    result = []
     for privilege in privileges:
         try:
             if privilege in PROBES:
                 PROBES[privilege](client)
         except Exception as error:  # noqa: BLE001 - any kind will do
             if "permission deny" in str(error):
-                found.append(privilege)
-    return found
+                result.append(privilege)
+    return result
 
 
 def test_a_role_that_may_not_load_leaves_nothing_and_is_told_what_it_lacks(root: Any, guarded: str) -> None:

@@ -1,4 +1,4 @@
-"""TLS towards a real standalone: with the right certificates everything works, a wrong one is told at once."""
+"""TLS towards a real standalone: the right certificates work, a wrong one is reported immediately."""
 
 import asyncio
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ def found_by_both(settings: Settings) -> list[list[str]]:
     query = to_query(np.array(row.vector, dtype=np.float32), settings)
     stores = open_stores(settings, Mode.SYNC)
     try:
-        found = [stores[0].query(query).ids or []]
+        result = [stores[0].query(query).ids or []]
     finally:
         close_stores(stores)
 
@@ -93,7 +93,7 @@ def found_by_both(settings: Settings) -> list[list[str]]:
         finally:
             await aclose_stores(stores)
 
-    return [*found, asyncio.run(ask())]
+    return [*result, asyncio.run(ask())]
 
 
 def found_by_wire(settings: Settings) -> list[list[str]]:
@@ -102,17 +102,17 @@ def found_by_wire(settings: Settings) -> list[list[str]]:
     query = connector.make_query([np.array(open_dataset(settings).rows(7, 8)[0].vector, dtype=np.float32)], settings)
     stores = connector.open(settings, Mode.SYNC)
     connector.warm(stores)
-    found = connector.ask(stores[0], [query])
+    result = connector.ask(stores[0], [query])
     connector.close(stores)
 
     async def ask() -> None:
         stores = connector.open(settings, Mode.ASYNC)
         await connector.awarm(stores)
-        found.extend(await connector.aask(stores[0], [query]))
+        result.extend(await connector.aask(stores[0], [query]))
         await connector.aclose(stores)
 
     asyncio.run(ask())
-    return [list(one.ids) for one in found]
+    return [list(one.ids) for one in result]
 
 
 def assert_works(settings: Settings) -> None:
@@ -221,7 +221,7 @@ def test_a_plain_address_of_a_server_with_tls_is_told_to_take_https(plain: str, 
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         ({"client_cert_file": ("stranger", "cert"), "client_key_file": ("stranger", "key")}, "Unwrap failed"),
         ({"client_key_file": ("stranger", "key")}, "Failed to create security handshaker"),
@@ -230,11 +230,11 @@ def test_a_plain_address_of_a_server_with_tls_is_told_to_take_https(plain: str, 
     ],
 )
 def test_one_wrong_file_of_mutual_tls_is_a_fault_of_the_address(
-    mutual: str, trio: dict[str, str], certificates: Certificates, given: dict[str, tuple[str, str]], told: str
+    mutual: str, trio: dict[str, str], certificates: Certificates, given: dict[str, tuple[str, str]], reported: str
 ) -> None:
     files = {name: asdict(certificates)[of][part] for name, (of, part) in given.items()}
     fault = fault_of(**({"host": f"https://{mutual}", "server_name": NAME} | trio | files))
-    assert told in fault.problem
+    assert reported in fault.problem
     assert "check the certificate files" in fault.hint
 
 
@@ -252,7 +252,7 @@ def test_the_command_compares_over_mutual_tls(mutual: str, trio: dict[str, str],
     run.assert_good()
     assert set(run.counted) == {"sync search", "async search"}
     assert min(run.counted.values()) > 0
-    assert not any(run.told["failures"].values())
+    assert not any(run.reported["failures"].values())
 
 
 def test_the_command_ends_without_a_traceback_on_a_wrong_certificate(

@@ -28,5 +28,8 @@ def test_recall_and_throughput_are_measured_for_each_value(lite_uri: str, tmp_pa
     assert rates[0] <= narrow.throughput.estimate <= rates[1]
     assert "Throughput by recall" in run.out
     assert sweep.at_recall is not None
-    told = "search at 2 users and a recall of 1: "
-    assert told + ("async answers" if sweep.at_recall.throughput else "none for async, since no value of ef") in run.out
+    reported = "search at 2 users and a recall of 1: "
+    assert (
+        reported + ("async answers" if sweep.at_recall.throughput else "none for async, since no value of ef")
+        in run.out
+    )

@@ -25,7 +25,7 @@ CONTEXT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-01")
 
 def sent(contexts: list[str]) -> list[tuple[str, str]]:
     """Trace and span of each header."""
-    return sorted(found.groups() for one in contexts if (found := CONTEXT.fullmatch(one)))  # type: ignore[misc]
+    return sorted(match.groups() for one in contexts if (match := CONTEXT.fullmatch(one)))  # type: ignore[misc]
 
 
 def exported(receiver: Receiver) -> list[tuple[str, str]]:
@@ -69,10 +69,10 @@ def test_each_client_sends_the_ids_that_are_exported_and_recorded(lite_uri: str,
         assert ids.issuperset(one.trace_id for one in slowest)
         assert slowest[0].response_seconds == pytest.approx(phase.operations[0].response_seconds.max, rel=0.01)
     for span in receiver.roots:
-        found = attributes_of(span)
-        assert (found["loadgen.run_id"], found["loadgen.outcome"], span.name) == (record.run_id, "ok", "search")
-        named = f"{found['loadgen.client']}/{found['loadgen.mode']}".removeprefix("llamaindex/")
-        assert named == found["loadgen.variant"]
+        result = attributes_of(span)
+        assert (result["loadgen.run_id"], result["loadgen.outcome"], span.name) == (record.run_id, "ok", "search")
+        named = f"{result['loadgen.client']}/{result['loadgen.mode']}".removeprefix("llamaindex/")
+        assert named == result["loadgen.variant"]
         parts = receiver.children_of(span)
         assert [one.name for one in parts] == list(STAGES)
         assert parts[0].start_time_unix_nano == span.start_time_unix_nano
@@ -128,9 +128,9 @@ def test_an_endpoint_that_does_not_take_the_export_costs_a_line_and_no_operation
 def test_writes_send_it_too_with_each_of_their_requests(lite_uri: str, layer: str, mode: Mode) -> None:
     with context_proxy(lite_uri) as passed:
         samples = play(layer, mode, passed.uri, make_tracer(1.0, 1, 0))
-    found = {one.operation: sorted(passed.with_header(one.trace.traceparent)) for one in samples if one.trace}
+    result = {one.operation: sorted(passed.with_header(one.trace.traceparent)) for one in samples if one.trace}
     removed = ["Delete", "Query"] if layer == "llamaindex" else ["Delete"]
-    assert found == {"insert": ["Insert"], "search": ["Search"], "delete": removed}
+    assert result == {"insert": ["Insert"], "search": ["Search"], "delete": removed}
     assert len(passed.contexts) == 2 + len(removed)
 
 
@@ -148,13 +148,13 @@ def test_the_spans_of_a_real_milvus_are_below_those_that_were_sent(milvus: Embed
         run_locust(tmp_path, *own, "--trace-sample", "0.3", "--otlp", receiver.url).assert_good()
     wanted, give_up = exported(receiver), time.monotonic() + PATIENCE
     assert wanted
-    found: list[tuple[str, str]] = []
-    while found != wanted and time.monotonic() < give_up:
+    result: list[tuple[str, str]] = []
+    while result != wanted and time.monotonic() < give_up:
         time.sleep(0.5)
         with milvus.log.open("rb") as log:
             log.seek(began)
-            found = sorted(SEARCH_SPAN.findall(log.read().decode(errors="replace")))
-    assert found == wanted
+            result = sorted(SEARCH_SPAN.findall(log.read().decode(errors="replace")))
+    assert result == wanted
 
 
 WITHOUT = """

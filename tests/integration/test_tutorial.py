@@ -19,9 +19,9 @@ def test_the_chapters_and_the_table_run_in_order_and_leave_no_collection_behind(
     measured = ["", "async ingest", "sync ingest", "async ask", "sync ask"]
     for row, what in zip(rows, measured, strict=True):
         own = rf" +{what}, 8 in flight +[\d.]+ +[\d.]+ +[\d.]+ +0\n" if what else r"\n"
-        found = re.search(rf"loadgen: {re.escape(row)} +\d+\.\d{{3}}{own}", table)
-        assert found, f"{row} in {table}"
-        table = table[found.end() :]
+        match = re.search(rf"loadgen: {re.escape(row)} +\d+\.\d{{3}}{own}", table)
+        assert match, f"{row} in {table}"
+        table = table[match.end() :]
     phases = record_of(tmp_path).phases
     assert [(one.operations[0].operation, one.style, one.operations[0].count) for one in phases[:12]] == [
         (operation, style, number)

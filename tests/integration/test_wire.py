@@ -32,7 +32,7 @@ FILTER = Narrowing(parse_filter("tenant == 3 and year >= 2005"))
 
 @pytest.fixture(params=["milvus", "lite"])
 def prepared(request: pytest.FixtureRequest) -> Settings:
-    """Of a collection with metadata, found exactly."""
+    """Of a collection with metadata, searched exactly."""
     uri = str(request.getfixturevalue(f"{request.param}_uri"))
     settings = settings_for(uri, "wired", metadata=METADATA, top_k=5)
     prepare_for(settings)
@@ -58,12 +58,12 @@ def test_answers_of_a_server_are_read_as_pymilvus_reads_them(prepared: Settings,
     try:
         raw = store._channel.unary_unary(f"/{SERVICE}/Search")
         queries = make_queries(WIRE.connector, settings)
-        found = [compare_decoders(raw(store.encode(query, {}))) for query in queries]
-        assert [one.counts for one in found[:3]] == [[5], [5, 5, 5], [5, 5, 5]]
-        assert not found[3].ids
+        result = [compare_decoders(raw(store.encode(query, {}))) for query in queries]
+        assert [one.counts for one in result[:3]] == [[5], [5, 5, 5], [5, 5, 5]]
+        assert not result[3].ids
         asked = make_queries(PLAIN.connector, settings)
         assert WIRE.connector.ask(store, queries) == PLAIN.connector.ask(plain, asked)
-        columns = found[2].columns
+        columns = result[2].columns
         if not fields or "tenant" in fields:
             assert columns["tenant"] == [3] * 15
             assert set(columns["lang"]) <= {"de", "en"}

@@ -41,10 +41,10 @@ class Receiver:
                 self.spans += [span for scope in resource.scope_spans for span in scope.spans]
             return
         assert path == "/v1/metrics"
-        for found in ExportMetricsServiceRequest.FromString(body).resource_metrics:
-            name = attributes_of(found.resource)["service.instance.id"]
-            assert attributes_of(found.resource)["service.name"] == "milvus-loadgen"
-            self.metrics[name] = {one.name: one for scope in found.scope_metrics for one in scope.metrics}
+        for each in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            name = attributes_of(each.resource)["service.instance.id"]
+            assert attributes_of(each.resource)["service.name"] == "milvus-loadgen"
+            self.metrics[name] = {one.name: one for scope in each.scope_metrics for one in scope.metrics}
 
     @property
     def roots(self) -> list[Any]:
@@ -64,10 +64,10 @@ class Receiver:
                 continue
             data = getattr(metric, metric.WhichOneof("data"))
             for point in data.data_points:
-                found = attributes_of(point)
+                result = attributes_of(point)
                 is_histogram = metric.WhichOneof("data") == "histogram"
                 value = point.count if is_histogram else getattr(point, point.WhichOneof("value"))
-                total[tuple(found[label] for label in labels)] += int(value)
+                total[tuple(result[label] for label in labels)] += int(value)
         return +total
 
 
@@ -79,19 +79,19 @@ def attributes_of(part: Any) -> dict[str, Any]:
 @contextmanager
 def otlp_receiver(status: int = 200) -> Iterator[Receiver]:
     """One on a free port of loopback."""
-    found, over = Receiver(status=status), threading.Event()
+    result, over = Receiver(status=status), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            found.requests += 1
-            found.headers.add(self.headers.get("authorization", ""))
-            if found.status == HANG:
+            result.requests += 1
+            result.headers.add(self.headers.get("authorization", ""))
+            if result.status == HANG:
                 over.wait(30)
                 return
-            if found.status == 200:
-                found.take(self.path, body)
-            self.send_response(found.status)
+            if result.status == 200:
+                result.take(self.path, body)
+            self.send_response(result.status)
             self.send_header("content-length", "0")
             self.end_headers()
 
@@ -100,11 +100,11 @@ def otlp_receiver(status: int = 200) -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    found.url = f"http://127.0.0.1:{server.server_port}"
+    result.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield found
+        yield result
     finally:
         over.set()
         server.shutdown()

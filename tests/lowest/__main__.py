@@ -92,8 +92,8 @@ def find_wrong(python: Path) -> str:
     lowest = find_lowest(read_project(ROOT))
     code = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
     out = subprocess.run([str(python), "-c", code, *lowest], check=True, capture_output=True, text=True).stdout
-    found: dict[str, str] = json.loads(out)
-    return ", ".join(f"{name} {found[name]}" for name in lowest if Version(found[name]) != Version(lowest[name]))
+    result: dict[str, str] = json.loads(out)
+    return ", ".join(f"{name} {result[name]}" for name in lowest if Version(result[name]) != Version(lowest[name]))
 
 
 def compare(python: Path, flags: tuple[str, ...]) -> str:

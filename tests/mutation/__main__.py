@@ -41,8 +41,8 @@ def main() -> int:
 
 def find_survivors() -> list[Mutant]:
     """Of the last run, where the code of their lines is still the same."""
-    told = json.loads(RESULTS.read_text())
-    keys = {one["key"] for one in told if one["fate"] in (SURVIVED, UNSEEN)}
+    reported = json.loads(RESULTS.read_text())
+    keys = {one["key"] for one in reported if one["fate"] in (SURVIVED, UNSEEN)}
     mutants = (make_mutant(place, ROOT) for place in find_places(ROOT) if place.key in keys)
     return [mutant for mutant in mutants if mutant is not None]
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 SLOW = 5.0
 """A test that takes more seconds is asked only where no other executes the line."""
 BUDGET = 45.0
-"""Seconds for all tests of one mutant, as long as they take unchanged. What so many do not notice, no other does."""
+"""Seconds for all tests of one mutant, measured on unchanged code. What these do not notice, no other test does."""
 EVERYWHERE = "tests/unit/test_values.py::"
 """Tests that look at every class of the package; they execute no line of it."""
 
@@ -62,14 +62,14 @@ def statement_at(source: str, line: int) -> Statement:
 
     A call over several lines is executed as a whole, but coverage names only some of its lines.
     """
-    found = Statement(frozenset({line}), is_in_function=False)
+    result = Statement(frozenset({line}), is_in_function=False)
     nodes: list[tuple[ast.AST, bool]] = [(ast.parse(source), False)]
-    for node, is_in_function in nodes:  # grows meanwhile; what is inside comes after what is around it
+    for node, is_in_function in nodes:  # grows meanwhile: a node is followed by its contents
         is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if isinstance(node, ast.stmt) and line in (lines := lines_of(node)):
-            found = Statement(lines, is_in_function)
+            result = Statement(lines, is_in_function)
         nodes += [(child, is_in_function or is_function) for child in ast.iter_child_nodes(node)]
-    return found
+    return result
 
 
 def lines_of(node: ast.stmt) -> frozenset[int]:

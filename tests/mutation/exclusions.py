@@ -45,15 +45,15 @@ def find_exclusions(source: str) -> Exclusions:
     """Of a module: `if TYPE_CHECKING` and `if __name__ == "__main__"`, types such as `X | None`, bare `*` and `/`."""
     nodes = list(ast.walk(ast.parse(source)))
     blocks = [span(node) for node in nodes if isinstance(node, ast.If) and is_never_run(node.test)]
-    types = (span(found) for node in nodes for found in annotations_of(node))
+    types = (span(each) for node in nodes for each in annotations_of(node))
     return Exclusions(tuple(blocks), (*types, *find_separators(source)))
 
 
 def find_separators(source: str) -> Iterator[Span]:
     """The `*` and `/` that only separate kinds of parameters; cosmic-ray takes them for multiplication."""
     for number, line in enumerate(source.splitlines(), 1):
-        for found in SEPARATOR.finditer(line):
-            yield Span((number, found.start()), (number, found.end()))
+        for match in SEPARATOR.finditer(line):
+            yield Span((number, match.start()), (number, match.end()))
 
 
 def is_never_run(test: ast.expr) -> bool:
@@ -63,12 +63,12 @@ def is_never_run(test: ast.expr) -> bool:
 
 def annotations_of(node: ast.AST) -> Iterator[ast.expr]:
     """The annotations that this node itself has."""
-    found: list[ast.expr | None] = []
+    exprs: list[ast.expr | None] = []
     if isinstance(node, ast.arg | ast.AnnAssign):
-        found = [node.annotation]
+        exprs = [node.annotation]
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        found = [node.returns]
-    yield from (part for part in found if part is not None)
+        exprs = [node.returns]
+    yield from (part for part in exprs if part is not None)
 
 
 def span(node: ast.stmt | ast.expr) -> Span:

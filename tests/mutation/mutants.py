@@ -83,11 +83,11 @@ def draw_sample(places: Iterable[Place], size: int, seed: int, root: Path) -> li
     folders: dict[str, list[Place]] = {name: [] for name in FOLDERS}
     for place in places:
         folders[place.folder].append(place)
-    shares = share_out({name: len(found) for name, found in folders.items()}, size)
+    shares = share_out({name: len(result) for name, result in folders.items()}, size)
     drawn: list[Mutant] = []
-    for name, found in folders.items():
-        found.sort(key=lambda place: hashlib.sha256(f"{seed} {place.key}".encode()).digest())
-        mutants = (mutant for place in found if (mutant := make_mutant(place, root)) is not None)
+    for name, result in folders.items():
+        result.sort(key=lambda place: hashlib.sha256(f"{seed} {place.key}".encode()).digest())
+        mutants = (mutant for place in result if (mutant := make_mutant(place, root)) is not None)
         drawn += [mutant for mutant, _ in zip(mutants, range(shares[name]), strict=False)]
     return sorted(drawn, key=lambda mutant: (mutant.place.module, mutant.place.line, mutant.place.operator))
 

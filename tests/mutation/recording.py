@@ -75,6 +75,6 @@ def join(traces: Iterable[Trace]) -> Traces:
             print(f"not used, as it does not pass unchanged: {one['test']}", flush=True)
             continue
         seconds[one["test"]] = one["seconds"]
-        for module, found in one["lines"].items():
-            lines[module][one["test"]] = frozenset(found)
+        for module, result in one["lines"].items():
+            lines[module][one["test"]] = frozenset(result)
     return Traces(seconds, lines)

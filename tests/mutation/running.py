@@ -11,9 +11,9 @@ from tests.mutation.places import ROOT
 from tests.mutation.tree import compile_tree, start_inside, written
 
 PARTS = (25, 100)
-"""The fastest tests run first, by themselves, then so many more, then the others: few files are imported quickly."""
+"""Sizes of the first two batches, of the fastest tests; then all others: few files import quickly."""
 FACTOR, SPARE = 3.0, 20.0
-"""A mutant gets this many times the seconds that its tests take otherwise, and so many more for the imports."""
+"""A mutant gets this factor times the usual seconds of its tests, plus these seconds for imports."""
 KILLED, SURVIVED, TIMEOUT, UNSEEN = "killed", "survived", "timeout", "unseen"
 """`unseen`: no test executes the line, so it survives as well."""
 Run = Callable[[list[str], float], str]

@@ -49,7 +49,7 @@ class Recorder:
         data = self.coverage.get_data()
         data.set_query_context(test)
         modules = {file: sorted(data.lines(file) or ()) for file in data.measured_files()}
-        lines = {Path(file).relative_to(HERE).as_posix(): found for file, found in modules.items() if found}
+        lines = {Path(file).relative_to(HERE).as_posix(): result for file, result in modules.items() if result}
         with self.target.open("a") as out:
             out.write(json.dumps({"test": test, "seconds": seconds, "passed": passed, "lines": lines}) + "\n")
 

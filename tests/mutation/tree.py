@@ -32,13 +32,13 @@ def compile_tree() -> None:
 def written(module: str, source: str) -> Iterator[None]:
     """Have another source in this module of the copy for a while."""
     path = TREE / module
-    before, found = path.read_bytes(), path.stat()
+    before, result = path.read_bytes(), path.stat()
     path.write_text(source)
     try:
         yield
     finally:
         path.write_bytes(before)
-        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.utime(path, ns=(result.st_atime_ns, result.st_mtime_ns))
 
 
 def start_inside(
@@ -46,7 +46,7 @@ def start_inside(
 ) -> subprocess.Popen[str]:
     """Run `python -m module` in the copy, importing everything from there.
 
-    What is compiled of a mutant may never be found again, so only runs of unchanged code may keep what they compile.
+    No run may load the byte code of a mutant, so only runs of unchanged code keep what they compile.
     """
     own = ("LOADGEN_", "LOCUST_", "PYTEST_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(own)}

@@ -58,8 +58,8 @@ class SlotServer:
         left = rate * (multiple * self.seconds - wait)
         below = np.cumsum(self._stationary(rate))
         terms = range(multiple * self.slots)
-        found = (below[(multiple + 1) * self.slots - j - 1] * exp(j * log(left) - left - lgamma(j + 1)) for j in terms)
-        return float(sum(found))
+        result = (below[(multiple + 1) * self.slots - j - 1] * exp(j * log(left) - left - lgamma(j + 1)) for j in terms)
+        return float(sum(result))
 
     def _stationary(self, rate: float) -> Floats:
         """Numbers in the system: T seconds later all in service have left, and the arrivals of T seconds have come."""
@@ -75,8 +75,8 @@ class SlotServer:
         equations[-1] = 1
         one = np.zeros(len(states))
         one[-1] = 1
-        found: Floats = np.asarray(np.linalg.solve(equations, one), dtype=np.float64)
-        return found
+        floats: Floats = np.asarray(np.linalg.solve(equations, one), dtype=np.float64)
+        return floats
 
 
 @dataclass(frozen=True, slots=True)

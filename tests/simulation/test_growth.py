@@ -42,7 +42,7 @@ class Sinks:
         )
 
     def work(self, minutes: int) -> None:
-        """So many minutes of searches with a long tail, one in forty of which fails."""
+        """Minutes of searches with a long tail, one in forty of which fails."""
         for second in range(60 * minutes):
             samples = self._make_samples()
             for sink in self._sinks:

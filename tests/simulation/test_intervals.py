@@ -31,10 +31,10 @@ def _few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_of_1000_simulated_a_a_comparisons_93_percent_contain_1() -> None:
     by_shape = {name: compare_with_itself(machine, COMPARISONS) for name, machine in SHAPES.items()}
-    found = [one for some in by_shape.values() for one in some]
-    assert len(found) == 1_000
+    result = [one for some in by_shape.values() for one in some]
+    assert len(result) == 1_000
     for figure in ("throughput", "p50", "p99"):
-        assert contain_one([getattr(each, figure) for each in found]) >= 0.93
+        assert contain_one([getattr(each, figure) for each in result]) >= 0.93
         for name, some in by_shape.items():  # where 93 % do, 200 of one shape stay below 89 % once in 50 times
             assert contain_one([getattr(each, figure) for each in some]) >= 0.89, (name, figure)
 
@@ -67,7 +67,7 @@ def test_slices_alone_would_claim_far_too_much_where_phases_differ() -> None:
 
 def test_runs_of_the_same_speed_give_a_false_alarm_in_at_most_one_of_twenty() -> None:
     alarms = [words(run(noise=0.08, seed=seed), run(noise=0.08, seed=500 + seed)) for seed in range(30)]
-    assert sum(Word.REGRESSION in found.values() for found in alarms) <= 1
+    assert sum(Word.REGRESSION in each.values() for each in alarms) <= 1
 
 
 def test_fewer_replicates_of_each_of_many_phases_give_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,16 +16,16 @@ def test_noise_is_no_drift(number: int, noise: float) -> None:
     machine = Machine(order=rounds("AB", number), phase_noise=noise)
     times = 120
     allowed = times * (1 - ALONE) * 4 + 2  # one in 600 is expected; noise beyond the prior costs some more
-    found = drifts(machine, times)
-    assert {column: ratios for column, ratios in found.items() if len(ratios) > allowed} == {}
+    result = drifts(machine, times)
+    assert {column: ratios for column, ratios in result.items() if len(ratios) > allowed} == {}
 
 
 def test_noise_within_the_only_phase_of_a_run_is_no_drift() -> None:
     """Its seconds are correlated."""
     rng = np.random.default_rng(5)
-    found = 0
+    result = 0
     for _ in range(60):
         pieces = [piece for one in simulate(Machine(order=("A",) * 30, phase_noise=0.0), rng) for piece in one.slices]
         course = CourseRecord(seconds=1.0, answered=tuple(piece.operations for piece in pieces))
-        found += len([*find_drifts(record(phase("async", 8, operation(course=course))))])
-    assert found <= 2
+        result += len([*find_drifts(record(phase("async", 8, operation(course=course))))])
+    assert result <= 2

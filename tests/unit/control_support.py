@@ -100,7 +100,7 @@ class Worker:
         return [command.kind for command in self.done if command.kind not in questions]
 
     def spawn(self, users: int) -> None:
-        """Have so many users, as Locust does."""
+        """Set the number of users, as Locust does."""
         self.users, self.gone, self.started_at = users, 0, self.time() + self.starts_in
 
     @property
@@ -195,12 +195,12 @@ class Network:
         self.sent.append((agent, command))
 
         def arrive() -> None:
-            told = decode(over_the_wire(encode(command)))
-            assert isinstance(told, Command)
+            reported = decode(over_the_wire(encode(command)))
+            assert isinstance(reported, Command)
             if agent in self.frozen:
-                self.frozen[agent].append(told)
+                self.frozen[agent].append(reported)
             elif agent in self.workers:
-                self.workers[agent].take(told)
+                self.workers[agent].take(reported)
 
         self._deliver(command, arrive)
 
@@ -209,9 +209,9 @@ class Network:
 
         def send(message: FromAgent) -> None:
             def arrive() -> None:
-                told = decode(over_the_wire(encode(message)))
-                assert isinstance(told, FromAgent)
-                self.hear(name, told)
+                reported = decode(over_the_wire(encode(message)))
+                assert isinstance(reported, FromAgent)
+                self.hear(name, reported)
 
             if name not in self.frozen:
                 self._deliver(message, arrive)

@@ -54,8 +54,8 @@ def make_data(metric: str = "L2", seed: int = 3) -> Data:
 
 def exact(data: Data, metric: str, top_k: int) -> list[set[int]]:
     """The neighbours by brute force, of each query."""
-    found = find_neighbours(InMemory(data.train), data.test, metric, top_k)
-    return [set(found.rows_of(query).tolist()) for query in range(len(data.test))]
+    neighbours = find_neighbours(InMemory(data.train), data.test, metric, top_k)
+    return [set(neighbours.rows_of(query).tolist()) for query in range(len(data.test))]
 
 
 def write_hdf5(path: Path, distance: str = "euclidean", **parts: Table) -> Path:

@@ -20,11 +20,11 @@ Object = dict[str, Any]
 
 def job(*conditions: str, name: str = JOB, created: str = "2026-01-01T00:00:00Z", **labels: str) -> Object:
     """A Job of a master; `conditions` are Complete or Failed."""
-    told = [
+    reported = [
         {"type": kind, "status": "True", "reason": "BackoffLimitExceeded", "message": "Too many"} for kind in conditions
     ]
     metadata = {"name": name, "creationTimestamp": created, "labels": LABELS | labels}
-    return {"metadata": metadata, "status": {"conditions": told}}
+    return {"metadata": metadata, "status": {"conditions": reported}}
 
 
 def waiting(name: str, reason: str = "PodInitializing") -> Object:
@@ -92,8 +92,8 @@ class FakeCluster:
 
     def _list(self, objects: list[Object], asked: dict[str, str]) -> bytes:
         wanted = dict(part.split("=", 1) for part in asked["labelSelector"].split(","))
-        found = [each for each in objects if wanted.items() <= each["metadata"]["labels"].items()]
-        return json.dumps({"items": found}).encode()
+        result = [each for each in objects if wanted.items() <= each["metadata"]["labels"].items()]
+        return json.dumps({"items": result}).encode()
 
     def _log(self, name: str, asked: dict[str, str]) -> tuple[int, bytes]:
         if name not in self.logs:

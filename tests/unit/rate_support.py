@@ -33,7 +33,7 @@ def run_step(phase: Phase, capacity: float, fails: float = 0.0) -> Window:
 
 
 def search(patch: pytest.MonkeyPatch, steps: int = 100, **given: object) -> RateFinder:
-    """A search over: sync can do 100/s, async 300/s; or only so many steps of it."""
+    """A search over: sync can do 100/s, async 300/s; or only its first steps."""
     now = [0.0]
     patch.setattr(rate_finder, "perf_counter", lambda: now[0])
     finder = RateFinder(Settings.parse(SETTINGS | given))

@@ -44,7 +44,7 @@ def operation(
 
 
 def timed(rates: Sequence[float], seconds: float = 0.01, name: str = "search", **given: Any) -> OperationRecord:
-    """An operation in slices of 1 s: so many operations in each, all of which took so long."""
+    """An operation in slices of 1 s, with this rate in each and one duration for all."""
     times = new_histogram()
     operation_stats = [SliceStats(1.0) for _ in rates]
     for stats, rate in zip(operation_stats, rates, strict=True):
@@ -85,8 +85,8 @@ def comparison(concurrency: int | None = 8, estimate: float | None = 1.3, **give
     throughput = given.pop("throughput", (1.2, 1.4))
     p99 = given.pop("p99", same)
     pair = {"baseline": "sync", "variant": "async"}
-    found = {"operation": "search", "rate": None, "verdict": "variant", "share_ahead": 0.99, "reasons": ()}
-    values: dict[str, Any] = pair | found | given
+    result = {"operation": "search", "rate": None, "verdict": "variant", "share_ahead": 0.99, "reasons": ()}
+    values: dict[str, Any] = pair | result | given
     return Comparison(
         concurrency=concurrency,
         throughput_ratio=Ratio(estimate=estimate, low=throughput[0], high=throughput[1]),

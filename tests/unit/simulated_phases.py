@@ -81,7 +81,7 @@ def contain_one(ratios: Sequence[Ratio | None]) -> float:
 
 
 def rounds(variants: str, number: int) -> tuple[str, ...]:
-    """So many rounds, forward and back."""
+    """Phases of some rounds, forward and back."""
     return tuple(variants + variants[::-1]) * number
 
 
@@ -105,7 +105,7 @@ def compare_with_itself(machine: Machine, times: int) -> list[Comparison]:
 
 def make_phases(rng: np.random.Generator, phases: int, slices: int = 10) -> list[SlicedPhase]:
     """Phases of one level without noise between them; async has 1.1 times the operations."""
-    found = []
+    result = []
     for number in range(phases):
         pieces = []
         for _ in range(slices):
@@ -113,14 +113,14 @@ def make_phases(rng: np.random.Generator, phases: int, slices: int = 10) -> list
             seconds = rng.exponential(0.01, rng.poisson(60 * (1.1 if ROUND[number % 4] == "async" else 1.0)))
             add_times([piece], np.zeros(len(seconds)), seconds, answered=True)
             pieces.append(piece)
-        found.append(SlicedPhase(ROUND[number % 4], tuple(pieces)))
-    return found
+        result.append(SlicedPhase(ROUND[number % 4], tuple(pieces)))
+    return result
 
 
 def drifts(machine: Machine, times: int) -> dict[int, list[float]]:
-    """The ratios of the drifts that were found in the first variant of so many simulated levels, by statistic."""
+    """The drift ratios detected in the first variant of the simulated levels, by statistic."""
     rng = np.random.default_rng(7_711)
     levels = [simulate(machine, rng) for _ in range(times)]
     first = [[phase for phase in level if phase.variant == machine.order[0]] for level in levels]
-    found = {column: [find_drift(phases, column, ALONE) for phases in first] for column in (THROUGHPUT, P50)}
-    return {column: [ratio for ratio in ratios if ratio is not None] for column, ratios in found.items()}
+    result = {column: [find_drift(phases, column, ALONE) for phases in first] for column in (THROUGHPUT, P50)}
+    return {column: [ratio for ratio in ratios if ratio is not None] for column, ratios in result.items()}

@@ -69,15 +69,15 @@ def test_the_table_has_every_run_both_counts_and_the_invalid_ones() -> None:
 
 
 def test_json_has_the_same() -> None:
-    found = json.loads(runs_as_json(runs_of((GOOD, HIGH, ()), (None, GOOD, ["late"]))))
-    first, second = found["runs"]
+    loaded = json.loads(runs_as_json(runs_of((GOOD, HIGH, ()), (None, GOOD, ["late"]))))
+    first, second = loaded["runs"]
     assert first["throughput"] == {"estimate": 1.01, "low": 0.98, "high": 1.04}
     assert first["contains_one"] == {"throughput": True, "p99": False}
     assert (second["throughput"], second["invalid"]) == (None, ["late"])
-    assert [(one["figure"], one["containing"], one["met"]) for one in found["counts"]] == [
+    assert [(one["figure"], one["containing"], one["met"]) for one in loaded["counts"]] == [
         ("throughput", 1, True), ("p99", 0, False)
     ]  # fmt: skip
-    assert found["invalid"] == 1
+    assert loaded["invalid"] == 1
 
 
 def test_every_phase_of_every_run_has_delays_of_the_same_law_and_others() -> None:
@@ -89,17 +89,17 @@ def test_every_phase_of_every_run_has_delays_of_the_same_law_and_others() -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (["--aa", "--runs", "1"], "'1' is not a number of runs; give 2 to 1,000"),
         (["--aa", "--runs", "x"], "'x' is not a number of runs"),
         (["--runs", "5"], "--runs is for the A/A test: add --aa"),
     ],
 )
-def test_wrong_flags_are_refused(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_flags_are_refused(arguments: list[str], reported: str, capsys: pytest.CaptureFixture[str]) -> None:
     try:
         code: object = main(["calibrate", *arguments])
     except SystemExit as ended:
         code = ended.code
     assert code == 2
-    assert told in capsys.readouterr().err
+    assert reported in capsys.readouterr().err

@@ -35,8 +35,8 @@ def test_an_unanswered_command_is_sent_every_two_seconds_and_a_patient_one_warns
     assert two.time() - began == pytest.approx(within, abs=0.1)
     assert call.pending == {"a"}
     assert [agent for agent, command in two.network.sent if isinstance(command, CountUsers)] == ["a"] * sent
-    told = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert told == ["No answer to count_users from 1 of 1 agents"] * warnings
+    reported = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert reported == ["No answer to count_users from 1 of 1 agents"] * warnings
 
 
 def test_exact_neighbours_are_taught_where_there_are_any(two: Cluster) -> None:
@@ -79,8 +79,8 @@ def test_phases_are_logged_as_they_are_numbered_everywhere_from_1(
     caplog.set_level(logging.INFO, "loadgen")
     two.begin(closed_phases(2))
     two.carry_out()
-    told = [record.message for record in caplog.records if record.message.startswith("Phase ")]
-    assert told == ["Phase 1 of 2: sync, 8 users", "Phase 2 of 2: sync, 8 users"]
+    reported = [record.message for record in caplog.records if record.message.startswith("Phase ")]
+    assert reported == ["Phase 1 of 2: sync, 8 users", "Phase 2 of 2: sync, 8 users"]
 
 
 def test_a_phase_that_is_measured_again_is_logged_by_its_number(two: Cluster, caplog: pytest.LogCaptureFixture) -> None:

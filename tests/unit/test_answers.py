@@ -48,9 +48,9 @@ def test_the_log_says_how_many_queries_were_answered_alike(
         settings = Settings.parse({"queries": queries, "rows": 2_000, "dim": 4})
         variants = {mode.value: VariantSetup(mode, settings, layer, "any") for mode in Mode}
         datasets = {settings.collection: open_dataset(settings)}
-        found = answers.compare_variants({"sync": [None], "async": [None]}, loop, variants, datasets)
+        result = answers.compare_variants({"sync": [None], "async": [None]}, loop, variants, datasets)
     loop.stop()
-    assert found == {}
+    assert result == {}
     assert seen == [asked, asked]
     assert [one.getMessage() for one in caplog.records] == [f"Sync and async give the same answers to {asked} queries"]
 
@@ -65,10 +65,10 @@ def test_neighbours_of_a_file_are_used_if_they_are_right_and_computed_otherwise(
     settings = resolve_settings(Settings.parse(given))
     dataset = open_dataset(settings)
     with caplog.at_level(logging.INFO, "loadgen"):
-        (found,) = answers.find_ground_truths([settings], dataset)
+        (result,) = answers.find_ground_truths([settings], dataset)
         (again,) = answers.find_ground_truths([settings], dataset)
-    assert [set(found.rows_of(query).tolist()) for query in range(QUERIES)] == exact(data, "L2", 10)
-    assert again.rows.tolist() == found.rows.tolist()
+    assert [set(result.rows_of(query).tolist()) for query in range(QUERIES)] == exact(data, "L2", 10)
+    assert again.rows.tolist() == result.rows.tolist()
     said = [one.getMessage() for one in caplog.records if one.getMessage().startswith("Exact neighbours")]
     assert said == [f"Exact neighbours of {QUERIES} queries: {end}" for end in (how, "read from the cache")]
     (more,) = answers.find_ground_truths([settings.model_copy(update={"top_k": NEIGHBOURS + 5})], dataset)

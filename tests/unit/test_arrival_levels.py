@@ -69,16 +69,16 @@ def rows(ledger: Ledger) -> dict[str, list[str]]:
 def test_the_lower_response_time_wins_at_the_same_throughput(sync: float, asyn: float, verdict: str) -> None:
     ledger = Ledger()
     play(ledger, {Mode.SYNC: sync, Mode.ASYNC: asyn})
-    found = rows(ledger)
-    assert found["sync"][0] == "100/s"
-    assert [found[mode][3] for mode in ("sync", "async")] == ["100.0", "100.0"]
-    assert float(found["sync"][6]) == pytest.approx(1000 * sync, rel=2e-3), "from when it was due, not from its start"
-    assert found["async"][-1] == verdict
-    assert float(found["async"][-3]) == pytest.approx(asyn / sync, rel=0.03)
+    result = rows(ledger)
+    assert result["sync"][0] == "100/s"
+    assert [result[mode][3] for mode in ("sync", "async")] == ["100.0", "100.0"]
+    assert float(result["sync"][6]) == pytest.approx(1000 * sync, rel=2e-3), "from when it was due, not from its start"
+    assert result["async"][-1] == verdict
+    assert float(result["async"][-3]) == pytest.approx(asyn / sync, rel=0.03)
 
 
 @pytest.mark.parametrize(
-    ("dropped", "verdict", "told"),
+    ("dropped", "verdict", "reported"),
     [
         ({Mode.SYNC: 30}, "async", "sync dropped 2.91% of its arrivals"),
         ({Mode.ASYNC: 30}, "sync", "async dropped 2.91% of its arrivals"),
@@ -87,15 +87,15 @@ def test_the_lower_response_time_wins_at_the_same_throughput(sync: float, asyn: 
     ],
 )
 def test_a_mode_that_alone_drops_more_than_one_in_a_hundred_loses_and_fewer_decide_nothing(
-    dropped: dict[Mode, int], verdict: str, told: str
+    dropped: dict[Mode, int], verdict: str, reported: str
 ) -> None:
     ledger = Ledger()
     faster = {Mode.SYNC: 0.01, Mode.ASYNC: 0.1} if Mode.SYNC in dropped else {Mode.SYNC: 0.1, Mode.ASYNC: 0.01}
     play(ledger, faster, dropped)
-    found = rows(ledger)
-    assert found["async"][-1] == verdict
-    assert [found[mode.value][9] for mode in BOTH_MODES] == [str(2 * dropped.get(mode, 0)) for mode in BOTH_MODES]
-    assert told in reasons(ledger)
+    result = rows(ledger)
+    assert result["async"][-1] == verdict
+    assert [result[mode.value][9] for mode in BOTH_MODES] == [str(2 * dropped.get(mode, 0)) for mode in BOTH_MODES]
+    assert reported in reasons(ledger)
 
 
 def test_a_phase_that_ends_while_many_wait_has_no_p99_to_compare() -> None:
@@ -104,8 +104,8 @@ def test_a_phase_that_ends_while_many_wait_has_no_p99_to_compare() -> None:
     end = ledger.windows[3].end
     ledger.drop([end - 0.8] * 50, at=end + 1)
     assert rows(ledger)["async"][-1] == "invalid"
-    told = "when phase 4 ended, 50 operations had waited longer than its p99, up to 0.80 s"
-    assert told in reasons(ledger)
+    reported = "when phase 4 ended, 50 operations had waited longer than its p99, up to 0.80 s"
+    assert reported in reasons(ledger)
 
 
 @pytest.mark.parametrize("model", ["poisson", "closed"])
@@ -128,8 +128,8 @@ def test_slow_operations_under_way_at_the_end_put_no_others_in_doubt(model: Lite
     of_worker.drop([start + 9.0] * 5, at=start + 11)
     ledger.merge(msgpack.unpackb(msgpack.packb(of_worker.take_report(start + 20))), "one")
     if model == "poisson":
-        told = "when phase 4 ended, 5 operations had waited longer than its p99, up to 1.00 s"
-        assert reasons(ledger) == told, "arrivals that were never sent may have become searches"
+        reported = "when phase 4 ended, 5 operations had waited longer than its p99, up to 1.00 s"
+        assert reasons(ledger) == reported, "arrivals that were never sent may have become searches"
 
 
 def test_users_who_hang_at_the_end_of_a_phase_are_told_beside_a_verdict_of_throughput() -> None:
@@ -144,12 +144,12 @@ def test_users_who_hang_at_the_end_of_a_phase_are_told_beside_a_verdict_of_throu
     ledger([hung] * 30)
     (level,) = find_levels(results_of(ledger), seed=1)
     assert level.comparisons["async"].verdict is Verdict.VARIANT
-    told = "when phase 4 ended, 30 operations had waited longer than its p99, up to 3.00 s"
-    assert level.comparisons["async"].reasons == (told,)
+    reported = "when phase 4 ended, 30 operations had waited longer than its p99, up to 3.00 s"
+    assert level.comparisons["async"].reasons == (reported,)
     recorder = Recorder(Settings(record=""), ServerInfo("2.3.5", "milvus"), 1)
     recorder.keep(results_of(ledger), ledger, [level])
     said = explain(recorder.record).warnings[0]
-    assert said == f"The p99 of search at 30 users is too low: {told}. The verdict is on operations/s."
+    assert said == f"The p99 of search at 30 users is too low: {reported}. The verdict is on operations/s."
 
 
 def test_a_few_under_way_at_the_end_are_no_reason() -> None:
@@ -178,12 +178,12 @@ def test_a_stall_at_the_end_of_a_phase_is_logged_whichever_operations_ended_firs
     ledger = Ledger()
     ledger.open(Phase(0, Mode.SYNC, 8, seconds=10), 100.0, 110.0)
     refused = Sample(Mode.SYNC, "insert", 101.0, 101.0, 101.1, Outcome.REJECTED, 0)
-    found = Sample(Mode.SYNC, "search", 101.0, 101.0, 101.5, Outcome.OK, 10)
-    ledger([refused, found] if first == "insert" else [found, refused])
+    result = Sample(Mode.SYNC, "search", 101.0, 101.0, 101.5, Outcome.OK, 10)
+    ledger([refused, result] if first == "insert" else [result, refused])
     ledger([Sample(Mode.SYNC, "search", 104.0, 104.0, 112.0, Outcome.OK, 10)])
     log_lacking(ledger.windows[0])
-    told = "Phase 1 ended while an operation had waited for 6.001 s; the longest that ended took 0.500 s"
-    assert [one.getMessage() for one in caplog.records] == [told]
+    reported = "Phase 1 ended while an operation had waited for 6.001 s; the longest that ended took 0.500 s"
+    assert [one.getMessage() for one in caplog.records] == [reported]
 
 
 @pytest.mark.parametrize("outcome", [None, Outcome.REJECTED])
@@ -219,7 +219,7 @@ def test_modes_follow_each_other_at_each_rate_without_users() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         ({"rate": "0"}, "--rate 0: should be greater than or equal to 0.001. Give numbers from 0.001"),
         ({"rate": "50,-1", "arrival": "poisson"}, "--rate 50,-1: should be greater than or equal to 0.001"),
@@ -235,10 +235,10 @@ def test_modes_follow_each_other_at_each_rate_without_users() -> None:
         ({"arrival": "open"}, "--arrival open: should be 'closed', 'constant' or 'poisson'"),
     ],
 )
-def test_closed_and_open_settings_at_once_and_wrong_rates_are_refused(given: dict[str, object], told: str) -> None:
+def test_closed_and_open_settings_at_once_and_wrong_rates_are_refused(given: dict[str, object], reported: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.parse(given)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert len(caught.value.faults) == 1
 
 

@@ -21,7 +21,7 @@ SECOND = Phase(1, Mode.ASYNC, 0, seconds=60.0, model="constant", rate=50.0)
 
 @dataclass
 class Slots:
-    """Stands for a dispatcher, and notes what is asked of it."""
+    """A fake dispatcher that records its calls."""
 
     environment: Any
     process_state: Any

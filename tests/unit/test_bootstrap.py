@@ -43,21 +43,21 @@ def test_slices_of_a_long_phase_are_added_up_to_600_at_most() -> None:
 
 
 def test_a_seed_gives_the_same_spread_of_few_phases() -> None:
-    found = spread(two_sides(4), [phase(number) for number in range(4)], np.random.default_rng(7), PhaseNoise(), 3)
+    result = spread(two_sides(4), [phase(number) for number in range(4)], np.random.default_rng(7), PhaseNoise(), 3)
     chances = [
         [2.22044587e-02, 7.29718070e-02, -6.31601128e-02, -1.10382439e-01],
         [6.83608772e-05, -1.12564719e-02, -1.45484710e-02, -1.35153864e-02],
         [-1.55384852e-06, -8.49629374e-02, 4.79844233e-03, -2.53535262e-02],
     ]
-    assert found.base == pytest.approx(np.array([3.10454646, -4.63040253, -3.88275104]), abs=1e-8)
-    assert found.chances == pytest.approx(np.array(chances), abs=1e-9)
+    assert result.base == pytest.approx(np.array([3.10454646, -4.63040253, -3.88275104]), abs=1e-8)
+    assert result.chances == pytest.approx(np.array(chances), abs=1e-9)
 
 
 def test_what_the_slices_explain_of_the_scatter_is_not_noise_between_phases() -> None:
     phases = [phase(number, more=more) for number, more in enumerate((0, 4, 1, 6))]
-    found = spread(two_sides(4), phases, np.random.default_rng(7), PhaseNoise(), 3)
+    result = spread(two_sides(4), phases, np.random.default_rng(7), PhaseNoise(), 3)
     expected = [0.07902662009357853, 0.1394227981899926, -0.025097140372938587, -0.17823572655282316]
-    assert found.chances[0] == pytest.approx(np.array(expected), abs=1e-9)
+    assert result.chances[0] == pytest.approx(np.array(expected), abs=1e-9)
 
 
 def test_the_replicates_of_all_phases_together_are_as_many_as_those_of_the_phases_in_full(
@@ -87,9 +87,11 @@ def test_of_many_phases_each_has_fewer_replicates_and_the_spread_is_that_of_all(
         return resample(one, rng, replicates)
 
     monkeypatch.setattr(bootstrap, "resample", counted)
-    found = spread(two_sides(70), [phase(number) for number in range(70)], np.random.default_rng(7), PhaseNoise(), 2000)
+    result = spread(
+        two_sides(70), [phase(number) for number in range(70)], np.random.default_rng(7), PhaseNoise(), 2000
+    )
     assert asked == [64 * 2000 // 70] * 70
-    interval = np.quantile(found.chances, [0.025, 0.5, 0.975], axis=1).T
+    interval = np.quantile(result.chances, [0.025, 0.5, 0.975], axis=1).T
     expected = [
         [-1.31031345e-02, -2.55103736e-04, 1.28755228e-02],
         [-6.30721787e-03, 8.96370267e-05, 6.25787348e-03],

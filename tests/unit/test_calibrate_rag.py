@@ -108,12 +108,12 @@ def test_the_tables_and_the_json_have_all_pairs_and_targets() -> None:
     assert text.count("MISSED") == 8
     assert text.count("bare loops") > 6
     assert "175.36 / 175.36" in text
-    told = json.loads(as_json(result(side(100))))
-    assert len(told["pairs"]) == 8
-    assert told["pairs"][0]["bare"]["total"] == pytest.approx([0.17, 0.17], rel=1e-3)
-    assert told["pairs"][-1]["without_stages"]["rate"] == 10.0
-    assert told["outcomes"]["counted"]["throttled"] == 5
-    assert all(target["met"] for target in told["targets"])
+    reported = json.loads(as_json(result(side(100))))
+    assert len(reported["pairs"]) == 8
+    assert reported["pairs"][0]["bare"]["total"] == pytest.approx([0.17, 0.17], rel=1e-3)
+    assert reported["pairs"][-1]["without_stages"]["rate"] == 10.0
+    assert reported["outcomes"]["counted"]["throttled"] == 5
+    assert all(target["met"] for target in reported["targets"])
 
 
 def windows(*asks: int) -> Side:
@@ -164,7 +164,7 @@ def test_a_time_that_is_off_by_less_than_it_scatters_is_open() -> None:
     wide = {"first_token": {40_000 + 400 * number: 1 for number in range(100)}}
     off = {"first_token": {value + 5_000: 1 for value in wide["first_token"]}}
     tool, other = (
-        {name: make_histogram(found).encode().decode() for name, found in times.items()} for times in (off, wide)
+        {name: make_histogram(result).encode().decode() for name, result in times.items()} for times in (off, wide)
     )
     pair = Pair(BARE, Mode.SYNC, 1, Side(), Side(), None)
     pair.tool.add(10.0, 100, tool)
@@ -205,8 +205,8 @@ def test_windows_in_which_no_ask_ended_miss_their_targets() -> None:
     out = io.StringIO()
     show(result(Side()), out)
     assert "nan ms" in out.getvalue()
-    told = json.loads(as_json(result(Side())))
-    assert (told["pairs"][0]["tool"]["rate"], told["pairs"][0]["tool"]["total"]) == (0.0, [None, None])
+    reported = json.loads(as_json(result(Side())))
+    assert (reported["pairs"][0]["tool"]["rate"], reported["pairs"][0]["tool"]["total"]) == (0.0, [None, None])
 
 
 def test_questions_before_the_load_are_no_asks() -> None:
@@ -250,9 +250,9 @@ def test_bare_loops_count_what_ends_in_their_window_and_raise_what_a_call_raises
     assert len(loops.times) > 0
     assert set(calls) == {1, 2, 3}
     assert len(loops.parts["first_token"]) == len(loops.times)
-    told = describe(Phase(0, Mode.SYNC, 2, seconds=0.02), loops)
-    assert (told["mode"], told["users"], told["asks"]) == ("sync", 2, len(loops.times))
-    assert set(told["times"]) == {"total", "first_token"}
+    reported = describe(Phase(0, Mode.SYNC, 2, seconds=0.02), loops)
+    assert (reported["mode"], reported["users"], reported["asks"]) == ("sync", 2, len(loops.times))
+    assert set(reported["times"]) == {"total", "first_token"}
 
     async def fail(_query: int) -> dict[str, list[float]]:
         raise ValueError("no answer")

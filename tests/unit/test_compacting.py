@@ -57,13 +57,13 @@ class Server:
 
 
 def compact(server: Server) -> tuple[Compaction, list[str]]:
-    told: list[str] = []
+    reported: list[str] = []
 
     def wait(what: str, reached: Callable[[], bool]) -> None:
         if not any(reached() for _ in range(5)):
             raise StoreError(what)
 
-    return Compactor(cast("MilvusClient", server), "books", 3.0, wait, told.append).compact(), told
+    return Compactor(cast("MilvusClient", server), "books", 3.0, wait, reported.append).compact(), reported
 
 
 def test_a_collection_with_one_segment_in_each_partition_is_left_alone() -> None:
@@ -89,9 +89,12 @@ def test_other_collections_are_named_and_waited_for() -> None:
 
 def test_other_collections_that_are_never_compacted_stop_no_run() -> None:
     server = Server((1, PARTITION), (2, PARTITION), plans=[OWN, OTHERS], completes=1)
-    outcome, told = compact(server)
+    outcome, reported = compact(server)
     assert outcome is Compaction.COMPLETED
-    assert told == [describe_others(1), "the compaction of other collections of this server continues during the run"]
+    assert reported == [
+        describe_others(1),
+        "the compaction of other collections of this server continues during the run",
+    ]
 
 
 def test_own_segments_that_are_never_merged_do() -> None:

@@ -80,9 +80,9 @@ def test_the_same_generator_gives_the_same_comparison() -> None:
 def test_more_phases_narrow_the_interval() -> None:
     widths = []
     for rounds in (1, 2, 8):
-        found = compare(*(steady(mode) for mode in ROUND * rounds)).throughput
-        assert found is not None
-        widths.append(found.high - found.low)
+        result = compare(*(steady(mode) for mode in ROUND * rounds)).throughput
+        assert result is not None
+        widths.append(result.high - result.low)
     assert widths[0] > 1.5 * widths[1] > 3 * widths[2]
 
 
@@ -169,10 +169,10 @@ def level(verdict: Verdict, share: float) -> Comparison:
 
 def test_the_crossover_is_the_first_level_from_which_async_goes_on_winning() -> None:
     wins, even, loses = level(Verdict.VARIANT, 0.99), level(Verdict.NO_DIFFERENCE, 0.6), level(Verdict.BASELINE, 0.01)
-    found = find_crossover({64: wins, 1: wins, 8: loses, 32: wins})
-    assert found is not None
-    assert (found.level, found.below) == (32, Verdict.BASELINE)
-    assert found.certainty == pytest.approx(0.99**2)
+    crossover = find_crossover({64: wins, 1: wins, 8: loses, 32: wins})
+    assert crossover is not None
+    assert (crossover.level, crossover.below) == (32, Verdict.BASELINE)
+    assert crossover.certainty == pytest.approx(0.99**2)
     assert find_crossover({8: even, 64: level(Verdict.VARIANT, 1.0)}) == Crossover(64, 1.0, Verdict.NO_DIFFERENCE)
     assert find_crossover({1: wins}) == Crossover(1, 0.99, None), "nothing lower was measured"
 
@@ -185,7 +185,7 @@ def test_there_is_no_crossover_where_async_does_not_win_the_highest_level() -> N
 
 
 def test_a_quantile_of_counted_times_is_less_than_1_percent_off() -> None:
-    """Two sides with other random times: the ratio of their known quantiles is found again."""
+    """Two sides with other random times: the ratio of their known quantiles is recovered."""
     rng = np.random.default_rng(5)
     times = {Mode.SYNC: rng.lognormal(-6, 1, 20_000), Mode.ASYNC: rng.lognormal(-4.3, 0.5, 20_000)}
     phases = []
@@ -197,9 +197,9 @@ def test_a_quantile_of_counted_times_is_less_than_1_percent_off() -> None:
     compared = compare(*phases)
     assert compared.p50 is not None
     assert compared.p99 is not None
-    for quantile, found in ((0.5, compared.p50), (0.99, compared.p99)):
+    for quantile, result in ((0.5, compared.p50), (0.99, compared.p99)):
         ground_truth = np.quantile(times[Mode.ASYNC], quantile) / np.quantile(times[Mode.SYNC], quantile)
-        assert found.estimate == pytest.approx(ground_truth, rel=0.01)
+        assert result.estimate == pytest.approx(ground_truth, rel=0.01)
 
 
 def test_times_out_of_range_are_counted_at_the_ends() -> None:

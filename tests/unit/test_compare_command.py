@@ -39,14 +39,14 @@ def test_a_slower_run_is_exit_code_1_and_names_what_is_slower(tmp_path: Path, ca
 
 def test_json_has_every_figure(tmp_path: Path, capsys: Captured) -> None:
     assert main(["compare", kept(tmp_path, "a", 100), kept(tmp_path, "b", 60), "--format", "json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert (told["old"], told["new"], told["tolerance"], told["regressions"]) == ("a", "b", 0.05, 2)
-    first = told["findings"][0]
+    reported = json.loads(capsys.readouterr().out)
+    assert (reported["old"], reported["new"], reported["tolerance"], reported["regressions"]) == ("a", "b", 0.05, 2)
+    first = reported["findings"][0]
     assert (first["variant"], first["mode"], first["client"]) == ("sync", "sync", "llamaindex")
     assert (first["figure"], first["verdict"]) == ("throughput", "regression")
     assert first["ratio"]["low"] < 0.6 < first["ratio"]["high"]
     assert first["ratio"]["estimate"] == pytest.approx(0.6)
-    assert told["changes"] == [{"kind": "setting", "name": "index_type", "old": "a", "new": "b"}]
+    assert reported["changes"] == [{"kind": "setting", "name": "index_type", "old": "a", "new": "b"}]
 
 
 def test_markdown_has_the_verdict_first(tmp_path: Path, capsys: Captured) -> None:

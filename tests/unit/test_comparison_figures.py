@@ -22,14 +22,14 @@ def test_the_share_ahead_is_of_throughput_and_the_share_of_p99_is_of_those_below
     chances = np.array([[1.0, 1.0, 1.0, -1.0, 1.0], [0.0, 0.1, -0.1, 0.1, -0.1], [-1.0, -1.0, 1.0, 1.0, 1.0]])
     monkeypatch.setattr(comparison, "spread", lambda *_: Spread(np.zeros(3), chances))
     phases = [SlicedPhase(name, sliced(number).slices) for number, name in enumerate(("sync", "async") * 4)]
-    found = compare_phases(phases, np.random.default_rng(1))
-    assert (found.share_ahead, found.p99_share) == (0.75, 0.25)
+    result = compare_phases(phases, np.random.default_rng(1))
+    assert (result.share_ahead, result.p99_share) == (0.75, 0.25)
 
 
 def arrivals(dropped: dict[str, float], p99: tuple[float, float, float] = (1.0, 0.9, 1.1)) -> Comparison:
     ratio = Ratio(1.0, 0.9, 1.1)
-    found = Comparison(MODES, ratio, ratio, Ratio(*p99), 0.5, Verdict.NO_DIFFERENCE, (), 0.4)
-    return judge_arrivals(found, dropped, ())
+    result = Comparison(MODES, ratio, ratio, Ratio(*p99), 0.5, Verdict.NO_DIFFERENCE, (), 0.4)
+    return judge_arrivals(result, dropped, ())
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def arrivals(dropped: dict[str, float], p99: tuple[float, float, float] = (1.0, 
 def test_the_one_side_that_drops_arrivals_loses_for_certain(
     dropped: dict[str, float], verdict: Verdict, share: float
 ) -> None:
-    found = arrivals(dropped)
-    assert (found.verdict, found.share_ahead) == (verdict, share)
+    result = arrivals(dropped)
+    assert (result.verdict, result.share_ahead) == (verdict, share)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_very_many_series_have_fewer_replicates_each(
 
 def test_the_figures_of_one_run_are_ratios_of_nothing() -> None:
     (series,) = find_series(record(phase("sync", 8, timed([100] * 10)), phase("sync", 8, timed([100] * 10))))
-    found = estimate(series.sliced(), np.random.default_rng(1), 100)
-    assert found is not None
-    assert [(one.old, one.new) for one in (found.throughput, found.p50, found.p99)] == [(None, None)] * 3
-    assert found.throughput.estimate == pytest.approx(100)
+    result = estimate(series.sliced(), np.random.default_rng(1), 100)
+    assert result is not None
+    assert [(one.old, one.new) for one in (result.throughput, result.p50, result.p99)] == [(None, None)] * 3
+    assert result.throughput.estimate == pytest.approx(100)

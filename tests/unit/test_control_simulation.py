@@ -73,7 +73,7 @@ class Opened:
 
 @dataclass
 class Counts:
-    """What was counted in a run. None stands for outside of all phases."""
+    """What was counted in a run. None is outside of all phases."""
 
     ends: Counter[tuple[Key | None, str, str, Outcome]] = field(default_factory=Counter)
     rows: Counter[tuple[Key, str, str]] = field(default_factory=Counter)
@@ -101,21 +101,21 @@ class Account:
     counts: Counts = field(default_factory=Counts)
 
     def find(self, moment: float) -> Opened | None:
-        """Two phases are open to what comes late: the latest, and the one before."""
+        """Two phases accept late reports: the latest, and the one before."""
         return next((one for one in self.opened[:-3:-1] if one.start <= moment < one.end), None)
 
     def take(self, sample: Sample, number: int) -> None:
         if sample.scheduled < self.since:
             return
-        found = self.find(sample.finished)
+        result = self.find(sample.finished)
         kind = (sample.variant, sample.operation)
-        self.counts.ends[found.key if found else None, *kind, sample.outcome] += number
-        if found is None:
+        self.counts.ends[result.key if result else None, *kind, sample.outcome] += number
+        if result is None:
             return
-        self.counts.rows[found.key, *kind] += number * sample.rows
-        if sample.outcome in ANSWERED and (seconds := found.phase.seconds):
-            place = int((sample.finished - found.start) / seconds * count_slices(seconds))
-            self.counts.slices[found.key, sample.operation, place] += number
+        self.counts.rows[result.key, *kind] += number * sample.rows
+        if sample.outcome in ANSWERED and (seconds := result.phase.seconds):
+            place = int((sample.finished - result.start) / seconds * count_slices(seconds))
+            self.counts.slices[result.key, sample.operation, place] += number
 
     def close(self, now: float) -> None:
         if self.opened and now < self.opened[-1].end:
@@ -249,7 +249,7 @@ class Simulation(RuleBasedStateMachine):
             if fate < 0.8:
                 if self._deliver(item) and fate < 0.7:
                     self.transit.remove(item)
-                else:  # it comes again
+                else:  # it is repeated
                     item.due = self.now + self.random.choice(DELAYS)
             elif fate < 0.9:
                 self.transit.remove(item)
@@ -304,7 +304,7 @@ class Simulation(RuleBasedStateMachine):
 
     @rule(change=st.sampled_from(["join", "restart", "freeze", "freeze", "thaw", "thaw"]))
     def disturb(self, change: str) -> None:
-        """A worker comes, is killed and started anew, falls silent or goes on; what it has sent is still on its way."""
+        """A worker joins, is killed and restarted, falls silent or goes on; its messages are still in transit."""
         if change == "restart" and self.nodes:
             self.dismiss(self.random.choice(sorted(self.nodes)))
         if change in ("join", "restart") and len(self.nodes) < 4:
@@ -391,15 +391,15 @@ class Simulation(RuleBasedStateMachine):
             return
         node = self.nodes[there[place % len(there)]]
         counts, moment = node.account.counts, self.now - 0.1
-        found = node.account.find(moment)
+        result = node.account.find(moment)
         node.ledger.drop([moment] * number, at=moment)
-        if found is not None:
-            counts.dropped[found.key, found.phase.mode] += number
+        if result is not None:
+            counts.dropped[result.key, result.phase.mode] += number
         elif node.account.opened:
             counts.dropped[None, node.account.opened[-1].phase.mode] += number
         node.ledger.check(Check(moment, number, recall, "search"))
-        if found is not None:
-            counts.checks[found.key] += 1
+        if result is not None:
+            counts.checks[result.key] += 1
 
     def report(self) -> None:
         """Agents that are not silent report, as they do every 3 s."""

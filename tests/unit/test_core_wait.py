@@ -68,7 +68,7 @@ def test_crowded_async_phases_are_named_and_sync_ones_are_not() -> None:
         )
         for one in phases
     ]
-    (told,) = say_crowded(record(*crowded))
-    assert "in phase 2 (31 % of the time) and phase 3 (31 % of the time)" in told
-    assert "90 %" not in told
+    (reported,) = say_crowded(record(*crowded))
+    assert "in phase 2 (31 % of the time) and phase 3 (31 % of the time)" in reported
+    assert "90 %" not in reported
     assert list(say_crowded(record(*phases))) == []

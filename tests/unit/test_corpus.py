@@ -16,7 +16,7 @@ ALL = (*WAYS, "page")
 def test_each_line_of_a_table_is_another_input(way: str) -> None:
     given = [json.dumps(dict(case.given), sort_keys=True) for case in read_table(way)]
     assert len(set(given)) == len(given) > 20
-    assert [str(case) for case in read_table(way) if not all(case.told)] == []
+    assert [str(case) for case in read_table(way) if not all(case.message)] == []
 
 
 def test_there_are_more_than_500_of_them() -> None:
@@ -27,5 +27,5 @@ def test_there_are_more_than_500_of_them() -> None:
 def test_every_setting_has_a_bad_value_as_a_flag(name: str) -> None:
     flag = re.compile(rf"--{name.replace('_', '-')}(?![\w-])")
     ways = ("requirements",) if name == "require" else ("flags", "config_files")
-    told = [" ".join(case.told) for way in ways for case in read_table(way)]
-    assert [text for text in told if flag.search(text)], "nothing is told of it anywhere"
+    reported = [" ".join(case.message) for way in ways for case in read_table(way)]
+    assert [text for text in reported if flag.search(text)], "no message mentions it"

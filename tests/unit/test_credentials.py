@@ -150,8 +150,8 @@ def test_a_new_secret_is_bound_without_another_line_of_code() -> None:
     ],
 )
 def test_the_mask_stands_for_the_token_of_the_same_server_only(given: dict[str, str], token: str, faults: int) -> None:
-    filled, found = unmask(given, FOR_M, Settings)
-    assert (filled["token"], len(found)) == (token, faults)
+    filled, result = unmask(given, FOR_M, Settings)
+    assert (filled["token"], len(result)) == (token, faults)
 
 
 def test_a_clients_certificate_is_bound_too(tmp_path: object) -> None:

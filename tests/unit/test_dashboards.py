@@ -105,8 +105,8 @@ def test_the_first_baseline_that_is_offered_is_that_of_the_run() -> None:
     baseline = variables["baseline"]
     assert (baseline["sort"], baseline["includeAll"], baseline["multi"]) == (0, False, False)
     assert "current" not in baseline
-    (found,) = re.findall(baseline["regex"].strip("/"), '{variant="async search-params="ef=64""} 2 1764191234000')
-    assert found == 'async search-params="ef=64"'
+    (result,) = re.findall(baseline["regex"].strip("/"), '{variant="async search-params="ef=64""} 2 1764191234000')
+    assert result == 'async search-params="ef=64"'
     assert variables["variant"]["multi"]
     assert variables["variant"]["includeAll"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loadgen.calibrate import SECONDS
-from loadgen.calibrate.driver import Found
+from loadgen.calibrate.driver import Measurement
 from loadgen.calibrate.plan import BASE, ORDER, RATE, SLOW, STOP_RATE, Kind, make_kinds, make_plan
 from loadgen.calibrate.showing import as_json, known_range, show
 from loadgen.calibrate.targets import find_targets
@@ -81,18 +81,18 @@ def test_the_plan_stops_for_one_second_in_ten_and_has_both_modes_of_each_kind() 
         assert pairs == {(kind.name, mode) for kind in drive.kinds for mode in Mode}
 
 
-def found(driver: str, kind: Kind, mode: Mode, extra: float = 0.0, late: float = 0.0002) -> Found:
+def measured(driver: str, kind: Kind, mode: Mode, extra: float = 0.0, late: float = 0.0002) -> Measurement:
     """A phase whose times are the known ones and 1.5 ms, and `extra` seconds."""
     times = [seconds + 0.0015 + extra for seconds in kind.delays.known(50, 95, 99, 99.9)]
     four = (times[0], times[1], times[2], times[3])
     kept = Kept(600, (0.02, 0.02, 0.02, 0.02), (late,) * 4)
-    return Found(driver, kind, mode, 600, 180.0 / (1 + 20 * extra), four, four, 0, kept)
+    return Measurement(driver, kind, mode, 600, 180.0 / (1 + 20 * extra), four, four, 0, kept)
 
 
-def everything(extra: float = 0.0) -> list[Found]:
+def everything(extra: float = 0.0) -> list[Measurement]:
     """All phases of the plan; the tool's are longer than the bare loops' by `extra` seconds."""
     return [
-        found(drive.driver, kind, mode, 0.0 if drive.driver in ("bare", "paced") else extra)
+        measured(drive.driver, kind, mode, 0.0 if drive.driver in ("bare", "paced") else extra)
         for drive in make_plan(SECONDS)
         for kind, mode in zip(drive.kinds, drive.modes, strict=True)
     ]
@@ -116,9 +116,9 @@ def test_a_tool_that_is_off_misses_those_that_it_is_too_far_from(extra: float, m
 
 def test_a_jump_at_a_percentile_is_known_to_both_sides_of_it() -> None:
     constant, two_point, *_ = make_kinds(SECONDS)
-    assert known_range(found("open", two_point, ORDER[0]), 99.0) == pytest.approx((BASE, SLOW))
-    assert known_range(found("open", two_point, ORDER[0]), 50.0) == pytest.approx((BASE, BASE))
-    assert known_range(found("open", constant, ORDER[0]), 99.0) == pytest.approx((BASE, BASE))
+    assert known_range(measured("open", two_point, ORDER[0]), 99.0) == pytest.approx((BASE, SLOW))
+    assert known_range(measured("open", two_point, ORDER[0]), 50.0) == pytest.approx((BASE, BASE))
+    assert known_range(measured("open", constant, ORDER[0]), 99.0) == pytest.approx((BASE, BASE))
 
 
 def test_the_tables_and_the_json_tell_every_phase_and_target() -> None:
@@ -130,11 +130,11 @@ def test_the_tables_and_the_json_tell_every_phase_and_target() -> None:
     assert text.count("MISSED") == 6
     assert text.count("see kept") == 4
     assert "1 to 2 ms" in text
-    told = json.loads(as_json(everything()))
-    assert len(told["phases"]) == 4 + 8 + 4 + 8 + 4 + 4
-    assert told["phases"][0]["service"][0] == pytest.approx(0.0215)
-    assert told["phases"][0]["known"] == pytest.approx([0.02] * 4)
-    assert all(target["met"] for target in told["targets"])
+    reported = json.loads(as_json(everything()))
+    assert len(reported["phases"]) == 4 + 8 + 4 + 8 + 4 + 4
+    assert reported["phases"][0]["service"][0] == pytest.approx(0.0215)
+    assert reported["phases"][0]["known"] == pytest.approx([0.02] * 4)
+    assert all(target["met"] for target in reported["targets"])
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "some", "601"])

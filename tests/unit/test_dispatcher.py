@@ -111,8 +111,8 @@ def test_without_a_place_arrivals_are_dropped_and_every_one_is_accounted_for(kin
     gate = threading.Event()
     with stage(kind, store=CountingStore(gate=gate)) as on:
         on.process_state.settings = settings(max_in_flight=2, max_wait=0.1)
-        told: list[int] = []
-        on.process_state.on_drop = lambda _mode, number: told.append(number)
+        reported: list[int] = []
+        on.process_state.on_drop = lambda _mode, number: reported.append(number)
         with playing(on, kind):
             on.wait_until(lambda: on.process_state.ledger.windows[0].flow.dropped >= 20, "20 dropped arrivals")
             gate.set()
@@ -120,7 +120,7 @@ def test_without_a_place_arrivals_are_dropped_and_every_one_is_accounted_for(kin
         operations = sum(stats.operations for stats in window.operation_stats.values())
         assert window.flow.offered == 50
         assert operations + window.flow.dropped + window.flow.unfinished == 50
-        assert sum(told) == window.flow.dropped
+        assert sum(reported) == window.flow.dropped
         assert max(sample.started - sample.scheduled for sample in on.samples) < 0.4, "never silently late"
 
 
@@ -129,14 +129,14 @@ def test_what_the_end_finds_waiting_or_in_flight_is_told_with_its_age(kind: type
     gate = threading.Event()
     with stage(kind, store=CountingStore(gate=gate)) as on:
         on.process_state.settings = settings(max_in_flight=4, max_wait=10)
-        told: list[int] = []
-        on.process_state.on_drop = lambda _mode, number: told.append(number)
+        reported: list[int] = []
+        on.process_state.on_drop = lambda _mode, number: reported.append(number)
         with playing(on, kind, seconds=0.3) as made:
             on.wait_until(lambda: made.offered == 30, "all arrivals")
             threading.Timer(0.1, gate.set).start()
         window = on.process_state.ledger.windows[0]
         assert (window.flow.offered, window.flow.unfinished, window.flow.dropped) == (30, 30, 0)
-        assert told == [], "the metrics count as dropped what the record does"
+        assert reported == [], "the metrics count as dropped what the record does"
         assert window.operation_stats == {}
         assert window.flow.left.get_max_value() == pytest.approx(300_000, rel=0.01), "the first was due at the start"
         assert len(on.samples) == 4, "those that waited for a place were never sent"
@@ -153,7 +153,7 @@ def test_operations_that_never_come_back_are_counted_as_failed(kind: type[Any]) 
         made.prepare()
         on.wait_until(lambda: not made.missing, "all places")
         made.start(perf_counter(), Turn(0.0, Share()))
-        on.wait_until(lambda: store.calls == 4, "4 operations under way")
+        on.wait_until(lambda: store.calls == 4, "4 operations in flight")
         made.halt()
         made.abandon()
         on.wait_until(lambda: len(on.samples) == 4, "4 samples")

@@ -38,6 +38,8 @@ COMMANDS = {
     "--set",
     "--logs",
 }
+COMMANDS |= {"--check", "--ignore-missing", "--repo", "--bundle", "--certificate-identity", "--certificate-oidc-issuer"}
+"""Of the tools that check a release."""
 COMMANDS |= {f"--{name}" for name, _, _ in list_fields()}
 """Of `loadgen calibrate`, `report`, `compare`, `prepare`, `wait` and `serve-llm`; one of pip's, and two of Helm's."""
 NAMED_MEMBERS = re.compile(r"self\.(?:user\.)?([a-z_]+)(?:\.([a-z_]+))?")
@@ -83,8 +85,8 @@ def test_the_reference_has_a_row_of_four_cells_for_every_setting() -> None:
 @pytest.mark.parametrize("guide", GUIDES, ids=names)
 def test_every_flag_in_a_guide_exists(guide: Path) -> None:
     ours = {f"--{name.replace('_', '-')}" for name in Settings.model_fields}
-    found = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", guide.read_text()))
-    assert found - ours - locusts() - COMMANDS == set()
+    result = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", guide.read_text()))
+    assert result - ours - locusts() - COMMANDS == set()
 
 
 @pytest.mark.parametrize("guide", [*GUIDES, ROOT / "README.md"], ids=names)

@@ -22,8 +22,8 @@ from loadgen.settings.model import Settings
 NEEDS = ["locust<3,>=2.47", "pymilvus>=2.6.16,<3", 'h5py>=3; extra == "datasets"']
 
 
-def states(found: Iterator[Finding]) -> list[tuple[str, str]]:
-    return [(one.check, one.state.value) for one in found]
+def states(findings: Iterator[Finding]) -> list[tuple[str, str]]:
+    return [(one.check, one.state.value) for one in findings]
 
 
 def test_packages_of_the_wrong_version_or_none_are_named_with_the_command_that_helps() -> None:
@@ -49,9 +49,9 @@ def test_a_package_that_is_not_installed_at_all_is_named() -> None:
     def wanted(name: str) -> list[str]:
         raise PackageNotFoundError(name)
 
-    [found] = machine.check_packages(wanted)
-    assert found.state is State.BAD
-    assert sys.prefix in found.text
+    [result] = machine.check_packages(wanted)
+    assert result.state is State.BAD
+    assert sys.prefix in result.text
 
 
 def test_the_packages_of_this_environment_are_those_the_tool_was_tested_with() -> None:
@@ -87,8 +87,8 @@ def test_few_open_files_no_uvloop_and_proxies_are_noted() -> None:
     assert (machine.check_files(4_096).state, machine.check_files(-1).text) == (State.OK, "no limit")
     assert machine.check_loop(lambda _: None).state is State.NOTE
     assert machine.check_loop(lambda _: object()).state is State.OK
-    found = machine.check_proxies({"http_proxy": "http://user:secret@proxy", "HTTPS_PROXY": "", "PATH": "/bin"})
-    assert (found.state, "http_proxy set" in found.text, "secret" in str(found)) == (State.NOTE, True, False)
+    proxies = machine.check_proxies({"http_proxy": "http://user:secret@proxy", "HTTPS_PROXY": "", "PATH": "/bin"})
+    assert (proxies.state, "http_proxy set" in proxies.text, "secret" in str(proxies)) == (State.NOTE, True, False)
     assert machine.check_proxies({"no_proxy": "*"}).state is State.OK
 
 
@@ -157,9 +157,9 @@ def test_a_round_trip_is_the_median_of_some(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_a_token_in_the_clear_is_noted(given: dict[str, object], state: str) -> None:
-    found = server.check_encryption(Settings.parse(given))
-    assert found.state == state
-    assert "root" not in str(found)
+    encryption = server.check_encryption(Settings.parse(given))
+    assert encryption.state == state
+    assert "root" not in str(encryption)
 
 
 def test_versions_and_kinds_of_servers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,10 +179,10 @@ def test_versions_and_kinds_of_servers(monkeypatch: pytest.MonkeyPatch) -> None:
         return answer
 
     monkeypatch.setattr("loadgen.milvus.store.check_server", check)
-    found = [server.check_milvus(Settings())[1][0] for _ in range(4)]
-    assert [one.state for one in found] == ["ok", "note", "note", "bad"]
-    assert "2.3, 2.4, 2.5, 2.6" in found[1].text
-    assert (found[3].text, found[3].remedy) == ("--token: is required by the server", "Set LOADGEN_TOKEN.")
+    result = [server.check_milvus(Settings())[1][0] for _ in range(4)]
+    assert [one.state for one in result] == ["ok", "note", "note", "bad"]
+    assert "2.3, 2.4, 2.5, 2.6" in result[1].text
+    assert (result[3].text, result[3].remedy) == ("--token: is required by the server", "Set LOADGEN_TOKEN.")
 
 
 @pytest.mark.parametrize(
@@ -190,13 +190,13 @@ def test_versions_and_kinds_of_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     [(100.5, "ok", "0.50 s ahead"), (98.0, "note", "2.00 s behind"), (None, "ok", "does not tell")],
 )
 def test_clocks_that_differ_are_noted(there: float | None, state: str, words: str) -> None:
-    found = server.check_clock(there, 100.0)
-    assert (found.state, words in found.text) == (state, True)
+    clock = server.check_clock(there, 100.0)
+    assert (clock.state, words in clock.text) == (state, True)
 
 
 def test_a_finding_is_a_line_and_its_remedy_another() -> None:
-    [found] = from_faults("settings", [Fault("top_k", "0", "is below 1", "Choose 1 to 16384.")])
-    assert str(found) == "bad   settings    --top-k 0: is below 1\n                  -> Choose 1 to 16384."
+    [result] = from_faults("settings", [Fault("top_k", "0", "is below 1", "Choose 1 to 16384.")])
+    assert str(result) == "bad   settings    --top-k 0: is below 1\n                  -> Choose 1 to 16384."
     assert str(Finding("a", State.OK, "x\x1b[2J")) == "ok    a           x\\x1b[2J"
 
 
@@ -218,16 +218,16 @@ def test_the_exit_code_follows_from_what_is_bad(
 
     def read(_arguments: object, *, needs_host: bool) -> Settings:
         assert not needs_host
-        found = given.pop(0)
-        if isinstance(found, SettingsError):
-            raise found
-        return found
+        each = given.pop(0)
+        if isinstance(each, SettingsError):
+            raise each
+        return each
 
     monkeypatch.setattr("loadgen.locust_plugin.command_line.reading.read_run", read)
     assert main(["doctor", "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert [found["check"] for found in told["findings"]] == ["x", "settings"]
-    assert told["counts"] == {"ok": 0, "note": 1, "bad": 1}
+    reported = json.loads(capsys.readouterr().out)
+    assert [each["check"] for each in reported["findings"]] == ["x", "settings"]
+    assert reported["counts"] == {"ok": 0, "note": 1, "bad": 1}
     assert main(["doctor"]) == 0
     assert "no --host" in capsys.readouterr().out
 
@@ -239,6 +239,6 @@ def test_a_server_that_dies_while_it_is_looked_at_is_a_finding_and_no_traceback(
         raise MilvusException(message="server is gone")
 
     monkeypatch.setattr("loadgen.milvus.store.looking.LeaseTable", connect)
-    found = server.look_at_clock(Settings.parse({"host": "http://milvus:19530"}))
-    assert (found.check, found.state) == ("clock", State.BAD)
-    assert "server is gone" in found.text
+    result = server.look_at_clock(Settings.parse({"host": "http://milvus:19530"}))
+    assert (result.check, result.state) == ("clock", State.BAD)
+    assert "server is gone" in result.text

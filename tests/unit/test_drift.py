@@ -19,18 +19,18 @@ from tests.unit.simulated_phases import ALONE, Machine, drifts, rounds
 
 def test_a_drift_beyond_the_noise_is_found_and_has_its_size() -> None:
     long = Machine(order=rounds("AB", 5), linear=0.5, phase_noise=0.03)
-    found = drifts(long, 60)[THROUGHPUT]
-    assert len(found) >= 20
-    assert float(np.median(found)) == pytest.approx(np.exp(0.5 * 0.95), rel=0.15)
+    result = drifts(long, 60)[THROUGHPUT]
+    assert len(result) >= 20
+    assert float(np.median(result)) == pytest.approx(np.exp(0.5 * 0.95), rel=0.15)
     slower = drifts(replace(long, linear=-0.5), 60)[THROUGHPUT]
     assert len(slower) >= 25
     assert max(slower) < 1
 
 
 def test_response_times_drift_the_other_way() -> None:
-    found = drifts(Machine(order=rounds("AB", 5), linear=0.6, phase_noise=0.03), 40)[P50]
-    assert len(found) >= 20
-    assert max(found) < 1
+    result = drifts(Machine(order=rounds("AB", 5), linear=0.6, phase_noise=0.03), 40)[P50]
+    assert len(result) >= 20
+    assert max(result) < 1
 
 
 def phase(operations: int, slices: int = 10) -> SlicedPhase:

@@ -31,7 +31,7 @@ ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
 
 
 def run(empty: dict[Mode, int], modes: tuple[Mode, ...] = ROUND, rate: float = 0.0) -> Ledger:
-    """Phases of 100 searches each, so many of them empty; async is three times as fast."""
+    """Phases of 100 searches each, a number of them empty; async is three times as fast."""
     ledger = Ledger()
     for number, mode in enumerate(modes):
         start, took = 100.0 * (number + 1), 0.01 if mode is Mode.ASYNC else 0.03
@@ -88,13 +88,13 @@ def test_a_comparison_in_which_a_mode_found_nothing_too_often_is_invalid(
 ) -> None:
     ledger = run(empty, rate=rate)
     (level,) = find_levels(results_of(ledger), seed=1)
-    found = level.comparisons["async"]
-    assert found is not None
-    assert found.throughput is not None, "the figures are shown"
-    assert (found.verdict is Verdict.INVALID) == bool(reasons)
-    for told, wanted in zip(found.reasons, reasons, strict=True):
-        assert told.startswith(wanted)
-        assert told.endswith("--max-empty is 1 %): check filters and queries")
+    result = level.comparisons["async"]
+    assert result is not None
+    assert result.throughput is not None, "the figures are shown"
+    assert (result.verdict is Verdict.INVALID) == bool(reasons)
+    for reported, wanted in zip(result.reasons, reasons, strict=True):
+        assert reported.startswith(wanted)
+        assert reported.endswith("--max-empty is 1 %): check filters and queries")
     assert bool(judge_empty(recorded(ledger), 0.01)) == bool(reasons)
 
 
@@ -111,8 +111,10 @@ def test_a_run_of_one_mode_that_finds_nothing_fails_with_the_numbers() -> None:
     assert str(judgement) == (
         "MISSED: at most 1 % empty answers: 40 % (40 of 100 answers were empty) (search sync, 8 users)"
     )
-    told = "search operations returned nothing: 40 of 100 answers with sync (40 %), although every query has neighbours"
-    assert [line for line in explain(record).warnings if line.startswith(told)]
+    reported = (
+        "search operations returned nothing: 40 of 100 answers with sync (40 %), although every query has neighbours"
+    )
+    assert [line for line in explain(record).warnings if line.startswith(reported)]
 
 
 def bursts(empty: int) -> Ledger:
@@ -169,8 +171,8 @@ def test_empty_answers_are_a_column_everywhere() -> None:
 
 def test_a_record_whose_searches_found_nothing_is_no_improvement() -> None:
     old, new = recorded(run({})), recorded(run({Mode.ASYNC: 300}))
-    found = find_regressions(old, new, 0.05)
-    speeds = [one for one in found if one.figure in ("throughput", "p50", "p99")]
+    regressions = find_regressions(old, new, 0.05)
+    speeds = [one for one in regressions if one.figure in ("throughput", "p50", "p99")]
     assert [one.word for one in speeds if one.series.variant == Mode.ASYNC] == [Word.INVALID] * 3
     why = "100 % of the answers of NEW were empty"
     assert {one.reason for one in speeds if one.series.variant == Mode.ASYNC} == {why}

@@ -17,7 +17,20 @@ MEASURED = re.compile(r"<!-- measured without a record: (.+) -->")
 GENERATED = re.compile(r"<!-- (?:generated|from the records): .*?<!-- end -->", re.DOTALL)
 ROWS = re.compile(r"^(.*)\n((?:\|.*\n)+)", re.MULTILINE)
 FIGURE = re.compile(r"[\d.,]+( ?%| [kM]?B| ms| s|-[\d.]+)?(;.*)?")
-PROGRAMS = {"locust", "loadgen", "make", "pip", "export", "printf", "docker", "--variants", "#"}
+PROGRAMS = {
+    "locust",
+    "loadgen",
+    "make",
+    "pip",
+    "export",
+    "printf",
+    "docker",
+    "--variants",
+    "#",
+    "sha256sum",
+    "gh",
+    "cosign",
+}
 """What the lines of a block for a shell begin with: commands to type, never output."""
 WITHOUT_A_RECORD = {
     "explanation/clients.md": 1,
@@ -26,8 +39,8 @@ WITHOUT_A_RECORD = {
     "guides/scale.md": 2,
 }
 """Figures of benchmarks, which write no record: how many tables or blocks each page has. Let this list only shrink."""
-HANDWRITTEN = {"guides/find-rate.md"}
-"""Its column of whole numbers has exit codes, not figures of a run."""
+HANDWRITTEN = {"guides/find-rate.md", "versions.md"}
+"""Exit codes, and versions, which test_release.py compares; no figures of a run."""
 
 
 def names(path: Path) -> str:
@@ -42,24 +55,24 @@ def test_the_examples_of_a_page_are_what_the_records_show(path: Path) -> None:
 
 def test_every_record_and_every_message_is_shown_on_a_page() -> None:
     text = "\n".join(path.read_text() for path in PAGES)
-    shown = {found[3] for found in BLOCK.finditer(text)}
+    shown = {match[3] for match in BLOCK.finditer(text)}
     assert shown | {"one-process", "two-processes"} == {path.stem for path in RECORDS.glob("*.json")}
-    assert {found[3] for found in MESSAGE.finditer(text)} == set(MESSAGES)
+    assert {match[3] for match in MESSAGE.finditer(text)} == set(MESSAGES)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=names)
 def test_no_output_is_written_by_hand(path: Path) -> None:
     page = path.read_text()
     measured = 0
-    for found in FENCE.finditer(page):
-        before = page[: found.start()].rstrip("\n").rpartition("\n")[2].strip()
-        lines = [line for line in found[3].replace("\\\n", " ").splitlines() if line.strip()]
-        if found[2] == "bash":
-            assert {line.split()[0] for line in lines} <= PROGRAMS, found[3]
+    for match in FENCE.finditer(page):
+        before = page[: match.start()].rstrip("\n").rpartition("\n")[2].strip()
+        lines = [line for line in match[3].replace("\\\n", " ").splitlines() if line.strip()]
+        if match[2] == "bash":
+            assert {line.split()[0] for line in lines} <= PROGRAMS, match[3]
         elif MEASURED.fullmatch(before):
             measured += 1
         else:
-            assert MARK.fullmatch(before) if found[2] == "text" else found[2], found[0]
+            assert MARK.fullmatch(before) if match[2] == "text" else match[2], match[0]
     for before, table in ROWS.findall(GENERATED.sub("", page)):
         cells = [cell.strip() for row in table.splitlines()[1:] for cell in row.strip("|").split("|")[1:]]
         if MEASURED.fullmatch(before):
@@ -110,5 +123,5 @@ def test_the_records_of_the_examples_are_those_of_make_demo() -> None:
 def test_the_words_about_the_result_have_no_figure_of_its_record() -> None:
     """They would be wrong after the next `make records`."""
     page = (HOUSE / "docs" / "explanation" / "what-we-measured.md").read_text()
-    words = BLOCK.sub("", page).partition("## Where the tutorial")[0]
+    words = BLOCK.sub("", page).partition("## Why the tutorial")[0]
     assert re.findall(r"\d+\.\d\d|\d+/s\b|\d \(\d", words) == []

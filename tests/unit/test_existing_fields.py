@@ -45,10 +45,10 @@ def info(**given: Any) -> CollectionInfo:
 def test_a_field_is_detected_where_there_is_one_or_taken_as_given(
     schema: list[dict[str, Any]], given: dict[str, str], expected: tuple[str, ...]
 ) -> None:
-    found, faults = find_fields({"fields": schema}, Settings.parse(TAKEN | given))
+    result, faults = find_fields({"fields": schema}, Settings.parse(TAKEN | given))
     names = ("id_field", "embedding_field", "text_field", "doc_id_field", "vector_type")
     assert faults == []
-    assert tuple(found[name] for name in names) == expected
+    assert tuple(result[name] for name in names) == expected
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_an_empty_collection_is_a_fault() -> None:
 
 
 def test_what_was_not_given_is_what_the_collection_has_and_a_worker_gets_the_same() -> None:
-    found = CollectionInfo.from_message(info().as_message())
-    settings = found.apply(Settings.parse(TAKEN))
+    result = CollectionInfo.from_message(info().as_message())
+    settings = result.apply(Settings.parse(TAKEN))
     assert (settings.dim, settings.metric, settings.rows) == (8, "L2", 2_000)
     assert settings.index_config == {"index_type": "IVF_FLAT", "nlist": 16}
     assert settings.search_config == {"nprobe": 16}

@@ -1,4 +1,4 @@
-"""An existing collection is inspected for every variant that uses it, and all faults are told once."""
+"""An existing collection is inspected for every variant that uses it, and all faults are reported once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -66,7 +66,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
     return start
 
 
-def told(given: dict[str, Any]) -> list[str]:
+def reported(given: dict[str, Any]) -> list[str]:
     """The faults of a run that only searches."""
     try:
         inspect_existing(Settings.parse(TAKEN | given), lambda _: None, writes=False)
@@ -101,7 +101,7 @@ def test_the_settings_of_every_variant_are_checked_and_equal_faults_are_told_onc
     serve: Serve, variants: str, expected: list[str]
 ) -> None:
     serve(Server([KEY, vector(8)], 100, consistency_level=2))
-    assert told({"variants": variants}) == expected
+    assert reported({"variants": variants}) == expected
 
 
 WIDE = "(a vector of dimension 32768 has 131,072 bytes), but the server accepts 64 MiB. Set --top-k to 512 or less"
@@ -150,12 +150,12 @@ def test_messages_that_the_server_does_not_accept_are_refused_by_the_vectors_of_
     serve: Serve, fields: list[dict[str, Any]], given: dict[str, Any], expected: list[str]
 ) -> None:
     serve(Server(fields, 20_000))
-    assert told(given) == expected
+    assert reported(given) == expected
 
 
 def test_an_alias_is_refused_with_the_name_of_its_collection(serve: Serve) -> None:
     serve(Server([KEY, vector(8), BODY], 100, collection_name="papers_2026"))
-    assert told({}) == ["--collection papers: is an alias of 'papers_2026'. Use --collection papers_2026."]
+    assert reported({}) == ["--collection papers: is an alias of 'papers_2026'. Use --collection papers_2026."]
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ PLAN = tuple(Phase(number, Mode.SYNC, 8, 10.0) for number in range(4))
     ],
 )
 def test_every_end_has_its_code_and_its_words(end: End, code: int, why: str) -> None:
-    found, words = find_exit_code(end)
-    assert found == code
+    result, words = find_exit_code(end)
+    assert result == code
     assert words.startswith(why)
     assert bool(words) == bool(code)
 

@@ -50,18 +50,18 @@ def sample(
 
 def quantile(registry: CollectorRegistry, name: str, q: float) -> float:
     """Prometheus's histogram_quantile: https://prometheus.io/docs/prometheus/latest/querying/functions/."""
-    found = [
+    result = [
         (float(one.labels["le"]), one.value)
         for family in registry.collect()
         for one in family.samples
         if one.name == f"{name}_bucket" and one.labels["mode"] == "async"
     ]
-    rank = q * found[-1][1]
-    place = next(number for number, (_, count) in enumerate(found) if count >= rank)
-    if place == len(found) - 1:
-        return found[-2][0]
-    below, before = found[place - 1] if place else (0.0, 0.0)
-    return below + (found[place][0] - below) * (rank - before) / (found[place][1] - before)
+    rank = q * result[-1][1]
+    place = next(number for number, (_, count) in enumerate(result) if count >= rank)
+    if place == len(result) - 1:
+        return result[-2][0]
+    below, before = result[place - 1] if place else (0.0, 0.0)
+    return below + (result[place][0] - below) * (rank - before) / (result[place][1] - before)
 
 
 def series_of(registry: CollectorRegistry) -> set[str]:
@@ -201,8 +201,8 @@ def test_only_the_phase_that_runs_now_is_told() -> None:
     exporter.leave()
     assert registry.get_sample_value("loadgen_phase_info", second) is None
     (info,) = (one for family in registry.collect() for one in family.samples if one.name == "loadgen_run_info")
-    told = {key: info.labels[key] for key in ("run_id", "server", "collection", "index", "consistency")}
-    assert told == RUN | {"collection": "mine", "index": "HNSW", "consistency": "Strong"}
+    reported = {key: info.labels[key] for key in ("run_id", "server", "collection", "index", "consistency")}
+    assert reported == RUN | {"collection": "mine", "index": "HNSW", "consistency": "Strong"}
     assert info.labels["pymilvus"].startswith("2.6")
     assert info.value == 1
 
@@ -285,6 +285,6 @@ def test_declared_faults_are_counted_by_action_where_the_run_is_led() -> None:
     exporter, registry = make(role=Role.MASTER)
     for change in (1, -1, 1):
         exporter.count_fault("pause server", change)
-    found = {one.name: one.value for family in registry.collect() for one in family.samples if "fault" in one.name}
-    assert found == {"loadgen_faults_total": 2, "loadgen_active_faults": 1}
+    result = {one.name: one.value for family in registry.collect() for one in family.samples if "fault" in one.name}
+    assert result == {"loadgen_faults_total": 2, "loadgen_active_faults": 1}
     assert not any("fault" in one for one in series_of(make(role=Role.WORKER)[1]))

@@ -62,7 +62,7 @@ def test_a_process_is_judged_in_phases_alone_and_one_goes_on_where_the_last_ende
     assert registry.get_sample_value("loadgen_saturated") == 0
     exporter.enter(Phase(0, Mode.SYNC, 8), RUN)
     assert registry.get_sample_value("loadgen_saturated") == 1
-    assert registry.get_sample_value("loadgen_hub_lag_seconds_count") == 101, "all lags are told"
+    assert registry.get_sample_value("loadgen_hub_lag_seconds_count") == 101, "all lags are reported"
 
 
 @pytest.mark.parametrize(("lags", "saturated"), [((0.129,), 0), ((0.11, 0.12), 0), ((0.11,) * 3, 1), ((0.3,), 1)])
@@ -124,5 +124,5 @@ def test_a_phase_of_arrivals_is_active_without_users_and_told_by_its_rate() -> N
     exporter.enter(Phase(0, Mode.SYNC, 0, model="poisson", rate=100.0), RUN)
     exporter.beat(Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1))
     assert registry.get_sample_value("loadgen_active_seconds_total", SYNC) == 0.25
-    told = {"run_id": RUN["run_id"], "phase": "1", "variant": "sync", "mode": "sync", "concurrency": "100/s"}
-    assert registry.get_sample_value("loadgen_phase_info", told) == 1
+    reported = {"run_id": RUN["run_id"], "phase": "1", "variant": "sync", "mode": "sync", "concurrency": "100/s"}
+    assert registry.get_sample_value("loadgen_phase_info", reported) == 1

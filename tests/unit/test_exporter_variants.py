@@ -43,8 +43,8 @@ def test_variants_of_one_mode_have_series_of_their_own() -> None:
     exporter.beat(Beat(at=1.0, cpu=0.01, wall=0.25, hub_lag=0.0, loop_lag=0.0, in_flight=1))
     assert registry.get_sample_value("loadgen_active_seconds_total", ASYNC | {"variant": TWO}) == 0.25
     assert registry.get_sample_value("loadgen_active_seconds_total", ASYNC) == 0
-    told = {"run_id": RUN["run_id"], "phase": "5", "variant": TWO, "mode": "async", "concurrency": "8"}
-    assert registry.get_sample_value("loadgen_phase_info", told) == 1
+    reported = {"run_id": RUN["run_id"], "phase": "5", "variant": TWO, "mode": "async", "concurrency": "8"}
+    assert registry.get_sample_value("loadgen_phase_info", reported) == 1
 
 
 def describe(registry: CollectorRegistry) -> list[dict[str, str]]:
@@ -70,7 +70,7 @@ def test_each_variant_of_the_latest_run_is_described_and_one_is_the_baseline() -
     ]  # fmt: skip
     exporter.begin(Settings.parse({"mode": "async"}))
     (only,) = describe(registry)
-    assert (only["variant"], only["baseline"], only["run_id"]) == ("async", "true", ""), "its id comes with a phase"
+    assert (only["variant"], only["baseline"], only["run_id"]) == ("async", "true", ""), "its id is set by a phase"
 
 
 def test_long_settings_of_a_variant_are_cut_in_its_description() -> None:
@@ -145,8 +145,8 @@ def test_scrapes_beside_the_hub_neither_fail_nor_show_a_counter_that_falls() -> 
         before = 0.0
         try:
             while not over.is_set():
-                found = [one for family in registry.collect() for one in family.samples]
-                total = sum(one.value for one in found if one.name == COUNT)
+                result = [one for family in registry.collect() for one in family.samples]
+                total = sum(one.value for one in result if one.name == COUNT)
                 assert total >= before
                 before = total
         except BaseException as error:  # noqa: BLE001 - the thread's own fault is the test's

@@ -10,7 +10,7 @@ from tests.unit.record_support import phase, record, timed
 
 
 def failing(good: int, failed: int) -> RunRecord:
-    """One round of each mode in which so many operations ended so."""
+    """One round of each mode with these outcomes."""
     outcomes = {Outcome.OK: good, Outcome.TIMEOUT: failed}
     return record(*(phase(mode, 8, timed([100] * 10, recall=None, outcomes=outcomes)) for mode in ("sync", "async")))
 
@@ -33,9 +33,9 @@ def failing(good: int, failed: int) -> RunRecord:
 def test_failures_are_a_regression_beyond_chance_and_beyond_one_percent(
     old: tuple[int, int], new: tuple[int, int], word: Word
 ) -> None:
-    found = find_regressions(failing(*old), failing(*new), 0.05)
-    assert [one.word for one in found if one.figure == "failures"] == [word] * 2
-    shares = [(one.old, one.new) for one in found if one.figure == "failures"]
+    regressions = find_regressions(failing(*old), failing(*new), 0.05)
+    assert [one.word for one in regressions if one.figure == "failures"] == [word] * 2
+    shares = [(one.old, one.new) for one in regressions if one.figure == "failures"]
     assert shares == [(old[1] / sum(old), new[1] / sum(new))] * 2
 
 

@@ -12,7 +12,7 @@ from tests.unit.record_support import operation, phase, record
 
 
 def failing(*failures: int, **given: Any) -> RunRecord:
-    """Phases of 1,000 searches each, so many of which failed."""
+    """Phases of 1,000 searches each, with these numbers of failures."""
     return record(
         *(
             phase(mode, 8, operation(outcomes={Outcome.OK: 1_000 - count, Outcome.THROTTLED: count}), **given)
@@ -36,22 +36,22 @@ def failing(*failures: int, **given: Any) -> RunRecord:
 def test_failures_are_judged_as_a_share_of_each_phase_or_as_a_count_of_all(
     text: str, met: bool, measured: str, where: str
 ) -> None:
-    [found] = judge(failing(3, 10), [parse_requirement(text)])
-    assert found == (text, met, measured, where)
+    [result] = judge(failing(3, 10), [parse_requirement(text)])
+    assert result == (text, met, measured, where)
 
 
 @pytest.mark.parametrize(
     ("limit", "met"), [("0.65%", True), ("0.649%", False), ("0.66 %", True), ("13", True), ("12", False), ("0", False)]
 )
 def test_a_run_may_have_so_many_failures_over_all_phases(limit: str, met: bool) -> None:
-    [found] = judge(failing(3, 10), [], parse_max_failures(limit))
-    assert found == (f"at most {limit} failures", met, "0.65 % (13 of 2,000)", "the whole run")
+    [result] = judge(failing(3, 10), [], parse_max_failures(limit))
+    assert result == (f"at most {limit} failures", met, "0.65 % (13 of 2,000)", "the whole run")
 
 
 def test_failures_outside_of_the_phases_count_for_the_whole_run() -> None:
     outside = Outside(variant=Mode.SYNC, operation="search", outcomes={Outcome.OK: 900, Outcome.FAILED: 100})
-    [found] = judge(failing(3, 10).model_copy(update={"outside": (outside,)}), [], parse_max_failures("3%"))
-    assert found == ("at most 3% failures", False, "3.76667 % (113 of 3,000)", "the whole run")
+    [result] = judge(failing(3, 10).model_copy(update={"outside": (outside,)}), [], parse_max_failures("3%"))
+    assert result == ("at most 3% failures", False, "3.76667 % (113 of 3,000)", "the whole run")
 
 
 def test_dropped_arrivals_are_failures() -> None:
@@ -71,14 +71,14 @@ def test_exceptions_of_tasks_are_failures_of_the_whole_run(limit: str, met: bool
         update={"task_errors_outside": (raised.model_copy(update={"count": 2}),)}
     )
     assert run.task_errors == 20
-    [found] = judge(run, [], parse_max_failures(limit))
-    told = "1.33663 % (27 of 2,020, 20 of them task exceptions)"
-    assert found == (f"at most {limit} failures", met, told, "the whole run")
+    [result] = judge(run, [], parse_max_failures(limit))
+    reported = "1.33663 % (27 of 2,020, 20 of them task exceptions)"
+    assert result == (f"at most {limit} failures", met, reported, "the whole run")
 
 
 def test_no_failures_are_zero_per_cent() -> None:
-    [found] = judge(failing(0), [], parse_max_failures("0"))
-    assert found[1:3] == (True, "0 % (0 of 1,000)")
+    [result] = judge(failing(0), [], parse_max_failures("0"))
+    assert result[1:3] == (True, "0 % (0 of 1,000)")
 
 
 @pytest.mark.parametrize("text", ["", "some", "-1", "1.5", "101%", "5 ms", "nan"])

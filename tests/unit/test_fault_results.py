@@ -44,9 +44,9 @@ def window(variant: str = "async", back: float = 6.5, notes: FaultNotes | None =
         elif place % 5 == 0:
             ledger([Sample(variant, "search", moment - 1, moment - 1, moment, Outcome.TIMEOUT, 0)])
     ledger.close(110.0)
-    found = ledger.windows[0]
-    found.faults = notes
-    return found
+    result = ledger.windows[0]
+    result.faults = notes
+    return result
 
 
 def result(**given: object) -> PhaseResult:
@@ -59,21 +59,21 @@ def run() -> RunRecord:
 
 
 def test_the_record_has_the_course_of_outcomes_and_the_recovery_by_operation(run: RunRecord) -> None:
-    found = run.phases[0].faults
-    assert found is not None
-    assert found.course.answered == (20, 20, 20, 20, 0, 0, 10, 20, 20, 20)
-    assert found.course.failures == {"timeout": (0, 0, 0, 0, 4, 4, 2, 0, 0, 0)}
-    [fault] = found.faults
+    result = run.phases[0].faults
+    assert result is not None
+    assert result.course.answered == (20, 20, 20, 20, 0, 0, 10, 20, 20, 20)
+    assert result.course.failures == {"timeout": (0, 0, 0, 0, 4, 4, 2, 0, 0, 0)}
+    [fault] = result.faults
     assert (fault.recovery.throughput_before, fault.recovery.failures) == (20.0, {"timeout": 10})
     assert fault.recovery.first_success_seconds == pytest.approx(2.6)
     assert fault.operations == {"search": fault.recovery}
-    assert (found.expected_failures, count_expected(run)) == (10, 10)
+    assert (result.expected_failures, count_expected(run)) == (10, 10)
 
 
 def test_failures_after_the_limit_are_not_expected() -> None:
-    found = result(notes=replace(NOTES, recovery_within=0.0)).record.faults
-    assert found is not None
-    assert found.expected_failures == 8, "those of the pause of 2 s"
+    results = result(notes=replace(NOTES, recovery_within=0.0)).record.faults
+    assert results is not None
+    assert results.expected_failures == 8, "those of the pause of 2 s"
 
 
 def test_a_phase_without_faults_has_none_and_a_message_carries_the_course() -> None:
@@ -92,14 +92,14 @@ def test_a_phase_without_faults_has_none_and_a_message_carries_the_course() -> N
     ],
 )
 def test_a_recovery_can_be_required(run: RunRecord, text: str, met: bool, measured: str) -> None:
-    [found] = judge(run, [parse_requirement(text)])
-    assert (found.met, found.measured) == (met, measured)
+    [result] = judge(run, [parse_requirement(text)])
+    assert (result.met, result.measured) == (met, measured)
 
 
 def test_what_has_not_recovered_misses_the_requirement_and_has_a_dash() -> None:
     lost = record(result(back=10.0).record)
-    [found] = judge(lost, [parse_requirement("recovery < 3 s")])
-    assert (found.met, found.measured) == (False, "not recovered before the next fault or the end of the phase")
+    [results] = judge(lost, [parse_requirement("recovery < 3 s")])
+    assert (results.met, results.measured) == (False, "not recovered before the next fault or the end of the phase")
     assert "the throughput was back at 95 %: not before the next fault" in "\n".join(explain(lost).findings)
 
 
@@ -109,8 +109,8 @@ def test_an_unknown_variant_of_a_recovery_is_refused() -> None:
 
 
 def test_missing_rows_are_named_and_miss_a_requirement(run: RunRecord) -> None:
-    [found] = judge_faults(run)
-    assert str(found) == "MISSED: every acknowledged insert is kept: 2 of 9 missing: a, b (async, 8 users)"
+    [results] = judge_faults(run)
+    assert str(results) == "MISSED: every acknowledged insert is kept: 2 of 9 missing: a, b (async, 8 users)"
     assert "2 of 9 acknowledged rows of phase 1 (async) are missing: a, b." in explain(run).warnings
     kept = record(result(notes=replace(NOTES, inserts=InsertCheck(9, 0))).record)
     assert [one.met for one in judge_faults(kept)] == [True]
@@ -118,9 +118,9 @@ def test_missing_rows_are_named_and_miss_a_requirement(run: RunRecord) -> None:
 
 def test_a_fault_that_failed_and_connections_that_differ_are_reported() -> None:
     bad = replace(NOTES, events=(replace(EVENT, error="no such process"),), inserts=None, connections_after=5)
-    told = record(result(notes=bad).record)
-    assert [(one.met, one.measured) for one in judge_faults(told)] == [(False, "no such process")]
-    assert "Phase 1 (async) began with 2 connections and ended with 5." in explain(told).warnings
+    reported = record(result(notes=bad).record)
+    assert [(one.met, one.measured) for one in judge_faults(reported)] == [(False, "no such process")]
+    assert "Phase 1 (async) began with 2 connections and ended with 5." in explain(reported).warnings
 
 
 def test_console_and_reports_show_each_fault(run: RunRecord) -> None:
@@ -136,8 +136,8 @@ def test_console_and_reports_show_each_fault(run: RunRecord) -> None:
 
 def test_the_text_of_a_command_is_in_no_sentence_and_its_secrets_are_in_no_record() -> None:
     event = FaultEvent(parse_fault("4s command: x"), "4s command: x --token=***", 4.0, 6.0, exit_code=1)
-    told = explain(record(result(notes=replace(NOTES, events=(event,))).record)).lines()
-    assert any("After 4s command: ... the throughput" in line for line in told)
+    reported = explain(record(result(notes=replace(NOTES, events=(event,))).record)).lines()
+    assert any("After 4s command: ... the throughput" in line for line in reported)
     kept = settings_without_secrets(Settings.parse({"fault": ["4s command: x --token=canary"]}))
     assert kept["fault"] == ["4s command: x --token=***"]
 

@@ -109,11 +109,11 @@ def test_a_fault_suspends_the_watch_until_its_recovery_limit_and_not_before() ->
     faults, _, clock = schedule("20s kill server 5s", recovery_within=10.0)
     assert not faults.suspends(), "no phase has begun"
     faults.begin(2.0, 1)
-    found = []
+    result = []
     for second in (19.9, 20.0, 37.9, 38.1):  # it is back at 28
         clock.now = 102 + second
-        found.append(faults.suspends())
-    assert found == [False, True, True, False]
+        result.append(faults.suspends())
+    assert result == [False, True, True, False]
     clock.now = 102 + 21
     faults.end()
     assert not faults.suspends()
@@ -128,21 +128,21 @@ def test_the_next_phase_has_its_own_events() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "fails", "told"),
+    ("text", "fails", "reported"),
     [
         ("20s pause server 5s", "", [(22, 1), (27, -1)]),
         ("20s command: x", "", [(22, 1), (24, -1)]),
         ("20s pause server 5s", "no such process", [(22, 1), (22, -1)]),
     ],
 )
-def test_a_fault_is_active_until_it_ends_or_fails(text: str, fails: str, told: list[tuple[int, int]]) -> None:
+def test_a_fault_is_active_until_it_ends_or_fails(text: str, fails: str, reported: list[tuple[int, int]]) -> None:
     faults, injector, clock = schedule(text)
     injector.fails = fails
     heard: list[tuple[Action, float, int]] = []
     faults.tell = lambda action, change: heard.append((action, round(clock.now - 100), change))
     faults.begin(2.0, 1)
     faults.end()
-    assert heard == [(parse_fault(text).action, *one) for one in told]
+    assert heard == [(parse_fault(text).action, *one) for one in reported]
 
 
 def test_a_fault_in_effect_ends_with_its_phase() -> None:

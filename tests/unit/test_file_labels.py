@@ -27,26 +27,26 @@ def test_the_labels_of_vectordbbench_can_be_filtered_by(tmp_path: Path) -> None:
     drawn = dataset.metadata.draw_values(20)["labels"].tolist()
     assert set(drawn) <= {row["labels"] for row in rows}
     assert len(set(drawn)) > 15
-    found = find_neighbours(MatchingRows(dataset, narrowings.find_matches(20)), data.test, "L2", 3)
+    neighbours = find_neighbours(MatchingRows(dataset, narrowings.find_matches(20)), data.test, "L2", 3)
     for number, label in enumerate(drawn):
         own = [place for place, row in enumerate(rows) if row["labels"] != label and row["file_id"] < 1_150]
         far = np.linalg.norm(data.train[own] - data.test[number], axis=1)
-        assert found.rows_of(number).tolist() == sorted(own[place] for place in np.argsort(far)[:3])
+        assert neighbours.rows_of(number).tolist() == sorted(own[place] for place in np.argsort(far)[:3])
     assert narrowings.measure().mean == pytest.approx(0.5, abs=0.01)
 
 
 def test_fields_of_a_file_and_generated_ones_go_together(tmp_path: Path) -> None:
     path = write_json(tmp_path / "data.jsonl", make_data())
     settings = settings_for(path, metadata="tenant:int:4", filter="year == 2000 and tenant == {tenant}")
-    found = find_selectivities(set_up_variants(settings), open_dataset(settings), lambda _line: None)
-    assert found["sync"] == found["async"]
-    assert found["sync"].mean == pytest.approx(0.25, abs=0.06)
+    selectivities = find_selectivities(set_up_variants(settings), open_dataset(settings), lambda _line: None)
+    assert selectivities["sync"] == selectivities["async"]
+    assert selectivities["sync"].mean == pytest.approx(0.25, abs=0.06)
     rows = open_dataset(settings).rows(0, 5)
     assert {name for row in rows for name in row.metadata} >= {"year", "tenant", "row", "loadgen"}
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("yaer == 2000", "has no number or text in the field yaer of row 0, which a filter compares"),
         ("mixed == 1", "has values of several types in the field mixed, which a filter compares"),
@@ -55,7 +55,7 @@ def test_fields_of_a_file_and_generated_ones_go_together(tmp_path: Path) -> None
         ("year > 2020", "--filter year > 2020: matches no row, for any query"),
     ],
 )
-def test_what_a_file_lacks_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_what_a_file_lacks_is_refused(tmp_path: Path, text: str, reported: str) -> None:
     vectors = make_data().train[:10].tolist()
     lines: list[dict[str, Any]] = [
         {"vector": vector, "metadata": {"year": 2000, "mixed": 1 if number < 5 else "x", "flag": True}}
@@ -65,4 +65,4 @@ def test_what_a_file_lacks_is_refused(tmp_path: Path, text: str, told: str) -> N
     settings = settings_for(path, filter=text, top_k=5)
     with pytest.raises(SettingsError) as caught:
         find_selectivities(set_up_variants(settings), open_dataset(settings), lambda _line: None)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)

@@ -90,8 +90,10 @@ def test_numpy_finds_the_rows_that_python_finds(
     columns, drawn = (
         {name: np.array([one[name] for one in some]) for name in some[0]} for some in (given_rows, queries)
     )
-    found = evaluate(expression, columns, drawn, len(queries))
-    assert found.tolist() == [[is_true(bind_values(expression, query), row) for row in given_rows] for query in queries]
+    result = evaluate(expression, columns, drawn, len(queries))
+    assert result.tolist() == [
+        [is_true(bind_values(expression, query), row) for row in given_rows] for query in queries
+    ]
 
 
 @given(expressions, rows)
@@ -119,7 +121,7 @@ def test_an_expression_is_written_for_milvus(text: str, written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("", "needs a field where its end is"),
         ("a = 1", "cannot be read from '= 1' on. Compare with ==."),
@@ -141,14 +143,14 @@ def test_an_expression_is_written_for_milvus(text: str, written: str) -> None:
         (f"a in [{','.join('1' * 1001)}]", "has a list of 1,001 values"),
     ],
 )
-def test_what_is_no_expression_is_refused(text: str, told: str) -> None:
+def test_what_is_no_expression_is_refused(text: str, reported: str) -> None:
     with pytest.raises(FilterError) as caught:
         parse_filter(text)
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(reported)
 
 
 def test_a_pattern_is_read_and_not_evaluated() -> None:
-    found = parse_filter("lang like 'd%'")
-    assert found == Likeness("lang", "d%")
+    result = parse_filter("lang like 'd%'")
+    assert result == Likeness("lang", "d%")
     with pytest.raises(TypeError):
-        evaluate(found, {"lang": np.array(["de"])}, {}, 1)
+        evaluate(result, {"lang": np.array(["de"])}, {}, 1)

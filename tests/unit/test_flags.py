@@ -24,18 +24,18 @@ def test_an_abbreviation_is_no_flag_and_what_was_meant_is_named(capsys: pytest.C
     assert (
         refused(["--databse=x"], capsys) == "--databse is not a flag. Did you mean --database? Flags are given in full"
     )
-    told = refused(["--metrics", "1", "--xyzzy"], capsys)
-    assert told.startswith("--metrics is not a flag. Did you mean --metrics-bind or --metrics-linger or")
-    assert told.endswith("; --xyzzy is not a flag")
+    reported = refused(["--metrics", "1", "--xyzzy"], capsys)
+    assert reported.startswith("--metrics is not a flag. Did you mean --metrics-bind or --metrics-linger or")
+    assert reported.endswith("; --xyzzy is not a flag")
 
 
 @pytest.mark.parametrize(
     "arguments", [["--tok", SECRET], [f"--tok={SECRET}"], ["--tokens", SECRET], [f"--to={SECRET}"]]
 )
 def test_a_mistyped_flag_does_not_show_its_value(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    told = refused(arguments, capsys)
-    assert "--token" in told
-    assert "hidden" not in told
+    reported = refused(arguments, capsys)
+    assert "--token" in reported
+    assert "hidden" not in reported
 
 
 def test_locusts_own_flags_may_be_abbreviated_where_none_of_ours_is_meant(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +45,7 @@ def test_locusts_own_flags_may_be_abbreviated_where_none_of_ours_is_meant(capsys
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (["compare", "a", "b", "--toler", "5"], "loadgen compare: --toler is not a flag. Did you mean --tolerance?"),
         (["serve", "--emb", "lite"], "loadgen serve: --emb is not a flag. Did you mean --embedded?"),
@@ -53,8 +53,10 @@ def test_locusts_own_flags_may_be_abbreviated_where_none_of_ours_is_meant(capsys
         (["--vers"], "loadgen: "),
     ],
 )
-def test_commands_take_no_abbreviations(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_take_no_abbreviations(
+    arguments: list[str], reported: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith(told)
+    assert capsys.readouterr().err.startswith(reported)

@@ -17,7 +17,7 @@ BLOCK = ["-----BEGIN RUN RECORD 7-ab-----", "{", ' "phases": []', "}", "-----END
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks follow each other at once."""
+    """No pause between polls."""
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
 
 
@@ -25,9 +25,9 @@ def follow(cluster: FakeCluster, *words: str) -> int:
     return main(["follow", "demo", "-n", "load", "--api", cluster.url, *words])
 
 
-def having(**told: Any) -> Any:
+def having(**reported: Any) -> Any:
     """A step after which the cluster has these."""
-    return lambda cluster: cluster.__dict__.update(told)
+    return lambda cluster: cluster.__dict__.update(reported)
 
 
 def test_a_run_is_followed_from_a_pod_without_a_node_to_its_verdict(capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,8 +86,8 @@ def test_records_of_before_can_be_read(run: RunRecord) -> None:
 def test_the_verdict_is_that_of_throughput_whatever_was_good() -> None:
     with_none = measured("response < 1 us")
     [level] = find_levels(results_of(with_none), 1)
-    found = level.comparisons["async"]
-    assert (found.verdict, found.goodput) == ("variant", None)
+    result = level.comparisons["async"]
+    assert (result.verdict, result.goodput) == ("variant", None)
     assert level.shown_goodput("sync") == 0.0
     assert recorded(with_none).comparisons[0].goodput_ratio is not None
 
@@ -122,8 +122,8 @@ def test_the_report_has_it_with_its_interval_and_its_ratio(run: RunRecord) -> No
     assert ratios.rows[0][place - 2 : place] == ("25.00", "100.0")
     assert ratios.rows[0][place].startswith("4.00 (")
     assert {len(row) for row in (*ratios.rows, *table.rows)} == {len(ratios.head), len(table.head)}
-    [told] = json.loads(to_json([summary]))
-    first = told["series"][0]
+    [reported] = json.loads(to_json([summary]))
+    first = reported["series"][0]
     assert (first["good"], first["goodput"], first["goodput_low"] < 25 < first["goodput_high"]) == (500, 25.0, True)
     assert first["goodput_typical"] == pytest.approx(25)
     assert ",goodput," in to_csv([summary]).splitlines()[0]
@@ -155,17 +155,17 @@ def test_it_may_be_required_of_every_phase(text: str, met: bool, shown: str) -> 
         return timed([100] * 10, good=good, goodput=good / 10)
 
     run = record(phase("sync", 8, done(250)), phase("sync", 8, done(200)), phase("async", 8, done(1_000)))
-    [found] = judge(run, [parse_requirement(text)])
-    assert (found.met, found.measured) == (met, shown)
+    [result] = judge(run, [parse_requirement(text)])
+    assert (result.met, result.measured) == (met, shown)
 
 
 def test_goodput_that_was_not_measured_meets_nothing() -> None:
-    [found] = judge(record(phase("sync", 8, timed([100] * 10))), [parse_requirement("search goodput < 20")])
-    assert (found.met, found.measured) == (False, "nothing measured")
+    [result] = judge(record(phase("sync", 8, timed([100] * 10))), [parse_requirement("search goodput < 20")])
+    assert (result.met, result.measured) == (False, "nothing measured")
 
 
 def kept(folder: Path, name: str, good: int, objective: str = OBJECTIVE) -> str:
-    """A run of 100/s, of which so many were good."""
+    """A run of 100/s with this goodput."""
     part = timed([100] * 10, good=10 * good, goodput=float(good))
     assert part.slices is not None
     pieces = part.slices.model_copy(update={"good": (good,) * 10})
@@ -176,8 +176,8 @@ def kept(folder: Path, name: str, good: int, objective: str = OBJECTIVE) -> str:
 
 def test_two_runs_with_one_objective_are_compared_by_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", kept(tmp_path, "a", 90), kept(tmp_path, "b", 45), "--format", "json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    figures = {one["figure"]: one for one in told["findings"] if one["variant"] == "sync"}
+    reported = json.loads(capsys.readouterr().out)
+    figures = {one["figure"]: one for one in reported["findings"] if one["variant"] == "sync"}
     assert list(figures) == ["throughput", "goodput", "p50", "p99", "recall"]
     assert figures["goodput"]["verdict"] == "regression"
     assert figures["goodput"]["ratio"]["estimate"] == pytest.approx(0.5)

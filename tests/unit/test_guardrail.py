@@ -53,9 +53,9 @@ def opened(phase: Phase = PHASE, start: float = 100.0) -> Ledger:
     ],
 )
 def test_conditions_are_read_with_and_without_an_operation(text: str, read: list[tuple[object, ...]]) -> None:
-    found, faults = read_abort_conditions(text, VARIANTS)
+    result, faults = read_abort_conditions(text, VARIANTS)
     assert faults == ()
-    assert [(one.operation, one.variant, one.figure, one.limit) for one in found] == read
+    assert [(one.operation, one.variant, one.figure, one.limit) for one in result] == read
 
 
 @pytest.mark.parametrize(

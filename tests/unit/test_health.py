@@ -30,22 +30,22 @@ def test_a_calm_generator_has_no_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "told"),
+    ("one", "reported"),
     [
         (beat(cpu=0.098), "the load generator used 98% of its core: add workers"),
         (beat(lag=0.3), "the event loop was 0.15 s late at p99"),
         (beat(lag=0.15), "Locust's hub was 0.15 s late at p99"),
     ],
 )
-def test_each_limit_is_told_with_its_value(one: Beat, told: str) -> None:
+def test_each_limit_is_told_with_its_value(one: Beat, reported: str) -> None:
     health = Health()
     for _ in range(3):
         health.add(one)
-    assert any(limit.startswith(told) for limit in health.limits())
+    assert any(limit.startswith(reported) for limit in health.limits())
 
 
 def seen(hub: tuple[float, ...] = (), loop: tuple[float, ...] = (), beats: int = 50) -> Health:
-    """A phase of so many beats, the first of them with these lags."""
+    """A phase with a number of beats, the first of them with these lags."""
     health = Health()
     calm = (0.001,) * beats
     for hub_lag, loop_lag in zip((*hub, *calm)[:beats], (*loop, *calm)[:beats], strict=True):
@@ -71,7 +71,7 @@ def seen(hub: tuple[float, ...] = (), loop: tuple[float, ...] = (), beats: int =
 def test_a_lag_is_a_limit_with_three_late_beats_and_a_p99_above_it(
     health: Health, late: tuple[int, int], is_limit: bool
 ) -> None:
-    assert (health.hub.late, health.loop.late) == late, "a hub's beat of 0.3 s stands for the three that were due"
+    assert (health.hub.late, health.loop.late) == late, "a hub's beat of 0.3 s counts as the three that were due"
     assert bool(health.limits()) is is_limit
 
 
@@ -140,8 +140,8 @@ def test_each_worker_that_took_part_has_to_be_seen() -> None:
 
 def report(worker: Health) -> dict[str, object]:
     """What the master hears of a worker."""
-    told: dict[str, object] = msgpack.unpackb(msgpack.packb(worker.as_message()))
-    return told
+    reported: dict[str, object] = msgpack.unpackb(msgpack.packb(worker.as_message()))
+    return reported
 
 
 def test_the_worst_of_several_workers_decides_however_many_are_calm() -> None:
@@ -234,9 +234,11 @@ def test_a_beat_that_fails_is_missing_and_the_next_one_comes(caplog: pytest.LogC
     sampler.stop()
     loop.stop()
     assert len(looks) == len(beats) + 2
-    told = [one.getMessage() for one in caplog.records if "look at the load generator's own health" in one.getMessage()]
-    assert len(told) == 3
-    for text, name in zip(told, ("AttributeError", "SystemExit", "ValueError"), strict=True):
+    reported = [
+        one.getMessage() for one in caplog.records if "look at the load generator's own health" in one.getMessage()
+    ]
+    assert len(reported) == 3
+    for text, name in zip(reported, ("AttributeError", "SystemExit", "ValueError"), strict=True):
         assert name in text
 
 

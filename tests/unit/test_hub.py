@@ -51,9 +51,9 @@ def test_whatever_a_delivery_or_a_call_raises_what_comes_after_it_arrives(
     assert queue.flush()
     queue.close()
     assert arrived == [0, 1, 2, 3]
-    told = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert len(told) == 2, "one for each place, however often it raised"
-    assert all(kind.__name__ in record.getMessage() for record in told)
+    reported = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(reported) == 2, "one for each place, however often it raised"
+    assert all(kind.__name__ in record.getMessage() for record in reported)
 
 
 def test_a_listener_that_flushes_the_queue_that_calls_it_does_not_wait_for_itself() -> None:

@@ -132,13 +132,13 @@ def test_metrics_count_them_from_0_without_nested_ones_and_without_bound() -> No
 
 @pytest.mark.parametrize("text", ["ask tokens_out > 500", "ask any tokens_out > 500 /s", "ask at 8 tokens_out/s > 500"])
 def test_items_per_second_may_be_required(text: str) -> None:
-    found = parse_requirement(text)
-    assert (found.figure, found.part, found.limit) == (ITEMS_FIGURE, "tokens_out", 500.0)
+    requirement = parse_requirement(text)
+    assert (requirement.figure, requirement.part, requirement.limit) == (ITEMS_FIGURE, "tokens_out", 500.0)
     for number, met in ((6_000, True), (4_000, False)):
         run = record(phase("async", 8, timed([10] * 10, name="ask", items={"tokens_out": number}), seconds=10.0))
-        [told] = judge(run, [found])
-        assert (told.met, told.measured) == (met, f"{number / 10:g}/s")
-    [none] = judge(record(phase("async", 8, timed([10], name="ask"))), [found])
+        [reported] = judge(run, [requirement])
+        assert (reported.met, reported.measured) == (met, f"{number / 10:g}/s")
+    [none] = judge(record(phase("async", 8, timed([10], name="ask"))), [requirement])
     assert (none.met, none.measured) == (False, "nothing measured")
 
 
@@ -182,8 +182,8 @@ def test_the_report_has_them_per_second_and_per_answer_and_the_time_per_output_t
         "ms per output token",
     )
     assert table.rows == (("8 users", "sync", "5,000.0", "200.0", "500.0", "20.0", "50.00"),)
-    [told] = json.loads(to_json([summarize(run)]))
-    ask = next(one for one in told["series"] if one["variant"] == "sync")
+    [reported] = json.loads(to_json([summarize(run)]))
+    ask = next(one for one in reported["series"] if one["variant"] == "sync")
     assert ask["items"]["tokens_out"] == {"count": 2_000, "per_second": 200.0}
     assert "ms per output token" in to_html([summarize(run)])
 

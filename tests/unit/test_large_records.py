@@ -1,4 +1,4 @@
-"""A record of thousands of phases is drawn in limits that are told, and one that asks for too much is refused."""
+"""A record of thousands of phases is drawn within reported limits, and one that asks for too much is refused."""
 
 import base64
 import json
@@ -86,8 +86,8 @@ def test_a_page_of_many_loads_of_eight_variants_draws_24_ratios() -> None:
     names = [f"async connections={number}" for number in range(1, 9)]
     part = operation(slices=None)
     phases = [phase("async", users, part, variant=name) for users in range(1, 13) for name in names]
-    found = [comparison(users, baseline=names[0], variant=name) for users in range(1, 13) for name in names[1:]]
-    text = to_html([summarize(record(*phases, comparisons=tuple(found)))])
+    result = [comparison(users, baseline=names[0], variant=name) for users in range(1, 13) for name in names[1:]]
+    text = to_html([summarize(record(*phases, comparisons=tuple(result)))])
     assert text.count("3 of 12 loads are drawn") == 2, "of the picture of ratios, in its description too"
     assert text.count("6 of 12 loads are drawn") == 2, "of the percentiles"
 
@@ -111,9 +111,9 @@ def test_the_stages_of_an_operation_are_summed_up_once_a_report(monkeypatch: pyt
 def test_only_what_is_shown_of_a_long_table_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[SlicedPhase] = []
 
-    def count(found: SlicedPhase, *given: Any) -> Any:
-        computed.append(found)
-        return resample(found, *given)
+    def count(sliced_phase: SlicedPhase, *given: Any) -> Any:
+        computed.append(sliced_phase)
+        return resample(sliced_phase, *given)
 
     monkeypatch.setattr(bootstrap, "resample", count)
     to_markdown([summarize(many_levels(1_000))])
@@ -131,7 +131,7 @@ def test_the_verdict_of_3_000_phases_is_short(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    ("numbers", "told"),
+    ("numbers", "reported"),
     [
         ([3], "phase 3"),
         ([1, 3], "phases 1 and 3"),
@@ -140,8 +140,8 @@ def test_the_verdict_of_3_000_phases_is_short(capsys: pytest.CaptureFixture[str]
         (list(range(1, 60, 2)), "phases 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21 and 19 more"),
     ],
 )
-def test_phases_are_named_in_spans(numbers: list[int], told: str) -> None:
-    assert name_phases(numbers) == told
+def test_phases_are_named_in_spans(numbers: list[int], reported: str) -> None:
+    assert name_phases(numbers) == reported
 
 
 def test_a_phase_of_very_many_slices_is_taken_in_longer_ones() -> None:
@@ -184,8 +184,8 @@ def test_a_text_that_is_no_histogram_of_ours_is_refused_before_it_takes_memory(m
 def test_a_histogram_of_ours_is_read() -> None:
     times = new_histogram()
     times.record_value(12_345, 7)
-    found = decode_histogram(times.encode().decode())
-    assert (found.get_total_count(), found.get_max_value()) == (7, times.get_max_value())
+    result = decode_histogram(times.encode().decode())
+    assert (result.get_total_count(), result.get_max_value()) == (7, times.get_max_value())
 
 
 def with_phases(path: Path, phases: list[Any]) -> Path:
@@ -211,9 +211,9 @@ def test_a_file_that_asks_for_too_much_is_refused_in_one_line(
         (wrong, "it has 3,400 mistakes"),
     ):
         assert main([command, *[str(path)] * (2 if command == "compare" else 1)]) == 2
-        told = capsys.readouterr().err
-        assert problem in told
-        assert len(told.splitlines()) == 1
+        reported = capsys.readouterr().err
+        assert problem in reported
+        assert len(reported.splitlines()) == 1
 
 
 def test_a_file_of_just_as_much_as_is_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,8 +253,8 @@ def test_figures_that_no_run_has_are_drawn_or_refused_in_one_line(
     path.write_text(path.read_text().replace(old, new))
     for command in (["report", str(path)], ["compare", str(path), str(path)]):
         code = main(command)
-        told = capsys.readouterr().err
-        assert len(told.splitlines()) == (0 if code in (0, 1) else 1), told
+        reported = capsys.readouterr().err
+        assert len(reported.splitlines()) == (0 if code in (0, 1) else 1), reported
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ def test_a_registered_layer_has_both_modes_with_the_operations_that_it_declares(
 
 def test_llamaindex_is_the_default_and_searches_inserts_and_deletes() -> None:
     assert DEFAULT_CLIENT == "llamaindex"
-    told = [(operation.name, operation.writes) for operation in find_layer().operations]
-    assert told == [("search", False), ("insert", True), ("delete", True)]
+    reported = [(operation.name, operation.writes) for operation in find_layer().operations]
+    assert reported == [("search", False), ("insert", True), ("delete", True)]
 
 
 def test_a_layer_that_is_not_registered_is_refused_with_those_that_are() -> None:

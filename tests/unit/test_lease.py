@@ -76,8 +76,8 @@ def table(monkeypatch: pytest.MonkeyPatch) -> type[Table]:
     return Table
 
 
-def new_lease(*, writes: bool = False, told: list[str] | None = None) -> Lease:
-    tell = (told if told is not None else []).append
+def new_lease(*, writes: bool = False, reported: list[str] | None = None) -> Lease:
+    tell = (reported if reported is not None else []).append
     return Lease(Settings(collection="c"), "searches", tell, writes=writes, pace=QUICK)
 
 
@@ -131,14 +131,14 @@ def test_anybody_else_is_refused_and_told_who_holds_it(held: Use, wanted: Use, d
 
 
 def test_a_reader_waits_for_whoever_makes_its_data_ready(table: type[Table]) -> None:
-    first, told = new_lease(), list[str]()
+    first, reported = new_lease(), list[str]()
     first.take("data", Use.READ)
     assert first.make_exclusive()
-    second = new_lease(told=told)
+    second = new_lease(reported=reported)
     waiting = threading.Thread(target=second.take, args=("data", Use.READ))
     waiting.start()
-    wait_for(lambda: bool(told))
-    assert "which is making the data ready" in told[0]
+    wait_for(lambda: bool(reported))
+    assert "which is making the data ready" in reported[0]
     assert waiting.is_alive()
     first.settle()
     waiting.join(20)
@@ -231,15 +231,15 @@ def test_of_readers_that_find_it_unready_together_one_makes_it_ready_and_all_get
 
 
 def test_a_lost_lease_is_told_once(table: type[Table]) -> None:
-    told: list[str] = []
-    lease = new_lease(told=told)
+    reported: list[str] = []
+    lease = new_lease(reported=reported)
     lease.take("data", Use.READ)
     thief = elsewhere(use=Use.WRITE, run="run-9")
     table.rows[thief.row] = thief
-    wait_for(lambda: bool(told))
+    wait_for(lambda: bool(reported))
     time.sleep(0.3)
-    assert len(told) == 1
-    assert "it is in use by run run-9 on host far" in told[0]
+    assert len(reported) == 1
+    assert "it is in use by run run-9 on host far" in reported[0]
     lease.release()
 
 

@@ -73,9 +73,9 @@ def test_kinds_of_exceptions_are_bounded_and_none_is_lost() -> None:
     for line in range(1_000):
         ledger.count_error(Mode.SYNC, ErrorKind("ValueError", f"search.py:{line}"), 1.0)
     assert ledger.errors_outside.total == 1_000
-    found = {kind: number for _, kind, number in ledger.errors_outside}
-    assert len(found) == KINDS + 1
-    assert found[OTHER] == 1_000 - KINDS
+    result = {kind: number for _, kind, number in ledger.errors_outside}
+    assert len(result) == KINDS + 1
+    assert result[OTHER] == 1_000 - KINDS
 
 
 def test_a_worker_that_joins_within_a_phase_covers_what_is_left_of_it() -> None:

@@ -1,4 +1,4 @@
-"""What holds of ledgers and histograms whatever was counted: reports in any order, and as often as they like."""
+"""Invariants of ledgers and histograms: reports may arrive in any order and any number of times."""
 
 from collections import Counter
 from collections.abc import Sequence

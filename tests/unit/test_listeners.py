@@ -67,17 +67,19 @@ def test_every_listener_sees_every_sample_whatever_another_one_raises(
     assert seen == ["first", "last"] * 40
     assert environment.stats.get("search", "async").num_requests == 40
     listeners.summarize()
-    told = [one.getMessage() for one in caplog.records if one.name == "loadgen.users.listeners"]
+    reported = [one.getMessage() for one in caplog.records if one.name == "loadgen.users.listeners"]
     if kind is StopTest:
         assert len(stopped) == 1, "the run is stopped once"
-        assert told == []
+        assert reported == []
     else:
         assert not stopped
-        assert [text.splitlines()[0] for text in told[:1]] == [
+        assert [text.splitlines()[0] for text in reported[:1]] == [
             "A listener of the locustfile failed; others like it are only counted"
         ]
-        assert f"{kind.__name__}" in told[0]
-        assert told[1].startswith(f"Listeners of the locustfile failed 40 times: {kind.__name__} at test_listeners.py:")
+        assert f"{kind.__name__}" in reported[0]
+        assert reported[1].startswith(
+            f"Listeners of the locustfile failed 40 times: {kind.__name__} at test_listeners.py:"
+        )
 
 
 def test_an_error_that_cannot_be_put_into_words_loses_no_sample() -> None:

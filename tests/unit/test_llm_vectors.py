@@ -36,8 +36,8 @@ def test_a_question_finds_its_text_among_a_thousand() -> None:
     texts = [" ".join(random.choice(words, 120)) for _ in range(1_000)]
     stored = np.stack([embed(text, 384) for text in texts])
     asked = random.choice(1_000, 50, replace=False)
-    found = [int(np.argmax(stored @ embed(" ".join(texts[at].split()[10:18]), 384))) for at in asked]
-    assert sum(int(one == at) for one, at in zip(found, asked, strict=True)) >= 45
+    result = [int(np.argmax(stored @ embed(" ".join(texts[at].split()[10:18]), 384))) for at in asked]
+    assert sum(int(one == at) for one, at in zip(result, asked, strict=True)) >= 45
 
 
 def test_base64_contains_the_same_floats() -> None:

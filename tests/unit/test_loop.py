@@ -59,9 +59,9 @@ def test_what_a_task_or_callback_of_the_users_own_raises_ends_that_one_alone(
     assert loop.call(other()).result(20) == "still there"
     assert loop.alive
     if kind in (SystemExit, KeyboardInterrupt):
-        told = [one.getMessage() for one in caplog.records if "would have ended" in one.getMessage()]
-        assert len(told) == 2, "one for each place"
-        assert all(kind.__name__ in text for text in told)
+        reported = [one.getMessage() for one in caplog.records if "would have ended" in one.getMessage()]
+        assert len(reported) == 2, "one for each place"
+        assert all(kind.__name__ in text for text in reported)
 
 
 def stop_it() -> None:
@@ -69,17 +69,17 @@ def stop_it() -> None:
 
 
 def test_a_loop_that_a_task_stops_is_dead_and_says_so_once_on_the_hub(loop: LoopThread) -> None:
-    told: list[int] = []
-    loop.on_death = lambda: told.append(threading.get_ident())
+    reported: list[int] = []
+    loop.on_death = lambda: reported.append(threading.get_ident())
     assert loop.alive
     loop.post(stop_it)
-    wait_until(lambda: told)
+    wait_until(lambda: reported)
     gevent.sleep(0.05)
-    assert told == [threading.get_ident()]
+    assert reported == [threading.get_ident()]
     assert not loop.alive
     loop.stop()
     gevent.sleep(0.05)
-    assert len(told) == 1
+    assert len(reported) == 1
 
 
 def test_what_runs_on_a_loop_that_dies_is_cancelled_and_who_waits_for_it_is_told(loop: LoopThread) -> None:
@@ -125,8 +125,8 @@ def test_a_call_on_a_dead_loop_fails_at_once(loop: LoopThread) -> None:
 
 
 def test_a_loop_that_is_stopped_on_purpose_is_no_death(loop: LoopThread) -> None:
-    told: list[str] = []
-    loop.on_death = lambda: told.append("dead")
+    reported: list[str] = []
+    loop.on_death = lambda: reported.append("dead")
     pending = loop.call(asyncio.sleep(60))
     loop.stop()
     with pytest.raises(LoopDiedError):
@@ -134,28 +134,28 @@ def test_a_loop_that_is_stopped_on_purpose_is_no_death(loop: LoopThread) -> None
     with pytest.raises(LoopDiedError):
         loop.call(asyncio.sleep(0))
     gevent.sleep(0.05)
-    assert not told
+    assert not reported
     assert not loop.alive
 
 
 def test_of_what_was_started_only_that_is_lost_which_a_dying_loop_cannot_end(loop: LoopThread) -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
     async def finish() -> None:
-        told.append("finished")
+        reported.append("finished")
 
     async def refuse() -> None:
-        told.append("begun")
+        reported.append("begun")
         while True:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(60)
 
-    loop.start(finish(), lambda: told.append("finished was lost"))
-    loop.start(refuse(), lambda: told.append("refused was lost"))
-    wait_until(lambda: len(told) == 2)
+    loop.start(finish(), lambda: reported.append("finished was lost"))
+    loop.start(refuse(), lambda: reported.append("refused was lost"))
+    wait_until(lambda: len(reported) == 2)
     loop.post(stop_it)
-    wait_until(lambda: len(told) == 3)
-    assert told == ["finished", "begun", "refused was lost"]
+    wait_until(lambda: len(reported) == 3)
+    assert reported == ["finished", "begun", "refused was lost"]
     with pytest.raises(LoopDiedError):
-        loop.start(finish(), lambda: told.append("lost twice"))
-    assert len(told) == 3
+        loop.start(finish(), lambda: reported.append("lost twice"))
+    assert len(reported) == 3

@@ -1,4 +1,4 @@
-"""The time for which each stage holds the event loop: what runs there counts, what is waited for does not."""
+"""How long each stage blocks the event loop: running counts, waiting does not."""
 
 import asyncio
 import threading
@@ -48,8 +48,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_steps_count_for_the_stage_that_they_are_in_and_waits_do_not(clock: Clock) -> None:
-    holds = LoopHolds()
-    steps = Steps(holds, "embed")
+    loop_holds = LoopHolds()
+    steps = Steps(loop_holds, "embed")
 
     async def work() -> str:
         clock.compute(2)
@@ -69,14 +69,14 @@ def test_steps_count_for_the_stage_that_they_are_in_and_waits_do_not(clock: Cloc
         return done
 
     assert asyncio.run(run()) == "done"
-    assert holds.take() == {"embed": 5.0, "retrieve": 4.0}
-    assert holds.take() == {}, "since the last call"
-    holds.add("embed", 1.5)
-    assert holds.take() == {"embed": 1.5}
+    assert loop_holds.take() == {"embed": 5.0, "retrieve": 4.0}
+    assert loop_holds.take() == {}, "since the last call"
+    loop_holds.add("embed", 1.5)
+    assert loop_holds.take() == {"embed": 1.5}
 
 
 def test_what_computes_in_a_task_of_the_operation_counts_once(clock: Clock) -> None:
-    holds = LoopHolds()
+    loop_holds = LoopHolds()
 
     async def compute(seconds: float) -> None:
         with computing():
@@ -86,10 +86,10 @@ def test_what_computes_in_a_task_of_the_operation_counts_once(clock: Clock) -> N
         await compute(1)
         await asyncio.gather(compute(2), compute(4))
 
-    asyncio.run(_await(Steps(holds, "embed").drive(work())))
-    assert holds.take() == {"embed": 7.0}
+    asyncio.run(_await(Steps(loop_holds, "embed").drive(work())))
+    assert loop_holds.take() == {"embed": 7.0}
     asyncio.run(compute(8))
-    assert holds.take() == {}, "code outside of an operation has no stage"
+    assert loop_holds.take() == {}, "code outside of an operation has no stage"
 
 
 async def _await(one: Any) -> Any:
@@ -97,7 +97,7 @@ async def _await(one: Any) -> Any:
 
 
 def test_errors_and_cancellations_pass_and_end_the_step(clock: Clock) -> None:
-    holds = LoopHolds()
+    loop_holds = LoopHolds()
     seen: list[str] = []
 
     async def raise_it() -> None:
@@ -114,15 +114,15 @@ def test_errors_and_cancellations_pass_and_end_the_step(clock: Clock) -> None:
 
     async def run() -> None:
         with pytest.raises(ValueError, match="mine"):
-            await Steps(holds, "a").drive(raise_it())
+            await Steps(loop_holds, "a").drive(raise_it())
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0):
-                await Steps(holds, "b").drive(be_cancelled())
+                await Steps(loop_holds, "b").drive(be_cancelled())
         assert STEPS.get() is None
 
     asyncio.run(run())
     assert seen == ["cancelled"]
-    assert holds.take() == {"a": 1.0, "b": 2.0}
+    assert loop_holds.take() == {"a": 1.0, "b": 2.0}
 
 
 @pytest.mark.parametrize(("place", "embedding"), [("loop", {"embed": 5.0}), ("threads", {})])
@@ -164,16 +164,16 @@ def _slow(monkeypatch: pytest.MonkeyPatch, kind: type, name: str, clock: Clock, 
 def test_an_ingest_holds_the_loop_while_it_splits_and_where_it_embeds_there(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, place: str, embedding: dict[str, float]
 ) -> None:
-    store, embedder, holds = MemoryStore(), CountingEmbedder(), LoopHolds()
+    store, embedder, loop_holds = MemoryStore(), CountingEmbedder(), LoopHolds()
     embedder.before = lambda: clock.compute(4)
     model = place_embedder(embedder, "m", place, 2)
     path = IngestPath(make_splitter(64, 0), model, index_of(store, model))
     _slow(monkeypatch, type(path.splitter), "_parse_nodes", clock, 3)
     (document,) = built_in_corpus(1, 1).documents
     stages: dict[str, float] = {}
-    chunks = asyncio.run(aingest(path, [Source("1", document)], stages, holds))
+    chunks = asyncio.run(aingest(path, [Source("1", document)], stages, loop_holds))
     assert (len(chunks), len(embedder.calls)) == (4, 2), "two batches, each a task of its own"
-    assert holds.take() == {"split": 3.0, **embedding}
+    assert loop_holds.take() == {"split": 3.0, **embedding}
 
 
 def beat(held: dict[str, float], wall: float = 0.1) -> Beat:
@@ -201,8 +201,8 @@ def test_a_late_event_loop_is_reported_with_the_stage_that_held_it() -> None:
     health = Health()
     for _ in range(4):
         health.add(beat({"embed": 0.05, "first_token": 0.02}))
-    (told,) = health.limits()
-    assert told.startswith("the event loop (held by stage embed for 50% of the time) was 0.15 s late at p99")
+    (reported,) = health.limits()
+    assert reported.startswith("the event loop (held by stage embed for 50% of the time) was 0.15 s late at p99")
 
 
 def test_stages_that_hold_the_loop_for_long_are_a_warning_and_a_column_of_the_phases() -> None:
@@ -210,16 +210,16 @@ def test_stages_that_hold_the_loop_for_long_are_a_warning_and_a_column_of_the_ph
     for held in ({"embed": 0.31, "generate": 0.12, "split": 0.005}, {"embed": 0.2}, {"embed": 0.4}, {}):
         one = phase("async")
         phases.append(one.model_copy(update={"generator": one.generator.model_copy(update={"loop_held_ratios": held})}))
-    (told,) = say_held(record(*phases))
-    assert "held by stage embed for 31 % of phase 1 and 40 % of phase 3" in told
-    assert told.endswith("Choose --embed-in batched or threads for a model in this process, or add workers.")
+    (reported,) = say_held(record(*phases))
+    assert "held by stage embed for 31 % of phase 1 and 40 % of phase 3" in reported
+    assert reported.endswith("Choose --embed-in batched or threads for a model in this process, or add workers.")
     other = phases[0].generator.model_copy(update={"loop_held_ratios": {"split": 0.6}})
-    (told,) = say_held(record(phases[0].model_copy(update={"generator": other})))
-    assert told.endswith("other operations. Add workers.")
+    (reported,) = say_held(record(phases[0].model_copy(update={"generator": other})))
+    assert reported.endswith("other operations. Add workers.")
     crowded = other.model_copy(update={"core_wait_ratio": CORE_WAIT_LIMIT})
-    (told,) = say_held(record(phases[0].model_copy(update={"generator": crowded})))
-    assert "60 % of phase 1: it computes there, or waits for a core, and" in told
-    assert told.endswith("Add workers on cores that nothing else uses.")
+    (reported,) = say_held(record(phases[0].model_copy(update={"generator": crowded})))
+    assert "60 % of phase 1: it computes there, or waits for a core, and" in reported
+    assert reported.endswith("Add workers on cores that nothing else uses.")
     table = phase_table(record(*phases))
     cells = [row[table.head.index("loop held by")] for row in table.rows]
     assert cells == ["embed 31 %, generate 12 %", "embed 20 %", "embed 40 %", "-"]

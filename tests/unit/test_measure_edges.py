@@ -72,8 +72,8 @@ def test_an_operation_that_a_class_leaves_out_is_refused() -> None:
         on.wait_until(lambda: bool(on.process_state.errors.counts), "the first task")
         on.stop()
         assert on.samples == []
-        [(found, _)] = on.process_state.errors.counts.items()
-        assert found.name == "UndeclaredError"
+        [(result, _)] = on.process_state.errors.counts.items()
+        assert result.name == "UndeclaredError"
 
 
 @MODES

@@ -23,7 +23,7 @@ def test_the_limits_are_those_of_the_server(kind: str, version: str, limits: Lim
 
 
 @pytest.mark.parametrize(
-    ("given", "limits", "told"),
+    ("given", "limits", "reported"),
     [
         ({"batch_size": 508}, MILVUS_2_3, []),
         (
@@ -72,10 +72,10 @@ def test_the_limits_are_those_of_the_server(kind: str, version: str, limits: Lim
     ],
 )
 def test_a_message_is_refused_from_its_servers_limit_on(
-    given: dict[str, object], limits: Limits, told: list[str]
+    given: dict[str, object], limits: Limits, reported: list[str]
 ) -> None:
     shown = [str(fault) for fault in find_oversized(Settings.parse(WIDE | given), limits)]
-    assert [text[: len(start)] for text, start in zip(shown, told, strict=True)] == told
+    assert [text[: len(start)] for text, start in zip(shown, reported, strict=True)] == reported
 
 
 def test_what_no_server_accepts_is_refused_with_the_other_settings() -> None:

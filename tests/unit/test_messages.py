@@ -163,9 +163,9 @@ def test_settings_arrive_with_all_their_values() -> None:
     settings = Settings.model_validate(
         {"token": "root:S3cret", "concurrency": "1,8", "index_params": "M=8", "require": "search p99 < 5 ms"}
     )
-    told = decode(travelled(Prepare(settings.as_message(), "one", 1)))
-    assert isinstance(told, Prepare)
-    assert Settings.parse(told.settings) == settings
+    reported = decode(travelled(Prepare(settings.as_message(), "one", 1)))
+    assert isinstance(reported, Prepare)
+    assert Settings.parse(reported.settings) == settings
 
 
 def test_messages_are_frozen_values_with_a_run_and_a_number() -> None:

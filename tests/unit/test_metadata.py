@@ -32,7 +32,7 @@ def test_fields_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("tenant", "has no type"),
         ("tenant:int", "has no values"),
@@ -57,9 +57,9 @@ def test_fields_are_read() -> None:
         (";".join(f"f{number}:int:3" for number in range(33)), "has 33 fields"),
     ],
 )
-def test_a_wrong_field_is_refused(text: str, told: str) -> None:
+def test_a_wrong_field_is_refused(text: str, reported: str) -> None:
     faults = find_metadata_faults(text)
-    assert [fault.problem for fault in faults] == [told]
+    assert [fault.problem for fault in faults] == [reported]
     assert all(fault.hint.endswith(".") and fault.setting == "metadata" for fault in faults)
 
 
@@ -142,5 +142,5 @@ def test_the_fingerprint_differs_with_what_rows_contain_and_only_then() -> None:
         {"metadata": "tenant:int:10"},
         {"metadata": "tenant:int:9", "partition_key": "tenant", "partition_skew": "zipf:1"},
     ]
-    found = [open_dataset(settings_with(**one)).fingerprint for one in others]
-    assert len({plain, *found}) == 5
+    result = [open_dataset(settings_with(**one)).fingerprint for one in others]
+    assert len({plain, *result}) == 5

@@ -43,10 +43,10 @@ def test_every_thing_is_told_by_one_part_of_a_run() -> None:
 def test_wrong_settings_of_a_worker_end_it_with_all_faults(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
     def leave(text: str) -> None:
-        told.append(text)
+        reported.append(text)
         raise SystemExit(2)
 
     monkeypatch.setattr("loadgen.locust_plugin.metrics_endpoint.leave", leave)
@@ -54,7 +54,7 @@ def test_wrong_settings_of_a_worker_end_it_with_all_faults(
     wrong.metrics_linger = "-1"
     with pytest.raises(SystemExit):
         MetricsEndpoint(runner_of(WorkerRunner)).open(wrong)
-    assert told[0].startswith("2 settings are wrong")
+    assert reported[0].startswith("2 settings are wrong")
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ def test_types_blocks_that_never_run_and_identity_are_left_alone(
 def test_a_statement_has_all_its_lines_and_a_head_is_no_part_of_its_body(
     line: int, lines: set[int], is_in_function: bool
 ) -> None:
-    found = statement_at(SOURCE, line)
-    assert (set(found.lines), found.is_in_function) == (lines, is_in_function)
+    result = statement_at(SOURCE, line)
+    assert (set(result.lines), result.is_in_function) == (lines, is_in_function)
 
 
 def test_the_fastest_test_that_executes_the_line_is_asked_first_then_others_of_the_module() -> None:

@@ -69,13 +69,13 @@ def test_the_neighbours_under_a_filter_are_those_of_the_rows_that_match() -> Non
     dataset = open_dataset(settings)
     narrowings = Narrowings(settings, dataset)
     queries = dataset.queries()
-    found = find_neighbours(MatchingRows(dataset, narrowings.find_matches(30)), queries, "L2", 5)
+    neighbours = find_neighbours(MatchingRows(dataset, narrowings.find_matches(30)), queries, "L2", 5)
     vectors = dataset.vectors(0, dataset.size)
     matching = brute_force(settings)
     for number, query in enumerate(queries):
         own = matching[number]
         far = np.linalg.norm(vectors[own] - query, axis=1)
-        assert found.rows_of(number).tolist() == sorted(own[place] for place in np.argsort(far)[:5])
+        assert neighbours.rows_of(number).tolist() == sorted(own[place] for place in np.argsort(far)[:5])
     measured = narrowings.measure()
     shares = [len(own) / 2_500 for own in matching]
     assert (measured.mean, measured.least, measured.most) == pytest.approx((np.mean(shares), min(shares), max(shares)))
@@ -86,10 +86,10 @@ def test_fewer_matches_than_neighbours_are_all_of_them_and_none_is_no_recall() -
     settings = settings_with(metadata="tenant:int:100000; lang:enum:de,en", filter="tenant == {tenant}", rows=2_000)
     dataset = open_dataset(settings)
     matches = Narrowings(settings, dataset).find_matches(30)
-    found = find_neighbours(MatchingRows(dataset, matches), dataset.queries(), "COSINE", 10)
+    neighbours = find_neighbours(MatchingRows(dataset, matches), dataset.queries(), "COSINE", 10)
     counts = matches(0, 2_000).sum(axis=1)
     assert counts.max() < 10
-    assert [len(found.rows_of(number)) for number in range(30)] == counts.tolist()
+    assert [len(neighbours.rows_of(number)) for number in range(30)] == counts.tolist()
     few = GroundTruth(10, np.array([0, 0, 2]), np.array([4, 5, 6]))
     assert few.recall(0, ["4", "5"], str) == 1.0
     assert few.recall(0, ["4"], str) == 0.5
@@ -109,16 +109,16 @@ def test_the_ground_truth_is_sent_with_what_it_is_of() -> None:
 
 
 def test_a_filter_that_matches_no_row_is_refused_and_others_are_reported() -> None:
-    told: list[str] = []
+    reported: list[str] = []
     text = 'all: async; none: async filter="year > 3000"; one: sync filter="tenant == 1"'
     settings = settings_with(variants=text)
     with pytest.raises(SettingsError, match="--filter year > 3000: matches no row, for any query"):
-        find_selectivities(set_up_variants(settings), open_dataset(settings), told.append)
+        find_selectivities(set_up_variants(settings), open_dataset(settings), reported.append)
     settings = settings_with(variants='all: async; one: sync filter="tenant == 1"')
-    found = find_selectivities(set_up_variants(settings), open_dataset(settings), told.append)
-    assert list(found) == ["one"]
-    assert found["one"].mean == found["one"].least == pytest.approx(1 / 20, abs=0.02)
-    assert told[-1] == f"Searches of one may find {100 * found['one'].mean:.3g} % of the rows"
+    selectivities = find_selectivities(set_up_variants(settings), open_dataset(settings), reported.append)
+    assert list(selectivities) == ["one"]
+    assert selectivities["one"].mean == selectivities["one"].least == pytest.approx(1 / 20, abs=0.02)
+    assert reported[-1] == f"Searches of one may find {100 * selectivities['one'].mean:.3g} % of the rows"
 
 
 def test_a_search_in_a_partition_may_find_its_rows() -> None:
@@ -165,11 +165,11 @@ def test_llamaindex_gets_metadata_filters_where_they_can_express_it(
 ) -> None:
     settings = settings_with()
     query = to_query(np.ones(8, dtype=np.float32), settings)
-    found = narrow_query(query, Narrowing(parse_filter(text), partition="p3"))
-    assert found.query_embedding is query.query_embedding
-    assert found.arguments["milvus_partition_names"] == ["p3"]
-    assert found.arguments.get("string_expr") == string
-    sent = None if found.filters is None else _to_milvus_filter(found.filters)
+    result = narrow_query(query, Narrowing(parse_filter(text), partition="p3"))
+    assert result.query_embedding is query.query_embedding
+    assert result.arguments["milvus_partition_names"] == ["p3"]
+    assert result.arguments.get("string_expr") == string
+    sent = None if result.filters is None else _to_milvus_filter(result.filters)
     assert (sent or "").replace(" ", "") == (filters or "").replace(" ", "")
 
 
@@ -177,9 +177,9 @@ def test_clients_send_filter_and_partition() -> None:
     layer = find_layer("pymilvus")
     settings = settings_with()
     query = layer.connector.make_query([np.ones(8, dtype=np.float32)], settings)
-    found = layer.connector.narrow_query(query, Narrowing(parse_filter("tenant == 5"), partition="p1"))
-    assert (found.arguments["filter"], found.arguments["partition_names"]) == ("tenant == 5", ["p1"])
-    assert found.arguments["data"] is query.arguments["data"]
+    result = layer.connector.narrow_query(query, Narrowing(parse_filter("tenant == 5"), partition="p1"))
+    assert (result.arguments["filter"], result.arguments["partition_names"]) == ("tenant == 5", ["p1"])
+    assert result.arguments["data"] is query.arguments["data"]
     assert "filter" not in query.arguments
     only_server = layer.connector.narrow_query(query, Narrowing(text="json_contains(tags, 1)"))
     assert only_server.arguments["filter"] == "json_contains(tags, 1)"

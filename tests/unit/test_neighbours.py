@@ -65,8 +65,8 @@ def test_neighbours_are_those_of_a_sort_of_all_rows(metric: str, top_k: int) -> 
 
 def test_the_metrics_differ_where_vectors_have_other_lengths() -> None:
     rows, query = Matrix([[1.0, 0.1], [9.0, 3.0], [1.1, 0.4]]), np.array([[1.0, 0.3]], dtype=np.float32)
-    found = {metric: find_neighbours(rows, query, metric, 1).rows.tolist() for metric in ("COSINE", "IP", "L2")}
-    assert found == {"COSINE": [1], "IP": [1], "L2": [2]}
+    result = {metric: find_neighbours(rows, query, metric, 1).rows.tolist() for metric in ("COSINE", "IP", "L2")}
+    assert result == {"COSINE": [1], "IP": [1], "L2": [2]}
     assert find_neighbours(rows, query, "COSINE", 2).rows.tolist() == [1, 2]
     with pytest.raises(ValueError, match="HAMMING is no metric"):
         find_neighbours(rows, query, "HAMMING", 1)
@@ -87,9 +87,9 @@ def test_all_rows_that_tie_with_the_last_neighbour_count_wherever_their_blocks_l
     shown = [str(number if order == 1 else 2_399 - number) for number in [*near, 999]]
     assert ground_truth.recall(0, shown, str) == 1
     assert ground_truth.recall(0, [shown[0], "7", "8"], str) == pytest.approx(1 / 3)
-    assert ground_truth.recall(0, ids, str) == 1, "more than top_k found are no more than all"
+    assert ground_truth.recall(0, ids, str) == 1, "a longer result is still at most 1"
     assert ground_truth.recall(0, [], str) == 0
-    assert ground_truth.recall(0, ["7", "8", "9", *ids], str) == 0, "what comes after the first top_k does not count"
+    assert ground_truth.recall(0, ["7", "8", "9", *ids], str) == 0, "anything after the first top_k does not count"
 
 
 def test_rows_that_differ_by_more_than_a_tie_do_not_count() -> None:
@@ -102,12 +102,12 @@ def test_rows_that_differ_by_more_than_a_tie_do_not_count() -> None:
 def test_progress_is_told_and_the_last_block_may_be_short(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 1_000, 3))
     monkeypatch.setattr("loadgen.datasets.neighbours.perf_counter", lambda: float(next(clock)))
-    told: list[str] = []
+    reported: list[str] = []
     data = open_dataset(Settings(rows=2_300, dim=8, queries=5))
-    ground_truth = find_neighbours(data, data.queries(), "L2", 4, told.append)
+    ground_truth = find_neighbours(data, data.queries(), "L2", 4, reported.append)
     assert ground_truth.queries == 5
-    assert told[0].startswith("exact neighbours: 1,000 of 2,300 rows looked at")
-    assert told[-1].startswith("exact neighbours: 2,300 of 2,300 rows looked at, 0 s")
+    assert reported[0].startswith("exact neighbours: 1,000 of 2,300 rows looked at")
+    assert reported[-1].startswith("exact neighbours: 2,300 of 2,300 rows looked at, 0 s")
 
 
 def test_truth_goes_to_workers_whole() -> None:
@@ -195,8 +195,8 @@ def test_one_in_so_many_searches_is_checked_once_the_truth_is_known() -> None:
         checks.keep("search", queries[turn % 4], [str(turn % 4)])
     assert list(checks.settle()) == [], "they wait"
     checks.learn([make(3)])
-    found = [(check.query, check.recall) for check in checks.settle()]
-    assert found == [(2, 1.0), (1, 1.0), (0, 1.0)], "turns 2, 5, 8; the truth does not know query 3 of turn 11"
+    result = [(check.query, check.recall) for check in checks.settle()]
+    assert result == [(2, 1.0), (1, 1.0), (0, 1.0)], "turns 2, 5, 8; the truth does not know query 3 of turn 11"
     assert list(checks.settle()) == []
 
 
@@ -238,8 +238,8 @@ def test_a_recall_that_nobody_measures_cannot_be_required() -> None:
 def test_a_ratio_of_throughput_is_not_required_of_arrivals(tmp_path: Path) -> None:
     asked = {"record": str(tmp_path), "require": "search ratio > 1.2"}
     arrivals = {"arrival": "poisson", "rate": "50"}
-    (told,) = find_faults(Settings.parse(asked | arrivals))
-    assert str(told).startswith('--require "search ratio > 1.2": is of operations/s, which --arrival poisson makes')
+    (reported,) = find_faults(Settings.parse(asked | arrivals))
+    assert str(reported).startswith('--require "search ratio > 1.2": is of operations/s, which --arrival poisson makes')
     assert find_faults(Settings.parse(asked)) == []
 
 
@@ -270,9 +270,9 @@ def test_sides_that_find_the_same_for_each_query_do_not_differ_whichever_queries
 
 def test_sides_differ_beyond_chance_and_a_hundredth() -> None:
     worse = {query: value - 0.05 for query, value in EVEN.items()}
-    found = differ(recalls(EVEN), recalls(worse))
-    assert found is not None
-    assert found == pytest.approx((0.95, 0.90))
+    result = differ(recalls(EVEN), recalls(worse))
+    assert result is not None
+    assert result == pytest.approx((0.95, 0.90))
     assert differ(recalls(EVEN), recalls({q: v - 0.009 for q, v in EVEN.items()})) is None
     noisy = {query: value + (0.3 if query % 3 else -0.7) for query, value in EVEN.items()}
     assert differ(recalls(EVEN), recalls(noisy)) is None, "0.02 apart, and as much by chance"
@@ -327,7 +327,7 @@ ONE = Answer(("a", "b", "c"), (0.9, 0.8, 0.7))
         (ONE, True),
         (Answer(("a", "b", "c"), (0.900009, 0.8, 0.699991)), True),
         (Answer(("a", "b", "c"), (0.90002, 0.8, 0.7)), False),
-        (Answer(("a", "b", "d"), (0.9, 0.8, 0.7)), True),  # tied with the last: either may be found
+        (Answer(("a", "b", "d"), (0.9, 0.8, 0.7)), True),  # tied with the last: either is right
         (Answer(("a", "d", "c"), (0.9, 0.8, 0.7)), False),
         (Answer(("b", "a", "c"), (0.9, 0.8, 0.7)), False),
         (Answer(("a", "b"), (0.9, 0.8)), False),

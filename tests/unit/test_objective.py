@@ -36,8 +36,8 @@ def objective(text: str, *operations: Operation) -> Objective:
 
 
 def test_conditions_are_read_with_and_without_an_operation() -> None:
-    found = parse_objective("first_token < 500 ms, ask retrieve<=50ms , response < 3 s,service > .5 µs")
-    assert [(one.operation, one.part, one.relation, one.limit) for one in found] == [
+    objective = parse_objective("first_token < 500 ms, ask retrieve<=50ms , response < 3 s,service > .5 µs")
+    assert [(one.operation, one.part, one.relation, one.limit) for one in objective] == [
         ("", "first_token", "<", 0.5),
         ("ask", "retrieve", "<=", 0.05),
         ("", "response", "<", 3.0),
@@ -112,10 +112,10 @@ def test_every_time_of_a_repeated_stage_counts_and_a_missing_stage_is_not_met() 
 
 
 def test_a_condition_on_a_stage_applies_to_operations_that_declare_it() -> None:
-    found = objective("first_token < 500 ms, search service < 1 s")
-    assert [one.text for one in found.of("ask")] == ["first_token < 500 ms"]
-    assert [one.text for one in found.of("search")] == ["search service < 1 s"]
-    assert found.of("undeclared") == ()
+    result = objective("first_token < 500 ms, search service < 1 s")
+    assert [one.text for one in result.of("ask")] == ["first_token < 500 ms"]
+    assert [one.text for one in result.of("search")] == ["search service < 1 s"]
+    assert result.of("undeclared") == ()
     assert [one.text for one in objective("response < 1 s, embed < 1 s").of("undeclared")] == ["response < 1 s"]
     assert not objective("")
     assert objective("") is NO_OBJECTIVE

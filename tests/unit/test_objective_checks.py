@@ -48,7 +48,7 @@ def test_what_an_operation_can_meet_is_accepted(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "told"),
+    ("condition", "reported"),
     [
         ("thnk < 1 s", 'is of thnk, which is a stage of no operation of this run. Did you mean "think < 1 s"?'),
         ("serch response < 1 s", "is of serch, which no user of this run performs. Did you mean "),
@@ -57,16 +57,16 @@ def test_what_an_operation_can_meet_is_accepted(text: str) -> None:
         ("respnse < 1 s", 'which is a stage of no operation of this run. Did you mean "response < 1 s"?'),
     ],
 )
-def test_an_unknown_name_is_a_fault_with_what_was_meant(condition: str, told: str) -> None:
+def test_an_unknown_name_is_a_fault_with_what_was_meant(condition: str, reported: str) -> None:
     first, second = faults(f"{condition}, response < 2 s, thnk < 9 s")
     assert first.startswith(f'--objective "{condition}": ')
-    assert told in first
-    assert second.startswith('--objective "thnk < 9 s": '), "all are told together"
+    assert reported in first
+    assert second.startswith('--objective "thnk < 9 s": '), "all are reported together"
 
 
 def test_only_users_of_the_variants_count() -> None:
-    (told,) = faults("think < 1 s", variants=["async"])
-    assert "is of think, which is a stage of no operation of this run. Use one of response, service." in told
+    (reported,) = faults("think < 1 s", variants=["async"])
+    assert "is of think, which is a stage of no operation of this run. Use one of response, service." in reported
     assert faults("first_token < 500 ms, inter_token < 50 ms", Asking, variants=["rag/async"]) == []
 
 
@@ -74,31 +74,35 @@ def test_conditions_that_exclude_each_other_are_told_once() -> None:
     assert faults("response < 5 ms, response >= 5 ms") == [
         '--objective "response < 5 ms": excludes "response >= 5 ms", so no answer can be good. Remove one of the two.'
     ]
-    (told,) = faults("search response < 5 ms, response > 9 ms")
-    assert 'excludes "response > 9 ms", so no search can be good' in told
+    (reported,) = faults("search response < 5 ms, response > 9 ms")
+    assert 'excludes "response > 9 ms", so no search can be good' in reported
     assert faults("answer response < 5 ms, search response > 9 ms") == []
 
 
 def test_required_goodput_needs_an_objective_of_the_operation() -> None:
-    (told,) = faults("", require="search goodput > 5")
-    assert told.startswith('--require "search goodput > 5": is of the goodput, without an --objective. Add for example')
-    (told,) = faults("think < 1 s", require="search goodput > 5")
-    assert "is of the goodput of search, which no condition of --objective is on" in told
+    (reported,) = faults("", require="search goodput > 5")
+    assert reported.startswith(
+        '--require "search goodput > 5": is of the goodput, without an --objective. Add for example'
+    )
+    (reported,) = faults("think < 1 s", require="search goodput > 5")
+    assert "is of the goodput of search, which no condition of --objective is on" in reported
     assert faults("response < 1 s", require="search goodput > 5") == []
 
 
 def test_required_items_are_declared() -> None:
     assert faults("", require="answer sync pages > 5") == []
-    (told,) = faults("", require="answer sync tokens > 5")
-    assert "is of tokens, which is neither a figure nor what answer counts. It counts pages. The other figures" in told
-    (told,) = faults("", require="search tokens > 5")
-    assert "It counts nothing by name." in told
+    (reported,) = faults("", require="answer sync tokens > 5")
+    assert (
+        "is of tokens, which is neither a figure nor what answer counts. It counts pages. The other figures" in reported
+    )
+    (reported,) = faults("", require="search tokens > 5")
+    assert "It counts nothing by name." in reported
     assert faults("", Asking, variants=["rag/async"], require="ask tokens_out > 5") == []
 
 
 def test_an_unreadable_objective_is_told_with_other_faults() -> None:
-    told = faults("fast, thnk < 1 s", max_failures="some", require="search goodput > 5")
-    assert [one.partition(":")[0] for one in told] == [
+    reported = faults("fast, thnk < 1 s", max_failures="some", require="search goodput > 5")
+    assert [one.partition(":")[0] for one in reported] == [
         '--objective "fast"',
         '--objective "thnk < 1 s"',
         "--max-failures some",
@@ -106,19 +110,21 @@ def test_an_unreadable_objective_is_told_with_other_faults() -> None:
 
 
 class Metering:
-    """What was told of the operations."""
+    """The messages about the operations."""
 
     def __init__(self) -> None:
-        self.told: list[Any] = []
+        self.reported: list[Any] = []
 
     def expect(self, settings: Settings, operations: Any, objective: Objective) -> None:
-        self.told.append((settings.objective, {one.name for some in operations.values() for one in some}, objective))
+        self.reported.append(
+            (settings.objective, {one.name for some in operations.values() for one in some}, objective)
+        )
 
 
 def test_ledger_and_metrics_judge_by_the_same_objective_until_the_next_run() -> None:
     ledger, metering = Ledger(), Metering()
     expect_operations(Settings(objective="think < 1 s"), (Searching, Answering), metering, ledger)
-    assert metering.told == [("think < 1 s", {"answer", "search"}, ledger.objective)]
+    assert metering.reported == [("think < 1 s", {"answer", "search"}, ledger.objective)]
     assert [one.text for one in ledger.objective.of("answer")] == ["think < 1 s"]
     expect_operations(Settings(), (Searching,), metering, ledger)
     assert not ledger.objective

@@ -1,4 +1,4 @@
-"""Figures read from a histogram at once are those that its own package finds value by value."""
+"""Figures read from a histogram in one pass equal those that its own package computes one by one."""
 
 import math
 from typing import TypeVar

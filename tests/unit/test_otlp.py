@@ -51,13 +51,13 @@ def counting() -> Exporter:
 def test_metrics_have_the_names_values_and_labels_of_prometheus() -> None:
     exporter = counting()
     exporter([sample(0.0005), sample(0.5), sample(100.0), sample(outcome=Outcome.FAILED)])
-    found = {one.name: one for one in as_metrics(new_registry(exporter).collect(), 1, 2)}
+    result = {one.name: one for one in as_metrics(new_registry(exporter).collect(), 1, 2)}
     labels = {"variant": "wire/async", "mode": "async", "client": "wire", "operation": "search"}
-    points: list[Any] = list(found["loadgen_operations"].data.data_points)
+    points: list[Any] = list(result["loadgen_operations"].data.data_points)
     counts = {point.attributes["outcome"]: point for point in points}
     assert {name: point.value for name, point in counts.items() if point.value} == {"ok": 3, "failed": 1}
     assert counts["ok"].attributes == labels | {"outcome": "ok"}
-    response = found["loadgen_response_seconds"]
+    response = result["loadgen_response_seconds"]
     assert (response.unit, response.description) == ("s", "From the scheduled start of an operation to its answer")
     assert isinstance(response.data, Histogram)
     (point,) = response.data.data_points
@@ -67,9 +67,9 @@ def test_metrics_have_the_names_values_and_labels_of_prometheus() -> None:
     assert len(point.bucket_counts) == len(point.explicit_bounds) + 1
     assert [number for number in point.bucket_counts if number] == [1, 1, 1]
     assert point.bucket_counts[-1] == 1, "above the last bound"
-    (users,) = found["loadgen_users"].data.data_points
+    (users,) = result["loadgen_users"].data.data_points
     assert users.value == 5  # type: ignore[union-attr]
-    assert "process_cpu_seconds" in found
+    assert "process_cpu_seconds" in result
 
 
 def test_metrics_can_be_encoded_and_empty_families_are_omitted() -> None:

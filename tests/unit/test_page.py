@@ -138,8 +138,8 @@ def test_no_start_is_accepted_while_the_run_before_is_still_written(monkeypatch:
     with page(monkeypatch, "--host", HOST) as served:
         served.asking.is_ending = lambda: True
         before = served.state()
-        told = served.post()["message"]
-        assert told.endswith("--mode compare: cannot start while a run is active. Wait until it has ended.")
+        reported = served.post()["message"]
+        assert reported.endswith("--mode compare: cannot start while a run is active. Wait until it has ended.")
         assert served.state() == before
         served.asking.is_ending = lambda: False
         assert served.post()["success"] is True

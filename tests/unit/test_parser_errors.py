@@ -1,4 +1,4 @@
-"""What is wrong in config files and variables is told with all other faults, and not by the parser alone."""
+"""Errors in config files and variables are reported with all other faults, not by the parser alone."""
 
 from pathlib import Path
 
@@ -38,18 +38,18 @@ def test_an_unknown_key_is_told_with_its_file_what_was_meant_and_all_other_fault
 ) -> None:
     file = tmp_path / name
     file.write_text(text)
-    _, told = doubted("--config", str(file), "--top-k", "0")
-    assert told[0] == f"  --concurency 3: is not a setting (in {file}). Did you mean concurrency?"
-    assert [line.partition(":")[0] for line in told] == ["  --concurency 3", "  --rows 0", "  --top-k 0"]
+    _, reported = doubted("--config", str(file), "--top-k", "0")
+    assert reported[0] == f"  --concurency 3: is not a setting (in {file}). Did you mean concurrency?"
+    assert [line.partition(":")[0] for line in reported] == ["  --concurency 3", "  --rows 0", "  --top-k 0"]
 
 
 def test_a_key_like_no_other_is_told_and_a_secret_in_it_is_not(tmp_path: Path) -> None:
     file = tmp_path / "run.conf"
     file.write_text("milvus-token = root:Verborgen\nhosts = http://root:Verborgen@m\nxyz = [1, 2]\n")
-    _, told = doubted("--config", str(file))
-    assert [line.partition(":")[0] for line in told] == ["  --milvus-token", "  --hosts http", "  --xyz [1, 2]"]
-    assert "Verborgen" not in "".join(told)
-    assert "loadgen settings" in told[2]
+    _, reported = doubted("--config", str(file))
+    assert [line.partition(":")[0] for line in reported] == ["  --milvus-token", "  --hosts http", "  --xyz [1, 2]"]
+    assert "Verborgen" not in "".join(reported)
+    assert "loadgen settings" in reported[2]
 
 
 def test_a_switch_that_is_neither_true_nor_false_hides_no_other_fault(
@@ -58,8 +58,8 @@ def test_a_switch_that_is_neither_true_nor_false_hides_no_other_fault(
     monkeypatch.setenv("LOADGEN_FRESH", "perhaps")
     file = tmp_path / "run.conf"
     file.write_text("upsert = sometimes\noverwrite = yes\n")
-    _, told = doubted("--config", str(file), "--rows", "0")
-    assert told == [
+    _, reported = doubted("--config", str(file), "--rows", "0")
+    assert reported == [
         "  --fresh perhaps: is neither true nor false (in LOADGEN_FRESH). Choose true or false.",
         f"  --upsert sometimes: is neither true nor false (in {file}). Choose true or false.",
         "  --rows 0: should be greater than or equal to 1. Choose a number from 1 to 10,000,000,000.",

@@ -29,9 +29,9 @@ from loadgen.locust_plugin.patches import (
 
 ISSUE = re.compile(r"#\d+|no upstream issue known, \d\.\d+")
 OURS = [
-    (name, found)
-    for name, found in vars(patches).items()
-    if getattr(found, "__module__", "") == patches.__name__ and not name.startswith("_")
+    (name, result)
+    for name, result in vars(patches).items()
+    if getattr(result, "__module__", "") == patches.__name__ and not name.startswith("_")
 ]
 
 
@@ -39,9 +39,9 @@ def test_there_are_workarounds() -> None:
     assert {"wait_before_users", "RememberedNode", "take_sigterm"} <= {name for name, _ in OURS}
 
 
-@pytest.mark.parametrize(("name", "found"), OURS, ids=[name for name, _ in OURS])
-def test_each_workaround_says_in_one_line_what_locust_does_and_names_the_issue(name: str, found: object) -> None:
-    first = (inspect.getdoc(found) or "").splitlines()[0]
+@pytest.mark.parametrize(("name", "result"), OURS, ids=[name for name, _ in OURS])
+def test_each_workaround_says_in_one_line_what_locust_does_and_names_the_issue(name: str, result: object) -> None:
+    first = (inspect.getdoc(result) or "").splitlines()[0]
     assert ISSUE.search(first), f"{name}: {first}"
 
 
@@ -137,24 +137,24 @@ def test_a_worker_that_was_missing_is_remembered_although_it_is_back() -> None:
 
 
 def test_options_are_checked_before_anything_is_done_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[object] = []
+    reported: list[object] = []
 
     def read(*given: object) -> tuple[object, ...]:
-        told.append("read")
+        reported.append("read")
         return given
 
     parser = SimpleNamespace(parse_args=read)
     monkeypatch.setattr(locust.main, "get_parser", lambda: parser)
-    check_options(lambda: told.append("required"), lambda options: told.append(("checked", options)))
+    check_options(lambda: reported.append("required"), lambda options: reported.append(("checked", options)))
     assert locust.main.get_parser().parse_args(["-u", "1"]) == (["-u", "1"],)
-    assert told == ["required", "read", ("checked", (["-u", "1"],))]
+    assert reported == ["required", "read", ("checked", (["-u", "1"],))]
 
 
 def test_a_worker_knows_that_it_is_told_to_quit_before_it_does() -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
     def handle_message(msg: SimpleNamespace) -> None:
-        told.append(msg.type)
+        reported.append(msg.type)
 
     runner = SimpleNamespace(handle_message=handle_message)
     note_quit(runner, lambda data: told.append(f"noted {data}"))

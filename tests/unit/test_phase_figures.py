@@ -15,10 +15,10 @@ def test_percentiles_have_their_own_names() -> None:
     ledger([Sample(Mode.SYNC, "search", 105.0 - one, 105.0 - one, 105.0, Outcome.OK, 1) for one in times])
     ledger.close(110.0)
     [result] = results_of(ledger)
-    found = result.record.operations[0].response_seconds
+    results = result.record.operations[0].response_seconds
     names = ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
     expected = (0.5005, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0)
-    assert [getattr(found, name) for name in names] == pytest.approx(expected, rel=1e-3)
+    assert [getattr(results, name) for name in names] == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize(("seconds", "number"), [(20.0, 20), (6.0, 12), (1.0, 5)])

@@ -1,4 +1,4 @@
-"""Whatever a record, a server or an exception says, no output holds a character that a terminal or a reader obeys."""
+"""No output contains a control character, whatever a record, a server or an exception says."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ ALL = "é中🙂" + "".join(map(chr, (*range(0x3000), *range(0x3000, 0xD800, 61)
 def invisible(text: str, allowed: str = "\n") -> set[str]:
     """The characters without a print that are in a text."""
     hidden = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-    return {found for found in set(text) - set(allowed) if unicodedata.category(found) in hidden}
+    return {each for each in set(text) - set(allowed) if unicodedata.category(each) in hidden}
 
 
 def test_every_character_of_unicode_has_a_print_in_the_end() -> None:
@@ -80,8 +80,8 @@ def hostile() -> RunRecord:
 
 def shown(capsys: pytest.CaptureFixture[str], *command: str) -> str:
     main(list(command))
-    told = capsys.readouterr()
-    return told.out + told.err
+    reported = capsys.readouterr()
+    return reported.out + reported.err
 
 
 @pytest.mark.parametrize("form", ["html", "markdown", "json", "csv"])
@@ -117,15 +117,15 @@ def test_what_is_refused_is_told_in_print_and_in_one_line(tmp_path: Path, capsys
     path = tmp_path / "x.json"
     path.write_text(json.dumps({"schema_version": EVIL * 10_000}))
     for command in (["report", str(path)], ["compare", str(path), str(path)]):
-        told = shown(capsys, *command)
-        assert not invisible(told)
-        assert len(told.splitlines()) == 1
-        assert len(told) < 10_000
+        reported = shown(capsys, *command)
+        assert not invisible(reported)
+        assert len(reported.splitlines()) == 1
+        assert len(reported) < 10_000
     values = json.loads(write_record(tmp_path, record()).read_text()) | {EVIL: 1}
     path.write_text(json.dumps(values))
-    told = shown(capsys, "report", str(path))
-    assert not invisible(told)
-    assert len(told.splitlines()) == 1
+    reported = shown(capsys, "report", str(path))
+    assert not invisible(reported)
+    assert len(reported.splitlines()) == 1
 
 
 def test_the_tables_at_the_end_of_a_run_are_in_print() -> None:
@@ -144,9 +144,9 @@ def test_the_tables_at_the_end_of_a_run_are_in_print() -> None:
 
 
 def test_faults_and_failures_are_in_one_line_of_print() -> None:
-    told = str(Fault("require", EVIL, EVIL, EVIL))
-    assert told.startswith("--require se\\x1b")
-    assert not invisible(told, "")
+    reported = str(Fault("require", EVIL, EVIL, EVIL))
+    assert reported.startswith("--require se\\x1b")
+    assert not invisible(reported, "")
     assert not invisible(describe(ValueError(EVIL)), "")
 
 
@@ -163,11 +163,11 @@ def logged(message: str, *arguments: object, error: BaseException | None = None)
 
 
 def test_a_log_line_with_a_servers_text_is_in_print_and_forges_no_other() -> None:
-    told = logged("The server said %s to %d searches", "no\nLOG all is well\x1b[2J", 3)
-    assert told == "LOG The server said no\n  LOG all is well\\x1b[2J to 3 searches\n"
-    told = logged("It failed", error=ValueError(EVIL))
-    assert told.startswith("LOG It failed\n  ValueError: se\\x1b")
-    assert not invisible(told)
+    reported = logged("The server said %s to %d searches", "no\nLOG all is well\x1b[2J", 3)
+    assert reported == "LOG The server said no\n  LOG all is well\\x1b[2J to 3 searches\n"
+    reported = logged("It failed", error=ValueError(EVIL))
+    assert reported.startswith("LOG It failed\n  ValueError: se\\x1b")
+    assert not invisible(reported)
 
 
 def test_secrets_are_masked_in_every_text_before_it_is_cut() -> None:

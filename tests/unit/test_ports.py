@@ -90,6 +90,6 @@ def test_a_name_that_only_locust_may_know_is_left_to_it() -> None:
 def test_without_a_login_or_an_address_the_page_is_on_loopback_and_so_is_the_port_of_forked_workers(
     given: dict[str, object], web: str, master: str
 ) -> None:
-    found = options(**({"web_login": False, "master_bind_host": "*"} | given))
-    bind_to_loopback(found)
-    assert (found.web_host, found.master_bind_host) == (web, master)
+    result = options(**({"web_login": False, "master_bind_host": "*"} | given))
+    bind_to_loopback(result)
+    assert (result.web_host, result.master_bind_host) == (web, master)

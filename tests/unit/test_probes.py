@@ -1,4 +1,4 @@
-"""A probe is searched for until it is found, or until its deadline; both twins do the same."""
+"""The search for a probe ends when it appears, or at its deadline; both twins do the same."""
 
 import asyncio
 from collections.abc import Callable

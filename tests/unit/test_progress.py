@@ -1,4 +1,4 @@
-"""What is under way is told with its figures and the time left, on a terminal and without one."""
+"""The running phase is reported with its figures and the time left, on a terminal and without one."""
 
 import io
 import logging

@@ -40,7 +40,7 @@ def test_a_name_that_only_looks_like_loopback_is_none(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "environment", "found"),
+    ("host", "environment", "result"),
     [
         ("milvus.test", {}, None),
         ("milvus.test", {"http_proxy": PROXY}, "http_proxy"),
@@ -62,8 +62,8 @@ def test_a_name_that_only_looks_like_loopback_is_none(host: str) -> None:
         ("10.1.2.3", {"http_proxy": PROXY, "no_proxy": "11.0.0.0/8"}, "http_proxy"),
     ],
 )
-def test_the_proxy_is_the_one_that_grpc_takes(host: str, environment: dict[str, str], found: str | None) -> None:
-    assert find_proxy(f"http://{host}:19530", environment) == ((found, PROXY) if found else None)
+def test_the_proxy_is_the_one_that_grpc_takes(host: str, environment: dict[str, str], result: str | None) -> None:
+    assert find_proxy(f"http://{host}:19530", environment) == ((result, PROXY) if result else None)
 
 
 def test_a_password_of_the_proxy_is_never_shown() -> None:

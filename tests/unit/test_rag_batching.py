@@ -44,9 +44,9 @@ def test_what_waits_during_a_step_is_computed_together_and_each_gets_its_own() -
         gate.open.set()
         return await asyncio.gather(first, *others)
 
-    found = asyncio.run(ask())
+    result = asyncio.run(ask())
     thread.close()
-    assert found == [[[1.0, 1.0]], *([[float(size), 1.0]] for size in range(1, 9))]
+    assert result == [[[1.0, 1.0]], *([[float(size), 1.0]] for size in range(1, 9))]
     assert steps(embedder) == [("query", ["x"]), ("query", ["y" * size for size in range(1, 9)])]
 
 
@@ -65,9 +65,9 @@ def test_threads_and_loops_share_a_step_and_kinds_do_not() -> None:
         return [await asyncio.wrap_future(first), *await asyncio.gather(*own, question)]
 
     with ThreadPoolExecutor() as pool:
-        found = asyncio.run(ask(pool))
+        result = asyncio.run(ask(pool))
     thread.close()
-    assert found == [[[1.0, 0.0]], [[2.0, 0.0]] * 2, [[2.0, 0.0]] * 2, [[1.0, 1.0]]]
+    assert result == [[[1.0, 0.0]], [[2.0, 0.0]] * 2, [[2.0, 0.0]] * 2, [[1.0, 1.0]]]
     assert steps(embedder) == [("text", ["a"]), ("text", ["bb", "bb", "cc", "cc"]), ("query", ["q"])]
 
 
@@ -130,9 +130,13 @@ def test_a_cancelled_request_is_not_computed_and_the_others_are() -> None:
         gate.open.set()
         return list(await asyncio.gather(*tasks, return_exceptions=True))
 
-    found = asyncio.run(ask())
+    result = asyncio.run(ask())
     thread.close()
-    assert [type(found[0]), found[1], type(found[2])] == [asyncio.CancelledError, [[4.0, 1.0]], asyncio.CancelledError]
+    assert [type(result[0]), result[1], type(result[2])] == [
+        asyncio.CancelledError,
+        [[4.0, 1.0]],
+        asyncio.CancelledError,
+    ]
     assert steps(embedder) == [("query", ["x"]), ("query", ["stay"])]
 
 

@@ -31,9 +31,13 @@ def test_what_the_chapters_need_is_a_fault_before_the_run_and_the_tables_own_set
     settings = Settings.parse({"rows": "1000", "dim": "64", "burst": "10,50"})
     assert Chapters().find_faults(settings) == []
     wrong = Chapters(documents=str(tmp_path), embedding="local:x", llm="openai:m")
-    told = [str(fault) for fault in wrong.find_faults(settings)]
-    assert [text.partition(":")[0] for text in told] == ["--embedding local", "--llm openai", f"--documents {tmp_path}"]
-    assert all("(in the chapters of tutorial.py)" in text for text in told)
+    reported = [str(fault) for fault in wrong.find_faults(settings)]
+    assert [text.partition(":")[0] for text in reported] == [
+        "--embedding local",
+        "--llm openai",
+        f"--documents {tmp_path}",
+    ]
+    assert all("(in the chapters of tutorial.py)" in text for text in reported)
     events = type("Events", (), {"loadgen_prologue": wrong})()
     with pytest.raises(SettingsError, match="3 settings are wrong; nothing was sent"):
         check_prologue(events, settings)

@@ -96,8 +96,8 @@ def test_a_collection_of_other_documents_or_another_embedding_is_told_apart(fold
     assert fault.startswith("--embedding simulated:64: collection 'loadgen' has embedding local. Use --embedding local")
     (folder / "apples.txt").write_text("Something else entirely. " * 20)
     changed = resolve(folder)
-    (told,) = find_differences(kept, make_manifest(changed, open_documents(changed)), changed)
-    assert str(told).startswith("--documents documents: collection 'loadgen' contains other documents")
+    (reported,) = find_differences(kept, make_manifest(changed, open_documents(changed)), changed)
+    assert str(reported).startswith("--documents documents: collection 'loadgen' contains other documents")
 
 
 def test_a_broken_pdf_is_named_and_counted_and_the_others_are_used(
@@ -105,20 +105,20 @@ def test_a_broken_pdf_is_named_and_counted_and_the_others_are_used(
 ) -> None:
     (folder / "torn.pdf").write_bytes(make_pdf("all about pears")[:60])
     (folder / "whole.pdf").write_bytes(make_pdf("all about plums"))
-    told = DocumentSource().describe(resolve(folder))
-    assert told.startswith("5 documents (")
+    reported = DocumentSource().describe(resolve(folder))
+    assert reported.startswith("5 documents (")
     (line,) = [record.message for record in caplog.records if "left out" in record.message]
     assert line.startswith(f"1 file of {folder} left out: torn.pdf (")
 
 
 def test_what_all_processes_must_have_is_told_by_numbers_and_fingerprints(folder: Path, tmp_path: Path) -> None:
     source, settings = DocumentSource(), resolve(folder)
-    told = source.describe(settings)
+    reported = source.describe(settings)
     digits = r" \(fingerprint [0-9a-f]{16}\)"
-    assert re.fullmatch(f"4 documents{digits} and 12 questions{digits}", told)
-    assert source.describe(resolve(folder, chunk_size=60)) == told, "chunks follow from documents"
+    assert re.fullmatch(f"4 documents{digits} and 12 questions{digits}", reported)
+    assert source.describe(resolve(folder, chunk_size=60)) == reported, "chunks follow from documents"
     (folder / "apples.txt").write_text("Something else entirely. " * 20)
-    assert source.describe(settings) != told
+    assert source.describe(settings) != reported
     file = tmp_path / "questions.jsonl"
     file.write_text('{"question": "Why?"}\n')
     existing = Settings(client="rag", existing=True, questions=str(file), queries=5)
@@ -157,11 +157,11 @@ def test_generated_questions_are_strings_of_which_each_expects_its_document(fold
     assert len(state.queries["sync"]) == 12
     assert all(isinstance(question, str) for question in state.queries["sync"])
     engine = make_engine(Scripted())
-    found = engine.retriever.retrieve(QUESTION)
-    for node, name in zip(found, ("apples.txt", "clouds.txt", "apples.txt"), strict=True):
+    result = engine.retriever.retrieve(QUESTION)
+    for node, name in zip(result, ("apples.txt", "clouds.txt", "apples.txt"), strict=True):
         node.node.relationships = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id=name)}
     for question in state.queries["sync"]:
-        state.checks.keep("retrieve", question, found)
+        state.checks.keep("retrieve", question, result)
     checks = dict(zip(state.queries["sync"], state.checks.settle(), strict=True))
     right = {question: 1.0 if "apples" in question or "clouds" in question else 0.0 for question in checks}
     assert {question: check.recall for question, check in checks.items()} == right
@@ -180,8 +180,8 @@ def test_questions_of_a_file_may_expect_nothing_and_then_have_no_recall(folder: 
     assert (dataset.judge.recall(0, [], str), dataset.judge.reciprocal_rank(0, [])) == (None, None)
     assert (dataset.judge.recall(1, [], str), dataset.judge.reciprocal_rank(1, [])) == (0.0, 0.0)
     nameless = make_engine(Scripted()).retriever.retrieve(QUESTION)
-    for found in nameless:
-        found.node.relationships = {}
+    for each in nameless:
+        each.node.relationships = {}
     assert dataset.judge.reciprocal_rank(1, nameless) is None
     assert dataset.judge.recall(1, nameless, str) is None, "chunks that name no document prove nothing"
 
@@ -210,19 +210,19 @@ def test_only_the_retrieval_of_users_that_do_both_is_checked() -> None:
 def test_all_faults_of_documents_questions_and_models_come_together(folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "questions.jsonl"
     file.write_text('{"question": "Who?", "documents": ["nobody.txt"]}\n{}\n')
-    told = faults(folder, questions=str(file), llm="gpt", embedding="local", embed_in="server", dim="64")
-    assert [text.partition(":")[0] for text in told] == [
+    reported = faults(folder, questions=str(file), llm="gpt", embedding="local", embed_in="server", dim="64")
+    assert [text.partition(":")[0] for text in reported] == [
         "--llm gpt", "--embed-in server", "--dim 64", f"--questions {file}", f"--questions {file}",
     ]  # fmt: skip
-    assert "'nobody.txt'" in told[3]
-    assert "has no text as 'question'" in told[4]
+    assert "'nobody.txt'" in reported[3]
+    assert "has no text as 'question'" in reported[4]
     (missing,) = faults(tmp_path / "nowhere")
     assert missing.startswith(f"--documents {tmp_path / 'nowhere'}: cannot be read (No such file or directory).")
 
 
 def test_more_neighbours_than_chunks_are_refused(folder: Path) -> None:
-    (told,) = faults(folder, top_k=500)
-    assert re.match(r"--top-k 500: is more than the [2-9]\d* chunks of the documents\. Lower", told)
+    (reported,) = faults(folder, top_k=500)
+    assert re.match(r"--top-k 500: is more than the [2-9]\d* chunks of the documents\. Lower", reported)
     file = folder / "one" / "short.txt"
     file.parent.mkdir()
     file.write_text("One chunk.")

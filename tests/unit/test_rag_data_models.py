@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Model:
-    """Stands for the model of an embedding server: `turn` it, and it is another one."""
+    """A fake embedding model; `turn` replaces it by another one."""
 
     def __init__(self) -> None:
         self.turn = 0.0
@@ -64,7 +64,7 @@ def test_the_model_of_a_server_is_known_by_its_vector_of_a_text(folder: Path, mo
 
 
 class Answering:
-    """Stands for a model that answers so."""
+    """A fake model with this answer."""
 
     def __init__(self, answer: object) -> None:
         self._answer = answer
@@ -76,7 +76,7 @@ class Answering:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "reported"),
     [
         (
             AttributeError("'str' object has no attribute 'data'"),
@@ -99,10 +99,12 @@ class Answering:
         ),
     ],
 )
-def test_a_model_that_gives_no_vectors_is_a_fault(answer: object, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_gives_no_vectors_is_a_fault(
+    answer: object, reported: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(embedding_rows, "make_embedding", lambda *_: Answering(answer))
     settings = Settings(client="rag", embedding="openai:m", embedding_url="http://a/v1")
     with pytest.raises(SettingsError) as caught:
         embedding_rows.embed_texts(settings, ["one", "two"], lambda _line: None)
     (fault,) = caught.value.faults
-    assert str(fault) == f"--embedding openai:m: {told}"
+    assert str(fault) == f"--embedding openai:m: {reported}"

@@ -38,6 +38,6 @@ def test_a_model_that_is_too_slow_is_explained_with_the_setting_of_the_limit() -
 
 
 def test_a_key_in_a_url_is_not_shown() -> None:
-    (told,) = check_llm(ModelSpec("openai:m", "http://models:8000/v1?api-key=hidden123", "another"))
-    assert "is no http:// or https:// address of an API" in told
-    assert "hidden123" not in told
+    (reported,) = check_llm(ModelSpec("openai:m", "http://models:8000/v1?api-key=hidden123", "another"))
+    assert "is no http:// or https:// address of an API" in reported
+    assert "hidden123" not in reported

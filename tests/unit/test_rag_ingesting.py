@@ -144,10 +144,10 @@ def test_each_variant_ingests_as_many_documents_as_it_says(tmp_path: Path) -> No
     rows = dataset.fresh_rows(0)
     state.variants = {name: one.settings for name, one in variants.items()}
     state.rows = dict.fromkeys(variants, rows)
-    found = [state.new_documents(name) for name in variants]
-    assert [len(one) for one in found] == [2, 3]
-    assert len({one.doc_id for every in found for one in every}) == 5
-    assert {one.root for every in found for one in every} == {tmp_path}
+    result = [state.new_documents(name) for name in variants]
+    assert [len(one) for one in result] == [2, 3]
+    assert len({one.doc_id for every in result for one in every}) == 5
+    assert {one.root for every in result for one in every} == {tmp_path}
 
 
 def test_an_existing_collection_gets_documents_only_if_the_run_may_write(tmp_path: Path) -> None:
@@ -197,5 +197,5 @@ def test_what_users_perform_is_told_by_their_declarations_or_is_all_that_the_cli
 def test_the_sizes_of_the_documents_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "loadgen")
     resolve(tmp_path, "ingest")
-    (told,) = [one.getMessage() for one in caplog.records]
-    assert told == "1 document to ingest, each with 2.0 chunks and 72 tokens on average (--chunk-size 40)"
+    (reported,) = [one.getMessage() for one in caplog.records]
+    assert reported == "1 document to ingest, each with 2.0 chunks and 72 tokens on average (--chunk-size 40)"

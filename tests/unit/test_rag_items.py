@@ -56,7 +56,7 @@ def test_a_stream_without_text_has_no_tokens_although_it_has_its_stages() -> Non
 
 
 PAIRS = [(one, other) for one in range(5) for other in range(one)]
-"""Of five chunks, three are found."""
+"""Of five chunks, three are retrieved."""
 
 
 @both_modes
@@ -172,7 +172,7 @@ def test_the_items_are_declared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("objective", "stream", "operations", "told"),
+    ("objective", "stream", "operations", "reported"),
     [
         ("inter_token < 50 ms", (False, False), ("ask",), 1),
         ("inter_token < 50 ms", (False, True), ("ask",), 0),
@@ -181,16 +181,18 @@ def test_the_items_are_declared() -> None:
         ("inter_token", (False, False), ("ask",), 0),
     ],
 )
-def test_times_between_tokens_need_a_stream(objective: str, stream: Sequence[bool], operations: Any, told: int) -> None:
+def test_times_between_tokens_need_a_stream(
+    objective: str, stream: Sequence[bool], operations: Any, reported: int
+) -> None:
     every = [Settings(client="rag", objective=objective, stream=one) for one in stream]
     faults = [one for one in DocumentSource().find_faults(every, operations) if one.setting == "objective"]
     assert [str(one) for one in faults] == [
         '--objective "inter_token < 50 ms": is of inter_token, and no answer is streamed. Add --stream.'
-    ][:told]
+    ][:reported]
 
 
 @pytest.mark.parametrize(
-    ("require", "stream", "told"),
+    ("require", "stream", "reported"),
     [
         ("ask async inter_token p99 < 50 ms", False, 1),
         ("ask async inter_token p99 < 50 ms", True, 0),
@@ -198,8 +200,8 @@ def test_times_between_tokens_need_a_stream(objective: str, stream: Sequence[boo
         ("", False, 0),
     ],
 )
-def test_a_required_time_between_tokens_needs_one_too(require: str, stream: bool, told: int) -> None:
-    found = DocumentSource().find_faults([Settings(client="rag", require=(require,), stream=stream)], ("ask",))
-    assert [str(one) for one in found if one.setting == "require"] == [
+def test_a_required_time_between_tokens_needs_one_too(require: str, stream: bool, reported: int) -> None:
+    faults = DocumentSource().find_faults([Settings(client="rag", require=(require,), stream=stream)], ("ask",))
+    assert [str(one) for one in faults if one.setting == "require"] == [
         f'--require "{require}": is of inter_token, and no answer is streamed. Add --stream.'
-    ][:told]
+    ][:reported]

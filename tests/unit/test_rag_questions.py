@@ -156,7 +156,7 @@ def test_a_file_that_is_none_of_questions_is_refused(tmp_path: Path, content: by
 
 
 @pytest.mark.parametrize(
-    ("expected", "found", "recall", "rank"),
+    ("expected", "result", "recall", "rank"),
     [
         ({"a"}, ["a", "b"], 1, 1),
         ({"a"}, ["b", "b", "a", "a"], 1, 1 / 3),
@@ -166,9 +166,9 @@ def test_a_file_that_is_none_of_questions_is_refused(tmp_path: Path, content: by
         ({"a"}, [], 0, 0),
     ],
 )
-def test_recall_and_reciprocal_rank(expected: set[str], found: list[str], recall: float, rank: float) -> None:
-    assert recall_of(expected, found) == pytest.approx(recall)
-    assert reciprocal_rank(expected, found) == pytest.approx(rank)
+def test_recall_and_reciprocal_rank(expected: set[str], result: list[str], recall: float, rank: float) -> None:
+    assert recall_of(expected, result) == pytest.approx(recall)
+    assert reciprocal_rank(expected, result) == pytest.approx(rank)
 
 
 def test_without_expected_documents_neither_is_a_number() -> None:

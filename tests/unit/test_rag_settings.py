@@ -26,8 +26,8 @@ def collections(settings: Settings) -> list[str]:
 
 
 def test_the_client_of_the_run_is_that_of_variants_that_name_none_and_no_part_of_their_names() -> None:
-    found = find_variants(parse())
-    assert [(one.name, one.client) for one in found] == [("sync", "rag"), ("async", "rag")]
+    result = find_variants(parse())
+    assert [(one.name, one.client) for one in result] == [("sync", "rag"), ("async", "rag")]
     named = find_variants(parse(variants="async; rag/sync stream=true"))
     assert [(one.name, one.client) for one in named] == [("async", "rag"), ("sync stream=true", "rag")]
     other = find_variants(Settings.parse({"variants": "rag/sync; sync"}))

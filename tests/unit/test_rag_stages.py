@@ -85,9 +85,9 @@ def test_a_retrieval_has_two_stages_and_the_chunks_as_rows(mode: Mode) -> None:
 
 def test_both_modes_retrieve_the_same_chunks() -> None:
     engine = make_engine(Scripted())
-    found = [[node.node.node_id for node in ask(mode, engine, "retrieve")[0]] for mode in Mode]
-    assert found[0] == found[1]
-    assert len(set(found[0])) == 3
+    result = [[node.node.node_id for node in ask(mode, engine, "retrieve")[0]] for mode in Mode]
+    assert result[0] == result[1]
+    assert len(set(result[0])) == 3
 
 
 @both_modes

@@ -71,7 +71,7 @@ def test_a_whole_stream_is_an_answer(read: Callable[[RemoteLLM], str], answer_wi
 
 @pytest.mark.parametrize("read", [stream, astream])
 @pytest.mark.parametrize(
-    ("text", "kind", "told"),
+    ("text", "kind", "reported"),
     [
         (HTML, "text/html", EMPTY),
         (OTHER_JSON, "application/json", EMPTY),
@@ -84,10 +84,10 @@ def test_a_whole_stream_is_an_answer(read: Callable[[RemoteLLM], str], answer_wi
     ],
 )
 def test_a_stream_that_is_none_or_stops_in_the_middle_fails(
-    read: Callable[[RemoteLLM], str], text: str, kind: str, told: str, answer_with: Callable[[str, str], None]
+    read: Callable[[RemoteLLM], str], text: str, kind: str, reported: str, answer_with: Callable[[str, str], None]
 ) -> None:
     answer_with(text, kind)
-    with pytest.raises(BrokenAnswerError, match=f"^{told}") as raised:
+    with pytest.raises(BrokenAnswerError, match=f"^{reported}") as raised:
         read(make_remote_llm("m", SPEC))
     assert outcome_of(raised.value) is Outcome.FAILED
 

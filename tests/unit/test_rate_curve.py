@@ -69,9 +69,9 @@ def test_even_arrivals_are_as_many_as_the_integral_of_the_profile_whoever_shares
     points: Points, parts: int
 ) -> None:
     end = points[-1][0]
-    found = arrivals(pace(points), parts, end)
-    assert abs(len(found) - RateCurve(points).count(0.0, end)) <= 1
-    assert found == pytest.approx(arrivals(pace(points), 1, end))
+    result = arrivals(pace(points), parts, end)
+    assert abs(len(result) - RateCurve(points).count(0.0, end)) <= 1
+    assert result == pytest.approx(arrivals(pace(points), 1, end))
 
 
 @given(curves(), st.integers(1, 3), st.integers(1, 3), st.floats(0, 1))
@@ -91,23 +91,23 @@ def test_another_split_of_a_profile_loses_and_doubles_none(
 def test_random_arrivals_are_as_many_as_the_integral_but_for_chance(points: Points, parts: int, seed: int) -> None:
     end = points[-1][0]
     expected = RateCurve(points).count(0.0, end)
-    found = arrivals(Pace("poisson", 1.0, seed, 1, (("", points),)), parts, end)
-    assert abs(len(found) - expected) <= 6 * math.sqrt(expected) + 6
-    assert found == sorted(found)
+    result = arrivals(Pace("poisson", 1.0, seed, 1, (("", points),)), parts, end)
+    assert abs(len(result) - expected) <= 6 * math.sqrt(expected) + 6
+    assert result == sorted(result)
 
 
 def test_rates_by_operation_are_separate_streams_in_one_order() -> None:
     mix = pace((), search=((0.0, 200.0),), insert=((0.0, 20.0),))
-    found = [due for due in arrivals(mix, 1, 10.0) if isinstance(due, NamedOffset)]
-    counts = {name: sum(due.operation == name for due in found) for name in ("search", "insert")}
-    assert (counts, len(found)) == ({"search": 2_000, "insert": 200}, 2_200)
-    assert len(set(found)) == len(found), "no two at the same moment: a new split would lose one"
-    assert found == sorted(found)
-    assert sorted(arrivals(mix, 3, 10.0)) == pytest.approx(found)
+    result = [due for due in arrivals(mix, 1, 10.0) if isinstance(due, NamedOffset)]
+    counts = {name: sum(due.operation == name for due in result) for name in ("search", "insert")}
+    assert (counts, len(result)) == ({"search": 2_000, "insert": 200}, 2_200)
+    assert len(set(result)) == len(result), "no two at the same moment: a new split would lose one"
+    assert result == sorted(result)
+    assert sorted(arrivals(mix, 3, 10.0)) == pytest.approx(result)
 
 
 def test_after_the_last_arrival_nothing_is_due() -> None:
     stream = offsets(pace(((0.0, 10.0), (1.0, 10.0), (1.5, 0.0))), Share())
-    found = [next(stream) for _ in range(20)]
-    assert sum(due < math.inf for due in found) == pytest.approx(12.5, abs=1)
-    assert found[-1] == math.inf
+    result = [next(stream) for _ in range(20)]
+    assert sum(due < math.inf for due in result) == pytest.approx(12.5, abs=1)
+    assert result[-1] == math.inf

@@ -21,16 +21,16 @@ PHASE = Phase(0, Mode.ASYNC, 0, 4.0, model="constant", rate=50.0)
 
 
 def test_each_variant_gets_the_rate_of_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = search(monkeypatch).as_record()
-    assert [(one.variant, one.outcome) for one in found.findings] == [("sync", "found"), ("async", "found")]
-    assert [one.rate for one in found.findings] == pytest.approx([100, 300], rel=0.03)
-    assert [one.variant for one in found.steps[:4]] == ["sync", "async", "async", "sync"]
-    assert found.processes == 2
-    assert [(one.text, one.limit, one.is_time) for one in found.conditions] == [
+    result = search(monkeypatch).as_record()
+    assert [(one.variant, one.outcome) for one in result.findings] == [("sync", "found"), ("async", "found")]
+    assert [one.rate for one in result.findings] == pytest.approx([100, 300], rel=0.03)
+    assert [one.variant for one in result.steps[:4]] == ["sync", "async", "async", "sync"]
+    assert result.processes == 2
+    assert [(one.text, one.limit, one.is_time) for one in result.conditions] == [
         ("search p99 < 50 ms", 0.05, True),
         ("search failures < 1 %", 0.01, False),
     ]
-    for one in found.steps:
+    for one in result.steps:
         is_below = one.rate < (100 if one.variant == "sync" else 300)
         assert one.passes is is_below
         assert [value or 0.0 for value in one.values] == pytest.approx([FAST if is_below else SLOW, 0.0], rel=0.01)
@@ -61,9 +61,9 @@ def test_the_plan_grows_until_the_search_is_over(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_interrupted_search_keeps_its_steps_and_claims_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = search(monkeypatch, steps=7).as_record()
-    assert len(found.steps) == 7
-    assert [(one.variant, one.outcome, one.rate) for one in found.findings] == [
+    result = search(monkeypatch, steps=7).as_record()
+    assert len(result.steps) == 7
+    assert [(one.variant, one.outcome, one.rate) for one in result.findings] == [
         ("sync", "unfinished", None),
         ("async", "unfinished", None),
     ]
@@ -81,12 +81,12 @@ def judge(phase: Phase, conditions: str, capacity: float = 1e9, fails: float = 0
     result = finalise(run_step(phase, capacity, fails))
     generator = result.record.generator.model_copy(update=state)
     result = replace(result, record=result.record.model_copy(update={"generator": generator}))
-    found = Conditions(tuple(every), 256).judge(result, Backlog(phase.rate), grew=False)
-    return found.verdict.is_generator, found.verdict.reason
+    results = Conditions(tuple(every), 256).judge(result, Backlog(phase.rate), grew=False)
+    return results.verdict.is_generator, results.verdict.reason
 
 
 @pytest.mark.parametrize(
-    ("conditions", "capacity", "fails", "state", "told"),
+    ("conditions", "capacity", "fails", "state", "reported"),
     [
         ("search p99 < 50 ms", 1e9, 0.0, {}, (False, "")),
         ("search p99 < 50 ms", 1e9, 0.0, {"loop_lag_p99_seconds": 0.04}, (False, "")),
@@ -100,12 +100,12 @@ def judge(phase: Phase, conditions: str, capacity: float = 1e9, fails: float = 0
     ],
 )
 def test_a_step_passes_by_its_conditions_and_the_generator_explains_its_own_failures(
-    conditions: str, capacity: float, fails: float, state: dict[str, float], told: tuple[bool, str]
+    conditions: str, capacity: float, fails: float, state: dict[str, float], reported: tuple[bool, str]
 ) -> None:
     is_generator, reason = judge(PHASE, conditions, capacity, fails, **state)
-    assert is_generator is told[0]
-    assert reason.startswith(told[1])
-    assert bool(reason) == bool(told[1])
+    assert is_generator is reported[0]
+    assert reason.startswith(reported[1])
+    assert bool(reason) == bool(reported[1])
 
 
 def test_a_growing_backlog_fails_a_step_that_meets_its_conditions() -> None:
@@ -127,6 +127,6 @@ def test_the_server_rests_as_long_as_the_longest_operation_of_a_failed_step() ->
 def test_response_times_are_read_from_the_complete_slices_of_a_phase() -> None:
     window = run_step(PHASE, 10.0)
     assert mean_responses(None, 4.0) == []
-    found = mean_responses(window, 2.3)
-    assert [at for at, _ in found] == [0.5, 1.0, 1.5, 2.0]
-    assert all(math.isclose(seconds, SLOW, rel_tol=0.01) for _, seconds in found)
+    result = mean_responses(window, 2.3)
+    assert [at for at, _ in result] == [0.5, 1.0, 1.5, 2.0]
+    assert all(math.isclose(seconds, SLOW, rel_tol=0.01) for _, seconds in result)

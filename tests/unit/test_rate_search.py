@@ -24,12 +24,12 @@ def follow(edge: float, above: Verdict = FAILS, first: float = 10.0) -> RateSear
 @pytest.mark.parametrize("edge", [1.7, 9.5, 33.0, 1_000.0, 77_777.0])
 def test_a_sharp_edge_is_found_within_2_per_cent_and_30_steps(edge: float) -> None:
     search = follow(edge)
-    found = search.find()
-    assert found.outcome is Outcome.FOUND
-    assert found.rate == pytest.approx(edge, rel=0.02)
-    assert found.low <= edge * 1.005
-    assert found.high >= edge * 0.995
-    assert found.reason == FAILS.reason
+    result = search.find()
+    assert result.outcome is Outcome.LIMIT
+    assert result.rate == pytest.approx(edge, rel=0.02)
+    assert result.low <= edge * 1.005
+    assert result.high >= edge * 0.995
+    assert result.reason == FAILS.reason
     assert len(search.trials) <= 30
 
 
@@ -70,10 +70,10 @@ def test_without_a_failure_the_result_is_a_lower_bound() -> None:
 
 
 def test_a_generator_at_its_limit_is_the_result() -> None:
-    found = follow(3_900.0, LIMIT).find()
-    assert found.outcome is Outcome.GENERATOR
-    assert found.rate == pytest.approx(3_900, rel=0.02)
-    assert found.reason == LIMIT.reason
+    result = follow(3_900.0, LIMIT).find()
+    assert result.outcome is Outcome.GENERATOR
+    assert result.rate == pytest.approx(3_900, rel=0.02)
+    assert result.reason == LIMIT.reason
 
 
 def test_a_generator_that_was_at_its_limit_by_chance_is_measured_again() -> None:
@@ -92,7 +92,7 @@ def test_an_interrupted_search_claims_nothing() -> None:
     search.observe(10.0, PASSES)
     search.observe(20.0, FAILS)
     assert search.find(interrupted=True) == Finding(Outcome.UNFINISHED)
-    assert search.find().outcome is Outcome.FOUND
+    assert search.find().outcome is Outcome.LIMIT
 
 
 PLAN = SearchPlan(seconds=10.0, warmup_seconds=2.0, within=600.0)
@@ -123,9 +123,9 @@ def test_the_limit_of_time_holds_and_its_rest_goes_to_the_other_variants() -> No
         turns.observe(step, PASSES if passes else FAILS, took)
     assert turns.is_over
     assert used <= PLAN.within
-    found = turns.find()
-    assert found["sync"].outcome is Outcome.NONE
-    assert found["async"].rate == pytest.approx(321, rel=0.02)
+    result = turns.find()
+    assert result["sync"].outcome is Outcome.NONE
+    assert result["async"].rate == pytest.approx(321, rel=0.02)
 
 
 def test_a_search_that_runs_out_of_time_has_a_wider_interval() -> None:
@@ -133,10 +133,10 @@ def test_a_search_that_runs_out_of_time_has_a_wider_interval() -> None:
     while (step := turns.next()) is not None:
         turns.observe(step, PASSES if step.rate < 50 else FAILS, step.seconds + step.warmup_seconds + 1)
     assert turns.is_out_of_time
-    found = turns.find()["async"]
-    assert found.outcome is Outcome.FOUND
-    assert found.low < 50 < found.high
-    assert found.high / found.low > 1.1
+    result = turns.find()["async"]
+    assert result.outcome is Outcome.LIMIT
+    assert result.low < 50 < result.high
+    assert result.high / result.low > 1.1
 
 
 @pytest.mark.parametrize(("limit", "share"), [(0.05, ROUGH), (2.0, 0.5), (10.0, 1.0)])
@@ -153,7 +153,7 @@ def test_the_limit_is_announced() -> None:
 
 
 def fill(rate: float, growth: float, dropped: float = 0.0) -> Backlog:
-    """Two seconds of a queue that grows by so many a second."""
+    """Two seconds of a queue that grows at this rate."""
     backlog = Backlog(rate)
     for tick in range(1, 21):
         backlog.look(0.1 * tick, round(growth * 0.1 * tick), round(dropped * 0.1 * tick))

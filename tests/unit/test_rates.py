@@ -52,17 +52,17 @@ def profile(folder: Path, text: str, name: str = "day.csv") -> Settings:
 
 @pytest.mark.parametrize("given", ["search: 200, insert: 20", "search=200,insert=20.0", {"search": 200, "insert": 20}])
 def test_rates_by_operation_are_one_level_their_sum(given: object) -> None:
-    found = settings(rate=given)
-    assert found.rate == ("search: 200", "insert: 20")
-    assert (find_mix(found), find_rates(found)) == ({"search": 200.0, "insert": 20.0}, (220.0,))
-    assert Settings.parse({"arrival": "poisson", "rate": as_text(found.rate)}).rate == found.rate
-    assert Settings.parse(found.as_message()) == found
+    result = settings(rate=given)
+    assert result.rate == ("search: 200", "insert: 20")
+    assert (find_mix(result), find_rates(result)) == ({"search": 200.0, "insert": 20.0}, (220.0,))
+    assert Settings.parse({"arrival": "poisson", "rate": as_text(result.rate)}).rate == result.rate
+    assert Settings.parse(result.as_message()) == result
 
 
 def test_levels_are_what_they_were() -> None:
-    found = settings(rate="50,100.5")
-    assert (found.rate, find_rates(found), find_mix(found)) == ((50.0, 100.5), (50.0, 100.5), {})
-    assert plan_rates(found) == RatePlan((50.0, 100.5), 10.0)
+    result = settings(rate="50,100.5")
+    assert (result.rate, find_rates(result), find_mix(result)) == ((50.0, 100.5), (50.0, 100.5), {})
+    assert plan_rates(result) == RatePlan((50.0, 100.5), 10.0)
 
 
 def test_a_profile_is_a_level_with_its_mean_and_a_phase_as_long(tmp_path: Path) -> None:

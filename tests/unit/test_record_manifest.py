@@ -16,14 +16,14 @@ from loadgen.settings.model import Settings
 
 def test_settings_are_told_without_the_token_and_without_a_password_in_the_address() -> None:
     settings = Settings(token=SecretStr("root:hidden"), host="http://root:hidden@there:19530", dim=64)
-    told = settings_without_secrets(settings)
-    assert "hidden" not in json.dumps(told)
-    assert set(told) == set(Settings.model_fields) - {"token"}
-    assert (told["host"], told["dim"], told["concurrency"]) == ("http://***@there:19530", 64, [1, 8, 32])
+    reported = settings_without_secrets(settings)
+    assert "hidden" not in json.dumps(reported)
+    assert set(reported) == set(Settings.model_fields) - {"token"}
+    assert (reported["host"], reported["dim"], reported["concurrency"]) == ("http://***@there:19530", 64, [1, 8, 32])
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         ("locust -f search.py --headless", "locust -f search.py --headless"),
         ("locust --token hidden -u 3", "locust --token '***' -u 3"),
@@ -40,12 +40,12 @@ def test_settings_are_told_without_the_token_and_without_a_password_in_the_addre
         ("locust --tags slow --top-k 3 -t 10s", "locust --tags slow --top-k 3 -t 10s"),
     ],
 )
-def test_a_command_line_is_told_with_its_secrets_masked(given: str, told: str) -> None:
-    assert mask_command_line(given.split()) == told
+def test_a_command_line_is_told_with_its_secrets_masked(given: str, reported: str) -> None:
+    assert mask_command_line(given.split()) == reported
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         ("locust --llm-key hidden -u 3", "locust --llm-key '***' -u 3"),
         ("locust --llm-key=hidden -u 3", "locust '--llm-key=***' -u 3"),
@@ -56,8 +56,8 @@ def test_a_command_line_is_told_with_its_secrets_masked(given: str, told: str) -
         ("locust -- hidden --llm-keys shown", "locust -- hidden --llm-keys shown"),
     ],
 )
-def test_secrets_of_the_locustfiles_own_are_masked_too(given: str, told: str) -> None:
-    assert mask_command_line(given.split(), ("--llm-key", "-k")) == told
+def test_secrets_of_the_locustfiles_own_are_masked_too(given: str, reported: str) -> None:
+    assert mask_command_line(given.split(), ("--llm-key", "-k")) == reported
 
 
 def test_a_command_line_can_be_pasted_into_a_shell() -> None:
@@ -102,5 +102,5 @@ def test_memory_is_that_of_the_whole_machine(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_versions_are_those_installed_and_absent_packages_are_left_out() -> None:
-    told = package_versions(["pymilvus", "no-such-package-of-ours", "locust"])
-    assert told == {"pymilvus": version("pymilvus"), "locust": version("locust")}
+    reported = package_versions(["pymilvus", "no-such-package-of-ours", "locust"])
+    assert reported == {"pymilvus": version("pymilvus"), "locust": version("locust")}

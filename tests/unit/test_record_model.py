@@ -49,8 +49,8 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
         "sweeps",
         "resumed",
     ]
-    [told] = values["phases"]
-    assert set(told) == {
+    [reported] = values["phases"]
+    assert set(reported) == {
         "variant", "mode", "style", "started_at", "model", "concurrency", "workers", "rate", "scheduled", "seconds",
         "offered", "dropped", "unfinished", "longest_unfinished_seconds", "workers_lost", "operations", "users_gone",
         "task_errors", "generator", "server", "traces", "faults",
@@ -60,8 +60,8 @@ def test_a_record_has_exactly_the_keys_that_were_promised() -> None:
     held = {"core_wait_ratio", "loop_held_ratios"}
     seen = {"cpu_ratio", "in_flight_mean", "in_flight_max", "watched_share", "saturated"}
     used = {"cores_used", "memory_bytes", "sent_bytes_per_second", "received_bytes_per_second"}
-    assert set(told["generator"]) == seen | held | lags | late | used
-    [done] = told["operations"]
+    assert set(reported["generator"]) == seen | held | lags | late | used
+    [done] = reported["operations"]
     counted = {
         "operation",
         "outcomes",

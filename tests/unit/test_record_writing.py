@@ -1,4 +1,4 @@
-"""A record file is whole or not there, and a wrong one is told clearly."""
+"""A record file is complete or absent, and a wrong one gives a clear error."""
 
 import errno
 import json
@@ -24,7 +24,7 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = write_record(tmp_path, given)
     assert path == tmp_path / NAME
     assert read_record(path) == given
-    assert [found.name for found in tmp_path.iterdir()] == [NAME]
+    assert [each.name for each in tmp_path.iterdir()] == [NAME]
 
 
 def test_a_record_is_written_again_after_every_phase(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_record_is_written_again_after_every_phase(tmp_path: Path) -> None:
     for mode in ("sync", "async", "async"):
         grown = grown.with_phase(phase(mode))
         write_record(tmp_path, grown)
-    assert [found.variant for found in read_record(tmp_path / NAME).phases] == ["sync", "async", "async"]
+    assert [each.variant for each in read_record(tmp_path / NAME).phases] == ["sync", "async", "async"]
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -54,13 +54,13 @@ def test_a_crash_before_the_rename_leaves_the_old_file_whole(
     monkeypatch.undo()
     assert [len(json.loads(text)["phases"]) for text in seen] == [2], "the new file was not whole before the rename"
     assert read_record(tmp_path / NAME) == old
-    assert [found.name for found in tmp_path.iterdir()] == [NAME]
+    assert [each.name for each in tmp_path.iterdir()] == [NAME]
 
 
 def test_what_a_killed_run_left_half_written_is_in_nobodys_way(tmp_path: Path) -> None:
     (tmp_path / f".{NAME}.tmp").write_text('{"schema_ver')
     path = write_record(tmp_path, record())
-    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
     assert read_record(path) == record()
 
 
@@ -165,12 +165,13 @@ def changed(folder: Path, **values: Any) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("found", "shown"), [(1, "1"), (3, "3"), (7, "7"), (0, "0"), ("5", '"5"'), (True, "true"), (4.0, "4.0"), ([], "[]")]
+    ("result", "shown"),
+    [(1, "1"), (3, "3"), (7, "7"), (0, "0"), ("5", '"5"'), (True, "true"), (4.0, "4.0"), ([], "[]")],
 )
 def test_another_schema_version_is_told_with_both_versions_and_a_way_out(
-    found: object, shown: str, tmp_path: Path
+    result: object, shown: str, tmp_path: Path
 ) -> None:
-    path = changed(tmp_path, schema_version=found, manifest={"packages": {"milvus-loadgen": "0.9.1"}})
+    path = changed(tmp_path, schema_version=result, manifest={"packages": {"milvus-loadgen": "0.9.1"}})
     assert error_of(path) == (
         f"has schema version {shown}, this milvus-loadgen reads versions 4 to 6. "
         "Read it with milvus-loadgen 0.9.1, or measure again."
@@ -183,8 +184,8 @@ OWN = version("milvus-loadgen")
 
 @pytest.mark.parametrize("manifest", [{}, [], {"packages": 3}, {"packages": {"milvus-loadgen": OWN}}])
 def test_another_schema_version_is_told_also_where_its_writer_is_unknown(manifest: object, tmp_path: Path) -> None:
-    told = error_of(changed(tmp_path, schema_version=SCHEMA_VERSION + 1, manifest=manifest))
-    assert told.endswith("Read it with the milvus-loadgen that wrote it, or measure again.")
+    reported = error_of(changed(tmp_path, schema_version=SCHEMA_VERSION + 1, manifest=manifest))
+    assert reported.endswith("Read it with the milvus-loadgen that wrote it, or measure again.")
 
 
 def test_missing_wrong_and_unknown_keys_are_told_with_their_places(tmp_path: Path) -> None:
@@ -193,19 +194,19 @@ def test_missing_wrong_and_unknown_keys_are_told_with_their_places(tmp_path: Pat
     del values["phases"][0]["operations"][0]["recall"]
     values["phases"][0]["seconds"] = "long"
     path.write_text(json.dumps(values))
-    told = error_of(path)
-    assert told.startswith("is not a complete run record: ")
-    assert "run_id is missing" in told
-    assert "phases[0].operations[0].recall is missing" in told
-    assert "phases[0].seconds - Input should be a valid number" in told
-    assert "extra - Extra inputs are not permitted" in told
-    assert "more" not in told
+    reported = error_of(path)
+    assert reported.startswith("is not a complete run record: ")
+    assert "run_id is missing" in reported
+    assert "phases[0].operations[0].recall is missing" in reported
+    assert "phases[0].seconds - Input should be a valid number" in reported
+    assert "extra - Extra inputs are not permitted" in reported
+    assert "more" not in reported
 
 
 def test_of_many_mistakes_five_are_told_and_the_rest_counted(tmp_path: Path) -> None:
-    told = error_of(changed(tmp_path, manifest={}))
-    assert told.count("is missing") == 5
-    assert "; and 11 more" in told
+    reported = error_of(changed(tmp_path, manifest={}))
+    assert reported.count("is missing") == 5
+    assert "; and 11 more" in reported
 
 
 def strip_schema_5(values: dict[str, Any]) -> None:
@@ -235,13 +236,13 @@ def as_schema_4(folder: Path) -> tuple[Path, dict[str, Any]]:
 
 def test_a_record_of_schema_4_is_read_with_nothing_in_the_keys_that_came_later(tmp_path: Path) -> None:
     path, values = as_schema_4(tmp_path)
-    found = read_record(path)
-    assert found.schema_version == SCHEMA_VERSION
-    assert found.task_errors_outside == ()
-    assert [(one.task_errors, one.generator.watched_share) for one in found.phases] == [((), None)] * 2
-    assert not any(one.generator.is_unwatched for one in found.phases), "not measured is no fault"
-    assert (found.planned_phases, found.incomplete, found.manifest.shared_with) == (None, None, None)
-    written = json.loads(found.model_dump_json())
+    record = read_record(path)
+    assert record.schema_version == SCHEMA_VERSION
+    assert record.task_errors_outside == ()
+    assert [(one.task_errors, one.generator.watched_share) for one in record.phases] == [((), None)] * 2
+    assert not any(one.generator.is_unwatched for one in record.phases), "not measured is no fault"
+    assert (record.planned_phases, record.incomplete, record.manifest.shared_with) == (None, None, None)
+    written = json.loads(record.model_dump_json())
     strip_schema_5(written)
     unslice(written)
     assert written | {"schema_version": 4} == values, "nothing else has changed"
@@ -260,9 +261,9 @@ def test_the_slices_of_a_record_of_schema_4_keep_their_times(tmp_path: Path) -> 
     slices = read_record(path).phases[0].operations[0].slices
     assert slices is not None
     full, empty = slices.pieces
-    found = full.buckets
-    assert list(found.values()) == [number + 1 for number in old]
-    for lowest, seconds in zip(found, old.values(), strict=True):
+    result = full.buckets
+    assert list(result.values()) == [number + 1 for number in old]
+    for lowest, seconds in zip(result, old.values(), strict=True):
         assert lowest / 1e6 == pytest.approx(seconds, rel=0.03)
     assert empty.times.is_empty
 
@@ -297,8 +298,8 @@ def test_a_record_of_the_present_schema_needs_every_key(key: str, tmp_path: Path
 def test_what_is_no_whole_record_of_schema_4_is_told_as_any_other(phases: object, tmp_path: Path) -> None:
     path, values = as_schema_4(tmp_path)
     path.write_text(json.dumps(values | {"phases": phases}))
-    told = error_of(path)
-    assert told.startswith("is not a complete run record: phases")
+    reported = error_of(path)
+    assert reported.startswith("is not a complete run record: phases")
 
 
 def test_a_key_that_schema_4_did_not_have_is_not_thrown_away(tmp_path: Path) -> None:
@@ -311,5 +312,5 @@ def test_what_schema_4_counted_outside_of_phases_is_of_the_variant_of_its_mode(t
     path, values = as_schema_4(tmp_path)
     outside = [{"mode": "async", "operation": "search", "outcomes": {"ok": 7}}]
     path.write_text(json.dumps(values | {"outside": outside}))
-    (found,) = read_record(path).outside
-    assert (found.variant, found.operation, found.totals) == ("async", "search", {Outcome.OK: 7})
+    (result,) = read_record(path).outside
+    assert (result.variant, result.operation, result.totals) == ("async", "search", {Outcome.OK: 7})

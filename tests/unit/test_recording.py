@@ -142,8 +142,8 @@ def test_no_secret_of_the_locustfiles_own_is_in_the_command_line_of_a_record(
     ledger.close(12.0)
     ending.keep()
     assert ending.path
-    told = "locust --llm-key '***' --llm-name shown '--token=***'"
-    assert read_record(ending.path).manifest.command_line == told
+    reported = "locust --llm-key '***' --llm-name shown '--token=***'"
+    assert read_record(ending.path).manifest.command_line == reported
 
 
 @pytest.mark.parametrize("shared", [(), ("run-1",), None])

@@ -7,41 +7,41 @@ from loadgen.results.recovery import Recovery, find_recovery
 
 def course_of(*parts: tuple[float, float, int], failures: tuple[float, float, int] = (0, 0, 0)) -> OutcomeCourse:
     """Answers in pieces of 0.1 s: from, to, and how many in each piece; failures likewise."""
-    found = OutcomeCourse(0.1)
+    result = OutcomeCourse(0.1)
     for outcome, some in ((Outcome.OK, parts), (Outcome.UNAVAILABLE, (failures,))):
         for begin, end, number in some:
             for place in range(round(begin * 10), round(end * 10)):
-                found.add(outcome, place / 10 + 0.05, number)
-    return found
+                result.add(outcome, place / 10 + 0.05, number)
+    return result
 
 
 def test_an_outage_ends_with_the_first_answer_and_the_throughput_is_back_at_once() -> None:
     course = course_of((0, 5, 10), (9, 20, 10), failures=(5, 9, 3))
-    found = find_recovery(course, 5.0, 5.0, 20.0)
-    assert found == Recovery(100.0, 4.1, 4.1, {"unavailable": 120})
+    recovery = find_recovery(course, 5.0, 5.0, 20.0)
+    assert recovery == Recovery(100.0, 4.1, 4.1, {"unavailable": 120})
 
 
 def test_a_slow_recovery_is_later_than_the_first_answer() -> None:
     course = course_of((0, 5, 10), (7, 10, 5), (10, 20, 10))
-    found = find_recovery(course, 5.0, 5.0, 20.0)
-    assert found.first_success == 2.1
-    assert found.recovery == 4.9, "from 9.9 on, 95 of 100 are answered in a second"
+    recovery = find_recovery(course, 5.0, 5.0, 20.0)
+    assert recovery.first_success == 2.1
+    assert recovery.recovery == 4.9, "from 9.9 on, 95 of 100 are answered in a second"
 
 
 def test_lower_throughput_without_an_outage_has_a_recovery_only() -> None:
-    found = find_recovery(course_of((0, 5, 10), (5, 8, 4), (8, 20, 10)), 5.0, 5.0, 20.0)
-    assert (found.first_success, found.recovery) == (0.0, 3.0)
+    recovery = find_recovery(course_of((0, 5, 10), (5, 8, 4), (8, 20, 10)), 5.0, 5.0, 20.0)
+    assert (recovery.first_success, recovery.recovery) == (0.0, 3.0)
 
 
 def test_a_fault_without_effect_has_zeros() -> None:
     uneven = course_of(*((place, place + 1, 8 if place % 2 else 12) for place in range(20)))
-    found = find_recovery(uneven, 6.0, 6.0, 20.0)
-    assert (found.first_success, found.recovery) == (0.0, 0.0), "as low a second was seen before"
+    recovery = find_recovery(uneven, 6.0, 6.0, 20.0)
+    assert (recovery.first_success, recovery.recovery) == (0.0, 0.0), "as low a second was seen before"
 
 
 def test_what_does_not_come_back_has_no_time() -> None:
-    found = find_recovery(course_of((0, 5, 10)), 5.0, 5.0, 20.0)
-    assert (found.first_success, found.recovery) == (None, None)
+    recovery = find_recovery(course_of((0, 5, 10)), 5.0, 5.0, 20.0)
+    assert (recovery.first_success, recovery.recovery) == (None, None)
     half = find_recovery(course_of((0, 5, 10), (6, 20, 5)), 5.0, 5.0, 20.0)
     assert (half.first_success, half.recovery) == (1.1, None)
 
@@ -55,8 +55,8 @@ def test_pauses_that_are_usual_for_a_low_rate_are_no_outage() -> None:
 
 def test_a_second_fault_is_held_against_the_throughput_before_the_first() -> None:
     course = course_of((0, 5, 10), (6, 10, 5), (12, 20, 10))
-    found = find_recovery(course, 5.0, 10.0, 20.0)
-    assert (found.throughput_before, found.recovery) == (100.0, 2.1)
+    recovery = find_recovery(course, 5.0, 10.0, 20.0)
+    assert (recovery.throughput_before, recovery.recovery) == (100.0, 2.1)
     assert find_recovery(course, 5.0, 5.0, 10.0).recovery is None
 
 

@@ -24,8 +24,8 @@ def test_a_page_has_what_the_code_says(path: Path) -> None:
 
 
 def test_each_block_is_on_one_page() -> None:
-    found = [block[2] for path in PAGES for block in BLOCK.finditer(path.read_text())]
-    assert sorted(found) == sorted(BLOCKS)
+    result = [block[2] for path in PAGES for block in BLOCK.finditer(path.read_text())]
+    assert sorted(result) == sorted(BLOCKS)
 
 
 def test_a_series_has_its_kind_its_labels_and_its_unit() -> None:

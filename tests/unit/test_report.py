@@ -32,9 +32,9 @@ def full(**given: object) -> RunRecord:
         search = timed([100 * users] * 10, 0.01, outcomes={Outcome.OK: 1000 * users, Outcome.TIMEOUT: 3})
         insert = timed([10 * users] * 10, 0.02, name="insert", recall=None)
         phases.append(phase(mode, users, search, insert, started_at=BEGAN + timedelta(seconds=15 * number)))
-    found = tuple(comparison(users, operation=name) for users in (1, 8) for name in ("insert", "search"))
+    result = tuple(comparison(users, operation=name) for users in (1, 8) for name in ("insert", "search"))
     burst = phase("async", 10, operation(outcomes={Outcome.OK: 10}), style="async", seconds=1.5)
-    return record(*phases, burst, comparisons=found, **given)
+    return record(*phases, burst, comparisons=result, **given)
 
 
 class Page(HTMLParser):
@@ -108,7 +108,7 @@ def test_what_may_be_wider_than_the_window_is_in_a_named_box_that_the_keyboard_r
 
 
 def test_both_modes_have_their_colour_and_their_line_in_every_picture(page: Page, text: str) -> None:
-    pictures = [found for found in re.findall(r"<svg.*?</svg>", text, re.DOTALL) if "async to sync" not in found]
+    pictures = [each for each in re.findall(r"<svg.*?</svg>", text, re.DOTALL) if "async to sync" not in each]
     for picture in pictures:
         for look in LOOKS[:2]:
             assert look.colour in picture
@@ -129,8 +129,8 @@ def test_the_tables_have_the_figures(page: Page) -> None:
 def test_a_page_of_many_levels_stays_small() -> None:
     rng = (1, 2, 3, 4, 6, 8, 12, 16, 24)
     phases = [phase(mode, users, timed([50] * 10)) for users in rng for mode in ("sync", "async", "async", "sync")]
-    found = tuple(comparison(users) for users in rng)
-    assert len(to_html([summarize(record(*phases, comparisons=found))])) < 1_000_000
+    result = tuple(comparison(users) for users in rng)
+    assert len(to_html([summarize(record(*phases, comparisons=result))])) < 1_000_000
 
 
 def test_what_a_record_says_is_text_and_never_markup(tmp_path: Path) -> None:
@@ -183,12 +183,14 @@ def test_html_goes_beside_the_record_and_everything_else_to_standard_output(
 def test_data_formats_have_every_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_record(tmp_path, full())
     assert main(["report", str(path), "--format", "json"]) == 0
-    [told] = json.loads(capsys.readouterr().out)
-    assert told["run_id"] == "20261122-193000-k3f9"
-    [search] = [s for s in told["series"] if (s["operation"], s["mode"], s["concurrency"]) == ("search", "async", 8)]
+    [reported] = json.loads(capsys.readouterr().out)
+    assert reported["run_id"] == "20261122-193000-k3f9"
+    [search] = [
+        s for s in reported["series"] if (s["operation"], s["mode"], s["concurrency"]) == ("search", "async", 8)
+    ]
     assert (search["throughput"], search["operations"], search["timeout"]) == (800.0, 16006, 6)
     assert search["throughput_low"] < 800 < search["throughput_high"]
-    assert told["comparisons"][0]["throughput_ratio"]["estimate"] == 1.3
+    assert reported["comparisons"][0]["throughput_ratio"]["estimate"] == 1.3
     assert main(["report", str(path), str(path), "--format", "csv"]) == 0
     lines = list(csv.DictReader(StringIO(capsys.readouterr().out)))
     assert len(lines) == 16
@@ -199,8 +201,8 @@ def test_data_formats_have_every_figure(tmp_path: Path, capsys: pytest.CaptureFi
 def test_the_mean_reciprocal_rank_is_in_the_table_and_the_data_where_it_is_known() -> None:
     ranked = timed([10] * 10, name="retrieve", recall=1.0, mrr=0.8125)
     plain, known = (
-        summarize(record(phase("sync", 8, *found), comparisons=()))
-        for found in ([timed([10] * 10)], [timed([10] * 10), ranked])
+        summarize(record(phase("sync", 8, *each), comparisons=()))
+        for each in ([timed([10] * 10)], [timed([10] * 10), ranked])
     )
     assert outcome_table(plain).head[-1] == "recall"
     table = outcome_table(known)
@@ -253,18 +255,18 @@ def staged() -> RunRecord:
             for name, seconds in (("embed", 0.005), ("generate", generate))
         }
         asked = timed([10] * 10, 0.03, name="ask", recall=None, stages=stages)
-        found = timed([10] * 10, 0.004, nested={Outcome.OK: 100})
-        phases.append(phase(mode, 8, asked, found))
+        result = timed([10] * 10, 0.004, nested={Outcome.OK: 100})
+        phases.append(phase(mode, 8, asked, result))
     return record(*phases, comparisons=())
 
 
 def test_a_repeated_stage_is_a_row_of_the_table_and_no_part_of_the_bars() -> None:
     def phases() -> Iterator[PhaseRecord]:
         for one in staged().phases:
-            asked, found = one.operations
+            asked, result = one.operations
             repeated = timed([190] * 10, 0.005).response_seconds
             update = {"stages": asked.stages | {"inter_token": repeated}, "repeated_stages": ("inter_token",)}
-            yield one.model_copy(update={"operations": (asked.model_copy(update=update), found)})
+            yield one.model_copy(update={"operations": (asked.model_copy(update=update), result)})
 
     rows = stage_rows(summarize(record(*phases(), comparisons=())), "ask")
     assert [row.stage for row in rows if row.is_repeated] == ["inter_token", "inter_token"]

@@ -49,7 +49,7 @@ def test_stages_stand_in_the_order_in_which_they_happen(summary: Summary) -> Non
     for operation, stages in (("ask", OF_ASK), ("ingest", OF_INGEST)):
         figure, _ = stage_figure(stage_rows(summary, operation))
         (legend,) = figure.legends
-        assert tuple(found.get_text() for found in legend.get_texts()) == stages
+        assert tuple(each.get_text() for each in legend.get_texts()) == stages
     table = stage_table("ask", stage_rows(summary, "ask"))
     assert [row[2] for row in table.rows if row[:2] == ("8 users", STREAMED)] == [*OF_ASK, "inter_token"]
 
@@ -65,16 +65,16 @@ def test_stages_are_told_apart_without_colour(summary: Summary) -> None:
 
 
 def test_the_time_to_first_token_is_told_by_load_and_variant(summary: Summary) -> None:
-    found = cells(to_markdown([summary]), "ask: time to first token")
-    assert found[0] == [
+    result = cells(to_markdown([summary]), "ask: time to first token")
+    assert result[0] == [
         "load", "variant", "answers", "times", "mean ms", "p50 ms", "p90 ms", "p95 ms", "p99 ms", "p99.9 ms", "max ms",
     ]  # fmt: skip
-    assert [row[:4] for row in found[1:]] == [
+    assert [row[:4] for row in result[1:]] == [
         [f"{users} users", name, kind, "200"]
         for users in (2, 8)
         for name, kind in (("sync", "whole"), ("async", "whole"), (STREAMED, "streamed"))
     ]
-    times = [float(cell) for cell in found[3][4:]]
+    times = [float(cell) for cell in result[3][4:]]
     assert times == pytest.approx([85, 50, 50, 400, 400, 400, 400], rel=0.002), "nine of ten after 50 ms"
 
 
@@ -116,13 +116,15 @@ def test_an_interval_of_the_goodput_is_that_of_its_slices() -> None:
         slices = whole.slices.model_copy(update={"good": (good,) * 10})
         return whole.model_copy(update={"good": 10 * good, "slices": slices})
 
-    found = summarize(record(phase("sync", 8, judged(80)), phase("async", 8, judged(40)), phase("sync", 8, judged(80))))
-    sync, unlike = (next(row for row in found.rows if row.series.variant == name) for name in ("sync", "async"))
+    result = summarize(
+        record(phase("sync", 8, judged(80)), phase("async", 8, judged(40)), phase("sync", 8, judged(80)))
+    )
+    sync, unlike = (next(row for row in result.rows if row.series.variant == name) for name in ("sync", "async"))
     for row, good in ((sync, 80), (unlike, 40)):
         assert row.good_estimate is not None
         assert row.goodput == pytest.approx(good)
         assert row.good_estimate.low < good < row.good_estimate.high
-    assert [row[5] for row in goodput_table(found, "search").rows] == ["80.0", "40.0"]
+    assert [row[5] for row in goodput_table(result, "search").rows] == ["80.0", "40.0"]
 
 
 def test_documents_chunks_and_tokens_have_columns_and_a_panel_each(summary: Summary, text: str) -> None:
@@ -164,7 +166,7 @@ def test_bars_of_one_load_stand_together(summary: Summary) -> None:
     (axes,) = figure.axes
     places = [float(place) for place in axes.get_yticks()]
     assert places == pytest.approx([0, 1, 2, 3.4, 4.4, 5.4])
-    assert [found.get_text() for found in axes.get_yticklabels()][2:4] == [
+    assert [each.get_text() for each in axes.get_yticklabels()][2:4] == [
         "2 users, async stream=true",
         "8 users, sync",
     ]

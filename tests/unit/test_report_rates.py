@@ -19,14 +19,14 @@ from tests.unit.record_support import phase, record
 
 
 @pytest.fixture(scope="module")
-def found() -> RateSearchRecord:
+def rate_search() -> RateSearchRecord:
     with pytest.MonkeyPatch.context() as patch:
         return search(patch).as_record()
 
 
-def searched(found: RateSearchRecord, incomplete: str | None = "") -> RunRecord:
+def searched(rate_search: RateSearchRecord, incomplete: str | None = "") -> RunRecord:
     phases = (phase(name, None, model="constant", rate=rate) for name in ("sync", "async") for rate in (10.0, 200.0))
-    return record(*phases, rate_search=found, incomplete=incomplete)
+    return record(*phases, rate_search=rate_search, incomplete=incomplete)
 
 
 def finding(outcome: str, reason: str = "", low: float | None = None) -> RateFindingRecord:
@@ -34,19 +34,19 @@ def finding(outcome: str, reason: str = "", low: float | None = None) -> RateFin
     return RateFindingRecord.model_validate(values)
 
 
-def test_the_headlines_name_rate_interval_and_what_failed(found: RateSearchRecord) -> None:
-    told = explain(searched(found))
-    assert len(told.headlines) == 2
-    assert told.headlines[0].startswith("sync: ")
-    for line, one in zip(told.headlines, found.findings, strict=True):
+def test_the_headlines_name_rate_interval_and_what_failed(rate_search: RateSearchRecord) -> None:
+    reported = explain(searched(rate_search))
+    assert len(reported.headlines) == 2
+    assert reported.headlines[0].startswith("sync: ")
+    for line, one in zip(reported.headlines, rate_search.findings, strict=True):
         assert f"{show_arrivals(one.rate)} is the highest rate that meets search p99 < 50 ms" in line
         assert "(95 % interval " in line
         assert "Above it: search p99 < 50 ms: 80.063 ms." in line
-    assert find_unfound(found) == ()
+    assert find_unfound(rate_search) == ()
 
 
 @pytest.mark.parametrize(
-    ("one", "told"),
+    ("one", "reported"),
     [
         (finding("generator", "the load generator used 97% of its core"), "the generator ended at 3,900/s with 2 proc"),
         (finding("generator", "97%"), "; add processes (97%)"),
@@ -60,39 +60,39 @@ def test_the_headlines_name_rate_interval_and_what_failed(found: RateSearchRecor
     ],
 )
 def test_every_other_end_says_why_and_leaves_the_exit_code_1(
-    found: RateSearchRecord, one: RateFindingRecord, told: str
+    rate_search: RateSearchRecord, one: RateFindingRecord, reported: str
 ) -> None:
-    other = found.model_copy(update={"findings": (one,)})
+    other = rate_search.model_copy(update={"findings": (one,)})
     (missed,) = find_unfound(other)
-    assert told in missed
+    assert reported in missed
     assert missed.startswith("no rate: async: ")
-    assert told in explain(searched(other)).headlines[0]
+    assert reported in explain(searched(other)).headlines[0]
 
 
-def test_nothing_is_claimed_while_the_search_goes_on(found: RateSearchRecord) -> None:
-    going = found.model_copy(update={"findings": (finding("unfinished"),)})
+def test_nothing_is_claimed_while_the_search_goes_on(rate_search: RateSearchRecord) -> None:
+    going = rate_search.model_copy(update={"findings": (finding("unfinished"),)})
     assert explain(searched(going, incomplete=None)).headlines == ("The search has no result yet.",)
 
 
-def test_the_tables_have_every_step(found: RateSearchRecord) -> None:
-    steps = step_table(found)
-    assert len(steps.rows) == len(found.steps)
+def test_the_tables_have_every_step(rate_search: RateSearchRecord) -> None:
+    steps = step_table(rate_search)
+    assert len(steps.rows) == len(rate_search.steps)
     assert steps.rows[0][:3] == ("sync", "passed", "10/s")
-    assert [row[0] for row in finding_table(found).rows] == ["sync", "async"]
+    assert [row[0] for row in finding_table(rate_search).rows] == ["sync", "async"]
     assert finding_table(None).rows == step_table(None).rows == ()
     out = io.StringIO()
-    print_rate_search(found, out)
+    print_rate_search(rate_search, out)
     text = out.getvalue()
     assert "The highest rate that meets search p99 < 50 ms, search failures < 1 %" in text
-    assert text.count("20.02 ms") + text.count("80.06 ms") == len(found.steps)
+    assert text.count("20.02 ms") + text.count("80.06 ms") == len(rate_search.steps)
 
 
-def test_reports_mark_the_edge(found: RateSearchRecord) -> None:
-    summary = summarize(searched(found))
+def test_reports_mark_the_edge(rate_search: RateSearchRecord) -> None:
+    summary = summarize(searched(rate_search))
     chart = rate_chart(summary, "r0")
     assert chart is not None
     (axes,) = chart.figure.axes
-    edges = {round(one.rate or 0, 6) for one in found.findings}
+    edges = {round(one.rate or 0, 6) for one in rate_search.findings}
     drawn = [np.asarray(line.get_xdata(), dtype=float).tolist() for line in axes.lines]
     assert edges <= {round(places[0], 6) for places in drawn if len(places) == 2}
     assert axes.get_title() == "search p99 < 50 ms"

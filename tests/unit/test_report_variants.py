@@ -67,8 +67,8 @@ def test_markdown_has_a_row_for_each_variant_and_each_level() -> None:
         (level, name) for level in ("1 user", "8 users", "32 users") for name in NAMES[1:]
     ]
     for row in ratios:
-        found = (row["ratio (95 %)"], row["ratio of p99 (95 %)"], row["verdict"])
-        assert found == RATIOS[row["variant"]]
+        result = (row["ratio (95 %)"], row["ratio of p99 (95 %)"], row["verdict"])
+        assert result == RATIOS[row["variant"]]
         assert (row["baseline /s"], row["baseline p99 ms"], row["baseline recall"]) == ("40.00", "25.00", "0.9700")
         assert row["variant recall"] == ("0.9900" if row["variant"] == LONG else "0.9700")
     assert [row["variant"] for row in rows_below(text, "search: times of its stages")][:4] == [
@@ -146,9 +146,9 @@ def test_every_picture_of_the_page_has_every_variant_in_its_look(five: str) -> N
 def test_a_long_name_and_markup_in_a_name_stay_text() -> None:
     evil = 'async search-params="<b>$x^2$|`x`</b>"'
     phases = [phase("async", 8, timed([10] * 5), variant=name) for name in ("async", evil, evil, "async")]
-    found = comparison(8, baseline="async", variant=evil)
+    result = comparison(8, baseline="async", variant=evil)
     known = (variant("async"), variant(evil, "async", search_params={"<i>": "|"}))
-    summary = summarize(record(*phases, comparisons=(found,), manifest=manifest(variants=known, baseline="async")))
+    summary = summarize(record(*phases, comparisons=(result,), manifest=manifest(variants=known, baseline="async")))
     page = Page(to_html([summary]))
     assert {tag for tag, _ in page.tags} & {"b", "i"} == {"b"}, "of the methods alone"
     assert [given for given in page.named("b") if given] == []
@@ -176,16 +176,16 @@ def shown(path: Path, form: str, capsys: pytest.CaptureFixture[str]) -> str:
 def test_json_and_csv_have_variant_mode_and_client(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_record(tmp_path, five_variants())
     (run,) = json.loads(shown(path, "json", capsys))
-    told = {(one["variant"], one["concurrency"]): one for one in run["series"]}
-    assert len(told) == 15
+    reported = {(one["variant"], one["concurrency"]): one for one in run["series"]}
+    assert len(reported) == 15
     for name in NAMES:
-        one = told[name, 8]
+        one = reported[name, 8]
         assert (one["mode"], one["client"], one["rounds"]) == (mode_of(name), "llamaindex", 2)
-    assert (told[LONG, 1]["throughput"], told[LONG, 1]["recall"]) == (120.0, 0.99)
-    assert told["async", 1]["stages"]["rpc"]["p50"] == pytest.approx(0.75 / 80, rel=0.01)
-    (found,) = [one for one in run["comparisons"] if (one["variant"], one["concurrency"]) == (LONG, 8)]
-    assert (found["baseline"], found["verdict"], found["share_ahead"]) == ("sync", "variant", 0.99)
-    assert found["throughput_ratio"] == ratio_of(LONG).model_dump()
+    assert (reported[LONG, 1]["throughput"], reported[LONG, 1]["recall"]) == (120.0, 0.99)
+    assert reported["async", 1]["stages"]["rpc"]["p50"] == pytest.approx(0.75 / 80, rel=0.01)
+    (result,) = [one for one in run["comparisons"] if (one["variant"], one["concurrency"]) == (LONG, 8)]
+    assert (result["baseline"], result["verdict"], result["share_ahead"]) == ("sync", "variant", 0.99)
+    assert result["throughput_ratio"] == ratio_of(LONG).model_dump()
     assert [one["name"] for one in run["manifest"]["variants"]] == list(NAMES)
     lines = list(csv.DictReader(StringIO(shown(path, "csv", capsys))))
     assert [(line["variant"], line["mode"], line["client"]) for line in lines[:5]] == [
@@ -203,10 +203,10 @@ def test_two_records_are_compared_variant_by_variant(tmp_path: Path, capsys: pyt
     new = old.model_copy(update={"run_id": "new", "phases": slower})
     paths = [str(write_record(tmp_path, one)) for one in (old, new)]
     assert main(["compare", *paths, "--format", "json"]) == 1
-    told = json.loads(capsys.readouterr().out)["findings"]
-    assert list(dict.fromkeys(one["variant"] for one in told)) == list(NAMES)
-    assert {one["variant"] for one in told if one["verdict"] == "regression"} == {LONG}
-    assert {(one["mode"], one["client"]) for one in told if one["variant"] == LONG} == {("async", "llamaindex")}
+    reported = json.loads(capsys.readouterr().out)["findings"]
+    assert list(dict.fromkeys(one["variant"] for one in reported)) == list(NAMES)
+    assert {one["variant"] for one in reported if one["verdict"] == "regression"} == {LONG}
+    assert {(one["mode"], one["client"]) for one in reported if one["variant"] == LONG} == {("async", "llamaindex")}
     assert main(["compare", *paths]) == 1
     text = capsys.readouterr().out
     assert f"search {LONG} at 8 users throughput 0.15 (" in text
@@ -238,8 +238,8 @@ def test_a_record_of_schema_4_is_shown_as_one_of_two_variants(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     phases = [phase(mode, 8, timed([50] * 10)) for mode in ("sync", "async", "async", "sync")]
-    found = comparison(8).model_copy(update={"throughput_ratio": ratio_of("async")})
-    now = record(*phases, comparisons=(found,))
+    result = comparison(8).model_copy(update={"throughput_ratio": ratio_of("async")})
+    now = record(*phases, comparisons=(result,))
     path = write_record(tmp_path, now)
     path.write_text(json.dumps(as_schema_4(now)))
     read = read_record(path)

@@ -31,9 +31,9 @@ def test_a_record_that_cannot_be_drawn_is_told_with_the_reason(tmp_path: Path, m
     monkeypatch.setattr(report_beside, "PATIENCE", 60.0)
     path = tmp_path / "bad.json"
     path.write_text("{}")
-    told = write_beside(path, "markdown")
-    assert told.startswith("No report: loadgen report: ")
-    assert told.endswith(f"Try loadgen report {path}")
+    reported = write_beside(path, "markdown")
+    assert reported.startswith("No report: loadgen report: ")
+    assert reported.endswith(f"Try loadgen report {path}")
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -47,6 +47,6 @@ def test_a_slow_drawing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_an_interpreter_that_does_not_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    told = write_beside(kept(tmp_path), "html")
-    assert told.startswith("No report: ")
-    assert "No such file or directory" in told
+    reported = write_beside(kept(tmp_path), "html")
+    assert reported.startswith("No report: ")
+    assert "No such file or directory" in reported

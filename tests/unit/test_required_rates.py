@@ -19,10 +19,10 @@ def searched(**given: Any) -> RunRecord:
     """A run whose search found 300/s [290 to 310] for async, or what is given."""
     values = {"variant": "async", "outcome": "found", "rate": 300.0, "low": 290.0, "high": 310.0, "reason": ""} | given
     with pytest.MonkeyPatch.context() as patch:
-        found = search(patch, steps=2).as_record()
+        result = search(patch, steps=2).as_record()
     one = RateFindingRecord.model_validate(values)
     steps = phase("async", None, model="constant", rate=200.0)
-    return record(steps, rate_search=found.model_copy(update={"findings": (one,)}))
+    return record(steps, rate_search=result.model_copy(update={"findings": (one,)}))
 
 
 @pytest.mark.parametrize(
@@ -39,19 +39,19 @@ def searched(**given: Any) -> RunRecord:
     ],
 )
 def test_the_lower_end_of_the_rate_decides(text: str, given: dict[str, Any], met: bool, measured: str) -> None:
-    [found] = judge(searched(**given), [parse_requirement(text)])
-    assert (found.met, found.measured, found.where) == (met, measured, WITHIN)
+    [result] = judge(searched(**given), [parse_requirement(text)])
+    assert (result.met, result.measured, result.where) == (met, measured, WITHIN)
 
 
 def test_a_rate_that_nobody_searched_for_meets_nothing() -> None:
     wanted = [parse_requirement("rate sync > 1")]
     assert [one.met for one in judge(searched(), wanted)] == [False], "only async has one"
-    [found] = judge(record(phase("sync", 8)), wanted)
-    assert (found.met, found.measured, found.where) == (False, "nothing measured", "no rate of sync at any load")
+    [result] = judge(record(phase("sync", 8)), wanted)
+    assert (result.met, result.measured, result.where) == (False, "nothing measured", "no rate of sync at any load")
 
 
 @pytest.mark.parametrize(
-    ("text", "sought", "told"),
+    ("text", "sought", "reported"),
     [
         ("rate > 500 /s", "search p99 < 50 ms", ""),
         ("search rate async > 500 /s", "search p99 < 50 ms", "names an unknown"),
@@ -62,15 +62,15 @@ def test_a_rate_that_nobody_searched_for_meets_nothing() -> None:
         ("rate > 500 ms", "search p99 < 50 ms", "'ms' is no unit for rate: use /s, none"),
     ],
 )
-def test_what_no_search_finds_is_refused(text: str, sought: str, told: str) -> None:
+def test_what_no_search_finds_is_refused(text: str, sought: str, reported: str) -> None:
     settings = Settings.parse({"require": [text], "find_rate": sought, "arrival": "constant" if sought else "closed"})
-    found = [str(fault) for fault in find_faults(settings, ())]
-    assert [told in one for one in found] == ([True] if told else [])
+    result = [str(fault) for fault in find_faults(settings, ())]
+    assert [reported in one for one in result] == ([True] if reported else [])
 
 
 def test_a_search_has_no_condition_on_its_own_result() -> None:
-    found, faults = read_rate_conditions("rate > 500 /s")
-    assert (found, [fault.problem for fault in faults]) == ([], ["is on a figure that is what the search finds"])
+    result, faults = read_rate_conditions("rate > 500 /s")
+    assert (result, [fault.problem for fault in faults]) == ([], ["is on a figure that is what the search finds"])
 
 
 def test_a_rate_in_place_of_an_operation_names_the_figure_first() -> None:

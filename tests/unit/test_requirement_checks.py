@@ -82,7 +82,7 @@ def test_what_is_checked_in_place_of_another_operation_is_named() -> None:
         operations = ("ask",)
 
     for figure in ("mrr", "recall"):
-        for users, told in (((Both,), 1), ((Both, Asking), 0)):
+        for users, reported in (((Both,), 1), ((Both, Asking), 0)):
             assert (
                 faults(f"ask {figure} > 0.5", users=users, variants=["rag/async"])
                 == [
@@ -90,7 +90,7 @@ def test_what_is_checked_in_place_of_another_operation_is_named() -> None:
                         f'"ask {figure} > 0.5": is of the {figure} of ask, but where users also retrieve, only that is '
                         f'checked. Write "retrieve {figure} > 0.5".'
                     ),
-                ][:told]
+                ][:reported]
             )
         assert faults(f"retrieve {figure} > 0.5", users=(Both,), variants=["rag/async"]) == []
 
@@ -101,8 +101,8 @@ def test_stages_of_a_variants_own_client_may_be_required() -> None:
 
     assert faults("ask first_token p99 < 500 ms", users=(Asking,), variants=["rag/async"]) == []
     assert faults("ask mrr > 0.5", users=(Asking,), variants=["rag/async"]) == []
-    (told,) = faults("ask last_token p99 < 500 ms", users=(Asking,), variants=["rag/async"])
-    assert "neither a variant of this run nor a stage of ask" in told
+    (reported,) = faults("ask last_token p99 < 500 ms", users=(Asking,), variants=["rag/async"])
+    assert "neither a variant of this run nor a stage of ask" in reported
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_what_will_run_may_be_required(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         (
             "serch async p99 < 5 ms",
@@ -160,9 +160,9 @@ def test_what_will_run_may_be_required(text: str) -> None:
         ("insert sync recall > 0", '"insert sync recall > 0": is of the recall of insert, but only search has one.'),
     ],
 )
-def test_what_will_not_run_is_a_fault_with_what_was_meant(text: str, told: str) -> None:
-    found = faults(text)
-    assert found[0].startswith(told)
+def test_what_will_not_run_is_a_fault_with_what_was_meant(text: str, reported: str) -> None:
+    result = faults(text)
+    assert result[0].startswith(reported)
 
 
 def test_an_operation_of_the_users_own_is_required_as_it_is_declared() -> None:
@@ -194,7 +194,7 @@ def test_all_are_told_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("search p99 < 5 ms at 50/s", ""),
         ("search p99 < 5 ms", ""),
@@ -206,14 +206,14 @@ def test_all_are_told_together() -> None:
         ("search ratio > 1", "is of operations/s, which --arrival poisson makes the same for all variants."),
     ],
 )
-def test_arrivals_have_rates(text: str, told: str) -> None:
-    found = faults(text, **OPEN)
-    assert len(found) == bool(told)
-    assert all(f'"{text}": {told}' in one for one in found)
+def test_arrivals_have_rates(text: str, reported: str) -> None:
+    result = faults(text, **OPEN)
+    assert len(result) == bool(reported)
+    assert all(f'"{text}": {reported}' in one for one in result)
 
 
 @pytest.mark.parametrize(
-    ("text", "u", "told"),
+    ("text", "u", "reported"),
     [
         ("search sync p99 < 5 ms", 4, ""),
         ("search p99 < 5 ms at 4", 4, ""),
@@ -229,14 +229,14 @@ def test_arrivals_have_rates(text: str, told: str) -> None:
         ("insert p99 < 5 ms", 4, "is of insert, which no sync user declares. Plain: search."),
     ],
 )
-def test_a_run_of_one_mode_has_one_mode_and_its_users(text: str, u: int | None, told: str) -> None:
-    found = faults(text, mode="sync", u=u)
-    assert len(found) == bool(told), found
-    assert all(f'"{text}": {told}' in one for one in found)
+def test_a_run_of_one_mode_has_one_mode_and_its_users(text: str, u: int | None, reported: str) -> None:
+    result = faults(text, mode="sync", u=u)
+    assert len(result) == bool(reported), result
+    assert all(f'"{text}": {reported}' in one for one in result)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("search async p99 < 5 ms at 100", ""),
         ("insert throughput > 5 /s at 64", ""),
@@ -245,10 +245,10 @@ def test_a_run_of_one_mode_has_one_mode_and_its_users(text: str, u: int | None, 
         ("search p99 < 5 ms at 8", "is at 8, but --burst is 1, 10, 64 and 100. Use at 10, or change --burst."),
     ],
 )
-def test_bursts_have_levels_of_their_own(text: str, told: str) -> None:
-    found = faults(text, users=(Burst, Threads, Gather), burst="10,100")
-    assert len(found) == bool(told), found
-    assert all(f'"{text}": {told}' in one for one in found)
+def test_bursts_have_levels_of_their_own(text: str, reported: str) -> None:
+    result = faults(text, users=(Burst, Threads, Gather), burst="10,100")
+    assert len(result) == bool(reported), result
+    assert all(f'"{text}": {reported}' in one for one in result)
 
 
 def test_only_the_users_of_the_modes_that_run_are_asked() -> None:

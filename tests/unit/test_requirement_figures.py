@@ -23,20 +23,20 @@ def searched(ok: int, empty: int = 0, failed: int = 0) -> RunRecord:
     ],
 )
 def test_empty_answers_are_a_share_of_the_answers(run: RunRecord, met: bool, shown: str) -> None:
-    [found] = judge(run, [parse_requirement("search empty < 5 %")])
-    assert (found.met, found.measured) == (met, shown)
+    [result] = judge(run, [parse_requirement("search empty < 5 %")])
+    assert (result.met, result.measured) == (met, shown)
 
 
 def test_dropped_arrivals_are_added_to_the_failures() -> None:
-    [found] = judge(searched(96, failed=3), [parse_requirement("search failures < 1 %")])
-    assert (found.met, found.measured) == (False, "4 % (4 of 100, 1 of them dropped)")
+    [result] = judge(searched(96, failed=3), [parse_requirement("search failures < 1 %")])
+    assert (result.met, result.measured) == (False, "4 % (4 of 100, 1 of them dropped)")
 
 
 def test_arrivals_dropped_within_phases_and_outside_are_added_up() -> None:
     run = record(phase("async", 8, operation(outcomes={Outcome.OK: 96}), dropped=3), dropped_outside={"async": 1})
     for most, met in (("3", False), ("4", True)):
-        [found] = judge(run, [], parse_max_failures(most))
-        assert (found.met, found.measured) == (met, "4 % (4 of 100, 4 of them dropped)")
+        [result] = judge(run, [], parse_max_failures(most))
+        assert (result.met, result.measured) == (met, "4 % (4 of 100, 4 of them dropped)")
 
 
 def test_what_is_in_closed_quotes_is_not_blamed_where_the_comparison_is_missing() -> None:

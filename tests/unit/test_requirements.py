@@ -30,10 +30,15 @@ from tests.unit.record_support import comparison, durations, operation, phase, r
 def test_a_requirement_is_read(  # noqa: PLR0913, PLR0917 - the columns of a table
     text: str, operation: str, mode: Mode | None, figure: str, comparator: str, limit: float
 ) -> None:
-    found = parse_requirement(f" {text} ")
-    assert (found.operation, found.variant, found.figure, found.comparator) == (operation, mode, figure, comparator)
-    assert found.limit == limit
-    assert (found.text, found.concurrency, found.rate) == (text, None, None)
+    requirement = parse_requirement(f" {text} ")
+    assert (requirement.operation, requirement.variant, requirement.figure, requirement.comparator) == (
+        operation,
+        mode,
+        figure,
+        comparator,
+    )
+    assert requirement.limit == limit
+    assert (requirement.text, requirement.concurrency, requirement.rate) == (text, None, None)
 
 
 def test_a_requirement_may_name_any_variant_of_the_run_in_quotes_where_it_has_spaces() -> None:
@@ -46,8 +51,8 @@ def test_a_requirement_may_name_any_variant_of_the_run_in_quotes_where_it_has_sp
 
 def test_a_time_may_be_of_the_service_or_of_a_stage() -> None:
     assert parse_requirement("search service p99 < 5 ms").part == "service"
-    found = parse_requirement("ask async first_token p99 < 800 ms")
-    assert (found.variant, found.part, found.limit) == ("async", "first_token", 0.8)
+    requirement = parse_requirement("ask async first_token p99 < 800 ms")
+    assert (requirement.variant, requirement.part, requirement.limit) == ("async", "first_token", 0.8)
     assert parse_requirement("ask first_token p50 < 1 s").part == "first_token"
 
 
@@ -122,17 +127,17 @@ def test_all_requirements_that_cannot_be_read_are_told_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         parse_requirements(["search p99 < 5", "search p99 < 5 ms", "nonsense"])
     assert [fault.value for fault in caught.value.faults] == ['"search p99 < 5"', '"nonsense"']
-    assert [found.limit for found in parse_requirements(["search p99 < 5 ms", "search p50 < 1 s"])] == [0.005, 1.0]
+    assert [each.limit for each in parse_requirements(["search p99 < 5 ms", "search p50 < 1 s"])] == [0.005, 1.0]
 
 
 def test_a_mean_reciprocal_rank_is_required_of_every_phase_and_is_missed_where_none_was_measured() -> None:
     ranks = ((0.9, True, "0.9"), (0.75, False, "0.75"), (None, False, "nothing measured"))
     for mrr, met, measured in ranks:
         best, other = (operation("retrieve", mrr=one) for one in (1.0, mrr))
-        (found,) = judge(
+        (result,) = judge(
             record(phase("sync", 8, best), phase("async", 8, other)), [parse_requirement("retrieve mrr > 0.8")]
         )
-        assert (found.met, found.measured, found.where) == (met, measured, "async, 8 users")
+        assert (result.met, result.measured, result.where) == (met, measured, "async, 8 users")
 
 
 UNSHOWN = ", not significant: the interval crosses the limit"
@@ -174,9 +179,9 @@ BOTH = record(
     ],
 )
 def test_the_worst_phase_decides_and_is_told(text: str, met: bool, measured: str, where: str) -> None:
-    [found] = judge(BOTH, [parse_requirement(text)])
-    assert found == (text, met, measured, where)
-    assert str(found) == f"{'met' if met else 'MISSED'}: {text}: {measured} ({where})"
+    [result] = judge(BOTH, [parse_requirement(text)])
+    assert result == (text, met, measured, where)
+    assert str(result) == f"{'met' if met else 'MISSED'}: {text}: {measured} ({where})"
 
 
 @pytest.mark.parametrize(
@@ -191,16 +196,16 @@ def test_the_worst_phase_decides_and_is_told(text: str, met: bool, measured: str
     ],
 )
 def test_a_requirement_with_nothing_to_be_judged_on_is_missed(text: str, measured: str, where: str) -> None:
-    [found] = judge(BOTH, [parse_requirement(text)])
-    assert found == (text, False, measured, where)
+    [result] = judge(BOTH, [parse_requirement(text)])
+    assert result == (text, False, measured, where)
 
 
 def test_a_run_without_phases_meets_nothing() -> None:
     texts = ["search p99 < 1 s", "search failures < 1 %", "search ratio > 0"]
-    found = judge(record(), parse_requirements(texts), parse_max_failures("100%"))
-    assert [judgement.met for judgement in found] == [False] * 4
-    assert found[0].where == "no search of any variant at any load"
-    assert found[3] == ("at most 100% failures", False, "nothing measured", "the whole run")
+    result = judge(record(), parse_requirements(texts), parse_max_failures("100%"))
+    assert [judgement.met for judgement in result] == [False] * 4
+    assert result[0].where == "no search of any variant at any load"
+    assert result[3] == ("at most 100% failures", False, "nothing measured", "the whole run")
 
 
 NO_TIMES: dict[str, float | None] = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "p99_9", "max"))
@@ -211,22 +216,22 @@ NO_TIMES: dict[str, float | None] = dict.fromkeys(("mean", "p50", "p90", "p95", 
 )
 def test_a_level_at_which_nothing_was_answered_is_missed_whatever_the_others_say(text: str) -> None:
     hung = operation(outcomes={Outcome.TIMEOUT: 9}, response=durations(**NO_TIMES), throughput=None, recall=None)
-    [found] = judge(record(phase("async", 8), phase("async", 32, hung)), [parse_requirement(text)])
-    assert (found.met, found.measured, found.where) == (False, "nothing measured", "async, 32 users")
+    [result] = judge(record(phase("async", 8), phase("async", 32, hung)), [parse_requirement(text)])
+    assert (result.met, result.measured, result.where) == (False, "nothing measured", "async, 32 users")
 
 
 def test_a_phase_of_other_operations_at_the_same_level_is_no_gap() -> None:
     mixed = record(phase("async", 8, operation("insert")), phase("async", 8, operation("search")))
-    [found] = judge(mixed, [parse_requirement("search p99 < 1 s")])
-    assert (found.met, found.where) == (True, "async, 8 users")
+    [result] = judge(mixed, [parse_requirement("search p99 < 1 s")])
+    assert (result.met, result.where) == (True, "async, 8 users")
 
 
 @pytest.mark.parametrize("text", ["search p99 < 1 s", "search failures < 1 %", "search failures <= 5"])
 def test_a_round_in_which_no_operation_ended_meets_nothing_whatever_the_other_rounds_say(text: str) -> None:
     """A server that hangs: what was sent to it ends after the phase, if at all."""
     hung = record(phase("async", 8), phase("async", 8).model_copy(update={"operations": ()}))
-    found = judge(hung, [parse_requirement(text)], parse_max_failures("1%"))
-    assert [one[1:] for one in found] == [(False, "nothing measured", "async, 8 users")] * 2
+    result = judge(hung, [parse_requirement(text)], parse_max_failures("1%"))
+    assert [one[1:] for one in result] == [(False, "nothing measured", "async, 8 users")] * 2
 
 
 def test_each_round_is_judged_by_itself() -> None:
@@ -238,8 +243,8 @@ def test_each_round_is_judged_by_itself() -> None:
 def test_times_are_response_times() -> None:
     waited = operation(response=durations(mean=0.8))
     assert waited.service_seconds.mean == 0.009
-    [found] = judge(record(phase("async", 8, waited)), [parse_requirement("search mean < 10 ms")])
-    assert (found.met, found.measured) == (False, "800 ms")
+    [result] = judge(record(phase("async", 8, waited)), [parse_requirement("search mean < 10 ms")])
+    assert (result.met, result.measured) == (False, "800 ms")
 
 
 def test_an_invalid_comparison_meets_no_ratio_and_says_why() -> None:
@@ -253,14 +258,14 @@ def test_an_invalid_comparison_meets_no_ratio_and_says_why() -> None:
 
 def test_a_level_that_was_not_compared_misses_the_ratio() -> None:
     compared = record(phase("sync", 8), phase("async", 8), phase("sync", 1), comparisons=(comparison(8, 1.3),))
-    [found] = judge(compared, [parse_requirement("search ratio > 1.1")])
-    assert found[1:] == (False, "not compared", "1 user")
+    [result] = judge(compared, [parse_requirement("search ratio > 1.1")])
+    assert result[1:] == (False, "not compared", "1 user")
 
 
 def test_trouble_in_the_deciding_phase_is_told_beside_its_value() -> None:
     troubled = record(phase("async", 8, saturated=True, workers_lost=2))
-    [found] = judge(troubled, [parse_requirement("search p99 < 5 ms")])
-    assert found.where == "async, 8 users, lost 2 workers, generator saturated"
+    [result] = judge(troubled, [parse_requirement("search p99 < 5 ms")])
+    assert result.where == "async, 8 users, lost 2 workers, generator saturated"
     blind = record(phase("async", 8, generator={"watched_share": 0.3}))
-    [found] = judge(blind, [parse_requirement("search async p99 < 50 ms")])
-    assert found.where == "async, 8 users, generator not monitored"
+    [result] = judge(blind, [parse_requirement("search async p99 < 50 ms")])
+    assert result.where == "async, 8 users, generator not monitored"

@@ -20,17 +20,17 @@ from tests.unit.simulated_runs import run, words
 def test_rounds_of_a_mode_are_added_up_without_loss() -> None:
     slow, fast = timed([100] * 10, 0.020, recall=0.9), timed([300] * 10, 0.010, recall=1.0)
     failed = operation(outcomes={Outcome.THROTTLED: 7}, slices=None, recall=None)
-    found = find_series(record(phase("async", 8, slow), phase("sync", 8, failed), phase("async", 8, fast)))
-    assert [(series.variant, str(series.level)) for series in found] == [
+    result = find_series(record(phase("async", 8, slow), phase("sync", 8, failed), phase("async", 8, fast)))
+    assert [(series.variant, str(series.level)) for series in result] == [
         (Mode.SYNC, "8 users"),
         (Mode.ASYNC, "8 users"),
     ]
-    both = found[1]
+    both = result[1]
     assert (both.count, both.failures, both.seconds, both.throughput) == (4000, 0, 20.0, 200.0)
     assert both.recall == pytest.approx(0.95)
     assert percentile(both.times(), 50) == pytest.approx(0.010, rel=1e-3)
     assert percentile(both.times(), 99) == pytest.approx(0.020, rel=1e-3)
-    assert (found[0].failures, found[0].throughput, percentile(found[0].times(), 99)) == (7, 0.0, None)
+    assert (result[0].failures, result[0].throughput, percentile(result[0].times(), 99)) == (7, 0.0, None)
 
 
 def test_a_round_in_which_an_operation_never_ended_counts_with_its_seconds() -> None:
@@ -49,9 +49,9 @@ def test_a_round_in_which_an_operation_never_ended_counts_with_its_seconds() -> 
 def test_recall_is_the_mean_of_checks_not_of_rounds() -> None:
     often = timed([100] * 10, recall=1.0, mrr=1.0, recall_checks=90)
     seldom = timed([100] * 10, recall=0.5, mrr=0.2, recall_checks=10)
-    (found,) = find_series(record(phase("sync", 8, often), phase("sync", 8, seldom)))
-    assert found.recall == pytest.approx(0.95)
-    assert found.mrr == pytest.approx(0.92)
+    (result,) = find_series(record(phase("sync", 8, often), phase("sync", 8, seldom)))
+    assert result.recall == pytest.approx(0.95)
+    assert result.mrr == pytest.approx(0.92)
     assert find_series(record(phase("sync", 8, timed([100] * 10, mrr=None))))[0].mrr is None
 
 
@@ -76,9 +76,9 @@ def test_the_interval_of_a_figure_holds_the_truth_nearly_always() -> None:
     hits = 0
     for seed in range(60):
         series = next(s for s in find_series(run(noise=0.05, seed=seed)) if s.variant == Mode.SYNC)
-        found = estimate(series.sliced(), rng)
-        assert found is not None
-        hits += found.throughput.low <= 100 <= found.throughput.high
+        result = estimate(series.sliced(), rng)
+        assert result is not None
+        hits += result.throughput.low <= 100 <= result.throughput.high
     assert hits >= 54
 
 
@@ -122,8 +122,8 @@ def test_more_failures_and_less_recall_are_regressions_whatever_the_tolerance() 
     after: dict[str, Any] = {"recall": 0.90, "mrr": 0.7, "outcomes": bad}
     old = record(*(phase(mode, 8, timed([100] * 10, **before)) for mode in ("sync", "async") * 2))
     new = record(*(phase(mode, 8, timed([100] * 10, **after)) for mode in ("sync", "async") * 2))
-    found = words(old, new, tolerance=0.5)
-    assert {found["sync", name] for name in ("failures", "recall", "mrr")} == {Word.REGRESSION}
+    result = words(old, new, tolerance=0.5)
+    assert {result["sync", name] for name in ("failures", "recall", "mrr")} == {Word.REGRESSION}
     assert words(new, old)["sync", "failures"] is Word.IMPROVEMENT
     assert ("sync", "failures") not in words(old, old)
 
@@ -156,9 +156,9 @@ def test_phases_that_do_not_count_are_invalid_with_their_reason() -> None:
         (short, "aborted"),
         (single, "1 of 2 phases"),
     ):
-        found = find_regressions(run(), other, 0.05)
-        assert {finding.word for finding in found} == {Word.INVALID}
-        assert all(reason in finding.reason for finding in found)
+        regressions = find_regressions(run(), other, 0.05)
+        assert {finding.word for finding in regressions} == {Word.INVALID}
+        assert all(reason in finding.reason for finding in regressions)
 
 
 def test_at_a_rate_of_arrivals_the_throughput_is_not_judged() -> None:

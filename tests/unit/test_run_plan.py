@@ -92,13 +92,13 @@ EVERY = {"search", "insert", "delete"}
 def test_a_user_that_declares_nothing_may_do_what_its_client_can(
     classes: list[type], operations: dict[Mode, set[str]]
 ) -> None:
-    found = operations_of(classes)
-    assert {mode: {str(one) for one in some} for mode, some in found.items()} == operations
+    result = operations_of(classes)
+    assert {mode: {str(one) for one in some} for mode, some in result.items()} == operations
 
 
 def test_a_user_does_what_it_declares() -> None:
-    found = operations_of([Searching, RunRequest, Ingesting])
-    names = {mode: sorted(map(str, some)) for mode, some in found.items()}
+    result = operations_of([Searching, RunRequest, Ingesting])
+    names = {mode: sorted(map(str, some)) for mode, some in result.items()}
     assert names == {Mode.SYNC: ["search"], Mode.ASYNC: ["ask", "ingest", "search"]}
 
 
@@ -136,7 +136,7 @@ def test_bursts_come_before_the_phases_of_users_of_both_modes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "settings", "told"),
+    ("classes", "settings", "reported"),
     [
         ([Greenlet, Asynchronous], Settings(), "Greenlet: is neither an AsyncUser nor a SyncUser"),
         ([Asynchronous], Settings(), "--mode compare: has no SyncUser to run"),
@@ -144,10 +144,10 @@ def test_bursts_come_before_the_phases_of_users_of_both_modes() -> None:
         ([Burst, Asynchronous], Settings(), "Asynchronous: is not a burst"),
     ],
 )
-def test_users_that_do_not_fit_are_refused(classes: list[type], settings: Settings, told: str) -> None:
+def test_users_that_do_not_fit_are_refused(classes: list[type], settings: Settings, reported: str) -> None:
     with pytest.raises(SettingsError, match=r"nothing was sent") as caught:
         plan_users(classes, settings)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 OPEN = Settings(arrival="poisson", rate=(50, 100), rounds=1)
@@ -164,17 +164,17 @@ def test_arrivals_have_both_modes_at_each_rate_or_one_mode_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "reported"),
     [
         (Burst, "Burst: is a burst, not a single operation that can be scheduled (--arrival poisson)"),
         (Counted, "Counted: has a fixed_count"),
         (Nested, "Nested: has task sets or no tasks"),
     ],
 )
-def test_users_to_whom_arrivals_cannot_be_given_are_refused(kind: type, told: str) -> None:
+def test_users_to_whom_arrivals_cannot_be_given_are_refused(kind: type, reported: str) -> None:
     with pytest.raises(SettingsError, match="Run it with --arrival closed") as caught:
         plan_users([Asynchronous, kind], OPEN)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 def test_locusts_users_and_spawn_rate_beside_arrivals_are_faults() -> None:
@@ -217,7 +217,7 @@ def test_what_a_variants_own_client_writes_is_a_write() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operations", "told"),
+    ("operations", "reported"),
     [
         ("search", "declares operations, but it is 'search', not a tuple"),
         (7, "declares operations, but it is 7, not a tuple"),
@@ -231,11 +231,11 @@ def test_what_a_variants_own_client_writes_is_a_write() -> None:
         ),
     ],
 )
-def test_a_declaration_that_is_none_is_a_fault_of_the_class(operations: Any, told: str) -> None:
+def test_a_declaration_that_is_none_is_a_fault_of_the_class(operations: Any, reported: str) -> None:
     kind = type("Wrong", (SyncUser,), {"operations": operations, "tasks": [Searching]})
     with pytest.raises(SettingsError) as caught:
         plan_users([kind, Asynchronous], Settings())
-    assert f"--user-classes Wrong{', Asynchronous' if '33' in told else ''}: {told}" in str(caught.value)
+    assert f"--user-classes Wrong{', Asynchronous' if '33' in reported else ''}: {reported}" in str(caught.value)
 
 
 def test_a_burst_writes() -> None:
@@ -247,7 +247,7 @@ class Unfiltered(Blocking):
 
 
 def test_a_setting_that_the_users_ignore_is_refused_in_the_run_and_in_their_variants() -> None:
-    told = "--filter {}: is not honoured by Unfiltered. Omit it, or run another locustfile, such as search.py."
+    reported = "--filter {}: is not honoured by Unfiltered. Omit it, or run another locustfile, such as search.py."
     given = {"metadata": "tenant:int:5", "variants": "sync; async"}
 
     def plan(**more: object) -> list[str]:
@@ -258,9 +258,9 @@ def test_a_setting_that_the_users_ignore_is_refused_in_the_run_and_in_their_vari
         return []
 
     assert plan() == []
-    assert plan(filter="tenant == 1") == [told.format("tenant == 1")]
+    assert plan(filter="tenant == 1") == [reported.format("tenant == 1")]
     assert plan(variants='sync; async filter="tenant == 2"') == [], "only the others ignore it"
-    assert plan(variants='sync; sync filter="tenant == 3"; async') == [told.format("tenant == 3")]
+    assert plan(variants='sync; sync filter="tenant == 3"; async') == [reported.format("tenant == 3")]
 
 
 def test_a_class_that_ignores_what_is_no_setting_is_refused() -> None:

@@ -73,9 +73,9 @@ def test_a_loop_runs_coroutines_on_one_thread_of_its_own_until_it_is_stopped() -
     async def where() -> int:
         return threading.get_ident()
 
-    found = {loop.call(where()).result(5) for _ in range(3)}
-    assert len(found) == 1
-    assert threading.get_ident() not in found
+    result = {loop.call(where()).result(5) for _ in range(3)}
+    assert len(result) == 1
+    assert threading.get_ident() not in result
     loop.stop()
     loop.stop()
     loop.post(print, "never")

@@ -34,9 +34,11 @@ def filters_of(settings: Settings, rows: Sequence[dict[str, Any]], names: Sequen
 
 
 def test_a_query_takes_the_values_of_its_row_or_of_another_one_that_has_them() -> None:
-    found = filters_of(settings_with("tenant == {tenant} and lang == {lang}"), ROWS, ["tenant", "lang"])
+    result = filters_of(settings_with("tenant == {tenant} and lang == {lang}"), ROWS, ["tenant", "lang"])
     first, second = '(tenant == 7) and (lang == "de")', '(tenant == 9) and (lang == "e\\"n")'
-    assert found == [first, second, second, first, first], "row 2 has no tenant: the query takes those of row 3, then 1"
+    assert result == [first, second, second, first, first], (
+        "row 2 has no tenant: the query takes those of row 3, then 1"
+    )
 
 
 def test_variants_that_draw_different_fields_need_no_row_with_all_of_them() -> None:
@@ -47,18 +49,18 @@ def test_variants_that_draw_different_fields_need_no_row_with_all_of_them() -> N
 
 def test_described_values_are_drawn_as_ever_and_the_others_from_rows() -> None:
     settings = settings_with("year == {year} and lang == {lang}", metadata="year:int:2000-2026")
-    found = filters_of(settings, ROWS, ["lang"])
+    result = filters_of(settings, ROWS, ["lang"])
     years = Metadata.of(settings).draw_values(5)["year"].tolist()
     assert len(set(years)) > 1
     langs = ["de", "fr", 'e\\"n', "de", "fr"]
-    assert found == [f'(year == {year}) and (lang == "{lang}")' for year, lang in zip(years, langs, strict=True)]
+    assert result == [f'(year == {year}) and (lang == "{lang}")' for year, lang in zip(years, langs, strict=True)]
 
 
 @pytest.mark.parametrize(("value", "shown"), [(True, "on == True"), (False, "on == False")])
 def test_a_truth_value_is_an_expression_since_metadata_filters_have_none(value: bool, shown: str) -> None:
     query = to_query(np.ones(8, dtype=np.float32), settings_with("on == {on}"))
-    found = narrow_query(query, Narrowing(Comparison("on", "==", value)))
-    assert (found.filters, found.arguments) == (None, {"string_expr": shown})
+    result = narrow_query(query, Narrowing(Comparison("on", "==", value)))
+    assert (result.filters, result.arguments) == (None, {"string_expr": shown})
 
 
 def field(name: str, kind: DataType) -> dict[str, Any]:
@@ -75,7 +77,7 @@ SCALAR = "Draw a number, text or truth value, or describe its values with --meta
 
 
 @pytest.mark.parametrize(
-    ("text", "is_dynamic", "told"),
+    ("text", "is_dynamic", "reported"),
     [
         ("tenant == {tenant} and lang == {lang} and on == {on}", False, []),
         ("tenant == {tags}", False, [f"draws {{tags}}, a field of type ARRAY in collection 'papers'. {SCALAR}"]),
@@ -96,16 +98,16 @@ SCALAR = "Draw a number, text or truth value, or describe its values with --meta
     ],
 )
 def test_a_drawn_field_that_the_schema_lacks_or_that_is_not_scalar_is_a_fault(
-    text: str, is_dynamic: bool, told: list[str]
+    text: str, is_dynamic: bool, reported: list[str]
 ) -> None:
     faults = find_undrawable(settings_with(text), info(is_dynamic=is_dynamic), SCHEMA)
-    assert [str(one) for one in faults] == [f"--filter {text}: {one}" for one in told]
+    assert [str(one) for one in faults] == [f"--filter {text}: {one}" for one in reported]
     described = settings_with("tenant == {xyz}", metadata="xyz:int:3")
     assert [*find_undrawable(described, info(), SCHEMA)] == []
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "reported"),
     [
         ("{a}", None),
         ("{b}", "draws {b}, which is a list in 3 sampled rows of collection 'papers'"),
@@ -114,13 +116,13 @@ def test_a_drawn_field_that_the_schema_lacks_or_that_is_not_scalar_is_a_fault(
     ],
 )
 def test_a_drawn_field_that_no_sampled_row_has_is_a_fault(
-    monkeypatch: pytest.MonkeyPatch, names: str, told: str | None
+    monkeypatch: pytest.MonkeyPatch, names: str, reported: str | None
 ) -> None:
     rows = [{"a": 1, "b": [1], "tenant": 5}, {"b": [2], "c": 3}, {"c": float("nan")}]
     monkeypatch.setattr(drawing, "fetch_rows", lambda *_: rows)
     faults = [str(one) for one in find_undrawn(settings_with(f"x == {names}"), info(is_dynamic=True))]
-    assert len(faults) == (told is not None)
-    assert told is None or told in faults[0]
+    assert len(faults) == (reported is not None)
+    assert reported is None or reported in faults[0]
 
 
 def test_matches_are_counted_once_for_variants_that_narrow_alike(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,9 +139,9 @@ def test_matches_are_counted_once_for_variants_that_narrow_alike(monkeypatch: py
         return [10 + len(counted)] * len(narrowings)
 
     monkeypatch.setattr(selectivities, "count_matches", count)
-    found = measure_existing(set_up_variants(settings_with("", variants=text), collections), lambda _: None)
+    existing = measure_existing(set_up_variants(settings_with("", variants=text), collections), lambda _: None)
     assert counted == [("papers", ["year > 5"]), ("papers", ["year > 6"]), ("others", ["year > 5"])]
-    assert {name: one.mean for name, one in found.items()} == pytest.approx(
+    assert {name: one.mean for name, one in existing.items()} == pytest.approx(
         {"b": 0.11, "c": 0.11, "d": 0.12, "e": 0.13, "f": 0.13}
     )
 
@@ -176,7 +178,7 @@ class Parted:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         (
             "2",
@@ -189,10 +191,10 @@ class Parted:
     ],
 )
 def test_partitions_that_are_missing_are_named_with_those_that_are_there(
-    monkeypatch: pytest.MonkeyPatch, given: str, told: str
+    monkeypatch: pytest.MonkeyPatch, given: str, reported: str
 ) -> None:
     monkeypatch.setattr(matches, "MilvusClient", lambda **_: Parted())
-    assert [str(one) for one in find_lacking(settings_with("", partitions=given), info())] == [told]
+    assert [str(one) for one in find_lacking(settings_with("", partitions=given), info())] == [reported]
 
 
 def test_a_filter_with_a_drawn_value_is_parsed_before_the_collection_is_known() -> None:

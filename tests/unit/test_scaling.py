@@ -66,9 +66,9 @@ def test_linear_growth_has_neither_contention_nor_a_peak() -> None:
     ],
 )
 def test_no_law_is_fitted_where_it_cannot_be_known_or_does_not_fit(measured: list[tuple[int, float]], why: str) -> None:
-    found = fit_law(measured)
-    assert isinstance(found, str)
-    assert found.startswith(why)
+    result = fit_law(measured)
+    assert isinstance(result, str)
+    assert result.startswith(why)
 
 
 def server(cores: float, searches: int) -> ServerRecord:
@@ -79,12 +79,12 @@ def server(cores: float, searches: int) -> ServerRecord:
 
 def scaled(counts: tuple[int, ...] = COUNTS, share: float = 0.9) -> list[PhaseRecord]:
     """Two rounds; with `share` of the ideal growth at each step, async twice as fast."""
-    found = []
+    result = []
     for place, workers in enumerate(counts):
         for mode, speed in (("sync", 100), ("async", 200), ("async", 200), ("sync", 100)):
             rate = round(speed * workers * share**place)
             saturated = workers == counts[-1] and mode == "sync"
-            found.append(
+            result.append(
                 phase(
                     mode,
                     8 * workers,
@@ -95,7 +95,7 @@ def scaled(counts: tuple[int, ...] = COUNTS, share: float = 0.9) -> list[PhaseRe
                     generator={"cores_used": 0.5 * workers},
                 )
             )
-    return found
+    return result
 
 
 def test_efficiency_is_the_throughput_of_a_worker_to_that_of_the_fewest() -> None:

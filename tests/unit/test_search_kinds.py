@@ -51,19 +51,19 @@ def test_each_kind_is_a_mode_of_llamaindex_and_a_query_takes_that_of_its_variant
 
 
 def test_only_a_hybrid_variant_has_another_collection() -> None:
-    found = variants_of(
+    result = variants_of(
         "sync; async search-kind=mmr; async search-kind=hybrid; sync search-kind=Hybrid", collection="c"
     )
-    assert [one.collection for one in found.values()] == ["c", "c", "c_hybrid", "c_hybrid"]
-    found = variants_of("sync; async search-kind=mmr; async search-kind=dense", collection="c", search_kind="hybrid")
-    assert [one.collection for one in found.values()] == ["c", "c_mmr", "c_dense"]
-    found = variants_of("sync index-type=FLAT; async index-type=FLAT search-kind=mmr", collection="c")
-    assert [one.collection for one in found.values()] == ["c_flat", "c_flat"]
+    assert [one.collection for one in result.values()] == ["c", "c", "c_hybrid", "c_hybrid"]
+    result = variants_of("sync; async search-kind=mmr; async search-kind=dense", collection="c", search_kind="hybrid")
+    assert [one.collection for one in result.values()] == ["c", "c_mmr", "c_dense"]
+    result = variants_of("sync index-type=FLAT; async index-type=FLAT search-kind=mmr", collection="c")
+    assert [one.collection for one in result.values()] == ["c_flat", "c_flat"]
 
 
 def test_kinds_need_not_find_the_same_rows() -> None:
-    found = [decides_answers(parse(search_kind=kind)) for kind in SEARCH_KINDS]
-    assert len({repr(one) for one in found}) == 3
+    result = [decides_answers(parse(search_kind=kind)) for kind in SEARCH_KINDS]
+    assert len({repr(one) for one in result}) == 3
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_kinds_need_not_find_the_same_rows() -> None:
 )
 def test_hybrid_searches_need_a_server_with_bm25(version: str, kind: str, is_refused: bool) -> None:
     faults = find_kind_faults(parse(search_kind="hybrid"), ServerInfo(version, kind))
-    told = f"needs Milvus 2.5 or later, or Milvus Lite: the server is {version}, which has no BM25"
-    assert [fault.problem for fault in faults] == ([told] if is_refused else [])
+    reported = f"needs Milvus 2.5 or later, or Milvus Lite: the server is {version}, which has no BM25"
+    assert [fault.problem for fault in faults] == ([reported] if is_refused else [])
     assert find_kind_faults(parse(search_kind="mmr"), ServerInfo(version, kind)) == []
 
 
@@ -96,15 +96,15 @@ def test_a_run_is_refused_once_however_many_of_its_variants_need_bm25() -> None:
 
 def schema(*functions: tuple[FunctionType, str]) -> dict[str, Any]:
     fields = [{"name": name, "type": DataType.SPARSE_FLOAT_VECTOR} for _, name in functions]
-    told = [{"type": kind, "output_field_names": [name]} for kind, name in functions]
-    return {"fields": fields, "functions": told}
+    reported = [{"type": kind, "output_field_names": [name]} for kind, name in functions]
+    return {"fields": fields, "functions": reported}
 
 
 BM25, OTHER = (FunctionType.BM25, "words"), (FunctionType.TEXTEMBEDDING, "other")
 
 
 @pytest.mark.parametrize(
-    ("described", "given", "told"),
+    ("described", "given", "reported"),
     [
         (schema(BM25), {"search_kind": "hybrid"}, []),
         (schema(BM25, (FunctionType.BM25, "titles")), {"search_kind": "hybrid"}, ["sparse_field"]),
@@ -117,19 +117,19 @@ BM25, OTHER = (FunctionType.BM25, "words"), (FunctionType.TEXTEMBEDDING, "other"
     ],
 )
 def test_an_existing_collection_decides_which_kinds_are_possible(
-    described: dict[str, Any], given: dict[str, str], told: list[str]
+    described: dict[str, Any], given: dict[str, str], reported: list[str]
 ) -> None:
     settings = Settings.parse({"existing": True, "host": "http://127.0.0.1:1", "collection": "papers"} | given)
-    assert [fault.setting for fault in find_schema_faults(settings, described, "vec")] == told
+    assert [fault.setting for fault in find_schema_faults(settings, described, "vec")] == reported
     if given["search_kind"] == "mmr":
         assert list(find_schema_faults(settings, described, "embedding")) == []
 
 
 def test_the_server_fills_the_field_that_hybrid_searches_read() -> None:
     assert "enable_sparse" not in store_arguments(parse(search_kind="mmr"), Mode.SYNC)
-    found = store_arguments(parse(search_kind="hybrid"), Mode.SYNC)
-    assert (found["enable_sparse"], found["sparse_embedding_field"]) == (True, "sparse_embedding")
-    function = found["sparse_embedding_function"]
+    result = store_arguments(parse(search_kind="hybrid"), Mode.SYNC)
+    assert (result["enable_sparse"], result["sparse_embedding_field"]) == (True, "sparse_embedding")
+    function = result["sparse_embedding_function"]
     assert (function.input_field_names, function.output_field_names) == (["text"], ["sparse_embedding"])
 
 
@@ -152,5 +152,5 @@ def test_the_layers_say_what_they_can_do() -> None:
 
 def test_an_existing_collection_is_searched_in_all_kinds_as_it_is() -> None:
     existing = {"existing": True, "host": "http://127.0.0.1:1", "collection": "papers"}
-    found = variants_of("sync; async search-kind=hybrid; sync search-kind=mmr", **existing)
-    assert [one.collection for one in found.values()] == ["papers"] * 3
+    result = variants_of("sync; async search-kind=hybrid; sync search-kind=mmr", **existing)
+    assert [one.collection for one in result.values()] == ["papers"] * 3

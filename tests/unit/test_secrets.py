@@ -24,5 +24,5 @@ def test_secrets_are_masked(text: str, shown: str) -> None:
 
 
 def test_variables_with_secret_names_are_known() -> None:
-    found = find_secret_variables({"LOADGEN_TOKEN": "one", "DB_PASSWORD": "two", "HOME": "/root"})
-    assert found == ["one", "two"]
+    secret_variables = find_secret_variables({"LOADGEN_TOKEN": "one", "DB_PASSWORD": "two", "HOME": "/root"})
+    assert secret_variables == ["one", "two"]

@@ -48,10 +48,10 @@ process_resident_memory_bytes 2.68e+08
 
 
 def counted(text: str) -> dict[str, float]:
-    found: dict[str, float] = {}
+    result: dict[str, float] = {}
     for key, value in count(text):
-        found[key] = found.get(key, 0.0) + value
-    return found
+        result[key] = result.get(key, 0.0) + value
+    return result
 
 
 def test_only_what_matters_is_counted() -> None:
@@ -177,23 +177,23 @@ def test_rounds_are_weighted_by_their_searches() -> None:
 
 
 @pytest.fixture
-def told() -> Callable[..., list[str]]:
+def reported() -> Callable[..., list[str]]:
     def find(*phases: PhaseRecord) -> list[str]:
         return [line for line in explain(record(*phases)).findings if "Milvus" in line]
 
     return find
 
 
-def test_a_line_for_each_variant_says_how_much_of_a_search_is_the_servers(told: Callable[..., list[str]]) -> None:
+def test_a_line_for_each_variant_says_how_much_of_a_search_is_the_servers(reported: Callable[..., list[str]]) -> None:
     parts = {"search_wait_seconds": 0.004, "search_queue_seconds": 0.0005}
     both = (ran("sync", seen(9, 0.005)), ran("async", seen(9, 0.0061, **parts, failed_requests=3)))
-    lines = told(*both)
+    lines = reported(*both)
     assert [line.partition(" on average, ")[2] for line in lines[:2]] == [
         "5 ms of them by Milvus's own clock.",
         "6.1 ms of them by Milvus's own clock (0.5 ms in its queue, 4 ms waiting for query nodes).",
     ]
     assert lines[2:] == ["Milvus counted 3 failed requests."]
-    assert told(ran("sync", None), ran("async", seen(0, None))) == []
+    assert reported(ran("sync", None), ran("async", seen(0, None))) == []
 
 
 def test_the_report_has_a_table_only_with_what_is_known() -> None:

@@ -24,10 +24,10 @@ def test_two_reservations_at_once_share_no_port() -> None:
 
 
 def test_the_port_that_was_asked_for_comes_first() -> None:
-    with reserve_ports(0, 1) as found:
+    with reserve_ports(0, 1) as result:
         pass
-    with reserve_ports(found.numbers[0], 3) as again:
-        assert again.numbers[0] == found.numbers[0]
+    with reserve_ports(result.numbers[0], 3) as again:
+        assert again.numbers[0] == result.numbers[0]
         assert len(set(again.numbers)) == 3
 
 

@@ -24,8 +24,8 @@ sys.stdin.read()
 
 
 def read(path: Path) -> list[tuple[str, str]]:
-    found: list[Any] = json.loads(path.read_text())
-    return [(entry["targets"][0], entry["labels"]["role"]) for entry in found]
+    result: list[Any] = json.loads(path.read_text())
+    return [(entry["targets"][0], entry["labels"]["role"]) for entry in result]
 
 
 def test_processes_enter_and_leave_one_file_and_one_that_was_killed_is_forgotten(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_processes_enter_and_leave_one_file_and_one_that_was_killed_is_forgotten
         other.communicate()
     mine.remove()
     assert read(path) == []
-    assert [found.name for found in tmp_path.iterdir()] == ["targets.json"], "nothing else is left"
+    assert [each.name for each in tmp_path.iterdir()] == ["targets.json"], "nothing else is left"
 
 
 def test_an_entry_that_somebody_else_wrote_stays(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Settings are read from text, and every fault is told at once with its way out."""
+"""Settings are read from text, and all faults are reported together with remedies."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def test_hnsw_searches_at_least_as_wide_as_top_k() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "reported"),
     [
         ("metric", "HAMMING", "Choose 'COSINE', 'IP' or 'L2'."),
         ("index_type", "BTREE", "'HNSW', 'FLAT'"),
@@ -79,26 +79,26 @@ def test_hnsw_searches_at_least_as_wide_as_top_k() -> None:
         ("ca_file", "/no/such.pem", "is not a file"),
     ],
 )
-def test_a_wrong_value_is_named_with_its_setting_and_a_way_out(name: str, value: str, told: str) -> None:
-    found = faults(**{name: value})
+def test_a_wrong_value_is_named_with_its_setting_and_a_way_out(name: str, value: str, reported: str) -> None:
+    result = faults(**{name: value})
     flag = f"--{name.replace('_', '-')}"
-    assert found[name].startswith(f"{flag} {value}".rstrip())
-    assert told in found[name]
+    assert result[name].startswith(f"{flag} {value}".rstrip())
+    assert reported in result[name]
 
 
 def test_all_faults_are_told_at_once_also_those_between_settings(tmp_path: Path) -> None:
-    found = faults(
+    result = faults(
         metric="no", top_k="50", rows="20", warmup_seconds="9", phase_seconds="3", client_key_file=str(tmp_path)
     )
-    assert set(found) == {
+    assert set(result) == {
         "metric", "top_k", "warmup_seconds", "client_key_file", "client_cert_file",
     }  # fmt: skip
-    assert "more than the 20 rows" in found["top_k"]
-    assert "longer than a phase of 3 s" in found["warmup_seconds"]
+    assert "more than the 20 rows" in result["top_k"]
+    assert "longer than a phase of 3 s" in result["warmup_seconds"]
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         (("ca_file",), {}),
         (("server_cert_file",), {}),
@@ -115,15 +115,15 @@ def test_all_faults_are_told_at_once_also_those_between_settings(tmp_path: Path)
     ],
 )
 def test_one_authority_is_enough_and_a_client_needs_its_certificate_its_key_and_somebody_to_trust(
-    given: tuple[str, ...], told: dict[str, str], tmp_path: Path
+    given: tuple[str, ...], reported: dict[str, str], tmp_path: Path
 ) -> None:
     pem = tmp_path / "any.pem"
     pem.touch()
     files = dict.fromkeys(given, str(pem))
-    found = faults(**files) if told else {}
-    Settings.parse({} if told else files)
-    assert set(found) == set(told)
-    assert all(text in found[name] for name, text in told.items())
+    result = faults(**files) if reported else {}
+    Settings.parse({} if reported else files)
+    assert set(result) == set(reported)
+    assert all(text in result[name] for name, text in reported.items())
 
 
 def test_search_parameters_that_contradict_top_k_are_told() -> None:

@@ -1,4 +1,4 @@
-"""A ratio stands beside the two figures that it is of, wherever it is shown: their quotient is the ratio."""
+"""A ratio is always shown next to its two figures, and is their quotient."""
 
 import json
 import re
@@ -82,18 +82,18 @@ def test_in_the_table_at_the_end_of_a_run(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_below_the_table_of_arrivals(seed: int) -> None:
     ledger, levels = run_of_chance(seed, "poisson")
-    told = " ".join(printed(ledger, levels).split())
+    reported = " ".join(printed(ledger, levels).split())
     for name in ("p50", "p99"):
-        found = re.search(rf"{name} ([\d.,]+) ms with sync and ([\d.,]+) ms with async, ratio (\d+\.\d+)", told)
-        assert found, told
-        assert_explains(*found.groups())
+        match = re.search(rf"{name} ([\d.,]+) ms with sync and ([\d.,]+) ms with async, ratio (\d+\.\d+)", reported)
+        assert match, reported
+        assert_explains(*match.groups())
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_in_the_record_and_on_the_page(seed: int) -> None:
     ledger, levels = run_of_chance(seed)
-    (found,) = kept(ledger, levels).comparisons
-    for ratio in (found.throughput_ratio, found.p50_ratio, found.p99_ratio):
+    (result,) = kept(ledger, levels).comparisons
+    for ratio in (result.throughput_ratio, result.p50_ratio, result.p99_ratio):
         assert ratio.baseline_value
         assert ratio.variant_value
         assert ratio.variant_value / ratio.baseline_value == pytest.approx(ratio.estimate)
@@ -119,9 +119,9 @@ def test_in_the_verdict(seed: int) -> None:
     for verdict in ("variant", "baseline"):
         given = one.model_copy(update={"verdict": verdict, "reasons": ()})
         lines = explain(record.model_copy(update={"comparisons": (given,)})).lines()
-        found = re.search(r"gives ([\d.]+) times .*\(([\d.,]+)/s against ([\d.,]+)/s", lines[0])
-        assert found, lines
-        assert_explains(found[3], found[2], found[1])
+        match = re.search(r"gives ([\d.]+) times .*\(([\d.,]+)/s against ([\d.,]+)/s", lines[0])
+        assert match, lines
+        assert_explains(match[3], match[2], match[1])
         tail = re.search(r"within ([\d.,]+) (m?s) with sync and ([\d.,]+) (m?s) with async \(ratio ([\d.]+)", lines[1])
         assert tail, lines
         sync, asyn = (number(tail[at]) * (1_000 if tail[at + 1] == "s" else 1) for at in (1, 3))
@@ -144,7 +144,7 @@ def test_with_full_rounds_the_figures_are_the_geometric_means_of_the_phases() ->
     ledger, (level,) = run_of_chance(0)
     rates = {name: [result.record.operations[0].count / 10 for result in level.of(name)] for name in level.variants}
     assert list(rates) == ["sync", "async"]
-    assert all(len(found) >= 2 for found in rates.values())
+    assert all(len(each) >= 2 for each in rates.values())
     ratio = level.comparisons["async"].throughput
     assert isinstance(ratio, Ratio)
     for name, value in (("sync", ratio.baseline_value), ("async", ratio.variant_value)):

@@ -13,8 +13,10 @@ from tests.unit.result_support import results_of
 from tests.unit.test_sides import ROUND, run
 
 
-@pytest.mark.parametrize(("of_async", "told"), [(8, ()), (4, ("connections differ: sync 4, async 4",))])
-def test_a_variant_with_more_connections_has_as_many_more_in_each_process(of_async: int, told: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("of_async", "reported"), [(8, ()), (4, ("connections differ: sync 4, async 4",))])
+def test_a_variant_with_more_connections_has_as_many_more_in_each_process(
+    of_async: int, reported: tuple[str, ...]
+) -> None:
     ledger = run(dict.fromkeys(Mode, 0.95))
     for number, mode in enumerate(ROUND):
         ledger.windows[number].connections = of_async if mode is Mode.ASYNC else 4
@@ -22,7 +24,7 @@ def test_a_variant_with_more_connections_has_as_many_more_in_each_process(of_asy
     (level,) = find_levels(results_of(ledger), 1, comparison_plan=comparison_plan)
     comparison = level.comparisons["async"]
     assert comparison is not None
-    assert comparison.reasons == told
+    assert comparison.reasons == reported
 
 
 @pytest.mark.parametrize(

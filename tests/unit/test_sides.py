@@ -52,8 +52,8 @@ def run(recall: dict[Mode, float]) -> Ledger:
 
 
 def level(ledger: Ledger, *objections: str) -> LevelResult:
-    (found,) = find_levels(results_of(ledger), 1, objections={"async": objections})
-    return found
+    (result,) = find_levels(results_of(ledger), 1, objections={"async": objections})
+    return result
 
 
 def reasons(ledger: Ledger, *objections: str) -> tuple[str, ...]:
@@ -79,8 +79,8 @@ def test_a_busy_generator_is_a_reason_only_where_something_succeeded(outcome: Ou
         ledger.open(Phase(number, mode, 8, seconds=10), start, start + 10)
         ledger([Sample(mode, "insert", start + n / 10, start + n / 10, start + n / 10, outcome, 1) for n in range(99)])
         ledger.windows[number].health.add(Beat(start + 1, cpu=1.0, wall=1.0, hub_lag=0.0, loop_lag=0.0, in_flight=8))
-    told = [reason for reason in reasons(ledger) if "core" in reason]
-    assert len(told) == (len(ROUND) if blamed else 0)
+    reported = [reason for reason in reasons(ledger) if "core" in reason]
+    assert len(reported) == (len(ROUND) if blamed else 0)
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -141,8 +141,8 @@ def test_a_check_of_an_attempt_that_was_made_again_counts_there() -> None:
     ledger = Ledger()
     for attempt in range(2):
         ledger.open(Phase(0, Mode.SYNC, 1, seconds=1, attempt=attempt), 100.0 + 10 * attempt, 101.0 + 10 * attempt)
-    found = [ledger.check(Check(at, 1, 0.5, "search")) for at in (100.5, 105.0, 110.5, 120.0)]
-    assert [phase and phase.attempt for phase in found] == [0, None, 1, None]
+    result = [ledger.check(Check(at, 1, 0.5, "search")) for at in (100.5, 105.0, 110.5, 120.0)]
+    assert [phase and phase.attempt for phase in result] == [0, None, 1, None]
     assert ledger.windows[0].recalls.checks == 1
 
 

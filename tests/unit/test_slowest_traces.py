@@ -50,12 +50,12 @@ def test_a_phase_has_its_sampled_operations_also_as_the_sum_of_all_reports() -> 
     whole = Window(window.phase, 0.0)
     whole.combine({name: Window.from_message(window.as_message()) for name in ("a", "b")})
     assert (window.traces.sampled, whole.traces.sampled, len(whole.traces.slowest)) == (2, 4, 4)
-    found = finalise(window).record.traces
-    assert found is not None
-    assert [(one.trace_id, one.response_seconds, one.outcome) for one in found.slowest] == [
+    result = finalise(window).record.traces
+    assert result is not None
+    assert [(one.trace_id, one.response_seconds, one.outcome) for one in result.slowest] == [
         (f"{2:032x}", 3.0, "ok"), (f"{1:032x}", 2.0, "ok"),
     ]  # fmt: skip
-    assert found.slowest[0].started_at.isoformat() == "2023-11-14T22:13:21.500000+00:00"
+    assert result.slowest[0].started_at.isoformat() == "2023-11-14T22:13:21.500000+00:00"
 
 
 def test_a_run_that_samples_nothing_looks_at_no_trace() -> None:
@@ -74,11 +74,11 @@ def shown(*seconds: float) -> RunRecord:
 
 
 def test_reports_show_the_three_slowest_and_json_all() -> None:
-    found = shown(0.4, 0.3, 0.2, 0.1)
-    table = trace_table(found)
+    result = shown(0.4, 0.3, 0.2, 0.1)
+    table = trace_table(result)
     assert table.rows[0] == ("8 users", "async", "search", "400.00", "ok", "10:00:00.250", "1", f"{400:032x}")
     assert [row[-1] for row in table.rows] == [f"{number:032x}" for number in (400, 300, 200)]
-    summary = summarize(found)
+    summary = summarize(result)
     assert f"| 1 | {400:032x} |" in to_markdown([summary])
     assert f"{400:032x}" in to_html([summary])
     assert to_json([summary]).count('"trace_id"') == 4

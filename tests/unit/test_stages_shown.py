@@ -21,8 +21,8 @@ STAGED: dict[str, Any] = {"variants": ["sync", "sync connections=2 stages=on"]}
 
 def declared(**given: Any) -> dict[str, tuple[str, ...]]:
     settings = Settings.parse(given)
-    (found,) = operations_of([Plain], staged=staged_of(settings)).values()
-    return {one.name: one.stages for one in found}
+    (result,) = operations_of([Plain], staged=staged_of(settings)).values()
+    return {one.name: one.stages for one in result}
 
 
 def test_stages_are_declared_if_a_variant_measures_them() -> None:
@@ -35,10 +35,10 @@ def test_stages_are_declared_if_a_variant_measures_them() -> None:
 def test_a_stage_may_be_required_if_it_is_measured() -> None:
     assert faults("search rpc p99 < 5 ms", mode="sync", stages=True) == []
     assert faults("search sync rpc p99 < 5 ms", **STAGED) == []
-    (told,) = faults("search rpc p99 < 5 ms", mode="sync")
-    assert told.endswith("nor a stage of search. Add --stages.")
-    (told,) = faults("search queue p99 < 5 ms", mode="sync", stages=True)
-    assert told.endswith("nor a stage of search. Only a run with --arrival has it.")
+    (reported,) = faults("search rpc p99 < 5 ms", mode="sync")
+    assert reported.endswith("nor a stage of search. Add --stages.")
+    (reported,) = faults("search queue p99 < 5 ms", mode="sync", stages=True)
+    assert reported.endswith("nor a stage of search. Only a run with --arrival has it.")
 
 
 def test_the_rag_path_has_its_own() -> None:

@@ -34,27 +34,27 @@ def statistics_of(environment: Any) -> list[dict[str, Any]]:
         *("max_response_time", "total_content_length", "last_request_timestamp"),
         *("num_reqs_per_sec", "num_fail_per_sec", "response_times", "response_times_cache"),
     )
-    found = [{name: getattr(entry, name) for name in names} for entry in entries]
-    for one, entry in zip(found, entries, strict=True):
+    result = [{name: getattr(entry, name) for name in names} for entry in entries]
+    for one, entry in zip(result, entries, strict=True):
         one["total_response_time"] = pytest.approx(entry.total_response_time)
-    return sorted(found, key=lambda one: (one["name"], one["method"]))
+    return sorted(result, key=lambda one: (one["name"], one["method"]))
 
 
 def test_folded_samples_give_the_statistics_of_events(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000.25
     monkeypatch.setattr(locust_stats.time, "time", lambda: now)
-    told, folded = Environment(), Environment()
-    for environment in (told, folded):
+    reported, folded = Environment(), Environment()
+    for environment in (reported, folded):
         environment.create_local_runner()
-    event = RequestEvent(told.events)
+    event = RequestEvent(reported.events)
     fold = RequestEvent(folded.events, None, folded.stats)
     for start in range(0, len(SAMPLES), 5):
         event(SAMPLES[start : start + 5])
         fold(SAMPLES[start : start + 5])
         now += 0.7
-    assert statistics_of(told) == statistics_of(folded)
-    assert told.stats.total.num_requests == 19
-    assert told.stats.serialize_errors() == folded.stats.serialize_errors()
+    assert statistics_of(reported) == statistics_of(folded)
+    assert reported.stats.total.num_requests == 19
+    assert reported.stats.serialize_errors() == folded.stats.serialize_errors()
 
 
 def test_another_listener_gets_every_sample() -> None:

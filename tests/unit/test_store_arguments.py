@@ -74,8 +74,8 @@ def test_certificate_files_go_to_where_pymilvus_reads_them(
     paths = {setting: str(tmp_path / name) for setting, name in given.items()}
     arguments = store_arguments(parse(**paths), Mode.ASYNC)
     assert arguments["secure"] is True
-    found = {name: value for name, value in arguments.items() if name.endswith(("_pem_path", "_key_path"))}
-    assert found == {name: str(tmp_path / value) for name, value in handed.items()}
+    result = {name: value for name, value in arguments.items() if name.endswith(("_pem_path", "_key_path"))}
+    assert result == {name: str(tmp_path / value) for name, value in handed.items()}
 
 
 def test_a_node_carries_its_row_and_its_document() -> None:

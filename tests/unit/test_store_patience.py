@@ -30,13 +30,13 @@ class Clock:
 
 
 def test_the_first_failure_is_told_and_the_last_one_ends_it() -> None:
-    told: list[str] = []
+    reported: list[str] = []
     clock = Clock()
-    patience = Patience(told.append, seconds=30, clock=clock)
+    patience = Patience(reported.append, seconds=30, clock=clock)
     assert patience.trouble == ""
     for clock.now in (1.0, 4.0, 12.0, 20.0, 29.0, 30.9):
         patience.failed(Refusal())
-    assert told == ['The server refuses and says "no upstream" (UNAVAILABLE); trying again for 30 s']
+    assert reported == ['The server refuses and says "no upstream" (UNAVAILABLE); trying again for 30 s']
     assert patience.trouble == 'refused for 30 s: "no upstream" (UNAVAILABLE)'
     clock.now = 31.0
     with pytest.raises(GivenUpError) as caught:
@@ -46,9 +46,9 @@ def test_the_first_failure_is_told_and_the_last_one_ends_it() -> None:
 
 @pytest.mark.parametrize("between", ["a success", "a long silence"])
 def test_whatever_lies_between_failures_starts_the_count_again(between: str) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     clock = Clock()
-    patience = Patience(told.append, seconds=30, clock=clock)
+    patience = Patience(reported.append, seconds=30, clock=clock)
     for clock.now in (0.0, 9.0, 18.0, 27.0):
         patience.failed(Refusal())
     if between == "a success":
@@ -58,7 +58,7 @@ def test_whatever_lies_between_failures_starts_the_count_again(between: str) -> 
     else:
         clock.now = 38.0
     patience.failed(Refusal())
-    assert len(told) == 2
+    assert len(reported) == 2
 
 
 def raised_from_itself(error: BaseException) -> BaseException:

@@ -19,7 +19,7 @@ MODES = pytest.mark.parametrize("mode", list(Mode))
 
 
 class Clock:
-    """A clock that only moves when it is told to."""
+    """A clock that only moves when `advance` is called."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -205,9 +205,9 @@ def test_wire_times_its_own_requests_from_the_first_to_the_last_answer(
     make: Any = find_layer("wire").clients[store.mode]
     client = make(store, samples.append)
     client.split_operations()
-    found = client.search(SimpleNamespace(encode=lambda _: b"request"))
+    result = client.search(SimpleNamespace(encode=lambda _: b"request"))
     if store.mode is Mode.ASYNC:
-        asyncio.run(found)
+        asyncio.run(result)
     (sample,) = samples
     assert sample.outcome is Outcome.EMPTY
     assert sample.stages == {"prepare": 0.0, "rpc": (retries + 1) * ANSWERING, "decode": 0.0}

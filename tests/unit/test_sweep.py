@@ -57,7 +57,7 @@ def test_variants_of_the_same_value_are_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         ({"sweep": "ef"}, "--sweep ef: is not a search parameter with its values. Write for example ef=16,32,64,128."),
         ({"sweep": "ef=16"}, '--sweep ef=16: has only one value. Give several, or --search-params "ef=16".'),
@@ -73,10 +73,10 @@ def test_variants_of_the_same_value_are_compared() -> None:
         ({"at_recall": "0.9"}, '--at-recall 0.9: is of a sweep, but there is none. Add for example --sweep "ef='),
     ],
 )
-def test_what_is_no_sweep_is_refused(given: dict[str, str], told: str) -> None:
+def test_what_is_no_sweep_is_refused(given: dict[str, str], reported: str) -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.parse(given)
-    assert told in "\n".join(str(fault) for fault in refused.value.faults)
+    assert reported in "\n".join(str(fault) for fault in refused.value.faults)
 
 
 def run_of(
@@ -84,7 +84,7 @@ def run_of(
 ) -> list[PhaseRecord]:
     """Four phases of each variant, with a throughput and a recall; phases and slices differ by `noise`."""
     rng = np.random.default_rng(seed)
-    found = []
+    result = []
     for name, (rate, recall) in points.items():
         for _ in range(4):
             luck = rate * math.exp(rng.normal(0, noise))
@@ -93,8 +93,8 @@ def run_of(
             searched = operation(
                 slices=Slices.of(pieces, is_judged=False), recall=recall, recall_checks=checks // 4, throughput=luck
             )
-            found.append(phase(name.partition(" ")[0], 8, searched, variant=name))
-    return found
+            result.append(phase(name.partition(" ")[0], 8, searched, variant=name))
+    return result
 
 
 def sweep_at(recall: float, baseline: str = "sync", seed: int = 1) -> SweepPlan:
@@ -125,10 +125,10 @@ def test_throughputs_are_interpolated_in_the_logarithm_and_divided() -> None:
     assert asynchronous.at_recall.baseline == "sync"
     assert 1.0 < ratio.low < 1.25 < ratio.high < 1.6
     assert say_sweep(sync).startswith("search at 8 users and a recall of 0.94: sync answers 200/s (")
-    told = say_sweep(asynchronous)
-    assert ": async answers 250/s (" in told
-    assert ", 1.25 times as many as sync (95 % interval 1." in told
-    assert "no difference" not in told
+    reported = say_sweep(asynchronous)
+    assert ": async answers 250/s (" in reported
+    assert ", 1.25 times as many as sync (95 % interval 1." in reported
+    assert "no difference" not in reported
 
 
 @pytest.mark.parametrize(
@@ -170,10 +170,10 @@ def test_equal_variants_have_a_ratio_of_1_within_the_interval() -> None:
     equal = CURVES | {"async ef=16": CURVES["sync ef=16"], "async ef=32": CURVES["sync ef=32"]}
     kept = 0
     for seed in range(60):
-        found = find_sweeps(run_of(equal, 2_000, 0.08, seed), sweep_at(0.94, seed=seed))[1].at_recall
-        assert found is not None
-        assert found.ratio is not None
-        kept += found.ratio.low <= 1 <= found.ratio.high
+        result = find_sweeps(run_of(equal, 2_000, 0.08, seed), sweep_at(0.94, seed=seed))[1].at_recall
+        assert result is not None
+        assert result.ratio is not None
+        kept += result.ratio.low <= 1 <= result.ratio.high
     assert kept >= 54
 
 

@@ -95,19 +95,19 @@ def test_its_table_has_a_column_of_goodput_whenever_it_is_opened_with_an_objecti
 @pytest.mark.parametrize("base", ["", "/locust"])
 def test_locusts_own_table_gets_a_row_for_each_variant_at_each_level(base: str) -> None:
     with page(base=base) as (client, tab_data):
-        told = client.get(f"{base}/stats/requests").get_json()
+        reported = client.get(f"{base}/stats/requests").get_json()
         again = client.get(f"{base}/stats/requests").get_json()
         tab_data.reset()
         later = client.get(f"{base}/stats/requests").get_json()
-    (extended,) = told["extended_stats"]
+    (extended,) = reported["extended_stats"]
     assert extended["key"] == "variants"
     assert [(row["users"], row["variant"], row["verdict"], row["throughput"]) for row in extended["data"]] == [
         ("8", "sync (baseline)", "", 50.0),
         ("8", "async", "async wins", 100.0),
     ]
-    assert again["extended_stats"] == told["extended_stats"], "Locust keeps its answer for two seconds"
+    assert again["extended_stats"] == reported["extended_stats"], "Locust keeps its answer for two seconds"
     assert later["extended_stats"] == [{"key": "variants", "data": []}]
-    assert told["state"] == "ready"
+    assert reported["state"] == "ready"
 
 
 def test_while_data_load_the_page_is_told_that_the_run_begins_and_does_not_go_back_to_its_form() -> None:
@@ -129,7 +129,7 @@ def test_while_a_run_is_written_the_page_goes_on_asking_and_then_offers_the_next
 
 
 def states(client: Any) -> tuple[str, str]:
-    """What a page is told that is opened now, and one that is open."""
+    """The data for a page that opens now, and for one that is open."""
     text = client.get("/").get_data(as_text=True)
     opened = json.loads(text.partition("window.templateArgs = ")[2].partition("\n")[0])
     return opened["state"], client.get("/stats/requests").get_json()["state"]
@@ -140,9 +140,9 @@ def test_script_style_and_figures_are_below_the_base_path(base: str) -> None:
     with page(base=base) as (client, _):
         assert client.get(f"{base}/variants/tab.js").mimetype.endswith("/javascript")
         assert client.get(f"{base}/variants/tab.css").mimetype == "text/css"
-        told = client.get(f"{base}/variants/data").get_json()
-    assert [row["throughput"] for row in told["phases"]] == [50, 100, 100, 50]
-    assert told["files"] == {"record": False, "report": False}
+        reported = client.get(f"{base}/variants/data").get_json()
+    assert [row["throughput"] for row in reported["phases"]] == [50, 100, 100, 50]
+    assert reported["files"] == {"record": False, "report": False}
 
 
 def test_record_and_report_are_those_of_the_run_and_their_absence_is_told(tmp_path: Path) -> None:

@@ -64,9 +64,9 @@ def test_every_phase_has_a_row_for_each_operation_in_the_order_of_time() -> None
 def test_levels_have_both_modes_the_ratio_with_its_interval_and_the_verdict() -> None:
     ledger, tab_data = filled()
     tab_data.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
-    told = tab_data.as_json()
-    sync, asyn = told["levels"][:2]
-    assert [(row["users"], row["variant"], row["is_baseline"]) for row in told["levels"]] == [
+    reported = tab_data.as_json()
+    sync, asyn = reported["levels"][:2]
+    assert [(row["users"], row["variant"], row["is_baseline"]) for row in reported["levels"]] == [
         ("8", "sync", True),
         ("8", "async", False),
         ("16", "sync", True),
@@ -76,7 +76,7 @@ def test_levels_have_both_modes_the_ratio_with_its_interval_and_the_verdict() ->
     assert (sync["verdict"], sync["ratio_throughput"]) == ("", None)
     assert (asyn["verdict"], asyn["is_won"], asyn["reasons"]) == ("async", True, [])
     assert 1 < asyn["ratio_throughput"]["low"] < 2 < asyn["ratio_throughput"]["high"] < 3
-    assert told["words"] == ["Async wins."]
+    assert reported["words"] == ["Async wins."]
     shown = table_rows(tab_data.levels)
     assert re.fullmatch(r"2\.00 \(1\.\d\d-2\.\d\d\)", shown[1]["ratio_throughput"])
     assert re.fullmatch(r"0\.50 \(0\.\d\d-0\.\d\d\)", shown[1]["ratio_p99"])

@@ -9,7 +9,7 @@ SUMMARIES = read_summaries()
 
 def test_the_tables_of_the_page_are_what_the_records_say() -> None:
     page = PAGE.read_text()
-    assert [found[2] for found in BLOCK.finditer(page)] == ["machine", *(name for name in TABLES if name != "machine")]
+    assert [match[2] for match in BLOCK.finditer(page)] == ["machine", *(name for name in TABLES if name != "machine")]
     assert render(page, SUMMARIES) == page, "run `python -m tests.benchmarks.topologies`"
 
 

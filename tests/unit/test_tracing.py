@@ -127,9 +127,9 @@ def client_over(below: FakeClient, samples: list[Sample]) -> Any:
 
 
 def search(client: Any) -> None:
-    found = client.search(PreparedSearch({}))
+    result = client.search(PreparedSearch({}))
     if client.mode is Mode.ASYNC:
-        asyncio.run(found)
+        asyncio.run(result)
 
 
 @MODES
@@ -163,9 +163,9 @@ def test_searches_of_the_rag_path_send_it(mode: Mode) -> None:
     TRACE.set(FIRST)
     used, other = below.values() if mode is Mode.SYNC else reversed(below.values())
     for one in (used, other):
-        found = one.search()
+        result = one.search()
         if one.mode is Mode.ASYNC:
-            asyncio.run(found)
+            asyncio.run(result)
     assert (used.heard, other.heard) == ([(("traceparent", FIRST.traceparent),)], [None])
 
 
@@ -191,17 +191,17 @@ def test_without_a_tracer_no_stub_is_replaced() -> None:
 def test_wire_sends_it_if_the_run_samples(kind: type[Any], share: float, is_sent: bool) -> None:
     store, channel = connected(kind, [GOOD.SerializeToString()], trace_sample=share)
     TRACE.set(FIRST)
-    found = store.search(b"request")
+    result = store.search(b"request")
     if kind is AsyncStore:
-        asyncio.run(_finish(found))
+        asyncio.run(_finish(result))
     ((_, _, given),) = channel.sent
     headers = [value for key, value in given["metadata"] if key == "traceparent"]
     assert headers == ([FIRST.traceparent] if is_sent else [])
     assert ("dbname", "") in list(given["metadata"])
 
 
-async def _finish(found: Any) -> None:
-    await found
+async def _finish(result: Any) -> None:
+    await result
 
 
 def test_http_requests_to_models_have_it_too() -> None:

@@ -53,9 +53,9 @@ def recorded(ledger: Ledger) -> RunRecord:
 
 def test_a_dead_server_is_named_first_and_the_generator_is_not_blamed() -> None:
     ledger = run(FINE, FINE, DEAD, FINE, busy=(2,))
-    found = compared(ledger)
-    assert found.verdict is Verdict.INVALID
-    assert found.reasons == (
+    result = compared(ledger)
+    assert result.verdict is Verdict.INVALID
+    assert result.reasons == (
         "no search was answered in phase 3: unavailable 12,345",
         "the throughput of async was zero in a phase",
     )
@@ -68,8 +68,8 @@ def test_a_dead_server_is_named_first_and_the_generator_is_not_blamed() -> None:
 
 
 def test_several_dead_phases_are_one_reason() -> None:
-    found = compared(run(FINE, FINE, DEAD, {Outcome.UNAVAILABLE: 5, Outcome.TIMEOUT: 8}))
-    assert found.reasons[0] == "no search was answered in phases 3 and 4: unavailable 12,350, timeout 8"
+    result = compared(run(FINE, FINE, DEAD, {Outcome.UNAVAILABLE: 5, Outcome.TIMEOUT: 8}))
+    assert result.reasons[0] == "no search was answered in phases 3 and 4: unavailable 12,350, timeout 8"
 
 
 def test_a_phase_in_which_nothing_ended_is_named_too() -> None:
@@ -78,9 +78,9 @@ def test_a_phase_in_which_nothing_ended_is_named_too() -> None:
 
 def test_a_phase_in_which_the_server_died_is_no_proof_against_the_generator() -> None:
     ledger = run(FINE, FINE, {Outcome.OK: 40, Outcome.UNAVAILABLE: 900}, FINE, busy=(2,))
-    found = compared(ledger)
-    assert found.verdict is Verdict.INVALID, "what it was nobody knows"
-    assert found.reasons == ("most operations of phase 3 failed: unavailable 900",)
+    result = compared(ledger)
+    assert result.verdict is Verdict.INVALID, "what it was nobody knows"
+    assert result.reasons == ("most operations of phase 3 failed: unavailable 900",)
 
 
 @pytest.mark.parametrize("outcomes", [FINE, {Outcome.OK: 100, Outcome.UNAVAILABLE: 90}, {Outcome.TIMEOUT: 100}, {}])

@@ -8,12 +8,12 @@ from loadgen.runtime.user_command import LINES, run_command
 def test_the_exit_code_and_the_last_lines_are_the_commands_also_with_many_open_files() -> None:
     files = [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
     try:
-        done = run_command("for n in $(seq 30); do echo line $n; done; echo told >&2; cat; exit 3", 10)
+        done = run_command("for n in $(seq 30); do echo line $n; done; echo said >&2; cat; exit 3", 10)
     finally:
         for file in files:
             os.close(file)
     assert done.exit_code == 3
-    assert done.lines == (*(f"line {number}" for number in range(32 - LINES, 31)), "told")
+    assert done.lines == (*(f"line {number}" for number in range(32 - LINES, 31)), "said")
     assert run_command("exit 0", 10).exit_code == 0
     assert run_command("no-such-command-4711", 10).exit_code == 127
 

@@ -89,9 +89,9 @@ def test_what_is_no_exception_ends_its_user_alone_and_is_counted_and_logged(
         assert (counted.name, number) == (error.__name__, 1)
         assert counted.place.startswith("test_user_errors.py:")
         assert on.process_state.ended == {0}, "the others were stopped"
-    told = [one.getMessage() for one in caplog.records if "raised in a task" in one.getMessage()]
-    assert len(told) == 1
-    assert "Traceback" in told[0]
+    reported = [one.getMessage() for one in caplog.records if "raised in a task" in one.getMessage()]
+    assert len(reported) == 1
+    assert "Traceback" in reported[0]
 
 
 class AsyncChild(AsyncUser):

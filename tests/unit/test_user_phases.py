@@ -165,15 +165,15 @@ def test_a_user_of_the_phase_before_that_ends_late_counts_no_more() -> None:
 
 def test_exceptions_are_counted_by_mode_and_kind_in_the_phase_in_which_they_were_raised() -> None:
     with stage(AsyncFailing) as on:
-        told: list[str] = []
-        on.process_state.on_error = told.append
+        reported: list[str] = []
+        on.process_state.on_error = reported.append
         on.process_state.ledger.open(Phase(0, Mode.ASYNC, 1), 0.0)
         on.start(2)
         on.wait_until(lambda: on.runner.user_count == 0, "the users to be over")
         [(mode, kind, number)] = on.process_state.ledger.windows[0].errors
         assert (mode, kind.name, number) == (Mode.ASYNC, "ValueError", 16)
         assert isinstance(kind, ErrorKind)
-        assert told == [Mode.ASYNC] * 16
+        assert reported == [Mode.ASYNC] * 16
 
 
 class HangingBurst(SyncUser):

@@ -95,7 +95,7 @@ def test_an_operation_under_way_at_the_stop_is_finished_and_counted(kind: type[A
     store = CountingStore(gate=gate)
     with stage(kind, store=store) as on:
         on.start(4)
-        on.wait_until(lambda: store.calls == 4, "4 operations under way")
+        on.wait_until(lambda: store.calls == 4, "4 operations in flight")
         on.when_stopping(gate.set)
         on.stop()
         assert [sample.outcome for sample in on.samples] == [Outcome.OK] * 4
@@ -109,7 +109,7 @@ def test_an_operation_that_never_comes_back_is_counted_as_failed(kind: type[Any]
     with stage(kind, store=CountingStore(gate=gate)) as on:
         on.start(3)
         on.wait_until(
-            lambda: sum(user.args[0].client.in_flight for user in on.runner.user_greenlets) == 3, "3 under way"
+            lambda: sum(user.args[0].client.in_flight for user in on.runner.user_greenlets) == 3, "3 in flight"
         )
         on.stop()
         gate.set()
@@ -126,7 +126,7 @@ def test_between_phases_an_operation_is_waited_for_beyond_the_seconds_of_an_end(
     with stage(kind, store=store) as on:
         on.process_state.is_ending = lambda: False
         on.start(4)
-        on.wait_until(lambda: store.calls == 4, "4 operations under way")
+        on.wait_until(lambda: store.calls == 4, "4 operations in flight")
         threading.Timer(DRAIN_SECONDS + 0.5, gate.set).start()
         on.stop()
         assert [sample.outcome for sample in on.samples] == [Outcome.OK] * 4
@@ -142,7 +142,7 @@ def test_an_end_of_the_run_ends_the_waiting_for_operations_between_phases(kind: 
         looks = count()
         on.process_state.is_ending = lambda: next(looks) > 4 * 2
         on.start(2)
-        on.wait_until(lambda: store.calls == 2, "2 operations under way")
+        on.wait_until(lambda: store.calls == 2, "2 operations in flight")
         on.stop()
         gate.set()
         assert [sample.outcome for sample in on.samples] == [Outcome.FAILED] * 2
@@ -248,9 +248,9 @@ def test_a_task_that_raises_is_counted_told_once_and_the_user_goes_on(
         on.stop()
         assert [row["count"] for row in on.runner.exceptions.values()] == [6]
         assert list(on.process_state.error_kinds.values()) == [6]
-    told = [record for record in caplog.records if "a fault of the task" in record.getMessage()]
-    assert len(told) == 1
-    assert "Traceback" in told[0].getMessage()
+    reported = [record for record in caplog.records if "a fault of the task" in record.getMessage()]
+    assert len(reported) == 1
+    assert "Traceback" in reported[0].getMessage()
 
 
 class SlowTask(SyncUser):

@@ -14,10 +14,10 @@ CHANGING = {
 
 
 def find_dataclasses() -> set[type]:
-    names = [found.name for found in pkgutil.walk_packages(loadgen.__path__, "loadgen.")]
+    names = [each.name for each in pkgutil.walk_packages(loadgen.__path__, "loadgen.")]
     modules = [importlib.import_module(name) for name in names if not name.endswith("__main__")]
-    found = {one for module in modules for one in vars(module).values() if isinstance(one, type) and is_dataclass(one)}
-    return {one for one in found if one.__module__.startswith("loadgen.")}
+    each = {one for module in modules for one in vars(module).values() if isinstance(one, type) and is_dataclass(one)}
+    return {one for one in each if one.__module__.startswith("loadgen.")}
 
 
 def test_values_are_frozen_but_for_those_that_change() -> None:

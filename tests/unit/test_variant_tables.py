@@ -31,8 +31,8 @@ def printed(ledger: Ledger, out: StringIO) -> str:
 
 def figures_of(lines: list[str], name: str) -> str:
     """What is right of a name in the only row that has it."""
-    found = [re.match(rf"\s*8 search {re.escape(name)}\s+(\d.*\S)", line) for line in lines]
-    (row,) = [one[1] for one in found if one]
+    result = [re.match(rf"\s*8 search {re.escape(name)}\s+(\d.*\S)", line) for line in lines]
+    (row,) = [one[1] for one in result if one]
     return row
 
 
@@ -61,8 +61,8 @@ def test_each_variant_has_a_row_with_its_ratio_and_the_winner(ledger: Ledger) ->
         assert shown.startswith(ratio)
         assert shown.endswith(f") {name}"), "the winner by its name"
     assert not [line for line in results if line.strip().startswith("8 search sync")], "the baseline has no ratio"
-    told = " ".join(wide.split())
-    assert "Ratio: operations/s of each variant to sync, 95 % interval." in told
+    reported = " ".join(wide.split())
+    assert "Ratio: operations/s of each variant to sync, 95 % interval." in reported
 
 
 def test_long_names_are_folded_on_a_narrow_terminal_and_none_is_cut(ledger: Ledger) -> None:
@@ -81,11 +81,11 @@ def test_long_names_are_folded_on_a_narrow_terminal_and_none_is_cut(ledger: Ledg
 
 def test_arrivals_have_the_times_that_each_ratio_divides() -> None:
     wide = printed(counted(rate=50.0), StringIO())
-    told = " ".join(wide.split())
-    assert "Variants, arrivals on a schedule" in told
-    assert "Ratios: each variant to sync, below 1 the variant is faster" in told
+    reported = " ".join(wide.split())
+    assert "Variants, arrivals on a schedule" in reported
+    assert "Ratios: each variant to sync, below 1 the variant is faster" in reported
     for name, p50, ratio in ((FIELDS, "16.70", "0.67"), (LONG, "8.35", "0.33")):
-        assert f"search at 50/s: p50 25.02 ms with sync and {p50} ms with {name}, ratio {ratio};" in told
+        assert f"search at 50/s: p50 25.02 ms with sync and {p50} ms with {name}, ratio {ratio};" in reported
 
 
 def test_errors_name_the_variant_whose_task_raised() -> None:
@@ -98,11 +98,11 @@ def test_errors_name_the_variant_whose_task_raised() -> None:
 def test_the_tab_has_a_row_for_each_variant_and_each_has_its_look(ledger: Ledger) -> None:
     tab_data = TabData(ledger, Progress())
     tab_data.take(levels_of(ledger), ["Four connections win."])
-    told: dict[str, Any] = tab_data.as_json()
-    assert [(row["phase"], row["variant"], row["look"]) for row in told["phases"]] == [
+    reported: dict[str, Any] = tab_data.as_json()
+    assert [(row["phase"], row["variant"], row["look"]) for row in reported["phases"]] == [
         (number, name, NAMES.index(name)) for number, name in enumerate((*NAMES, *reversed(NAMES)), 1)
     ]
-    assert [(row["variant"], row["is_baseline"], row["verdict"], row["recall"]) for row in told["levels"]] == [
+    assert [(row["variant"], row["is_baseline"], row["verdict"], row["recall"]) for row in reported["levels"]] == [
         ("sync", True, "", pytest.approx(0.97)),
         ("async", False, "async", pytest.approx(0.97)),
         (FIELDS, False, FIELDS, pytest.approx(0.97)),

@@ -37,11 +37,11 @@ def own(variants: str, **given: object) -> dict[str, Settings]:
     return {one.name: settings_of(settings, one) for one in find_variants(settings)}
 
 
-@pytest.mark.parametrize(("mode", "found"), [("compare", ["sync", "async"]), ("sync", ["sync"]), ("async", ["async"])])
-def test_a_mode_is_the_short_form_of_its_variants(mode: str, found: list[str]) -> None:
+@pytest.mark.parametrize(("mode", "result"), [("compare", ["sync", "async"]), ("sync", ["sync"]), ("async", ["async"])])
+def test_a_mode_is_the_short_form_of_its_variants(mode: str, result: list[str]) -> None:
     settings = Settings.parse({"mode": mode})
-    assert [(one.name, one.mode, one.given) for one in find_variants(settings)] == [(one, one, {}) for one in found]
-    assert find_baseline(settings) == found[0]
+    assert [(one.name, one.mode, one.given) for one in find_variants(settings)] == [(one, one, {}) for one in result]
+    assert find_baseline(settings) == result[0]
 
 
 def test_a_variant_is_named_by_its_text_without_defaults() -> None:
@@ -67,35 +67,35 @@ def test_the_baseline_is_the_first_or_the_one_that_is_named() -> None:
 
 
 def test_a_variant_has_its_own_settings_and_otherwise_those_of_the_run() -> None:
-    found = own("sync; async connections=4 output-fields=text,doc_id deadline=2.5", connections=2, rows=500)
-    assert [(one.connections, one.output_fields, one.deadline, one.rows) for one in found.values()] == [
+    result = own("sync; async connections=4 output-fields=text,doc_id deadline=2.5", connections=2, rows=500)
+    assert [(one.connections, one.output_fields, one.deadline, one.rows) for one in result.values()] == [
         (2, (), 30.0, 500),
         (4, ("text", "doc_id"), 2.5, 500),
     ]
-    assert {one.collection for one in found.values()} == {"loadgen"}
+    assert {one.collection for one in result.values()} == {"loadgen"}
     settings = Settings.parse({"variants": "sync deadline=40; async", "deadline": 5})
     assert longest_deadline(settings) == 40.0
 
 
 def test_what_a_collection_is_made_with_gives_the_variant_a_collection_of_its_own() -> None:
-    found = own(
+    result = own(
         "sync; ivf: async index-type=IVF_FLAT; async index-type=ivf_flat; async collection=mine; "
         "async consistency=Strong",
         collection="docs",
         index_params="M=8,efConstruction=50",
         search_params="ef=99",
     )
-    assert [one.collection for one in found.values()] == [
+    assert [one.collection for one in result.values()] == [
         "docs", "docs_ivf_flat", "docs_ivf_flat", "mine", "docs_strong",
     ]  # fmt: skip
-    assert found["ivf"].index_config == {"index_type": "IVF_FLAT", "nlist": 128}, "the parameters are of another index"
-    assert found["ivf"].search_config == {"nprobe": 16}
-    assert found["sync"].index_config == {"index_type": "HNSW", "M": 8, "efConstruction": 50}
+    assert result["ivf"].index_config == {"index_type": "IVF_FLAT", "nlist": 128}, "the parameters are of another index"
+    assert result["ivf"].search_config == {"nprobe": 16}
+    assert result["sync"].index_config == {"index_type": "HNSW", "M": 8, "efConstruction": 50}
 
 
 def test_a_variant_that_spells_out_what_the_run_has_shares_its_collection() -> None:
-    found = own("sync; async index-type=HNSW consistency=Bounded; async index-type=HNSW index-params=M=8")
-    assert [one.collection for one in found.values()] == ["loadgen", "loadgen", "loadgen_hnsw_m_8"]
+    result = own("sync; async index-type=HNSW consistency=Bounded; async index-type=HNSW index-params=M=8")
+    assert [one.collection for one in result.values()] == ["loadgen", "loadgen", "loadgen_hnsw_m_8"]
 
 
 def test_a_collection_is_the_same_one_in_every_run_and_its_name_is_bounded() -> None:
@@ -115,8 +115,8 @@ def test_an_error_of_the_run_itself_is_reported_once() -> None:
 
 
 def test_what_decides_the_answers_is_equal_or_not() -> None:
-    found = own("sync; async connections=4 deadline=1; async top-k=5; async search-params=ef=99; async collection=b")
-    assert [decides_answers(one) == decides_answers(found["sync"]) for one in found.values()] == [
+    result = own("sync; async connections=4 deadline=1; async top-k=5; async search-params=ef=99; async collection=b")
+    assert [decides_answers(one) == decides_answers(result["sync"]) for one in result.values()] == [
         True, True, False, False, False,
     ]  # fmt: skip
     comparison_plan = find_comparison_plan(Settings.parse({"variants": "sync; async connections=4; async top-k=5"}))
@@ -137,8 +137,8 @@ def test_a_variant_that_would_be_wrong_as_a_run_is_wrong() -> None:
 
 def test_one_collection_cannot_be_made_in_two_ways() -> None:
     (fault,) = faults("sync; async collection=loadgen index-type=FLAT")
-    told = "uses collection loadgen, as sync does, but with another index, consistency, embedding or search kind"
-    assert told in fault
+    reported = "uses collection loadgen, as sync does, but with another index, consistency, embedding or search kind"
+    assert reported in fault
     assert names("a: sync collection=x index-type=FLAT; b: async collection=x index-type=flat") == ["a", "b"]
 
 

@@ -25,52 +25,54 @@ def rounds(*levels: int, recall: float | None = None, **given: Any) -> list[Phas
     return [phase(mode, users, timed([100] * 5, recall=recall), **given) for users in levels for mode in order]
 
 
-def told(*comparisons: Comparison, recall: float | None = None) -> list[str]:
+def reported(*comparisons: Comparison, recall: float | None = None) -> list[str]:
     levels = [one.concurrency for one in comparisons if one.concurrency]
     return explain(record(*rounds(*levels, recall=recall), comparisons=comparisons)).lines()
 
 
 def test_async_wins_from_a_level_on() -> None:
-    assert told(comparison(1, 1.0, **SAME), comparison(8, 1.02, **SAME), comparison(32, 1.4, **WINS), recall=0.97) == [
+    assert reported(
+        comparison(1, 1.0, **SAME), comparison(8, 1.02, **SAME), comparison(32, 1.4, **WINS), recall=0.97
+    ) == [
         (
             "search: async gives 1.40 times the throughput of sync from 32 users on (95 % interval 1.20 to "
             "1.40, 99.5 % certain); no significant difference at 1 and 8 users."
         ),
         TAIL.format("32 users"),
-        "Both found the same neighbours: recall 0.970 with sync and 0.970 with async.",
+        "Both returned the same neighbours: recall 0.970 with sync and 0.970 with async.",
     ]
 
 
 def test_async_wins_at_every_level() -> None:
-    assert told(comparison(1, 1.2, **WINS), comparison(8, 1.4, **WINS))[0] == (
+    assert reported(comparison(1, 1.2, **WINS), comparison(8, 1.4, **WINS))[0] == (
         "search: async gives 1.20 to 1.40 times the throughput of sync at every level measured, 1 and 8 "
         "users (99.0 % certain)."
     )
 
 
 def test_async_wins_at_the_only_level() -> None:
-    assert told(comparison(8, 1.3, **WINS)) == [
+    assert reported(comparison(8, 1.3, **WINS)) == [
         "search: async gives 1.30 times the throughput of sync at 8 users (95 % interval 1.20 to 1.40).",
         TAIL.format("8 users"),
     ]
 
 
 def test_sync_wins_and_its_ratio_is_of_sync_to_async() -> None:
-    assert told(comparison(1, 0.75, **LOSES), comparison(8, 1.0, **SAME))[0] == (
+    assert reported(comparison(1, 0.75, **LOSES), comparison(8, 1.0, **SAME))[0] == (
         "search: sync gives 1.33 times the throughput of async at 1 user (95 % interval 1.25 to 1.43); no"
         " significant difference at 8 users."
     )
 
 
 def test_async_that_wins_in_the_middle_only_has_no_crossing() -> None:
-    assert told(comparison(1, 1.3, **WINS), comparison(8, 0.75, **LOSES))[0] == (
+    assert reported(comparison(1, 1.3, **WINS), comparison(8, 0.75, **LOSES))[0] == (
         "search: async gives 1.30 times the throughput of sync at 1 user (95 % interval 1.20 to 1.40); sync"
         " gives 1.33 times the throughput of async at 8 users (95 % interval 1.25 to 1.43)."
     )
 
 
 def test_no_difference_tells_how_large_one_could_be() -> None:
-    assert told(comparison(1, 1.0, **SAME), comparison(8, 1.0, **SAME))[0] == (
+    assert reported(comparison(1, 1.0, **SAME), comparison(8, 1.0, **SAME))[0] == (
         "search: no significant difference at 1 and 8 users: async gives between 0.85 and 1.13"
         " times the throughput of sync."
     )
@@ -78,14 +80,14 @@ def test_no_difference_tells_how_large_one_could_be() -> None:
 
 def test_an_invalid_comparison_has_no_winner_and_tells_why() -> None:
     reason = "phase 2: the load generator used 97% of its core: add workers"
-    assert told(comparison(8, 1.3, verdict="invalid", reasons=(reason,))) == [
+    assert reported(comparison(8, 1.3, verdict="invalid", reasons=(reason,))) == [
         "search: no verdict at 8 users.",
         f"Warning: No verdict for search at 8 users: {reason}.",
     ]
 
 
 def test_an_invalid_level_does_not_hide_the_others() -> None:
-    assert told(comparison(1, 1.3, **WINS), comparison(8, None, verdict="invalid", reasons=("why",)))[0] == (
+    assert reported(comparison(1, 1.3, **WINS), comparison(8, None, verdict="invalid", reasons=("why",)))[0] == (
         "search: async gives 1.30 times the throughput of sync at 1 user (95 % interval 1.20 to 1.40); no"
         " verdict at 8 users."
     )
@@ -130,9 +132,9 @@ def test_in_the_open_model_the_sooner_answer_wins() -> None:
 
 def test_in_the_open_model_a_mode_that_dropped_arrivals_loses_by_that() -> None:
     reason = "async dropped 5.00% of its arrivals"
-    told = arrivals(verdict="baseline", reasons=(reason,), p99=Ratio(estimate=0.8, low=0.7, high=0.9))
-    assert told[0] == f"search: sync wins at 100/s ({reason})."
-    assert not [line for line in told if "99 of 100" in line], "those that waited longest are in no percentile"
+    reported = arrivals(verdict="baseline", reasons=(reason,), p99=Ratio(estimate=0.8, low=0.7, high=0.9))
+    assert reported[0] == f"search: sync wins at 100/s ({reason})."
+    assert not [line for line in reported if "99 of 100" in line], "those that waited longest are in no percentile"
 
 
 def test_one_mode_alone_has_figures_and_nothing_to_compare() -> None:
@@ -176,22 +178,22 @@ def test_bursts_name_the_fair_neighbours() -> None:
     )
     refused = operation(outcomes={Outcome.OK: 5, Outcome.THROTTLED: 95})
     failing = [phase(mode, 1, refused if style == "async" else operation(), style=style) for mode, style, _ in BURST]
-    (told,) = explain(record(*failing)).headlines
-    assert told.endswith(" 95 failed. Failures may be fast, so there is no comparison.")
-    assert "as fast" not in told
+    (reported,) = explain(record(*failing)).headlines
+    assert reported.endswith(" 95 failed. Failures may be fast, so there is no comparison.")
+    assert "as fast" not in reported
     alone = explain(record(*phases[:1]))
     assert alone.headlines == ("100 search operations: 30 s one after another.",)
 
 
 def test_operations_that_share_a_reason_share_its_sentence() -> None:
-    found = [comparison(8, operation=name, verdict="invalid", reasons=("why",)) for name in ("insert", "search")]
-    assert explain(record(comparisons=tuple(found))).warnings == ("No verdict for insert and search at 8 users: why.",)
+    result = [comparison(8, operation=name, verdict="invalid", reasons=("why",)) for name in ("insert", "search")]
+    assert explain(record(comparisons=tuple(result))).warnings == ("No verdict for insert and search at 8 users: why.",)
 
 
 def test_a_p99_in_doubt_is_warned_of_beside_a_valid_verdict_of_users_who_wait() -> None:
     hung = "when phase 4 ended, 30 operations had waited longer than its p99, up to 3.00 s"
-    found = [comparison(8, operation=name, reasons=(hung,)) for name in ("insert", "search")]
-    (warning,) = explain(record(comparisons=(*found, comparison(32)))).warnings
+    result = [comparison(8, operation=name, reasons=(hung,)) for name in ("insert", "search")]
+    (warning,) = explain(record(comparisons=(*result, comparison(32)))).warnings
     assert warning == f"The p99 of insert and search at 8 users is too low: {hung}. The verdict is on operations/s."
     dropped = comparison(None, rate=100.0, reasons=("sync dropped 2.91% of its arrivals",))
     assert not explain(record(comparisons=(dropped,))).warnings, "the verdict says it"
@@ -207,8 +209,8 @@ def test_a_run_without_an_operation_says_so() -> None:
 def test_each_operation_has_its_own_sentence() -> None:
     both = (timed([100] * 5), timed([50] * 5, name="insert"))
     phases = [phase(mode, 8, *both) for mode in ("sync", "async")]
-    found = (comparison(8, 1.3, **WINS), comparison(8, 0.75, operation="insert", **LOSES))
-    first, second = explain(record(*phases, comparisons=found)).headlines
+    result = (comparison(8, 1.3, **WINS), comparison(8, 0.75, operation="insert", **LOSES))
+    first, second = explain(record(*phases, comparisons=result)).headlines
     assert first.startswith("insert: sync gives 1.33 times")
     assert second.startswith("search: async gives 1.30 times")
 

@@ -8,13 +8,13 @@ from tests.unit.record_support import phase, record
 
 def test_runs_that_searched_the_same_collection_are_warned_of() -> None:
     alone = record(phase("sync", 8))
-    for shared, told in (
+    for shared, reported in (
         (("run-1",), "The collection was also searched by run run-1, which shared the server"),
         (("run-1", "run-2"), "The collection was also searched by runs run-1 and run-2, which shared the server"),
     ):
         manifest = alone.manifest.model_copy(update={"shared_with": shared})
         warnings = explain(alone.model_copy(update={"manifest": manifest})).warnings
-        assert [warning for warning in warnings if warning.startswith(told)]
+        assert [warning for warning in warnings if warning.startswith(reported)]
     assert not [warning for warning in explain(alone).warnings if "as well" in warning]
 
 
@@ -47,8 +47,8 @@ def test_exceptions_of_tasks_are_warned_of_with_their_most_frequent_kind_and_the
     assert one[0].startswith("Tasks raised 1 exception, TypeError at search.py:8 in phase 1: the rest of these tasks")
     phases = [phase("sync", 8, task_errors=(task_error(700), task_error(2, "KeyError"))) for _ in range(2)]
     given = record(phases[0], phase("async", 8), phases[1], task_errors_outside=(task_error(40, "other", ""),))
-    [told] = [warning for warning in explain(given).warnings if warning.startswith("Tasks")]
-    assert told.startswith(
+    [reported] = [warning for warning in explain(given).warnings if warning.startswith("Tasks")]
+    assert reported.startswith(
         "Tasks raised 1,444 exceptions, mostly TypeError at search.py:8 (1,400) in phases 1 and 3 and outside the "
         "phases (40): "
     )
@@ -72,8 +72,8 @@ def test_late_beats_that_are_too_few_for_a_limit_are_warned_of_with_their_phases
         "which does not limit the generator: no measured time depends on the hub."
     )
     assert pace == f"Arrivals were started late in phase 2 (2 arrivals, up to 300 ms), {held}"
-    (told,) = explain(record(phase("async", 8, generator=often))).warnings
-    assert told.startswith("The load generator was at its limit in phase 1")
+    (reported,) = explain(record(phase("async", 8, generator=often))).warnings
+    assert reported.startswith("The load generator was at its limit in phase 1")
 
 
 def test_a_stall_at_the_end_of_a_phase_is_warned_of_and_a_usual_end_is_not() -> None:
@@ -81,8 +81,8 @@ def test_a_stall_at_the_end_of_a_phase_is_warned_of_and_a_usual_end_is_not() -> 
     hiccup = phase("sync", 8, unfinished=8, longest_unfinished_seconds=0.09)
     assert explain(record(hiccup)).warnings == (), "less than a tenth of a second"
     stalled = phase("async", 8, unfinished=8, longest_unfinished_seconds=2.5)
-    (told,) = explain(record(usual, stalled)).warnings
-    assert told == (
+    (reported,) = explain(record(usual, stalled)).warnings
+    assert reported == (
         "When phase 2 ended, 8 operations waited or were in flight, one for 2,500 ms. The longest that ended "
         "took 10 ms: no figure shows the stall."
     )
@@ -90,8 +90,8 @@ def test_a_stall_at_the_end_of_a_phase_is_warned_of_and_a_usual_end_is_not() -> 
 
 def test_failures_outside_of_the_phases_are_warned_of() -> None:
     outside = Outside(variant=Mode.SYNC, operation="search", outcomes={Outcome.OK: 80, Outcome.THROTTLED: 20})
-    (told,) = explain(record(phase("sync"), phase("async"), outside=(outside,))).warnings
-    assert told == (
+    (reported,) = explain(record(phase("sync"), phase("async"), outside=(outside,))).warnings
+    assert reported == (
         "Outside the phases (in warm-ups, or after a phase ended) 20 of 100 operations failed, "
         "including those that the end of the run cut off."
     )

@@ -1,4 +1,4 @@
-"""A setting is judged alike however it comes in: as a flag, a variable, a line of a file or a field of the page."""
+"""A setting is validated alike as a flag, a variable, a line of a file or a field of the page."""
 
 import os
 import string
@@ -87,10 +87,10 @@ def parse(*arguments: str) -> Judged:
 
 def judge(read: Any) -> Judged:
     try:
-        found: Settings = read()
+        settings: Settings = read()
     except SettingsError as error:
         return {(fault.setting, fault.value, fault.problem) for fault in error.faults}
-    return found
+    return settings
 
 
 def from_form(name: str, value: str) -> Judged:

@@ -44,8 +44,8 @@ def replies(draw: Callable[[Any], Any]) -> Any:
     hits = sum(counts)
 
     def some(values: Any) -> list[Any]:
-        found: list[Any] = draw(strategies.lists(values, min_size=hits, max_size=hits))
-        return found
+        result: list[Any] = draw(strategies.lists(values, min_size=hits, max_size=hits))
+        return result
 
     data = schema_pb2.SearchResultData(num_queries=len(counts), topks=counts, primary_field_name="pk")
     data.scores.extend(some(strategies.floats(width=32, allow_nan=False, allow_infinity=False)))
@@ -85,8 +85,8 @@ def test_all_names_of_a_dynamic_field_are_columns_if_all_fields_were_requested()
     data.ids.str_id.data.extend(["x", "y"])
     field = data.fields_data.add(type=DataType.JSON, field_name="$meta", is_dynamic=True)
     field.scalars.json_data.data.extend([b'{"a":1}', b'{"b":[2]}'])
-    found = decode_search(milvus_pb2.SearchResults(results=data).SerializeToString())
-    assert found.columns == {"a": [1, None], "b": [None, [2]]}
+    result = decode_search(milvus_pb2.SearchResults(results=data).SerializeToString())
+    assert result.columns == {"a": [1, None], "b": [None, [2]]}
 
 
 @pytest.mark.parametrize(
@@ -100,14 +100,14 @@ def test_all_names_of_a_dynamic_field_are_columns_if_all_fields_were_requested()
     ],
 )
 def test_an_answer_with_an_error_raises_it_with_code_and_reason(status: dict[str, Any], outcome: Outcome) -> None:
-    told = common_pb2.Status(**status)
+    reported = common_pb2.Status(**status)
     for decode, kind in (
         (decode_search, milvus_pb2.SearchResults),
         (decode_written, milvus_pb2.MutationResult),
         (decode_count, milvus_pb2.QueryResults),
     ):
         with pytest.raises(MilvusException) as raised:
-            decode(kind(status=told).SerializeToString())
+            decode(kind(status=reported).SerializeToString())
         assert outcome_of(raised.value) is outcome
         assert describe(raised.value) == status["reason"]
 
@@ -160,8 +160,8 @@ def test_a_refused_search_is_repeated_as_often_as_the_settings_say(kind: type[An
     store, channel = connected(kind, replies, retries=retries)
 
     def search() -> Any:
-        found = store.search(b"request", timeout=3.0)
-        return asyncio.run(found) if kind is AsyncStore else found
+        result = store.search(b"request", timeout=3.0)
+        return asyncio.run(result) if kind is AsyncStore else result
 
     if retries:
         assert search().ids == []

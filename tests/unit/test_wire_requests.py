@@ -242,11 +242,11 @@ def test_a_deletion_selects_the_rows_of_a_document_in_a_partition() -> None:
 @given(strategies.integers(0, 2**64 - 1), strategies.integers(1, 2**29 - 1), TEXTS)
 def test_numbers_and_texts_are_split_where_they_were_joined(value: int, number: int, text: str) -> None:
     raw = write_number(number, value) + write_text(number, text) + write_head(number, 3) + b"abc"
-    found = split(raw)
-    assert b"".join(one.raw for one in found) == raw
-    assert {one.number for one in found} == {number}
-    assert found[-1].payload == b"abc"
-    assert [one.payload.decode() for one in found[:-1] if one.payload] == ([text] if text else [])
+    result = split(raw)
+    assert b"".join(one.raw for one in result) == raw
+    assert {one.number for one in result} == {number}
+    assert result[-1].payload == b"abc"
+    assert [one.payload.decode() for one in result[:-1] if one.payload] == ([text] if text else [])
     assert write_varint(value) == write_number(1, value)[1:] or not value
 
 

@@ -28,10 +28,10 @@ def make(**given: Any) -> Dataset:
 
 
 def test_another_process_makes_the_same_data_queries_fingerprint_and_ids() -> None:
-    told = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True).stdout.strip()
+    reported = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True).stdout.strip()
     data = make()
     parts = data.vectors(1_990, 2_010).tobytes() + data.queries().tobytes() + data.fingerprint.encode()
-    assert told == hashlib.sha256(parts + data.row_id(2_499).encode()).hexdigest()
+    assert reported == hashlib.sha256(parts + data.row_id(2_499).encode()).hexdigest()
 
 
 @pytest.mark.parametrize("cuts", [(0, 2_500), (0, 1, 999, 1_000, 1_001, 2_500), (0, 700, 700, 2_001, 2_499, 2_500)])

@@ -39,11 +39,11 @@ def ratio_of(name: str, at: float = 1.0) -> Ratio:
 def compared(users: int, name: str) -> Comparison:
     """The second run of async is invalid, all others are won by the variant."""
     times = ratio_of(name, -1.0)
-    found = comparison(users, variant=name, p99=times)
+    result = comparison(users, variant=name, p99=times)
     update: dict[str, Any] = {"throughput_ratio": ratio_of(name), "p50_ratio": times}
     if name == "async#2":
         update |= {"verdict": "invalid", "reasons": ("phase 5 lost 1 user",)}
-    return found.model_copy(update=update)
+    return result.model_copy(update=update)
 
 
 def five_variants(levels: tuple[int, ...] = (1, 8, 32)) -> RunRecord:
@@ -68,8 +68,8 @@ def five_variants(levels: tuple[int, ...] = (1, 8, 32)) -> RunRecord:
         variant(LONG, "async", connections=4, top_k=20),
         variant("async#2", "async"),
     )
-    found = tuple(compared(users, name) for users in levels for name in NAMES[1:])
-    return record(*phases, comparisons=found, manifest=manifest(variants=variants))
+    result = tuple(compared(users, name) for users in levels for name in NAMES[1:])
+    return record(*phases, comparisons=result, manifest=manifest(variants=variants))
 
 
 def one_variant() -> RunRecord:

@@ -40,7 +40,7 @@ class VirtualTime:
                     patch.setattr(module, name, replaced)
 
     def after(self, seconds: float, function: Callable[[], object]) -> None:
-        """Call a function so many seconds from now."""
+        """Call a function after a delay in seconds."""
 
         def wait() -> None:
             self.pause(seconds)

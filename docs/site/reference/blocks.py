@@ -31,7 +31,7 @@ def find_pages(root: Path) -> list[Path]:
 def render(page: str) -> str:
     """The page with its blocks as the code has them. Raises KeyError for a block of an unknown name."""
 
-    def write(found: "re.Match[str]") -> str:
-        return "\n".join([found[1], *BLOCKS[found[2]](), "", found[3]])
+    def write(match: "re.Match[str]") -> str:
+        return "\n".join([match[1], *BLOCKS[match[2]](), "", match[3]])
 
     return BLOCK.sub(write, page)

@@ -38,7 +38,7 @@ def list_values() -> Iterator[str]:
 
 def read_comments(text: str) -> dict[tuple[str, ...], str]:
     """The comment of each key that has one, above it or behind it, as Markdown."""
-    found: dict[tuple[str, ...], str] = {}
+    comments: dict[tuple[str, ...], str] = {}
     path: list[str] = []
     lines: list[str] = []
     for line in text.splitlines():
@@ -49,9 +49,9 @@ def read_comments(text: str) -> dict[tuple[str, ...], str]:
         elif key := KEY.fullmatch(line):
             path = [*path[: len(key[1]) // 2], key[2]]
             if words := lines or ([plain(key[3])] if key[3] else []):
-                found[tuple(path)] = "<br>".join(words)
+                comments[tuple(path)] = "<br>".join(words)
             lines = []
-    return found
+    return comments
 
 
 def _add(lines: list[str], spaces: int, text: str) -> None:
@@ -80,7 +80,7 @@ def _follow(kind: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     """The definition to which a type refers, or else the type itself."""
     if "$ref" not in kind:
         return kind
-    found: dict[str, Any] = schema
+    result: dict[str, Any] = schema
     for key in kind["$ref"].removeprefix("#/").split("/"):
-        found = found[key]
-    return found
+        result = result[key]
+    return result

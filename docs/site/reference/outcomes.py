@@ -38,9 +38,9 @@ def _docstrings(kind: type) -> dict[str, str]:
     """The docstrings of the members of an enumeration, which Python does not keep."""
     body = ast.parse(inspect.getsource(kind)).body[0]
     assert isinstance(body, ast.ClassDef)  # noqa: S101
-    found = {}
+    result = {}
     for one, after in zip(body.body, body.body[1:], strict=False):
         if isinstance(one, ast.Assign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             (name,) = one.targets
-            found[ast.unparse(name)] = str(after.value.value)
-    return found
+            result[ast.unparse(name)] = str(after.value.value)
+    return result

@@ -12,10 +12,10 @@ REFERENCE = re.compile(r"'\$ref': '#/\$defs/(\w+)'")
 
 def list_record() -> Iterator[str]:
     """A section for each object: the record itself, and then all others in the order in which they are first used."""
-    found = schema()
-    parts: dict[str, Any] = found["$defs"]
-    yield from _describe("RunRecord", found | {"$defs": {}})
-    waiting, described = REFERENCE.findall(str(found["properties"])), set()
+    result = schema()
+    parts: dict[str, Any] = result["$defs"]
+    yield from _describe("RunRecord", result | {"$defs": {}})
+    waiting, described = REFERENCE.findall(str(result["properties"])), set()
     while waiting:
         name = waiting.pop(0)
         if name not in described:

@@ -24,11 +24,11 @@ def kind_of(schema: dict[str, Any]) -> str:
     for key, describe in DESCRIBED.items():
         if key in schema:
             return describe(schema[key])
-    found = schema.get("type", "any")
-    if isinstance(found, list):
-        return " or ".join(kind_of({**schema, "type": one}) for one in found)
-    describe_type = TYPES.get(found)
-    return describe_type(schema) if describe_type else SIMPLE.get(found, found)
+    result = schema.get("type", "any")
+    if isinstance(result, list):
+        return " or ".join(kind_of({**schema, "type": one}) for one in result)
+    describe_type = TYPES.get(result)
+    return describe_type(schema) if describe_type else SIMPLE.get(result, result)
 
 
 def _either(choices: list[dict[str, Any]]) -> str:

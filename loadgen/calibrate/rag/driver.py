@@ -138,12 +138,12 @@ def _collect(
     for number, phase in enumerate(record.phases):
         both = sides.setdefault((phase.mode, phase.concurrency or 0), (Side(), Side()))
         is_other = drive.subject == STAGES and not has_stages(number)
-        found = [one for one in phase.operations if one.operation == ASK]
-        both[is_other].add(phase.seconds, sum(one.count for one in found), dict(_histograms(found)))
+        result = [one for one in phase.operations if one.operation == ASK]
+        both[is_other].add(phase.seconds, sum(one.count for one in result), dict(_histograms(result)))
     windows = 0
-    for told in bare:
+    for reported in bare:
         windows += 1
-        mode, users, seconds, asks, times = (told[key] for key in ("mode", "users", "seconds", "asks", "times"))
+        mode, users, seconds, asks, times = (reported[key] for key in ("mode", "users", "seconds", "asks", "times"))
         sides[Mode(str(mode)), users][1].add(seconds, asks, times)  # type: ignore[index,arg-type]
     if windows != (drive.phases if drive.subject == BARE else 0):
         raise CalibrationError(f"expected {count_of(drive.phases, 'bare window')}, the run had {windows}")
@@ -184,7 +184,7 @@ def drive_all(plan: Sequence[RagDrive], driver: RagDriver, tell: Callable[[str],
     for number, drive in enumerate(plan, 1):
         users = ", ".join(map(str, drive.levels))
         tell(f"{number} of {len(plan)}: {drive.title}; {users} users, {drive.phases} x {drive.seconds:g} s")
-        found, ended = driver.run(drive)
-        pairs += found
+        result, ended = driver.run(drive)
+        pairs += result
         outcomes = ended if drive.subject == OUTCOMES else outcomes
     return Result(tuple(pairs), outcomes)

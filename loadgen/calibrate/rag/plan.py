@@ -88,9 +88,9 @@ def make_plan(seconds: float) -> tuple[RagDrive, ...]:
     known = Behaviour.parse(KNOWN)
     at_once = Behaviour.parse(KNOWN | {"first_token": "0", "inter_token": "0"})
     faulty = Behaviour.parse({"first_token": "20ms", "inter_token": "2ms", "tokens": 10, "errors": ERRORS, "seed": 5})
-    told = "50 ms to the first of 20 tokens, 5 ms between, in turns with bare loops"
+    reported = "50 ms to the first of 20 tokens, 5 ms between, in turns with bare loops"
     return (
-        RagDrive(BARE, told, known, LEVELS, 2, LONGER * seconds),
+        RagDrive(BARE, reported, known, LEVELS, 2, LONGER * seconds),
         RagDrive(STAGES, "no delay, with stages and without", at_once, SOME_USERS, 4, LONGER * seconds),
         RagDrive(OUTCOMES, ERRORS, faulty, SOME_USERS, 1, seconds),
     )

@@ -18,7 +18,7 @@ def scatter_of_times(mine: HdrHistogram, other: HdrHistogram, percent: float) ->
 
     Of each sample half the distribution-free interval of its quantile, between the order statistics at
     n p +- 1.96 sqrt(n p (1 - p)) (David & Nagaraja, Order Statistics, 2003, 7.1), as far as the sample reaches. The
-    sample counts as independent: what hits several asks at once scatters more.
+    sample counts as independent: a disturbance that hits several asks together scatters more.
     """
     return math.hypot(*(_half_interval(times, percent / 100) for times in (mine, other)))
 

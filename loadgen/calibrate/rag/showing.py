@@ -53,13 +53,13 @@ def _milliseconds(side: Side, figure: str) -> str:
 
 def as_json(result: Result) -> str:
     """All of it; times are seconds."""
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "percents": PERCENTS,
         "pairs": [_describe(pair) for pair in result.pairs],
         "outcomes": asdict(result.outcomes),
         "targets": [asdict(target) for target in find_targets(result)],
     }
-    return json.dumps(told, indent=1) + "\n"
+    return json.dumps(reported, indent=1) + "\n"
 
 
 def _describe(pair: Pair) -> dict[str, Any]:

@@ -66,13 +66,13 @@ class BareTurns(Turns):
 def describe(phase: Phase, loops: Loops) -> Mapping[str, Any]:
     """Plain values of a bare window."""
     times = {TOTAL: loops.times, **loops.parts}
-    found = {name: make_histogram(Counter(find_values(np.array(some)).tolist())) for name, some in times.items()}
+    result = {name: make_histogram(Counter(find_values(np.array(some)).tolist())) for name, some in times.items()}
     return {
         "mode": phase.mode.value,
         "users": phase.users,
         "seconds": phase.seconds,
         "asks": len(loops.times),
-        "times": {name: histogram.encode().decode() for name, histogram in found.items()},
+        "times": {name: histogram.encode().decode() for name, histogram in result.items()},
     }
 
 

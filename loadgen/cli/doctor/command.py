@@ -56,12 +56,12 @@ def _doctor(given: argparse.Namespace) -> int:
         return REFUSED
     else:
         others = check_server(settings)
-    found = []
+    result = []
     for one in chain(check_machine(), others):
-        found.append(one)
+        result.append(one)
         if not given.json:
             print(one, flush=True)  # noqa: T201 - this is a command; those of a slow server come one by one
-    return conclude(found, as_json=given.json)
+    return conclude(result, as_json=given.json)
 
 
 def check_machine() -> Iterator[Finding]:
@@ -88,8 +88,8 @@ def check_server(settings: "Settings") -> Iterator[Finding]:
     yield server.check_place(settings.host, server.list_addresses())
     yield from server.check_distance(settings.host)
     yield server.check_encryption(settings)
-    answered, found = server.check_milvus(settings)
-    yield from found
+    answered, result = server.check_milvus(settings)
+    yield from result
     if answered is None:
         return
     yield server.look_at_clock(settings)
@@ -103,13 +103,13 @@ def check_server(settings: "Settings") -> Iterator[Finding]:
     yield from server.check_collection(settings)
 
 
-def conclude(found: Iterable[Finding], *, as_json: bool) -> int:
+def conclude(findings: Iterable[Finding], *, as_json: bool) -> int:
     """The last line, or all as JSON; the exit code."""
-    counts = {state: sum(one.state is state for one in found) for state in State}
+    counts = {state: sum(one.state is state for one in findings) for state in State}
     if as_json:
-        sys.stdout.write(json.dumps({"findings": [asdict(one) for one in found], "counts": counts}, indent=1) + "\n")
+        sys.stdout.write(json.dumps({"findings": [asdict(one) for one in findings], "counts": counts}, indent=1) + "\n")
     else:
-        told = "Ready." if not counts[State.BAD] else "Not ready."
+        reported = "Ready." if not counts[State.BAD] else "Not ready."
         notes = f"{counts[State.NOTE]} note{'s' * (counts[State.NOTE] != 1)}"
-        print(f"{told} {counts[State.BAD]} to mend, {notes}, {counts[State.OK]} ok.")  # noqa: T201 - this is a command
+        print(f"{reported} {counts[State.BAD]} to mend, {notes}, {counts[State.OK]} ok.")  # noqa: T201 - this is a command
     return ILL if counts[State.BAD] else WELL

@@ -37,14 +37,14 @@ def check_place(host: str, local: set[str]) -> Finding:
 
     name, port = split_address(host)
     try:
-        found = {str(one[4][0]) for one in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)}
+        result = {str(one[4][0]) for one in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)}
     except OSError as error:
         text = f"{name} has no address ({error.strerror or error})"
         return Finding("place", State.BAD, text, "Check --host and the name server.")
-    if is_at_loopback(host) or found & local:
+    if is_at_loopback(host) or result & local:
         remedy = "Figures are of both together; for those of a cluster run the generator on another machine."
         return Finding("place", State.NOTE, "the server runs on this machine and shares its cores", remedy)
-    return Finding("place", State.OK, f"{name} is another machine ({', '.join(sorted(found))})")
+    return Finding("place", State.OK, f"{name} is another machine ({', '.join(sorted(result))})")
 
 
 def check_distance(host: str) -> Iterator[Finding]:
@@ -128,13 +128,13 @@ def check_collection(settings: "Settings") -> Iterator[Finding]:
         if not settings.existing:
             yield from _check_own(settings)
             return
-        _, found = inspect_existing(settings, lambda _: None, writes=False)
+        _, result = inspect_existing(settings, lambda _: None, writes=False)
     except SettingsError as error:
         yield from from_faults("collection", error.faults)
     except StoreError as error:
         yield Finding("collection", State.BAD, str(error))
     else:
-        for name, info in found.items():
+        for name, info in result.items():
             what = f"{info['rows']:,} rows, {info['dim']} dimensions, {info['index_type']} with {info['metric']}"
             yield Finding("collection", State.OK, f"{name} is loaded and indexed: {what}")
 
@@ -142,11 +142,11 @@ def check_collection(settings: "Settings") -> Iterator[Finding]:
 def _check_own(settings: "Settings") -> Iterator[Finding]:
     from loadgen.milvus.store import look_at_own
 
-    name, found = settings.collection, look_at_own(settings)
-    if found is None:
+    name, result = settings.collection, look_at_own(settings)
+    if result is None:
         text = f"{name} does not exist: the first run creates it with {settings.rows:,} rows"
         yield Finding("collection", State.OK, text)
-    elif found.manifest is not None:
+    elif result.manifest is not None:
         yield Finding("collection", State.OK, f"{name} was made by this tool; a run with the same data reuses it")
     else:
         remedy = "Measure it as it is with --existing, or name another --collection."

@@ -62,10 +62,10 @@ class Answers:
 
     def as_settings(self) -> dict[str, object]:
         """As settings, without the host; in the order in which the files have them."""
-        found: dict[str, object] = {"existing": True, "collection": self.collection} if self.collection else {}
-        found |= {"allow_writes": True} if self.writes else {}
-        found |= {"concurrency": self.concurrency}
-        return found | ({"require": self.requirements} if self.requirements else {})
+        result: dict[str, object] = {"existing": True, "collection": self.collection} if self.collection else {}
+        result |= {"allow_writes": True} if self.writes else {}
+        result |= {"concurrency": self.concurrency}
+        return result | ({"require": self.requirements} if self.requirements else {})
 
     def find_faults(self) -> Iterator[Fault]:
         """What no setting checks."""

@@ -42,8 +42,8 @@ def _init(given: argparse.Namespace) -> int:
         sys.stderr.write("\nInterrupted; nothing was written.\n")
         return INTERRUPTED
     except SettingsError as error:
-        told = "".join(f"  {fault}\n" for fault in error.faults)
-        sys.stderr.write(lines(f"loadgen init: nothing was written:\n{told}"))
+        reported = "".join(f"  {fault}\n" for fault in error.faults)
+        sys.stderr.write(lines(f"loadgen init: nothing was written:\n{reported}"))
         return REFUSED
     except OSError as error:
         sys.stderr.write(lines(f"loadgen init: {error}\n"))

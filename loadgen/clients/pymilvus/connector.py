@@ -64,18 +64,18 @@ class ClientConnector:
 
     def warm(self, stores: Sequence[Store]) -> list[str]:
         """Connect the blocking clients, and load the schema."""
-        found = [find_fingerprint(store.client.describe_collection(store.collection)) for store in stores]
+        result = [find_fingerprint(store.client.describe_collection(store.collection)) for store in stores]
         for store in stores:
             keep_channel(store.client)
-        return found
+        return result
 
     async def awarm(self, stores: Sequence[Store]) -> list[str]:
         """Connect the async clients on the running loop, and load the schema."""
         asked = (store.client.describe_collection(store.collection) for store in stores)
-        found = [find_fingerprint(described) for described in await asyncio.gather(*asked)]
+        result = [find_fingerprint(described) for described in await asyncio.gather(*asked)]
         for store in stores:
             keep_channel(store.client)
-        return found
+        return result
 
     def close(self, stores: Sequence[Store]) -> None:
         """Close the blocking clients."""
@@ -126,7 +126,7 @@ class ClientConnector:
     def ask(self, store: Store, queries: Sequence[PreparedSearch]) -> list[Answer]:
         """The answers, on some threads. Raises what `search` raises."""
         with ThreadPoolExecutor(ASKED_TOGETHER, "loadgen-asking") as threads:
-            return [_answer(found) for found in threads.map(lambda one: store.client.search(**one.arguments), queries)]
+            return [_answer(each) for each in threads.map(lambda one: store.client.search(**one.arguments), queries)]
 
     async def aask(self, store: Store, queries: Sequence[PreparedSearch]) -> list[Answer]:
         """The same with an async client, on its loop."""
@@ -136,7 +136,7 @@ class ClientConnector:
             async with places:
                 return await store.client.search(**query.arguments)
 
-        return [_answer(found) for found in await asyncio.gather(*(ask(query) for query in queries))]
+        return [_answer(each) for each in await asyncio.gather(*(ask(query) for query in queries))]
 
     def count(self, store: Store) -> int:
         """Number of rows according to the blocking client."""

@@ -22,7 +22,7 @@ class AsyncClient(RagClient):
     mode = Mode.ASYNC
 
     async def ask(self, question: str) -> Any:
-        """Answer a question; the sample ends with the last token, and its rows are the chunks that were found."""
+        """Answer a question; the sample ends with the last token, and its rows are the retrieved chunks."""
         token = self.begin(ASK)
         context = WATCH.set(watch := self._new_watch(ASK))
         try:

@@ -1,7 +1,7 @@
 """The chapters of Milvus' tutorial before its table: documents, index and query engine, timed as it times them.
 
 "RAG with LlamaIndex and the Milvus async API" builds an index with `use_async` and asks its query engine with `aquery`,
-each once. Here the blocking call stands beside it, and beside both the same work by many at once: the operations
+each once. Here the blocking call is timed too, and for both the same work concurrently: the operations
 `ingest` and `ask` of this tool, equally many in flight in both modes.
 """
 
@@ -45,7 +45,7 @@ class Chapter:
     seconds: float
     """By the stopwatch, once, with nothing else in flight."""
     side_by_side: "Measured | None" = None
-    """The same work, many at once."""
+    """The same work, concurrently."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,12 +59,12 @@ class RagClient(Client):
             trace_stub(below)
 
     def _new_watch(self, operation: str) -> Watch:
-        """That of a question; of a coroutine it also notes how long each stage holds the loop."""
+        """That of a question; for a coroutine it also measures how long each stage blocks the loop."""
         steps = Steps(self.loop_holds) if self.mode is Mode.ASYNC else None
         return type(self).watch(FIRST_TOKEN if operation == ASK else "", steps)
 
     def _finish_ask(self, token: int, question: str, answer: Any, watch: Watch) -> None:
-        """Create the sample of a question; its rows are the chunks that were found.
+        """Create the sample of a question; its rows are the retrieved chunks.
 
         Of users that do both, only what `retrieve` finds is checked: the answers of both would be the same.
         """

@@ -150,8 +150,8 @@ class RagConnector:
 
     async def acount(self, store: Engine) -> int:
         """Number of chunks according to the async client."""
-        found = await async_client_of(store.store).query(store.store.collection_name, **COUNT)
-        return int(found[0]["count(*)"])
+        result = await async_client_of(store.store).query(store.store.collection_name, **COUNT)
+        return int(result[0]["count(*)"])
 
 
 def _answer(nodes: Sequence[NodeWithScore]) -> Answer:

@@ -82,7 +82,7 @@ def _list_files(path: str) -> Iterator[tuple[str, int, int]]:
     )
     for name in names:
         try:
-            found = Path(name).stat()
+            result = Path(name).stat()
         except OSError:
             continue
-        yield name, found.st_size, found.st_mtime_ns
+        yield name, result.st_size, result.st_mtime_ns

@@ -91,11 +91,11 @@ class DocumentSource:
     def describe(self, settings: Settings) -> str:
         """Documents and questions; of an existing collection that is only read, the latter. Raises CorpusError."""
         questions = find_questions(settings)
-        found = [(count_of(len(questions), "question"), fingerprint_of(questions))]
+        result = [(count_of(len(questions), "question"), fingerprint_of(questions))]
         if not settings.existing or settings.allow_writes:
             corpus = find_documents(settings)
-            found = [(count_of(len(corpus.documents), "document"), corpus.fingerprint), *found]
-        return " and ".join(f"{number} (fingerprint {fingerprint})" for number, fingerprint in found)
+            result = [(count_of(len(corpus.documents), "document"), corpus.fingerprint), *result]
+        return " and ".join(f"{number} (fingerprint {fingerprint})" for number, fingerprint in result)
 
     def open(self, settings: Settings, token: int = 0) -> "DocumentDataset":
         """The chunks of the documents; of an existing collection only the questions, and what is ingested."""

@@ -43,23 +43,23 @@ class QuestionJudge:
         """All questions."""
         return len(self.questions)
 
-    def recall(self, query: int, found: Sequence[Any], _row_id: Callable[[int], str], /) -> float | None:
+    def recall(self, query: int, result: Sequence[Any], _row_id: Callable[[int], str], /) -> float | None:
         """0 to 1; None if no document is expected, or no chunk names the one that it is of.
 
-        `found` are LlamaIndex's nodes with their scores; those of a collection that it did not make name none.
+        `result` is a list of LlamaIndex's nodes with their scores; those of another program's collection name none.
         """
-        expected, documents = self._compare(query, found)
+        expected, documents = self._compare(query, result)
         return recall_of(expected, documents) if expected else None
 
-    def reciprocal_rank(self, query: int, found: Sequence[Any], /) -> float | None:
+    def reciprocal_rank(self, query: int, result: Sequence[Any], /) -> float | None:
         """1 / the rank of the first chunk of an expected document, 0 without one; None as for recall."""
-        expected, documents = self._compare(query, found)
+        expected, documents = self._compare(query, result)
         return reciprocal_rank(expected, documents) if expected else None
 
-    def _compare(self, query: int, found: Sequence[Any]) -> tuple[frozenset[str], list[str]]:
+    def _compare(self, query: int, result: Sequence[Any]) -> tuple[frozenset[str], list[str]]:
         """The expected documents, empty if they cannot be compared, and that of each chunk, best first."""
         expected = self.questions[query].expected
-        documents = [one.node.ref_doc_id for one in found]
+        documents = [one.node.ref_doc_id for one in result]
         is_nameless = bool(documents) and not any(documents)
         return frozenset() if is_nameless else expected, [str(one) for one in documents]
 

@@ -71,8 +71,8 @@ def read_corpus(path: Path) -> Corpus:
         else:
             broken.append(BrokenFile(name, "contains no text"))
     if not documents:
-        found = join_some([f"{one.path} ({one.reason})" for one in broken])
-        raise _fault(path, f"has no readable document: {found}", "Add files with text.")
+        result = join_some([f"{one.path} ({one.reason})" for one in broken])
+        raise _fault(path, f"has no readable document: {result}", "Add files with text.")
     return Corpus(tuple(documents), tuple(broken), _find_fingerprint(documents), root)
 
 
@@ -145,13 +145,13 @@ def _walk(root: Path) -> Iterable[str]:
     for folder, folders, files in os.walk(root, onerror=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            found = Path(folder, name)
+            result = Path(folder, name)
             if (
                 not name.startswith(".")
-                and found.suffix.lower() in SUFFIXES
-                and (found.is_file() or found.is_symlink())
+                and result.suffix.lower() in SUFFIXES
+                and (result.is_file() or result.is_symlink())
             ):
-                yield found.relative_to(root).as_posix()
+                yield result.relative_to(root).as_posix()
 
 
 def _raise(error: OSError) -> None:

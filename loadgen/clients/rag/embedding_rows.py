@@ -56,9 +56,9 @@ def embed_texts(settings: Settings, texts: list[str], tell: Callable[[str], None
     dims = sorted({len(one) for one in vectors})
     if len(vectors) != len(texts) or len(dims) != 1 or not dims[0]:
         shown = f" of dimension {join([str(dim) for dim in dims])}" if vectors else ""
-        found = f"{len(vectors):,} vectors{shown} for {len(texts):,} texts"
+        result = f"{len(vectors):,} vectors{shown} for {len(texts):,} texts"
         hint = "Check --embedding-url and the name of the model."
-        raise SettingsError([Fault("embedding", settings.embedding, f"answers with {found}", hint)])
+        raise SettingsError([Fault("embedding", settings.embedding, f"answers with {result}", hint)])
     return np.asarray(vectors, np.float32)
 
 

@@ -64,10 +64,10 @@ def make_engine(store: MilvusVectorStore, models: Models, settings: Settings) ->
     if store.aclient is not None:
         store.aclient.search = time_async_search(store.aclient.search)
     index = VectorStoreIndex.from_vector_store(store, embed_model=models.embedding)
-    found = {"similarity_top_k": settings.top_k}
-    query_engine = index.as_query_engine(llm=models.llm, streaming=settings.stream, **found)
+    result = {"similarity_top_k": settings.top_k}
+    query_engine = index.as_query_engine(llm=models.llm, streaming=settings.stream, **result)
     path = IngestPath(make_splitter(settings.chunk_size, settings.chunk_overlap), models.embedding, index)
-    return Engine(store, models, index.as_retriever(**found), query_engine, path, settings.deadline)
+    return Engine(store, models, index.as_retriever(**result), query_engine, path, settings.deadline)
 
 
 def embedding_spec(settings: Settings) -> ModelSpec:

@@ -68,10 +68,10 @@ def ingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[s
 
 
 async def aingest(
-    path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float], holds: LoopHolds
+    path: IngestPath, sources: Sequence[Source], stages: MutableMapping[str, float], loop_holds: LoopHolds
 ) -> "Sequence[BaseNode]":
-    """The same as a coroutine; `holds` gets how long each stage held the loop."""
-    steps = Steps(holds, READ)
+    """The same as a coroutine; `loop_holds` receives how long each stage blocked the loop."""
+    steps = Steps(loop_holds, READ)
     return await steps.drive(_aingest(path, sources, _Watch(path.clock, stages, steps)))
 
 

@@ -91,7 +91,7 @@ def _name_remedy(spec: ModelSpec) -> str:
 
 
 def _shorten(error: BaseException) -> str:
-    text = mask_secrets(str(error))  # before it is cut: half of a key is no longer found
+    text = mask_secrets(str(error))  # before it is cut: half of a key would not be recognised
     return one_line(text.strip().rstrip(".") or type(error).__name__, LONGEST)
 
 

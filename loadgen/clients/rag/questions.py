@@ -105,19 +105,19 @@ def fingerprint_of(questions: Sequence[Question]) -> str:
     return digest.hexdigest()[:16]
 
 
-def recall_of(expected: Collection[str], found: Sequence[str]) -> float:
-    """Share of the expected documents among the found ones, which may repeat. NaN if none is known to be right."""
-    return len(set(expected) & set(found)) / len(set(expected)) if expected else math.nan
+def recall_of(expected: Collection[str], result: Sequence[str]) -> float:
+    """Share of the expected documents among the retrieved ones, which may repeat. NaN if none is known to be right."""
+    return len(set(expected) & set(result)) / len(set(expected)) if expected else math.nan
 
 
-def reciprocal_rank(expected: Collection[str], found: Sequence[str]) -> float:
+def reciprocal_rank(expected: Collection[str], result: Sequence[str]) -> float:
     """1 / the rank of the first expected document, 0 if there is none (Voorhees 1999, The TREC-8 QA Track Report).
 
-    `found` has the documents of the retrieved chunks, best first. NaN if no document is known to be right.
+    `result` has the documents of the retrieved chunks, best first. NaN if no document is known to be right.
     """
     if not expected:
         return math.nan
-    return next((1 / rank for rank, name in enumerate(found, 1) if name in expected), 0.0)
+    return next((1 / rank for rank, name in enumerate(result, 1) if name in expected), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _words(text: str) -> list[str]:
 
 def _prepare(text: str, known: Counter[str], documents: int) -> _Asked | None:
     """The subject is the word of highest tf-idf (Sparck Jones 1972); None for a text without words."""
-    sentences = [found for part in SENTENCE_END.split(text) if (found := _words(part))]
+    sentences = [result for part in SENTENCE_END.split(text) if (result := _words(part))]
     if not sentences:
         return None
     often = Counter(word for words in sentences for word in words)

@@ -62,7 +62,7 @@ class Measured:
 
 
 def measure(settings: Settings, mode: Mode, operation: str, given: "Corpus | Sequence[str]") -> Measured:
-    """Ask these questions, or ingest documents of this corpus, `IN_FLIGHT` at once, by the client of a mode.
+    """Ask these questions, or ingest documents of this corpus, `IN_FLIGHT` concurrently, by the client of a mode.
 
     Blocks; call it on a thread without an event loop. Imports and connections do not count.
     """

@@ -59,7 +59,7 @@ class Watch:
         self._searches: list[float] = []
 
     def drive(self, coroutine: Coroutine[Any, Any, T]) -> Awaitable[T]:
-        """What awaits a coroutine of this question, and notes how long it holds the loop."""
+        """Awaits a coroutine of this question and measures how long it blocks the loop."""
         return coroutine if self._steps is None else self._steps.drive(coroutine)
 
     def enter(self, span: str, stage: str) -> None:
@@ -106,7 +106,7 @@ class Watch:
         return len(self._tokens)
 
     def finish(self, *, answered: bool) -> dict[str, float | tuple[float, ...]]:
-        """Seconds of each stage, one after the other; an answer that was not streamed arrives all at once.
+        """Seconds of each stage, one after the other; an answer that was not streamed arrives in one piece.
 
         Without an answer, those that ended. An answer without a token has its first at its end.
         """
@@ -189,10 +189,10 @@ def time_search(search: Callable[..., Any]) -> Callable[..., Any]:
     def timed(*given: Any, **named: Any) -> Any:
         watch = WATCH.get()
         started = perf_counter()
-        found = search(*given, **named)
+        result = search(*given, **named)
         if watch is not None:
             watch.note_search(perf_counter() - started)
-        return found
+        return result
 
     return timed
 
@@ -204,9 +204,9 @@ def time_async_search(search: Callable[..., Any]) -> Callable[..., Any]:
     async def timed(*given: Any, **named: Any) -> Any:
         watch = WATCH.get()
         started = perf_counter()
-        found = await search(*given, **named)
+        result = await search(*given, **named)
         if watch is not None:
             watch.note_search(perf_counter() - started)
-        return found
+        return result
 
     return timed

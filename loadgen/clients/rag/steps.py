@@ -1,4 +1,4 @@
-"""Which stage holds the event loop, and for how long: every step of an operation's coroutine is timed.
+"""How long each stage blocks the event loop: every step of an operation's coroutine is timed.
 
 A step is what a coroutine does between two waits. Nothing else runs on the loop meanwhile, so the steps of a stage are
 exactly the time for which it blocks the loop, in contrast to the time of the stage, which also contains its waits.
@@ -21,8 +21,8 @@ class Steps:
 
     __slots__ = ("_holds", "_since", "_stage")
 
-    def __init__(self, holds: LoopHolds, stage: str = "") -> None:
-        self._holds = holds
+    def __init__(self, loop_holds: LoopHolds, stage: str = "") -> None:
+        self._holds = loop_holds
         self._stage = stage
         self._since: float | None = None
         """When the current step began, or the stage within it; None between two steps (perf_counter)."""

@@ -22,7 +22,7 @@ class SyncClient(RagClient):
     mode = Mode.SYNC
 
     def ask(self, question: str) -> Any:
-        """Answer a question; the sample ends with the last token, and its rows are the chunks that were found."""
+        """Answer a question; the sample ends with the last token, and its rows are the retrieved chunks."""
         token, started = self.begin(ASK), perf_counter()
         context = WATCH.set(watch := self._new_watch(ASK))
         try:

@@ -35,7 +35,7 @@ class TokenCounts:
         return known
 
     def count_nodes(self, nodes: Iterable[Any]) -> int:
-        """The tokens of chunks that were found, by their ids; `nodes` are LlamaIndex's, with their scores."""
+        """The tokens of the retrieved chunks, by their ids; `nodes` are LlamaIndex's, with their scores."""
         return sum(self.count_known(one.node.node_id, (one.node.get_content(),)) for one in nodes)
 
 

@@ -36,14 +36,14 @@ def decode_search(reply: bytes) -> Hits:
     """The hits of `SearchResults`; vectors in it are skipped."""
     answer = milvus_pb2.SearchResults.FromString(reply)
     check_status(answer.status)
-    found = answer.results
-    ids = found.ids
-    scores = found.scores
+    result = answer.results
+    ids = result.ids
+    scores = result.scores
     return Hits(
         list(ids.str_id.data) or list(ids.int_id.data),
         np.fromiter(scores, np.float32, len(scores)),
-        list(found.topks),
-        _read_columns(found.fields_data, found.output_fields) if found.fields_data else {},
+        list(result.topks),
+        _read_columns(result.fields_data, result.output_fields) if result.fields_data else {},
     )
 
 

@@ -20,8 +20,8 @@ class AsyncClient(AsyncVectorClient):
         return text_ids(result.ids)
 
     async def _search(self, query: PreparedSearch, **kwargs: Any) -> Hits:
-        found: Hits = await self._store.search(self._store.encode(query, kwargs), **kwargs)
-        return found
+        hits: Hits = await self._store.search(self._store.encode(query, kwargs), **kwargs)
+        return hits
 
     async def _insert(self, nodes: list[dict[str, Any]], **kwargs: Any) -> list[str]:
         if isinstance(nodes, PlacedNodes):

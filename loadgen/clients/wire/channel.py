@@ -19,7 +19,7 @@ OPTIONS: Mapping[str, Any] = {
     "grpc.keepalive_timeout_ms": 5_000,
     "grpc.keepalive_permit_without_calls": True,
 }
-"""What pymilvus sets, unless told otherwise."""
+"""The defaults of pymilvus."""
 
 
 def read_config(arguments: Mapping[str, Any]) -> ConnectionConfig:

@@ -93,7 +93,7 @@ class WireConnector(ClientConnector):
     def ask(self, store: Any, queries: Sequence[Any]) -> list[Answer]:
         """The answers, on some threads. Raises what `search` raises."""
         with ThreadPoolExecutor(ASKED_TOGETHER, "loadgen-asking") as threads:
-            return [_answer(found) for found in threads.map(lambda one: store.search(store.encode(one, {})), queries)]
+            return [_answer(each) for each in threads.map(lambda one: store.search(store.encode(one, {})), queries)]
 
     async def aask(self, store: Any, queries: Sequence[Any]) -> list[Answer]:
         """The same with an async store, on its loop."""
@@ -101,10 +101,10 @@ class WireConnector(ClientConnector):
 
         async def ask(query: PreparedSearch) -> Hits:
             async with places:
-                found: Hits = await store.search(store.encode(query, {}))
-                return found
+                hits: Hits = await store.search(store.encode(query, {}))
+                return hits
 
-        return [_answer(found) for found in await asyncio.gather(*(ask(query) for query in queries))]
+        return [_answer(hits) for hits in await asyncio.gather(*(ask(query) for query in queries))]
 
     def count(self, store: Any) -> int:
         """Number of rows according to a blocking store."""

@@ -24,7 +24,7 @@ def encode_rows(
 
     Raises DataNotMatchException for rows that do not fit.
     """
-    vectors = {name: found for name in _find_vector_fields(schema) if (found := _stack(rows, name)) is not None}
+    vectors = {name: result for name in _find_vector_fields(schema) if (result := _stack(rows, name)) is not None}
     others = [field for field in schema["fields"] if field["name"] not in vectors]
     scalars = [{name: value for name, value in row.items() if name not in vectors} for row in rows]
     pack = Prepare.row_upsert_param if upserts else Prepare.row_insert_param
@@ -52,13 +52,13 @@ def _find_vector_fields(schema: Mapping[str, Any]) -> list[str]:
 
 def _stack(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
     """The vectors of all rows, (rows, dim); None unless they are arrays of one length."""
-    found = [row.get(name) for row in rows]
-    first = found[0] if found else None
+    result = [row.get(name) for row in rows]
+    first = result[0] if result else None
     if not isinstance(first, np.ndarray) or not first.size:
         return None
-    if not all(isinstance(one, np.ndarray) and one.shape == (first.size,) for one in found):
+    if not all(isinstance(one, np.ndarray) and one.shape == (first.size,) for one in result):
         return None
-    return np.asarray(found, dtype="<f4")
+    return np.asarray(result, dtype="<f4")
 
 
 def _insert_vectors(

@@ -20,8 +20,8 @@ class SyncClient(SyncVectorClient):
         return text_ids(result.ids)
 
     def _search(self, query: PreparedSearch, **kwargs: Any) -> Hits:
-        found: Hits = self._store.search(self._store.encode(query, kwargs), **kwargs)
-        return found
+        hits: Hits = self._store.search(self._store.encode(query, kwargs), **kwargs)
+        return hits
 
     def _insert(self, nodes: list[dict[str, Any]], **kwargs: Any) -> list[str]:
         if isinstance(nodes, PlacedNodes):

@@ -52,7 +52,7 @@ class Trial:
 class Outcome(StrEnum):
     """What a search has shown."""
 
-    FOUND = "found"
+    LIMIT = "found"
     """A rate with an interval."""
     GENERATOR = "generator"
     """The load generator was at its limit just above the rate."""
@@ -79,7 +79,7 @@ class Finding:
 
 
 class RateSearch:
-    """Told of each step, it names the rate of the next one. Knows neither clock nor server."""
+    """Takes the result of each step and chooses the next rate. Knows neither clock nor server."""
 
     def __init__(self, first: float, lowest: float) -> None:
         """Begin at the rate `first`, and try none below `lowest`."""
@@ -165,7 +165,7 @@ class RateSearch:
             return self._find_none()
         low, high = self._belief.interval()
         above = self._just_above(rate)
-        outcome = Outcome.GENERATOR if _is_mostly_generator(above) else Outcome.FOUND
+        outcome = Outcome.GENERATOR if _is_mostly_generator(above) else Outcome.LIMIT
         of_outcome = [one for one in above if one.verdict.is_generator is (outcome is Outcome.GENERATOR)]
         return Finding(outcome, rate, min(low, rate), max(high, rate), of_outcome[0].verdict.reason)
 

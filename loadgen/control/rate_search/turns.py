@@ -66,7 +66,7 @@ class Step:
 
 
 class SearchTurns:
-    """Told of each step and the time that it took, it names the next one. Knows no clock."""
+    """Takes the result and the duration of each step and chooses the next one. Knows no clock."""
 
     def __init__(self, variants: Sequence[str], plan: SearchPlan) -> None:
         self.plan = plan
@@ -118,7 +118,7 @@ class SearchTurns:
         return Step(name, search.rate, length * plan.seconds, length * plan.warmup_seconds)
 
     def observe(self, step: Step, verdict: Verdict, took: float) -> None:
-        """A step is over, which took so many seconds up to the next one."""
+        """A step has ended; `seconds` is the time until the next one."""
         self._searches[step.variant].observe(step.rate, verdict)
         self._turn += 1
         self._used += took

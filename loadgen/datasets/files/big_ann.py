@@ -25,12 +25,12 @@ def open_fbin(path: Path) -> Content:
     test = None if queries is None else FlatTable(queries, *_read_header(queries, (4,)), FLOATS, HEADER)
     if known is None or test is None:
         return Content(path, "fbin", train, (path,), test=test)
-    found, top = _read_header(known, (4, 8))
-    if found < test.size:
-        problem = f"has neighbours of {found:,} queries, and there are {test.size:,}"
+    result, top = _read_header(known, (4, 8))
+    if result < test.size:
+        problem = f"has neighbours of {result:,} queries, and there are {test.size:,}"
         raise DataFileError(known, problem, "Use the file that belongs to the queries.")
-    numbers = FlatTable(known, found, top, INTEGERS, HEADER)
-    scores = FlatTable(known, found, top, FLOATS, HEADER + 4 * found * top)
+    numbers = FlatTable(known, result, top, INTEGERS, HEADER)
+    scores = FlatTable(known, result, top, FLOATS, HEADER + 4 * result * top)
 
     def neighbours(number: int) -> Numbers:
         return numbers.values(0, number).astype(np.int64)
@@ -38,7 +38,7 @@ def open_fbin(path: Path) -> Content:
     def distances(number: int) -> npt.NDArray[np.float64]:
         return scores.values(0, number).astype(np.float64)
 
-    has_distances = known.stat().st_size == HEADER + 8 * found * top
+    has_distances = known.stat().st_size == HEADER + 8 * result * top
     return Content(
         path, "fbin", train, (path,), test=test, neighbours=neighbours, distances=distances if has_distances else None
     )

@@ -98,14 +98,14 @@ class FileDataset:
     def check(self, tell: Callable[[str], None]) -> None:
         """Read all rows once. Raises SettingsError for the first that no collection can contain."""
         width = max(1, min(ROWS_IN_BLOCK, FLOATS_IN_BLOCK // self.dim))
-        started = told = perf_counter()
+        started = reported = perf_counter()
         try:
             for start in range(0, self.size, width):
                 stop = min(start + width, self.size)
                 self._check_block(start, stop)
-                if perf_counter() - told > TELL_SECONDS:
-                    told = perf_counter()
-                    left = (told - started) * (self.size - stop) / stop
+                if perf_counter() - reported > TELL_SECONDS:
+                    reported = perf_counter()
+                    left = (reported - started) * (self.size - stop) / stop
                     tell(f"checking the dataset: {stop:,} of {self.size:,} rows read, {left:.0f} s to go")
         except DataFileError as error:
             raise SettingsError([error.as_fault("dataset")]) from error

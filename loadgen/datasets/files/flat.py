@@ -37,12 +37,12 @@ class FlatTable:
         width = self.dim + self.skipped
         at = self.offset + start * width * self.dtype.itemsize
         try:
-            found = np.fromfile(self.path, self.dtype, (stop - start) * width, offset=at)
+            result = np.fromfile(self.path, self.dtype, (stop - start) * width, offset=at)
         except OSError as error:
             raise DataFileError(self.path, f"cannot be read ({error.strerror or error})", CHANGED) from error
-        if found.size < (stop - start) * width:
+        if result.size < (stop - start) * width:
             raise DataFileError(self.path, "has become shorter while it was read", CHANGED)
-        table = found.reshape(-1, width)
+        table = result.reshape(-1, width)
         if self.skipped:
             self._check_lengths(table, start)
         return table[:, self.skipped :]

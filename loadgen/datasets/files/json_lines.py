@@ -42,20 +42,20 @@ class JsonLines:
 
     def read(self, start: int, stop: int) -> Vectors:
         """Vectors of the rows start ... stop - 1."""
-        found = [self._vector(number, one) for number, one in self._objects(start, stop)]
-        return as_float32(np.array(found)) if found else np.empty((0, self.dim), dtype=np.float32)
+        result = [self._vector(number, one) for number, one in self._objects(start, stop)]
+        return as_float32(np.array(result)) if result else np.empty((0, self.dim), dtype=np.float32)
 
     def payloads(self, start: int, stop: int) -> list[Payload]:
         """Texts and metadata of these rows. Raises DataFileError for what Milvus does not take."""
         return [self._payload(number, one) for number, one in self._objects(start, stop)]
 
     def _objects(self, start: int, stop: int) -> list[tuple[int, Mapping[str, Any]]]:
-        found = []
+        result = []
         with self.path.open("rb") as file:
             for number in range(start, stop):
                 file.seek(self._starts[number])
-                found.append((number, self._parse(number, file.readline())))
-        return found
+                result.append((number, self._parse(number, file.readline())))
+        return result
 
     def _parse(self, number: int, line: bytes) -> Mapping[str, Any]:
         try:

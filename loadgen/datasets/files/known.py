@@ -14,8 +14,8 @@ def read_known(content: Content, top_k: int, queries: int) -> GroundTruth | None
 
     None if the file has fewer, or if more rows might tie than it lists. Raises DataFileError.
     """
-    found = read_numbers(content, queries)
-    if found is None or found.shape[1] < top_k:
+    result = read_numbers(content, queries)
+    if result is None or result.shape[1] < top_k:
         return None
     counts = np.full(queries, top_k)
     if content.distances is not None:
@@ -23,10 +23,10 @@ def read_known(content: Content, top_k: int, queries: int) -> GroundTruth | None
         last = distances[:, top_k - 1]
         counts = (distances <= (last + TIE * np.maximum(1, np.abs(last)))[:, None]).sum(axis=1)
         counts = np.maximum(counts, top_k)
-        if top_k < found.shape[1] and (counts == found.shape[1]).any():
+        if top_k < result.shape[1] and (counts == result.shape[1]).any():
             return None
     owners = np.repeat(np.arange(queries), counts)
-    numbers = np.concatenate([np.sort(row[:count]) for row, count in zip(found, counts, strict=True)])
+    numbers = np.concatenate([np.sort(row[:count]) for row, count in zip(result, counts, strict=True)])
     return GroundTruth(top_k, owners, numbers)
 
 
@@ -37,12 +37,12 @@ def read_numbers(content: Content, queries: int) -> Numbers | None:
     """
     if content.neighbours is None:
         return None
-    found = content.neighbours(queries)
-    outside = (found < 0) | (found >= content.train.size)
+    numbers = content.neighbours(queries)
+    outside = (numbers < 0) | (numbers >= content.train.size)
     for query, place in np.argwhere(outside)[:1]:
         problem = (
-            f"lists row {found[query, place]} as a neighbour of query {query}, and there are "
+            f"lists row {numbers[query, place]} as a neighbour of query {query}, and there are "
             f"{content.train.size:,} rows, from 0"
         )
         raise DataFileError(content.path, problem, "Use the neighbours of these rows.")
-    return found
+    return numbers

@@ -71,9 +71,9 @@ class FileMetadata(Metadata):
 
 def find_used(settings: Settings) -> set[str]:
     """Names of the fields that the filters of a run compare or draw."""
-    found: set[str] = set()
+    used: set[str] = set()
     for one in find_variants(settings):
         expression = read_filter(settings_of(settings, one))
         if expression is not None:
-            found |= {condition.field for condition in find_conditions(expression)} | set(find_drawn(expression))
-    return found
+            used |= {condition.field for condition in find_conditions(expression)} | set(find_drawn(expression))
+    return used

@@ -23,7 +23,7 @@ def open_parquet(path: Path) -> Content:
     """The rows of a folder, or of one file, which then has no queries. Raises DataFileError."""
     if not path.is_dir():
         return Content(path, "parquet", ParquetTable([path], VECTOR), (path,), payloads=_Rows([path], None).payloads)
-    files = next((found for pattern in TRAIN if (found := sorted(path.glob(pattern)))), [])
+    files = next((result for pattern in TRAIN if (result := sorted(path.glob(pattern)))), [])
     if not files:
         hint = "The layout is that of VectorDBBench: train*.parquet, test.parquet, neighbors.parquet."
         raise DataFileError(path, "is a folder without train*.parquet", hint)
@@ -91,13 +91,13 @@ class _Rows:
 
     def payloads(self, start: int, stop: int) -> list[Payload]:
         """The id as `file_id`, and the labels."""
-        found: list[dict[str, Any]] = [{} for _ in range(start, stop)]
+        result: list[dict[str, Any]] = [{} for _ in range(start, stop)]
         if self.ids is not None:
-            found = [{"file_id": number} for number in self.ids[start:stop].tolist()]
+            result = [{"file_id": number} for number in self.ids[start:stop].tolist()]
         if self._labels is not None:
             labels = self._labels.slice(start, stop - start).to_pylist()
-            found = [one | label for one, label in zip(found, labels, strict=True)]
-        return [Payload(metadata=one) for one in found]
+            result = [one | label for one, label in zip(result, labels, strict=True)]
+        return [Payload(metadata=one) for one in result]
 
 
 class _Known:
@@ -145,8 +145,8 @@ def _check_lists(path: Path) -> None:
 
 
 def _read_ids(path: Path, column: str) -> Numbers:
-    found = read_columns(path, [column]).column(column).to_numpy()
-    if found.dtype.kind not in "iu":
-        problem = f"has ids of {found.dtype.name}"
+    result = read_columns(path, [column]).column(column).to_numpy()
+    if result.dtype.kind not in "iu":
+        problem = f"has ids of {result.dtype.name}"
         raise DataFileError(path, problem, "Number the rows, as VectorDBBench does: id must be an integer column.")
-    return np.asarray(found, dtype=np.int64)
+    return np.asarray(result, dtype=np.int64)

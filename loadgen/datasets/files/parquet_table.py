@@ -75,8 +75,8 @@ class ParquetTable:
         lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
         dim = self.dim or (int(lengths[0]) if len(lengths) and lengths[0] == lengths[0] else 0)
         for number in np.flatnonzero(lengths != dim)[:1]:
-            found = "no vector" if lengths[number] != lengths[number] else f"a vector of {int(lengths[number])} values"
-            problem = f"has {found} in row {self._start + number}, and {dim} values in the first"
+            result = "no vector" if lengths[number] != lengths[number] else f"a vector of {int(lengths[number])} values"
+            problem = f"has {result} in row {self._start + number}, and {dim} values in the first"
             raise DataFileError(self._group.path, problem, "Write every row with a vector of the same length.")
         if not dim:
             raise DataFileError(self._group.path, "has an empty vector in its first row", "Write vectors with values.")

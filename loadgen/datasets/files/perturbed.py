@@ -39,10 +39,10 @@ def make_queries(table: VectorTable, size: int, number: int, seed: int) -> Vecto
     generator = np.random.default_rng([seed, QUERIES])
     chosen = generator.choice(size, size=number, replace=number > size)
     order = np.argsort(chosen, kind="stable")  # a file is read forward
-    found = np.empty((number, table.dim), dtype=np.float32)
+    result = np.empty((number, table.dim), dtype=np.float32)
     for place in order:
-        found[place] = table.read(int(chosen[place]), int(chosen[place]) + 1)[0]
-    return perturb(found, generator)
+        result[place] = table.read(int(chosen[place]), int(chosen[place]) + 1)[0]
+    return perturb(result, generator)
 
 
 class PerturbedRows:

@@ -26,13 +26,13 @@ def _find_sibling(path: Path, pattern: "re.Pattern[str]", suffix: str, what: str
     if base is None:
         return None
     prefix = path.stem[: base.start()]
-    found = sorted(
+    result = sorted(
         one
         for one in path.parent.glob(f"*{suffix}")
         if one.name.startswith(prefix) and pattern.match(one.name, len(prefix))
     )
-    if len(found) > 1:
-        names = ", ".join(one.name for one in found)
+    if len(result) > 1:
+        names = ", ".join(one.name for one in result)
         hint = "Move the others to another folder."
         raise DataFileError(path, f"has several files of {what} beside it: {names}", hint)
-    return found[0] if found else None
+    return result[0] if result else None

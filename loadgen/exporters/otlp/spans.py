@@ -49,7 +49,7 @@ class SpanMaker:
             status=Status(StatusCode.ERROR if failed else StatusCode.UNSET),
         )  # fmt: skip
         at = begin if QUEUE in once else trace.began
-        for stage in sorted(once, key=lambda stage: stage != QUEUE):  # it comes first, however it was reported
+        for stage in sorted(once, key=lambda stage: stage != QUEUE):  # it is first, in whichever order it was reported
             context = SpanContext(own.trace_id, self._ids.randrange(1, 1 << 64), False, SAMPLED)
             end = at + round(once[stage] * NANOSECONDS)
             yield self._span(stage, context, (at, end), parent=own)

@@ -74,8 +74,8 @@ def find_port_faults(options: Namespace) -> list[Fault]:
     if options.list_commands or options.show_task_ratio or options.show_task_ratio_json:
         return []  # these only print
     if options.worker:
-        found = _out_of_range("master_port", options.master_port)
-        return [found] if found else []
+        result = _out_of_range("master_port", options.master_port)
+        return [result] if result else []
     wanted = list(_wanted(options))
     faults = [fault for one in wanted if (fault := _find_fault(one)) is not None]
     faults += _find_doubles(wanted, str(options.metrics_port).strip())
@@ -121,8 +121,8 @@ def _find_fault(wanted: Wanted) -> Fault | None:
 def _listen(host: str, port: int) -> None:
     """Bind briefly, as Locust will. Raises OSError."""
     anywhere = host in ANYWHERE
-    found = socket.getaddrinfo(None if anywhere else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    for family, kind, protocol, _, address in found:
+    result = socket.getaddrinfo(None if anywhere else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, kind, protocol, _, address in result:
         try:
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

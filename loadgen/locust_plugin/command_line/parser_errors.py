@@ -25,7 +25,7 @@ LISTED = tuple(name for name in Settings.model_fields if name not in (*SWITCHES,
 
 
 class ParserErrors:
-    """Faults of config files and variables found while parsing. One per process."""
+    """Errors in config files and variables, collected while parsing. One per process."""
 
     def __init__(self) -> None:
         self._faults: dict[str, Fault] = {}

@@ -26,11 +26,11 @@ def take_lists(text: str, names: Collection[str]) -> tuple[str, dict[str, list[s
     lines = text.splitlines()
     while lines:
         line = lines.pop(0)
-        found = LINE.fullmatch(line)
-        if found is None or found["key"].replace("-", "_") not in names:
+        match = LINE.fullmatch(line)
+        if match is None or match["key"].replace("-", "_") not in names:
             rest.append(line)
             continue
-        key, value = found["key"], found["value"]
+        key, value = match["key"], match["value"]
         while value.startswith("[") and not _is_closed(value) and lines:
             value = f"{value} {lines.pop(0).strip()}"
         items = taken.setdefault(key, [])

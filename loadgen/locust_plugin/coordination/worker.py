@@ -52,7 +52,7 @@ class WorkerSide:
         self._is_told_to_quit = not self._is_replaced
 
     def quit(self, flush: Callable[[], object]) -> None:
-        """End. A worker whose master told it to quit succeeds, whatever the outcomes of its operations."""
+        """End. A worker that quits on its master's request succeeds, whatever the outcomes of its operations."""
         self._runner.stop()
         flush()
         self._environment.process_exit_code = 0 if self._is_told_to_quit else SHORT_OF

@@ -132,7 +132,7 @@ class _Above(io.StringIO):
 
 def find_handlers() -> "Iterator[logging.StreamHandler[TextIO]]":
     """All stream handlers of all loggers, each once."""
-    named = [found for found in logging.Logger.manager.loggerDict.values() if isinstance(found, logging.Logger)]
+    named = [each for each in logging.Logger.manager.loggerDict.values() if isinstance(each, logging.Logger)]
     seen: set[int] = set()
     for owner in (logging.getLogger(), *named):
         for handler in owner.handlers:

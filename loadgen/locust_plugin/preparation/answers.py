@@ -91,15 +91,15 @@ def compare_variants(
     Two must agree if all settings that decide the answers are equal. Blocks. An error is logged and is not a reason:
     failing operations show in the phases.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    result: dict[str, tuple[str, ...]] = {}
     first: dict[str, str] = {}
     for name, one in variants.items():
         reference = first.setdefault(repr(decides_answers(one.settings)), name)
         if reference != name and (
             reasons := _compare(stores, loop, variants, (reference, name), datasets[one.settings.collection])
         ):
-            found[name] = reasons
-    return found
+            result[name] = reasons
+    return result
 
 
 def _compare(

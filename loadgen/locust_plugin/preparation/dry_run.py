@@ -32,8 +32,8 @@ def leave_after_dry_run(settings: Settings, environment: Any, everyone: Sequence
     options = environment.parsed_options
     length = f"{options.run_time:g} s" if options.run_time else "until it is ended"
     closed = f"{count_of(options.num_users or 1, 'user')}, {length}"
-    told = describe_run(settings, everyone, phases, closed)
-    sys.stdout.write("\n".join(told) + "\n")
+    reported = describe_run(settings, everyone, phases, closed)
+    sys.stdout.write("\n".join(reported) + "\n")
     leave("", 0)
 
 

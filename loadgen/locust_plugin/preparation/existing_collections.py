@@ -46,7 +46,7 @@ def inspect_existing(
     Raises SettingsError with every fault, StoreError if the server fails.
     """
     server = check_server(settings)
-    found: dict[str, dict[str, Any]] = {}
+    result: dict[str, dict[str, Any]] = {}
     faults: list[Fault] = []
     variants = set_up_variants(settings)
     require_kinds((one.settings for one in variants.values()), server)
@@ -70,14 +70,14 @@ def inspect_existing(
             )
             faults += [fault for one in some for fault in find_undrawn(one.settings, info)]
         if not faults:
-            found[name] = info.as_message()
+            result[name] = info.as_message()
             tell(_describe(info))
             if writes:
                 inserted = describe_inserted(info)
                 tell(f"Rows that the run inserts into '{info.name}' are those with {inserted}; its end deletes them")
     if faults:
         raise SettingsError(list(dict.fromkeys(faults)))
-    return server, found
+    return server, result
 
 
 def _find_query_faults(settings: Settings, info: CollectionInfo) -> list[Fault]:

@@ -104,9 +104,9 @@ class FaultInjector:
 
     def _run(self, text: str) -> Effect:
         begun = self._round
-        found = run_command(text, self._within, lambda: self._round != begun)
-        error = "" if found.exit_code is not None else "the command did not end in time and was killed"
-        return Effect(found.exit_code, tuple(self._mask(line) for line in found.lines), error)
+        result = run_command(text, self._within, lambda: self._round != begun)
+        error = "" if result.exit_code is not None else "the command did not end in time and was killed"
+        return Effect(result.exit_code, tuple(self._mask(line) for line in result.lines), error)
 
 
 class RunFaults:
@@ -148,5 +148,5 @@ class RunFaults:
 
 def _find_secrets(settings: Settings) -> list[str]:
     """The secrets in the settings; of user:password also the password alone."""
-    found = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
-    return [part for one in found for part in (one, one.partition(":")[2]) if part]
+    result = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
+    return [part for one in result for part in (one, one.partition(":")[2]) if part]

@@ -18,14 +18,16 @@ def find_plan_faults(settings: Settings, phases: Sequence[Phase], *, is_spread: 
     """Why the faults cannot happen in this plan; `is_spread`: workers may be on other machines."""
     if not settings.fault:
         return []
-    told = f'"{"; ".join(map(shown, settings.fault))}"'
-    found: list[Fault] = []
+    reported = f'"{"; ".join(map(shown, settings.fault))}"'
+    faults: list[Fault] = []
     if not phases:
         hint = f'Use --variants "{settings.mode}".' if settings.mode != "compare" else "Run other users."
-        found.append(Fault("fault", told, f"needs phases, which --mode {settings.mode} does not have", hint))
+        faults.append(Fault("fault", reported, f"needs phases, which --mode {settings.mode} does not have", hint))
     elif any(phase.operations for phase in phases):
-        found.append(Fault("fault", told, "needs phases with a length, but these users run bursts", "Run other users."))
+        faults.append(
+            Fault("fault", reported, "needs phases with a length, but these users run bursts", "Run other users.")
+        )
     if is_spread and any(one.action.is_of_proxy for one in read_faults(settings)):
         problem = "needs the proxy, which listens on the loopback of the master, not for workers elsewhere"
-        found.append(Fault("fault", told, problem, "Use --processes, or command: with a tool of your network."))
-    return found
+        faults.append(Fault("fault", reported, problem, "Use --processes, or command: with a tool of your network."))
+    return faults

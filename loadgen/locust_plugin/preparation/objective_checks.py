@@ -17,7 +17,7 @@ CLOSE = 0.75
 
 
 class Metering(Protocol):
-    """What is told of the operations of a run."""
+    """What is known about the operations of a run."""
 
     def expect(self, settings: Settings, operations: Mapping[Mode, Iterable[Operation]], objective: Objective) -> None:
         """Pre-register their series."""
@@ -67,9 +67,9 @@ def find_objective_faults(
     faults += _find_contradictions(objective, names)
     for one in required:
         if one.operation in names and not faults and not objective.of(one.operation):
-            told = f"is of the goodput of {one.operation}, which no condition of --objective is on"
+            reported = f"is of the goodput of {one.operation}, which no condition of --objective is on"
             hint = f'Add for example "{one.operation} response < 1 s".'
-            faults.append(Fault("require", f'"{one.text}"', told, hint))
+            faults.append(Fault("require", f'"{one.text}"', reported, hint))
     return faults
 
 
@@ -77,10 +77,10 @@ def _find_operations(settings: Settings, everyone: Collection[type[Any]]) -> lis
     """Those that the users of the run's variants declare; an invalid declaration is reported separately."""
     modes = modes_of(settings)
     try:
-        found = operations_of(everyone, clients_of(settings), staged_of(settings))
+        result = operations_of(everyone, clients_of(settings), staged_of(settings))
     except ValueError:
         return []
-    return [one for mode, some in found.items() if mode in modes for one in some]
+    return [one for mode, some in result.items() if mode in modes for one in some]
 
 
 def _find_problem(one: Condition, operations: Sequence[Operation]) -> tuple[str, str] | None:
@@ -106,13 +106,13 @@ def _correct(one: Condition, word: str, known: Sequence[str]) -> str:
 
 def _find_contradictions(objective: Objective, names: Iterable[str]) -> Iterator[Fault]:
     """Conditions on one time of one operation that exclude each other, each pair once."""
-    told = set()
+    reported = set()
     for name in names:
         own = objective.of(name)
         for upper in (one for one in own if one.is_upper):
             for lower in (one for one in own if not one.is_upper and one.part == upper.part):
                 touches = lower.limit == upper.limit and (lower.relation, upper.relation) == (">=", "<=")
-                if lower.limit >= upper.limit and not touches and (upper, lower) not in told:
-                    told.add((upper, lower))
+                if lower.limit >= upper.limit and not touches and (upper, lower) not in reported:
+                    reported.add((upper, lower))
                     problem = f'excludes "{lower.text}", so no {name} can be good'
                     yield Fault("objective", f'"{upper.text}"', problem, "Remove one of the two.")

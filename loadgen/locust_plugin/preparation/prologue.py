@@ -22,8 +22,8 @@ class Prologue(Protocol):
 
 def find_prologue(events: Any) -> Prologue | None:
     """The prologue of the locustfiles."""
-    found: Prologue | None = getattr(events, "loadgen_prologue", None)
-    return found
+    prologue: Prologue | None = getattr(events, "loadgen_prologue", None)
+    return prologue
 
 
 def check_prologue(events: Any, settings: Settings) -> None:

@@ -35,7 +35,7 @@ def find_unreachable(
     modes = modes_of(settings)
     kinds = [kind for kind in everyone if issubclass(kind, LoadUser) and kind.mode in modes]
     bursts = bool(kinds) and all(getattr(kind, "style", "") for kind in kinds)
-    found: list[Fault] = []
+    faults: list[Fault] = []
     for one in wanted:
         problems = [
             *(_find_operation(one, kinds, settings, bursts=bursts) if one.operation not in ("", EVERY) else ()),
@@ -45,8 +45,8 @@ def find_unreachable(
             *_find_part(one, kinds, settings),
             *(_find_level(one, settings, kinds, users, bursts=bursts) if one.figure != RATE else ()),
         ]
-        found += [Fault("require", f'"{one.text}"', problem, hint) for problem, hint in problems]
-    return found
+        faults += [Fault("require", f'"{one.text}"', problem, hint) for problem, hint in problems]
+    return faults
 
 
 Problem = tuple[str, str]

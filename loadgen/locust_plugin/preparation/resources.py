@@ -107,8 +107,8 @@ class Resources:
         if settings.existing:
             self.answered, self.collections = inspect_existing(addressed, self._tell, writes=writes)
             self.selectivities = measure_existing(set_up_variants(addressed, self.collections), self._tell)
-            found = recount_segments(addressed, self.collections)
-            self.loaded = [_describe(name, number) for name, number in found.items()]
+            result = recount_segments(addressed, self.collections)
+            self.loaded = [_describe(name, number) for name, number in result.items()]
             return addressed
         set_up = resolve_variants(set_up_variants(addressed))
         variants = [one.settings for one in set_up.values()]
@@ -216,10 +216,10 @@ class Resources:
         """The runs seen to search the collections concurrently; None if unknown."""
         if self._addressed.existing:
             return None  # an existing collection has no lease
-        found = [lease.sharers for lease in self._leases]
-        if any(sharers is None for sharers in found):
+        result = [lease.sharers for lease in self._leases]
+        if any(sharers is None for sharers in result):
             return None
-        return tuple(dict.fromkeys(run for sharers in found for run in sharers or ()))
+        return tuple(dict.fromkeys(run for sharers in result for run in sharers or ()))
 
     def count_segments(self) -> dict[str, int | None]:
         """The segments of each collection of the run now; None if unknown. Blocks for some seconds at most."""
@@ -253,9 +253,9 @@ class Resources:
         if self._server is None or self._server.running:
             return ""
         self._server.stop(keep=True)
-        told = "the embedded server ended by itself"
-        logger.error("%s", describe_failure(told.capitalize(), self._server.log))
-        return f"{told}; its log is {self._server.log}"
+        reported = "the embedded server ended by itself"
+        logger.error("%s", describe_failure(reported.capitalize(), self._server.log))
+        return f"{reported}; its log is {self._server.log}"
 
     def stop_server(self) -> None:
         """Stop the embedded server, if any, and give up leases elsewhere."""
@@ -267,7 +267,7 @@ class Resources:
 
 
 def _describe(name: str, segments: int | None, prepared: Prepared | None = None) -> CollectionRecord:
-    """A collection when its run begins; one that the run has not prepared is found ready."""
+    """A collection when its run begins; one that the run has not prepared was ready before."""
     return CollectionRecord(
         name=name,
         compaction=(prepared.compaction if prepared else Compaction.NOT_NEEDED).value,

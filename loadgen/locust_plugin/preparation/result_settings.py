@@ -55,11 +55,11 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
     faults += _find_short_steps(settings, sought)
     wanted += sought
     faults += find_objective_faults(settings, wanted, everyone)
-    checked = list(dict.fromkeys(found.figure for found in wanted if found.figure in CHECKED))
+    checked = list(dict.fromkeys(each.figure for each in wanted if each.figure in CHECKED))
     if not settings.recall_every and checked:
         problem = f"leaves the required {join(checked)} unmeasured"
         faults.append(Fault("recall_every", "0", problem, "Use --recall-every 20."))
-    if settings.existing and not is_rag(settings) and any(found.figure == "recall" for found in wanted):
+    if settings.existing and not is_rag(settings) and any(each.figure == "recall" for each in wanted):
         problem = "leaves the required recall unmeasured: its exact neighbours are unknown"
         faults.append(Fault("existing", "", problem, "Omit the requirement."))
     faults += _find_unmeasured_recall(settings, wanted)

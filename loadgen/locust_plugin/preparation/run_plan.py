@@ -134,14 +134,14 @@ def _find_mixed_data(settings: Settings) -> Iterator[Fault]:
 
 def _find_ignored(settings: Settings, chosen: Sequence[type[Any]]) -> Iterator[Fault]:
     """Settings of the run, or of a variant, that users of its mode do not honour."""
-    found: dict[tuple[str, str], list[str]] = {}
+    result: dict[tuple[str, str], list[str]] = {}
     for variant in find_variants(settings):
         own = settings_of(settings, variant)
         for kind in chosen:
             for name in kind.ignores if kind.mode == variant.mode else ():
                 if (value := getattr(own, name)) != Settings.model_fields[name].default:
-                    found.setdefault((name, str(value)), []).append(kind.__name__)
-    for (name, value), kinds in found.items():
+                    result.setdefault((name, str(value)), []).append(kind.__name__)
+    for (name, value), kinds in result.items():
         problem = f"is not honoured by {join_some(list(dict.fromkeys(kinds)))}"
         yield Fault(name, value, problem, "Omit it, or run another locustfile, such as search.py.")
 
@@ -223,12 +223,12 @@ def operations_of(
 
     Those of a vector store are replaced by the `staged` ones of the same name, if any.
     """
-    found: dict[Mode, set[Operation]] = {}
+    result: dict[Mode, set[Operation]] = {}
     for kind in everyone:
         if issubclass(kind, LoadUser):
             performed = (one for client in clients for one in kind.performs(client))
-            found.setdefault(kind.mode, set()).update(with_stages(performed, staged))
-    return found
+            result.setdefault(kind.mode, set()).update(with_stages(performed, staged))
+    return result
 
 
 def staged_of(settings: Settings) -> tuple[Operation, ...]:

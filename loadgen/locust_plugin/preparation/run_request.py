@@ -164,7 +164,7 @@ class RunRequest:
         self._arrange(*cast_as)
         return read.passed
 
-    def _parse(self, given: Mapping[str, object], found: Collection[Fault]) -> tuple[dict[str, object], Settings]:
+    def _parse(self, given: Mapping[str, object], result: Collection[Fault]) -> tuple[dict[str, object], Settings]:
         """The options and settings of a form; missing fields keep their values. Raises SettingsError."""
         options = vars(self._environment.parsed_options)
         standing = {name: options.get(name) for name in Settings.model_fields}
@@ -173,7 +173,7 @@ class RunRequest:
         sent = {name: value for name, value in given.items() if unchanged.get(name) != value}
         taken, contradictions = take_secrets({**standing, **sent}, Settings)
         asked, elsewhere = unmask(taken, self._kept, Settings)
-        faults = [*found, *contradictions, *elsewhere]
+        faults = [*result, *contradictions, *elsewhere]
         try:
             settings = Settings.parse(asked)
         except SettingsError as error:

@@ -239,7 +239,7 @@ class RunStarter:
                 runner.send_message("quit")
                 gevent.sleep(QUIT_SECONDS)
             leave(words, CANNOT_START)
-        told = f"The run did not begin: {words}"
-        self._run_display.refuse(told)
+        reported = f"The run did not begin: {words}"
+        self._run_display.refuse(reported)
         forget_shape(runner)  # a stop() now would record it
-        raise StopTest(told)
+        raise StopTest(reported)

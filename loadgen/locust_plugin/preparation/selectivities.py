@@ -23,7 +23,7 @@ def find_selectivities(
     Raises SettingsError for variants whose searches match no row.
     """
     measured: dict[str, Selectivity] = {}
-    found = {}
+    selectivities = {}
     faults: list[Fault] = []
     for name, one in variants.items():
         if not narrows(one.settings):
@@ -32,7 +32,7 @@ def find_selectivities(
         try:
             if key not in measured:
                 measured[key] = Narrowings(one.settings, dataset).measure()
-            found[name] = measured[key]
+            selectivities[name] = measured[key]
         except SettingsError as error:
             faults += error.faults
         except TypeError:  # of numpy: only a field of a file has a type that is known so late
@@ -40,8 +40,8 @@ def find_selectivities(
             faults.append(Fault("filter", one.settings.filter, problem, "Give a value of the field's type."))
     if faults:
         raise SettingsError(list(dict.fromkeys(faults)))
-    check_selectivities(variants, found, tell)
-    return found
+    check_selectivities(variants, selectivities, tell)
+    return selectivities
 
 
 def measure_existing(variants: Mapping[str, VariantSetup], tell: Callable[[str], None]) -> dict[str, Selectivity]:
@@ -50,7 +50,7 @@ def measure_existing(variants: Mapping[str, VariantSetup], tell: Callable[[str],
     Of the narrowings that the queries draw most often, each with its share of the queries; counted once for variants
     that narrow alike. Raises SettingsError for a filter that the server refuses, or that matches no row.
     """
-    found = {}
+    existing = {}
     partly = []
     faults = []
     values: dict[str, Metadata] = {}
@@ -72,12 +72,12 @@ def measure_existing(variants: Mapping[str, VariantSetup], tell: Callable[[str],
             reason = f"the server does not count them ({counted.reason})"
             tell(f"How many rows searches of {name} may find is not known: {reason}")
         else:
-            found[name] = summarise(counted.matches, info.rows)
+            existing[name] = summarise(counted.matches, info.rows)
             partly += [name] if counted.is_partial else []
     if faults:
         raise SettingsError(list(dict.fromkeys(faults)))
-    check_selectivities(variants, found, tell, partly)
-    return found
+    check_selectivities(variants, existing, tell, partly)
+    return existing
 
 
 class Counted(NamedTuple):
@@ -105,7 +105,7 @@ def _count(settings: Settings, info: CollectionInfo, values: Metadata) -> Counte
 
 def check_selectivities(
     variants: Mapping[str, VariantSetup],
-    found: Mapping[str, Selectivity],
+    result: Mapping[str, Selectivity],
     tell: Callable[[str], None],
     partly: Collection[str] = (),
 ) -> None:
@@ -114,7 +114,7 @@ def check_selectivities(
     Raises SettingsError for other filters that match no row.
     """
     faults = []
-    for name, one in found.items():
+    for name, one in result.items():
         settings = variants[name].settings
         setting, value = ("filter", settings.filter) if settings.filter else ("partitions", settings.partitions)
         if one.without_match == one.queries and name not in partly:

@@ -34,15 +34,15 @@ def set_up_variants(
 ) -> dict[str, VariantSetup]:
     """The variants of a run in these modes, in order, by name; `collections` are the existing ones, by name."""
     known = {name: CollectionInfo.from_message(message) for name, message in (collections or {}).items()}
-    found = {}
+    result = {}
     for one in find_variants(settings):
         if Mode(one.mode) not in modes:
             continue
         own = settings_of(settings, one)
         info = known.get(own.collection)
         resolved = info.apply(own) if info else own
-        found[one.name] = VariantSetup(Mode(one.mode), resolved, find_layer(one.client), one.client, info)
-    return found
+        result[one.name] = VariantSetup(Mode(one.mode), resolved, find_layer(one.client), one.client, info)
+    return result
 
 
 def resolve_data(settings: Settings, operations: Collection[str] | None = None) -> Settings:
@@ -105,11 +105,11 @@ def make_resolver(collections: Mapping[str, Mapping[str, Any]]) -> Callable[[Set
 
 def open_datasets(settings: Settings, variants: Iterable[VariantSetup]) -> dict[str, Dataset]:
     """The dataset of each collection, by its name. Existing ones are read: blocks. Raises StoreError."""
-    found: dict[str, Dataset] = {}
+    datasets: dict[str, Dataset] = {}
     is_shared = not settings.existing and find_source(settings) is None
     shared = open_dataset(settings) if is_shared else None
     for one in variants:
-        if one.settings.collection not in found:
+        if one.settings.collection not in datasets:
             if one.layer.data is not None:
                 dataset = one.layer.data.open(one.settings, one.info.token if one.info else 0)
             elif one.info is not None:
@@ -117,5 +117,5 @@ def open_datasets(settings: Settings, variants: Iterable[VariantSetup]) -> dict[
             else:
                 assert shared is not None  # noqa: S101 - a run has existing collections or none
                 dataset = reword(shared, one.settings)
-            found[one.settings.collection] = dataset
-    return found
+            datasets[one.settings.collection] = dataset
+    return datasets

@@ -37,7 +37,7 @@ def _is_private(asked: Any) -> bool:
 
 
 def is_own(headers: Any, host: str) -> bool:
-    """Whether a request comes from a page of this host, or not from a browser.
+    """Whether a request was sent by a page of this host, or not by a browser.
 
     `Sec-Fetch-Site` is set by the browser, and is valid even behind a proxy that changes the host. Browsers omit it on
     plain HTTP; there the `Origin` must match the requested host. Command-line clients send neither.

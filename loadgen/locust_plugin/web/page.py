@@ -120,9 +120,9 @@ def _dress_field(name: str, option: dict[str, Any]) -> None:
 
 def find_section(name: str) -> str:
     """The group of a setting, such as `data`."""
-    found = ""
+    section = ""
     for setting in Settings.model_fields:
-        found = SECTIONS.get(setting, found)
+        section = SECTIONS.get(setting, section)
         if setting == name:
             break
-    return found
+    return section

@@ -61,7 +61,7 @@ def add_tab(web_ui: Any, base: str, tab_data: TabData, find_record: FindRecord) 
     web_ui.app.after_request(lambda response: _extend(response, tab_data, web_ui.environment.runner.state))
 
 
-def _state(told: str, tab_data: TabData) -> str:
+def _state(reported: str, tab_data: TabData) -> str:
     """Locust's state for the page: while data load it must not be `ready`, or the page would return to its form.
 
     Nor may the page offer a start while the last run is still being written; and it asks only while a run is active, so

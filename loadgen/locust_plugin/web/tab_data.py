@@ -186,7 +186,7 @@ def level_rows(levels: Sequence[LevelResult]) -> list[LevelRow]:
 
 
 def _level_row(name: str, level: LevelResult, series: Series) -> LevelRow:
-    found = level.comparisons.get(series.variant)
+    result = level.comparisons.get(series.variant)
     times = series.times()
     return LevelRow(
         name=name,
@@ -201,12 +201,12 @@ def _level_row(name: str, level: LevelResult, series: Series) -> LevelRow:
         goodput=_figure(level.shown_goodput(series.variant)),
         recall=_figure(series.recall),
         mrr=_figure(series.mrr),
-        ratio_throughput=found.throughput if found else None,
-        ratio_p50=found.p50 if found else None,
-        ratio_p99=found.p99 if found else None,
-        verdict=found.winner if found else "",
-        is_won=found is not None and found.verdict in (Verdict.VARIANT, Verdict.BASELINE),
-        reasons=found.reasons if found else (),
+        ratio_throughput=result.throughput if result else None,
+        ratio_p50=result.p50 if result else None,
+        ratio_p99=result.p99 if result else None,
+        verdict=result.winner if result else "",
+        is_won=result is not None and result.verdict in (Verdict.VARIANT, Verdict.BASELINE),
+        reasons=result.reasons if result else (),
     )
 
 

@@ -1,4 +1,4 @@
-"""A TCP proxy before a server, in a process of its own: it delays, limits, cuts and holds back what passes."""
+"""A TCP proxy in front of a server, in a separate process: it delays, limits, cuts and blocks traffic."""
 
 from loadgen.milvus.fault_proxy.process import FaultProxy, ProxyError
 

@@ -51,8 +51,8 @@ class FaultProxy:
                 stdin.flush()
             except OSError as error:
                 raise ProxyError(f"the proxy for faults has ended ({error})") from error
-            if (told := self._hear(ANSWERS_WITHIN)) != "ok":
-                raise ProxyError(f"the proxy for faults answered {told!r} to {order!r}")
+            if (reported := self._hear(ANSWERS_WITHIN)) != "ok":
+                raise ProxyError(f"the proxy for faults answered {reported!r} to {order!r}")
 
     def _hear(self, within: float) -> str:
         out = self._process.stdout

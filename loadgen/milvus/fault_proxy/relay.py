@@ -41,7 +41,7 @@ class Relay:
             reset(writer)
 
     def clear(self) -> None:
-        """Forward everything as it comes."""
+        """Forward everything immediately."""
         self.latency, self.rate, self.refuses = 0.0, 0.0, False
         self.passing.set()
 
@@ -124,16 +124,16 @@ class Relay:
 
 
 def say(text: str) -> None:
-    """Print a line, at once."""
+    """Print a line and flush."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """End a connection with a reset, as a peer that is gone does."""
-    if (found := writer.get_extra_info("socket")) is not None:
+    if (extra_info := writer.get_extra_info("socket")) is not None:
         with contextlib.suppress(OSError):
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            extra_info.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 

@@ -117,10 +117,10 @@ class DelayingServer(ReplayServer):
         try:
             orders.write(json.dumps(delays.as_message()).encode() + b"\n")
             orders.flush()
-            told = json.loads(self._hear())
+            reported = json.loads(self._hear())
         except (OSError, ValueError) as error:
             raise ServerError(f"the delaying server does not answer ({error})") from None
-        return Kept(told["answers"], tuple(told["delays"]), tuple(told["late"]))
+        return Kept(reported["answers"], tuple(reported["delays"]), tuple(reported["late"]))
 
 
 def main() -> None:

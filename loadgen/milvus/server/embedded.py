@@ -43,7 +43,7 @@ TAKEN = ("address already in use", "Failed to bind")
 class EmbeddedServer:
     """A running server. `uri` is for clients, `log` for people, `metrics_uri` for Prometheus (None for Lite).
 
-    The process that started it holds the only write end of a pipe, the line; when that ends, so does the server. A
+    The starting process has the only write end of a pipe, the line; when it ends, so does the server. A
     child made by `os.fork` closes its copy, so that it cannot keep the server alive. (Locust's `--processes` forks
     before there is a server.) A child made by C code that neither execs nor runs Python's fork hooks would.
     """

@@ -112,7 +112,7 @@ def passed_on(metadata: Iterable[tuple[str, str | bytes]] | None) -> tuple[tuple
 class ReplayServer:
     """A replaying server in a separate process; `uri` is for clients. It ends with the process that started it.
 
-    That process holds the only write end of a pipe, which the system closes however it ends. `upstream` is an address
+    That process has the only write end of a pipe, which the system closes however it ends. `upstream` is an address
     without TLS, such as http://127.0.0.1:19530. Raises ServerError if the server does not come up.
     """
 
@@ -135,11 +135,11 @@ class ReplayServer:
             )
         finally:
             os.close(heard)
-        told = self._hear()
-        if not told.isdecimal():
+        reported = self._hear()
+        if not reported.isdecimal():
             self.stop()
             raise ServerError(f"the replaying server before {address} did not start; see its output above")
-        self.uri = f"http://127.0.0.1:{told}"
+        self.uri = f"http://127.0.0.1:{reported}"
 
     def _hear(self) -> str:
         """The line that the server prints when it listens; empty if it ends first or is too slow."""

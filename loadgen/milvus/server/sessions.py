@@ -17,8 +17,8 @@ def list_sessions(etcd_port: int) -> frozenset[bytes]:
 
 
 def _list(etcd_port: int) -> list[dict[str, str]]:
-    found = _call(etcd_port, "range", {"key": _encode(FIRST), "range_end": _encode(END)}).get("kvs", [])
-    return list(found)
+    result = _call(etcd_port, "range", {"key": _encode(FIRST), "range_end": _encode(END)}).get("kvs", [])
+    return list(result)
 
 
 def forget_sessions(etcd_port: int, own_ports: Collection[int], ended: Collection[bytes] = ()) -> int:

@@ -17,11 +17,11 @@ ABANDONED = 3600.0
 
 
 def locate_packed() -> Path:
-    """The folder in the installed wheel; `milvus` is not imported, only found."""
-    found = importlib.util.find_spec("milvus")
-    if found is None or not found.submodule_search_locations:
+    """The folder in the installed wheel; `milvus` is located, not imported."""
+    spec = importlib.util.find_spec("milvus")
+    if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("No module named 'milvus'", name="milvus")
-    return Path(found.submodule_search_locations[0]) / "data" / "bin"
+    return Path(spec.submodule_search_locations[0]) / "data" / "bin"
 
 
 def is_unpacked() -> bool:

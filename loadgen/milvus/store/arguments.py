@@ -58,8 +58,8 @@ def _full_text(settings: Settings) -> dict[str, Any]:
 
 def _fields(settings: Settings) -> dict[str, Any]:
     """The fields of an existing collection."""
-    found = {"embedding_field": settings.embedding_field, "text_key": settings.text_field}
-    return found | ({"doc_id_field": settings.doc_id_field} if settings.doc_id_field else {})
+    result = {"embedding_field": settings.embedding_field, "text_key": settings.text_field}
+    return result | ({"doc_id_field": settings.doc_id_field} if settings.doc_id_field else {})
 
 
 def connection_arguments(settings: Settings, deadline: float) -> dict[str, Any]:

@@ -32,7 +32,7 @@ UNDO_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Existing:
     """An existing collection."""
 
     manifest: dict[str, Any] | None
@@ -99,14 +99,14 @@ class Collection:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def look(self) -> Found | None:
+    def look(self) -> Existing | None:
         """The existing collection of this name, if any."""
         if not self._client.has_collection(self.name):
             return None
         described = self._client.describe_collection(self.name)
         dims = [field["params"]["dim"] for field in described["fields"] if "dim" in field.get("params", {})]
         properties = described.get("properties") or {}
-        return Found(read_manifest(properties), int(dims[0]) if dims else 0, properties.get(COMPACTION_KEY))
+        return Existing(read_manifest(properties), int(dims[0]) if dims else 0, properties.get(COMPACTION_KEY))
 
     def drop(self) -> None:
         """Drop it, and wait until the server no longer lists it."""
@@ -136,21 +136,21 @@ class Collection:
     def count(self, fingerprint: str = "") -> int:
         """Current number of rows (Strong consistency): all, or those of one dataset."""
         wanted = f"{FINGERPRINT_KEY} == {json.dumps(fingerprint)}" if fingerprint else ""
-        found = self._client.query(
+        result = self._client.query(
             self.name, filter=wanted, output_fields=["count(*)"], consistency_level="Strong", timeout=self.limit
         )
-        return int(found[0]["count(*)"])
+        return int(result[0]["count(*)"])
 
     def count_ids(self, ids: list[str]) -> int:
         """How many rows have one of these ids (Strong consistency)."""
         wanted = f"{ID_FIELD} in {json.dumps(ids)}"
-        found = self._client.query(
+        result = self._client.query(
             self.name, filter=wanted, output_fields=["count(*)"], consistency_level="Strong", timeout=self.limit
         )
-        return int(found[0]["count(*)"])
+        return int(result[0]["count(*)"])
 
     def settle(self, rows: int, unless: Compaction | None = None) -> str:
-        """Wait until the rows are sealed, indexed, compacted, loaded and found; return the server's index type.
+        """Wait until the rows are sealed, indexed, compacted, loaded and searchable; return the server's index type.
 
         `unless` says why it is not compacted.
 
@@ -164,7 +164,7 @@ class Collection:
         self._client.release_collection(self.name, timeout=self.limit)  # growing segments have no index in memory
         self._keep_compaction()
         self.load()
-        self._wait_for(f"{rows:,} rows to be found", lambda: self.count() >= rows)
+        self._wait_for(f"{rows:,} rows to be searchable", lambda: self.count() >= rows)
         return self.index_type()
 
     def count_segments(self) -> int | None:
@@ -187,7 +187,7 @@ class Collection:
             if not is_denied(error):
                 raise
 
-    def holds(self, rows: int, fingerprint: str) -> bool:
+    def contains(self, rows: int, fingerprint: str) -> bool:
         """Whether it is loaded, and contains exactly these rows, all of one dataset. Changes nothing."""
         if self._client.get_load_state(self.name)["state"] != LoadState.Loaded or not self._is_indexed():
             return False
@@ -240,10 +240,10 @@ class Collection:
         return all(self._is_built(index) for index in self._client.list_indexes(self.name) or [INDEX])
 
     def _is_built(self, index: str) -> bool:
-        told = self._client.describe_index(self.name, index) or {}
-        if told.get("state") == "Failed":
-            raise StoreError(f"the index failed: {told.get('index_state_fail_reason', 'no reason given')}")
-        return int(told.get("pending_index_rows", 0)) == 0 and told.get("state", "Finished") == "Finished"
+        reported = self._client.describe_index(self.name, index) or {}
+        if reported.get("state") == "Failed":
+            raise StoreError(f"the index failed: {reported.get('index_state_fail_reason', 'no reason given')}")
+        return int(reported.get("pending_index_rows", 0)) == 0 and reported.get("state", "Finished") == "Finished"
 
     def _wait_for(self, what: str, reached: Callable[[], bool]) -> None:
         end = time.perf_counter() + self.limit

@@ -42,5 +42,5 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode | None, str]:
 
 def is_denied(error: BaseException) -> bool:
     """Whether the server knows the user but denies the request."""
-    told = server_words(error).lower()
-    return status_of(error)[0] is grpc.StatusCode.PERMISSION_DENIED or any(denial in told for denial in DENIALS)
+    reported = server_words(error).lower()
+    return status_of(error)[0] is grpc.StatusCode.PERMISSION_DENIED or any(denial in reported for denial in DENIALS)

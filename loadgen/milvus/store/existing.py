@@ -201,9 +201,9 @@ def find_fields(described: Mapping[str, Any], settings: Settings) -> tuple[dict[
     text = choose("text_field", texts, usual or (others[0] if len(others) == 1 else ""))
     doc_id = choose("doc_id_field", [*texts, *keys], "doc_id" if "doc_id" in texts else "")
     filled = settings.sparse_field or (sparse[0] if len(sparse) == 1 else "")
-    found = {"id_field": key, "embedding_field": embedding, "text_field": text, "doc_id_field": doc_id}
-    found |= {"sparse_field": filled}
-    return found | {"vector_type": vectors.get(embedding, "")}, faults
+    result = {"id_field": key, "embedding_field": embedding, "text_field": text, "doc_id_field": doc_id}
+    result |= {"sparse_field": filled}
+    return result | {"vector_type": vectors.get(embedding, "")}, faults
 
 
 def find_contradictions(settings: Settings, info: CollectionInfo) -> Iterator[Fault]:

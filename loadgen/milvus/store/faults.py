@@ -1,7 +1,7 @@
 """Why a collection cannot be used as it is, or was left incomplete, each with a remedy."""
 
 from loadgen.datasets import Dataset
-from loadgen.milvus.store.collection import Found, Leftover, Stage
+from loadgen.milvus.store.collection import Existing, Leftover, Stage
 from loadgen.milvus.store.manifest import find_differences, make_manifest
 from loadgen.milvus.store.reaching import ServerInfo
 from loadgen.settings.conflicts import without_secret
@@ -30,18 +30,18 @@ def find_index_faults(settings: Settings, server: ServerInfo) -> list[Fault]:
     return [Fault("index_type", settings.index_type, problem, f"Choose {', '.join(LITE_INDEXES)}.")]
 
 
-def find_ownership_faults(found: Found | None, settings: Settings, dataset: Dataset) -> list[Fault]:
+def find_ownership_faults(existing: Existing | None, settings: Settings, dataset: Dataset) -> list[Fault]:
     """Why the existing collection may be neither used nor dropped."""
-    if found is None:
+    if existing is None:
         return []
-    if found.manifest is not None:
+    if existing.manifest is not None:
         wanted = make_manifest(settings, dataset)
-        return [] if settings.fresh else find_differences(found.manifest, wanted, settings)
+        return [] if settings.fresh else find_differences(existing.manifest, wanted, settings)
     if settings.overwrite:
         return []
     hint = "Add --existing to measure it as it is, use another --collection, or drop it with --overwrite."
     faults = [Fault("collection", settings.collection, "was not created by this tool and is left unchanged", hint)]
-    if found.dim != settings.dim:
-        problem = f"collection '{settings.collection}' has dim {found.dim}"
+    if existing.dim != settings.dim:
+        problem = f"collection '{settings.collection}' has dim {existing.dim}"
         faults.append(Fault("dim", str(settings.dim), problem, hint))
     return faults

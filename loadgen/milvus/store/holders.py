@@ -38,7 +38,7 @@ class Holder:
     preparing: bool
     """True if it writes only to prepare the collection for `READ`."""
     ready: bool
-    """True once it has found or prepared the collection as required."""
+    """True once the collection is as required."""
     doing: str
     """What it does, for display."""
     run: str

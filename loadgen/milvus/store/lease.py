@@ -126,14 +126,14 @@ class Lease:
 
     def _await_free(self, wanted: Holder) -> None:
         """Return when no run conflicts with this one. Raises SettingsError as soon as a conflict is permanent."""
-        told = False
+        reported = False
         while others := self._conflicts(wanted):
             lasting = [other for other in others if self._lasts(other, wanted)]
             if lasting:
                 raise SettingsError(find_faults(lasting))
-            if not told and not all(other.claimed for other in others):
+            if not reported and not all(other.claimed for other in others):
                 self._tell(f"Waiting for collection '{wanted.collection}', in use by {others[0]}")
-                told = True
+                reported = True
             time.sleep(self._pace.look)
 
     def _lasts(self, other: Holder, wanted: Holder) -> bool:
@@ -154,15 +154,15 @@ class Lease:
     def _look(self, table: LeaseTable, *, strong: bool) -> list[Holder]:
         """All other living holders of the collection; removes the rows of dead ones."""
         now = table.now()
-        found = []
+        result = []
         for other in table.read(strong=strong):
             if other.lease == self._mine.lease:
                 continue
             if self._watch.judge(other, now) is Life.DEAD:
                 table.remove(other)
             elif other.collection == self._mine.collection:
-                found.append(other)
-        return found
+                result.append(other)
+        return result
 
     def find_others(self, data: str) -> list[Fault]:
         """Holders whose use would prevent changing the collection; for a run that is refused anyway."""
@@ -247,7 +247,7 @@ class Lease:
         self._warn(
             "unkept",
             f"no lease can be kept in collection '{LEASES}' ({server_words(error)}), so other runs do not see that it "
-            "is in use. Make sure that there are none, or give the role the privileges",
+            "is in use. Make sure none is running, or give the role the privileges",
         )
         self.is_kept = False
 

@@ -65,10 +65,10 @@ class LeaseTable:
     def now(self) -> float | None:
         """Seconds by the server's own clock; None if it provides none, like Milvus Lite."""
         try:
-            told = int(self._client._get_connection().alloc_timestamp(timeout=CALL_SECONDS))  # noqa: SLF001
+            reported = int(self._client._get_connection().alloc_timestamp(timeout=CALL_SECONDS))  # noqa: SLF001
         except (AttributeError, MilvusException, grpc.RpcError):
             return None
-        return (told >> LOGICAL_BITS) / 1000 or None
+        return (reported >> LOGICAL_BITS) / 1000 or None
 
     def read(self, *, strong: bool = True) -> list[Holder]:
         """The newest row of each lease. Strong consistency: includes every row written before this call."""

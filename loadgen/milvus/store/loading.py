@@ -67,7 +67,7 @@ class Loading:
         self._sending = threading.Event()
         self._maker = threading.Thread(target=self._make_ahead, name="loadgen-rows", daemon=True)
         self._maker.start()
-        self.loaded = self.found = 0
+        self.loaded = self.present = 0
         """Rows that are on the server, and those of them that were there before."""
 
     def __enter__(self) -> Self:
@@ -105,7 +105,7 @@ class Loading:
             if here < len(batch.nodes):
                 await self._add(store, batch, again=here > 0)
             else:
-                self.found += here
+                self.present += here
             self.loaded += len(batch.nodes)
 
     async def _count(self, batch: Batch) -> int:
@@ -141,5 +141,5 @@ class Loading:
     async def _tell(self, tell: Callable[[str], None], started: float) -> None:
         while True:
             await asyncio.sleep(TELL_SECONDS)
-            rate = (self.loaded - self.found) / (perf_counter() - started)
+            rate = (self.loaded - self.present) / (perf_counter() - started)
             tell(LoadingLine(self.loaded, self._dataset.size, rate, self._patience.trouble))

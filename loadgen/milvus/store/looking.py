@@ -5,7 +5,7 @@ from contextlib import closing
 import grpc
 from pymilvus.exceptions import MilvusException
 
-from loadgen.milvus.store.collection import Collection, Found
+from loadgen.milvus.store.collection import Collection, Existing
 from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.leases import LeaseTable
 from loadgen.milvus.store.reaching import explain_failure
@@ -14,7 +14,7 @@ from loadgen.settings.model import Settings
 LOOK_SECONDS = 10.0
 
 
-def look_at_own(settings: Settings) -> Found | None:
+def look_at_own(settings: Settings) -> Existing | None:
     """The collection of these settings; None if there is none. Blocks. Raises StoreError if the server fails."""
     try:
         with Collection(settings, LOOK_SECONDS) as collection:

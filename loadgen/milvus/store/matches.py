@@ -74,7 +74,7 @@ def _find_unknown_fields(settings: Settings, info: CollectionInfo, described: Ma
 
 def count_matches(settings: Settings, info: CollectionInfo, narrowings: Sequence[Narrowing]) -> list[int] | str:
     """The number of rows that match each of some narrowings, or why the server does not count them."""
-    found = []
+    matches = []
     with closing(MilvusClient(**connection_arguments(settings, settings.deadline))) as client:
         for one in narrowings:
             expression = (write_filter(one.expression) if one.expression is not None else one.text) or _all_rows(info)
@@ -83,8 +83,8 @@ def count_matches(settings: Settings, info: CollectionInfo, narrowings: Sequence
                 counted = client.query(info.name, **(COUNT | {"filter": expression} | parts))
             except (MilvusException, grpc.RpcError) as error:
                 return server_words(error)
-            found.append(int(counted[0]["count(*)"]))
-    return found
+            matches.append(int(counted[0]["count(*)"]))
+    return matches
 
 
 def _all_rows(info: CollectionInfo) -> str:

@@ -25,12 +25,12 @@ def find_missing(settings: Settings, ids: Sequence[str]) -> list[str]:
             fields = client.describe_collection(settings.collection)["fields"]
             key = next(field for field in fields if field.get("is_primary"))
             convert: Any = str if key["params"].get("max_length") else int
-            found: set[str] = set()
+            result: set[str] = set()
             rest = iter(ids)
             while some := list(islice(rest, AT_ONCE)):
                 asked = {"ids": [convert(one) for one in some], "output_fields": [key["name"]]}
                 rows = client.query(settings.collection, **asked, consistency_level="Strong")
-                found.update(str(row[key["name"]]) for row in rows)
+                result.update(str(row[key["name"]]) for row in rows)
     except (MilvusException, grpc.RpcError) as error:
         raise StoreError(explain_failure("inspect", settings, error)) from error
-    return [one for one in ids if one not in found]
+    return [one for one in ids if one not in result]

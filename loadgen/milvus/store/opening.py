@@ -77,10 +77,10 @@ async def warm_stores(stores: Sequence[MilvusVectorStore]) -> list[str]:
     of them.
     """
     asked = (async_client_of(store).describe_collection(store.collection_name) for store in stores)
-    found = [find_fingerprint(described) for described in await asyncio.gather(*asked)]
+    result = [find_fingerprint(described) for described in await asyncio.gather(*asked)]
     for store in stores:
         keep_channel(store.aclient)
-    return found
+    return result
 
 
 def warm_sync_stores(stores: Iterable[MilvusVectorStore]) -> list[str]:

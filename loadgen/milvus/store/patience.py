@@ -77,7 +77,7 @@ class Patience:
 
 
 class _Watch:
-    """Stands before `handle_error` of pymilvus's connection managers, which its retries call, while anybody watches."""
+    """Wraps `handle_error` of pymilvus's connection managers, which retries call, while there is a watcher."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

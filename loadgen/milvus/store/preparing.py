@@ -11,7 +11,7 @@ import grpc
 from pymilvus.exceptions import MilvusException
 
 from loadgen.datasets import Dataset
-from loadgen.milvus.store.collection import Collection, Found, Stage
+from loadgen.milvus.store.collection import Collection, Existing, Stage
 from loadgen.milvus.store.creating import create_collection, open_for_loading
 from loadgen.milvus.store.errors import StoreError
 from loadgen.milvus.store.faults import describe_leftover, find_index_faults, find_ownership_faults
@@ -47,7 +47,7 @@ class Prepared:
     server: ServerInfo
     compaction: Compaction = Compaction.NOT_NEEDED
     segments_loaded: int | None = None
-    """Segments when the rows were written; None if they were found, or the server does not report it."""
+    """Segments when the rows were written; None if they existed before, or the server does not report it."""
     segments: int | None = None
     """Segments now."""
 
@@ -69,7 +69,7 @@ def prepare(
     Blocks, for as long as the loading takes: call it on an OS thread without a running event loop. `tell` takes a line
     about once a second while rows are loaded, from that thread. `shield` is held while the collection is created, which
     has no owner until its manifest is written: the end of the process waits for it. `lease` is held when this returns;
-    without one, nobody else uses the server. Raises SettingsError with every fault found, the
+    without one, nobody else uses the server. Raises SettingsError with all faults, the
     collection untouched; StoreError if the server misbehaves.
     """
     started = perf_counter()
@@ -106,11 +106,11 @@ class _Work:
 def _prepare(collection: Collection, server: ServerInfo, work: _Work) -> tuple[bool, str]:
     """Whether the collection was reused, and its index type."""
     settings, dataset = work.settings, work.dataset
-    lease, found = work.lease, collection.look()
+    lease, result = work.lease, collection.look()
     faults = [*find_index_faults(settings, server), *find_kind_faults(settings, server)]
-    faults += find_ownership_faults(found, settings, dataset)
+    faults += find_ownership_faults(result, settings, dataset)
     if faults := [*faults, *find_oversized(settings, limits_of(server.kind, server.version))]:
-        others = lease.find_others(name_data(settings, dataset)) if lease and found else []
+        others = lease.find_others(name_data(settings, dataset)) if lease and result else []
         raise SettingsError([*faults, *others])
     if _is_ready(collection, settings, dataset, lease):
         reused, index = True, collection.index_type()
@@ -145,15 +145,15 @@ def _is_untouched(collection: Collection, settings: Settings, dataset: Dataset, 
 
     What others search now has been settled by them, although maybe without a compaction.
     """
-    found = collection.look()
+    result = collection.look()
     if (
-        found is None
-        or found.manifest is None
-        or find_differences(found.manifest, make_manifest(settings, dataset), settings)
+        result is None
+        or result.manifest is None
+        or find_differences(result.manifest, make_manifest(settings, dataset), settings)
     ):
         return False
-    compaction = judge_found(found.compaction, wanted=not settings.no_wait_compaction)
-    if not collection.holds(dataset.size, dataset.fingerprint):
+    compaction = judge_found(result.compaction, wanted=not settings.no_wait_compaction)
+    if not collection.contains(dataset.size, dataset.fingerprint):
         return False
     if not shared and (compaction is Compaction.UNKNOWN or not collection.is_settled(dataset.size)):
         return False
@@ -164,10 +164,10 @@ def _is_untouched(collection: Collection, settings: Settings, dataset: Dataset, 
 def _make_ready(collection: Collection, server: ServerInfo, work: _Work) -> tuple[bool, str]:
     """Reuse the collection, or drop and create it, and settle it; returns whether it was reused, and the index type."""
     settings, dataset = work.settings, work.dataset
-    found = collection.look()
-    if faults := find_ownership_faults(found, settings, dataset):  # another run may have been faster
+    result = collection.look()
+    if faults := find_ownership_faults(result, settings, dataset):  # another run may have been faster
         raise SettingsError(faults)
-    state = State.NONE if found is None else _judge(found, collection, settings, dataset, work.tell)
+    state = State.NONE if result is None else _judge(result, collection, settings, dataset, work.tell)
     reused = state is State.COMPLETE
     if not reused:
         dataset.check(work.tell)
@@ -196,8 +196,8 @@ def _leaving_nothing(collection: Collection, settings: Settings) -> Iterator[Non
         problem, hint = describe_leftover(left, collection.name, settings)
         if isinstance(error, SettingsError):
             raise SettingsError([*error.faults, Fault("collection", collection.name, problem, hint)]) from error
-        told = str(error) if isinstance(error, StoreError) else explain_failure("prepare", settings, error)
-        raise StoreError(f"{told}. Collection '{collection.name}' {problem}. {hint}") from error
+        reported = str(error) if isinstance(error, StoreError) else explain_failure("prepare", settings, error)
+        raise StoreError(f"{reported}. Collection '{collection.name}' {problem}. {hint}") from error
 
 
 class State(Enum):
@@ -211,10 +211,10 @@ class State(Enum):
     UNUSABLE = auto()
 
 
-def _judge(found: Found, collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> State:
+def _judge(existing: Existing, collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> State:
     """Reports why it is not complete."""
     name = f"collection '{settings.collection}'"
-    if found.manifest is None:
+    if existing.manifest is None:
         tell(f"{name} was not created by this tool: dropping it (--overwrite)")
         return State.UNUSABLE
     if settings.fresh:
@@ -258,8 +258,8 @@ def _load(collection: Collection, work: _Work, *, continued: bool) -> None:
         finally:
             store.client.close()
         seconds = perf_counter() - started
-    sent = dataset.size - loading.found
-    more = f" ({loading.found:,} were there)" if loading.found else ""
+    sent = dataset.size - loading.present
+    more = f" ({loading.present:,} were there)" if loading.present else ""
     work.tell(f"loaded {sent:,} rows in {seconds:.1f} s, {sent / seconds:,.0f} rows/s{more}; waiting for the index")
 
 

@@ -84,18 +84,18 @@ def _ask(settings: Settings) -> ServerInfo:
 def _fault_of(settings: Settings, error: BaseException) -> Fault:
     words = server_words(error)
     status, details = status_of(error)
-    told = f"{words} {details}".lower()
+    reported = f"{words} {details}".lower()
     if is_denied(error) and settings.token.get_secret_value():
         return Fault("token", "", f"is of a user who may not do this ({words})", f"{GRANT}.")
     unauthenticated = status in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
     # gRPC calls a certificate for another name "UNAUTHENTICATED" as well
-    if unauthenticated or (UNCONNECTED not in told and any(refusal in told for refusal in REFUSALS)):
+    if unauthenticated or (UNCONNECTED not in reported and any(refusal in reported for refusal in REFUSALS)):
         problem = "is rejected by the server" if settings.token.get_secret_value() else "is required by the server"
         return Fault("token", "", problem, "Set LOADGEN_TOKEN to the token, or to user:password.")
-    if settings.database and "database" in told:
+    if settings.database and "database" in reported:
         hint = "Create it first, or omit --database for the default one."
         return Fault("database", settings.database, f"cannot be used ({words})", hint)
-    if status is grpc.StatusCode.DEADLINE_EXCEEDED or "timeout" in told or SILENT in told:
+    if status is grpc.StatusCode.DEADLINE_EXCEEDED or "timeout" in reported or SILENT in reported:
         return _host_fault(settings, f"accepts a connection but did not answer within {CONNECT_SECONDS:g} s")
     if status is grpc.StatusCode.UNAVAILABLE:
         last = re.sub(r"^[A-Z_]+: ", "", details.rpartition("; last error: ")[2]).rstrip(".")
@@ -121,7 +121,7 @@ def _host_fault(settings: Settings, problem: str) -> Fault:
 def explain_failure(doing: str, settings: Settings, error: BaseException, step: str = "") -> str:
     """One line about a collection that cannot be prepared or opened: the server's message, with a remedy.
 
-    `step` comes before the words, such as `loading stopped after 300 rows: `.
+    `step` precedes the message, such as `loading stopped after 300 rows: `.
     """
     where = f"collection '{settings.collection}' on {without_secret(settings.host)}"
     line = f"cannot {doing} {where}: {step}{server_words(error)}"

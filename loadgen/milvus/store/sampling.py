@@ -28,11 +28,11 @@ def sample_ids(settings: Settings, info: CollectionInfo, number: int) -> tuple[i
     """At most `number` ids, seeded: spread over the range of a number, or among the first 16,384 texts."""
     with closing(MilvusClient(**connection_arguments(settings, settings.deadline))) as client:
         if info.id_type == "int64" and info.rows > WINDOW:
-            found = _read_pivots(client, info, number, settings.seed)
+            pivots = _read_pivots(client, info, number, settings.seed)
         else:
-            found = _read_ids(client, info, "", min(WINDOW, max(number, info.rows)))
+            pivots = _read_ids(client, info, "", min(WINDOW, max(number, info.rows)))
     generator = np.random.default_rng([settings.seed, info.rows])
-    unique = sorted(set(found), key=str)
+    unique = sorted(set(pivots), key=str)
     chosen = generator.permutation(len(unique))[:number]
     return tuple(unique[int(place)] for place in chosen)
 
@@ -41,10 +41,10 @@ def _read_pivots(client: MilvusClient, info: CollectionInfo, number: int, seed: 
     first, last = _find_range(client, info)
     generator = np.random.default_rng(seed)
     each = -(-number // PIVOTS)
-    found: list[int | str] = []
+    pivots: list[int | str] = []
     for pivot in generator.integers(first, last, size=PIVOTS, endpoint=True):
-        found += _read_ids(client, info, f"{info.id_field} >= {pivot}", each)
-    return found
+        pivots += _read_ids(client, info, f"{info.id_field} >= {pivot}", each)
+    return pivots
 
 
 def _find_range(client: MilvusClient, info: CollectionInfo) -> tuple[int, int]:
@@ -76,13 +76,13 @@ def fetch_rows(
     """Some fields of the rows with these ids, in their order; rows deleted meanwhile are left out."""
     batch = max(1, FETCHED_BYTES // max(1, 4 * info.dim)) if info.dim else 1_000
     batch = min(batch, WINDOW)
-    found: dict[int | str, dict[str, Any]] = {}
+    result: dict[int | str, dict[str, Any]] = {}
     with closing(MilvusClient(**connection_arguments(settings, settings.deadline))) as client:
         for start in range(0, len(ids), batch):
             some = list(ids[start : start + batch])
             for row in client.get(info.name, ids=some, output_fields=[info.id_field, *fields]):
-                found[row[info.id_field]] = row
-    return [found[one] for one in ids if one in found]
+                result[row[info.id_field]] = row
+    return [result[one] for one in ids if one in result]
 
 
 def open_existing(settings: Settings, info: CollectionInfo) -> Dataset:

@@ -26,8 +26,8 @@ def find_kind_faults(settings: Settings, server: ServerInfo) -> list[Fault]:
     """
     if not settings.has_full_text or server.kind == "lite":
         return []
-    found = VERSION.match(server.version)
-    if found is None or (int(found[1]), int(found[2])) >= BM25_SINCE:
+    match = VERSION.match(server.version)
+    if match is None or (int(match[1]), int(match[2])) >= BM25_SINCE:
         return []
     problem = f"needs Milvus 2.5 or later, or Milvus Lite: the server is {server.version}, which has no BM25"
     return [Fault("search_kind", HYBRID, problem, "Choose dense or mmr, or another server.")]

@@ -29,7 +29,7 @@ class Compaction(StrEnum):
     NOT_PERMITTED = "not permitted"
     """The user lacks the privilege."""
     NOT_NEEDED = "not needed"
-    """There is nothing to merge, the collection was found ready, or it is not this tool's."""
+    """There is nothing to merge, the collection was ready before, or it is not this tool's."""
     UNKNOWN = "unknown"
     """The collection was loaded without one, and other runs that use it now prevented one."""
 
@@ -38,16 +38,16 @@ def list_segments(client: MilvusClient, name: str, timeout: float) -> dict[int, 
     """The partition of each stored segment, by their ids; None if the server does not report them."""
     connection = client._get_connection()  # noqa: SLF001 - the list of MilvusClient omits the partition
     try:
-        found = connection.get_persistent_segment_infos(name, timeout=timeout)
+        persistent_segment_infos = connection.get_persistent_segment_infos(name, timeout=timeout)
     except (MilvusException, grpc.RpcError):
         return None
-    return {segment.segmentID: segment.partitionID for segment in found if segment.state != GONE}
+    return {segment.segmentID: segment.partitionID for segment in persistent_segment_infos if segment.state != GONE}
 
 
 def count_segments(client: MilvusClient, name: str, timeout: float) -> int | None:
     """Number of segments of a collection that are stored; None if the server does not report it."""
-    found = list_segments(client, name, timeout)
-    return None if found is None else len(found)
+    segments = list_segments(client, name, timeout)
+    return None if segments is None else len(segments)
 
 
 def recount_segments(settings: Settings, names: Iterable[str]) -> dict[str, int | None]:

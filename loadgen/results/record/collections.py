@@ -10,10 +10,10 @@ class CollectionRecord(Part):
 
     name: str
     compaction: Literal["completed", "not awaited", "not supported", "not permitted", "not needed", "unknown"]
-    """Before the run; `not needed`: the collection was found ready, or is not this tool's; `unknown`: it was loaded
+    """Before the run; `not needed`: the collection was ready before, or is not this tool's; `unknown`: it was loaded
     without one, and other runs that used it prevented one."""
     segments_loaded: Count | None
-    """When the rows were written, before the compaction; null also where they were found."""
+    """When the rows were written, before the compaction; null also where they existed before."""
     segments_before: Count | None
     """When the run began."""
     segments_after: Count | None

@@ -47,10 +47,10 @@ def describe_machine(cpuinfo: Path = CPUINFO) -> Machine:
 
 def _cpu_model(cpuinfo: Path) -> str:
     try:
-        found = CPU_LINE.search(cpuinfo.read_text(encoding="utf-8", errors="replace"))
+        match = CPU_LINE.search(cpuinfo.read_text(encoding="utf-8", errors="replace"))
     except OSError:
-        found = None
-    return found[1] if found else platform.processor() or platform.machine() or "unknown"
+        match = None
+    return match[1] if match else platform.processor() or platform.machine() or "unknown"
 
 
 def _cpu_count() -> int:
@@ -70,8 +70,8 @@ def _memory_bytes() -> int | None:
 
 def package_versions(names: Iterable[str]) -> dict[str, str]:
     """Version of each installed distribution, in the order given."""
-    found = {name: _find_version(name) for name in names}
-    return {name: text for name, text in found.items() if text is not None}
+    result = {name: _find_version(name) for name in names}
+    return {name: text for name, text in result.items() if text is not None}
 
 
 @cache

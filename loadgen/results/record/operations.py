@@ -84,7 +84,7 @@ class OperationRecord(Counted):
     items: Annotated[dict[ItemName, Count], Field(max_length=ITEMS_AT_MOST)] = Field(default_factory=dict)
     """What the answered operations processed besides rows, such as `tokens_out` or `documents`: sums by name."""
     recall: Share
-    """Mean part (0 to 1) of the exact nearest neighbours that the checked searches found."""
+    """Mean share (0 to 1) of the exact nearest neighbours that the checked searches returned."""
     recall_checks: Count
     """Searches that were checked; 0 where recall was not measured."""
     mrr: Share = None

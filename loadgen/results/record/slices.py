@@ -83,13 +83,13 @@ class Slices(Part):
     def pieces(self) -> list[SliceStats]:
         """Each slice with its times."""
         buckets, table = self._read()
-        found = []
+        result = []
         every = zip(self.lengths, self.operations, self.good or [0] * len(self), table, strict=True)
         for seconds, operations, good, row in every:
             used = np.flatnonzero(row)
             times = dict(zip(buckets[used].tolist(), row[used].tolist(), strict=True))
-            found.append(SliceStats(seconds, operations, SparseHistogram(times), good))
-        return found
+            result.append(SliceStats(seconds, operations, SparseHistogram(times), good))
+        return result
 
     @property
     def lengths(self) -> list[float]:

@@ -22,10 +22,10 @@ def upgrade(values: Values) -> Values:
     A record of the current version, or of one that cannot be read, is returned unchanged. Values need not be a complete
     record: the schema reports what is missing.
     """
-    found = values.get("schema_version")
-    if type(found) is not int or not OLDEST <= found < SCHEMA_VERSION:
+    result = values.get("schema_version")
+    if type(result) is not int or not OLDEST <= result < SCHEMA_VERSION:
         return values
-    for version in range(found, SCHEMA_VERSION):
+    for version in range(result, SCHEMA_VERSION):
         values = STEPS[version](values)
     return values | {"schema_version": SCHEMA_VERSION}
 

@@ -26,7 +26,7 @@ NAMES_AT_MOST, PARTS_AT_MOST = 100, 100_000
 """Maximum operation names in a record, and operations over all phases."""
 MISTAKES_AT_MOST = 1_000
 """Maximum errors of a file to examine."""
-TOLD = 5
+SHOWN = 5
 """Maximum errors of a file to report; the rest is counted."""
 WRITER = "milvus-loadgen"
 NO_PHASES = '\n "phases": []'
@@ -157,9 +157,9 @@ def read_record(path: str | Path) -> RunRecord:
     if not isinstance(values, dict) or "schema_version" not in values:
         raise RecordError(path, "is not a run record: it has no key 'schema_version'. Give a file that a run wrote.")
     values = upgrade(values)
-    found = values["schema_version"]
-    if type(found) is not int or found != SCHEMA_VERSION:
-        raise RecordError(path, _other_version(found, values))
+    result = values["schema_version"]
+    if type(result) is not int or result != SCHEMA_VERSION:
+        raise RecordError(path, _other_version(result, values))
     try:
         record = RunRecord.model_validate(values)
     except ValidationError as error:
@@ -201,7 +201,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not a number in JSON")
 
 
-def _other_version(found: object, values: dict[str, Any]) -> str:
+def _other_version(result: object, values: dict[str, Any]) -> str:
     manifest = values.get("manifest")
     packages = manifest.get("packages") if isinstance(manifest, dict) else None
     release = packages.get(WRITER) if isinstance(packages, dict) else None
@@ -209,7 +209,7 @@ def _other_version(found: object, values: dict[str, Any]) -> str:
         release = None
     writer = f"{WRITER} {release}" if release else f"the {WRITER} that wrote it"
     return (
-        f"has schema version {json.dumps(found)}, this {WRITER} reads versions {OLDEST} to {SCHEMA_VERSION}. "
+        f"has schema version {json.dumps(result)}, this {WRITER} reads versions {OLDEST} to {SCHEMA_VERSION}. "
         f"Read it with {writer}, or measure again."
     )
 
@@ -217,10 +217,10 @@ def _other_version(found: object, values: dict[str, Any]) -> str:
 def _mistakes(error: ValidationError) -> str:
     if error.error_count() > MISTAKES_AT_MOST:
         return f"it has {error.error_count():,} mistakes"
-    told = []
-    for item in error.errors(include_url=False, include_input=False)[:TOLD]:
+    reported = []
+    for item in error.errors(include_url=False, include_input=False)[:SHOWN]:
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")
         problem = "is missing" if item["type"] == "missing" else f"- {item['msg'].removeprefix('Value error, ')}"
-        told.append(f"{place} {problem}")
-    more = error.error_count() - len(told)
-    return "; ".join(told) + (f"; and {more} more" if more else "")
+        reported.append(f"{place} {problem}")
+    more = error.error_count() - len(reported)
+    return "; ".join(reported) + (f"; and {more} more" if more else "")

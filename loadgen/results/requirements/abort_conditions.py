@@ -8,7 +8,7 @@ from loadgen.settings.faults import Fault, SettingsError
 
 SETTING = "abort_when"
 EVERY = "all"
-"""Stands for all operations of a variant together, where a condition names none."""
+"""All operations of a variant together, for a condition that names none."""
 JUDGED = (*TIMES, "failures", "empty")
 """Figures that are known while a run goes on."""
 BETWEEN = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
@@ -25,7 +25,7 @@ def read_abort_conditions(
     `[operation] [variant] [at <level>] <figure> <relation> <number> [unit]`, joined by commas: without an operation all
     count together, without a variant each is judged by itself.
     """
-    found: list[Requirement] = []
+    requirements: list[Requirement] = []
     faults: list[Fault] = []
     for part in BETWEEN.split(text) if text.strip() else ():
         try:
@@ -37,8 +37,8 @@ def read_abort_conditions(
             problem = f"is on {one.figure}, which is not judged while a run goes on: use {', '.join(JUDGED)}"
             faults.append(Fault(SETTING, f'"{part.strip()}"', problem, HINT))
         else:
-            found.append(one)
-    return tuple(found), tuple(faults)
+            requirements.append(one)
+    return tuple(requirements), tuple(faults)
 
 
 def _complete(text: str, variants: Collection[str]) -> str:

@@ -23,10 +23,10 @@ def _find(fault: FaultRecord, wanted: Requirement) -> RecoveryRecord | None:
     return fault.operations.get(wanted.operation) if wanted.operation else fault.recovery
 
 
-def _read(where: str, found: RecoveryRecord | None, wanted: Requirement) -> Reading:
-    if found is None or found.throughput_before is None:
+def _read(where: str, recovery: RecoveryRecord | None, wanted: Requirement) -> Reading:
+    if recovery is None or recovery.throughput_before is None:
         return Reading(where, None)
-    seconds = found.recovery_seconds
+    seconds = recovery.recovery_seconds
     if seconds is None:
         return Reading(where, None, NOT_RECOVERED)
     return Reading(where, seconds, f"{seconds * TIME_UNITS[wanted.unit]:.6g} {wanted.unit}")
@@ -34,18 +34,18 @@ def _read(where: str, found: RecoveryRecord | None, wanted: Requirement) -> Read
 
 def judge_faults(record: RunRecord) -> list[Judgement]:
     """Whether faults could be carried out and every acknowledged insert is still there; empty without faults."""
-    found: list[Judgement] = []
+    judgements: list[Judgement] = []
     for phase in record.phases:
         if phase.faults is None:
             continue
         where = place_of(phase)
-        found += [
+        judgements += [
             Judgement("each fault is carried out", False, fault.error, f"{where}, {fault.text}")
             for fault in phase.faults.faults
             if fault.error
         ]
     checks = [(place_of(one), one.faults.inserts) for one in record.phases if one.faults and one.faults.inserts]
-    return found + ([_judge_inserts(checks)] if checks else [])
+    return judgements + ([_judge_inserts(checks)] if checks else [])
 
 
 def _judge_inserts(checks: list[tuple[str, InsertCheckRecord]]) -> Judgement:

@@ -16,18 +16,20 @@ LOWER_BOUNDS = ("generator", "at least")
 
 def read_rates(record: RunRecord, wanted: Requirement) -> list[Reading]:
     """The rate of each variant that the requirement is of; none without a search."""
-    found = record.rate_search.findings if record.rate_search else ()
-    return [_read(one) for one in found if wanted.variant in (None, one.variant)]
+    result = record.rate_search.findings if record.rate_search else ()
+    return [_read(one) for one in result if wanted.variant in (None, one.variant)]
 
 
-def _read(found: RateFindingRecord) -> Reading:
+def _read(rate_finding: RateFindingRecord) -> Reading:
     """The lower end of the interval: a server that may hold less has not been shown to hold the limit."""
-    where = f"{found.variant}, {WHERE}"
-    if found.outcome in REASONS or found.rate is None:
-        return Reading(where, None, REASONS.get(found.outcome, "no rate").format(rate=found.rate or 0.0))
-    if found.outcome in LOWER_BOUNDS:
-        limit = "; the generator was at its limit" if found.outcome == "generator" else ""
-        return Reading(where, found.rate, f"at least {found.rate:.6g}/s{limit}")
-    if found.low is None or found.high is None:
-        return Reading(where, None, f"{found.rate:.6g}/s without an interval")
-    return Reading(where, found.low, f"{found.rate:.6g}/s [{found.low:.6g} to {found.high:.6g}]")
+    where = f"{rate_finding.variant}, {WHERE}"
+    if rate_finding.outcome in REASONS or rate_finding.rate is None:
+        return Reading(where, None, REASONS.get(rate_finding.outcome, "no rate").format(rate=rate_finding.rate or 0.0))
+    if rate_finding.outcome in LOWER_BOUNDS:
+        limit = "; the generator was at its limit" if rate_finding.outcome == "generator" else ""
+        return Reading(where, rate_finding.rate, f"at least {rate_finding.rate:.6g}/s{limit}")
+    if rate_finding.low is None or rate_finding.high is None:
+        return Reading(where, None, f"{rate_finding.rate:.6g}/s without an interval")
+    return Reading(
+        where, rate_finding.low, f"{rate_finding.rate:.6g}/s [{rate_finding.low:.6g} to {rate_finding.high:.6g}]"
+    )

@@ -68,71 +68,71 @@ def _pick_worst(readings: Sequence[Reading], comparator: str) -> Reading:
 
 def _measured(record: RunRecord, wanted: Requirement) -> list[Reading]:
     phases = [phase for phase in record.phases if _is_sought(phase, wanted)]
-    pairs = [(phase, found) for phase in phases for found in phase.operations if found.operation == wanted.operation]
+    pairs = [(phase, each) for phase in phases for each in phase.operations if each.operation == wanted.operation]
     covered = {place_of(phase) for phase, _ in pairs}
     gaps = [place_of(phase) for phase in phases if not phase.operations or place_of(phase) not in covered]
     missing = [Reading(place, None) for place in dict.fromkeys(gaps)]
     if pairs and wanted.is_total and not missing:
         return [_total(pairs)]
-    return missing + [_read(phase, found, wanted) for phase, found in pairs]
+    return missing + [_read(phase, each, wanted) for phase, each in pairs]
 
 
 def read_phase(phase: PhaseRecord, wanted: Requirement) -> tuple[Reading, bool]:
     """What one phase shows of a requirement, whatever its variant and level, and whether it meets it."""
-    own = next((found for found in phase.operations if found.operation == wanted.operation), None)
+    own = next((each for each in phase.operations if each.operation == wanted.operation), None)
     reading = Reading(place_of(phase), None) if own is None else _read(phase, own, wanted)
     return reading, reading.value is not None and RELATIONS[wanted.comparator](reading.value, wanted.limit)
 
 
 def _total(pairs: Sequence[tuple[PhaseRecord, OperationRecord]]) -> Reading:
     dropped = sum(phase.dropped for phase, _ in pairs)
-    failures = sum(found.failures for _, found in pairs) + dropped
+    failures = sum(result.failures for _, result in pairs) + dropped
     where = place_of(pairs[0][0]) if len(pairs) == 1 else f"over {len(pairs)} phases"
     return Reading(where, failures, f"{failures:,}{_dropped(dropped)}")
 
 
-def _read(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> Reading:
+def _read(phase: PhaseRecord, operation: OperationRecord, wanted: Requirement) -> Reading:
     where = place_of(phase) + _troubles(phase)
     if wanted.figure in TIMES:
-        seconds = _find_time(found, wanted)
+        seconds = _find_time(operation, wanted)
         shown = NOTHING if seconds is None else f"{seconds * TIME_UNITS[wanted.unit]:.6g} {wanted.unit}"
         return Reading(where, seconds, shown)
     if wanted.figure in ("throughput", "goodput", ITEMS):
-        rate = _find_rate(phase, found, wanted)
+        rate = _find_rate(phase, operation, wanted)
         return Reading(where, rate, NOTHING if rate is None else f"{rate:.6g}/s")
     if wanted.figure in CHECKED:
-        share = found.recall if wanted.figure == "recall" else found.mrr
+        share = operation.recall if wanted.figure == "recall" else operation.mrr
         return Reading(where, share, _shown_recall(share, wanted.unit))
     if wanted.figure == "empty":
-        return _read_empty(where, found)
+        return _read_empty(where, operation)
     if wanted.figure in ("cpu", "memory"):
         return _read_cost(where, phase, wanted)
-    return _share(where, found.failures, found.count, phase.dropped)
+    return _share(where, operation.failures, operation.count, phase.dropped)
 
 
-def _find_time(found: OperationRecord, wanted: Requirement) -> float | None:
+def _find_time(operation: OperationRecord, wanted: Requirement) -> float | None:
     """Response time, service time or time of a stage, in seconds; None if there was none."""
-    times = {"": found.response_seconds, "service": found.service_seconds}.get(wanted.part) or found.stages.get(
+    times = {"": operation.response_seconds, "service": operation.service_seconds}.get(
         wanted.part
-    )
+    ) or operation.stages.get(wanted.part)
     seconds: float | None = getattr(times, wanted.figure.replace(".", "_")) if times else None
     return seconds
 
 
-def _find_rate(phase: PhaseRecord, found: OperationRecord, wanted: Requirement) -> float | None:
+def _find_rate(phase: PhaseRecord, operation: OperationRecord, wanted: Requirement) -> float | None:
     """Per second: answered operations, good ones, or items; None if there is no such figure."""
     if wanted.figure == ITEMS:
-        number = found.items.get(wanted.part)
+        number = operation.items.get(wanted.part)
         return None if number is None else per_second(number, phase.seconds)
-    return found.goodput if wanted.figure == "goodput" else found.throughput
+    return operation.goodput if wanted.figure == "goodput" else operation.throughput
 
 
-def _read_empty(where: str, found: OperationRecord) -> Reading:
-    answers = count_answers(found.outcomes)
+def _read_empty(where: str, operation: OperationRecord) -> Reading:
+    answers = count_answers(operation.outcomes)
     if not answers:
         return Reading(where, None)
-    share = share_empty(found.outcomes)
-    return Reading(where, share, f"{_show_share(share)} ({found.outcomes.get(Outcome.EMPTY, 0):,} of {answers:,})")
+    share = share_empty(operation.outcomes)
+    return Reading(where, share, f"{_show_share(share)} ({operation.outcomes.get(Outcome.EMPTY, 0):,} of {answers:,})")
 
 
 def _read_cost(where: str, phase: PhaseRecord, wanted: Requirement) -> Reading:
@@ -150,8 +150,8 @@ def _share(where: str, failures: int, count: int, dropped: int, raised: int = 0)
     failed, asked = failures + dropped, count + dropped
     if not asked:
         return Reading(where, None)
-    told = f"{failed:,} of {asked:,}{_dropped(dropped)}{_raised(raised)}"
-    return Reading(where, failed / asked, f"{PER_CENT * failed / asked:.6g} % ({told})")
+    reported = f"{failed:,} of {asked:,}{_dropped(dropped)}{_raised(raised)}"
+    return Reading(where, failed / asked, f"{PER_CENT * failed / asked:.6g} % ({reported})")
 
 
 def _shown_recall(recall: float | None, unit: str) -> str:
@@ -169,7 +169,7 @@ def _raised(count: int) -> str:
 
 
 def _compared(record: RunRecord, wanted: Requirement) -> list[Reading]:
-    found = [
+    result = [
         comparison
         for comparison in record.comparisons
         if comparison.operation == wanted.operation
@@ -183,9 +183,9 @@ def _compared(record: RunRecord, wanted: Requirement) -> list[Reading]:
     missing = [
         Reading(place, None, "not compared")
         for place in every
-        if place not in {_show_pair(one, others) for one in found}
+        if place not in {_show_pair(one, others) for one in result}
     ]
-    return missing + [_read_ratio(comparison, wanted, _show_pair(comparison, others)) for comparison in found]
+    return missing + [_read_ratio(comparison, wanted, _show_pair(comparison, others)) for comparison in result]
 
 
 def _show_pair(one: Comparison, others: Sequence[str]) -> str:
@@ -220,14 +220,14 @@ def _most(limit: FailureLimit) -> str:
 def _judge_failures(record: RunRecord, most: FailureLimit) -> Judgement:
     operations: list[Outside | OperationRecord] = [
         *record.outside,
-        *(found for phase in record.phases for found in phase.operations),
+        *(each for phase in record.phases for each in phase.operations),
     ]
     idle = [phase for phase in record.phases if not phase.operations and not phase.dropped]
     if idle:  # stalled operations end, if at all, after their phase
         return Judgement(_most(most), met=False, measured=NOTHING, where=place_of(idle[0]))
     dropped = sum(phase.dropped for phase in record.phases) + sum(record.dropped_outside.values())
     raised = record.task_errors
-    totals: Counter[Outcome] = sum((found.totals for found in operations), Counter())
+    totals: Counter[Outcome] = sum((each.totals for each in operations), Counter())
     failures = count_failures(totals) + raised
     reading = _share("the whole run", failures, totals.total() + raised, dropped, raised)
     value = reading.value if most.is_share or reading.value is None else failures + dropped
@@ -240,18 +240,20 @@ def judge_empty(record: RunRecord, most: float) -> list[Judgement]:
 
     The rounds of a variant at a level are taken together, as for comparisons. The worst is reported.
     """
-    found: dict[tuple[str, str], Counter[Outcome]] = {}
+    result: dict[tuple[str, str], Counter[Outcome]] = {}
     for phase in record.phases:
         for part in phase.operations:
             where = phase.style and f"{phase.style}, {part.count:,} operations"
-            found.setdefault((part.operation, where or place_of(phase)), Counter()).update(part.outcomes)
-    over = [(share, key) for key, outcomes in found.items() if (share := share_empty(outcomes)) > most]
+            result.setdefault((part.operation, where or place_of(phase)), Counter()).update(part.outcomes)
+    over = [(share, key) for key, outcomes in result.items() if (share := share_empty(outcomes)) > most]
     if not over:
         return []
     share, key = max(over)
-    told = f"{_show_share(share)} ({found[key][Outcome.EMPTY]:,} of {count_answers(found[key]):,} answers were empty)"
+    reported = (
+        f"{_show_share(share)} ({result[key][Outcome.EMPTY]:,} of {count_answers(result[key]):,} answers were empty)"
+    )
     others = f", {len(over) - 1} more with too many" if len(over) > 1 else ""
-    return [Judgement(f"at most {_show_share(most)} empty answers", False, told, f"{' '.join(key)}{others}")]
+    return [Judgement(f"at most {_show_share(most)} empty answers", False, reported, f"{' '.join(key)}{others}")]
 
 
 def _show_share(share: float) -> str:

@@ -114,16 +114,16 @@ class FailureLimit:
 
 def parse_requirements(texts: Iterable[str], variants: Collection[str] = MODES) -> list[Requirement]:
     """Parse every requirement. Raises SettingsError with a fault for each that cannot be parsed."""
-    found: list[Requirement] = []
+    requirements: list[Requirement] = []
     faults: list[Fault] = []
     for text in texts:
         try:
-            found.append(parse_requirement(text, variants))
+            requirements.append(parse_requirement(text, variants))
         except SettingsError as error:
             faults += error.faults
     if faults:
         raise SettingsError(faults)
-    return found
+    return requirements
 
 
 def parse_requirement(text: str, variants: Collection[str] = MODES) -> Requirement:
@@ -148,8 +148,8 @@ def parse_requirement(text: str, variants: Collection[str] = MODES) -> Requireme
 
 def _split(what: str) -> list[str]:
     """Words; quoted ones are prefixed with a mark."""
-    found = WORDS.findall(what)
-    return [f"{QUOTED}{double or single}" if double or single else word for double, single, word in found]
+    matches = WORDS.findall(what)
+    return [f"{QUOTED}{double or single}" if double or single else word for double, single, word in matches]
 
 
 def _take_level(text: str, words: list[str], last: str | None) -> tuple[list[str], str | None]:

@@ -18,7 +18,7 @@ UNSOUGHT = {
 
 def read_rate_conditions(text: str, variants: Collection[str] = MODES) -> tuple[list[Requirement], list[Fault]]:
     """The conditions of --find-rate, requirements joined by commas, and a fault for each that cannot be one."""
-    found: list[Requirement] = []
+    requirements: list[Requirement] = []
     faults: list[Fault] = []
     for part in CONDITIONS.split(text) if text.strip() else ():
         try:
@@ -35,5 +35,5 @@ def read_rate_conditions(text: str, variants: Collection[str] = MODES) -> tuple[
         elif one.is_total:
             faults.append(Fault("find_rate", shown, "is on a number of failures, which grows with the time", SUM_UP))
         else:
-            found.append(one)
-    return found, faults
+            requirements.append(one)
+    return requirements, faults

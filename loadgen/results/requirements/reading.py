@@ -16,7 +16,7 @@ class Judgement(NamedTuple):
     measured: str
     """The worst value with its unit, or why there is none."""
     where: str
-    """The phase it comes from, such as `async, 32 users`."""
+    """The phase it was measured in, such as `async, 32 users`."""
 
     def __str__(self) -> str:
         """One line, such as: `met: search async p99 < 50 ms: 41.2 ms (async, 32 users)`."""

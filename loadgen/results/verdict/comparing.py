@@ -48,10 +48,10 @@ def _say_group(verdict: Verdict, group: Compared, crossover: Crossover | None, *
     loser = pair.variant if verdict is Verdict.BASELINE else pair.baseline
     if is_open:
         tail = f"the p99 response time of {pair.variant} is {show_times(ratios)} that of {pair.baseline}"
-        told = f"{winner} is faster {level}: {tail}"
+        reported = f"{winner} is faster {level}: {tail}"
     else:
-        told = f"{winner} gives {show_times(ratios, inverted=inverted)} the throughput of {loser} {level}"
-    return f"{told} ({extra})" if extra else told
+        reported = f"{winner} gives {show_times(ratios, inverted=inverted)} the throughput of {loser} {level}"
+    return f"{reported} ({extra})" if extra else reported
 
 
 def _say_bounds(ratios: Sequence[Ratio], pair: Pair, *, is_open: bool) -> str:

@@ -87,12 +87,12 @@ def _say_nested(series: list[Series]) -> Iterator[str]:
 
 def _compared(record: RunRecord, operation: str) -> dict[Pair, dict[LoadLevel, Comparison]]:
     """By pair, in the order of a round, and by level."""
-    found: dict[Pair, dict[LoadLevel, Comparison]] = {}
+    result: dict[Pair, dict[LoadLevel, Comparison]] = {}
     order = {name: place for place, name in enumerate(record.variant_names)}
     own = (one for one in record.comparisons if one.operation == operation)
     for one in sorted(own, key=lambda one: (order.get(one.variant, len(order)), load_level(one.concurrency, one.rate))):
-        found.setdefault(pair_of(one), {})[load_level(one.concurrency, one.rate)] = one
-    return found
+        result.setdefault(pair_of(one), {})[load_level(one.concurrency, one.rate)] = one
+    return result
 
 
 def _say_tail(own: list[Series], pair: Pair, compared: dict[LoadLevel, Comparison]) -> Iterator[str]:
@@ -129,13 +129,13 @@ def _say_burst(burst: Burst) -> str:
     """All styles, and the like-for-like comparison: threads against gather."""
     known = {"threads": "on threads", "async": "with async gather", "sync": "one after another"}
     shown = [f"{burst.seconds[style]:.3g} s {words}" for style, words in known.items() if style in burst.seconds]
-    told = f"{burst.operations:,} {burst.operation} operations: {join(shown)}."
+    reported = f"{burst.operations:,} {burst.operation} operations: {join(shown)}."
     quotient = burst.quotient
     if burst.failures:
-        return f"{told} {burst.failures:,} failed. Failures may be fast, so there is no comparison."
+        return f"{reported} {burst.failures:,} failed. Failures may be fast, so there is no comparison."
     if not burst.is_work:
-        return f"{told} {burst.empty:,} were empty. Empty answers are fast, so there is no comparison."
+        return f"{reported} {burst.empty:,} were empty. Empty answers are fast, so there is no comparison."
     if quotient is None:
-        return told
+        return reported
     winner, times = ("Async gather is", quotient) if quotient >= 1 else ("Threads are", 1 / quotient)
-    return f"{told} {winner} {show_ratio(times)} times as fast here (one measurement, no interval)."
+    return f"{reported} {winner} {show_ratio(times)} times as fast here (one measurement, no interval)."

@@ -17,13 +17,13 @@ def find_drills(record: RunRecord) -> list[Drill]:
 
 def say_recoveries(record: RunRecord) -> Iterator[str]:
     """For each fault the slowest recovery of each variant; without the text of a command, as Locust's page shows it."""
-    found: dict[str, dict[str, list[float | None]]] = {}
+    result: dict[str, dict[str, list[float | None]]] = {}
     for _, phase, faults in find_drills(record):
         for one in faults.faults:
             if one.recovery.throughput_before is not None:
-                times = found.setdefault(shown(one.text), {}).setdefault(phase.variant, [])
+                times = result.setdefault(shown(one.text), {}).setdefault(phase.variant, [])
                 times.append(one.recovery.recovery_seconds)
-    for text, variants in found.items():
+    for text, variants in result.items():
         parts = [f"{_worst(times)} with {name}" for name, times in variants.items()]
         yield f"After {text} the throughput was back at 95 %: {join(parts)} (the worst phase of each)."
 
@@ -44,8 +44,8 @@ def warn_of_faults(record: RunRecord) -> Iterator[str]:
         inserts = faults.inserts
         if inserts is not None and inserts.missing:
             names = ", ".join(inserts.names) + (" ..." if inserts.missing > len(inserts.names) else "")
-            told = f"{inserts.missing:,} of {count_of(inserts.acknowledged, 'acknowledged row')}"
-            yield f"{told} of phase {number} ({phase.variant}) are missing: {names}."
+            reported = f"{inserts.missing:,} of {count_of(inserts.acknowledged, 'acknowledged row')}"
+            yield f"{reported} of phase {number} ({phase.variant}) are missing: {names}."
         before, after = faults.connections_before, faults.connections_after
         if before is not None and after is not None and before != after:
             began = count_of(before, "connection")

@@ -33,10 +33,10 @@ class Estimated(Protocol):
 
 def first_of(sentences: Iterable[str], more: str) -> Iterator[str]:
     """The first sentences, then one with the number omitted, followed by `more`."""
-    found = list(sentences)
-    yield from found[:SENTENCES]
-    if len(found) > SENTENCES:
-        yield f"{len(found) - SENTENCES:,} more {more}"
+    result = list(sentences)
+    yield from result[:SENTENCES]
+    if len(result) > SENTENCES:
+        yield f"{len(result) - SENTENCES:,} more {more}"
 
 
 def name_levels(levels: Sequence[LoadLevel]) -> str:

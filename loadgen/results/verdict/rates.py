@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from loadgen.results.record import RateFindingRecord, RateSearchRecord
 
 GOOD = "found"
-"""The outcome of a search that has found an edge of the server."""
+"""The outcome of a search that located the server's limit."""
 
 
 def show_arrivals(rate: float | None) -> str:
@@ -13,36 +13,37 @@ def show_arrivals(rate: float | None) -> str:
     return "-" if rate is None else f"{float(f'{rate:.4g}'):,.10g}/s"
 
 
-def show_interval(found: RateFindingRecord) -> str:
+def show_interval(rate_finding: RateFindingRecord) -> str:
     """Such as `398 to 421/s`; a dash without an interval."""
-    if found.low is None or found.high is None:
+    if rate_finding.low is None or rate_finding.high is None:
         return "-"
-    return f"{show_arrivals(found.low).removesuffix('/s')} to {show_arrivals(found.high)}"
+    return f"{show_arrivals(rate_finding.low).removesuffix('/s')} to {show_arrivals(rate_finding.high)}"
 
 
 def say_rates(search: RateSearchRecord, *, is_over: bool) -> Iterator[str]:
     """One sentence per variant."""
     conditions = ", ".join(one.text for one in search.conditions)
-    for found in search.findings:
-        if is_over or found.outcome in (GOOD, "generator"):
-            yield _say(found, search, conditions)
+    for each in search.findings:
+        if is_over or each.outcome in (GOOD, "generator"):
+            yield _say(each, search, conditions)
 
 
-def _say(found: RateFindingRecord, search: RateSearchRecord, conditions: str) -> str:
-    name, rate = found.variant, show_arrivals(found.rate)
+def _say(rate_finding: RateFindingRecord, search: RateSearchRecord, conditions: str) -> str:
+    name, rate = rate_finding.variant, show_arrivals(rate_finding.rate)
     processes = "1 process" if search.processes == 1 else f"{search.processes} processes"
-    if found.outcome == GOOD:
+    if rate_finding.outcome == GOOD:
         return (
-            f"{name}: {rate} is the highest rate that meets {conditions} (95 % interval {show_interval(found)}). "
-            f"Above it: {found.reason}."
+            f"{name}: {rate} is the highest rate that meets {conditions} "
+            f"(95 % interval {show_interval(rate_finding)}). "
+            f"Above it: {rate_finding.reason}."
         )
-    if found.outcome == "generator":
-        remedy = "raise --max-in-flight" if "--max-in-flight" in found.reason else "add processes"
-        return f"{name}: the generator ended at {rate} with {processes}; {remedy} ({found.reason})."
-    if found.outcome == "at least":
+    if rate_finding.outcome == "generator":
+        remedy = "raise --max-in-flight" if "--max-in-flight" in rate_finding.reason else "add processes"
+        return f"{name}: the generator ended at {rate} with {processes}; {remedy} ({rate_finding.reason})."
+    if rate_finding.outcome == "at least":
         return f"{name}: every step passed, up to {rate}; the edge is higher. Give --find-within more time."
-    if found.outcome == "none":
-        return f"{name}: even the lowest rate that was tried, {rate}, fails: {found.reason}."
+    if rate_finding.outcome == "none":
+        return f"{name}: even the lowest rate that was tried, {rate}, fails: {rate_finding.reason}."
     return f"{name}: the search was interrupted; no rate is claimed."
 
 

@@ -19,8 +19,8 @@ OUTSIDE = {Mode.SYNC: "network and server", Mode.ASYNC: "network, server and eve
 def say_server_work(record: RunRecord, series: list[Series]) -> Iterator[str]:
     """For each variant at its highest level: the mean time of a search and its parts, as far as they were measured."""
     highest = {one.variant: one for one in series if one.operation == SEARCH}  # series are sorted by level
-    told = [line for one in highest.values() if (line := _say(one))]
-    yield from told
+    reported = [line for one in highest.values() if (line := _say(one))]
+    yield from reported
     failed = sum(phase.server.failed_requests for phase in record.phases if phase.server is not None)
     limited = sum(phase.server.rate_limited_requests for phase in record.phases if phase.server is not None)
     if limited:

@@ -41,8 +41,8 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
     yield from _shared(record)
     idle = [number for number, phase in enumerate(record.phases, 1) if not phase.operations]
     if idle:
-        told = "stalled operations lower the throughput but appear in no percentile"
-        yield f"No operation ended in {name_phases(idle)}: {told}."
+        reported = "stalled operations lower the throughput but appear in no percentile"
+        yield f"No operation ended in {name_phases(idle)}: {reported}."
     yield from _lost(record)
     saturated = [number for number, phase in enumerate(record.phases, 1) if phase.generator.saturated]
     if saturated:
@@ -122,42 +122,42 @@ def _by_reasons(record: RunRecord, comparisons: Iterable[Comparison]) -> Iterato
 
 
 def _failures(record: RunRecord) -> Iterator[str]:
-    found: dict[str, dict[str, Counter[Outcome]]] = {}
+    result: dict[str, dict[str, Counter[Outcome]]] = {}
     for phase in record.phases:
         for part in phase.operations:
-            found.setdefault(part.operation, {}).setdefault(phase.variant, Counter()).update(part.outcomes)
+            result.setdefault(part.operation, {}).setdefault(phase.variant, Counter()).update(part.outcomes)
     order = record.variant_names
-    for operation, variants in found.items():
-        told = []
+    for operation, variants in result.items():
+        reported = []
         for variant, outcomes in sorted(variants.items(), key=lambda one: order.index(one[0])):
             failures = sum(number for kind, number in outcomes.items() if kind.is_failure)
             if failures:
                 kinds = [(kind, outcomes[kind]) for kind in Outcome if kind.is_failure and outcomes[kind]]
                 by_kind = ", ".join(f"{kind} {number:,}" for kind, number in kinds)
                 share = show_share(failures / outcomes.total())
-                told.append(f"{failures:,} of {outcomes.total():,} with {variant} ({share}: {by_kind})")
-        if told:
-            yield f"{operation} operations failed: {join(told)}."
+                reported.append(f"{failures:,} of {outcomes.total():,} with {variant} ({share}: {by_kind})")
+        if reported:
+            yield f"{operation} operations failed: {join(reported)}."
 
 
 def _task_errors(record: RunRecord) -> Iterator[str]:
     """Task exceptions over the whole run, with the most frequent kind."""
-    found: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     numbers: list[int] = []
     for number, phase in enumerate(record.phases, 1):
-        found.update({(part.error, part.place): part.count for part in phase.task_errors})
+        counts.update({(part.error, part.place): part.count for part in phase.task_errors})
         numbers += [number] if phase.task_errors else []
     for part in record.task_errors_outside:
-        found[part.error, part.place] += part.count
-    if not found:
+        counts[part.error, part.place] += part.count
+    if not counts:
         return
-    [((name, place), most)] = found.most_common(1)
+    [((name, place), most)] = counts.most_common(1)
     kind = f"{name} at {place}" if place else name
-    others = f", mostly {kind} ({most:,})" if len(found) > 1 else f", {kind}"
+    others = f", mostly {kind} ({most:,})" if len(counts) > 1 else f", {kind}"
     where = f" in {name_phases(numbers)}" if numbers else ""
     outside = sum(part.count for part in record.task_errors_outside)
     where += f"{' and' if where else ''} outside the phases ({outside:,})" if outside else ""
-    total = found.total()
+    total = counts.total()
     yield (
         f"Tasks raised {count_of(total, 'exception')}{others}{where}: the rest of these tasks was skipped, and their "
         "users paused or ended. The log has the first traceback of each kind."
@@ -167,28 +167,28 @@ def _task_errors(record: RunRecord) -> Iterator[str]:
 def _empty(record: RunRecord) -> Iterator[str]:
     """For operations without a comparison; otherwise the comparison reports it."""
     most, compared = most_empty(record), {one.operation for one in record.comparisons}
-    found: dict[tuple[str, str], Counter[Outcome]] = {}
+    result: dict[tuple[str, str], Counter[Outcome]] = {}
     for phase in record.phases:
         for part in phase.operations:
             if part.operation not in compared:
-                found.setdefault((part.operation, phase.style or phase.variant), Counter()).update(part.outcomes)
-    for (operation, who), outcomes in found.items():
+                result.setdefault((part.operation, phase.style or phase.variant), Counter()).update(part.outcomes)
+    for (operation, who), outcomes in result.items():
         if (share := share_empty(outcomes)) > most:
-            told = (
+            reported = (
                 f"{outcomes[Outcome.EMPTY]:,} of {count_answers(outcomes):,} answers with {who} ({show_share(share)})"
             )
             narrowed = any(one.selectivity for one in record.manifest.variants)
             why = "under their filters" if narrowed else "although every query has neighbours"
-            yield f"{operation} operations returned nothing: {told}, {why}."
+            yield f"{operation} operations returned nothing: {reported}, {why}."
 
 
 def _dropped(record: RunRecord) -> Iterator[str]:
     names = record.variant_names
-    found = {name: sum(phase.dropped for phase in record.phases if phase.variant == name) for name in names}
-    told = [f"{number:,} with {name}" for name, number in found.items() if number]
-    if told:
+    result = {name: sum(phase.dropped for phase in record.phases if phase.variant == name) for name in names}
+    reported = [f"{number:,} with {name}" for name, number in result.items() if number]
+    if reported:
         yield (
-            f"Arrivals got no concurrency slot in time and were never sent: {join(told)}. True waiting times are "
+            f"Arrivals got no concurrency slot in time and were never sent: {join(reported)}. True waiting times are "
             "longer than the response times shown; lower the rate or raise --max-in-flight."
         )
 
@@ -218,15 +218,15 @@ def _failures_outside(record: RunRecord) -> Iterator[str]:
 def say_selectivity(record: RunRecord) -> Iterator[str]:
     """What share of the rows the searches of each variant may find under its filter or in its partition."""
     for one in record.manifest.variants:
-        found = one.selectivity
-        if found is None or found.mean is None or found.least is None or found.most is None:
+        result = one.selectivity
+        if result is None or result.mean is None or result.least is None or result.most is None:
             continue
-        between = f" ({_percent(found.least)} to {_percent(found.most)})" if found.least < found.most else ""
-        yield f"Searches of {one.name} may find {_percent(found.mean)} of the rows{between}, by filter or partition."
-        if found.without_match:
+        between = f" ({_percent(result.least)} to {_percent(result.most)})" if result.least < result.most else ""
+        yield f"Searches of {one.name} may find {_percent(result.mean)} of the rows{between}, by filter or partition."
+        if result.without_match:
             checked = "" if record.manifest.dataset == EXISTING else ", and not in recall"
             yield (
-                f"{found.without_match:,} of {found.queries:,} queries of {one.name} match no row: "
+                f"{result.without_match:,} of {result.queries:,} queries of {one.name} match no row: "
                 f"their answers are counted as empty{checked}."
             )
 
@@ -289,7 +289,7 @@ def _say_ranks(operation: str, some: Sequence[Series]) -> Iterator[str]:
 def _say_equal(record: RunRecord, operation: str, variants: list[str], shown: str) -> str:
     if any(set(OF_NEIGHBOURS) & set(one.settings) for one in record.manifest.variants if one.name in variants):
         return f"Recall of {operation}: {shown}: each of the neighbours that its searches look for."
-    return f"{'Both' if len(variants) == 2 else 'All'} found the same neighbours: recall {shown}."  # noqa: PLR2004
+    return f"{'Both' if len(variants) == 2 else 'All'} returned the same neighbours: recall {shown}."  # noqa: PLR2004
 
 
 def _reasons(record: RunRecord, operation: str) -> Iterator[str]:

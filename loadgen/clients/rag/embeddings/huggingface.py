@@ -7,7 +7,7 @@ from typing import Any
 class HuggingFaceEmbedder:
     """Implements `Embedder`: questions and chunks have different instructions.
 
-    LlamaIndex's class tries three times, seconds apart; here a failure is one at once.
+    LlamaIndex's class tries three times, seconds apart; here the first failure counts.
     """
 
     def __init__(self, embedding: Any) -> None:
@@ -23,8 +23,8 @@ class HuggingFaceEmbedder:
 
     def _embed(self, texts: list[str], instruction: str) -> list[list[float]]:
         once = type(self._embedding)._embed_with_retry.__wrapped__  # noqa: SLF001 - no public method takes several questions
-        found: list[list[float]] = once(self._embedding, texts, instruction)
-        return found
+        result: list[list[float]] = once(self._embedding, texts, instruction)
+        return result
 
 
 def load_huggingface(model: str, batch_size: int) -> HuggingFaceEmbedder:

@@ -14,7 +14,7 @@ WEIGHTS = "weights/l2_supercat_256.safetensors"
 TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 TENSOR = "embedding.weight"
 UNKNOWN = 0
-"""Token that stands for a text without tokens, which would have no direction."""
+"""Token used for a text without tokens, whose vector would have no direction."""
 
 
 class LocalEmbedder:
@@ -36,8 +36,8 @@ class LocalEmbedder:
 
     def _embed(self, tokens: list[int]) -> list[float]:
         vector = self._weights[np.minimum(tokens or [UNKNOWN], self._last)].mean(axis=0)
-        found: list[float] = (vector / np.linalg.norm(vector)).tolist()
-        return found
+        result: list[float] = (vector / np.linalg.norm(vector)).tolist()
+        return result
 
 
 def load_local() -> LocalEmbedder:

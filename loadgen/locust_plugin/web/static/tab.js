@@ -79,13 +79,13 @@ function phaseRow(phase, highest) {
     cell(number(phase.failures, 0)), cell(number(phase.empty, 0)), cell(number(phase.goodput, 1), "number good"));
 }
 
-function show(told) {
-  showNow(told.now, told.phases.length > 0);
-  showLinks(told.files);
-  showWords(told.words);
-  const highest = Math.max(...told.phases.map((phase) => phase.throughput ?? 0), 0);
-  table.classList.toggle("judged", told.phases.some((phase) => phase.goodput !== null));
-  body.replaceChildren(...told.phases.map((phase) => phaseRow(phase, highest)));
+function show(state) {
+  showNow(state.now, state.phases.length > 0);
+  showLinks(state.files);
+  showWords(state.words);
+  const highest = Math.max(...state.phases.map((phase) => phase.throughput ?? 0), 0);
+  table.classList.toggle("judged", state.phases.some((phase) => phase.goodput !== null));
+  body.replaceChildren(...state.phases.map((phase) => phaseRow(phase, highest)));
 }
 
 let askedAt = -Infinity;

@@ -1,0 +1,1 @@
+"""What `make dist` and the release workflow run."""
