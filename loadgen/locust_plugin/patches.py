@@ -225,7 +225,7 @@ def send_stats_now(runner: Any) -> None:
 
 
 def note_quit(runner: Any, note: Callable[[object], object]) -> None:
-    """A worker ends the same way whether its master told it to quit or is gone (no upstream issue known, 2.47)."""
+    """A worker ends the same way on its master's request and without a master (no upstream issue known, 2.47)."""
     handle = runner.handle_message
 
     def handle_message(msg: Any) -> None:

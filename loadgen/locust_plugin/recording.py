@@ -262,4 +262,4 @@ def _comparison(level: LevelResult, comparison: comparing.Comparison) -> Compari
 def _ratio(ratio: comparing.Ratio | None) -> Ratio:
     if ratio is None:
         return Ratio(estimate=None, low=None, high=None)
-    return Ratio.model_validate(found, from_attributes=True)
+    return Ratio.model_validate(ratio, from_attributes=True)

@@ -40,11 +40,11 @@ class Cover:
 
 def make_cover(summary: Summary) -> Cover:
     """The first page of a record."""
-    told = summary.explanation
+    reported = summary.explanation
     return Cover(
-        fit(told.headlines, HEADLINES),
-        fit(told.findings, FINDINGS),
-        fit(told.warnings, WARNINGS),
+        fit(reported.headlines, HEADLINES),
+        fit(reported.findings, FINDINGS),
+        fit(reported.warnings, WARNINGS),
         tuple((name, one_line(text, CONDITION)) for name, text in _conditions(summary.record)),
     )
 
@@ -63,20 +63,20 @@ def fit(lines: Sequence[str], characters: int) -> Lines:
 
 
 def _conditions(record: RunRecord) -> list[tuple[str, str]]:
-    found = record.manifest
-    memory = "" if found.memory_bytes is None else f", {found.memory_bytes / 2**30:.1f} GiB"
-    dim = f" of {found.settings['dim']} dimensions" if found.settings.get("dim") else ""
-    index = ", ".join(str(value) if name == "index_type" else f"{name} {value}" for name, value in found.index.items())
-    packages = [name for name in ("milvus-loadgen", "locust", "pymilvus") if name in found.packages]
-    processes = "1 process" if found.workers == 1 else f"{found.workers} processes"
-    collection = f", collection {found.settings['collection']}" if found.settings.get("collection") else ""
+    result = record.manifest
+    memory = "" if result.memory_bytes is None else f", {result.memory_bytes / 2**30:.1f} GiB"
+    dim = f" of {result.settings['dim']} dimensions" if result.settings.get("dim") else ""
+    index = ", ".join(str(value) if name == "index_type" else f"{name} {value}" for name, value in result.index.items())
+    packages = [name for name in ("milvus-loadgen", "locust", "pymilvus") if name in result.packages]
+    processes = "1 process" if result.workers == 1 else f"{result.workers} processes"
+    collection = f", collection {result.settings['collection']}" if result.settings.get("collection") else ""
     return [
-        ("Server", f"{found.server_type} {found.server_version}"),
-        ("Data", f"{found.rows:,} rows{dim}, {found.dataset}{collection}"),
+        ("Server", f"{result.server_type} {result.server_version}"),
+        ("Data", f"{result.rows:,} rows{dim}, {result.dataset}{collection}"),
         ("Index", index or NONE),
         ("Load", _say_load(record)),
-        ("Generator", f"{processes}, {found.cpu_model}, {found.cpu_count} cores{memory}"),
-        ("Versions", ", ".join(f"{name} {found.packages[name]}" for name in packages) or NONE),
+        ("Generator", f"{processes}, {result.cpu_model}, {result.cpu_count} cores{memory}"),
+        ("Versions", ", ".join(f"{name} {result.packages[name]}" for name in packages) or NONE),
     ]
 
 

@@ -69,7 +69,7 @@ class Run:
     cover: Cover
     charts: Charts
     variants: Table
-    found: Table
+    rate_findings: Table
     steps: Table
     scaling_table: Table
     sweep_table: Table

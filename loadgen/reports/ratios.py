@@ -91,7 +91,7 @@ def _draw(shown: dict[LoadLevel, list[Comparison]], looks: dict[Pair, Look]) -> 
 
 
 def _name(figure: ChartFigure, panel: Any, names: dict[Pair, str], looks: dict[Pair, Look]) -> None:
-    """A legend of what each marker stands for."""
+    """A legend of the markers."""
     for pair, look in looks.items():
         panel.plot([], [], color=look.colour, marker=look.marker, linestyle="", label=names[pair])
     add_legend(figure, panel)

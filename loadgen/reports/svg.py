@@ -47,13 +47,13 @@ def draw_svg(figure: ChartFigure, key: str, title: str, text: str) -> str:
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
     drawn = REFERENCE.sub(rf"\g<1>{key}-", drawn)
-    drawn = STYLE.sub(lambda found: COLOUR.sub(r"\1: var(--c-\2, #\2)", found[0]), drawn)
+    drawn = STYLE.sub(lambda match: COLOUR.sub(r"\1: var(--c-\2, #\2)", match[0]), drawn)
     drawn = PATTERN_COLOUR.sub(r'style="fill: var(--c-\1, #\1)"', drawn)
     head, mark, body = drawn.partition(">")
     head = re.sub(r' (width|height)="[^"]*"', "", head)
     names = f' role="img" aria-labelledby="{key}-title {key}-text"'
-    told = f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-text">{escape(text)}</desc>'
-    return head + names + mark + told + body
+    reported = f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-text">{escape(text)}</desc>'
+    return head + names + mark + reported + body
 
 
 def find_spots(figure: ChartFigure) -> list[Spot]:

@@ -19,21 +19,25 @@ _SECRET = re.compile(r"(://)[^/]*@")
 
 def find_record_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:
     """Each fault with the names of the settings involved."""
-    found: list[tuple[Fault, tuple[str, ...]]] = []
+    record_conflicts: list[tuple[Fault, tuple[str, ...]]] = []
     if settings.record_url:
         shown = _SECRET.sub(rf"\g<1>{MASK}@", settings.record_url)
         if flaw := _find_url_flaw(settings.record_url):
-            found.append((Fault("record_url", shown, *flaw), ("record_url",)))
+            record_conflicts.append((Fault("record_url", shown, *flaw), ("record_url",)))
         if not settings.record:
             problem = "has no record to store: --record is empty"
-            found.append((Fault("record_url", shown, problem, "Name a folder, such as --record runs."), _RECORD_URL))
+            record_conflicts.append(
+                (Fault("record_url", shown, problem, "Name a folder, such as --record runs."), _RECORD_URL)
+            )
     if settings.resume and not settings.record:
         problem = "has no record to continue: --record is empty"
-        found.append((Fault("resume", "", problem, "Name a folder, such as --record runs/nightly."), _RESUME))
+        record_conflicts.append(
+            (Fault("resume", "", problem, "Name a folder, such as --record runs/nightly."), _RESUME)
+        )
     if settings.resume and is_search(settings):
         problem = "is for a plan of phases, but --find-rate finds its steps one by one"
-        found.append((Fault("resume", "", problem, "Omit it."), ("resume", "find_rate")))
-    return found
+        record_conflicts.append((Fault("resume", "", problem, "Omit it."), ("resume", "find_rate")))
+    return record_conflicts
 
 
 _RECORD_URL, _RESUME = ("record_url", "record"), ("resume", "record")

@@ -54,15 +54,15 @@ def main() -> None:
         for number in given.phases:
             path = write_record(Path(folder), long_run(number))
             moments = [process_time()]
-            found = read_record(path)
+            result = read_record(path)
             moments.append(process_time())
-            page = to_html([summarize(found)])
+            page = to_html([summarize(result)])
             moments.append(process_time())
-            to_markdown([summarize(found)])
+            to_markdown([summarize(result)])
             moments.append(process_time())
-            read, drawn, told = (after - before for before, after in pairwise(moments))
+            read, drawn, reported = (after - before for before, after in pairwise(moments))
             print(
-                f"{number:>8,} {path.stat().st_size / 1e6:>10.1f} {read:>8.2f} {drawn:>8.2f} {told:>10.2f} "
+                f"{number:>8,} {path.stat().st_size / 1e6:>10.1f} {read:>8.2f} {drawn:>8.2f} {reported:>10.2f} "
                 f"{len(page) / 1e6:>8.2f}"
             )
 

@@ -47,7 +47,7 @@ def test_a_network_policy_lets_the_master_reach_the_object_storage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reported"),
     [
         ({"record": {"resume": True}}, "record.resume: needs a record that survives the pod"),
         ({"mode": "interactive", "record": {"resume": True, "volume": "claim"}}, "record.resume: is for mode job"),
@@ -57,6 +57,6 @@ def test_a_network_policy_lets_the_master_reach_the_object_storage() -> None:
         ({"loadgen": {"record-url": "s3://bucket"}}, "record-url"),
     ],
 )
-def test_what_cannot_be_continued_or_stored_is_refused(values: dict[str, object], told: str) -> None:
-    with pytest.raises(HelmError, match=told):
+def test_what_cannot_be_continued_or_stored_is_refused(values: dict[str, object], reported: str) -> None:
+    with pytest.raises(HelmError, match=reported):
         render(values)

@@ -93,9 +93,9 @@ def release(folder: Path, uri: str, port: int, require: str, workers: int = 1) -
 
 def release_of(values: Document, folder: Path, port: int) -> Release:
     """A release of any values."""
-    found = Release(render(values), folder, port)
-    found.write()
-    return found
+    result = Release(render(values), folder, port)
+    result.write()
+    return result
 
 
 def end(process: "subprocess.Popen[str]") -> tuple[int, str]:

@@ -33,8 +33,8 @@ def read_until(process: "subprocess.Popen[str]", text: str) -> None:
     pytest.fail(f"{text!r} is not in:\n{''.join(seen)}")
 
 
-def record_of(found: Release) -> RunRecord:
-    [path] = (found.folder / "record").rglob("*.json")
+def record_of(release: Release) -> RunRecord:
+    [path] = (release.folder / "record").rglob("*.json")
     return read_record(path)
 
 
@@ -55,39 +55,39 @@ def check_whole(record: RunRecord, first: int) -> None:
 def test_a_master_that_is_ended_in_a_phase_is_continued_with_the_pass_that_was_hit(
     milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
-    found = resumable(tmp_path / "pods", milvus.uri, free_port)
-    master, worker = found.start("master"), found.start("worker")
+    result = resumable(tmp_path / "pods", milvus.uri, free_port)
+    master, worker = result.start("master"), result.start("worker")
     read_until(master, "Phase 4 of 4")
     master.send_signal(signal.SIGTERM)
     code, out = end(master)
     assert code == 143, out
     assert "ended by SIGTERM: ended early: 3 of 4 phases" in out
-    code, told = end(worker)
-    assert code == 1, told
-    assert "Another master continues the run" in told
-    broken = record_of(found)
+    code, reported = end(worker)
+    assert code == 1, reported
+    assert "Another master continues the run" in reported
+    broken = record_of(result)
     assert len(broken.phases) in (3, 4), "the phase that was hit may have been measured in part"
-    again = [found.start(role) for role in ("worker", "master")]
-    (worker_code, told), (code, out) = [end(each) for each in again]
-    assert (worker_code, code) == (0, 0), told + out
+    again = [result.start(role) for role in ("worker", "master")]
+    (worker_code, reported), (code, out) = [end(each) for each in again]
+    assert (worker_code, code) == (0, 0), reported + out
     assert "is continued with phase 3: 2 phases of 4 measured" in out
-    record = record_of(found)
+    record = record_of(result)
     assert record.run_id == broken.run_id
     check_whole(record, 3)
     assert record.phases[:2] == broken.phases[:2]
     assert "interrupted and continued with phase 3" in out
 
     # Another start finds nothing to do, whatever has become of the server.
-    file = found.folder / "loadgen.conf"
+    file = result.folder / "loadgen.conf"
     config = file.read_text()
-    code, out = end(found.start("master"))
+    code, out = end(result.start("master"))
     assert code == 0, out
     assert "nothing is left to measure" in out
-    assert record_of(found) == record
+    assert record_of(result) == record
 
     # Other settings are another run, which has no place in this folder.
     file.write_text(config.replace('concurrency = "2"', 'concurrency = "3"'))
-    code, out = end(found.start("master"))
+    code, out = end(result.start("master"))
     assert code == 2, out
     assert f"--resume: cannot continue run {record.run_id}: --concurrency was 2, is 3" in out
 
@@ -95,16 +95,16 @@ def test_a_master_that_is_ended_in_a_phase_is_continued_with_the_pass_that_was_h
 def test_a_master_that_is_killed_between_two_phases_is_continued_although_its_worker_is_still_there(
     milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
-    found = resumable(tmp_path / "pods", milvus.uri, free_port)
-    master, left = found.start("master"), found.start("worker")
+    result = resumable(tmp_path / "pods", milvus.uri, free_port)
+    master, left = result.start("master"), result.start("worker")
     read_until(master, "Phase 3 of 4")  # logged before its users start: the record has two
     master.kill()
     assert end(master)[0] == -signal.SIGKILL
-    assert (record_of(found).incomplete, len(record_of(found).phases)) == (None, 2)
-    again, worker = found.start("master"), found.start("worker")
+    assert (record_of(result).incomplete, len(record_of(result).phases)) == (None, 2)
+    again, worker = result.start("master"), result.start("worker")
     code, out = end(again)
     assert code == 0, out
-    check_whole(record_of(found), 3)
+    check_whole(record_of(result), 3)
     assert end(worker)[0] == 0
     assert end(left)[0] == 1, "it has not heard from its master for a minute"
 
@@ -112,28 +112,28 @@ def test_a_master_that_is_killed_between_two_phases_is_continued_although_its_wo
 def test_a_master_that_is_ended_before_its_run_began_leaves_nothing_to_continue(
     milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
-    found = resumable(tmp_path / "pods", milvus.uri, free_port, 0.6)
-    master = found.start("master")
+    result = resumable(tmp_path / "pods", milvus.uri, free_port, 0.6)
+    master = result.start("master")
     read_until(master, "No run to continue")
     master.send_signal(signal.SIGTERM)
     assert end(master)[0] == 143
-    assert not list((found.folder / "record").rglob("*.json"))
-    again = [found.start(role) for role in ("worker", "master")]
-    (worker, told), (code, out) = [end(each) for each in again]
-    assert (worker, code) == (0, 0), told + out
-    assert record_of(found).resumed == ()
+    assert not list((result.folder / "record").rglob("*.json"))
+    again = [result.start(role) for role in ("worker", "master")]
+    (worker, reported), (code, out) = [end(each) for each in again]
+    assert (worker, code) == (0, 0), reported + out
+    assert record_of(result).resumed == ()
 
 
 def test_without_resume_a_master_that_is_ended_ends_its_workers_well_and_its_job_fails(
     milvus: EmbeddedServer, free_port: int, tmp_path: Path
 ) -> None:
-    found = release(tmp_path / "pods", milvus.uri, free_port, MET)
-    master, worker = found.start("master"), found.start("worker")
+    result = release(tmp_path / "pods", milvus.uri, free_port, MET)
+    master, worker = result.start("master"), result.start("worker")
     read_until(master, "Phase 2 of 4")
     master.send_signal(signal.SIGTERM)
-    (code, out), (left, told) = end(master), end(worker)
-    assert (code, left) == (143, 0), out + told
-    assert record_of(found).resumed == ()
+    (code, out), (left, reported) = end(master), end(worker)
+    assert (code, left) == (143, 0), out + reported
+    assert record_of(result).resumed == ()
 
 
 # Workers that join in each state; before the master and while it closes are in test_chart_run.py
@@ -148,15 +148,15 @@ def test_a_worker_that_joins_takes_part_and_ends_with_its_master(
     """As if its Job's parallelism were raised."""
     values = values_of_run(milvus.uri, MET)
     values["loadgen"] |= {"phase-seconds": 2.5}
-    found = release_of(values, tmp_path / "pods", free_port)
-    master, first = found.start("master"), found.start("worker")
+    result = release_of(values, tmp_path / "pods", free_port)
+    master, first = result.start("master"), result.start("worker")
     if line:
         read_until(master, line)
     time.sleep(seconds)
-    second = found.start("worker")
-    (code, _), (joined, told), (verdict, out) = [end(each) for each in (first, second, master)]
-    assert (code, joined, verdict) == (0, 0, 0), told + out
-    record = record_of(found)
+    second = result.start("worker")
+    (code, _), (joined, reported), (verdict, out) = [end(each) for each in (first, second, master)]
+    assert (code, joined, verdict) == (0, 0, 0), reported + out
+    record = record_of(result)
     assert [phase.workers_lost for phase in record.phases] == [0] * 4
     assert [phase.variant for phase in record.phases if phase.operations] == ["sync", "async", "async", "sync"]
-    assert "no sync store is open" not in told
+    assert "no sync store is open" not in reported

@@ -133,10 +133,10 @@ def assert_records(seen: Browser) -> None:
         row.get_by_role("checkbox").check()
     compare.focus()
     seen.tab.keyboard.press("Enter")
-    found = panel.get_by_role("region", name="Comparison of two records")
-    expect(found).to_be_visible(timeout=RUN)
-    expect(found.locator("caption")).to_contain_text(f"OLD {names[1]}, NEW {names[0]}")
-    assert {"sync", "async"} <= set(found.locator("tbody td:nth-child(2)").all_text_contents())
+    by_role = panel.get_by_role("region", name="Comparison of two records")
+    expect(by_role).to_be_visible(timeout=RUN)
+    expect(by_role.locator("caption")).to_contain_text(f"OLD {names[1]}, NEW {names[0]}")
+    assert {"sync", "async"} <= set(by_role.locator("tbody td:nth-child(2)").all_text_contents())
     seen.picture("records")
 
 

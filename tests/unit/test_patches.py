@@ -157,10 +157,10 @@ def test_a_worker_knows_that_it_is_told_to_quit_before_it_does() -> None:
         reported.append(msg.type)
 
     runner = SimpleNamespace(handle_message=handle_message)
-    note_quit(runner, lambda data: told.append(f"noted {data}"))
+    note_quit(runner, lambda data: reported.append(f"noted {data}"))
     for kind in ("spawn", "quit"):
         runner.handle_message(SimpleNamespace(type=kind, data="why"))
-    assert told == ["spawn", "noted why", "quit"]
+    assert reported == ["spawn", "noted why", "quit"]
 
 
 def test_a_worker_that_is_forgotten_gets_no_users_either() -> None:

@@ -48,10 +48,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_list_has_the_records_of_the_folder_the_newest_first(folder: Path) -> None:
-    found = RecordFolder(str(folder)).newest()
-    assert [(one.name, one.has_report) for one in found] == [(f"{OTHER}.json", False), (f"{RUN}.json", True)]
-    assert found[1].written == "2023-11-14 22:13:20 UTC"
-    assert found[1].megabytes == round((folder / f"{RUN}.json").stat().st_size / 1e6, 3)
+    result = RecordFolder(str(folder)).newest()
+    assert [(one.name, one.has_report) for one in result] == [(f"{OTHER}.json", False), (f"{RUN}.json", True)]
+    assert result[1].written == "2023-11-14 22:13:20 UTC"
+    assert result[1].megabytes == round((folder / f"{RUN}.json").stat().st_size / 1e6, 3)
     assert HEAD.match((folder / f"{RUN}.json").read_bytes())
 
 
@@ -64,9 +64,9 @@ def test_no_folder_is_an_empty_list(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_name_reaches_no_other_file(name: str, folder: Path) -> None:
-    found = RecordFolder(str(folder))
-    assert found.find(name) is None
-    assert found.find_report(name) is None
+    result = RecordFolder(str(folder))
+    assert result.find(name) is None
+    assert result.find_report(name) is None
     with page(folder=str(folder)) as (client, _):
         for answer in (
             client.get(f"/variants/records/{name}"),
@@ -85,14 +85,14 @@ def test_only_the_newest_of_very_many_are_listed(tmp_path: Path) -> None:
         path = tmp_path / f"run{number:03}.json"
         path.write_text('{"schema_version":6,"run_id":"x"}')
         os.utime(path, (number, number))
-    found = RecordFolder(str(tmp_path)).newest()
-    assert (len(found), found[0].name, found[-1].name) == (LISTED, "run104.json", "run005.json")
+    result = RecordFolder(str(tmp_path)).newest()
+    assert (len(result), result[0].name, result[-1].name) == (LISTED, "run104.json", "run005.json")
 
 
 def test_a_record_and_its_report_are_opened_by_name_and_a_report_runs_no_script(folder: Path) -> None:
     with page(folder=str(folder)) as (client, _):
-        told = client.get("/variants/records").get_json()
-        assert (told["folder"], [one["name"] for one in told["records"]]) == (
+        reported = client.get("/variants/records").get_json()
+        assert (reported["folder"], [one["name"] for one in reported["records"]]) == (
             str(folder),
             [f"{OTHER}.json", f"{RUN}.json"],
         )
@@ -108,9 +108,9 @@ def test_a_record_and_its_report_are_opened_by_name_and_a_report_runs_no_script(
 def test_two_records_are_compared_by_name(folder: Path) -> None:
     with page(folder=str(folder)) as (client, _):
         answer = client.post("/variants/compare", data={"old": f"{RUN}.json", "new": f"{OTHER}.json"})
-        told = json.loads(answer.data)
-        assert (answer.status_code, told["old"], told["new"]) == (200, RUN, OTHER)
-        assert told["verdict"][0] == "No significant regression beyond 5 %."
+        reported = json.loads(answer.data)
+        assert (answer.status_code, reported["old"], reported["new"]) == (200, RUN, OTHER)
+        assert reported["verdict"][0] == "No significant regression beyond 5 %."
         (folder / f"{OTHER}.json").write_text('{"schema_version":6,"run_id":"broken"')
         answer = client.post("/variants/compare", data={"old": f"{RUN}.json", "new": f"{OTHER}.json"})
         assert answer.status_code == 422

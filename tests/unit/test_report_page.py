@@ -39,9 +39,9 @@ def eight() -> str:
         for users in (1, 8)
         for place, name in enumerate((*names, *reversed(names)))
     ]
-    found = tuple(comparison(users, variant=name) for users in (1, 8) for name in names[1:])
+    result = tuple(comparison(users, variant=name) for users in (1, 8) for name in names[1:])
     known = tuple(variant(name, name.split()[0]) for name in names)
-    return to_html([summarize(record(*phases, comparisons=found, manifest=manifest(variants=known)))])
+    return to_html([summarize(record(*phases, comparisons=result, manifest=manifest(variants=known)))])
 
 
 def test_each_point_of_a_chart_says_its_value_in_words(text: str) -> None:

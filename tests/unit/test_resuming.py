@@ -139,15 +139,15 @@ def test_a_continued_run_has_the_comparisons_of_one_that_was_not_interrupted(tmp
     assert (len(earlier.results), earlier.is_measured) == (2, False)
     following = Process(tmp_path / "broken", earlier)
     following.measure(2, 3)
-    found = following.conclude()
-    assert found.comparisons == expected.comparisons
-    assert found.phases == expected.phases
-    assert found.manifest == earlier.record.manifest.model_copy(update={"shared_with": ()})
-    assert [one.phase for one in found.resumed] == [3]
-    [told] = [line for line in explain(found).lines() if "interrupted" in line]
-    assert told.startswith("Warning: The run was interrupted and continued with phase 3 (2")
-    assert (found.incomplete, following.ending.code) == ("", 0)
-    [again] = found.outside
+    result = following.conclude()
+    assert result.comparisons == expected.comparisons
+    assert result.phases == expected.phases
+    assert result.manifest == earlier.record.manifest.model_copy(update={"shared_with": ()})
+    assert [one.phase for one in result.resumed] == [3]
+    [reported] = [line for line in explain(result).lines() if "interrupted" in line]
+    assert reported.startswith("Warning: The run was interrupted and continued with phase 3 (2")
+    assert (result.incomplete, following.ending.code) == ("", 0)
+    [again] = result.outside
     assert (again.variant, again.operation) == ("async", "search")
     assert again.outcomes == broken.ledger.windows[2].operation_stats["async", "search"].outcomes
 

@@ -16,20 +16,20 @@ def _no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def groups_of(served: Served) -> dict[str, list[dict[str, Any]]]:
-    told = served.client.get("/variants/form").get_json()
-    return {group["name"]: group["fields"] for group in told["groups"]}
+    reported = served.client.get("/variants/form").get_json()
+    return {group["name"]: group["fields"] for group in reported["groups"]}
 
 
 def test_the_form_has_ten_settings_first_in_groups_and_every_other_below(monkeypatch: pytest.MonkeyPatch) -> None:
     with page(monkeypatch, "--host", HOST, "--token", TOKEN, "--rows", "300") as served:
-        told = served.client.get("/variants/form").get_json()
+        reported = served.client.get("/variants/form").get_json()
         groups = groups_of(served)
-    first = [group for group in told["groups"] if group["is_first"] and group["name"] != told["users"]]
+    first = [group for group in reported["groups"] if group["is_first"] and group["name"] != reported["users"]]
     names = [field["name"] for group in first for field in group["fields"]]
     assert names == [
         "host", "collection", "rows", "mode", "variants", "top_k", "concurrency", "rate", "phase_seconds", "require",
     ]  # fmt: skip
-    assert [field["name"] for field in groups[told["users"]]] == ["user_count", "spawn_rate", "run_time"]
+    assert [field["name"] for field in groups[reported["users"]]] == ["user_count", "spawn_rate", "run_time"]
     every = [field for fields in groups.values() for field in fields]
     settings = {name for name in Settings.model_fields if is_shown_on_page(name)}
     assert {field["name"] for field in every} == settings | {"user_count", "spawn_rate", "run_time"}
@@ -41,7 +41,7 @@ def test_the_form_has_ten_settings_first_in_groups_and_every_other_below(monkeyp
     assert (fields["fresh"]["kind"], fields["fresh"]["value"]) == ("switch", False)
     assert (fields["record"]["fixed"], fields["rows"]["fixed"]) == (True, False)
     assert fields["rows"]["help"] == "rows in the collection before the load starts"
-    assert SECRET not in str(told)
+    assert SECRET not in str(reported)
 
 
 def test_what_the_form_shows_is_accepted_as_it_is_and_what_was_set_is_shown_the_next_time(
@@ -63,8 +63,8 @@ def test_what_the_form_shows_is_accepted_as_it_is_and_what_was_set_is_shown_the_
 
 def test_a_refused_form_names_the_field_of_each_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with page(monkeypatch, "--host", HOST) as served:
-        told = served.post(rows="0", top_k="many", user_count="0", html_file="/x")
-        texts = {one["field"]: one["text"] for one in told["faults"]}
+        reported = served.post(rows="0", top_k="many", user_count="0", html_file="/x")
+        texts = {one["field"]: one["text"] for one in reported["faults"]}
         assert set(texts) == {"rows", "top_k", "user_count", "html_file"}
         assert texts["rows"].startswith("0: ")
         assert texts["user_count"] == "0: are no users. Give a number from 1."

@@ -121,11 +121,19 @@ def test_while_data_load_the_page_is_told_that_the_run_begins_and_does_not_go_ba
 
 
 def test_while_a_run_is_written_the_page_goes_on_asking_and_then_offers_the_next() -> None:
-    """Locust's page asks only while it is spawning or running: told `stopping`, it would show that for ever."""
+    """Locust's page asks only while it is spawning or running: after `stopping` it would show that for ever."""
     tab_data = TabData(Ledger(), Progress())
-    assert [_state(told, tab_data) for told in ("stopping", "cleanup", "stopped")] == ["running", "running", "stopped"]
+    assert [_state(state, tab_data) for state in ("stopping", "cleanup", "stopped")] == [
+        "running",
+        "running",
+        "stopped",
+    ]
     tab_data.is_ending = True
-    assert [_state(told, tab_data) for told in ("stopped", "running", "ready")] == ["running", "running", "ready"]
+    assert [_state(state, tab_data) for state in ("stopped", "running", "ready")] == [
+        "running",
+        "running",
+        "ready",
+    ]
 
 
 def states(client: Any) -> tuple[str, str]:

@@ -29,14 +29,14 @@ logger = logging.getLogger("loadgen")
 
 def find_resume_faults(settings: Settings, phases: Sequence[Phase], *, is_headless: bool) -> list[Fault]:
     """Runs that cannot be continued: those that people start and stop."""
-    found = []
+    resume_faults = []
     if settings.resume and not is_headless:
         problem = "is for a run that starts by itself: the page starts others"
-        found.append(Fault("resume", "", problem, "Add --headless."))
+        resume_faults.append(Fault("resume", "", problem, "Add --headless."))
     if settings.resume and not phases and not settings.find_rate:
         problem = "is for a plan of phases, which --mode compare or --variants make"
-        found.append(Fault("resume", "", problem, "Omit it."))
-    return found
+        resume_faults.append(Fault("resume", "", problem, "Omit it."))
+    return resume_faults
 
 
 def identify(environment: Any, everyone: Collection[type[Any]], settings: Settings) -> Identity:
@@ -60,22 +60,22 @@ def look_for_earlier(settings: Settings, identity: Identity, plan: Sequence[Phas
         logger.info("No run to continue in %s: this one begins with its first phase", settings.record)
     elif not earlier.is_measured:
         number = len(earlier.results)
-        told = f"{count_of(number, 'phase')} of {earlier.planned} measured"
-        logger.info("Run %s is continued with phase %d: %s", earlier.record.run_id, number + 1, told)
+        reported = f"{count_of(number, 'phase')} of {earlier.planned} measured"
+        logger.info("Run %s is continued with phase %d: %s", earlier.record.run_id, number + 1, reported)
     return earlier
 
 
-def check_same_data(earlier: Earlier, found: str, server: ServerInfo) -> None:
+def check_same_data(earlier: Earlier, result: str, server: ServerInfo) -> None:
     """Raise SettingsError if the data or the server are not those of the earlier phases."""
     manifest = earlier.record.manifest
     pairs = {
-        "the fingerprint of the data": (manifest.fingerprint, found),
+        "the fingerprint of the data": (manifest.fingerprint, result),
         "the server": (f"{manifest.server_type} {manifest.server_version}", f"{server.kind} {server.version}"),
     }
-    told = "; ".join(f"{name} was {old}, is {new}" for name, (old, new) in pairs.items() if old != new)
-    if told:
+    reported = "; ".join(f"{name} was {old}, is {new}" for name, (old, new) in pairs.items() if old != new)
+    if reported:
         hint = "Give another folder with --record to start anew."
-        raise SettingsError([Fault("resume", "", f"cannot continue run {earlier.record.run_id}: {told}", hint)])
+        raise SettingsError([Fault("resume", "", f"cannot continue run {earlier.record.run_id}: {reported}", hint)])
 
 
 def join_objections(

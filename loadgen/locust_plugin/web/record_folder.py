@@ -41,8 +41,8 @@ class RecordFolder:
 
     def newest(self) -> list[KeptRecord]:
         """The newest records, the newest first; empty if there is no folder."""
-        found = sorted(self._records(), key=lambda item: item[1].st_mtime, reverse=True)
-        return [_describe(path, status) for path, status in found[:LISTED]]
+        result = sorted(self._records(), key=lambda item: item[1].st_mtime, reverse=True)
+        return [_describe(path, status) for path, status in result[:LISTED]]
 
     def find(self, name: str) -> Path | None:
         """The record with exactly this name."""

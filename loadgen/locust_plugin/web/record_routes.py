@@ -67,8 +67,8 @@ def _make_report(folder: str, name: str, *, busy: bool) -> Any:
 def _compare(folder: str, *, busy: bool) -> Any:
     if busy:
         return _refuse(BUSY, 409)
-    found = RecordFolder(folder)
-    old, new = (found.find(request.form.get(name, "")) for name in ("old", "new"))
+    result = RecordFolder(folder)
+    old, new = (result.find(request.form.get(name, "")) for name in ("old", "new"))
     if old is None or new is None:
         return _refuse(ABSENT, 404)
     text, problem = run_in_thread(lambda: compare_records(old, new))

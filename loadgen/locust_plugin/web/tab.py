@@ -67,9 +67,9 @@ def _state(reported: str, tab_data: TabData) -> str:
     Nor may the page offer a start while the last run is still being written; and it asks only while a run is active, so
     that it would show `stopping` for ever.
     """
-    if told in (STATE_STOPPING, STATE_CLEANUP) or (tab_data.is_ending and told == STATE_STOPPED):
+    if reported in (STATE_STOPPING, STATE_CLEANUP) or (tab_data.is_ending and reported == STATE_STOPPED):
         return str(STATE_RUNNING)
-    return STATE_SPAWNING if tab_data.is_busy and told in (STATE_INIT, STATE_STOPPED) else told
+    return STATE_SPAWNING if tab_data.is_busy and reported in (STATE_INIT, STATE_STOPPED) else reported
 
 
 def _show_preparing(web_ui: Any, tab_data: TabData) -> None:

@@ -59,13 +59,13 @@ class Earlier:
     @property
     def faults(self) -> list[str]:
         """Deviations from the plan in the phases that count."""
-        found = []
+        results = []
         for result in self.results:
             if lost := result.record.workers_lost:
-                found.append(f"phase {result.number} lacked {count_of(lost, 'worker')}")
+                results.append(f"phase {result.number} lacked {count_of(lost, 'worker')}")
             if gone := result.record.users_gone:
-                found.append(f"{count_of(gone, 'user')} ended before phase {result.number} did")
-        return found
+                results.append(f"{count_of(gone, 'user')} ended before phase {result.number} did")
+        return results
 
     @property
     def failed(self) -> int:
@@ -129,10 +129,10 @@ def find_earlier(folder: str, identity: Identity, plan: Sequence[Phase]) -> Earl
     if not (Path(folder) / f"{state.run_id}.json").exists():  # it was ended before its first phase was
         return None
     if differences := state.identity.differences(identity):
-        told = "; ".join(differences[:SHOWN])
+        reported = "; ".join(differences[:SHOWN])
         more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
         hint = "Start it with the same settings, or give another folder with --record."
-        raise SettingsError([Fault("resume", "", f"cannot continue run {state.run_id}: {told}{more}", hint)])
+        raise SettingsError([Fault("resume", "", f"cannot continue run {state.run_id}: {reported}{more}", hint)])
     record = read_record(Path(folder) / f"{state.run_id}.json")
     known = {one.number: one for one in state.phases}
     measured = record.phases[: next((number for number in range(len(record.phases)) if number not in known), None)]

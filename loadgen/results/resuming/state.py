@@ -107,7 +107,7 @@ def restore_phase(phase: Phase, record: PhaseRecord, state: PhaseState) -> Phase
         data=state.data,
         recalls=Recalls.from_message(recalls),
         parts={part.operation: part for part in parts},
-        unfinished={name: Unfinished(*found) for name, found in state.unfinished.items()},
+        unfinished={name: Unfinished(*result) for name, result in state.unfinished.items()},
     )
 
 
@@ -118,8 +118,8 @@ def write_state(folder: str | Path, state: RunState) -> None:
 
 def find_newest(folder: str | Path) -> Path | None:
     """The state of the newest run in a folder; None if there is none. Run ids sort by time."""
-    found: Sequence[Path] = sorted(Path(folder).glob(f"*{SUFFIX}"))
-    return found[-1] if found else None
+    result: Sequence[Path] = sorted(Path(folder).glob(f"*{SUFFIX}"))
+    return result[-1] if result else None
 
 
 def read_state(path: Path) -> RunState:

@@ -74,8 +74,8 @@ def _shared(record: RunRecord) -> Iterator[str]:
 def _resumed(record: RunRecord) -> Iterator[str]:
     if record.resumed:
         which = join([f"{one.phase} ({one.at:%Y-%m-%d %H:%M} UTC)" for one in record.resumed])
-        told = "other processes measured the phases before, and machine or server may have changed meanwhile"
-        yield f"The run was interrupted and continued with phase {which}: {told}."
+        reported = "other processes measured the phases before, and machine or server may have changed meanwhile"
+        yield f"The run was interrupted and continued with phase {which}: {reported}."
 
 
 def _lost(record: RunRecord) -> Iterator[str]:

@@ -22,7 +22,7 @@ export async function ask(path, form) {
     headers: { Accept: "application/json" }, ...(form ? { method: "POST", body: new URLSearchParams(form) } : {}),
   });
   if (answer.redirected) throw new Error("The login has expired: reload the page.");
-  const told = await answer.json();
-  if (!answer.ok) throw new Error(told.message ?? `Locust answers ${answer.status}.`);
-  return told;
+  const data = await answer.json();
+  if (!answer.ok) throw new Error(data.message ?? `Locust answers ${answer.status}.`);
+  return data;
 }

@@ -52,10 +52,10 @@ function groupOf(group, isUsers) {
   return set;
 }
 
-function draw(told) {
+function draw(data) {
   fields = new Map();
-  hasBursts = told.bursts;
-  const sets = (isFirst) => told.groups.filter((group) => group.is_first === isFirst).map((group) => groupOf(group, group.name === told.users));
+  hasBursts = data.bursts;
+  const sets = (isFirst) => data.groups.filter((group) => group.is_first === isFirst).map((group) => groupOf(group, group.name === data.users));
   const first = sets(true); // in the order of the page, so that the first error gets the focus
   const others = make("details", {}, make("summary", { textContent: "All other settings" }), ...sets(false));
   form.replaceChildren(...first, others, summary, make("div", { className: "buttons" }, start));
@@ -80,9 +80,9 @@ function clearErrors() {
   }
 }
 
-function showErrors(told) {
-  const at = (told.faults ?? []).filter((one) => fields.has(one.field));
-  const others = (told.faults ?? []).filter((one) => !fields.has(one.field)).map((one) => one.text);
+function showErrors(data) {
+  const at = (data.faults ?? []).filter((one) => fields.has(one.field));
+  const others = (data.faults ?? []).filter((one) => !fields.has(one.field)).map((one) => one.text);
   for (const { field, text } of at) {
     const { input, error } = fields.get(field);
     input.setAttribute("aria-invalid", "true");
@@ -92,7 +92,7 @@ function showErrors(told) {
     for (let one = input.closest("details"); one; one = one.parentElement.closest("details")) one.open = true;
   }
   const head = at.length ? `${at.length} ${at.length === 1 ? "setting is" : "settings are"} wrong; nothing was sent. See the fields in red.` : "";
-  say(summary, [head, ...(at.length || others.length ? others : [told.message])].filter(Boolean).join("\n"));
+  say(summary, [head, ...(at.length || others.length ? others : [data.message])].filter(Boolean).join("\n"));
   [...fields.values()].find(({ input }) => input.hasAttribute("aria-invalid"))?.input.focus();
 }
 
@@ -111,9 +111,9 @@ form.addEventListener("submit", async (event) => {
   start.disabled = true;
   try {
     const answer = await fetch("./swarm", { method: "POST", body: values(), headers: { Accept: "application/json" } });
-    const told = await answer.json();
-    if (told.success) location.assign(`./?tab=${KEY}`); // Locust's page learns of the run when it is loaded
-    else showErrors(told);
+    const data = await answer.json();
+    if (data.success) location.assign(`./?tab=${KEY}`); // Locust's page learns of the run when it is loaded
+    else showErrors(data);
   } catch {
     say(summary, "Locust does not answer.");
   } finally {

@@ -49,19 +49,19 @@ function rowOf(record) {
     make("td", { textContent: record.megabytes.toFixed(3) }), make("td", {}, reportOf(record)));
 }
 
-function show(told) {
-  const text = JSON.stringify(told);
+function show(listing) {
+  const text = JSON.stringify(listing);
   if (text === shown) return; // a box or link that has the focus stays
   shown = text;
-  const number = told.records.length;
-  say(note, told.folder === "" ? "This process keeps no records: --record is empty."
-    : number === 0 ? `There is no record in ${told.folder} yet.`
-    : number < told.most ? `In ${told.folder}, the newest first.` : `The newest ${number} of ${told.folder}.`);
-  const names = new Set(told.records.map((one) => one.name));
+  const number = listing.records.length;
+  say(note, listing.folder === "" ? "This process keeps no records: --record is empty."
+    : number === 0 ? `There is no record in ${listing.folder} yet.`
+    : number < listing.most ? `In ${listing.folder}, the newest first.` : `The newest ${number} of ${listing.folder}.`);
+  const names = new Set(listing.records.map((one) => one.name));
   for (const name of selected) if (!names.has(name)) selected.delete(name);
   button.disabled = selected.size !== 2;
   list.hidden = button.hidden = number === 0;
-  body.replaceChildren(...told.records.map(rowOf));
+  body.replaceChildren(...listing.records.map(rowOf));
 }
 
 async function refresh() {
@@ -86,15 +86,15 @@ async function run(work, words) {
 const figureOf = (value) => value === null ? "-" : value.toPrecision(4);
 const ratioOf = (ratio) => ratio === null ? "-" : `${ratio.estimate.toFixed(2)} (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)})`;
 
-function showResult(found) {
-  const rows = found.findings.map((one) => {
+function showResult(comparison) {
+  const rows = comparison.findings.map((one) => {
     const load = one.rate === null ? `${one.concurrency} users` : `${one.rate}/s`;
     const cells = [one.operation, one.variant, load, one.figure, figureOf(one.old), figureOf(one.new), ratioOf(one.ratio), one.verdict];
     return make("tr", {}, ...cells.map((text) => make("td", { textContent: text })));
   });
-  const caption = make("caption", { textContent: `OLD ${found.old}, NEW ${found.new}; times in seconds, 95 % intervals` });
+  const caption = make("caption", { textContent: `OLD ${comparison.old}, NEW ${comparison.new}; times in seconds, 95 % intervals` });
   const table = make("table", {}, caption, headOf(FINDINGS), make("tbody", {}, ...rows));
-  result.replaceChildren(...found.verdict.map((line) => make("p", { textContent: line })), boxOf("Comparison of two records", table));
+  result.replaceChildren(...comparison.verdict.map((line) => make("p", { textContent: line })), boxOf("Comparison of two records", table));
 }
 
 button.addEventListener("click", () => run(async () => {

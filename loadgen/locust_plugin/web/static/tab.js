@@ -104,8 +104,8 @@ async function askTitle() {
   try {
     const answer = await fetch(`./${KEY}/now`, { headers: { Accept: "application/json" } });
     if (!answer.ok || answer.redirected) return;
-    const told = await answer.json();
-    showTitle(told.now, told.ran);
+    const data = await answer.json();
+    showTitle(data.now, data.ran);
   } catch {
     document.title = `no answer - ${TITLE}`;
   }
