@@ -9,7 +9,7 @@ too: a mean of n checked searches has a variance of at most r (1 - r) / n, that 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,8 @@ class _Point:
     record: SweepPoint
     chances: Floats
     """Logarithms of the throughput, (1 + replicates,), the first as it was measured."""
+    doubt: str
+    """Why its phases do not count, as in a comparison; empty if they do."""
 
 
 def find_sweeps(phases: Sequence[PhaseRecord], plan: SweepPlan | None) -> tuple[SweepRecord, ...]:
@@ -106,10 +108,19 @@ def _find_points(phases: Sequence[PhaseRecord], operation: str, family: str, pla
     for name, swept in plan.variants.items():
         if swept.family != family:
             continue
-        parts = [_part_of(phase, operation) for phase in phases if phase.variant == name]
+        mine = [phase for phase in phases if phase.variant == name]
+        parts = [_part_of(phase, operation) for phase in mine]
         if parts and all(part is not None and part.slices and part.recall is not None for part in parts):
-            result.append(_measure(name, swept.value, [part for part in parts if part is not None], plan))
+            point = _measure(name, swept.value, [part for part in parts if part is not None], plan)
+            result.append(replace(point, doubt=_find_doubt(mine)))
     return sorted(result, key=lambda point: (point.record.recall or 0.0, -point.chances[0]))
+
+
+def _find_doubt(phases: Sequence[PhaseRecord]) -> str:
+    if any(phase.generator.saturated for phase in phases):
+        return "the load generator was at its limit"
+    lost = any(phase.workers_lost or phase.users_gone for phase in phases)
+    return "workers or users were lost" if lost else ""
 
 
 def _part_of(phase: PhaseRecord, operation: str) -> OperationRecord | None:
@@ -125,7 +136,7 @@ def _measure(name: str, value: float, parts: Sequence[OperationRecord], plan: Sw
     record = SweepPoint(
         variant=name, value=value, recall=min(recall, 1.0), recall_checks=checks, throughput=_interval(chances)
     )
-    return _Point(record, chances)
+    return _Point(record, chances, "")
 
 
 def _interpolate(points: Sequence[_Point], plan: SweepPlan) -> Floats | None:
@@ -150,6 +161,9 @@ def _interpolate(points: Sequence[_Point], plan: SweepPlan) -> Floats | None:
 def _explain(points: Sequence[_Point], plan: SweepPlan) -> str:
     """Why there is no throughput at the recall; empty if there is one."""
     recalls = [point.record.recall or 0.0 for point in points]
+    for point in points:
+        if point.doubt:
+            return f"{point.doubt} in a phase of {point.record.variant}"
     if len(points) < POINTS_AT_LEAST:
         return f"only {count_of(len(points), 'value')} of {plan.parameter} could be measured"
     if plan.at_recall > recalls[-1]:

@@ -155,6 +155,23 @@ def test_a_value_that_was_not_measured_is_left_out() -> None:
     assert find_sweep_plan(Settings()) is None
 
 
+def test_a_phase_that_does_not_count_leaves_no_result() -> None:
+    phases = run_of(CURVES)
+    saturated = phases[0].generator.model_copy(update={"saturated": True})
+    for change, doubt in (
+        ({"generator": saturated}, "the load generator was at its limit"),
+        ({"workers_lost": 1}, "workers or users were lost"),
+    ):
+        sync, asynchronous = find_sweeps([phases[0].model_copy(update=change), *phases[1:]], sweep_at(0.94))
+        assert sync.at_recall is not None
+        assert (sync.at_recall.throughput, sync.at_recall.reason) == (None, f"{doubt} in a phase of sync ef=16")
+        assert asynchronous.at_recall is not None
+        assert asynchronous.at_recall.throughput is not None
+        assert asynchronous.at_recall.ratio is None, "the baseline has nothing to compare with"
+        assert say_sweep(asynchronous).endswith(").")
+        assert "times" not in say_sweep(asynchronous)
+
+
 def test_few_checked_searches_widen_the_interval() -> None:
     def width(checks: int) -> float:
         at = find_sweeps(run_of(CURVES, checks), sweep_at(0.94))[0].at_recall
