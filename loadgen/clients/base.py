@@ -231,7 +231,7 @@ class Client:
             call.samples += 1
         if stages is None:
             parts = NO_STAGES
-        elif type(stages) is Marks:
+        elif isinstance(stages, Marks):
             parts = stages.split(scheduled, started, finished)
         else:
             parts = dict(stages) or NO_STAGES

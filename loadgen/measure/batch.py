@@ -36,9 +36,9 @@ class Batch(NamedTuple):
 
     @classmethod
     def _make_from(cls, samples: Sequence[Sample], columns: Sequence[Any]) -> Self:
-        times = (np.array(columns[place]) for place in (SCHEDULED, STARTED, FINISHED))
-        others = (columns[place] for place in (OUTCOME, ROWS, NESTED, STAGES, ITEMS))
-        return cls(samples, *times, *others)
+        scheduled, started, finished = (np.array(columns[place]) for place in (SCHEDULED, STARTED, FINISHED))
+        outcomes, rows, nested, stages, items = (columns[place] for place in (OUTCOME, ROWS, NESTED, STAGES, ITEMS))
+        return cls(samples, scheduled, started, finished, outcomes, rows, nested, stages, items)
 
     @property
     def is_uniform(self) -> bool:

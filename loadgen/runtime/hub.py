@@ -127,10 +127,11 @@ class HubQueue:
 
     def _deliver_some(self) -> None:
         """Deliver one batch of samples, or one call: a call after samples must not wait for their listeners."""
-        items, batch = self._items, []
+        items = self._items
+        batch: list[Sample] = []
         while items and len(batch) < BATCH:
             item = items.popleft()
-            if type(item) is Sample:
+            if isinstance(item, Sample):
                 batch.append(item)
             elif batch:
                 items.appendleft(item)
