@@ -116,7 +116,11 @@ class Exporter:
     def _count_parts(self, variant: VariantSeries, series: Series, sample: Sample) -> None:
         known = series.stages
         for stage, took in sample.stages.items():
-            buckets = known.get(stage) or known.setdefault(stage, self._stage(variant, sample.operation, stage))
+            buckets = known.get(stage)
+            if buckets is None:
+                buckets = self._stage(variant, sample.operation, stage)
+                if (sample.operation, stage) in variant.stages:  # those of `other` would grow without end
+                    known[stage] = buckets
             if type(took) is float:
                 buckets.counts[bisect_left(DURATIONS, took)] += 1
                 buckets.total += took
