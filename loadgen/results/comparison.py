@@ -132,10 +132,10 @@ def compare_phases(
     """
     own = [(number, phase) for number, phase in enumerate(phases) if phase.variant in pair]
     compared = [phase for _, phase in own]
-    if any(piece.seconds <= 0 for phase in compared for piece in phase.slices):
+    if any((phase.slices.seconds <= 0).any() for phase in compared):
         raise ValueError("a slice must have more than 0 seconds")
     result = [*reasons, *_find_reasons(compared, pair)]
-    sides = {phase.variant for phase in compared if phase.slices}
+    sides = {phase.variant for phase in compared if len(phase.slices)}
     if sides != set(pair) or not all(phase.operations for phase in compared):
         return Comparison(pair, None, None, None, math.nan, Verdict.INVALID, tuple(result))
     line = _line([number for number, _ in own], [phase.variant == pair.variant for phase in compared])

@@ -128,7 +128,7 @@ def _part_of(phase: PhaseRecord, operation: str) -> OperationRecord | None:
 
 
 def _measure(name: str, value: float, parts: Sequence[OperationRecord], plan: SweepPlan) -> _Point:
-    sliced = [SlicedPhase(name, tuple(part.slices.pieces)) for part in parts if part.slices is not None]
+    sliced = [SlicedPhase(name, part.slices.table) for part in parts if part.slices is not None]
     rng = draws_of(f"sweep {name}", plan.seed)
     chances: Floats = spread(np.ones((len(sliced), 1)), sliced, rng, PhaseNoise(), REPLICATES).chances[0]
     checks = sum(part.recall_checks for part in parts)
