@@ -30,7 +30,8 @@ import numpy as np
 
 from loadgen.measure.sample import Mode
 from loadgen.measure.slices import SLICES_AT_LEAST
-from loadgen.results.bootstrap import Floats, PhaseNoise, SlicedPhase, spread
+from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, spread
+from loadgen.results.resampling import Floats
 
 DROPPED_AT_MOST = 0.01
 """Share of dropped arrivals above which the p99 of all arrivals is undefined."""

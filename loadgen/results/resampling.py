@@ -38,7 +38,7 @@ def draw_blocks(slices: int, rng: np.random.Generator, replicates: int) -> Place
 
 
 def _block_length(slices: int) -> int:
-    return math.ceil(round(slices ** (1 / 3), 9))
+    return math.ceil(round(math.pow(slices, 1 / 3), 9))
 
 
 def batches(phases: Iterable[SliceTable], replicates: int) -> Iterator[list[SliceTable]]:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loadgen.results.bootstrap import Floats, PhaseNoise, SlicedPhase, spread
+from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, spread
 from loadgen.results.comparison import REPLICATES
 from loadgen.results.levels import draws_of
 from loadgen.results.record.model import PhaseRecord
 from loadgen.results.record.operations import OperationRecord
 from loadgen.results.record.scaling import Estimate
 from loadgen.results.record.sweep import AtRecall, SweepPoint, SweepRecord
+from loadgen.results.resampling import Floats
 from loadgen.settings.model import Settings
 from loadgen.settings.sweep import Swept, find_swept, read_sweep
 from loadgen.settings.variants import find_baseline, find_variants
