@@ -16,6 +16,7 @@ from loadgen.measure.operation_stats import OperationStats
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome
+from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import SliceStats, count_slices, cut_slices
 from loadgen.measure.tracing import Traces
 from loadgen.measure.window import Window
@@ -90,12 +91,10 @@ class PhaseResult:
         """One operation as the bootstrap takes it; where none ended, its slices are empty."""
         part = self.operation(operation)
         if part is not None and part.slices is not None:
-            pieces = part.slices.pieces
-        else:
-            number = count_slices(self.phase.seconds)
-            planned = [SliceStats(self.phase.seconds / number) for _ in range(number)]
-            pieces = cut_slices(planned, self.record.seconds)
-        return SlicedPhase(self.phase.variant, tuple(pieces))
+            return SlicedPhase(self.phase.variant, part.slices.table)
+        number = count_slices(self.phase.seconds)
+        planned = [SliceStats(self.phase.seconds / number) for _ in range(number)]
+        return SlicedPhase(self.phase.variant, SliceTable.of(cut_slices(planned, self.record.seconds)))
 
     @property
     def was_refused(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from loadgen.clients import find_layer
 from loadgen.datasets import open_dataset
-from loadgen.measure.histograms import decode_histogram
+from loadgen.measure.histogram_texts import decode_histogram
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.measure.store_stages import STAGES
 from loadgen.measure.tracing import Tracer

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.measure.sample import Mode
+from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import SliceStats, add_times
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
 from loadgen.results.comparison import Comparison, Pair, Ratio, compare_phases
@@ -58,7 +59,7 @@ def simulate(machine: Machine, rng: np.random.Generator) -> list[SlicedPhase]:
     seconds = 0.01 * (1 + rng.pareto(2.5, len(owner))) / np.exp(speed)[owner]
     operation_stats = stats(owner, seconds, len(operations))
     return [
-        SlicedPhase(mode, tuple(operation_stats[at * SLICES : (at + 1) * SLICES]))
+        SlicedPhase(mode, SliceTable.of(operation_stats[at * SLICES : (at + 1) * SLICES]))
         for at, mode in enumerate(machine.order)
     ]
 
@@ -113,7 +114,7 @@ def make_phases(rng: np.random.Generator, phases: int, slices: int = 10) -> list
             seconds = rng.exponential(0.01, rng.poisson(60 * (1.1 if ROUND[number % 4] == "async" else 1.0)))
             add_times([piece], np.zeros(len(seconds)), seconds, answered=True)
             pieces.append(piece)
-        result.append(SlicedPhase(ROUND[number % 4], tuple(pieces)))
+        result.append(SlicedPhase(ROUND[number % 4], SliceTable.of(pieces)))
     return result
 
 

@@ -4,7 +4,7 @@ import base64
 import json
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 
 from loadgen.cli.main import main
-from loadgen.measure.histograms import HIGHEST, LOWEST, decode_histogram, new_histogram
+from loadgen.measure.histogram_texts import decode_histogram
+from loadgen.measure.histograms import HIGHEST, LOWEST, new_histogram
+from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import SLICES_AT_MOST
 from loadgen.reports.data_formats import to_json
 from loadgen.reports.html import to_html
 from loadgen.reports.markdown import to_markdown
 from loadgen.reports.summary import summarize
 from loadgen.results import bootstrap
-from loadgen.results.bootstrap import SlicedPhase, resample
 from loadgen.results.record import RecordError, RunRecord, read_record, write_record, writing
+from loadgen.results.resampling import resample, resample_together
 from loadgen.results.series import Series
 from loadgen.results.verdict import explain
 from loadgen.text.listing import name_phases
@@ -109,13 +111,13 @@ def test_the_stages_of_an_operation_are_summed_up_once_a_report(monkeypatch: pyt
 
 
 def test_only_what_is_shown_of_a_long_table_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    computed: list[SlicedPhase] = []
+    computed: list[SliceTable] = []
 
-    def count(sliced_phase: SlicedPhase, *given: Any) -> Any:
-        computed.append(sliced_phase)
-        return resample(sliced_phase, *given)
+    def count(tables: Sequence[SliceTable], *given: Any) -> Any:
+        computed.extend(tables)
+        return resample_together(tables, *given)
 
-    monkeypatch.setattr(bootstrap, "resample", count)
+    monkeypatch.setattr(bootstrap, "resample_together", count)
     to_markdown([summarize(many_levels(1_000))])
     assert len(computed) == 400
 
@@ -146,8 +148,8 @@ def test_phases_are_named_in_spans(numbers: list[int], reported: str) -> None:
 
 def test_a_phase_of_very_many_slices_is_taken_in_longer_ones() -> None:
     (phase_of_hours,) = make_phases(np.random.default_rng(5), 1, 4 * SLICES_AT_MOST)
-    drawn = resample(phase_of_hours, np.random.default_rng(1), 200)
-    whole = sum(piece.operations for piece in phase_of_hours.slices) / (4 * SLICES_AT_MOST)
+    drawn = resample(phase_of_hours.slices, np.random.default_rng(1), 200)
+    whole = phase_of_hours.operations / (4 * SLICES_AT_MOST)
     assert np.exp(drawn[0, 0]) == pytest.approx(whole)
     assert np.std(drawn[1:, 0]) == pytest.approx(1 / np.sqrt(phase_of_hours.operations), rel=0.3)
 

@@ -34,14 +34,14 @@ RATE = 930
 def test_slices_are_read_back_as_they_were() -> None:
     packed = Slices.of(PIECES, is_judged=True)
     again = Slices.model_validate(json.loads(packed.model_dump_json()))
-    assert again.pieces == PIECES
+    assert again.table.pieces == PIECES
     assert (again.lengths, again.operations, again.good) == ([1.0, 1.0, 0.25], (4, 0, 70_000), (3, 0, 9))
 
 
 def test_slices_without_any_time_are_read_back_too() -> None:
     empty = [SliceStats(2.0), SliceStats(1.5)]
     packed = Slices.of(empty, is_judged=False)
-    assert (packed.pieces, packed.good) == (empty, None)
+    assert (packed.table.pieces, packed.good) == (empty, None)
 
 
 def text_of(*numbers: int, kind: str = "<u4") -> str:
@@ -68,7 +68,7 @@ def test_slices_that_do_not_fit_together_are_refused(given: dict[str, Any], prob
         "seconds": 1.0, "last_seconds": 1.0, "operations": [1, 2],
         "buckets": text_of(1, 2), "counts": text_of(1, 2, 3, 4, kind="<u1"),
     }  # fmt: skip
-    assert [one.counts for one in (piece.times for piece in Slices.model_validate(whole).pieces)] == [
+    assert [one.counts for one in (piece.times for piece in Slices.model_validate(whole).table.pieces)] == [
         {1: 1, 2: 2},
         {1: 3, 2: 4},
     ]
@@ -85,7 +85,7 @@ def test_a_record_of_schema_5_is_read_with_its_slices(tmp_path: Path) -> None:
     path.write_text(json.dumps(values | {"schema_version": 5}))
     sliced, without = (one.operations[0].slices for one in read_record(path).phases)
     assert sliced is not None
-    assert sliced.pieces == [SliceStats(1.0, rate, SparseHistogram({9984: rate})) for rate in (2, 3)]
+    assert sliced.table.pieces == [SliceStats(1.0, rate, SparseHistogram({9984: rate})) for rate in (2, 3)]
     assert without is None
 
 

@@ -260,7 +260,7 @@ def test_the_slices_of_a_record_of_schema_4_keep_their_times(tmp_path: Path) -> 
     path.write_text(json.dumps(values))
     slices = read_record(path).phases[0].operations[0].slices
     assert slices is not None
-    full, empty = slices.pieces
+    full, empty = slices.table.pieces
     result = full.buckets
     assert list(result.values()) == [number + 1 for number in old]
     for lowest, seconds in zip(result, old.values(), strict=True):

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from loadgen.measure.histograms import HIGHEST, SparseHistogram
+from loadgen.measure.histograms import HIGHEST
+from loadgen.measure.slice_table import Counts, SliceTable
 from loadgen.measure.slices import SliceStats
 from loadgen.results.record.part import Count, Part
 
@@ -17,6 +18,8 @@ LONGEST = 1 << 26
 """Maximum bytes to which a text unpacks: ten times those of a phase of hours."""
 WIDTHS = (1, 2, 4, 8)
 """Bytes in which a count may be written."""
+MOST = (1 << 63) - 1
+"""Maximum count: the next one is negative where it is summed up."""
 Packed = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 Length = Annotated[float, Field(ge=1e-6, le=1e9)]
 
@@ -42,54 +45,46 @@ class Slices(Part):
     @classmethod
     def of(cls, pieces: Sequence[SliceStats], *, is_judged: bool) -> Self:
         """The slices of a phase, at least one."""
-        every = [piece.times.occupied() for piece in pieces]
-        buckets = np.unique(np.concatenate([lowest for lowest, _, _ in every]))
-        table = np.zeros((len(pieces), len(buckets)), dtype=np.int64)
-        for row, (lowest, _, counts) in zip(table, every, strict=True):
-            row[np.searchsorted(buckets, lowest)] = counts
-        largest = int(table.max(initial=0))
+        table = SliceTable.of(pieces)
+        largest = int(table.counts.max(initial=0))
         width = next(width for width in WIDTHS if largest < 1 << (8 * width))
         return cls(
             seconds=pieces[0].seconds,
             last_seconds=pieces[-1].seconds,
             operations=tuple(piece.operations for piece in pieces),
             good=tuple(piece.good for piece in pieces) if is_judged else None,
-            buckets=_pack(buckets.astype("<u4")),
-            counts=_pack(table.astype(f"<u{width}")),
+            buckets=_pack(table.buckets.astype("<u4")),
+            counts=_pack(table.counts.astype(f"<u{width}")),
         )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.good is not None and len(self.good) != len(self.operations):
             raise ValueError("needs as many slices in `good` as in `operations`")
-        buckets, table = self._read()
-        if buckets.size and not (buckets[0] > 0 and buckets[-1] <= HIGHEST and np.all(np.diff(buckets) > 0)):
+        buckets, counts = self._read()
+        if buckets.size and not (
+            buckets[0] > 0 and buckets[-1] <= HIGHEST and bool((buckets[1:] > buckets[:-1]).all())
+        ):
             raise ValueError("needs ascending buckets")
-        if table.size and table.min() < 0:
+        if counts.itemsize == WIDTHS[-1] and counts.size and counts.max() > MOST:
             raise ValueError("needs counts of at least 0")
         return self
 
-    def _read(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        buckets = np.frombuffer(_unpack(self.buckets), dtype="<u4").astype(np.int64)
+    def _read(self) -> tuple[Counts, Counts]:
+        """As `SliceTable` has them, in as few bytes as they were written."""
+        buckets = np.frombuffer(_unpack(self.buckets), dtype="<u4")
         packed = _unpack(self.counts)
         cells = len(self.operations) * len(buckets)
         width = len(packed) // cells if cells else 1
         if width not in WIDTHS or len(packed) != cells * width:
             raise ValueError("needs a count for each slice and bucket")
-        table = np.frombuffer(packed, dtype=f"<u{width}").astype(np.int64)
-        return buckets, table.reshape(len(self.operations), len(buckets))
+        return buckets, np.frombuffer(packed, dtype=f"<u{width}").reshape(len(self.operations), len(buckets))
 
     @property
-    def pieces(self) -> list[SliceStats]:
-        """Each slice with its times."""
-        buckets, table = self._read()
-        result = []
-        every = zip(self.lengths, self.operations, self.good or [0] * len(self), table, strict=True)
-        for seconds, operations, good, row in every:
-            used = np.flatnonzero(row)
-            times = dict(zip(buckets[used].tolist(), row[used].tolist(), strict=True))
-            result.append(SliceStats(seconds, operations, SparseHistogram(times), good))
-        return result
+    def table(self) -> SliceTable:
+        """The slices with their times."""
+        good = np.array(self.good or [0] * len(self), dtype=np.int64)
+        return SliceTable(np.array(self.lengths), np.array(self.operations, dtype=np.int64), good, *self._read())
 
     @property
     def lengths(self) -> list[float]:
