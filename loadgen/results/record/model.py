@@ -20,7 +20,7 @@ from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.sweep import SweepRecord
 from loadgen.results.record.traces import TracesRecord
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Incremented with every change of the keys or their meaning."""
 
 
@@ -247,7 +247,7 @@ class Manifest(Part):
 class RunRecord(Part):
     """All phases of one run."""
 
-    schema_version: Literal[6]
+    schema_version: Literal[7]
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     started_at: AwareDatetime
     manifest: Manifest
