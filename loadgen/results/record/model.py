@@ -254,9 +254,9 @@ class RunRecord(Part):
     phases: tuple[PhaseRecord, ...]
     """In the order in which they ran."""
     outside: tuple[Outside, ...]
+    """Operations outside the phases; with those of all phases, the totals that Locust and the metrics show."""
     dropped_outside: dict[str, Count]
     """Arrivals dropped outside the phases, in a warm-up, by variant; variants without any are omitted."""
-    """Operations outside the phases; with those of all phases, the totals that Locust and the metrics show."""
     planned_phases: Count | None
     """Planned phases; 0 in a run of one mode, null if not recorded."""
     incomplete: str | None

@@ -110,7 +110,10 @@ def put_back(slices: dict[str, Any], histogram: str) -> dict[str, Any]:
     operations, counts = slices.get("operations"), slices.get("counts")
     if not (isinstance(operations, Sequence) and operations and isinstance(counts, str)):
         return slices  # the schema reports it
-    buckets, totals = coarsen(decode_histogram(histogram))
+    try:
+        buckets, totals = coarsen(decode_histogram(histogram))
+    except ValueError as error:
+        raise ValueError(f"response_seconds.histogram {error}") from None
     table = _read_table(counts, len(buckets), len(operations) - 1)
     rest = totals - table.sum(axis=1)
     if rest.min(initial=0) < 0 or table.min(initial=0) < 0:
