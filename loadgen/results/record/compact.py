@@ -1,6 +1,6 @@
 """An operation in a record file: without the texts that follow from others. The model has them all."""
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from loadgen.results.record import slices
 
@@ -36,5 +36,5 @@ def put_back(operation: Values) -> Values:
     return operation
 
 
-def _lacks(part: Any, name: str) -> bool:
+def _lacks(part: Any, name: str) -> TypeGuard[Values]:
     return isinstance(part, dict) and part.get(name, "") is None
