@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadgen.cli.main import main
 from loadgen.measure.histogram_texts import decode_histogram
 from loadgen.measure.histograms import (
     COARSE_BITS,
@@ -145,6 +147,23 @@ def test_what_cannot_be_put_back_is_refused_in_words(slices: dict[str, Any], pro
     path.write_text(json.dumps(values))
     with pytest.raises(RecordError, match=problem):
         read_record(path)
+
+
+@pytest.mark.parametrize(
+    ("slices", "problem"),
+    [
+        ({}, "phases[0].operations[0] - response_seconds.histogram is no histogram ("),
+        ({"slices": None}, "a histogram of search at 8 users cannot be read: it is no histogram ("),
+    ],
+)
+def test_a_record_with_a_broken_histogram_is_told(
+    slices: dict[str, None], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = timed([10] * 5).model_copy(update=slices)
+    path = write_record(tmp_path, record(phase("sync", 8, part)))
+    path.write_text(re.sub(r'"histogram":"[^"]*"', '"histogram":"SElTVA=="', path.read_text()))
+    assert main(["report", str(path)]) == 2
+    assert problem in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=[path.stem for path in RECORDS])
