@@ -65,7 +65,7 @@ def test_a_phase_is_finalised_again_where_counts_come_late(work: Counter[str]) -
     first = results.take(ledger.windows.values())
     assert compared.take(first) == compared.take(results.take(ledger.windows.values()))
     assert work == {"finalise": 4, "compare_phases": 1}
-    ledger.windows[2].add(Sample(Mode.ASYNC, "search", 301.0, 301.0, 301.005, Outcome.OK, 10))
+    ledger.windows[2].add([Sample(Mode.ASYNC, "search", 301.0, 301.0, 301.005, Outcome.OK, 10)])
     ledger.windows[1].workers_lost = 1
     again = results.take(ledger.windows.values())
     assert [one is other for one, other in zip(first, again, strict=True)] == [True, False, False, True]
