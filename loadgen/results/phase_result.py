@@ -13,6 +13,7 @@ from loadgen.measure.course import Course
 from loadgen.measure.errors import TaskErrors
 from loadgen.measure.histograms import MICROSECONDS, count_above, mean, percentile
 from loadgen.measure.operation_stats import OperationStats
+from loadgen.measure.packing import encode_histogram
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome
@@ -286,5 +287,5 @@ def _durations(histogram: HdrHistogram) -> Durations:
         p99=percentile(histogram, 99),
         p99_9=percentile(histogram, 99.9),
         max=histogram.get_max_value() / MICROSECONDS if known else None,
-        histogram=histogram.encode(),
+        histogram=encode_histogram(histogram),
     )

@@ -26,11 +26,11 @@ from tests.integration.store_support import count_rows, drop
 
 BRIEF = (
     "--concurrency",
-    "3",
+    "2",
     "--rounds",
     "1",
     "--phase-seconds",
-    "2",
+    "1",
     "--warmup-seconds",
     "0.2",
     "--recall-every",

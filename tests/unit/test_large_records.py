@@ -235,15 +235,20 @@ def test_a_file_of_just_as_much_as_is_read_is_read(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"seconds": 10.0', '"seconds": 1e300'),
-        ('"ok": 50', '"ok": 1' + "0" * 400),
-        ('"seconds": 1.0', '"seconds": 1e-320'),
-        ('"buckets": "', '"buckets": "A'),
-        ('"counts": "', '"counts": "x'),
+        ('"seconds":10.0', '"seconds":1e300'),
+        ('"ok":50', '"ok":1' + "0" * 400),
+        ('"seconds":1.0', '"seconds":1e-320'),
+        ('"buckets":null', '"buckets":"A"'),
+        ('"counts":"', '"counts":"x'),
+        ('"counts":"', '"counts":3,"x":"'),
+        ('"histogram":"', '"histogram":"x'),
+        ('"operations":[10', '"operations":["x"'),
+        ('"operations":[10,10,10,10,10]', '"operations":5'),
+        ('"slices":{', '"slices":{"x":{},'),
         ('"estimate": 1.3', '"estimate": -1e308'),
         ('"low": 1.2', '"low": 0.0'),
         ('"high": 1.4', '"high": 1e308'),
-        ('"mean": 0.01', '"mean": -1e308'),
+        ('"mean":0.01', '"mean":-1e308'),
     ],
 )
 def test_figures_that_no_run_has_are_drawn_or_refused_in_one_line(

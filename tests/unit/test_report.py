@@ -238,11 +238,21 @@ def test_what_cannot_be_read_or_written_is_told_in_one_line(
     assert path.read_text() == before
 
 
-def test_a_record_with_a_broken_histogram_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write_record(tmp_path, record(phase("sync", 8, timed([10] * 5))))
-    path.write_text(re.sub(r'"histogram": "[^"]*"', '"histogram": "SElTVA=="', path.read_text()))
+@pytest.mark.parametrize(
+    ("slices", "problem"),
+    [
+        ({}, "phases[0].operations[0] - response_seconds.histogram is no histogram ("),
+        ({"slices": None}, "a histogram of search at 8 users cannot be read: it is no histogram ("),
+    ],
+)
+def test_a_record_with_a_broken_histogram_is_told(
+    slices: dict[str, None], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = timed([10] * 5).model_copy(update=slices)
+    path = write_record(tmp_path, record(phase("sync", 8, part)))
+    path.write_text(re.sub(r'"histogram":"[^"]*"', '"histogram":"SElTVA=="', path.read_text()))
     assert main(["report", str(path)]) == 2
-    assert "a histogram of search at 8 users cannot be read" in capsys.readouterr().err
+    assert problem in capsys.readouterr().err
 
 
 def staged() -> RunRecord:

@@ -3,10 +3,15 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Figure = float | None
+BASE64 = r"^[A-Za-z0-9+/]*={0,2}$"
+Packed = Annotated[str, Field(pattern=BASE64)]
+LEFT_OUT = {"anyOf": [{"type": "string", "pattern": BASE64}, {"type": "null"}]}
+PackedOrLeftOut = Annotated[Packed, WithJsonSchema(LEFT_OUT)]
+"""In a file null, where it follows from others (`compact`); never null here."""
 Share = Annotated[float, Field(ge=0, le=1)] | None
 
 
