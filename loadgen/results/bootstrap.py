@@ -109,19 +109,37 @@ def _find_quantiles(pieces: Sequence[SliceStats], weights: Floats) -> Floats:
     table = np.zeros((len(pieces), len(used)))
     rows = np.repeat(np.arange(len(pieces)), [len(lowest) for lowest, _ in every])
     table[rows, places] = np.concatenate([counts for _, counts in every])
-    summed = weights @ np.cumsum(table, axis=1)
+    table = np.cumsum(table, axis=1)
+    totals = weights @ table[:, -1]
     # A replicate of empty slices has no times: it gets those of the phase.
-    summed[summed[:, -1] == 0] = summed[0]
-    rows = np.arange(len(summed))
+    weights = np.where(totals[:, None] == 0, weights[0], weights)
+    totals = np.where(totals == 0, totals[0], totals)
     widths = bucket_widths(used, COARSE_BITS)
     columns: list[Floats] = []
     for quantile in QUANTILES:
-        rank = quantile * summed[:, -1]
-        at = np.argmax(summed >= rank[:, None], axis=1)
+        rank = quantile * totals
+        first, summed = _sum_about(table, weights, rank, quantile)
+        rows, at = np.arange(len(summed)), np.argmax(summed >= rank[:, None], axis=1)
         before = np.where(at > 0, summed[rows, at - 1], 0.0)
         part = (rank - before) / (summed[rows, at] - before)
+        at += first
         columns.append(np.log((used[at] - ROUNDED + part * widths[at]) / MICROSECONDS))
     return np.column_stack(columns)
+
+
+def _sum_about(table: Floats, weights: Floats, rank: Floats, quantile: float) -> tuple[int, Floats]:
+    """The first bucket that a row can have its quantile in, less one, and cumulated counts of the rows from it on.
+
+    The quantile of a mixture lies between those of its parts, so most buckets need no sum.
+    """
+    filled = table[table[:, -1] > 0]
+    own = np.argmax(filled >= quantile * filled[:, -1:], axis=1)
+    first = max(int(own.min()) - 1, 0)
+    summed = weights @ table[:, first : int(own.max()) + 1]
+    # Ranks are rounded: one that is exactly the count of a bucket may be in the next one.
+    if (first and np.any(summed[:, 0] >= rank)) or np.any(summed[:, -1] < rank):
+        return 0, weights @ table
+    return first, summed
 
 
 def _gather(slices: Sequence[SliceStats]) -> Sequence[SliceStats]:
