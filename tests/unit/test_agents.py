@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from loadgen.control.agents import PREPARE_WITHIN
 from loadgen.control.errors import AgentError
 from loadgen.control.messages import CountUsers
 from loadgen.datasets import GroundTruth
@@ -51,11 +52,11 @@ def test_exact_neighbours_are_taught_where_there_are_any(two: Cluster) -> None:
 def test_workers_may_read_for_longer_than_they_may_open_their_stores_and_their_data_are_equal(
     two: Cluster,
 ) -> None:
-    two["b"].reading = 600.0
+    two["b"].reading = PREPARE_WITHIN + 10.0
     two.network.fate = lambda _message: (0.01,)
     began = two.time()
     two.begin(closed_phases(1), data="3 documents")
-    assert two.time() - began == pytest.approx(600.0, abs=5.0)
+    assert two.time() - began == pytest.approx(PREPARE_WITHIN + 10.0, abs=5.0)
     assert [two[name].kinds() for name in ("a", "b")] == [["read_data", "prepare"]] * 2
     two["b"].data = "4 documents"
     with pytest.raises(AgentError, match=r"^worker b cannot take part: it has 4 documents, the master has 3 documents"):

@@ -14,8 +14,9 @@ from loadgen.control.messages import (
     Refuse,
 )
 from loadgen.control.states import State
-from tests.unit.control_support import WORKER, Cluster, closed_phases, cluster
+from tests.unit.control_support import Cluster, closed_phases, cluster
 from tests.unit.test_coordinator import add
+from tests.unit.worker_support import WORKER
 
 
 @pytest.fixture

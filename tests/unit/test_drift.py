@@ -9,14 +9,14 @@ import pytest
 from loadgen.measure.histograms import SparseHistogram
 from loadgen.measure.sample import Outcome
 from loadgen.measure.slice_table import SliceTable
-from loadgen.measure.slices import SliceStats
+from loadgen.measure.slices import SliceStats, add_times
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.drift import LEAST, P50, THROUGHPUT, find_drift, say_drifts
 from loadgen.results.record import CollectionRecord, CourseRecord, OperationRecord, RunRecord
 from loadgen.results.series import find_series
 from tests.unit.record_support import manifest, operation, record, timed
 from tests.unit.record_support import phase as recorded
-from tests.unit.simulated_phases import ALONE, Machine, drifts, rounds
+from tests.unit.simulated_phases import ALONE, Machine, drifts, rounds, stats
 
 
 def test_a_drift_beyond_the_noise_is_found_and_has_its_size() -> None:
@@ -141,3 +141,12 @@ def test_the_cause_is_what_the_record_shows(
     every = (GREW, CHANGED, PENDING, MERGED, NEITHER)
     assert [text for text in every if text in said] == [text for text in expected if text in every]
     assert all(text in said for text in expected)
+
+
+def test_simulated_slices_are_those_that_a_run_would_count() -> None:
+    rng = np.random.default_rng(8)
+    owner = np.repeat(np.arange(4), [30, 0, 500, 7])
+    seconds = rng.pareto(1.5, len(owner)) / 100
+    counted = [SliceStats(1.0) for _ in range(4)]
+    add_times(counted, (owner + 0.5) / 4, seconds, answered=True)
+    assert stats(owner, seconds, 4) == counted

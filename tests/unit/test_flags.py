@@ -3,7 +3,7 @@
 import pytest
 
 from loadgen.cli.main import main
-from tests.unit.test_arguments import make_parser
+from tests.unit.argument_support import make_parser
 
 SECRET = "root:hidden"
 

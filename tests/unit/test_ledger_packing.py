@@ -3,8 +3,8 @@
 from loadgen.control.merged_ledger import MergedLedger
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.sample import Mode
-from tests.unit.control_support import over_the_wire
 from tests.unit.test_ledger import PHASES, sample
+from tests.unit.worker_support import over_the_wire
 
 
 def test_packed_parts_of_earlier_phases_count_and_can_be_replaced() -> None:

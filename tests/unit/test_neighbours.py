@@ -1,4 +1,4 @@
-"""Exact neighbours, recall and agreement, against what a plain look at everything says."""
+"""Exact neighbours and their cache, against what a plain look at everything says."""
 
 import os
 from pathlib import Path
@@ -9,25 +9,17 @@ import numpy.typing as npt
 import pytest
 
 from loadgen.datasets import (
-    Answer,
-    Checks,
     GroundTruth,
-    Wanted,
     cached_neighbours,
     count_checked,
     default_folder,
-    find_difference,
     find_neighbours,
     open_dataset,
 )
 from loadgen.datasets import neighbour_cache as cache_module
-from loadgen.locust_plugin.preparation.answers import find_ground_truths
-from loadgen.locust_plugin.preparation.result_settings import find_faults
-from loadgen.measure.recall import Check, Recalls, differ
 from loadgen.settings.model import Settings
 
 Floats = npt.NDArray[np.float32]
-MODES = ("sync", "async")
 
 
 class Matrix:
@@ -176,176 +168,3 @@ def test_the_cache_is_where_this_user_keeps_such_things(monkeypatch: pytest.Monk
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/somebody")
     assert default_folder() == Path("/home/somebody/.cache/milvus-loadgen")
-
-
-# Which searches are checked
-
-
-def armed(every: int, queries: list[object]) -> Checks:
-    checks = Checks()
-    checks.begin()
-    checks.arm(every, [(Wanted(1), queries)], str)
-    return checks
-
-
-def test_one_in_so_many_searches_is_checked_once_the_truth_is_known() -> None:
-    queries = [object() for _ in range(4)]
-    checks = armed(3, queries)
-    for turn in range(12):
-        checks.keep("search", queries[turn % 4], [str(turn % 4)])
-    assert list(checks.settle()) == [], "they wait"
-    checks.learn([make(3)])
-    result = [(check.query, check.recall) for check in checks.settle()]
-    assert result == [(2, 1.0), (1, 1.0), (0, 1.0)], "turns 2, 5, 8; the truth does not know query 3 of turn 11"
-    assert list(checks.settle()) == []
-
-
-def test_no_search_is_checked_with_0_and_none_of_a_query_that_a_user_made() -> None:
-    queries = [object()]
-    for every, query in ((0, queries[0]), (1, object())):
-        checks = armed(every, queries)
-        checks.learn([make(1)])
-        checks.keep("search", query, ["0"])
-        assert list(checks.settle()) == []
-
-
-def test_an_answer_without_rows_has_recall_0() -> None:
-    queries = [object()]
-    checks = armed(1, queries)
-    checks.learn([make(1)])
-    checks.keep("search", queries[0], None)
-    assert [check.recall for check in checks.settle()] == [0]
-
-
-def test_answers_that_nobody_compares_do_not_grow_without_bound() -> None:
-    queries = [object()]
-    checks = armed(1, queries)
-    for _ in range(20_000):
-        checks.keep("search", queries[0], ["0"])
-    checks.learn([make(1)])
-    assert len(list(checks.settle())) == 10_000
-
-
-def test_a_recall_that_nobody_measures_cannot_be_required() -> None:
-    asked: dict[str, object] = {"record": "", "require": ("search recall >= 0.9",)}
-    assert find_faults(Settings.parse({"recall_every": 0, "record": ""})) == []
-    assert [str(fault) for fault in find_faults(Settings.parse({"recall_every": 0} | asked))] == [
-        "--recall-every 0: leaves the required recall unmeasured. Use --recall-every 20."
-    ]
-    assert find_faults(Settings.parse(asked)) == []
-
-
-def test_a_ratio_of_throughput_is_not_required_of_arrivals(tmp_path: Path) -> None:
-    asked = {"record": str(tmp_path), "require": "search ratio > 1.2"}
-    arrivals = {"arrival": "poisson", "rate": "50"}
-    (reported,) = find_faults(Settings.parse(asked | arrivals))
-    assert str(reported).startswith('--require "search ratio > 1.2": is of operations/s, which --arrival poisson makes')
-    assert find_faults(Settings.parse(asked)) == []
-
-
-def test_nothing_is_looked_for_where_no_search_is_checked() -> None:
-    settings = Settings.parse({"recall_every": 0, "rows": 1_000_000_000})
-    assert find_ground_truths([settings], open_dataset(settings)) == ()
-
-
-# Do two sides differ?
-
-
-def recalls(values: dict[int, float], changed: bool = False) -> Recalls:
-    made = Recalls(changed=changed)
-    for query, value in values.items():
-        made.add(query, 2 * value, checks=2)
-    return made
-
-
-EVEN = {query: 0.9 + 0.1 * (query % 2) for query in range(40)}
-
-
-def test_sides_that_find_the_same_for_each_query_do_not_differ_whichever_queries_each_was_asked() -> None:
-    easy = {query: value for query, value in EVEN.items() if query % 2 or query < 20}
-    hard = {query: value for query, value in EVEN.items() if not query % 2 or query < 20}
-    assert recalls(easy).mean != pytest.approx(recalls(hard).mean, abs=0.01)
-    assert differ(recalls(easy), recalls(hard)) is None
-
-
-def test_sides_differ_beyond_chance_and_a_hundredth() -> None:
-    worse = {query: value - 0.05 for query, value in EVEN.items()}
-    result = differ(recalls(EVEN), recalls(worse))
-    assert result is not None
-    assert result == pytest.approx((0.95, 0.90))
-    assert differ(recalls(EVEN), recalls({q: v - 0.009 for q, v in EVEN.items()})) is None
-    noisy = {query: value + (0.3 if query % 3 else -0.7) for query, value in EVEN.items()}
-    assert differ(recalls(EVEN), recalls(noisy)) is None, "0.02 apart, and as much by chance"
-
-
-def test_too_few_common_queries_or_data_that_changed_claim_nothing() -> None:
-    few, worse = (dict.fromkeys(range(9), value) for value in (1.0, 0.5))
-    assert differ(recalls(few), recalls(worse)) is None
-    everywhere = dict.fromkeys(range(10), 1.0), dict.fromkeys(range(10), 0.5)
-    assert differ(*map(recalls, everywhere)) == (1.0, 0.5)
-    assert differ(recalls(everywhere[0], changed=True), recalls(everywhere[1])) is None
-
-
-def test_recalls_add_up_over_workers_without_loss() -> None:
-    whole, parts = Recalls(), [Recalls(), Recalls()]
-    for turn in range(100):
-        for counted in (whole, parts[turn % 2]):
-            counted.add(turn % 7, turn / 100)
-    total = Recalls()
-    for part in parts:
-        total.merge(Recalls.from_message(part.as_message()))
-    assert (total.checks, total.changed) == (100, False)
-    assert total.mean == pytest.approx(sum(turn / 100 for turn in range(100)) / 100)
-    assert {query: count for query, (count, _) in total.by_query.items()} == {
-        query: count for query, (count, _) in whole.by_query.items()
-    }
-    assert Recalls.from_message(recalls({1: 1.0}, changed=True).as_message()).mean is None
-    assert Recalls().mean is None
-
-
-def test_reciprocal_ranks_add_up_over_workers_and_answers_without_one_do_not_count() -> None:
-    parts = [Recalls(), Recalls()]
-    for turn, rank in enumerate((1.0, 0.5, None, 0.0)):
-        parts[turn % 2].count(Check(1.0, turn, 1.0, "retrieve", rank))
-    total = Recalls()
-    for part in parts:
-        total.merge(Recalls.from_message(part.as_message()))
-    assert (total.checks, total.mean, total.mean_rank) == (4, 1.0, 0.5)
-    total.changed = True
-    assert total.mean_rank is None, "what is right may have changed with the data"
-    assert Recalls().mean_rank is None
-
-
-# Do both modes agree?
-
-ONE = Answer(("a", "b", "c"), (0.9, 0.8, 0.7))
-
-
-@pytest.mark.parametrize(
-    ("other", "agrees"),
-    [
-        (ONE, True),
-        (Answer(("a", "b", "c"), (0.900009, 0.8, 0.699991)), True),
-        (Answer(("a", "b", "c"), (0.90002, 0.8, 0.7)), False),
-        (Answer(("a", "b", "d"), (0.9, 0.8, 0.7)), True),  # tied with the last: either is right
-        (Answer(("a", "d", "c"), (0.9, 0.8, 0.7)), False),
-        (Answer(("b", "a", "c"), (0.9, 0.8, 0.7)), False),
-        (Answer(("a", "b"), (0.9, 0.8)), False),
-        (Answer((), ()), False),
-    ],
-)
-def test_answers_agree_in_ids_and_scores(other: Answer, agrees: bool) -> None:
-    assert (find_difference(MODES, [ONE], [other]) == "") is agrees
-    assert (find_difference(MODES, [other], [ONE]) == "") is agrees
-
-
-def test_tied_rows_may_swap() -> None:
-    tied = Answer(("a", "b", "c"), (0.9, 0.9, 0.7))
-    assert find_difference(MODES, [tied], [Answer(("b", "a", "c"), (0.9, 0.9, 0.7))]) == ""
-
-
-def test_the_first_difference_is_told_with_ids_and_scores() -> None:
-    other = Answer(("a", "x", "c"), (0.9, 0.85, 0.7))
-    assert find_difference(MODES, [ONE, ONE, ONE], [ONE, other, other]) == (
-        "sync and async answers differ for 2 of 3 queries; the first is query 1: sync b (0.800000), async x (0.850000)"
-    )

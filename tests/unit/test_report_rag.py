@@ -22,6 +22,8 @@ from tests.unit.rag_record_support import STREAMED, rag_record
 from tests.unit.record_support import phase, record, timed
 from tests.unit.test_report import Page
 
+pytestmark = pytest.mark.usefixtures("unplaced")
+
 
 @pytest.fixture(scope="module")
 def summary() -> Summary:

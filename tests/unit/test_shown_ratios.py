@@ -55,6 +55,11 @@ def kept(ledger: Ledger, levels: list[LevelResult]) -> RunRecord:
     return recorder.record
 
 
+@cache
+def record_of(seed: int) -> RunRecord:
+    return kept(*run_of_chance(seed))
+
+
 def number(text: str) -> float:
     return float(text.replace(",", ""))
 
@@ -91,8 +96,8 @@ def test_below_the_table_of_arrivals(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_in_the_record_and_on_the_page(seed: int) -> None:
-    ledger, levels = run_of_chance(seed)
-    (result,) = kept(ledger, levels).comparisons
+    _, levels = run_of_chance(seed)
+    (result,) = record_of(seed).comparisons
     for ratio in (result.throughput_ratio, result.p50_ratio, result.p99_ratio):
         assert ratio.baseline_value
         assert ratio.variant_value
@@ -104,7 +109,7 @@ def test_in_the_record_and_on_the_page(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_in_the_report(seed: int) -> None:
-    lines = to_markdown([summarize(kept(*run_of_chance(seed)))]).splitlines()
+    lines = to_markdown([summarize(record_of(seed))]).splitlines()
     at = next(n for n, line in enumerate(lines) if line.startswith("## search: async to sync"))
     cells = [cell.strip() for cell in lines[at + 4].strip("|").split("|")]
     assert cells[1] == "async"
@@ -114,7 +119,7 @@ def test_in_the_report(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_in_the_verdict(seed: int) -> None:
-    record = kept(*run_of_chance(seed))
+    record = record_of(seed)
     (one,) = record.comparisons
     for verdict in ("variant", "baseline"):
         given = one.model_copy(update={"verdict": verdict, "reasons": ()})
@@ -130,7 +135,7 @@ def test_in_the_verdict(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_between_two_records(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    old, new = (kept(*run_of_chance(which)) for which in (3 * seed, 3 * seed + 3))
+    old, new = (record_of(which) for which in (3 * seed, 3 * seed + 3))
     paths = [str(write_record(tmp_path, record)) for record in (old, new)]
     main(["compare", *paths, "--format", "json"])
     findings = json.loads(capsys.readouterr().out)["findings"]

@@ -6,7 +6,7 @@ import pytest
 
 from loadgen.settings.credentials import MASK
 from loadgen.settings.model import Settings, is_shown_on_page
-from tests.unit.test_page import HOST, SECRET, TOKEN, Served, page
+from tests.unit.page_support import HOST, SECRET, TOKEN, Served, page
 
 
 @pytest.fixture(autouse=True)

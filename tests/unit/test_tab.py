@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from loadgen.locust_plugin.web.guard import add_guard
 from loadgen.locust_plugin.web.tab import COLUMNS, KEY, _show_goodput, _state, add_tab
 from loadgen.locust_plugin.web.tab_data import TabData
 from loadgen.measure.ledger import Ledger
-from loadgen.results.levels import find_levels
+from loadgen.results.levels import LevelResult, find_levels
 from tests.unit.result_support import results_of
 from tests.unit.test_tables import two_rounds
 
@@ -26,6 +27,14 @@ ROUTES = ("now", "data", "record", "report")
 def _no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locust reads the fields of its form from the command line, which is pytest's here."""
     monkeypatch.setattr("sys.argv", ["locust"])
+
+
+@cache
+def measured_levels() -> list[LevelResult]:
+    """What two rounds came to."""
+    ledger = Ledger()
+    two_rounds(ledger, [0.010] * 500, [0.005] * 1_000)
+    return find_levels(results_of(ledger), seed=1)
 
 
 @contextmanager
@@ -41,7 +50,7 @@ def page(
     ledger = Ledger()
     two_rounds(ledger, [0.010] * 500, [0.005] * 1_000)
     tab_data = TabData(ledger, progress or Progress())
-    tab_data.take(find_levels(results_of(ledger), seed=1), ["Async wins."])
+    tab_data.take(measured_levels(), ["Async wins."])
     environment = Environment()
     runner = environment.create_local_runner()
     web_ui = environment.create_web_ui("", 0, web_base_path=base or None, web_login=login, delayed_start=True)
