@@ -13,6 +13,15 @@ MEASURED = """
 import asyncio
 import time
 
+import gevent
+from locust.runners import MasterRunner
+
+
+@events.test_start.add_listener
+def _wait_for_scrapes(environment, **_) -> None:
+    if isinstance(environment.runner, MasterRunner):
+        gevent.sleep(4)
+
 
 class SyncAsk(SyncUser):
     @task
@@ -29,7 +38,10 @@ class AsyncAsk(AsyncUser):
             await asyncio.sleep(0.01)
             call.stage("generate", 0.01)
 """
-"""Beside the operations of the client, calls that the locustfile times itself."""
+"""Beside the operations of the client, calls that the locustfile times itself.
+
+Users wait until Prometheus has seen every counter at 0: what was counted before the first scrape is no increase.
+"""
 INGESTS = """
 
 class AsyncIngest(AsyncUser):
