@@ -41,6 +41,7 @@ def read_buckets(texts: Iterable[str]) -> tuple[NDArray[np.int64], NDArray[np.in
     the same counts, and without histograms of the library: each has 180 KB, freed only by the collector of cycles.
     """
     total, one = np.zeros(COUNTS, dtype=np.int64), np.zeros(COUNTS, dtype=np.int64)
+    low, high = COUNTS, 0
     for text in texts:
         try:
             seen = decode(_unpack(text), PAYLOAD_HEADER, one.ctypes.data, COUNTS, WORD_SIZE)
@@ -53,7 +54,8 @@ def read_buckets(texts: Iterable[str]) -> tuple[NDArray[np.int64], NDArray[np.in
             raise ValueError("is no histogram of this tool's")
         total[used] += one[used]
         one[used] = 0
-    index = np.flatnonzero(total)
+        low, high = min(low, used.start), max(high, used.stop)
+    index = low + np.flatnonzero(total[low:high])
     shift = np.maximum((index >> HALF_BITS) - 1, 0)
     return (index - (shift << HALF_BITS)) << shift, total[index]
 

@@ -145,7 +145,9 @@ def _read_table(text: str, rows: int, columns: int) -> Counts:
 
 
 def _pack_buckets(lowest: Counts) -> str:
-    return _pack(np.diff(lowest, prepend=0).astype("<u4"))
+    steps = lowest.astype("<u4")
+    steps[1:] -= steps[:-1].copy()
+    return _pack(steps)
 
 
 def _pack_table(table: Counts, blocks: Sequence[int] = QUICK) -> str:
