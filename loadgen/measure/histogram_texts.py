@@ -3,18 +3,22 @@
 import base64
 import zlib
 from collections.abc import Iterable
-from ctypes import addressof
 
 import numpy as np
 from hdrh.codec import V2_COMPRESSION_COOKIE_BASE, V2_ENCODING_COOKIE_BASE, ExternalHeader, PayloadHeader, decode
 from hdrh.histogram import HdrHistogram
+from numpy.typing import NDArray
 
-from loadgen.measure.histograms import DIGITS, HIGHEST, LOWEST, make_histogram, new_histogram
+from loadgen.measure.histograms import DIGITS, EXACT_BITS, HIGHEST, LOWEST, make_histogram
 
 EXTERNAL_HEADER, PAYLOAD_HEADER, LONGEST_PAYLOAD = 8, 40, 1 << 18
 """Bytes before the packed part of an encoded histogram, before its counts, and to which the part unpacks at most."""
 WORD_SIZE = 8
 """Bytes of a count."""
+HALF_BITS = EXACT_BITS - 1
+"""The buckets from each power of two to the next are 2 to the power of this."""
+COUNTS = (HIGHEST.bit_length() - EXACT_BITS + 2) << HALF_BITS
+"""Of a histogram of the library."""
 COOKIE_BASE = 0xFFFFFF0F
 """Bits of a cookie that name the format; the others are the word size."""
 
@@ -25,26 +29,35 @@ def decode_histogram(text: str) -> HdrHistogram:
 
 
 def sum_histograms(texts: Iterable[str]) -> HdrHistogram:
-    """The histogram of all times of several. Raises ValueError for any text that `new_histogram` does not encode to.
+    """The histogram of all times of several. Raises ValueError for any text that `new_histogram` does not encode to."""
+    lowest, counts = read_buckets(texts)
+    return make_histogram(dict(zip(lowest.tolist(), counts.tolist(), strict=True)))
+
+
+def read_buckets(texts: Iterable[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The occupied buckets of all times of several: lowest microseconds, ascending, and counts. Raises as the others.
 
     A short text may unpack to gigabytes, or request a histogram of that size: both are refused. All are unpacked into
-    the same counts, as the library's own sum allocates and adds up 180 KB for each.
+    the same counts, and without histograms of the library: each has 180 KB, freed only by the collector of cycles.
     """
-    summed, one = new_histogram(), new_histogram()
-    total, counts = (np.ctypeslib.as_array(histogram.counts) for histogram in (summed, one))
+    total, one = np.zeros(COUNTS, dtype=np.int64), np.zeros(COUNTS, dtype=np.int64)
+    low, high = COUNTS, 0
     for text in texts:
         try:
-            seen = decode(_unpack(text), PAYLOAD_HEADER, addressof(one.counts), len(counts), WORD_SIZE)
+            seen = decode(_unpack(text), PAYLOAD_HEADER, one.ctypes.data, COUNTS, WORD_SIZE)
         except Exception as error:  # noqa: BLE001 - whatever zlib and the codec say of a text that is none
             raise ValueError(f"is no histogram ({error})") from None
         if not seen["total"]:
             continue
         used = slice(seen["min_nonzero_index"], seen["max_nonzero_index"] + 1)
-        if counts[used].min() < 0:
+        if one[used].min() < 0:
             raise ValueError("is no histogram of this tool's")
-        total[used] += counts[used]
-        counts[used] = 0
-    return make_histogram({summed.get_value_from_index(index): int(total[index]) for index in np.flatnonzero(total)})
+        total[used] += one[used]
+        one[used] = 0
+        low, high = min(low, used.start), max(high, used.stop)
+    index = low + np.flatnonzero(total[low:high])
+    shift = np.maximum((index >> HALF_BITS) - 1, 0)
+    return (index - (shift << HALF_BITS)) << shift, total[index]
 
 
 def _unpack(text: str) -> bytes:

@@ -236,9 +236,10 @@ def _occupied(histogram: Histogram) -> tuple[NDArray[np.int64], NDArray[np.int64
     return in_bucket << shift, np.int64(1) << shift, every[index].astype(np.int64)
 
 
-def coarsen(histogram: Histogram, bits: int = COARSE_BITS) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The occupied buckets of `find_values` with fewer significant bits: lowest microseconds, ascending, and counts."""
-    lowest, _, counts = _occupied(histogram)
+def coarsen(
+    lowest: NDArray[np.int64], counts: NDArray[np.int64], bits: int = COARSE_BITS
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Occupied buckets, ascending by their lowest microsecond, with fewer significant bits (see `find_values`)."""
     shift = np.maximum(np.frexp(lowest)[1] - bits, 0)
     coarse, firsts = np.unique((lowest >> shift) << shift, return_index=True)
     return coarse, np.add.reduceat(counts, firsts) if len(counts) else counts

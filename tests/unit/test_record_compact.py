@@ -15,13 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.cli.main import main
-from loadgen.measure.histogram_texts import decode_histogram
+from loadgen.measure.histogram_texts import decode_histogram, read_buckets
 from loadgen.measure.histograms import (
     COARSE_BITS,
     HIGHEST,
     LOWEST,
     SparseHistogram,
-    coarsen,
     find_value,
     make_histogram,
     mean,
@@ -60,7 +59,7 @@ def reread(whole: RunRecord) -> RunRecord:
 
 
 def buckets_of(histogram: HdrHistogram) -> dict[int, int]:
-    lowest, counts = coarsen(histogram, 11)
+    lowest, counts = read_buckets([encode_histogram(histogram)])
     return dict(zip(lowest.tolist(), counts.tolist(), strict=True))
 
 

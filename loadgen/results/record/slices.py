@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from loadgen.measure.histogram_texts import decode_histogram
+from loadgen.measure.histogram_texts import read_buckets
 from loadgen.measure.histograms import HIGHEST, coarsen
 from loadgen.measure.packing import BLOCKS, deflate
 from loadgen.measure.slice_table import Counts, SliceTable
@@ -94,7 +94,7 @@ def leave_out(slices: dict[str, Any], histogram: str) -> dict[str, Any]:
     """The values of `Slices` for a file: without what follows from the histogram of all response times, if it does."""
     buckets, table = _read(slices["buckets"], slices["counts"], len(slices["operations"]))
     try:
-        coarse, totals = coarsen(decode_histogram(histogram))
+        coarse, totals = coarsen(*read_buckets([histogram]))
     except ValueError:
         return slices
     if not (np.array_equal(buckets, coarse) and np.array_equal(table.sum(axis=1), totals)):
@@ -108,7 +108,7 @@ def put_back(slices: dict[str, Any], histogram: str) -> dict[str, Any]:
     if not (isinstance(operations, Sequence) and operations and isinstance(counts, str)):
         return slices  # the schema reports it
     try:
-        buckets, totals = coarsen(decode_histogram(histogram))
+        buckets, totals = coarsen(*read_buckets([histogram]))
     except ValueError as error:
         raise ValueError(f"response_seconds.histogram {error}") from None
     table = _read_table(counts, len(buckets), len(operations) - 1).astype(np.int64)
@@ -145,7 +145,9 @@ def _read_table(text: str, rows: int, columns: int) -> Counts:
 
 
 def _pack_buckets(lowest: Counts) -> str:
-    return _pack(np.diff(lowest, prepend=0).astype("<u4"))
+    steps = lowest.astype("<u4")
+    steps[1:] -= steps[:-1].copy()
+    return _pack(steps)
 
 
 def _pack_table(table: Counts, blocks: Sequence[int] = QUICK) -> str:
